@@ -1,0 +1,88 @@
+"""The picture area of a cell: one output, changed through one handle, from whatever thread."""
+
+import threading
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from wenwen_magic import display
+from wenwen_magic.language import say
+from wenwen_magic.records import Gallery, Generation
+from wenwen_magic.runner import Job
+
+KEPT = 8
+"""Generations that stay in the area when further ones are drawn with the controls."""
+
+
+class Handle(Protocol):
+    """What IPython's ``DisplayHandle`` does."""
+
+    def update(self, obj: Any, **kwargs: Any) -> None:
+        """Show something else in the same output."""
+
+
+def status_line(job: Job, now: float) -> str:
+    """One line on a job under way: how long, and the endpoint's words."""
+    seconds = max(0, int(now - job.began))
+    said = f" · {job.progress.text}" if job.progress else ""
+    return say(f"sent, drawing · {seconds} s", f"已发送，正在作图 · {seconds} 秒") + said
+
+
+class Area:
+    """The output where a cell's pictures are.
+
+    Args:
+        show: puts a MIME bundle into a new output and gives its handle; None where nothing may be shown.
+        live: whether a shown output can be changed; a terminal's cannot, it gets the end result only.
+        gather: makes one thing of several generations.
+    """
+
+    def __init__(
+        self,
+        show: Callable[[dict[str, Any]], Handle] | None,
+        *,
+        live: bool,
+        gather: Callable[[list[Generation]], Gallery],
+    ) -> None:
+        self._show, self._live, self._gather = show, live, gather
+        self._handle: Handle | None = None
+        self._lock = threading.Lock()
+        self.rows: list[Generation] = []
+
+    def status(self, line: str) -> None:
+        """Show one line in place of the pictures, or under them."""
+        if self._live:
+            self._put(_with_line(self._bundle(), line))
+
+    def add(self, *generations: Generation) -> None:
+        """Show further generations, the newest first; the oldest of many make room."""
+        self.rows = [*reversed(generations), *self.rows][:KEPT] if self.rows else list(generations)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show the generations as they are, without a status line."""
+        self._put(self._bundle())
+
+    def _bundle(self) -> dict[str, Any]:
+        if not self.rows:
+            return {"text/plain": ""}
+        thing = self.rows[0] if len(self.rows) == 1 else self._gather(self.rows)
+        return dict(thing._repr_mimebundle_())
+
+    def _put(self, bundle: dict[str, Any]) -> None:
+        with self._lock:
+            if self._handle is not None:
+                self._handle.update(bundle, raw=True)
+            elif self._show is not None and (self.rows or self._live):
+                self._handle = self._show(bundle)
+
+    @property
+    def used(self) -> bool:
+        """Whether anything was put into the output."""
+        return self._handle is not None
+
+
+def _with_line(bundle: dict[str, Any], line: str) -> dict[str, Any]:
+    html = bundle.get("text/html", "")
+    plain = bundle["text/plain"]
+    said = display.status_html(line)
+    return {**bundle, "text/html": html + said, "text/plain": f"{plain}\n{line}".strip()}

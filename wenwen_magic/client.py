@@ -1,0 +1,368 @@
+"""The straight way from a prompt to a picture: the one place where the tools meet."""
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import fields, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+from wenwen_magic import batch, display, keys, outcomes, transport
+from wenwen_magic.errors import ConfigError, ImageError, WenwenError
+from wenwen_magic.formats import FORMATS
+from wenwen_magic.language import say
+from wenwen_magic.nearest import did_you_mean
+from wenwen_magic.records import (
+    Answer,
+    Gallery,
+    Generation,
+    HttpCall,
+    HttpReply,
+    ImageRequest,
+    Progress,
+    WireFormat,
+)
+from wenwen_magic.references import reference
+from wenwen_magic.secret import Secret
+from wenwen_magic.session import SESSION, Session
+from wenwen_magic.settings import Layer, Settings, environment, load, project
+from wenwen_magic.workshop import Workshop
+
+Tell = Callable[[Progress], None]
+_LOCAL = ("127.0.0.1", "localhost", "::1")
+_REQUEST_FIELDS = {"model", "orientation", "format", "stream"}
+
+
+class Client:
+    """Draws pictures from Python, with the same history and money rules as the magics.
+
+    Args:
+        api_key: the key; without it ``WENWEN_API_KEY``, the keyring and Colab's secrets are asked.
+        session: what is shared with other clients of this process.
+        settings: finished settings, in place of the keywords.
+        clock: tells and waits time.
+        **values: any setting by its name, such as ``base_url``, ``history``, ``mode`` or ``timeout`` (seconds).
+
+    Raises:
+        ConfigError: an unknown setting, an unusable value or key.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_key: str | Secret | None = None,
+        session: Session = SESSION,
+        settings: Settings | None = None,
+        clock: transport.Clock | None = None,
+        **values: Any,
+    ) -> None:
+        here = Layer(say("keyword", "关键字参数"), values)
+        self.settings = settings or load(here, environment(), project(Path.cwd())).settings
+        self._key = Secret(api_key) if isinstance(api_key, str) else api_key
+        self._session, self._clock = session, clock or transport.Clock()
+        self.address = transport.normalised(self.settings.base_url)
+        self.history = session.history(Path(self.settings.history).absolute())
+        self._workshop = Workshop(self.settings, self.address, session, self._clock)
+
+    # -- the straight way ----------------------------------------------------------------------------------------------
+
+    def generate(
+        self,
+        prompt: str | ImageRequest,
+        *,
+        fresh: bool = False,
+        take: int = 0,
+        tell: Tell | None = None,
+        **options: Any,
+    ) -> Generation:
+        """Draw one picture, or give the saved one.
+
+        Args:
+            prompt: the words, or a finished request.
+            fresh: ask anew though a take is saved.
+            take: a saved take by its number, from 1; 0 for the newest.
+            tell: is called with the endpoint's words on progress, in the calling thread.
+            **options: ``model``, ``orientation``, ``references``, ``params``, ``format``, ``stream``.
+
+        Raises:
+            WenwenError: of any kind; ``charged`` tells whether money may be gone, the history what came.
+        """
+        request = self.request(prompt, **options)
+        if saved := self.saved(request, fresh=fresh, take=take):
+            return saved
+        call_key = self.permit(1)
+        wire = FORMATS[request.format]
+        generation = self.history.begin(
+            request, prompt_sent=wire.prompt_as_sent(request), endpoint=transport.origin(self.address)
+        )
+        self._workshop.warm()
+        try:
+            generation, answer = self._ask(generation, wire, call_key, tell or _nobody)
+            return self._bring(generation, answer)
+        except WenwenError as error:
+            raise self._recorded(generation, error) from None
+
+    def request(self, prompt: str | ImageRequest, **options: Any) -> ImageRequest:
+        """Make a request of a prompt and options; what is not given comes from the settings.
+
+        Raises:
+            ConfigError: an unknown option, or a value that cannot be; also one that only the format knows to refuse.
+        """
+        request = replace(prompt, **options) if isinstance(prompt, ImageRequest) else self._new_request(prompt, options)
+        if request.format not in FORMATS:
+            raise ConfigError(
+                say(f"There is no format {request.format!r}.", f"没有格式 {request.format!r}。"),
+                do=did_you_mean(request.format, FORMATS),
+            )
+        next(FORMATS[request.format].talk(request))  # what the first call refuses is refused here, before it is sent
+        return request
+
+    def _new_request(self, prompt: str, options: dict[str, Any]) -> ImageRequest:
+        known = {item.name for item in fields(ImageRequest)}
+        if unknown := next((name for name in options if name not in known), ""):
+            what = say(f"There is no option {unknown!r}.", f"没有选项 {unknown!r}。")
+            raise ConfigError(what, do=did_you_mean(unknown, known))
+        given = {name: value for name, value in options.items() if value is not None}
+        given["references"] = tuple(reference(value) for value in given.get("references", ()))
+        return ImageRequest(
+            prompt.strip(), **{**{name: getattr(self.settings, name) for name in _REQUEST_FIELDS}, **given}
+        )
+
+    def saved(self, request: ImageRequest, *, fresh: bool = False, take: int = 0) -> Generation | None:
+        """The saved take of a request, its pictures fetched if they were not; None when the endpoint has to be asked.
+
+        Raises:
+            NotInHistory: in mode ``replay``, or with a take's number, when there is none.
+            NoImageError: the saved answer holds no picture; asking again is ``fresh``.
+        """
+        if take or (self.settings.mode != "live" and not fresh) or self.settings.mode == "replay":
+            takes = self.takes(request)
+            if found := next((one for one in reversed(takes) if one.images and take in {0, one.take}), None):
+                return self.ready(found)
+            if not take and (unfinished := next((one for one in reversed(takes) if self._is_answered(one)), None)):
+                return self.finish(unfinished)
+        if take or self.settings.mode == "replay":
+            raise outcomes.not_in_history(request, take)
+        return None
+
+    def takes(self, request: ImageRequest) -> list[Generation]:
+        """The generations of a request that may answer it here: the demo's never stand for a real endpoint's."""
+        found = self.history.takes(request.fingerprint)
+        if self.settings.mode == "replay":
+            return sorted(found, key=lambda one: not one.demo)
+        where = transport.origin(self.address)
+        return [one for one in found if one.demo == self.is_demo or (one.demo and one.endpoint == where)]
+
+    @property
+    def is_demo(self) -> bool:
+        """Whether the address is the demo's: it ends in ``/demo``."""
+        return urlsplit(self.address).path.endswith("/demo")
+
+    def permit(self, count: int) -> Secret | None:
+        """Check that so many pictures may be asked for now, and count them; the demo's are not counted.
+
+        Returns:
+            The key; None for an endpoint on this machine that may need none.
+
+        Raises:
+            LimitReached: the session's limit would be passed; nothing was sent.
+            ConfigError: there is no key.
+        """
+        key = self._find_key()
+        if key is None and urlsplit(self.address).hostname not in _LOCAL:
+            raise keys.missing()
+        if not self.is_demo:
+            self._session.count(count, self.settings.session_limit)
+        return key
+
+    def _find_key(self) -> Secret | None:
+        return None if self.is_demo else (self._key or keys.find()[0])
+
+    def _ask(
+        self, generation: Generation, wire: WireFormat, key: Secret | None, tell: Tell
+    ) -> tuple[Generation, Answer]:
+        """Call, reply, answer; the raw reply is on disk before anything is read into it."""
+        line = transport.Transport(self.address, key, read=self.settings.timeout, clock=self._clock)
+        began = self._clock.now()
+        replies: list[HttpReply] = []
+
+        def send(call: HttpCall) -> HttpReply:
+            reply = line.send(call, wire.auth)
+            replies.append(reply)
+            return self.history.keep_reply(generation, reply)
+
+        answer = drive(wire.talk(generation.request), send, tell)
+        elapsed = round(self._clock.now() - began, 1)
+        return self._answered(generation, answer, elapsed=elapsed, demo=any(reply.demo for reply in replies)), answer
+
+    def _answered(self, generation: Generation, answer: Answer, **more: Any) -> Generation:
+        return self.history.update(
+            generation,
+            state="answered",
+            charged="yes",
+            text=answer.text,
+            sources=tuple(source.address for source in answer.sources),
+            finish_reason=answer.finish_reason,
+            model_reported=answer.model,
+            usage=answer.usage,
+            error=None,
+            **more,
+        )
+
+    def _bring(self, generation: Generation, answer: Answer) -> Generation:
+        """Bytes on disk: every picture of the answer; then the record is complete."""
+        if not answer.sources:
+            raise outcomes.no_image(answer)
+        found, failed = self._workshop.bring(generation, answer.sources, self.history.path(generation, ""))
+        if not any(not picture.problem and not picture.draft for picture in found):
+            raise failed[0] if failed else outcomes.none_sound(found, generation.id)
+        fault = _fault(failed[0]) if failed else None
+        state = "answered" if failed else "complete"
+        generation = self.history.update(generation, pictures=found, state=state, error=fault)
+        if not failed:
+            self.history.forget_reply(generation)
+        return self.ready(replace(generation, take=self.history.take_of(generation)))
+
+    # -- several at once -----------------------------------------------------------------------------------------------
+
+    def draw(
+        self, requests: Sequence[ImageRequest], *, fresh: bool = False, take: int = 0, tell: Tell | None = None
+    ) -> list[Generation]:
+        """Draw what is missing of several requests, side by side; saved takes count towards a request's ``count``.
+
+        One failure leaves the others alone and is a row like them.
+
+        Raises:
+            WenwenError: nothing could be drawn; the first request's error.
+        """
+        works: list[Callable[[], Generation]] = []
+        asked: list[ImageRequest] = []
+        for request in requests:
+            saved = self._saved_takes(request, fresh=fresh, take=take)
+            new = [
+                fresh or bool(saved) or number > 0
+                for number in range(0 if take and saved else request.count - len(saved))
+            ]
+            works += [partial(self.ready, one) for one in saved]
+            works += [partial(self.generate, request, fresh=anew, take=take, tell=tell) for anew in new]
+            asked += [request] * (len(saved) + len(new))
+        results = batch.side_by_side(works)
+        if not any(isinstance(result, Generation) for result in results):
+            raise next(result for result in results if isinstance(result, WenwenError))
+        return [self._row(request, result) for request, result in zip(asked, results, strict=True)]
+
+    def missing(self, requests: Sequence[ImageRequest], *, fresh: bool = False, take: int = 0) -> int:
+        """How many pictures would be asked for."""
+        if take or self.settings.mode == "replay":
+            return 0
+        return sum(max(0, one.count - len(self._saved_takes(one, fresh=fresh, take=0))) for one in requests)
+
+    def _saved_takes(self, request: ImageRequest, *, fresh: bool, take: int) -> list[Generation]:
+        """The saved takes that count, oldest first; one more take of many is the newest."""
+        if self.settings.mode != "replay" and (fresh or self.settings.mode == "live") and not take:
+            return []
+        takes = [one for one in self.takes(request) if one.images and take in {0, one.take}]
+        return takes[-request.count :]
+
+    def _row(self, request: ImageRequest, result: Generation | WenwenError) -> Generation:
+        """A result as it is; a failure as its record, or, where nothing was sent, as a generation without one."""
+        if isinstance(result, Generation):
+            return result
+        if result.record:
+            return self.history.get(result.record)
+        words = self.prompt_as_sent(request)
+        return Generation("", request, words, "failed", "", error=_fault(result), render=display.generation_bundle)
+
+    def prompt_as_sent(self, request: ImageRequest) -> str:
+        """The words that go out for a request, what its format adds included."""
+        return FORMATS[request.format].prompt_as_sent(request)
+
+    # -- what is saved -------------------------------------------------------------------------------------------------
+
+    def finish(self, generation: Generation, tell: Tell | None = None) -> Generation:
+        """Read a kept answer again and fetch its pictures; nothing is asked and nothing paid.
+
+        Raises:
+            WenwenError: there is no kept answer, or its pictures still cannot be had.
+        """
+        kept = self.history.reply(generation)
+        if kept is None:
+            raise outcomes.nothing_kept(generation)
+        try:
+            answer = drive(FORMATS[generation.request.format].talk(generation.request), lambda _: kept, tell or _nobody)
+            demo = generation.demo or kept.demo
+            return self._bring(self._answered(generation, answer, demo=demo, from_history=True), answer)
+        except WenwenError as error:
+            raise self._recorded(generation, error) from None
+
+    def fetch(self, id: str) -> Generation:
+        """Finish a saved generation by its id: fetch what is missing, for free.
+
+        Raises:
+            HistoryError: there is no such id.
+            WenwenError: as :meth:`finish`.
+        """
+        generation = self.history.get(id)
+        whole = generation.images and generation.state == "complete"
+        return self.ready(generation) if whole else self.finish(generation)
+
+    def ready(self, generation: Generation) -> Generation:
+        """The generation with its previews at hand, made again where the cache has lost them."""
+        return self._workshop.ready(generation)
+
+    def gallery(self, rows: Sequence[Generation]) -> Gallery:
+        """Several generations as one thing to show and to return."""
+        images = tuple(image for row in rows for image in row.images)
+        return Gallery(tuple(rows), still=self._workshop.still(images), render=display.gallery_bundle)
+
+    def _is_answered(self, generation: Generation) -> bool:
+        """Whether an answer is kept whose pictures are not; an error in place of an answer is none."""
+        kept = self.history.path(generation, ".reply").is_file()
+        refused = (generation.error or {}).get("kind") == "NoImageError"
+        return kept and (generation.state in {"sent", "answered"} or refused)
+
+    def _recorded(self, generation: Generation, error: WenwenError) -> WenwenError:
+        """The error, with the record's id, after it was written into the record as well as that can be."""
+        error.record = error.record or generation.id
+        latest = next((one for one in self.history.all() if one.id == generation.id), generation)
+        answered = latest.state == "answered" and isinstance(error, ImageError)
+        changes = {"state": "answered" if answered else "failed", "charged": error.charged, "error": _fault(error)}
+        try:
+            self.history.update(latest, **changes)
+        except WenwenError as unwritable:
+            error.do += " " + unwritable.what
+        return error
+
+    def models(self) -> list[str]:
+        """The names of the models that the endpoint offers to this key (``GET /v1/models``), sorted.
+
+        Raises:
+            WenwenError: the endpoint cannot be reached or answers with an error; asking costs nothing.
+        """
+        line = transport.Transport(self.address, self._find_key(), read=30.0, clock=self._clock)
+        return transport.read_models(line.send(HttpCall("GET", "/v1/models")))
+
+
+def drive(
+    talk: Generator[HttpCall | Progress, HttpReply | None, Answer], send: Callable[[HttpCall], HttpReply], tell: Tell
+) -> Answer:
+    """Lead a format's conversation: send its calls, pass on its words on progress, give its answer."""
+    try:
+        step = next(talk)
+        while True:
+            if isinstance(step, Progress):
+                tell(step)
+                step = next(talk)
+            else:
+                step = talk.send(send(step))
+    except StopIteration as end:
+        return cast(Answer, end.value)
+
+
+def _nobody(_: Progress) -> None:
+    """Hear no words on progress."""
+
+
+def _fault(error: WenwenError) -> dict[str, Any]:
+    """An error as it stands in a record."""
+    return {"kind": type(error).__name__, "what": error.what, **error.as_dict()}

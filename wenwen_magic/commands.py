@@ -1,0 +1,112 @@
+"""The commands of ``%wenwen``: settings, models, saved pictures, the demo and the key."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from getpass import getpass
+from typing import Any
+
+from wenwen_magic import keys
+from wenwen_magic.client import Client
+from wenwen_magic.demo import DemoServer
+from wenwen_magic.errors import ConfigError
+from wenwen_magic.language import say
+from wenwen_magic.secret import Secret
+from wenwen_magic.settings import NAMES, Loaded
+
+
+@dataclass
+class Desk:
+    """What the commands change: the demo that runs and the key that was typed.
+
+    Args:
+        demo: the demo endpoint of this kernel, None when it is off.
+        key: the key typed in this kernel, None when none was.
+    """
+
+    demo: DemoServer | None = None
+    key: Secret | None = None
+
+
+def status(client: Client, loaded: Loaded, desk: Desk, under_way: int) -> str:
+    """Every setting with its source, then the key (set or not), and what is saved and under way."""
+    key, place = (desk.key, "%wenwen key") if desk.key else keys.find()
+    folder = client.history.folder.name + "/"
+    rows = [(name, _shown(getattr(loaded.settings, name)), loaded.sources[name]) for name in NAMES]
+    rows.append((say("key", "密钥"), say("set", "已设置") if key else say("not set", "未设置"), place))
+    rows.append((say("saved", "已保存"), str(len(client.history.all())), folder))
+    rows += [(say("unreadable", "无法读取"), name, folder) for name in client.history.unreadable()]
+    rows.append((say("under way", "进行中"), str(under_way), ""))
+    return "\n".join(f"{name:16} {value:40} {source}".rstrip() for name, value, source in rows)
+
+
+def _shown(value: Any) -> str:
+    return ", ".join(value) if isinstance(value, tuple) else str(value)
+
+
+def models(names: Sequence[str], words: str) -> str:
+    """The names that hold all the words, a line each."""
+    wanted = words.lower().split()
+    found = [name for name in names if all(word in name.lower() for word in wanted)]
+    return "\n".join(found) or say("No model has such a name.", "没有这样的模型。")
+
+
+def demo(desk: Desk, word: str) -> str:
+    """Start the demo endpoint in this kernel, or end it with ``off``."""
+    if word in {"off", "stop", "关", "停"}:
+        if desk.demo is not None:
+            desk.demo.stop()
+        desk.demo = None
+        return say("The demo is off; cells ask the endpoint again.", "演示已关闭；单元格将请求真正的服务端。")
+    if desk.demo is None:
+        desk.demo = DemoServer()
+        desk.demo.start()
+    return say(
+        "Demo: pictures are painted on this machine, without a key and without cost. %wenwen demo off ends it.",
+        "演示：图片在本机绘制，无需密钥，不产生费用。%wenwen demo off 结束演示。",
+    )
+
+
+def key(desk: Desk, word: str, *, attended: bool, ask: Callable[[str], str] = getpass) -> str:
+    """Ask for the key, without showing it, and keep it.
+
+    Raises:
+        ConfigError: the key was typed into the cell, cannot be used, or there is nobody to ask.
+    """
+    if word:
+        raise ConfigError(
+            say(
+                "A key is not typed into a cell: it would be saved with the notebook.",
+                "不要在单元格中输入密钥：它会随笔记本保存。",
+            ),
+            do=say(
+                "Run %wenwen key alone; it asks. Delete this cell.",
+                "请单独运行 %wenwen key，它会询问。请删除此单元格。",
+            ),
+        )
+    if not attended:
+        raise keys.missing()
+    desk.key = Secret(ask(say("wenwen key: ", "wenwen 密钥：")))
+    kept = keys.keep(desk.key)
+    where = (
+        say("kept in the system's keyring", "已存入系统钥匙串")
+        if kept
+        else say("kept until the kernel ends", "保留到内核结束")
+    )
+    return say(f"The key is set, {where}.", f"密钥已设置，{where}。")
+
+
+def help_text() -> str:
+    """All commands, a line each."""
+    return "\n".join(f"{command:34}{say(*words)}" for command, words in _HELP.items())
+
+
+_HELP = {
+    "%%wenwen_image [NAME] [options]": ("draw the cell's text; -h lists the options", "画出单元格内容；-h 列出选项"),
+    "%wenwen_image": ("the control panel", "控件面板"),
+    "%wenwen status": ("every setting with its source", "所有设置及其来源"),
+    "%wenwen models [words]": ("the endpoint's models", "服务端的模型"),
+    "%wenwen show ID": ("a saved picture", "显示已保存的图片"),
+    "%wenwen fetch ID": ("finish a download, for free", "免费完成下载"),
+    "%wenwen demo [off]": ("draw on this machine, without a key", "在本机作图，无需密钥"),
+    "%wenwen key": ("set the key", "设置密钥"),
+}

@@ -1,0 +1,235 @@
+"""Speaks chat: reads a request's body and words the answer, plain and streamed."""
+
+import base64
+import binascii
+import json
+import re
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from wenwen_magic.demo.directives import Directives, read
+from wenwen_magic.demo.replies import JSON, Reply, bad_request, json_reply
+from wenwen_magic.errors import ConfigError
+from wenwen_magic.language import is_chinese
+
+SLOW, REFUSES = "demo-slow", "demo-refuses"
+MODELS = ("gpt-4o-image", "gemini-2.5-flash-image-preview", "gemini-3-pro-image-preview", "jimeng-3.0", SLOW, REFUSES)
+INLINE = frozenset({"data", "bare_data", "images"})
+PROGRESS = ("> 排队中......\n\n", "> 进度 **14%**\n\n", "> 进度 **34%**\n\n", "> 进度 **76%**\n\n")
+_DATA = re.compile(r"data:image/[\w.+-]+(?:;[\w=-]+)*;base64,", re.IGNORECASE)
+_USAGE = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A request as the demo understands it.
+
+    Args:
+        model: the name asked for.
+        prompt: the last message's words, directives removed.
+        stream: whether the answer is a stream.
+        directives: what the prompt asks of the demo itself.
+        files: the pictures that came along, as bytes.
+        links: addresses of pictures that came along.
+    """
+
+    model: str
+    prompt: str
+    stream: bool = False
+    directives: Directives = field(default_factory=Directives)
+    files: tuple[bytes, ...] = ()
+    links: tuple[str, ...] = ()
+
+    @property
+    def refused(self) -> bool:
+        """Whether the answer is words without a picture."""
+        return self.directives.refuse or self.model == REFUSES
+
+
+def read_ask(body: Any) -> Ask | Reply:
+    """Read the body of a request; gives the error to answer when it cannot be read.
+
+    Args:
+        body: parsed JSON, or the bytes when they are not JSON.
+    """
+    if not isinstance(body, dict):
+        return bad_request("Invalid request, invalid character looking for beginning of value")
+    model, messages = body.get("model"), body.get("messages")
+    if not isinstance(model, str) or not model.strip():
+        return bad_request("未指定模型名称，模型名称不能为空")
+    if not isinstance(messages, list) or not messages:
+        return bad_request("field messages is required", 500, "invalid_request")
+    return _understood(model, _parts(messages), stream=body.get("stream") is True)
+
+
+def _parts(messages: Sequence[Any]) -> list[Any]:
+    asked = [each for each in messages if isinstance(each, dict) and each.get("role", "user") == "user"]
+    content = asked[-1].get("content") if asked else None
+    return content if isinstance(content, list) else [{"type": "text", "text": content}]
+
+
+def _understood(model: str, parts: Sequence[Any], *, stream: bool) -> Ask | Reply:
+    named = [part for part in parts if isinstance(part, dict)]
+    words = "\n".join(part["text"] for part in named if isinstance(part.get("text"), str))
+    try:
+        prompt, directives = read(words)
+        files, links = _references([_address(part) for part in named if "image_url" in part])
+    except ConfigError as problem:
+        return bad_request(problem.what)
+    except ValueError:
+        return bad_request("Invalid request, invalid base64 image data")
+    if not words.strip():
+        return bad_request("Invalid request, content of the last user message is empty")
+    return Ask(model, prompt, stream or directives.sse, directives, files, links)
+
+
+def _address(part: dict[str, Any]) -> str:
+    image = part["image_url"]
+    address = image.get("url") if isinstance(image, dict) else image
+    return address if isinstance(address, str) else ""
+
+
+def _references(addresses: Sequence[str]) -> tuple[tuple[bytes, ...], tuple[str, ...]]:
+    links = tuple(each for each in addresses if each.startswith(("http://", "https://")))
+    return tuple(_decoded(each) for each in addresses if each not in links), links
+
+
+def _decoded(address: str) -> bytes:
+    head = _DATA.match(address)
+    if head is None:
+        raise ValueError("no data URI")
+    try:
+        return base64.b64decode(address[head.end() :] + "==")
+    except binascii.Error as problem:
+        raise ValueError("no base64") from problem
+
+
+def refusal(prompt: str) -> str:
+    """Word a refusal in the prompt's language."""
+    if is_chinese(prompt):
+        return "抱歉，由于内容政策，我无法生成这张图片。你可以换一种描述再试一次。"
+    return "I'm sorry, I can't create this image because of our content policy. Please try another description."
+
+
+def answer(ask: Ask, addresses: Sequence[str]) -> Reply:
+    """Word the plain answer.
+
+    Args:
+        ask: what was asked.
+        addresses: of the pictures: web addresses or data URIs.
+    """
+    if ask.directives.form == "data_list" and addresses:
+        items = [{"url": address, "revised_prompt": ask.prompt} for address in addresses]
+        return json_reply({"created": int(time.time()), "model": _echo(ask), "data": items})
+    choice = {"index": 0, "message": {"role": "assistant", **_message(ask, addresses)}, "finish_reason": "stop"}
+    return json_reply({**_head("chat.completion", ask), "choices": [choice], "usage": _USAGE})
+
+
+def cut(reply: Reply, addresses: Sequence[str], where: str) -> Reply:
+    """Let an answer break off.
+
+    Args:
+        reply: the whole answer.
+        addresses: of its pictures.
+        where: ``late``: after the first address; ``early``: before it.
+    """
+    first = addresses[0].encode() if addresses else b""
+    start = max(reply.body.find(first), 1)
+    stop = start if where == "early" else min(start + len(first) + 1, len(reply.body) - 1)
+    return Reply(reply.status, reply.body, JSON, reply.headers, stop)
+
+
+def events(ask: Ask, addresses: Sequence[str]) -> tuple[list[bytes], list[bytes]]:
+    """Word the streamed answer: the progress events, and those from the picture on.
+
+    Args:
+        ask: what was asked.
+        addresses: of the pictures: web addresses or data URIs.
+    """
+    head = _head("chat.completion.chunk", ask)
+    progress = [] if ask.refused else list(PROGRESS)
+    deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}, *({"content": line} for line in progress)]
+    rest = _deltas(_message(ask, addresses))
+    usage = _event({**head, "choices": [], "usage": _USAGE})
+    first = [_event(_chunk(head, delta, None)) for delta in deltas]
+    last = [_event(_chunk(head, delta, None)) for delta in rest]
+    return first, [*last, _event(_chunk(head, {}, "stop")), usage, b"data: [DONE]\n\n"]
+
+
+def _message(ask: Ask, addresses: Sequence[str]) -> dict[str, Any]:
+    if not addresses:
+        return {"content": refusal(ask.prompt)}
+    words = ("给你画好了：" if is_chinese(ask.prompt) else "Here is your picture:") if ask.directives.text else ""
+    items = [{"type": "image_url", "image_url": {"url": address}} for address in addresses]
+    if ask.directives.form == "images":
+        return {"content": words, "images": items}
+    if ask.directives.form == "parts":
+        return {"content": [*([{"type": "text", "text": words}] if words else []), *items]}
+    text = "\n".join(_PATTERNS.get(ask.directives.form, "![图片]({})").format(address) for address in addresses)
+    text = _with_progress(ask, text, addresses[0]) if ask.directives.progress else text + "\n\n"
+    return {"content": f"{words}\n\n{text}" if words else text}
+
+
+_PATTERNS = {
+    "data": "![image]({})",
+    "bare": "{}",
+    "bare_data": "{}",
+    "link": "[点击查看]({})",
+    "data_list": "![图片]({})",
+}
+
+
+def _with_progress(ask: Ask, text: str, address: str) -> str:
+    block = json.dumps(
+        {"prompt": ask.prompt, "n": len(text.splitlines()), "referenced_image_ids": []}, ensure_ascii=False
+    )
+    download = address.replace("/pictures/", "/pictures/download/")
+    done = f"> 生成完成 ✅\n\n{text}\n\n[点击下载]({download})"
+    return f"```json\n{block}\n```\n\n> 排队中.\n\n> 进度 **14%**\n\n> 进度 **76%**\n\n{done}"
+
+
+def _deltas(message: dict[str, Any]) -> list[dict[str, Any]]:
+    content = message["content"]
+    if not isinstance(content, str) or "images" in message:
+        return [message]
+    middle = content.find("/pictures/") + len("/pictures/") + 4 if "/pictures/" in content else len(content) // 2
+    return [{"content": content[:middle]}, {"content": content[middle:]}]
+
+
+def _head(kind: str, ask: Ask) -> dict[str, Any]:
+    return {"id": f"chatcmpl-{uuid.uuid4()}", "object": kind, "created": int(time.time()), "model": _echo(ask)}
+
+
+def _echo(ask: Ask) -> str:
+    return "sora_image" if ask.model == "gpt-4o-image" else ask.model
+
+
+def _chunk(head: dict[str, Any], delta: dict[str, Any], finish: str | None) -> dict[str, Any]:
+    return {**head, "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
+
+
+def _event(value: dict[str, Any]) -> bytes:
+    return b"data: " + json.dumps(value, ensure_ascii=False).encode("utf-8", "replace") + b"\n\n"
+
+
+def model_list() -> Reply:
+    """List the models in the relay's shape."""
+    return json_reply({"success": True, "object": "list", "data": [_model(name) for name in MODELS]})
+
+
+def one_model(name: str) -> Reply:
+    """Describe one model; an unknown one is an error object with status 200, as at the relay."""
+    if name in MODELS:
+        return json_reply(_model(name))
+    words = f"The model '{name}' does not exist"
+    return json_reply(
+        {"error": {"message": words, "type": "invalid_request_error", "param": "model", "code": "model_not_found"}}
+    )
+
+
+def _model(name: str) -> dict[str, Any]:
+    types = {"supported_endpoint_types": ["openai"]}
+    return {"id": name, "object": "model", "created": 1626777600, "owned_by": "custom", **types}

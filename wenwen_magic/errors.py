@@ -1,0 +1,157 @@
+"""The errors: each says what happened, why, what to do, and whether it cost.
+
+WenwenError
+├── ConfigError       a setting, option or name is wrong; nothing was sent
+├── LimitReached      a money limit stands in the way; nothing was sent
+├── NotSentError      the request cannot have reached the endpoint
+├── EndpointError     the endpoint answered with an error, or the connection broke (status)
+├── AnswerError       an answer came that cannot be read
+│   └── NoImageError  an answer came, readable, without a picture (text)
+├── ImageError        a picture could not be fetched, or is not a sound picture
+├── HistoryError      the history folder cannot be read or written
+│   └── NotInHistory  replay was asked for and no such take is saved
+└── WaitEnded         the wait was interrupted; the request goes on
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from wenwen_magic.language import say
+
+Charged = Literal["no", "maybe", "yes"]
+
+_KEY_LIKE = re.compile(r"(?i)\b(?:sk|ak|key)-[\w*.-]{6,}|\bbearer\s+[\w.*-]{6,}|(?<=[?&]key=)[\w*.-]+")
+_CONTROLS = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?)|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def mask(text: str, secret: str = "") -> str:
+    """Replace a key, and whatever looks like one, by ``***``; drop terminal control characters.
+
+    Args:
+        text: what somebody else wrote.
+        secret: the key itself, replaced wherever it stands; empty for none.
+    """
+    if secret:
+        text = text.replace(secret, "***")
+    return _KEY_LIKE.sub("***", _CONTROLS.sub("", text))
+
+
+class WenwenError(Exception):
+    """Anything that went wrong; the message is for the person at the notebook.
+
+    Args:
+        what: what happened, one sentence.
+        why: the cause as far as it is known; may quote the endpoint.
+        do: what to do next.
+        charged: ``no``, ``maybe`` or ``yes``: whether money may be gone.
+        status: the HTTP status, 0 when there was none.
+        request_id: the endpoint's own number for the request, to quote to its support.
+        text: the words in hand (an answer's text, an error's body), already masked.
+        record: the id of the history record that holds the rest.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        why: str = "",
+        do: str = "",
+        charged: Charged = "no",
+        status: int = 0,
+        request_id: str = "",
+        text: str = "",
+        record: str = "",
+    ) -> None:
+        super().__init__(what)
+        self.what, self.why, self.do = what, why, do
+        self.charged: Charged = charged
+        self.status, self.request_id, self.text, self.record = status, request_id, text, record
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.what, self.as_dict())
+
+    def as_dict(self) -> dict[str, Any]:
+        """The fields beside ``what``, ready for JSON."""
+        names = ("why", "do", "charged", "status", "request_id", "text", "record")
+        return {name: getattr(self, name) for name in names}
+
+    def lines(self) -> list[str]:
+        """The message, a line a thought: what, why, what to do, and whether it cost."""
+        named = [
+            (say("why", "原因"), _short(self.why)),
+            (say("do", "怎么办"), self.do),
+            (say("charged", "扣费"), self._cost()),
+        ]
+        return [self.what, *(f"  {name}: {value}" for name, value in named if value)]
+
+    def _cost(self) -> str:
+        words = {
+            "no": say("no", "没有 (no)"),
+            "maybe": say("maybe: the endpoint may have done the work", "可能 (maybe): 服务端可能已经开始作图"),
+            "yes": say("yes: an answer came", "是 (yes): 已收到回答"),
+        }
+        marks = [words[self.charged], f"#{self.record}" if self.record else "", self.request_id]
+        return " · ".join(mark for mark in marks if mark)
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows instead of a stack trace."""
+        first, *rest = self.lines()
+        return [f"{type(self).__name__}: {first}", *rest]
+
+
+def _rebuild(kind: type[WenwenError], what: str, fields: Mapping[str, Any]) -> WenwenError:
+    return kind(what, **fields)
+
+
+def _short(text: str, limit: int = 600) -> str:
+    return text if len(text) <= limit else text[:limit] + " …"
+
+
+class ConfigError(WenwenError):
+    """A setting, an option or a name is wrong; nothing was sent."""
+
+
+class LimitReached(WenwenError):
+    """A money limit stands in the way; nothing was sent."""
+
+
+class NotSentError(WenwenError):
+    """The request cannot have reached the endpoint: no name, no connection, no certificate."""
+
+
+class EndpointError(WenwenError):
+    """The endpoint answered with an error (``status``), or the connection broke after sending (status 0).
+
+    ``seconds`` tells how long the answer took, ``retry_after`` how many seconds the endpoint asks to wait, if it does.
+    """
+
+    seconds: float = 0.0
+    retry_after: float | None = None
+
+
+class AnswerError(WenwenError):
+    """An answer came that cannot be read; it is kept in the history as it came."""
+
+
+class NoImageError(AnswerError):
+    """An answer came without a picture; ``text`` holds its words."""
+
+
+class ImageError(WenwenError):
+    """A picture could not be fetched, or what came is not a sound picture; what came is kept."""
+
+
+class HistoryError(WenwenError):
+    """The history folder cannot be read or written."""
+
+
+class NotInHistory(HistoryError):
+    """Replay was asked for, and no such take is saved."""
+
+
+class WaitEnded(WenwenError):
+    """The wait was interrupted; the request goes on and its answer will be in the history."""

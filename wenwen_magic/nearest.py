@@ -1,0 +1,19 @@
+"""Names the known word that is nearest to a mistyped one."""
+
+import difflib
+from collections.abc import Iterable
+
+from wenwen_magic.language import say
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Name the nearest known word, or, where none is near, all of them."""
+    words = list(known)
+    if near := nearest(word, words):
+        return say(f"Did you mean {near}?", f"是不是 {near}？")
+    return say("Known: ", "可用：") + ", ".join(words)
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The nearest of the known words; empty when none is near."""
+    return next(iter(difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)), "")

@@ -1,0 +1,93 @@
+"""Makes the errors for what can come of a request beside a picture: no picture, nothing saved, a limit."""
+
+from typing import Any, cast
+
+from wenwen_magic import errors as tree
+from wenwen_magic.errors import ImageError, LimitReached, NoImageError, NotInHistory, WaitEnded, WenwenError
+from wenwen_magic.language import say
+from wenwen_magic.records import Answer, GeneratedImage, Generation, ImageRequest
+
+
+def no_image(answer: Answer) -> NoImageError:
+    """Make the error for an answer without a picture: its words are the explanation."""
+    return NoImageError(
+        say("The answer holds no picture.", "回答中没有图片。"),
+        why=answer.text or answer.finish_reason,
+        do=say(
+            "Change the prompt. This answer is saved: the same cell shows it again for free, --fresh asks again.",
+            "请修改提示词。此回答已保存：重新运行同一单元格会免费显示它，--fresh 会重新请求。",
+        ),
+        charged="yes",
+        status=200,
+        text=answer.text,
+    )
+
+
+def error_of_record(fault: dict[str, Any]) -> WenwenError:
+    """Make the error that a record tells of."""
+    kind = getattr(tree, str(fault.get("kind")), WenwenError)
+    return cast(WenwenError, kind(**{name: value for name, value in fault.items() if name != "kind"}))
+
+
+def not_in_history(request: ImageRequest, take: int) -> NotInHistory:
+    """Make the error for a request, or one take of it (0: any), that is not saved."""
+    which = say(f"Take {take} of this prompt", f"此提示词的第 {take} 张") if take else say("This prompt", "此提示词")
+    return NotInHistory(
+        which + say(" is not saved.", "没有保存。"),
+        why=" ".join(request.prompt.split())[:200],
+        do=say(
+            "Nothing was sent. Without --take and in mode cache the endpoint is asked.",
+            "没有发送任何请求。不用 --take 并在 cache 模式下会请求服务端。",
+        ),
+    )
+
+
+def nothing_kept(generation: Generation) -> WenwenError:
+    """Make the error for a generation whose answer never came: the error it met then, if it met one."""
+    if generation.error:
+        return error_of_record(dict(generation.error))
+    return NotInHistory(
+        say("No answer is kept for this request.", "此请求没有保存的回答。"),
+        do=say("Run its cell again to ask again.", "请再次运行其单元格重新请求。"),
+        charged=generation.charged,
+        record=generation.id,
+    )
+
+
+def limit_reached(asked: int, limit: int) -> LimitReached:
+    """Make the error for a session that asked for as many pictures as it may."""
+    return LimitReached(
+        say(f"This session's limit of {limit} pictures is reached.", f"本次会话的 {limit} 张上限已到。"),
+        why=say(f"{asked} were asked for since the kernel started.", f"内核启动后已请求 {asked} 张。"),
+        do=say(
+            "Nothing was sent. Raise it: %config WenwenMagics.session_limit = 100",
+            "没有发送任何请求。可提高上限：%config WenwenMagics.session_limit = 100",
+        ),
+    )
+
+
+def none_sound(pictures: tuple[GeneratedImage, ...], record: str) -> ImageError:
+    """Make the error for an answer whose pictures all failed the check."""
+    first = pictures[0]
+    return ImageError(
+        say("What came is not a sound picture.", "收到的内容不是完好的图片。"),
+        why=first.problem,
+        do=say(
+            f"The bytes are kept as {first.path.name}. %wenwen fetch {record[:6]} fetches them again, for free.",
+            f"原始数据已保存为 {first.path.name}。%wenwen fetch {record[:6]} 可免费重新下载。",
+        ),
+        charged="yes",
+        record=record,
+    )
+
+
+def wait_ended() -> WaitEnded:
+    """Make the error for an interrupted wait."""
+    return WaitEnded(
+        say("Stopped waiting; the request goes on.", "已停止等待；请求仍在进行。"),
+        do=say(
+            "Its answer is saved when it comes: running this cell again then shows it for free.",
+            "回答到达后会保存：届时再次运行此单元格即可免费显示。",
+        ),
+        charged="maybe",
+    )

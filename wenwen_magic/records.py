@@ -1,0 +1,333 @@
+"""The words everything is said in: requests, calls, replies, answers, pictures and generations, all frozen."""
+
+import hashlib
+import json
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from wenwen_magic.errors import Charged, ConfigError
+
+ORIENTATIONS = ("auto", "square", "landscape", "portrait")
+PICTURE_MODELS = ("gpt-4o-image", "gemini-2.5-flash-image-preview", "gemini-3-pro-image-preview", "jimeng-3.0")
+"""Suggested before the endpoint has named its own; the first three are on wenwen's page 生成图片(chat)."""
+MODES = ("cache", "live", "replay")
+State = Literal["sent", "answered", "complete", "failed"]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A picture that goes along with a prompt.
+
+    Args:
+        address: an ``https`` address, or the picture itself as a ``data:`` URI (PNG, JPEG or WebP).
+        digest: SHA-256 of the address in hexadecimal; what tells one reference from another in the history.
+        label: what the user called it.
+    """
+
+    address: str = field(repr=False)
+    digest: str
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class ImageRequest:
+    """What is asked of a model; knows no address and no key.
+
+    Args:
+        prompt: the words, after interpolation.
+        model: the relay's name of the model.
+        orientation: ``auto`` (add nothing), ``square``, ``landscape`` or ``portrait``.
+        count: wanted takes, at least 1.
+        references: pictures to start from, in order.
+        params: further fields of the request body, passed through as they are.
+        format: the wire format's name.
+        stream: ask for the answer as a stream.
+
+    Raises:
+        ConfigError: an empty prompt or model, an unknown orientation, or a count below 1.
+    """
+
+    prompt: str
+    model: str = "gpt-4o-image"
+    orientation: str = "auto"
+    count: int = 1
+    references: tuple[Reference, ...] = ()
+    params: Mapping[str, Any] = field(default_factory=dict)
+    format: str = "chat"
+    stream: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.prompt.strip():
+            raise ConfigError("The prompt is empty.", do="Write what to draw, for example: a cat, watercolour.")
+        if not self.model.strip():
+            raise ConfigError("The model's name is empty.", do="Name one, for example: -m gpt-4o-image")
+        if self.orientation not in ORIENTATIONS:
+            known = ", ".join(ORIENTATIONS)
+            raise ConfigError(f"No orientation is called {self.orientation!r}.", do=f"Use one of: {known}.")
+        if self.count < 1:
+            raise ConfigError(f"{self.count} pictures cannot be drawn.", do="Ask for 1 or more: -n 1")
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 (64 hexadecimal digits) of all that decides about the picture: equal for equal requests.
+
+        How many takes are wanted and whether the answer streams do not change the picture and are left out.
+        """
+        parts = [self.prompt, self.model, self.orientation, [ref.digest for ref in self.references]]
+        text = json.dumps([*parts, dict(self.params), self.format], sort_keys=True, ensure_ascii=False, default=str)
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+@dataclass(frozen=True)
+class HttpCall:
+    """One step of a conversation with the endpoint: no host, no key.
+
+    Args:
+        method: ``POST`` or ``GET``.
+        path: below the endpoint's address, beginning with ``/v1/``.
+        body: what to send as JSON; None for nothing.
+        stream: whether a stream of events was asked for.
+    """
+
+    method: str
+    path: str
+    body: Mapping[str, Any] | None = None
+    stream: bool = False
+
+
+@dataclass(frozen=True)
+class HttpReply:
+    """What the endpoint answered, read as it comes.
+
+    Args:
+        status: the HTTP status.
+        content_type: the header as it came, lower case; it may lie.
+        chunks: the body in pieces of bytes; may be iterated once.
+        demo: whether the demo endpoint answered.
+    """
+
+    status: int
+    content_type: str
+    chunks: Iterable[bytes] = field(repr=False)
+    demo: bool = False
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What the endpoint says while it works.
+
+    Args:
+        text: its words, one line.
+        percent: 0 to 100, None when it names no number.
+    """
+
+    text: str
+    percent: float | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a picture of an answer is.
+
+    Args:
+        address: ``http(s)`` address or a path below the endpoint; for a picture in the answer itself ``data:<type>``.
+        alt: the words that came with it.
+        draft: whether it is a step on the way and not a result.
+        data: the picture itself in base64 as it came, for an address that begins with ``data:``; else empty.
+    """
+
+    address: str
+    alt: str = ""
+    draft: bool = False
+    data: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back, read.
+
+    Args:
+        sources: the pictures, in order, drafts included.
+        text: the words beside them.
+        finish_reason: why the model stopped, as it said; ``cut`` when the connection broke.
+        model: the model as the endpoint reports it.
+        usage: token counts as they came; never computed with.
+    """
+
+    sources: tuple[Source, ...] = ()
+    text: str = ""
+    finish_reason: str = ""
+    model: str = ""
+    usage: Mapping[str, Any] = field(default_factory=dict)
+
+
+Talk = Callable[[ImageRequest], Generator[HttpCall | Progress, HttpReply | None, Answer]]
+
+
+@dataclass(frozen=True)
+class WireFormat:
+    """A way to speak a request: one file in ``formats/`` each.
+
+    Args:
+        name: what ``--format`` calls it.
+        talk: the conversation: yields calls, is sent replies, returns the answer; opens no socket.
+        prompt_as_sent: the words that will go out for a request, orientation included.
+        auth: the header's name and its pattern, ``{key}`` standing for the key.
+    """
+
+    name: str
+    talk: Talk
+    prompt_as_sent: Callable[[ImageRequest], str]
+    auth: tuple[str, str] = ("Authorization", "Bearer {key}")
+
+
+@dataclass(frozen=True)
+class GeneratedImage:
+    """One picture on disk, exactly as it came.
+
+    Args:
+        path: the file.
+        mime: its type, judged by its bytes; empty when it failed the check.
+        width: in pixels; 0 when it failed the check.
+        height: in pixels; 0 when it failed the check.
+        alt: alternative text.
+        size: of the file, in bytes.
+        sha256: of the file's bytes, hexadecimal.
+        draft: a step on the way, not a result.
+        problem: why the file is not shown; empty for a sound picture.
+        preview: a small JPEG or PNG of it in the user's cache folder, for showing.
+    """
+
+    path: Path
+    mime: str
+    width: int
+    height: int
+    alt: str = ""
+    size: int = 0
+    sha256: str = ""
+    draft: bool = False
+    problem: str = ""
+    preview: Path | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def data(self) -> bytes:
+        """The file's bytes."""
+        return self.path.read_bytes()
+
+    def pil(self) -> Any:
+        """The picture as a ``PIL.Image.Image``, loaded.
+
+        Raises:
+            OSError: the file is gone or is not a picture that Pillow reads.
+        """
+        from PIL import Image  # noqa: PLC0415  a door: Pillow is loaded by those who ask for it
+
+        with Image.open(self.path) as picture:
+            picture.load()
+            return picture
+
+    def save(self, path: str | Path) -> Path:
+        """Copy the file, byte for byte, to another place; returns that place.
+
+        Raises:
+            OSError: the place cannot be written.
+        """
+        target = Path(path)
+        target.write_bytes(self.data)
+        return target
+
+
+@dataclass(frozen=True)
+class Generation:
+    """The record of one request and all that came of it: shown, stored, replayed, returned to Python.
+
+    Args:
+        id: eight hexadecimal digits.
+        request: what was asked.
+        prompt_sent: the words as they went out.
+        state: ``sent``, ``answered``, ``complete`` or ``failed``.
+        created: when it was sent, ISO 8601 with the offset from UTC.
+        charged: whether money may be gone.
+        pictures: all pictures, drafts and unsound ones included.
+        text: the words that came with the pictures.
+        sources: the addresses the answer named (pictures in the answer itself as ``data:<type>``).
+        finish_reason: why the model stopped.
+        model_reported: the model's name as the endpoint answered it.
+        usage: token counts as they came.
+        elapsed: seconds from sending to the whole answer; None before that.
+        error: the error's fields for a failed request, else None.
+        demo: whether the demo endpoint drew it.
+        endpoint: scheme, host and port that were asked.
+        take: which of several generations of the same request this is, from 1; 0 for one without a picture.
+        from_history: whether it was found and not asked for anew.
+        still: the picture that stands for all, small, in the user's cache folder.
+        render: makes the MIME bundle that front ends show.
+    """
+
+    id: str
+    request: ImageRequest
+    prompt_sent: str
+    state: State
+    created: str
+    charged: Charged = "no"
+    pictures: tuple[GeneratedImage, ...] = ()
+    text: str = ""
+    sources: tuple[str, ...] = ()
+    finish_reason: str = ""
+    model_reported: str = ""
+    usage: Mapping[str, Any] = field(default_factory=dict)
+    elapsed: float | None = None
+    error: Mapping[str, Any] | None = None
+    demo: bool = False
+    endpoint: str = ""
+    take: int = 0
+    from_history: bool = False
+    still: Path | None = field(default=None, repr=False, compare=False)
+    render: "Callable[[Generation], dict[str, Any]] | None" = field(default=None, repr=False, compare=False)
+
+    @property
+    def images(self) -> tuple[GeneratedImage, ...]:
+        """The results: sound pictures that are not drafts."""
+        return tuple(picture for picture in self.pictures if not picture.draft and not picture.problem)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:  # noqa: ARG002
+        return self.render(self) if self.render else {"text/plain": repr(self)}
+
+
+@dataclass(frozen=True)
+class Gallery(Sequence[Generation]):
+    """Several generations, in the order asked; a failure is a row like the others.
+
+    Args:
+        rows: the generations.
+        still: a contact sheet of them, small, in the user's cache folder.
+        render: makes the MIME bundle that front ends show.
+    """
+
+    rows: tuple[Generation, ...]
+    still: Path | None = field(default=None, repr=False, compare=False)
+    render: "Callable[[Gallery], dict[str, Any]] | None" = field(default=None, repr=False, compare=False)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.rows[index]
+
+    def __iter__(self) -> Iterator[Generation]:
+        return iter(self.rows)
+
+    @property
+    def images(self) -> tuple[GeneratedImage, ...]:
+        """The results of all rows, in order."""
+        return tuple(image for row in self.rows for image in row.images)
+
+    @property
+    def failures(self) -> tuple[Generation, ...]:
+        """The rows without a result."""
+        return tuple(row for row in self.rows if not row.images)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:  # noqa: ARG002
+        return self.render(self) if self.render else {"text/plain": repr(self)}

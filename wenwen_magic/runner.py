@@ -1,0 +1,84 @@
+"""Runs work beside the main thread, so that an interrupt ends the waiting and never the work."""
+
+import threading
+import time
+from collections.abc import Callable, Hashable
+from contextvars import copy_context
+from typing import Any
+
+from wenwen_magic.records import Progress
+
+
+class Job:
+    """One piece of work under way.
+
+    Attributes:
+        began: when it was started, in seconds of the runner's clock.
+        progress: the endpoint's latest words, None before the first.
+        result: what the work gave; None until then.
+        error: what the work raised; None for none.
+    """
+
+    def __init__(self, began: float) -> None:
+        self.began = began
+        self.progress: Progress | None = None
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self._done = threading.Event()
+
+    def tell(self, progress: Progress) -> None:
+        """Take the endpoint's words on progress."""
+        self.progress = progress
+
+    def wait(self, seconds: float) -> bool:
+        """Wait at most some seconds; tells whether the work is done."""
+        return self._done.wait(seconds)
+
+    @property
+    def done(self) -> bool:
+        """Whether the work is done, well or badly."""
+        return self._done.is_set()
+
+    def run(self, work: Callable[[Callable[[Progress], None]], Any]) -> None:
+        """Do the work and keep its result or its error."""
+        try:
+            self.result = work(self.tell)
+        except BaseException as error:  # noqa: BLE001  the waiting thread raises it
+            self.error = error
+        finally:
+            self._done.set()
+
+
+class Runner:
+    """Starts jobs, each in a thread of its own that does not hold up the end of the kernel.
+
+    Args:
+        now: tells seconds.
+    """
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self.now = now
+        self._jobs: dict[Hashable, Job] = {}
+        self._lock = threading.Lock()
+
+    def start(self, work: Callable[[Callable[[Progress], None]], Any], key: Hashable = None) -> Job:
+        """Start a piece of work, or join the one with the same key that is still under way.
+
+        Args:
+            work: is handed a callable for words on progress.
+            key: what makes two works the same; None for work that is never joined.
+        """
+        with self._lock:
+            self._jobs = {known: job for known, job in self._jobs.items() if not job.done}
+            if key is not None and key in self._jobs:
+                return self._jobs[key]
+            job = Job(self.now())
+            self._jobs[key if key is not None else id(job)] = job
+        context = copy_context()
+        threading.Thread(target=context.run, args=(job.run, work), daemon=True, name="wenwen-job").start()
+        return job
+
+    def under_way(self) -> int:
+        """How many jobs are not done."""
+        with self._lock:
+            return sum(not job.done for job in self._jobs.values())

@@ -1,0 +1,179 @@
+"""The settings: each declared once, merged from option, %config, environment and pyproject.toml, with its source."""
+
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from wenwen_magic.errors import ConfigError
+from wenwen_magic.language import say
+from wenwen_magic.nearest import did_you_mean
+from wenwen_magic.records import MODES, ORIENTATIONS
+
+_TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+
+
+def _one_of(*names: str) -> Callable[[Any], str]:
+    def parse(value: Any) -> str:
+        if value not in names:
+            raise ValueError(say("one of ", "应为以下之一：") + ", ".join(names))
+        return str(value)
+
+    return parse
+
+
+def _at_least(kind: type[int] | type[float], lowest: float) -> Callable[[Any], Any]:
+    def parse(value: Any) -> Any:
+        number = kind(value)
+        if not lowest <= number < float("inf"):
+            raise ValueError(say(f"a number of at least {lowest:g}", f"不小于 {lowest:g} 的数"))
+        return number
+
+    return parse
+
+
+def _text(value: Any) -> str:
+    if not str(value).strip():
+        raise ValueError(say("some text", "不能为空"))
+    return str(value).strip()
+
+
+def _flag(value: Any) -> bool:
+    word = str(value).strip().lower()
+    if word not in (*_TRUE, *_FALSE):
+        raise ValueError(say("true or false", "true 或 false"))
+    return word in _TRUE
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    parts = value.split(",") if isinstance(value, str) else value
+    return tuple(name for part in parts if (name := str(part).strip()))
+
+
+def _setting(default: Any, parse: Callable[[Any], Any], about: str) -> Any:
+    return field(default=default, metadata={"parse": parse, "about": about})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings with their defaults; the words after each default say what it is, with its unit."""
+
+    base_url: str = _setting("https://api.wenwen-ai.com", _text, "the endpoint's address, with or without /v1")
+    model: str = _setting("gpt-4o-image", _text, "the model that draws when a cell names none")
+    orientation: str = _setting("auto", _one_of(*ORIENTATIONS), "auto, square, landscape or portrait")
+    format: str = _setting("chat", _text, "the wire format a request is spoken in")
+    mode: str = _setting("cache", _one_of(*MODES), "cache: saved takes are free; live: always ask; replay: never ask")
+    history: str = _setting("wenwen_images", _text, "the folder of the pictures and records")
+    timeout: float = _setting(600.0, _at_least(float, 0.1), "seconds to wait for the next byte of an answer")
+    stream: bool = _setting(False, _flag, "ask for answers as a stream, with progress")
+    confirm_above: int = _setting(4, _at_least(int, 0), "pictures one cell may ask for without a question")
+    session_limit: int = _setting(50, _at_least(int, 0), "pictures one session may ask for")
+    max_mib: int = _setting(64, _at_least(int, 1), "largest picture to download, in MiB")
+    max_megapixels: int = _setting(100, _at_least(int, 1), "largest picture to decode, in million pixels")
+    trusted_hosts: tuple[str, ...] = _setting((), _names, 'private hosts to fetch pictures from: "host" or "host:port"')
+    ui: bool = _setting(True, _flag, "show the controls under a picture")
+    lang: str = _setting("auto", _one_of("auto", "zh", "en"), "language of the messages: auto, zh or en")
+
+
+NAMES = tuple(setting.name for setting in fields(Settings))
+"""The names of all settings."""
+
+
+def about(name: str) -> str:
+    """One phrase on what a setting is."""
+    return next(str(setting.metadata["about"]) for setting in fields(Settings) if setting.name == name)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One place that settings come from.
+
+    Args:
+        source: what to call it.
+        values: by name; a value of None counts as not given.
+        label: how a name is written there, ``{}`` standing for it.
+    """
+
+    source: str
+    values: Mapping[str, Any]
+    label: str = "{}"
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """Settings, and where each of them came from.
+
+    Args:
+        settings: the values.
+        sources: by name: what to call the place.
+    """
+
+    settings: Settings
+    sources: Mapping[str, str]
+
+
+def load(*layers: Layer) -> Loaded:
+    """Merge layers; the first that gives a setting wins.
+
+    Raises:
+        ConfigError: a layer has an unknown name or an unusable value; the text names the place and the nearest name.
+    """
+    values: dict[str, Any] = {}
+    sources = dict.fromkeys(NAMES, say("default", "默认"))
+    for layer in reversed(layers):
+        for name, value in layer.values.items():
+            if value is not None:
+                values[name] = _parsed(layer, name, value)
+                sources[name] = layer.source
+    return Loaded(Settings(**values), sources)
+
+
+def _parsed(layer: Layer, name: str, value: Any) -> Any:
+    known = {setting.name: setting for setting in fields(Settings)}
+    if name not in known:
+        raise ConfigError(
+            say(f"There is no setting {name!r}.", f"没有名为 {name!r} 的设置。"),
+            why=say(f"It stands in {layer.source}.", f"它写在 {layer.source}。"),
+            do=did_you_mean(name, known),
+        )
+    try:
+        return known[name].metadata["parse"](value)
+    except (ValueError, TypeError) as error:
+        raise ConfigError(
+            say(f"The setting {name} cannot be {value!r}.", f"设置 {name} 不能是 {value!r}。"),
+            why=say(f"It stands in {layer.source}.", f"它写在 {layer.source}。"),
+            do=say("It should be: ", "应为：") + f"{error} ({about(name)})",
+        ) from None
+
+
+def environment(environ: Mapping[str, str] = os.environ) -> Layer:
+    """The layer of ``WENWEN_<NAME>`` variables; other variables are not looked at."""
+    values = {name: environ.get(f"WENWEN_{name.upper()}") for name in NAMES}
+    return Layer(say("environment", "环境变量"), {name: value for name, value in values.items() if value})
+
+
+def project(folder: Path) -> Layer:
+    """The layer of ``[tool.wenwen]`` in the nearest ``pyproject.toml``, from a folder upwards.
+
+    Raises:
+        ConfigError: the file is not TOML.
+    """
+    for place in (folder, *folder.parents):
+        path = place / "pyproject.toml"
+        if path.is_file():
+            return Layer(str(path.name), _table(path))
+    return Layer("pyproject.toml", {})
+
+
+def _table(path: Path) -> Mapping[str, Any]:
+    try:
+        table = tomllib.loads(path.read_text("utf-8")).get("tool", {}).get("wenwen", {})
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            say("pyproject.toml cannot be read.", "无法读取 pyproject.toml。"),
+            why=f"{path}: {error}",
+            do=say("Correct it.", "请改正它。"),
+        ) from None
+    return dict(table)

@@ -1,0 +1,376 @@
+"""Sends calls to the endpoint and reads its replies: the one home of requests and of the key's header."""
+
+import json
+import os
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from certifi import where
+from requests.auth import AuthBase
+
+from requests.utils import get_environ_proxies
+from urllib3 import exceptions as low
+
+from wenwen_magic.errors import ConfigError, EndpointError, NotSentError
+from wenwen_magic.language import say
+from wenwen_magic.problems import SOON, error_of_reply, looks_like_html, web_page
+from wenwen_magic.records import HttpCall, HttpReply
+from wenwen_magic.secret import Secret
+
+USER_AGENT = "wenwen-magic/0.1 (+https://pypi.org/project/wenwen-magic)"
+PIECE = 1 << 16
+LONGEST_ERROR = 1 << 20
+LONGEST_REPLY = 1 << 29
+"""Bytes of an answer that are read at most: 512 MiB, five times what the largest honest one was seen to hold."""
+REPEATS = 2
+LONGEST_PAUSE = 60.0
+_NOT_SENT = (low.NewConnectionError, low.ConnectTimeoutError, low.ProxyError)
+_HANDSHAKE = (
+    "CERTIFICATE_VERIFY_FAILED",
+    "HANDSHAKE",
+    "WRONG_VERSION_NUMBER",
+    "UNKNOWN_PROTOCOL",
+    "ALERT",
+    "HTTP_REQUEST",
+)
+
+
+def normalised(base_url: str) -> str:
+    """Give the endpoint's address without ``/v1``, ``/chat/completions`` and trailing slashes.
+
+    Raises:
+        ConfigError: it is no http or https address with a host, or it carries a user name or a password.
+    """
+    address = base_url.strip().rstrip("/")
+    for ending in ("/chat/completions", "/v1"):
+        address = address.removesuffix(ending).rstrip("/")
+    try:
+        parts = urlsplit(address)
+        good = (
+            parts.scheme in {"http", "https"}
+            and bool(parts.hostname)
+            and (parts.port or 1) > 0
+            and "@" not in parts.netloc
+        )
+    except ValueError:
+        good = False
+    if not good:
+        raise ConfigError(
+            say("base_url is not a usable address.", "base_url 不是可用的地址。"),
+            do=say("It should look like https://api.wenwen-ai.com", "应类似于 https://api.wenwen-ai.com"),
+        )
+    return address
+
+
+def origin(address: str) -> str:
+    """Scheme, host as written and port of an address, like ``https://api.example:443``."""
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.hostname or ''}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
+
+
+def ca_bundle() -> str:
+    """The file of certificates: the environment's, or the one that comes with requests."""
+    return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or str(where())
+
+
+def proxies_for(address: str) -> dict[str, str]:
+    """The proxies that the environment names for an address; empty for none."""
+    return dict(get_environ_proxies(address))
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Time, handed in so that tests need not wait.
+
+    Args:
+        now: seconds that only grow.
+        sleep: waits for some seconds.
+    """
+
+    now: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+
+class _Auth(AuthBase):
+    """Puts the key into its header at the last moment, so that no frame holds it in a variable of its own."""
+
+    def __init__(self, key: Secret | None, header: str, pattern: str) -> None:
+        self._key, self._header, self._pattern = key, header, pattern
+
+    def __call__(self, request: Any) -> Any:
+        if self._key is not None:
+            request.headers[self._header] = self._pattern.format(key=self._key.reveal())
+        return request
+
+
+class Transport:
+    """Sends calls to one endpoint.
+
+    Args:
+        base_url: the endpoint's address, in any of the forms :func:`normalised` takes.
+        key: goes into the header of every call, and nowhere else; None for none.
+        connect: seconds to wait for a connection.
+        read: seconds to wait for the next byte.
+        clock: tells and waits time.
+
+    Raises:
+        ConfigError: as :func:`normalised`.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        key: Secret | None,
+        *,
+        connect: float = 10.0,
+        read: float = 600.0,
+        clock: Clock | None = None,
+    ) -> None:
+        self.address = normalised(base_url)
+        self._key = key
+        self._timeout = (connect, read)
+        self._clock = clock or Clock()
+
+    def send(self, call: HttpCall, auth: tuple[str, str] = ("Authorization", "Bearer {key}")) -> HttpReply:
+        """Send a call; the reply's chunks are read from the connection as they are asked for.
+
+        What cannot have arrived, and a 429 or 503 answered at once, is repeated at most twice; nothing else ever is.
+
+        Args:
+            call: what to send.
+            auth: the key's header and its pattern.
+
+        Raises:
+            NotSentError: the call cannot have arrived.
+            EndpointError: an HTTP error status, a redirect, or a connection that broke after sending.
+        """
+        for repeat in range(REPEATS + 1):
+            try:
+                return self._send_once(call, auth)
+            except (NotSentError, EndpointError) as error:
+                pause = _pause_before_repeat(error, repeat)
+                if pause is None:
+                    raise
+                self._clock.sleep(pause)
+        raise AssertionError("the last round returns or raises")
+
+    def _send_once(self, call: HttpCall, auth: tuple[str, str]) -> HttpReply:
+        began = self._clock.now()
+        response = self._open(call, _Auth(self._key, *auth))
+        content_type = response.headers.get("Content-Type", "").lower()
+        pieces = _masked(_pieces(response), self._key.reveal().encode() if self._key else b"")
+        if response.status_code >= 300:  # noqa: PLR2004  a redirect of a paid request is not followed either
+            raise _error(response, pieces, self._clock.now() - began)
+        if "text/html" in content_type:
+            pieces = _unless_page(response, pieces)
+        return HttpReply(response.status_code, content_type, pieces, demo="X-Wenwen-Demo" in response.headers)
+
+    def _open(self, call: HttpCall, auth: _Auth) -> requests.Response:
+        """Open a connection of its own: a kept one may be dead, and then nobody knows whether the call arrived."""
+        session = requests.Session()
+        session.trust_env = False
+        try:
+            return session.request(
+                call.method,
+                self.address + call.path,
+                json=call.body,
+                auth=auth,
+                headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity", "Connection": "close"},
+                timeout=self._timeout,
+                stream=True,
+                allow_redirects=False,
+                proxies=proxies_for(self.address),
+                verify=ca_bundle(),
+            )
+        except Exception as error:  # noqa: BLE001  whatever requests meets, it must not be shown with its frames
+            raise _connection_error(error, origin(self.address)) from None
+
+
+def _pieces(response: requests.Response) -> Iterator[bytes]:
+    """The body as it arrives: what came before a connection broke is not lost."""
+    size = 0
+    try:
+        while piece := response.raw.read1(PIECE, decode_content=True):
+            size += len(piece)
+            _refuse_beyond_limit(size)
+            yield piece
+    except EndpointError:
+        raise
+    except Exception as error:  # noqa: BLE001  as above
+        raise _broken(error) from None
+    finally:
+        response.close()
+
+
+def _masked(pieces: Iterator[bytes], key: bytes) -> Iterator[bytes]:
+    """The pieces with the key, should the endpoint echo it, replaced; also where it is cut in two."""
+    if not key:
+        yield from pieces
+        return
+    waiting = b""
+    for piece in pieces:
+        text = (waiting + piece).replace(key, b"***")
+        kept = next((size for size in range(min(len(key) - 1, len(text)), 0, -1) if key.startswith(text[-size:])), 0)
+        waiting = text[len(text) - kept :]
+        yield text[: len(text) - kept]
+    yield waiting
+
+
+def _beginning(pieces: Iterator[bytes]) -> bytes:
+    body = b""
+    try:
+        for piece in pieces:
+            body += piece
+            if len(body) > LONGEST_ERROR:
+                break
+    except EndpointError:
+        pass  # the status is the news; what came of the body is shown
+    return body
+
+
+def _error(response: requests.Response, pieces: Iterator[bytes], seconds: float) -> EndpointError:
+    body = _beginning(pieces)
+    number = response.headers.get("X-Oneapi-Request-Id") or response.headers.get("X-Request-Id") or ""
+    error = error_of_reply(response.status_code, body, seconds=seconds, request_id=number)
+    error.retry_after = _seconds(response.headers.get("Retry-After"))
+    error.seconds = seconds
+    return error
+
+
+def _unless_page(response: requests.Response, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Pieces of a body whose type says web page: an error if it is one, else the pieces, for the type may lie."""
+    first = next(pieces, b"")
+    if looks_like_html(first.decode("utf-8", "replace")):
+        raise web_page(response.status_code, (first + _beginning(pieces)).decode("utf-8", "replace"))
+    return _chain(first, pieces)
+
+
+def _chain(first: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    yield first
+    yield from pieces
+
+
+def _seconds(header: str | None) -> float | None:
+    """Retry-After: seconds, or a date."""
+    if not header:
+        return None
+    try:
+        return max(0.0, float(header))
+    except ValueError:
+        pass
+    try:
+        moment: float = parsedate_to_datetime(header).timestamp()
+        return max(0.0, moment - time.time())
+    except (ValueError, TypeError):
+        return None
+
+
+def _pause_before_repeat(error: NotSentError | EndpointError, repeat: int) -> float | None:
+    """Seconds to wait before a call may be repeated; None when it may not."""
+    if repeat >= REPEATS:
+        return None
+    if isinstance(error, NotSentError):
+        return 0.5 * 3.0**repeat
+    if error.status not in {429, 503} or error.seconds > SOON:
+        return None
+    pause = error.retry_after if error.retry_after is not None else 1.0 * 3.0**repeat
+    return pause if pause <= LONGEST_PAUSE else None
+
+
+def _connection_error(error: Exception, where: str) -> NotSentError | EndpointError:
+    reasons = list(_causes(error))
+    if any(isinstance(reason, _NOT_SENT) for reason in reasons) or _is_handshake(reasons) or not _is_network(reasons):
+        return NotSentError(
+            say(f"The endpoint {where} could not be reached.", f"无法连接服务端 {where}。"),
+            why=_plain(reasons),
+            do=say(
+                "Check the connection and base_url (%wenwen status), then run the cell again.",
+                "请检查网络和 base_url（%wenwen status），然后再次运行。",
+            ),
+        )
+    return _broken(error)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An error and those it was made of, outermost first."""
+    waiting, seen = [error], set()
+    while waiting:
+        cause = waiting.pop(0)
+        if id(cause) not in seen:
+            seen.add(id(cause))
+            yield cause
+            inner = [*cause.args, getattr(cause, "reason", None), cause.__cause__, cause.__context__]
+            waiting += [item for item in inner if isinstance(item, BaseException)]
+
+
+def _is_handshake(reasons: list[BaseException]) -> bool:
+    return any(
+        isinstance(reason, ssl.SSLError) and any(word in str(reason) for word in _HANDSHAKE) for reason in reasons
+    )
+
+
+def _is_network(reasons: list[BaseException]) -> bool:
+    """Whether the trouble is the network's; an address or a value that requests refuses was never sent."""
+    return any(
+        isinstance(reason, (OSError, low.HTTPError)) and not isinstance(reason, ValueError)
+        for reason in reasons[1:] or reasons
+    )
+
+
+def _plain(reasons: list[BaseException]) -> str:
+    """The innermost cause in words; requests' own texts hold addresses of objects."""
+    names = [reason for reason in reasons if isinstance(reason, OSError) and reason.strerror]
+    inner = names[-1].strerror if names else str(reasons[-1])
+    return f"{type(reasons[-1]).__name__}: {inner}"[:300]
+
+
+def _broken(error: Exception) -> EndpointError:
+    reasons = list(_causes(error))
+    late = any(isinstance(reason, (low.ReadTimeoutError, TimeoutError, requests.ReadTimeout)) for reason in reasons)
+    what = (
+        say("The endpoint did not answer in time.", "服务端没有按时回答。")
+        if late
+        else say("The connection broke before the whole answer had come.", "回答传完之前连接中断了。")
+    )
+    return EndpointError(
+        what,
+        why="" if late else _plain(reasons),
+        do=say(
+            "The work may have been done and charged, so it was not sent again. Running the cell again asks again.",
+            "服务端可能已经作图并扣费，因此没有自动重发。再次运行单元格会重新请求。",
+        ),
+        charged="maybe",
+    )
+
+
+def _refuse_beyond_limit(size: int) -> None:
+    if size <= LONGEST_REPLY:
+        return
+    raise EndpointError(
+        say(
+            f"The answer is longer than {LONGEST_REPLY >> 20} MiB and was not read on.",
+            f"回答超过 {LONGEST_REPLY >> 20} MiB，已停止读取。",
+        ),
+        do=say("Ask for fewer or smaller pictures.", "请减少图片数量或尺寸。"),
+        charged="maybe",
+    )
+
+
+def read_models(reply: HttpReply) -> list[str]:
+    """The ids in an answer of ``GET /v1/models``, sorted (fields as in new-api; not seen on wenwen's pages).
+
+    Raises:
+        EndpointError: the answer is an error or not a list of models.
+    """
+    body = _beginning(iter(reply.chunks))
+    try:
+        rows = json.loads(body)["data"]
+        return sorted({str(row["id"]) for row in rows})
+    except (ValueError, KeyError, TypeError):
+        raise error_of_reply(reply.status, body, seconds=0.0) from None

@@ -1,0 +1,114 @@
+"""Brings pictures in and makes them ready to be shown: download, check and previews, put together for one endpoint."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urljoin
+
+from platformdirs import user_cache_path
+
+from wenwen_magic import batch, guard, pictures, transport
+from wenwen_magic.errors import HistoryError, ImageError, WenwenError
+from wenwen_magic.language import say
+from wenwen_magic.records import GeneratedImage, Generation, Source
+from wenwen_magic.session import Session
+from wenwen_magic.settings import Settings
+
+
+class Workshop:
+    """The tools that pictures pass through.
+
+    Args:
+        settings: limits and trusted hosts.
+        address: the endpoint's, normalised; its own pictures may come from a private host.
+        session: lends the children that check.
+        clock: waits between tries.
+    """
+
+    def __init__(self, settings: Settings, address: str, session: Session, clock: transport.Clock) -> None:
+        self._settings, self._address = settings, address
+        self._pool = session.pool(settings.max_megapixels)
+        self._tools = pictures.Tools(
+            download=lambda picture, path: guard.fetch(picture, path, self._policy(picture)),
+            inspect=self._pool.inspect,
+            previews=user_cache_path("wenwen_magic", appauthor=False) / "previews",
+            sleep=clock.sleep,
+        )
+
+    def warm(self) -> None:
+        """Start a child beside everything else: the endpoint is thinking anyway."""
+        self._pool.warm()
+
+    def bring(
+        self, generation: Generation, sources: Sequence[Source], stem: Path
+    ) -> tuple[tuple[GeneratedImage, ...], list[WenwenError]]:
+        """Bring an answer's pictures to disk, side by side.
+
+        Args:
+            generation: what they belong to.
+            sources: where they are.
+            stem: their files' path up to the number.
+
+        Returns:
+            The pictures that came, unsound ones included, and the errors of those that did not.
+        """
+        alt = " ".join(generation.request.prompt.split())[:200]
+
+        def work(number: int, source: Source) -> Callable[[], GeneratedImage]:
+            place = stem.with_name(f"{stem.name}-{number}")
+            return lambda: self._bring(source, place, alt)
+
+        brought = batch.side_by_side([work(number, source) for number, source in enumerate(sources, 1)])
+        found = tuple(item for item in brought if isinstance(item, GeneratedImage))
+        return found, [item for item in brought if isinstance(item, WenwenError)]
+
+    def _bring(self, source: Source, place: Path, alt: str) -> GeneratedImage:
+        try:
+            return pictures.bring(self._absolute(source), place, self._tools, alt)
+        except OSError as error:
+            raise HistoryError(
+                say("The picture cannot be written to the disk.", "无法把图片写入磁盘。"),
+                why=f"{error.strerror}: {place.parent.parent.name}/",
+                do=say(
+                    "The answer is kept: free space, then %wenwen fetch brings the picture for free.",
+                    "回答已保存：腾出空间后，用 %wenwen fetch 免费取回图片。",
+                ),
+                charged="yes",
+            ) from None
+
+    def _absolute(self, source: Source) -> Source:
+        if source.address.startswith("data:"):
+            return source
+        return replace(source, address=urljoin(self._address + "/", source.address))
+
+    def ready(self, generation: Generation) -> Generation:
+        """The generation with its previews at hand, made again where the cache has lost them."""
+        shown = tuple(
+            replace(picture, preview=None if picture.problem else pictures.preview_of(picture, self._tools))
+            for picture in generation.pictures
+        )
+        generation = replace(generation, pictures=shown)
+        return replace(generation, still=self.still(generation.images))
+
+    def still(self, images: Sequence[GeneratedImage]) -> Path | None:
+        """One small picture that stands for all: the preview of one, a contact sheet of several."""
+        previews = [image.preview for image in images if image.preview]
+        if len(previews) < 2:  # noqa: PLR2004  one picture stands for itself
+            return previews[0] if previews else None
+        names = "-".join(preview.stem[:8] for preview in previews[:12])
+        target = self._tools.previews / f"sheet-{names}-{len(previews)}.jpg"
+        try:
+            if not target.is_file():
+                self._pool.sheet(previews, target)
+        except (ImageError, OSError):
+            return previews[0]
+        return target
+
+    def _policy(self, picture: str) -> guard.Policy:
+        return guard.Policy(
+            trusted=frozenset({transport.origin(self._address), *self._settings.trusted_hosts}),
+            proxies=transport.proxies_for(picture),
+            ca_bundle=transport.ca_bundle(),
+            limit=self._settings.max_mib << 20,
+            user_agent=f"Mozilla/5.0 (compatible; {transport.USER_AGENT})",
+        )
