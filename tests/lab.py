@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -11,13 +10,11 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import nbformat
 
-CHROMIUM = os.environ.get("WENWEN_CHROMIUM", "/usr/bin/chromium")
 CHROMIUM_ARGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -31,14 +28,6 @@ STARTING, STOPPING = 45.0, 15.0
 """Seconds that the server may take."""
 WAIT = 30_000
 """Milliseconds that anything in the browser may take."""
-
-
-def missing() -> str:
-    """What these tests need and this machine lacks; empty for nothing."""
-    if not Path(CHROMIUM).is_file():
-        return f"needs a Chromium: there is no {CHROMIUM} (WENWEN_CHROMIUM names another)"
-    lacking = [name for name in ("playwright", "jupyterlab") if find_spec(name) is None]
-    return f"needs {' and '.join(lacking)}" if lacking else ""
 
 
 def write_notebook(path: Path, *cells: str) -> Path:
@@ -63,13 +52,22 @@ class Server:
     def __init__(self, root: Path, home: Path, settings: dict[str, Any] | None = None) -> None:
         self.root, self.home = root, home
         self._write_settings(settings or {})
+        self.start()
+
+    def start(self) -> None:
+        """Start the server on a free port, and wait for its first answer."""
         with socket.create_server(("127.0.0.1", 0)) as probe:
             port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
-        self.log = home / f"server-{port}.log"
+        self.log = self.home / f"server-{port}.log"
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                self._command(port), cwd=root, env=self._environment(), stdout=log, stderr=log, start_new_session=True
+                self._command(port),
+                cwd=self.root,
+                env=self._environment(),
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         try:
             self._await_answer()
@@ -78,7 +76,10 @@ class Server:
             raise
 
     def _write_settings(self, settings: dict[str, Any]) -> None:
-        quiet = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
+        quiet = {
+            "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
+            "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},
+        }
         folder = self.home / "config" / "labconfig"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "default_setting_overrides.json").write_text(json.dumps({**quiet, **settings}))
@@ -165,10 +166,11 @@ class Lab:
         """Run a command of JupyterLab, and wait for what it gives."""
         self.page.evaluate("([n, a]) => window.jupyterapp.commands.execute(n, a).then(() => null)", [name, arguments])
 
-    def kernel_ready(self) -> "Lab":
-        """Wait for the kernel; gives this."""
+    def kernel_ready(self, *, seconds: float = WAIT / 1000) -> "Lab":
+        """Wait for an idle kernel; gives this."""
         self.page.wait_for_function(
-            "() => window.jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status === 'idle'"
+            "() => window.jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status === 'idle'",
+            timeout=seconds * 1000,
         )
         return self
 
@@ -177,12 +179,20 @@ class Lab:
         self.kernel_ready().command("notebook:run-all-cells")
         return self
 
+    def run(self, index: int) -> None:
+        """Run one cell, and wait for its end."""
+        self._choose(index)
+        self.command("notebook:run-cell")
+
     def start(self, index: int) -> None:
         """Start a cell without waiting for its end."""
+        self._choose(index)
+        self.page.evaluate("() => void window.jupyterapp.commands.execute('notebook:run-cell')")
+
+    def _choose(self, index: int) -> None:
         self.page.evaluate(
             """index => { const book = window.jupyterapp.shell.currentWidget.content;
-                          book.deselectAll(); book.activeCellIndex = index;
-                          void window.jupyterapp.commands.execute('notebook:run-cell'); }""",
+                          book.deselectAll(); book.activeCellIndex = index; }""",
             index,
         )
 
@@ -199,16 +209,9 @@ class Lab:
         """The pictures under a cell, as a locator."""
         return self.cell(index).locator(".jp-OutputArea img")
 
-    def scroll_to(self, index: int) -> None:
-        """Bring a cell into view; JupyterLab builds only what is near."""
-        self.page.evaluate("index => window.jupyterapp.shell.currentWidget.content.scrollToItem(index, 'start')", index)
-
     def end(self) -> None:
-        """End the kernel and close the page."""
+        """End the kernel and close the page, if that has not been done."""
+        if self.page.is_closed():
+            return
         self.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
         self.page.close()
-
-
-def remove(folder: Path) -> None:
-    """Delete a folder, whatever a kernel that is just ending still does there."""
-    shutil.rmtree(folder, ignore_errors=True)

@@ -103,7 +103,7 @@ def test_a_sound_picture_is_named_by_its_bytes_and_measured(child, kind):
         "height": 260,
         "preview_mime": "image/jpeg",
     }
-    preview = Image.open(child.folder / "preview")
+    preview = Image.open(io.BytesIO((child.folder / "preview").read_bytes()))
     assert (preview.format, preview.size, preview.mode) == ("JPEG", (300, 260), "RGB")
 
 

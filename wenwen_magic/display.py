@@ -44,7 +44,7 @@ def _cell(generation: Generation) -> str:
 def _pictures(generation: Generation) -> str:
     images = generation.images
     if len(images) == 1:
-        return f"<figure>{_img(images[0])}<figcaption>{_caption(generation)}</figcaption></figure>"
+        return f'<figure style="margin:0">{_img(images[0])}<figcaption>{_caption(generation)}</figcaption></figure>'
     cells = [f"{_img(image)}<br>{index}. {image.width}×{image.height}" for index, image in enumerate(images, 1)]
     return table(cells, width=320) + f"<p>{_caption(generation)}</p>"
 

@@ -15,6 +15,7 @@ from wenwen_magic.records import GeneratedImage, Source
 PAUSES = (1.0, 2.0, 4.0)
 """Seconds between the tries of one download: an object store may not have the picture yet."""
 _BASE64_PIECE = 4 << 18
+_NOT_THE_PICTURES_FAULT = {"start", "died", "timeout", "disk"}
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
 
 
@@ -63,7 +64,7 @@ def bring(source: Source, stem: Path, tools: Tools, alt: str) -> GeneratedImage:
         alt: alternative text.
 
     Raises:
-        ImageError: it cannot be fetched.
+        ImageError: it cannot be fetched, or cannot be checked now.
         OSError: the disk cannot be written.
     """
     part = stem.with_name(stem.name + ".part")
@@ -110,6 +111,8 @@ def checked(part: Path, stem: Path, tools: Tools, picture: GeneratedImage) -> Ge
     try:
         found, preview = inspected(part, picture.sha256, tools)
     except ImageError as error:
+        if error.text in _NOT_THE_PICTURES_FAULT:
+            raise
         kept = part.replace(stem.with_name(stem.name + ".unsound"))
         return replace(picture, path=kept, problem=_words(error))
     path = part.replace(stem.with_name(f"{stem.name}.{found.extension}"))

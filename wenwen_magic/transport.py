@@ -2,7 +2,6 @@
 
 import json
 import os
-import ssl
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,10 +12,9 @@ from urllib.parse import urlsplit
 import requests
 from certifi import where
 from requests.auth import AuthBase
-
 from requests.utils import get_environ_proxies
-from urllib3 import exceptions as low
 
+from wenwen_magic import faults
 from wenwen_magic.errors import ConfigError, EndpointError, NotSentError
 from wenwen_magic.language import say
 from wenwen_magic.problems import SOON, error_of_reply, looks_like_html, web_page
@@ -30,15 +28,6 @@ LONGEST_REPLY = 1 << 29
 """Bytes of an answer that are read at most: 512 MiB, five times what the largest honest one was seen to hold."""
 REPEATS = 2
 LONGEST_PAUSE = 60.0
-_NOT_SENT = (low.NewConnectionError, low.ConnectTimeoutError, low.ProxyError)
-_HANDSHAKE = (
-    "CERTIFICATE_VERIFY_FAILED",
-    "HANDSHAKE",
-    "WRONG_VERSION_NUMBER",
-    "UNKNOWN_PROTOCOL",
-    "ALERT",
-    "HTTP_REQUEST",
-)
 
 
 def normalised(base_url: str) -> str:
@@ -189,7 +178,7 @@ class Transport:
                 verify=ca_bundle(),
             )
         except Exception as error:  # noqa: BLE001  whatever requests meets, it must not be shown with its frames
-            raise _connection_error(error, origin(self.address)) from None
+            raise faults.connection_error(error, origin(self.address)) from None
 
 
 def _pieces(response: requests.Response) -> Iterator[bytes]:
@@ -203,7 +192,7 @@ def _pieces(response: requests.Response) -> Iterator[bytes]:
     except EndpointError:
         raise
     except Exception as error:  # noqa: BLE001  as above
-        raise _broken(error) from None
+        raise faults.broken(error) from None
     finally:
         response.close()
 
@@ -281,72 +270,6 @@ def _pause_before_repeat(error: NotSentError | EndpointError, repeat: int) -> fl
         return None
     pause = error.retry_after if error.retry_after is not None else 1.0 * 3.0**repeat
     return pause if pause <= LONGEST_PAUSE else None
-
-
-def _connection_error(error: Exception, where: str) -> NotSentError | EndpointError:
-    reasons = list(_causes(error))
-    if any(isinstance(reason, _NOT_SENT) for reason in reasons) or _is_handshake(reasons) or not _is_network(reasons):
-        return NotSentError(
-            say(f"The endpoint {where} could not be reached.", f"无法连接服务端 {where}。"),
-            why=_plain(reasons),
-            do=say(
-                "Check the connection and base_url (%wenwen status), then run the cell again.",
-                "请检查网络和 base_url（%wenwen status），然后再次运行。",
-            ),
-        )
-    return _broken(error)
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """An error and those it was made of, outermost first."""
-    waiting, seen = [error], set()
-    while waiting:
-        cause = waiting.pop(0)
-        if id(cause) not in seen:
-            seen.add(id(cause))
-            yield cause
-            inner = [*cause.args, getattr(cause, "reason", None), cause.__cause__, cause.__context__]
-            waiting += [item for item in inner if isinstance(item, BaseException)]
-
-
-def _is_handshake(reasons: list[BaseException]) -> bool:
-    return any(
-        isinstance(reason, ssl.SSLError) and any(word in str(reason) for word in _HANDSHAKE) for reason in reasons
-    )
-
-
-def _is_network(reasons: list[BaseException]) -> bool:
-    """Whether the trouble is the network's; an address or a value that requests refuses was never sent."""
-    return any(
-        isinstance(reason, (OSError, low.HTTPError)) and not isinstance(reason, ValueError)
-        for reason in reasons[1:] or reasons
-    )
-
-
-def _plain(reasons: list[BaseException]) -> str:
-    """The innermost cause in words; requests' own texts hold addresses of objects."""
-    names = [reason for reason in reasons if isinstance(reason, OSError) and reason.strerror]
-    inner = names[-1].strerror if names else str(reasons[-1])
-    return f"{type(reasons[-1]).__name__}: {inner}"[:300]
-
-
-def _broken(error: Exception) -> EndpointError:
-    reasons = list(_causes(error))
-    late = any(isinstance(reason, (low.ReadTimeoutError, TimeoutError, requests.ReadTimeout)) for reason in reasons)
-    what = (
-        say("The endpoint did not answer in time.", "服务端没有按时回答。")
-        if late
-        else say("The connection broke before the whole answer had come.", "回答传完之前连接中断了。")
-    )
-    return EndpointError(
-        what,
-        why="" if late else _plain(reasons),
-        do=say(
-            "The work may have been done and charged, so it was not sent again. Running the cell again asks again.",
-            "服务端可能已经作图并扣费，因此没有自动重发。再次运行单元格会重新请求。",
-        ),
-        charged="maybe",
-    )
 
 
 def _refuse_beyond_limit(size: int) -> None:
