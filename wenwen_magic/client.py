@@ -93,7 +93,10 @@ class Client:
         call_key = self.permit(1)
         wire = FORMATS[request.format]
         generation = self.history.begin(
-            request, prompt_sent=wire.prompt_as_sent(request), endpoint=transport.origin(self.address)
+            request,
+            prompt_sent=wire.prompt_as_sent(request),
+            endpoint=transport.origin(self.address),
+            demo=self.is_demo,
         )
         self._workshop.warm()
         try:
@@ -184,16 +187,21 @@ class Client:
         """Call, reply, answer; the raw reply is on disk before anything is read into it."""
         line = transport.Transport(self.address, key, read=self.settings.timeout, clock=self._clock)
         began = self._clock.now()
-        replies: list[HttpReply] = []
 
         def send(call: HttpCall) -> HttpReply:
             reply = line.send(call, wire.auth)
-            replies.append(reply)
+            self._note_demo(generation, reply)
             return self.history.keep_reply(generation, reply)
 
         answer = drive(wire.talk(generation.request), send, tell)
         elapsed = round(self._clock.now() - began, 1)
-        return self._answered(generation, answer, elapsed=elapsed, demo=any(reply.demo for reply in replies)), answer
+        generation = replace(self.history.get(generation.id), from_history=False)
+        return self._answered(generation, answer, elapsed=elapsed), answer
+
+    def _note_demo(self, generation: Generation, reply: HttpReply) -> None:
+        """Note a demo at an address that does not say so, before its answer on disk could pass for a real one."""
+        if reply.demo and not generation.demo:
+            self.history.update(generation, demo=True)
 
     def _answered(self, generation: Generation, answer: Answer, **more: Any) -> Generation:
         return self.history.update(
@@ -239,13 +247,11 @@ class Client:
         asked: list[ImageRequest] = []
         for request in requests:
             saved = self._saved_takes(request, fresh=fresh, take=take)
-            new = [
-                fresh or bool(saved) or number > 0
-                for number in range(0 if take and saved else request.count - len(saved))
-            ]
-            works += [partial(self.ready, one) for one in saved]
-            works += [partial(self.generate, request, fresh=anew, take=take, tell=tell) for anew in new]
-            asked += [request] * (len(saved) + len(new))
+            numbers = range(len(saved) + 1, 1 if take and saved else request.count + 1)
+            works += [partial(self._completed, one) for one in saved]
+            works += [self._new_take(request, number, fresh=fresh, take=take, tell=tell) for number in numbers]
+            asked += [request] * (len(saved) + len(numbers))
+        self._permit_all(requests, fresh=fresh, take=take)
         results = batch.side_by_side(works)
         if not any(isinstance(result, Generation) for result in results):
             raise next(result for result in results if isinstance(result, WenwenError))
@@ -261,13 +267,35 @@ class Client:
         """The saved takes that count, oldest first; one more take of many is the newest."""
         if self.settings.mode != "replay" and (fresh or self.settings.mode == "live") and not take:
             return []
-        takes = [one for one in self.takes(request) if one.images and take in {0, one.take}]
-        return takes[-request.count :]
+        takes = [one for one in self.takes(request) if take in {0, one.take}]
+        return [one for one in takes if one.images or self._is_unfetched(one)][-request.count :]
+
+    def _new_take(
+        self, request: ImageRequest, number: int, *, fresh: bool, take: int, tell: Tell | None
+    ) -> Callable[[], Generation]:
+        """The work of drawing the take that would be the cell's number so and so; in mode ``replay`` a miss."""
+        if self.settings.mode == "replay":
+            take = take or (number if number > 1 else 0)
+        return partial(self.generate, request, fresh=fresh or number > 1, take=take, tell=tell)
+
+    def _permit_all(self, requests: Sequence[ImageRequest], *, fresh: bool, take: int) -> None:
+        """All the pictures of a cell must be permitted before the first is asked for."""
+        missing = self.missing(requests, fresh=fresh, take=take)
+        if missing and not self.is_demo:
+            self._session.check(missing, self.settings.session_limit)
+
+    def _completed(self, generation: Generation) -> Generation:
+        return self.ready(generation) if generation.images else self.finish(generation)
+
+    def _is_unfetched(self, generation: Generation) -> bool:
+        """Whether a generation is paid and its answer kept, but its pictures are not here yet."""
+        kept = self.history.path(generation, ".reply").is_file()
+        return kept and not generation.images and generation.state in {"sent", "answered"}
 
     def _row(self, request: ImageRequest, result: Generation | WenwenError) -> Generation:
         """A result as it is; a failure as its record, or, where nothing was sent, as a generation without one."""
         if isinstance(result, Generation):
-            return result
+            return replace(result, take=self.history.take_of(result))
         if result.record:
             return self.history.get(result.record)
         words = self.prompt_as_sent(request)
@@ -317,9 +345,8 @@ class Client:
 
     def _is_answered(self, generation: Generation) -> bool:
         """Whether an answer is kept whose pictures are not; an error in place of an answer is none."""
-        kept = self.history.path(generation, ".reply").is_file()
         refused = (generation.error or {}).get("kind") == "NoImageError"
-        return kept and (generation.state in {"sent", "answered"} or refused)
+        return self._is_unfetched(generation) or (refused and self.history.path(generation, ".reply").is_file())
 
     def _recorded(self, generation: Generation, error: WenwenError) -> WenwenError:
         """The error, with the record's id, after it was written into the record as well as that can be."""

@@ -25,6 +25,7 @@ def complete(line: str, models: Sequence[str]) -> list[str]:
     before = words[-1] if words else ""
     if before in _MODEL:
         known: Sequence[str] = models
+        start = start.rpartition(",")[2]
     else:
         known = next((values for names, values in _VALUES.items() if before in names), NAMES)
     return [word for word in known if word.startswith(start)]

@@ -1,6 +1,5 @@
 """Turns what a connection meets into errors: whether a call cannot have arrived, or may have."""
 
-import ssl
 from collections.abc import Iterator
 
 from urllib3 import exceptions as low
@@ -8,32 +7,22 @@ from urllib3 import exceptions as low
 from wenwen_magic.errors import EndpointError, NotSentError
 from wenwen_magic.language import say
 
-_NOT_SENT = (low.NewConnectionError, low.ConnectTimeoutError, low.ProxyError)
-_HANDSHAKE = (
-    "CERTIFICATE_VERIFY_FAILED",
-    "HANDSHAKE",
-    "WRONG_VERSION_NUMBER",
-    "UNKNOWN_PROTOCOL",
-    "ALERT",
-    "HTTP_REQUEST",
-)
 
-
-def connection_error(error: Exception, where: str) -> NotSentError | EndpointError:
+def connection_error(error: Exception, where: str, *, sent: bool) -> NotSentError | EndpointError:
     """Make the error for a call that met no answer.
 
     Args:
         error: what requests raised.
         where: scheme, host and port that were called.
+        sent: whether sending the body had begun.
 
     Returns:
         NotSentError when the call cannot have arrived, else an EndpointError that may have cost.
     """
-    reasons = list(_causes(error))
-    if any(isinstance(reason, _NOT_SENT) for reason in reasons) or _is_handshake(reasons) or not _is_network(reasons):
+    if not sent:
         return NotSentError(
             say(f"The endpoint {where} could not be reached.", f"无法连接服务端 {where}。"),
-            why=_plain(reasons),
+            why=_plain(list(_causes(error))),
             do=say(
                 "Check the connection and base_url (%wenwen status), then run the cell again.",
                 "请检查网络和 base_url（%wenwen status），然后再次运行。",
@@ -52,20 +41,6 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
             yield cause
             inner = [*cause.args, getattr(cause, "reason", None), cause.__cause__, cause.__context__]
             waiting += [item for item in inner if isinstance(item, BaseException)]
-
-
-def _is_handshake(reasons: list[BaseException]) -> bool:
-    return any(
-        isinstance(reason, ssl.SSLError) and any(word in str(reason) for word in _HANDSHAKE) for reason in reasons
-    )
-
-
-def _is_network(reasons: list[BaseException]) -> bool:
-    """Whether the trouble is the network's; an address or a value that requests refuses was never sent."""
-    return any(
-        isinstance(reason, (OSError, low.HTTPError)) and not isinstance(reason, ValueError)
-        for reason in reasons[1:] or reasons
-    )
 
 
 def _plain(reasons: list[BaseException]) -> str:

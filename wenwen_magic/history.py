@@ -87,13 +87,14 @@ class History:
 
     # -- writing -------------------------------------------------------------------------------------------------------
 
-    def begin(self, request: ImageRequest, *, prompt_sent: str, endpoint: str) -> Generation:
+    def begin(self, request: ImageRequest, *, prompt_sent: str, endpoint: str, demo: bool = False) -> Generation:
         """Write the record of a request that is about to be sent.
 
         Args:
             request: what is asked.
             prompt_sent: the words as they go out.
             endpoint: scheme, host and port.
+            demo: whether it is the demo's.
 
         Raises:
             HistoryError: the folder cannot be written; nothing was sent then.
@@ -106,6 +107,7 @@ class History:
             created=self._now().isoformat(timespec="milliseconds"),
             charged="maybe",
             endpoint=endpoint,
+            demo=demo,
             render=self._render,
         )
         self.write(generation)
@@ -128,10 +130,10 @@ class History:
             HistoryError: the folder cannot be written.
         """
         path = self.path(generation, ".json")
-        text = json.dumps(_as_record(generation), ensure_ascii=False, indent=1, default=str)
+        data = _encoded(_as_record(generation))
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, text.encode("utf-8", "replace"))
+            write_whole(path, data)
         except OSError as error:
             raise HistoryError(
                 say("The history folder cannot be written.", "无法写入历史文件夹。"),
@@ -270,6 +272,14 @@ def _read_pieces(file: Any) -> Iterator[bytes]:
     with file:
         while piece := file.read(1 << 20):
             yield piece
+
+
+def _encoded(record: dict[str, Any]) -> bytes:
+    """A record as JSON that people can read; half a character, which UTF-8 has no word for, is written as an escape."""
+    try:
+        return json.dumps(record, ensure_ascii=False, indent=1, default=str).encode()
+    except UnicodeEncodeError:
+        return json.dumps(record, indent=1, default=str).encode()
 
 
 def _as_record(generation: Generation) -> dict[str, Any]:

@@ -22,10 +22,15 @@ def interpolate(text: str, names: Mapping[str, Any]) -> str:
     Raises:
         ConfigError: a name is not defined (the text names the nearest one), or the expression fails.
     """
-    return _EXPRESSION.sub(lambda match: str(_value(match.group(1).strip(), names)), text)
+    return _EXPRESSION.sub(lambda match: str(value_of(match.group(1).strip(), names)), text)
 
 
-def _value(expression: str, names: Mapping[str, Any]) -> Any:
+def value_of(expression: str, names: Mapping[str, Any]) -> Any:
+    """The value of an expression in the notebook's names.
+
+    Raises:
+        ConfigError: as :func:`interpolate`.
+    """
     try:
         return eval(expression, dict(names))  # noqa: S307  the user's own expression in the user's own names
     except NameError as error:

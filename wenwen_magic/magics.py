@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
+from keyword import iskeyword
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +15,7 @@ from traitlets.config import Configurable
 
 from wenwen_magic import completion, options
 from wenwen_magic.errors import ConfigError
-from wenwen_magic.interpolation import interpolate
+from wenwen_magic.interpolation import interpolate, value_of
 from wenwen_magic.language import say, speak
 from wenwen_magic.nearest import did_you_mean
 from wenwen_magic.options import Options
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from wenwen_magic.client import Client
     from wenwen_magic.commands import Desk
 
-_NAME = re.compile(r"[^\W\d]\w*")
+_EXPRESSION = re.compile(r"([^\W\d]\w*)(?:\[[^\[\]]+\]|\.[^\W\d]\w*)*")
 _SETTING_OPTIONS = ("mode", "format", "timeout")
 _COMMANDS = ("status", "models", "show", "fetch", "demo", "key", "help")
 _NO_OPTIONS = Options({}, "")
@@ -59,6 +61,8 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         """Draw the cell's text; ``%%wenwen_image -h`` lists the options."""
         self._speak(cell or line)
         given = options.read(line, self._fill)
+        if cell is None and given.words.endswith(";"):  # as anywhere in IPython, it quiets; a cell's text may end so
+            given = Options({**given.given, "quiet": True}, given.words.rstrip("; "))
         if given.help:
             print(options.help_text("%%wenwen_image" if cell is not None else "%wenwen_image"))
             return None
@@ -89,6 +93,10 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         print(said)
         return None
 
+    def take_over(self, earlier: "WenwenMagics") -> None:
+        """Go on with the demo, the typed key and the jobs of magics that were loaded before."""
+        self.runner, self._desk_used, self._models = earlier.runner, earlier._desk_used, earlier._models  # noqa: SLF001
+
     # -- a cell --------------------------------------------------------------------------------------------------------
 
     def _cell(self, given: Options, prompt: str, name: str) -> "Cell":
@@ -111,13 +119,12 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         return tuple(client.request(prompt, model=model, **fixed) for model in given.model or [None])
 
     def _reference(self, client: "Client", word: str) -> Any:
-        """What a word after ``--ref`` means: a variable, ``Out[n]``, a saved id, else a path or an address."""
+        """What a word after ``--ref`` means: a variable or a part of one, a saved id, else a path or an address."""
         make = _late("references").reference
         names = self.shell.user_ns
-        if re.fullmatch(r"Out\[\d+\]", word):
-            return make(names["Out"].get(int(word[4:-1])), word)
-        if word in names:
-            return make(names[word], word)
+        expression = _EXPRESSION.fullmatch(word)
+        if expression and expression.group(1) in names and not Path(word).is_file():
+            return make(value_of(word, names), word)
         if re.fullmatch(r"#[0-9a-f]{6,8}|[0-9a-f]{8}", word):
             return make(client.history.get(word), word)
         return make(word, word)
@@ -189,7 +196,8 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
 
     def _speak(self, text: str) -> None:
         speak("auto", prompt=text)  # an error in the settings themselves is told in the prompt's language
-        speak(self._loaded(_NO_OPTIONS).settings.lang, prompt=text)
+        with suppress(ConfigError):  # told when a setting is needed; help can be read without any
+            speak(self._loaded(_NO_OPTIONS).settings.lang, prompt=text)
 
     def _fill(self, text: str) -> str:
         return interpolate(text, self.shell.user_ns)
@@ -235,10 +243,10 @@ def name_and_prompt(given: Options, cell: str | None) -> tuple[str, str]:
         ConfigError: what stands on a cell magic's line is no variable's name.
     """
     if cell is None:
-        words = given.words.rstrip(";").strip()
+        words = given.words
         quoted = len(words) > 1 and words[0] == words[-1] and words[0] in "\"'"
         return "", (words[1:-1] if quoted else words).strip()
-    if given.words and not _NAME.fullmatch(given.words):
+    if given.words and (not given.words.isidentifier() or iskeyword(given.words)):
         raise ConfigError(
             say(f"{given.words!r} is not a variable's name.", f"{given.words!r} 不是变量名。"),
             do=say("The prompt goes below the first line.", "提示词写在第一行下面。"),
@@ -247,13 +255,16 @@ def name_and_prompt(given: Options, cell: str | None) -> tuple[str, str]:
 
 
 _registered: list[WenwenMagics] = []
+_last: list[WenwenMagics] = []
 
 
 def register(shell: Any) -> None:
     """Register the magics, their completion, and the rule that a drawn picture is shown once."""
     magics = WenwenMagics(shell)
+    if _last and _last[0].shell is shell:
+        magics.take_over(_last[0])
     shell.register_magics(magics)
-    _registered[:] = [magics]
+    _registered[:] = _last[:] = [magics]
     formatter = shell.display_formatter.ipython_display_formatter
     for kind in (Generation, Gallery):
         formatter.for_type(kind, lambda thing: _show_once(magics, thing))
@@ -273,6 +284,9 @@ def unregister(shell: Any) -> None:
     if _registered:
         shell.events.unregister("pre_run_cell", _forget_shown)
         _registered.clear()
+    for kind_of_magic in shell.magics_manager.magics.values():
+        for name in ("wenwen", "wenwen_image"):
+            kind_of_magic.pop(name, None)
 
 
 def _forget_shown(*_: Any) -> None:

@@ -102,7 +102,10 @@ def _param(value: str) -> tuple[str, Any]:
 
 
 def _models(value: str) -> list[str]:
-    return [name for part in _folded(value).split(",") if (name := part.strip())]
+    names = [name for part in _folded(value).split(",") if (name := part.strip())]
+    if not names:
+        raise ConfigError(say("The model's name is empty.", "模型名为空。"), do="-m gpt-4o-image")
+    return names
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import os
 import re
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -126,7 +127,7 @@ def inspected(path: Path, digest: str, tools: Tools) -> tuple[Checked, Path]:
         ImageError: it is not a sound picture.
     """
     tools.previews.mkdir(parents=True, exist_ok=True)
-    temporary = tools.previews / f".{digest}.{os.getpid()}"
+    temporary = tools.previews / f".{digest}.{secrets.token_hex(4)}"
     try:
         found = tools.inspect(path, temporary)
         ending = "png" if found.preview_mime == "image/png" else "jpg"

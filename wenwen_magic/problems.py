@@ -121,6 +121,17 @@ def error_of_object(body: Any) -> EndpointError:
     )
 
 
+def not_models(body: str) -> EndpointError:
+    """Make the error for an answer that should list models and does not; asking costs nothing."""
+    return EndpointError(
+        say("The endpoint did not list its models.", "服务端没有列出模型。"),
+        why=read_problem(_parsed(body)).message[:600],
+        do=say("Any model's name works without the list.", "没有列表也可以使用任何模型名。"),
+        status=200,
+        text=mask(body)[:65_536],
+    )
+
+
 def web_page(status: int, text: str) -> EndpointError:
     """Make the error for a web page where an answer was expected.
 
@@ -168,7 +179,7 @@ def _explain(status: int, problem: Problem) -> tuple[str, str]:
             say("The endpoint has no such model for your key.", "服务端没有这个模型，或您的密钥无权使用它。"),
             say("Check the model's name: %wenwen models lists them.", "请检查模型名：%wenwen models 可列出。"),
         )
-    known = _BY_STATUS.get(status) or _BY_STATUS[status // 100 * 100]
+    known = _BY_STATUS.get(status) or _BY_STATUS.get(status // 100 * 100) or _BY_STATUS[500]
     return (f"{say(*known[0])} (HTTP {status})", say(*known[1]))
 
 

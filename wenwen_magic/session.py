@@ -44,9 +44,17 @@ class Session:
             LimitReached: the limit would be passed; nothing is counted then.
         """
         with self._lock:
-            if self.asked + pictures > limit:
-                raise limit_reached(self.asked, limit)
+            self.check(pictures, limit)
             self.asked += pictures
+
+    def check(self, pictures: int, limit: int) -> None:
+        """Check that so many pictures may be asked for; counts nothing.
+
+        Raises:
+            LimitReached: the limit would be passed.
+        """
+        if self.asked + pictures > limit:
+            raise limit_reached(self.asked, limit)
 
 
 SESSION = Session()

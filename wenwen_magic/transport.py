@@ -1,5 +1,6 @@
 """Sends calls to the endpoint and reads its replies: the one home of requests and of the key's header."""
 
+import io
 import json
 import os
 import time
@@ -17,7 +18,7 @@ from requests.utils import get_environ_proxies
 from wenwen_magic import faults
 from wenwen_magic.errors import ConfigError, EndpointError, NotSentError
 from wenwen_magic.language import say
-from wenwen_magic.problems import SOON, error_of_reply, looks_like_html, web_page
+from wenwen_magic.problems import SOON, error_of_reply, looks_like_html, not_models, web_page
 from wenwen_magic.records import HttpCall, HttpReply
 from wenwen_magic.secret import Secret
 
@@ -40,13 +41,7 @@ def normalised(base_url: str) -> str:
     for ending in ("/chat/completions", "/v1"):
         address = address.removesuffix(ending).rstrip("/")
     try:
-        parts = urlsplit(address)
-        good = (
-            parts.scheme in {"http", "https"}
-            and bool(parts.hostname)
-            and (parts.port or 1) > 0
-            and "@" not in parts.netloc
-        )
+        good = _can_be_called(address)
     except ValueError:
         good = False
     if not good:
@@ -57,10 +52,18 @@ def normalised(base_url: str) -> str:
     return address
 
 
+def _can_be_called(address: str) -> bool:
+    """Whether a path can be added to an address; raises ValueError for a port that is none."""
+    parts = urlsplit(address)
+    whole = address.isprintable() and not any(sign in address for sign in " @?#\\")
+    return whole and parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+
+
 def origin(address: str) -> str:
     """Scheme, host as written and port of an address, like ``https://api.example:443``."""
     parts = urlsplit(address)
-    return f"{parts.scheme}://{parts.hostname or ''}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
+    return f"{parts.scheme}://{host}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
 
 
 def ca_bundle() -> str:
@@ -96,6 +99,41 @@ class _Auth(AuthBase):
         if self._key is not None:
             request.headers[self._header] = self._pattern.format(key=self._key.reveal())
         return request
+
+
+class _Body:
+    """A body that knows whether anybody has begun to send it; before that, a call cannot have arrived.
+
+    Args:
+        value: what to send as JSON.
+
+    Raises:
+        ConfigError: JSON has no word for it.
+    """
+
+    def __init__(self, value: Any) -> None:
+        try:
+            self._file = io.BytesIO(json.dumps(value, allow_nan=False).encode())
+        except (ValueError, TypeError, RecursionError) as error:
+            raise ConfigError(
+                say("A parameter cannot be sent as JSON.", "有参数无法以 JSON 发送。"),
+                why=str(error),
+                do=say(
+                    "Use text, numbers, true, false, lists and dicts.", "请使用文本、数字、true、false、列表和字典。"
+                ),
+            ) from None
+        self.touched = False
+
+    def __len__(self) -> int:
+        return self._file.getbuffer().nbytes
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self.read()
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes, as a file would give them."""
+        self.touched = True
+        return self._file.read(size)
 
 
 class Transport:
@@ -153,7 +191,7 @@ class Transport:
         began = self._clock.now()
         response = self._open(call, _Auth(self._key, *auth))
         content_type = response.headers.get("Content-Type", "").lower()
-        pieces = _masked(_pieces(response), self._key.reveal().encode() if self._key else b"")
+        pieces = _masked(_pieces(response), self._key)
         if response.status_code >= 300:  # noqa: PLR2004  a redirect of a paid request is not followed either
             raise _error(response, pieces, self._clock.now() - began)
         if "text/html" in content_type:
@@ -162,15 +200,17 @@ class Transport:
 
     def _open(self, call: HttpCall, auth: _Auth) -> requests.Response:
         """Open a connection of its own: a kept one may be dead, and then nobody knows whether the call arrived."""
+        body = _Body(call.body) if call.body is not None else None
+        kind = {"Content-Type": "application/json"} if body else {}
         session = requests.Session()
         session.trust_env = False
         try:
             return session.request(
                 call.method,
                 self.address + call.path,
-                json=call.body,
+                data=body,
                 auth=auth,
-                headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity", "Connection": "close"},
+                headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity", "Connection": "close", **kind},
                 timeout=self._timeout,
                 stream=True,
                 allow_redirects=False,
@@ -178,37 +218,55 @@ class Transport:
                 verify=ca_bundle(),
             )
         except Exception as error:  # noqa: BLE001  whatever requests meets, it must not be shown with its frames
-            raise faults.connection_error(error, origin(self.address)) from None
+            fault = faults.connection_error(error, origin(self.address), sent=body is not None and body.touched)
+        raise fault  # out here, for inside it would carry requests' error and its frames, and those hold the header
 
 
 def _pieces(response: requests.Response) -> Iterator[bytes]:
     """The body as it arrives: what came before a connection broke is not lost."""
     size = 0
+    while True:
+        piece = _next_piece(response)
+        if isinstance(piece, EndpointError):
+            response.close()
+            raise piece
+        if not piece:
+            response.close()
+            return
+        size += len(piece)
+        _refuse_beyond_limit(size)
+        yield piece
+
+
+def _next_piece(response: requests.Response) -> bytes | EndpointError:
+    """The next bytes, none at the end, or the error; given and not raised, so that it carries no frames of requests."""
     try:
-        while piece := response.raw.read1(PIECE, decode_content=True):
-            size += len(piece)
-            _refuse_beyond_limit(size)
-            yield piece
-    except EndpointError:
-        raise
+        return bytes(response.raw.read1(PIECE, decode_content=True))
     except Exception as error:  # noqa: BLE001  as above
-        raise faults.broken(error) from None
-    finally:
-        response.close()
+        return faults.broken(error)
 
 
-def _masked(pieces: Iterator[bytes], key: bytes) -> Iterator[bytes]:
+def _masked(pieces: Iterator[bytes], key: Secret | None) -> Iterator[bytes]:
     """The pieces with the key, should the endpoint echo it, replaced; also where it is cut in two."""
-    if not key:
-        yield from pieces
-        return
     waiting = b""
-    for piece in pieces:
-        text = (waiting + piece).replace(key, b"***")
-        kept = next((size for size in range(min(len(key) - 1, len(text)), 0, -1) if key.startswith(text[-size:])), 0)
-        waiting = text[len(text) - kept :]
-        yield text[: len(text) - kept]
+    try:
+        for piece in pieces:
+            whole, waiting = _without_key(waiting + piece, key)
+            yield whole
+    except EndpointError:
+        yield waiting  # what came before the break is not lost either
+        raise
     yield waiting
+
+
+def _without_key(text: bytes, key: Secret | None) -> tuple[bytes, bytes]:
+    """The bytes without the key, and what of their end may be its beginning. No variable here holds the key."""
+    if key is None:
+        return text, b""
+    text = text.replace(key.reveal().encode(), b"***")
+    sizes = range(min(len(key.reveal()) - 1, len(text)), 0, -1)
+    kept = next((size for size in sizes if key.reveal().encode().startswith(text[-size:])), 0)
+    return text[: len(text) - kept], text[len(text) - kept :]
 
 
 def _beginning(pieces: Iterator[bytes]) -> bytes:
@@ -225,6 +283,7 @@ def _beginning(pieces: Iterator[bytes]) -> bytes:
 
 def _error(response: requests.Response, pieces: Iterator[bytes], seconds: float) -> EndpointError:
     body = _beginning(pieces)
+    response.close()
     number = response.headers.get("X-Oneapi-Request-Id") or response.headers.get("X-Request-Id") or ""
     error = error_of_reply(response.status_code, body, seconds=seconds, request_id=number)
     error.retry_after = _seconds(response.headers.get("Retry-After"))
@@ -256,7 +315,7 @@ def _seconds(header: str | None) -> float | None:
     try:
         moment: float = parsedate_to_datetime(header).timestamp()
         return max(0.0, moment - time.time())
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
 
 
@@ -291,9 +350,10 @@ def read_models(reply: HttpReply) -> list[str]:
     Raises:
         EndpointError: the answer is an error or not a list of models.
     """
-    body = _beginning(iter(reply.chunks))
+    body = _beginning(iter(reply.chunks)).decode("utf-8", "replace")
     try:
-        rows = json.loads(body)["data"]
-        return sorted({str(row["id"]) for row in rows})
-    except (ValueError, KeyError, TypeError):
-        raise error_of_reply(reply.status, body, seconds=0.0) from None
+        answer = json.loads(body)
+        names = {str(row["id"]) for row in answer["data"]}
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise not_models(body) from None
+    return sorted(names)
