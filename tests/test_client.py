@@ -12,7 +12,7 @@ from http.client import HTTPResponse
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy
+import numpy as np
 import pytest
 import requests
 import urllib3
@@ -223,7 +223,7 @@ def test_a_scripted_line_is_asked_exactly_once(here, monkeypatch):
 def test_references_of_every_kind_go_along_as_pictures(payer, relay, here):
     (here / "x.png").write_bytes(png())
     earlier = payer.generate("first")
-    kinds = [here / "x.png", "x.png", png(), Image.new("RGB", (3, 3)), numpy.zeros((3, 3, 3), "uint8"), earlier]
+    kinds = [here / "x.png", "x.png", png(), Image.new("RGB", (3, 3)), np.zeros((3, 3, 3), "uint8"), earlier]
     for value in [*kinds, earlier.images[0], "https://pictures.example/x.png"]:
         payer.generate("as this", references=[value], fresh=True)
         words, picture = relay.posts[-1][1]["messages"][0]["content"]
@@ -231,7 +231,7 @@ def test_references_of_every_kind_go_along_as_pictures(payer, relay, here):
         assert picture["image_url"]["url"].startswith(("data:image/png;base64,", "https://pictures.example"))
 
 
-@pytest.mark.parametrize("value", ["gone.png", b"no picture", 7, None, numpy.zeros((2, 2), "complex")])
+@pytest.mark.parametrize("value", ["gone.png", b"no picture", 7, None, np.zeros((2, 2), "complex")])
 def test_what_is_no_picture_is_refused_before_anything_is_sent(payer, relay, value):
     with pytest.raises(ConfigError, match="cannot be used"):
         payer.generate("as this", references=[value])

@@ -49,7 +49,7 @@ def fields_of(error):
 
 def test_an_error_tells_what_why_what_to_do_and_the_cost_a_line_each():
     error = WenwenError("It broke.", why="A fuse.", do="Change it.", charged="yes")
-    assert str(error) == "It broke.\n  why: A fuse.\n  do: Change it.\n  charged: yes: an answer came"
+    assert str(error) == "It broke.\n  why: A fuse.\n  try: Change it.\n  charged: yes: an answer came"
 
 
 def test_an_error_in_chinese_has_the_same_lines():
@@ -165,13 +165,23 @@ def test_what_looks_like_a_key_is_masked(text):
 
 @pytest.mark.parametrize(
     "text",
-    ["a risk-averse task-force", "the key is on the table", "ask-me-anything", "a bear's ear", "画一只猫", "a\tb\nc", "***"],
+    [
+        "a risk-averse task-force",
+        "the key is on the table",
+        "ask-me-anything",
+        "a bear's ear",
+        "画一只猫",
+        "a\tb\nc",
+        "***",
+    ],
 )
 def test_ordinary_words_are_not_masked(text):
     assert mask(text) == text
 
 
-@pytest.mark.parametrize("text", ["\x1b[31mred\x1b[0m", "\x1b]0;title\x07red", "r\x00e\x7fd", "r\x9be\rd\b", "\x1b]8;;red"])
+@pytest.mark.parametrize(
+    "text", ["\x1b[31mred\x1b[0m", "\x1b]0;title\x07red", "r\x00e\x7fd", "r\x9be\rd\b", "\x1b]8;;red"]
+)
 def test_what_could_command_a_terminal_is_dropped(text):
     assert mask(text) in {"red", ""}
 

@@ -58,7 +58,7 @@ def test_the_environment_goes_before_the_keyring_and_that_before_colab(environ, 
 
 def test_a_key_in_the_environment_leaves_keyring_and_colab_unasked():
     asked = []
-    assert found(ENVIRONMENT, lambda name: asked.append(name))[0] == "key-of-environment"
+    assert found(ENVIRONMENT, asked.append)[0] == "key-of-environment"
     assert asked == []
 
 
@@ -114,7 +114,7 @@ def test_a_keyring_that_cannot_be_written_is_told_and_no_error(capsys):
 
 
 def test_a_keyring_that_keeps_nothing_is_not_told_as_one_that_does():
-    """keyring's null backend, which ``keyring --disable`` sets up, takes every password and forgets it."""
+    """The null backend of keyring, which ``keyring --disable`` sets up, takes every password and forgets it."""
     null = SimpleNamespace(set_password=lambda *_: None, get_password=lambda *_: None)
     assert keys.keep(Secret("abc"), lambda _: null) is False
 

@@ -43,7 +43,9 @@ def calls(named):
 
 def words_of(node):
     """The fixed words of a string or f-string."""
-    return "".join(part.value for part in ast.walk(node) if isinstance(part, ast.Constant) and part.value == str(part.value))
+    return "".join(
+        part.value for part in ast.walk(node) if isinstance(part, ast.Constant) and part.value == str(part.value)
+    )
 
 
 def holes_of(node):

@@ -12,7 +12,7 @@ import threading
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy
+import numpy as np
 import pytest
 import requests
 import urllib3
@@ -83,7 +83,8 @@ class Shell(InteractiveShell):
 @pytest.fixture
 def shell(here, monkeypatch):
     monkeypatch.setenv("IPYTHONDIR", str(here / "ipython"))
-    monkeypatch.setattr(transport, "Clock", lambda hasty=transport.Clock(sleep=lambda _: None): hasty)
+    hasty = transport.Clock(sleep=lambda _: None)
+    monkeypatch.setattr(transport, "Clock", lambda: hasty)
     monkeypatch.setattr(SESSION, "asked", 0)
     InteractiveShell.clear_instance()
     main = sys.modules["__main__"]
@@ -456,7 +457,7 @@ def test_references_by_every_way_to_name_them(shell, relay, here):
     (here / "a b.png").write_bytes(png())
     first = shell.run(cell("img"))
     number = shell.execution_count - 1
-    shell.user_ns.update(picture=Image.new("RGB", (4, 4)), rows=numpy.zeros((4, 4, 3), "uint8"), here=here)
+    shell.user_ns.update(picture=Image.new("RGB", (4, 4)), rows=np.zeros((4, 4, 3), "uint8"), here=here)
     words = ["img", f"Out[{number}]", first.id, "#" + first.id[:6], f"'{first.images[0].path}'", "'a b.png'", "picture"]
     for word in [*words, "rows", "{{here / 'a b.png'}}", "https://pictures.example/x.png"]:
         shell.run(cell(f"--ref {word} --fresh", "as this"))
@@ -679,7 +680,7 @@ def test_tab_completes_the_models_that_the_endpoint_named(shell, relay):
         (urllib3.connection.HTTPConnection, "request"),
     ],
 )
-def test_the_key_is_shown_nowhere(shell, relay, monkeypatch, capsys, caplog, here, typed, place, name):
+def test_the_key_is_shown_nowhere(shell, relay, monkeypatch, capsys, caplog, here, typed, place, name):  # noqa: PLR0917
     caplog.set_level(logging.DEBUG)
     if typed:
         monkeypatch.delenv("WENWEN_API_KEY")

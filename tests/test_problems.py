@@ -215,8 +215,8 @@ def test_a_web_page_in_place_of_an_answer_costs_nothing():
 
 def test_a_page_of_titles_without_end_is_read_quickly():
     began = time.perf_counter()
-    assert web_page(200, "<html>" + "<title>" * 8_000).charged == "no"
-    assert time.perf_counter() - began < 0.5
+    assert web_page(200, "<html>" + "<title>" * 4_000).charged == "no"
+    assert time.perf_counter() - began < 0.3
 
 
 JSON = st.recursive(

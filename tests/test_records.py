@@ -26,7 +26,11 @@ OTHER = {
     "format": "images",
 }
 INDIFFERENT = {"count": 3, "stream": True}
-VALUES = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=5)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=5,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -64,7 +68,9 @@ def test_how_many_are_wanted_and_how_they_are_sent_does_not_change_the_fingerpri
 def test_no_two_changes_lead_to_the_same_fingerprint():
     made = {replace(ImageRequest("a cat"), **{name: value}).fingerprint for name, value in OTHER.items()}
     made |= {replace(ImageRequest("a cat"), **{name: "images"}).fingerprint for name in ("prompt", "model")}
-    made |= {ImageRequest("a cat", references=refs).fingerprint for refs in ((TWO,), (ONE, TWO), (TWO, ONE), (ONE, ONE))}
+    made |= {
+        ImageRequest("a cat", references=refs).fingerprint for refs in ((TWO,), (ONE, TWO), (TWO, ONE), (ONE, ONE))
+    }
     assert len(made) == len(OTHER) + 6
 
 
@@ -75,7 +81,9 @@ def test_the_order_of_the_references_counts_and_their_labels_do_not():
 
 
 def test_the_order_in_which_params_were_typed_does_not_count():
-    assert ImageRequest("x", params={"a": 1, "b": 2}).fingerprint == ImageRequest("x", params={"b": 2, "a": 1}).fingerprint
+    assert (
+        ImageRequest("x", params={"a": 1, "b": 2}).fingerprint == ImageRequest("x", params={"b": 2, "a": 1}).fingerprint
+    )
 
 
 def test_a_number_and_its_digits_as_text_are_different_params():
@@ -84,7 +92,9 @@ def test_a_number_and_its_digits_as_text_are_different_params():
 
 def test_the_fingerprint_of_a_request_stays_what_it_was_when_histories_were_written():
     """Another value would ask, and pay, again for every picture that is saved anywhere."""
-    request = ImageRequest("画一只猫", "gpt-4o-image", "portrait", references=(ONE,), params={"seed": 7, "a": [1, None]})
+    request = ImageRequest(
+        "画一只猫", "gpt-4o-image", "portrait", references=(ONE,), params={"seed": 7, "a": [1, None]}
+    )
     assert request.fingerprint == "92ac16e76bb22b016e6fd15d689ec86714b4eec3546ddde14d12ea7e171a9ed2"
     assert ImageRequest("a cat").fingerprint == "8cee5a18e26bfbf43a4cbbdce80d4a1c6a4c39df450efb7a9356e840868180ee"
 
@@ -97,7 +107,9 @@ def test_the_fingerprint_is_the_same_in_every_process():
     here = ImageRequest("猫", params={"a": {"c": 2, "d": 1}, "b": 1}).fingerprint
     for seed in ("1", "2"):
         environ = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONUTF8": "1"}
-        run = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, timeout=60, check=True)
+        run = subprocess.run(
+            [sys.executable, "-c", code], env=environ, capture_output=True, text=True, timeout=60, check=True
+        )
         assert run.stdout.strip() == here
 
 

@@ -55,7 +55,9 @@ def refused(value, label=""):
     return caught.value
 
 
-@pytest.mark.parametrize("address", ["https://example.com/cat.png", "http://example.com/c?a=1", "HTTPS://EXAMPLE.COM/猫"])
+@pytest.mark.parametrize(
+    "address", ["https://example.com/cat.png", "http://example.com/c?a=1", "HTTPS://EXAMPLE.COM/猫"]
+)
 def test_an_address_goes_out_as_it_is(address):
     assert reference(address) == Reference(address, hashlib.sha256(address.encode()).hexdigest(), address)
 
@@ -91,7 +93,9 @@ def test_the_type_is_judged_by_the_bytes_and_not_by_the_name(here, kind, mime):
     assert reference("cat.gif").address == data_uri(data, mime)
 
 
-@pytest.mark.parametrize("data", [encoded("GIF"), encoded("BMP"), encoded("TIFF"), b"<svg xmlns='x'/>", b"%PDF-1.7", b"", b"RIFF0000WAVE"])
+@pytest.mark.parametrize(
+    "data", [encoded("GIF"), encoded("BMP"), encoded("TIFF"), b"<svg xmlns='x'/>", b"%PDF-1.7", b"", b"RIFF0000WAVE"]
+)
 def test_other_types_are_refused_with_the_types_that_can_be_sent(data):
     assert "PNG, JPEG and WebP" in refused(data, "cat").why
 
@@ -200,7 +204,16 @@ def test_a_finished_reference_is_taken_as_it_is():
 
 @pytest.mark.parametrize(
     "path",
-    ["missing.png", "no/such/folder/cat.png", ".", "", "a\0b.png", "~nobody-has-this-name/cat.png", "x" * 5000, Path("missing.png")],
+    [
+        "missing.png",
+        "no/such/folder/cat.png",
+        ".",
+        "",
+        "a\0b.png",
+        "~nobody-has-this-name/cat.png",
+        "x" * 5000,
+        Path("missing.png"),
+    ],
     ids=["file", "folder", "a-folder", "empty", "nul", "home", "long", "path"],
 )
 def test_a_path_that_cannot_be_read_is_an_error_of_ours_that_fits_one_screen(here, path):
@@ -228,7 +241,9 @@ def test_a_thing_without_a_label_is_still_called_something(here, value):
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-@pytest.mark.parametrize("value", [None, b"x", "missing.png", b"\xff\xd8\xff".ljust(LARGEST + 1)], ids=["none", "bytes", "path", "large"])
+@pytest.mark.parametrize(
+    "value", [None, b"x", "missing.png", b"\xff\xd8\xff".ljust(LARGEST + 1)], ids=["none", "bytes", "path", "large"]
+)
 def test_every_refusal_says_what_and_what_to_do_in_both_languages(here, value, language):
     speak(language)
     error = refused(value, "thing")

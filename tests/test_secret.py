@@ -104,7 +104,9 @@ def test_white_space_around_a_pasted_key_is_dropped(around):
     assert Secret(around.format(KEY)).reveal() == KEY
 
 
-@pytest.mark.parametrize("value", ["", "  \n", "a b", "a\nb", "a\r\nX-Evil: 1", "a\tb", "a\0b", "密钥", "ｓｋ-1", "\ufeffsk-1", "a\x7f"])
+@pytest.mark.parametrize(
+    "value", ["", "  \n", "a b", "a\nb", "a\r\nX-Evil: 1", "a\tb", "a\0b", "密钥", "ｓｋ-1", "\ufeffsk-1", "a\x7f"]
+)
 def test_what_cannot_stand_in_a_header_is_refused(value):
     with pytest.raises(ConfigError):
         Secret(value)
@@ -119,7 +121,9 @@ def test_the_refusal_says_why_and_what_to_do_and_not_the_key(language):
     assert "%wenwen key" in error.do
     assert error.charged == "no"
     assert all(is_chinese(line) == (language == "zh") for line in (error.what, error.why, error.do))
-    assert KEY not in "".join([str(error), repr(error), *error._render_traceback_(), *traceback.format_exception(error)])
+    assert KEY not in "".join(
+        [str(error), repr(error), *error._render_traceback_(), *traceback.format_exception(error)]
+    )
 
 
 @given(st.text())

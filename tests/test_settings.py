@@ -108,7 +108,9 @@ def test_the_first_layer_that_gives_a_setting_wins_and_is_named(tmp_path):
 
 
 def test_an_empty_variable_and_other_variables_are_not_settings():
-    loaded = load(environment({"WENWEN_MODEL": "", "WENWEN_API_KEY": "sk-1234567", "WENWEN_SOMETHING": "x", "MODEL": "y"}))
+    loaded = load(
+        environment({"WENWEN_MODEL": "", "WENWEN_API_KEY": "sk-1234567", "WENWEN_SOMETHING": "x", "MODEL": "y"})
+    )
     assert loaded.settings == Settings()
 
 
@@ -214,7 +216,7 @@ def test_a_pyproject_may_write_lists_numbers_and_truth_as_toml_does(tmp_path):
 
 
 def test_an_unknown_setting_in_pyproject_names_the_file_and_the_nearest(tmp_path):
-    pyproject(tmp_path, "[tool.wenwen]\nmodle = 'x'")
+    pyproject(tmp_path, "[tool.wenwen]\nmodell = 'x'")
     with pytest.raises(ConfigError) as caught:
         load(project(tmp_path))
     assert "pyproject.toml" in caught.value.why

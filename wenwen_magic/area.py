@@ -69,6 +69,7 @@ class Area:
         return dict(thing._repr_mimebundle_())
 
     def _put(self, bundle: dict[str, Any]) -> None:
+        bundle = {**bundle, "text/html": bundle.get("text/html", "") + display.dead_controls_style()}
         with self._lock:
             if self._handle is not None:
                 self._handle.update(bundle, raw=True)

@@ -7,7 +7,7 @@ from typing import Any
 from wenwen_magic.area import Area, Handle, status_line
 from wenwen_magic.client import Client
 from wenwen_magic.errors import LimitReached
-from wenwen_magic.language import say
+from wenwen_magic.language import say, speak
 from wenwen_magic.options import Options
 from wenwen_magic.outcomes import wait_ended
 from wenwen_magic.records import Gallery, Generation, ImageRequest
@@ -81,21 +81,29 @@ class Cell:
         )
         return "\n".join([*words, end])
 
-    def draw(self) -> Generation | Gallery | None:
-        """Draw and show; with ``--background`` return at once.
+    def draw(self) -> Generation | Gallery:
+        """Draw, wait, and show.
 
         Raises:
             WenwenError: nothing could be drawn, or the wait was interrupted.
         """
         self._confirm()
-        job = self.runner.start(lambda tell: self.client.draw(self.requests, **self._how, tell=tell), self._key())
-        if self.options.background:
-            self.area.status(say("drawing in the background", "正在后台作图"))
-            self.follow(job)
-            return None
-        rows = self._wait(job)
+        rows = self._wait(self._start())
         self.area.add(*rows)
         return self.hand_over(rows)
+
+    def draw_in_background(self) -> Job:
+        """Start drawing and return at once; somebody has to :meth:`follow` the job.
+
+        Raises:
+            LimitReached: the cell asks for more than is allowed; nothing was sent.
+        """
+        self._confirm()
+        self.area.status(say("drawing in the background", "正在后台作图"))
+        return self._start()
+
+    def _start(self) -> Job:
+        return self.runner.start(lambda tell: self.client.draw(self.requests, **self._how, tell=tell), self._key())
 
     def _key(self) -> Any:
         """What makes two runs the same: a cell that is run again joins the run under way instead of paying twice."""
@@ -142,8 +150,13 @@ class Cell:
 
         self.runner.start(follow)
 
+    def speak(self, prompt: str = "") -> None:
+        """Go on in the language of the cell, also where another cell has spoken since."""
+        speak(self.client.settings.lang, prompt=prompt or self.requests[0].prompt)
+
     def generate(self, changed: ImageRequest) -> Job:
         """Draw a new take of a changed request in the background; in mode ``replay`` show the saved one."""
+        self.speak(changed.prompt)
         request = self.client.request(changed)
         fresh = self.client.settings.mode != "replay"
         return self.runner.start(lambda tell: self.client.draw([request], fresh=fresh, tell=tell))

@@ -297,7 +297,7 @@ class Client:
         if isinstance(result, Generation):
             return replace(result, take=self.history.take_of(result))
         if result.record:
-            return self.history.get(result.record)
+            return replace(self.history.get(result.record), from_history=False)
         words = self.prompt_as_sent(request)
         return Generation("", request, words, "failed", "", error=_fault(result), render=display.generation_bundle)
 

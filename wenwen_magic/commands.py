@@ -9,7 +9,7 @@ from wenwen_magic import keys
 from wenwen_magic.client import Client
 from wenwen_magic.demo import DemoServer
 from wenwen_magic.errors import ConfigError
-from wenwen_magic.language import say
+from wenwen_magic.language import padded, say
 from wenwen_magic.secret import Secret
 from wenwen_magic.settings import NAMES, Loaded
 
@@ -35,8 +35,8 @@ def status(client: Client, loaded: Loaded, desk: Desk, under_way: int) -> str:
     rows.append((say("key", "密钥"), say("set", "已设置") if key else say("not set", "未设置"), place))
     rows.append((say("saved", "已保存"), str(len(client.history.all())), folder))
     rows += [(say("unreadable", "无法读取"), name, folder) for name in client.history.unreadable()]
-    rows.append((say("under way", "进行中"), str(under_way), ""))
-    return "\n".join(f"{name:16} {value:40} {source}".rstrip() for name, value, source in rows)
+    rows.append((say("under way", "进行中"), str(under_way), say("this kernel", "本内核")))
+    return "\n".join(f"{padded(name, 16)} {padded(value or '–', 40)} {source or '–'}" for name, value, source in rows)
 
 
 def _shown(value: Any) -> str:
@@ -97,7 +97,7 @@ def key(desk: Desk, word: str, *, attended: bool, ask: Callable[[str], str] = ge
 
 def help_text() -> str:
     """All commands, a line each."""
-    return "\n".join(f"{command:34}{say(*words)}" for command, words in _HELP.items())
+    return "\n".join(f"{padded(command, 34)}{say(*words)}" for command, words in _HELP.items())
 
 
 _HELP = {

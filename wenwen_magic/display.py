@@ -23,9 +23,15 @@ def generation_bundle(generation: Generation) -> dict[str, Any]:
 
 def gallery_bundle(gallery: Gallery) -> dict[str, Any]:
     """The bundle of several generations: one table, failures in their place, a contact sheet as the still picture."""
-    cells = [_cell(generation) for generation in gallery]
+    asked = [generation.request.fingerprint for generation in gallery]
+    prompts = {generation.prompt_sent for generation in gallery}
+    cells = [
+        _cell(generation, numbered=asked.count(generation.request.fingerprint) > 1, as_sent=len(prompts) > 1)
+        for generation in gallery
+    ]
+    html = table(cells) + (_as_sent(gallery[0]) if len(prompts) == 1 else "")
     text = "\n".join(plain(generation) for generation in gallery)
-    return {**_still(gallery.still), "text/html": table(cells), "text/plain": text}
+    return {**_still(gallery.still), "text/html": html, "text/plain": text}
 
 
 def generation_html(generation: Generation) -> str:
@@ -33,34 +39,32 @@ def generation_html(generation: Generation) -> str:
     return _pictures(generation) + _text(generation) + _as_sent(generation)
 
 
-def _cell(generation: Generation) -> str:
+def _cell(generation: Generation, *, numbered: bool, as_sent: bool) -> str:
+    end = _as_sent(generation) if as_sent else ""
     if generation.images:
-        return _pictures(generation) + _text(generation)
+        return _pictures(generation, numbered=numbered) + _text(generation) + end
     error = generation.error or {}
     what, why = escape(str(error.get("what", ""))), escape(str(error.get("why", ""))[:300])
-    return f"<p>✗ {what}<br>{why}</p>{_caption(generation)}"
+    return f"<p>✗ {what}<br>{why}</p>{_caption(generation)}{end}"
 
 
-def _pictures(generation: Generation) -> str:
+def _pictures(generation: Generation, *, numbered: bool = False) -> str:
     images = generation.images
+    words = _caption(generation, numbered=numbered)
     if len(images) == 1:
-        return f'<figure style="margin:0">{_img(images[0])}<figcaption>{_caption(generation)}</figcaption></figure>'
-    cells = [f"{_img(image)}<br>{index}. {image.width}×{image.height}" for index, image in enumerate(images, 1)]
-    return table(cells, width=320) + f"<p>{_caption(generation)}</p>"
+        return f'<figure style="margin:0">{_img(images[0])}<figcaption>{words}</figcaption></figure>'
+    sizes = (f"<small>{index}. {image.width}×{image.height}</small>" for index, image in enumerate(images, 1))
+    return table(f"{_img(image)}<br>{size}" for image, size in zip(images, sizes, strict=True)) + f"<p>{words}</p>"
 
 
-def table(cells: Iterable[str], *, width: int = 0) -> str:
-    """Cells of HTML as a plain table of at most :data:`COLUMNS` columns.
-
-    Args:
-        cells: finished HTML.
-        width: of each cell in pixels; 0 lets the content decide.
-    """
+def table(cells: Iterable[str]) -> str:
+    """Cells of finished HTML as a plain table of at most :data:`COLUMNS` columns."""
     listed = list(cells)
-    columns = min(COLUMNS, len(listed)) if len(listed) != COLUMNS else COLUMNS // 2
-    size = f' width="{width}"' if width else ""
+    columns = COLUMNS // 2 if len(listed) == COLUMNS else min(COLUMNS, len(listed))
     rows = (listed[start : start + columns] for start in range(0, len(listed), columns or 1))
-    body = "".join(f"<tr>{''.join(f'<td{size} valign=top>{cell}</td>' for cell in row)}</tr>" for row in rows)
+    # Front ends centre and stripe tables; where styles are stripped, valign is what is left.
+    tag = '<td valign=top style="text-align:left;vertical-align:top;background:none">'
+    body = "".join(f"<tr>{''.join(f'{tag}{cell}</td>' for cell in row)}</tr>" for row in rows)
     return f"<table>{body}</table>"
 
 
@@ -71,7 +75,9 @@ def _img(image: GeneratedImage) -> str:
         words = say("The picture is saved, its preview is not at hand: ", "图片已保存，但无法预览：")
         return f"<p>{escape(words + image.path.name)}</p>"
     mime, data = found
-    return f'<img src="data:{mime};base64,{base64.b64encode(data).decode()}" alt="{alt}" title="{alt}">'
+    # No taller than a screen has room for beside the caption and the controls.
+    size = 'style="max-width:100%;max-height:512px"'
+    return f'<img src="data:{mime};base64,{base64.b64encode(data).decode()}" alt="{alt}" title="{alt}" {size}>'
 
 
 def _preview(path: Path | None) -> tuple[str, bytes] | None:
@@ -90,8 +96,13 @@ def _still(path: Path | None) -> dict[str, str]:
     return {found[0]: base64.b64encode(found[1]).decode()} if found else {}
 
 
-def caption(generation: Generation) -> str:
-    """One line on a generation: take, orientation, size, model asked and answered, seconds, id."""
+def caption(generation: Generation, *, numbered: bool = False) -> str:
+    """One line on a generation: take, orientation, size, model asked and answered, seconds, id.
+
+    Args:
+        generation: what it is about.
+        numbered: whether a first take has its number too; later ones always have it.
+    """
     shown = [
         _size(generation),
         _model(generation),
@@ -99,8 +110,8 @@ def caption(generation: Generation) -> str:
         f"#{generation.id[:6]}",
         "demo" if generation.demo else "",
     ]
-    number = _CIRCLED[generation.take] + " " if 0 < generation.take < len(_CIRCLED) else ""
-    return number + " · ".join(part for part in shown if part)
+    told = (0 if numbered else 1) < generation.take < len(_CIRCLED)
+    return (_CIRCLED[generation.take] + " " if told else "") + " · ".join(part for part in shown if part)
 
 
 def _size(generation: Generation) -> str:
@@ -131,7 +142,9 @@ def orientation_word(orientation: str) -> str:
 def notes(generation: Generation) -> list[str]:
     """What to know beside the caption: a saved take, another shape than asked, drafts, unsound pictures."""
     found = []
-    if generation.from_history:
+    if not generation.images:
+        found.append(say("charged", "扣费") + f": {generation.charged}")
+    elif generation.from_history:
         found.append(say("saved take, free; --fresh draws a new one", "已保存的图片，免费；--fresh 重画"))
     asked = generation.request.orientation
     if generation.images and asked != "auto" and orientation_of(generation.images[0]) != asked:
@@ -144,9 +157,9 @@ def notes(generation: Generation) -> list[str]:
     return found
 
 
-def _caption(generation: Generation) -> str:
+def _caption(generation: Generation, *, numbered: bool = False) -> str:
     extra = "".join(f"<br><small>{escape(note)}</small>" for note in notes(generation))
-    return f"<small>{escape(caption(generation))}</small>{extra}"
+    return f"<small>{escape(caption(generation, numbered=numbered))}</small>{extra}"
 
 
 def _text(generation: Generation) -> str:
@@ -154,8 +167,9 @@ def _text(generation: Generation) -> str:
         return ""
     lines = escape(generation.text[:_LONGEST_TEXT]).replace("\n", "<br>")
     if len(generation.text) < 400:  # noqa: PLR2004  a few lines may stand in the open
-        return f"<p>{lines}</p>"
-    return f"<details><summary>{escape(generation.text[:80])} …</summary><p>{lines}</p></details>"
+        return f"<p><small>{lines}</small></p>"
+    start = escape(generation.text[:80])
+    return f"<details><summary><small>{start} …</small></summary><p><small>{lines}</small></p></details>"
 
 
 def _as_sent(generation: Generation) -> str:
@@ -186,8 +200,20 @@ def status_html(line: str) -> str:
 
 def controls_html() -> str:
     """What stands for the controls where no live widget can be."""
-    words = say(
-        "The controls for model and orientation appear here when the cell is run in a live notebook.",
-        "在可交互的笔记本中运行此单元格时，这里会显示模型和方向控件。",
-    )
-    return f"<p><small>{escape(words)}</small></p>"
+    return f"<p><small>{escape(_no_controls())}</small></p>"
+
+
+def _no_controls() -> str:
+    return say("Run the cell to have its controls here.", "运行此单元格后，这里会显示控件。")
+
+
+# JupyterLab puts "Error displaying widget" where a saved notebook's controls were, whatever else their bundle holds;
+# this says in its place, in this cell only, what to do. Without styles nothing is lost: the bundle has the same words.
+_OUTPUT = ".jp-OutputArea:has(style.wenwen)>.jp-OutputArea-child>.jp-OutputArea-output"
+_DEAD = f":is({_OUTPUT}:not(:has(*)),{_OUTPUT}:has(>.jupyter-widgets-disconnected))"
+
+
+def dead_controls_style() -> str:
+    """A style that lets controls without a kernel say so, in the output area it stands in."""
+    after = f'{_DEAD}::after{{content:"{_no_controls()}";font-size:11px;opacity:.7}}'
+    return f'<style class="wenwen">{_DEAD}{{font-size:0}}{_DEAD}>*{{display:none}}{after}</style>'

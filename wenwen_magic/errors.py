@@ -83,7 +83,7 @@ class WenwenError(Exception):
         """The message, a line a thought: what, why, what to do, and whether it cost."""
         named = [
             (say("why", "原因"), _short(self.why)),
-            (say("do", "怎么办"), self.do),
+            (say("try", "怎么办"), self.do),
             (say("charged", "扣费"), self._cost()),
         ]
         return [self.what, *(f"  {name}: {value}" for name, value in named if value)]
@@ -94,7 +94,7 @@ class WenwenError(Exception):
             "maybe": say("maybe: the endpoint may have done the work", "可能 (maybe): 服务端可能已经开始作图"),
             "yes": say("yes: an answer came", "是 (yes): 已收到回答"),
         }
-        marks = [words[self.charged], f"#{self.record}" if self.record else "", self.request_id]
+        marks = [words[self.charged], f"#{self.record[:6]}" if self.record else "", self.request_id]
         return " · ".join(mark for mark in marks if mark)
 
     def _render_traceback_(self) -> list[str]:

@@ -3,6 +3,7 @@
 import locale
 import os
 import re
+import unicodedata
 from contextvars import ContextVar
 
 _chosen: ContextVar[str] = ContextVar("wenwen_language", default="")
@@ -33,3 +34,9 @@ def _system_language() -> str:
     names = (os.environ.get(name, "") for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
     name = next((name for name in names if name), "") or (locale.getlocale()[0] or "")
     return "zh" if name.lower().startswith(("zh", "chinese")) else "en"
+
+
+def padded(text: str, width: int) -> str:
+    """The text with spaces after it up to a width in columns; a Chinese character takes two."""
+    columns = sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
+    return text + " " * (width - columns)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from wenwen_magic.cell import Cell, Front
     from wenwen_magic.client import Client
     from wenwen_magic.commands import Desk
+    from wenwen_magic.widgets import Panel
 
 _EXPRESSION = re.compile(r"([^\W\d]\w*)(?:\[[^\[\]]+\]|\.[^\W\d]\w*)*")
 _SETTING_OPTIONS = ("mode", "format", "timeout")
@@ -73,8 +74,13 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         if given.dry_run:
             print(drawn.dry_run())
             return None
+        controls = self.attended and drawn.client.settings.ui and not (given.no_ui or given.quiet)
+        if given.background:
+            job = drawn.draw_in_background()
+            self._controls(drawn).follow(job) if controls else drawn.follow(job)
+            return None
         self.shown = drawn.draw()
-        if self.attended and drawn.client.settings.ui and not (given.no_ui or given.quiet):
+        if controls:
             self._controls(drawn)
         return self.shown
 
@@ -134,15 +140,16 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             print(say("The control panel needs a live notebook.", "控件面板需要可交互的笔记本。"))
             return
         cell = self._cell(given, "…", "")
-        cell.area.status(say("The picture will appear here.", "图片会显示在这里。"))
         self._controls(cell, with_prompt=True)
+        cell.area.status(say("The picture will appear here.", "图片会显示在这里。"))
 
-    def _controls(self, cell: "Cell", *, with_prompt: bool = False) -> None:
+    def _controls(self, cell: "Cell", *, with_prompt: bool = False) -> "Panel":
         known = self._models.get(cell.client.address)
         panel = _late("widgets").Panel(cell, self._defer, known or PICTURE_MODELS, with_prompt=with_prompt)
         display(panel.view)  # type: ignore[no-untyped-call]
         if known is None and cell.client.settings.mode != "replay":
             self.runner.start(lambda _: self._suggest(cell.client, panel.suggest))
+        return panel  # type: ignore[no-any-return]
 
     def _suggest(self, client: "Client", suggest: Callable[[list[str]], None]) -> None:
         """Ask the endpoint for its models once, beside everything else; without an answer the known ones stay."""

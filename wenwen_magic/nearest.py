@@ -6,12 +6,18 @@ from collections.abc import Iterable
 from wenwen_magic.language import say
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Name the nearest known word, or, where none is near, all of them."""
+def did_you_mean(word: str, known: Iterable[str], named: Iterable[str] = ()) -> str:
+    """Name the nearest known word, or, where none is near, all of them.
+
+    Args:
+        word: the mistyped one.
+        known: all that would be understood.
+        named: those to name where none is near; none for all.
+    """
     words = list(known)
     if near := nearest(word, words):
         return say(f"Did you mean {near}?", f"是不是 {near}？")
-    return say("Known: ", "可用：") + ", ".join(words)
+    return say("Known: ", "可用：") + ", ".join(list(named) or words)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

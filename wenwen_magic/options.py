@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from wenwen_magic.errors import ConfigError
-from wenwen_magic.language import say
+from wenwen_magic.language import padded, say
 from wenwen_magic.nearest import did_you_mean
 from wenwen_magic.records import MODES
 
@@ -60,7 +60,9 @@ def _orientation(value: str) -> str:
     if word not in ORIENTATION_WORDS:
         raise ConfigError(
             say(f"No orientation is called {value!r}.", f"没有名为 {value!r} 的方向。"),
-            do=did_you_mean(word, tuple(ORIENTATION_WORDS)),
+            do=did_you_mean(
+                word, ORIENTATION_WORDS, named=say("auto square landscape portrait", "自动 方形 横屏 竖屏").split()
+            ),
         )
     return ORIENTATION_WORDS[word]
 
@@ -170,7 +172,7 @@ def help_text(magic: str) -> str:
         f"{magic} [NAME] [options]   the cell's text is the prompt; {{{{expression}}}} inserts a Python value",
         f"{magic} [变量名] [选项]   单元格内容是提示词；{{{{表达式}}}} 插入 Python 的值",
     )
-    return "\n".join([head, *(f"  {', '.join(option.names):36} {say(*option.help)}" for option in _TABLE)])
+    return "\n".join([head, *(f"  {padded(', '.join(option.names), 36)} {say(*option.help)}" for option in _TABLE)])
 
 
 def _parser() -> _Parser:

@@ -115,7 +115,7 @@ def checked(part: Path, stem: Path, tools: Tools, picture: GeneratedImage) -> Ge
         if error.text in _NOT_THE_PICTURES_FAULT:
             raise
         kept = part.replace(stem.with_name(stem.name + ".unsound"))
-        return replace(picture, path=kept, problem=_words(error))
+        return replace(picture, path=kept, problem=error.what)
     path = part.replace(stem.with_name(f"{stem.name}.{found.extension}"))
     return replace(picture, path=path, mime=found.mime, width=found.width, height=found.height, preview=preview)
 
@@ -150,7 +150,3 @@ def preview_of(picture: GeneratedImage, tools: Tools) -> Path | None:
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _words(error: ImageError) -> str:
-    return error.what + (f" ({error.why})" if error.why else "")

@@ -71,7 +71,7 @@ def _problem_of_text(text: str) -> Problem:
 
 def _with_id(message: str, code: str) -> Problem:
     found = _REQUEST_ID.search(message)
-    return Problem(message, code, found.group(1) if found else "")
+    return Problem(_REQUEST_ID.sub("", message).strip(), code, found.group(1) if found else "")
 
 
 def looks_like_html(text: str) -> bool:

@@ -1,6 +1,7 @@
 """The controls under a picture: model, orientation, count, Generate and Stop; the one home of ipywidgets."""
 
 from collections.abc import Callable, Sequence
+from html import escape
 from typing import Any
 
 import ipywidgets
@@ -10,8 +11,11 @@ from wenwen_magic.area import status_line
 from wenwen_magic.cell import TICK, Cell
 from wenwen_magic.errors import WenwenError
 from wenwen_magic.language import say
-from wenwen_magic.records import ORIENTATIONS
+from wenwen_magic.records import ORIENTATIONS, Generation
 from wenwen_magic.runner import Job
+
+DOUBLE_PRESS = 0.8
+"""Seconds within which a second press of Generate is taken for the same."""
 
 
 class _Box(ipywidgets.VBox):  # type: ignore[misc]
@@ -42,6 +46,7 @@ class Panel:
     ) -> None:
         self._cell, self._defer = cell, defer
         self._jobs: list[Job] = []
+        self._pressed = float("-inf")
         request = cell.requests[0]
         self.prompt = ipywidgets.Textarea(
             value="" if with_prompt else request.prompt,
@@ -49,42 +54,59 @@ class Panel:
             layout={"width": "auto", "height": "72px"},
         )
         self.model = ipywidgets.Combobox(
-            value=request.model, options=list(models), ensure_option=False, layout={"width": "250px"}
+            value=request.model,
+            options=list(models),
+            ensure_option=False,
+            description=say("model", "模型"),
+            layout={"width": "330px"},
         )
         self.orientation = ipywidgets.ToggleButtons(
             options=[(display.orientation_word(name), name) for name in ORIENTATIONS],
             value=request.orientation,
-            style={"button_width": "78px"},
+            style={"button_width": "92px"},
         )
-        self.count = ipywidgets.BoundedIntText(value=1, min=1, max=8, layout={"width": "56px"})
+        self.count = ipywidgets.BoundedIntText(
+            value=1, min=1, max=8, description=say("count", "张数"), layout={"width": "150px"}
+        )
         self.generate = ipywidgets.Button(
             description=say("Generate", "生成"),
             button_style="primary",
             tooltip=say("draws a new picture (pays)", "画一张新图（付费）"),
+            layout={"width": "100px"},
         )
         self.stop = ipywidgets.Button(
             description=say("Stop", "停止"),
             disabled=True,
             tooltip=say("ends the waiting; an answer on its way is still saved", "停止等待；途中的回答仍会保存"),
+            layout={"width": "90px"},
         )
-        self.note = ipywidgets.Label("")
+        self.note = ipywidgets.HTML("")
         self.generate.on_click(self._press_generate)
         self.stop.on_click(self._press_stop)
         self.view = _Box(self._rows(with_prompt=with_prompt))
 
     def _rows(self, *, with_prompt: bool) -> list[Any]:
         wrap = {"flex_flow": "row wrap", "align_items": "center"}
-        words = [ipywidgets.Label(say("model", "模型")), self.model, self.orientation]
-        buttons = [ipywidgets.Label(say("count", "张数")), self.count, self.generate, self.stop, self.note]
-        rows = [ipywidgets.HBox(words, layout=wrap), ipywidgets.HBox(buttons, layout=wrap)]
+        rows = [
+            ipywidgets.HBox([self.model, self.orientation], layout=wrap),
+            ipywidgets.HBox([self.count, self.generate, self.stop], layout=wrap),
+            self.note,
+        ]
         return [self.prompt, *rows] if with_prompt else rows
 
     def suggest(self, models: Sequence[str]) -> None:
         """Suggest other models; only from the main thread."""
         self.model.options = list(models)
 
+    def say(self, *lines: str) -> None:
+        """Write lines under the controls, escaped; only from the main thread."""
+        self.note.value = "<br>".join(escape(line, quote=True) for line in lines)
+
     def _press_generate(self, _: Any) -> None:
-        self.note.value = ""
+        if self._is_double_press():
+            return
+        self._cell.speak(self.prompt.value)
+        self.say()
         try:
             job = self._cell.generate(
                 self._cell.changed(
@@ -95,8 +117,18 @@ class Panel:
                 )
             )
         except WenwenError as error:
-            self.note.value = f"{error.what} {error.do}"
+            self.say(*error.lines())
             return
+        self.follow(job)
+
+    def _is_double_press(self) -> bool:
+        """Whether the button was pressed a moment ago: a double click is not a wish for two pictures."""
+        now = self._cell.runner.now()
+        pressed, self._pressed = self._pressed, now
+        return now - pressed < DOUBLE_PRESS
+
+    def follow(self, job: Job) -> None:
+        """Show what comes of a job, and let Stop end the waiting for it."""
         self._jobs.append(job)
         self.stop.disabled = False
         self._cell.runner.start(lambda _: self._watch(job))
@@ -114,26 +146,37 @@ class Panel:
             area.refresh()
 
     def _finished(self, job: Job) -> None:
+        """In the main thread: the buttons, a line that says what came, and the cell's variable."""
+        self._cell.speak(self.prompt.value)
         if job in self._jobs:
             self._jobs.remove(job)
         self.stop.disabled = not self._jobs
-        if job.error is not None:
-            self.note.value = _one_line(job.error)
+        if isinstance(job.error, WenwenError):
+            self.say(*job.error.lines())
+        elif job.error is not None:
+            self.say(f"{type(job.error).__name__}: {job.error}")
         else:
             self._cell.hand_over(job.result)
+            self.say(_drawn(job.result))
 
     def _press_stop(self, _: Any) -> None:
         """End the waiting; the requests go on and their answers are saved."""
+        self._cell.speak(self.prompt.value)
         self._jobs.clear()
         self.stop.disabled = True
-        self.note.value = say(
-            "Stopped waiting. What is on its way is still saved and will appear above.",
-            "已停止等待。途中的回答仍会保存，并会显示在上方。",
+        self.say(
+            say(
+                "Stopped waiting. What is on its way is still saved, and will appear here.",
+                "已停止等待。途中的回答仍会保存，并会显示在这里。",
+            )
         )
         self._cell.area.refresh()
 
 
-def _one_line(error: BaseException) -> str:
-    if isinstance(error, WenwenError):
-        return " ".join(line.strip() for line in error.lines())[:400]
-    return f"{type(error).__name__}: {error}"[:400]
+def _drawn(rows: Sequence[Generation]) -> str:
+    """What came, by id: a page that was reloaded since has lost the place where it should appear."""
+    ids = " ".join(f"#{row.id[:6]}" for row in rows)
+    first = rows[0].id[:6]
+    return say(
+        f"drawn: {ids} (not to be seen here? %wenwen show {first})", f"已画好：{ids}（没有显示？%wenwen show {first}）"
+    )
