@@ -2,7 +2,6 @@
 
 import base64
 import json
-import os
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -81,7 +80,9 @@ def make(tmp_path):
         pictures = tuple(image(number, size, mime) for number, size in enumerate(sizes, 1))
         fields = {"state": "complete", "created": "2026-11-22T12:00:00+08:00", "elapsed": 41.2, "take": 1, **more}
         still = pictures[0].preview if pictures else None
-        return Generation("a1b2c3d4", request or ImageRequest("a cat"), "a cat", pictures=pictures, still=still, **fields)
+        return Generation(
+            "a1b2c3d4", request or ImageRequest("a cat"), "a cat", pictures=pictures, still=still, **fields
+        )
 
     generation.image = image
     return generation
@@ -116,7 +117,10 @@ def test_no_bundle_is_ever_webp(make):
 
 def test_the_picture_in_the_html_is_the_preview_with_its_alternative_text(make):
     (image,) = read(generation_bundle(make((9, 9)))["text/html"]).named("img")
-    assert (image["src"], image["alt"]) == ("data:image/jpeg;base64," + base64.b64encode(b"preview 1").decode(), "a cat")
+    assert (image["src"], image["alt"]) == (
+        "data:image/jpeg;base64," + base64.b64encode(b"preview 1").decode(),
+        "a cat",
+    )
 
 
 def test_a_preview_that_is_gone_leaves_words_in_its_place(make, tmp_path):
@@ -160,7 +164,13 @@ def test_a_row_that_was_never_sent_shows_no_empty_number(make):
 
 @pytest.mark.parametrize(
     ("size", "shape"),
-    [((100, 100), "square"), ((100, 95), "square"), ((100, 94), "landscape"), ((94, 100), "portrait"), ((1, 9), "portrait")],
+    [
+        ((100, 100), "square"),
+        ((100, 95), "square"),
+        ((100, 94), "landscape"),
+        ((94, 100), "portrait"),
+        ((1, 9), "portrait"),
+    ],
 )
 def test_the_shape_is_told_by_the_size(size, shape, make):
     assert display.orientation_of(make(size).images[0]) == shape
@@ -318,7 +328,7 @@ def test_a_path_below_the_working_folder_is_told_from_there_and_another_by_its_e
 def test_a_working_folder_that_is_gone_is_no_reason_to_show_nothing(make, tmp_path, monkeypatch):
     (tmp_path / "gone").mkdir()
     monkeypatch.chdir(tmp_path / "gone")
-    os.rmdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
     assert "cat-a1b2c3d4-1.png" in generation_bundle(make((9, 9)))["text/plain"]
 
 
@@ -360,7 +370,11 @@ def infected(make, place, attack):
         "alt": lambda: {"pictures": (replace(first, alt=attack), replace(second, alt=attack))},
         "what": lambda: {"error": {**fault, "what": attack}},
         "why": lambda: {"error": {**fault, "why": attack}},
-        "file": lambda: {"pictures": tuple(replace(one, path=Path("w") / attack.replace("/", "∕"), preview=None) for one in (first, second))},
+        "file": lambda: {
+            "pictures": tuple(
+                replace(one, path=Path("w") / attack.replace("/", "∕"), preview=None) for one in (first, second)
+            )
+        },
         "problem": lambda: {"pictures": (first, replace(second, problem=attack))},
         "finish_reason": lambda: {"finish_reason": attack},
         "id": lambda: {"id": attack},
@@ -379,7 +393,9 @@ def test_html_from_outside_stays_text_wherever_it_stands(attack, place, make):
 
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_a_status_line_from_outside_stays_text(attack):
-    assert attack.replace("\x00", "") in read(display.status_html(attack)).words.replace("\x00", "").replace("\ufffd", "")
+    assert attack.replace("\x00", "") in read(display.status_html(attack)).words.replace("\x00", "").replace(
+        "\ufffd", ""
+    )
 
 
 @pytest.mark.parametrize("place", ["text", "model_reported", "what", "prompt", "id", "problem"])

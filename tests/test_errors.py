@@ -66,16 +66,16 @@ def test_what_is_not_known_takes_no_line():
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize("charged", ["no", "maybe", "yes"])
-@pytest.mark.parametrize("kind", TREE)
-def test_every_error_names_the_cost_in_both_languages(kind, charged, language):
+def test_every_error_names_the_cost_in_both_languages(charged, language):
     speak(language)
-    cost = kind("x", charged=charged).lines()[-1]
-    assert charged in cost
-    assert is_chinese(cost) == (language == "zh")
+    for kind in TREE:
+        cost = kind("x", charged=charged).lines()[-1]
+        assert charged in cost
+        assert is_chinese(cost) == (language == "zh")
 
 
 def test_the_cost_line_names_the_record_and_the_number_to_quote():
-    assert WenwenError("x", record="a1b2c3d4", request_id="r-1").lines()[-1].endswith("no · #a1b2c3d4 · r-1")
+    assert WenwenError("x", record="a1b2c3d4", request_id="r-1").lines()[-1].endswith("no · #a1b2c3 · r-1")
 
 
 @pytest.mark.parametrize("kind", TREE)
@@ -192,7 +192,7 @@ def test_a_key_cut_by_control_characters_is_masked_too(between):
 
 
 @given(st.text(), st.text(), st.text(string.hexdigits, min_size=12, max_size=60))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_the_key_is_masked_wherever_it_stands(before, after, key):
     masked = mask(f"{before}{key}{after} {key}", key)
     assert key not in masked
@@ -200,6 +200,6 @@ def test_the_key_is_masked_wherever_it_stands(before, after, key):
 
 
 @given(st.text())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_masking_twice_is_masking_once(text):
     assert mask(mask(text)) == mask(text)

@@ -1,5 +1,6 @@
 """A body in pieces is the same body, wherever it is cut."""
 
+import itertools
 import time
 
 import pytest
@@ -10,13 +11,15 @@ from wenwen_magic.errors import EndpointError
 from wenwen_magic.events import begin, data, lines
 
 BOM = b"\xef\xbb\xbf"
-BODY = st.lists(st.sampled_from([b"data: {}", b"\n", b"\r", b" ", b"x", b":", BOM, "\u2028画".encode(), b"{"])).map(b"".join)
+BODY = st.lists(st.sampled_from([b"data: {}", b"\n", b"\r", b" ", b"x", b":", BOM, "\u2028画".encode(), b"{"])).map(
+    b"".join
+)
 PLACES = st.lists(st.integers(0, 200), max_size=8)
 
 
 def in_pieces(body, places):
     edges = [0, *sorted(min(place, len(body)) for place in places), len(body)]
-    return [body[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    return [body[start:end] for start, end in itertools.pairwise(edges)]
 
 
 @given(BODY, PLACES)

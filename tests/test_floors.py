@@ -9,10 +9,10 @@ PACKAGE = Path(__file__).parent.parent / "wenwen_magic"
 
 # Lowest first. The design's floor 0 (words: no I/O) is the first five rows, floor 1 (tools) the next two, and so on.
 FLOORS = (
-    "language",
+    "language vocabulary",
     "errors",
     "nearest secret records payloads events",
-    "markdown problems outcomes addresses faults",
+    "markdown recordfile problems outcomes addresses faults",
     "answers",
     (
         "settings formats transport dialling pictures inspection inspector history display keys references options "
@@ -38,8 +38,8 @@ HOMES = {
     "traitlets": {"magics"},
     "subprocess": {"inspection"},
 }
-# Doors that load late on purpose: Pillow for those who ask for a PIL image.
-LATE = {("records", "PIL"), ("references", "PIL")}
+# Doors that load late on purpose: Pillow for those who ask for a PIL image, TOML where there is a file of it.
+LATE = {("records", "PIL"), ("references", "PIL"), ("settings", "tomllib")}
 
 
 def files():

@@ -64,7 +64,12 @@ def names(history):
 def test_a_request_is_on_disk_before_it_is_sent_and_may_have_cost(history):
     generation = begun(history)
     found = fresh(history).get(generation.id)
-    assert (found.state, found.charged, found.request, found.endpoint) == ("sent", "maybe", generation.request, ENDPOINT)
+    assert (found.state, found.charged, found.request, found.endpoint) == (
+        "sent",
+        "maybe",
+        generation.request,
+        ENDPOINT,
+    )
 
 
 def test_a_record_stands_in_the_folder_of_its_day_under_a_readable_name(history):
@@ -163,7 +168,9 @@ def test_any_prompt_makes_a_name_that_every_system_takes(prompt):
     assert PureWindowsPath(name).stem.split("-")[0]
 
 
-@pytest.mark.parametrize("prompt", ["con", "NUL", "aux", "猫" * 4000, "قطة جميلة", "../x", ".hidden", "a/b/c", "🐈", "𝒳" * 99])
+@pytest.mark.parametrize(
+    "prompt", ["con", "NUL", "aux", "猫" * 4000, "قطة جميلة", "../x", ".hidden", "a/b/c", "🐈", "𝒳" * 99]
+)
 def test_a_record_of_any_prompt_is_written_and_found(prompt, history):
     generation = begun(history, prompt)
     assert fresh(history).get(generation.id).request.prompt == prompt
@@ -401,7 +408,7 @@ def test_two_kernels_write_a_hundred_records_each_and_lose_none(tmp_path):
     told = [process.communicate(timeout=120)[0].split()[::2] for process in processes]
     history = History(tmp_path / "w")
     assert [process.returncode for process in processes] == [0, 0]
-    assert {one.id for one in history.all()} == {id for ids in told for id in ids}
+    assert {one.id for one in history.all()} == {name for ids in told for name in ids}
     assert {one.state for one in history.all()} == {"answered"}
     assert (len(history.all()), history.unreadable()) == (200, [])
 
@@ -417,9 +424,9 @@ def test_a_kernel_killed_at_any_moment_leaves_every_record_whole(tmp_path):
         seen += process.communicate(timeout=30)[0].splitlines()
         history, order = History(tmp_path / "w"), ("sent", "answered")
         assert history.unreadable() == []
-        for id, state in (line.split() for line in seen if line.count(" ") == 1 and len(line.split()) == 2):
+        for name, state in (line.split() for line in seen if line.count(" ") == 1 and len(line.split()) == 2):
             with suppress(ValueError):
-                assert order.index(history.get(id).state) >= order.index(state)
+                assert order.index(history.get(name).state) >= order.index(state)
 
 
 def test_what_a_killed_kernel_left_half_written_is_passed_over(history):

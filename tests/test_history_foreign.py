@@ -8,7 +8,8 @@ from test_history import begun, completed, history
 
 from wenwen_magic.display import gallery_bundle, generation_bundle
 from wenwen_magic.errors import HistoryError, WenwenError
-from wenwen_magic.history import VERSION, History
+from wenwen_magic.history import History
+from wenwen_magic.recordfile import VERSION
 from wenwen_magic.records import Gallery
 
 __all__ = ["history"]
@@ -64,10 +65,23 @@ INJECTION = "<img src=x onerror=alert(1)>"
 WRONG = [
     *[("created", 7), ("created", ""), ("created", None), ("created", "yesterday"), ("created", "/tmp/../etc/x")],
     *[("created", "../../..//2026-11-22T12:00:00+08:00"), ("id", "../../../x"), ("id", 5), ("id", ""), ("id", None)],
-    *[("state", "paid"), ("charged", INJECTION), ("elapsed", "long"), ("elapsed", {}), ("error", "broke"), ("error", [])],
+    *[
+        ("state", "paid"),
+        ("charged", INJECTION),
+        ("elapsed", "long"),
+        ("elapsed", {}),
+        ("error", "broke"),
+        ("error", []),
+    ],
     *[("text", None), ("text", 5), ("prompt_sent", 3), ("usage", "x"), ("sources", "https://h"), ("sources", 4)],
     *[("pictures.0.width", INJECTION), ("pictures.0.height", None), ("pictures.0.sha256", "../../../x")],
-    *[("pictures.0.mime", 5), ("pictures.0.alt", []), ("pictures.0.file", 3), ("pictures.0.file", ".."), ("pictures", {})],
+    *[
+        ("pictures.0.mime", 5),
+        ("pictures.0.alt", []),
+        ("pictures.0.file", 3),
+        ("pictures.0.file", ".."),
+        ("pictures", {}),
+    ],
     *[("pictures.0.problem", None), ("request.prompt", ""), ("request.prompt", 5), ("request.orientation", "up")],
     *[("request.params", "x"), ("request.references", [{"address": "x"}]), ("request.more", 1), ("model_reported", 5)],
     *[("finish_reason", []), ("endpoint", 5), ("demo", "no"), ("request.model", 5), ("request.format", 7)],

@@ -4,6 +4,7 @@ import ast
 import locale
 import threading
 from contextvars import copy_context
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -33,12 +34,17 @@ def in_system(monkeypatch, **variables):
         monkeypatch.setenv(name, value)
 
 
+@cache
+def nodes():
+    """Every call of a plain name in the package, with its place."""
+    parsed = ((path.name, ast.walk(ast.parse(path.read_text("utf-8")))) for path in MODULES)
+    found = ((name, node) for name, nodes in parsed for node in nodes if isinstance(node, ast.Call))
+    return [(f"{name}:{node.lineno}", node) for name, node in found if isinstance(node.func, ast.Name)]
+
+
 def calls(named):
     """Every call in the package of a function or class with one of these names, with its place."""
-    for path in MODULES:
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in named:
-                yield f"{path.name}:{node.lineno}", node
+    return [(place, node) for place, node in nodes() if node.func.id in named]
 
 
 def words_of(node):
@@ -49,8 +55,10 @@ def words_of(node):
 
 
 def holes_of(node):
-    """What an f-string puts in, as written."""
-    return {ast.unparse(part) for part in ast.walk(node) if isinstance(part, ast.FormattedValue)}
+    """The variables that an f-string puts in, perhaps by way of a function that translates them."""
+    holes = [part for hole in ast.walk(node) if isinstance(hole, ast.FormattedValue) for part in ast.walk(hole)]
+    called = {id(part.func) for part in holes if isinstance(part, ast.Call)}
+    return {part.id for part in holes if isinstance(part, ast.Name) and id(part) not in called}
 
 
 @pytest.mark.parametrize("text", ["猫", "draw 一 cat", "㐀", "豈"])

@@ -47,12 +47,12 @@ def test_words_that_can_be_read_only_once_are_enough():
 
 
 @given(st.text(), st.lists(st.text()))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_only_words_that_exist_are_named(typed, known):
     assert nearest(typed, known) in {*known, ""}
 
 
 @given(st.lists(st.text(min_size=1), min_size=1))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_a_known_word_is_nearest_to_itself(known):
     assert nearest(known[0], known) == known[0]

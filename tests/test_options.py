@@ -82,30 +82,30 @@ def test_every_option_has_a_name_in_each_language():
         assert any(is_chinese(name) for name in names)
 
 
-@pytest.mark.parametrize(("name", "option"), VALUED)
 @pytest.mark.parametrize("line", ["{} {}", "{}={}", "{}   {}", '{} "{}"', "{}='{}'", "猫 {} {} 狗"])
-def test_every_option_with_a_value_is_read_under_each_of_its_names(line, name, option):
-    _, value, meant = EXAMPLES[option]
-    assert read(line.format(name, value)).given == {option: meant}
+def test_every_option_with_a_value_is_read_under_each_of_its_names(line):
+    for name, option in VALUED:
+        _, value, meant = EXAMPLES[option]
+        assert read(line.format(name, value)).given == {option: meant}
 
 
-@pytest.mark.parametrize(("name", "option"), FLAGS)
 @pytest.mark.parametrize("line", ["{}", "猫 {} 狗", "{0} {0}"])
-def test_every_option_without_a_value_is_read_under_each_of_its_names(line, name, option):
-    assert read(line.format(name)).given == {option: True}
+def test_every_option_without_a_value_is_read_under_each_of_its_names(line):
+    for name, option in FLAGS:
+        assert read(line.format(name)).given == {option: True}
 
 
 @pytest.mark.parametrize(
-    ("word", "meant"),
+    ("meant", "words"),
     [
-        *((word, "landscape") for word in ("landscape", "横屏", "横版", "横", "LANDSCAPE", "ｌａｎｄｓｃａｐｅ")),
-        *((word, "portrait") for word in ("portrait", "竖屏", "竖版", "竖", "Portrait")),
-        *((word, "square") for word in ("square", "方", "方形", "正方形")),
-        *((word, "auto") for word in ("auto", "自动")),
+        ("landscape", ("landscape", "横屏", "横版", "横", "LANDSCAPE", "ｌａｎｄｓｃａｐｅ")),
+        ("portrait", ("portrait", "竖屏", "竖版", "竖", "Portrait")),
+        ("square", ("square", "方", "方形", "正方形")),
+        ("auto", ("auto", "自动")),
     ],
 )
-def test_an_orientation_is_understood_in_both_languages(word, meant):
-    assert read(f"-o {word}").orientation == meant
+def test_an_orientation_is_understood_in_both_languages(meant, words):
+    assert {read(f"-o {word}").orientation for word in words} == {meant}
 
 
 @pytest.mark.parametrize(
@@ -290,10 +290,10 @@ def test_an_unknown_value_is_named_with_the_nearest_that_is_known(line, named, h
     assert helped in error.do
 
 
-@pytest.mark.parametrize("option", ["-n", "--take", "--timeout"])
-@pytest.mark.parametrize("value", ["0", "-1", "x", "''", "nan", "二", "-0.0", "9e9e9"])
-def test_a_number_that_is_none_or_not_above_zero_is_refused(option, value):
-    assert "above zero" in refused(f"{option} {value}").what
+@pytest.mark.parametrize("value", ["0", "-1", "x", "''", "nan", "inf", "二", "-0.0", "9e9e9"])
+def test_a_number_that_is_none_or_not_above_zero_is_refused(value):
+    for option in ("-n", "--take", "--timeout"):
+        assert "above zero" in refused(f"{option} {value}").what
 
 
 @pytest.mark.parametrize("value", ["1.5", "inf", "1e3", "9" * 5000], ids=["half", "inf", "e", "huge"])
@@ -306,17 +306,17 @@ def test_a_param_without_name_or_value_is_refused_with_an_example(line):
     assert "seed=7" in refused(line).do
 
 
-@pytest.mark.parametrize("name", [name for name, _ in VALUED])
 @pytest.mark.parametrize("line", ["{}", "猫 {}", "{} -q", "{} --", "{} --fresh"])
-def test_an_option_whose_value_is_missing_is_named(line, name):
-    error = refused(line.format(name))
-    assert name in str(error)
+def test_an_option_whose_value_is_missing_is_named(line):
+    for name, _ in VALUED:
+        assert name in str(refused(line.format(name)))
 
 
-@pytest.mark.parametrize("name", [name for name, _ in FLAGS])
-def test_an_option_that_takes_no_value_is_named_when_it_is_given_one(name):
-    error = refused(f"{name}=yes")
-    assert name in str(error)
+@pytest.mark.parametrize("value", ["", "1", "yes", "false", "y", "qy"])
+def test_an_option_that_takes_no_value_is_named_when_it_is_given_one(value):
+    """``-q=y`` must not come to mean ``-q -y``: that would be a yes to paying."""
+    for name, _ in FLAGS:
+        assert name in str(refused(f"{name}={value}"))
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -385,7 +385,7 @@ def test_options_can_be_copied_and_pickled():
 
 
 @given(LINES)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_any_line_gives_options_or_an_error_of_ours(line):
     try:
         got = read(line)
@@ -398,13 +398,13 @@ def test_any_line_gives_options_or_an_error_of_ours(line):
 
 
 @given(st.text(st.characters(blacklist_characters="-'\"{}\\"), max_size=60))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_a_line_without_dashes_and_quotes_is_all_words(line):
     assert read(line) == Options({}, line.strip())
 
 
 @given(st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="-'\"{}\\")).filter(str.strip))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_a_quoted_value_arrives_as_it_was_typed(value):
     for quote in "'\"":
         assert read(f"--ref {quote}{value}{quote}").ref == [value]

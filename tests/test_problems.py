@@ -54,7 +54,14 @@ def test_the_message_is_found_with_status_200_too(body):
 
 @pytest.mark.parametrize(
     "around",
-    [b"%s", b"\n\n %s \n", b": PING\n\n: PING\n\n%s", b": PING\n\ndata: %s\n\n", b"\xef\xbb\xbf%s", b"data:%s\n\ndata: [DONE]\n"],
+    [
+        b"%s",
+        b"\n\n %s \n",
+        b": PING\n\n: PING\n\n%s",
+        b": PING\n\ndata: %s\n\n",
+        b"\xef\xbb\xbf%s",
+        b"data:%s\n\ndata: [DONE]\n",
+    ],
 )
 def test_the_message_is_found_behind_what_keeps_a_connection_alive(around):
     assert told(around % json.dumps({"error": {"message": QUOTA}}).encode()).why == QUOTA
@@ -108,7 +115,9 @@ def test_a_code_of_any_kind_is_read(code):
 
 
 def test_what_looks_like_a_key_or_steers_a_terminal_is_not_shown():
-    error = told({"error": {"message": "[sk-abc***xyz] 该令牌额度已用尽 \x1b[31m\x1b]8;;http://e\x07 Bearer abcdefgh"}}, 401)
+    error = told(
+        {"error": {"message": "[sk-abc***xyz] 该令牌额度已用尽 \x1b[31m\x1b]8;;http://e\x07 Bearer abcdefgh"}}, 401
+    )
     said = str(error) + error.text + repr(error.as_dict())
     assert "sk-abc" not in said
     assert "abcdefgh" not in said
@@ -139,7 +148,12 @@ def test_a_busy_endpoint_costs_nothing_only_when_it_answers_at_once(status, seco
     "code",
     [
         *("convert_request_failed", "insufficient_user_quota", "invalid_request", "model_not_found"),
-        *("model_price_error", "pre_consume_token_quota_failed", "read_request_body_failed", "sensitive_words_detected"),
+        *(
+            "model_price_error",
+            "pre_consume_token_quota_failed",
+            "read_request_body_failed",
+            "sensitive_words_detected",
+        ),
     ],
 )
 @pytest.mark.parametrize("status", [403, 500, 503])
@@ -198,7 +212,9 @@ def test_every_explanation_names_its_status_and_exists_in_both_languages(status)
 # Web pages
 
 
-@pytest.mark.parametrize("text", ["<!DOCTYPE html>", "\ufeff <html>", "\n<HTML lang='zh'>", "<!-- x --><html>", "<head>"])
+@pytest.mark.parametrize(
+    "text", ["<!DOCTYPE html>", "\ufeff <html>", "\n<HTML lang='zh'>", "<!-- x --><html>", "<head>"]
+)
 def test_a_web_page_is_known_by_its_beginning(text):
     assert looks_like_html(text)
 
@@ -221,7 +237,9 @@ def test_a_page_of_titles_without_end_is_read_quickly():
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text() | st.floats(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["error", "message", "code", "type", "detail"]), inner),
+    lambda inner: (
+        st.lists(inner) | st.dictionaries(st.sampled_from(["error", "message", "code", "type", "detail"]), inner)
+    ),
     max_leaves=8,
 )
 

@@ -13,7 +13,8 @@ from scripted import png
 
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.language import is_chinese, speak
-from wenwen_magic.records import ORIENTATIONS, Gallery, GeneratedImage, Generation, ImageRequest, Reference
+from wenwen_magic.records import Gallery, GeneratedImage, Generation, ImageRequest, Reference
+from wenwen_magic.vocabulary import ORIENTATIONS
 
 ONE = Reference("https://example.com/1.png", "1" * 64, "one")
 TWO = Reference("https://example.com/2.png", "2" * 64, "two")
@@ -29,7 +30,7 @@ INDIFFERENT = {"count": 3, "stream": True}
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-    max_leaves=5,
+    max_leaves=3,
 )
 
 
@@ -114,7 +115,7 @@ def test_the_fingerprint_is_the_same_in_every_process():
 
 
 @given(st.text(min_size=1).filter(str.strip), st.sampled_from(ORIENTATIONS), st.dictionaries(st.text(), VALUES))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_any_request_has_a_fingerprint_and_its_copy_the_same(prompt, orientation, params):
     request = ImageRequest(prompt, orientation=orientation, params=params)
     twin = pickle.loads(pickle.dumps(request))

@@ -43,7 +43,9 @@ def test_work_is_done_in_another_thread_that_does_not_hold_up_the_end():
     assert ended(Runner().start(work)).result == (True, False, "picture")
 
 
-@pytest.mark.parametrize("error", [EndpointError("x"), ValueError("x"), KeyboardInterrupt(), SystemExit(3), MemoryError()])
+@pytest.mark.parametrize(
+    "error", [EndpointError("x"), ValueError("x"), KeyboardInterrupt(), SystemExit(3), MemoryError()]
+)
 def test_what_the_work_raises_reaches_those_who_wait(error):
     def work(_tell):
         raise error

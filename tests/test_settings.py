@@ -65,9 +65,8 @@ def test_without_layers_all_is_default_and_says_so():
     assert set(loaded.sources.values()) == {"default"}
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_default_would_be_accepted_if_it_were_typed(name):
-    assert load(Layer("x", {name: getattr(Settings(), name)})).settings == Settings()
+def test_every_default_would_be_accepted_if_it_were_typed():
+    assert load(Layer("x", vars(Settings()))).settings == Settings()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -79,9 +78,8 @@ def test_every_setting_can_be_set_by_a_variable_of_the_environment(name):
     assert loaded.sources[name] == "environment"
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_setting_says_what_it_is(name):
-    assert len(about(name)) > 5
+def test_every_setting_says_what_it_is():
+    assert all(len(about(name)) > 5 for name in NAMES)
 
 
 def test_the_first_layer_that_gives_a_setting_wins_and_is_named(tmp_path):
@@ -183,9 +181,8 @@ def test_every_refusal_comes_in_both_languages(values, language):
     assert all(is_chinese(line) == (language == "zh") for line in (error.what, error.why, error.do))
 
 
-@pytest.mark.parametrize("name", NAMES)
-@given(value=ANYTHING)
-@settings(max_examples=40, deadline=None)
+@given(name=st.sampled_from(NAMES), value=ANYTHING)
+@settings(max_examples=150, deadline=None)
 def test_any_value_is_taken_or_refused_and_never_breaks(name, value):
     try:
         loaded = load(Layer("x", {name: value}))

@@ -136,7 +136,8 @@ def test_the_address_is_understood_with_or_without_its_path(written):
 
 
 @pytest.mark.parametrize(
-    "kept", ["http://127.0.0.1:8010/demo", "https://a.example/proxy/openai", "http://[::1]:80", "http://v1", "http://v1/v2"]
+    "kept",
+    ["http://127.0.0.1:8010/demo", "https://a.example/proxy/openai", "http://[::1]:80", "http://v1", "http://v1/v2"],
 )
 def test_what_belongs_to_the_address_stays_in_it(kept):
     assert normalised(kept + "/v1/") == kept
@@ -267,22 +268,27 @@ def at_loopback(monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", lambda _host, *rest, **more: real("127.0.0.1", *rest, **more))
 
 
+@pytest.fixture
+def trusted(tls, at_loopback, tmp_path, monkeypatch):
+    """What a server for pictures.example wraps its connections with; its authority is the user's own."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "pem"))
+    return tls
+
+
 def test_a_certificate_nobody_vouches_for_is_tried_three_times_and_sees_no_request(relay, tls, ticks, at_loopback):
     server = relay(*[(tls, said())] * 5)
     error = failure(Transport(f"https://pictures.example:{server.port}", Secret(KEY), clock=ticks))
     assert (type(error), error.charged, server.accepted, server.asked) == (NotSentError, "no", 3, [])
 
 
-def test_a_certificate_for_another_host_sees_no_request(relay, tls, ticks, at_loopback, tmp_path, monkeypatch):
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "pem"))
-    server = relay(*[(tls, said())] * 5)
+def test_a_certificate_for_another_host_sees_no_request(relay, trusted, ticks):
+    server = relay(*[(trusted, said())] * 5)
     error = failure(Transport(f"https://other.example:{server.port}", Secret(KEY), clock=ticks))
     assert (type(error), error.charged, server.asked) == (NotSentError, "no", [])
 
 
-def test_a_certificate_of_the_users_own_authority_is_accepted(relay, tls, at_loopback, tmp_path, monkeypatch):
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "pem"))
-    server = relay((tls, said()))
+def test_a_certificate_of_the_users_own_authority_is_accepted(relay, trusted):
+    server = relay((trusted, said()))
     assert whole(Transport(f"https://pictures.example:{server.port}", Secret(KEY)).send(POST)) == b'{"ok": 1}'
 
 
@@ -293,10 +299,8 @@ def test_https_asked_of_a_server_without_it_is_tried_three_times(relay, ticks):
     assert (type(error), error.charged, server.accepted) == (NotSentError, "no", 3)
 
 
-def test_trouble_in_the_encryption_after_the_call_was_sent_is_never_repeated(
-    relay, tls, ticks, at_loopback, tmp_path, monkeypatch
-):
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "pem"))
+def test_trouble_in_the_encryption_after_the_call_was_sent_is_never_repeated(relay, trusted, ticks):
+    tls = trusted
     tls.maximum_version = tls.minimum_version = 0x0303
 
     def unencrypted(secure):
@@ -326,7 +330,9 @@ def test_a_proxy_that_cannot_be_reached_costs_nothing(monkeypatch, ticks):
     assert "hunter2" not in str(error)
 
 
-@pytest.mark.parametrize("proxy", ["http://me:hunter2@", "http://me:hunter2@[::1", "socks9://me:hunter2@h:1", "http://me:hunter2@h:port"])
+@pytest.mark.parametrize(
+    "proxy", ["http://me:hunter2@", "http://me:hunter2@[::1", "socks9://me:hunter2@h:1", "http://me:hunter2@h:port"]
+)
 def test_a_proxy_of_no_use_is_told_without_its_password_and_costs_nothing(proxy, monkeypatch, ticks):
     monkeypatch.setenv("http_proxy", proxy)
     error = failure(Transport("http://relay.example", Secret(KEY), clock=ticks))
@@ -430,7 +436,9 @@ def test_a_busy_endpoint_that_says_so_after_a_long_wait_is_asked_once(status, re
     assert (len(server.asked), error.charged, ticks.waits) == (1, "maybe", [])
 
 
-@pytest.mark.parametrize("status", ["400 Bad", "401 Who", "402 Pay", "403 No", "404 What", "413 Large", "422 Odd", "418 Tea"])
+@pytest.mark.parametrize(
+    "status", ["400 Bad", "401 Who", "402 Pay", "403 No", "404 What", "413 Large", "422 Odd", "418 Tea"]
+)
 def test_a_refusal_is_final_and_costs_nothing(status, relay, ticks):
     server = relay(*[said(status, "Retry-After: 1")] * 5)
     error = failure(line_to(server, ticks))

@@ -80,7 +80,9 @@ def test_one_picture_that_fails_leaves_the_others_alone(folder, fetched):
     assert (type(failed), failed.charged) == (guard.FetchFailed, "yes")
 
 
-@pytest.mark.parametrize("address", ["http://[::1", "http://[", "https://h:port/x", "//[x]/y.png", "http://\ud83d/x", "/\x00"])
+@pytest.mark.parametrize(
+    "address", ["http://[::1", "http://[", "https://h:port/x", "//[x]/y.png", "http://\ud83d/x", "/\x00"]
+)
 def test_an_address_that_cannot_be_read_is_one_failure_among_the_others(address, folder, monkeypatch):
     found, failed = bring(shop(folder), folder, own(), Source(address))
     assert (len(found), len(failed)) == (1, 1)

@@ -45,22 +45,25 @@ class Area:
     ) -> None:
         self._show, self._live, self._gather = show, live, gather
         self._handle: Handle | None = None
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self.rows: list[Generation] = []
 
     def status(self, line: str) -> None:
         """Show one line in place of the pictures, or under them."""
-        if self._live:
-            self._put(_with_line(self._bundle(), line))
+        with self._lock:
+            if self._live:
+                self._put(_with_line(self._bundle(), line))
 
     def add(self, *generations: Generation) -> None:
         """Show further generations, the newest first; the oldest of many make room."""
-        self.rows = [*reversed(generations), *self.rows][:KEPT] if self.rows else list(generations)
-        self.refresh()
+        with self._lock:
+            self.rows = [*reversed(generations), *self.rows][:KEPT] if self.rows else list(generations)
+            self.refresh()
 
     def refresh(self) -> None:
         """Show the generations as they are, without a status line."""
-        self._put(self._bundle())
+        with self._lock:
+            self._put(self._bundle())
 
     def _bundle(self) -> dict[str, Any]:
         if not self.rows:
@@ -70,11 +73,10 @@ class Area:
 
     def _put(self, bundle: dict[str, Any]) -> None:
         bundle = {**bundle, "text/html": bundle.get("text/html", "") + display.dead_controls_style()}
-        with self._lock:
-            if self._handle is not None:
-                self._handle.update(bundle, raw=True)
-            elif self._show is not None and (self.rows or self._live):
-                self._handle = self._show(bundle)
+        if self._handle is not None:
+            self._handle.update(bundle, raw=True)
+        elif self._show is not None and (self.rows or self._live):
+            self._handle = self._show(bundle)
 
     @property
     def used(self) -> bool:

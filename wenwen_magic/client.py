@@ -111,7 +111,14 @@ class Client:
         Raises:
             ConfigError: an unknown option, or a value that cannot be; also one that only the format knows to refuse.
         """
-        request = replace(prompt, **options) if isinstance(prompt, ImageRequest) else self._new_request(prompt, options)
+        known = {item.name for item in fields(ImageRequest)}
+        if unknown := next((name for name in options if name not in known), ""):
+            what = say(f"There is no option {unknown!r}.", f"没有选项 {unknown!r}。")
+            raise ConfigError(what, do=did_you_mean(unknown, known))
+        given = {name: value for name, value in options.items() if value is not None}
+        if "references" in given:
+            given["references"] = tuple(reference(value) for value in given["references"])
+        request = replace(prompt, **given) if isinstance(prompt, ImageRequest) else self._new_request(prompt, given)
         if request.format not in FORMATS:
             raise ConfigError(
                 say(f"There is no format {request.format!r}.", f"没有格式 {request.format!r}。"),
@@ -120,16 +127,9 @@ class Client:
         next(FORMATS[request.format].talk(request))  # what the first call refuses is refused here, before it is sent
         return request
 
-    def _new_request(self, prompt: str, options: dict[str, Any]) -> ImageRequest:
-        known = {item.name for item in fields(ImageRequest)}
-        if unknown := next((name for name in options if name not in known), ""):
-            what = say(f"There is no option {unknown!r}.", f"没有选项 {unknown!r}。")
-            raise ConfigError(what, do=did_you_mean(unknown, known))
-        given = {name: value for name, value in options.items() if value is not None}
-        given["references"] = tuple(reference(value) for value in given.get("references", ()))
-        return ImageRequest(
-            prompt.strip(), **{**{name: getattr(self.settings, name) for name in _REQUEST_FIELDS}, **given}
-        )
+    def _new_request(self, prompt: str, given: dict[str, Any]) -> ImageRequest:
+        defaults = {name: getattr(self.settings, name) for name in _REQUEST_FIELDS}
+        return ImageRequest(prompt.strip(), **{**defaults, **given})
 
     def saved(self, request: ImageRequest, *, fresh: bool = False, take: int = 0) -> Generation | None:
         """The saved take of a request, its pictures fetched if they were not; None when the endpoint has to be asked.
@@ -290,7 +290,8 @@ class Client:
     def _is_unfetched(self, generation: Generation) -> bool:
         """Whether a generation is paid and its answer kept, but its pictures are not here yet."""
         kept = self.history.path(generation, ".reply").is_file()
-        return kept and not generation.images and generation.state in {"sent", "answered"}
+        gone = generation.demo and generation.endpoint != transport.origin(self.address)  # a demo ends with its kernel
+        return kept and not gone and not generation.images and generation.state in {"sent", "answered"}
 
     def _row(self, request: ImageRequest, result: Generation | WenwenError) -> Generation:
         """A result as it is; a failure as its record, or, where nothing was sent, as a generation without one."""
@@ -392,4 +393,5 @@ def _nobody(_: Progress) -> None:
 
 def _fault(error: WenwenError) -> dict[str, Any]:
     """An error as it stands in a record."""
-    return {"kind": type(error).__name__, "what": error.what, **error.as_dict()}
+    kind = next(kind.__name__ for kind in type(error).__mro__ if kind.__module__ == WenwenError.__module__)
+    return {"kind": kind, "what": error.what, **error.as_dict()}

@@ -10,8 +10,11 @@ from wenwen_magic.client import Client
 from wenwen_magic.demo import DemoServer
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.language import padded, say
+from wenwen_magic.nearest import did_you_mean
 from wenwen_magic.secret import Secret
 from wenwen_magic.settings import NAMES, Loaded
+
+_OFF = ("off", "stop", "关", "停")
 
 
 @dataclass
@@ -29,14 +32,23 @@ class Desk:
 
 def status(client: Client, loaded: Loaded, desk: Desk, under_way: int) -> str:
     """Every setting with its source, then the key (set or not), and what is saved and under way."""
-    key, place = (desk.key, "%wenwen key") if desk.key else keys.find()
+    key, place = _key(desk)
     folder = client.history.folder.name + "/"
     rows = [(name, _shown(getattr(loaded.settings, name)), loaded.sources[name]) for name in NAMES]
-    rows.append((say("key", "密钥"), say("set", "已设置") if key else say("not set", "未设置"), place))
+    rows.append((say("key", "密钥"), key, place))
     rows.append((say("saved", "已保存"), str(len(client.history.all())), folder))
     rows += [(say("unreadable", "无法读取"), name, folder) for name in client.history.unreadable()]
     rows.append((say("under way", "进行中"), str(under_way), say("this kernel", "本内核")))
     return "\n".join(f"{padded(name, 16)} {padded(value or '–', 40)} {source or '–'}" for name, value, source in rows)
+
+
+def _key(desk: Desk) -> tuple[str, str]:
+    """Whether there is a key, in a word, and where it comes from."""
+    try:
+        found, place = (desk.key, "%wenwen key") if desk.key else keys.find()
+    except ConfigError as error:
+        return say("unusable", "无法使用"), error.why
+    return (say("set", "已设置") if found else say("not set", "未设置")), place
 
 
 def _shown(value: Any) -> str:
@@ -51,8 +63,15 @@ def models(names: Sequence[str], words: str) -> str:
 
 
 def demo(desk: Desk, word: str) -> str:
-    """Start the demo endpoint in this kernel, or end it with ``off``."""
-    if word in {"off", "stop", "关", "停"}:
+    """Start the demo endpoint in this kernel, or end it with ``off``.
+
+    Raises:
+        ConfigError: another word.
+    """
+    if word not in {"", "on", "开", *_OFF}:
+        what = say(f"There is no %wenwen demo {word}.", f"没有 %wenwen demo {word}。")
+        raise ConfigError(what, do=did_you_mean(word, ("on", "off")))
+    if word in _OFF:
         if desk.demo is not None:
             desk.demo.stop()
         desk.demo = None
@@ -61,7 +80,7 @@ def demo(desk: Desk, word: str) -> str:
         desk.demo = DemoServer()
         desk.demo.start()
     return say(
-        "Demo: pictures are painted on this machine, without a key and without cost. %wenwen demo off ends it.",
+        "Demo: painted on this machine, without a key, for free. %wenwen demo off ends it.",
         "演示：图片在本机绘制，无需密钥，不产生费用。%wenwen demo off 结束演示。",
     )
 
@@ -84,7 +103,10 @@ def key(desk: Desk, word: str, *, attended: bool, ask: Callable[[str], str] = ge
             ),
         )
     if not attended:
-        raise keys.missing()
+        raise ConfigError(
+            say("Nobody is here to type a key.", "没有人可以输入密钥。"),
+            do=say(f"Set {keys.VARIABLE} before the notebook is run.", f"请在运行笔记本之前设置 {keys.VARIABLE}。"),
+        )
     desk.key = Secret(ask(say("wenwen key: ", "wenwen 密钥：")))
     kept = keys.keep(desk.key)
     where = (

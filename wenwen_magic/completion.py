@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from wenwen_magic.options import NAMES, ORIENTATION_WORDS
-from wenwen_magic.records import MODES
+from wenwen_magic.options import NAMES
+from wenwen_magic.vocabulary import MODES, ORIENTATION_WORDS
 
 _VALUES: dict[tuple[str, ...], tuple[str, ...]] = {
     ("-o", "--orientation", "--方向"): tuple(ORIENTATION_WORDS),
@@ -11,6 +11,7 @@ _VALUES: dict[tuple[str, ...], tuple[str, ...]] = {
     ("--format", "--格式"): ("chat",),
 }
 _MODEL = ("-m", "--model", "--模型")
+_FREE = ("-n", "--count", "--张数", "--take", "--第几张", "--timeout", "--超时", "--param", "--参数", "--ref", "--参考")
 
 
 def complete(line: str, models: Sequence[str]) -> list[str]:
@@ -21,11 +22,14 @@ def complete(line: str, models: Sequence[str]) -> list[str]:
         models: known models' names.
     """
     words = line.split()
-    start = "" if line[-1:].isspace() else words.pop()
-    before = words[-1] if words else ""
+    start = words.pop() if words and not line[-1:].isspace() else ""
+    name, sign, value = start.partition("=")
+    before, start = (name, value) if sign else (words[-1] if words else "", start)
     if before in _MODEL:
         known: Sequence[str] = models
         start = start.rpartition(",")[2]
+    elif before in _FREE:
+        known = ()
     else:
         known = next((values for names, values in _VALUES.items() if before in names), NAMES)
     return [word for word in known if word.startswith(start)]

@@ -2,16 +2,20 @@
 
 import base64
 from collections.abc import Iterable
+from contextlib import suppress
 from html import escape
 from pathlib import Path
 from typing import Any
 
+from wenwen_magic.errors import mask
 from wenwen_magic.language import say
 from wenwen_magic.records import Gallery, GeneratedImage, Generation
 
 _CIRCLED = "⓪①②③④⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯⑰⑱⑲⑳"
 COLUMNS = 4
 """Pictures beside one another in a table."""
+LONGEST_PATH = 4
+"""Parts of a path that are told; a working folder high up would tell a home."""
 _LONGEST_TEXT = 20_000
 
 
@@ -35,8 +39,8 @@ def gallery_bundle(gallery: Gallery) -> dict[str, Any]:
 
 
 def generation_html(generation: Generation) -> str:
-    """One generation as HTML: a figure, or a table for several pictures."""
-    return _pictures(generation) + _text(generation) + _as_sent(generation)
+    """One generation as HTML: a figure, a table for several pictures, or the reason why there is none."""
+    return _cell(generation, numbered=False, as_sent=True)
 
 
 def _cell(generation: Generation, *, numbered: bool, as_sent: bool) -> str:
@@ -45,7 +49,7 @@ def _cell(generation: Generation, *, numbered: bool, as_sent: bool) -> str:
         return _pictures(generation, numbered=numbered) + _text(generation) + end
     error = generation.error or {}
     what, why = escape(str(error.get("what", ""))), escape(str(error.get("why", ""))[:300])
-    return f"<p>✗ {what}<br>{why}</p>{_caption(generation)}{end}"
+    return f"<p>✗ {what or escape(generation.state)}<br>{why}</p>{_caption(generation)}{end}"
 
 
 def _pictures(generation: Generation, *, numbered: bool = False) -> str:
@@ -53,7 +57,7 @@ def _pictures(generation: Generation, *, numbered: bool = False) -> str:
     words = _caption(generation, numbered=numbered)
     if len(images) == 1:
         return f'<figure style="margin:0">{_img(images[0])}<figcaption>{words}</figcaption></figure>'
-    sizes = (f"<small>{index}. {image.width}×{image.height}</small>" for index, image in enumerate(images, 1))
+    sizes = (f"<small>{index}. {image.width:d}×{image.height:d}</small>" for index, image in enumerate(images, 1))
     return table(f"{_img(image)}<br>{size}" for image, size in zip(images, sizes, strict=True)) + f"<p>{words}</p>"
 
 
@@ -76,7 +80,7 @@ def _img(image: GeneratedImage) -> str:
         return f"<p>{escape(words + image.path.name)}</p>"
     mime, data = found
     # No taller than a screen has room for beside the caption and the controls.
-    size = 'style="max-width:100%;max-height:512px"'
+    size = 'style="max-width:100%;max-height:448px"'
     return f'<img src="data:{mime};base64,{base64.b64encode(data).decode()}" alt="{alt}" title="{alt}" {size}>'
 
 
@@ -107,11 +111,12 @@ def caption(generation: Generation, *, numbered: bool = False) -> str:
         _size(generation),
         _model(generation),
         f"{generation.elapsed:.0f} s" if generation.elapsed is not None else "",
-        f"#{generation.id[:6]}",
+        f"#{generation.id[:6]}" if generation.id else "",
         "demo" if generation.demo else "",
     ]
-    told = (0 if numbered else 1) < generation.take < len(_CIRCLED)
-    return (_CIRCLED[generation.take] + " " if told else "") + " · ".join(part for part in shown if part)
+    told = generation.take > (0 if numbered else 1)
+    number = _CIRCLED[generation.take] if generation.take < len(_CIRCLED) else f"{generation.take}."
+    return (number + " " if told else "") + " · ".join(part for part in shown if part)
 
 
 def _size(generation: Generation) -> str:
@@ -182,15 +187,17 @@ def plain(generation: Generation) -> str:
     where = ", ".join(short_path(image.path) for image in generation.images)
     error = generation.error or {}
     parts = [caption(generation), where or f"✗ {error.get('what', generation.state)}", *notes(generation)]
-    return " · ".join(part for part in parts if part) + (f"\n{generation.text[:400]}" if generation.text else "")
+    words = f"\n{generation.text[:400]}" if generation.text else ""
+    return mask(" · ".join(part for part in parts if part) + words)
 
 
 def short_path(path: Path) -> str:
     """A path below the working folder, else the last two of its parts: a notebook tells nobody's home."""
-    try:
-        return path.relative_to(Path.cwd()).as_posix()
-    except ValueError:
-        return "/".join(("…", *path.parts[-2:]))
+    with suppress(ValueError, OSError):
+        below = path.relative_to(Path.cwd())
+        if len(below.parts) <= LONGEST_PATH:
+            return below.as_posix()
+    return "/".join(("…", *path.parts[-2:]))
 
 
 def status_html(line: str) -> str:

@@ -32,9 +32,8 @@ def mask(text: str, secret: str = "") -> str:
         text: what somebody else wrote.
         secret: the key itself, replaced wherever it stands; empty for none.
     """
-    if secret:
-        text = text.replace(secret, "***")
-    return _KEY_LIKE.sub("***", _CONTROLS.sub("", text))
+    text = _CONTROLS.sub("", text)
+    return _KEY_LIKE.sub("***", text.replace(secret, "***") if secret else text)
 
 
 class WenwenError(Exception):
@@ -72,7 +71,7 @@ class WenwenError(Exception):
         return "\n".join(self.lines())
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self.what, self.as_dict())
+        return _rebuild, (type(self), self.what, self.as_dict()), dict(vars(self))
 
     def as_dict(self) -> dict[str, Any]:
         """The fields beside ``what``, ready for JSON."""
@@ -80,13 +79,16 @@ class WenwenError(Exception):
         return {name: getattr(self, name) for name in names}
 
     def lines(self) -> list[str]:
-        """The message, a line a thought: what, why, what to do, and whether it cost."""
+        """The message, a line a thought: what, why, what to do, and whether it cost.
+
+        A quoted text cannot add lines of its own, nor push the cost off the screen.
+        """
         named = [
-            (say("why", "原因"), _short(self.why)),
+            (say("why", "原因"), self.why),
             (say("try", "怎么办"), self.do),
             (say("charged", "扣费"), self._cost()),
         ]
-        return [self.what, *(f"  {name}: {value}" for name, value in named if value)]
+        return [_one_line(self.what), *(f"  {name}: {_one_line(value)}" for name, value in named if value.strip())]
 
     def _cost(self) -> str:
         words = {
@@ -107,7 +109,8 @@ def _rebuild(kind: type[WenwenError], what: str, fields: Mapping[str, Any]) -> W
     return kind(what, **fields)
 
 
-def _short(text: str, limit: int = 600) -> str:
+def _one_line(text: str, limit: int = 600) -> str:
+    text = " ".join(text.split())
     return text if len(text) <= limit else text[:limit] + " …"
 
 

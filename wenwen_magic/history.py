@@ -5,24 +5,24 @@ import os
 import re
 import secrets
 import threading
+import time
 import unicodedata
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from wenwen_magic.errors import HistoryError, WenwenError
 from wenwen_magic.language import say
-from wenwen_magic.records import GeneratedImage, Generation, HttpReply, ImageRequest, Reference
+from wenwen_magic.recordfile import decode, encode, moment
+from wenwen_magic.records import Generation, HttpReply, ImageRequest
 
-VERSION = 1
 _SLUG_LENGTH = 24
-_PICTURE_FIELDS = ("mime", "width", "height", "alt", "size", "sha256", "draft", "problem")
-_PLAIN_FIELDS = (
-    *("id", "prompt_sent", "state", "created", "charged", "text", "finish_reason"),
-    *("model_reported", "usage", "elapsed", "error", "demo", "endpoint"),
-)
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+SETTLED = 2_000_000_000
+"""Nanoseconds after which a folder's time of change is trusted; some file systems count in steps of two seconds."""
 
 
 def slug(prompt: str) -> str:
@@ -59,10 +59,19 @@ def sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
+Stamp = tuple[int, int, int]
+
+
 @dataclass(frozen=True)
 class _Seen:
-    stamp: int
+    stamp: Stamp
     generation: Generation | None
+
+
+@dataclass(frozen=True)
+class _Day:
+    stamp: int
+    records: dict[Path, _Seen]
 
 
 class History:
@@ -83,6 +92,7 @@ class History:
         self.folder = folder.absolute()
         self._render, self._now = render, now
         self._seen: dict[Path, _Seen] = {}
+        self._days: dict[Path, _Day] = {}
         self._lock = threading.Lock()
 
     # -- writing -------------------------------------------------------------------------------------------------------
@@ -130,7 +140,7 @@ class History:
             HistoryError: the folder cannot be written.
         """
         path = self.path(generation, ".json")
-        data = _encoded(_as_record(generation))
+        data = encode(generation)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(path, data)
@@ -157,18 +167,20 @@ class History:
 
     def reply(self, generation: Generation) -> HttpReply | None:
         """The whole raw reply that was kept for a generation; None when there is none."""
+        path = self.path(generation, ".reply")
         try:
-            file = self.path(generation, ".reply").open("rb")
-        except OSError:
+            with path.open("rb") as file:
+                head = json.loads(file.readline(65_536))
+            return HttpReply(int(head["status"]), str(head["content_type"]), _body_of(path), demo=bool(head["demo"]))
+        except (OSError, ValueError, TypeError, KeyError):
             return None
-        head = json.loads(file.readline())
-        return HttpReply(head["status"], head["content_type"], _read_pieces(file), demo=head["demo"])
 
     def forget_reply(self, generation: Generation) -> None:
         """Delete the raw reply once all its pictures are saved in files of their own, if it is large."""
         path = self.path(generation, ".reply")
         if path.is_file() and path.stat().st_size > 1 << 18:
-            path.unlink()
+            with suppress(OSError):
+                path.unlink()
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
@@ -209,15 +221,35 @@ class History:
         return next(take for take in self.takes(found[0].request.fingerprint) if take.id == found[0].id)
 
     def all(self) -> list[Generation]:
-        """Every record that can be read, oldest first; only files that are new or changed are read again."""
+        """Every record that can be read, oldest first; only files that are new or changed are read again.
+
+        Raises:
+            HistoryError: a folder cannot be looked into: what is saved there must not be paid for again.
+        """
         with self._lock:
-            present = {}
-            for path, stamp in _record_files(self.folder):
-                known = self._seen.get(path)
-                present[path] = known if known and known.stamp == stamp else _Seen(stamp, self._load(path))
+            present: dict[Path, _Seen] = {}
+            for day in _days(self.folder):
+                present.update(self._records_of(day))
             self._seen = present
             found = [seen.generation for seen in present.values() if seen.generation]
-        return sorted(found, key=lambda generation: (generation.created, generation.id))
+        return sorted(found, key=lambda generation: (moment(generation.created), generation.id))
+
+    def _records_of(self, day: Path) -> dict[Path, "_Seen"]:
+        """The records of a day's folder; one that has not changed since it was looked at is not looked at again."""
+        stamp = day.stat().st_mtime_ns
+        known = self._days.get(day)
+        if known and known.stamp == stamp:
+            return known.records
+        records = {}
+        try:
+            for path, changed in _record_files(day):
+                seen = self._seen.get(path)
+                records[path] = seen if seen and seen.stamp == changed else _Seen(changed, self._load(path))
+        except OSError as error:
+            raise _unreadable(day, error) from None
+        if time.time_ns() - stamp > SETTLED:  # else a change within the clock's grain could be missed
+            self._days[day] = _Day(stamp, records)
+        return records
 
     def unreadable(self) -> list[str]:
         """The records that cannot be read, by name; they are left as they are."""
@@ -227,17 +259,43 @@ class History:
     def _load(self, path: Path) -> Generation | None:
         """A torn or foreign file is no record; it is never written over."""
         try:
-            return _from_record(json.loads(path.read_text("utf-8")), path, self._render)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, WenwenError):
+            return decode(path.read_bytes(), path.parent, self._render)
+        except (OSError, ValueError, WenwenError):
             return None
 
 
-def _record_files(folder: Path) -> Iterator[tuple[Path, int]]:
-    for day in sorted(folder.glob("????-??-??")):
-        with os.scandir(day) as entries:
-            for entry in entries:
-                if entry.name.endswith(".json") and not entry.name.startswith("."):
-                    yield Path(entry.path), entry.stat().st_mtime_ns
+def _unreadable(folder: Path, error: OSError) -> HistoryError:
+    return HistoryError(
+        say("The history folder cannot be read.", "无法读取历史文件夹。"),
+        why=f"{error.strerror}: {folder.name}/",
+        do=say(
+            "Nothing was sent. Make it readable, or set another folder: history",
+            "没有发送任何请求。请使其可读，或设置其他文件夹：history",
+        ),
+    )
+
+
+def _days(folder: Path) -> list[Path]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(Path(entry.path) for entry in entries if _DAY.fullmatch(entry.name) and entry.is_dir())
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise _unreadable(folder, error) from None
+
+
+def _record_files(day: Path) -> Iterator[tuple[Path, Stamp]]:
+    with os.scandir(day) as entries:
+        for entry in entries:
+            if entry.name.endswith(".json") and not entry.name.startswith("."):
+                with suppress(FileNotFoundError):  # a link to nowhere, or a file that has just gone
+                    yield Path(entry.path), _stamp(entry.stat())
+
+
+def _stamp(found: os.stat_result) -> Stamp:
+    """What changes when a file does; a time alone may not, within the clock's grain."""
+    return found.st_mtime_ns, found.st_ino, found.st_size
 
 
 def _kept(reply: HttpReply, head: bytes, path: Path) -> Iterator[bytes]:
@@ -254,11 +312,15 @@ def _kept(reply: HttpReply, head: bytes, path: Path) -> Iterator[bytes]:
             whole = whole and _written(file, chunk)
             yield chunk
     finally:  # a body that breaks off is kept as far as it came
+        _settle(file, part, path if whole else part)
+
+
+def _settle(file: Any, part: Path, path: Path) -> None:
+    """Make a copy last under its name; a disk that refuses must not stand before the answer."""
+    with suppress(OSError), file:
         os.fsync(file.fileno())
-        file.close()
-        if whole:
-            part.replace(path)
-            sync_folder(path.parent)
+        part.replace(path)
+        sync_folder(path.parent)
 
 
 def _written(file: Any, chunk: bytes) -> bool:
@@ -268,60 +330,8 @@ def _written(file: Any, chunk: bytes) -> bool:
         return False
 
 
-def _read_pieces(file: Any) -> Iterator[bytes]:
-    with file:
+def _body_of(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        file.readline()
         while piece := file.read(1 << 20):
             yield piece
-
-
-def _encoded(record: dict[str, Any]) -> bytes:
-    """A record as JSON that people can read; half a character, which UTF-8 has no word for, is written as an escape."""
-    try:
-        return json.dumps(record, ensure_ascii=False, indent=1, default=str).encode()
-    except UnicodeEncodeError:
-        return json.dumps(record, indent=1, default=str).encode()
-
-
-def _as_record(generation: Generation) -> dict[str, Any]:
-    request = generation.request
-    return {
-        "version": VERSION,
-        **{name: getattr(generation, name) for name in _PLAIN_FIELDS},
-        "request": {
-            **{name: getattr(request, name) for name in ("prompt", "model", "orientation", "format", "stream")},
-            "params": dict(request.params),
-            "references": [_as_reference(reference) for reference in request.references],
-        },
-        "sources": list(generation.sources),
-        "pictures": [
-            {"file": picture.path.name, **{name: getattr(picture, name) for name in _PICTURE_FIELDS}}
-            for picture in generation.pictures
-        ],
-    }
-
-
-def _as_reference(reference: Reference) -> dict[str, str]:
-    """A reference without its bytes: an address on the web, or its digest alone."""
-    record = asdict(reference)
-    return record if reference.address.startswith("http") else {**record, "address": ""}
-
-
-def _from_record(
-    record: dict[str, Any], path: Path, render: Callable[[Generation], dict[str, Any]] | None
-) -> Generation:
-    asked = record["request"]
-    references = tuple(Reference(**reference) for reference in asked["references"])
-    pictures = tuple(
-        GeneratedImage(
-            path=path.parent / Path(picture["file"]).name, **{name: picture[name] for name in _PICTURE_FIELDS}
-        )
-        for picture in record["pictures"]
-    )
-    return Generation(
-        request=ImageRequest(**{**asked, "references": references}),
-        **{name: record[name] for name in _PLAIN_FIELDS},
-        sources=tuple(record["sources"]),
-        pictures=pictures,
-        from_history=True,
-        render=render,
-    )

@@ -1,15 +1,12 @@
 """Puts Python values into a prompt: ``{{expression}}``, once; every other brace stays as typed."""
 
 import builtins
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.language import say
 from wenwen_magic.nearest import nearest
-
-_EXPRESSION = re.compile(r"\{\{(.+?)\}\}", re.DOTALL)
 
 
 def interpolate(text: str, names: Mapping[str, Any]) -> str:
@@ -22,7 +19,21 @@ def interpolate(text: str, names: Mapping[str, Any]) -> str:
     Raises:
         ConfigError: a name is not defined (the text names the nearest one), or the expression fails.
     """
-    return _EXPRESSION.sub(lambda match: str(value_of(match.group(1).strip(), names)), text)
+    pieces: list[str] = []
+    at = 0
+    while (start := text.find("{{", at)) >= 0 and (end := text.find("}}", start + 2)) >= 0:
+        expression = text[start + 2 : end].strip()
+        pieces += [text[at:start], _as_text(expression, names) if end > start + 2 else "{{}}"]
+        at = end + 2
+    return "".join([*pieces, text[at:]])
+
+
+def _as_text(expression: str, names: Mapping[str, Any]) -> str:
+    value = value_of(expression, names)
+    try:
+        return str(value)
+    except Exception as error:  # noqa: BLE001  whatever an object raises when it is asked for its text
+        raise _failed(expression, error) from None
 
 
 def value_of(expression: str, names: Mapping[str, Any]) -> Any:
@@ -40,14 +51,18 @@ def value_of(expression: str, names: Mapping[str, Any]) -> Any:
             do=_nearest(missing, names),
         ) from None
     except Exception as error:  # noqa: BLE001  whatever the expression raises, nothing may be sent
-        raise ConfigError(
-            say(
-                f"{{{{{expression}}}}} cannot be evaluated; nothing was sent.",
-                f"无法计算 {{{{{expression}}}}}；没有发送任何请求。",
-            ),
-            why=f"{type(error).__name__}: {error}",
-            do=say("Correct it, or send the text as it is: --raw", "请改正它，或原样发送：--raw"),
-        ) from None
+        raise _failed(expression, error) from None
+
+
+def _failed(expression: str, error: Exception) -> ConfigError:
+    return ConfigError(
+        say(
+            f"{{{{{expression}}}}} cannot be evaluated; nothing was sent.",
+            f"无法计算 {{{{{expression}}}}}；没有发送任何请求。",
+        ),
+        why=f"{type(error).__name__}: {error}",
+        do=say("Correct it, or send the text as it is: --raw", "请改正它，或原样发送：--raw"),
+    )
 
 
 def _nearest(missing: str, names: Mapping[str, Any]) -> str:

@@ -50,10 +50,11 @@ def _quietly(look: Callable[[], Any]) -> Any:
 def keep(key: Secret, load: Callable[[str], Any] = import_module) -> bool:
     """Save the key in the system's keyring; tells whether that worked."""
     try:
-        load("keyring").set_password(SERVICE, "api", key.reveal())
+        ring = load("keyring")
+        ring.set_password(SERVICE, "api", key.reveal())
+        return bool(ring.get_password(SERVICE, "api") == key.reveal())  # some rings take a key and keep nothing
     except Exception:  # noqa: BLE001  as above
         return False
-    return True
 
 
 def missing() -> ConfigError:

@@ -19,20 +19,22 @@ from wenwen_magic.interpolation import interpolate, value_of
 from wenwen_magic.language import say, speak
 from wenwen_magic.nearest import did_you_mean
 from wenwen_magic.options import Options
-from wenwen_magic.records import PICTURE_MODELS, Gallery, Generation, ImageRequest
 from wenwen_magic.runner import Runner
 from wenwen_magic.settings import NAMES, Layer, Loaded, about, environment, load, project
+from wenwen_magic.vocabulary import PICTURE_MODELS
 
 if TYPE_CHECKING:
     from wenwen_magic.cell import Cell, Front
     from wenwen_magic.client import Client
     from wenwen_magic.commands import Desk
+    from wenwen_magic.records import ImageRequest
     from wenwen_magic.widgets import Panel
 
 _EXPRESSION = re.compile(r"([^\W\d]\w*)(?:\[[^\[\]]+\]|\.[^\W\d]\w*)*")
 _SETTING_OPTIONS = ("mode", "format", "timeout")
 _COMMANDS = ("status", "models", "show", "fetch", "demo", "key", "help")
 _NO_OPTIONS = Options({}, "")
+_SHOWN_ONCE = ("wenwen_magic.records.Generation", "wenwen_magic.records.Gallery")
 
 _TRAITS = {name: AnyTrait(None, allow_none=True, help=about(name)).tag(config=True) for name in NAMES}
 _SettingTraits: Any = type("_SettingTraits", (Configurable,), dict(_TRAITS))
@@ -113,7 +115,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         requests = self._requests(client, given, prompt)
         return _late("cell").Cell(client, requests, given, name, front, self.runner, area)  # type: ignore[no-any-return]
 
-    def _requests(self, client: "Client", given: Options, prompt: str) -> tuple[ImageRequest, ...]:
+    def _requests(self, client: "Client", given: Options, prompt: str) -> "tuple[ImageRequest, ...]":
         """One request for each model named; all that is wrong with one is found here, before anything is sent."""
         fixed = {
             "orientation": given.orientation,
@@ -209,10 +211,11 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
     def _fill(self, text: str) -> str:
         return interpolate(text, self.shell.user_ns)
 
-    def known_models(self) -> list[str]:
-        """The models' names that are known without asking: the setting's, and what endpoints have named."""
+    def complete(self, line: str) -> list[str]:
+        """Words that could stand at the end of a line; models' names without asking anybody for them."""
         named = (name for names in self._models.values() for name in names)
-        return sorted({self._loaded(_NO_OPTIONS).settings.model, *PICTURE_MODELS, *named})
+        known = {self._loaded(_NO_OPTIONS).settings.model, *PICTURE_MODELS, *named}
+        return completion.complete(line, sorted(known))
 
     # -- %wenwen -------------------------------------------------------------------------------------------------------
 
@@ -273,21 +276,19 @@ def register(shell: Any) -> None:
     shell.register_magics(magics)
     _registered[:] = _last[:] = [magics]
     formatter = shell.display_formatter.ipython_display_formatter
-    for kind in (Generation, Gallery):
+    for kind in _SHOWN_ONCE:
         formatter.for_type(kind, lambda thing: _show_once(magics, thing))
     shell.events.register("pre_run_cell", _forget_shown)
     for name in ("%%wenwen_image", "%wenwen_image"):
-        shell.set_hook(
-            "complete_command", lambda _, event: completion.complete(event.line, magics.known_models()), str_key=name
-        )
+        shell.set_hook("complete_command", lambda _, event: magics.complete(event.text_until_cursor), str_key=name)
     shell.set_hook("complete_command", lambda _, __: list(_COMMANDS), str_key="%wenwen")
 
 
 def unregister(shell: Any) -> None:
     """Take away what :func:`register` hooked in."""
     formatter = shell.display_formatter.ipython_display_formatter
-    for kind in (Generation, Gallery):
-        formatter.type_printers.pop(kind, None)
+    for kind in _SHOWN_ONCE:
+        formatter.pop(kind, None)
     if _registered:
         shell.events.unregister("pre_run_cell", _forget_shown)
         _registered.clear()

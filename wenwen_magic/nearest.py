@@ -22,4 +22,6 @@ def did_you_mean(word: str, known: Iterable[str], named: Iterable[str] = ()) -> 
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """The nearest of the known words; empty when none is near."""
-    return next(iter(difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)), "")
+    folded = {name.casefold(): name for name in known}
+    found = difflib.get_close_matches(word[:100].casefold(), list(folded), n=1, cutoff=0.5)
+    return folded[found[0]] if found else ""

@@ -1,26 +1,25 @@
 """Reads the line of a magic: options in English and Chinese, and the words that are left."""
 
-import argparse
+import math
 import re
-import shlex
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.language import padded, say
 from wenwen_magic.nearest import did_you_mean
-from wenwen_magic.records import MODES
+from wenwen_magic.vocabulary import MODES, ORIENTATION_WORDS
 
-ORIENTATION_WORDS = {
-    **dict.fromkeys(("auto", "自动", "随意"), "auto"),
-    **dict.fromkeys(("square", "方", "方形", "方图", "正方形"), "square"),
-    **dict.fromkeys(("landscape", "横", "横屏", "横版", "横图"), "landscape"),
-    **dict.fromkeys(("portrait", "竖", "竖屏", "竖版", "竖图"), "portrait"),
-}
-# A piece of the line: words with no space outside quotes or {{...}}; a quote that is never closed is a letter.
-_PIECE = re.compile(r"""(?:\{\{.*?\}\}|"(?:[^"\\]|\\.)*"|'[^']*'|[^\s"']|["'])+""")
+# A piece of the line: words with no space outside quotes or {{...}}. A quote opens at a piece's beginning or behind
+# `=`, anywhere else, or if it is never closed, it is a letter; a backslash keeps a space or a quote from its meaning.
+_PIECE = re.compile(r"""(?:(?<![^\s=])"(?:[^"\\]|\\.)*"|(?<![^\s=])'[^']*'|\{\{.*?\}\}|\\[\s"']|\S)+""")
+_PLAIN_PIECE = re.compile(_PIECE.pattern.replace(r"\{\{.*?\}\}|", ""))
+_QUOTED = re.compile(r"""(?<![^\s=])"(?:[^"\\]|\\.)*"|(?<![^\s=])'[^']*'""")
+_QUOTES = str.maketrans(dict.fromkeys("“”‘’＂＇", ""))
+_DASHES = re.compile(r"^[—–－―]{1,4}(?=[^\W\d_])")
 
 
 @dataclass(frozen=True)
@@ -41,22 +40,18 @@ class Options:
         return self.given.get(name)
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise ConfigError(
-            say("The options cannot be read.", "无法读懂选项。"),
-            why=message,
-            do=say("See %%wenwen_image -h", "参见 %%wenwen_image -h"),
-        )
-
-
 def _folded(value: str) -> str:
     """Full-width letters and punctuation as their ordinary ones."""
-    return unicodedata.normalize("NFKC", value).replace("、", ",").strip()
+    return unicodedata.normalize("NFKC", value.translate(_QUOTES)).replace("、", ",").strip()
+
+
+def _word(value: str) -> str:
+    """A single word, without the punctuation of the sentence it may stand in."""
+    return _folded(value).strip(",.;:!。")
 
 
 def _orientation(value: str) -> str:
-    word = _folded(value).lower()
+    word = _word(value).lower()
     if word not in ORIENTATION_WORDS:
         raise ConfigError(
             say(f"No orientation is called {value!r}.", f"没有名为 {value!r} 的方向。"),
@@ -68,18 +63,19 @@ def _orientation(value: str) -> str:
 
 
 def _mode(value: str) -> str:
-    if _folded(value) not in MODES:
+    if _word(value) not in MODES:
         raise ConfigError(say(f"No mode is called {value!r}.", f"没有模式 {value!r}。"), do=did_you_mean(value, MODES))
-    return _folded(value)
+    return _word(value)
 
 
 def _number(kind: type[int] | type[float]) -> Callable[[str], Any]:
     def parse(value: str) -> Any:
         try:
-            number = kind(_folded(value))
+            number = kind(_word(value))
         except ValueError:
             number = kind(0)
-        if number <= 0:
+        if not 0 < number < math.inf:
+            value = value[:40]
             raise ConfigError(
                 say(f"{value!r} is not a number above zero.", f"{value!r} 不是大于零的数。"),
                 do=say("For example: 2", "例如：2"),
@@ -91,15 +87,14 @@ def _number(kind: type[int] | type[float]) -> Callable[[str], Any]:
 
 def _param(value: str) -> tuple[str, Any]:
     """``name=value``; a value that reads as a number, true or false is sent as one."""
-    name, sign, text = value.partition("=")
+    name, sign, text = re.sub("＝", "=", value, count=1).partition("=")
     if not sign or not name.strip():
         raise ConfigError(say(f"--param {value} has no value.", f"--param {value} 没有值。"), do="--param seed=7")
     constants = {"true": True, "false": False, "null": None}
     for read in (int, float):
-        try:
-            return name.strip(), read(text)
-        except ValueError:
-            continue
+        with suppress(ValueError):
+            if math.isfinite(number := read(text)):  # JSON has no word for the others
+                return name.strip(), number
     return name.strip(), constants.get(text, text)
 
 
@@ -163,6 +158,8 @@ _TABLE = (
 NAMES = tuple(name for option in _TABLE for name in option.names)
 """Every option as it may be typed."""
 DESTINATIONS = {option.destination: option for option in _TABLE}
+_BY_COMMAS = ("-m", "--model", "--模型")
+_COMMA_AHEAD = re.compile(r"\s+[,，、]")
 _BY_NAME = {name: option for option in _TABLE for name in option.names}
 
 
@@ -173,16 +170,6 @@ def help_text(magic: str) -> str:
         f"{magic} [变量名] [选项]   单元格内容是提示词；{{{{表达式}}}} 插入 Python 的值",
     )
     return "\n".join([head, *(f"  {padded(', '.join(option.names), 36)} {say(*option.help)}" for option in _TABLE)])
-
-
-def _parser() -> _Parser:
-    parser = _Parser(prog="wenwen_image", add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
-    for option in _TABLE:
-        how: dict[str, Any] = {"type": option.parse, "action": "append" if option.repeat else "store"}
-        if option.parse is None:
-            how = {"action": "store_true"}
-        parser.add_argument(*option.names, dest=option.destination, **how)
-    return parser
 
 
 def read(line: str, fill: Callable[[str], str] = str) -> Options:
@@ -196,41 +183,85 @@ def read(line: str, fill: Callable[[str], str] = str) -> Options:
         ConfigError: an unknown option (the text names the nearest) or a value that cannot be.
     """
     taken, words = _sorted_pieces(line, fill)
-    given = vars(_parser().parse_args(taken))
-    if "model" in given:
-        given["model"] = [name for names in given["model"] for name in names]
+    given: dict[str, Any] = {}
+    for name, value in taken:
+        option = _BY_NAME[name]
+        parsed = option.parse(value) if option.parse else True
+        if option.repeat:
+            given.setdefault(option.destination, []).extend(parsed if name in _BY_COMMAS else [parsed])
+        else:
+            given[option.destination] = parsed
     return Options(given, words)
 
 
-def _sorted_pieces(line: str, fill: Callable[[str], str]) -> tuple[list[str], str]:
+def _sorted_pieces(line: str, fill: Callable[[str], str]) -> tuple[list[tuple[str, str]], str]:
     """The options with their values, quotes removed, and the rest of the line as typed."""
-    taken: list[str] = []
+    taken: list[tuple[str, str]] = []
     kept: list[str] = []
-    end, waiting = 0, False
-    for piece in _PIECE.finditer(line):
-        word = piece.group()
-        name = word.partition("=")[0]
-        if word == "--":
+    end = 0
+    pieces = iter((_PIECE if "}}" in line else _PLAIN_PIECE).finditer(line))
+    for piece in pieces:
+        if piece.group() == "--":
             return taken, "".join([*kept, line[piece.end() :]]).strip()
-        if waiting or _is_option(name):
-            taken.append(_filled(word, fill) if "{{" in word else _unquoted(word))
-            waiting = not waiting and "=" not in word and _BY_NAME[name].parse is not None
+        name, sign, value = _as_option(piece.group())
+        if name is None:
+            kept.append(line[end : piece.start()] + piece.group())
+        elif _BY_NAME[name].parse is None:
+            taken.append((_flag(name, sign), ""))
         else:
-            kept.append(line[end : piece.start()] + word)
+            value, piece = _whole_value(name, value if sign else None, piece, pieces)  # noqa: PLW2901
+            taken.append((name, _filled(value, fill) if "{{" in value else _unquoted(value)))
         end = piece.end()
     return taken, "".join(kept).strip()
 
 
-def _is_option(name: str) -> bool:
-    if name in _BY_NAME:
-        return True
-    if re.match(r"--[^\W\d_]", name):
+def _flag(name: str, sign: str) -> str:
+    if sign:
         raise ConfigError(
-            say(f"There is no option {name}.", f"没有选项 {name}。"),
+            say(f"{name} takes no value.", f"{name} 不带值。"), do=say(f"Write {name} alone.", f"请只写 {name}。")
+        )
+    return name
+
+
+def _whole_value(
+    name: str, value: str | None, piece: re.Match[str], pieces: Iterator[re.Match[str]]
+) -> tuple[str, re.Match[str]]:
+    """An option's value, taken from the next piece if it is not there yet; a list goes on behind its commas."""
+    if value is None:
+        piece = _value_piece(name, next(pieces, None))
+        value = piece.group()
+    while name in _BY_COMMAS and (_folded(value).endswith(",") or _COMMA_AHEAD.match(piece.string, piece.end())):
+        following = next(pieces, None)
+        if following is None:
+            break
+        piece, value = following, value + following.group()
+    return value, piece
+
+
+def _value_piece(name: str, piece: re.Match[str] | None) -> re.Match[str]:
+    if piece is None or piece.group() == "--" or piece.group().partition("=")[0] in _BY_NAME:
+        raise ConfigError(
+            say(f"{name} needs a value.", f"{name} 需要一个值。"),
+            do=say("See %%wenwen_image -h", "参见 %%wenwen_image -h"),
+        )
+    return piece
+
+
+def _as_option(word: str) -> tuple[str | None, str, str]:
+    """A piece as an option's name, the sign behind it, and its value; no name for a word that is none."""
+    name, sign, value = word.partition("=")
+    dashed = _DASHES.sub("--" if len(name) > len("—m") else "-", name)
+    if dashed in _BY_NAME:
+        return dashed, sign, value
+    if re.match(r"-[A-Za-z]", word) and word[:2] in _BY_NAME and _BY_NAME[word[:2]].parse is not None:
+        return word[:2], "=", word[2:]  # a value that hangs on a short name: -n3
+    if re.match(r"--?[^\W\d_]", word):
+        raise ConfigError(
+            say(f"There is no option {name[:60]}.", f"没有选项 {name[:60]}。"),
             do=did_you_mean(name, NAMES)
             + say(" Put -- before words that begin with dashes.", " 以横线开头的文字前请加 --。"),
         )
-    return False
+    return None, "", ""
 
 
 def _filled(word: str, fill: Callable[[str], str]) -> str:
@@ -239,7 +270,5 @@ def _filled(word: str, fill: Callable[[str], str]) -> str:
 
 
 def _unquoted(word: str) -> str:
-    try:
-        return "".join(shlex.split(word))
-    except ValueError:
-        return word
+    """A piece without its quotes; a backslash is a letter but before a space or a quote."""
+    return re.sub(r"\\([\s\"'])", r"\1", _QUOTED.sub(lambda match: match.group()[1:-1], word))

@@ -1,9 +1,19 @@
 """Makes the errors for what can come of a request beside a picture: no picture, nothing saved, a limit."""
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 from wenwen_magic import errors as tree
-from wenwen_magic.errors import ImageError, LimitReached, NoImageError, NotInHistory, WaitEnded, WenwenError
+from wenwen_magic.errors import (
+    Charged,
+    ImageError,
+    LimitReached,
+    NoImageError,
+    NotInHistory,
+    WaitEnded,
+    WenwenError,
+    mask,
+)
 from wenwen_magic.language import say
 from wenwen_magic.records import Answer, GeneratedImage, Generation, ImageRequest
 
@@ -12,21 +22,29 @@ def no_image(answer: Answer) -> NoImageError:
     """Make the error for an answer without a picture: its words are the explanation."""
     return NoImageError(
         say("The answer holds no picture.", "回答中没有图片。"),
-        why=answer.text or answer.finish_reason,
+        why=mask(answer.text) or answer.finish_reason,
         do=say(
             "Change the prompt. This answer is saved: the same cell shows it again for free, --fresh asks again.",
             "请修改提示词。此回答已保存：重新运行同一单元格会免费显示它，--fresh 会重新请求。",
         ),
         charged="yes",
         status=200,
-        text=answer.text,
+        text=mask(answer.text),
     )
 
 
-def error_of_record(fault: dict[str, Any]) -> WenwenError:
-    """Make the error that a record tells of."""
-    kind = getattr(tree, str(fault.get("kind")), WenwenError)
-    return cast(WenwenError, kind(**{name: value for name, value in fault.items() if name != "kind"}))
+def error_of_record(fault: Mapping[str, Any]) -> WenwenError:
+    """Make the error that a record tells of; a record may come from a stranger, so nothing in it is taken on trust."""
+    kind = getattr(tree, str(fault.get("kind")), None)
+    kind = kind if isinstance(kind, type) and issubclass(kind, WenwenError) else WenwenError
+    words = {name: mask(str(fault.get(name) or "")) for name in ("what", "why", "do", "request_id", "text", "record")}
+    status, charged = fault.get("status"), fault.get("charged")
+    return kind(
+        words.pop("what") or say("An error is recorded.", "有错误记录。"),
+        **words,
+        status=status if isinstance(status, int) else 0,
+        charged=cast(Charged, charged if charged in {"no", "maybe", "yes"} else "maybe"),
+    )
 
 
 def not_in_history(request: ImageRequest, take: int) -> NotInHistory:

@@ -5,9 +5,11 @@ import hashlib
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 from wenwen_magic.errors import ImageError
@@ -82,6 +84,7 @@ def _download(address: str, part: Path, tools: Tools) -> None:
             tools.download(address, part)
         except ImageError as error:
             if pause is None or not getattr(error, "again", False):
+                part.unlink(missing_ok=True)
                 raise
             tools.sleep(pause)
         else:
@@ -120,20 +123,28 @@ def checked(part: Path, stem: Path, tools: Tools, picture: GeneratedImage) -> Ge
     return replace(picture, path=path, mime=found.mime, width=found.width, height=found.height, preview=preview)
 
 
-def inspected(path: Path, digest: str, tools: Tools) -> tuple[Checked, Path]:
-    """Check a file; returns what was found and where its preview is.
+def inspected(path: Path, digest: str, tools: Tools) -> tuple[Checked, Path | None]:
+    """Check a file; returns what was found and where its preview is, None when the cache cannot be written.
 
     Raises:
         ImageError: it is not a sound picture.
     """
-    tools.previews.mkdir(parents=True, exist_ok=True)
-    temporary = tools.previews / f".{digest}.{secrets.token_hex(4)}"
-    try:
-        found = tools.inspect(path, temporary)
+    with TemporaryDirectory(prefix="wenwen") as folder:
+        made = Path(folder) / "preview"
+        found = tools.inspect(path, made)
         ending = "png" if found.preview_mime == "image/png" else "jpg"
-        return found, temporary.replace(tools.previews / f"{digest}.{ending}")
-    finally:
-        temporary.unlink(missing_ok=True)
+        return found, _cached(made, tools.previews / f"{digest}.{ending}")
+
+
+def _cached(made: Path, place: Path) -> Path | None:
+    """A preview put into the cache whole; it is only a cache, so a disk that refuses is no error."""
+    temporary = place.with_name(f".{place.name}.{secrets.token_hex(4)}")
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(made, temporary)
+        return temporary.replace(place)
+    except OSError:
+        return None
 
 
 def preview_of(picture: GeneratedImage, tools: Tools) -> Path | None:

@@ -10,7 +10,6 @@ from wenwen_magic.errors import Charged, EndpointError, mask
 from wenwen_magic.language import say
 
 _REQUEST_ID = re.compile(r"\(?request id:\s*([\w-]+)\)?", re.IGNORECASE)
-_TITLE = re.compile(r"(?is)<title[^>]*>(.*?)</title>")
 _MESSAGE_KEYS = ("message", "msg", "error_msg", "detail", "description", "err", "error")
 
 # The relay found these out before it asked any model, whatever status it gave them (wire-formats 10.1).
@@ -58,15 +57,24 @@ def read_problem(body: Any) -> Problem:
     if not isinstance(source, Mapping):
         return _problem_of_text(str(inner or body))
     message = next((source[key] for key in _MESSAGE_KEYS if isinstance(source.get(key), str) and source[key]), "")
+    if not message and body:  # of a shape not met yet: the whole says more than nothing
+        message = json.dumps(body, ensure_ascii=False, default=str)[:300]
     code = source.get("code") or source.get("type") or ""
     return _with_id(mask(message.strip()), mask(str(code)))
 
 
 def _problem_of_text(text: str) -> Problem:
     if looks_like_html(text):
-        title = _TITLE.search(text)
-        return Problem(mask(" ".join(title.group(1).split())) if title else "")
+        return Problem(mask(_title(text[:65_536])))
     return _with_id(mask(text.strip()), "")
+
+
+def _title(page: str) -> str:
+    """What stands between a page's title tags; found without going back, for a page may be anybody's."""
+    start = page.lower().find("<title")
+    opened = page.find(">", start) + 1
+    end = page.lower().find("</title", opened)
+    return " ".join(page[opened:end].split())[:300] if start >= 0 and 0 < opened <= end else ""
 
 
 def _with_id(message: str, code: str) -> Problem:
@@ -154,7 +162,8 @@ def web_page(status: int, text: str) -> EndpointError:
 
 def _parsed(text: str) -> Any:
     """The JSON in a body, also behind keep-alive comments and `data:`; else the text itself."""
-    for candidate in (text.strip(), *reversed(text.strip().splitlines())):
+    text = text.strip("\ufeff \t\r\n")
+    for candidate in (text, *reversed(text.splitlines()[-20:])):
         try:
             value = json.loads(candidate.removeprefix("data:"))
         except (ValueError, RecursionError):

@@ -4,15 +4,14 @@ import hashlib
 import json
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 from wenwen_magic.errors import Charged, ConfigError
+from wenwen_magic.language import say
+from wenwen_magic.vocabulary import ORIENTATION_WORDS, ORIENTATIONS
 
-ORIENTATIONS = ("auto", "square", "landscape", "portrait")
-PICTURE_MODELS = ("gpt-4o-image", "gemini-2.5-flash-image-preview", "gemini-3-pro-image-preview", "jimeng-3.0")
-"""Suggested before the endpoint has named its own; the first three are on wenwen's page 生成图片(chat)."""
-MODES = ("cache", "live", "replay")
 State = Literal["sent", "answered", "complete", "failed"]
 
 
@@ -59,17 +58,36 @@ class ImageRequest:
     stream: bool = False
 
     def __post_init__(self) -> None:
-        if not self.prompt.strip():
-            raise ConfigError("The prompt is empty.", do="Write what to draw, for example: a cat, watercolour.")
-        if not self.model.strip():
-            raise ConfigError("The model's name is empty.", do="Name one, for example: -m gpt-4o-image")
-        if self.orientation not in ORIENTATIONS:
-            known = ", ".join(ORIENTATIONS)
-            raise ConfigError(f"No orientation is called {self.orientation!r}.", do=f"Use one of: {known}.")
-        if self.count < 1:
-            raise ConfigError(f"{self.count} pictures cannot be drawn.", do="Ask for 1 or more: -n 1")
+        self._check_words()
+        if not isinstance(self.count, int) or self.count < 1:
+            raise ConfigError(
+                say(f"{str(self.count)[:40]} pictures cannot be drawn.", f"无法画 {str(self.count)[:40]} 张图片。"),
+                do=say("Ask for 1 or more: -n 1", "请至少要 1 张：-n 1"),
+            )
+        if not isinstance(self.params, Mapping):
+            raise ConfigError(say("params must be a dict.", "params 必须是字典。"), do='params={"seed": 7}')
+        # Copied, so that nobody changes a request after it was made; Chinese words count as what they mean.
+        object.__setattr__(self, "params", dict(self.params))
+        object.__setattr__(self, "orientation", ORIENTATION_WORDS[self.orientation])
 
-    @property
+    def _check_words(self) -> None:
+        if not self.prompt.strip():
+            raise ConfigError(
+                say("The prompt is empty.", "提示词是空的。"),
+                do=say("Write what to draw, for example: a cat, watercolour.", "请写下要画什么，例如：一只猫，水彩。"),
+            )
+        if not self.model.strip():
+            raise ConfigError(
+                say("The model's name is empty.", "模型名是空的。"),
+                do=say("Name one, for example: -m gpt-4o-image", "请给出模型名，例如：-m gpt-4o-image"),
+            )
+        if self.orientation not in ORIENTATION_WORDS:
+            raise ConfigError(
+                say(f"No orientation is called {self.orientation!r}.", f"没有名为 {self.orientation!r} 的方向。"),
+                do=say("Use one of: ", "可用：") + ", ".join(ORIENTATIONS),
+            )
+
+    @cached_property
     def fingerprint(self) -> str:
         """SHA-256 (64 hexadecimal digits) of all that decides about the picture: equal for equal requests.
 

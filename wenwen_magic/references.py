@@ -12,6 +12,10 @@ from wenwen_magic.records import Gallery, GeneratedImage, Generation, Reference
 
 LARGEST = 20 << 20
 """Bytes of a reference picture that are sent at most: the relay's own limit for uploads is not told on its pages."""
+LONGEST_NAME = 120
+"""Characters of a label that are kept."""
+_BYTES = ("|u1", "|b1")
+_PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")
 # Relays of the family take these three and refuse others (not seen on wenwen's pages).
 _TYPES = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"))
 
@@ -30,7 +34,19 @@ def reference(value: Any, label: str = "") -> Reference:
         return value
     if isinstance(value, str) and value.lower().startswith(("http://", "https://")):
         return _of_address(value, label or value)
-    return _of_bytes(_bytes_of(value, label), label or getattr(value, "id", type(value).__name__))
+    label = _label(value, label)
+    try:
+        data = _bytes_of(value, label)
+    except (OSError, ValueError, TypeError, IndexError, RuntimeError) as error:
+        raise _not_a_picture(label, getattr(error, "strerror", None) or str(error)[:200]) from None
+    return _of_bytes(data, label)
+
+
+def _label(value: Any, label: str) -> str:
+    """What to call the thing; of a path only the file's name: a record tells nobody's folders."""
+    if isinstance(value, (str, Path)):
+        label = Path(value).name if len(str(value)) < LONGEST_NAME else ""
+    return (label or str(getattr(value, "id", "") or type(value).__name__))[:LONGEST_NAME]
 
 
 def _bytes_of(value: Any, label: str) -> bytes:
@@ -43,30 +59,31 @@ def _bytes_of(value: Any, label: str) -> bytes:
     if isinstance(value, (bytes, bytearray)):
         return bytes(value)
     if isinstance(value, (str, Path)):
-        return _read(Path(value).expanduser())
+        return _read(Path(value).expanduser(), label)
     return _encoded(value, label)
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise _not_a_picture(str(path), str(error.strerror)) from None
+def _read(path: Path, label: str) -> bytes:
+    """A file's bytes; a device, which has no end, or a file too large is refused before it is read."""
+    if not path.is_file():
+        raise _not_a_picture(label, say("there is no such file", "没有这个文件"))
+    if path.stat().st_size > LARGEST:
+        raise _too_large(label)
+    return path.read_bytes()
 
 
 def _encoded(value: Any, label: str) -> bytes:
     """A PIL image, or an array of rows x columns (x channels) of unsigned bytes, as PNG."""
-    if hasattr(value, "__array_interface__") and not hasattr(value, "save"):
-        from PIL import Image  # noqa: PLC0415  a door: Pillow is loaded for those who have arrays
+    from PIL import Image  # noqa: PLC0415  a door: Pillow is loaded for those who have pictures in memory
 
-        try:
-            value = Image.fromarray(value)
-        except TypeError as error:
-            raise _not_a_picture(label, str(error)) from None
-    if not hasattr(value, "save"):
+    if hasattr(value, "__array_interface__") and not isinstance(value, Image.Image):
+        if value.__array_interface__["typestr"] not in _BYTES:
+            raise _not_a_picture(label, say("only arrays of unsigned bytes can be sent", "只能发送无符号字节的数组"))
+        value = Image.fromarray(value)
+    if not isinstance(value, Image.Image):
         raise _not_a_picture(label, type(value).__name__)
     file = io.BytesIO()
-    value.save(file, format="PNG")
+    (value if value.mode in _PNG_MODES else value.convert("RGB")).save(file, format="PNG")
     return file.getvalue()
 
 
@@ -81,12 +98,16 @@ def _of_bytes(data: bytes, label: str) -> Reference:
     if not mime:
         raise _not_a_picture(label, say("only PNG, JPEG and WebP can be sent", "只能发送 PNG、JPEG 和 WebP"))
     if len(data) > LARGEST:
-        raise _not_a_picture(label, say(f"it is larger than {LARGEST >> 20} MiB", f"大于 {LARGEST >> 20} MiB"))
+        raise _too_large(label)
     return _of_address(f"data:{mime};base64,{base64.b64encode(data).decode()}", label)
 
 
 def _of_address(address: str, label: str) -> Reference:
     return Reference(address, hashlib.sha256(address.encode()).hexdigest(), label)
+
+
+def _too_large(label: str) -> ConfigError:
+    return _not_a_picture(label, say(f"it is larger than {LARGEST >> 20} MiB", f"大于 {LARGEST >> 20} MiB"))
 
 
 def _not_a_picture(label: str, why: str) -> ConfigError:

@@ -4,9 +4,10 @@ import threading
 import time
 from collections.abc import Callable, Hashable
 from contextvars import copy_context
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from wenwen_magic.records import Progress
+if TYPE_CHECKING:
+    from wenwen_magic.records import Progress
 
 
 class Job:
@@ -26,7 +27,7 @@ class Job:
         self.error: BaseException | None = None
         self._done = threading.Event()
 
-    def tell(self, progress: Progress) -> None:
+    def tell(self, progress: "Progress") -> None:
         """Take the endpoint's words on progress."""
         self.progress = progress
 
@@ -39,7 +40,7 @@ class Job:
         """Whether the work is done, well or badly."""
         return self._done.is_set()
 
-    def run(self, work: Callable[[Callable[[Progress], None]], Any]) -> None:
+    def run(self, work: "Callable[[Callable[[Progress], None]], Any]") -> None:
         """Do the work and keep its result or its error."""
         try:
             self.result = work(self.tell)
@@ -61,7 +62,7 @@ class Runner:
         self._jobs: dict[Hashable, Job] = {}
         self._lock = threading.Lock()
 
-    def start(self, work: Callable[[Callable[[Progress], None]], Any], key: Hashable = None) -> Job:
+    def start(self, work: "Callable[[Callable[[Progress], None]], Any]", key: Hashable = None) -> Job:
         """Start a piece of work, or join the one with the same key that is still under way.
 
         Args:
@@ -75,8 +76,17 @@ class Runner:
             job = Job(self.now())
             self._jobs[key if key is not None else id(job)] = job
         context = copy_context()
-        threading.Thread(target=context.run, args=(job.run, work), daemon=True, name="wenwen-job").start()
+        try:
+            threading.Thread(target=context.run, args=(job.run, work), daemon=True, name="wenwen-job").start()
+        except RuntimeError:
+            self._forget(job)
+            raise
         return job
+
+    def _forget(self, job: Job) -> None:
+        """A job that could not be started is none; nobody may wait for it."""
+        with self._lock:
+            self._jobs = {key: known for key, known in self._jobs.items() if known is not job}
 
     def under_way(self) -> int:
         """How many jobs are not done."""

@@ -1,7 +1,7 @@
 """The settings: each declared once, merged from option, %config, environment and pyproject.toml, with its source."""
 
 import os
-import tomllib
+import reprlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -10,23 +10,33 @@ from typing import Any
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.language import say
 from wenwen_magic.nearest import did_you_mean
-from wenwen_magic.records import MODES, ORIENTATIONS
+from wenwen_magic.vocabulary import MODES, ORIENTATION_WORDS, ORIENTATIONS
 
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
 def _one_of(*names: str) -> Callable[[Any], str]:
     def parse(value: Any) -> str:
-        if value not in names:
+        word = str(value).strip()
+        if word not in names:
             raise ValueError(say("one of ", "应为以下之一：") + ", ".join(names))
-        return str(value)
+        return word
 
     return parse
+
+
+def _orientation(value: Any) -> str:
+    word = str(value).strip().lower()
+    if word not in ORIENTATION_WORDS:
+        raise ValueError(say("one of ", "应为以下之一：") + ", ".join(ORIENTATIONS))
+    return ORIENTATION_WORDS[word]
 
 
 def _at_least(kind: type[int] | type[float], lowest: float) -> Callable[[Any], Any]:
     def parse(value: Any) -> Any:
         number = kind(value)
+        if isinstance(value, float) and number != value:
+            raise ValueError(say("a whole number", "整数"))
         if not lowest <= number < float("inf"):
             raise ValueError(say(f"a number of at least {lowest:g}", f"不小于 {lowest:g} 的数"))
         return number
@@ -35,9 +45,9 @@ def _at_least(kind: type[int] | type[float], lowest: float) -> Callable[[Any], A
 
 
 def _text(value: Any) -> str:
-    if not str(value).strip():
-        raise ValueError(say("some text", "不能为空"))
-    return str(value).strip()
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(say("some text", "一段文字"))
+    return value.strip()
 
 
 def _flag(value: Any) -> bool:
@@ -48,7 +58,7 @@ def _flag(value: Any) -> bool:
 
 
 def _names(value: Any) -> tuple[str, ...]:
-    parts = value.split(",") if isinstance(value, str) else value
+    parts = value.replace("，", ",").split(",") if isinstance(value, str) else value
     return tuple(name for part in parts if (name := str(part).strip()))
 
 
@@ -62,7 +72,7 @@ class Settings:
 
     base_url: str = _setting("https://api.wenwen-ai.com", _text, "the endpoint's address, with or without /v1")
     model: str = _setting("gpt-4o-image", _text, "the model that draws when a cell names none")
-    orientation: str = _setting("auto", _one_of(*ORIENTATIONS), "auto, square, landscape or portrait")
+    orientation: str = _setting("auto", _orientation, "auto, square, landscape or portrait")
     format: str = _setting("chat", _text, "the wire format a request is spoken in")
     mode: str = _setting("cache", _one_of(*MODES), "cache: saved takes are free; live: always ask; replay: never ask")
     history: str = _setting("wenwen_images", _text, "the folder of the pictures and records")
@@ -93,12 +103,10 @@ class Layer:
     Args:
         source: what to call it.
         values: by name; a value of None counts as not given.
-        label: how a name is written there, ``{}`` standing for it.
     """
 
     source: str
     values: Mapping[str, Any]
-    label: str = "{}"
 
 
 @dataclass(frozen=True)
@@ -140,9 +148,10 @@ def _parsed(layer: Layer, name: str, value: Any) -> Any:
         )
     try:
         return known[name].metadata["parse"](value)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, ArithmeticError) as error:
+        shown = reprlib.repr(value)
         raise ConfigError(
-            say(f"The setting {name} cannot be {value!r}.", f"设置 {name} 不能是 {value!r}。"),
+            say(f"The setting {name} cannot be {shown}.", f"设置 {name} 不能是 {shown}。"),
             why=say(f"It stands in {layer.source}.", f"它写在 {layer.source}。"),
             do=say("It should be: ", "应为：") + f"{error} ({about(name)})",
         ) from None
@@ -168,12 +177,21 @@ def project(folder: Path) -> Layer:
 
 
 def _table(path: Path) -> Mapping[str, Any]:
+    import tomllib  # noqa: PLC0415  a door: most notebooks have no pyproject.toml beside them
+
     try:
-        table = tomllib.loads(path.read_text("utf-8")).get("tool", {}).get("wenwen", {})
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            say("pyproject.toml cannot be read.", "无法读取 pyproject.toml。"),
-            why=f"{path}: {error}",
-            do=say("Correct it.", "请改正它。"),
-        ) from None
-    return dict(table)
+        tool = tomllib.loads(path.read_text("utf-8")).get("tool", {})
+        table = tool.get("wenwen", {}) if isinstance(tool, dict) else None
+    except (ValueError, OSError, RecursionError) as error:
+        raise _unreadable(path, str(error)) from None
+    if not isinstance(table, dict):
+        raise _unreadable(path, say("[tool.wenwen] should be a table.", "[tool.wenwen] 应为表。"))
+    return table
+
+
+def _unreadable(path: Path, why: str) -> ConfigError:
+    return ConfigError(
+        say("pyproject.toml cannot be read.", "无法读取 pyproject.toml。"),
+        why=f"{path.name}: {why}",
+        do=say("Correct it.", "请改正它。"),
+    )

@@ -16,7 +16,7 @@ from requests.auth import AuthBase
 from requests.utils import get_environ_proxies
 
 from wenwen_magic import faults
-from wenwen_magic.errors import ConfigError, EndpointError, NotSentError
+from wenwen_magic.errors import ConfigError, EndpointError, NotSentError, mask
 from wenwen_magic.language import say
 from wenwen_magic.problems import SOON, error_of_reply, looks_like_html, not_models, web_page
 from wenwen_magic.records import HttpCall, HttpReply
@@ -28,6 +28,8 @@ LONGEST_ERROR = 1 << 20
 LONGEST_REPLY = 1 << 29
 """Bytes of an answer that are read at most: 512 MiB, five times what the largest honest one was seen to hold."""
 REPEATS = 2
+ECHO = 8
+"""Bytes at the end of a broken body that may be shown though a key begins with them."""
 LONGEST_PAUSE = 60.0
 
 
@@ -190,13 +192,23 @@ class Transport:
     def _send_once(self, call: HttpCall, auth: tuple[str, str]) -> HttpReply:
         began = self._clock.now()
         response = self._open(call, _Auth(self._key, *auth))
-        content_type = response.headers.get("Content-Type", "").lower()
+        content_type = self._masked_text(response.headers.get("Content-Type", "")).lower()
         pieces = _masked(_pieces(response), self._key)
         if response.status_code >= 300:  # noqa: PLR2004  a redirect of a paid request is not followed either
-            raise _error(response, pieces, self._clock.now() - began)
+            fault = _error(response, pieces, self._clock.now() - began)
+            self._clean(fault)
+            raise fault
         if "text/html" in content_type:
             pieces = _unless_page(response, pieces)
         return HttpReply(response.status_code, content_type, pieces, demo="X-Wenwen-Demo" in response.headers)
+
+    def _masked_text(self, text: str) -> str:
+        return mask(text, self._key.reveal() if self._key else "")
+
+    def _clean(self, error: NotSentError | EndpointError) -> None:
+        """Take the key out of an error, should the endpoint have echoed it somewhere."""
+        error.why, error.text = self._masked_text(error.why), self._masked_text(error.text)
+        error.request_id = self._masked_text(error.request_id)
 
     def _open(self, call: HttpCall, auth: _Auth) -> requests.Response:
         """Open a connection of its own: a kept one may be dead, and then nobody knows whether the call arrived."""
@@ -219,6 +231,9 @@ class Transport:
             )
         except Exception as error:  # noqa: BLE001  whatever requests meets, it must not be shown with its frames
             fault = faults.connection_error(error, origin(self.address), sent=body is not None and body.touched)
+        except BaseException as interrupt:  # noqa: BLE001  an interrupt goes on, without the frames that hold the header
+            raise interrupt.with_traceback(None) from None
+        self._clean(fault)
         raise fault  # out here, for inside it would carry requests' error and its frames, and those hold the header
 
 
@@ -252,10 +267,12 @@ def _masked(pieces: Iterator[bytes], key: Secret | None) -> Iterator[bytes]:
     try:
         for piece in pieces:
             whole, waiting = _without_key(waiting + piece, key)
+            del piece  # it may hold an echo of the key, and this frame may be shown
             yield whole
-    except EndpointError:
-        yield waiting  # what came before the break is not lost either
-        raise
+    except EndpointError as error:
+        error.why = mask(error.why, key.reveal() if key else "")
+        yield waiting if len(waiting) < ECHO else b"***"  # what came before the break is not lost either
+        raise error.with_traceback(None) from None
     yield waiting
 
 

@@ -11,9 +11,11 @@ from wenwen_magic.area import status_line
 from wenwen_magic.cell import TICK, Cell
 from wenwen_magic.errors import WenwenError
 from wenwen_magic.language import say
-from wenwen_magic.records import ORIENTATIONS, Generation
+from wenwen_magic.records import Generation
 from wenwen_magic.runner import Job
+from wenwen_magic.vocabulary import ORIENTATIONS
 
+LABEL = "48px"
 DOUBLE_PRESS = 0.8
 """Seconds within which a second press of Generate is taken for the same."""
 
@@ -44,10 +46,17 @@ class Panel:
         *,
         with_prompt: bool = False,
     ) -> None:
-        self._cell, self._defer = cell, defer
+        self._cell, self._defer, self._models = cell, defer, list(models)
         self._jobs: list[Job] = []
         self._pressed = float("-inf")
-        request = cell.requests[0]
+        self._make_wishes(with_prompt=with_prompt)
+        self._make_buttons()
+        self.note = ipywidgets.HTML("")
+        self.view = _Box(self._rows(with_prompt=with_prompt))
+
+    def _make_wishes(self, *, with_prompt: bool) -> None:
+        """What can be chosen: changing it asks for nothing."""
+        request = self._cell.requests[0]
         self.prompt = ipywidgets.Textarea(
             value="" if with_prompt else request.prompt,
             placeholder=say("what to draw", "画什么"),
@@ -55,10 +64,11 @@ class Panel:
         )
         self.model = ipywidgets.Combobox(
             value=request.model,
-            options=list(models),
+            options=self._models,
             ensure_option=False,
             description=say("model", "模型"),
-            layout={"width": "330px"},
+            style={"description_width": LABEL},
+            layout={"width": "310px"},
         )
         self.orientation = ipywidgets.ToggleButtons(
             options=[(display.orientation_word(name), name) for name in ORIENTATIONS],
@@ -66,8 +76,15 @@ class Panel:
             style={"button_width": "92px"},
         )
         self.count = ipywidgets.BoundedIntText(
-            value=1, min=1, max=8, description=say("count", "张数"), layout={"width": "150px"}
+            value=1,
+            min=1,
+            max=8,
+            description=say("count", "张数"),
+            style={"description_width": LABEL},
+            layout={"width": "124px"},
         )
+
+    def _make_buttons(self) -> None:
         self.generate = ipywidgets.Button(
             description=say("Generate", "生成"),
             button_style="primary",
@@ -80,10 +97,8 @@ class Panel:
             tooltip=say("ends the waiting; an answer on its way is still saved", "停止等待；途中的回答仍会保存"),
             layout={"width": "90px"},
         )
-        self.note = ipywidgets.HTML("")
         self.generate.on_click(self._press_generate)
         self.stop.on_click(self._press_stop)
-        self.view = _Box(self._rows(with_prompt=with_prompt))
 
     def _rows(self, *, with_prompt: bool) -> list[Any]:
         wrap = {"flex_flow": "row wrap", "align_items": "center"}

@@ -1,5 +1,6 @@
 """Brings pictures in and makes them ready to be shown: download, check and previews, put together for one endpoint."""
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +9,7 @@ from urllib.parse import urljoin
 from platformdirs import user_cache_path
 
 from wenwen_magic import batch, guard, pictures, transport
-from wenwen_magic.errors import HistoryError, ImageError, WenwenError
+from wenwen_magic.errors import HistoryError, ImageError, WenwenError, mask
 from wenwen_magic.language import say
 from wenwen_magic.records import GeneratedImage, Generation, Source
 from wenwen_magic.session import Session
@@ -65,6 +66,13 @@ class Workshop:
     def _bring(self, source: Source, place: Path, alt: str) -> GeneratedImage:
         try:
             return pictures.bring(self._absolute(source), place, self._tools, alt)
+        except ValueError as error:  # an address that is none, such as http://[
+            raise ImageError(
+                say("The picture's address cannot be used.", "图片地址无法使用。"),
+                why=f"{mask(source.address)[:200]}: {error}",
+                do=say("Run the cell with --fresh for a new picture.", "用 --fresh 重新画一张。"),
+                charged="yes",
+            ) from None
         except OSError as error:
             raise HistoryError(
                 say("The picture cannot be written to the disk.", "无法把图片写入磁盘。"),
@@ -95,8 +103,8 @@ class Workshop:
         previews = [image.preview for image in images if image.preview]
         if len(previews) < 2:  # noqa: PLR2004  one picture stands for itself
             return previews[0] if previews else None
-        names = "-".join(preview.stem[:8] for preview in previews[:12])
-        target = self._tools.previews / f"sheet-{names}-{len(previews)}.jpg"
+        digest = hashlib.sha256(" ".join(preview.name for preview in previews).encode()).hexdigest()
+        target = self._tools.previews / f"sheet-{digest}.jpg"
         try:
             if not target.is_file():
                 self._pool.sheet(previews, target)

@@ -30,6 +30,7 @@ class Handler(BaseHTTPRequestHandler):
     server_version = "wenwen-demo"
     sys_version = ""
     timeout = 120
+    disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
         """Serve the models, the pictures and a page that says what this is."""

@@ -46,8 +46,11 @@ def body(request: ImageRequest) -> dict[str, Any]:
     """
     if taken := sorted(_OWN_FIELDS & request.params.keys()):
         raise ConfigError(
-            f"--param cannot set {', '.join(taken)}.",
-            do="Use -m for the model and --stream for streaming; the cell's text is the message.",
+            say(f"--param cannot set {', '.join(taken)}.", f"--param 不能设置 {', '.join(taken)}。"),
+            do=say(
+                "Use -m for the model and --stream for streaming; the cell's text is the message.",
+                "模型用 -m，流式用 --stream；单元格内容就是消息。",
+            ),
         )
     message = {"role": "user", "content": _content(request)}
     return {"model": request.model, "stream": request.stream, "messages": [message], **request.params}

@@ -1,0 +1,13 @@
+"""The fixed words of requests and settings."""
+
+ORIENTATIONS = ("auto", "square", "landscape", "portrait")
+ORIENTATION_WORDS = {
+    **dict.fromkeys(("auto", "自动", "随意"), "auto"),
+    **dict.fromkeys(("square", "方", "方形", "方图", "正方形"), "square"),
+    **dict.fromkeys(("landscape", "横", "横屏", "横版", "横图"), "landscape"),
+    **dict.fromkeys(("portrait", "竖", "竖屏", "竖版", "竖图"), "portrait"),
+}
+"""What a person may call an orientation, and what it is called inside."""
+MODES = ("cache", "live", "replay")
+PICTURE_MODELS = ("gpt-4o-image", "gemini-2.5-flash-image-preview", "gemini-3-pro-image-preview", "jimeng-3.0")
+"""Suggested before the endpoint has named its own; the first three are on wenwen's page 生成图片(chat)."""
