@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import random
+import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -161,3 +162,15 @@ class Scripted:
         if isinstance(step, BaseException):
             raise step
         return step
+
+
+def grows_in_proportion(make, work, times=4):
+    """Whether so many times the input takes about so many times as long and not its square; this thread's time alone."""
+
+    def seconds(thing):
+        started = time.thread_time()
+        work(thing)
+        return time.thread_time() - started
+
+    small, large = make(1), make(times)
+    return min(seconds(large) for _ in range(2)) < 2.2 * times * min(seconds(small) for _ in range(2)) + 0.05

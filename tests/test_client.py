@@ -37,6 +37,8 @@ from wenwen_magic.errors import (
 from wenwen_magic.records import Progress
 from wenwen_magic.session import Session
 
+pytestmark = pytest.mark.usefixtures("quick_paint")
+
 KEY = "MARKER7f3a9c-not-like-a-key"
 HASTE = transport.Clock(sleep=lambda _: None)
 

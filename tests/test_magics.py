@@ -29,6 +29,8 @@ from wenwen_magic import Gallery, Generation, WenwenError, commands, transport
 from wenwen_magic.demo import DemoServer
 from wenwen_magic.session import SESSION
 
+pytestmark = pytest.mark.usefixtures("quick_paint")
+
 KEY = "MARKER7f3a9c-not-like-a-key"
 
 

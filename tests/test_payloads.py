@@ -3,11 +3,11 @@
 import base64
 import json
 import os
-import time
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from scripted import grows_in_proportion
 
 from wenwen_magic.payloads import SHORTEST, Payloads
 
@@ -94,14 +94,9 @@ def test_any_text_with_runs_comes_back_as_it_was(pieces):
 
 @pytest.mark.parametrize("unit", [b"A", b"\\/", b"\\", b"A\\", b"=", b"A=", b"\\u", b"\\u00e9", b"A/\\n"])
 def test_any_body_is_cut_in_time_proportional_to_its_length(unit):
-    body = unit * (1_000_000 // len(unit))
-    began = time.perf_counter()
-    Payloads().cut(body)
-    assert time.perf_counter() - began < 2
+    assert grows_in_proportion(lambda factor: unit * (500_000 * factor // len(unit)), lambda body: Payloads().cut(body))
 
 
-def test_a_picture_of_many_megabytes_is_cut_in_a_moment():
+def test_a_picture_of_many_megabytes_leaves_a_short_token():
     body = b'{"b64_json": "' + base64.b64encode(os.urandom(6_000_000)) + b'"}'
-    began = time.perf_counter()
     assert len(json.loads(Payloads().cut(body))["b64_json"]) < 60
-    assert time.perf_counter() - began < 2

@@ -12,7 +12,7 @@ from markdown_it.token import Token
 from wenwen_magic.payloads import Payloads
 from wenwen_magic.records import Source
 
-LONGEST = 40_000
+LONGEST = 20_000
 """Characters that are parsed as Markdown, after pictures were cut out; an honest answer has a few thousand.
 
 The parser is not linear on brackets; what stands behind is searched for pictures all the same, by plain patterns.
@@ -32,7 +32,7 @@ _CUT = re.compile(r"data:,cut(\d+)")
 
 _LOOSE_IMAGE = re.compile(r"(?i)!\[([^\[\]\n]{0,2000}+)\]\([ \t]*<?((?:https?://|data:,cut|/)[^\n<>\"]*+)")
 _BARE = re.compile(r"(?i)https?://[^\s<>\"'`\\^{}|，。；！？、（）【】《》“”]++|data:,cut\d+")
-_MARKUP = re.compile(r"!\[[^\[\]\n]{0,2000}+\]\((?:[^()\n]|\([^()\n]*+\))*+\)|<img\b[^>]*+>|data:,cut\d+")
+_MARKUP = re.compile(r"!\[[^\[\]\n]{0,2000}+\]\((?:[^()\n]|\([^()\n]*+\))*+\)|<img\b[^<>]{0,4000}+>|data:,cut\d+")
 _DOWNLOAD = re.compile(
     r"(?i)^[>\s|·-]*+(?:\[[^\[\]\n]{0,200}?(?:下载|download|预览|原始数据|⏬)[^\[\]\n]*+\]\([^()\n]*+\)[\s|·]*+)++$"
 )
