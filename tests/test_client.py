@@ -10,6 +10,7 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPResponse
 from pathlib import Path
+from threading import Event
 from types import SimpleNamespace
 
 import numpy as np
@@ -329,6 +330,8 @@ def test_an_error_nobody_thought_of_after_sending_is_not_followed_by_a_second_ca
     monkeypatch.setattr(HTTPResponse, "begin", begin)
     with pytest.raises(WenwenError) as caught:
         payer.generate("a cat")
+    arrived = Event()
+    assert any(relay.posts or arrived.wait(0.02) for _ in range(250))  # the endpoint notes it in a thread of its own
     assert (len(relay.posts), caught.value.charged) == (1, "maybe")
 
 
@@ -371,6 +374,21 @@ def test_a_lost_second_take_is_fetched_and_not_drawn_again(client, demo):
     rows = client.draw([client.request(prompt, count=2)])
     assert sorted(row.take for row in rows) == [1, 2]
     assert len(demo.posts) == 2
+
+
+def test_a_picture_whose_file_was_deleted_is_fetched_again_and_not_drawn(payer, relay):
+    drawn = payer.generate("a cat")
+    drawn.images[0].path.unlink()
+    again = payer.generate("a cat")
+    assert (again.id, again.images[0].path.is_file(), len(relay.posts)) == (drawn.id, True, 1)
+
+
+def test_several_refusals_are_answers_and_are_not_paid_for_again(client, demo):
+    wanted = client.request("a cat [demo: refuse]", count=3)
+    for _ in range(2):
+        with pytest.raises(NoImageError):
+            client.draw([wanted])
+        assert len(demo.posts) == 3
 
 
 def test_several_lost_pictures_are_all_fetched_and_none_is_drawn_again(client, demo):

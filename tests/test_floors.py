@@ -18,7 +18,7 @@ FLOORS = (
         "settings formats transport dialling pictures inspection inspector history display keys references options "
         "interpolation runner batch demo"
     ),
-    "guard completion area session",
+    "guard completion area session takes",
     "workshop",
     "client",
     "cell commands",

@@ -26,6 +26,7 @@ from wenwen_magic.references import reference
 from wenwen_magic.secret import Secret
 from wenwen_magic.session import SESSION, Session
 from wenwen_magic.settings import Layer, Settings, environment, load, project
+from wenwen_magic.takes import Takes, is_here
 from wenwen_magic.workshop import Workshop
 
 Tell = Callable[[Progress], None]
@@ -62,6 +63,8 @@ class Client:
         self._session, self._clock = session, clock or transport.Clock()
         self.address = transport.normalised(self.settings.base_url)
         self.history = session.history(Path(self.settings.history).absolute())
+        origin = transport.origin(self.address)
+        self._takes = Takes(self.history, self.settings.mode, self.is_demo, origin)
         self._workshop = Workshop(self.settings, self.address, session, self._clock)
 
     # -- the straight way ----------------------------------------------------------------------------------------------
@@ -138,23 +141,11 @@ class Client:
             NotInHistory: in mode ``replay``, or with a take's number, when there is none.
             NoImageError: the saved answer holds no picture; asking again is ``fresh``.
         """
-        if take or (self.settings.mode != "live" and not fresh) or self.settings.mode == "replay":
-            takes = self.takes(request)
-            if found := next((one for one in reversed(takes) if one.images and take in {0, one.take}), None):
-                return self.ready(found)
-            if not take and (unfinished := next((one for one in reversed(takes) if self._is_answered(one)), None)):
-                return self.finish(unfinished)
+        if self._takes.look_at_saved(fresh=fresh, take=take) and (found := self._takes.best(request, take)):
+            return self._completed(found)
         if take or self.settings.mode == "replay":
             raise outcomes.not_in_history(request, take)
         return None
-
-    def takes(self, request: ImageRequest) -> list[Generation]:
-        """The generations of a request that may answer it here: the demo's never stand for a real endpoint's."""
-        found = self.history.takes(request.fingerprint)
-        if self.settings.mode == "replay":
-            return sorted(found, key=lambda one: not one.demo)
-        where = transport.origin(self.address)
-        return [one for one in found if one.demo == self.is_demo or (one.demo and one.endpoint == where)]
 
     @property
     def is_demo(self) -> bool:
@@ -246,7 +237,7 @@ class Client:
         works: list[Callable[[], Generation]] = []
         asked: list[ImageRequest] = []
         for request in requests:
-            saved = self._saved_takes(request, fresh=fresh, take=take)
+            saved = self._takes.counted(request, fresh=fresh, take=take)
             numbers = range(len(saved) + 1, 1 if take and saved else request.count + 1)
             works += [partial(self._completed, one) for one in saved]
             works += [self._new_take(request, number, fresh=fresh, take=take, tell=tell) for number in numbers]
@@ -261,14 +252,7 @@ class Client:
         """How many pictures would be asked for."""
         if take or self.settings.mode == "replay":
             return 0
-        return sum(max(0, one.count - len(self._saved_takes(one, fresh=fresh, take=0))) for one in requests)
-
-    def _saved_takes(self, request: ImageRequest, *, fresh: bool, take: int) -> list[Generation]:
-        """The saved takes that count, oldest first; one more take of many is the newest."""
-        if self.settings.mode != "replay" and (fresh or self.settings.mode == "live") and not take:
-            return []
-        takes = [one for one in self.takes(request) if take in {0, one.take}]
-        return [one for one in takes if one.images or self._is_unfetched(one)][-request.count :]
+        return sum(max(0, one.count - len(self._takes.counted(one, fresh=fresh, take=0))) for one in requests)
 
     def _new_take(
         self, request: ImageRequest, number: int, *, fresh: bool, take: int, tell: Tell | None
@@ -285,13 +269,7 @@ class Client:
             self._session.check(missing, self.settings.session_limit)
 
     def _completed(self, generation: Generation) -> Generation:
-        return self.ready(generation) if generation.images else self.finish(generation)
-
-    def _is_unfetched(self, generation: Generation) -> bool:
-        """Whether a generation is paid and its answer kept, but its pictures are not here yet."""
-        kept = self.history.path(generation, ".reply").is_file()
-        gone = generation.demo and generation.endpoint != transport.origin(self.address)  # a demo ends with its kernel
-        return kept and not gone and not generation.images and generation.state in {"sent", "answered"}
+        return self.ready(generation) if is_here(generation) else self.finish(generation)
 
     def _row(self, request: ImageRequest, result: Generation | WenwenError) -> Generation:
         """A result as it is; a failure as its record, or, where nothing was sent, as a generation without one."""
@@ -332,7 +310,7 @@ class Client:
             WenwenError: as :meth:`finish`.
         """
         generation = self.history.get(id)
-        whole = generation.images and generation.state == "complete"
+        whole = is_here(generation) and generation.state == "complete"
         return self.ready(generation) if whole else self.finish(generation)
 
     def ready(self, generation: Generation) -> Generation:
@@ -343,11 +321,6 @@ class Client:
         """Several generations as one thing to show and to return."""
         images = tuple(image for row in rows for image in row.images)
         return Gallery(tuple(rows), still=self._workshop.still(images), render=display.gallery_bundle)
-
-    def _is_answered(self, generation: Generation) -> bool:
-        """Whether an answer is kept whose pictures are not; an error in place of an answer is none."""
-        refused = (generation.error or {}).get("kind") == "NoImageError"
-        return self._is_unfetched(generation) or (refused and self.history.path(generation, ".reply").is_file())
 
     def _recorded(self, generation: Generation, error: WenwenError) -> WenwenError:
         """The error, with the record's id, after it was written into the record as well as that can be."""
