@@ -171,8 +171,11 @@ class Cell:
 
     def _confirm(self) -> None:
         """Ask a person before many pictures; without one, fail."""
-        missing, limit = self.missing(), self.client.settings.confirm_above
-        if missing <= limit or self.options.yes or self.client.is_demo:
+        limit = self.client.settings.confirm_above
+        if self.options.yes or self.client.is_demo or sum(one.count for one in self.requests) <= limit:
+            return
+        missing = self.missing()
+        if missing <= limit:
             return
         question = say(
             f"This cell asks for {missing} pictures. Go on? [y/N] ", f"此单元格将请求 {missing} 张图片。继续？[y/N] "

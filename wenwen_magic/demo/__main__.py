@@ -27,9 +27,9 @@ def main(arguments: Sequence[str] | None = None, *, wait: Callable[[], object] |
     except ConfigError as problem:
         print(problem, file=sys.stderr)
         return 1
-    print(f"The demo is ready. Set WENWEN_BASE_URL={address}  (any key will do; Ctrl-C ends it)")
-    print(f"演示服务已就绪。请设置 WENWEN_BASE_URL={address}  (密钥随意填写; 按 Ctrl-C 结束)", flush=True)
     try:
+        print(f"The demo is ready. Set WENWEN_BASE_URL={address}  (any key will do; Ctrl-C ends it)")
+        print(f"演示服务已就绪。请设置 WENWEN_BASE_URL={address}  (密钥随意填写; 按 Ctrl-C 结束)", flush=True)
         (wait or _forever)()
     except KeyboardInterrupt:
         print()
