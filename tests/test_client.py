@@ -1,5 +1,7 @@
 """The straight way over real endpoints on loopback: what is asked, kept, shown again, and what it costs."""
 
+import base64
+import io
 import json
 import logging
 import pickle
@@ -8,6 +10,7 @@ import threading
 import traceback
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from http.client import HTTPResponse
 from pathlib import Path
 from threading import Event
@@ -21,8 +24,8 @@ from PIL import Image
 from relay import Relay, whole
 from scripted import Scripted, answering, png, reply_of
 
-from wenwen_magic import Client, Generation, ImageRequest, WenwenError, transport
-from wenwen_magic.client import drive
+from wenwen_magic import Client, Generation, ImageRequest, WenwenError, markdown, transport
+from wenwen_magic.conversation import lead
 from wenwen_magic.demo import DemoServer
 from wenwen_magic.errors import (
     AnswerError,
@@ -207,7 +210,7 @@ def test_a_conversation_is_driven_without_any_endpoint():
 
     told = []
     replies = iter(("reply 1", "reply 2"))
-    assert drive(talk(None), lambda _: next(replies), told.append) == ("reply 1", "reply 2")
+    assert lead(talk(None), lambda _: next(replies), told.append) == ("reply 1", "reply 2")
     assert told == [Progress("soon")]
 
 
@@ -639,3 +642,65 @@ def test_many_pictures_leave_no_thread_and_at_most_two_children(relay, here):
     client.draw([client.request(f"cat {number}") for number in range(20)])
     assert threading.active_count() <= before + 4  # the relay's own, ending
     assert len(session.pool(100).pids) <= 2
+
+
+# -- what a review found -----------------------------------------------------------------------------------------------
+
+
+def test_a_full_disk_while_the_picture_is_written_costs_nothing_more(payer, relay, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as context:
+        context.setattr("wenwen_magic.pictures.checked", full)
+        with pytest.raises(HistoryError) as caught:
+            payer.generate("a cat")
+    assert caught.value.charged == "yes"
+    assert payer.generate("a cat").images
+    assert len(relay.posts) == 1
+
+
+def test_a_request_that_could_not_be_read_back_is_refused_before_it_is_sent(payer, relay):
+    for wrong in ({"stream": 1}, {"model": 5}, {"orientation": ["square"]}, {"params": [1]}, {"count": True}):
+        with pytest.raises(ConfigError):
+            payer.generate("a cat", **wrong)
+    with pytest.raises(ConfigError):
+        payer.generate(5)
+    assert relay.posts == []
+
+
+def test_a_complete_record_is_never_lowered_by_a_reader_that_came_late(payer, relay):
+    drawn = payer.generate("a cat")
+    payer._recorded(replace(drawn, state="sent"), HistoryError("late", charged="yes"))
+    assert payer.history.get(drawn.id).state == "complete"
+
+
+def test_the_users_own_key_does_not_go_where_a_project_file_says(here, relay, monkeypatch):
+    monkeypatch.setenv("WENWEN_API_KEY", KEY)
+    (here / "pyproject.toml").write_text('[tool.wenwen]\nbase_url = "https://stranger.example"\n')
+    with pytest.raises(ConfigError, match="stranger"):
+        Client(session=Session()).generate("a cat")
+    monkeypatch.setenv("WENWEN_BASE_URL", relay.address)
+    assert Client(session=Session()).generate("a cat").images
+
+
+def test_a_reference_goes_out_upright_and_without_the_place_it_was_taken(payer, relay):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif.get_ifd(0x8825)[1] = "N"
+    file = io.BytesIO()
+    Image.new("RGB", (40, 20), "red").save(file, "JPEG", exif=exif)
+    sent = payer.request("a cat", references=[file.getvalue()]).references[0]
+    picture = Image.open(io.BytesIO(base64.b64decode(sent.address.partition(",")[2])))
+    assert (picture.size, dict(picture.getexif())) == ((20, 40), {})
+    with pytest.raises(ConfigError):
+        payer.request("a cat", references=b"<svg/>")
+
+
+def test_an_answer_that_holds_half_a_character_can_be_shown_and_kept(payer, relay, monkeypatch):
+    monkeypatch.setattr(
+        "wenwen_magic.markdown.read", lambda text, *_, _read=markdown.read, **more: _read(text + " \ud83d", *_, **more)
+    )
+    drawn = payer.generate("a cat")
+    drawn._repr_mimebundle_()["text/html"].encode()
+    assert payer.history.get(drawn.id).text == drawn.text

@@ -16,7 +16,7 @@ FLOORS = (
     "answers",
     (
         "settings formats transport dialling pictures inspection inspector history display keys references options "
-        "interpolation runner batch demo"
+        "interpolation runner batch conversation demo"
     ),
     "guard completion area session takes",
     "workshop",

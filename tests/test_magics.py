@@ -760,3 +760,8 @@ def test_thirty_cells_leave_no_thread(shell, relay):
     for number in range(30):
         shell.run(cell("", f"cat {number}"))
     assert until(lambda: {one.name for one in threading.enumerate() if one.name.startswith("wenwen")} <= before)
+
+
+def test_an_explicit_display_shows_what_the_line_has_drawn_quietly(shell, relay):
+    shell.run("img = %wenwen_image -q a cat\nfrom IPython.display import display\ndisplay(img)")
+    assert len(shell.shown()) == 1

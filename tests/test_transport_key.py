@@ -3,6 +3,7 @@
 import gzip
 import itertools
 import json
+from unittest import mock
 
 import pytest
 from hypothesis import example, given
@@ -252,7 +253,8 @@ LETTERS = st.text("ab*", min_size=1, max_size=6).map(str.encode)
 @example(b"abab", [b"ab", None, b"ab"], [3])
 def test_no_piece_and_no_joint_of_pieces_holds_the_key(key, words, places):
     body = b"".join(key if word is None else word for word in words)
-    came = b"".join(masked(cut_at(body, places), key))
+    with mock.patch.object(transport, "SHORTEST_KEY", 1):
+        came = b"".join(masked(cut_at(body, places), key))
     assert b"*" in key or key not in came
     assert key in body or came == body
 
@@ -265,3 +267,7 @@ def test_a_body_without_the_key_comes_as_it_is_however_it_is_cut(body, places):
 def test_masking_a_large_body_takes_time_in_proportion_to_it():
     piece = KEY.encode()[:-1] * 3000
     assert sum(map(len, masked([piece] * 200, KEY.encode()))) == len(piece) * 200
+
+
+def test_a_classrooms_short_key_does_not_spoil_a_picture_that_holds_its_letters():
+    assert b"".join(masked([b"abc in a picture"], b"abc")) == b"abc in a picture"

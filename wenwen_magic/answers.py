@@ -78,7 +78,7 @@ class Gathering:
             self._add_pictures(body.get(key))
 
     def _shown(self, value: Any) -> str:
-        return self._payloads.hide(value) if isinstance(value, str) else ""
+        return _whole_characters(self._payloads.hide(value)) if isinstance(value, str) else ""
 
     def _add_choice(self, choice: Mapping[str, Any]) -> Iterator[Progress]:
         self.finish_reason = self._shown(choice.get("finish_reason")) or self.finish_reason
@@ -135,6 +135,7 @@ class Gathering:
             cut: whether the connection broke before the end.
         """
         text = "".join(self._text)
+        self._text.clear()
         reading = markdown.read(text, self._payloads, whole=not cut)
         reasoning = "".join(self._reasoning)
         found = tuple(self._pictures.values()) or reading.pictures()
@@ -142,7 +143,7 @@ class Gathering:
             found = markdown.read(reasoning, self._payloads, whole=not cut).pictures()
         return Answer(
             sources=_mark_drafts(found) if reasoning.strip() else found,
-            text=without_progress(reading.words, quoted_only=not found),
+            text=_whole_characters(without_progress(reading.words, quoted_only=not found)),
             finish_reason="cut" if cut else self.finish_reason,
             model=self.model,
             usage=self.usage,
@@ -150,12 +151,17 @@ class Gathering:
 
 
 def _is_error(body: Mapping[str, Any]) -> bool:
-    """Whether an object tells of an error in one of the family's shapes (wire-formats 10.1), and of nothing else."""
+    """Whether an object tells of an error in one of the shapes that new-api and its like use, and of nothing else."""
     if body.get("error") or body.get("object") == "error":
         return True
     content = any(key in body for key in ("choices", "data", "images", "image_urls", "output"))
     refused = body.get("success") is False or ("code" in body and "message" in body)
     return refused and (not content or body.get("data") is None) and "choices" not in body
+
+
+def _whole_characters(text: str) -> str:
+    """The text with what is half a character, which no file and no page can hold, replaced."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _list(value: Any) -> list[Any]:

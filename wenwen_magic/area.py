@@ -78,10 +78,17 @@ class Area:
         elif self._show is not None and (self.rows or self._live):
             self._handle = self._show(bundle)
 
-    @property
-    def used(self) -> bool:
-        """Whether anything was put into the output."""
-        return self._handle is not None
+    def clear(self, wipe: Callable[[], None] | None) -> None:
+        """Leave no trace of a status line.
+
+        Args:
+            wipe: empties the cell's outputs; None where the cell may have others than ours.
+        """
+        with self._lock:
+            if self._handle is not None and wipe is not None:
+                wipe()
+            elif self._handle is not None:
+                self._handle.update({"text/plain": ""}, raw=True)
 
 
 def _with_line(bundle: dict[str, Any], line: str) -> dict[str, Any]:

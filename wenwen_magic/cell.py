@@ -11,10 +11,8 @@ from wenwen_magic.language import say, speak
 from wenwen_magic.options import Options
 from wenwen_magic.outcomes import wait_ended
 from wenwen_magic.records import Gallery, Generation, ImageRequest
-from wenwen_magic.runner import Job, Runner
+from wenwen_magic.runner import POLL, Job, Runner
 
-POLL = 0.1
-"""Seconds between two looks at a job; an interrupt is heard at least so often."""
 TICK = 1.0
 """Seconds between two status lines."""
 
@@ -25,7 +23,7 @@ class Front:
 
     Args:
         show: puts a MIME bundle into a new output and gives its handle.
-        clear: empties the cell's outputs.
+        clear: empties the cell's outputs; None where the cell may have others than ours.
         live: whether a shown output can be changed: in a notebook, not in a terminal.
         attended: whether a person can answer a question.
         ask: asks a person for a line of text.
@@ -33,7 +31,7 @@ class Front:
     """
 
     show: Callable[[dict[str, Any]], Handle]
-    clear: Callable[[], None]
+    clear: Callable[[], None] | None
     live: bool
     attended: bool
     ask: Callable[[str], str]
@@ -131,8 +129,7 @@ class Cell:
             self.follow(job)
             raise wait_ended() from None
         if job.error is not None:
-            if self.area.used:
-                self.front.clear()
+            self.area.clear(self.front.clear)
             raise job.error
         return list(job.result)
 

@@ -1,14 +1,14 @@
 """The straight way from a prompt to a picture: the one place where the tools meet."""
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
-from wenwen_magic import batch, display, keys, outcomes, transport
-from wenwen_magic.errors import ConfigError, ImageError, WenwenError
+from wenwen_magic import batch, conversation, display, keys, outcomes, runner, transport
+from wenwen_magic.errors import ConfigError, HistoryError, ImageError, WenwenError
 from wenwen_magic.formats import FORMATS
 from wenwen_magic.language import say
 from wenwen_magic.nearest import did_you_mean
@@ -20,12 +20,13 @@ from wenwen_magic.records import (
     HttpReply,
     ImageRequest,
     Progress,
+    Reference,
     WireFormat,
 )
 from wenwen_magic.references import reference
 from wenwen_magic.secret import Secret
 from wenwen_magic.session import SESSION, Session
-from wenwen_magic.settings import Layer, Settings, environment, load, project
+from wenwen_magic.settings import PROJECT_FILE, Layer, Loaded, environment, load, project, working_folder
 from wenwen_magic.takes import Takes, is_here
 from wenwen_magic.workshop import Workshop
 
@@ -40,7 +41,7 @@ class Client:
     Args:
         api_key: the key; without it ``WENWEN_API_KEY``, the keyring and Colab's secrets are asked.
         session: what is shared with other clients of this process.
-        settings: finished settings, in place of the keywords.
+        settings: finished settings with their sources, in place of the keywords.
         clock: tells and waits time.
         **values: any setting by its name, such as ``base_url``, ``history``, ``mode`` or ``timeout`` (seconds).
 
@@ -53,16 +54,18 @@ class Client:
         *,
         api_key: str | Secret | None = None,
         session: Session = SESSION,
-        settings: Settings | None = None,
+        settings: Loaded | None = None,
         clock: transport.Clock | None = None,
         **values: Any,
     ) -> None:
-        here = Layer(say("keyword", "关键字参数"), values)
-        self.settings = settings or load(here, environment(), project(Path.cwd())).settings
         self._key = Secret(api_key) if isinstance(api_key, str) else api_key
+        api_key = None  # no frame that may be shown keeps it as a text
+        loaded = settings or load(Layer(say("keyword", "关键字参数"), values), environment(), project(working_folder()))
+        self.settings = loaded.settings
+        self._foreign = loaded.sources["base_url"] == PROJECT_FILE
         self._session, self._clock = session, clock or transport.Clock()
         self.address = transport.normalised(self.settings.base_url)
-        self.history = session.history(Path(self.settings.history).absolute())
+        self.history = session.history(working_folder() / Path(self.settings.history).expanduser())
         origin = transport.origin(self.address)
         self._takes = Takes(self.history, self.settings.mode, self.is_demo, origin)
         self._workshop = Workshop(self.settings, self.address, session, self._clock)
@@ -80,11 +83,14 @@ class Client:
     ) -> Generation:
         """Draw one picture, or give the saved one.
 
+        Called in the main thread it waits beside the request: an interrupt ends the waiting, and while the process
+        lives the answer is still saved when it comes.
+
         Args:
             prompt: the words, or a finished request.
             fresh: ask anew though a take is saved.
             take: a saved take by its number, from 1; 0 for the newest.
-            tell: is called with the endpoint's words on progress, in the calling thread.
+            tell: is called with the endpoint's words on progress, in a thread that may be another.
             **options: ``model``, ``orientation``, ``references``, ``params``, ``format``, ``stream``.
 
         Raises:
@@ -93,7 +99,11 @@ class Client:
         request = self.request(prompt, **options)
         if saved := self.saved(request, fresh=fresh, take=take):
             return saved
-        call_key = self.permit(1)
+        key = self.permit(1)
+        return runner.beside_main_thread(lambda: self._draw_anew(request, key, tell or _nobody))
+
+    def _draw_anew(self, request: ImageRequest, key: Secret | None, tell: Tell) -> Generation:
+        """The straight way: record, call, reply, answer, bytes on disk."""
         wire = FORMATS[request.format]
         generation = self.history.begin(
             request,
@@ -103,7 +113,7 @@ class Client:
         )
         self._workshop.warm()
         try:
-            generation, answer = self._ask(generation, wire, call_key, tell or _nobody)
+            generation, answer = self._ask(generation, wire, key, tell)
             return self._bring(generation, answer)
         except WenwenError as error:
             raise self._recorded(generation, error) from None
@@ -120,7 +130,9 @@ class Client:
             raise ConfigError(what, do=did_you_mean(unknown, known))
         given = {name: value for name, value in options.items() if value is not None}
         if "references" in given:
-            given["references"] = tuple(reference(value) for value in given["references"])
+            several = isinstance(given["references"], (list, tuple))
+            listed = given["references"] if several else [given["references"]]
+            given["references"] = tuple(self.reference(value) for value in listed)
         request = replace(prompt, **given) if isinstance(prompt, ImageRequest) else self._new_request(prompt, given)
         if request.format not in FORMATS:
             raise ConfigError(
@@ -130,7 +142,25 @@ class Client:
         next(FORMATS[request.format].talk(request))  # what the first call refuses is refused here, before it is sent
         return request
 
+    def reference(self, value: Any, label: str = "") -> Reference:
+        """A picture to start from, checked, upright, without location data, and of a type that relays take.
+
+        Args:
+            value: as in :func:`wenwen_magic.references.reference`.
+            label: what the user called it.
+
+        Raises:
+            ConfigError: it cannot be used; nothing was sent.
+        """
+        return reference(value, label, convert=self._workshop.as_sendable)
+
     def _new_request(self, prompt: str, given: dict[str, Any]) -> ImageRequest:
+        if not isinstance(prompt, str):
+            raise ConfigError(
+                say("The prompt is not a text.", "提示词不是文本。"),
+                why=type(prompt).__name__,
+                do='client.generate("a cat")',
+            )
         defaults = {name: getattr(self.settings, name) for name in _REQUEST_FIELDS}
         return ImageRequest(prompt.strip(), **{**defaults, **given})
 
@@ -170,7 +200,12 @@ class Client:
         return key
 
     def _find_key(self) -> Secret | None:
-        return None if self.is_demo else (self._key or keys.find()[0])
+        """The key for this endpoint; one that was not given for it does not go where somebody's project file says."""
+        if self.is_demo or self._key:
+            return None if self.is_demo else self._key
+        if self._foreign and urlsplit(self.address).hostname not in _LOCAL:
+            raise keys.not_for(transport.origin(self.address))
+        return keys.find()[0]
 
     def _ask(
         self, generation: Generation, wire: WireFormat, key: Secret | None, tell: Tell
@@ -187,7 +222,7 @@ class Client:
             demo.append(reply.demo)
             return self.history.keep_reply(generation, reply)
 
-        answer = drive(wire.talk(generation.request), send, tell)
+        answer = conversation.lead(wire.talk(generation.request), send, tell)
         elapsed = round(self._clock.now() - began, 1)
         return self._answered(generation, answer, elapsed=elapsed, demo=any(demo)), answer
 
@@ -231,6 +266,7 @@ class Client:
         Raises:
             WenwenError: nothing could be drawn; the first request's error.
         """
+        self._permit_all(requests, fresh=fresh, take=take)
         works: list[Callable[[], Generation]] = []
         asked: list[ImageRequest] = []
         for request in requests:
@@ -239,7 +275,6 @@ class Client:
             works += [partial(self._completed, one) for one in saved]
             works += [self._new_take(request, number, fresh=fresh, take=take, tell=tell) for number in numbers]
             asked += [request] * (len(saved) + len(numbers))
-        self._permit_all(requests, fresh=fresh, take=take)
         results = batch.side_by_side(works)
         if not any(isinstance(result, Generation) for result in results):
             raise next(result for result in results if isinstance(result, WenwenError))
@@ -295,7 +330,9 @@ class Client:
         if kept is None:
             raise outcomes.nothing_kept(generation)
         try:
-            answer = drive(FORMATS[generation.request.format].talk(generation.request), lambda _: kept, tell or _nobody)
+            answer = conversation.lead(
+                FORMATS[generation.request.format].talk(generation.request), lambda _: kept, tell or _nobody
+            )
             demo = generation.demo or kept.demo
             return self._bring(self._answered(generation, answer, demo=demo, from_history=True), answer)
         except WenwenError as error:
@@ -325,8 +362,12 @@ class Client:
         """The error, with the record's id, after it was written into the record as well as that can be."""
         error.record = error.record or generation.id
         latest = next((one for one in self.history.all() if one.id == generation.id), generation)
-        answered = latest.state == "answered" and isinstance(error, ImageError)
-        changes = {"state": "answered" if answered else "failed", "charged": error.charged, "error": _fault(error)}
+        if latest.state == "complete":  # another kernel has finished it meanwhile
+            return error
+        # What is paid and kept stays "answered": the next run goes on from the reply and asks nobody.
+        paid = isinstance(error, (ImageError, HistoryError)) and self._takes.is_kept(latest)
+        error.charged = "yes" if paid else error.charged
+        changes = {"state": "answered" if paid else "failed", "charged": error.charged, "error": _fault(error)}
         try:
             self.history.update(latest, **changes)
         except WenwenError as unwritable:
@@ -341,22 +382,6 @@ class Client:
         """
         line = transport.Transport(self.address, self._find_key(), read=30.0, clock=self._clock)
         return transport.read_models(line.send(HttpCall("GET", "/v1/models")))
-
-
-def drive(
-    talk: Generator[HttpCall | Progress, HttpReply | None, Answer], send: Callable[[HttpCall], HttpReply], tell: Tell
-) -> Answer:
-    """Lead a format's conversation: send its calls, pass on its words on progress, give its answer."""
-    try:
-        step = next(talk)
-        while True:
-            if isinstance(step, Progress):
-                tell(step)
-                step = next(talk)
-            else:
-                step = talk.send(send(step))
-    except StopIteration as end:
-        return cast(Answer, end.value)
 
 
 def _nobody(_: Progress) -> None:

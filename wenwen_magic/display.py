@@ -22,7 +22,7 @@ _LONGEST_TEXT = 20_000
 def generation_bundle(generation: Generation) -> dict[str, Any]:
     """The bundle of one generation: HTML with picture and caption, a still picture, and one line of text."""
     html = generation_html(generation)
-    return {**_still(generation.still), "text/html": html, "text/plain": plain(generation)}
+    return {**_still(generation.still), "text/html": _sound(html), "text/plain": _sound(plain(generation))}
 
 
 def gallery_bundle(gallery: Gallery) -> dict[str, Any]:
@@ -35,7 +35,12 @@ def gallery_bundle(gallery: Gallery) -> dict[str, Any]:
     ]
     html = table(cells) + (_as_sent(gallery[0]) if len(prompts) == 1 else "")
     text = "\n".join(plain(generation) for generation in gallery)
-    return {**_still(gallery.still), "text/html": html, "text/plain": text}
+    return {**_still(gallery.still), "text/html": _sound(html), "text/plain": _sound(text)}
+
+
+def _sound(text: str) -> str:
+    """The text without half characters, which no front end can be sent."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def generation_html(generation: Generation) -> str:

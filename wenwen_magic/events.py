@@ -42,8 +42,9 @@ def lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
         first, *rest = chunk.split(b"\n")
         waiting.append(first)
         for line in rest:
-            yield b"".join(waiting).rstrip(b"\r")
+            whole = [b"".join(waiting).rstrip(b"\r")]
             waiting = [line]
+            yield whole.pop()  # nothing here holds on to a line of many megabytes while it is read
     yield b"".join(waiting).rstrip(b"\r")
 
 
@@ -56,6 +57,8 @@ def data(chunks: Iterable[bytes], strays: list[bytes]) -> Iterator[bytes]:
     """
     for line in lines(chunks):
         if line.startswith(b"data:"):
-            yield line[5:].strip()
+            event = [line[5:].strip()]
+            del line
+            yield event.pop()
         elif line.strip() and not line.startswith((b":", *_FIELDS)):
             strays.append(line.strip())

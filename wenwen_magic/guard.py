@@ -230,7 +230,7 @@ def _too_big(trip: _Trip) -> FetchFailed:
 def _late(trip: _Trip) -> FetchFailed:
     seconds = trip.policy.deadline
     return _failed(
-        trip.address, say(f"it was not there after {seconds:g} s", f"{seconds:g} 秒内没有下载完"), again=True
+        trip.address, say(f"it was not there after {seconds:g} s", f"{seconds:g} 秒内没有下载完"), again=False
     )
 
 

@@ -213,7 +213,7 @@ class InspectorPool:
             answer = self._run({**job, key: part})
             part.replace(target)
         except (_Gone, OSError) as error:
-            code, why = error.args if isinstance(error, _Gone) else ("disk", str(error))
+            code, why = error.args if isinstance(error, _Gone) else ("disk", error.strerror or type(error).__name__)
             raise ImageError(say(*_WORDS[code]), why=why, charged=charged, text=code) from None
         finally:
             with contextlib.suppress(OSError):

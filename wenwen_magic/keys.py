@@ -55,6 +55,22 @@ def keep(key: Secret, load: Callable[[str], Any] = import_module) -> bool:
         return bool(ring.get_password(SERVICE, "api") == key.reveal())  # some rings take a key and keep nothing
     except Exception:  # noqa: BLE001  as above
         return False
+    except BaseException as interrupt:  # noqa: BLE001  it goes on, without the frames of the ring, which hold the key
+        raise interrupt.with_traceback(None) from None
+
+
+def not_for(where: str) -> ConfigError:
+    """Make the error for a project file that would have the user's own key sent to an endpoint of its choice."""
+    return ConfigError(
+        say(
+            f"pyproject.toml names another endpoint, {where}; your key was not sent there.",
+            f"pyproject.toml 指定了另一个服务端 {where}；没有把您的密钥发到那里。",
+        ),
+        do=say(
+            "If you trust it, name it yourself: set WENWEN_BASE_URL, or %config WenwenMagics.base_url = '...'",
+            "如果信任它，请自行指定：设置 WENWEN_BASE_URL，或 %config WenwenMagics.base_url = '...'",
+        ),
+    )
 
 
 def missing() -> ConfigError:

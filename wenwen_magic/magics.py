@@ -1,6 +1,8 @@
 """The magics ``%%wenwen_image``, ``%wenwen_image`` and ``%wenwen``: the one home of IPython."""
 
+import inspect
 import re
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
@@ -8,6 +10,7 @@ from keyword import iskeyword
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from IPython.core.displayhook import DisplayHook
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
 from IPython.display import clear_output, display
 from traitlets import Any as AnyTrait
@@ -20,7 +23,7 @@ from wenwen_magic.language import say, speak
 from wenwen_magic.nearest import did_you_mean
 from wenwen_magic.options import Options
 from wenwen_magic.runner import Runner
-from wenwen_magic.settings import NAMES, Layer, Loaded, about, environment, load, project
+from wenwen_magic.settings import NAMES, Layer, Loaded, about, environment, load, project, working_folder
 from wenwen_magic.vocabulary import PICTURE_MODELS
 
 if TYPE_CHECKING:
@@ -72,7 +75,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         name, prompt = name_and_prompt(given, cell)
         if not prompt and cell is None:
             return self._panel(given)
-        drawn = self._cell(given, prompt if given.raw else self._fill(prompt), name)
+        drawn = self._cell(given, prompt if given.raw else self._fill(prompt), name, alone=cell is not None)
         if given.dry_run:
             print(drawn.dry_run())
             return None
@@ -107,9 +110,9 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
 
     # -- a cell --------------------------------------------------------------------------------------------------------
 
-    def _cell(self, given: Options, prompt: str, name: str) -> "Cell":
+    def _cell(self, given: Options, prompt: str, name: str, *, alone: bool) -> "Cell":
         client = self._client(given)
-        front = self._front()
+        front = self._front(alone=alone)
         show = None if given.quiet else front.show
         area = _late("area").Area(show, live=front.live and not given.quiet, gather=client.gallery)
         requests = self._requests(client, given, prompt)
@@ -128,7 +131,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
 
     def _reference(self, client: "Client", word: str) -> Any:
         """What a word after ``--ref`` means: a variable or a part of one, a saved id, else a path or an address."""
-        make = _late("references").reference
+        make = client.reference
         names = self.shell.user_ns
         expression = _EXPRESSION.fullmatch(word)
         if expression and expression.group(1) in names and not Path(word).is_file():
@@ -141,7 +144,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         if not self.attended:
             print(say("The control panel needs a live notebook.", "控件面板需要可交互的笔记本。"))
             return
-        cell = self._cell(given, "…", "")
+        cell = self._cell(given, "…", "", alone=False)
         self._controls(cell, with_prompt=True)
         cell.area.status(say("The picture will appear here.", "图片会显示在这里。"))
 
@@ -149,7 +152,9 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         known = self._models.get(cell.client.address)
         panel = _late("widgets").Panel(cell, self._defer, known or PICTURE_MODELS, with_prompt=with_prompt)
         display(panel.view)  # type: ignore[no-untyped-call]
-        if known is None and cell.client.settings.mode != "replay":
+        asked = with_prompt or any(not row.from_history for row in cell.area.rows)
+        if known is None and asked and cell.client.settings.mode != "replay":  # what is saved is shown offline
+            self._models[cell.client.address] = []  # asked once, answered or not
             self.runner.start(lambda _: self._suggest(cell.client, panel.suggest))
         return panel  # type: ignore[no-any-return]
 
@@ -169,10 +174,10 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         """Whether a person is at the notebook: papermill, nbconvert and their kind allow no input."""
         return bool(self._kernel is not None and getattr(self._kernel, "_allow_stdin", False))
 
-    def _front(self) -> "Front":
+    def _front(self, *, alone: bool) -> "Front":
         return _late("cell").Front(  # type: ignore[no-any-return]
             show=lambda bundle: display(bundle, raw=True, display_id=True),  # type: ignore[no-untyped-call]
-            clear=clear_output,
+            clear=clear_output if alone else None,
             live=self._kernel is not None,
             attended=self.attended,
             ask=input,
@@ -196,12 +201,14 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             Layer("%wenwen demo", {"base_url": demo.address} if demo else {}),
             Layer("%config", {name: getattr(self, name) for name in NAMES}),
             environment(),
-            project(Path.cwd()),
+            project(working_folder()),
         )
 
     def _client(self, given: Options = _NO_OPTIONS) -> "Client":
         key = self._desk_used.key if self._desk_used else None
-        return _late("client").Client(settings=self._loaded(given).settings, api_key=key)  # type: ignore[no-any-return]
+        if key is None and "google.colab" in sys.modules:  # whose answer comes through the main thread
+            key = _late("keys").find()[0]
+        return _late("client").Client(settings=self._loaded(given), api_key=key)  # type: ignore[no-any-return]
 
     def _speak(self, text: str) -> None:
         speak("auto", prompt=text)  # an error in the settings themselves is told in the prompt's language
@@ -304,7 +311,18 @@ def _forget_shown(*_: Any) -> None:
 
 def _show_once(magics: WenwenMagics, thing: Any) -> None:
     """Show nothing for what the cell has just shown; anything else is shown as usual."""
-    if thing is magics.shown:
+    if thing is magics.shown and _is_for_the_cells_end():
         magics.shown = None
         return
     raise NotImplementedError  # IPython then goes on to the MIME bundle
+
+
+def _is_for_the_cells_end() -> bool:
+    """Whether IPython shows a cell's last value just now; an explicit ``display()`` is shown all the same.
+
+    Nothing else tells the two apart: ipykernel's display hook does not keep ``is_active``.
+    """
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_code is not DisplayHook.compute_format_data.__code__:
+        frame = frame.f_back
+    return frame is not None

@@ -40,6 +40,8 @@ class Payloads:
 
     def restore(self, text: str) -> bytes:
         """Give a piece of text as bytes, every token in it replaced by the run it stands for."""
+        if not self._runs:
+            return text.encode("utf-8", "replace")
         pieces = self._token.split(text)
         if len(pieces) == 3 and not pieces[0] and not pieces[2]:  # noqa: PLR2004  a token alone: no copy is made
             return self._runs[int(pieces[1])]

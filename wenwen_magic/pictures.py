@@ -70,7 +70,7 @@ def bring(source: Source, stem: Path, tools: Tools, alt: str) -> GeneratedImage:
         ImageError: it cannot be fetched, or cannot be checked now.
         OSError: the disk cannot be written.
     """
-    part = stem.with_name(stem.name + ".part")
+    part = stem.with_name(f"{stem.name}.{secrets.token_hex(4)}.part")  # two kernels may bring the same
     if source.address.startswith("data:"):
         _decode(source, part)
     else:

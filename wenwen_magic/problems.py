@@ -12,7 +12,8 @@ from wenwen_magic.language import say
 _REQUEST_ID = re.compile(r"\(?request id:\s*([\w-]+)\)?", re.IGNORECASE)
 _MESSAGE_KEYS = ("message", "msg", "error_msg", "detail", "description", "err", "error")
 
-# The relay found these out before it asked any model, whatever status it gave them (wire-formats 10.1).
+# The relay found these out before it asked any model, whatever status it gave them (new-api's sources; not seen on
+# wenwen's pages).
 _REFUSED_UNASKED = {
     "convert_request_failed",
     "insufficient_user_quota",

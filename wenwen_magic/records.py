@@ -30,6 +30,17 @@ class Reference:
     label: str = ""
 
 
+MOST_TAKES = 1000
+"""Takes that one request may want."""
+_REQUEST_TYPES: dict[str, type] = {
+    **dict.fromkeys(("prompt", "model", "orientation", "format"), str),
+    "count": int,
+    "references": tuple,
+    "params": Mapping,
+    "stream": bool,
+}
+
+
 @dataclass(frozen=True)
 class ImageRequest:
     """What is asked of a model; knows no address and no key.
@@ -58,17 +69,26 @@ class ImageRequest:
     stream: bool = False
 
     def __post_init__(self) -> None:
+        self._check_types()
         self._check_words()
-        if not isinstance(self.count, int) or self.count < 1:
+        if not 1 <= self.count <= MOST_TAKES:
             raise ConfigError(
-                say(f"{str(self.count)[:40]} pictures cannot be drawn.", f"无法画 {str(self.count)[:40]} 张图片。"),
-                do=say("Ask for 1 or more: -n 1", "请至少要 1 张：-n 1"),
+                say(f"{self.count:.3g} pictures cannot be drawn.", f"无法画 {self.count:.3g} 张图片。"),
+                do=say(f"Ask for 1 to {MOST_TAKES}: -n 1", f"请要 1 到 {MOST_TAKES} 张：-n 1"),
             )
-        if not isinstance(self.params, Mapping):
-            raise ConfigError(say("params must be a dict.", "params 必须是字典。"), do='params={"seed": 7}')
         # Copied, so that nobody changes a request after it was made; Chinese words count as what they mean.
         object.__setattr__(self, "params", dict(self.params))
         object.__setattr__(self, "orientation", ORIENTATION_WORDS[self.orientation])
+
+    def _check_types(self) -> None:
+        """A value of a wrong type could be sent, and then not be read back from its record."""
+        for name, kind in _REQUEST_TYPES.items():
+            if not isinstance(getattr(self, name), kind) or (name == "count" and isinstance(self.count, bool)):
+                raise ConfigError(
+                    say(f"{name} is of a wrong type.", f"{name} 的类型不对。"),
+                    why=type(getattr(self, name)).__name__,
+                    do=say(f"It should be: {kind.__name__}", f"应为：{kind.__name__}"),
+                )
 
     def _check_words(self) -> None:
         if not self.prompt.strip():

@@ -3,10 +3,11 @@
 import base64
 import hashlib
 import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from wenwen_magic.errors import ConfigError
+from wenwen_magic.errors import ConfigError, ImageError
 from wenwen_magic.language import say
 from wenwen_magic.records import Gallery, GeneratedImage, Generation, Reference
 
@@ -20,12 +21,14 @@ _PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")
 _TYPES = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"))
 
 
-def reference(value: Any, label: str = "") -> Reference:
+def reference(value: Any, label: str = "", *, convert: Callable[[bytes], bytes] | None = None) -> Reference:
     """Make a reference of a Generation, GeneratedImage, path, ``http(s)`` address, bytes, PIL image or numpy array.
 
     Args:
         value: the thing.
         label: what the user called it.
+        convert: makes a picture's bytes ones that a relay takes: checked, upright, without location data; raises
+            ImageError. None sends them as they are.
 
     Raises:
         ConfigError: it is no picture, is not of type PNG, JPEG or WebP, or is larger than 20 MiB.
@@ -37,6 +40,9 @@ def reference(value: Any, label: str = "") -> Reference:
     label = _label(value, label)
     try:
         data = _bytes_of(value, label)
+        data = convert(data) if convert else data
+    except ImageError as error:
+        raise _not_a_picture(label, error.what) from None
     except (OSError, ValueError, TypeError, IndexError, RuntimeError) as error:
         raise _not_a_picture(label, getattr(error, "strerror", None) or str(error)[:200]) from None
     return _of_bytes(data, label)

@@ -4,10 +4,14 @@ import threading
 import time
 from collections.abc import Callable, Hashable
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 if TYPE_CHECKING:
     from wenwen_magic.records import Progress
+
+Result = TypeVar("Result")
+POLL = 0.1
+"""Seconds between two looks at a job; an interrupt is heard at least so often."""
 
 
 class Job:
@@ -92,3 +96,19 @@ class Runner:
         """How many jobs are not done."""
         with self._lock:
             return sum(not job.done for job in self._jobs.values())
+
+
+def beside_main_thread(work: Callable[[], Result]) -> Result:
+    """Do a piece of work and wait for it; an interrupt of the main thread ends the waiting and not the work.
+
+    Args:
+        work: what to do; in any other thread it is simply done.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return work()
+    job = Runner().start(lambda _: work())
+    while not job.wait(POLL):
+        pass
+    if job.error is not None:
+        raise job.error
+    return cast(Result, job.result)

@@ -20,6 +20,7 @@ class Secret:
     def __init__(self, value: str) -> None:
         value = value.strip()
         if not value or not value.isascii() or not value.isprintable() or " " in value:
+            del value  # the frame of an error may be shown
             raise ConfigError(
                 say("The key cannot be used as it is.", "这个密钥无法使用。"),
                 why=say(

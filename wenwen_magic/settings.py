@@ -12,6 +12,7 @@ from wenwen_magic.language import say
 from wenwen_magic.nearest import did_you_mean
 from wenwen_magic.vocabulary import MODES, ORIENTATION_WORDS, ORIENTATIONS
 
+PROJECT_FILE = "pyproject.toml"
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
@@ -45,7 +46,7 @@ def _at_least(kind: type[int] | type[float], lowest: float) -> Callable[[Any], A
 
 
 def _text(value: Any) -> str:
-    if not isinstance(value, str) or not value.strip():
+    if not isinstance(value, str) or not value.strip() or "\0" in value:
         raise ValueError(say("some text", "一段文字"))
     return value.strip()
 
@@ -163,6 +164,21 @@ def environment(environ: Mapping[str, str] = os.environ) -> Layer:
     return Layer(say("environment", "环境变量"), {name: value for name, value in values.items() if value})
 
 
+def working_folder() -> Path:
+    """The working folder.
+
+    Raises:
+        ConfigError: it was deleted.
+    """
+    try:
+        return Path.cwd()
+    except OSError:
+        raise ConfigError(
+            say("The working folder is gone.", "工作文件夹已不存在。"),
+            do=say("Change to another: %cd ~", "请切换到其他文件夹：%cd ~"),
+        ) from None
+
+
 def project(folder: Path) -> Layer:
     """The layer of ``[tool.wenwen]`` in the nearest ``pyproject.toml``, from a folder upwards.
 
@@ -170,10 +186,10 @@ def project(folder: Path) -> Layer:
         ConfigError: the file is not TOML.
     """
     for place in (folder, *folder.parents):
-        path = place / "pyproject.toml"
+        path = place / PROJECT_FILE
         if path.is_file():
-            return Layer(str(path.name), _table(path))
-    return Layer("pyproject.toml", {})
+            return Layer(PROJECT_FILE, _table(path))
+    return Layer(PROJECT_FILE, {})
 
 
 def _table(path: Path) -> Mapping[str, Any]:

@@ -64,10 +64,11 @@ class Takes:
     def is_unfetched(self, generation: Generation) -> bool:
         """Whether a generation is paid and its answer kept, but its pictures are not here, or not any more."""
         gone = generation.demo and generation.endpoint != self.origin  # a demo's pictures end with its kernel
-        return self._is_kept(generation) and not gone and not is_here(generation) and generation.state != "failed"
+        return self.is_kept(generation) and not gone and not is_here(generation) and generation.state != "failed"
 
     def _is_refused(self, generation: Generation) -> bool:
-        return (generation.error or {}).get("kind") == "NoImageError" and self._is_kept(generation)
+        return (generation.error or {}).get("kind") == "NoImageError" and self.is_kept(generation)
 
-    def _is_kept(self, generation: Generation) -> bool:
+    def is_kept(self, generation: Generation) -> bool:
+        """Whether the raw reply is on disk."""
         return self.history.path(generation, ".reply").is_file()

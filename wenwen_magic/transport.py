@@ -26,7 +26,9 @@ USER_AGENT = "wenwen-magic/0.1 (+https://pypi.org/project/wenwen-magic)"
 PIECE = 1 << 16
 LONGEST_ERROR = 1 << 20
 LONGEST_REPLY = 1 << 29
-"""Bytes of an answer that are read at most: 512 MiB, five times what the largest honest one was seen to hold."""
+"""Bytes of an answer that are read at most: 512 MiB, a dozen pictures of 30 MB in base64."""
+SHORTEST_KEY = 16
+"""Characters of a key that is looked for in answers; a shorter one, such as a classroom's, stands in any picture."""
 REPEATS = 2
 ECHO = 8
 """Bytes at the end of a broken body that may be shown though a key begins with them."""
@@ -240,17 +242,15 @@ class Transport:
 def _pieces(response: requests.Response) -> Iterator[bytes]:
     """The body as it arrives: what came before a connection broke is not lost."""
     size = 0
-    while True:
-        piece = _next_piece(response)
-        if isinstance(piece, EndpointError):
-            response.close()
-            raise piece
-        if not piece:
-            response.close()
-            return
-        size += len(piece)
-        _refuse_beyond_limit(size)
-        yield piece
+    try:
+        while piece := _next_piece(response):
+            if isinstance(piece, EndpointError):
+                raise piece
+            size += len(piece)
+            _refuse_beyond_limit(size)
+            yield piece
+    finally:
+        response.close()
 
 
 def _next_piece(response: requests.Response) -> bytes | EndpointError:
@@ -278,7 +278,7 @@ def _masked(pieces: Iterator[bytes], key: Secret | None) -> Iterator[bytes]:
 
 def _without_key(text: bytes, key: Secret | None) -> tuple[bytes, bytes]:
     """The bytes without the key, and what of their end may be its beginning. No variable here holds the key."""
-    if key is None:
+    if key is None or len(key.reveal()) < SHORTEST_KEY:
         return text, b""
     text = text.replace(key.reveal().encode(), b"***")
     sizes = range(min(len(key.reveal()) - 1, len(text)), 0, -1)

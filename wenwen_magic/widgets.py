@@ -15,6 +15,8 @@ from wenwen_magic.records import Generation
 from wenwen_magic.runner import Job
 from wenwen_magic.vocabulary import ORIENTATIONS
 
+MOST = 8
+"""Pictures that one press may draw; never more than a cell may ask for without a question."""
 LABEL = "48px"
 DOUBLE_PRESS = 0.8
 """Seconds within which a second press of Generate is taken for the same."""
@@ -78,7 +80,7 @@ class Panel:
         self.count = ipywidgets.BoundedIntText(
             value=1,
             min=1,
-            max=8,
+            max=max(1, min(MOST, self._cell.client.settings.confirm_above)),
             description=say("count", "张数"),
             style={"description_width": LABEL},
             layout={"width": "124px"},

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import urljoin
 
 from platformdirs import user_cache_path
@@ -39,6 +40,18 @@ class Workshop:
     def warm(self) -> None:
         """Start a child beside everything else: the endpoint is thinking anyway."""
         self._pool.warm()
+
+    def as_sendable(self, data: bytes) -> bytes:
+        """A reference picture as PNG, JPEG or WebP, upright, at most 2,048 pixels a side, without location data.
+
+        Raises:
+            ImageError: it is no sound picture.
+        """
+        with TemporaryDirectory(prefix="wenwen") as folder:
+            given, made = Path(folder) / "given", Path(folder) / "made"
+            given.write_bytes(data)
+            self._pool.convert(given, made)
+            return made.read_bytes()
 
     def bring(
         self, generation: Generation, sources: Sequence[Source], stem: Path

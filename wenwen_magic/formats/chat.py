@@ -89,7 +89,7 @@ def read(reply: HttpReply) -> Generator[Progress, Any, Answer]:
     if head.startswith((b"data:", b":", b"event:", b"id:", b"retry:")):
         return (yield from _read_events(chunks))
     text = _all(chunks)[0][:65_536].decode("utf-8", "replace")
-    if looks_like_html(text) or "text/html" in reply.content_type:
+    if looks_like_html(text):
         raise web_page(reply.status, text)
     raise _unreadable(say("The answer cannot be read.", "无法读懂服务端的回答。"), text)
 
@@ -164,7 +164,9 @@ def _read_events(chunks: Iterator[bytes]) -> Generator[Progress, Any, Answer]:
     done = False
     try:
         for event in events.data(chunks, strays):
-            done = done or event == _DONE
+            if event == _DONE:
+                done = True
+                break  # the connection may stay open for long
             yield from gathering.add(_parsed(payloads.cut(event), strays))
     except EndpointError as error:
         cut = error
