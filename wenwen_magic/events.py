@@ -57,7 +57,7 @@ def data(chunks: Iterable[bytes], strays: list[bytes]) -> Iterator[bytes]:
     """
     for line in lines(chunks):
         if line.startswith(b"data:"):
-            event = [line[5:].strip()]
+            event = [line[6 if line[5:6] == b" " else 5 :].strip()]  # one copy, not two
             del line
             yield event.pop()
         elif line.strip() and not line.startswith((b":", *_FIELDS)):
