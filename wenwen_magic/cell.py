@@ -126,6 +126,8 @@ class Cell:
                     told = seconds
                     self.area.status(status_line(job, self.runner.now()))
         except KeyboardInterrupt:
+            # The output is made here: from another thread it would come under whichever cell ran last.
+            self.area.status(status_line(job, self.runner.now()))
             self.follow(job)
             raise wait_ended() from None
         if job.error is not None:
