@@ -1,6 +1,7 @@
 """Splits a body that comes in pieces into lines and server-sent events, whatever the pieces."""
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 _FIELDS = (b"event:", b"id:", b"retry:")
 _BOM = b"\xef\xbb\xbf"
@@ -23,13 +24,7 @@ def begin(chunks: Iterable[bytes]) -> tuple[bytes, Iterator[bytes]]:
         head = raw.removeprefix(_BOM).lstrip()
         if head[:1] in _DECIDING or len(head) >= _ENOUGH:
             break
-    return head, _chain(head, pieces)
-
-
-def _chain(head: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
-    if head:
-        yield head
-    yield from pieces
+    return head, chain([head] if head else [], pieces)
 
 
 def lines(chunks: Iterable[bytes]) -> Iterator[bytes]:

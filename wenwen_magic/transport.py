@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from itertools import chain
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -313,12 +314,7 @@ def _unless_page(response: requests.Response, pieces: Iterator[bytes]) -> Iterat
     first = next(pieces, b"")
     if looks_like_html(first.decode("utf-8", "replace")):
         raise web_page(response.status_code, (first + _beginning(pieces)).decode("utf-8", "replace"))
-    return _chain(first, pieces)
-
-
-def _chain(first: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
-    yield first
-    yield from pieces
+    return chain([first], pieces)
 
 
 def _seconds(header: str | None) -> float | None:
