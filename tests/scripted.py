@@ -14,7 +14,8 @@ from PIL import Image, ImageColor
 
 from wenwen_magic.errors import EndpointError, WenwenError
 from wenwen_magic.formats.chat import FORMAT
-from wenwen_magic.records import Answer, HttpCall, HttpReply, ImageRequest, Progress, Source, WireFormat
+from wenwen_magic.records import ImageRequest
+from wenwen_magic.wire import Answer, HttpCall, HttpReply, Progress, Source, WireFormat
 
 ASKED = ImageRequest("画只猫")
 

@@ -7,8 +7,9 @@ import pytest
 from wenwen_magic import display
 from wenwen_magic.area import KEPT, Area, status_line
 from wenwen_magic.language import speak
-from wenwen_magic.records import Gallery, Generation, ImageRequest, Progress
+from wenwen_magic.records import Gallery, Generation, ImageRequest
 from wenwen_magic.runner import Job
+from wenwen_magic.wire import Progress
 
 
 class Screen:

@@ -16,7 +16,8 @@ from scripted import (
 from wenwen_magic.errors import ConfigError, WenwenError
 from wenwen_magic.formats.chat import FORMAT
 from wenwen_magic.language import speak
-from wenwen_magic.records import HttpCall, ImageRequest, Reference
+from wenwen_magic.records import ImageRequest, Reference
+from wenwen_magic.wire import HttpCall
 
 REPLIES = Path(__file__).parent / "replies" / "chat"
 EXPECTED = json.loads((REPLIES / "expected.json").read_text("utf-8"))

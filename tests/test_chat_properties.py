@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scripted import answering, grows_in_proportion, noise, outcome_of, read, read_reply, reply_of, streaming
 
-from wenwen_magic.records import Answer, HttpReply
+from wenwen_magic.wire import Answer, HttpReply
 
 REPLIES = Path(__file__).parent / "replies" / "chat"
 RECORDED = {path.name: path.read_bytes() for path in sorted(REPLIES.iterdir()) if path.name[0] in "cs"}

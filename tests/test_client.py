@@ -38,8 +38,8 @@ from wenwen_magic.errors import (
     NotInHistory,
     NotSentError,
 )
-from wenwen_magic.records import Progress
 from wenwen_magic.session import Session
+from wenwen_magic.wire import Progress
 
 pytestmark = pytest.mark.usefixtures("quick_paint")
 
@@ -399,7 +399,7 @@ def test_several_lost_pictures_are_all_fetched_and_none_is_drawn_again(client, d
     with pytest.raises(ImageError):
         client.draw(wanted)
     assert len(demo.posts) == 3
-    assert client.missing(wanted) == 0
+    assert client.missing(wanted) == []
     assert len([row for row in client.draw(wanted) if row.images]) == 3
     assert len(demo.posts) == 3
 

@@ -51,7 +51,7 @@ def keyring(monkeypatch):
 
 def client(saved=0, unreadable=()):
     history = SimpleNamespace(
-        folder=Path("/home/me/wenwen_images"), all=lambda: [None] * saved, unreadable=lambda: list(unreadable)
+        folder=Path("/home/me/wenwen_images"), count=lambda: saved, unreadable=lambda: list(unreadable)
     )
     return SimpleNamespace(history=history)
 

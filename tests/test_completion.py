@@ -24,7 +24,7 @@ def test_after_a_space_every_option_is_offered(line):
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("--fr", {"--fresh"}),
+        ("--fre", {"--fresh"}),
         ("-q --mod", {"--model", "--mode"}),
         ("--模", {"--模型", "--模式"}),
         ("--方", {"--方向"}),

@@ -19,7 +19,7 @@ from wenwen_magic.language import speak
 from wenwen_magic.records import Gallery, GeneratedImage, Generation, ImageRequest
 
 TAGS = {
-    *("figure", "img", "figcaption", "small", "br", "details", "summary", "pre", "p", "table", "tr", "td"),
+    *("figure", "img", "figcaption", "small", "br", "details", "summary", "pre", "p", "table", "tr", "td", "wbr"),
 }
 
 
@@ -34,7 +34,7 @@ class Reader(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         self.tags.append((tag, dict(attrs)))
-        if tag not in {"img", "br"}:
+        if tag not in {"img", "br", "wbr"}:
             self.open.append(tag)
 
     def handle_endtag(self, tag):
@@ -413,6 +413,28 @@ def test_any_text_at_all_stays_text(words, field):
 
 def test_controls_have_words_in_their_place():
     assert "controls" in read(display.controls_html()).words
+
+
+@pytest.mark.parametrize("place", ["text", "prompt", "model_reported", "what", "alt", "id"])
+def test_html_holds_no_control_character_half_character_or_turn_of_direction(place, make):
+    for bundle in bundles(infected(make, place, "a\x00\x1b[2J\x9b\ud83d\u202eb\u2066c")):
+        assert not re.search(
+            r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]", bundle["text/html"]
+        )
+
+
+def test_a_caption_leaves_out_what_a_header_tells(make):
+    generation = make((90, 60), request=ImageRequest("x", "a", "landscape"), model_reported="b")
+    assert caption(generation) == "landscape 90×60 · a → b · 41 s · #a1b2c3"
+    assert caption(generation, told={"model", "orientation"}) == "90×60 · → b · 41 s · #a1b2c3"
+    assert caption(replace(generation, model_reported=""), told={"model"}) == "landscape 90×60 · 41 s · #a1b2c3"
+
+
+def test_a_word_as_long_as_a_line_may_break_and_loses_nothing():
+    words = "short 短 " + "x" * 50 + "<&" + "\0" + "y" * 20
+    html = display.lines_html(words)
+    assert html.count("<wbr>") == 2
+    assert Reader(html).words == words.replace("\0", " ")
 
 
 def test_a_still_picture_is_the_small_one_and_not_the_original(make, tmp_path):

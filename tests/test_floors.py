@@ -7,21 +7,28 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "wenwen_magic"
 
-# Lowest first. The design's floor 0 (words: no I/O) is the first five rows, floor 1 (tools) the next two, and so on.
+# Lowest first. The design's floor 0 (words: no I/O) is the first seven rows, floor 1 (tools) the next two, and so on.
 FLOORS = (
     "language vocabulary",
     "errors",
-    "nearest secret records payloads events",
-    "markdown recordfile problems outcomes addresses faults",
-    "answers",
+    "nearest insertion secret payloads events embed wholefile money",
+    "records",
+    "wire",
+    "markdown recordfile problems outcomes addresses faults optionline spelling promptlist many comparison",
+    "answers index replyfile lessonfile",
+    "catalogue parcel",
     (
         "settings formats transport dialling pictures inspection inspector history display keys references options "
-        "interpolation runner batch conversation demo"
+        "interpolation runner batch conversation demo grid"
     ),
-    "guard completion area session takes",
+    "guard completion area session takes ballot tables remote styles",
+    "lessons orders",
     "workshop",
+    "painter",
+    "several",
     "client",
     "cell commands",
+    "longcell commandline strip inserter",
     "widgets",
     "magics",
     "__init__",
@@ -33,13 +40,15 @@ HOMES = {
     "urllib3": {"faults", "guard", "addresses", "dialling"},
     "markdown_it": {"markdown"},
     "PIL": {"inspector", "records", "references", "demo"},
-    "ipywidgets": {"widgets"},
+    "ipywidgets": {"widgets", "strip", "inserter"},
     "IPython": {"magics"},
     "traitlets": {"magics"},
     "subprocess": {"inspection"},
+    "sqlite3": {"index"},
+    "tqdm": {"many", "client"},
 }
 # Doors that load late on purpose: Pillow for those who ask for a PIL image, TOML where there is a file of it.
-LATE = {("records", "PIL"), ("references", "PIL"), ("settings", "tomllib")}
+LATE = {("records", "pandas"), ("records", "PIL"), ("references", "PIL"), ("settings", "tomllib")}
 
 
 def files():

@@ -93,7 +93,7 @@ def test_a_record_with_a_wrong_value_breaks_neither_the_list_nor_the_showing(pat
     own = completed(history)
     strange = changed(changed(record_of(history, own), "id", "99999999"), path, value)
     planted(history, strange)
-    found = history.all()
+    found = list(history.all())
     assert own.id in {one.id for one in found}
     assert len(found) + len(history.unreadable()) == 2
     for bundle in (*map(generation_bundle, found), gallery_bundle(Gallery(tuple(found)))):
@@ -150,7 +150,7 @@ def test_a_day_that_cannot_be_read_is_an_error_of_ours_and_no_reason_to_pay_agai
 
     monkeypatch.setattr(os, "scandir", denied)
     with pytest.raises(HistoryError):
-        History(history.folder).all()
+        list(History(history.folder).all())
 
 
 def test_an_unreadable_record_is_never_written_over(history):

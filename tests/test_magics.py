@@ -27,7 +27,7 @@ from traitlets import Type
 
 from wenwen_magic import Gallery, Generation, WenwenError, commands, transport
 from wenwen_magic.demo import DemoServer
-from wenwen_magic.session import SESSION
+from wenwen_magic.session import SESSION, Session
 
 pytestmark = pytest.mark.usefixtures("quick_paint")
 
@@ -87,7 +87,7 @@ def shell(here, monkeypatch):
     monkeypatch.setenv("IPYTHONDIR", str(here / "ipython"))
     hasty = transport.Clock(sleep=lambda _: None)
     monkeypatch.setattr(transport, "Clock", lambda: hasty)
-    monkeypatch.setattr(SESSION, "asked", 0)
+    monkeypatch.setattr(SESSION, "_sums", Session()._sums)
     InteractiveShell.clear_instance()
     main = sys.modules["__main__"]
     made = Shell.instance()

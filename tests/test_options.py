@@ -10,13 +10,20 @@ from hypothesis import strategies as st
 from wenwen_magic import options
 from wenwen_magic.errors import ConfigError, WenwenError
 from wenwen_magic.language import is_chinese, speak
-from wenwen_magic.options import DESTINATIONS, NAMES, Options, help_text, read
+from wenwen_magic.optionline import Options
+from wenwen_magic.options import DESTINATIONS, NAMES, help_text, read
 
 EXAMPLES = {
     "model": (("-m", "--model", "--模型"), "jimeng-3.0", ["jimeng-3.0"]),
     "orientation": (("-o", "--orientation", "--方向"), "横屏", "landscape"),
     "count": (("-n", "--count", "--张数"), "3", 3),
     "ref": (("--ref", "--参考"), "cat.png", ["cat.png"]),
+    "style": (("--style", "--风格"), "水彩", "水彩"),
+    "grid": (("--grid", "--网格"), "model=a;b", ["model=a;b"]),
+    "for": (("--for", "--对"), "animal=猫;狗", ["animal=猫;狗"]),
+    "blind": (("--blind", "--盲评"), None, True),
+    "from": (("--from", "--来自"), "prompts.txt", "prompts.txt"),
+    "budget": (("--budget", "--预算"), "2.5", 2.5),
     "fresh": (("--fresh", "--重画"), None, True),
     "take": (("--take", "--第几张"), "2", 2),
     "dry_run": (("--dry-run", "--预览"), None, True),

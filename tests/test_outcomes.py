@@ -7,7 +7,8 @@ import pytest
 from wenwen_magic import errors, outcomes
 from wenwen_magic.errors import WenwenError
 from wenwen_magic.language import is_chinese, speak
-from wenwen_magic.records import Answer, GeneratedImage, Generation, ImageRequest
+from wenwen_magic.records import GeneratedImage, Generation, ImageRequest
+from wenwen_magic.wire import Answer
 
 TREE = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, WenwenError)]
 REQUEST = ImageRequest("画一只猫")

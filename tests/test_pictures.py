@@ -15,7 +15,7 @@ from scripted import answering, data_uri, png, read
 from wenwen_magic.errors import ImageError
 from wenwen_magic.guard import FetchFailed
 from wenwen_magic.pictures import PAUSES, Tools, _decode, bring, preview_of
-from wenwen_magic.records import Source
+from wenwen_magic.wire import Source
 
 PICTURE = png(40, 30)
 

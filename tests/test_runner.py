@@ -7,8 +7,8 @@ import pytest
 
 from wenwen_magic.errors import EndpointError
 from wenwen_magic.language import say, speak
-from wenwen_magic.records import Progress
 from wenwen_magic.runner import Runner
+from wenwen_magic.wire import Progress
 
 WORD = ContextVar("WORD", default="")
 SOON = 5
@@ -141,9 +141,9 @@ def test_the_language_and_other_context_of_the_cell_goes_along_and_nothing_comes
 def test_the_latest_words_on_progress_can_be_read_while_the_work_goes_on(gate):
     told = threading.Event()
 
-    def work(tell):
-        tell(Progress("queue", 1))
-        tell(Progress("drawing", 50))
+    def work(job):
+        job.tell(Progress("queue", 1))
+        job.tell(Progress("drawing", 50))
         told.set()
         gate.wait(SOON)
 

@@ -27,6 +27,11 @@ USABLE = {
     "stream": ("yes", True),
     "confirm_above": ("0", 0),
     "session_limit": ("7", 7),
+    "budget": ("2.5", 2.5),
+    "prices": ("a=0.1, gpt-*=2", {"a": 0.1, "gpt-*": 2.0}),
+    "currency": (" 元 ", "元"),
+    "styles": ('{"ink": "{prompt}, ink, sumi-e"}', {"ink": "{prompt}, ink, sumi-e"}),
+    "concurrency": ("2", 2),
     "max_mib": ("3", 3),
     "max_megapixels": ("4", 4),
     "trusted_hosts": ("a:1, b,", ("a:1", "b")),
@@ -73,8 +78,8 @@ def test_every_default_would_be_accepted_if_it_were_typed():
 def test_every_setting_can_be_set_by_a_variable_of_the_environment(name):
     text, value = USABLE[name]
     loaded = load(environment({f"WENWEN_{name.upper()}": text}))
-    assert getattr(loaded.settings, name) == value
-    assert type(getattr(loaded.settings, name)) is type(getattr(Settings(), name))
+    found = getattr(loaded.settings, name)
+    assert (found, type(found)) == (value, type(value))
     assert loaded.sources[name] == "environment"
 
 
@@ -189,7 +194,29 @@ def test_any_value_is_taken_or_refused_and_never_breaks(name, value):
     except ConfigError as error:
         assert name in error.what  # noqa: PT017  either is a fair answer
     else:
-        assert type(getattr(loaded.settings, name)) is type(getattr(Settings(), name))
+        default = getattr(Settings(), name)
+        assert type(getattr(loaded.settings, name)) in ({type(default)} if default is not None else {float, type(None)})
+
+
+def test_tables_of_several_places_are_put_together_and_the_first_place_wins():
+    near, far = Layer("near", {"prices": {"a": 1}}), Layer("far", {"prices": {"a": 5, "b": 2}})
+    assert load(near, far).settings.prices == {"a": 1.0, "b": 2.0}
+
+
+@pytest.mark.parametrize("wrong", [{"a": "cheap"}, {"a": -1}, {"a": None}, "a", "a=", 3, ["a=1"]])
+def test_a_price_that_is_no_number_is_refused(wrong):
+    assert "prices" in refused(prices=wrong).what
+
+
+@pytest.mark.parametrize("wrong", [{"ink": "no place for it"}, "{prompt}", "[1]", 3, {"ink": 3}])
+def test_a_style_without_a_place_for_the_prompt_is_refused(wrong):
+    assert "styles" in refused(styles=wrong).what
+
+
+def test_a_pyproject_may_hold_prices_and_styles(tmp_path):
+    pyproject(tmp_path, "[tool.wenwen.prices]\n'gpt-4o-image' = 0.4\n[tool.wenwen.styles]\n'水彩' = '{prompt}，水彩'")
+    loaded = load(project(tmp_path)).settings
+    assert (loaded.prices, loaded.styles) == ({"gpt-4o-image": 0.4}, {"水彩": "{prompt}，水彩"})
 
 
 def test_the_nearest_pyproject_from_a_folder_upwards_counts(tmp_path):

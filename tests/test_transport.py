@@ -14,9 +14,9 @@ from loopback import Server
 
 from wenwen_magic import transport
 from wenwen_magic.errors import ConfigError, EndpointError, NotSentError, WenwenError
-from wenwen_magic.records import HttpCall, HttpReply
 from wenwen_magic.secret import Secret
 from wenwen_magic.transport import Clock, Transport, normalised, origin, read_models
+from wenwen_magic.wire import HttpCall, HttpReply
 
 KEY = "sk-Zq8vT1bY6mWn4xLd0pRc"
 POST = HttpCall("POST", "/v1/chat/completions", {"model": "m", "messages": [{"role": "user", "content": "画只猫"}]})

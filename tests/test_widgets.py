@@ -8,7 +8,7 @@ from relay import Relay
 from wenwen_magic.area import Area
 from wenwen_magic.cell import Cell, Front
 from wenwen_magic.client import Client
-from wenwen_magic.options import Options
+from wenwen_magic.optionline import Options
 from wenwen_magic.runner import Runner
 from wenwen_magic.session import Session
 from wenwen_magic.widgets import Panel

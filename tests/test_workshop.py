@@ -9,9 +9,10 @@ from test_transport import Ticks
 from wenwen_magic import guard
 from wenwen_magic.demo import DemoServer
 from wenwen_magic.errors import HistoryError, ImageError, WenwenError
-from wenwen_magic.records import Generation, ImageRequest, Source
+from wenwen_magic.records import Generation, ImageRequest
 from wenwen_magic.session import Session
 from wenwen_magic.settings import Settings
+from wenwen_magic.wire import Source
 from wenwen_magic.workshop import Workshop
 
 ADDRESS = "https://api.example/v9"

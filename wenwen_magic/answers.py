@@ -6,7 +6,7 @@ from typing import Any
 
 from wenwen_magic import markdown
 from wenwen_magic.payloads import Payloads
-from wenwen_magic.records import Answer, Progress, Source
+from wenwen_magic.wire import Answer, Progress, Source
 
 _PROGRESS = re.compile(
     r"(?i)^\s*>?\s*[^\w\s>]*\s*.{0,12}?(?:进度|progress|排队|queue|生成中|generating|生成完成)"

@@ -34,6 +34,10 @@ class Area:
         show: puts a MIME bundle into a new output and gives its handle; None where nothing may be shown.
         live: whether a shown output can be changed; a terminal's cannot, it gets the end result only.
         gather: makes one thing of several generations.
+
+    Attributes:
+        rows: the generations that are shown, those of a gallery not among them.
+        gallery: the comparison, or the many, that the cell drew; below the rows.
     """
 
     def __init__(
@@ -47,6 +51,7 @@ class Area:
         self._handle: Handle | None = None
         self._lock = threading.RLock()
         self.rows: list[Generation] = []
+        self.gallery: Gallery | None = None
 
     def status(self, line: str) -> None:
         """Show one line in place of the pictures, or under them."""
@@ -54,10 +59,33 @@ class Area:
             if self._live:
                 self._put(_with_line(self._bundle(), line))
 
+    def preview(self, gallery: Gallery, line: str) -> None:
+        """Show what has come so far of a gallery, and a line under it; it is not yet what the area holds."""
+        with self._lock:
+            if self._live:
+                self._put(_with_line(dict(gallery._repr_mimebundle_()), line))
+
+    def put(self, gallery: Gallery) -> None:
+        """Show a gallery in place of the one before."""
+        with self._lock:
+            self.gallery = gallery
+            self.refresh()
+
     def add(self, *generations: Generation) -> None:
         """Show further generations, the newest first; the oldest of many make room."""
         with self._lock:
-            self.rows = [*reversed(generations), *self.rows][:KEPT] if self.rows else list(generations)
+            several = [*reversed(generations), *self.rows][:KEPT] if self.rows else list(generations)
+            self.rows = several
+            self.refresh()
+
+    def select(self, generation: Generation) -> None:
+        """Show another take in the place of the one of the same request, or above all others."""
+        wanted = generation.request.fingerprint
+        with self._lock:
+            places = [place for place, row in enumerate(self.rows) if row.request.fingerprint == wanted]
+            first = places[0] if places else 0
+            rest = [row for place, row in enumerate(self.rows) if place not in places[:1] and row.id != generation.id]
+            self.rows = [*rest[:first], generation, *rest[first:]]
             self.refresh()
 
     def refresh(self) -> None:
@@ -66,16 +94,15 @@ class Area:
             self._put(self._bundle())
 
     def _bundle(self) -> dict[str, Any]:
-        if not self.rows:
-            return {"text/plain": ""}
-        thing = self.rows[0] if len(self.rows) == 1 else self._gather(self.rows)
-        return dict(thing._repr_mimebundle_())
+        things = [self.rows[0] if len(self.rows) == 1 else self._gather(self.rows)] if self.rows else []
+        bundles = [dict(thing._repr_mimebundle_()) for thing in (*things, self.gallery) if thing is not None]
+        return _joined(bundles) if bundles else {"text/plain": ""}
 
     def _put(self, bundle: dict[str, Any]) -> None:
         bundle = {**bundle, "text/html": bundle.get("text/html", "") + display.dead_controls_style()}
         if self._handle is not None:
             self._handle.update(bundle, raw=True)
-        elif self._show is not None and (self.rows or self._live):
+        elif self._show is not None and (self.rows or self.gallery or self._live):
             self._handle = self._show(bundle)
 
     def clear(self, wipe: Callable[[], None] | None) -> None:
@@ -89,6 +116,13 @@ class Area:
                 wipe()
             elif self._handle is not None:
                 self._handle.update({"text/plain": ""}, raw=True)
+
+
+def _joined(bundles: list[dict[str, Any]]) -> dict[str, Any]:
+    """Several bundles as one: texts below one another, the still picture of the first that has one."""
+    texts = {kind: "\n".join(bundle.get(kind, "") for bundle in bundles) for kind in ("text/html", "text/plain")}
+    stills = [{kind: one for kind, one in bundle.items() if kind.startswith("image/")} for bundle in bundles]
+    return {**next((still for still in stills if still), {}), **texts}
 
 
 def _with_line(bundle: dict[str, Any], line: str) -> dict[str, Any]:

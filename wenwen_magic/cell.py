@@ -1,16 +1,19 @@
 """Runs a cell: starts its job, waits beside it, shows what comes, and puts the controls under it."""
 
+import random
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+from wenwen_magic import ballot, money
 from wenwen_magic.area import Area, Handle, status_line
 from wenwen_magic.client import Client
 from wenwen_magic.errors import LimitReached
 from wenwen_magic.language import say, speak
-from wenwen_magic.options import Options
-from wenwen_magic.outcomes import wait_ended
-from wenwen_magic.records import Gallery, Generation, ImageRequest
+from wenwen_magic.optionline import Options
+from wenwen_magic.outcomes import budget_reached, wait_ended
+from wenwen_magic.records import Gallery, Generation, ImageRequest, Label
 from wenwen_magic.runner import POLL, Job, Runner
 
 TICK = 1.0
@@ -50,6 +53,7 @@ class Cell:
         front: the surroundings.
         runner: does the asking beside the main thread.
         area: where the pictures go.
+        labels: for each request where in a comparison it stands; empty for no comparison.
     """
 
     client: Client
@@ -59,25 +63,21 @@ class Cell:
     front: Front
     runner: Runner
     area: Area
+    labels: tuple[Label, ...] = ()
 
     @property
-    def _how(self) -> dict[str, Any]:
+    def how(self) -> dict[str, Any]:
+        """Whether to draw anew, and which take is wanted."""
         return {"fresh": bool(self.options.fresh), "take": int(self.options.take or 0)}
 
-    def missing(self) -> int:
-        """How many pictures would be asked for."""
-        return self.client.missing(self.requests, **self._how)
+    @property
+    def blind(self) -> bool:
+        """Whether the labels stay hidden until a vote is cast."""
+        return bool(self.options.blind and self.labels)
 
-    def dry_run(self) -> str:
-        """What would be sent, and how many pictures that asks for; sends nothing."""
-        head = say("as sent", "发送的提示词")
-        words = [f"{head} ({one.model}):\n{self.client.prompt_as_sent(one)}\n" for one in self.requests]
-        count = self.missing()
-        end = say(
-            f"{count} picture(s) would be asked for; price unknown. Nothing was sent.",
-            f"将请求 {count} 张图片；价格未知。没有发送任何请求。",
-        )
-        return "\n".join([*words, end])
+    def missing(self) -> money.Cost:
+        """What would be asked for."""
+        return money.cost_of(self.client.missing(self.requests, **self.how))
 
     def draw(self) -> Generation | Gallery:
         """Draw, wait, and show.
@@ -86,9 +86,9 @@ class Cell:
             WenwenError: nothing could be drawn, or the wait was interrupted.
         """
         self._confirm()
-        rows = self._wait(self._start())
-        self.area.add(*rows)
-        return self.hand_over(rows)
+        job = self._start()
+        self._wait(job)
+        return self.finished(job)
 
     def draw_in_background(self) -> Job:
         """Start drawing and return at once; somebody has to :meth:`follow` the job.
@@ -101,49 +101,116 @@ class Cell:
         return self._start()
 
     def _start(self) -> Job:
-        return self.runner.start(lambda tell: self.client.draw(self.requests, **self._how, tell=tell), self._key())
+        return self.runner.start(
+            lambda job: self.client.draw(self.requests, **self.how, tell=job.tell, came=job.arrive), self._key()
+        )
 
     def _key(self) -> Any:
         """What makes two runs the same: a cell that is run again joins the run under way instead of paying twice."""
         if self.options.fresh:
             return None
         wanted = tuple((one.fingerprint, one.count) for one in self.requests)
-        return self.client.address, str(self.client.history.folder), self._how["take"], wanted
+        return self.client.address, str(self.client.history.folder), self.how["take"], wanted
 
-    def hand_over(self, rows: list[Generation]) -> Generation | Gallery:
-        """The result as one thing, put into the cell's variable."""
-        result: Generation | Gallery = rows[0] if len(rows) == 1 else self.client.gallery(rows)
-        if self.name:
-            self.front.names[self.name] = result
-        return result
-
-    def _wait(self, job: Job) -> list[Generation]:
+    def _wait(self, job: Job) -> None:
         """Wait for a job in the main thread; an interrupt ends the waiting and not the job."""
-        told = 0
+        told = (0, 0)
         try:
             while not job.wait(POLL):
-                if (seconds := int(self.runner.now() - job.began)) > told:
-                    told = seconds
-                    self.area.status(status_line(job, self.runner.now()))
+                if (now := (int(self.runner.now() - job.began), len(job.arrived))) != told:
+                    told = now
+                    self.tell(job)
         except KeyboardInterrupt:
             # The output is made here: from another thread it would come under whichever cell ran last.
-            self.area.status(status_line(job, self.runner.now()))
+            self.tell(job)
             self.follow(job)
             raise wait_ended() from None
         if job.error is not None:
             self.area.clear(self.front.clear)
             raise job.error
-        return list(job.result)
+
+    # -- what is shown -------------------------------------------------------------------------------------------------
+
+    def tell(self, job: Job) -> None:
+        """Show how far a job of this cell is: what has come of several pictures, and a line."""
+        line = status_line(job, self.runner.now())
+        if self.blind or not job.arrived or (len(self.requests) == 1 and self.requests[0].count == 1):
+            self.area.status(line)
+        else:
+            self.area.preview(self._so_far(job), line)
+
+    def _so_far(self, job: Job) -> Gallery:
+        """What has come, in its places; in a comparison with a stand-in for each that has not."""
+        rows = dict(job.arrived)
+        if self.labels:
+            for number, request in enumerate(self.requests):
+                for place in ((number, take) for take in range(request.count)):
+                    rows.setdefault(place, Generation("", request, self.client.prompt_as_sent(request), "sent", ""))
+        places = sorted(rows)
+        return self.client.gallery([rows[place] for place in places], self._labels_of(places))
+
+    def _labels_of(self, places: list[tuple[int, int]]) -> tuple[Label, ...]:
+        return tuple(self.labels[number] for number, _ in places) if self.labels else ()
+
+    def finished(self, job: Job) -> Generation | Gallery:
+        """Show what came of a job of this cell, and give it."""
+        places = sorted(job.arrived)
+        if not self.labels:
+            self.area.add(*job.result)
+            return self.hand_over(job.result)
+        if self.blind:
+            random.SystemRandom().shuffle(places)
+        rows = [job.arrived[place] for place in places]
+        gallery = self.client.gallery(rows, self._labels_of(places), blind=self.blind)
+        self.area.put(gallery)
+        return self.named(gallery)
+
+    def hand_over(self, rows: list[Generation]) -> Generation | Gallery:
+        """The result as one thing, put into the cell's variable."""
+        return self.named(rows[0] if len(rows) == 1 else self.client.gallery(rows))
+
+    def named(self, result: Generation | Gallery) -> Generation | Gallery:
+        """Put the result into the cell's variable, and give it."""
+        if self.name:
+            self.front.names[self.name] = result
+        return result
+
+    @property
+    def hides_labels(self) -> bool:
+        """Whether a blind comparison waits for its vote."""
+        return self.area.gallery is not None and self.area.gallery.blind
+
+    def takes(self, most: int) -> list[tuple[Generation, Path | None]]:
+        """The latest saved takes of all that the area shows, with thumbnails."""
+        shown = [*self.area.rows, *(self.area.gallery or ())]
+        requests = {row.request.fingerprint: row.request for row in shown}
+        found = [take for request in list(requests.values())[:most] for take in self.client.takes(request)][-most:]
+        return [(take, self.client.thumbnail(take)) for take in found]
+
+    def vote(self, letter: str) -> str:
+        """Write down which picture is best, and show the labels; gives one sentence on the winner.
+
+        Raises:
+            ConfigError: no picture has this letter, or there is nothing to vote on.
+        """
+        gallery = self.area.gallery or Gallery(())
+        label = ballot.cast(self.client.history.folder, gallery, letter)
+        self.area.put(replace(gallery, blind=False))
+        self.named(replace(gallery, blind=False))
+        named = " · ".join(value for _, value in label)
+        return say(
+            f"{letter.upper()} was {named}. %wenwen votes tallies.",
+            f"{letter.upper()} 是 {named}。%wenwen votes 查看统计。",
+        )
 
     def follow(self, job: Job) -> None:
         """Let a job go on in the background; its pictures come into the area by themselves."""
 
         def follow(_: Any) -> None:
             while not job.wait(TICK):
-                self.area.status(status_line(job, self.runner.now()))
+                self.tell(job)
             if job.error is None:
-                self.area.add(*job.result)
-                self.hand_over(job.result)
+                self.finished(job)
             else:
                 self.area.status(str(job.error).replace("\n", " · "))
 
@@ -153,12 +220,14 @@ class Cell:
         """Go on in the language of the cell, also where another cell has spoken since."""
         speak(self.client.settings.lang, prompt=prompt or self.requests[0].prompt)
 
+    # -- the controls --------------------------------------------------------------------------------------------------
+
     def generate(self, changed: ImageRequest) -> Job:
         """Draw a new take of a changed request in the background; in mode ``replay`` show the saved one."""
         self.speak(changed.prompt)
         request = self.client.request(changed)
         fresh = self.client.settings.mode != "replay"
-        return self.runner.start(lambda tell: self.client.draw([request], fresh=fresh, tell=tell))
+        return self.runner.start(lambda job: self.client.draw([request], fresh=fresh, tell=job.tell))
 
     def changed(self, **changes: Any) -> ImageRequest:
         """The cell's first request with other values.
@@ -168,23 +237,61 @@ class Cell:
         """
         return replace(self.requests[0], **changes)
 
+    # -- money ---------------------------------------------------------------------------------------------------------
+
+    def dry_run(self) -> str:
+        """What would be sent, how many pictures that asks for, and what they cost; sends nothing."""
+        head = say("as sent", "发送的提示词")
+        words = []
+        for number, one in enumerate(self.requests):
+            label = " · ".join(value for _, value in self.labels[number]) if self.labels else one.model
+            words.append(f"{head} ({label}):\n{self.client.prompt_as_sent(one)}\n")
+        return "\n".join([*words, cost_line(self.client, self.missing())])
+
     def _confirm(self) -> None:
-        """Ask a person before many pictures; without one, fail."""
-        limit = self.client.settings.confirm_above
-        if self.options.yes or self.client.is_demo or sum(one.count for one in self.requests) <= limit:
-            return
-        missing = self.missing()
-        if missing <= limit:
-            return
-        question = say(
-            f"This cell asks for {missing} pictures. Go on? [y/N] ", f"此单元格将请求 {missing} 张图片。继续？[y/N] "
-        )
-        if self.front.attended and self.front.ask(question).strip().lower() in {"y", "yes", "是", "好"}:
-            return
-        raise LimitReached(
-            say(
-                f"This cell asks for {missing} pictures; more than {limit} need a yes.",
-                f"此单元格将请求 {missing} 张图片，超过 {limit} 张需确认。",
-            ),
-            do=say("Nothing was sent. Add -y to go on.", "没有发送任何请求。加 -y 可继续。"),
-        )
+        confirm(self.client, self.options, self.front, sum(one.count for one in self.requests), self.missing)
+
+
+def cost_line(client: Client, cost: money.Cost) -> str:
+    """What a dry run says at its end: how many pictures would be asked for, and what they cost."""
+    free = say(", free (demo)", "，免费（演示）") if client.is_demo else ""
+    told = (
+        say(f"{cost.pictures} pictures", f"{cost.pictures} 张图片")
+        if free
+        else money.told(cost, client.settings.currency)
+    )
+    return say(f"Would be asked for: {told}{free}. Nothing was sent.", f"将请求：{told}{free}。没有发送任何请求。")
+
+
+def confirm(client: Client, options: Options, front: Front, most: int, missing: Callable[[], money.Cost]) -> None:
+    """Keep to the cell's own budget, and ask a person before many pictures; without one, fail.
+
+    Args:
+        client: has the limits.
+        options: ``budget`` and ``yes``.
+        front: asks.
+        most: pictures that are wanted, saved ones included.
+        missing: tells what would be asked for.
+
+    Raises:
+        LimitReached: the budget is too small, or nobody said yes; nothing was sent.
+    """
+    limit, currency = client.settings.confirm_above, client.settings.currency
+    if client.is_demo or (options.budget is None and (options.yes or most <= limit)):
+        return
+    cost = missing()
+    if options.budget is not None and cost.units > options.budget:
+        raise budget_reached(money.Cost(), cost, options.budget, currency, cell=True)
+    if options.yes or cost.pictures <= limit:
+        return
+    told = money.told(cost, currency)
+    question = say(f"This cell asks for {told}. Go on? [y/N] ", f"此单元格将请求 {told}。继续？[y/N] ")
+    if front.attended and front.ask(question).strip().lower() in {"y", "yes", "是", "好"}:
+        return
+    raise LimitReached(
+        say(
+            f"This cell asks for {told}; more than {limit} need a yes.",
+            f"此单元格将请求 {told}，超过 {limit} 张需确认。",
+        ),
+        do=say("Nothing was sent. Add -y to go on.", "没有发送任何请求。加 -y 可继续。"),
+    )

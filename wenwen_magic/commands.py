@@ -1,15 +1,15 @@
 """The commands of ``%wenwen``: settings, models, saved pictures, the demo and the key."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from getpass import getpass
 from typing import Any
 
-from wenwen_magic import keys
+from wenwen_magic import keys, money
 from wenwen_magic.client import Client
 from wenwen_magic.demo import DemoServer
 from wenwen_magic.errors import ConfigError
-from wenwen_magic.language import padded, say
+from wenwen_magic.language import comma, padded, say
 from wenwen_magic.nearest import did_you_mean
 from wenwen_magic.secret import Secret
 from wenwen_magic.settings import NAMES, Loaded
@@ -36,7 +36,7 @@ def status(client: Client, loaded: Loaded, desk: Desk, under_way: int) -> str:
     folder = client.history.folder.name + "/"
     rows = [(name, _shown(getattr(loaded.settings, name)), loaded.sources[name]) for name in NAMES]
     rows.append((say("key", "密钥"), key, place))
-    rows.append((say("saved", "已保存"), str(len(client.history.all())), folder))
+    rows.append((say("saved", "已保存"), str(client.history.count()), folder))
     rows += [(say("unreadable", "无法读取"), name, folder) for name in client.history.unreadable()]
     rows.append((say("under way", "进行中"), str(under_way), say("this kernel", "本内核")))
     return "\n".join(f"{padded(name, 16)} {padded(value or '–', 40)} {source or '–'}" for name, value, source in rows)
@@ -52,7 +52,10 @@ def _key(desk: Desk) -> tuple[str, str]:
 
 
 def _shown(value: Any) -> str:
-    return ", ".join(value) if isinstance(value, tuple) else str(value)
+    """A setting's value in one line; of a table its names."""
+    if value is None:
+        return ""
+    return ", ".join(value) if isinstance(value, (tuple, Mapping)) else str(value)
 
 
 def models(names: Sequence[str], words: str) -> str:
@@ -117,6 +120,33 @@ def key(desk: Desk, word: str, *, attended: bool, ask: Callable[[str], str] = ge
     return say(f"The key is set, {where}.", f"密钥已设置，{where}。")
 
 
+def budget(client: Client) -> str:
+    """What this session has spent, what may be charged, and what is left of its limits."""
+    settings, session = client.settings, client.session
+    spent = session.account()
+    pictures = say(f"{settings.session_limit} pictures", f"{settings.session_limit} 张图片")
+    count = max(0, settings.session_limit - spent.pictures)
+    left = say(f"{count} pictures", f"{count} 张图片")
+    if settings.budget is not None:
+        pictures += comma() + money.amount(settings.budget, settings.currency)
+        left += comma() + money.amount(max(0.0, settings.budget - spent.units), settings.currency)
+    rows = [
+        (say("spent", "已花费"), money.told(session.account("yes"), settings.currency)),
+        (say("maybe", "可能"), money.told(session.account("maybe"), settings.currency)),
+        (say("limit", "上限"), pictures),
+        (say("left in this session", "本次会话剩余"), left),
+    ]
+    lines = [f"{padded(name, 24)}{value}" for name, value in rows]
+    return "\n".join([*lines, _how_to_price()] if spent.unknown else lines)
+
+
+def _how_to_price() -> str:
+    return say(
+        "A picture of unknown price counts as 1. Prices: %config WenwenMagics.prices = {'gpt-4o-image': 0.1}",
+        "价格未知的图片每张按 1 计。设置价格：%config WenwenMagics.prices = {'gpt-4o-image': 0.1}",
+    )
+
+
 def help_text() -> str:
     """All commands, a line each."""
     return "\n".join(f"{padded(command, 34)}{say(*words)}" for command, words in _HELP.items())
@@ -127,8 +157,27 @@ _HELP = {
     "%wenwen_image": ("the control panel", "控件面板"),
     "%wenwen status": ("every setting with its source", "所有设置及其来源"),
     "%wenwen models [words]": ("the endpoint's models", "服务端的模型"),
+    "%wenwen history [words]": (
+        "saved pictures, searched: --model --since --until --star --failed",
+        "搜索已保存的图片：--模型 --自 --至 --星标 --失败",
+    ),
     "%wenwen show ID": ("a saved picture", "显示已保存的图片"),
+    "%wenwen star ID": ("mark a picture, or take the mark away", "加星标或取消"),
+    "%wenwen use ID": (
+        "the cell that made it, below; also of a file with a recipe",
+        "把生成它的单元格放在下方；也可用含作图信息的文件",
+    ),
+    "%wenwen compare ID ID": ("how two pictures differ", "比较两张图片"),
     "%wenwen fetch ID": ("finish a download, for free", "免费完成下载"),
+    "%wenwen styles": ("named templates for prompts", "命名的提示词模板"),
+    "%wenwen budget": ("spent, maybe, and left in this session", "本次会话的花费和余额"),
+    "%wenwen vote LETTER": ("the best picture of a blind comparison", "盲评中最好的一张"),
+    "%wenwen votes": ("the tally", "投票统计"),
+    "%wenwen export FILE [IDs]": (
+        "records and pictures as a zip; --strip leaves prompts out",
+        "导出为 zip；--去提示词 不含提示词",
+    ),
+    "%wenwen import FILE": ("take such a zip in", "导入这样的 zip"),
     "%wenwen demo [off]": ("draw on this machine, without a key", "在本机作图，无需密钥"),
     "%wenwen key": ("set the key", "设置密钥"),
 }

@@ -11,15 +11,20 @@ _VALUES: dict[tuple[str, ...], tuple[str, ...]] = {
     ("--format", "--格式"): ("chat",),
 }
 _MODEL = ("-m", "--model", "--模型")
-_FREE = ("-n", "--count", "--张数", "--take", "--第几张", "--timeout", "--超时", "--param", "--参数", "--ref", "--参考")
+_STYLE = ("--style", "--风格")
+_FREE = (
+    *("-n", "--count", "--张数", "--take", "--第几张", "--timeout", "--超时", "--param", "--参数", "--ref", "--参考"),
+    *("--grid", "--网格", "--for", "--对", "--from", "--来自", "--budget", "--预算"),
+)
 
 
-def complete(line: str, models: Sequence[str]) -> list[str]:
+def complete(line: str, models: Sequence[str], styles: Sequence[str] = ()) -> list[str]:
     """Words that could stand at the end of a magic's line.
 
     Args:
         line: the line up to the cursor, the magic's name included.
         models: known models' names.
+        styles: known styles' names.
     """
     words = line.split()
     start = words.pop() if words and not line[-1:].isspace() else ""
@@ -28,6 +33,8 @@ def complete(line: str, models: Sequence[str]) -> list[str]:
     if before in _MODEL:
         known: Sequence[str] = models
         start = start.rpartition(",")[2]
+    elif before in _STYLE:
+        known = styles
     elif before in _FREE:
         known = ()
     else:

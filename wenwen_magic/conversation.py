@@ -3,7 +3,7 @@
 from collections.abc import Callable, Generator
 from typing import cast
 
-from wenwen_magic.records import Answer, HttpCall, HttpReply, Progress
+from wenwen_magic.wire import Answer, HttpCall, HttpReply, Progress
 
 
 def lead(

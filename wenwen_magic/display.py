@@ -1,9 +1,11 @@
 """Shows generations: one MIME bundle each, pure, legible with all CSS stripped, everything from outside escaped."""
 
 import base64
-from collections.abc import Iterable
+import re
+from collections.abc import Container, Iterable
 from contextlib import suppress
 from html import escape
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,35 +14,48 @@ from wenwen_magic.language import say
 from wenwen_magic.records import Gallery, GeneratedImage, Generation
 
 _CIRCLED = "⓪①②③④⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯⑰⑱⑲⑳"
+MOST_SHOWN = 24
+"""Generations of a long gallery that are shown."""
 COLUMNS = 4
 """Pictures beside one another in a table."""
 LONGEST_PATH = 4
 """Parts of a path that are told; a working folder high up would tell a home."""
 _LONGEST_TEXT = 20_000
+_LONG_WORD = re.compile("[!-~]{20}(?=[!-~])")
+# Control characters, what turns the direction of writing, half characters.
+_UNSOUND = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def generation_bundle(generation: Generation) -> dict[str, Any]:
     """The bundle of one generation: HTML with picture and caption, a still picture, and one line of text."""
     html = generation_html(generation)
-    return {**_still(generation.still), "text/html": _sound(html), "text/plain": _sound(plain(generation))}
+    return {**still(generation.still), "text/html": sound(html), "text/plain": sound(plain(generation))}
 
 
 def gallery_bundle(gallery: Gallery) -> dict[str, Any]:
     """The bundle of several generations: one table, failures in their place, a contact sheet as the still picture."""
-    asked = [generation.request.fingerprint for generation in gallery]
-    prompts = {generation.prompt_sent for generation in gallery}
+    shown = list(islice(gallery, MOST_SHOWN))  # a gallery may be longer than a notebook should be heavy
+    asked = [generation.request.fingerprint for generation in shown]
+    prompts = {generation.prompt_sent for generation in shown}
     cells = [
         _cell(generation, numbered=asked.count(generation.request.fingerprint) > 1, as_sent=len(prompts) > 1)
-        for generation in gallery
+        for generation in shown
     ]
-    html = table(cells) + (_as_sent(gallery[0]) if len(prompts) == 1 else "")
-    text = "\n".join(plain(generation) for generation in gallery)
-    return {**_still(gallery.still), "text/html": _sound(html), "text/plain": _sound(text)}
+    more = _more(len(gallery) - len(shown))
+    html = table(cells) + (_as_sent(shown[0]) if len(prompts) == 1 else "") + (status_html(more) if more else "")
+    text = "\n".join([*map(plain, shown), *([more] if more else [])])
+    return {**still(gallery.still), "text/html": sound(html), "text/plain": sound(text)}
 
 
-def _sound(text: str) -> str:
-    """The text without half characters, which no front end can be sent."""
-    return text.encode("utf-8", "replace").decode()
+def _more(count: int) -> str:
+    if count <= 0:
+        return ""
+    return say(f"… and {count} more: %wenwen history shows them all", f"…… 另有 {count} 个：%wenwen history 可查看全部")
+
+
+def sound(text: str) -> str:
+    """The text without half characters, which no front end can be sent, and without what steers the text after it."""
+    return _UNSOUND.sub(" ", text)
 
 
 def generation_html(generation: Generation) -> str:
@@ -51,15 +66,20 @@ def generation_html(generation: Generation) -> str:
 def _cell(generation: Generation, *, numbered: bool, as_sent: bool) -> str:
     end = _as_sent(generation) if as_sent else ""
     if generation.images:
-        return _pictures(generation, numbered=numbered) + _text(generation) + end
+        return _pictures(generation, numbered=numbered) + text_html(generation) + end
+    return failure_html(generation) + caption_html(generation) + end
+
+
+def failure_html(generation: Generation) -> str:
+    """Why a generation has no picture: what happened, and why."""
     error = generation.error or {}
     what, why = escape(str(error.get("what", ""))), escape(str(error.get("why", ""))[:300])
-    return f"<p>✗ {what or escape(generation.state)}<br>{why}</p>{_caption(generation)}{end}"
+    return f"<p>✗ {what or escape(generation.state)}<br>{why}</p>"
 
 
 def _pictures(generation: Generation, *, numbered: bool = False) -> str:
     images = generation.images
-    words = _caption(generation, numbered=numbered)
+    words = caption_html(generation, numbered=numbered)
     if len(images) == 1:
         return f'<figure style="margin:0">{_img(images[0])}<figcaption>{words}</figcaption></figure>'
     sizes = (f"<small>{index}. {image.width:d}×{image.height:d}</small>" for index, image in enumerate(images, 1))
@@ -79,14 +99,24 @@ def table(cells: Iterable[str]) -> str:
 
 def _img(image: GeneratedImage) -> str:
     alt = escape(image.alt, quote=True)
-    found = _preview(image.preview)
-    if found is None:
-        words = say("The picture is saved, its preview is not at hand: ", "图片已保存，但无法预览：")
-        return f"<p>{escape(words + image.path.name)}</p>"
-    mime, data = found
+    address = data_address(image.preview)
+    if not address:
+        return not_at_hand(image)
     # No taller than a screen has room for beside the caption and the controls.
     size = 'style="max-width:100%;max-height:448px"'
-    return f'<img src="data:{mime};base64,{base64.b64encode(data).decode()}" alt="{alt}" title="{alt}" {size}>'
+    return f'<img src="{address}" alt="{alt}" title="{alt}" {size}>'
+
+
+def not_at_hand(image: GeneratedImage) -> str:
+    """What stands in the place of a picture that cannot be shown."""
+    words = say("The picture is saved, its preview is not at hand: ", "图片已保存，但无法预览：")
+    return f"<p>{escape(words + image.path.name)}</p>"
+
+
+def data_address(path: Path | None) -> str:
+    """A small picture's file, JPEG or PNG, as a ``data:`` address; empty when it is not at hand."""
+    found = _preview(path)
+    return f"data:{found[0]};base64,{base64.b64encode(found[1]).decode()}" if found else ""
 
 
 def _preview(path: Path | None) -> tuple[str, bytes] | None:
@@ -100,38 +130,47 @@ def _mime(path: Path) -> str:
     return "image/png" if path.suffix == ".png" else "image/jpeg"
 
 
-def _still(path: Path | None) -> dict[str, str]:
+def still(path: Path | None) -> dict[str, str]:
+    """A small picture as the entry of a bundle, by its type; empty when it is not at hand."""
     found = _preview(path)
     return {found[0]: base64.b64encode(found[1]).decode()} if found else {}
 
 
-def caption(generation: Generation, *, numbered: bool = False) -> str:
+def caption(generation: Generation, *, numbered: bool = False, told: Container[str] = ()) -> str:
     """One line on a generation: take, orientation, size, model asked and answered, seconds, id.
 
     Args:
         generation: what it is about.
         numbered: whether a first take has its number too; later ones always have it.
+        told: what a header says already: ``model``, ``orientation``.
     """
+    model = model_words(generation).removeprefix(generation.request.model if "model" in told else "")
     shown = [
-        _size(generation),
-        _model(generation),
+        _size(generation, worded="orientation" not in told),
+        model.strip(),
         f"{generation.elapsed:.0f} s" if generation.elapsed is not None else "",
         f"#{generation.id[:6]}" if generation.id else "",
         "demo" if generation.demo else "",
     ]
-    told = generation.take > (0 if numbered else 1)
-    number = _CIRCLED[generation.take] if generation.take < len(_CIRCLED) else f"{generation.take}."
-    return (number + " " if told else "") + " · ".join(part for part in shown if part)
+    number = take_mark(generation.take) + " " if generation.take > (0 if numbered else 1) else ""
+    return number + " · ".join(part for part in shown if part)
 
 
-def _size(generation: Generation) -> str:
+def take_mark(take: int) -> str:
+    """A take's number in a circle, the large ones with a dot."""
+    return _CIRCLED[take] if take < len(_CIRCLED) else f"{take}."
+
+
+def _size(generation: Generation, *, worded: bool) -> str:
     if not generation.images:
         return ""
     image = generation.images[0]
-    return f"{orientation_word(orientation_of(image))} {image.width}×{image.height}"
+    word = orientation_word(orientation_of(image)) + " " if worded else ""
+    return f"{word}{image.width}×{image.height}"
 
 
-def _model(generation: Generation) -> str:
+def model_words(generation: Generation) -> str:
+    """The model that was asked and, when it is another, the one that answered."""
     asked, answered = generation.request.model, generation.model_reported
     return asked if answered in {"", asked} else f"{asked} → {answered}"
 
@@ -167,19 +206,27 @@ def notes(generation: Generation) -> list[str]:
     return found
 
 
-def _caption(generation: Generation, *, numbered: bool = False) -> str:
+def caption_html(generation: Generation, *, numbered: bool = False, told: Container[str] = ()) -> str:
+    """The caption, as :func:`caption` gives it, with the notes below, as HTML."""
     extra = "".join(f"<br><small>{escape(note)}</small>" for note in notes(generation))
-    return f"<small>{escape(caption(generation, numbered=numbered))}</small>{extra}"
+    return f"<small>{escape(caption(generation, numbered=numbered, told=told))}</small>{extra}"
 
 
-def _text(generation: Generation) -> str:
+def text_html(generation: Generation) -> str:
+    """The words that came with a picture; many of them are folded."""
     if not generation.text:
         return ""
-    lines = escape(generation.text[:_LONGEST_TEXT]).replace("\n", "<br>")
+    lines = lines_html(generation.text[:_LONGEST_TEXT])
     if len(generation.text) < 400:  # noqa: PLR2004  a few lines may stand in the open
         return f"<p><small>{lines}</small></p>"
     start = escape(generation.text[:80])
     return f"<details><summary><small>{start} …</small></summary><p><small>{lines}</small></p></details>"
+
+
+def lines_html(text: str) -> str:
+    """A text as HTML, in its lines; a word as long as a line may break, styles or not."""
+    text = _LONG_WORD.sub("\\g<0>\0", text.replace("\0", " "))
+    return escape(text).replace("\0", "<wbr>").replace("\n", "<br>")
 
 
 def _as_sent(generation: Generation) -> str:

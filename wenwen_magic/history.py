@@ -1,28 +1,34 @@
 """Keeps every request and all that came of it as files: pictures as they came, and one JSON record each."""
 
-import json
-import os
 import re
 import secrets
 import threading
-import time
 import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from platformdirs import user_cache_path
+
+from wenwen_magic import index, replyfile
+from wenwen_magic.catalogue import Catalogue, stamp_of
 from wenwen_magic.errors import HistoryError, WenwenError
+from wenwen_magic.index import Index, Row, Wanted
 from wenwen_magic.language import say
-from wenwen_magic.recordfile import decode, encode, moment
-from wenwen_magic.records import Generation, HttpReply, ImageRequest
+from wenwen_magic.recordfile import decode, encode
+from wenwen_magic.records import Generation, ImageRequest
+from wenwen_magic.wholefile import write_whole
+from wenwen_magic.wire import HttpReply
 
+Result = TypeVar("Result")
+REMEMBERED = 512
+"""Records kept in memory, so that they are not read again while their files stay the same."""
+MOST_WORDS = 1000
+"""Words of a search that are looked for."""
 _SLUG_LENGTH = 24
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-SETTLED = 2_000_000_000
-"""Nanoseconds after which a folder's time of change is trusted; some file systems count in steps of two seconds."""
 
 
 def slug(prompt: str) -> str:
@@ -31,49 +37,26 @@ def slug(prompt: str) -> str:
     return "-".join(words)[:_SLUG_LENGTH].strip("-").lower() or "picture"
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that it is there whole or not at all, also after a crash of the machine.
+@dataclass(frozen=True)
+class Page:
+    """One page of a search.
 
-    Raises:
-        OSError: the folder cannot be written.
+    Args:
+        rows: the generations on it, newest first.
+        total: how many there are on all pages.
+        number: which page it is, from 1.
+        size: how many a full page has.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    new = not path.exists()
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    if new:  # of a name that was there, the old file or the new one is found, and both are whole
-        sync_folder(path.parent)
 
+    rows: tuple[Generation, ...]
+    total: int
+    number: int = 1
+    size: int = 20
 
-def sync_folder(folder: Path) -> None:
-    """Make a folder's new names last, on systems where a folder can be opened."""
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
-Stamp = tuple[int, int, int]
-
-
-@dataclass(frozen=True)
-class _Seen:
-    stamp: Stamp
-    generation: Generation | None
-
-
-@dataclass(frozen=True)
-class _Day:
-    stamp: int
-    records: dict[Path, _Seen]
+    @property
+    def pages(self) -> int:
+        """How many pages there are, at least 1."""
+        return max(1, -(-self.total // self.size))
 
 
 class History:
@@ -93,13 +76,22 @@ class History:
     ) -> None:
         self.folder = folder.absolute()
         self._render, self._now = render, now
-        self._seen: dict[Path, _Seen] = {}
-        self._days: dict[Path, _Day] = {}
+        self._read: dict[Path, tuple[str, Generation]] = {}
         self._lock = threading.Lock()
+        cache = user_cache_path("wenwen_magic", appauthor=False)
+        self._catalogue = Catalogue(self.folder, Index(index.place(cache, self.folder)), self._load)
 
     # -- writing -------------------------------------------------------------------------------------------------------
 
-    def begin(self, request: ImageRequest, *, prompt_sent: str, endpoint: str, demo: bool = False) -> Generation:
+    def begin(
+        self,
+        request: ImageRequest,
+        *,
+        prompt_sent: str,
+        endpoint: str,
+        demo: bool = False,
+        price: float | None = None,
+    ) -> Generation:
         """Write the record of a request that is about to be sent.
 
         Args:
@@ -107,6 +99,7 @@ class History:
             prompt_sent: the words as they go out.
             endpoint: scheme, host and port.
             demo: whether it is the demo's.
+            price: of one picture, by the user's table of prices; None for unknown.
 
         Raises:
             HistoryError: the folder cannot be written; nothing was sent then.
@@ -120,6 +113,7 @@ class History:
             charged="maybe",
             endpoint=endpoint,
             demo=demo,
+            price=price,
             render=self._render,
         )
         self.write(generation)
@@ -145,7 +139,7 @@ class History:
         data = encode(generation)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, data)
+            stamp = stamp_of(write_whole(path, data))
         except OSError as error:
             raise HistoryError(
                 say("The history folder cannot be written.", "无法写入历史文件夹。"),
@@ -154,28 +148,27 @@ class History:
                 charged="no" if generation.state == "sent" else generation.charged,
                 text=generation.text,
             ) from None
+        self._catalogue.note(path, stamp, generation)
+
+    def star(self, generation: Generation, *, on: bool = True) -> Generation:
+        """Mark a generation, or take the mark away.
+
+        Raises:
+            HistoryError: the folder cannot be written.
+        """
+        return self.update(generation, star=on)
 
     def path(self, generation: Generation, ending: str) -> Path:
         """Where a file of a generation is; ``ending`` is like ``.json`` or ``-1.png``."""
         return self.folder / generation.created[:10] / f"{slug(generation.request.prompt)}-{generation.id}{ending}"
 
     def keep_reply(self, generation: Generation, reply: HttpReply) -> HttpReply:
-        """The same reply, whose body is written to disk as it is read; whole, it survives the kernel.
-
-        A disk that is full does not stop the reading: the answer in hand is worth more than its copy.
-        """
-        head = {"status": reply.status, "content_type": reply.content_type, "demo": reply.demo}
-        return replace(reply, chunks=_kept(reply, json.dumps(head).encode(), self.path(generation, ".reply")))
+        """The same reply, whose body is written to disk as it is read."""
+        return replyfile.keep(reply, self.path(generation, ".reply"))
 
     def reply(self, generation: Generation) -> HttpReply | None:
         """The whole raw reply that was kept for a generation; None when there is none."""
-        path = self.path(generation, ".reply")
-        try:
-            with path.open("rb") as file:
-                head = json.loads(file.readline(65_536))
-            return HttpReply(int(head["status"]), str(head["content_type"]), _body_of(path), demo=bool(head["demo"]))
-        except (OSError, ValueError, TypeError, KeyError):
-            return None
+        return replyfile.read(self.path(generation, ".reply"))
 
     def forget_reply(self, generation: Generation) -> None:
         """Delete the raw reply once all its pictures are saved in files of their own, if it is large."""
@@ -188,9 +181,9 @@ class History:
 
     def takes(self, fingerprint: str) -> list[Generation]:
         """All generations of one request, oldest first, numbered as takes where they hold a picture."""
-        same = [generation for generation in self.all() if generation.request.fingerprint == fingerprint]
+        found = (self._loaded(row) for row in self._ask(lambda index: index.of_request(fingerprint)))
         numbered, taken = [], {True: 0, False: 0}
-        for generation in same:
+        for generation in (one for one in found if one and one.request.fingerprint == fingerprint):
             taken[generation.demo] += bool(generation.images)
             numbered.append(replace(generation, take=taken[generation.demo] if generation.images else 0))
         return numbered
@@ -202,7 +195,32 @@ class History:
 
     def recent(self, count: int = 50) -> list[Generation]:
         """The newest generations, newest first."""
-        return self.all()[::-1][:count]
+        return self.search(Wanted(), count=count)
+
+    def search(self, wanted: Wanted | str, *, count: int = 50, skip: int = 0) -> list[Generation]:
+        """Generations as wanted, newest first.
+
+        Args:
+            wanted: what for; a text stands for its words, all of which must be found.
+            count: how many at most.
+            skip: how many of the newest to pass over.
+        """
+        return self._found(wanted, count, skip)[1]
+
+    def _found(self, wanted: Wanted | str, count: int, skip: int) -> tuple[int, list[Generation]]:
+        """How many rows there are, and those of them that can be read."""
+        rows = self._ask(lambda index: index.page(_wanted(wanted), count=count, skip=skip))
+        return len(rows), [generation for row in rows if (generation := self._loaded(row))]
+
+    def page(self, wanted: Wanted | str, number: int = 1, size: int = 20) -> Page:
+        """One page of a search, and how many pages there are."""
+        count, rows = self._found(wanted, size, (number - 1) * size)
+        whole = number == 1 and count < size  # then nobody needs to count: counting looks at every record
+        return Page(tuple(rows), len(rows) if whole else self.count(wanted), number, size)
+
+    def count(self, wanted: Wanted | str = "") -> int:
+        """How many generations are as wanted."""
+        return self._ask(lambda index: index.count(_wanted(wanted)))
 
     def get(self, id: str) -> Generation:
         """The generation with an id, or whose id begins with the digits given; a leading ``#`` is passed over.
@@ -211,59 +229,68 @@ class History:
             HistoryError: there is none, or more than one.
         """
         start = id.strip().lstrip("#").lower()
-        found = [generation for generation in self.all() if start and generation.id.startswith(start)]
+        rows = self._ask(lambda index: index.of_id(start)) if start else []
+        found = [generation for row in rows if (generation := self._loaded(row))]
         if len(found) != 1:
+            number = say("Several records have", "多条记录") if found else say("No record has", "没有记录")
             raise HistoryError(
-                say(
-                    f"{len(found)} records have an id that begins with {id!r}.",
-                    f"有 {len(found)} 条记录的编号以 {id!r} 开头。",
-                ),
+                say(f"{number} an id that begins with {id!r}.", f"{number}的编号以 {id!r} 开头。"),
                 do=say("The id stands after # under a picture.", "编号写在图片下方的 # 之后。"),
             )
         return next(take for take in self.takes(found[0].request.fingerprint) if take.id == found[0].id)
 
-    def all(self) -> list[Generation]:
-        """Every record that can be read, oldest first; only files that are new or changed are read again.
+    def find(self, id: str) -> Generation | None:
+        """The generation with exactly this id, as it stands on disk; None when there is none."""
+        rows = self._ask(lambda index: index.of_id(id))
+        return next((found for row in rows if row.id == id and (found := self._loaded(row))), None)
+
+    def all(self) -> Iterator[Generation]:
+        """Every record that can be read, oldest first, read one at a time.
 
         Raises:
             HistoryError: a folder cannot be looked into: what is saved there must not be paid for again.
         """
-        with self._lock:
-            present: dict[Path, _Seen] = {}
-            for day in _days(self.folder):
-                present.update(self._records_of(day))
-            self._seen = present
-            found = [seen.generation for seen in present.values() if seen.generation]
-        return sorted(found, key=lambda generation: (moment(generation.created), generation.id))
-
-    def _records_of(self, day: Path) -> dict[Path, "_Seen"]:
-        """The records of a day's folder; one that has not changed since it was looked at is not looked at again."""
-        stamp = day.stat().st_mtime_ns
-        known = self._days.get(day)
-        if known and known.stamp == stamp:
-            return known.records
-        records = {}
-        try:
-            for path, changed in _record_files(day):
-                seen = self._seen.get(path)
-                records[path] = seen if seen and seen.stamp == changed else _Seen(changed, self._load(path))
-        except OSError as error:
-            raise _unreadable(day, error) from None
-        if time.time_ns() - stamp > SETTLED:  # else a change within the clock's grain could be missed
-            self._days[day] = _Day(stamp, records)
-        return records
+        names = self._ask(lambda index: index.all())
+        return (found for day, name in names if (found := self._load(self.folder / day / name)))
 
     def unreadable(self) -> list[str]:
         """The records that cannot be read, by name; they are left as they are."""
-        self.all()
-        return [path.name for path, seen in self._seen.items() if seen.generation is None]
+        return [name for _, name, _ in self._ask(lambda index: index.unreadable())]
+
+    def _ask(self, question: Callable[[Index], Result]) -> Result:
+        try:
+            return self._catalogue.ask(question)
+        except OSError as error:
+            raise _unreadable(Path(error.filename or self.folder), error) from None
+
+    def _loaded(self, row: Row) -> Generation | None:
+        """The record of a row; what the index has wrong of it is set right."""
+        path = self.folder / row.day / row.name
+        generation = self._load(path)
+        if generation is None:
+            self._catalogue.doubt(row.day)
+        elif (generation.id, generation.request.fingerprint) != (row.id, row.fingerprint):
+            self._catalogue.note(path, row.stamp, generation)
+        return generation
 
     def _load(self, path: Path) -> Generation | None:
         """A torn or foreign file is no record; it is never written over."""
         try:
-            return decode(path.read_bytes(), path.parent, self._render)
+            stamp = stamp_of(path.stat())
+            if path in self._read and self._read[path][0] == stamp:
+                return self._read[path][1]
+            generation = decode(path.read_bytes(), path.parent, self._render)
         except (OSError, ValueError, WenwenError):
             return None
+        with self._lock:
+            if len(self._read) >= REMEMBERED:
+                del self._read[next(iter(self._read))]
+            self._read[path] = stamp, generation
+        return generation
+
+
+def _wanted(wanted: Wanted | str) -> Wanted:
+    return Wanted(tuple(wanted.split()[:MOST_WORDS])) if isinstance(wanted, str) else wanted
 
 
 def _unreadable(folder: Path, error: OSError) -> HistoryError:
@@ -275,65 +302,3 @@ def _unreadable(folder: Path, error: OSError) -> HistoryError:
             "没有发送任何请求。请使其可读，或设置其他文件夹：history",
         ),
     )
-
-
-def _days(folder: Path) -> list[Path]:
-    try:
-        with os.scandir(folder) as entries:
-            return sorted(Path(entry.path) for entry in entries if _DAY.fullmatch(entry.name) and entry.is_dir())
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise _unreadable(folder, error) from None
-
-
-def _record_files(day: Path) -> Iterator[tuple[Path, Stamp]]:
-    with os.scandir(day) as entries:
-        for entry in entries:
-            if entry.name.endswith(".json") and not entry.name.startswith("."):
-                with suppress(FileNotFoundError):  # a link to nowhere, or a file that has just gone
-                    yield Path(entry.path), _stamp(entry.stat())
-
-
-def _stamp(found: os.stat_result) -> Stamp:
-    """What changes when a file does; a time alone may not, within the clock's grain."""
-    return found.st_mtime_ns, found.st_ino, found.st_size
-
-
-def _kept(reply: HttpReply, head: bytes, path: Path) -> Iterator[bytes]:
-    part = path.with_name(path.name + ".part")
-    try:
-        file = part.open("wb", buffering=0)
-        file.write(head + b"\n")
-    except OSError:
-        yield from reply.chunks
-        return
-    whole = True
-    try:
-        for chunk in reply.chunks:
-            whole = whole and _written(file, chunk)
-            yield chunk
-    finally:  # a body that breaks off is kept as far as it came
-        _settle(file, part, path if whole else part)
-
-
-def _settle(file: Any, part: Path, path: Path) -> None:
-    """Make a copy last under its name; a disk that refuses must not stand before the answer."""
-    with suppress(OSError), file:
-        os.fsync(file.fileno())
-        part.replace(path)
-        sync_folder(path.parent)
-
-
-def _written(file: Any, chunk: bytes) -> bool:
-    try:
-        return bool(file.write(chunk) == len(chunk))
-    except OSError:
-        return False
-
-
-def _body_of(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        file.readline()
-        while piece := file.read(1 << 20):
-            yield piece

@@ -27,7 +27,17 @@ def speak(language: str, *, prompt: str = "") -> None:
 
 def say(english: str, chinese: str) -> str:
     """Give one of two versions of a sentence, by the language chosen with :func:`speak`."""
-    return chinese if (_chosen.get() or _system_language()) == "zh" else english
+    return chinese if spoken() == "zh" else english
+
+
+def spoken() -> str:
+    """The language of the messages to come: ``zh`` for Chinese, anything else for English."""
+    return _chosen.get() or _system_language()
+
+
+def comma() -> str:
+    """What stands between the members of a list."""
+    return "，" if spoken() == "zh" else ", "
 
 
 def _system_language() -> str:

@@ -20,11 +20,10 @@ from wenwen_magic import completion, options
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.interpolation import interpolate, value_of
 from wenwen_magic.language import say, speak
-from wenwen_magic.nearest import did_you_mean
-from wenwen_magic.options import Options
+from wenwen_magic.optionline import Options
 from wenwen_magic.runner import Runner
 from wenwen_magic.settings import NAMES, Layer, Loaded, about, environment, load, project, working_folder
-from wenwen_magic.vocabulary import PICTURE_MODELS
+from wenwen_magic.vocabulary import COMMANDS, PICTURE_MODELS
 
 if TYPE_CHECKING:
     from wenwen_magic.cell import Cell, Front
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 
 _EXPRESSION = re.compile(r"([^\W\d]\w*)(?:\[[^\[\]]+\]|\.[^\W\d]\w*)*")
 _SETTING_OPTIONS = ("mode", "format", "timeout")
-_COMMANDS = ("status", "models", "show", "fetch", "demo", "key", "help")
 _NO_OPTIONS = Options({}, "")
 _SHOWN_ONCE = ("wenwen_magic.records.Generation", "wenwen_magic.records.Gallery")
 
@@ -60,6 +58,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         self.shown: Any = None
         self._desk_used: Desk | None = None
         self._models: dict[str, list[str]] = {}
+        self._ballots: list[Cell] = []
 
     @no_var_expand
     @line_cell_magic
@@ -73,18 +72,26 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             print(options.help_text("%%wenwen_image" if cell is not None else "%wenwen_image"))
             return None
         name, prompt = name_and_prompt(given, cell)
-        if not prompt and cell is None:
+        if not prompt and cell is None and not given.given.get("from"):
             return self._panel(given)
-        drawn = self._cell(given, prompt if given.raw else self._fill(prompt), name, alone=cell is not None)
+        drawn = self._cell(given, prompt, name, alone=cell is not None)
         if given.dry_run:
             print(drawn.dry_run())
             return None
+        if given.given.get("from"):
+            self.shown = drawn.draw()
+            return self.shown
+        return self._draw(drawn, given)
+
+    def _draw(self, drawn: "Cell", given: Options) -> Any:
         controls = self.attended and drawn.client.settings.ui and not (given.no_ui or given.quiet)
         if given.background:
             job = drawn.draw_in_background()
             self._controls(drawn).follow(job) if controls else drawn.follow(job)
             return None
         self.shown = drawn.draw()
+        if drawn.blind:
+            self._ballots.append(drawn)
         if controls:
             self._controls(drawn)
         return self.shown
@@ -94,40 +101,90 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
     def wenwen(self, line: str) -> Any:
         """Look at settings, models and saved pictures; ``%wenwen help`` lists the commands."""
         self._speak(line)
-        command, _, rest = line.strip().partition(" ")
-        if command and command not in _COMMANDS:
-            what = say(f"There is no command %wenwen {command}.", f"没有命令 %wenwen {command}。")
-            raise ConfigError(what, do=did_you_mean(command, _COMMANDS))
-        said = getattr(self, f"_command_{command or 'help'}")(rest.strip())
+        said = _late("commandline").run(line, self._surroundings())
         if not isinstance(said, str):
             return said
         print(said)
         return None
 
+    def _surroundings(self) -> Any:
+        return _late("commandline").Surroundings(
+            client=self._client,
+            loaded=lambda: self._loaded(_NO_OPTIONS),
+            desk=self._desk,
+            under_way=self.runner.under_way,
+            attended=self.attended or self._kernel is None,
+            insert=self.shell.set_next_input,
+            value_of=self._value_of,
+            models=self._models,
+            ballots=self._ballots,
+        )
+
     def take_over(self, earlier: "WenwenMagics") -> None:
         """Go on with the demo, the typed key and the jobs of magics that were loaded before."""
         self.runner, self._desk_used, self._models = earlier.runner, earlier._desk_used, earlier._models  # noqa: SLF001
+        self._ballots = earlier._ballots  # noqa: SLF001
+
+    def _value_of(self, word: str) -> Any:
+        """What a word is in the notebook's names: a variable or a part of one; None for anything else."""
+        expression = _EXPRESSION.fullmatch(word)
+        known = expression is not None and expression.group(1) in self.shell.user_ns
+        return value_of(word, self.shell.user_ns) if known else None
 
     # -- a cell --------------------------------------------------------------------------------------------------------
 
-    def _cell(self, given: Options, prompt: str, name: str, *, alone: bool) -> "Cell":
+    def _cell(self, given: Options, prompt: str, name: str, *, alone: bool) -> Any:
+        """The cell's run: of one prompt, of a comparison, or of many prompts."""
         client = self._client(given)
         front = self._front(alone=alone)
         show = None if given.quiet else front.show
         area = _late("area").Area(show, live=front.live and not given.quiet, gather=client.gallery)
-        requests = self._requests(client, given, prompt)
-        return _late("cell").Cell(client, requests, given, name, front, self.runner, area)  # type: ignore[no-any-return]
+        make = _late("cell").Cell
+        if source := given.given.get("from"):
+            cell = make(client, (), given, name, front, self.runner, area)
+            return _late("longcell").LongCell(cell, self._many(client, given, prompt, source))
+        found = self._combinations(given)
+        requests = tuple(self._request(client, given, prompt, one) for one in found)
+        labels = tuple(one.label for one in found) if len(found) > 1 or found[0].axes else ()
+        return make(client, requests, given, name, front, self.runner, area, labels)
 
-    def _requests(self, client: "Client", given: Options, prompt: str) -> "tuple[ImageRequest, ...]":
-        """One request for each model named; all that is wrong with one is found here, before anything is sent."""
+    def _combinations(self, given: Options) -> Any:
+        grid = _late("grid")
+        axes = grid.axes(
+            given.model or (),
+            given.grid or (),
+            given.given.get("for", ()),
+            lambda text: value_of(text, self.shell.user_ns),
+        )
+        return grid.combinations(axes)
+
+    def _request(self, client: "Client", given: Options, prompt: str, combination: Any) -> "ImageRequest":
+        """The request of one combination; all that is wrong with it is found here, before anything is sent."""
+        names = combination.all_of("name")
+        text = prompt if given.raw else interpolate(prompt, {**self.shell.user_ns, **names})
+        params = {**dict(given.param or ()), **combination.all_of("param")}
+        wishes = {kind: combination.of(kind) or getattr(given, kind) for kind in ("orientation", "style")}
+        model = combination.of("model") or (given.model or [None])[0]
+        return client.request(text, model=model, **wishes, **self._fixed(client, given, params))
+
+    def _fixed(self, client: "Client", given: Options, params: dict[str, Any]) -> dict[str, Any]:
+        """What is the same for all requests of a cell."""
+        references = [self._reference(client, word) for word in given.ref or ()]
+        return {"count": given.count, "params": params or None, "references": references, "stream": given.stream}
+
+    def _many(self, client: "Client", given: Options, template: str, source: str) -> "Callable[[], Any]":
+        """Makes the requests of many prompts; the cell's text is the template, a line magic needs none."""
+        names = self.shell.user_ns
+        expression = _EXPRESSION.fullmatch(source)
+        known = bool(expression and expression.group(1) in names and not Path(source).is_file())
+        things = value_of(source, names) if known else source
         fixed = {
+            "model": (given.model or [None])[0],
             "orientation": given.orientation,
-            "count": given.count,
-            "params": dict(given.param) if given.param else None,
-            "references": [self._reference(client, word) for word in given.ref or ()],
-            "stream": given.stream,
+            "style": given.style,
+            **self._fixed(client, given, dict(given.param or ())),
         }
-        return tuple(client.request(prompt, model=model, **fixed) for model in given.model or [None])
+        return lambda: client.requests_from(things, template=template, names=names, **fixed)
 
     def _reference(self, client: "Client", word: str) -> Any:
         """What a word after ``--ref`` means: a variable or a part of one, a saved id, else a path or an address."""
@@ -144,7 +201,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         if not self.attended:
             print(say("The control panel needs a live notebook.", "控件面板需要可交互的笔记本。"))
             return
-        cell = self._cell(given, "…", "", alone=False)
+        cell = self._cell(Options({**given.given, "raw": True}, ""), "…", "", alone=False)
         self._controls(cell, with_prompt=True)
         cell.area.status(say("The picture will appear here.", "图片会显示在这里。"))
 
@@ -222,35 +279,8 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         """Words that could stand at the end of a line; models' names without asking anybody for them."""
         named = (name for names in self._models.values() for name in names)
         known = {self._loaded(_NO_OPTIONS).settings.model, *PICTURE_MODELS, *named}
-        return completion.complete(line, sorted(known))
-
-    # -- %wenwen -------------------------------------------------------------------------------------------------------
-
-    def _command_help(self, _: str) -> str:
-        return str(_late("commands").help_text())
-
-    def _command_status(self, _: str) -> str:
-        loaded = self._loaded(_NO_OPTIONS)
-        return str(_late("commands").status(self._client(), loaded, self._desk, self.runner.under_way()))
-
-    def _command_models(self, words: str) -> str:
-        client = self._client()
-        self._models[client.address] = client.models()
-        return str(_late("commands").models(self._models[client.address], words))
-
-    def _command_show(self, id: str) -> Any:
-        client = self._client()
-        return client.ready(client.history.get(id))
-
-    def _command_fetch(self, id: str) -> Any:
-        return self._client().fetch(id)
-
-    def _command_demo(self, word: str) -> str:
-        return str(_late("commands").demo(self._desk, word))
-
-    def _command_key(self, word: str) -> str:
-        attended = self.attended or self._kernel is None
-        return str(_late("commands").key(self._desk, word, attended=attended))
+        styles = self._loaded(_NO_OPTIONS).settings.styles
+        return completion.complete(line, sorted(known), sorted(styles))
 
 
 def name_and_prompt(given: Options, cell: str | None) -> tuple[str, str]:
@@ -288,7 +318,7 @@ def register(shell: Any) -> None:
     shell.events.register("pre_run_cell", _forget_shown)
     for name in ("%%wenwen_image", "%wenwen_image"):
         shell.set_hook("complete_command", lambda _, event: magics.complete(event.text_until_cursor), str_key=name)
-    shell.set_hook("complete_command", lambda _, __: list(_COMMANDS), str_key="%wenwen")
+    shell.set_hook("complete_command", lambda _, __: list(COMMANDS), str_key="%wenwen")
 
 
 def unregister(shell: Any) -> None:

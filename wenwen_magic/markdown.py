@@ -10,7 +10,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from wenwen_magic.payloads import Payloads
-from wenwen_magic.records import Source
+from wenwen_magic.wire import Source
 
 LONGEST = 20_000
 """Characters that are parsed as Markdown, after pictures were cut out; an honest answer has a few thousand.

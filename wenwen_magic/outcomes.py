@@ -15,7 +15,9 @@ from wenwen_magic.errors import (
     mask,
 )
 from wenwen_magic.language import say
-from wenwen_magic.records import Answer, GeneratedImage, Generation, ImageRequest
+from wenwen_magic.money import Cost, amount, told
+from wenwen_magic.records import GeneratedImage, Generation, ImageRequest
+from wenwen_magic.wire import Answer
 
 
 def no_image(answer: Answer) -> NoImageError:
@@ -47,16 +49,39 @@ def error_of_record(fault: Mapping[str, Any]) -> WenwenError:
     )
 
 
-def not_in_history(request: ImageRequest, take: int) -> NotInHistory:
-    """Make the error for a request, or one take of it (0: any), that is not saved."""
+def not_in_history(request: ImageRequest, take: int, *, nearest: str = "", differs: str = "") -> NotInHistory:
+    """Make the error for a request, or one take of it (0: any), that is not saved.
+
+    Args:
+        request: what was asked for.
+        take: the number asked for.
+        nearest: the id of the saved record that is most like it; empty for none.
+        differs: what is different there, in words.
+    """
     which = say(f"Take {take} of this prompt", f"此提示词的第 {take} 张") if take else say("This prompt", "此提示词")
+    near = say(f"Nearest: #{nearest[:6]}, {differs}. ", f"最接近的是 #{nearest[:6]}：{differs}。") if nearest else ""
     return NotInHistory(
         which + say(" is not saved.", "没有保存。"),
         why=" ".join(request.prompt.split())[:200],
-        do=say(
+        do=near
+        + say(
             "Nothing was sent. Without --take and in mode cache the endpoint is asked.",
             "没有发送任何请求。不用 --take 并在 cache 模式下会请求服务端。",
         ),
+    )
+
+
+def not_fetched(generation: Generation) -> NotInHistory:
+    """Make the error for a saved answer whose pictures would have to be fetched, in mode ``replay``."""
+    return NotInHistory(
+        say("This prompt's answer is saved, its picture is not.", "此提示词的回答已保存，但图片没有。"),
+        why=" ".join(generation.request.prompt.split())[:200],
+        do=say(
+            f"Nothing was sent. Where there is a network: %wenwen fetch {generation.id[:6]} in mode cache.",
+            f"没有发送任何请求。请在有网络的地方，以 cache 模式运行 %wenwen fetch {generation.id[:6]}。",
+        ),
+        charged=generation.charged,
+        record=generation.id,
     )
 
 
@@ -84,6 +109,19 @@ def limit_reached(asked: int, limit: int) -> LimitReached:
     )
 
 
+def budget_reached(so_far: Cost, more: Cost, budget: float, currency: str, *, cell: bool = False) -> LimitReached:
+    """Make the error for pictures that would cost more than a budget allows: the session's, or the cell's own."""
+    spent = "" if cell else say(f"so far {told(so_far, currency)}; ", f"至今 {told(so_far, currency)}；")
+    by_piece = (so_far + more).unknown
+    unit = say("; a picture of unknown price counts as 1", "；价格未知的图片每张按 1 计") if by_piece else ""
+    return LimitReached(
+        say(f"The budget of {amount(budget, currency)} is too small.", f"预算 {amount(budget, currency)} 不够。"),
+        why=spent + say(f"asked for now: {told(more, currency)}", f"现在请求：{told(more, currency)}") + unit,
+        do=say("Nothing was sent. Raise it: ", "没有发送任何请求。可提高预算：")
+        + ("--budget" if cell else "%config WenwenMagics.budget"),
+    )
+
+
 def none_sound(pictures: tuple[GeneratedImage, ...], record: str) -> ImageError:
     """Make the error for an answer whose pictures all failed the check."""
     first = pictures[0]
@@ -108,4 +146,13 @@ def wait_ended() -> WaitEnded:
             "回答到达后会保存：届时再次运行此单元格即可免费显示。",
         ),
         charged="maybe",
+    )
+
+
+def stopped(done: int) -> WaitEnded:
+    """Make the error for a run through many requests that was interrupted after so many."""
+    return WaitEnded(
+        say(f"Stopped; {done} are done and saved.", f"已停止；{done} 个已完成并保存。"),
+        do=say("Run it again for the rest: only what is missing is asked for.", "再次运行会只请求缺少的部分。"),
+        charged="yes" if done else "no",
     )

@@ -13,7 +13,8 @@ from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 from wenwen_magic.errors import ImageError
-from wenwen_magic.records import GeneratedImage, Source
+from wenwen_magic.records import GeneratedImage
+from wenwen_magic.wire import Source
 
 PAUSES = (1.0, 2.0, 4.0)
 """Seconds between the tries of one download: an object store may not have the picture yet."""

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,8 @@ from typing import Any
 from wenwen_magic.records import GeneratedImage, Generation, ImageRequest, Reference
 
 VERSION = 1
+STRIPPED = "…"
+"""Stands for a prompt that was left out; the request's fingerprint is kept beside it."""
 Render = Callable[[Generation], dict[str, Any]]
 
 _FIELDS: Mapping[str, type | tuple[type, ...]] = {
@@ -21,6 +23,8 @@ _FIELDS: Mapping[str, type | tuple[type, ...]] = {
     "error": (dict, type(None)),
     "demo": bool,
 }
+# Younger than the first records: the kind, and what stands for it in a record that has none.
+_LATER: Mapping[str, tuple[Any, Any]] = {"price": ((int, float, type(None)), None), "star": (bool, False)}
 _PICTURE = {
     **dict.fromkeys(("mime", "alt", "sha256", "problem"), str),
     **dict.fromkeys(("width", "height", "size"), int),
@@ -40,11 +44,12 @@ def encode(generation: Generation) -> bytes:
     request = generation.request
     record = {
         "version": VERSION,
-        **{name: getattr(generation, name) for name in _FIELDS},
+        **{name: getattr(generation, name) for name in (*_FIELDS, *_LATER)},
         "request": {
             **{name: getattr(request, name) for name in _REQUEST if name != "params"},
             "params": dict(request.params),
             "references": [_without_bytes(reference) for reference in request.references],
+            **({"fingerprint": request.fingerprint} if is_stripped(request) else {}),
         },
         "sources": list(generation.sources),
         "pictures": [
@@ -65,6 +70,25 @@ def _without_bytes(reference: Reference) -> dict[str, str]:
     return {"address": "", "digest": reference.digest, "label": re.split(r"[/\\]", reference.label)[-1]}
 
 
+def stripped(request: ImageRequest) -> ImageRequest:
+    """A request without its prompt, params and references' names; whoever asks the same still finds it.
+
+    Its fingerprint is that of the whole request, and stays with the record; ``dataclasses.replace`` loses it.
+    """
+    references = tuple(Reference("", reference.digest) for reference in request.references)
+    return _known_by(replace(request, prompt=STRIPPED, params={}, references=references), request.fingerprint)
+
+
+def is_stripped(request: ImageRequest) -> bool:
+    """Whether a request is known by a fingerprint that its own words do not give."""
+    return request.prompt == STRIPPED and request.fingerprint != replace(request).fingerprint
+
+
+def _known_by(request: ImageRequest, fingerprint: str) -> ImageRequest:
+    request.__dict__["fingerprint"] = fingerprint
+    return request
+
+
 def decode(data: bytes, folder: Path, render: Render | None) -> Generation:
     """Read a generation's JSON; it may come from a stranger.
 
@@ -79,6 +103,7 @@ def decode(data: bytes, folder: Path, render: Render | None) -> Generation:
     """
     record = _json(data)
     plain = _typed(record, _FIELDS)
+    plain |= {name: _of_type(record.get(name, other), kind, name) for name, (kind, other) in _LATER.items()}
     if record.get("version") != VERSION or not re.fullmatch(r"[0-9a-f]{8}", plain["id"]):
         raise ValueError("not a record of this version")
     if not re.fullmatch(r"\d{4}-\d{2}-\d{2}T.*", plain["created"]) or moment(plain["created"]).tzinfo is None:
@@ -87,11 +112,12 @@ def decode(data: bytes, folder: Path, render: Render | None) -> Generation:
         raise ValueError("an unknown state")
     sources = [_of_type(address, str, "sources") for address in _of_type(record.get("sources"), list, "sources")]
     pictures = _of_type(record.get("pictures"), list, "pictures")
+    request = _request(record.get("request"))
     return Generation(
-        request=_request(record.get("request")),
+        request=request,
         **plain,
         sources=tuple(sources),
-        pictures=tuple(_picture(picture, folder) for picture in pictures),
+        pictures=tuple(_picture(picture, folder, request) for picture in pictures),
         from_history=True,
         render=render,
     )
@@ -113,17 +139,26 @@ def _json(data: bytes) -> dict[str, Any]:
 def _request(asked: Any) -> ImageRequest:
     fields = _typed(_of_type(asked, dict, "request"), _REQUEST)
     references = [Reference(**_typed(one, _REFERENCE)) for one in _of_type(asked.get("references"), list, "references")]
-    return ImageRequest(**fields, references=tuple(references))
+    request = ImageRequest(**fields, references=tuple(references))
+    return _known_by(request, _fingerprint(asked)) if "fingerprint" in asked else request
 
 
-def _picture(picture: Any, folder: Path) -> GeneratedImage:
+def _fingerprint(asked: Mapping[str, Any]) -> str:
+    """The fingerprint of a stripped request; a prompt that can be read tells its own."""
+    given = str(_of_type(asked["fingerprint"], str, "fingerprint"))
+    if asked["prompt"] != STRIPPED or not re.fullmatch(r"[0-9a-f]{64}", given):
+        raise ValueError("fingerprint is none, or of a request that has a prompt")
+    return given
+
+
+def _picture(picture: Any, folder: Path, request: ImageRequest) -> GeneratedImage:
     fields = _typed(_of_type(picture, dict, "picture"), _PICTURE)
     if not re.fullmatch(r"[0-9a-f]{64}|", fields["sha256"]):
         raise ValueError("sha256 is no digest")
     name = Path(_of_type(picture.get("file"), str, "file")).name
     if not name or "\\" in name or "\0" in name:
         raise ValueError("file is no file's name")
-    return GeneratedImage(path=folder / name, **fields)
+    return GeneratedImage(path=folder / name, **fields, request=request)
 
 
 def _typed(record: Any, types: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,13 +1,14 @@
-"""The words everything is said in: requests, calls, replies, answers, pictures and generations, all frozen."""
+"""The words for what is asked and what came of it: requests, pictures, generations and galleries, all frozen."""
 
 import hashlib
 import json
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from wenwen_magic.embed import embed
 from wenwen_magic.errors import Charged, ConfigError
 from wenwen_magic.language import say
 from wenwen_magic.vocabulary import ORIENTATION_WORDS, ORIENTATIONS
@@ -117,108 +118,11 @@ class ImageRequest:
         text = json.dumps([*parts, dict(self.params), self.format], sort_keys=True, ensure_ascii=False, default=str)
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
-
-@dataclass(frozen=True)
-class HttpCall:
-    """One step of a conversation with the endpoint: no host, no key.
-
-    Args:
-        method: ``POST`` or ``GET``.
-        path: below the endpoint's address, beginning with ``/v1/``.
-        body: what to send as JSON; None for nothing.
-        stream: whether a stream of events was asked for.
-    """
-
-    method: str
-    path: str
-    body: Mapping[str, Any] | None = None
-    stream: bool = False
-
-
-@dataclass(frozen=True)
-class HttpReply:
-    """What the endpoint answered, read as it comes.
-
-    Args:
-        status: the HTTP status.
-        content_type: the header as it came, lower case; it may lie.
-        chunks: the body in pieces of bytes; may be iterated once.
-        demo: whether the demo endpoint answered.
-    """
-
-    status: int
-    content_type: str
-    chunks: Iterable[bytes] = field(repr=False)
-    demo: bool = False
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What the endpoint says while it works.
-
-    Args:
-        text: its words, one line.
-        percent: 0 to 100, None when it names no number.
-    """
-
-    text: str
-    percent: float | None = None
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where a picture of an answer is.
-
-    Args:
-        address: ``http(s)`` address or a path below the endpoint; for a picture in the answer itself ``data:<type>``.
-        alt: the words that came with it.
-        draft: whether it is a step on the way and not a result.
-        data: the picture itself in base64 as it came, for an address that begins with ``data:``; else empty.
-    """
-
-    address: str
-    alt: str = ""
-    draft: bool = False
-    data: bytes = field(default=b"", repr=False)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What came back, read.
-
-    Args:
-        sources: the pictures, in order, drafts included.
-        text: the words beside them.
-        finish_reason: why the model stopped, as it said; ``cut`` when the connection broke.
-        model: the model as the endpoint reports it.
-        usage: token counts as they came; never computed with.
-    """
-
-    sources: tuple[Source, ...] = ()
-    text: str = ""
-    finish_reason: str = ""
-    model: str = ""
-    usage: Mapping[str, Any] = field(default_factory=dict)
-
-
-Talk = Callable[[ImageRequest], Generator[HttpCall | Progress, HttpReply | None, Answer]]
-
-
-@dataclass(frozen=True)
-class WireFormat:
-    """A way to speak a request: one file in ``formats/`` each.
-
-    Args:
-        name: what ``--format`` calls it.
-        talk: the conversation: yields calls, is sent replies, returns the answer; opens no socket.
-        prompt_as_sent: the words that will go out for a request, orientation included.
-        auth: the header's name and its pattern, ``{key}`` standing for the key.
-    """
-
-    name: str
-    talk: Talk
-    prompt_as_sent: Callable[[ImageRequest], str]
-    auth: tuple[str, str] = ("Authorization", "Bearer {key}")
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """What a picture of it carries along, ready for JSON; reference pictures stay behind."""
+        names = ("prompt", "model", "orientation", "format")
+        return {"version": 1, **{name: getattr(self, name) for name in names}, "params": dict(self.params)}
 
 
 @dataclass(frozen=True)
@@ -236,6 +140,7 @@ class GeneratedImage:
         draft: a step on the way, not a result.
         problem: why the file is not shown; empty for a sound picture.
         preview: a small JPEG or PNG of it in the user's cache folder, for showing.
+        request: what was asked for when it was drawn.
     """
 
     path: Path
@@ -248,6 +153,7 @@ class GeneratedImage:
     draft: bool = False
     problem: str = ""
     preview: Path | None = field(default=None, repr=False, compare=False)
+    request: ImageRequest | None = field(default=None, repr=False, compare=False)
 
     @property
     def data(self) -> bytes:
@@ -266,14 +172,20 @@ class GeneratedImage:
             picture.load()
             return picture
 
-    def save(self, path: str | Path) -> Path:
-        """Copy the file, byte for byte, to another place; returns that place.
+    def save(self, path: str | Path, *, recipe: bool = False) -> Path:
+        """Copy the file to another place; returns that place.
+
+        Args:
+            path: where to; its ending is taken as it is.
+            recipe: write prompt, model and settings into the copy (PNG, JPEG or WebP), pixels untouched; else byte for
+                byte.
 
         Raises:
             OSError: the place cannot be written.
+            ImageError: the recipe cannot be put into a picture of this type.
         """
         target = Path(path)
-        target.write_bytes(self.data)
+        target.write_bytes(embed(self.data, self.request.recipe) if recipe and self.request else self.data)
         return target
 
 
@@ -300,6 +212,8 @@ class Generation:
         endpoint: scheme, host and port that were asked.
         take: which of several generations of the same request this is, from 1; 0 for one without a picture.
         from_history: whether it was found and not asked for anew.
+        price: what it costs by the user's own table of prices, in the unit of that table; None for unknown.
+        star: whether the user marked it.
         still: the picture that stands for all, small, in the user's cache folder.
         render: makes the MIME bundle that front ends show.
     """
@@ -322,6 +236,8 @@ class Generation:
     endpoint: str = ""
     take: int = 0
     from_history: bool = False
+    price: float | None = None
+    star: bool = False
     still: Path | None = field(default=None, repr=False, compare=False)
     render: "Callable[[Generation], dict[str, Any]] | None" = field(default=None, repr=False, compare=False)
 
@@ -334,19 +250,29 @@ class Generation:
         return self.render(self) if self.render else {"text/plain": repr(self)}
 
 
+Label = tuple[tuple[str, str], ...]
+"""Axis and value, axis and value: where in a comparison something stands, such as ``(("model", "a"),)``."""
+
+
 @dataclass(frozen=True)
 class Gallery(Sequence[Generation]):
     """Several generations, in the order asked; a failure is a row like the others.
 
     Args:
         rows: the generations.
+        labels: for each row the axes of the comparison it belongs to and its value on each; empty for no comparison.
+        blind: whether the labels stay hidden.
+        differ: says how two generations differ.
         still: a contact sheet of them, small, in the user's cache folder.
         render: makes the MIME bundle that front ends show.
     """
 
-    rows: tuple[Generation, ...]
+    rows: Sequence[Generation]
+    labels: tuple[Label, ...] = ()
+    blind: bool = False
     still: Path | None = field(default=None, repr=False, compare=False)
     render: "Callable[[Gallery], dict[str, Any]] | None" = field(default=None, repr=False, compare=False)
+    differ: Callable[[Generation, Generation], Any] | None = field(default=None, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -367,5 +293,55 @@ class Gallery(Sequence[Generation]):
         """The rows without a result."""
         return tuple(row for row in self.rows if not row.images)
 
+    @property
+    def letters(self) -> dict[str, int]:
+        """What the rows with a picture are called while labels are hidden: their numbers by letter, A to Z, then AA."""
+        drawn = [number for number, row in enumerate(self) if row.images]
+        return {_letter(place): number for place, number in enumerate(drawn)}
+
+    def diff(self, old: int, new: int) -> Any:
+        """How two rows differ, by their numbers from 0: the prompts marked, and whatever else is not the same.
+
+        Raises:
+            IndexError: there is no such row.
+        """
+        return self.differ(self[old], self[new]) if self.differ else None
+
+    def dataframe(self) -> Any:
+        """The rows as a pandas DataFrame, one line each; the labels of a comparison are columns of their own.
+
+        Raises:
+            ModuleNotFoundError: pandas is not installed.
+        """
+        import pandas as pd  # noqa: PLC0415  a door: for those who have it
+
+        labels = self.labels or ((),) * len(self)
+        return pd.DataFrame([{**dict(label), **_line(row)} for label, row in zip(labels, self, strict=True)])
+
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:  # noqa: ARG002
         return self.render(self) if self.render else {"text/plain": repr(self)}
+
+
+def _letter(place: int) -> str:
+    return (_letter(place // 26 - 1) if place >= 26 else "") + chr(ord("A") + place % 26)  # noqa: PLR2004
+
+
+def _line(row: Generation) -> dict[str, Any]:
+    """A generation as one line of a table."""
+    image = row.images[0] if row.images else None
+    asked = {name: getattr(row.request, name) for name in ("prompt", "model", "orientation")}
+    told = (
+        "id",
+        "state",
+        "created",
+        "charged",
+        "price",
+        "elapsed",
+        "take",
+        "star",
+        "prompt_sent",
+        "model_reported",
+        "text",
+    )
+    found = {"path": str(image.path), "width": image.width, "height": image.height} if image else {}
+    return {**asked, **{name: getattr(row, name) for name in told}, **found, "error": (row.error or {}).get("what", "")}

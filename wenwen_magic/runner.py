@@ -7,7 +7,7 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 if TYPE_CHECKING:
-    from wenwen_magic.records import Progress
+    from wenwen_magic.wire import Progress
 
 Result = TypeVar("Result")
 POLL = 0.1
@@ -20,6 +20,7 @@ class Job:
     Attributes:
         began: when it was started, in seconds of the runner's clock.
         progress: the endpoint's latest words, None before the first.
+        arrived: what has come of the work so far, by its place.
         result: what the work gave; None until then.
         error: what the work raised; None for none.
     """
@@ -27,6 +28,7 @@ class Job:
     def __init__(self, began: float) -> None:
         self.began = began
         self.progress: Progress | None = None
+        self.arrived: dict[Any, Any] = {}
         self.result: Any = None
         self.error: BaseException | None = None
         self._done = threading.Event()
@@ -34,6 +36,10 @@ class Job:
     def tell(self, progress: "Progress") -> None:
         """Take the endpoint's words on progress."""
         self.progress = progress
+
+    def arrive(self, place: Any, thing: Any) -> None:
+        """Take a part of the result that has come before the whole."""
+        self.arrived[place] = thing
 
     def wait(self, seconds: float) -> bool:
         """Wait at most some seconds; tells whether the work is done."""
@@ -44,10 +50,10 @@ class Job:
         """Whether the work is done, well or badly."""
         return self._done.is_set()
 
-    def run(self, work: "Callable[[Callable[[Progress], None]], Any]") -> None:
+    def run(self, work: "Callable[[Job], Any]") -> None:
         """Do the work and keep its result or its error."""
         try:
-            self.result = work(self.tell)
+            self.result = work(self)
         except BaseException as error:  # noqa: BLE001  the waiting thread raises it
             self.error = error
         finally:
@@ -66,11 +72,11 @@ class Runner:
         self._jobs: dict[Hashable, Job] = {}
         self._lock = threading.Lock()
 
-    def start(self, work: "Callable[[Callable[[Progress], None]], Any]", key: Hashable = None) -> Job:
+    def start(self, work: "Callable[[Job], Any]", key: Hashable = None) -> Job:
         """Start a piece of work, or join the one with the same key that is still under way.
 
         Args:
-            work: is handed a callable for words on progress.
+            work: is handed the job, to tell it of progress and of what arrives.
             key: what makes two works the same; None for work that is never joined.
         """
         with self._lock:

@@ -1,25 +1,41 @@
-"""Holds what the clients of one process share: the count of pictures asked for, histories, checking children."""
+"""Holds what the clients of one process share: the account of what was asked for, histories, checking children."""
 
 import threading
+from collections.abc import Hashable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from wenwen_magic import display
+from wenwen_magic.errors import Charged
 from wenwen_magic.history import History
 from wenwen_magic.inspection import InspectorPool
-from wenwen_magic.outcomes import limit_reached
+from wenwen_magic.money import Cost, cost_of
+from wenwen_magic.outcomes import budget_reached, limit_reached
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a session may ask for.
+
+    Args:
+        pictures: how many.
+        budget: what they may cost, by the table of prices; None for no limit.
+        currency: the unit of the prices.
+    """
+
+    pictures: int
+    budget: float | None = None
+    currency: str = ""
 
 
 @dataclass
 class Session:
-    """What one kernel or script shares between its clients.
+    """What one kernel or script shares between its clients."""
 
-    Args:
-        asked: pictures that were asked for so far.
-    """
-
-    asked: int = 0
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _sums: dict[Charged, Cost] = field(default_factory=lambda: {"no": Cost(), "maybe": Cost(), "yes": Cost()})
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+    _turns: dict[Hashable, tuple[threading.Lock, int]] = field(default_factory=dict)
     _pools: dict[int, InspectorPool] = field(default_factory=dict)
     _histories: dict[Path, History] = field(default_factory=dict)
 
@@ -37,24 +53,61 @@ class Session:
                 self._histories[folder] = History(folder, display.generation_bundle)
             return self._histories[folder]
 
-    def count(self, pictures: int, limit: int) -> None:
-        """Count pictures that are about to be asked for.
+    def account(self, *charged: Charged) -> Cost:
+        """What was asked for and was charged so; without a word what may have cost: ``yes`` and ``maybe``."""
+        with self._lock:
+            return sum((self._sums[word] for word in charged or ("yes", "maybe")), Cost())
+
+    def enter(self, price: float | None, limits: Limits) -> None:
+        """Count a picture that is about to be asked for, as ``maybe`` until :meth:`settle` is told.
+
+        Args:
+            price: by the table of prices; None for unknown.
+            limits: what the session may ask for.
 
         Raises:
-            LimitReached: the limit would be passed; nothing is counted then.
+            LimitReached: a limit would be passed; nothing is counted then.
         """
         with self._lock:
-            self.check(pictures, limit)
-            self.asked += pictures
+            self.check([price], limits)
+            self._sums["maybe"] += cost_of([price])
 
-    def check(self, pictures: int, limit: int) -> None:
-        """Check that so many pictures may be asked for; counts nothing.
+    def settle(self, price: float | None, charged: Charged) -> None:
+        """Count a picture that was entered as what it came to."""
+        with self._lock:
+            self._sums["maybe"] -= cost_of([price])
+            self._sums[charged] += cost_of([price])
+
+    @contextmanager
+    def turn(self, key: Hashable) -> Iterator[None]:
+        """A turn among those who want the same: the second waits for the first, and then finds it saved.
+
+        Args:
+            key: what makes two wishes the same; None for one that is like no other.
+        """
+        with self._lock:
+            lock, waiting = self._turns.get(key, (threading.Lock(), 0))
+            self._turns[key] = lock, waiting + 1
+        try:
+            with lock if key is not None else nullcontext():
+                yield
+        finally:
+            with self._lock:
+                lock, waiting = self._turns.pop(key)
+                if waiting > 1:
+                    self._turns[key] = lock, waiting - 1
+
+    def check(self, prices: Sequence[float | None], limits: Limits) -> None:
+        """Check that pictures of these prices may be asked for; counts nothing.
 
         Raises:
-            LimitReached: the limit would be passed.
+            LimitReached: a limit would be passed.
         """
-        if self.asked + pictures > limit:
-            raise limit_reached(self.asked, limit)
+        so_far, more = self.account(), cost_of(prices)
+        if so_far.pictures + more.pictures > limits.pictures:
+            raise limit_reached(so_far.pictures, limits.pictures)
+        if limits.budget is not None and more.pictures and (so_far + more).units > limits.budget:
+            raise budget_reached(so_far, more, limits.budget, limits.currency)
 
 
 SESSION = Session()

@@ -1,5 +1,6 @@
 """The settings: each declared once, merged from option, %config, environment and pyproject.toml, with its source."""
 
+import json
 import os
 import reprlib
 from collections.abc import Callable, Mapping
@@ -13,6 +14,8 @@ from wenwen_magic.nearest import did_you_mean
 from wenwen_magic.vocabulary import MODES, ORIENTATION_WORDS, ORIENTATIONS
 
 PROJECT_FILE = "pyproject.toml"
+PLACE = "{prompt}"
+"""Where a style's template has the prompt."""
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
@@ -51,6 +54,12 @@ def _text(value: Any) -> str:
     return value.strip()
 
 
+def _unit(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(say("some text", "一段文字"))  # noqa: TRY004  all that is wrong with a value is told alike
+    return value.strip()
+
+
 def _flag(value: Any) -> bool:
     word = str(value).strip().lower()
     if word not in (*_TRUE, *_FALSE):
@@ -63,8 +72,35 @@ def _names(value: Any) -> tuple[str, ...]:
     return tuple(name for part in parts if (name := str(part).strip()))
 
 
+def _pairs(value: Any) -> dict[str, Any]:
+    """A table; as a text it is ``name=value, name=value``."""
+    if isinstance(value, Mapping):
+        return {str(name).strip(): one for name, one in value.items()}
+    parts = [part.partition("=") for part in _names(value) if isinstance(value, str)]
+    if not parts or not all(sign for _, sign, _ in parts):
+        raise ValueError(say("a table: name=value, name=value", "一个表：name=value, name=value"))
+    return {name.strip(): one.strip() for name, _, one in parts}
+
+
+def _prices(value: Any) -> Mapping[str, float]:
+    return {name: _at_least(float, 0)(price) for name, price in _pairs(value).items()}
+
+
+def _styles(value: Any) -> Mapping[str, str]:
+    """Templates by name; as a text a JSON object, for they hold commas."""
+    table = json.loads(value) if isinstance(value, str) else value
+    if not isinstance(table, Mapping) or not all(PLACE in str(one) for one in table.values()):
+        raise ValueError(say(f"a table of templates that hold {PLACE}", f"一个模板表，每个模板含 {PLACE}"))
+    return {str(name).strip(): str(template) for name, template in table.items()}
+
+
 def _setting(default: Any, parse: Callable[[Any], Any], about: str) -> Any:
     return field(default=default, metadata={"parse": parse, "about": about})
+
+
+def _table_setting(parse: Callable[[Any], Any], about: str) -> Any:
+    """A table: every layer adds its entries, the first layer that has a name wins."""
+    return field(default_factory=dict, metadata={"parse": parse, "about": about, "table": True})
 
 
 @dataclass(frozen=True)
@@ -81,6 +117,11 @@ class Settings:
     stream: bool = _setting(False, _flag, "ask for answers as a stream, with progress")
     confirm_above: int = _setting(4, _at_least(int, 0), "pictures one cell may ask for without a question")
     session_limit: int = _setting(50, _at_least(int, 0), "pictures one session may ask for")
+    budget: float | None = _setting(None, _at_least(float, 0), "what one session may spend, by the table of prices")
+    prices: Mapping[str, float] = _table_setting(_prices, "your price of one picture, by model or pattern (gpt-*)")
+    currency: str = _setting("", _unit, "the unit of your prices, only shown")
+    styles: Mapping[str, str] = _table_setting(_styles, "templates by name, with {prompt} where the prompt goes")
+    concurrency: int = _setting(4, _at_least(int, 1), "requests under way at the same time")
     max_mib: int = _setting(64, _at_least(int, 1), "largest picture to download, in MiB")
     max_megapixels: int = _setting(100, _at_least(int, 1), "largest picture to decode, in million pixels")
     trusted_hosts: tuple[str, ...] = _setting((), _names, 'private hosts to fetch pictures from: "host" or "host:port"')
@@ -90,6 +131,8 @@ class Settings:
 
 NAMES = tuple(setting.name for setting in fields(Settings))
 """The names of all settings."""
+TABLES = tuple(setting.name for setting in fields(Settings) if setting.metadata.get("table"))
+"""The names of those that are tables."""
 
 
 def about(name: str) -> str:
@@ -134,7 +177,8 @@ def load(*layers: Layer) -> Loaded:
     for layer in reversed(layers):
         for name, value in layer.values.items():
             if value is not None:
-                values[name] = _parsed(layer, name, value)
+                parsed = _parsed(layer, name, value)
+                values[name] = {**values.get(name, {}), **parsed} if name in TABLES else parsed
                 sources[name] = layer.source
     return Loaded(Settings(**values), sources)
 

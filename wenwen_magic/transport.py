@@ -20,8 +20,8 @@ from wenwen_magic import faults
 from wenwen_magic.errors import ConfigError, EndpointError, NotSentError, mask
 from wenwen_magic.language import say
 from wenwen_magic.problems import SOON, error_of_reply, looks_like_html, not_models, web_page
-from wenwen_magic.records import HttpCall, HttpReply
 from wenwen_magic.secret import Secret
+from wenwen_magic.wire import HttpCall, HttpReply
 
 USER_AGENT = "wenwen-magic/0.1 (+https://pypi.org/project/wenwen-magic)"
 PIECE = 1 << 16

@@ -11,3 +11,7 @@ ORIENTATION_WORDS = {
 MODES = ("cache", "live", "replay")
 PICTURE_MODELS = ("gpt-4o-image", "gemini-2.5-flash-image-preview", "gemini-3-pro-image-preview", "jimeng-3.0")
 """Suggested before the endpoint has named its own; the first three are on wenwen's page 生成图片(chat)."""
+COMMANDS = (
+    *("status", "models", "history", "show", "star", "use", "compare", "fetch", "styles", "budget", "vote", "votes"),
+    *("export", "import", "demo", "key", "help"),
+)

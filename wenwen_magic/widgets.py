@@ -1,6 +1,7 @@
-"""The controls under a picture: model, orientation, count, Generate and Stop; the one home of ipywidgets."""
+"""The controls under a picture: model, orientation, count, Generate, Stop, Insert as cell, takes and votes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from html import escape
 from typing import Any
 
@@ -10,9 +11,12 @@ from wenwen_magic import display
 from wenwen_magic.area import status_line
 from wenwen_magic.cell import TICK, Cell
 from wenwen_magic.errors import WenwenError
+from wenwen_magic.inserter import Inserter
 from wenwen_magic.language import say
-from wenwen_magic.records import Generation
+from wenwen_magic.records import Generation, ImageRequest
 from wenwen_magic.runner import Job
+from wenwen_magic.strip import MOST as MOST_TAKES
+from wenwen_magic.strip import Acts, Strip
 from wenwen_magic.vocabulary import ORIENTATIONS
 
 MOST = 8
@@ -53,8 +57,14 @@ class Panel:
         self._pressed = float("-inf")
         self._make_wishes(with_prompt=with_prompt)
         self._make_buttons()
+        self.inserter = Inserter()
+        self.strip = Strip(Acts(show=cell.area.select, star=self._press_star, insert=self._insert))
+        self.ballot = ipywidgets.HBox(layout={"flex_flow": "row wrap", "align_items": "center"})
         self.note = ipywidgets.HTML("")
         self.view = _Box(self._rows(with_prompt=with_prompt))
+        if cell.blind and cell.area.gallery is not None:
+            self._ask_for_vote(list(cell.area.gallery.letters))
+        self.show_takes()
 
     def _make_wishes(self, *, with_prompt: bool) -> None:
         """What can be chosen: changing it asks for nothing."""
@@ -99,6 +109,12 @@ class Panel:
             tooltip=say("ends the waiting; an answer on its way is still saved", "停止等待；途中的回答仍会保存"),
             layout={"width": "90px"},
         )
+        self.insert = ipywidgets.Button(
+            description=say("Insert as cell", "插入为单元格"),
+            tooltip=say("a new cell that says what is chosen here", "把这里的选择写成一个新单元格"),
+            layout={"width": "124px"},
+        )
+        self.insert.on_click(self._press_insert)
         self.generate.on_click(self._press_generate)
         self.stop.on_click(self._press_stop)
 
@@ -106,8 +122,11 @@ class Panel:
         wrap = {"flex_flow": "row wrap", "align_items": "center"}
         rows = [
             ipywidgets.HBox([self.model, self.orientation], layout=wrap),
-            ipywidgets.HBox([self.count, self.generate, self.stop], layout=wrap),
+            ipywidgets.HBox([self.count, self.generate, self.stop, self.insert], layout=wrap),
+            self.ballot,
             self.note,
+            self.strip.view,
+            self.inserter.view,
         ]
         return [self.prompt, *rows] if with_prompt else rows
 
@@ -124,19 +143,69 @@ class Panel:
             return
         self._cell.speak(self.prompt.value)
         self.say()
+        with self._telling():
+            self.follow(self._cell.generate(self._chosen()))
+
+    def _chosen(self) -> ImageRequest:
+        """The request that the controls stand for.
+
+        Raises:
+            ConfigError: a value that cannot be.
+        """
+        return self._cell.changed(
+            prompt=self.prompt.value.strip(),
+            model=self.model.value.strip(),
+            orientation=self.orientation.value,
+            count=self.count.value,
+        )
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Write an error of ours under the controls."""
         try:
-            job = self._cell.generate(
-                self._cell.changed(
-                    prompt=self.prompt.value.strip(),
-                    model=self.model.value.strip(),
-                    orientation=self.orientation.value,
-                    count=self.count.value,
-                )
-            )
+            yield
         except WenwenError as error:
             self.say(*error.lines())
+
+    # -- what is saved -------------------------------------------------------------------------------------------------
+
+    def show_takes(self) -> None:
+        """Fill the strip with the takes of what the cell shows; their thumbnails are made beside everything else."""
+        if self._cell.blind and self._cell.hides_labels:
             return
-        self.follow(job)
+        self._cell.runner.start(lambda _: self._find_takes())
+
+    def _find_takes(self) -> None:
+        found = self._cell.takes(MOST_TAKES)
+        self._defer(lambda: self.strip.fill(found))
+
+    def _press_star(self, take: Generation) -> Generation:
+        with self._telling():
+            return self._cell.client.history.star(take, on=not take.star)
+        return take
+
+    def _press_insert(self, _: Any) -> None:
+        self._cell.speak(self.prompt.value)
+        with self._telling():
+            self.inserter.insert(self._cell.client.cell_of(self._chosen()))
+
+    def _insert(self, take: Generation) -> None:
+        self._cell.speak()
+        with self._telling():
+            self.inserter.insert(self._cell.client.cell_of(take))
+
+    def _ask_for_vote(self, letters: Sequence[str]) -> None:
+        buttons = [ipywidgets.Button(description=letter, layout={"width": "48px"}) for letter in letters]
+        for button in buttons:
+            button.on_click(lambda pressed: self._press_vote(pressed.description))
+        self.ballot.children = (ipywidgets.Label(say("the best one:", "最好的一张：")), *buttons)
+
+    def _press_vote(self, letter: str) -> None:
+        self._cell.speak()
+        with self._telling():
+            self.say(self._cell.vote(letter))
+            self.ballot.children = ()
+            self.show_takes()
 
     def _is_double_press(self) -> bool:
         """Whether the button was pressed a moment ago: a double click is not a wish for two pictures."""
@@ -175,6 +244,7 @@ class Panel:
         else:
             self._cell.hand_over(job.result)
             self.say(_drawn(job.result))
+            self.show_takes()
 
     def _press_stop(self, _: Any) -> None:
         """End the waiting; the requests go on and their answers are saved."""

@@ -12,9 +12,13 @@ from platformdirs import user_cache_path
 from wenwen_magic import batch, guard, pictures, transport
 from wenwen_magic.errors import HistoryError, ImageError, WenwenError, mask
 from wenwen_magic.language import say
-from wenwen_magic.records import GeneratedImage, Generation, Source
+from wenwen_magic.records import GeneratedImage, Generation
 from wenwen_magic.session import Session
 from wenwen_magic.settings import Settings
+from wenwen_magic.wire import Source
+
+THUMBNAIL = 224
+"""Pixels of a thumbnail's longer side: twice what is shown, for dense screens."""
 
 
 class Workshop:
@@ -123,6 +127,19 @@ class Workshop:
                 self._pool.sheet(previews, target)
         except (ImageError, OSError):
             return previews[0]
+        return target
+
+    def thumbnail(self, generation: Generation) -> Path | None:
+        """A small picture of a generation's first image, made once; None when there is no preview of it."""
+        preview = next((image.preview for image in generation.images if image.preview), None)
+        if preview is None:
+            return None
+        target = preview.with_name(f"small-{preview.name}")
+        try:
+            if not target.is_file():
+                self._pool.convert(preview, target, max_side=THUMBNAIL)
+        except (ImageError, OSError):
+            return preview
         return target
 
     def _policy(self, picture: str) -> guard.Policy:

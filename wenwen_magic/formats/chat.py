@@ -16,7 +16,8 @@ from wenwen_magic.errors import AnswerError, ConfigError, EndpointError, mask
 from wenwen_magic.language import is_chinese, say
 from wenwen_magic.payloads import Payloads
 from wenwen_magic.problems import error_of_object, looks_like_html, web_page
-from wenwen_magic.records import Answer, HttpCall, HttpReply, ImageRequest, Progress, WireFormat
+from wenwen_magic.records import ImageRequest
+from wenwen_magic.wire import Answer, HttpCall, HttpReply, Progress, WireFormat
 
 PATH = "/v1/chat/completions"
 # The page says that the ratio is told in the prompt, by words like 横屏 and 竖屏, and that no size can be given.

@@ -1,0 +1,327 @@
+"""Carries out the commands of ``%wenwen``: each is handed the rest of its line and gives a text or a thing to show."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from wenwen_magic import ballot, commands, embed, lessons, money, optionline, styles, tables
+from wenwen_magic.cell import Cell
+from wenwen_magic.client import Client
+from wenwen_magic.commands import Desk
+from wenwen_magic.errors import ConfigError, HistoryError
+from wenwen_magic.index import Wanted
+from wenwen_magic.language import say
+from wenwen_magic.nearest import did_you_mean
+from wenwen_magic.optionline import Option
+from wenwen_magic.records import Gallery, Generation, ImageRequest
+from wenwen_magic.settings import Loaded
+from wenwen_magic.vocabulary import COMMANDS
+
+PAGE = 20
+"""Generations on a page of the history."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the commands work with.
+
+    Args:
+        client: makes a client of the settings as they are now.
+        loaded: the settings as they are now.
+        desk: the demo that runs and the key that was typed.
+        under_way: tells how many jobs are not done.
+        attended: whether a person can be asked.
+        insert: puts a text into a new cell below.
+        value_of: what a word is as an expression in the notebook's names; None for no such name.
+        models: the models that endpoints named, by address.
+        ballots: the cells that wait for a vote, the latest last.
+    """
+
+    client: Callable[[], Client]
+    loaded: Callable[[], Loaded]
+    desk: Desk
+    under_way: Callable[[], int]
+    attended: bool
+    insert: Callable[[str], None]
+    value_of: Callable[[str], Any]
+    models: dict[str, list[str]]
+    ballots: list[Cell]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Generations with a way of showing them of their own.
+
+    Args:
+        rows: the generations.
+        bundle: what front ends show.
+    """
+
+    rows: tuple[Generation, ...]
+    bundle: dict[str, Any] = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> Generation:
+        return self.rows[index]
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:  # noqa: ARG002
+        return self.bundle
+
+
+def run(line: str, around: Surroundings) -> Any:
+    """Carry out a command; gives a text to print, or a thing to show.
+
+    Raises:
+        ConfigError: there is no such command, or it cannot be understood.
+        WenwenError: of any kind, by the command.
+    """
+    command, _, rest = line.strip().partition(" ")
+    command = command or "help"
+    if command not in _TABLE:
+        what = say(f"There is no command %wenwen {command}.", f"没有命令 %wenwen {command}。")
+        raise ConfigError(what, do=did_you_mean(command, COMMANDS))
+    return _TABLE[command](around, rest.strip())
+
+
+def _status(around: Surroundings, _: str) -> str:
+    return commands.status(around.client(), around.loaded(), around.desk, around.under_way())
+
+
+def _models(around: Surroundings, words: str) -> str:
+    client = around.client()
+    around.models[client.address] = client.models()
+    return commands.models(around.models[client.address], words)
+
+
+def _demo(around: Surroundings, word: str) -> str:
+    if around.loaded().settings.mode == "replay" and not word:
+        return say(
+            "Mode replay: the pictures come from the history, the demo is not started.",
+            "replay 模式：图片来自历史记录，不启动演示。",
+        )
+    return commands.demo(around.desk, word)
+
+
+def _key(around: Surroundings, word: str) -> str:
+    return commands.key(around.desk, word, attended=around.attended)
+
+
+# -- the history -------------------------------------------------------------------------------------------------------
+
+
+def _page_number(text: str) -> int:
+    if not text.strip().isdecimal() or int(text) < 1:
+        raise ConfigError(say(f"There is no page {text!r}.", f"没有第 {text!r} 页。"), do="--page 2")
+    return int(text)
+
+
+_AGO = re.compile(r"(\d{1,4})\s*(h|d|w|小时|天|日|周)")
+_HOURS = {"h": 1, "小时": 1, "d": 24, "天": 24, "日": 24, "w": 168, "周": 168}
+_DAYS = {"today": 0, "今天": 0, "yesterday": 1, "昨天": 1}
+
+
+def _moment(text: str, *, end: bool = False) -> float:
+    """A day (2026-11-22), a moment, ``today``, or a time ago (3d, 2w, 12h), in seconds since 1970."""
+    now = datetime.now().astimezone()
+    word = text.strip().lower()
+    if ago := _AGO.fullmatch(word):
+        return (now - timedelta(hours=int(ago.group(1)) * _HOURS[ago.group(2)])).timestamp()
+    try:
+        day = now.date() - timedelta(days=_DAYS[word]) if word in _DAYS else datetime.fromisoformat(word)
+        at = datetime.fromisoformat(day.isoformat()).astimezone()
+    except (ValueError, OverflowError):
+        raise ConfigError(
+            say(f"{text[:40]!r} is no day.", f"{text[:40]!r} 不是日期。"),
+            do=say("For example: 2026-11-22, today, 3d, 2w", "例如：2026-11-22、今天、3天、2周"),
+        ) from None
+    whole_day = end and (word in _DAYS or len(word) <= len("2026-11-22"))
+    return (at + timedelta(days=1 if whole_day else 0)).timestamp()
+
+
+_HISTORY = (
+    Option(("-m", "--model", "--模型"), ("a piece of the model's name", "模型名的一部分"), str),
+    Option(("--since", "--自"), ("from a day on: 2026-11-22, 3d", "从某日起：2026-11-22、3天"), _moment),
+    Option(("--until", "--至"), ("up to a day", "到某日为止"), lambda text: _moment(text, end=True)),
+    Option(("--star", "--星标"), ("only marked ones", "只看星标")),
+    Option(("--failed", "--失败"), ("only those without a picture", "只看没有图片的")),
+    Option(("--page", "--页"), ("which page", "第几页"), _page_number),
+)
+
+
+def _history(around: Surroundings, line: str) -> Shown:
+    given = optionline.read(line, _HISTORY)
+    wanted = Wanted(
+        words=tuple(given.words.split()),
+        model=given.model or "",
+        since=given.since,
+        until=given.until,
+        star=bool(given.star),
+        failed=bool(given.failed),
+    )
+    client = around.client()
+    page = client.history.page(wanted, given.page or 1, PAGE)
+    page = replace(page, rows=tuple(replace(one, take=client.history.take_of(one)) for one in page.rows))
+    shown = {one.id: path for one in page.rows if (path := client.thumbnail(one))}
+    command = "%wenwen history " + re.sub(r"\s*--(?:page|页)(?:\s+|=)\S+", "", line)
+    currency = client.settings.currency
+    bundle = tables.page_bundle(
+        page, thumbnails=shown, command=command.strip(), price=lambda price: money.amount(price, currency)
+    )
+    return Shown(page.rows, bundle)
+
+
+def _saved(around: Surroundings, word: str) -> Generation:
+    """The saved generation that a word stands for: an id, or a variable that holds one."""
+    value = around.value_of(word)
+    value = value[0] if isinstance(value, (Gallery, Shown)) and len(value) else value
+    return around.client().history.get(value.id if isinstance(value, Generation) else word)
+
+
+def _show(around: Surroundings, word: str) -> Generation:
+    return around.client().ready(_saved(around, word))
+
+
+def _star(around: Surroundings, ids: str) -> str:
+    client = around.client()
+    told = []
+    for generation in [_saved(around, one) for one in _ids(ids)]:
+        changed = client.history.star(generation, on=not generation.star)
+        told.append(f"{'★' if changed.star else '☆'} #{changed.id[:6]}")
+    return "  ".join(told)
+
+
+def _ids(words: str) -> list[str]:
+    found = words.replace(",", " ").replace("，", " ").split()
+    if not found:
+        raise ConfigError(
+            say("Which one? An id is missing.", "哪一个？缺少编号。"),
+            do=say("The id stands after # under a picture.", "编号写在图片下方的 # 之后。"),
+        )
+    return found
+
+
+def _use(around: Surroundings, which: str) -> str:
+    """Put the cell that made a picture below: of a saved one by its id, of a file by the recipe in it."""
+    _ids(which)
+    path = Path(which.strip("\"'")).expanduser()
+    if path.is_file():
+        around.insert(around.client().cell_of(_recipe_of(path, around.client())))
+        return say("The cell is below.", "单元格已放在下方。")
+    generation = _saved(around, which)
+    around.insert(around.client().cell_of(generation))
+    return say("The cell is below; running it shows the picture for free.", "单元格已放在下方；运行它会免费显示图片。")
+
+
+def _recipe_of(path: Path, client: Client) -> ImageRequest:
+    limit = client.settings.max_mib << 20
+    with path.open("rb") as file:
+        recipe = embed.read(file.read(limit))
+    if recipe is None:
+        raise ConfigError(
+            say(f"{path.name} holds no recipe.", f"{path.name} 中没有作图信息。"),
+            do=say("image.save(path, recipe=True) writes one.", "image.save(path, recipe=True) 会写入。"),
+        )
+    return client.request(ImageRequest(**{name: recipe[name] for name in recipe if name != "version"}))
+
+
+def _compare(around: Surroundings, ids: str) -> Any:
+    found = _ids(ids)
+    if len(found) != 2:  # noqa: PLR2004  old and new
+        raise ConfigError(say("Two ids are needed.", "需要两个编号。"), do="%wenwen compare a1b2c3 d4e5f6")
+    return around.client().compare(_saved(around, found[0]), _saved(around, found[1]))
+
+
+def _fetch(around: Surroundings, word: str) -> Generation:
+    return around.client().fetch(_saved(around, word).id)
+
+
+# -- money, styles and votes -------------------------------------------------------------------------------------------
+
+
+def _budget(around: Surroundings, _: str) -> str:
+    return commands.budget(around.client())
+
+
+def _styles(around: Surroundings, _: str) -> str:
+    return styles.listing(around.loaded().settings.styles)
+
+
+def _vote(around: Surroundings, letter: str) -> str:
+    if not around.ballots:
+        raise ConfigError(
+            say("There is nothing to vote on.", "没有可投票的内容。"),
+            do=say(
+                "%%wenwen_image -m a,b --blind shows pictures without names.",
+                "%%wenwen_image -m a,b --blind 会隐藏名称。",
+            ),
+        )
+    said = around.ballots[-1].vote(letter)
+    around.ballots.pop()
+    return said
+
+
+def _votes(around: Surroundings, _: str) -> str:
+    return ballot.listing(around.client().history.folder)
+
+
+# -- handing on --------------------------------------------------------------------------------------------------------
+
+_EXPORT = (Option(("--strip", "--去提示词"), ("leave the prompts out", "不含提示词")),)
+
+
+def _export(around: Surroundings, line: str) -> str:
+    given = optionline.read(line, _EXPORT)
+    path, *ids = _ids(given.words)
+    history = around.client().history
+    chosen = [_saved(around, one) for one in ids] if ids else None
+    done = lessons.export(history, Path(path).expanduser(), chosen, strip=bool(given.strip))
+    told = say(
+        f"{Path(path).name}: {done.records} records, {done.pictures} pictures, {done.bytes / 2**20:.1f} MiB",
+        f"{Path(path).name}：{done.records} 条记录，{done.pictures} 张图片，{done.bytes / 2**20:.1f} MiB",
+    )
+    left = say(f"; {done.left_out} without a picture left out", f"；{done.left_out} 条没有图片，未包含")
+    return told + left if done.left_out else told
+
+
+def _import(around: Surroundings, line: str) -> str:
+    history = around.client().history
+    path = Path(line.strip().strip("\"'")).expanduser()
+    if not path.is_file():
+        raise HistoryError(
+            say(f"There is no file {path.name!r}.", f"没有文件 {path.name!r}。"), do="%wenwen import lesson.zip"
+        )
+    done = lessons.import_(history, path)
+    already = say(f"; {done.already} were here already", f"；{done.already} 条已有") if done.already else ""
+    return (
+        say(
+            f"{path.name}: {done.records} records and {done.pictures} pictures taken in",
+            f"{path.name}：导入 {done.records} 条记录，{done.pictures} 张图片",
+        )
+        + already
+    )
+
+
+_TABLE: dict[str, Callable[[Surroundings, str], Any]] = {
+    "status": _status,
+    "models": _models,
+    "history": _history,
+    "show": _show,
+    "star": _star,
+    "use": _use,
+    "compare": _compare,
+    "fetch": _fetch,
+    "styles": _styles,
+    "budget": _budget,
+    "vote": _vote,
+    "votes": _votes,
+    "export": _export,
+    "import": _import,
+    "demo": _demo,
+    "key": _key,
+    "help": lambda *_: commands.help_text(),
+}

@@ -1,0 +1,306 @@
+"""Finds records without reading them all: an SQLite index of one history folder, a cache; the one home of SQLite."""
+
+import hashlib
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
+WAIT = 30.0
+"""Seconds to wait for another kernel that writes."""
+VERSION = 1
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS records (
+    day TEXT NOT NULL, name TEXT NOT NULL, stamp TEXT NOT NULL, id TEXT NOT NULL, moment REAL NOT NULL,
+    fingerprint TEXT NOT NULL, model TEXT NOT NULL, words TEXT NOT NULL,
+    demo INTEGER NOT NULL, drawn INTEGER NOT NULL, star INTEGER NOT NULL, UNIQUE (day, name));
+CREATE INDEX IF NOT EXISTS by_moment ON records (moment, id);
+CREATE INDEX IF NOT EXISTS by_fingerprint ON records (fingerprint, moment);
+CREATE INDEX IF NOT EXISTS by_id ON records (id);
+CREATE TABLE IF NOT EXISTS days (day TEXT PRIMARY KEY, stamp TEXT NOT NULL);
+"""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What the index knows of one record.
+
+    Args:
+        day, name: the folder and the file of the record.
+        stamp: what changes when the file does.
+        id: the generation's; empty for a file that cannot be read.
+        moment: when it was sent, seconds since 1970.
+        fingerprint: of its request.
+        model: as it was asked for.
+        words: all that a search looks through, in lower case.
+        demo: whether the demo drew it.
+        drawn: whether it holds a picture.
+        star: whether the user marked it.
+    """
+
+    day: str
+    name: str
+    stamp: str
+    id: str = ""
+    moment: float = 0.0
+    fingerprint: str = ""
+    model: str = ""
+    words: str = ""
+    demo: bool = False
+    drawn: bool = False
+    star: bool = False
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a search is for; the empty one is for everything.
+
+    Args:
+        words: each must stand somewhere in prompt, answer, model or id; any piece of a word, in any letter case.
+        model: a piece of the model's name.
+        since, until: seconds since 1970; ``until`` is the first moment that is too late.
+        star: only marked ones.
+        failed: only those without a picture.
+    """
+
+    words: Sequence[str] = ()
+    model: str = ""
+    since: float | None = None
+    until: float | None = None
+    star: bool = False
+    failed: bool = False
+
+
+_NAMES = [field.name for field in fields(Row)]
+_COLUMNS = ", ".join(_NAMES)
+_PUT = f"INSERT OR REPLACE INTO records ({_COLUMNS}) VALUES ({', '.join('?' * len(_NAMES))})"  # noqa: S608  our own names
+
+
+class Index:
+    """The index of one folder.
+
+    Args:
+        file: where the database is; one that is damaged is made anew, one that cannot be written is replaced by one in
+            memory.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file: Path | str = file
+        self._lock = threading.RLock()
+        self._connection: sqlite3.Connection | None = None
+        self._opened: tuple[int, ...] = ()
+        self.born = 0
+        """How often it was made anew: an answer from across that moment is not whole."""
+
+    # -- rows ----------------------------------------------------------------------------------------------------------
+
+    def put(self, rows: Iterable[Row], *, gone: Iterable[tuple[str, str]] = ()) -> None:
+        """Note rows, in place of what was known of their files, and forget files (day, name) that are gone."""
+        values = [_values(row) for row in rows]
+        names = [(day, _bindable(name)) for day, name in gone]
+
+        def work(line: sqlite3.Connection) -> None:
+            line.executemany(_PUT, values)
+            line.executemany("INSERT OR IGNORE INTO days VALUES (?, '')", {(row[0],) for row in values})
+            line.executemany("DELETE FROM records WHERE day = ? AND name = ?", names)
+
+        self._write(work)
+
+    def stamps(self, day: str) -> dict[str, str]:
+        """What is known of a day's files: stamp by name."""
+        found = self._read("SELECT name, stamp FROM records WHERE day = ?", day)
+        return {os.fsdecode(name): stamp for name, stamp in found}
+
+    def unreadable(self) -> list[tuple[str, str, str]]:
+        """The files (day, name, stamp) that were no records."""
+        found = self._read("SELECT day, name, stamp FROM records WHERE id = '' ORDER BY day, name")
+        return [(day, os.fsdecode(name), stamp) for day, name, stamp in found]
+
+    def days(self) -> dict[str, str]:
+        """The days that are known, and what their folder's stamp was when it was looked through; empty for unsure."""
+        return dict(self._read("SELECT day, stamp FROM days"))
+
+    def looked_through(self, day: str, stamp: str) -> None:
+        """Note that a day's folder was looked through when its stamp was so; an empty one has it looked at again."""
+        self._write(lambda line: line.execute("INSERT OR REPLACE INTO days VALUES (?, ?)", (day, stamp)))
+
+    def forget_day(self, day: str) -> None:
+        """Forget a day's folder that is gone."""
+
+        def work(line: sqlite3.Connection) -> None:
+            line.execute("DELETE FROM records WHERE day = ?", (day,))
+            line.execute("DELETE FROM days WHERE day = ?", (day,))
+
+        self._write(work)
+
+    # -- finding -------------------------------------------------------------------------------------------------------
+
+    def of_request(self, fingerprint: str) -> list[Row]:
+        """The rows of one request, oldest first."""
+        return self._rows("WHERE fingerprint = ? AND id <> '' ORDER BY moment, id", fingerprint)
+
+    def of_id(self, start: str, most: int = 2) -> list[Row]:
+        """Rows whose id begins so."""
+        return self._rows("WHERE id >= ? AND id < ? AND id <> '' LIMIT ?", folded(start), folded(start) + "g", most)
+
+    def count(self, wanted: Wanted) -> int:
+        """How many rows are as wanted."""
+        where, values = _where(wanted)
+        return int(self._read(f"SELECT count(*) FROM records {where}", *values)[0][0])  # noqa: S608  values are bound
+
+    def page(self, wanted: Wanted, *, count: int, skip: int = 0) -> list[Row]:
+        """Rows as wanted, newest first."""
+        where, values = _where(wanted)
+        return self._rows(f"{where} ORDER BY moment DESC, id DESC LIMIT ? OFFSET ?", *values, count, skip)
+
+    def all(self) -> list[tuple[str, str]]:
+        """Day and name of every record, oldest first."""
+        found = self._read("SELECT day, name FROM records WHERE id <> '' ORDER BY moment, id")
+        return [(day, os.fsdecode(name)) for day, name in found]
+
+    def _rows(self, end: str, *values: Any) -> list[Row]:
+        found = self._read(f"SELECT {_COLUMNS} FROM records {end}", *values)  # noqa: S608  values are bound
+        return [Row(line[0], os.fsdecode(line[1]), *line[2:-3], *map(bool, line[-3:])) for line in found]
+
+    # -- the database --------------------------------------------------------------------------------------------------
+
+    def _read(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        return self._mending(lambda: self._open().execute(query, values).fetchall())
+
+    def _write(self, work: Callable[[sqlite3.Connection], Any]) -> None:
+        def whole() -> None:
+            with _transaction(self._open()) as line:
+                work(line)
+
+        self._mending(whole)
+
+    def _mending(self, work: Callable[[], Result]) -> Result:
+        """Do a piece of work; a damaged file is thrown away, one that cannot be used gives way to one in memory."""
+        with self._lock:
+            for can_be_deleted in (True, False):
+                try:
+                    return work()
+                except sqlite3.Error as error:
+                    self._renew(in_memory=not (can_be_deleted and _is_damage(error)))
+            return work()
+
+    def _renew(self, *, in_memory: bool) -> None:
+        """Begin anew: in a new file, or in memory."""
+        self._close()
+        self.born += 1
+        if in_memory:
+            self._file = ":memory:"
+        else:
+            with suppress(OSError):
+                Path(self._file).unlink()
+
+    def _open(self) -> sqlite3.Connection:
+        """The connection of this process, to the file that is there now: a child of a fork makes its own."""
+        if self._connection is not None and self._opened != self._identity():
+            self._close()
+            self.born += 1
+        if self._connection is None:
+            self._connection = _connect(self._file)
+            self._opened = self._identity()
+        return self._connection
+
+    def _identity(self) -> tuple[int, ...]:
+        """This process, and the file as such: one that was deleted under a connection would still answer."""
+        try:
+            found = self._file.stat() if isinstance(self._file, Path) else None
+        except OSError:
+            return (os.getpid(), -1)
+        return (os.getpid(), found.st_dev, found.st_ino) if found else (os.getpid(),)
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            with suppress(sqlite3.Error):
+                self._connection.close()
+        self._connection = None
+
+
+def place(cache: Path, folder: Path) -> Path:
+    """Where the index of a folder is: by its real path, under the user's cache folder."""
+    digest = hashlib.sha256(os.fsencode(os.path.realpath(folder))).hexdigest()[:32]
+    return cache / "index" / f"{digest}.sqlite"
+
+
+def _connect(file: Path | str) -> sqlite3.Connection:
+    if isinstance(file, Path):
+        with suppress(OSError):
+            file.parent.mkdir(parents=True, exist_ok=True)
+    line = sqlite3.connect(file, timeout=WAIT, isolation_level=None, check_same_thread=False)
+    # The plain rollback journal loses nothing among many kernels, nor on a network disk; after a power cut the records
+    # themselves are on disk, and the index is made anew from them.
+    line.execute("PRAGMA journal_mode = TRUNCATE")
+    line.execute("PRAGMA synchronous = OFF")
+    if line.execute("PRAGMA user_version").fetchone()[0] != VERSION:
+        with _transaction(line):
+            line.execute("DROP TABLE IF EXISTS records")
+            line.execute("DROP TABLE IF EXISTS days")
+            for statement in _SCHEMA.split(";"):
+                line.execute(statement)
+            line.execute(f"PRAGMA user_version = {VERSION}")
+    return line
+
+
+@contextmanager
+def _transaction(line: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """A transaction that takes the right to write at once: one that takes it later can lose what it read."""
+    line.execute("BEGIN IMMEDIATE")
+    try:
+        yield line
+    except BaseException:
+        with suppress(sqlite3.Error):
+            line.execute("ROLLBACK")
+        raise
+    line.execute("COMMIT")
+
+
+def _values(row: Row) -> tuple[Any, ...]:
+    """A row's values; half a character, which the database has no word for, becomes a question mark."""
+    return tuple(_bindable(value) if isinstance(value, str) else value for value in map(row.__getattribute__, _NAMES))
+
+
+def _bindable(text: str) -> str | bytes:
+    """A text as the database takes it; a file's name that is no text as its bytes."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(text)
+    return text
+
+
+def folded(text: str) -> str:
+    """A text as a search sees it; half a character is a question mark."""
+    return text.casefold().encode("utf-8", "replace").decode()
+
+
+def _is_damage(error: sqlite3.Error) -> bool:
+    """Whether the file holds something else than it should; else it cannot be used as it is, now or for us."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+    return code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
+
+
+def _where(wanted: Wanted) -> tuple[str, list[Any]]:
+    tests: list[tuple[str, list[Any]]] = [("id <> ''", [])]
+    tests += [("instr(words, ?)", [folded(word)]) for word in dict.fromkeys(wanted.words)]
+    tests += [("instr(lower(model), ?)", [folded(wanted.model)])] if wanted.model else []
+    tests += [("moment >= ?", [wanted.since])] if wanted.since is not None else []
+    tests += [("moment < ?", [wanted.until])] if wanted.until is not None else []
+    tests += [("star", [])] if wanted.star else []
+    tests += [("NOT drawn", [])] if wanted.failed else []
+    return f"WHERE {_all([test for test, _ in tests])}", [value for _, values in tests for value in values]
+
+
+def _all(tests: Sequence[str]) -> str:
+    """All tests together, as a tree that is not deep: the database allows a depth of a thousand."""
+    if len(tests) == 1:
+        return tests[0]
+    middle = len(tests) // 2
+    return f"({_all(tests[:middle])} AND {_all(tests[middle:])})"

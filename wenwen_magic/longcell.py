@@ -1,0 +1,90 @@
+"""Runs a cell with many prompts, from a file, a list or a table."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from wenwen_magic import money
+from wenwen_magic.cell import Cell, confirm, cost_line
+from wenwen_magic.language import say
+from wenwen_magic.many import Many, wait_through
+from wenwen_magic.outcomes import error_of_record, stopped
+from wenwen_magic.records import Gallery, ImageRequest
+
+_SHOWN = 5
+"""Prompts that a dry run shows."""
+
+
+@dataclass(frozen=True)
+class LongCell:
+    """One run of a cell with many prompts.
+
+    Args:
+        cell: the surroundings: client, options, area.
+        requests: makes the requests, one at a time; called again for every pass over them.
+    """
+
+    cell: Cell
+    requests: Callable[[], Iterator[ImageRequest]]
+
+    def draw(self) -> Gallery:
+        """Draw what is missing, wait, and show.
+
+        Raises:
+            WenwenError: a prompt cannot be asked for, a limit stands in the way, none could be drawn, or the run was
+                interrupted.
+        """
+        cell = self.cell
+        wanted, missing = self._look_through()
+        cell.client.check_limits(missing)
+        confirm(cell.client, cell.options, cell.front, wanted, lambda: money.cost_of(missing))
+        run, rows = cell.client.begin_many(self.requests(), fresh=cell.how["fresh"], total=wanted)
+        self._wait(run)
+        if not run.tally.done and run.tally.failed:
+            cell.area.clear(cell.front.clear)
+            raise error_of_record(dict(rows[0].error or {}))
+        gallery = cell.client.gallery(rows)
+        cell.area.put(gallery)
+        cell.named(gallery)
+        if rows.refusal:
+            raise rows.refusal
+        if run.stopped:
+            raise stopped(run.tally.done)
+        return gallery
+
+    def _look_through(self) -> tuple[int, list[float | None]]:
+        """Look at every prompt before any is sent."""
+        return self.cell.client.look_through(self.requests(), fresh=self.cell.how["fresh"])
+
+    def _wait(self, run: Many[Any, Any]) -> None:
+        cell = self.cell
+        job = cell.runner.start(lambda _: run.run())
+        told = [-1]
+
+        def wait(seconds: float) -> bool:
+            over = job.wait(seconds)
+            if not over and int(run.tally.seconds) != told[0]:
+                told[0] = int(run.tally.seconds)
+                cell.area.status(run.tally.line() + (_finishing(run.tally.under_way) if run.stopped else ""))
+            return over
+
+        wait_through(run, wait)
+        if job.error is not None:
+            cell.area.clear(cell.front.clear)
+            raise job.error
+
+    def dry_run(self) -> str:
+        """The first prompts as they would be sent, how many pictures are missing, and what they cost; sends nothing."""
+        cell = self.cell
+        shown = [cell.client.prompt_as_sent(one) for one in islice(self.requests(), _SHOWN)]
+        wanted, missing = self._look_through()
+        more = say(f"… {wanted} pictures in all", f"…… 共 {wanted} 张图片") if wanted > len(shown) else ""
+        return "\n".join([*shown, more, cost_line(cell.client, money.cost_of(missing))])
+
+
+def _finishing(count: int) -> str:
+    return say(
+        f" · stopping, waiting for {count}; interrupt again to stop waiting",
+        f" · 正在停止，等待 {count} 个；再次中断则不再等待",
+    )

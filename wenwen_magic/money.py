@@ -1,0 +1,68 @@
+"""Counts what pictures cost by the user's own table of prices; a price that is not in it is never guessed."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from wenwen_magic.language import comma, say
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What some pictures cost.
+
+    Args:
+        pictures: how many.
+        known: the sum of the known prices, in the unit of the table of prices.
+        unknown: how many of the pictures have no known price.
+    """
+
+    pictures: int = 0
+    known: float = 0.0
+    unknown: int = 0
+
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(self.pictures + other.pictures, self.known + other.known, self.unknown + other.unknown)
+
+    def __sub__(self, other: "Cost") -> "Cost":
+        return Cost(self.pictures - other.pictures, round(self.known - other.known, 9), self.unknown - other.unknown)
+
+    @property
+    def units(self) -> float:
+        """What a budget counts: the known prices, and 1 for each picture of unknown price."""
+        return self.known + self.unknown
+
+
+def price_of(model: str, prices: Mapping[str, float]) -> float | None:
+    """The price of one picture: that of the model itself, else of the longest pattern (``gpt-*``) that fits it."""
+    if model in prices:
+        return prices[model]
+    patterns = [pattern for pattern in prices if fnmatchcase(model, pattern)]
+    return prices[max(patterns, key=len)] if patterns else None
+
+
+def cost_of(prices: Iterable[float | None]) -> Cost:
+    """The cost of pictures with these prices, None for an unknown one."""
+    listed = list(prices)
+    known = [price for price in listed if price is not None]
+    return Cost(len(listed), sum(known), len(listed) - len(known))
+
+
+def amount(value: float, currency: str = "") -> str:
+    """A sum with its unit, without needless digits."""
+    text = f"{value:.4f}".rstrip("0").rstrip(".")
+    return f"{text} {currency}".strip()
+
+
+def told(cost: Cost, currency: str = "") -> str:
+    """A cost in words: ``3 pictures, 0.12 $``, ``3 pictures, price unknown``."""
+    pictures = say(f"{cost.pictures} picture{'s' * (cost.pictures != 1)}", f"{cost.pictures} 张图片")
+    if not cost.unknown:
+        price = amount(cost.known, currency)
+    elif cost.unknown == cost.pictures:
+        price = say("price unknown", "价格未知")
+    else:
+        price = amount(cost.known, currency) + say(
+            f" and {cost.unknown} of unknown price", f"，另有 {cost.unknown} 张价格未知"
+        )
+    return f"{pictures}{comma()}{price}"

@@ -1,0 +1,91 @@
+"""Makes requests of prompts and options; all that can be wrong with one is found here, before anything is sent."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
+from typing import Any
+
+from wenwen_magic.errors import ConfigError
+from wenwen_magic.formats import FORMATS
+from wenwen_magic.language import say
+from wenwen_magic.nearest import did_you_mean
+from wenwen_magic.recordfile import is_stripped
+from wenwen_magic.records import ImageRequest, Reference
+from wenwen_magic.settings import Settings
+from wenwen_magic.styles import styled
+
+_DEFAULTS = ("model", "orientation", "format", "stream")
+
+
+def make(
+    prompt: str | ImageRequest, options: Mapping[str, Any], settings: Settings, reference: Callable[[Any], Reference]
+) -> ImageRequest:
+    """Make a request.
+
+    Args:
+        prompt: the words, or a finished request to change.
+        options: the request's fields by name, and ``style``; None counts as not given.
+        settings: what is not given comes from them.
+        reference: makes a reference of whatever a user points at.
+
+    Raises:
+        ConfigError: an unknown option, or a value that cannot be; also one that only the format knows to refuse.
+    """
+    known = {"style", *(item.name for item in fields(ImageRequest))}
+    if unknown := next((name for name in options if name not in known), ""):
+        what = say(f"There is no option {unknown!r}.", f"没有选项 {unknown!r}。")
+        raise ConfigError(what, do=did_you_mean(unknown, known))
+    given = {name: value for name, value in options.items() if value is not None}
+    style = given.pop("style", "")
+    if "references" in given:
+        several = isinstance(given["references"], (list, tuple))
+        listed = given["references"] if several else [given["references"]]
+        given["references"] = tuple(reference(value) for value in listed)
+    request = _changed(prompt, given) if isinstance(prompt, ImageRequest) else _new(prompt, given, settings)
+    if style:
+        request = replace(request, prompt=styled(request.prompt, style, settings.styles))
+    _check_format(request)
+    return request
+
+
+def _check_format(request: ImageRequest) -> None:
+    if request.format not in FORMATS:
+        raise ConfigError(
+            say(f"There is no format {request.format!r}.", f"没有格式 {request.format!r}。"),
+            do=did_you_mean(request.format, FORMATS),
+        )
+    next(FORMATS[request.format].talk(request))  # what the first call refuses is refused here
+
+
+def _changed(request: ImageRequest, given: Mapping[str, Any]) -> ImageRequest:
+    """A finished request with other values; without any it stays itself, prompt left out or not."""
+    if not given:
+        return request
+    refuse_stripped(request)
+    return replace(request, **given)
+
+
+def _new(prompt: str, given: Mapping[str, Any], settings: Settings) -> ImageRequest:
+    if not isinstance(prompt, str):
+        raise ConfigError(
+            say("The prompt is not a text.", "提示词不是文本。"),
+            why=type(prompt).__name__,
+            do='client.generate("a cat")',
+        )
+    defaults = {name: getattr(settings, name) for name in _DEFAULTS}
+    return ImageRequest(prompt.strip(), **{**defaults, **given})
+
+
+def refuse_stripped(request: ImageRequest) -> None:
+    """Refuse a request whose prompt a lesson left out: nobody here knows what to ask for.
+
+    Raises:
+        ConfigError: it is one.
+    """
+    if is_stripped(request):
+        raise ConfigError(
+            say("The prompt of this picture was left out of the lesson.", "此图片的提示词未包含在课程中。"),
+            do=say(
+                "Type the prompt yourself: the saved picture comes for free.",
+                "请自己输入提示词：已保存的图片是免费的。",
+            ),
+        )

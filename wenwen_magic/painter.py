@@ -1,0 +1,352 @@
+"""The straight way from a prompt to a picture: the one place where the tools meet."""
+
+import copy
+from collections.abc import Callable, Hashable
+from concurrent.futures import Executor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from wenwen_magic import comparison, conversation, display, keys, money, orders, outcomes, remote, runner, transport
+from wenwen_magic.errors import Charged, HistoryError, ImageError, NotInHistory, WenwenError
+from wenwen_magic.formats import FORMATS
+from wenwen_magic.index import Wanted
+from wenwen_magic.language import say
+from wenwen_magic.records import Generation, ImageRequest, Reference
+from wenwen_magic.references import reference
+from wenwen_magic.secret import Secret
+from wenwen_magic.session import SESSION, Limits, Session
+from wenwen_magic.settings import PROJECT_FILE, Layer, Loaded, environment, load, project, working_folder
+from wenwen_magic.takes import Takes, is_here
+from wenwen_magic.wire import Answer, HttpCall, HttpReply, Progress, WireFormat
+from wenwen_magic.workshop import Workshop
+
+Tell = Callable[[Progress], None]
+_LOCAL = ("127.0.0.1", "localhost", "::1")
+_CANDIDATES = 1000
+"""Latest records among which the nearest to one that is not saved is looked for."""
+
+
+class Painter:
+    """Draws one picture at a time, keeps it, and gives what is saved; see :class:`wenwen_magic.client.Client`.
+
+    Args:
+        api_key: the key; without it ``WENWEN_API_KEY``, the keyring and Colab's secrets are asked.
+        session: what is shared with other clients of this process.
+        settings: finished settings with their sources, in place of the keywords.
+        clock: tells and waits time.
+        **values: any setting by its name, such as ``base_url``, ``history``, ``mode`` or ``timeout`` (seconds).
+
+    Raises:
+        ConfigError: an unknown setting, an unusable value or key.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_key: str | Secret | None = None,
+        session: Session = SESSION,
+        settings: Loaded | None = None,
+        clock: transport.Clock | None = None,
+        **values: Any,
+    ) -> None:
+        self._key = Secret(api_key) if isinstance(api_key, str) else api_key
+        api_key = None  # no frame that may be shown keeps it as a text
+        loaded = settings or load(Layer(say("keyword", "关键字参数"), values), environment(), project(working_folder()))
+        self.settings = loaded.settings
+        self._foreign = loaded.sources["base_url"] == PROJECT_FILE
+        self.session, self._clock = session, clock or transport.Clock()
+        self._executor: Executor | None = None
+        self.address = transport.normalised(self.settings.base_url)
+        self.history = session.history(working_folder() / Path(self.settings.history).expanduser())
+        origin = transport.origin(self.address)
+        self.saved_takes = Takes(self.history, self.settings.mode, self.is_demo, origin)
+        self._workshop = Workshop(self.settings, self.address, session, self._clock)
+
+    # -- the straight way ----------------------------------------------------------------------------------------------
+
+    def generate(
+        self,
+        prompt: str | ImageRequest,
+        *,
+        fresh: bool = False,
+        take: int = 0,
+        tell: Tell | None = None,
+        **options: Any,
+    ) -> Generation:
+        """Draw one picture, or give the saved one.
+
+        Called in the main thread it waits beside the request: an interrupt ends the waiting, and while the process
+        lives the answer is still saved when it comes.
+
+        Args:
+            prompt: the words, or a finished request.
+            fresh: ask anew though a take is saved.
+            take: a saved take by its number, from 1; 0 for the newest.
+            tell: is called with the endpoint's words on progress, in a thread that may be another.
+            **options: ``model``, ``orientation``, ``references``, ``params``, ``format``, ``stream``,
+                ``style`` (by name).
+
+        Raises:
+            WenwenError: of any kind; ``charged`` tells whether money may be gone, the history what came.
+        """
+        request = self.request(prompt, **options)
+        if saved := self.saved(request, fresh=fresh, take=take):
+            return saved
+        key = self._permit(request)
+        same = None if fresh else (self.address, self.history.folder, request.fingerprint)
+        return runner.beside_main_thread(lambda: self._draw_in_turn(request, key, tell or _nobody, same))
+
+    def _draw_in_turn(self, request: ImageRequest, key: Secret | None, tell: Tell, same: Hashable) -> Generation:
+        """Draw what is permitted, and tell the session what it came to."""
+        charged: Charged = "maybe"
+        try:
+            with self.session.turn(same):
+                if same and (saved := self.saved(request)):  # somebody else's, drawn while this one waited
+                    charged = "no"
+                    return saved
+                drawn = self._draw_anew(request, key, tell)
+                charged = drawn.charged
+                return drawn
+        except WenwenError as error:
+            charged = error.charged
+            raise
+        finally:
+            if not self.is_demo:
+                self.session.settle(self.price_of(request), charged)
+
+    def _draw_anew(self, request: ImageRequest, key: Secret | None, tell: Tell) -> Generation:
+        """The straight way: record, call, reply, answer, bytes on disk."""
+        wire = FORMATS[request.format]
+        generation = self.history.begin(
+            request,
+            prompt_sent=wire.prompt_as_sent(request),
+            endpoint=transport.origin(self.address),
+            demo=self.is_demo,
+            price=self.price_of(request),
+        )
+        self._workshop.warm()
+        try:
+            generation, answer = self._ask(generation, wire, key, tell)
+            return self._bring(generation, answer)
+        except WenwenError as error:
+            raise self._recorded(generation, error) from None
+
+    def request(self, prompt: str | ImageRequest, **options: Any) -> ImageRequest:
+        """Make a request of a prompt and options; what is not given comes from the settings.
+
+        Raises:
+            ConfigError: an unknown option, or a value that cannot be; also one that only the format knows to refuse.
+        """
+        return orders.make(prompt, options, self.settings, self.reference)
+
+    def reference(self, value: Any, label: str = "") -> Reference:
+        """A picture to start from, checked, upright, without location data, and of a type that relays take.
+
+        Args:
+            value: as in :func:`wenwen_magic.references.reference`.
+            label: what the user called it.
+
+        Raises:
+            ConfigError: it cannot be used; nothing was sent.
+        """
+        return reference(value, label, convert=self._workshop.as_sendable)
+
+    def saved(self, request: ImageRequest, *, fresh: bool = False, take: int = 0) -> Generation | None:
+        """The saved take of a request, its pictures fetched if they were not; None when the endpoint has to be asked.
+
+        Raises:
+            NotInHistory: in mode ``replay``, or with a take's number, when there is none.
+            NoImageError: the saved answer holds no picture; asking again is ``fresh``.
+        """
+        if self.saved_takes.look_at_saved(fresh=fresh, take=take) and (found := self.saved_takes.best(request, take)):
+            return self.completed(found)
+        if take or self.settings.mode == "replay":
+            raise self._not_in_history(request, take)
+        return None
+
+    def _not_in_history(self, request: ImageRequest, take: int) -> NotInHistory:
+        """The error for what is not saved; it names the nearest that is, and what differs."""
+        known = self.history.search(Wanted(), count=_CANDIDATES)
+        found = None if take else comparison.nearest(request, [one.request for one in known])
+        if found is None:
+            return outcomes.not_in_history(request, take)
+        record = next(one for one in known if one.request is found)
+        return outcomes.not_in_history(request, take, nearest=record.id, differs=comparison.told(request, found))
+
+    @property
+    def is_demo(self) -> bool:
+        """Whether the address is the demo's: it ends in ``/demo``."""
+        return urlsplit(self.address).path.endswith("/demo")
+
+    def price_of(self, request: ImageRequest) -> float | None:
+        """The price of one picture by the user's table of prices; None for unknown, and for the demo, which is free."""
+        return None if self.is_demo else money.price_of(request.model, self.settings.prices)
+
+    def _permit(self, request: ImageRequest) -> Secret | None:
+        """Check that a picture may be asked for now, and count it; the demo's are not counted.
+
+        Returns:
+            The key; None for an endpoint on this machine that may need none.
+
+        Raises:
+            LimitReached: the session's limit would be passed; nothing was sent.
+            ConfigError: there is no key.
+        """
+        orders.refuse_stripped(request)
+        key = self._find_key()
+        # The workers of an executor have keys of their own.
+        if key is None and self._executor is None and urlsplit(self.address).hostname not in _LOCAL:
+            raise keys.missing()
+        if not self.is_demo:
+            self.session.enter(self.price_of(request), self._limits)
+        return key
+
+    @property
+    def _limits(self) -> Limits:
+        return Limits(self.settings.session_limit, self.settings.budget, self.settings.currency)
+
+    def _find_key(self) -> Secret | None:
+        """The key for this endpoint; one that was not given for it does not go where somebody's project file says."""
+        if self.is_demo or self._key:
+            return None if self.is_demo else self._key
+        if self._foreign and urlsplit(self.address).hostname not in _LOCAL:
+            raise keys.not_for(transport.origin(self.address))
+        return keys.find()[0]
+
+    def _ask(
+        self, generation: Generation, wire: WireFormat, key: Secret | None, tell: Tell
+    ) -> tuple[Generation, Answer]:
+        """Call, reply, answer; the raw reply is on disk before anything is read into it."""
+        line = self._line(key)
+        began = self._clock.now()
+        demo: list[bool] = [generation.demo]
+
+        def send(call: HttpCall) -> HttpReply:
+            reply = line.send(call, wire.auth)
+            if reply.demo and not any(demo):  # noted before the answer is on disk and could pass for a real one's
+                self.history.update(generation, demo=True)
+            demo.append(reply.demo)
+            return self.history.keep_reply(generation, reply)
+
+        answer = conversation.lead(wire.talk(generation.request), send, tell)
+        elapsed = round(self._clock.now() - began, 1)
+        return self._answered(generation, answer, elapsed=elapsed, demo=any(demo)), answer
+
+    def _line(self, key: Secret | None) -> transport.Transport | remote.Line:
+        if self._executor is not None:
+            return remote.Line(self._executor, self.address, read=self.settings.timeout)
+        return transport.Transport(self.address, key, read=self.settings.timeout, clock=self._clock)
+
+    def through(self, executor: Executor | None) -> Self:
+        """The same client, whose calls go out from the workers of an executor; they find a key of their own."""
+        other = copy.copy(self)
+        other._executor = executor  # noqa: SLF001  a copy of its own kind
+        return other
+
+    def _answered(self, generation: Generation, answer: Answer, **more: Any) -> Generation:
+        return self.history.update(
+            generation,
+            state="answered",
+            charged="yes",
+            text=answer.text,
+            sources=tuple(source.address for source in answer.sources),
+            finish_reason=answer.finish_reason,
+            model_reported=answer.model,
+            usage=answer.usage,
+            error=None,
+            **more,
+        )
+
+    def _bring(self, generation: Generation, answer: Answer) -> Generation:
+        """Bytes on disk: every picture of the answer; then the record is complete."""
+        if not answer.sources:
+            raise outcomes.no_image(answer)
+        found, failed = self._workshop.bring(generation, answer.sources, self.history.path(generation, ""))
+        if not any(not picture.problem and not picture.draft for picture in found):
+            raise failed[0] if failed else outcomes.none_sound(found, generation.id)
+        fault = _fault(failed[0]) if failed else None
+        state = "answered" if failed else "complete"
+        generation = self.history.update(generation, pictures=found, state=state, error=fault)
+        if not failed:
+            self.history.forget_reply(generation)
+        return self.ready(replace(generation, take=self.history.take_of(generation)))
+
+    def completed(self, generation: Generation) -> Generation:
+        """A saved generation with its pictures here: fetched, if they were not.
+
+        Raises:
+            WenwenError: as :meth:`finish`.
+        """
+        return self.ready(generation) if is_here(generation) else self.finish(generation)
+
+    def row(self, request: ImageRequest, result: Generation | WenwenError) -> Generation:
+        """A result as it is; a failure as its record, or, where nothing was sent, as a generation without one."""
+        if isinstance(result, Generation):
+            return replace(result, take=self.history.take_of(result))
+        if result.record:
+            return replace(self.history.get(result.record), from_history=False)
+        words = self.prompt_as_sent(request)
+        return Generation("", request, words, "failed", "", error=_fault(result), render=display.generation_bundle)
+
+    def prompt_as_sent(self, request: ImageRequest) -> str:
+        """The words that go out for a request, what its format adds included."""
+        return FORMATS[request.format].prompt_as_sent(request)
+
+    # -- what is saved -------------------------------------------------------------------------------------------------
+
+    def finish(self, generation: Generation, tell: Tell | None = None) -> Generation:
+        """Read a kept answer again and fetch its pictures; nothing is asked and nothing paid.
+
+        Raises:
+            WenwenError: there is no kept answer, or its pictures still cannot be had.
+        """
+        kept = self.history.reply(generation)
+        if self.settings.mode == "replay" and not _is_all_here(generation):
+            raise outcomes.not_fetched(generation)
+        if kept is None:
+            raise outcomes.nothing_kept(generation)
+        try:
+            answer = conversation.lead(
+                FORMATS[generation.request.format].talk(generation.request), lambda _: kept, tell or _nobody
+            )
+            demo = generation.demo or kept.demo
+            return self._bring(self._answered(generation, answer, demo=demo, from_history=True), answer)
+        except WenwenError as error:
+            raise self._recorded(generation, error) from None
+
+    def ready(self, generation: Generation) -> Generation:
+        """The generation with its previews at hand, made again where the cache has lost them."""
+        return self._workshop.ready(generation)
+
+    def _recorded(self, generation: Generation, error: WenwenError) -> WenwenError:
+        """The error, with the record's id, after it was written into the record as well as that can be."""
+        error.record = error.record or generation.id
+        latest = self.history.find(generation.id) or generation
+        if latest.state == "complete":  # another kernel has finished it meanwhile
+            return error
+        # What is paid and kept stays "answered": the next run goes on from the reply and asks nobody.
+        paid = isinstance(error, (ImageError, HistoryError)) and self.saved_takes.is_kept(latest)
+        error.charged = "yes" if paid else error.charged
+        changes = {"state": "answered" if paid else "failed", "charged": error.charged, "error": _fault(error)}
+        try:
+            self.history.update(latest, **changes)
+        except WenwenError as unwritable:
+            error.do += " " + unwritable.what
+        return error
+
+
+def _nobody(_: Progress) -> None:
+    """Hear no words on progress."""
+
+
+def _is_all_here(generation: Generation) -> bool:
+    """Whether the kept answer holds its pictures itself, so that nobody has to be asked for them."""
+    return all(address.startswith("data:") for address in generation.sources)
+
+
+def _fault(error: WenwenError) -> dict[str, Any]:
+    """An error as it stands in a record."""
+    kind = next(kind.__name__ for kind in type(error).__mro__ if kind.__module__ == WenwenError.__module__)
+    return {"kind": kind, "what": error.what, **error.as_dict()}

@@ -1,0 +1,110 @@
+"""The words of a conversation with an endpoint: calls, replies, progress, answers, and the wire formats, all frozen."""
+
+from collections.abc import Callable, Generator, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from wenwen_magic.records import ImageRequest
+
+
+@dataclass(frozen=True)
+class HttpCall:
+    """One step of a conversation with the endpoint: no host, no key.
+
+    Args:
+        method: ``POST`` or ``GET``.
+        path: below the endpoint's address, beginning with ``/v1/``.
+        body: what to send as JSON; None for nothing.
+        stream: whether a stream of events was asked for.
+    """
+
+    method: str
+    path: str
+    body: Mapping[str, Any] | None = None
+    stream: bool = False
+
+
+@dataclass(frozen=True)
+class HttpReply:
+    """What the endpoint answered, read as it comes.
+
+    Args:
+        status: the HTTP status.
+        content_type: the header as it came, lower case; it may lie.
+        chunks: the body in pieces of bytes; may be iterated once.
+        demo: whether the demo endpoint answered.
+    """
+
+    status: int
+    content_type: str
+    chunks: Iterable[bytes] = field(repr=False)
+    demo: bool = False
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What the endpoint says while it works.
+
+    Args:
+        text: its words, one line.
+        percent: 0 to 100, None when it names no number.
+    """
+
+    text: str
+    percent: float | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a picture of an answer is.
+
+    Args:
+        address: ``http(s)`` address or a path below the endpoint; for a picture in the answer itself ``data:<type>``.
+        alt: the words that came with it.
+        draft: whether it is a step on the way and not a result.
+        data: the picture itself in base64 as it came, for an address that begins with ``data:``; else empty.
+    """
+
+    address: str
+    alt: str = ""
+    draft: bool = False
+    data: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back, read.
+
+    Args:
+        sources: the pictures, in order, drafts included.
+        text: the words beside them.
+        finish_reason: why the model stopped, as it said; ``cut`` when the connection broke.
+        model: the model as the endpoint reports it.
+        usage: token counts as they came; never computed with.
+    """
+
+    sources: tuple[Source, ...] = ()
+    text: str = ""
+    finish_reason: str = ""
+    model: str = ""
+    usage: Mapping[str, Any] = field(default_factory=dict)
+
+
+Talk = Callable[[ImageRequest], Generator[HttpCall | Progress, HttpReply | None, Answer]]
+
+
+@dataclass(frozen=True)
+class WireFormat:
+    """A way to speak a request: one file in ``formats/`` each.
+
+    Args:
+        name: what ``--format`` calls it.
+        talk: the conversation: yields calls, is sent replies, returns the answer; opens no socket.
+        prompt_as_sent: the words that will go out for a request, orientation included.
+        auth: the header's name and its pattern, ``{key}`` standing for the key.
+    """
+
+    name: str
+    talk: Talk
+    prompt_as_sent: Callable[[ImageRequest], str]
+    auth: tuple[str, str] = ("Authorization", "Bearer {key}")
