@@ -28,7 +28,10 @@ def test_every_setting_is_told_with_its_default_and_no_other():
     found = {row.split("|")[1].strip(" `"): row.split("|")[2].strip(" `") for row in rows("Settings")}
     assert sorted(found) == sorted(NAMES)
     defaults = {name: getattr(Settings(), name) for name in NAMES}
-    shown = {name: ", ".join(value) if isinstance(value, tuple) else value for name, value in defaults.items()}
+    shown = {
+        name: ", ".join(value) if isinstance(value, tuple) else "none" if value in (None, {}) else value
+        for name, value in defaults.items()
+    }
     assert found == {
         name: str(value).lower()
         if isinstance(value, bool)

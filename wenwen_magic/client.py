@@ -9,7 +9,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from wenwen_magic import comparison, display, outcomes, promptlist, several, spelling, tables, transport
+from wenwen_magic import comparison, display, lessons, outcomes, promptlist, several, spelling, tables, transport
 from wenwen_magic.comparison import Comparison
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.interpolation import interpolate
@@ -220,6 +220,32 @@ class Client(Painter):
     def takes(self, request: ImageRequest) -> list[Generation]:
         """The saved takes of a request that hold a picture, oldest first."""
         return [one for one in self.saved_takes.of(request) if is_here(one)]
+
+    # -- handing on ----------------------------------------------------------------------------------------------------
+
+    def export(self, path: str | Path, ids: Iterable[str] | None = None, *, strip: bool = False) -> lessons.Exported:
+        """Write records and pictures into a zip that can be handed on: no key, no user or machine name.
+
+        Args:
+            path: where to.
+            ids: of the generations; None for all that hold a picture.
+            strip: leave the prompts out.
+
+        Raises:
+            ConfigError: there is nothing to export, or another file is in the way.
+            HistoryError: an id is unknown, or a file cannot be read or written.
+        """
+        chosen = None if ids is None else [self.history.get(one) for one in ids]
+        return lessons.export(self.history, Path(path).expanduser(), chosen, strip=strip)
+
+    def import_(self, path: str | Path) -> lessons.Imported:
+        """Take such a zip in; it may be a stranger's: one wrong entry, and nothing of it is taken.
+
+        Raises:
+            ConfigError: it is no lesson, or something in it is wrong.
+            HistoryError: a file cannot be read or written.
+        """
+        return lessons.import_(self.history, Path(path).expanduser())
 
     def fetch(self, id: str) -> Generation:
         """Finish a saved generation by its id: fetch what is missing, for free.

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from wenwen_magic import ballot, commands, embed, lessons, money, optionline, styles, tables
+from wenwen_magic import ballot, commands, embed, money, optionline, styles, tables
 from wenwen_magic.cell import Cell
 from wenwen_magic.client import Client
 from wenwen_magic.commands import Desk
@@ -277,9 +277,8 @@ _EXPORT = (Option(("--strip", "--去提示词"), ("leave the prompts out", "不�
 def _export(around: Surroundings, line: str) -> str:
     given = optionline.read(line, _EXPORT)
     path, *ids = _ids(given.words)
-    history = around.client().history
-    chosen = [_saved(around, one) for one in ids] if ids else None
-    done = lessons.export(history, Path(path).expanduser(), chosen, strip=bool(given.strip))
+    chosen = [_saved(around, one).id for one in ids] if ids else None
+    done = around.client().export(path, chosen, strip=bool(given.strip))
     told = say(
         f"{Path(path).name}: {done.records} records, {done.pictures} pictures, {done.bytes / 2**20:.1f} MiB",
         f"{Path(path).name}：{done.records} 条记录，{done.pictures} 张图片，{done.bytes / 2**20:.1f} MiB",
@@ -289,13 +288,12 @@ def _export(around: Surroundings, line: str) -> str:
 
 
 def _import(around: Surroundings, line: str) -> str:
-    history = around.client().history
     path = Path(line.strip().strip("\"'")).expanduser()
     if not path.is_file():
         raise HistoryError(
             say(f"There is no file {path.name!r}.", f"没有文件 {path.name!r}。"), do="%wenwen import lesson.zip"
         )
-    done = lessons.import_(history, path)
+    done = around.client().import_(path)
     already = say(f"; {done.already} were here already", f"；{done.already} 条已有") if done.already else ""
     return (
         say(

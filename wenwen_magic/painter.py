@@ -102,8 +102,8 @@ class Painter:
         """Draw what is permitted, and tell the session what it came to."""
         charged: Charged = "maybe"
         try:
-            with self.session.turn(same):
-                if same and (saved := self.saved(request)):  # somebody else's, drawn while this one waited
+            with self.session.turn(same) as waited:
+                if waited and same and (saved := self.saved(request)):  # somebody else's, drawn meanwhile
                     charged = "no"
                     return saved
                 drawn = self._draw_anew(request, key, tell)

@@ -79,8 +79,8 @@ class Session:
             self._sums[charged] += cost_of([price])
 
     @contextmanager
-    def turn(self, key: Hashable) -> Iterator[None]:
-        """A turn among those who want the same: the second waits for the first, and then finds it saved.
+    def turn(self, key: Hashable) -> Iterator[bool]:
+        """A turn among those who want the same: the second waits for the first; gives whether it had to wait.
 
         Args:
             key: what makes two wishes the same; None for one that is like no other.
@@ -90,7 +90,7 @@ class Session:
             self._turns[key] = lock, waiting + 1
         try:
             with lock if key is not None else nullcontext():
-                yield
+                yield waiting > 0
         finally:
             with self._lock:
                 lock, waiting = self._turns.pop(key)
