@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-pytest_plugins = ["loopback"]
+pytest_plugins = ["loopback", "shells"]
 
 
 @pytest.fixture(autouse=True)

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 from relay import Relay
+from scripted import answering, data_uri, png
 from shells import KEY, prompts, records
 
 from wenwen_magic import Client
 from wenwen_magic.session import Session
 
 pytestmark = pytest.mark.long
-pytest_plugins = ["shells"]
 SCRIPT = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -118,7 +118,7 @@ def test_an_executors_workers_ask_and_the_callers_history_keeps(relay, here, kin
 def most(relay, folder, count):
     """Bytes that a run through so many prompts holds at its peak beyond what it held before."""
     client = Client(base_url=relay.address, history=folder, session=Session(), session_limit=1000)
-    source = (f"cat {number} " + "x" * 200_000 for number in range(count))
+    source = (f"cat {number} " + "x" * 1000 for number in range(count))
     tracemalloc.start()
     rows = client.generate_many(source, progress=False)
     _, peak = tracemalloc.get_traced_memory()
@@ -135,9 +135,10 @@ def test_memory_does_not_grow_with_the_number_of_prompts(relay, here, monkeypatc
             super().append(None)
 
     relay.posts = Forgetting()
+    relay.answer = lambda _: answering("word " * 10_000 + f"![x]({data_uri(png())})")
     most(relay, "warm", 4)
     few, many = most(relay, "few", 20), most(relay, "many", 200)
-    assert many < few + 18_000_000  # a prompt alone is 200 kB: 36 MB more, were they all held
+    assert many < few + 4_500_000  # an answer alone is 50 kB: 9 MB more, were they all held
 
 
 # -- two kernels -------------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ import os
 import re
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
@@ -23,6 +23,7 @@ LONG = 0.05
 """Seconds of looking through that are long."""
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _LATEST = 2
+_AT_ONCE = 200
 _LONGEST_TEXT = 2000
 
 
@@ -50,7 +51,7 @@ class Catalogue:
     ) -> None:
         self._folder, self._index, self._read, self._clock = folder, index, read, clock
         self._resting: dict[str, float] = {}
-        self._looked = False
+        self._born = -1
 
     def ask(self, question: Callable[[Index], Result]) -> Result:
         """The index's answer after it was brought in step; asked again when it had to be made anew meanwhile.
@@ -64,29 +65,28 @@ class Catalogue:
             answer = question(self._index)
             if self._index.born == born:
                 return answer
-            self._looked = False
 
     def note(self, path: Path, stamp: str, generation: Generation) -> None:
         """Note a record that was just written or read."""
         self._index.put([row_of(path, stamp, generation)])
 
     def _bring_in_step(self) -> None:
-        known = self._index.days()
-        if not self._looked:  # what was written last before a power cut may be missing
-            for day in sorted(known)[-_LATEST:]:
-                known[day] = ""
+        known, born = self._index.days(), self._index.born
+        if self._born != born:  # it knows nothing yet; or what was written last before a power cut may be missing
+            self._resting = {}
+            known |= dict.fromkeys(sorted(known)[-_LATEST:], "")
         present = dict(_days(self._folder))
         for day, found in present.items():
-            if (known.get(day) or "") != stamp_of(found) and self._resting.get(day, 0.0) <= self._clock():
+            if known.get(day) != stamp_of(found):
                 self._look_through(day, found)
         for day in known.keys() - present.keys():
             self._index.forget_day(day)
         self._try_again()
-        self._looked = True
+        self._born = born
 
     def doubt(self, day: str) -> None:
         """Look a day through again: what the index knows of it is not what was found."""
-        self._index.looked_through(day, "")
+        self._index.looked_through(day, "", born=self._index.born)
         self._resting.pop(day, None)
 
     def _try_again(self) -> None:
@@ -98,18 +98,22 @@ class Catalogue:
                     self._index.put([self._row(path, now)])
 
     def _look_through(self, day: str, folder: os.stat_result) -> None:
-        began = self._clock()
-        known = self._index.stamps(day)
-        found = dict(_record_files(self._folder / day))
-        new = [self._row(self._folder / day / name, stamp) for name, stamp in found.items() if known.get(name) != stamp]
-        gone = [(day, name) for name in known.keys() - found.keys()]
-        if new or gone:
-            self._index.put(new, gone=gone)
+        """Bring a day in step; of one that rests only the names are looked at, so that no new record is missed."""
+        began, born = self._clock(), self._index.born
+        resting, known = self._resting.get(day, 0.0) > began, self._index.stamps(day)
+        found = dict(_record_files(self._folder / day, known if resting else {}))
+        if gone := [(day, name) for name in known.keys() - found.keys()]:
+            self._index.put((), gone=gone)
+        new = [(name, stamp) for name, stamp in found.items() if known.get(name) != stamp]
+        for start in range(0, len(new), _AT_ONCE):  # prompts may be long, and days full
+            part = new[start : start + _AT_ONCE]
+            self._index.put([self._row(self._folder / day / name, stamp) for name, stamp in part])
         # A change within the grain of the file system's clock could be missed.
         settled = time.time_ns() - max(folder.st_mtime_ns, folder.st_ctime_ns) > SETTLED
-        self._index.looked_through(day, stamp_of(folder) if settled else "")
+        self._index.looked_through(day, stamp_of(folder) if settled and not resting else "", born=born)
         now = self._clock()
-        self._resting[day] = now + REST * (now - began) if now - began > LONG else 0.0
+        if not resting:
+            self._resting[day] = now + REST * (now - began) if now - began > LONG else 0.0
 
     def _row(self, path: Path, stamp: str) -> Row:
         generation = self._read(path)
@@ -127,7 +131,7 @@ def row_of(path: Path, stamp: str, generation: Generation) -> Row:
         id=generation.id,
         moment=moment(generation.created).timestamp(),
         fingerprint=request.fingerprint,
-        model=request.model,
+        model=folded(request.model),
         words=folded("\n".join((*dict.fromkeys(said), generation.text[:_LONGEST_TEXT]))),
         demo=generation.demo,
         drawn=bool(generation.images),
@@ -137,29 +141,35 @@ def row_of(path: Path, stamp: str, generation: Generation) -> Row:
 
 def _days(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
     """The days' folders."""
-    for name, found in _entries(folder, lambda name: bool(_DAY.fullmatch(name))):
-        if stat.S_ISDIR(found.st_mode):
-            yield name, found
+    for entry in _entries(folder, lambda name: bool(_DAY.fullmatch(name))):
+        if (found := _found(entry)) and stat.S_ISDIR(found.st_mode):
+            yield entry.name, found
 
 
-def _record_files(day: Path) -> Iterator[tuple[str, str]]:
-    for name, found in _entries(day, lambda name: name.endswith(".json") and not name.startswith(".")):
-        yield name, stamp_of(found)
+def _record_files(day: Path, known: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """The records' files and their stamps; one of those that are known is not looked at, which costs most."""
+    for entry in _entries(day, lambda name: name.endswith(".json") and not name.startswith(".")):
+        if entry.name in known:
+            yield entry.name, known[entry.name]
+        elif found := _found(entry):
+            yield entry.name, stamp_of(found)
 
 
-def _entries(folder: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, os.stat_result]]:
-    """What a folder holds; a link to nowhere or to itself, and what has just gone, is nothing."""
+def _entries(folder: Path, wanted: Callable[[str], bool]) -> Iterator[os.DirEntry[str]]:
+    """What a folder holds; one that has just gone holds nothing."""
     try:
         entries = os.scandir(folder)
     except FileNotFoundError:
         return
     with entries:
-        for entry in entries:
-            try:
-                found = entry.stat() if wanted(entry.name) else None
-            except OSError as error:
-                if error.errno not in {errno.ENOENT, errno.ELOOP}:
-                    raise
-                continue
-            if found:
-                yield entry.name, found
+        yield from (entry for entry in entries if wanted(entry.name))
+
+
+def _found(entry: os.DirEntry[str]) -> os.stat_result | None:
+    """What stands under a name; a link to nowhere or to itself, and what has just gone, is nothing."""
+    try:
+        return entry.stat()
+    except OSError as error:
+        if error.errno not in {errno.ENOENT, errno.ELOOP}:
+            raise
+        return None

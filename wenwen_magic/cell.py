@@ -9,7 +9,7 @@ from typing import Any
 from wenwen_magic import ballot, money
 from wenwen_magic.area import Area, Handle, status_line
 from wenwen_magic.client import Client
-from wenwen_magic.errors import LimitReached
+from wenwen_magic.errors import ConfigError, LimitReached
 from wenwen_magic.language import say, speak
 from wenwen_magic.optionline import Options
 from wenwen_magic.outcomes import budget_reached, wait_ended
@@ -97,6 +97,7 @@ class Cell:
             LimitReached: the cell asks for more than is allowed; nothing was sent.
         """
         self._confirm()
+        self.client.check_limits(self.client.missing(self.requests, **self.how))
         self.area.status(say("drawing in the background", "正在后台作图"))
         return self._start()
 
@@ -193,7 +194,12 @@ class Cell:
         Raises:
             ConfigError: no picture has this letter, or there is nothing to vote on.
         """
-        gallery = self.area.gallery or Gallery(())
+        gallery = self.area.gallery
+        if gallery is None or not gallery.blind:
+            raise ConfigError(
+                say("There is nothing to vote on yet.", "还没有可投票的内容。"),
+                do=say("Wait until the pictures are there.", "请等图片出现。"),
+            )
         label = ballot.cast(self.client.history.folder, gallery, letter)
         self.area.put(replace(gallery, blind=False))
         self.named(replace(gallery, blind=False))

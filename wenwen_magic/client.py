@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from wenwen_magic.orders import refuse_stripped
 from wenwen_magic.painter import Painter, Tell
 from wenwen_magic.records import Gallery, Generation, ImageRequest, Label
 from wenwen_magic.runner import Runner
+from wenwen_magic.session import Session
 from wenwen_magic.several import Rows, Wish
 from wenwen_magic.takes import is_here
 from wenwen_magic.wire import HttpCall
@@ -26,6 +27,21 @@ from wenwen_magic.wire import HttpCall
 _SHOWN = 16
 """Pictures on the contact sheet of a long gallery."""
 _COLUMNS = ("model", "orientation", "style")
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a look through many requests finds.
+
+    Args:
+        requests: how many there are.
+        wanted: how many pictures they want, saved ones included.
+        missing: the prices of the pictures that would be asked for, None for an unknown one.
+    """
+
+    requests: int
+    wanted: int
+    missing: list[float | None]
 
 
 class Client(Painter):
@@ -115,13 +131,14 @@ class Client(Painter):
 
         total = None
         if _is_lasting(source):
-            total, missing = self.look_through(requests(), fresh=fresh)
-            self.check_limits(missing)
+            look = self.look_through(requests(), fresh=fresh)
+            self.check_limits(look.missing)
+            total = look.requests
         with tqdm(total=total, disable=not progress, unit="") as bar:
             run, rows = self.begin_many(
                 requests(), concurrency=concurrency, executor=executor, fresh=fresh, total=total, tell=_moving(bar)
             )
-            finish_many(run, rows)
+            finish_many(run, rows, self.session)
         return self.gallery(rows)
 
     def begin_many(
@@ -142,17 +159,21 @@ class Client(Painter):
         """
         wish = Wish(fresh=how.pop("fresh", False))
         rows = Rows(self.history, self.ready)
-        width = concurrency or self.settings.concurrency
+        width = self.settings.concurrency if concurrency is None else concurrency
         return several.run_through(self.through(executor), requests, wish, rows, width=width, **how), rows
 
-    def look_through(self, requests: Iterable[ImageRequest], *, fresh: bool = False) -> tuple[int, list[float | None]]:
-        """How many pictures requests want, and the prices of those that would be asked for; sends nothing."""
-        wanted: int = 0
+    def look_through(self, requests: Iterable[ImageRequest], *, fresh: bool = False) -> Look:
+        """Look at requests before any is sent: what they want, and what of it is missing; equal ones share theirs."""
+        number = wanted = 0
         missing: list[float | None] = []
+        asked: dict[bytes, int] = {}
         for request in requests:
-            wanted += request.count
-            missing += self.missing([request], fresh=fresh)
-        return wanted, missing
+            number, wanted = number + 1, wanted + request.count
+            prices = self.missing([request], fresh=fresh)
+            mark = bytes.fromhex(request.fingerprint[:24])
+            missing += prices[asked.get(mark, 0) :]
+            asked[mark] = max(len(prices), asked.get(mark, 0))
+        return Look(number, wanted, missing)
 
     def requests_from(
         self, source: Any, *, template: str = "", names: Mapping[str, Any] | None = None, **options: Any
@@ -264,32 +285,41 @@ class Client(Painter):
         Raises:
             WenwenError: the endpoint cannot be reached or answers with an error; asking costs nothing.
         """
+        if self.settings.mode == "replay":
+            raise ConfigError(
+                say(
+                    "In mode replay nobody is asked, for models neither.",
+                    "replay 模式不会请求任何服务端，包括查询模型。",
+                ),
+                do="%config WenwenMagics.mode = 'cache'",
+            )
         line = transport.Transport(self.address, self._find_key(), read=30.0, clock=self._clock)
         return transport.read_models(line.send(HttpCall("GET", "/v1/models")))
 
 
-def finish_many(run: Many[Any, Any], rows: Rows, stopping: Callable[[int], None] | None = None) -> None:
+def finish_many(run: Many[Any, Any], rows: Rows, session: Session) -> None:
     """Run through many requests and wait: the first interrupt stops what has not begun, the second ends the waiting.
 
     Args:
         run: not yet begun.
         rows: that it fills.
-        stopping: is handed the number under way when the run is being stopped; prints a line when not given.
+        session: whose account tells whether anything was paid.
 
     Raises:
         WaitEnded: it was interrupted.
         LimitReached: a limit ended it.
     """
+    before = session.account()
     try:
         job = Runner().start(lambda _: run.run())
-        wait_through(run, job.wait, stopping or _say_stopping)
+        wait_through(run, job.wait, _say_stopping)
         stopped = run.stopped
     finally:
         run.stop()  # an interrupt between two lines must not leave a run that goes on paying
     if error := job.error or rows.refusal:
         raise error
     if stopped:
-        raise outcomes.stopped(run.tally.done)
+        raise outcomes.stopped(run.tally.done, paid=session.account() != before)
 
 
 def _say_stopping(count: int) -> None:
@@ -320,11 +350,14 @@ def _is_lasting(source: Any) -> bool:
 
 def _rows(source: Any) -> Iterator[Any]:
     """The rows of a source; requests as they are."""
-    if isinstance(source, (list, tuple, Iterator)):
-        for item in source:
-            yield from [item] if isinstance(item, ImageRequest) else promptlist.read([item])
-    else:
+    mixed = isinstance(source, Iterator) or (
+        isinstance(source, (list, tuple)) and any(isinstance(item, ImageRequest) for item in source)
+    )
+    if not mixed:
         yield from promptlist.read(source)
+        return
+    for item in source:
+        yield from [item] if isinstance(item, ImageRequest) else promptlist.read([item])
 
 
 def _prompt_of(row: Mapping[str, str]) -> str:

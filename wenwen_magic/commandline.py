@@ -1,7 +1,7 @@
 """Carries out the commands of ``%wenwen``: each is handed the rest of its line and gives a text or a thing to show."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -99,7 +99,7 @@ def _models(around: Surroundings, words: str) -> str:
 
 
 def _demo(around: Surroundings, word: str) -> str:
-    if around.loaded().settings.mode == "replay" and not word:
+    if around.loaded().settings.mode == "replay" and word not in commands.OFF:
         return say(
             "Mode replay: the pictures come from the history, the demo is not started.",
             "replay 模式：图片来自历史记录，不启动演示。",
@@ -115,7 +115,7 @@ def _key(around: Surroundings, word: str) -> str:
 
 
 def _page_number(text: str) -> int:
-    if not text.strip().isdecimal() or int(text) < 1:
+    if not re.fullmatch(r"0*[1-9]\d{0,8}", text.strip()):
         raise ConfigError(say(f"There is no page {text!r}.", f"没有第 {text!r} 页。"), do="--page 2")
     return int(text)
 
@@ -134,13 +134,13 @@ def _moment(text: str, *, end: bool = False) -> float:
     try:
         day = now.date() - timedelta(days=_DAYS[word]) if word in _DAYS else datetime.fromisoformat(word)
         at = datetime.fromisoformat(day.isoformat()).astimezone()
+        whole_day = end and (word in _DAYS or len(word) <= len("2026-11-22"))
+        return (at + timedelta(days=1 if whole_day else 0)).timestamp()
     except (ValueError, OverflowError):
         raise ConfigError(
             say(f"{text[:40]!r} is no day.", f"{text[:40]!r} 不是日期。"),
             do=say("For example: 2026-11-22, today, 3d, 2w", "例如：2026-11-22、今天、3天、2周"),
         ) from None
-    whole_day = end and (word in _DAYS or len(word) <= len("2026-11-22"))
-    return (at + timedelta(days=1 if whole_day else 0)).timestamp()
 
 
 _HISTORY = (
@@ -156,7 +156,7 @@ _HISTORY = (
 def _history(around: Surroundings, line: str) -> Shown:
     given = optionline.read(line, _HISTORY)
     wanted = Wanted(
-        words=tuple(given.words.split()),
+        words=tuple(_words(given.words)),
         model=given.model or "",
         since=given.since,
         until=given.until,
@@ -182,6 +182,16 @@ def _saved(around: Surroundings, word: str) -> Generation:
     return around.client().history.get(value.id if isinstance(value, Generation) else word)
 
 
+def _all_saved(around: Surroundings, words: Sequence[str]) -> list[Generation]:
+    """The saved generations that words stand for: all of a gallery."""
+    found: list[Generation] = []
+    for word in words:
+        value = around.value_of(word)
+        several = isinstance(value, (Gallery, Shown))
+        found += [around.client().history.get(one.id) for one in value if one.id] if several else [_saved(around, word)]
+    return found
+
+
 def _show(around: Surroundings, word: str) -> Generation:
     return around.client().ready(_saved(around, word))
 
@@ -189,7 +199,7 @@ def _show(around: Surroundings, word: str) -> Generation:
 def _star(around: Surroundings, ids: str) -> str:
     client = around.client()
     told = []
-    for generation in [_saved(around, one) for one in _ids(ids)]:
+    for generation in _all_saved(around, _ids(ids)):
         changed = client.history.star(generation, on=not generation.star)
         told.append(f"{'★' if changed.star else '☆'} #{changed.id[:6]}")
     return "  ".join(told)
@@ -261,7 +271,7 @@ def _vote(around: Surroundings, letter: str) -> str:
             ),
         )
     said = around.ballots[-1].vote(letter)
-    around.ballots.pop()
+    around.ballots.clear()
     return said
 
 
@@ -271,13 +281,23 @@ def _votes(around: Surroundings, _: str) -> str:
 
 # -- handing on --------------------------------------------------------------------------------------------------------
 
+_QUOTED_OR_NOT = re.compile(r"""\"([^\"]*)\"|'([^']*)'|(\S+)""")
+
+
+def _words(line: str) -> list[str]:
+    """The words of a line; what stands in quotes is one."""
+    return [first or second or third for first, second, third in _QUOTED_OR_NOT.findall(line)]
+
+
 _EXPORT = (Option(("--strip", "--去提示词"), ("leave the prompts out", "不含提示词")),)
 
 
 def _export(around: Surroundings, line: str) -> str:
     given = optionline.read(line, _EXPORT)
-    path, *ids = _ids(given.words)
-    chosen = [_saved(around, one).id for one in ids] if ids else None
+    path, *ids = _words(given.words) or [""]
+    if not path:
+        raise ConfigError(say("A file's name is missing.", "缺少文件名。"), do="%wenwen export lesson.zip")
+    chosen = [one.id for one in _all_saved(around, _ids(" ".join(ids)))] if ids else None
     done = around.client().export(path, chosen, strip=bool(given.strip))
     told = say(
         f"{Path(path).name}: {done.records} records, {done.pictures} pictures, {done.bytes / 2**20:.1f} MiB",

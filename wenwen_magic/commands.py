@@ -14,7 +14,7 @@ from wenwen_magic.nearest import did_you_mean
 from wenwen_magic.secret import Secret
 from wenwen_magic.settings import NAMES, Loaded
 
-_OFF = ("off", "stop", "关", "停")
+OFF = ("off", "stop", "关", "停")
 
 
 @dataclass
@@ -71,10 +71,10 @@ def demo(desk: Desk, word: str) -> str:
     Raises:
         ConfigError: another word.
     """
-    if word not in {"", "on", "开", *_OFF}:
+    if word not in {"", "on", "开", *OFF}:
         what = say(f"There is no %wenwen demo {word}.", f"没有 %wenwen demo {word}。")
         raise ConfigError(what, do=did_you_mean(word, ("on", "off")))
-    if word in _OFF:
+    if word in OFF:
         if desk.demo is not None:
             desk.demo.stop()
         desk.demo = None

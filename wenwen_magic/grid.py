@@ -24,6 +24,7 @@ _WORDS: Mapping[str, Kind] = {
 }
 _PARAM = "param."
 _WHOLE_EXPRESSION = re.compile(r"\s*\{\{((?:(?!\}\}).)+)\}\}\s*", re.DOTALL)
+_PART = re.compile(r"(?:\{\{.*?\}\}|[^;；])+", re.DOTALL)
 MOST = 400
 """Combinations that one cell may ask for."""
 
@@ -72,23 +73,34 @@ class Combination:
         return zip(self.axes, self.values, strict=True)
 
 
-def axes(
-    models: Sequence[str], grid: Sequence[str], names: Sequence[str], value_of: Callable[[str], Any]
-) -> tuple[Axis, ...]:
+@dataclass(frozen=True)
+class Names:
+    """What stands in for expressions between braces.
+
+    Args:
+        value_of: evaluates one.
+        fill: replaces those in a text.
+    """
+
+    value_of: Callable[[str], Any]
+    fill: Callable[[str], str]
+
+
+def axes(models: Sequence[str], grid: Sequence[str], names: Sequence[str], known: Names) -> tuple[Axis, ...]:
     """The axes of a comparison, in the order they were given.
 
     Args:
         models: of ``-m``; one alone is no axis.
         grid: texts like ``model=a;b``, ``方向=横屏；竖屏``, ``param.quality=low;high``.
         names: texts like ``animal=猫;狗``, or ``animal={{a_list}}``: values for ``{{animal}}`` in the prompt.
-        value_of: evaluates the expression between the braces.
+        known: what stands in for expressions between braces.
 
     Raises:
         ConfigError: an unknown axis, one without values, one given twice, or too many combinations.
     """
     found = [Axis("model", "model", _different(models))] if len(models) > 1 else []
-    found += [_axis(text, _grid_kind, value_of) for text in grid]
-    found += [_axis(text, _name_kind, value_of) for text in names]
+    found += [_axis(text, _grid_kind, known) for text in grid]
+    found += [_axis(text, _name_kind, known) for text in names]
     given = [(axis.kind, axis.name) for axis in found]
     if twice := next((name for kind, name in given if given.count((kind, name)) > 1), ""):
         raise ConfigError(
@@ -108,7 +120,7 @@ def combinations(found: Sequence[Axis]) -> list[Combination]:
     return [Combination(tuple(found), values) for values in itertools.product(*(axis.values for axis in found))]
 
 
-def _axis(text: str, kind_of: Callable[[str], tuple[Kind, str]], value_of: Callable[[str], Any]) -> Axis:
+def _axis(text: str, kind_of: Callable[[str], tuple[Kind, str]], known: Names) -> Axis:
     name, sign, values = re.sub("＝", "=", text, count=1).partition("=")
     if not sign or not name.strip():
         raise ConfigError(
@@ -116,17 +128,17 @@ def _axis(text: str, kind_of: Callable[[str], tuple[Kind, str]], value_of: Calla
             do='--grid "model=a;b"   --for "animal=猫;狗"',
         )
     kind, name = kind_of(unicodedata.normalize("NFKC", name).strip())
-    return Axis(kind, name, _different(_values(values, value_of)))
+    return Axis(kind, name, _different(_values(values, known)))
 
 
-def _values(text: str, value_of: Callable[[str], Any]) -> Sequence[Any]:
+def _values(text: str, known: Names) -> Sequence[Any]:
     """What stands between the semicolons; a single expression may be a list of its own."""
     if expression := _WHOLE_EXPRESSION.fullmatch(text):
-        value = value_of(expression.group(1).strip())
+        value = known.value_of(expression.group(1).strip())
         several = hasattr(value, "__iter__") and not isinstance(value, str)
         parts = [str(one) for one in (value if several else [value])]
     else:
-        parts = re.split("[;；]", text)
+        parts = [known.fill(part) for part in _PART.findall(text)]
     parts = [part.strip() for part in parts if part.strip()]
     if not parts:
         raise ConfigError(

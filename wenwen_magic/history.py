@@ -277,8 +277,9 @@ class History:
         """A torn or foreign file is no record; it is never written over."""
         try:
             stamp = stamp_of(path.stat())
-            if path in self._read and self._read[path][0] == stamp:
-                return self._read[path][1]
+            known = self._read.get(path)  # once: another thread may throw it out meanwhile
+            if known and known[0] == stamp:
+                return known[1]
             generation = decode(path.read_bytes(), path.parent, self._render)
         except (OSError, ValueError, WenwenError):
             return None

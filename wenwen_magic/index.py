@@ -4,6 +4,7 @@ import hashlib
 import os
 import sqlite3
 import threading
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
@@ -13,7 +14,7 @@ from typing import Any, TypeVar
 Result = TypeVar("Result")
 WAIT = 30.0
 """Seconds to wait for another kernel that writes."""
-VERSION = 1
+VERSION = 2
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS records (
     day TEXT NOT NULL, name TEXT NOT NULL, stamp TEXT NOT NULL, id TEXT NOT NULL, moment REAL NOT NULL,
@@ -36,7 +37,7 @@ class Row:
         id: the generation's; empty for a file that cannot be read.
         moment: when it was sent, seconds since 1970.
         fingerprint: of its request.
-        model: as it was asked for.
+        model: as it was asked for, in lower case.
         words: all that a search looks through, in lower case.
         demo: whether the demo drew it.
         drawn: whether it holds a picture.
@@ -94,6 +95,7 @@ class Index:
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._opened: tuple[int, ...] = ()
+        _ALL.add(self)
         self.born = 0
         """How often it was made anew: an answer from across that moment is not whole."""
 
@@ -125,9 +127,22 @@ class Index:
         """The days that are known, and what their folder's stamp was when it was looked through; empty for unsure."""
         return dict(self._read("SELECT day, stamp FROM days"))
 
-    def looked_through(self, day: str, stamp: str) -> None:
-        """Note that a day's folder was looked through when its stamp was so; an empty one has it looked at again."""
-        self._write(lambda line: line.execute("INSERT OR REPLACE INTO days VALUES (?, ?)", (day, stamp)))
+    def looked_through(self, day: str, stamp: str, *, born: int) -> None:
+        """Note that a day's folder was looked through.
+
+        Not in an index that was made anew since the look began: a mark without its rows would hide the records.
+
+        Args:
+            day: the folder.
+            stamp: what it was when the look began; an empty one has it looked at again.
+            born: how often the index was made anew when the look began.
+        """
+
+        def work(line: sqlite3.Connection) -> None:
+            if self.born == born:
+                line.execute("INSERT OR REPLACE INTO days VALUES (?, ?)", (day, stamp))
+
+        self._write(work)
 
     def forget_day(self, day: str) -> None:
         """Forget a day's folder that is gone."""
@@ -182,52 +197,74 @@ class Index:
     def _mending(self, work: Callable[[], Result]) -> Result:
         """Do a piece of work; a damaged file is thrown away, one that cannot be used gives way to one in memory."""
         with self._lock:
-            for can_be_deleted in (True, False):
+            for again in (True, False):
                 try:
                     return work()
                 except sqlite3.Error as error:
-                    self._renew(in_memory=not (can_be_deleted and _is_damage(error)))
+                    moved = bool(self._opened) and self._opened != self._identity()
+                    if again and (moved or _is_damage(error)):
+                        self._renew(damaged=not moved)
+                    else:
+                        self._file = ":memory:"
+                        self._renew()
             return work()
 
-    def _renew(self, *, in_memory: bool) -> None:
-        """Begin anew: in a new file, or in memory."""
+    def _renew(self, *, damaged: bool = False) -> None:
+        """Begin anew; a damaged file is thrown away, one that somebody else has put in its place is not."""
         self._close()
         self.born += 1
-        if in_memory:
-            self._file = ":memory:"
-        else:
+        if damaged:
             with suppress(OSError):
                 Path(self._file).unlink()
 
     def _open(self) -> sqlite3.Connection:
-        """The connection of this process, to the file that is there now: a child of a fork makes its own."""
+        """The connection of this process, to the file that is there now."""
         if self._connection is not None and self._opened != self._identity():
-            self._close()
-            self.born += 1
+            self._renew()
         if self._connection is None:
             self._connection = _connect(self._file)
             self._opened = self._identity()
         return self._connection
 
     def _identity(self) -> tuple[int, ...]:
-        """This process, and the file as such: one that was deleted under a connection would still answer."""
+        """The file as such: one that was deleted under a connection would still answer."""
         try:
             found = self._file.stat() if isinstance(self._file, Path) else None
         except OSError:
-            return (os.getpid(), -1)
-        return (os.getpid(), found.st_dev, found.st_ino) if found else (os.getpid(),)
+            return (-1,)
+        return (found.st_dev, found.st_ino) if found else (0,)
+
+    def begin_in_child(self) -> None:
+        """Begin anew in the child of a fork, where the parent's locks stay locked and its file is not to be closed."""
+        _PARENTS.append(self._connection)
+        self._lock, self._connection = threading.RLock(), None
+        self.born += 1
 
     def _close(self) -> None:
         if self._connection is not None:
             with suppress(sqlite3.Error):
                 self._connection.close()
-        self._connection = None
+        self._connection, self._opened = None, ()
+
+
+_ALL: weakref.WeakSet[Index] = weakref.WeakSet()
+_PARENTS: list[sqlite3.Connection | None] = []
+"""Kept for good: closing one of them in a child would undo what the parent is writing."""
+
+
+def _begin_in_child() -> None:
+    for one in list(_ALL):
+        one.begin_in_child()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_in_child)
 
 
 def place(cache: Path, folder: Path) -> Path:
     """Where the index of a folder is: by its real path, under the user's cache folder."""
     digest = hashlib.sha256(os.fsencode(os.path.realpath(folder))).hexdigest()[:32]
-    return cache / "index" / f"{digest}.sqlite"
+    return cache / "index" / f"{digest}-{VERSION}.sqlite"
 
 
 def _connect(file: Path | str) -> sqlite3.Connection:
@@ -239,14 +276,25 @@ def _connect(file: Path | str) -> sqlite3.Connection:
     # themselves are on disk, and the index is made anew from them.
     line.execute("PRAGMA journal_mode = TRUNCATE")
     line.execute("PRAGMA synchronous = OFF")
-    if line.execute("PRAGMA user_version").fetchone()[0] != VERSION:
+    if not _is_ours(line):
         with _transaction(line):
-            line.execute("DROP TABLE IF EXISTS records")
-            line.execute("DROP TABLE IF EXISTS days")
-            for statement in _SCHEMA.split(";"):
-                line.execute(statement)
-            line.execute(f"PRAGMA user_version = {VERSION}")
+            _make(line)
     return line
+
+
+def _is_ours(line: sqlite3.Connection) -> bool:
+    return bool(line.execute("PRAGMA user_version").fetchone()[0] == VERSION)
+
+
+def _make(line: sqlite3.Connection) -> None:
+    """Make the tables, in a transaction: another kernel may have made and filled them since somebody looked."""
+    if _is_ours(line):
+        return
+    line.execute("DROP TABLE IF EXISTS records")
+    line.execute("DROP TABLE IF EXISTS days")
+    for statement in _SCHEMA.split(";"):
+        line.execute(statement)
+    line.execute(f"PRAGMA user_version = {VERSION}")
 
 
 @contextmanager
@@ -290,7 +338,7 @@ def _is_damage(error: sqlite3.Error) -> bool:
 def _where(wanted: Wanted) -> tuple[str, list[Any]]:
     tests: list[tuple[str, list[Any]]] = [("id <> ''", [])]
     tests += [("instr(words, ?)", [folded(word)]) for word in dict.fromkeys(wanted.words)]
-    tests += [("instr(lower(model), ?)", [folded(wanted.model)])] if wanted.model else []
+    tests += [("instr(model, ?)", [folded(wanted.model)])] if wanted.model else []
     tests += [("moment >= ?", [wanted.since])] if wanted.since is not None else []
     tests += [("moment < ?", [wanted.until])] if wanted.until is not None else []
     tests += [("star", [])] if wanted.star else []

@@ -7,6 +7,7 @@ from typing import Any
 
 from wenwen_magic import money
 from wenwen_magic.cell import Cell, confirm, cost_line
+from wenwen_magic.client import Look
 from wenwen_magic.language import say
 from wenwen_magic.many import Many, wait_through
 from wenwen_magic.outcomes import error_of_record, stopped
@@ -36,10 +37,10 @@ class LongCell:
                 interrupted.
         """
         cell = self.cell
-        wanted, missing = self._look_through()
-        cell.client.check_limits(missing)
-        confirm(cell.client, cell.options, cell.front, wanted, lambda: money.cost_of(missing))
-        run, rows = cell.client.begin_many(self.requests(), fresh=cell.how["fresh"], total=wanted)
+        look, before = self._look_through(), cell.client.session.account()
+        cell.client.check_limits(look.missing)
+        confirm(cell.client, cell.options, cell.front, look.wanted, lambda: money.cost_of(look.missing))
+        run, rows = cell.client.begin_many(self.requests(), fresh=cell.how["fresh"], total=look.requests)
         self._wait(run)
         if not run.tally.done and run.tally.failed:
             cell.area.clear(cell.front.clear)
@@ -50,10 +51,10 @@ class LongCell:
         if rows.refusal:
             raise rows.refusal
         if run.stopped:
-            raise stopped(run.tally.done)
+            raise stopped(run.tally.done, paid=cell.client.session.account() != before)
         return gallery
 
-    def _look_through(self) -> tuple[int, list[float | None]]:
+    def _look_through(self) -> Look:
         """Look at every prompt before any is sent."""
         return self.cell.client.look_through(self.requests(), fresh=self.cell.how["fresh"])
 
@@ -78,9 +79,10 @@ class LongCell:
         """The first prompts as they would be sent, how many pictures are missing, and what they cost; sends nothing."""
         cell = self.cell
         shown = [cell.client.prompt_as_sent(one) for one in islice(self.requests(), _SHOWN)]
-        wanted, missing = self._look_through()
-        more = say(f"… {wanted} pictures in all", f"…… 共 {wanted} 张图片") if wanted > len(shown) else ""
-        return "\n".join([*shown, more, cost_line(cell.client, money.cost_of(missing))])
+        look = self._look_through()
+        more = say(f"… {look.requests} prompts in all", f"…… 共 {look.requests} 个提示词")
+        lines = [*shown, more] if look.requests > len(shown) else shown
+        return "\n".join([*lines, cost_line(cell.client, money.cost_of(look.missing))])
 
 
 def _finishing(count: int) -> str:

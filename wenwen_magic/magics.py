@@ -3,7 +3,7 @@
 import inspect
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from importlib import import_module
 from keyword import iskeyword
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 _EXPRESSION = re.compile(r"([^\W\d]\w*)(?:\[[^\[\]]+\]|\.[^\W\d]\w*)*")
 _SETTING_OPTIONS = ("mode", "format", "timeout")
+_NOT_WITH_FROM = ("grid", "for", "blind", "take", "background", "raw")
 _NO_OPTIONS = Options({}, "")
 _SHOWN_ONCE = ("wenwen_magic.records.Generation", "wenwen_magic.records.Gallery")
 
@@ -84,14 +85,14 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         return self._draw(drawn, given)
 
     def _draw(self, drawn: "Cell", given: Options) -> Any:
+        if drawn.blind:
+            self._ballots[:] = [drawn]  # an earlier one is not on the screen any more, or nobody cares
         controls = self.attended and drawn.client.settings.ui and not (given.no_ui or given.quiet)
         if given.background:
             job = drawn.draw_in_background()
             self._controls(drawn).follow(job) if controls else drawn.follow(job)
             return None
         self.shown = drawn.draw()
-        if drawn.blind:
-            self._ballots.append(drawn)
         if controls:
             self._controls(drawn)
         return self.shown
@@ -150,19 +151,16 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
 
     def _combinations(self, given: Options) -> Any:
         grid = _late("grid")
-        axes = grid.axes(
-            given.model or (),
-            given.grid or (),
-            given.given.get("for", ()),
-            lambda text: value_of(text, self.shell.user_ns),
-        )
+        known = grid.Names(lambda text: value_of(text, self.shell.user_ns), self._fill)
+        axes = grid.axes(given.model or (), given.grid or (), given.given.get("for", ()), known)
         return grid.combinations(axes)
 
     def _request(self, client: "Client", given: Options, prompt: str, combination: Any) -> "ImageRequest":
         """The request of one combination; all that is wrong with it is found here, before anything is sent."""
         names = combination.all_of("name")
         text = prompt if given.raw else interpolate(prompt, {**self.shell.user_ns, **names})
-        params = {**dict(given.param or ()), **combination.all_of("param")}
+        varied = {name: options.typed(text) for name, text in combination.all_of("param").items()}
+        params = {**dict(given.param or ()), **varied}
         wishes = {kind: combination.of(kind) or getattr(given, kind) for kind in ("orientation", "style")}
         model = combination.of("model") or (given.model or [None])[0]
         return client.request(text, model=model, **wishes, **self._fixed(client, given, params))
@@ -174,12 +172,18 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
 
     def _many(self, client: "Client", given: Options, template: str, source: str) -> "Callable[[], Any]":
         """Makes the requests of many prompts; the cell's text is the template, a line magic needs none."""
+        if useless := next((name for name in _NOT_WITH_FROM if given.given.get(name)), ""):
+            raise ConfigError(
+                say(f"--{useless} does not go with --from.", f"--{useless} 不能与 --from 一起使用。"),
+                do=say(
+                    "Put it into a column, or use --grid without --from.", "请写成一列，或不用 --from 而用 --grid。"
+                ),
+            )
         names = self.shell.user_ns
-        expression = _EXPRESSION.fullmatch(source)
-        known = bool(expression and expression.group(1) in names and not Path(source).is_file())
-        things = value_of(source, names) if known else source
+        things = None if Path(source).is_file() else self._value_of(source)
+        things = source if things is None else list(things) if isinstance(things, Iterator) else things
         fixed = {
-            "model": (given.model or [None])[0],
+            "model": one_model(given),
             "orientation": given.orientation,
             "style": given.style,
             **self._fixed(client, given, dict(given.param or ())),
@@ -281,6 +285,20 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         known = {self._loaded(_NO_OPTIONS).settings.model, *PICTURE_MODELS, *named}
         styles = self._loaded(_NO_OPTIONS).settings.styles
         return completion.complete(line, sorted(known), sorted(styles))
+
+
+def one_model(given: Options) -> str | None:
+    """The model of ``-m``, None for none.
+
+    Raises:
+        ConfigError: there are several where only one can be.
+    """
+    if len(given.model or ()) > 1:
+        raise ConfigError(
+            say("Several models do not go with --from.", "多个模型不能与 --from 一起使用。"),
+            do=say("Put a column called model into it.", "请加入名为 model 的列。"),
+        )
+    return given.model[0] if given.model else None
 
 
 def name_and_prompt(given: Options, cell: str | None) -> tuple[str, str]:

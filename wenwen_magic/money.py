@@ -22,7 +22,8 @@ class Cost:
     unknown: int = 0
 
     def __add__(self, other: "Cost") -> "Cost":
-        return Cost(self.pictures + other.pictures, self.known + other.known, self.unknown + other.unknown)
+        known = round(self.known + other.known, 9)  # three times 0.1 is 0.3 here
+        return Cost(self.pictures + other.pictures, known, self.unknown + other.unknown)
 
     def __sub__(self, other: "Cost") -> "Cost":
         return Cost(self.pictures - other.pictures, round(self.known - other.known, 9), self.unknown - other.unknown)
@@ -45,7 +46,7 @@ def cost_of(prices: Iterable[float | None]) -> Cost:
     """The cost of pictures with these prices, None for an unknown one."""
     listed = list(prices)
     known = [price for price in listed if price is not None]
-    return Cost(len(listed), sum(known), len(listed) - len(known))
+    return Cost(len(listed), round(sum(known), 9), len(listed) - len(known))
 
 
 def amount(value: float, currency: str = "") -> str:

@@ -58,24 +58,30 @@ def _number(kind: type[int] | type[float]) -> Callable[[str], Any]:
 
 
 def _param(value: str) -> tuple[str, Any]:
-    """``name=value``; a value that reads as a number, true or false is sent as one, a JSON list, object or text too."""
+    """``name=value``, the value as :func:`typed` reads it."""
     name, sign, text = re.sub("^([^=＝]*)＝", r"\1=", value).partition("=")
     if not sign or not name.strip():
         raise ConfigError(say(f"--param {value} has no value.", f"--param {value} 没有值。"), do="--param seed=7")
-    constants = {"true": True, "false": False, "null": None}
+    return name.strip(), typed(text)
+
+
+def typed(text: str) -> Any:
+    """What a parameter's text stands for: a number, true, false or null, a JSON list, object or text; else itself."""
     if text.startswith(("{", "[", '"')):
         with suppress(ValueError, RecursionError):
-            return name.strip(), json.loads(text)
+            return json.loads(text)
     for read in (int, float):
         with suppress(ValueError, OverflowError):
             if math.isfinite(number := read(text)):  # JSON has no word for the others
-                return name.strip(), number
-    return name.strip(), constants.get(text, text)
+                return number
+    return {"true": True, "false": False, "null": None}.get(text, text)
 
 
 def _named(value: str) -> str:
     if not value.strip():
-        raise ConfigError(say("The style's name is empty.", "风格名为空。"), do="%wenwen styles")
+        raise ConfigError(
+            say("A name is missing.", "缺少名称。"), do=say("See %%wenwen_image -h", "参见 %%wenwen_image -h")
+        )
     return value.strip()
 
 
@@ -128,7 +134,7 @@ _TABLE = (
     Option(
         ("--from", "--来自"),
         ("prompts from a file (txt, CSV, JSON Lines), a list or a table", "从文件、列表或表格读取多个提示词"),
-        str,
+        _named,
         filled=False,
     ),
     Option(("--fresh", "--重画"), ("draw a new take (pays)", "重新画一张（付费）")),

@@ -149,10 +149,10 @@ def wait_ended() -> WaitEnded:
     )
 
 
-def stopped(done: int) -> WaitEnded:
-    """Make the error for a run through many requests that was interrupted after so many."""
+def stopped(done: int, *, paid: bool) -> WaitEnded:
+    """Make the error for a run through many requests that was interrupted after so many, paid or all of them free."""
     return WaitEnded(
         say(f"Stopped; {done} are done and saved.", f"已停止；{done} 个已完成并保存。"),
         do=say("Run it again for the rest: only what is missing is asked for.", "再次运行会只请求缺少的部分。"),
-        charged="yes" if done else "no",
+        charged="yes" if paid else "no",
     )

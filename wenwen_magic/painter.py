@@ -94,27 +94,41 @@ class Painter:
         request = self.request(prompt, **options)
         if saved := self.saved(request, fresh=fresh, take=take):
             return saved
-        key = self._permit(request)
-        same = None if fresh else (self.address, self.history.folder, request.fingerprint)
+        key = self._key_for(request)
+        same = None if fresh else self.same(request)
         return runner.beside_main_thread(lambda: self._draw_in_turn(request, key, tell or _nobody, same))
 
+    def same(self, request: ImageRequest) -> tuple[Hashable, ...]:
+        """What makes two wishes for a picture the same."""
+        return self.address, self.history.folder, request.fingerprint
+
     def _draw_in_turn(self, request: ImageRequest, key: Secret | None, tell: Tell, same: Hashable) -> Generation:
-        """Draw what is permitted, and tell the session what it came to."""
+        """Draw, unless somebody else has drawn the same while this one waited for its turn."""
+        with self.session.turn(same) as waited:
+            if waited and same and (saved := self.saved(request)):
+                return saved
+            return self._draw_on_account(request, key, tell)
+
+    def _draw_on_account(self, request: ImageRequest, key: Secret | None, tell: Tell) -> Generation:
+        """Draw what the limits allow, and tell the session what it came to; the demo's pictures are not counted.
+
+        Raises:
+            LimitReached: a limit would be passed; nothing was sent.
+        """
+        if self.is_demo:
+            return self._draw_anew(request, key, tell)
         charged: Charged = "maybe"
+        self.session.enter(self.price_of(request), self._limits)
         try:
-            with self.session.turn(same) as waited:
-                if waited and same and (saved := self.saved(request)):  # somebody else's, drawn meanwhile
-                    charged = "no"
-                    return saved
-                drawn = self._draw_anew(request, key, tell)
-                charged = drawn.charged
-                return drawn
+            drawn = self._draw_anew(request, key, tell)
         except WenwenError as error:
             charged = error.charged
             raise
+        else:
+            charged = drawn.charged
+            return drawn
         finally:
-            if not self.is_demo:
-                self.session.settle(self.price_of(request), charged)
+            self.session.settle(self.price_of(request), charged)
 
     def _draw_anew(self, request: ImageRequest, key: Secret | None, tell: Tell) -> Generation:
         """The straight way: record, call, reply, answer, bytes on disk."""
@@ -184,23 +198,17 @@ class Painter:
         """The price of one picture by the user's table of prices; None for unknown, and for the demo, which is free."""
         return None if self.is_demo else money.price_of(request.model, self.settings.prices)
 
-    def _permit(self, request: ImageRequest) -> Secret | None:
-        """Check that a picture may be asked for now, and count it; the demo's are not counted.
-
-        Returns:
-            The key; None for an endpoint on this machine that may need none.
+    def _key_for(self, request: ImageRequest) -> Secret | None:
+        """The key to ask with; None for an endpoint on this machine that may need none.
 
         Raises:
-            LimitReached: the session's limit would be passed; nothing was sent.
-            ConfigError: there is no key.
+            ConfigError: there is no key, or nobody knows what to ask for.
         """
         orders.refuse_stripped(request)
         key = self._find_key()
         # The workers of an executor have keys of their own.
         if key is None and self._executor is None and urlsplit(self.address).hostname not in _LOCAL:
             raise keys.missing()
-        if not self.is_demo:
-            self.session.enter(self.price_of(request), self._limits)
         return key
 
     @property
@@ -263,7 +271,8 @@ class Painter:
         """Bytes on disk: every picture of the answer; then the record is complete."""
         if not answer.sources:
             raise outcomes.no_image(answer)
-        found, failed = self._workshop.bring(generation, answer.sources, self.history.path(generation, ""))
+        brought, failed = self._workshop.bring(generation, answer.sources, self.history.path(generation, ""))
+        found = tuple(replace(picture, request=generation.request) for picture in brought)
         if not any(not picture.problem and not picture.draft for picture in found):
             raise failed[0] if failed else outcomes.none_sound(found, generation.id)
         fault = _fault(failed[0]) if failed else None
@@ -303,16 +312,18 @@ class Painter:
             WenwenError: there is no kept answer, or its pictures still cannot be had.
         """
         kept = self.history.reply(generation)
-        if self.settings.mode == "replay" and not _is_all_here(generation):
-            raise outcomes.not_fetched(generation)
         if kept is None:
             raise outcomes.nothing_kept(generation)
         try:
             answer = conversation.lead(
                 FORMATS[generation.request.format].talk(generation.request), lambda _: kept, tell or _nobody
             )
+            if self.settings.mode == "replay" and not _is_all_here(answer):
+                raise outcomes.not_fetched(generation)
             demo = generation.demo or kept.demo
             return self._bring(self._answered(generation, answer, demo=demo, from_history=True), answer)
+        except NotInHistory:
+            raise
         except WenwenError as error:
             raise self._recorded(generation, error) from None
 
@@ -341,9 +352,9 @@ def _nobody(_: Progress) -> None:
     """Hear no words on progress."""
 
 
-def _is_all_here(generation: Generation) -> bool:
-    """Whether the kept answer holds its pictures itself, so that nobody has to be asked for them."""
-    return all(address.startswith("data:") for address in generation.sources)
+def _is_all_here(answer: Answer) -> bool:
+    """Whether an answer holds its pictures itself, so that nobody has to be asked for them."""
+    return all(source.address.startswith("data:") for source in answer.sources)
 
 
 def _fault(error: WenwenError) -> dict[str, Any]:

@@ -183,10 +183,19 @@ class GeneratedImage:
         Raises:
             OSError: the place cannot be written.
             ImageError: the recipe cannot be put into a picture of this type.
+            ConfigError: nobody knows what was asked for.
         """
         target = Path(path)
-        target.write_bytes(embed(self.data, self.request.recipe) if recipe and self.request else self.data)
+        target.write_bytes(self._with_recipe() if recipe else self.data)
         return target
+
+    def _with_recipe(self) -> bytes:
+        if self.request is None:
+            raise ConfigError(
+                say("It is not known how this picture was made.", "不知道这张图片是如何生成的。"),
+                do=say("Save it without recipe=True.", "请不带 recipe=True 保存。"),
+            )
+        return embed(self.data, self.request.recipe)
 
 
 @dataclass(frozen=True)

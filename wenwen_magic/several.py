@@ -51,15 +51,18 @@ def works(painter: Painter, request: ImageRequest, wish: Wish) -> Iterator[Work]
 
 
 def _new_take(painter: Painter, request: ImageRequest, number: int, wish: Wish) -> Work:
-    """The work of drawing the take that would be the cell's number so and so; in mode ``replay`` a miss."""
-    take, fresh = wish.take, wish.fresh or number > 1
+    """The work of drawing the take that would be the request's number so and so; in mode ``replay`` a miss.
+
+    Where one picture is wanted, anybody's that is saved meanwhile will do; of several each is a picture of its own.
+    """
+    take, fresh = wish.take, wish.fresh or request.count > 1
     if painter.settings.mode == "replay":
         take = take or (number if number > 1 else 0)
     return partial(painter.generate, request, fresh=fresh, take=take, tell=wish.tell)
 
 
 def draw(painter: Painter, requests: Sequence[ImageRequest], wish: Wish, came: Came) -> list[Generation]:
-    """Draw what is missing of several requests.
+    """Draw what is missing of several requests; equal ones share their pictures.
 
     Args:
         painter: draws one.
@@ -70,21 +73,75 @@ def draw(painter: Painter, requests: Sequence[ImageRequest], wish: Wish, came: C
     Raises:
         WenwenError: nothing could be drawn; the first request's error.
     """
-    asked = list(_errands(painter, requests, wish))
-    results: dict[int, Generation | WenwenError] = {}
-    rows: dict[int, Generation] = {}
+    drawing = _Drawing(painter, requests, came)
+    errands = [
+        _Errand((index, number), work)
+        for index, request in drawing.different()
+        for number, work in enumerate(works(painter, request, wish))
+    ]
+    Many(errands, lambda one: one.work(), width=painter.settings.concurrency, done=drawing.take(errands)).run()
+    return drawing.ended()
 
-    def done(place: int, result: Generation | WenwenError) -> None:
-        results[place], rows[place] = result, painter.row(asked[place].request, result)
-        came(asked[place].place, rows[place])
 
-    Many(asked, _Errand.run, width=painter.settings.concurrency, done=done).run()
-    if not any(isinstance(result, Generation) for result in results.values()):
-        raise next(result for _, result in sorted(results.items()) if isinstance(result, WenwenError))
-    for place in sorted(rows):  # only now is it known which take is which
-        rows[place] = replace(rows[place], take=painter.history.take_of(rows[place]))
-        came(asked[place].place, rows[place])
-    return [rows[place] for place in sorted(rows)]
+@dataclass(frozen=True)
+class _Errand:
+    """One picture that is wanted."""
+
+    place: Place
+    work: Work
+
+
+class _Drawing:
+    """What comes of several requests, put into its places."""
+
+    def __init__(self, painter: Painter, requests: Sequence[ImageRequest], came: Came) -> None:
+        self._painter, self._requests, self._came = painter, requests, came
+        self._twins: dict[str, list[int]] = {}
+        for index, request in enumerate(requests):
+            self._twins.setdefault(request.fingerprint, []).append(index)
+        self._results: dict[Place, Generation | WenwenError] = {}
+        self._rows: dict[Place, Generation] = {}
+
+    def different(self) -> list[tuple[int, ImageRequest]]:
+        """The requests that are different, each with the largest count wanted of it."""
+        first = [max(twins, key=lambda index: self._requests[index].count) for twins in self._twins.values()]
+        return [(index, self._requests[index]) for index in first]
+
+    def take(self, errands: Sequence[_Errand]) -> Callable[[int, Generation | WenwenError], None]:
+        """What takes the results of errands."""
+
+        def done(number: int, result: Generation | WenwenError) -> None:
+            place = errands[number].place
+            self._results[place] = result
+            self._put(place, self._painter.row(self._requests[place[0]], result))
+
+        return done
+
+    def _put(self, place: Place, row: Generation) -> None:
+        """Put a row where it was wanted, and where an equal request wanted it too."""
+        index, number = place
+        for twin in self._twins[self._requests[index].fingerprint]:
+            if twin == index or number < self._requests[twin].count:
+                self._rows[twin, number] = row
+                self._came((twin, number), row)
+
+    def ended(self) -> list[Generation]:
+        """All rows, those of a request in the order of their takes: only now is it known which take is which.
+
+        Raises:
+            WenwenError: there are errors only; the first of them.
+        """
+        if not any(isinstance(result, Generation) for result in self._results.values()):
+            raise next(result for _, result in sorted(self._results.items()) if isinstance(result, WenwenError))
+        for index, _ in self.different():
+            places = sorted(place for place in self._results if place[0] == index)
+            numbered = [
+                replace(self._rows[place], take=self._painter.history.take_of(self._rows[place])) for place in places
+            ]
+            drawn = iter(sorted((row for row in numbered if row.take), key=lambda row: row.take))
+            for place, row in zip(places, numbered, strict=True):
+                self._put(place, next(drawn) if row.take else row)
+        return [self._rows[place] for place in sorted(self._rows)]
 
 
 def run_through(
@@ -100,39 +157,41 @@ def run_through(
         **how: ``width``, ``total`` and ``tell`` of :class:`wenwen_magic.many.Many`.
     """
 
-    def work(errand: _Errand) -> Generation:
-        try:
-            result = errand.run()
-        except WenwenError as error:
-            rows.put(errand.place, painter.row(errand.request, error))
-            if isinstance(error, LimitReached):
-                rows.refusal = error
-                run.stop()  # the rest would all be refused alike
-            raise
-        rows.put(errand.place, painter.row(errand.request, result))
-        return result
+    def work(item: tuple[int, ImageRequest]) -> None:
+        index, request = item
+        with painter.session.turn(("all of", *painter.same(request))):  # an equal one then finds these saved
+            _draw_all(painter, request, wish, lambda number, row: rows.put((index, number), row))
 
-    run = Many(_errands(painter, requests, wish), work, **how)
+    def give_up(error: WenwenError) -> None:
+        if isinstance(error, LimitReached):
+            rows.refusal = error
+            run.stop()  # the rest would all be refused alike
+
+    def guarded(item: tuple[int, ImageRequest]) -> None:
+        try:
+            work(item)
+        except WenwenError as error:
+            give_up(error)
+            raise
+
+    run = Many(enumerate(requests), guarded, **how)
     return run
 
 
-@dataclass(frozen=True)
-class _Errand:
-    """One picture that is wanted."""
-
-    place: Place
-    request: ImageRequest
-    work: Work
-
-    def run(self) -> Generation:
-        """Draw it, or give the saved one."""
-        return self.work()
-
-
-def _errands(painter: Painter, requests: Iterable[ImageRequest], wish: Wish) -> Iterator[_Errand]:
-    for index, request in enumerate(requests):
-        for number, work in enumerate(works(painter, request, wish)):
-            yield _Errand((index, number), request, work)
+def _draw_all(painter: Painter, request: ImageRequest, wish: Wish, put: Callable[[int, Generation], None]) -> None:
+    """Draw all that a request wants, one after the other; the first error is raised when the others are done."""
+    failed: list[WenwenError] = []
+    for number, work in enumerate(works(painter, request, wish)):
+        try:
+            result: Generation | WenwenError = work()
+        except WenwenError as error:
+            failed.append(error)
+            result = error
+        put(number, painter.row(request, result))
+        if isinstance(result, LimitReached):
+            break
+    if failed:
+        raise failed[-1]
 
 
 class Rows(Sequence[Generation]):
