@@ -139,7 +139,7 @@ def test_a_star_is_given_found_shown_and_taken_away(saved, capsys):
     assert capsys.readouterr().out.count("★") == 2
     assert sorted(found(saved, "--star")) == ["a black cat", "a hen"]
     assert saved.words().count("★") >= 2
-    saved.run(f"%wenwen star {saved.user_ns['cat'].id[:6]}")
+    saved.run(f"%wenwen star {saved.user_ns['cat'].id[:6]} off")
     assert "☆" in capsys.readouterr().out
     assert found(saved, "--星标") == ["a hen"]
 

@@ -1,5 +1,6 @@
 """Many prompts over real processes: interrupts, executors, memory, and two kernels that share one history."""
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -10,6 +11,8 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from distributed import Client as Dask
+from distributed import LocalCluster
 from relay import Relay
 from scripted import answering, data_uri, png
 from shells import KEY, prompts, records
@@ -50,6 +53,23 @@ def wait_for(true, seconds=30):
             return
         never.wait(0.02)
     raise AssertionError("it never came true")
+
+
+# -- past one machine --------------------------------------------------------------------------------------------------
+
+
+def test_the_workers_of_a_dask_cluster_ask_and_everything_is_kept_here(here, relay):
+    alone = {"no_proxy": "127.0.0.1", "WENWEN_API_KEY": KEY, "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"}
+    size = {"n_workers": 2, "threads_per_worker": 2, "processes": True, "dashboard_address": "127.0.0.1:0"}
+    wanted = [f"cat {number}" for number in range(8)]
+    with LocalCluster(**size, env=alone, silence_logs=logging.CRITICAL) as cluster, Dask(cluster) as dask:
+        client = Client(base_url=relay.address, session=Session())
+        rows = client.generate_many(wanted, executor=dask.get_executor(), concurrency=4, progress=False)
+        again = client.generate_many(wanted, executor=dask.get_executor(), progress=False)
+    assert [row.request.prompt for row in rows if row.images] == wanted
+    assert sorted(prompts(relay)) == sorted(wanted)
+    assert [row.id for row in again] == [row.id for row in rows]
+    assert {head["Authorization"] for head, _ in relay.posts} == {f"Bearer {KEY}"}
 
 
 # -- interrupts --------------------------------------------------------------------------------------------------------

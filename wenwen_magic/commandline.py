@@ -196,11 +196,13 @@ def _show(around: Surroundings, word: str) -> Generation:
     return around.client().ready(_saved(around, word))
 
 
-def _star(around: Surroundings, ids: str) -> str:
-    client = around.client()
-    told = []
-    for generation in _all_saved(around, _ids(ids)):
-        changed = client.history.star(generation, on=not generation.star)
+def _star(around: Surroundings, line: str) -> str:
+    """Mark pictures, or with ``off`` behind them take the marks away; done twice it is the same as once."""
+    words = _ids(line)
+    on = words[-1] not in commands.OFF
+    history, told = around.client().history, []
+    for generation in _all_saved(around, _ids(" ".join(words if on else words[:-1]))):
+        changed = generation if generation.star == on else history.star(generation, on=on)
         told.append(f"{'★' if changed.star else '☆'} #{changed.id[:6]}")
     return "  ".join(told)
 

@@ -162,7 +162,7 @@ _HELP = {
         "搜索已保存的图片：--模型 --自 --至 --星标 --失败",
     ),
     "%wenwen show ID": ("a saved picture", "显示已保存的图片"),
-    "%wenwen star ID": ("mark a picture, or take the mark away", "加星标或取消"),
+    "%wenwen star ID [off]": ("mark a picture, or take the mark away", "加星标，或用 off 取消"),
     "%wenwen use ID": (
         "the cell that made it, below; also of a file with a recipe",
         "把生成它的单元格放在下方；也可用含作图信息的文件",
