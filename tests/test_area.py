@@ -1,6 +1,7 @@
 """One output for a cell, changed through one handle from any thread; where nothing can be changed, the end result."""
 
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -185,3 +186,18 @@ def test_a_status_line_tells_seconds_and_the_endpoints_words():
         assert "42 秒" in status_line(job, 52.0)
     finally:
         speak("")
+
+
+def take(name, number, prompt="a cat"):
+    return replace(drawn(name), request=ImageRequest(prompt), take=number)
+
+
+def test_a_selected_take_stands_alone_for_its_request_and_leaves_the_others(screen):
+    area = area_on(screen)
+    area.add(take("a", 1), take("b", 2), take("c", 1, "a dog"))
+    area.select(take("b", 2))
+    assert [row.id for row in area.rows] == ["b", "c"]
+    area.select(take("a", 1))
+    assert [row.id for row in area.rows] == ["a", "c"]
+    area.select(take("d", 1, "a hen"))
+    assert [row.id for row in area.rows] == ["d", "a", "c"]

@@ -79,12 +79,12 @@ class Area:
             self.refresh()
 
     def select(self, generation: Generation) -> None:
-        """Show another take in the place of the one of the same request, or above all others."""
+        """Show one take in the place of those of the same request, or above all others."""
         wanted = generation.request.fingerprint
         with self._lock:
-            places = [place for place, row in enumerate(self.rows) if row.request.fingerprint == wanted]
-            first = places[0] if places else 0
-            rest = [row for place, row in enumerate(self.rows) if place not in places[:1] and row.id != generation.id]
+            same = [row.request.fingerprint == wanted for row in self.rows]
+            first = same.index(True) if any(same) else 0
+            rest = [row for row, twin in zip(self.rows, same, strict=True) if not twin]
             self.rows = [*rest[:first], generation, *rest[first:]]
             self.refresh()
 

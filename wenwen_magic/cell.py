@@ -186,7 +186,7 @@ class Cell:
         shown = [*self.area.rows, *(self.area.gallery or ())]
         requests = {row.request.fingerprint: row.request for row in shown}
         found = [take for request in list(requests.values())[:most] for take in self.client.takes(request)][-most:]
-        return [(take, self.client.thumbnail(take)) for take in found]
+        return [(take, self.client.thumbnail(take)) for take in map(self.client.ready, found)]
 
     def vote(self, letter: str) -> str:
         """Write down which picture is best, and show the labels; gives one sentence on the winner.
