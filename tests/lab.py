@@ -206,8 +206,8 @@ class Lab:
         return self.page.locator(".jp-Notebook .jp-CodeCell").nth(index)
 
     def pictures(self, index: int = -1) -> Any:
-        """The pictures under a cell, as a locator."""
-        return self.cell(index).locator(".jp-OutputArea img")
+        """The pictures under a cell, thumbnails among the controls left out, as a locator."""
+        return self.cell(index).locator(".jp-OutputArea img:not(.widget-image)")
 
     def end(self) -> None:
         """End the kernel and close the page, if that has not been done."""

@@ -94,7 +94,7 @@ def test_pictures_of_a_comparison_appear_as_they_come(notebook):
     lab.start(1)
     expect(lab.pictures(1)).to_have_count(1)
     expect(lab.cell(1).locator(".jp-InputPrompt")).to_contain_text("*")
-    expect(lab.pictures(1)).to_have_count(4)  # two pictures, and their thumbnails in the strip
+    expect(lab.pictures(1)).to_have_count(2)
 
 
 def test_compare_and_history_are_legible_with_all_css_removed(notebook):

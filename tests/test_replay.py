@@ -13,7 +13,7 @@ from relay import Relay
 from shells import KEY, cell, records
 
 from wenwen_magic import Client
-from wenwen_magic.errors import NotInHistory, WenwenError
+from wenwen_magic.errors import ConfigError, NotInHistory, WenwenError
 from wenwen_magic.session import Session
 
 FORBID = """
@@ -184,7 +184,7 @@ def test_what_the_demo_drew_is_shown_without_the_demo(shell, forbid):
 
 def test_the_models_are_not_asked_for(shell, relay, forbid):
     replayed(shell, forbid, "config")
-    shell.run("%wenwen models")
+    assert isinstance(shell.fail("%wenwen models"), ConfigError)
 
 
 def test_everything_that_looks_at_the_history_works(shell, relay, forbid, capsys):
