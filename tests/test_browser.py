@@ -125,7 +125,7 @@ def test_a_picture_drawn_with_the_controls_is_in_the_saved_notebook(notebook):
     cell.get_by_role("button", name="生成").click()
     expect(lab.pictures(2)).to_have_count(2)
     assert any(height > width for width, height in sizes(lab.pictures(2)))
-    expect(cell.get_by_text("jimeng-3.0")).to_be_visible()
+    expect(cell.locator("figcaption", has_text="jimeng-3.0")).to_be_visible()
     [second] = previews(lab.saved())
     assert second != first
     assert len(records(lab)) == 2

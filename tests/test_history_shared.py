@@ -242,7 +242,7 @@ import sys, threading
 from pathlib import Path
 end = threading.Event()
 threading.Thread(target=lambda: (sys.stdin.read(), end.set())).start()
-while not end.wait(0.05):
+while not end.wait(0.5):  # a history is made anew faster than that
     Path(sys.argv[1]).unlink(missing_ok=True)
 """
 

@@ -8,9 +8,11 @@ from relay import Relay
 from wenwen_magic.area import Area
 from wenwen_magic.cell import Cell, Front
 from wenwen_magic.client import Client
+from wenwen_magic.language import speak
 from wenwen_magic.optionline import Options
 from wenwen_magic.runner import Runner
 from wenwen_magic.session import Session
+from wenwen_magic.strip import MOST, names
 from wenwen_magic.widgets import Panel
 
 
@@ -45,23 +47,80 @@ def relay():
 
 
 @pytest.fixture
-def panel(here, relay):
-    client = Client(base_url=relay.address, api_key="sk-any-key-of-some-length", session=Session())
-    ticks, screen, names = Ticks(), Screen(), {}
+def client(here, relay):
+    speak("auto")
+    return Client(base_url=relay.address, api_key="sk-any-key-of-some-length", session=Session())
+
+
+def cell_of(client, *requests, **more):
+    """A cell that wants requests; its options are given by name."""
+    screen = Screen()
+    labels = more.pop("labels", ())
     area = Area(screen, live=True, gather=client.gallery)
-    front = Front(screen, None, live=True, attended=True, ask=input, names=names)
-    cell = Cell(client, (client.request("a cat"),), Options({}, ""), "cat", front, Runner(ticks), area)
+    front = Front(screen, None, live=True, attended=True, ask=input, names={})
+    return Cell(client, requests, Options(more, ""), "cat", front, Runner(Ticks()), area, labels)
+
+
+def panel_of(cell):
     made = Panel(cell, lambda work: work(), ["one", "two"])
-    made.ticks, made.screen, made.names, made.cell = ticks, screen, names, cell
+    made.ticks, made.names, made.cell = cell.runner.now, cell.front.names, cell
     return made
+
+
+@pytest.fixture
+def panel(client):
+    return panel_of(cell_of(client, client.request("a cat")))
+
+
+@pytest.fixture
+def blind(client):
+    """A cell that compares two models without telling which is which, and is not drawn yet."""
+    requests = [client.request("a cat", model=model) for model in ("one", "two")]
+    return cell_of(client, *requests, labels=((("model", "one"),), (("model", "two"),)), blind=True)
+
+
+def settle(panel):
+    """Wait until nothing is under way."""
+    moment = Event()
+    assert any(not panel.cell.runner.under_way() or moment.wait(0.02) for _ in range(1000))
 
 
 def press(panel):
     """Press Generate, and wait until what it started is done and shown."""
     panel.ticks.now += 60
     panel.generate.click()
-    moment = Event()
-    assert any(not panel.cell.runner.under_way() or moment.wait(0.02) for _ in range(1000))
+    settle(panel)
+
+
+def takes_in(panel):
+    """The buttons of each take in the strip: show, star, insert."""
+    settle(panel)
+    return [item.children[-1].children for item in panel.strip.view.children]
+
+
+def called(panel):
+    """The names above the buttons of the strip, without markup."""
+    settle(panel)
+    found = (item.children[-2].value for item in panel.strip.view.children)
+    return [name.removeprefix("<small>").removesuffix("</small>") for name in found]
+
+
+def letters(panel):
+    return [button for button in panel.ballot.children if len(button.description) == 1]
+
+
+def shown(panel):
+    """The HTML that the cell shows now."""
+    return panel.cell.front.show.bundles[-1]["text/html"]
+
+
+def words_to_copy(panel):
+    return panel.inserter.view.children[0].value
+
+
+def rows_of(panel):
+    """The open presses: for each the buttons that the page's script would press when it has, or has not, inserted."""
+    return [row.children[1:] for row in panel.inserter.view.children[1].children]
 
 
 def test_changing_a_control_asks_for_nothing(panel, relay):
@@ -123,3 +182,184 @@ def test_the_bundle_says_something_where_no_live_widget_can_be(panel):
     bundle = panel.view._repr_mimebundle_()
     assert "application/vnd.jupyter.widget-view+json" in bundle
     assert "Run the cell" in bundle["text/html"]
+
+
+# -- the strip of takes ------------------------------------------------------------------------------------------------
+
+
+def test_the_strip_grows_with_each_take(panel):
+    press(panel)
+    press(panel)
+    assert [show.description for show, *_ in takes_in(panel)] == ["①", "②"]
+    assert called(panel) == ["", ""]
+
+
+def test_the_strip_shows_the_latest_takes_of_many(panel, relay):
+    panel.count.value = 4
+    for _ in range(4):
+        press(panel)
+    assert [show.description for show, *_ in takes_in(panel)] == list("⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯")[-MOST:]
+
+
+def test_takes_of_another_request_are_told_apart_by_what_was_asked(panel):
+    press(panel)
+    panel.orientation.value = "portrait"
+    press(panel)
+    assert sorted(called(panel)) == ["auto", "portrait"]
+    panel.model.value = "<b>two"
+    press(panel)
+    assert "&lt;b&gt;two · portrait" in called(panel)
+
+
+def test_takes_that_differ_in_their_prompts_are_called_by_their_ids(client):
+    takes = [client.generate(prompt) for prompt in ("a cat", "a dog")]
+    assert names(takes) == {take.id: f"#{take.id[:6]}" for take in takes}
+
+
+def test_a_take_that_is_pressed_is_the_one_shown_and_nothing_is_asked_for(panel, relay):
+    press(panel)
+    press(panel)
+    first = panel.cell.area.rows[-1]
+    takes_in(panel)[0][0].click()
+    assert f"#{first.id[:6]}" in shown(panel)
+    assert shown(panel).count("<img") == 1
+    assert len(relay.posts) == 2
+
+
+def test_a_take_is_shown_in_the_language_of_its_cell(client):
+    panel = panel_of(cell_of(client, client.request("一只猫")))
+    press(panel)
+    speak("en")
+    takes_in(panel)[0][0].click()
+    assert "横屏" in shown(panel)
+
+
+def test_a_star_is_set_and_taken_away(panel):
+    press(panel)
+    [(_, star, _)] = takes_in(panel)
+    star.click()
+    assert star.description == "★"
+    assert [row.star for row in panel.cell.client.history.recent(2)] == [True]
+    star.click()
+    assert star.description == "☆"
+    assert [row.star for row in panel.cell.client.history.recent(2)] == [False]
+
+
+def test_a_star_that_cannot_be_written_is_told_and_not_shown(panel):
+    press(panel)
+    [(_, star, _)] = takes_in(panel)
+    [day] = panel.cell.client.history.folder.glob("20*")
+    day.rename(day.with_name("elsewhere"))
+    day.write_text("in the way")
+    star.click()
+    assert star.description == "☆"
+    assert panel.note.value
+
+
+def test_insert_on_a_take_writes_the_cell_that_shows_it_again(panel, relay):
+    press(panel)
+    press(panel)
+    takes_in(panel)[1][2].click()
+    assert "--take 2" in words_to_copy(panel)
+    assert len(relay.posts) == 2
+
+
+# -- Insert as cell ----------------------------------------------------------------------------------------------------
+
+
+def test_insert_as_cell_says_what_the_controls_say(panel, relay):
+    panel.model.value, panel.orientation.value = "two", "portrait"
+    panel.insert.click()
+    assert "%%wenwen_image -m two -o portrait\na cat" in words_to_copy(panel)
+    assert relay.posts == []
+
+
+def test_an_inserted_text_is_not_left_to_be_copied_and_its_widgets_are_closed(panel):
+    panel.insert.click()
+    [(done, _)] = rows_of(panel)
+    done.click()
+    assert (words_to_copy(panel), rows_of(panel)) == ("", [])
+    assert done.comm is None
+
+
+def test_a_text_that_could_not_be_inserted_stays_to_be_copied(panel):
+    panel.insert.click()
+    [(_, refused)] = rows_of(panel)
+    refused.click()
+    assert "a cat" in words_to_copy(panel)
+    assert rows_of(panel) == []
+
+
+def test_only_the_latest_press_may_take_away_the_text_to_copy(panel):
+    panel.insert.click()
+    panel.model.value = "two"
+    panel.insert.click()
+    (first, _), (_, refused) = rows_of(panel)
+    refused.click()
+    first.click()
+    assert "-m two" in words_to_copy(panel)
+
+
+def test_what_no_cell_can_say_is_told_under_the_controls(panel):
+    panel.model.value = " "
+    panel.insert.click()
+    assert "empty" in panel.note.value
+    assert rows_of(panel) == []
+
+
+# -- votes -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_blind_comparison_has_a_button_for_each_letter_and_no_takes_until_the_vote(blind):
+    blind.draw()
+    panel = panel_of(blind)
+    assert [button.description for button in letters(panel)] == ["A", "B"]
+    assert takes_in(panel) == []
+    winner = blind.area.gallery.labels[1]
+    letters(panel)[1].click()
+    assert f"B was {winner[0][1]}" in panel.note.value
+    assert (letters(panel), len(takes_in(panel))) == ([], 2)
+    assert sorted(called(panel)) == ["one", "two"]
+
+
+def test_a_double_press_is_one_vote(blind):
+    blind.draw()
+    panel = panel_of(blind)
+    button = letters(panel)[0]
+    button.click()
+    told = panel.note.value
+    button.click()
+    assert panel.note.value == told
+    assert len(list((blind.client.history.folder / "votes").iterdir())) == 1
+
+
+def test_a_vote_cast_with_the_command_ends_the_buttons_too(blind):
+    blind.draw()
+    panel = panel_of(blind)
+    blind.vote("A")
+    letters(panel)[1].click()
+    assert (letters(panel), panel.note.value) == ([], "")
+    assert len(takes_in(panel)) == 2
+    assert len(list((blind.client.history.folder / "votes").iterdir())) == 1
+
+
+def test_a_blind_comparison_in_the_background_hides_its_names_until_the_vote(blind):
+    panel = panel_of(blind)
+    panel.follow(blind.draw_in_background())
+    settle(panel)
+    assert [button.description for button in letters(panel)] == ["A", "B"]
+    assert takes_in(panel) == []
+    for row in blind.area.gallery:
+        assert row.id[:6] not in shown(panel) + panel.note.value
+    assert blind.front.names["cat"].blind
+
+
+def test_a_comparison_in_the_background_keeps_its_headers(client):
+    requests = [client.request("a cat", model=model) for model in ("one", "two")]
+    cell = cell_of(client, *requests, labels=((("model", "one"),), (("model", "two"),)))
+    panel = panel_of(cell)
+    panel.follow(cell.draw_in_background())
+    settle(panel)
+    assert "<th" in shown(panel)
+    assert cell.front.names["cat"].labels == cell.labels
+    assert len(takes_in(panel)) == 2

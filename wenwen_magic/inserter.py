@@ -18,12 +18,13 @@ class Inserter:
         self._copy = ipywidgets.HTML()
         # Shown nowhere, but in the page: the script runs in it and presses one of its buttons when it is done.
         self._rows = ipywidgets.VBox(layout={"display": "none"})
+        self._latest: Any = None
         self.view = ipywidgets.VBox([self._copy, self._rows])
 
     def insert(self, text: str) -> None:
         """Put a text into a new cell; only from the main thread."""
         output, yes, no = ipywidgets.Output(), ipywidgets.Button(), ipywidgets.Button()
-        row = ipywidgets.HBox([output, yes, no])
+        row = self._latest = ipywidgets.HBox([output, yes, no])
         for widget, name in ((row, insertion.ROW), (yes, insertion.INSERTED), (no, insertion.REFUSED)):
             widget.add_class(name)
         yes.on_click(lambda _: self._end(row, done=True))
@@ -35,6 +36,9 @@ class Inserter:
         output.outputs = ({"output_type": "display_data", "data": data, "metadata": {}},)
 
     def _end(self, row: Any, *, done: bool) -> None:
+        """Take a row away; the text to copy is the latest press's, and only its own success makes it needless."""
         self._rows.children = tuple(one for one in self._rows.children if one is not row)
-        if done:
+        if done and row is self._latest:
             self._copy.value = ""
+        for widget in (*row.children, row):
+            widget.close()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,12 @@ import ipywidgets
 
 from wenwen_magic import display
 from wenwen_magic.language import say
-from wenwen_magic.records import Generation
+from wenwen_magic.records import Generation, ImageRequest
 
 MOST = 12
 """Takes in a strip; the latest are shown."""
 _HEIGHT = 72
+_WIDTH = 156
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Strip:
     def __init__(self, acts: Acts) -> None:
         self._acts = acts
         self._known: dict[str, Any] = {}
+        self._names: dict[str, Any] = {}
         self.view = ipywidgets.HBox(layout={"flex_flow": "row wrap", "align_items": "flex-end"})
 
     def fill(self, takes: Sequence[tuple[Generation, Path | None]]) -> None:
@@ -54,6 +57,9 @@ class Strip:
         """
         shown = takes[-MOST:]
         self._known = {one.id: self._known.get(one.id) or self._item(one, path) for one, path in shown}
+        told = names([one for one, _ in shown])
+        for take, name in told.items():
+            self._names[take].value = f"<small>{escape(name)}</small>" if name else ""
         self.view.children = tuple(self._known.values())
 
     def clear(self) -> None:
@@ -61,9 +67,11 @@ class Strip:
         self.fill(())
 
     def _item(self, take: Generation, path: Path | None) -> Any:
+        self._names[take.id] = name = ipywidgets.HTML(layout={"max_width": f"{_WIDTH}px", "margin": "0 2px"})
         buttons = ipywidgets.HBox([self._show(take), self._star(take), self._insert(take)])
         picture = [_thumbnail(path)] if path else []
-        return ipywidgets.VBox([*picture, buttons], layout={"align_items": "center", "margin": "4px 10px 0 0"})
+        layout = {"align_items": "flex-start", "margin": "4px 14px 0 0"}
+        return ipywidgets.VBox([*picture, name, buttons], layout=layout)
 
     def _show(self, take: Generation) -> Any:
         words = say(f"show {display.caption(take, numbered=True)}", f"显示 {display.caption(take, numbered=True)}")
@@ -84,22 +92,41 @@ class Strip:
 
     def _insert(self, take: Generation) -> Any:
         words = say("insert as cell: it shows this picture for free", "插入为单元格：可免费显示这张图片")
-        button = _button("⤵", words)
+        button = _button(say("insert", "插入"), words, width="54px")
         button.add_class("wenwen-insert")
         button.on_click(lambda _: self._acts.insert(take))
         return button
+
+
+def names(takes: Sequence[Generation]) -> dict[str, str]:
+    """What to call takes, by their ids: nothing where numbers tell them apart, else what differs in their requests.
+
+    Args:
+        takes: of one request or of several; where model and orientation do not tell the requests apart, ids do.
+    """
+    requests = {take.request.fingerprint: take.request for take in takes}
+    several = {name for name in ("model", "orientation") if len({getattr(one, name) for one in requests.values()}) > 1}
+    words = {key: _wishes(request, several) for key, request in requests.items()}
+    if len(set(words.values())) < len(words):
+        return {take.id: f"#{take.id[:6]}" for take in takes}
+    return {take.id: words[take.request.fingerprint] for take in takes}
+
+
+def _wishes(request: ImageRequest, which: set[str]) -> str:
+    wishes = {"model": request.model, "orientation": display.orientation_word(request.orientation)}
+    return " · ".join(word for name, word in wishes.items() if name in which)
 
 
 def _mark(take: Generation) -> str:
     return "★" if take.star else "☆"
 
 
-def _button(description: str, tooltip: str) -> Any:
-    layout = {"width": "36px", "height": "26px", "padding": "0", "margin": "1px"}
+def _button(description: str, tooltip: str, *, width: str = "36px") -> Any:
+    layout = {"width": width, "height": "26px", "padding": "0", "margin": "1px"}
     return ipywidgets.Button(description=description, tooltip=tooltip, layout=layout)
 
 
 def _thumbnail(path: Path) -> Any:
     kind = "png" if path.suffix == ".png" else "jpeg"
-    layout = {"height": f"{_HEIGHT}px", "width": "auto", "max_width": "150px"}
+    layout = {"height": f"{_HEIGHT}px", "width": "auto", "max_width": f"{_WIDTH}px", "margin": "0 2px"}
     return ipywidgets.Image(value=path.read_bytes(), format=kind, layout=layout)

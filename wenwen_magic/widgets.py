@@ -58,13 +58,11 @@ class Panel:
         self._make_wishes(with_prompt=with_prompt)
         self._make_buttons()
         self.inserter = Inserter()
-        self.strip = Strip(Acts(show=cell.area.select, star=self._press_star, insert=self._insert))
+        self.strip = Strip(Acts(show=self._show, star=self._press_star, insert=self._insert))
         self.ballot = ipywidgets.HBox(layout={"flex_flow": "row wrap", "align_items": "center"})
         self.note = ipywidgets.HTML("")
         self.view = _Box(self._rows(with_prompt=with_prompt))
-        if cell.blind and cell.area.gallery is not None:
-            self._ask_for_vote(list(cell.area.gallery.letters))
-        self.show_takes()
+        self._show_what_came()
 
     def _make_wishes(self, *, with_prompt: bool) -> None:
         """What can be chosen: changing it asks for nothing."""
@@ -144,7 +142,7 @@ class Panel:
         self._cell.speak(self.prompt.value)
         self.say()
         with self._telling():
-            self.follow(self._cell.generate(self._chosen()))
+            self._follow(self._cell.generate(self._chosen()), own=False)
 
     def _chosen(self) -> ImageRequest:
         """The request that the controls stand for.
@@ -169,17 +167,30 @@ class Panel:
 
     # -- what is saved -------------------------------------------------------------------------------------------------
 
+    def _show_what_came(self) -> None:
+        """Ask for a vote where one is open, else show the takes: their names would tell what is hidden."""
+        gallery = self._cell.area.gallery
+        if gallery is not None and gallery.blind:
+            self._ask_for_vote(list(gallery.letters))
+        else:
+            self.ballot.children = ()  # also after a %wenwen vote
+            self.show_takes()
+
     def show_takes(self) -> None:
         """Fill the strip with the takes of what the cell shows; their thumbnails are made beside everything else."""
-        if self._cell.blind and self._cell.hides_labels:
-            return
-        self._cell.runner.start(lambda _: self._find_takes())
+        if not self._cell.hides_labels:
+            self._cell.runner.start(lambda _: self._find_takes())
 
     def _find_takes(self) -> None:
         found = self._cell.takes(MOST_TAKES)
         self._defer(lambda: self.strip.fill(found))
 
+    def _show(self, take: Generation) -> None:
+        self._cell.speak()
+        self._cell.area.select(take)
+
     def _press_star(self, take: Generation) -> Generation:
+        self._cell.speak()
         with self._telling():
             return self._cell.client.history.star(take, on=not take.star)
         return take
@@ -195,17 +206,21 @@ class Panel:
             self.inserter.insert(self._cell.client.cell_of(take))
 
     def _ask_for_vote(self, letters: Sequence[str]) -> None:
+        if self.ballot.children:
+            return
         buttons = [ipywidgets.Button(description=letter, layout={"width": "48px"}) for letter in letters]
         for button in buttons:
             button.on_click(lambda pressed: self._press_vote(pressed.description))
-        self.ballot.children = (ipywidgets.Label(say("the best one:", "最好的一张：")), *buttons)
+        words = [ipywidgets.Label(say("the best one:", "最好的一张："))] if buttons else []
+        self.ballot.children = (*words, *buttons)
 
     def _press_vote(self, letter: str) -> None:
+        """Vote, once: what is pressed after a vote, in a double click or beside ``%wenwen vote``, changes nothing."""
         self._cell.speak()
         with self._telling():
-            self.say(self._cell.vote(letter))
-            self.ballot.children = ()
-            self.show_takes()
+            if self._cell.hides_labels:
+                self.say(self._cell.vote(letter))
+            self._show_what_came()
 
     def _is_double_press(self) -> bool:
         """Whether the button was pressed a moment ago: a double click is not a wish for two pictures."""
@@ -214,24 +229,31 @@ class Panel:
         return now - pressed < DOUBLE_PRESS
 
     def follow(self, job: Job) -> None:
-        """Show what comes of a job, and let Stop end the waiting for it."""
+        """Show what comes of the cell's own job, and let Stop end the waiting for it."""
+        self._follow(job, own=True)
+
+    def _follow(self, job: Job, *, own: bool) -> None:
         self._jobs.append(job)
         self.stop.disabled = False
-        self._cell.runner.start(lambda _: self._watch(job))
+        self._cell.runner.start(lambda _: self._watch(job, own=own))
 
-    def _watch(self, job: Job) -> None:
+    def _watch(self, job: Job, *, own: bool) -> None:
         """Follow a job to its end; runs in a thread of its own and changes no widget itself."""
         area, runner = self._cell.area, self._cell.runner
         while not job.wait(TICK):
             if job in self._jobs:
-                area.status(status_line(job, runner.now()))
-        self._defer(lambda: self._finished(job))
-        if job.error is None:
-            area.add(*job.result)
-        else:
-            area.refresh()
+                self._cell.tell(job) if own else area.status(status_line(job, runner.now()))
+        try:
+            if job.error is not None:
+                area.refresh()
+            elif own:
+                self._cell.finished(job)
+            else:
+                area.add(*job.result)
+        finally:
+            self._defer(lambda: self._finished(job, own=own))
 
-    def _finished(self, job: Job) -> None:
+    def _finished(self, job: Job, *, own: bool) -> None:
         """In the main thread: the buttons, a line that says what came, and the cell's variable."""
         self._cell.speak(self.prompt.value)
         if job in self._jobs:
@@ -242,9 +264,11 @@ class Panel:
         elif job.error is not None:
             self.say(f"{type(job.error).__name__}: {job.error}")
         else:
-            self._cell.hand_over(job.result)
-            self.say(_drawn(job.result))
-            self.show_takes()
+            if not own:
+                self._cell.hand_over(job.result)
+            if not (own and self._cell.hides_labels):
+                self.say(_drawn(job.result))
+            self._show_what_came()
 
     def _press_stop(self, _: Any) -> None:
         """End the waiting; the requests go on and their answers are saved."""
