@@ -39,7 +39,7 @@ from wenwen_magic.errors import (
     NotSentError,
 )
 from wenwen_magic.session import Session
-from wenwen_magic.wire import Progress
+from wenwen_magic.wire import HttpCall, Pause, Progress
 
 pytestmark = pytest.mark.usefixtures("quick_paint")
 
@@ -204,14 +204,16 @@ def test_several_pictures_of_one_answer_are_all_kept(client):
 def test_a_conversation_is_driven_without_any_endpoint():
     def talk(_):
         yield Progress("soon")
-        first = yield "call 1"
-        second = yield "call 2"
+        first = yield HttpCall("POST", "/v1/call-1")
+        yield Pause()
+        second = yield HttpCall("GET", "/v1/call-2")
         return first, second
 
-    told = []
+    told, waits = [], []
     replies = iter(("reply 1", "reply 2"))
-    assert lead(talk(None), lambda _: next(replies), told.append) == ("reply 1", "reply 2")
-    assert told == [Progress("soon")]
+    found = lead(talk(None), lambda _: next(replies), told.append, lambda: waits.append(1))
+    assert found == ("reply 1", "reply 2")
+    assert (told, waits) == ([Progress("soon")], [1])
 
 
 def test_a_scripted_line_is_asked_exactly_once(here, monkeypatch):

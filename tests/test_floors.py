@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "wenwen_magic"
 FLOORS = (
     "language vocabulary",
     "errors",
-    "nearest insertion secret payloads events embed wholefile money",
+    "nearest insertion secret payloads events embed wholefile money request",
     "records",
     "wire",
     "markdown recordfile problems outcomes addresses faults optionline spelling promptlist many comparison",
@@ -37,7 +37,7 @@ LEVEL = {name: level for level, names in enumerate(FLOORS) for name in names.spl
 # What a library's name may be imported by; demo/ is a program of its own.
 HOMES = {
     "requests": {"transport"},
-    "urllib3": {"faults", "guard", "addresses", "dialling"},
+    "urllib3": {"transport", "faults", "guard", "addresses", "dialling"},
     "markdown_it": {"markdown"},
     "PIL": {"inspector", "records", "references", "demo"},
     "ipywidgets": {"widgets", "strip", "inserter"},

@@ -18,6 +18,8 @@ EXAMPLES = {
     "orientation": (("-o", "--orientation", "--方向"), "横屏", "landscape"),
     "count": (("-n", "--count", "--张数"), "3", 3),
     "ref": (("--ref", "--参考"), "cat.png", ["cat.png"]),
+    "mask": (("--mask", "--蒙版"), "hole.png", "hole.png"),
+    "task": (("--task", "--任务"), "blend", "blend"),
     "style": (("--style", "--风格"), "水彩", "水彩"),
     "grid": (("--grid", "--网格"), "model=a;b", ["model=a;b"]),
     "for": (("--for", "--对"), "animal=猫;狗", ["animal=猫;狗"]),

@@ -25,8 +25,10 @@ OTHER = {
     "references": (ONE,),
     "params": {"seed": 7},
     "format": "images",
+    "task": "describe",
+    "mask": TWO,
 }
-INDIFFERENT = {"count": 3, "stream": True}
+INDIFFERENT = {"count": 3, "stream": True, "parent": "a1b2c3d4"}
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),

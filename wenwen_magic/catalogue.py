@@ -133,8 +133,9 @@ def row_of(path: Path, stamp: str, generation: Generation) -> Row:
         fingerprint=request.fingerprint,
         model=folded(request.model),
         words=folded("\n".join((*dict.fromkeys(said), generation.text[:_LONGEST_TEXT]))),
+        parent=generation.parent,
         demo=generation.demo,
-        drawn=bool(generation.images),
+        drawn=generation.has_result,
         star=generation.star,
     )
 

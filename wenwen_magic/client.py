@@ -15,7 +15,7 @@ from wenwen_magic.errors import ConfigError
 from wenwen_magic.interpolation import interpolate
 from wenwen_magic.language import say
 from wenwen_magic.many import Many, Tally, wait_through
-from wenwen_magic.orders import refuse_stripped
+from wenwen_magic.orders import refuse_stripped, usual_format
 from wenwen_magic.painter import Painter, Tell
 from wenwen_magic.records import Gallery, Generation, ImageRequest, Label
 from wenwen_magic.runner import Runner
@@ -80,7 +80,7 @@ class Client(Painter):
     def missing(self, requests: Iterable[ImageRequest], *, fresh: bool = False, take: int = 0) -> list[float | None]:
         """The prices of the pictures that would be asked for, None for an unknown one."""
         wish = Wish(fresh, take)
-        return [self.price_of(one) for one in requests for _ in range(several.missing(self, one, wish))]
+        return [self.price_of(one) for one in requests for _ in range(several.missing(self, one, wish) * one.pictures)]
 
     def check_limits(self, prices: Sequence[float | None]) -> None:
         """Check that pictures of these prices may be asked for: all of a cell, before the first.
@@ -233,10 +233,10 @@ class Client(Painter):
         """
         refuse_stripped(made if isinstance(made, ImageRequest) else made.request)
         if isinstance(made, ImageRequest):
-            return spelling.cell(made, usual=self.settings.format)
+            return spelling.cell(made, usual=usual_format(made.model, self.settings))
         several = len(self.takes(made.request)) > 1
         take = self.history.take_of(made) if several else 0
-        return spelling.cell(made.request, take=take, usual=self.settings.format)
+        return spelling.cell(made.request, take=take, usual=usual_format(made.request.model, self.settings))
 
     def takes(self, request: ImageRequest) -> list[Generation]:
         """The saved takes of a request that hold a picture, oldest first."""

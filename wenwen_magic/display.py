@@ -191,7 +191,7 @@ def orientation_word(orientation: str) -> str:
 def notes(generation: Generation) -> list[str]:
     """What to know beside the caption: a saved take, another shape than asked, drafts, unsound pictures."""
     found = []
-    if not generation.images:
+    if not generation.has_result:
         found.append(say("charged", "扣费") + f": {generation.charged}")
     elif generation.from_history:
         found.append(say("saved take, free; --fresh draws a new one", "已保存的图片，免费；--fresh 重画"))

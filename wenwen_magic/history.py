@@ -180,12 +180,12 @@ class History:
     # -- reading -------------------------------------------------------------------------------------------------------
 
     def takes(self, fingerprint: str) -> list[Generation]:
-        """All generations of one request, oldest first, numbered as takes where they hold a picture."""
+        """All generations of one request, oldest first, numbered as takes where they hold a result."""
         found = (self._loaded(row) for row in self._ask(lambda index: index.of_request(fingerprint)))
         numbered, taken = [], {True: 0, False: 0}
         for generation in (one for one in found if one and one.request.fingerprint == fingerprint):
-            taken[generation.demo] += bool(generation.images)
-            numbered.append(replace(generation, take=taken[generation.demo] if generation.images else 0))
+            taken[generation.demo] += generation.has_result
+            numbered.append(replace(generation, take=taken[generation.demo] if generation.has_result else 0))
         return numbered
 
     def take_of(self, generation: Generation) -> int:
@@ -243,6 +243,11 @@ class History:
         """The generation with exactly this id, as it stands on disk; None when there is none."""
         rows = self._ask(lambda index: index.of_id(id))
         return next((found for row in rows if row.id == id and (found := self._loaded(row))), None)
+
+    def children(self, id: str) -> list[Generation]:
+        """The generations that go on from one, oldest first."""
+        rows = self._ask(lambda index: index.of_parent(id))
+        return [found for row in rows if (found := self._loaded(row)) and found.parent == id]
 
     def all(self) -> Iterator[Generation]:
         """Every record that can be read, oldest first, read one at a time.

@@ -14,15 +14,16 @@ from typing import Any, TypeVar
 Result = TypeVar("Result")
 WAIT = 30.0
 """Seconds to wait for another kernel that writes."""
-VERSION = 2
+VERSION = 3
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS records (
     day TEXT NOT NULL, name TEXT NOT NULL, stamp TEXT NOT NULL, id TEXT NOT NULL, moment REAL NOT NULL,
     fingerprint TEXT NOT NULL, model TEXT NOT NULL, words TEXT NOT NULL,
-    demo INTEGER NOT NULL, drawn INTEGER NOT NULL, star INTEGER NOT NULL, UNIQUE (day, name));
+    parent TEXT NOT NULL, demo INTEGER NOT NULL, drawn INTEGER NOT NULL, star INTEGER NOT NULL, UNIQUE (day, name));
 CREATE INDEX IF NOT EXISTS by_moment ON records (moment, id);
 CREATE INDEX IF NOT EXISTS by_fingerprint ON records (fingerprint, moment);
 CREATE INDEX IF NOT EXISTS by_id ON records (id);
+CREATE INDEX IF NOT EXISTS by_parent ON records (parent, moment) WHERE parent <> '';
 CREATE TABLE IF NOT EXISTS days (day TEXT PRIMARY KEY, stamp TEXT NOT NULL);
 """
 
@@ -39,6 +40,7 @@ class Row:
         fingerprint: of its request.
         model: as it was asked for, in lower case.
         words: all that a search looks through, in lower case.
+        parent: the id of the generation it goes on from.
         demo: whether the demo drew it.
         drawn: whether it holds a picture.
         star: whether the user marked it.
@@ -52,6 +54,7 @@ class Row:
     fingerprint: str = ""
     model: str = ""
     words: str = ""
+    parent: str = ""
     demo: bool = False
     drawn: bool = False
     star: bool = False
@@ -162,6 +165,10 @@ class Index:
     def of_id(self, start: str, most: int = 2) -> list[Row]:
         """Rows whose id begins so."""
         return self._rows("WHERE id >= ? AND id < ? AND id <> '' LIMIT ?", folded(start), folded(start) + "g", most)
+
+    def of_parent(self, id: str) -> list[Row]:
+        """The rows that go on from one, oldest first."""
+        return self._rows("WHERE parent = ? AND parent <> '' AND id <> '' ORDER BY moment, id", id)
 
     def count(self, wanted: Wanted) -> int:
         """How many rows are as wanted."""

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from wenwen_magic.widgets import Panel
 
 _EXPRESSION = re.compile(r"([^\W\d]\w*)(?:\[[^\[\]]+\]|\.[^\W\d]\w*)*")
-_SETTING_OPTIONS = ("mode", "format", "timeout")
+_SETTING_OPTIONS = ("mode", "timeout")
 _NOT_WITH_FROM = ("grid", "for", "blind", "take", "background", "raw")
 _NO_OPTIONS = Options({}, "")
 _SHOWN_ONCE = ("wenwen_magic.records.Generation", "wenwen_magic.records.Gallery")
@@ -168,7 +168,15 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
     def _fixed(self, client: "Client", given: Options, params: dict[str, Any]) -> dict[str, Any]:
         """What is the same for all requests of a cell."""
         references = [self._reference(client, word) for word in given.ref or ()]
-        return {"count": given.count, "params": params or None, "references": references, "stream": given.stream}
+        return {
+            "count": given.count,
+            "params": params or None,
+            "references": references,
+            "mask": self._reference(client, given.mask) if given.mask else None,
+            "stream": given.stream,
+            "format": given.format,
+            "task": given.task,
+        }
 
     def _many(self, client: "Client", given: Options, template: str, source: str) -> "Callable[[], Any]":
         """Makes the requests of many prompts; the cell's text is the template, a line magic needs none."""

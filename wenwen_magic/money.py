@@ -3,8 +3,11 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import TypeVar
 
 from wenwen_magic.language import comma, say
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -34,12 +37,17 @@ class Cost:
         return self.known + self.unknown
 
 
+def best_pattern(model: str, table: Mapping[str, Value]) -> Value | None:
+    """What a table has for a model: under its name, else under the longest pattern that fits it; None for nothing."""
+    if model in table:
+        return table[model]
+    patterns = [pattern for pattern in table if fnmatchcase(model, pattern)]
+    return table[max(patterns, key=len)] if patterns else None
+
+
 def price_of(model: str, prices: Mapping[str, float]) -> float | None:
     """The price of one picture: that of the model itself, else of the longest pattern (``gpt-*``) that fits it."""
-    if model in prices:
-        return prices[model]
-    patterns = [pattern for pattern in prices if fnmatchcase(model, pattern)]
-    return prices[max(patterns, key=len)] if patterns else None
+    return best_pattern(model, prices)
 
 
 def cost_of(prices: Iterable[float | None]) -> Cost:

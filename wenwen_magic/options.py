@@ -110,6 +110,8 @@ _TABLE = (
         str,
         repeat=True,
     ),
+    Option(("--mask", "--蒙版"), ("where --ref may be changed: variable, path", "可修改区域：变量或路径"), _named),
+    Option(("--task", "--任务"), ("what else the format can do, such as blend", "格式的其他任务，如 blend"), _word),
     Option(("--style", "--风格"), ("a named template around the prompt", "套用命名的提示词模板"), _named),
     Option(
         ("--grid", "--网格"),

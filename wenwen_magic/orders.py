@@ -7,11 +7,13 @@ from typing import Any
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.formats import FORMATS
 from wenwen_magic.language import say
+from wenwen_magic.money import best_pattern
 from wenwen_magic.nearest import did_you_mean
 from wenwen_magic.recordfile import is_stripped
 from wenwen_magic.records import ImageRequest, Reference
 from wenwen_magic.settings import Settings
 from wenwen_magic.styles import styled
+from wenwen_magic.vocabulary import WORD_TASKS
 
 _DEFAULTS = ("model", "orientation", "format", "stream")
 
@@ -40,11 +42,20 @@ def make(
         several = isinstance(given["references"], (list, tuple))
         listed = given["references"] if several else [given["references"]]
         given["references"] = tuple(reference(value) for value in listed)
+    if given.get("mask") is not None:
+        given["mask"] = reference(given["mask"])
     request = _changed(prompt, given) if isinstance(prompt, ImageRequest) else _new(prompt, given, settings)
+    request = _with_parent(request)
     if style:
         request = replace(request, prompt=styled(request.prompt, style, settings.styles))
     _check_format(request)
     return request
+
+
+def _with_parent(request: ImageRequest) -> ImageRequest:
+    """A request that goes on from the generation its first reference is a picture of, if it says no other."""
+    origin = next((one.origin for one in request.references if one.origin), "")
+    return replace(request, parent=origin) if origin and not request.parent else request
 
 
 def _check_format(request: ImageRequest) -> None:
@@ -52,6 +63,15 @@ def _check_format(request: ImageRequest) -> None:
         raise ConfigError(
             say(f"There is no format {request.format!r}.", f"没有格式 {request.format!r}。"),
             do=did_you_mean(request.format, FORMATS),
+        )
+    tasks = FORMATS[request.format].tasks
+    if request.task not in tasks:
+        raise ConfigError(
+            say(
+                f"The format {request.format} does not know the task {request.task!r}.",
+                f"格式 {request.format} 不支持任务 {request.task!r}。",
+            ),
+            do=say("It knows: ", "它支持：") + ", ".join(tasks),
         )
     next(FORMATS[request.format].talk(request))  # what the first call refuses is refused here
 
@@ -72,7 +92,15 @@ def _new(prompt: str, given: Mapping[str, Any], settings: Settings) -> ImageRequ
             do='client.generate("a cat")',
         )
     defaults = {name: getattr(settings, name) for name in _DEFAULTS}
+    if given.get("task") in WORD_TASKS:
+        defaults["model"] = settings.describe_model
+    defaults["format"] = usual_format(given.get("model", defaults["model"]), settings)
     return ImageRequest(prompt.strip(), **{**defaults, **given})
+
+
+def usual_format(model: str, settings: Settings) -> str:
+    """The format that a model's requests are spoken in when they name none."""
+    return best_pattern(model, settings.formats) or settings.format
 
 
 def refuse_stripped(request: ImageRequest) -> None:

@@ -149,6 +149,36 @@ def wait_ended() -> WaitEnded:
     )
 
 
+def goes_on(error: WenwenError) -> WaitEnded:
+    """Make the error for a work that could not be asked after; the work itself goes on."""
+    return WaitEnded(
+        say("The endpoint does not say how the work is going.", "服务端没有说明作图的进展。"),
+        why=" ".join(part for part in (error.what, error.why) if part),
+        do=_ask_again(),
+        charged="maybe",
+        status=error.status,
+        request_id=error.request_id,
+        text=error.text,
+    )
+
+
+def still_working() -> WaitEnded:
+    """Make the error for a work that takes longer than the user's settings wait for it."""
+    return WaitEnded(
+        say("The endpoint is still at work; the waiting has ended.", "服务端仍在作图；等待已结束。"),
+        why=say("The limit is the setting poll_limit.", "上限是设置 poll_limit。"),
+        do=_ask_again(),
+        charged="maybe",
+    )
+
+
+def _ask_again() -> str:
+    return say(
+        "Nothing is sent twice: running this cell again, or %wenwen fetch with the id, goes on waiting for free.",
+        "不会重复提交：再次运行此单元格，或用编号运行 %wenwen fetch，会免费继续等待。",
+    )
+
+
 def stopped(done: int, *, paid: bool) -> WaitEnded:
     """Make the error for a run through many requests that was interrupted after so many, paid or all of them free."""
     return WaitEnded(

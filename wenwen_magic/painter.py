@@ -9,7 +9,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from wenwen_magic import comparison, conversation, display, keys, money, orders, outcomes, remote, runner, transport
-from wenwen_magic.errors import Charged, HistoryError, ImageError, NotInHistory, WenwenError
+from wenwen_magic.errors import Charged, HistoryError, ImageError, NotInHistory, WaitEnded, WenwenError
 from wenwen_magic.formats import FORMATS
 from wenwen_magic.index import Wanted
 from wenwen_magic.language import say
@@ -118,7 +118,7 @@ class Painter:
         if self.is_demo:
             return self._draw_anew(request, key, tell)
         charged: Charged = "maybe"
-        self.session.enter(self.price_of(request), self._limits)
+        self.session.enter(self.price_of(request), self._limits, count=request.pictures)
         try:
             drawn = self._draw_anew(request, key, tell)
         except WenwenError as error:
@@ -128,7 +128,7 @@ class Painter:
             charged = drawn.charged
             return drawn
         finally:
-            self.session.settle(self.price_of(request), charged)
+            self.session.settle(self.price_of(request), charged, count=request.pictures)
 
     def _draw_anew(self, request: ImageRequest, key: Secret | None, tell: Tell) -> Generation:
         """The straight way: record, call, reply, answer, bytes on disk."""
@@ -227,20 +227,33 @@ class Painter:
         self, generation: Generation, wire: WireFormat, key: Secret | None, tell: Tell
     ) -> tuple[Generation, Answer]:
         """Call, reply, answer; the raw reply is on disk before anything is read into it."""
-        line = self._line(key)
+        line, auth = self._line(key), self._auth(wire)
         began = self._clock.now()
         demo: list[bool] = [generation.demo]
 
         def send(call: HttpCall) -> HttpReply:
-            reply = line.send(call, wire.auth)
+            reply = line.send(call, auth)
             if reply.demo and not any(demo):  # noted before the answer is on disk and could pass for a real one's
                 self.history.update(generation, demo=True)
             demo.append(reply.demo)
             return self.history.keep_reply(generation, reply)
 
-        answer = conversation.lead(wire.talk(generation.request), send, tell)
+        answer = conversation.lead(
+            wire.talk(generation.request),
+            conversation.asking(send, lambda call: line.send(call, auth)),
+            self._workshop.showing(tell),
+            self._patience().wait,
+        )
         elapsed = round(self._clock.now() - began, 1)
         return self._answered(generation, answer, elapsed=elapsed, demo=any(demo)), answer
+
+    def _auth(self, wire: WireFormat) -> tuple[str, str]:
+        """Where the key goes: a header, or for formats that may, and users who want, the address."""
+        in_address = self.settings.key_in == "query" and wire.key_parameter
+        return (transport.IN_ADDRESS + wire.key_parameter, "{key}") if in_address else wire.auth
+
+    def _patience(self) -> conversation.Patience:
+        return conversation.Patience(self.settings.poll_seconds, self.settings.poll_limit, self._clock.sleep)
 
     def _line(self, key: Secret | None) -> transport.Transport | remote.Line:
         if self._executor is not None:
@@ -263,6 +276,9 @@ class Painter:
             finish_reason=answer.finish_reason,
             model_reported=answer.model,
             usage=answer.usage,
+            revised_prompt=answer.revised_prompt,
+            buttons=answer.buttons,
+            job=answer.job,
             error=None,
             **more,
         )
@@ -270,9 +286,9 @@ class Painter:
     def _bring(self, generation: Generation, answer: Answer) -> Generation:
         """Bytes on disk: every picture of the answer; then the record is complete."""
         if not answer.sources:
-            raise outcomes.no_image(answer)
+            return self._worded(generation, answer)
         brought, failed = self._workshop.bring(generation, answer.sources, self.history.path(generation, ""))
-        found = tuple(replace(picture, request=generation.request) for picture in brought)
+        found = tuple(replace(one, request=generation.request, record=generation.id) for one in brought)
         if not any(not picture.problem and not picture.draft for picture in found):
             raise failed[0] if failed else outcomes.none_sound(found, generation.id)
         fault = _fault(failed[0]) if failed else None
@@ -281,6 +297,13 @@ class Painter:
         if not failed:
             self.history.forget_reply(generation)
         return self.ready(replace(generation, take=self.history.take_of(generation)))
+
+    def _worded(self, generation: Generation, answer: Answer) -> Generation:
+        """An answer of words alone: what was wanted, or the reason why there is no picture."""
+        if not (generation.request.wants_words and answer.text):
+            raise outcomes.no_image(answer)
+        generation = self.history.update(generation, state="complete")
+        return replace(generation, take=self.history.take_of(generation))
 
     def completed(self, generation: Generation) -> Generation:
         """A saved generation with its pictures here: fetched, if they were not.
@@ -314,9 +337,13 @@ class Painter:
         kept = self.history.reply(generation)
         if kept is None:
             raise outcomes.nothing_kept(generation)
+        wire = FORMATS[generation.request.format]
         try:
             answer = conversation.lead(
-                FORMATS[generation.request.format].talk(generation.request), lambda _: kept, tell or _nobody
+                wire.talk(generation.request),
+                conversation.asking(lambda _: kept, lambda call: self._ask_after(generation, wire, call)),
+                self._workshop.showing(tell or _nobody),
+                self._patience().wait,
             )
             if self.settings.mode == "replay" and not _is_all_here(answer):
                 raise outcomes.not_fetched(generation)
@@ -326,6 +353,12 @@ class Painter:
             raise
         except WenwenError as error:
             raise self._recorded(generation, error) from None
+
+    def _ask_after(self, generation: Generation, wire: WireFormat, call: HttpCall) -> HttpReply:
+        """Ask after a work that was submitted before; free, but no question of the replay's."""
+        if self.settings.mode == "replay":
+            raise outcomes.not_fetched(generation)
+        return self._line(self._find_key()).send(call, self._auth(wire))
 
     def ready(self, generation: Generation) -> Generation:
         """The generation with its previews at hand, made again where the cache has lost them."""
@@ -338,9 +371,11 @@ class Painter:
         if latest.state == "complete":  # another kernel has finished it meanwhile
             return error
         # What is paid and kept stays "answered": the next run goes on from the reply and asks nobody.
-        paid = isinstance(error, (ImageError, HistoryError)) and self.saved_takes.is_kept(latest)
+        kept = self.saved_takes.is_kept(latest)
+        paid = isinstance(error, (ImageError, HistoryError)) and kept
         error.charged = "yes" if paid else error.charged
-        changes = {"state": "answered" if paid else "failed", "charged": error.charged, "error": _fault(error)}
+        state = "answered" if paid else latest.state if kept and isinstance(error, WaitEnded) else "failed"
+        changes = {"state": state, "charged": error.charged, "error": _fault(error)}
         try:
             self.history.update(latest, **changes)
         except WenwenError as unwritable:

@@ -8,7 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from wenwen_magic.records import GeneratedImage, Generation, ImageRequest, Reference
+from wenwen_magic.records import Button, GeneratedImage, Generation, ImageRequest, Reference
+from wenwen_magic.vocabulary import DRAW
 
 VERSION = 1
 STRIPPED = "…"
@@ -24,7 +25,12 @@ _FIELDS: Mapping[str, type | tuple[type, ...]] = {
     "demo": bool,
 }
 # Younger than the first records: the kind, and what stands for it in a record that has none.
-_LATER: Mapping[str, tuple[Any, Any]] = {"price": ((int, float, type(None)), None), "star": (bool, False)}
+_LATER: Mapping[str, tuple[Any, Any]] = {
+    "price": ((int, float, type(None)), None),
+    "star": (bool, False),
+    "revised_prompt": (str, ""),
+    "job": (str, ""),
+}
 _PICTURE = {
     **dict.fromkeys(("mime", "alt", "sha256", "problem"), str),
     **dict.fromkeys(("width", "height", "size"), int),
@@ -35,7 +41,9 @@ _REQUEST = {
     "stream": bool,
     "params": dict,
 }
+_REQUEST_LATER: Mapping[str, tuple[Any, Any]] = {"task": (str, DRAW), "parent": (str, "")}
 _REFERENCE = dict.fromkeys(("address", "digest", "label"), str)
+_BUTTON = {"label": str, "params": dict, "again": bool, "task": str}
 _WORDS = {"state": {"sent", "answered", "complete", "failed"}, "charged": {"no", "maybe", "yes"}}
 
 
@@ -49,9 +57,12 @@ def encode(generation: Generation) -> bytes:
             **{name: getattr(request, name) for name in _REQUEST if name != "params"},
             "params": dict(request.params),
             "references": [_without_bytes(reference) for reference in request.references],
+            **{name: getattr(request, name) for name in _REQUEST_LATER},
+            **({"mask": _without_bytes(request.mask)} if request.mask else {}),
             **({"fingerprint": request.fingerprint} if is_stripped(request) else {}),
         },
         "sources": list(generation.sources),
+        "buttons": [asdict(button) for button in generation.buttons],
         "pictures": [
             {"file": picture.path.name, **{name: getattr(picture, name) for name in _PICTURE}}
             for picture in generation.pictures
@@ -67,7 +78,8 @@ def _without_bytes(reference: Reference) -> dict[str, str]:
     """A reference without its bytes and without anybody's folders: an address on the web, or digest and name."""
     if reference.address.startswith("http"):
         return asdict(reference)
-    return {"address": "", "digest": reference.digest, "label": re.split(r"[/\\]", reference.label)[-1]}
+    label = re.split(r"[/\\]", reference.label)[-1]
+    return {"address": "", "digest": reference.digest, "label": label, "origin": reference.origin}
 
 
 def stripped(request: ImageRequest) -> ImageRequest:
@@ -76,7 +88,9 @@ def stripped(request: ImageRequest) -> ImageRequest:
     Its fingerprint is that of the whole request, and stays with the record; ``dataclasses.replace`` loses it.
     """
     references = tuple(Reference("", reference.digest) for reference in request.references)
-    return _known_by(replace(request, prompt=STRIPPED, params={}, references=references), request.fingerprint)
+    mask = Reference("", request.mask.digest) if request.mask else None
+    bare = replace(request, prompt=STRIPPED, params={}, references=references, mask=mask)
+    return _known_by(bare, request.fingerprint)
 
 
 def is_stripped(request: ImageRequest) -> bool:
@@ -103,7 +117,7 @@ def decode(data: bytes, folder: Path, render: Render | None) -> Generation:
     """
     record = _json(data)
     plain = _typed(record, _FIELDS)
-    plain |= {name: _of_type(record.get(name, other), kind, name) for name, (kind, other) in _LATER.items()}
+    plain |= _typed_or(record, _LATER)
     if record.get("version") != VERSION or not re.fullmatch(r"[0-9a-f]{8}", plain["id"]):
         raise ValueError("not a record of this version")
     if not re.fullmatch(r"\d{4}-\d{2}-\d{2}T.*", plain["created"]) or moment(plain["created"]).tzinfo is None:
@@ -112,12 +126,14 @@ def decode(data: bytes, folder: Path, render: Render | None) -> Generation:
         raise ValueError("an unknown state")
     sources = [_of_type(address, str, "sources") for address in _of_type(record.get("sources"), list, "sources")]
     pictures = _of_type(record.get("pictures"), list, "pictures")
+    buttons = [Button(**_typed(one, _BUTTON)) for one in _of_type(record.get("buttons", []), list, "buttons")]
     request = _request(record.get("request"))
     return Generation(
         request=request,
         **plain,
         sources=tuple(sources),
-        pictures=tuple(_picture(picture, folder, request) for picture in pictures),
+        pictures=tuple(replace(_picture(one, folder, request), record=plain["id"]) for one in pictures),
+        buttons=tuple(buttons),
         from_history=True,
         render=render,
     )
@@ -137,10 +153,16 @@ def _json(data: bytes) -> dict[str, Any]:
 
 
 def _request(asked: Any) -> ImageRequest:
-    fields = _typed(_of_type(asked, dict, "request"), _REQUEST)
-    references = [Reference(**_typed(one, _REFERENCE)) for one in _of_type(asked.get("references"), list, "references")]
-    request = ImageRequest(**fields, references=tuple(references))
+    fields = _typed(_of_type(asked, dict, "request"), _REQUEST) | _typed_or(asked, _REQUEST_LATER)
+    references = [_reference(one) for one in _of_type(asked.get("references"), list, "references")]
+    mask = _reference(asked["mask"]) if "mask" in asked else None
+    request = ImageRequest(**fields, references=tuple(references), mask=mask)
     return _known_by(request, _fingerprint(asked)) if "fingerprint" in asked else request
+
+
+def _reference(one: Any) -> Reference:
+    fields = _typed(_of_type(one, dict, "reference"), _REFERENCE)
+    return Reference(**fields, origin=_of_type(one.get("origin", ""), str, "origin"))
 
 
 def _fingerprint(asked: Mapping[str, Any]) -> str:
@@ -164,6 +186,11 @@ def _picture(picture: Any, folder: Path, request: ImageRequest) -> GeneratedImag
 def _typed(record: Any, types: Mapping[str, Any]) -> dict[str, Any]:
     """The fields named, each of its type."""
     return {name: _of_type(record.get(name), kind, name) for name, kind in types.items()}
+
+
+def _typed_or(record: Mapping[str, Any], types: Mapping[str, tuple[Any, Any]]) -> dict[str, Any]:
+    """The fields named, each of its type, or what stands for one that is not there."""
+    return {name: _of_type(record.get(name, other), kind, name) for name, (kind, other) in types.items()}
 
 
 def _of_type(value: Any, kind: Any, name: str) -> Any:

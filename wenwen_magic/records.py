@@ -1,128 +1,17 @@
-"""The words for what is asked and what came of it: requests, pictures, generations and galleries, all frozen."""
+"""The words for what came of a request: pictures, generations and galleries, all frozen."""
 
-import hashlib
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 from wenwen_magic.embed import embed
 from wenwen_magic.errors import Charged, ConfigError
 from wenwen_magic.language import say
-from wenwen_magic.vocabulary import ORIENTATION_WORDS, ORIENTATIONS
+from wenwen_magic.request import ImageRequest, Reference
 
+__all__ = ["Button", "Gallery", "GeneratedImage", "Generation", "ImageRequest", "Label", "Reference"]
 State = Literal["sent", "answered", "complete", "failed"]
-
-
-@dataclass(frozen=True)
-class Reference:
-    """A picture that goes along with a prompt.
-
-    Args:
-        address: an ``https`` address, or the picture itself as a ``data:`` URI (PNG, JPEG or WebP).
-        digest: SHA-256 of the address in hexadecimal; what tells one reference from another in the history.
-        label: what the user called it.
-    """
-
-    address: str = field(repr=False)
-    digest: str
-    label: str = ""
-
-
-MOST_TAKES = 1000
-"""Takes that one request may want."""
-_REQUEST_TYPES: dict[str, type] = {
-    **dict.fromkeys(("prompt", "model", "orientation", "format"), str),
-    "count": int,
-    "references": tuple,
-    "params": Mapping,
-    "stream": bool,
-}
-
-
-@dataclass(frozen=True)
-class ImageRequest:
-    """What is asked of a model; knows no address and no key.
-
-    Args:
-        prompt: the words, after interpolation.
-        model: the relay's name of the model.
-        orientation: ``auto`` (add nothing), ``square``, ``landscape`` or ``portrait``.
-        count: wanted takes, at least 1.
-        references: pictures to start from, in order.
-        params: further fields of the request body, passed through as they are.
-        format: the wire format's name.
-        stream: ask for the answer as a stream.
-
-    Raises:
-        ConfigError: an empty prompt or model, an unknown orientation, or a count below 1.
-    """
-
-    prompt: str
-    model: str = "gpt-4o-image"
-    orientation: str = "auto"
-    count: int = 1
-    references: tuple[Reference, ...] = ()
-    params: Mapping[str, Any] = field(default_factory=dict)
-    format: str = "chat"
-    stream: bool = False
-
-    def __post_init__(self) -> None:
-        self._check_types()
-        self._check_words()
-        if not 1 <= self.count <= MOST_TAKES:
-            raise ConfigError(
-                say(f"{self.count:.3g} pictures cannot be drawn.", f"无法画 {self.count:.3g} 张图片。"),
-                do=say(f"Ask for 1 to {MOST_TAKES}: -n 1", f"请要 1 到 {MOST_TAKES} 张：-n 1"),
-            )
-        # Copied, so that nobody changes a request after it was made; Chinese words count as what they mean.
-        object.__setattr__(self, "params", dict(self.params))
-        object.__setattr__(self, "orientation", ORIENTATION_WORDS[self.orientation])
-
-    def _check_types(self) -> None:
-        """A value of a wrong type could be sent, and then not be read back from its record."""
-        for name, kind in _REQUEST_TYPES.items():
-            if not isinstance(getattr(self, name), kind) or (name == "count" and isinstance(self.count, bool)):
-                raise ConfigError(
-                    say(f"{name} is of a wrong type.", f"{name} 的类型不对。"),
-                    why=type(getattr(self, name)).__name__,
-                    do=say(f"It should be: {kind.__name__}", f"应为：{kind.__name__}"),
-                )
-
-    def _check_words(self) -> None:
-        if not self.prompt.strip():
-            raise ConfigError(
-                say("The prompt is empty.", "提示词是空的。"),
-                do=say("Write what to draw, for example: a cat, watercolour.", "请写下要画什么，例如：一只猫，水彩。"),
-            )
-        if not self.model.strip():
-            raise ConfigError(
-                say("The model's name is empty.", "模型名是空的。"),
-                do=say("Name one, for example: -m gpt-4o-image", "请给出模型名，例如：-m gpt-4o-image"),
-            )
-        if self.orientation not in ORIENTATION_WORDS:
-            raise ConfigError(
-                say(f"No orientation is called {self.orientation!r}.", f"没有名为 {self.orientation!r} 的方向。"),
-                do=say("Use one of: ", "可用：") + ", ".join(ORIENTATIONS),
-            )
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """SHA-256 (64 hexadecimal digits) of all that decides about the picture: equal for equal requests.
-
-        How many takes are wanted and whether the answer streams do not change the picture and are left out.
-        """
-        parts = [self.prompt, self.model, self.orientation, [ref.digest for ref in self.references]]
-        text = json.dumps([*parts, dict(self.params), self.format], sort_keys=True, ensure_ascii=False, default=str)
-        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-    @property
-    def recipe(self) -> dict[str, Any]:
-        """What a picture of it carries along, ready for JSON; reference pictures stay behind."""
-        names = ("prompt", "model", "orientation", "format")
-        return {"version": 1, **{name: getattr(self, name) for name in names}, "params": dict(self.params)}
 
 
 @dataclass(frozen=True)
@@ -141,6 +30,7 @@ class GeneratedImage:
         problem: why the file is not shown; empty for a sound picture.
         preview: a small JPEG or PNG of it in the user's cache folder, for showing.
         request: what was asked for when it was drawn.
+        record: the id of the generation it belongs to.
     """
 
     path: Path
@@ -154,6 +44,7 @@ class GeneratedImage:
     problem: str = ""
     preview: Path | None = field(default=None, repr=False, compare=False)
     request: ImageRequest | None = field(default=None, repr=False, compare=False)
+    record: str = field(default="", repr=False, compare=False)
 
     @property
     def data(self) -> bytes:
@@ -199,6 +90,23 @@ class GeneratedImage:
 
 
 @dataclass(frozen=True)
+class Button:
+    """What can be done next with a finished picture, as the endpoint offers it.
+
+    Args:
+        label: what stands on it, such as ``U1``.
+        params: of the request that presses it.
+        again: whether pressing it once more gives something new; else the saved result is shown.
+        task: what that request is for.
+    """
+
+    label: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    again: bool = False
+    task: str = "action"
+
+
+@dataclass(frozen=True)
 class Generation:
     """The record of one request and all that came of it: shown, stored, replayed, returned to Python.
 
@@ -223,6 +131,9 @@ class Generation:
         from_history: whether it was found and not asked for anew.
         price: what it costs by the user's own table of prices, in the unit of that table; None for unknown.
         star: whether the user marked it.
+        revised_prompt: the prompt as the endpoint rewrote it; empty where it did not say.
+        buttons: what the endpoint offers to do next.
+        job: the endpoint's own number of the work, where it has one.
         still: the picture that stands for all, small, in the user's cache folder.
         render: makes the MIME bundle that front ends show.
     """
@@ -247,6 +158,9 @@ class Generation:
     from_history: bool = False
     price: float | None = None
     star: bool = False
+    revised_prompt: str = ""
+    buttons: tuple[Button, ...] = ()
+    job: str = ""
     still: Path | None = field(default=None, repr=False, compare=False)
     render: "Callable[[Generation], dict[str, Any]] | None" = field(default=None, repr=False, compare=False)
 
@@ -254,6 +168,18 @@ class Generation:
     def images(self) -> tuple[GeneratedImage, ...]:
         """The results: sound pictures that are not drafts."""
         return tuple(picture for picture in self.pictures if not picture.draft and not picture.problem)
+
+    @property
+    def has_result(self) -> bool:
+        """Whether what was asked for is there: a sound picture, or words where words were wanted."""
+        if self.request.wants_words:
+            return bool(self.text) and self.state == "complete"
+        return bool(self.images)
+
+    @property
+    def parent(self) -> str:
+        """The id of the generation it goes on from; empty for none."""
+        return self.request.parent
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:  # noqa: ARG002
         return self.render(self) if self.render else {"text/plain": repr(self)}
@@ -300,7 +226,7 @@ class Gallery(Sequence[Generation]):
     @property
     def failures(self) -> tuple[Generation, ...]:
         """The rows without a result."""
-        return tuple(row for row in self.rows if not row.images)
+        return tuple(row for row in self.rows if not row.has_result)
 
     @property
     def letters(self) -> dict[str, int]:

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ def reference(value: Any, label: str = "", *, convert: Callable[[bytes], bytes] 
         return value
     if isinstance(value, str) and value.lower().startswith(("http://", "https://")):
         return _of_address(value, label or value)
-    label = _label(value, label)
+    origin, label = _origin(value), _label(value, label)
     try:
         data = _bytes_of(value, label)
         data = convert(data) if convert else data
@@ -45,7 +46,15 @@ def reference(value: Any, label: str = "", *, convert: Callable[[bytes], bytes] 
         raise _not_a_picture(label, error.what) from None
     except (OSError, ValueError, TypeError, IndexError, RuntimeError) as error:
         raise _not_a_picture(label, getattr(error, "strerror", None) or str(error)[:200]) from None
-    return _of_bytes(data, label)
+    return replace(_of_bytes(data, label), origin=origin)
+
+
+def _origin(value: Any) -> str:
+    """The id of the generation that a thing is, or is a picture of; empty for a thing from elsewhere."""
+    value = value[0] if isinstance(value, Gallery) and len(value) else value
+    if isinstance(value, GeneratedImage):
+        return value.record
+    return value.id if isinstance(value, Generation) else ""
 
 
 def _label(value: Any, label: str) -> str:

@@ -58,25 +58,26 @@ class Session:
         with self._lock:
             return sum((self._sums[word] for word in charged or ("yes", "maybe")), Cost())
 
-    def enter(self, price: float | None, limits: Limits) -> None:
-        """Count a picture that is about to be asked for, as ``maybe`` until :meth:`settle` is told.
+    def enter(self, price: float | None, limits: Limits, *, count: int = 1) -> None:
+        """Count pictures that are about to be asked for, as ``maybe`` until :meth:`settle` is told.
 
         Args:
-            price: by the table of prices; None for unknown.
+            price: of one, by the table of prices; None for unknown.
             limits: what the session may ask for.
+            count: how many one call asks for.
 
         Raises:
             LimitReached: a limit would be passed; nothing is counted then.
         """
         with self._lock:
-            self.check([price], limits)
-            self._sums["maybe"] += cost_of([price])
+            self.check([price] * count, limits)
+            self._sums["maybe"] += cost_of([price] * count)
 
-    def settle(self, price: float | None, charged: Charged) -> None:
-        """Count a picture that was entered as what it came to."""
+    def settle(self, price: float | None, charged: Charged, *, count: int = 1) -> None:
+        """Count pictures that were entered as what they came to."""
         with self._lock:
-            self._sums["maybe"] -= cost_of([price])
-            self._sums[charged] += cost_of([price])
+            self._sums["maybe"] -= cost_of([price] * count)
+            self._sums[charged] += cost_of([price] * count)
 
     @contextmanager
     def turn(self, key: Hashable) -> Iterator[bool]:

@@ -86,6 +86,10 @@ def _prices(value: Any) -> Mapping[str, float]:
     return {name: _at_least(float, 0)(price) for name, price in _pairs(value).items()}
 
 
+def _words(value: Any) -> Mapping[str, str]:
+    return {name: _text(word) for name, word in _pairs(value).items()}
+
+
 def _styles(value: Any) -> Mapping[str, str]:
     """Templates by name; as a text a JSON object, for they hold commas."""
     table = json.loads(value) if isinstance(value, str) else value
@@ -111,6 +115,12 @@ class Settings:
     model: str = _setting("gpt-4o-image", _text, "the model that draws when a cell names none")
     orientation: str = _setting("auto", _orientation, "auto, square, landscape or portrait")
     format: str = _setting("chat", _text, "the wire format a request is spoken in")
+    formats: Mapping[str, str] = _table_setting(_words, "the wire format by model or pattern (mj-*)")
+    describe_model: str = _setting("gpt-4o", _text, "the model that describes pictures when a cell names none")
+    key_in: str = _setting("header", _one_of("header", "query"), "where a format that may takes the key: header, query")
+    poll_seconds: float = _setting(3.0, _at_least(float, 0.01), "seconds before a work under way is asked after again")
+    poll_limit: float = _setting(1200.0, _at_least(float, 0), "seconds to ask after a work under way")
+    reference_side: int = _setting(2048, _at_least(int, 64), "pixels of a reference picture's longer side")
     mode: str = _setting("cache", _one_of(*MODES), "cache: saved takes are free; live: always ask; replay: never ask")
     history: str = _setting("wenwen_images", _text, "the folder of the pictures and records")
     timeout: float = _setting(600.0, _at_least(float, 0.1), "seconds to wait for the next byte of an answer")

@@ -16,6 +16,7 @@ from typing import Any
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.language import say
 from wenwen_magic.records import ImageRequest, Reference
+from wenwen_magic.vocabulary import DESCRIBE, DRAW
 
 # Characters that end a line for IPython, or that editors and notebook files change or drop; "\n" is what they keep.
 _FRAGILE = "\0\x0b\x0c\r\x1c-\x1e\x85\u2028\u2029\ud800-\udfff"
@@ -25,6 +26,7 @@ _SPACES, _CHEVRONS = r"^[^\S\n]+$", r"^[^\S\n]*>>>"
 _CHANGED = re.compile(f"(?m)[{_FRAGILE}]|{_SPACES}|{_CHEVRONS}")
 _AS_EXPRESSION = re.compile(rf"(?m)(?:\{{*[{_FRAGILE}]+)+|\{{{{2,}}|{_SPACES}|{_CHEVRONS}")
 # ... and these for one on the second line of a cell only: an empty line before them is enough.
+_MAGICS = {DRAW: "wenwen_image", DESCRIBE: "wenwen_describe"}
 _FIRST_LINE_ONLY = re.compile(r"\.\.\.|(?:\[(?:nav|ins)\] )?In \[")
 _FOLDED_AWAY = re.compile("[“”‘’、,]")  # the others that options forgive change under NFKC
 _PLAIN = re.compile(r"(?!-)[^\s\"']*[^\s\"'\\]")
@@ -54,11 +56,13 @@ def cell(request: ImageRequest, *, take: int = 0, name: str = "", usual: str = I
         *([_option("--format", _folding(request.format))] if request.format != usual else []),
         *(_option("--param", text) for text in _params(request)),
         *(_option("--ref", _pointer(reference)) for reference in request.references),
+        *([_option("--mask", _pointer(request.mask))] if request.mask else []),
+        *([_option("--task", request.task)] if request.task not in _MAGICS else []),
         f"-o {request.orientation}",
         *(["--raw"] if raw else []),
         *([f"--take {take}"] if take > 0 else []),
     ]
-    return f"%%wenwen_image {' '.join(words)}\n{body}"
+    return f"%%{_MAGICS.get(request.task, _MAGICS[DRAW])} {' '.join(words)}\n{body}"
 
 
 def _body(prompt: str) -> tuple[str, bool]:

@@ -160,7 +160,7 @@ def _marks(generation: Generation) -> str:
 
 def _cost(generation: Generation, price: Callable[[float], str]) -> list[str]:
     """The price, and whether money is gone where that is not plain from the picture."""
-    plain = generation.images and generation.charged == "yes"
+    plain = generation.has_result and generation.charged == "yes"
     cost = None if generation.charged == "no" else generation.price
     charged = "" if plain else f"{say('charged', '扣费')}: {generation.charged}"
     return ["–" if cost is None else price(cost), charged]
@@ -196,7 +196,7 @@ def _text_table(rows: Sequence[Generation], price: Callable[[float], str]) -> st
 
 def _text_row(generation: Generation, price: Callable[[float], str]) -> tuple[str, ...]:
     demo = " (demo)" if generation.demo else ""
-    failed = "" if generation.images else "✗" if generation.error else "…" if generation.state == "sent" else ""
+    failed = "" if generation.has_result else "✗" if generation.error else "…" if generation.state == "sent" else ""
     return (
         f"#{generation.id[:6]}",
         f"{generation.created[:10]} {generation.created[11:16]}",

@@ -7,7 +7,9 @@ from wenwen_magic.records import Generation, ImageRequest
 
 
 def is_here(generation: Generation) -> bool:
-    """Whether a generation has pictures whose files are still there."""
+    """Whether a generation has pictures whose files are still there, or the words that were wanted."""
+    if generation.request.wants_words:
+        return generation.has_result
     return any(image.path.is_file() for image in generation.images)
 
 

@@ -4,7 +4,7 @@ import io
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from itertools import chain
@@ -15,13 +15,14 @@ import requests
 from certifi import where
 from requests.auth import AuthBase
 from requests.utils import get_environ_proxies
+from urllib3.filepost import encode_multipart_formdata
 
 from wenwen_magic import faults
 from wenwen_magic.errors import ConfigError, EndpointError, NotSentError, mask
 from wenwen_magic.language import say
 from wenwen_magic.problems import SOON, error_of_reply, looks_like_html, not_models, web_page
 from wenwen_magic.secret import Secret
-from wenwen_magic.wire import HttpCall, HttpReply
+from wenwen_magic.wire import FilePart, HttpCall, HttpReply
 
 USER_AGENT = "wenwen-magic/0.1 (+https://pypi.org/project/wenwen-magic)"
 PIECE = 1 << 16
@@ -31,9 +32,13 @@ LONGEST_REPLY = 1 << 29
 SHORTEST_KEY = 16
 """Characters of a key that is looked for in answers; a shorter one, such as a classroom's, stands in any picture."""
 REPEATS = 2
+IN_ADDRESS = "?"
+"""Begins the name of a key's place that is no header but a parameter of the address."""
 ECHO = 8
 """Bytes at the end of a broken body that may be shown though a key begins with them."""
 LONGEST_PAUSE = 60.0
+_PASSING = {0, 408, 500, 502, 504, 520, 522, 524}
+"""What a free question may be asked again after: a connection that broke (0), a server or gateway that failed."""
 
 
 def normalised(base_url: str) -> str:
@@ -101,7 +106,11 @@ class _Auth(AuthBase):
         self._key, self._header, self._pattern = key, header, pattern
 
     def __call__(self, request: Any) -> Any:
-        if self._key is not None:
+        if self._key is None:
+            return request
+        if self._header.startswith(IN_ADDRESS):
+            request.prepare_url(request.url, {self._header[1:]: self._key.reveal()})
+        else:
             request.headers[self._header] = self._pattern.format(key=self._key.reveal())
         return request
 
@@ -110,15 +119,17 @@ class _Body:
     """A body that knows whether anybody has begun to send it; before that, a call cannot have arrived.
 
     Args:
-        value: what to send as JSON.
+        value: what to send as JSON; with files the other fields of a form.
+        files: makes it a form.
 
     Raises:
         ConfigError: JSON has no word for it.
     """
 
-    def __init__(self, value: Any) -> None:
+    def __init__(self, value: Any, files: tuple[FilePart, ...] = ()) -> None:
         try:
-            self._file = io.BytesIO(json.dumps(value, allow_nan=False).encode())
+            data, self.kind = _form(value or {}, files) if files else _json(value)
+            self._file = io.BytesIO(data)
         except (ValueError, TypeError, RecursionError) as error:
             raise ConfigError(
                 say("A parameter cannot be sent as JSON.", "有参数无法以 JSON 发送。"),
@@ -139,6 +150,17 @@ class _Body:
         """The next bytes, as a file would give them."""
         self.touched = True
         return self._file.read(size)
+
+
+def _json(value: Any) -> tuple[bytes, str]:
+    return json.dumps(value, allow_nan=False).encode(), "application/json"
+
+
+def _form(fields: Mapping[str, Any], files: tuple[FilePart, ...]) -> tuple[bytes, str]:
+    """A form's bytes and type; a value that is no text stands in it as JSON would write it."""
+    words = {name: one if isinstance(one, str) else json.dumps(one, allow_nan=False) for name, one in fields.items()}
+    parts = [(part.name, (part.filename, part.data, part.mime)) for part in files]
+    return encode_multipart_formdata([*words.items(), *parts])
 
 
 class Transport:
@@ -172,11 +194,12 @@ class Transport:
     def send(self, call: HttpCall, auth: tuple[str, str] = ("Authorization", "Bearer {key}")) -> HttpReply:
         """Send a call; the reply's chunks are read from the connection as they are asked for.
 
-        What cannot have arrived, and a 429 or 503 answered at once, is repeated at most twice; nothing else ever is.
+        What cannot have arrived, and a 429 or 503 answered at once, is repeated at most twice; of the rest only a
+        question that is free whatever comes of it.
 
         Args:
             call: what to send.
-            auth: the key's header and its pattern.
+            auth: the key's header and its pattern; ``?name`` in place of a header puts it into the address.
 
         Raises:
             NotSentError: the call cannot have arrived.
@@ -186,7 +209,7 @@ class Transport:
             try:
                 return self._send_once(call, auth)
             except (NotSentError, EndpointError) as error:
-                pause = _pause_before_repeat(error, repeat)
+                pause = _pause_before_repeat(error, repeat, free=call.free)
                 if pause is None:
                     raise
                 self._clock.sleep(pause)
@@ -215,8 +238,8 @@ class Transport:
 
     def _open(self, call: HttpCall, auth: _Auth) -> requests.Response:
         """Open a connection of its own: a kept one may be dead, and then nobody knows whether the call arrived."""
-        body = _Body(call.body) if call.body is not None else None
-        kind = {"Content-Type": "application/json"} if body else {}
+        body = _Body(call.body, call.files) if call.body is not None or call.files else None
+        kind = {"Content-Type": body.kind} if body else {}
         session = requests.Session()
         session.trust_env = False
         try:
@@ -332,11 +355,11 @@ def _seconds(header: str | None) -> float | None:
         return None
 
 
-def _pause_before_repeat(error: NotSentError | EndpointError, repeat: int) -> float | None:
+def _pause_before_repeat(error: NotSentError | EndpointError, repeat: int, *, free: bool) -> float | None:
     """Seconds to wait before a call may be repeated; None when it may not."""
     if repeat >= REPEATS:
         return None
-    if isinstance(error, NotSentError):
+    if isinstance(error, NotSentError) or (free and error.status in _PASSING):
         return 0.5 * 3.0**repeat
     if error.status not in {429, 503} or error.seconds > SOON:
         return None

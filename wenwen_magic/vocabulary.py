@@ -8,6 +8,10 @@ ORIENTATION_WORDS = {
     **dict.fromkeys(("portrait", "竖", "竖屏", "竖版", "竖图"), "portrait"),
 }
 """What a person may call an orientation, and what it is called inside."""
+DRAW, DESCRIBE = "draw", "describe"
+"""What is asked for: a picture, or words on pictures. A format may know further tasks."""
+WORD_TASKS = (DESCRIBE, "upload")
+"""The tasks whose result is words and not a picture."""
 MODES = ("cache", "live", "replay")
 PICTURE_MODELS = ("gpt-4o-image", "gemini-2.5-flash-image-preview", "gemini-3-pro-image-preview", "jimeng-3.0")
 """Suggested before the endpoint has named its own; the first three are on wenwen's page 生成图片(chat)."""

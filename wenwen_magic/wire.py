@@ -2,9 +2,28 @@
 
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from wenwen_magic.records import ImageRequest
+from wenwen_magic.records import Button, ImageRequest
+from wenwen_magic.vocabulary import DRAW
+
+
+@dataclass(frozen=True)
+class FilePart:
+    """A file of a form.
+
+    Args:
+        name: of the field.
+        filename: what the receiver judges its type by.
+        mime: its type.
+        data: its bytes.
+    """
+
+    name: str
+    filename: str
+    mime: str
+    data: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -13,15 +32,19 @@ class HttpCall:
 
     Args:
         method: ``POST`` or ``GET``.
-        path: below the endpoint's address, beginning with ``/v1/``.
-        body: what to send as JSON; None for nothing.
+        path: below the endpoint's address, beginning with a slash.
+        body: what to send as JSON; None for nothing. With files it is the form's other fields.
         stream: whether a stream of events was asked for.
+        files: makes the body a form (``multipart/form-data``) with these files.
+        free: a question that costs nothing and changes nothing: it may be asked again, and its reply is not kept.
     """
 
     method: str
     path: str
     body: Mapping[str, Any] | None = None
     stream: bool = False
+    files: tuple[FilePart, ...] = ()
+    free: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,10 +71,19 @@ class Progress:
     Args:
         text: its words, one line.
         percent: 0 to 100, None when it names no number.
+        picture: how far the picture is; None for none.
+        preview: that picture, checked and small, in the user's cache folder; for those who show it.
     """
 
     text: str
     percent: float | None = None
+    picture: "Source | None" = field(default=None, repr=False)
+    preview: Path | None = None
+
+
+@dataclass(frozen=True)
+class Pause:
+    """A wish to wait before the next call: how long, and for how long in all, the user's settings say."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +113,9 @@ class Answer:
         finish_reason: why the model stopped, as it said; ``cut`` when the connection broke.
         model: the model as the endpoint reports it.
         usage: token counts as they came; never computed with.
+        revised_prompt: the prompt as the endpoint rewrote it.
+        buttons: what the endpoint offers to do next.
+        job: the endpoint's own number of the work.
     """
 
     sources: tuple[Source, ...] = ()
@@ -88,9 +123,15 @@ class Answer:
     finish_reason: str = ""
     model: str = ""
     usage: Mapping[str, Any] = field(default_factory=dict)
+    revised_prompt: str = ""
+    buttons: tuple[Button, ...] = ()
+    job: str = ""
 
 
-Talk = Callable[[ImageRequest], Generator[HttpCall | Progress, HttpReply | None, Answer]]
+Step = HttpCall | Progress | Pause
+Talk = Callable[[ImageRequest], Generator[Step, HttpReply | None, Answer]]
+Inquiry = Callable[[str], Generator[Step, HttpReply | None, Mapping[str, Any]]]
+"""A free question about a finished work, by its number; gives what was answered."""
 
 
 @dataclass(frozen=True)
@@ -102,9 +143,15 @@ class WireFormat:
         talk: the conversation: yields calls, is sent replies, returns the answer; opens no socket.
         prompt_as_sent: the words that will go out for a request, orientation included.
         auth: the header's name and its pattern, ``{key}`` standing for the key.
+        key_parameter: the name under which the key may go into the address instead; empty where it may not.
+        tasks: what it can be asked for.
+        inquiries: further questions about a work, by name.
     """
 
     name: str
     talk: Talk
     prompt_as_sent: Callable[[ImageRequest], str]
     auth: tuple[str, str] = ("Authorization", "Bearer {key}")
+    key_parameter: str = ""
+    tasks: tuple[str, ...] = (DRAW,)
+    inquiries: Mapping[str, Inquiry] = field(default_factory=dict)

@@ -15,7 +15,7 @@ from wenwen_magic.language import say
 from wenwen_magic.records import GeneratedImage, Generation
 from wenwen_magic.session import Session
 from wenwen_magic.settings import Settings
-from wenwen_magic.wire import Source
+from wenwen_magic.wire import Progress, Source
 
 THUMBNAIL = 224
 """Pixels of a thumbnail's longer side: twice what is shown, for dense screens."""
@@ -46,7 +46,7 @@ class Workshop:
         self._pool.warm()
 
     def as_sendable(self, data: bytes) -> bytes:
-        """A reference picture as PNG, JPEG or WebP, upright, at most 2,048 pixels a side, without location data.
+        """A reference picture as PNG, JPEG or WebP, upright, of the setting's size at most, without location data.
 
         Raises:
             ImageError: it is no sound picture.
@@ -54,7 +54,7 @@ class Workshop:
         with TemporaryDirectory(prefix="wenwen") as folder:
             given, made = Path(folder) / "given", Path(folder) / "made"
             given.write_bytes(data)
-            self._pool.convert(given, made)
+            self._pool.convert(given, made, max_side=self._settings.reference_side)
             return made.read_bytes()
 
     def bring(
@@ -105,6 +105,23 @@ class Workshop:
         if source.address.startswith("data:"):
             return source
         return replace(source, address=urljoin(self._address + "/", source.address))
+
+    def showing(self, tell: Callable[[Progress], None]) -> Callable[[Progress], None]:
+        """What passes on words on progress, their picture checked and small; one that is not sound is left out."""
+
+        def told(progress: Progress) -> None:
+            preview = self._glimpse(progress.picture) if progress.picture else None
+            tell(replace(progress, picture=None, preview=preview))
+
+        return told
+
+    def _glimpse(self, source: Source) -> Path | None:
+        try:
+            with TemporaryDirectory(prefix="wenwen") as folder:
+                hasty = replace(self._tools, sleep=lambda _: None)
+                return pictures.bring(self._absolute(source), Path(folder) / "glimpse", hasty, "").preview
+        except (ImageError, OSError, ValueError):
+            return None
 
     def ready(self, generation: Generation) -> Generation:
         """The generation with its previews at hand, made again where the cache has lost them."""

@@ -7,46 +7,19 @@ import re
 import time
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-from wenwen_magic.demo.directives import Directives, read
-from wenwen_magic.demo.replies import JSON, Reply, bad_request, json_reply
+from wenwen_magic.demo.asks import READERS, Ask, Exchange, Wording
+from wenwen_magic.demo.directives import read
+from wenwen_magic.demo.replies import Reply, bad_request, json_reply
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.language import is_chinese
 
-SLOW, REFUSES = "demo-slow", "demo-refuses"
-MODELS = ("gpt-4o-image", "gemini-2.5-flash-image-preview", "gemini-3-pro-image-preview", "jimeng-3.0", SLOW, REFUSES)
+PATH = "/v1/chat/completions"
 INLINE = frozenset({"data", "bare_data", "images"})
 PROGRESS = ("> 排队中......\n\n", "> 进度 **14%**\n\n", "> 进度 **34%**\n\n", "> 进度 **76%**\n\n")
 _DATA = re.compile(r"data:image/[\w.+-]+(?:;[\w=-]+)*;base64,", re.IGNORECASE)
 _USAGE = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
-
-
-@dataclass(frozen=True)
-class Ask:
-    """A request as the demo understands it.
-
-    Args:
-        model: the name asked for.
-        prompt: the last message's words, directives removed.
-        stream: whether the answer is a stream.
-        directives: what the prompt asks of the demo itself.
-        files: the pictures that came along, as bytes.
-        links: addresses of pictures that came along.
-    """
-
-    model: str
-    prompt: str
-    stream: bool = False
-    directives: Directives = field(default_factory=Directives)
-    files: tuple[bytes, ...] = ()
-    links: tuple[str, ...] = ()
-
-    @property
-    def refused(self) -> bool:
-        """Whether the answer is words without a picture."""
-        return self.directives.refuse or self.model == REFUSES
 
 
 def read_ask(body: Any) -> Ask | Reply:
@@ -83,7 +56,8 @@ def _understood(model: str, parts: Sequence[Any], *, stream: bool) -> Ask | Repl
         return bad_request("Invalid request, invalid base64 image data")
     if not words.strip():
         return bad_request("Invalid request, content of the last user message is empty")
-    return Ask(model, prompt, stream or directives.sse, directives, files, links)
+    describes = model in READERS and bool(files or links)
+    return Ask(model, prompt, stream or directives.sse, directives, files, links, describe=describes)
 
 
 def _address(part: dict[str, Any]) -> str:
@@ -128,20 +102,6 @@ def answer(ask: Ask, addresses: Sequence[str]) -> Reply:
     return json_reply({**_head("chat.completion", ask), "choices": [choice], "usage": _USAGE})
 
 
-def cut(reply: Reply, addresses: Sequence[str], where: str) -> Reply:
-    """Let an answer break off.
-
-    Args:
-        reply: the whole answer.
-        addresses: of its pictures.
-        where: ``late``: after the first address; ``early``: before it.
-    """
-    first = addresses[0].encode() if addresses else b""
-    start = max(reply.body.find(first), 1)
-    stop = start if where == "early" else min(start + len(first) + 1, len(reply.body) - 1)
-    return Reply(reply.status, reply.body, JSON, reply.headers, stop)
-
-
 def events(ask: Ask, addresses: Sequence[str]) -> tuple[list[bytes], list[bytes]]:
     """Word the streamed answer: the progress events, and those from the picture on.
 
@@ -150,7 +110,7 @@ def events(ask: Ask, addresses: Sequence[str]) -> tuple[list[bytes], list[bytes]
         addresses: of the pictures: web addresses or data URIs.
     """
     head = _head("chat.completion.chunk", ask)
-    progress = [] if ask.refused else list(PROGRESS)
+    progress = [] if ask.refused or ask.describe else list(PROGRESS)
     deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}, *({"content": line} for line in progress)]
     rest = _deltas(_message(ask, addresses))
     usage = _event({**head, "choices": [], "usage": _USAGE})
@@ -161,7 +121,7 @@ def events(ask: Ask, addresses: Sequence[str]) -> tuple[list[bytes], list[bytes]
 
 def _message(ask: Ask, addresses: Sequence[str]) -> dict[str, Any]:
     if not addresses:
-        return {"content": refusal(ask.prompt)}
+        return {"content": ask.words or refusal(ask.prompt)}
     words = ("给你画好了：" if is_chinese(ask.prompt) else "Here is your picture:") if ask.directives.text else ""
     items = [{"type": "image_url", "image_url": {"url": address}} for address in addresses]
     if ask.directives.form == "images":
@@ -215,21 +175,23 @@ def _event(value: dict[str, Any]) -> bytes:
     return b"data: " + json.dumps(value, ensure_ascii=False).encode("utf-8", "replace") + b"\n\n"
 
 
-def model_list() -> Reply:
-    """List the models in the relay's shape."""
-    return json_reply({"success": True, "object": "list", "data": [_model(name) for name in MODELS]})
+def _is_inline(ask: Ask) -> bool:
+    return ask.directives.form in INLINE
 
 
-def one_model(name: str) -> Reply:
-    """Describe one model; an unknown one is an error object with status 200, as at the relay."""
-    if name in MODELS:
-        return json_reply(_model(name))
-    words = f"The model '{name}' does not exist"
-    return json_reply(
-        {"error": {"message": words, "type": "invalid_request_error", "param": "model", "code": "model_not_found"}}
-    )
+# What is left out of a stream that breaks off: the reason it stopped, the usage, [DONE].
+WORDING = Wording(answer, events, _is_inline, ending=3)
 
 
-def _model(name: str) -> dict[str, Any]:
-    types = {"supported_endpoint_types": ["openai"]}
-    return {"id": name, "object": "model", "created": 1626777600, "owned_by": "custom", **types}
+def takes(path: str) -> bool:
+    """Whether a path is chat's."""
+    return path == PATH
+
+
+def serve(exchange: Exchange) -> None:
+    """Answer a chat request."""
+    ask = read_ask(exchange.body)
+    if isinstance(ask, Reply):
+        exchange.line.say(ask)
+    else:
+        exchange.line.perform(ask, WORDING)

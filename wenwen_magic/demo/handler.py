@@ -6,12 +6,15 @@ import re
 import socket
 import struct
 from collections.abc import Sequence
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
-from wenwen_magic.demo.chat import INLINE, SLOW, Ask, answer, cut, events, model_list, one_model, read_ask
+from wenwen_magic.demo import forms
+from wenwen_magic.demo.asks import SLOW, Ask, Exchange, Wording
 from wenwen_magic.demo.desk import Call, Desk
-from wenwen_magic.demo.replies import Reply, bad_request, error, fault, json_reply, no_such_key, page, wrong_path
+from wenwen_magic.demo.replies import Reply, bad_request, cut, error, fault, json_reply, no_such_key, page, wrong_path
+from wenwen_magic.demo.speakers import SPEAKERS
 from wenwen_magic.demo.studio import ADDRESS
 
 LARGEST_BODY = 128 * 1024 * 1024
@@ -19,7 +22,6 @@ SLOW_SECONDS = 3.0
 TRICKLE_SECONDS = 0.5
 _HOST = re.compile(r"[\w.-]{1,253}(?::\d{1,5})?|\[[0-9a-fA-F:]+\](?::\d{1,5})?", re.ASCII)
 _NO_LINGER = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
-_ENDING = 3  # the last events of a stream: the reason it stopped, the usage, [DONE]
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -33,40 +35,41 @@ class Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
-        """Serve the models, the pictures and a page that says what this is."""
+        """Serve the formats' questions, the pictures and a page that says what this is."""
         self._note(None, 0)
         path = self._below()
         picture = ADDRESS.fullmatch(path)
         if picture:
             self._picture(picture[1])
-        elif path == "/v1/models":
-            self._send(model_list())
-        elif path.startswith("/v1/models/"):
-            self._send(one_model(path.removeprefix("/v1/models/")))
         elif path == "/":
             self._send(page("wenwen demo", "This is a demo endpoint: its address belongs into WENWEN_BASE_URL."))
         else:
-            self._send(wrong_path("GET", path))
+            self._serve(path, None)
 
     def do_POST(self) -> None:
-        """Serve chat."""
+        """Serve what the formats ask for."""
         raw = self._body()
         if isinstance(raw, Reply):
             self._note(None, 0)
             self._send_and_close(raw)
             return
-        body = _parsed(raw)
+        body = forms.read(raw, self.headers.get("Content-Type", "")) or _parsed(raw)
         self._note(body, len(raw))
-        if self._below() != "/v1/chat/completions":
-            self._send(wrong_path("POST", self._below()))
-            return
-        ask = read_ask(body)
-        if isinstance(ask, Reply):
-            self._send(ask)
-        else:
-            self._perform(ask)
+        self._serve(self._below(), body)
 
-    def _perform(self, ask: Ask) -> None:
+    def _serve(self, path: str, body: Any) -> None:
+        speaker = next((one for one in SPEAKERS if one.takes(path)), None)
+        if speaker is None:
+            self._send(wrong_path(self.command, path))
+        else:
+            speaker.serve(Exchange(self.command, path, self.path.partition("?")[2], body, self))
+
+    def say(self, reply: Reply) -> None:
+        """Send a ready answer."""
+        self._send(reply)
+
+    def perform(self, ask: Ask, wording: Wording) -> None:
+        """Do what was asked: wait, fail as the directives say, or draw and word the answer."""
         asked = ask.directives
         seconds = self.desk.delay + asked.delay + (SLOW_SECONDS if ask.model == SLOW else 0.0)
         special = _special(ask)
@@ -78,30 +81,33 @@ class Handler(BaseHTTPRequestHandler):
         elif special:
             self._send(special)
         else:
-            self._draw(ask, seconds, streams=streams)
+            self._draw(ask, wording, seconds, streams=streams)
 
-    def _draw(self, ask: Ask, seconds: float, *, streams: bool) -> None:
+    def _draw(self, ask: Ask, wording: Wording, seconds: float, *, streams: bool) -> None:
         try:
-            names = [] if ask.refused else self.desk.studio.order(ask)
+            if ask.describe and not ask.refused:
+                ask = replace(ask, words=self.desk.studio.describe(ask))
+            names = [] if ask.refused or ask.describe else self.desk.studio.order(ask)
         except ValueError as problem:
             self._send(bad_request(f"Invalid request, {problem}"))
             return
-        addresses = [self._address(name, inline=ask.directives.form in INLINE) for name in names]
+        addresses = [self.address(name, inline=wording.inline(ask)) for name in names]
         if streams:
-            self._stream(ask, addresses, seconds)
+            self._stream(ask, wording, addresses, seconds)
         else:
-            whole = answer(ask, addresses)
+            whole = wording.answer(ask, addresses)
             self._send(cut(whole, addresses, ask.directives.cut) if ask.directives.cut else whole)
 
-    def _address(self, name: str, *, inline: bool) -> str:
+    def address(self, name: str, *, inline: bool) -> str:
+        """A picture's web address, or the picture itself as a data URI."""
         if inline:
             return self.desk.studio.data_uri(name)
         host = self.headers.get("Host", "")
         known = host if _HOST.fullmatch(host) else "{}:{}".format(*self.request.getsockname()[:2])
         return f"http://{known}/pictures/{name}.png"
 
-    def _stream(self, ask: Ask, addresses: Sequence[str], seconds: float) -> None:
-        first, rest = events(ask, addresses)
+    def _stream(self, ask: Ask, wording: Wording, addresses: Sequence[str], seconds: float) -> None:
+        first, rest = wording.events(ask, addresses)
         chunked = self.request_version != "HTTP/1.0"
         self._head(
             200,
@@ -111,9 +117,9 @@ class Handler(BaseHTTPRequestHandler):
         where = ask.directives.cut
         for event in first:
             self._chunk(event, chunked=chunked)
-            if not self.desk.pause(seconds / len(first)):
+            if not self.desk.pause(seconds / max(1, len(first))):
                 where = "early"
-        for event in () if where == "early" else rest[:-_ENDING] if where else rest:
+        for event in () if where == "early" else rest[: len(rest) - wording.ending] if where else rest:
             self._chunk(event, chunked=chunked)
         if where or not chunked:
             self.close_connection = True

@@ -47,6 +47,21 @@ def paint(
     return _encode(_marked(_grained(canvas.picture)))
 
 
+def as_kind(file: bytes, kind: str, size: tuple[int, int] | None) -> bytes:
+    """Give a picture file as another type and size.
+
+    Args:
+        file: the picture.
+        kind: ``png``, ``jpeg`` or ``webp``.
+        size: width and height in pixels, cropped to; None to leave it.
+    """
+    with Image.open(io.BytesIO(file)) as picture:
+        made = ImageOps.fit(picture.convert("RGB"), size) if size else picture.convert("RGB")
+    out = io.BytesIO()
+    made.save(out, kind.upper())
+    return out.getvalue()
+
+
 def shrink(file: bytes) -> bytes:
     """Make a reference small enough to keep: at most 640 pixels a side, JPEG.
 

@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -89,6 +90,20 @@ def fault(model: str, asked: Directives) -> Reply:
         return replace(page(*_PAGES[asked.status], status=asked.status), headers=headers)
     message, code, kind = _ERRORS[asked.status]
     return replace(json_reply(error(message.format(model=model), code=code, kind=kind), asked.status), headers=headers)
+
+
+def cut(reply: Reply, addresses: Sequence[str], where: str) -> Reply:
+    """Let an answer break off.
+
+    Args:
+        reply: the whole answer.
+        addresses: of its pictures.
+        where: ``late``: after the first address; ``early``: before it.
+    """
+    first = addresses[0].encode() if addresses else b""
+    start = max(reply.body.find(first), 1)
+    stop = start if where == "early" else min(start + len(first) + 1, len(reply.body) - 1)
+    return replace(reply, stop_at=stop)
 
 
 _ERRORS = {

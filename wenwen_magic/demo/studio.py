@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
-from wenwen_magic.demo.chat import Ask
+from wenwen_magic.demo.asks import Ask
 from wenwen_magic.demo.directives import Directives
-from wenwen_magic.demo.paint import paint, shrink
+from wenwen_magic.demo.paint import as_kind, paint, shrink
 from wenwen_magic.demo.plan import orientation_of
 from wenwen_magic.demo.replies import HTML
+from wenwen_magic.demo.words import describe
 
 ADDRESS = re.compile(r"/pictures/(?:download/)?([0-9a-f]{32})\.png$")
 _FILES, _RECIPES, _PROMPTS = 64, 512, 10_000
@@ -30,6 +31,9 @@ class Recipe:
         hand: the model's name, empty for the usual one.
         references: small picture files.
         asked: the directives that came with it.
+        orientation: ``auto`` for what the prompt says.
+        size: width and height in pixels; None for the usual one.
+        kind: the file's type: ``png``, ``jpeg`` or ``webp``.
     """
 
     prompt: str
@@ -37,12 +41,16 @@ class Recipe:
     hand: str
     references: tuple[bytes, ...]
     asked: Directives
+    orientation: str = "auto"
+    size: tuple[int, int] | None = None
+    kind: str = "png"
 
     @property
     def name(self) -> str:
         """32 hexadecimal digits."""
         marks = [hashlib.sha256(each).hexdigest() for each in self.references]
-        text = repr((self.prompt, self.variant, self.hand, marks, self.asked))
+        shape = (self.orientation, self.size, self.kind)
+        text = repr((self.prompt, self.variant, self.hand, marks, self.asked, shape))
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
@@ -67,15 +75,24 @@ class Studio:
         """
         references = tuple(shrink(file) for file in (*ask.files, *self._own(ask.links)))
         hand = "" if ask.model == "gpt-4o-image" else ask.model
-        count = ask.directives.images
+        count = ask.count or ask.directives.images
+        shape = ask.orientation, ask.size, ask.kind
         with self._lock:
             first = self._count((ask.prompt, hand, *(hashlib.sha256(each).hexdigest() for each in references)), count)
-            recipes = [Recipe(ask.prompt, first + i, hand, references, ask.directives) for i in range(count)]
+            recipes = [Recipe(ask.prompt, first + i, hand, references, ask.directives, *shape) for i in range(count)]
             for recipe in recipes:
                 self._missing[recipe.name] = ask.directives.missing
                 _keep(self._recipes, recipe.name, recipe, _RECIPES)
             self._missing = {name: self._missing[name] for name in self._recipes if name in self._missing}
         return [recipe.name for recipe in recipes]
+
+    def describe(self, ask: Ask) -> str:
+        """Say in words what is on the pictures that came along.
+
+        Raises:
+            ValueError: one of them cannot be read.
+        """
+        return describe(ask.prompt, [*ask.files, *self._own(ask.links)])
 
     def find(self, name: str) -> Recipe | None:
         """Give a picture's recipe; None for an unknown name, and while it shall seem to be missing."""
@@ -95,7 +112,7 @@ class Studio:
         if asked.bomb:
             return "image/png", _bomb()
         data = self._painted(recipe)
-        return "image/png", data[: len(data) * 3 // 5] if asked.broken else data
+        return f"image/{recipe.kind}", data[: len(data) * 3 // 5] if asked.broken else data
 
     def data_uri(self, name: str) -> str:
         """Give a picture as a ``data:`` address.
@@ -113,8 +130,10 @@ class Studio:
             known = self._files.get(recipe.name)
         if known is not None:
             return known
-        turn = orientation_of(recipe.prompt)
+        turn = recipe.orientation if recipe.orientation != "auto" else orientation_of(recipe.prompt)
         data = paint(recipe.prompt, turn, variant=recipe.variant, references=recipe.references, hand=recipe.hand)
+        if recipe.size or recipe.kind != "png":
+            data = as_kind(data, recipe.kind, recipe.size)
         with self._lock:
             _keep(self._files, recipe.name, data, _FILES)
         return data
