@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Protocol
 
 from wenwen_magic import display
@@ -53,11 +54,16 @@ class Area:
         self.rows: list[Generation] = []
         self.gallery: Gallery | None = None
 
-    def status(self, line: str) -> None:
-        """Show one line in place of the pictures, or under them."""
+    def status(self, line: str, preview: Path | None = None) -> None:
+        """Show one line in place of the pictures, or under them.
+
+        Args:
+            line: what to say.
+            preview: how far the next picture is, a small file; it takes the place of the one before.
+        """
         with self._lock:
             if self._live:
-                self._put(_with_line(self._bundle(), line))
+                self._put(_with_line(self._bundle(), line, preview))
 
     def preview(self, gallery: Gallery, line: str) -> None:
         """Show what has come so far of a gallery, and a line under it; it is not yet what the area holds."""
@@ -125,8 +131,8 @@ def _joined(bundles: list[dict[str, Any]]) -> dict[str, Any]:
     return {**next((still for still in stills if still), {}), **texts}
 
 
-def _with_line(bundle: dict[str, Any], line: str) -> dict[str, Any]:
-    html = bundle.get("text/html", "")
+def _with_line(bundle: dict[str, Any], line: str, preview: Path | None = None) -> dict[str, Any]:
+    html = bundle.get("text/html", "") + display.preview_html(preview)
     plain = bundle["text/plain"]
     said = display.status_html(line)
     return {**bundle, "text/html": html + said, "text/plain": f"{plain}\n{line}".strip()}

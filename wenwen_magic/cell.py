@@ -136,7 +136,7 @@ class Cell:
         """Show how far a job of this cell is: what has come of several pictures, and a line."""
         line = status_line(job, self.runner.now())
         if self.blind or not job.arrived or (len(self.requests) == 1 and self.requests[0].count == 1):
-            self.area.status(line)
+            self.area.status(line, None if self.blind else job.preview)
         else:
             self.area.preview(self._so_far(job), line)
 

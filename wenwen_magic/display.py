@@ -252,6 +252,12 @@ def short_path(path: Path) -> str:
     return "/".join(("…", *path.parts[-2:]))
 
 
+def preview_html(path: Path | None) -> str:
+    """A picture on its way, from its small file; empty when there is none."""
+    address, alt = data_address(path), say("preview of the picture on its way", "作图过程中的预览")
+    return f'<img src="{address}" alt="{alt}" style="max-width:100%;max-height:320px">' if address else ""
+
+
 def status_html(line: str) -> str:
     """A status line as HTML."""
     return f"<p><small>{escape(line)}</small></p>"

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Hashable
 from contextvars import copy_context
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ class Job:
     Attributes:
         began: when it was started, in seconds of the runner's clock.
         progress: the endpoint's latest words, None before the first.
+        preview: how far the picture is, a small file; None before there is something to see.
         arrived: what has come of the work so far, by its place.
         result: what the work gave; None until then.
         error: what the work raised; None for none.
@@ -28,6 +30,7 @@ class Job:
     def __init__(self, began: float) -> None:
         self.began = began
         self.progress: Progress | None = None
+        self.preview: Path | None = None
         self.arrived: dict[Any, Any] = {}
         self.result: Any = None
         self.error: BaseException | None = None
@@ -36,6 +39,7 @@ class Job:
     def tell(self, progress: "Progress") -> None:
         """Take the endpoint's words on progress."""
         self.progress = progress
+        self.preview = progress.preview or self.preview
 
     def arrive(self, place: Any, thing: Any) -> None:
         """Take a part of the result that has come before the whole."""

@@ -242,7 +242,7 @@ class Panel:
         area, runner = self._cell.area, self._cell.runner
         while not job.wait(TICK):
             if job in self._jobs:
-                self._cell.tell(job) if own else area.status(status_line(job, runner.now()))
+                self._cell.tell(job) if own else area.status(status_line(job, runner.now()), job.preview)
         try:
             if job.error is not None:
                 area.refresh()
