@@ -16,7 +16,7 @@ FLOORS = (
     "wire",
     "markdown recordfile problems outcomes addresses faults optionline spelling promptlist many comparison",
     "answers index replyfile lessonfile",
-    "catalogue parcel",
+    "catalogue parcel reading",
     (
         "settings formats transport dialling pictures inspection inspector history display keys references options "
         "interpolation runner batch conversation demo grid"

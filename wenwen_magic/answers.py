@@ -77,6 +77,16 @@ class Gathering:
         for key in ("data", "images", "image_urls"):
             self._add_pictures(body.get(key))
 
+    @property
+    def ended(self) -> bool:
+        """Whether what came says that it is the end."""
+        return bool(self.finish_reason)
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing can follow that matters, so that a stream need not be read on."""
+        return False
+
     def _shown(self, value: Any) -> str:
         return _whole_characters(self._payloads.hide(value)) if isinstance(value, str) else ""
 
