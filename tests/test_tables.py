@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from wenwen_magic.display import gallery_bundle, notes, plain
 from wenwen_magic.errors import EndpointError
 from wenwen_magic.history import Page
+from wenwen_magic.historytable import page_bundle
 from wenwen_magic.language import padded, speak
 from wenwen_magic.records import Gallery, GeneratedImage, Generation, ImageRequest
-from wenwen_magic.tables import grid_bundle, page_bundle
+from wenwen_magic.tables import grid_bundle
 
 VOID = {"img", "br", "wbr"}
 TAGS = VOID | {"table", "thead", "tbody", "tr", "th", "td", "p", "div", "small", "details", "summary", "nobr"}

@@ -1,6 +1,6 @@
 """What a person uses from Python: one picture, several, many, and what is saved."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -9,19 +9,19 @@ from typing import Any
 
 from tqdm import tqdm
 
-from wenwen_magic import comparison, display, lessons, outcomes, promptlist, several, spelling, tables, transport
+from wenwen_magic import comparison, display, lessons, promptlist, several, spelling, tables, transport
 from wenwen_magic.comparison import Comparison
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.interpolation import interpolate
 from wenwen_magic.language import say
-from wenwen_magic.many import Many, Tally, wait_through
+from wenwen_magic.many import Many
+from wenwen_magic.manyrun import finish_many, moving
 from wenwen_magic.orders import refuse_stripped, usual_format
 from wenwen_magic.painter import Painter, Tell
 from wenwen_magic.records import Gallery, Generation, ImageRequest, Label
-from wenwen_magic.runner import Runner
-from wenwen_magic.session import Session
 from wenwen_magic.several import Rows, Wish
 from wenwen_magic.takes import is_here
+from wenwen_magic.vocabulary import DESCRIBE
 from wenwen_magic.wire import HttpCall
 
 _SHOWN = 16
@@ -136,7 +136,7 @@ class Client(Painter):
             total = look.requests
         with tqdm(total=total, disable=not progress, unit="") as bar:
             run, rows = self.begin_many(
-                requests(), concurrency=concurrency, executor=executor, fresh=fresh, total=total, tell=_moving(bar)
+                requests(), concurrency=concurrency, executor=executor, fresh=fresh, total=total, tell=moving(bar)
             )
             finish_many(run, rows, self.session)
         return self.gallery(rows)
@@ -196,6 +196,34 @@ class Client(Painter):
             own = {name: row[name] for name in _COLUMNS if row.get(name)}
             prompt = interpolate(template, {**(names or {}), **row}) if template else _prompt_of(row)
             yield self.request(prompt, **{**options, **own})
+
+    # -- pictures that are there ---------------------------------------------------------------------------------------
+
+    def edit(self, prompt: str, *, references: Sequence[Any], **options: Any) -> Generation:
+        """Draw anew from pictures: what to change, in words.
+
+        Args:
+            prompt: what to change.
+            references: the pictures, in order; each as for :func:`wenwen_magic.references.reference`.
+            **options: as for :meth:`generate`; ``mask`` tells where the first may be changed, where the format has it.
+
+        Raises:
+            WenwenError: as :meth:`generate`.
+        """
+        return self.generate(prompt, references=list(references), **options)
+
+    def describe(self, question: str, *, references: Sequence[Any], **options: Any) -> Generation:
+        """Ask a question about pictures; the answer is the ``text`` of what is given.
+
+        Args:
+            question: the words.
+            references: the pictures, in order.
+            **options: as for :meth:`generate`.
+
+        Raises:
+            WenwenError: as :meth:`generate`.
+        """
+        return self.generate(question, references=list(references), task=DESCRIBE, **options)
 
     # -- looking at several --------------------------------------------------------------------------------------------
 
@@ -295,52 +323,6 @@ class Client(Painter):
             )
         line = transport.Transport(self.address, self._find_key(), read=30.0, clock=self._clock)
         return transport.read_models(line.send(HttpCall("GET", "/v1/models")))
-
-
-def finish_many(run: Many[Any, Any], rows: Rows, session: Session) -> None:
-    """Run through many requests and wait: the first interrupt stops what has not begun, the second ends the waiting.
-
-    Args:
-        run: not yet begun.
-        rows: that it fills.
-        session: whose account tells whether anything was paid.
-
-    Raises:
-        WaitEnded: it was interrupted.
-        LimitReached: a limit ended it.
-    """
-    before = session.account()
-    try:
-        job = Runner().start(lambda _: run.run())
-        wait_through(run, job.wait, _say_stopping)
-        stopped = run.stopped
-    finally:
-        run.stop()  # an interrupt between two lines must not leave a run that goes on paying
-    if error := job.error or rows.refusal:
-        raise error
-    if stopped:
-        raise outcomes.stopped(run.tally.done, paid=session.account() != before)
-
-
-def _say_stopping(count: int) -> None:
-    print(
-        say(
-            f"Stopping: waiting for {count} under way. Interrupt again to stop waiting.",
-            f"正在停止：等待进行中的 {count} 个。再次中断则不再等待。",
-        )
-    )
-
-
-def _moving(bar: Any) -> Callable[[Tally], None]:
-    """What moves a bar to where a run is."""
-
-    def tell(tally: Tally) -> None:
-        bar.n = tally.done + tally.failed
-        if tally.failed:
-            bar.set_postfix_str(say(f"{tally.failed} failed", f"{tally.failed} 个失败"), refresh=False)
-        bar.refresh()
-
-    return tell
 
 
 def _is_lasting(source: Any) -> bool:

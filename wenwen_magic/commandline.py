@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from wenwen_magic import ballot, commands, embed, money, optionline, styles, tables
+from wenwen_magic import ballot, commands, embed, historytable, money, optionline, styles
 from wenwen_magic.cell import Cell
 from wenwen_magic.client import Client
 from wenwen_magic.commands import Desk
@@ -169,7 +169,7 @@ def _history(around: Surroundings, line: str) -> Shown:
     shown = {one.id: path for one in page.rows if (path := client.thumbnail(one))}
     command = "%wenwen history " + re.sub(r"\s*--(?:page|页)(?:\s+|=)\S+", "", line)
     currency = client.settings.currency
-    bundle = tables.page_bundle(
+    bundle = historytable.page_bundle(
         page, thumbnails=shown, command=command.strip(), price=lambda price: money.amount(price, currency)
     )
     return Shown(page.rows, bundle)

@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from wenwen_magic import markdown
 from wenwen_magic.errors import mask
 from wenwen_magic.language import say
 from wenwen_magic.records import Gallery, GeneratedImage, Generation
@@ -67,7 +68,14 @@ def _cell(generation: Generation, *, numbered: bool, as_sent: bool) -> str:
     end = _as_sent(generation) if as_sent else ""
     if generation.images:
         return _pictures(generation, numbered=numbered) + text_html(generation) + end
+    if generation.has_result:
+        return words_html(generation) + caption_html(generation, numbered=numbered) + end
     return failure_html(generation) + caption_html(generation) + end
+
+
+def words_html(generation: Generation) -> str:
+    """The words that were wanted, as they are formatted; HTML and pictures in them are not."""
+    return f"<div>{markdown.render(generation.text)}</div>"
 
 
 def failure_html(generation: Generation) -> str:
@@ -194,7 +202,7 @@ def notes(generation: Generation) -> list[str]:
     if not generation.has_result:
         found.append(say("charged", "扣费") + f": {generation.charged}")
     elif generation.from_history:
-        found.append(say("saved take, free; --fresh draws a new one", "已保存的图片，免费；--fresh 重画"))
+        found.append(_saved_note(generation))
     asked = generation.request.orientation
     if generation.images and asked != "auto" and orientation_of(generation.images[0]) != asked:
         found.append(say(f"asked for {asked}", f"要求的是{orientation_word(asked)}"))
@@ -204,6 +212,12 @@ def notes(generation: Generation) -> list[str]:
     if generation.finish_reason == "cut":
         found.append(say("the answer broke off after this", "回答在此之后中断"))
     return found
+
+
+def _saved_note(generation: Generation) -> str:
+    if generation.request.wants_words:
+        return say("saved answer, free; --fresh asks again", "已保存的回答，免费；--fresh 重新提问")
+    return say("saved take, free; --fresh draws a new one", "已保存的图片，免费；--fresh 重画")
 
 
 def caption_html(generation: Generation, *, numbered: bool = False, told: Container[str] = ()) -> str:
@@ -238,8 +252,10 @@ def plain(generation: Generation) -> str:
     """One line of text on a generation: id, size, model, seconds, path; then its text."""
     where = ", ".join(short_path(image.path) for image in generation.images)
     error = generation.error or {}
-    parts = [caption(generation), where or f"✗ {error.get('what', generation.state)}", *notes(generation)]
-    words = f"\n{generation.text[:400]}" if generation.text else ""
+    missing = "" if generation.has_result else f"✗ {error.get('what', generation.state)}"
+    parts = [caption(generation), where or missing, *notes(generation)]
+    length = _LONGEST_TEXT if generation.request.wants_words else 400
+    words = f"\n{generation.text[:length]}" if generation.text else ""
     return mask(" · ".join(part for part in parts if part) + words)
 
 

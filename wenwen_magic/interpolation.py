@@ -1,12 +1,15 @@
 """Puts Python values into a prompt: ``{{expression}}``, once; every other brace stays as typed."""
 
 import builtins
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.language import say
 from wenwen_magic.nearest import nearest
+
+_EXPRESSION = re.compile(r"([^\W\d]\w*)(?:\[[^\[\]]+\]|\.[^\W\d]\w*)*")
 
 
 def interpolate(text: str, names: Mapping[str, Any]) -> str:
@@ -52,6 +55,17 @@ def value_of(expression: str, names: Mapping[str, Any]) -> Any:
         ) from None
     except Exception as error:  # noqa: BLE001  whatever the expression raises, nothing may be sent
         raise _failed(expression, error) from None
+
+
+def known_value(word: str, names: Mapping[str, Any]) -> Any:
+    """What a word is in the notebook's names: a variable or a part of one; None for anything else.
+
+    Raises:
+        ConfigError: as :func:`interpolate`, for a part that is not there.
+    """
+    expression = _EXPRESSION.fullmatch(word)
+    known = expression is not None and expression.group(1) in names
+    return value_of(word, names) if known else None
 
 
 def _failed(expression: str, error: Exception) -> ConfigError:

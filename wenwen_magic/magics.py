@@ -1,13 +1,11 @@
 """The magics ``%%wenwen_image``, ``%wenwen_image`` and ``%wenwen``: the one home of IPython."""
 
 import inspect
-import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
 from keyword import iskeyword
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.displayhook import DisplayHook
@@ -18,23 +16,20 @@ from traitlets.config import Configurable
 
 from wenwen_magic import completion, options
 from wenwen_magic.errors import ConfigError
-from wenwen_magic.interpolation import interpolate, value_of
+from wenwen_magic.interpolation import interpolate, known_value
 from wenwen_magic.language import say, speak
 from wenwen_magic.optionline import Options
 from wenwen_magic.runner import Runner
 from wenwen_magic.settings import NAMES, Layer, Loaded, about, environment, load, project, working_folder
-from wenwen_magic.vocabulary import COMMANDS, PICTURE_MODELS
+from wenwen_magic.vocabulary import COMMANDS, DESCRIBE, PICTURE_MODELS
 
 if TYPE_CHECKING:
     from wenwen_magic.cell import Cell, Front
     from wenwen_magic.client import Client
     from wenwen_magic.commands import Desk
-    from wenwen_magic.records import ImageRequest
     from wenwen_magic.widgets import Panel
 
-_EXPRESSION = re.compile(r"([^\W\d]\w*)(?:\[[^\[\]]+\]|\.[^\W\d]\w*)*")
 _SETTING_OPTIONS = ("mode", "timeout")
-_NOT_WITH_FROM = ("grid", "for", "blind", "take", "background", "raw")
 _NO_OPTIONS = Options({}, "")
 _SHOWN_ONCE = ("wenwen_magic.records.Generation", "wenwen_magic.records.Gallery")
 
@@ -66,11 +61,24 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
     def wenwen_image(self, line: str, cell: str | None = None) -> Any:
         """Draw the cell's text; ``%%wenwen_image -h`` lists the options."""
         self._speak(cell or line)
+        return self._run(options.read(line, self._fill), cell, "wenwen_image")
+
+    @no_var_expand
+    @line_cell_magic
+    def wenwen_describe(self, line: str, cell: str | None = None) -> Any:
+        """Answer the cell's question on pictures with words: ``%%wenwen_describe --ref cat.png``."""
+        self._speak(cell or line)
         given = options.read(line, self._fill)
+        asked = given.words or ("" if cell else say("What is in this picture?", "这张图片里有什么？"))
+        words = Options({**given.given, "task": DESCRIBE, "no_ui": True}, asked)
+        return self._run(words, cell, "wenwen_describe")
+
+    def _run(self, given: Options, cell: str | None, magic: str) -> Any:
+        """Run a cell, or a line where there is no cell."""
         if cell is None and given.words.endswith(";"):  # as anywhere in IPython, it quiets; a cell's text may end so
             given = Options({**given.given, "quiet": True}, given.words.rstrip("; "))
         if given.help:
-            print(options.help_text("%%wenwen_image" if cell is not None else "%wenwen_image"))
+            print(options.help_text(f"%%{magic}" if cell is not None else f"%{magic}"))
             return None
         name, prompt = name_and_prompt(given, cell)
         if not prompt and cell is None and not given.given.get("from"):
@@ -116,7 +124,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             under_way=self.runner.under_way,
             attended=self.attended or self._kernel is None,
             insert=self.shell.set_next_input,
-            value_of=self._value_of,
+            value_of=lambda word: known_value(word, self.shell.user_ns),
             models=self._models,
             ballots=self._ballots,
         )
@@ -125,12 +133,6 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         """Go on with the demo, the typed key and the jobs of magics that were loaded before."""
         self.runner, self._desk_used, self._models = earlier.runner, earlier._desk_used, earlier._models  # noqa: SLF001
         self._ballots = earlier._ballots  # noqa: SLF001
-
-    def _value_of(self, word: str) -> Any:
-        """What a word is in the notebook's names: a variable or a part of one; None for anything else."""
-        expression = _EXPRESSION.fullmatch(word)
-        known = expression is not None and expression.group(1) in self.shell.user_ns
-        return value_of(word, self.shell.user_ns) if known else None
 
     # -- a cell --------------------------------------------------------------------------------------------------------
 
@@ -141,73 +143,12 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         show = None if given.quiet else front.show
         area = _late("area").Area(show, live=front.live and not given.quiet, gather=client.gallery)
         make = _late("cell").Cell
+        wishes = _late("wishes").Wishes(client, given, self.shell.user_ns)
         if source := given.given.get("from"):
             cell = make(client, (), given, name, front, self.runner, area)
-            return _late("longcell").LongCell(cell, self._many(client, given, prompt, source))
-        found = self._combinations(given)
-        requests = tuple(self._request(client, given, prompt, one) for one in found)
-        labels = tuple(one.label for one in found) if len(found) > 1 or found[0].axes else ()
+            return _late("longcell").LongCell(cell, wishes.many(prompt, source))
+        requests, labels = wishes.requests(prompt)
         return make(client, requests, given, name, front, self.runner, area, labels)
-
-    def _combinations(self, given: Options) -> Any:
-        grid = _late("grid")
-        known = grid.Names(lambda text: value_of(text, self.shell.user_ns), self._fill)
-        axes = grid.axes(given.model or (), given.grid or (), given.given.get("for", ()), known)
-        return grid.combinations(axes)
-
-    def _request(self, client: "Client", given: Options, prompt: str, combination: Any) -> "ImageRequest":
-        """The request of one combination; all that is wrong with it is found here, before anything is sent."""
-        names = combination.all_of("name")
-        text = prompt if given.raw else interpolate(prompt, {**self.shell.user_ns, **names})
-        varied = {name: options.typed(text) for name, text in combination.all_of("param").items()}
-        params = {**dict(given.param or ()), **varied}
-        wishes = {kind: combination.of(kind) or getattr(given, kind) for kind in ("orientation", "style")}
-        model = combination.of("model") or (given.model or [None])[0]
-        return client.request(text, model=model, **wishes, **self._fixed(client, given, params))
-
-    def _fixed(self, client: "Client", given: Options, params: dict[str, Any]) -> dict[str, Any]:
-        """What is the same for all requests of a cell."""
-        references = [self._reference(client, word) for word in given.ref or ()]
-        return {
-            "count": given.count,
-            "params": params or None,
-            "references": references,
-            "mask": self._reference(client, given.mask) if given.mask else None,
-            "stream": given.stream,
-            "format": given.format,
-            "task": given.task,
-        }
-
-    def _many(self, client: "Client", given: Options, template: str, source: str) -> "Callable[[], Any]":
-        """Makes the requests of many prompts; the cell's text is the template, a line magic needs none."""
-        if useless := next((name for name in _NOT_WITH_FROM if given.given.get(name)), ""):
-            raise ConfigError(
-                say(f"--{useless} does not go with --from.", f"--{useless} 不能与 --from 一起使用。"),
-                do=say(
-                    "Put it into a column, or use --grid without --from.", "请写成一列，或不用 --from 而用 --grid。"
-                ),
-            )
-        names = self.shell.user_ns
-        things = None if Path(source).is_file() else self._value_of(source)
-        things = source if things is None else list(things) if isinstance(things, Iterator) else things
-        fixed = {
-            "model": one_model(given),
-            "orientation": given.orientation,
-            "style": given.style,
-            **self._fixed(client, given, dict(given.param or ())),
-        }
-        return lambda: client.requests_from(things, template=template, names=names, **fixed)
-
-    def _reference(self, client: "Client", word: str) -> Any:
-        """What a word after ``--ref`` means: a variable or a part of one, a saved id, else a path or an address."""
-        make = client.reference
-        names = self.shell.user_ns
-        expression = _EXPRESSION.fullmatch(word)
-        if expression and expression.group(1) in names and not Path(word).is_file():
-            return make(value_of(word, names), word)
-        if re.fullmatch(r"#[0-9a-f]{6,8}|[0-9a-f]{8}", word):
-            return make(client.history.get(word), word)
-        return make(word, word)
 
     def _panel(self, given: Options) -> None:
         if not self.attended:
@@ -293,20 +234,6 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         known = {self._loaded(_NO_OPTIONS).settings.model, *PICTURE_MODELS, *named}
         styles = self._loaded(_NO_OPTIONS).settings.styles
         return completion.complete(line, sorted(known), sorted(styles))
-
-
-def one_model(given: Options) -> str | None:
-    """The model of ``-m``, None for none.
-
-    Raises:
-        ConfigError: there are several where only one can be.
-    """
-    if len(given.model or ()) > 1:
-        raise ConfigError(
-            say("Several models do not go with --from.", "多个模型不能与 --from 一起使用。"),
-            do=say("Put a column called model into it.", "请加入名为 model 的列。"),
-        )
-    return given.model[0] if given.model else None
 
 
 def name_and_prompt(given: Options, cell: str | None) -> tuple[str, str]:

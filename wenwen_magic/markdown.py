@@ -23,6 +23,10 @@ _PARSER = MarkdownIt("commonmark", {"maxNesting": 20})
 _PARSER.validateLink = lambda url: True  # type: ignore[method-assign]  # noqa: ARG005
 _PARSER.normalizeLink = lambda url: url  # type: ignore[method-assign]
 
+# For showing: HTML in the text stays text, and a picture is a link, for a remote one would be fetched by the page.
+_SHOWN = MarkdownIt("commonmark", {"html": False, "maxNesting": 20}).enable("table").disable("image")
+_SHOWN.validateLink = lambda url: url.lower().startswith(("http://", "https://"))  # type: ignore[method-assign]
+
 _DATA_HEAD = re.compile(r"(?i)data:([\w.+-]+/[\w.+-]+)?(?:;[\w=.+-]+)*;base64,")
 _MAYBE_PICTURE = ("image/", "application/octet-stream")
 _RUN = re.compile(r"[A-Za-z0-9+/_=%-]*+")
@@ -38,6 +42,15 @@ _DOWNLOAD = re.compile(
 )
 _PICTURE = re.compile(r"(?i)\.(?:png|jpe?g|webp|gif|avif)(?:$|[?#!~&])")
 _VIDEO = re.compile(r"(?i)\.(?:mp4|webm|mov|m4v)(?:$|[?#])")
+
+
+def render(text: str) -> str:
+    """Give a model's Markdown as HTML that is safe to show: no HTML of its own, no picture, no script behind a link.
+
+    Args:
+        text: at most :data:`LONGEST` characters of it are shown.
+    """
+    return str(_SHOWN.render(text[:LONGEST])).replace("<a href=", '<a rel="noopener noreferrer" href=')
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from wenwen_magic.recordfile import is_stripped
 from wenwen_magic.records import ImageRequest, Reference
 from wenwen_magic.settings import Settings
 from wenwen_magic.styles import styled
-from wenwen_magic.vocabulary import WORD_TASKS
+from wenwen_magic.vocabulary import DESCRIBE, WORD_TASKS
 
 _DEFAULTS = ("model", "orientation", "format", "stream")
 
@@ -73,6 +73,14 @@ def _check_format(request: ImageRequest) -> None:
             ),
             do=say("It knows: ", "它支持：") + ", ".join(tasks),
         )
+    if request.task == DESCRIBE and not request.references:
+        raise ConfigError(
+            say("There is no picture to describe.", "没有要描述的图片。"),
+            do=say(
+                "Name one: --ref with a variable, an id, a path or an address.",
+                "请用 --ref 指定：变量、编号、路径或地址。",
+            ),
+        )
     next(FORMATS[request.format].talk(request))  # what the first call refuses is refused here
 
 
@@ -92,8 +100,8 @@ def _new(prompt: str, given: Mapping[str, Any], settings: Settings) -> ImageRequ
             do='client.generate("a cat")',
         )
     defaults = {name: getattr(settings, name) for name in _DEFAULTS}
-    if given.get("task") in WORD_TASKS:
-        defaults["model"] = settings.describe_model
+    if given.get("task") in WORD_TASKS:  # words have no shape
+        defaults |= {"model": settings.describe_model, "orientation": "auto"}
     defaults["format"] = usual_format(given.get("model", defaults["model"]), settings)
     return ImageRequest(prompt.strip(), **{**defaults, **given})
 

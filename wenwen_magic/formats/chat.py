@@ -12,6 +12,7 @@ from wenwen_magic.errors import ConfigError
 from wenwen_magic.language import is_chinese, say
 from wenwen_magic.reading import read
 from wenwen_magic.records import ImageRequest
+from wenwen_magic.vocabulary import DESCRIBE, DRAW
 from wenwen_magic.wire import Answer, HttpCall, HttpReply, Progress, WireFormat
 
 PATH = "/v1/chat/completions"
@@ -21,6 +22,8 @@ _PHRASES = {
     "landscape": ("landscape composition", "横屏构图"),
     "portrait": ("portrait composition", "竖屏构图"),
 }
+# The page 分析图片(chat) marks max_tokens as required; its own 400 would cut a longer description short.
+_DESCRIBING = {"max_tokens": 2000}
 _OWN_FIELDS = {"model", "messages", "stream"}
 
 
@@ -36,8 +39,15 @@ def body(request: ImageRequest) -> dict[str, Any]:
     """The request's body, exactly as the page shows it; further ``params`` stand beside the page's fields.
 
     Raises:
-        ConfigError: a param would replace a field that the request itself sets.
+        ConfigError: a param would replace a field that the request itself sets, or there is a mask.
     """
+    if request.mask:
+        raise ConfigError(
+            say("The chat format takes no mask.", "chat 格式不支持蒙版。"),
+            do=say(
+                "Say in words what to change, or use --format images.", "请用文字说明要改哪里，或用 --format images。"
+            ),
+        )
     if taken := sorted(_OWN_FIELDS & request.params.keys()):
         raise ConfigError(
             say(f"--param cannot set {', '.join(taken)}.", f"--param 不能设置 {', '.join(taken)}。"),
@@ -47,7 +57,8 @@ def body(request: ImageRequest) -> dict[str, Any]:
             ),
         )
     message = {"role": "user", "content": _content(request)}
-    return {"model": request.model, "stream": request.stream, "messages": [message], **request.params}
+    more = _DESCRIBING if request.wants_words else {}
+    return {"model": request.model, "stream": request.stream, "messages": [message], **more, **request.params}
 
 
 def _content(request: ImageRequest) -> str | list[dict[str, Any]]:
@@ -73,4 +84,4 @@ def talk(request: ImageRequest) -> Generator[HttpCall | Progress, HttpReply | No
     return (yield from read(reply))
 
 
-FORMAT = WireFormat(name="chat", talk=talk, prompt_as_sent=prompt_as_sent)
+FORMAT = WireFormat(name="chat", talk=talk, prompt_as_sent=prompt_as_sent, tasks=(DRAW, DESCRIBE))

@@ -1,0 +1,121 @@
+"""Makes the requests of a cell: of its line, its text and the notebook's names, before anything is sent."""
+
+import re
+from collections.abc import Callable, Iterator, MutableMapping
+from pathlib import Path
+from typing import Any
+
+from wenwen_magic import grid, options
+from wenwen_magic.client import Client
+from wenwen_magic.errors import ConfigError
+from wenwen_magic.interpolation import interpolate, known_value, value_of
+from wenwen_magic.language import say
+from wenwen_magic.optionline import Options
+from wenwen_magic.records import ImageRequest, Label, Reference
+
+_ID = re.compile(r"#[0-9a-f]{6,8}|[0-9a-f]{8}")
+_NOT_WITH_FROM = ("grid", "for", "blind", "take", "background", "raw")
+
+
+class Wishes:
+    """What a cell asks for.
+
+    Args:
+        client: makes requests.
+        given: what stood on the cell's line.
+        names: the notebook's.
+    """
+
+    def __init__(self, client: Client, given: Options, names: MutableMapping[str, Any]) -> None:
+        self._client, self._given, self._names = client, given, names
+
+    def requests(self, prompt: str) -> tuple[tuple[ImageRequest, ...], tuple[Label, ...]]:
+        """The requests of all combinations, and where in the comparison each stands; no labels for a single one.
+
+        Raises:
+            ConfigError: something about them is wrong.
+        """
+        found = self._combinations()
+        labels = tuple(one.label for one in found) if len(found) > 1 or found[0].axes else ()
+        return tuple(self._request(prompt, one) for one in found), labels
+
+    def _combinations(self) -> list[grid.Combination]:
+        given = self._given
+        known = grid.Names(lambda text: value_of(text, self._names), lambda text: interpolate(text, self._names))
+        axes = grid.axes(given.model or (), given.grid or (), given.given.get("for", ()), known)
+        return grid.combinations(axes)
+
+    def _request(self, prompt: str, combination: Any) -> ImageRequest:
+        """The request of one combination."""
+        given = self._given
+        text = prompt if given.raw else interpolate(prompt, {**self._names, **combination.all_of("name")})
+        varied = {name: options.typed(text) for name, text in combination.all_of("param").items()}
+        wishes = {kind: combination.of(kind) or getattr(given, kind) for kind in ("orientation", "style")}
+        model = combination.of("model") or (given.model or [None])[0]
+        return self._client.request(text, model=model, **wishes, **self._fixed({**dict(given.param or ()), **varied}))
+
+    def _fixed(self, params: dict[str, Any]) -> dict[str, Any]:
+        """What is the same for all requests of a cell."""
+        given = self._given
+        return {
+            "count": given.count,
+            "params": params or None,
+            "references": [self.reference(word) for word in given.ref or ()],
+            "mask": self.reference(given.mask) if given.mask else None,
+            "stream": given.stream,
+            "format": given.format,
+            "task": given.task,
+        }
+
+    def many(self, template: str, source: str) -> Callable[[], Iterator[ImageRequest]]:
+        """What makes the requests of many prompts, one at a time; the template may be empty.
+
+        Raises:
+            ConfigError: an option does not go with many prompts.
+        """
+        given, names = self._given, self._names
+        if useless := next((name for name in _NOT_WITH_FROM if given.given.get(name)), ""):
+            raise ConfigError(
+                say(f"--{useless} does not go with --from.", f"--{useless} 不能与 --from 一起使用。"),
+                do=say(
+                    "Put it into a column, or use --grid without --from.", "请写成一列，或不用 --from 而用 --grid。"
+                ),
+            )
+        things = None if Path(source).is_file() else known_value(source, names)
+        things = source if things is None else list(things) if isinstance(things, Iterator) else things
+        fixed = {
+            "model": one_model(given),
+            "orientation": given.orientation,
+            "style": given.style,
+            **self._fixed(dict(given.param or ())),
+        }
+        return lambda: self._client.requests_from(things, template=template, names=names, **fixed)
+
+    def reference(self, word: str) -> Reference:
+        """What a word after ``--ref`` means: a variable or a part of one, a saved id, else a path or an address.
+
+        Raises:
+            ConfigError: it is no picture.
+            HistoryError: there is no such id.
+        """
+        make = self._client.reference
+        value = None if Path(word).is_file() else known_value(word, self._names)
+        if value is not None:
+            return make(value, word)
+        if _ID.fullmatch(word):
+            return make(self._client.history.get(word), word)
+        return make(word, word)
+
+
+def one_model(given: Options) -> str | None:
+    """The model of ``-m``, None for none.
+
+    Raises:
+        ConfigError: there are several where only one can be.
+    """
+    if len(given.model or ()) > 1:
+        raise ConfigError(
+            say("Several models do not go with --from.", "多个模型不能与 --from 一起使用。"),
+            do=say("Put a column called model into it.", "请加入名为 model 的列。"),
+        )
+    return given.model[0] if given.model else None
