@@ -11,18 +11,18 @@ PACKAGE = Path(__file__).parent.parent / "wenwen_magic"
 FLOORS = (
     "language vocabulary",
     "errors",
-    "nearest insertion secret payloads events embed wholefile money request",
+    "nearest insertion secret payloads events torn embed wholefile money request models",
     "records",
     "wire",
     "markdown recordfile problems outcomes addresses faults optionline spelling promptlist many comparison",
-    "answers index replyfile lessonfile",
+    "answers index replyfile lessonfile modelcache",
     "catalogue parcel reading",
     (
         "settings formats transport dialling pictures inspection inspector history display keys references options "
         "interpolation runner batch conversation demo grid"
     ),
     "guard completion area session takes ballot tables remote styles",
-    "lessons orders historytable",
+    "lessons orders historytable lineage",
     "workshop",
     "painter",
     "several",

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from wenwen_magic import ballot, commands, embed, historytable, money, optionline, styles
+from wenwen_magic import ballot, commands, embed, historytable, lineage, money, optionline, styles
 from wenwen_magic.cell import Cell
 from wenwen_magic.client import Client
 from wenwen_magic.commands import Desk
@@ -192,8 +192,18 @@ def _all_saved(around: Surroundings, words: Sequence[str]) -> list[Generation]:
     return found
 
 
-def _show(around: Surroundings, word: str) -> Generation:
-    return around.client().ready(_saved(around, word))
+_SHOW = (Option(("--lineage", "--来历"), ("what it came from, and what was made of it", "它的来历和后续")),)
+
+
+def _show(around: Surroundings, line: str) -> Generation | Shown:
+    given = optionline.read(line, _SHOW)
+    client, generation = around.client(), _saved(around, given.words)
+    if not given.lineage:
+        return client.ready(generation)
+    members = lineage.family(client.history, generation)
+    rows = tuple(one.generation for one in members)
+    thumbnails = {one.id: path for one in rows if (path := client.thumbnail(one))}
+    return Shown(rows, lineage.family_bundle(members, generation, thumbnails))
 
 
 def _star(around: Surroundings, line: str) -> str:

@@ -161,7 +161,7 @@ _HELP = {
         "saved pictures, searched: --model --since --until --star --failed",
         "搜索已保存的图片：--模型 --自 --至 --星标 --失败",
     ),
-    "%wenwen show ID": ("a saved picture", "显示已保存的图片"),
+    "%wenwen show ID": ("a saved picture; --lineage: what it came from", "显示已保存的图片；--来历 显示其由来"),
     "%wenwen star ID [off]": ("mark a picture, or take the mark away", "加星标，或用 off 取消"),
     "%wenwen use ID": (
         "the cell that made it, below; also of a file with a recipe",
