@@ -11,6 +11,7 @@ from wenwen_magic.errors import AnswerError, EndpointError, mask
 from wenwen_magic.language import say
 from wenwen_magic.payloads import Payloads
 from wenwen_magic.problems import error_of_object, looks_like_html, web_page
+from wenwen_magic.torn import mend
 from wenwen_magic.wire import Answer, HttpReply, Progress
 
 _DONE = b"[DONE]"
@@ -36,7 +37,7 @@ def read(
         raise unreadable(say("The answer is empty.", "服务端的回答是空的。"), "")
     payloads = Payloads()
     if head[:1] in b"{[":
-        return _read_object(chunks, payloads, gathering_in(payloads))
+        return _read_object(chunks, payloads, lambda: gathering_in(payloads))
     if head.startswith(_EVENTS):
         return (yield from _read_events(chunks, payloads, gathering_in(payloads)))
     text = _all(chunks)[0][:65_536].decode("utf-8", "replace")
@@ -70,26 +71,35 @@ def _all(chunks: Iterator[bytes]) -> tuple[bytearray, EndpointError | None]:
     return whole, None
 
 
-def _read_object(chunks: Iterator[bytes], payloads: Payloads, gathering: Gathering) -> Answer:
+def _read_object(chunks: Iterator[bytes], payloads: Payloads, gathering_in: Callable[[], Gathering]) -> Answer:
     whole, cut = _all(chunks)
     small = payloads.cut(whole)
     del whole
     try:
         value = json.loads(small)
     except (ValueError, RecursionError):
-        return _read_torn(small, gathering, cut)
+        return _read_torn(small, gathering_in, cut)
+    gathering = gathering_in()
     for part in value if isinstance(value, list) else [value]:
         list(gathering.add(part))
     return _finished(gathering, cut)
 
 
-def _read_torn(small: bytes | bytearray, gathering: Gathering, cut: EndpointError | None) -> Answer:
-    """What a broken-off object still holds: pictures whose address had come whole."""
+def _read_torn(
+    small: bytes | bytearray,
+    gathering_in: Callable[[], Gathering],
+    cut: EndpointError | None,
+) -> Answer:
+    """What a broken-off object still holds: pictures that had come whole, by its shape, else by their looks alone."""
     text = small.decode("utf-8", "replace")
-    list(gathering.add({"choices": [{"message": {"content": _torn_string(text, '"content"')}}]}))
-    list(gathering.add({"data": [{name or "url": _unescaped(value)} for name, value in _WHOLE_ADDRESS.findall(text)]}))
-    answer = gathering.answer(cut=True)
-    if answer.sources:
+    mended, loose = gathering_in(), gathering_in()
+    value = mend(text)
+    for part in value if isinstance(value, list) else [value]:
+        list(mended.add(part))
+    list(loose.add({"choices": [{"message": {"content": _torn_string(text, '"content"')}}]}))
+    list(loose.add({"data": [{name or "url": _unescaped(value)} for name, value in _WHOLE_ADDRESS.findall(text)]}))
+    answers = (gathering.answer(cut=True) for gathering in (mended, loose))
+    if answer := next((one for one in answers if one.sources), None):
         return answer
     raise cut or unreadable(
         say("The answer broke off or is not JSON.", "服务端的回答不完整，或不是 JSON。"), text[:2000]
