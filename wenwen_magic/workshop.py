@@ -110,16 +110,17 @@ class Workshop:
         """What passes on words on progress, their picture checked and small; one that is not sound is left out."""
 
         def told(progress: Progress) -> None:
-            preview = self._glimpse(progress.picture) if progress.picture else None
-            tell(replace(progress, picture=None, preview=preview))
+            seen = self.glimpse(progress.picture) if progress.picture else None
+            tell(replace(progress, picture=None, preview=seen.preview if seen else None))
 
         return told
 
-    def _glimpse(self, source: Source) -> Path | None:
+    def glimpse(self, source: Source) -> GeneratedImage | None:
+        """A picture that is not kept: its size and its preview; None for one that cannot be had or is not sound."""
         try:
             with TemporaryDirectory(prefix="wenwen") as folder:
                 hasty = replace(self._tools, sleep=lambda _: None)
-                return pictures.bring(self._absolute(source), Path(folder) / "glimpse", hasty, "").preview
+                return pictures.bring(self._absolute(source), Path(folder) / "glimpse", hasty, "")
         except (ImageError, OSError, ValueError):
             return None
 
