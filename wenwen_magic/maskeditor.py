@@ -157,8 +157,8 @@ class MaskEditor:
         name, share = self._name, f"{self.mask.share:.0%}"
         told = say(
             f"<code>{name}</code> holds the mask: {share} of the picture may change. Use it: "
-            f"<code>--ref … --mask {name}</code>",
-            f"<code>{name}</code> 中是蒙版：图片的 {share} 可以改动。用法：<code>--ref … --mask {name}</code>",
+            f"<code>--format images --ref … --mask {name}</code>",
+            f"<code>{name}</code> 中是蒙版：图片的 {share} 可以改动。用法：<code>--format images --ref … --mask {name}</code>",
         )
         empty = say("Paint over what may change.", "请涂抹可以改动的部分。")
         self.note.value = told if self.mask.strokes else empty
