@@ -101,6 +101,7 @@ def cut(reply: Reply, addresses: Sequence[str], where: str) -> Reply:
         where: ``late``: after the first address; ``early``: before it.
     """
     first = addresses[0].encode() if addresses else b""
+    first = first.partition(b";base64,")[2] or first  # some formats name a picture's type and its data apart
     start = max(reply.body.find(first), 1)
     stop = start if where == "early" else min(start + len(first) + 1, len(reply.body) - 1)
     return replace(reply, stop_at=stop)

@@ -1,0 +1,179 @@
+"""The Gemini format: words and pictures go out as parts of contents, and come back as parts of candidates.
+
+Source: wenwen's pages Gemini 聊天 and Gemini 编辑图片(nano banana), ``POST /v1beta/models/{model}:generateContent``.
+They show the key in the address (``?key=``) and ``inline_data`` in snake case, and no answer. The key goes into the
+header ``x-goog-api-key`` all the same, where no log of addresses keeps it (as Google and new-api take it; not seen on
+wenwen's pages); the setting ``key_in`` puts it where the page has it. Settings, sizes and answers are Google's own,
+and those of servers of the family (not seen on wenwen's pages).
+"""
+
+import re
+from collections.abc import Generator
+from typing import Any
+from urllib.parse import quote
+
+from wenwen_magic.candidates import Candidates
+from wenwen_magic.errors import ConfigError
+from wenwen_magic.language import say
+from wenwen_magic.reading import read
+from wenwen_magic.records import ImageRequest, Reference
+from wenwen_magic.vocabulary import DESCRIBE, DRAW
+from wenwen_magic.wire import Answer, HttpCall, HttpReply, Progress, WireFormat
+
+PATH = "/v1beta/models/{}:{}"
+_RATIOS = ("1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9", "1:4", "4:1", "1:8", "8:1")
+_SIZES = ("1K", "2K", "4K")
+_BY_ORIENTATION = {"landscape": "3:2", "portrait": "2:3", "square": "1:1"}
+_IMAGE_FIELDS = {"aspectRatio": _RATIOS, "imageSize": _SIZES, "personGeneration": ()}
+_SETTINGS = frozenset(
+    {
+        *("temperature", "topP", "topK", "seed", "maxOutputTokens", "stopSequences", "presencePenalty"),
+        *("frequencyPenalty", "responseModalities", "responseMimeType", "responseSchema", "responseJsonSchema"),
+        *("thinkingConfig", "mediaResolution", "responseLogprobs", "logprobs", "speechConfig"),
+    }
+)
+"""The generation settings that are not about the picture's shape; of the rest of ``params``, each stands at the top."""
+_OWN_FIELDS = frozenset({"model", "contents", "stream", "generationConfig", "imageConfig", "n", "candidateCount"})
+_UNFIT_FOR_A_PATH = "/\\?#%"
+
+
+def prompt_as_sent(request: ImageRequest) -> str:
+    """The prompt as it is: an orientation goes out as ``aspectRatio``."""
+    return request.prompt
+
+
+def path(request: ImageRequest) -> str:
+    """Where the request goes: the model's name is part of it, and a stream has an address of its own.
+
+    Raises:
+        ConfigError: the model's name cannot stand in an address.
+    """
+    model = request.model
+    if not model.isprintable() or any(sign in model for sign in _UNFIT_FOR_A_PATH):
+        raise ConfigError(
+            say(f"The model's name {model!r} cannot stand in an address.", f"模型名 {model!r} 不能放进地址。"),
+            do=say(
+                "Give its plain name: -m gemini-2.5-flash-image-preview",
+                "请只写名字：-m gemini-2.5-flash-image-preview",
+            ),
+        )
+    method = "streamGenerateContent?alt=sse" if request.stream else "generateContent"
+    return PATH.format(quote(model, safe=""), method)
+
+
+def body(request: ImageRequest) -> dict[str, Any]:
+    """The request's body: the words first, then the pictures, as the page shows them; then the settings.
+
+    ``params`` that are Google's generation settings, in either spelling, join them; others stand at the top.
+
+    Raises:
+        ConfigError: a mask, a reference that is an address, or a param that cannot be.
+    """
+    _refuse_mask(request)
+    parts = [{"text": request.prompt}, *(_inline(reference) for reference in request.references)]
+    config, more = _sorted_params(request)
+    settings = {"generationConfig": config} if config else {}
+    return {"contents": [{"role": "user", "parts": parts}], **settings, **more}
+
+
+def _refuse_mask(request: ImageRequest) -> None:
+    if request.mask:
+        raise ConfigError(
+            say("The gemini format takes no mask.", "gemini 格式不支持蒙版。"),
+            do=say(
+                "Say in words what to change, or use --format images.", "请用文字说明要改哪里，或用 --format images。"
+            ),
+        )
+
+
+def _inline(reference: Reference) -> dict[str, Any]:
+    """A picture as a part of the request; nobody is known to fetch one for this format."""
+    if reference.address.startswith(("http:", "https:")):
+        raise ConfigError(
+            say(
+                f"The gemini format cannot send the address {reference.label or reference.address}.",
+                f"gemini 格式不能发送地址 {reference.label or reference.address}。",
+            ),
+            why=say("Its pictures go along in the request itself.", "它的图片要放在请求里。"),
+            do=say("Download the picture and give the file: --ref cat.png", "请先下载图片，再给出文件：--ref cat.png"),
+        )
+    head, _, data = reference.address.partition(";base64,")  # empty in a request read back from its record
+    return {"inline_data": {"mime_type": head.removeprefix("data:"), "data": data}}
+
+
+def _sorted_params(request: ImageRequest) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The generation settings with what params add to them, and the params that stand at the top."""
+    draws = not request.wants_words
+    ratio = _BY_ORIENTATION.get(request.orientation) if draws else None
+    image = {"aspectRatio": ratio} if ratio else {}
+    config: dict[str, Any] = {"responseModalities": ["TEXT", "IMAGE"]} if draws else {}
+    more: dict[str, Any] = {}
+    for name, value in request.params.items():
+        known = _in_camel_case(name)
+        _refuse_taken(name, known)
+        if known in _IMAGE_FIELDS:
+            image[known] = _checked(name, value, _IMAGE_FIELDS[known])
+        elif known in _SETTINGS:
+            config[known] = value
+        else:
+            more[name] = _as_content(value) if known == "systemInstruction" else value
+    return ({**config, "imageConfig": image} if image else config), more
+
+
+def _as_content(value: Any) -> Any:
+    """Words as the content that they stand for; anything else as it is."""
+    return {"parts": [{"text": value}]} if isinstance(value, str) else value
+
+
+def _in_camel_case(name: str) -> str:
+    return re.sub("_([a-z])", lambda found: found[1].upper(), name)
+
+
+def _refuse_taken(name: str, known: str) -> None:
+    if known in _OWN_FIELDS:
+        raise ConfigError(
+            say(f"--param cannot set {name}.", f"--param 不能设置 {name}。"),
+            do=say(
+                "Use -m for the model, -n for several and --stream for streaming; settings go by their own names: "
+                "--param temperature=0.5 --param aspectRatio=16:9",
+                "模型用 -m，多张用 -n，流式用 --stream；设置直接写名字："
+                "--param temperature=0.5 --param aspectRatio=16:9",
+            ),
+        )
+
+
+def _checked(name: str, value: Any, allowed: tuple[str, ...]) -> Any:
+    """A value of a known list, whose letters may be small; anything where no list is known."""
+    if not allowed:
+        return value
+    given = str(value).strip().upper()
+    if given not in allowed:
+        raise ConfigError(
+            say(f"{name} cannot be {value!r}.", f"{name} 不能是 {value!r}。"),
+            do=say("Use one of: ", "可用：") + ", ".join(allowed),
+        )
+    return given
+
+
+def talk(request: ImageRequest) -> Generator[HttpCall | Progress, HttpReply | None, Answer]:
+    """The conversation: one call, one reply.
+
+    Raises:
+        ConfigError: as :func:`path` and :func:`body`.
+        EndpointError: the answer is an error object or a web page, or broke off before a picture.
+        AnswerError: the answer is empty or cannot be read.
+    """
+    reply = yield HttpCall("POST", path(request), body(request), stream=request.stream)
+    if reply is None:
+        raise TypeError("a call must be answered with a reply")
+    return (yield from read(reply, lambda payloads: Candidates(payloads, words_wanted=request.wants_words)))
+
+
+FORMAT = WireFormat(
+    name="gemini",
+    talk=talk,
+    prompt_as_sent=prompt_as_sent,
+    auth=("x-goog-api-key", "{key}"),
+    key_parameter="key",
+    tasks=(DRAW, DESCRIBE),
+)
