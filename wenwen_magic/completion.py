@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 
 from wenwen_magic.options import NAMES
-from wenwen_magic.formats import FORMATS
 from wenwen_magic.vocabulary import MODES, ORIENTATION_WORDS
 
 _VALUES: dict[tuple[str, ...], tuple[str, ...]] = {
     ("-o", "--orientation", "--方向"): tuple(ORIENTATION_WORDS),
     ("--mode", "--模式"): MODES,
-    ("--format", "--格式"): tuple(FORMATS),
+    ("--format", "--格式"): ("chat", "gemini", "midjourney"),
 }
 _MODEL = ("-m", "--model", "--模型")
 _STYLE = ("--style", "--风格")
