@@ -1,6 +1,8 @@
 """The wire formats, by name; a new one is one file here and one line below."""
 
-from wenwen_magic.formats import chat, gemini, midjourney
+from wenwen_magic.formats import chat, gemini, images, midjourney
 from wenwen_magic.wire import WireFormat
 
-FORMATS: dict[str, WireFormat] = {wire.name: wire for wire in (chat.FORMAT, gemini.FORMAT, midjourney.FORMAT)}
+FORMATS: dict[str, WireFormat] = {
+    wire.name: wire for wire in (chat.FORMAT, gemini.FORMAT, images.FORMAT, midjourney.FORMAT)
+}
