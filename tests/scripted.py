@@ -80,9 +80,11 @@ def steps(
         return end.value  # type: ignore[no-any-return]
 
 
-def read_reply(reply: HttpReply) -> tuple[list[Progress], Answer]:
+def read_reply(
+    reply: HttpReply, request: ImageRequest = ASKED, wire: WireFormat = FORMAT
+) -> tuple[list[Progress], Answer]:
     """All progress, and the answer, of one reply."""
-    conversation, said = steps(reply), list[Progress]()
+    conversation, said = steps(reply, request, wire), list[Progress]()
     while True:
         try:
             said.append(next(conversation))
@@ -112,10 +114,10 @@ def progress_of(body: bytes | str, *reply: Any, **more: Any) -> list[Progress]:
     return read_reply(reply_of(body, *reply, **more))[0]
 
 
-def outcome_of(reply: HttpReply) -> Answer | tuple[type, str, str]:
+def outcome_of(reply: HttpReply, wire: WireFormat = FORMAT) -> Answer | tuple[type, str, str]:
     """The answer, or the error's class and words: equal for equal outcomes."""
     try:
-        return read_reply(reply)[1]
+        return read_reply(reply, wire=wire)[1]
     except WenwenError as error:
         return type(error), str(error), error.text
 

@@ -116,7 +116,7 @@ class Candidates(Gathering):
         Args:
             cut: whether the connection broke before the end.
         """
-        said = "\n\n".join("".join(pieces).strip() for pieces in self._said.values())
+        said = "\n\n".join("".join(pieces) for pieces in self._said.values())
         list(super().add({"choices": [{"message": {"content": said}}]}))
         answer = super().answer(cut=cut)
         drafts = tuple(self._drafts.values()) or self._thought_of(whole=not cut)

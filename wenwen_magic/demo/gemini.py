@@ -21,7 +21,7 @@ from wenwen_magic.demo.replies import Reply, json_reply, wrong_path
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.language import is_chinese
 
-PATH = re.compile(r"/v1beta/models/([^/]+):(generateContent|streamGenerateContent)")
+PATH = re.compile(r"/v1(?:beta)?/models/([^/]+):(generateContent|streamGenerateContent)")
 SIZES = {
     "1:1": (1024, 1024),
     "2:3": (832, 1248),
