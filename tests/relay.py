@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from scripted import answering, data_uri, png
 
 COLOURS = ("red", "green", "blue", "gold", "teal", "pink", "navy", "lime")
+MODELS = ("drawer-2", "drawer-1")
 
 
 def whole(number):
@@ -15,13 +16,14 @@ def whole(number):
 
 
 class Relay:
-    """The endpoint; a context manager. ``answer`` words the body of the n-th POST, from 0.
+    """The endpoint; a context manager. ``answer`` words the body of the n-th POST, from 0; ``listing`` lists models.
 
     With ``gate`` cleared, answers wait until it is set (ten seconds at most).
     """
 
     def __init__(self, answer=whole):
-        self.answer, self.posts, self.gate = answer, [], threading.Event()
+        self.answer, self.posts, self.gets, self.gate = answer, [], 0, threading.Event()
+        self.listing = lambda: json.dumps({"data": [{"id": name} for name in MODELS]})
         self.gate.set()
         relay = self
 
@@ -34,7 +36,8 @@ class Relay:
                 self._say(relay.answer(number))
 
             def do_GET(self):
-                self._say(json.dumps({"data": [{"id": "drawer-2"}, {"id": "drawer-1"}]}))
+                relay.gets += 1
+                self._say(relay.listing())
 
             def _say(self, text):
                 self.send_response(200)

@@ -96,6 +96,7 @@ def shell(here, monkeypatch, quick_paint):
     hasty = transport.Clock(sleep=lambda _: None)
     monkeypatch.setattr(transport, "Clock", lambda: hasty)
     monkeypatch.setattr(SESSION, "_sums", Session()._sums)
+    monkeypatch.setattr(SESSION, "models", Session().models)
     InteractiveShell.clear_instance()
     main = sys.modules["__main__"]
     made = Shell.instance()

@@ -7,6 +7,7 @@ import logging
 import pickle
 import socket
 import threading
+import time
 import traceback
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
@@ -38,6 +39,7 @@ from wenwen_magic.errors import (
     NotInHistory,
     NotSentError,
 )
+from wenwen_magic.modelcache import FRESH, ModelCache
 from wenwen_magic.session import Session
 from wenwen_magic.wire import HttpCall, Pause, Progress
 
@@ -543,7 +545,41 @@ def test_any_prompt_goes_out_as_it_is_and_comes_back_from_the_history(payer, rel
 
 
 def test_the_endpoints_models_are_listed(payer):
-    assert payer.models() == ["drawer-1", "drawer-2"]
+    assert [(model.id, model.picture) for model in payer.models()] == [("drawer-1", False), ("drawer-2", False)]
+
+
+def test_the_endpoint_is_asked_for_its_models_once_a_day_or_when_that_is_wished(payer, relay):
+    moment = [time.time()]
+    payer.session.models = ModelCache(now=lambda: moment[0])
+    for asked, seconds, refresh in ((1, 0, False), (1, FRESH - 1, False), (2, 0, True), (3, FRESH + 1, False)):
+        moment[0] += seconds
+        assert payer.models(refresh=refresh)
+        assert relay.gets == asked
+
+
+def test_an_error_of_the_question_for_models_costs_nothing_and_keeps_the_list(payer, relay):
+    named = payer.models()
+    relay.listing = lambda: '{"success": false, "message": "get user group failed"}'
+    with pytest.raises(EndpointError, match="get user group failed") as caught:
+        payer.models(refresh=True)
+    assert caught.value.charged == "no"
+    assert payer.models() == named
+
+
+def test_the_demos_models_are_kept_in_the_process_only(demo):
+    client = Client(base_url=demo.address, session=Session())
+    assert client.models()[0].picture
+    assert client.known_models() is not None
+    assert Client(base_url=demo.address, session=Session()).known_models() is None
+
+
+def test_in_mode_replay_the_models_at_hand_are_given_and_nobody_is_asked(payer, relay):
+    named = payer.models()
+    replay = Client(base_url=relay.address, mode="replay", session=Session())
+    assert replay.models() == replay.models(refresh=True) == named
+    assert relay.gets == 1
+    with pytest.raises(ConfigError, match="replay"):
+        Client(base_url="http://127.0.0.1:9", mode="replay", session=Session()).models()
 
 
 def test_a_request_of_ones_own_can_be_made_and_drawn(payer, relay):

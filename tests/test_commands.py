@@ -115,19 +115,6 @@ def test_status_in_chinese_says_so():
     assert all(word in text for word in ("密钥", "未设置", "已保存", "进行中", "默认"))
 
 
-@pytest.mark.parametrize(
-    ("words", "found"),
-    [
-        ("", ["gpt-4o-image", "gemini-3-pro-image-preview", "whisper-1"]),
-        ("IMAGE", ["gpt-4o-image", "gemini-3-pro-image-preview"]),
-        ("image  pro", ["gemini-3-pro-image-preview"]),
-        ("nothing", ["No model has such a name."]),
-    ],
-)
-def test_models_are_found_by_all_words_in_any_case(words, found):
-    assert commands.models(["gpt-4o-image", "gemini-3-pro-image-preview", "whisper-1"], words).splitlines() == found
-
-
 def test_the_demo_starts_once_and_is_ended_once():
     desk = Desk()
     assert "without a key" in commands.demo(desk, "")
@@ -200,7 +187,6 @@ def test_all_that_is_said_is_said_in_both_languages(keyring, language):
     said = [
         commands.demo(Desk(), ""),
         commands.demo(Desk(), "off"),
-        commands.models([], ""),
         commands.key(Desk(), "", attended=True, ask=lambda _: KEY),
         *(line[34:] for line in commands.help_text().splitlines()),
     ]

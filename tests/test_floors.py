@@ -30,6 +30,7 @@ FLOORS = (
     "client",
     "cell commands wishes",
     "longcell commandline strip inserter maskeditor",
+    "doubts",
     "widgets",
     "magics",
     "__init__",

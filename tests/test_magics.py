@@ -514,13 +514,6 @@ def test_status_tells_every_setting_with_its_source(shell, relay, capsys):
     assert KEY not in out
 
 
-def test_models_are_listed_and_filtered(shell, relay, capsys):
-    shell.run("%wenwen models")
-    assert capsys.readouterr().out.split() == ["drawer-1", "drawer-2"]
-    shell.run("%wenwen models -2")
-    assert capsys.readouterr().out.split() == ["drawer-2"]
-
-
 def test_show_and_fetch_give_a_saved_picture(shell, relay):
     first = shell.run(cell())
     for command in ("show", "fetch"):
@@ -660,12 +653,6 @@ def test_tab_completes_options_values_and_commands(shell, line, wanted):
     with provisionalcompleter():
         found = [line[: one.start] + one.text for one in shell.Completer.completions(line, len(line))]
     assert any(text.endswith(wanted) for text in found), found
-
-
-def test_tab_completes_the_models_that_the_endpoint_named(shell, relay):
-    shell.run("%wenwen models")
-    _, found = shell.complete("drawer", "%%wenwen_image -m drawer", 24)
-    assert found == ["drawer-1", "drawer-2"]
 
 
 # -- the key -----------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from scripted import grows_in_proportion
 
 from wenwen_magic.errors import EndpointError
 from wenwen_magic.language import speak
-from wenwen_magic.problems import error_of_object, error_of_reply, looks_like_html, read_problem, web_page
+from wenwen_magic.problems import about_models, error_of_object, error_of_reply, looks_like_html, read_problem, web_page
 
 NUMBER = "20260203113641101064610Ab3dE9xZ"
 QUOTA = "用户额度不足, 剩余额度: ＄0.000000"
@@ -180,6 +180,13 @@ def test_a_status_from_outside_the_table_is_explained_too(status):
 
 
 # What to do
+
+
+@pytest.mark.parametrize("charged", ["no", "maybe", "yes"])
+def test_a_question_for_models_costs_nothing_whatever_comes_of_it(charged):
+    error = about_models(EndpointError("x", charged=charged, do="wait"))
+    assert error.charged == "no"
+    assert ("without the list" in error.do) == (charged != "no")
 
 
 def test_a_model_that_is_not_there_points_at_the_list_of_models():

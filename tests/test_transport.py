@@ -14,6 +14,7 @@ from loopback import Server
 
 from wenwen_magic import transport
 from wenwen_magic.errors import ConfigError, EndpointError, NotSentError, WenwenError
+from wenwen_magic.models import Model
 from wenwen_magic.secret import Secret
 from wenwen_magic.transport import Clock, Transport, normalised, origin, read_models
 from wenwen_magic.wire import HttpCall, HttpReply
@@ -619,14 +620,23 @@ def models(body):
     return read_models(HttpReply(200, "application/json", [body]))
 
 
-def test_the_models_are_listed_by_name_each_once():
-    assert models(b'{"data": [{"id": "b"}, {"id": "a"}, {"id": "b", "owned_by": "x"}]}') == ["a", "b"]
+def test_the_models_come_in_order_each_once_with_what_is_told_of_them():
+    rows = b'{"id": "b"}, {"id": "a"}, {"id": "b", "owned_by": "x"}, {"id": "z-image", "supported_endpoints": ["y"]}'
+    assert models(b'{"data": [%s]}' % rows) == [Model("z-image", "", ("y",)), Model("a"), Model("b")]
 
 
 @pytest.mark.parametrize(
     "body",
     [
-        *(b'{"error": {"message": "no such key"}}', b"", b"[]", b"null", b'{"data": null}', b'{"data": ["a"]}'),
+        *(
+            b'{"error": {"message": "no such key"}}',
+            b'{"success": false, "message": "get user group failed"}',
+            b"",
+            b"[]",
+            b"null",
+            b'{"data": null}',
+            b'{"data": ["a"]}',
+        ),
         *(b'{"data": [{"name": "a"}]}', b'{"data": 1}', b"<html>", b"\xff\xfe", b"[" * 200_000, b'{"data": [null]}'),
     ],
 )
@@ -636,6 +646,14 @@ def test_what_is_no_list_of_models_is_an_error_of_ours(body):
     assert caught.value.charged == "no"
 
 
+def test_the_relays_own_words_on_why_there_is_no_list_are_told():
+    with pytest.raises(WenwenError) as caught:
+        models(b'{"success": false, "message": "get user group failed"}')
+    assert caught.value.why == "get user group failed"
+
+
 def test_a_long_list_of_models_is_read_whole():
-    rows = ", ".join(f'{{"id": "model-{number}", "about": "{"x" * 300}"}}' for number in range(6000))
-    assert len(models(f'{{"data": [{rows}]}}'.encode())) == 6000
+    rows = ", ".join(f'{{"id": "model-{number}", "about": "{"x" * 600}"}}' for number in range(6000))
+    body = f'\ufeff{{"data": [{rows}]}}'.encode()
+    pieces = [body[at : at + (1 << 16)] for at in range(0, len(body), 1 << 16)]
+    assert len(read_models(HttpReply(200, "application/json", pieces))) == 6000

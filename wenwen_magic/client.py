@@ -11,13 +11,15 @@ from tqdm import tqdm
 
 from wenwen_magic import comparison, display, lessons, promptlist, several, spelling, tables, transport
 from wenwen_magic.comparison import Comparison
-from wenwen_magic.errors import ConfigError
+from wenwen_magic.errors import ConfigError, EndpointError
 from wenwen_magic.interpolation import interpolate
 from wenwen_magic.language import say
 from wenwen_magic.many import Many
 from wenwen_magic.manyrun import finish_many, moving
+from wenwen_magic.models import Model, ModelList
 from wenwen_magic.orders import refuse_stripped, usual_format
 from wenwen_magic.painter import Painter, Tell
+from wenwen_magic.problems import about_models, no_models_in_replay
 from wenwen_magic.records import Gallery, Generation, ImageRequest, Label
 from wenwen_magic.several import Rows, Wish
 from wenwen_magic.takes import is_here
@@ -264,7 +266,8 @@ class Client(Painter):
             return spelling.cell(made, usual=usual_format(made.model, self.settings))
         several = len(self.takes(made.request)) > 1
         take = self.history.take_of(made) if several else 0
-        return spelling.cell(made.request, take=take, usual=usual_format(made.request.model, self.settings))
+        request = replace(made.request, count=1)  # one picture, however many were wanted beside it
+        return spelling.cell(request, take=take, usual=usual_format(made.request.model, self.settings))
 
     def takes(self, request: ImageRequest) -> list[Generation]:
         """The saved takes of a request that hold a picture, oldest first."""
@@ -307,22 +310,40 @@ class Client(Painter):
         whole = is_here(generation) and generation.state == "complete"
         return self.ready(generation) if whole else self.finish(generation)
 
-    def models(self) -> list[str]:
-        """The names of the models that the endpoint offers to this key (``GET /v1/models``), sorted.
+    # -- models --------------------------------------------------------------------------------------------------------
+
+    def models(self, *, refresh: bool = False) -> list[Model]:
+        """The models that the endpoint offers to this key (``GET /v1/models``), those for pictures first.
+
+        What it named within the last day is not asked for again; in mode ``replay`` it is never asked.
+
+        Args:
+            refresh: ask all the same.
 
         Raises:
             WenwenError: the endpoint cannot be reached or answers with an error; asking costs nothing.
         """
-        if self.settings.mode == "replay":
-            raise ConfigError(
-                say(
-                    "In mode replay nobody is asked, for models neither.",
-                    "replay 模式不会请求任何服务端，包括查询模型。",
-                ),
-                do="%config WenwenMagics.mode = 'cache'",
-            )
+        return list(self.model_list(refresh=refresh).models)
+
+    def model_list(self, *, refresh: bool = False) -> ModelList:
+        """What :meth:`models` gives, and when it was asked for."""
+        replay = self.settings.mode == "replay"
+        known = None if refresh and not replay else self.known_models(fresh=not replay)
+        if known:
+            return known
+        if replay:
+            raise no_models_in_replay()
         line = transport.Transport(self.address, self._find_key(), read=30.0, clock=self._clock)
-        return transport.read_models(line.send(HttpCall("GET", "/v1/models")))
+        try:
+            found = transport.read_models(line.send(HttpCall("GET", "/v1/models")))
+        except EndpointError as error:
+            raise about_models(error) from None
+        return self.session.models.keep(self.address, found, lasting=not self.is_demo)
+
+    def known_models(self, *, fresh: bool = False) -> ModelList | None:
+        """The list of models that is at hand without asking, however old; ``fresh`` for one of the last day only."""
+        known = self.session.models.read(self.address)
+        return None if known is None or (fresh and not self.session.models.is_fresh(known)) else known
 
 
 def _is_lasting(source: Any) -> bool:

@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from wenwen_magic import ballot, commands, embed, historytable, lineage, money, optionline, styles
+from wenwen_magic import ballot, commands, embed, historytable, lineage, modeltable, money, optionline, styles
 from wenwen_magic.cell import Cell
 from wenwen_magic.client import Client
 from wenwen_magic.commands import Desk
 from wenwen_magic.errors import ConfigError, HistoryError
 from wenwen_magic.index import Wanted
 from wenwen_magic.language import say
+from wenwen_magic.modeltable import ModelTable
 from wenwen_magic.nearest import did_you_mean
 from wenwen_magic.optionline import Option
 from wenwen_magic.records import Gallery, Generation, ImageRequest
@@ -36,7 +37,6 @@ class Surroundings:
         attended: whether a person can be asked.
         insert: puts a text into a new cell below.
         value_of: what a word is as an expression in the notebook's names; None for no such name.
-        models: the models that endpoints named, by address.
         ballots: the cells that wait for a vote, the latest last.
     """
 
@@ -47,7 +47,6 @@ class Surroundings:
     attended: bool
     insert: Callable[[str], None]
     value_of: Callable[[str], Any]
-    models: dict[str, list[str]]
     ballots: list[Cell]
 
 
@@ -92,10 +91,16 @@ def _status(around: Surroundings, _: str) -> str:
     return commands.status(around.client(), around.loaded(), around.desk, around.under_way())
 
 
-def _models(around: Surroundings, words: str) -> str:
+_MODELS = (Option(("--refresh", "--刷新"), ("ask again", "重新查询")),)
+
+
+def _models(around: Surroundings, line: str) -> ModelTable:
+    """The models that hold all words, as a table; in mode replay those that are at hand."""
+    given = optionline.read(line, _MODELS)
     client = around.client()
-    around.models[client.address] = client.models()
-    return commands.models(around.models[client.address], words)
+    known = client.model_list(refresh=bool(given.refresh))
+    replay = client.settings.mode == "replay"
+    return modeltable.table(known, given.words, age=client.session.models.age(known), replay=replay)
 
 
 def _demo(around: Surroundings, word: str) -> str:

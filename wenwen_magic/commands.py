@@ -1,6 +1,6 @@
 """The commands of ``%wenwen``: settings, models, saved pictures, the demo and the key."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from getpass import getpass
 from typing import Any
@@ -56,13 +56,6 @@ def _shown(value: Any) -> str:
     if value is None:
         return ""
     return ", ".join(value) if isinstance(value, (tuple, Mapping)) else str(value)
-
-
-def models(names: Sequence[str], words: str) -> str:
-    """The names that hold all the words, a line each."""
-    wanted = words.lower().split()
-    found = [name for name in names if all(word in name.lower() for word in wanted)]
-    return "\n".join(found) or say("No model has such a name.", "没有这样的模型。")
 
 
 def demo(desk: Desk, word: str) -> str:
@@ -156,7 +149,10 @@ _HELP = {
     "%%wenwen_image [NAME] [options]": ("draw the cell's text; -h lists the options", "画出单元格内容；-h 列出选项"),
     "%wenwen_image": ("the control panel", "控件面板"),
     "%wenwen status": ("every setting with its source", "所有设置及其来源"),
-    "%wenwen models [words]": ("the endpoint's models", "服务端的模型"),
+    "%wenwen models [words]": (
+        "the endpoint's models; --refresh asks again",
+        "服务端的模型；--刷新 重新查询",
+    ),
     "%wenwen history [words]": (
         "saved pictures, searched: --model --since --until --star --failed",
         "搜索已保存的图片：--模型 --自 --至 --星标 --失败",

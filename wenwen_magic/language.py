@@ -48,5 +48,9 @@ def _system_language() -> str:
 
 def padded(text: str, width: int) -> str:
     """The text with spaces after it up to a width in columns; a Chinese character takes two."""
-    columns = sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
-    return text + " " * (width - columns)
+    return text + " " * (width - columns(text))
+
+
+def columns(text: str) -> int:
+    """How wide a text is where all letters are as wide as one another; a Chinese character takes two columns."""
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from wenwen_magic.cell import Cell, Front
     from wenwen_magic.client import Client
     from wenwen_magic.commands import Desk
+    from wenwen_magic.models import ModelList
     from wenwen_magic.widgets import Panel
 
 _SETTING_OPTIONS = ("mode", "timeout")
@@ -53,7 +54,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         self.runner = Runner()
         self.shown: Any = None
         self._desk_used: Desk | None = None
-        self._models: dict[str, list[str]] = {}
+        self._asked: set[str] = set()
         self._ballots: list[Cell] = []
 
     @no_var_expand
@@ -84,6 +85,8 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         if not prompt and cell is None and not given.given.get("from"):
             return self._panel(given)
         drawn = self._cell(given, prompt, name, alone=cell is not None)
+        for line in () if given.quiet else _late("doubts").of_cell(drawn):
+            print(line)
         if given.dry_run:
             print(drawn.dry_run())
             return None
@@ -125,13 +128,12 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             attended=self.attended or self._kernel is None,
             insert=self.shell.set_next_input,
             value_of=lambda word: known_value(word, self.shell.user_ns),
-            models=self._models,
             ballots=self._ballots,
         )
 
     def take_over(self, earlier: "WenwenMagics") -> None:
         """Go on with the demo, the typed key and the jobs of magics that were loaded before."""
-        self.runner, self._desk_used, self._models = earlier.runner, earlier._desk_used, earlier._models  # noqa: SLF001
+        self.runner, self._desk_used, self._asked = earlier.runner, earlier._desk_used, earlier._asked  # noqa: SLF001
         self._ballots = earlier._ballots  # noqa: SLF001
 
     # -- a cell --------------------------------------------------------------------------------------------------------
@@ -159,19 +161,25 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         cell.area.status(say("The picture will appear here.", "图片会显示在这里。"))
 
     def _controls(self, cell: "Cell", *, with_prompt: bool = False) -> "Panel":
-        known = self._models.get(cell.client.address)
-        panel = _late("widgets").Panel(cell, self._defer, known or PICTURE_MODELS, with_prompt=with_prompt)
+        client = cell.client
+        known = client.known_models()
+        panel = _late("widgets").Panel(cell, self._defer, _suggested(known), with_prompt=with_prompt)
         display(panel.view)  # type: ignore[no-untyped-call]
-        asked = with_prompt or any(not row.from_history for row in cell.area.rows)
-        if known is None and asked and cell.client.settings.mode != "replay":  # what is saved is shown offline
-            self._models[cell.client.address] = []  # asked once, answered or not
-            self.runner.start(lambda _: self._suggest(cell.client, panel.suggest))
+        wanted = with_prompt or any(not row.from_history for row in cell.area.rows)  # what is saved is shown offline
+        if (
+            wanted
+            and not client.known_models(fresh=True)
+            and client.settings.mode != "replay"
+            and client.address not in self._asked
+        ):
+            self._asked.add(client.address)  # once, answered or not
+            self.runner.start(lambda _: self._suggest(client, panel.suggest))
         return panel  # type: ignore[no-any-return]
 
     def _suggest(self, client: "Client", suggest: Callable[[list[str]], None]) -> None:
-        """Ask the endpoint for its models once, beside everything else; without an answer the known ones stay."""
-        self._models[client.address] = client.models()
-        self._defer(lambda: suggest(self._models[client.address]))
+        """Ask the endpoint for its models, beside everything else; without an answer the known ones stay."""
+        names = _suggested(client.model_list())
+        self._defer(lambda: suggest(names))
 
     # -- what surrounds a cell -----------------------------------------------------------------------------------------
 
@@ -230,10 +238,17 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
 
     def complete(self, line: str) -> list[str]:
         """Words that could stand at the end of a line; models' names without asking anybody for them."""
-        named = (name for names in self._models.values() for name in names)
-        known = {self._loaded(_NO_OPTIONS).settings.model, *PICTURE_MODELS, *named}
-        styles = self._loaded(_NO_OPTIONS).settings.styles
-        return completion.complete(line, sorted(known), sorted(styles))
+        settings = self._loaded(_NO_OPTIONS).settings
+        known = None
+        with suppress(ConfigError):  # an address that is none is told when somebody is asked
+            known = _late("session").SESSION.models.read(_late("transport").normalised(settings.base_url))
+        models = dict.fromkeys([settings.model, *_suggested(known)])
+        return completion.complete(line, list(models), sorted(settings.styles))
+
+
+def _suggested(known: "ModelList | None") -> list[str]:
+    """Models' names to suggest: those that the endpoint named, pictures first; until then those known to draw."""
+    return list(known.names) if known and known.models else list(PICTURE_MODELS)
 
 
 def name_and_prompt(given: Options, cell: str | None) -> tuple[str, str]:

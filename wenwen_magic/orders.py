@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from typing import Any
+from urllib.parse import unquote
 
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.formats import FORMATS
@@ -14,6 +15,7 @@ from wenwen_magic.records import ImageRequest, Reference
 from wenwen_magic.settings import Settings
 from wenwen_magic.styles import styled
 from wenwen_magic.vocabulary import DESCRIBE, WORD_TASKS
+from wenwen_magic.wire import HttpCall
 
 _DEFAULTS = ("model", "orientation", "format", "stream")
 
@@ -104,6 +106,15 @@ def _new(prompt: str, given: Mapping[str, Any], settings: Settings) -> ImageRequ
         defaults |= {"model": settings.describe_model, "orientation": "auto"}
     defaults["format"] = usual_format(given.get("model", defaults["model"]), settings)
     return ImageRequest(prompt.strip(), **{**defaults, **given})
+
+
+def names_model(request: ImageRequest) -> bool:
+    """Whether the model's name goes out with a request; to some formats it only says which of them to speak."""
+    call = next(FORMATS[request.format].talk(request))
+    if not isinstance(call, HttpCall):
+        return False
+    named = call.body.get("model") if isinstance(call.body, Mapping) else None
+    return named == request.model or request.model in unquote(call.path)
 
 
 def usual_format(model: str, settings: Settings) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from wenwen_magic.errors import Charged, EndpointError, mask
+from wenwen_magic.errors import Charged, ConfigError, EndpointError, mask
 from wenwen_magic.language import say
 
 _REQUEST_ID = re.compile(r"\(?request id:\s*([\w-]+)\)?", re.IGNORECASE)
@@ -135,9 +135,31 @@ def not_models(body: str) -> EndpointError:
     return EndpointError(
         say("The endpoint did not list its models.", "服务端没有列出模型。"),
         why=read_problem(_parsed(body)).message[:600],
-        do=say("Any model's name works without the list.", "没有列表也可以使用任何模型名。"),
+        do=_without_a_list(),
         status=200,
         text=mask(body)[:65_536],
+    )
+
+
+def about_models(error: EndpointError) -> EndpointError:
+    """Make the error of a question for models say that it cost nothing, where of a picture nobody could be sure."""
+    if error.charged != "no":
+        error.charged, error.do = "no", _without_a_list()
+    return error
+
+
+def _without_a_list() -> str:
+    return say("Any model's name works without the list.", "没有列表也可以使用任何模型名。")
+
+
+def no_models_in_replay() -> ConfigError:
+    """Make the error for a question for models in mode ``replay`` where no list is at hand."""
+    return ConfigError(
+        say(
+            "In mode replay nobody is asked, for models neither, and no list is saved.",
+            "replay 模式不会请求任何服务端，包括查询模型；本地也没有已保存的列表。",
+        ),
+        do="%config WenwenMagics.mode = 'cache'",
     )
 
 

@@ -10,6 +10,7 @@ from wenwen_magic import display
 from wenwen_magic.errors import Charged
 from wenwen_magic.history import History
 from wenwen_magic.inspection import InspectorPool
+from wenwen_magic.modelcache import ModelCache
 from wenwen_magic.money import Cost, cost_of
 from wenwen_magic.outcomes import budget_reached, limit_reached
 
@@ -31,8 +32,13 @@ class Limits:
 
 @dataclass
 class Session:
-    """What one kernel or script shares between its clients."""
+    """What one kernel or script shares between its clients.
 
+    Args:
+        models: the models that endpoints named.
+    """
+
+    models: ModelCache = field(default_factory=ModelCache)
     _sums: dict[Charged, Cost] = field(default_factory=lambda: {"no": Cost(), "maybe": Cost(), "yes": Cost()})
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _turns: dict[Hashable, tuple[threading.Lock, int]] = field(default_factory=dict)

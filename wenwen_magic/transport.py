@@ -20,6 +20,7 @@ from urllib3.filepost import encode_multipart_formdata
 from wenwen_magic import faults
 from wenwen_magic.errors import ConfigError, EndpointError, NotSentError, mask
 from wenwen_magic.language import say
+from wenwen_magic.models import Model, listed
 from wenwen_magic.problems import SOON, error_of_reply, looks_like_html, not_models, web_page
 from wenwen_magic.secret import Secret
 from wenwen_magic.wire import FilePart, HttpCall, HttpReply
@@ -27,6 +28,8 @@ from wenwen_magic.wire import FilePart, HttpCall, HttpReply
 USER_AGENT = "wenwen-magic/0.1 (+https://pypi.org/project/wenwen-magic)"
 PIECE = 1 << 16
 LONGEST_ERROR = 1 << 20
+LONGEST_LIST = 1 << 24
+"""Bytes of a list of models that are read at most: 16 MiB, for some relays spend half a kilobyte on each."""
 LONGEST_REPLY = 1 << 29
 """Bytes of an answer that are read at most: 512 MiB, a dozen pictures of 30 MB in base64."""
 SHORTEST_KEY = 16
@@ -310,12 +313,12 @@ def _without_key(text: bytes, key: Secret | None) -> tuple[bytes, bytes]:
     return text[: len(text) - kept], text[len(text) - kept :]
 
 
-def _beginning(pieces: Iterator[bytes]) -> bytes:
+def _beginning(pieces: Iterator[bytes], longest: int = LONGEST_ERROR) -> bytes:
     body = b""
     try:
         for piece in pieces:
             body += piece
-            if len(body) > LONGEST_ERROR:
+            if len(body) > longest:
                 break
     except EndpointError:
         pass  # the status is the news; what came of the body is shown
@@ -380,16 +383,14 @@ def _refuse_beyond_limit(size: int) -> None:
     )
 
 
-def read_models(reply: HttpReply) -> list[str]:
-    """The ids in an answer of ``GET /v1/models``, sorted (fields as in new-api; not seen on wenwen's pages).
+def read_models(reply: HttpReply) -> list[Model]:
+    """The models in an answer of ``GET /v1/models``, as :func:`wenwen_magic.models.listed` reads and orders them.
 
     Raises:
         EndpointError: the answer is an error or not a list of models.
     """
-    body = _beginning(iter(reply.chunks)).decode("utf-8", "replace")
+    body = _beginning(iter(reply.chunks), LONGEST_LIST).decode("utf-8-sig", "replace")
     try:
-        answer = json.loads(body)
-        names = {str(row["id"]) for row in answer["data"]}
-    except (ValueError, KeyError, TypeError, RecursionError):
+        return listed(json.loads(body))
+    except (ValueError, RecursionError):
         raise not_models(body) from None
-    return sorted(names)

@@ -1,0 +1,197 @@
+"""The words for models: what an endpoint says of one, which draw pictures by their names, and other names for them."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from typing import Any
+
+LONGEST_NAME = 200
+"""Letters of a name that is still taken for one."""
+_LONGEST_WORD, _MOST_TYPES = 60, 12
+_TYPES = ("supported_endpoint_types", "supported_endpoints")
+_PICTURE_TYPE = "image-generation"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule that tells by a model's name whether it draws.
+
+    Args:
+        picture: what it says of the names that fit.
+        names: pieces of names as regular expressions, parted by spaces, in lower case with ``-`` for ``_`` and spaces;
+            none begins or ends inside a word.
+    """
+
+    picture: bool
+    names: str
+
+    def fits(self, name: str) -> bool:
+        """Whether it speaks of a name."""
+        return bool(_pattern(self.names).search(_folded(name)))
+
+
+RULES = (
+    # Video comes first, for many of these names hold the word image too; then words or numbers on pictures.
+    Rule(picture=False, names="[a-z]*videos?x? [a-z0-9]*(?:t2v|i2v|v2v) veo seedance 视频"),
+    Rule(
+        picture=False,
+        names="embed[a-z]* rerank[a-z]* moderation classif[a-z]* recognition understanding caption[a-z]* ocr"
+        " (?:image|img|i)-?(?:to|2)-?t(?:ext)? describes? shorten upload",
+    ),
+    # Families that draw, whatever else their names say.
+    Rule(
+        picture=True,
+        names=r"dall[-.]?e (?:nano-?)?banana imagen jimeng 即梦 dreamina seedream seededit flux stable-?diffusion sdxl"
+        r" sd-?[1-9] midjourney mj niji swap-face ideogram recraft(?:v\d)? kolors cogview wanx hunyuan-?(?:image|dit)"
+        r" hidream kandinsky pixart omnigen janus irag photon playground-v step-?1x auraflow reve",
+    ),
+    # Names that say so themselves.
+    Rule(picture=True, names="images? imagine img [a-z0-9]*(?:t2i|i2i) text-?2-?im(?:age|g) 图[像片]? [绘生]图 画"),
+    Rule(picture=True, names="demo-(?:slow|refuses)"),  # of the demo that comes with this package
+)
+"""The first rule that fits a name decides; where none does, the model is none for pictures.
+
+An endpoint's own word does not help: a model such as gpt-4o-image is listed as ``openai``, like any that chats.
+"""
+
+ALIASES = {
+    "nano-banana": "gemini-2.5-flash-image-preview",
+    "nano-banana2": "gemini-3-pro-image-preview",
+    "nano-banana-pro": "gemini-3-pro-image-preview",
+}
+"""Other names, and the models they mean; a name is sent as it was typed all the same.
+
+The first is on wenwen's page 编辑图片(nano banana), the second on 生成图片(chat), the third not on wenwen's pages.
+"""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model that an endpoint offers.
+
+    Args:
+        id: its name, as a request wants it.
+        owner: who it belongs to, as the endpoint says; empty where it does not say.
+        endpoint_types: the ways in which it may be asked, as the endpoint says.
+        picture: whether it draws, by :data:`RULES` or its endpoint type ``image-generation``.
+        alias_of: the model it is another name for; empty for none.
+        aliases: other names for it.
+    """
+
+    id: str
+    owner: str = ""
+    endpoint_types: tuple[str, ...] = ()
+    picture: bool = field(init=False)
+    alias_of: str = field(init=False)
+    aliases: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "picture", draws(self.id, self.endpoint_types))
+        object.__setattr__(self, "alias_of", meant_by(self.id))
+        object.__setattr__(self, "aliases", tuple(name for name, model in ALIASES.items() if model == self.id))
+
+
+@dataclass(frozen=True)
+class ModelList:
+    """The models that an endpoint named.
+
+    Args:
+        models: those for pictures first, then by name.
+        asked: when, in seconds since 1970.
+        kept: whether it was not asked for just now.
+    """
+
+    models: tuple[Model, ...]
+    asked: float
+    kept: bool = False
+
+    @cached_property
+    def names(self) -> dict[str, bool]:
+        """The names in their order, and whether each is one of a picture model."""
+        return {model.id: model.picture for model in self.models}
+
+
+def draws(name: str, types: Iterable[str] = ()) -> bool:
+    """Whether a model draws pictures: by its name, and where that says nothing by its endpoint types."""
+    rule = rule_for(name)
+    return rule.picture if rule else _PICTURE_TYPE in types
+
+
+@lru_cache(maxsize=8192)
+def rule_for(name: str) -> Rule | None:
+    """The rule that decides about a name; None when no rule speaks of it."""
+    return next((rule for rule in RULES if rule.fits(name)), None)
+
+
+def meant_by(name: str) -> str:
+    """The model that a name is another name for; empty for none."""
+    return ALIASES.get(_folded(name), "")
+
+
+def in_order(models: Iterable[Model]) -> list[Model]:
+    """Models for pictures first, then by name."""
+    return sorted(models, key=lambda one: (not one.picture, one.id.casefold(), one.id))
+
+
+def listed(answer: Any) -> list[Model]:
+    """The models in an answer to ``GET /v1/models``, in order, each once.
+
+    Rows stand under ``data`` with an ``id`` (OpenAI's and Anthropic's shape), or under ``models`` with a ``name``
+    (Gemini's). The fields are those of new-api and its kin; they are not seen on wenwen's pages.
+
+    Raises:
+        ValueError: it is no list of models, or says that something went wrong.
+    """
+    rows = list(_rows(answer))
+    found: dict[str, Model] = {}
+    for model in (one for one in map(_model, rows) if one):
+        found.setdefault(model.id, model)
+    if rows and not found:
+        raise ValueError("no row names a model")
+    return in_order(found.values())
+
+
+def _rows(answer: Any) -> Iterator[Any]:
+    refused = isinstance(answer, Mapping) and (answer.get("success") is False or answer.get("error"))
+    if not isinstance(answer, Mapping) or refused:
+        raise ValueError("an error, or no list")
+    if isinstance(answer.get("data"), list):
+        yield from answer["data"]
+        return
+    if isinstance(answer.get("models"), list):
+        yield from ({"id": _gemini_name(row), **row} for row in answer["models"] if isinstance(row, Mapping))
+        return
+    raise ValueError("no list")
+
+
+def _gemini_name(row: Mapping[str, Any]) -> Any:
+    name = row.get("name")
+    return name.removeprefix("models/") if isinstance(name, str) else None
+
+
+def _model(row: Any) -> Model | None:
+    """A row as a model; None for one without a name that can be typed."""
+    name = row.get("id") if isinstance(row, Mapping) else None
+    if not isinstance(name, str) or not 0 < len(name) <= LONGEST_NAME or not name.isprintable() or not name.strip():
+        return None
+    types = next((row[key] for key in _TYPES if row.get(key)), ())
+    several = types if isinstance(types, list) else [types]
+    words = (word for word in map(_word, several[:_MOST_TYPES]) if word)
+    return Model(name, _word(row.get("owned_by")), tuple(words))
+
+
+def _word(value: Any) -> str:
+    """A short text in one line; empty for anything else."""
+    text = value.strip() if isinstance(value, str) else ""
+    return text[:_LONGEST_WORD] if text.isprintable() else ""
+
+
+def _folded(name: str) -> str:
+    """A name in lower case, ``-`` for ``_`` and spaces."""
+    return re.sub(r"[\s_]+", "-", name.strip().casefold())
+
+
+@lru_cache(maxsize=len(RULES))
+def _pattern(names: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<![a-z])(?:{'|'.join(names.split())})(?![a-z])")
