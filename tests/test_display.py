@@ -187,9 +187,9 @@ def test_the_caption_speaks_chinese(make):
 # Notes
 
 
-def test_a_saved_take_is_told_to_be_free_and_how_to_get_a_new_one(make):
-    assert any("free" in note and "--fresh" in note for note in notes(make((9, 9), from_history=True)))
-    assert notes(make((9, 9))) == []
+def test_the_caption_tells_the_note_of_whoever_drew_or_found_it_and_nothing_without_one(make):
+    assert notes(make((9, 9), note="saved take, free")) == ["saved take, free"]
+    assert notes(make((9, 9), from_history=True)) == []
 
 
 @pytest.mark.parametrize(

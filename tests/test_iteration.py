@@ -32,11 +32,49 @@ def test_four_after_one_asks_for_three_more(shell, relay):
     assert [row.from_history for row in rows] == [True, False, False, False]
 
 
-def test_fewer_than_are_saved_shows_the_newest_and_asks_for_none(shell, relay):
+def test_fewer_than_are_saved_shows_the_first_and_asks_for_none(shell, relay):
     four = shell.run(cell("-n 4"))
-    assert ids(shell.run(cell("-n 2"))) == ids(four)[2:]
-    assert ids(shell.run(cell())) == ids(four)[3:]
+    assert ids(shell.run(cell("-n 2"))) == ids(four)[:2]
+    assert ids(shell.run(cell())) == ids(four)[:1]
     assert len(relay.posts) == 4
+
+
+@pytest.mark.parametrize("mode", ["cache", "replay"])
+def test_a_notebook_run_again_or_replayed_shows_in_each_cell_what_it_showed_first(shell, relay, mode):
+    cells = [cell("one"), cell("two -n 3"), cell("three"), cell("four -m other"), cell("five -m other -n 2")]
+    first = [ids(shell.run(one)) for one in cells]
+    asked = len(relay.posts)
+    shell.run(f"%config WenwenMagics.mode = {mode!r}")
+    assert [ids(shell.run(one)) for one in cells] == first
+    assert len(relay.posts) == asked == 5
+
+
+def test_a_fresh_take_is_shown_in_that_run_and_its_caption_says_how_to_see_it_again(shell, relay):
+    first = shell.run(cell())
+    assert "star it" not in shell.words()
+    fresh = shell.run(cell("--fresh"))
+    assert fresh.take == 2
+    assert "new take; star it, or --take 2, to see it again" in shell.shown()[-1]["text/html"]
+    assert shell.run(cell()).id == first.id
+    assert shell.run(cell("--take 2")).id == fresh.id
+    shell.run(f"%wenwen star {fresh.id}")
+    assert shell.run(cell()).id == fresh.id
+    assert ids(shell.run(cell("-n 2"))) == [first.id, fresh.id]
+    assert len(relay.posts) == 2
+
+
+def test_a_first_take_and_takes_that_a_re_run_shows_say_nothing_of_stars(shell, relay):
+    for line in ("--fresh", "-n 3", "-m b --fresh -n 2"):
+        shell.run(cell(line))
+        assert "star it" not in shell.words()
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_the_cell_of_a_take_shows_that_take(shell, relay, number):
+    made = shell.run(cell("-n 3"))[number - 1]
+    shell.run(f"%wenwen use {made.id}")
+    shown = shell.run(shell.inserted[-1])
+    assert (shown.id, len(relay.posts)) == (made.id, 3)
 
 
 @pytest.mark.parametrize("line", ["", "-m a,b", "--stream", "--param seed=7 -o 横屏"])

@@ -1,5 +1,7 @@
 """Which saved generations answer a request."""
 
+from dataclasses import replace
+
 import pytest
 
 from wenwen_magic.history import History
@@ -37,12 +39,22 @@ def ids(found):
     return [one.id for one in found]
 
 
-def test_the_newest_take_answers_or_the_one_with_a_number(history):
+def test_the_first_take_answers_or_the_one_with_a_number(history):
     first, second = saved(history), saved(history)
     found = takes(history)
-    assert found.best(REQUEST, 0).id == second.id
-    assert found.best(REQUEST, 1).id == first.id
+    assert found.best(REQUEST, 0).id == first.id
+    assert found.best(REQUEST, 2).id == second.id
     assert found.best(REQUEST, 3) is None
+
+
+def test_of_one_the_latest_starred_take_is_shown_and_of_several_the_first_ones(history):
+    first, second, third, fourth = (saved(history, star=star) for star in (False, True, True, False))
+    found = takes(history)
+    assert found.best(REQUEST, 0).id == third.id
+    assert ids(found.counted(replace(REQUEST, count=1), fresh=False, take=0)) == [third.id]
+    assert ids(found.counted(REQUEST, fresh=False, take=0)) == [first.id, second.id]
+    assert ids(found.counted(replace(REQUEST, count=3), fresh=False, take=0)) == [first.id, second.id, third.id]
+    assert found.best(REQUEST, 4).id == fourth.id
 
 
 def test_a_take_whose_file_is_gone_counts_only_while_its_reply_is_kept(history):
@@ -57,6 +69,12 @@ def test_refusals_count_behind_pictures_and_only_while_they_are_wanted(history):
     assert ids(takes(history).counted(REQUEST, fresh=False, take=0)) == [drawn.id, refused.id]
     also = saved(history)
     assert ids(takes(history).counted(REQUEST, fresh=False, take=0)) == [drawn.id, also.id]
+
+
+def test_a_picture_that_is_here_goes_before_an_older_one_that_would_have_to_be_fetched(history):
+    unfetched, here = saved(history, picture=False, reply=True), saved(history)
+    assert ids(takes(history).counted(replace(REQUEST, count=1), fresh=False, take=0)) == [here.id]
+    assert ids(takes(history).counted(REQUEST, fresh=False, take=0)) == [here.id, unfetched.id]
 
 
 def test_a_failure_without_an_answer_counts_for_nothing(history):

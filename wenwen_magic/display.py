@@ -201,8 +201,8 @@ def notes(generation: Generation) -> list[str]:
     found = []
     if not generation.has_result:
         found.append(say("charged", "扣费") + f": {generation.charged}")
-    elif generation.from_history:
-        found.append(_saved_note(generation))
+    elif generation.note:
+        found.append(generation.note)
     asked = generation.request.orientation
     if generation.images and asked != "auto" and orientation_of(generation.images[0]) != asked:
         found.append(say(f"asked for {asked}", f"要求的是{orientation_word(asked)}"))
@@ -212,12 +212,6 @@ def notes(generation: Generation) -> list[str]:
     if generation.finish_reason == "cut":
         found.append(say("the answer broke off after this", "回答在此之后中断"))
     return found
-
-
-def _saved_note(generation: Generation) -> str:
-    if generation.request.wants_words:
-        return say("saved answer, free; --fresh asks again", "已保存的回答，免费；--fresh 重新提问")
-    return say("saved take, free; --fresh draws a new one", "已保存的图片，免费；--fresh 重画")
 
 
 def caption_html(generation: Generation, *, numbered: bool = False, told: Container[str] = ()) -> str:

@@ -83,7 +83,7 @@ class Painter:
         Args:
             prompt: the words, or a finished request.
             fresh: ask anew though a take is saved.
-            take: a saved take by its number, from 1; 0 for the newest.
+            take: a saved take by its number, from 1; 0 for the one with a star, else the first.
             tell: is called with the endpoint's words on progress, in a thread that may be another.
             **options: ``model``, ``orientation``, ``references``, ``params``, ``format``, ``stream``,
                 ``style`` (by name).
@@ -107,7 +107,7 @@ class Painter:
         with self.session.turn(same) as waited:
             if waited and same and (saved := self.saved(request)):
                 return saved
-            return self._draw_on_account(request, key, tell)
+            return self.saved_takes.noted(self._draw_on_account(request, key, tell))
 
     def _draw_on_account(self, request: ImageRequest, key: Secret | None, tell: Tell) -> Generation:
         """Draw what the limits allow, and tell the session what it came to; the demo's pictures are not counted.
@@ -311,7 +311,7 @@ class Painter:
         Raises:
             WenwenError: as :meth:`finish`.
         """
-        return self.ready(generation) if is_here(generation) else self.finish(generation)
+        return self.saved_takes.noted(self.ready(generation) if is_here(generation) else self.finish(generation))
 
     def row(self, request: ImageRequest, result: Generation | WenwenError) -> Generation:
         """A result as it is; a failure as its record, or, where nothing was sent, as a generation without one."""

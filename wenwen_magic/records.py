@@ -134,6 +134,7 @@ class Generation:
         revised_prompt: the prompt as the endpoint rewrote it; empty where it did not say.
         buttons: what the endpoint offers to do next.
         job: the endpoint's own number of the work, where it has one.
+        note: how it came here, in words for the caption; not in its record.
         still: the picture that stands for all, small, in the user's cache folder.
         render: makes the MIME bundle that front ends show.
     """
@@ -161,6 +162,7 @@ class Generation:
     revised_prompt: str = ""
     buttons: tuple[Button, ...] = ()
     job: str = ""
+    note: str = field(default="", repr=False, compare=False)
     still: Path | None = field(default=None, repr=False, compare=False)
     render: "Callable[[Generation], dict[str, Any]] | None" = field(default=None, repr=False, compare=False)
 

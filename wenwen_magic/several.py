@@ -135,13 +135,14 @@ class _Drawing:
             raise next(result for _, result in sorted(self._results.items()) if isinstance(result, WenwenError))
         for index, _ in self.different():
             places = sorted(place for place in self._results if place[0] == index)
-            numbered = [
-                replace(self._rows[place], take=self._painter.history.take_of(self._rows[place])) for place in places
-            ]
+            numbered = [self._numbered(self._rows[place]) for place in places]
             drawn = iter(sorted((row for row in numbered if row.take), key=lambda row: row.take))
             for place, row in zip(places, numbered, strict=True):
                 self._put(place, next(drawn) if row.take else row)
         return [self._rows[place] for place in sorted(self._rows)]
+
+    def _numbered(self, row: Generation) -> Generation:
+        return self._painter.saved_takes.noted(replace(row, take=self._painter.history.take_of(row)))
 
 
 def run_through(
@@ -207,13 +208,13 @@ class Rows(Sequence[Generation]):
 
     def __init__(self, history: History, ready: Callable[[Generation], Generation]) -> None:
         self._history, self._ready = history, ready
-        self._found: dict[Place, tuple[str, bool] | Generation] = {}
+        self._found: dict[Place, tuple[str, bool, str] | Generation] = {}
         self._order: list[Place] = []
         self.refusal: LimitReached | None = None
 
     def put(self, place: Place, row: Generation) -> None:
         """Take a row; of one that has a record only its id is kept."""
-        self._found[place] = (row.id, row.from_history) if row.id else row
+        self._found[place] = (row.id, row.from_history, row.note) if row.id else row
 
     def __len__(self) -> int:
         return len(self._found)
@@ -234,5 +235,5 @@ class Rows(Sequence[Generation]):
         found = self._found[place]
         if isinstance(found, Generation):
             return found
-        name, from_history = found
-        return replace(self._ready(self._history.get(name)), from_history=from_history)
+        name, from_history, note = found
+        return replace(self._ready(self._history.get(name)), from_history=from_history, note=note)

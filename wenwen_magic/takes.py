@@ -1,8 +1,10 @@
 """Says which saved generations answer a request, so that nothing is paid for twice."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from wenwen_magic.history import History
+from wenwen_magic.language import say
 from wenwen_magic.records import Generation, ImageRequest
 
 
@@ -32,11 +34,11 @@ class Takes:
     def of(self, request: ImageRequest) -> list[Generation]:
         """The generations of a request, oldest first: the demo's never stand for a real endpoint's, nor the other way.
 
-        In mode ``replay`` nobody is asked, and any will do; the demo's come first, so that the last is a real one.
+        In mode ``replay`` nobody is asked, and any will do; real ones come first.
         """
         found = self.history.takes(request.fingerprint)
         if self.mode == "replay":
-            return sorted(found, key=lambda one: not one.demo)
+            return sorted(found, key=lambda one: one.demo)
         return [one for one in found if one.demo == self.demo or (one.demo and one.endpoint == self.origin)]
 
     def look_at_saved(self, *, fresh: bool, take: int) -> bool:
@@ -44,10 +46,11 @@ class Takes:
         return bool(take) or self.mode == "replay" or (self.mode == "cache" and not fresh)
 
     def best(self, request: ImageRequest, take: int) -> Generation | None:
-        """The newest take with its pictures, or the one with a number; else a kept answer; None for neither."""
+        """The take that a wish for one shows, or the one with a number; else a kept answer; None for neither."""
         found = self.of(request)
-        if drawn := next((one for one in reversed(found) if is_here(one) and take in {0, one.take}), None):
-            return drawn
+        drawn = [one for one in found if is_here(one) and take in {0, one.take}]
+        if drawn:
+            return _chosen(drawn, 1)[0]
         return None if take else next((one for one in reversed(found) if self.is_answered(one)), None)
 
     def counted(self, request: ImageRequest, *, fresh: bool, take: int) -> list[Generation]:
@@ -55,9 +58,27 @@ class Takes:
         if not self.look_at_saved(fresh=fresh, take=take):
             return []
         found = [one for one in self.of(request) if take in {0, one.take}]
-        drawn = [one for one in found if is_here(one) or self.is_unfetched(one)][-request.count :]
+        drawn = _chosen([one for one in found if is_here(one)], request.count)
+        drawn += [one for one in found if self.is_unfetched(one)][: request.count - len(drawn)]
         refused = [one for one in found if self._is_refused(one)]  # an answer too: it is not paid for again
         return [*drawn, *refused[-(request.count - len(drawn)) :]] if len(drawn) < request.count else drawn
+
+    def noted(self, generation: Generation) -> Generation:
+        """The generation with a note for its caption: it was free, or how to see it again where a re-run does not."""
+        return replace(generation, note=self._note(generation) if generation.has_result else "")
+
+    def _note(self, generation: Generation) -> str:
+        if generation.from_history:
+            return _saved_note(generation, self.mode)
+        drawn = [one for one in self.of(generation.request) if is_here(one)]
+        shown = {one.id for one in _chosen(drawn, generation.request.count)}
+        number = generation.take
+        if number < 1 or generation.id in shown:
+            return ""
+        return say(
+            f"new take; star it, or --take {number}, to see it again",
+            f"新的一张；加星标，或用 --take {number}，可再次显示它",
+        )
 
     def is_answered(self, generation: Generation) -> bool:
         """Whether an answer is kept that says more than the record's pictures; an error in its place is none."""
@@ -74,3 +95,18 @@ class Takes:
     def is_kept(self, generation: Generation) -> bool:
         """Whether the raw reply is on disk."""
         return self.history.path(generation, ".reply").is_file()
+
+
+def _chosen(drawn: Sequence[Generation], count: int) -> list[Generation]:
+    """The first takes: what a notebook showed first it shows again; of one the latest with a star goes first."""
+    starred = [one for one in drawn if one.star]
+    return starred[-1:] if starred and count == 1 else list(drawn[:count])
+
+
+def _saved_note(generation: Generation, mode: str) -> str:
+    words = generation.request.wants_words
+    if mode == "replay":
+        told = "saved answer; mode replay asks nobody" if words else "saved take; mode replay draws none"
+        return say(told, "已保存的回答；replay 模式不提问" if words else "已保存的图片；replay 模式不作图")
+    told = "saved answer, free; --fresh asks again" if words else "saved take, free; --fresh draws a new one"
+    return say(told, "已保存的回答，免费；--fresh 重新提问" if words else "已保存的图片，免费；--fresh 重画")
