@@ -140,6 +140,8 @@ def _read_events(chunks: Iterator[bytes], payloads: Payloads, gathering: Gatheri
     for stray in [b"\n".join(strays), *strays]:
         if gathering.error is None:
             yield from gathering.add(_parsed(stray, []))
+    if strays and not (done or gathering.ended):  # the last event broke off; a picture in it may have come whole
+        yield from gathering.add(mend(strays[-1].decode("utf-8", "replace"), ()))
     if strays and not gathering.seen and not cut:
         raise unreadable(
             say("The answer cannot be read.", "无法读懂服务端的回答。"), strays[0].decode("utf-8", "replace")
