@@ -8,7 +8,7 @@ from wenwen_magic.vocabulary import MODES, ORIENTATION_WORDS
 _VALUES: dict[tuple[str, ...], tuple[str, ...]] = {
     ("-o", "--orientation", "--方向"): tuple(ORIENTATION_WORDS),
     ("--mode", "--模式"): MODES,
-    ("--format", "--格式"): ("chat", "gemini", "midjourney"),
+    ("--format", "--格式"): ("chat", "gemini", "images", "midjourney"),
 }
 _MODEL = ("-m", "--model", "--模型")
 _STYLE = ("--style", "--风格")
