@@ -1,7 +1,9 @@
 """Models in the notebook: ``%wenwen models``, what Tab and the controls suggest, and a name that is not listed."""
 
 import json
+import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 from shells import cell
@@ -9,6 +11,7 @@ from shells import cell
 from wenwen_magic.modelcache import FRESH, ModelCache
 from wenwen_magic.models import Model
 from wenwen_magic.session import SESSION
+from wenwen_magic.vocabulary import PICTURE_MODELS
 
 # -- %wenwen models ----------------------------------------------------------------------------------------------------
 
@@ -131,3 +134,73 @@ def test_tab_completes_from_the_list_of_another_kernel(shell, relay):
 def test_tab_works_where_the_address_is_none(shell, monkeypatch):
     monkeypatch.setenv("WENWEN_BASE_URL", "not an address")
     assert "gpt-4o-image" in shell.complete("gpt", "%%wenwen_image -m gpt", 21)[1]
+
+
+# -- the controls ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def panels(shell, monkeypatch):
+    """Puts a person at the notebook; gives what each panel of controls suggested, at first and later."""
+    shell.attend(monkeypatch, "y")
+    shell.kernel.io_loop = SimpleNamespace(add_callback=lambda work: work())
+    made = []
+
+    class Panel:
+        view = None
+
+        def __init__(self, cell, defer, models, **_):
+            self.models = [list(models)]
+            made.append(self)
+
+        def suggest(self, models):
+            self.models.append(list(models))
+
+    monkeypatch.setattr("wenwen_magic.widgets.Panel", Panel)
+    return made
+
+
+def settled(panel):
+    """Wait until a panel was told of other models, ten seconds at most."""
+    for _ in range(1000):
+        if len(panel.models) > 1:
+            return panel.models[-1]
+        threading.Event().wait(0.01)
+    raise AssertionError("nothing was suggested")
+
+
+def test_the_controls_suggest_picture_models_first_and_ask_for_them_once(shell, relay, panels):
+    relay.listing = lambda: json.dumps({"data": [{"id": name} for name in ("a-chat", "b-image", "c-image")]})
+    shell.run(cell())
+    assert panels[0].models[0] == list(PICTURE_MODELS)
+    assert settled(panels[0]) == ["b-image", "c-image", "a-chat"]
+    shell.run(cell("", "a dog"))
+    assert panels[1].models == [["b-image", "c-image", "a-chat"]]
+    assert relay.gets == 1
+
+
+def test_the_controls_take_the_list_of_another_kernel_without_asking(shell, relay, panels):
+    ModelCache().keep(relay.address, [Model("drawer-9")])
+    shell.run(cell())
+    assert panels[0].models == [["drawer-9"]]
+    assert relay.gets == 0
+
+
+def test_an_endpoint_that_lists_nothing_is_asked_once_and_the_known_models_stay(shell, relay, panels):
+    relay.listing = lambda: "<html>"
+    for text in ("a cat", "a dog", "a hen"):
+        shell.run(cell("", text))
+        while shell.magics_manager.registry["WenwenMagics"].runner.under_way():
+            threading.Event().wait(0.01)
+    assert [panel.models for panel in panels] == [[list(PICTURE_MODELS)]] * 3
+    assert relay.gets == 1
+
+
+def test_what_is_saved_is_shown_with_its_controls_and_nobody_is_asked(shell, relay, panels, monkeypatch):
+    monkeypatch.setattr(shell.kernel, "_allow_stdin", False)
+    shell.run(cell())
+    monkeypatch.setattr(shell.kernel, "_allow_stdin", True)
+    for line in ("", "--mode replay"):
+        shell.run(cell(line))
+    assert len(panels) == 2
+    assert relay.gets == 0

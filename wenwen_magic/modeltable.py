@@ -15,7 +15,7 @@ from wenwen_magic.tables import PLACE, TABLE, bundle
 
 MOST = 120
 """Models that one table shows; a relay may list a thousand."""
-_LONGEST_NAME = 80
+_LONGEST_NAME, _WHOLE = 80, 40
 _KINDS = ("picture", "图片"), ("other", "其他")
 _UNITS = (86_400, ("d", "天")), (3600, ("h", "小时")), (60, ("min", "分钟"))
 
@@ -108,9 +108,15 @@ def _row(model: Model) -> tuple[str, ...]:
 
 def _html(models: Sequence[Model]) -> str:
     head = "".join(f'<th scope="col" {PLACE}>{word}</th>' for word in _heads())
-    lines = (map(lines_html, _row(model)) for model in models)
+    lines = (map(_cell, _row(model)) for model in models)
     body = "".join(f"<tr>{''.join(f'<td {PLACE}>{cell}</td>' for cell in line)}</tr>" for line in lines)
     return f"{TABLE}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _cell(text: str) -> str:
+    """A cell's words as HTML: broken between two names, and inside one only where it is long."""
+    names = text.split(", ")
+    return ", ".join(lines_html(name) if len(name) > _WHOLE else f"<nobr>{escape(name)}</nobr>" for name in names)
 
 
 def _text(models: Sequence[Model]) -> str:
