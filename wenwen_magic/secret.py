@@ -1,5 +1,8 @@
 """Holds the key so that nothing shows it by accident."""
 
+import logging
+import re
+
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.language import say
 
@@ -44,3 +47,23 @@ class Secret:
 
     def __reduce__(self) -> str:
         raise TypeError("a key is not written anywhere")
+
+
+class _WithoutKeys(logging.Filter):
+    """Takes the value of ``key=`` out of the addresses in what is logged."""
+
+    _KEY = re.compile(r"(?<=[?&]key=)[^&\s]+")
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(self._KEY.sub("***", one) if isinstance(one, str) else one for one in record.args)
+        return True
+
+
+def hide_in_log(name: str) -> None:
+    """Let a logger tell addresses without the key that a format puts into them.
+
+    Args:
+        name: the logger's.
+    """
+    logging.getLogger(name).addFilter(_WithoutKeys())

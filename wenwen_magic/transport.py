@@ -22,7 +22,7 @@ from wenwen_magic.errors import ConfigError, EndpointError, NotSentError, mask
 from wenwen_magic.language import say
 from wenwen_magic.models import Model, listed
 from wenwen_magic.problems import SOON, error_of_reply, looks_like_html, not_models, web_page
-from wenwen_magic.secret import Secret
+from wenwen_magic.secret import Secret, hide_in_log
 from wenwen_magic.wire import FilePart, HttpCall, HttpReply
 
 USER_AGENT = "wenwen-magic/0.1 (+https://pypi.org/project/wenwen-magic)"
@@ -40,18 +40,19 @@ IN_ADDRESS = "?"
 ECHO = 8
 """Bytes at the end of a broken body that may be shown though a key begins with them."""
 LONGEST_PAUSE = 60.0
+hide_in_log("urllib3.connectionpool")  # it tells whoever logs everything each address
 _PASSING = {0, 408, 500, 502, 504, 520, 522, 524}
 """What a free question may be asked again after: a connection that broke (0), a server or gateway that failed."""
 
 
 def normalised(base_url: str) -> str:
-    """Give the endpoint's address without ``/v1``, ``/chat/completions`` and trailing slashes.
+    """Give the endpoint's address without ``/v1``, ``/v1beta``, ``/chat/completions`` and trailing slashes.
 
     Raises:
         ConfigError: it is no http or https address with a host, or it carries a user name or a password.
     """
     address = base_url.strip().rstrip("/")
-    for ending in ("/chat/completions", "/v1"):
+    for ending in ("/chat/completions", "/v1beta", "/v1"):
         address = address.removesuffix(ending).rstrip("/")
     try:
         good = _can_be_called(address)
