@@ -62,6 +62,7 @@ class Desk:
         stopped: set when the server goes.
         log: of the requests.
         studio: where the pictures are painted.
+        shelf: what a format keeps between its requests, by the format's name.
     """
 
     delay: float
@@ -69,6 +70,7 @@ class Desk:
     stopped: Event
     log: CallLog
     studio: Studio
+    shelf: dict[str, Any] = field(default_factory=dict)
 
     def pause(self, seconds: float) -> bool:
         """Let seconds pass; tells whether the server still runs."""

@@ -41,6 +41,10 @@ class Directives:
         missing: how often the picture's address answers 404 first.
         trickle: send the picture one byte every half second.
         bomb: give a PNG file that claims 40000 x 40000 pixels.
+        fail: let a Midjourney work fail.
+        queued: let a Midjourney work wait in a queue first.
+        full: answer that Midjourney's queue is full.
+        saturated: answer that Midjourney's relay is saturated, with status 429.
     """
 
     delay: float = 0.0
@@ -63,6 +67,10 @@ class Directives:
     missing: int = 0
     trickle: bool = False
     bomb: bool = False
+    fail: bool = False
+    queued: bool = False
+    full: bool = False
+    saturated: bool = False
 
 
 def read(prompt: str) -> tuple[str, Directives]:
