@@ -7,11 +7,17 @@ import json
 
 import openai
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from wenwen_magic import Client, WenwenError
 from wenwen_magic.demo import DemoServer
+from wenwen_magic.demo.asks import Ask
+from wenwen_magic.demo.forms import File, Form
+from wenwen_magic.demo.imageasks import CHANGING, DRAWING, read_ask
 from wenwen_magic.demo.paint import paint
+from wenwen_magic.demo.replies import Reply
 from wenwen_magic.errors import AnswerError, ConfigError, EndpointError
 from wenwen_magic.session import Session
 from wenwen_magic.transport import Clock
@@ -88,6 +94,9 @@ def mask(size=(96, 64)):
     ImageDraw.Draw(picture).rectangle((10, 10, 40, 40), fill=(0, 0, 0, 0))
     picture.save(out, "PNG")
     return out.getvalue()
+
+
+SMALL = png()
 
 
 def opened(data):
@@ -239,6 +248,19 @@ def test_a_bad_request_is_answered_as_the_relay_and_the_model_do(demo, more, sta
     assert words in got.fault["message"]
     assert "request id: " in got.fault["message"]
     assert (got.fault["code"] == "invalid_request") is (status == 500)
+
+
+NAMES = ("model", "prompt", "n", "size", "quality", "output_format", "stream", "partial_images", "response_format")
+WORDS = ("a cat", "gpt-image-1", "dall-e-3", "1024x1024", "auto", "webp", "1x1", "2", "[demo: x]", "\ud800")
+VALUES = st.none() | st.booleans() | st.integers(-2, 12) | st.floats() | st.text(max_size=5) | st.sampled_from(WORDS)
+VALUES |= st.lists(VALUES, max_size=2) | st.dictionaries(st.text(max_size=2), VALUES, max_size=2)
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.sampled_from(NAMES), VALUES))
+def test_any_fields_are_a_request_or_an_error(fields):
+    for asked in (read_ask(DRAWING, fields), read_ask(CHANGING, Form(fields, (File("image", "", "", SMALL),)))):
+        assert isinstance(asked, (Ask, Reply))
 
 
 @pytest.mark.parametrize("path", ["/v1/images/generations", "/v1/images/edits"])

@@ -12,7 +12,7 @@ FLOORS = (
     "language vocabulary",
     "errors",
     "nearest insertion secret payloads events torn embed wholefile money request models",
-    "records",
+    "records imagemodels",
     "wire",
     "markdown recordfile problems outcomes addresses faults optionline spelling promptlist many comparison mjorder",
     "answers index replyfile lessonfile mjtask modelcache",

@@ -372,6 +372,19 @@ def test_the_network_may_cut_a_reply_anywhere(name, places):
     assert outcome_of(HttpReply(200, STREAM, [*parts, b""])) == outcome_of(reply_of(body, STREAM))
 
 
+@pytest.mark.parametrize("value", ["pending", "null", "", "   ", "{}", None, 7, ["x"]])
+def test_a_word_in_the_place_of_base64_is_no_picture(value):
+    body = json.dumps({"data": [{"b64_json": value}, {"url": CAT}]})
+    assert [told(source) for source in read(reply_of(body))[1].sources] == [CAT]
+
+
+def test_a_sentence_with_an_address_is_no_address():
+    assert (
+        read(reply_of(json.dumps({"output": f"{CAT} will be there soon", "data": [CAT]})))[1].sources[0].address == CAT
+    )
+    assert read(reply_of(json.dumps({"output": f"{CAT} will be there soon"})))[1].sources == ()
+
+
 @pytest.mark.parametrize("wrap", ['{"data":[%s]}', '{"data":%s}', "[%s]", '{"output":[{"result":%s}]}'])
 def test_deep_nests_are_no_harm(wrap):
     nested = '{"data":[' * 300 + '{"url":"https://h.example/x.png"}' + "]}" * 300

@@ -29,6 +29,8 @@ _DEEPEST = 8
 """Wrappers within wrappers that are looked into; an honest answer has three."""
 _BEGINNINGS = ("iVBORw0KGgo", "/9j/", "UklGR", "R0lGOD")
 """How PNG, JPEG, WebP and GIF begin in base64."""
+_SHORTEST = 40
+"""Bytes of base64 that no picture is shorter than; a word such as ``pending`` is."""
 _TYPES = {"png": "png", "jpeg": "jpeg", "jpg": "jpeg", "webp": "webp"}
 _DATA_HEAD = re.compile(r"(?i)data:(image/[\w.+-]+|application/octet-stream)?(?:;[\w=.+-]+)*;base64,")
 _SCHEME = re.compile(r"(?i)[a-z][a-z0-9+.-]*:")
@@ -135,7 +137,7 @@ class PictureList(Gathering):
     def _source(self, value: str, kind: str, key: str = "") -> Source | None:
         """What a text under a key stands for: an address, base64 with or without a head, or nothing."""
         value = value.strip()
-        if value[:8].lower().startswith(("http://", "https://")):
+        if value[:8].lower().startswith(("http://", "https://")) and (key or len(value.split()) == 1):
             return Source(self._payloads.restore_text(value))
         if head := _DATA_HEAD.match(value):
             return self._inline(value[head.end() :], (head.group(1) or f"image/{kind}").lower())
@@ -153,7 +155,7 @@ class PictureList(Gathering):
         data = self._payloads.restore(value)
         if b"%" in data:
             data = unquote_to_bytes(data)
-        return Source(f"data:{mime}", data=data) if data.strip() else None
+        return Source(f"data:{mime}", data=data) if len(data) >= _SHORTEST else None
 
     def _keep(self, source: Source | None) -> None:
         if source:
