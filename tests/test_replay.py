@@ -1,5 +1,6 @@
 """Mode replay: the pictures come from the history, no socket is opened, and what is missing is named."""
 
+import html
 import os
 import re
 import shutil
@@ -9,7 +10,8 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbclient import NotebookClient
-from relay import Relay
+from relay import Relay, whole
+from scripted import answering
 from shells import KEY, cell, records
 
 from wenwen_magic import Client
@@ -100,23 +102,24 @@ def test_every_cell_that_was_drawn_is_shown_again_without_a_socket(shell, relay,
 
 
 @pytest.mark.parametrize(
-    ("line", "text", "named", "differs"),
+    ("line", "text", "differs"),
     [
-        ("", "a red cat", "a red cat", "red"),
-        ("-m other", "a cat", "a cat", "model: other here, gpt-4o-image there"),
-        ("-o 横屏", "a cat", "a cat", "orientation: landscape here, auto there"),
-        ("--param seed=7", "a cat", "a cat", "param seed: 7 here, none there"),
+        ("", "a red cat", "{+red +}"),
+        ("-m other", "a cat", "model: other here, gpt-4o-image there"),
+        ("-o 横屏", "a cat", "orientation: landscape here, auto there"),
+        ("--param seed=7", "a cat", "param seed: 7 here, none there"),
     ],
 )
-def test_what_is_missing_is_named_with_the_nearest_and_what_differs(shell, relay, forbid, line, text, named, differs):  # noqa: PLR0917
+def test_what_is_missing_is_named_with_the_nearest_and_what_differs(shell, relay, forbid, line, text, differs):  # noqa: PLR0917
     saved = shell.run(cell())
     replayed(shell, forbid, "config")
     shell.run("%config WenwenMagics.lang = 'en'")
     error = shell.fail(cell(line, text))
     assert isinstance(error, NotInHistory)
-    assert (error.why, error.charged) == (named, "no")
-    assert f"#{saved.id[:6]}" in error.do
-    assert differs in error.do
+    assert error.charged == "no"
+    assert f"#{saved.id[:6]}" in error.why
+    assert differs in error.why
+    assert "--take" not in str(error)
     assert "Traceback" not in shell.told[0]
 
 
@@ -125,17 +128,69 @@ def test_with_nothing_like_it_only_the_prompt_is_named(shell, relay, forbid):
     replayed(shell, forbid, "config")
     error = shell.fail(cell("", "壮丽的群山"))
     assert error.why == "壮丽的群山"
-    assert "#" not in error.do
+    assert "#" not in str(error)
 
 
 @pytest.mark.parametrize("how", ["environment", "config", "option"])
-def test_more_than_is_saved_is_a_row_that_says_so(shell, relay, forbid, how):
-    shell.run(cell("-m a,b"))
+def test_more_than_is_saved_is_a_row_that_says_so_and_then_the_cell_fails(shell, relay, forbid, how):
+    saved = shell.run(cell("-m a,b"))
     more = replayed(shell, forbid, how)
-    rows = shell.run(cell(f"-m a,b,c {more}"))
+    error = shell.fail(cell(f"rows -m a,b,c {more}"))
+    assert isinstance(error, NotInHistory)
+    assert "1 of 3" in error.what
+    rows = shell.user_ns["rows"]
     assert [bool(row.images) for row in rows] == [True, True, False]
     assert rows[2].error["kind"] == "NotInHistory"
     assert "✗" in shell.words()
+    assert any(f"Nearest: #{one.id[:6]}, model: c here" in shell.words() for one in saved)
+
+
+@pytest.mark.parametrize(
+    ("line", "text", "there", "told"),
+    [
+        ('--grid "model=gpt-4o-image;x"', "a dog", 1, "model: x here, gpt-4o-image there"),
+        ("-n 5", "a dog", 3, "Saved takes: 3."),
+        ('--for "x=dog;cow"', "a {{x}}", 1, "{+cow+}"),
+        ("--from things", "a {{prompt}}", 1, "{+cow+}"),
+        ("--from things", "a {{prompt}}", 1, "[-dog-]"),
+    ],
+)
+def test_each_gap_names_what_is_nearest_and_the_cell_fails_when_the_rest_is_shown(  # noqa: PLR0917
+    shell, relay, forbid, line, text, there, told
+):
+    shell.user_ns["things"] = ["dog", "cow"]
+    shell.run(cell("-n 3", "a dog"))
+    replayed(shell, forbid, "config")
+    assert isinstance(shell.fail(cell(line, text)), NotInHistory)
+    assert told in re.sub("<wbr>", "", shell.words())
+    assert shell.words().count("<img") == there
+    assert "Nothing was sent" in shell.told[0]
+
+
+def test_a_saved_refusal_is_no_gap(shell, relay, forbid):
+    relay.answer = lambda number: answering("never") if number == 0 else whole(number)
+    shell.run("%config WenwenMagics.concurrency = 1")
+    first = shell.run(cell("-m a,b"))
+    assert [bool(row.images) for row in first] == [False, True]
+    replayed(shell, forbid, "config")
+    assert [bool(row.images) for row in shell.run(cell("-m a,b"))] == [False, True]
+
+
+def test_fresh_in_replay_says_that_nothing_is_drawn(shell, relay, forbid):
+    shell.run(cell())
+    replayed(shell, forbid, "config")
+    shell.run(cell("--fresh"))
+    assert "mode replay draws none" in shell.words()
+    assert "draws a new one" not in shell.words()
+
+
+def test_a_picture_of_several_that_was_never_fetched_is_a_gap_that_says_so(shell, painter, forbid):
+    shell.user_ns["things"] = ["a cat", "a dog [demo: missing=5]"]
+    shell.run("%wenwen_image --from things")
+    replayed(shell, forbid, "config")
+    assert isinstance(shell.fail("%wenwen_image --from things"), NotInHistory)
+    assert "its picture is not" in shell.told[0]
+    assert "✗ This prompt's answer is saved, its picture is not." in html.unescape(shell.words())
 
 
 def test_an_answer_whose_picture_was_never_fetched_is_an_error_and_is_not_fetched(shell, painter, forbid):

@@ -12,7 +12,7 @@ from wenwen_magic.client import Client
 from wenwen_magic.errors import ConfigError, LimitReached
 from wenwen_magic.language import say, speak
 from wenwen_magic.optionline import Options
-from wenwen_magic.outcomes import budget_reached, wait_ended
+from wenwen_magic.outcomes import budget_reached, refuse_gaps, wait_ended
 from wenwen_magic.records import Gallery, Generation, ImageRequest, Label
 from wenwen_magic.runner import POLL, Job, Runner
 
@@ -83,12 +83,15 @@ class Cell:
         """Draw, wait, and show.
 
         Raises:
-            WenwenError: nothing could be drawn, or the wait was interrupted.
+            WenwenError: nothing could be drawn, something is missing in mode ``replay``, or the wait was interrupted.
         """
         self._confirm()
         job = self._start()
         self._wait(job)
-        return self.finished(job)
+        result = self.finished(job)
+        if self.client.settings.mode == "replay":
+            refuse_gaps(job.result)
+        return result
 
     def draw_in_background(self) -> Job:
         """Start drawing and return at once; somebody has to :meth:`follow` the job.

@@ -81,7 +81,7 @@ def words_html(generation: Generation) -> str:
 def failure_html(generation: Generation) -> str:
     """Why a generation has no picture: what happened, and why."""
     error = generation.error or {}
-    what, why = escape(str(error.get("what", ""))), escape(str(error.get("why", ""))[:300])
+    what, why = escape(str(error.get("what", ""))), escape(str(error.get("why", ""))[:600])
     return f"<p>✗ {what or escape(generation.state)}<br>{why}</p>"
 
 

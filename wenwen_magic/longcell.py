@@ -10,7 +10,7 @@ from wenwen_magic.cell import Cell, confirm, cost_line
 from wenwen_magic.client import Look
 from wenwen_magic.language import say
 from wenwen_magic.many import Many, wait_through
-from wenwen_magic.outcomes import error_of_record, stopped
+from wenwen_magic.outcomes import error_of_record, refuse_gaps, stopped
 from wenwen_magic.records import Gallery, ImageRequest
 
 _SHOWN = 5
@@ -50,6 +50,8 @@ class LongCell:
         cell.named(gallery)
         if rows.refusal:
             raise rows.refusal
+        if run.tally.failed and cell.client.settings.mode == "replay":
+            refuse_gaps(rows)
         if run.stopped:
             raise stopped(run.tally.done, paid=cell.client.session.account() != before)
         return gallery

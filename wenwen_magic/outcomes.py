@@ -1,6 +1,6 @@
 """Makes the errors for what can come of a request beside a picture: no picture, nothing saved, a limit."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from wenwen_magic import errors as tree
@@ -49,26 +49,54 @@ def error_of_record(fault: Mapping[str, Any]) -> WenwenError:
     )
 
 
-def not_in_history(request: ImageRequest, take: int, *, nearest: str = "", differs: str = "") -> NotInHistory:
+def not_in_history(request: ImageRequest, take: int, *, why: str = "", replay: bool = True) -> NotInHistory:
     """Make the error for a request, or one take of it (0: any), that is not saved.
 
     Args:
         request: what was asked for.
         take: the number asked for.
-        nearest: the id of the saved record that is most like it; empty for none.
-        differs: what is different there, in words.
+        why: what is saved instead, in words; without it the prompt stands there.
+        replay: whether the mode is ``replay``; else a take was asked for by its number.
     """
-    which = say(f"Take {take} of this prompt", f"此提示词的第 {take} 张") if take else say("This prompt", "此提示词")
-    near = say(f"Nearest: #{nearest[:6]}, {differs}. ", f"最接近的是 #{nearest[:6]}：{differs}。") if nearest else ""
+    which = say(f"Take {take} of this request", f"此请求的第 {take} 张") if take else say("This request", "此请求")
     return NotInHistory(
         which + say(" is not saved.", "没有保存。"),
-        why=" ".join(request.prompt.split())[:200],
-        do=near
-        + say(
-            "Nothing was sent. Without --take and in mode cache the endpoint is asked.",
-            "没有发送任何请求。不用 --take 并在 cache 模式下会请求服务端。",
-        ),
+        why=why or " ".join(request.prompt.split())[:200],
+        do=_nobody_asked() if replay else _without_take(),
     )
+
+
+def _nobody_asked() -> str:
+    return say(
+        "Nothing was sent: in mode replay nobody is asked. In mode cache the endpoint is.",
+        "没有发送任何请求：replay 模式不请求服务端，cache 模式会请求。",
+    )
+
+
+def _without_take() -> str:
+    return say(
+        "Nothing was sent. Without --take the endpoint is asked.", "没有发送任何请求。不用 --take 会请求服务端。"
+    )
+
+
+def refuse_gaps(rows: Iterable[Generation]) -> None:
+    """Refuse a replay that shows less than was asked for, when what is there has been shown.
+
+    Args:
+        rows: what is shown; a saved refusal is no gap, for that is what was answered.
+
+    Raises:
+        NotInHistory: there are rows that are not saved; the first one's reason is told.
+    """
+    shown = list(rows)
+    gaps = [row for row in shown if not row.has_result and (row.error or {}).get("kind") in {None, "NotInHistory"}]
+    if gaps:
+        error = gaps[0].error or {}
+        raise NotInHistory(
+            say(f"{len(gaps)} of {len(shown)} are not saved.", f"{len(shown)} 个中有 {len(gaps)} 个没有保存。"),
+            why=" ".join(str(error.get(name, "")) for name in ("what", "why")).strip(),
+            do=_nobody_asked(),
+        )
 
 
 def not_fetched(generation: Generation) -> NotInHistory:

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from wenwen_magic import comparison, conversation, display, keys, money, orders, outcomes, remote, runner, transport
+from wenwen_magic import conversation, display, keys, money, orders, outcomes, remote, runner, transport
 from wenwen_magic.errors import Charged, HistoryError, ImageError, NotInHistory, WaitEnded, WenwenError
 from wenwen_magic.formats import FORMATS
-from wenwen_magic.index import Wanted
 from wenwen_magic.language import say
 from wenwen_magic.records import Generation, ImageRequest, Reference
 from wenwen_magic.references import reference
@@ -24,8 +23,6 @@ from wenwen_magic.workshop import Workshop
 
 Tell = Callable[[Progress], None]
 _LOCAL = ("127.0.0.1", "localhost", "::1")
-_CANDIDATES = 1000
-"""Latest records among which the nearest to one that is not saved is looked for."""
 
 
 class Painter:
@@ -177,17 +174,8 @@ class Painter:
         if self.saved_takes.look_at_saved(fresh=fresh, take=take) and (found := self.saved_takes.best(request, take)):
             return self.completed(found)
         if take or self.settings.mode == "replay":
-            raise self._not_in_history(request, take)
+            raise self.saved_takes.not_in_history(request, take)
         return None
-
-    def _not_in_history(self, request: ImageRequest, take: int) -> NotInHistory:
-        """The error for what is not saved; it names the nearest that is, and what differs."""
-        known = self.history.search(Wanted(), count=_CANDIDATES)
-        found = None if take else comparison.nearest(request, [one.request for one in known])
-        if found is None:
-            return outcomes.not_in_history(request, take)
-        record = next(one for one in known if one.request is found)
-        return outcomes.not_in_history(request, take, nearest=record.id, differs=comparison.told(request, found))
 
     @property
     def is_demo(self) -> bool:
@@ -318,7 +306,7 @@ class Painter:
         if isinstance(result, Generation):
             return replace(result, take=self.history.take_of(result))
         if result.record:
-            return replace(self.history.get(result.record), from_history=False)
+            return replace(self.history.get(result.record), from_history=False, error=_fault(result))
         words = self.prompt_as_sent(request)
         return Generation("", request, words, "failed", "", error=_fault(result), render=display.generation_bundle)
 

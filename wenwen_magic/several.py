@@ -213,8 +213,9 @@ class Rows(Sequence[Generation]):
         self.refusal: LimitReached | None = None
 
     def put(self, place: Place, row: Generation) -> None:
-        """Take a row; of one that has a record only its id is kept."""
-        self._found[place] = (row.id, row.from_history, row.note) if row.id else row
+        """Take a row; of one whose record says all of it only the id is kept."""
+        whole = row.id and (row.error or {}).get("kind") != "NotInHistory"
+        self._found[place] = (row.id, row.from_history, row.note) if whole else row
 
     def __len__(self) -> int:
         return len(self._found)

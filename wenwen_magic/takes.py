@@ -2,10 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
+from wenwen_magic import comparison, outcomes
+from wenwen_magic.errors import NotInHistory
 from wenwen_magic.history import History
+from wenwen_magic.index import Wanted
 from wenwen_magic.language import say
 from wenwen_magic.records import Generation, ImageRequest
+
+_CANDIDATES = 1000
+"""Latest records among which the nearest to one that is not saved is looked for."""
 
 
 def is_here(generation: Generation) -> bool:
@@ -79,6 +86,25 @@ class Takes:
             f"new take; star it, or --take {number}, to see it again",
             f"新的一张；加星标，或用 --take {number}，可再次显示它",
         )
+
+    def not_in_history(self, request: ImageRequest, take: int) -> NotInHistory:
+        """The error for what is not saved; it names its takes that are, or the nearest request and what differs."""
+        saved = [one.take for one in self.of(request) if one.take]
+        why = say(f"Saved takes: {len(saved)}.", f"已保存 {len(saved)} 张。") if saved else self._nearest(request)
+        return outcomes.not_in_history(request, take, why=why, replay=self.mode == "replay")
+
+    def _nearest(self, request: ImageRequest) -> str:
+        found = comparison.nearest(request, [one.request for one in self._candidates])
+        if found is None:
+            return ""
+        name = next(one.id for one in self._candidates if one.request is found)[:6]
+        differs = comparison.told(request, found)
+        return say(f"Nearest: #{name}, {differs}", f"最接近的是 #{name}：{differs}")
+
+    @cached_property
+    def _candidates(self) -> list[Generation]:
+        """What the nearest is looked for among; once, as a cell may miss many."""
+        return self.history.search(Wanted(), count=_CANDIDATES)
 
     def is_answered(self, generation: Generation) -> bool:
         """Whether an answer is kept that says more than the record's pictures; an error in its place is none."""
