@@ -101,6 +101,13 @@ def test_the_models_of_many_prompts_are_doubted_too(shell, relay, capsys):
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["x"]
 
 
+@pytest.mark.parametrize(("form", "doubted"), [("chat", True), ("gemini", True), ("midjourney", False)])
+def test_a_name_that_does_not_go_out_is_not_doubted(shell, relay, capsys, form, doubted):
+    shell.run("%wenwen models")
+    shell.run(cell(f"-m nobody --format {form} --dry-run"))
+    assert ("nobody is unknown" in capsys.readouterr().out) == doubted
+
+
 def test_a_dry_run_doubts_too_and_asks_nobody(shell, relay, capsys):
     shell.run("%wenwen models")
     shell.run(cell("-m drawer1 --dry-run"))

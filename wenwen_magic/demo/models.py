@@ -13,6 +13,7 @@ MODELS = {
     "dall-e-3": ("openai", _IMAGES),
     "gemini-2.5-flash-image-preview": ("vertex-ai", _GEMINI),
     "gemini-3-pro-image-preview": ("vertex-ai", _GEMINI),
+    "nano-banana": ("vertex-ai", _GEMINI),
     "jimeng-3.0": ("custom", _CHAT),
     "mj_imagine": ("midjourney", _MJ),
     "gpt-4o": ("openai", _CHAT),
