@@ -88,15 +88,22 @@ def _parts(contents: Any) -> list[Mapping[str, Any]]:
 
 
 def _file(part: Mapping[str, Any]) -> bytes:
+    """The picture in a part.
+
+    Raises:
+        ValueError: it is no base64, or no picture.
+    """
     inline = _get(part, "inlineData")
-    data = inline.get("data") if isinstance(inline, Mapping) else None
+    # Google's own client writes the other alphabet of base64, and not everybody pads.
+    data = str(inline.get("data") if isinstance(inline, Mapping) else "").translate(str.maketrans("-_", "+/"))
+    data = data.rstrip("=")
     try:
-        # Google's own client writes the other alphabet of base64.
-        file = base64.b64decode(str(data or "-").translate(str.maketrans("-_", "+/")) + "==")
-        shrink(file)
+        file = base64.b64decode(data + "=" * (-len(data) % 4), validate=True)
     except binascii.Error:
-        raise ValueError("Invalid value at 'contents[0].parts[1].inline_data.data': Base64 decoding failed") from None
-    except (OSError, ValueError):
+        raise ValueError("Invalid value at 'contents.parts.inline_data.data': Base64 decoding failed") from None
+    try:
+        shrink(file)
+    except ValueError:
         raise ValueError("Unable to process input image. Please retry.") from None
     return file
 
