@@ -1,7 +1,6 @@
 """One output for a cell, changed through one handle from any thread; where nothing can be changed, the end result."""
 
 import threading
-from dataclasses import replace
 
 import pytest
 
@@ -85,12 +84,33 @@ def test_a_status_line_stands_under_the_pictures_that_are_there(screen):
     assert html.index("aaaa") < html.index("drawing more")
 
 
-def test_generations_added_together_stand_in_their_order_and_later_ones_before_them(screen):
+def test_generations_stand_in_the_order_in_which_they_came(screen):
     area = area_on(screen)
     area.add(drawn("aaaa"), drawn("bbbb"))
     assert order(screen, "bbbb", "aaaa") == ["aaaa", "bbbb"]
     area.add(drawn("cccc"))
-    assert order(screen, "aaaa", "bbbb", "cccc") == ["cccc", "aaaa", "bbbb"]
+    assert order(screen, "cccc", "bbbb", "aaaa") == ["aaaa", "bbbb", "cccc"]
+
+
+def test_what_is_there_already_is_not_shown_twice_when_it_comes_again(screen):
+    area = area_on(screen)
+    area.add(drawn("aaaa"), drawn("bbbb"))
+    area.add(drawn("aaaa"))
+    assert [row.id for row in area.rows] == ["bbbb", "aaaa"]
+
+
+def test_what_is_drawn_beside_a_comparison_stands_below_it_under_a_heading(screen):
+    area = area_on(screen)
+    area.put(gathered([drawn("aaaa"), drawn("bbbb")]))
+    assert "Beside" not in screen.text
+    area.add(drawn("cccc"))
+    assert order(screen, "Beside the comparison", "cccc", "aaaa", "bbbb") == [
+        "aaaa",
+        "bbbb",
+        "Beside the comparison",
+        "cccc",
+    ]
+    assert "<b>Beside the comparison:</b>" in screen.last["text/html"]
 
 
 def test_the_oldest_of_many_make_room(screen):
@@ -188,16 +208,19 @@ def test_a_status_line_tells_seconds_and_the_endpoints_words():
         speak("")
 
 
-def take(name, number, prompt="a cat"):
-    return replace(drawn(name), request=ImageRequest(prompt), take=number)
-
-
-def test_a_selected_take_stands_alone_for_its_request_and_leaves_the_others(screen):
+def test_a_selected_generation_is_the_only_one_shown_and_what_comes_later_joins_it(screen):
     area = area_on(screen)
-    area.add(take("a", 1), take("b", 2), take("c", 1, "a dog"))
-    area.select(take("b", 2))
-    assert [row.id for row in area.rows] == ["b", "c"]
-    area.select(take("a", 1))
-    assert [row.id for row in area.rows] == ["a", "c"]
-    area.select(take("d", 1, "a hen"))
-    assert [row.id for row in area.rows] == ["d", "a", "c"]
+    area.add(drawn("aaaa"), drawn("bbbb"), drawn("cccc"))
+    area.select(drawn("bbbb"))
+    assert [row.id for row in area.rows] == ["bbbb"]
+    area.add(drawn("dddd"))
+    assert [row.id for row in area.rows] == ["bbbb", "dddd"]
+
+
+def test_a_selected_generation_leaves_the_comparison_where_it_is(screen):
+    area = area_on(screen)
+    area.put(gathered([drawn("aaaa"), drawn("bbbb")]))
+    area.select(drawn("bbbb"))
+    area.select(drawn("cccc"))
+    assert order(screen, "cccc", "aaaa") == ["aaaa", "cccc"]
+    assert [row.id for row in area.rows] == ["cccc"]

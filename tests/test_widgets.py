@@ -53,12 +53,13 @@ def client(here, relay):
 
 
 def cell_of(client, *requests, **more):
-    """A cell that wants requests; its options are given by name."""
+    """A cell that wants requests; its options are given by name, ``text`` and ``renew`` as a cell has them."""
     screen = Screen()
     labels = more.pop("labels", ())
+    own = {name: more.pop(name) for name in ("text", "renew") if name in more}
     area = Area(screen, live=True, gather=client.gallery)
     front = Front(screen, None, live=True, attended=True, ask=input, names={})
-    return Cell(client, requests, Options(more, ""), "cat", front, Runner(Ticks()), area, labels)
+    return Cell(client, requests, Options(more, ""), "cat", front, Runner(Ticks()), area, labels, **own)
 
 
 def panel_of(cell):
@@ -93,16 +94,26 @@ def press(panel):
 
 
 def takes_in(panel):
-    """The buttons of each take in the strip: show, star, insert."""
+    """The buttons of each take in the strip: show, star, edit, insert."""
     settle(panel)
-    return [item.children[-1].children for item in panel.strip.view.children]
+    return [item.children[-1].children for item in panel.strip.items]
 
 
 def called(panel):
     """The names above the buttons of the strip, without markup."""
     settle(panel)
-    found = (item.children[-2].value for item in panel.strip.view.children)
+    found = (item.children[-2].value for item in panel.strip.items)
     return [name.removeprefix("<small>").removesuffix("</small>") for name in found]
+
+
+def marked(panel):
+    """What stands on the buttons of the takes that are marked as shown."""
+    return [show.description for show, *_ in takes_in(panel) if show.button_style]
+
+
+def older(panel):
+    settle(panel)
+    return panel.strip.view.children[0].value
 
 
 def letters(panel):
@@ -124,18 +135,18 @@ def rows_of(panel):
 
 
 def test_changing_a_control_asks_for_nothing(panel, relay):
-    panel.model.value, panel.orientation.value, panel.count.value = "two", "portrait", 3
+    panel.choices.model.value, panel.choices.orientation.value, panel.choices.count.value = "two", "portrait", 3
     assert relay.posts == []
 
 
 def test_generate_draws_what_the_controls_say_and_names_the_result(panel, relay):
-    panel.model.value = "two"
-    panel.orientation.value = "portrait"
+    panel.choices.model.value = "two"
+    panel.choices.orientation.value = "portrait"
     press(panel)
     assert [body["model"] for _, body in relay.posts] == ["two"]
     assert "portrait" in relay.posts[0][1]["messages"][0]["content"]
     assert panel.names["cat"].request.model == "two"
-    assert "#" + panel.names["cat"].id[:6] in panel.note.value
+    assert panel.note.value == f"drawn: #{panel.names['cat'].id[:6]}"
 
 
 def test_generate_pays_for_a_new_take_each_time(panel, relay):
@@ -151,7 +162,7 @@ def test_a_double_press_is_one(panel, relay):
 
 
 def test_what_cannot_be_is_told_under_the_controls_and_not_sent(panel, relay):
-    panel.model.value = " "
+    panel.choices.model.value = " "
     panel.ticks.now += 60
     panel.generate.click()
     assert "empty" in panel.note.value
@@ -173,9 +184,24 @@ def test_a_note_shows_no_markup_of_a_stranger(panel):
     assert "<" not in panel.note.value.replace("<br>", "")
 
 
-def test_one_press_draws_no_more_than_a_cell_may_without_a_question(panel):
-    panel.count.value = 100
-    assert panel.count.value == panel.cell.client.settings.confirm_above
+def test_more_than_one_press_may_draw_is_told_and_not_sent_and_stays_as_it_was_typed(panel, relay):
+    panel.choices.count.value = panel.cell.client.settings.confirm_above + 2
+    assert "at most 4 pictures, not 6" in panel.note.value
+    panel.say()
+    press(panel)
+    assert "at most 4 pictures, not 6" in panel.note.value
+    assert (panel.choices.count.value, relay.posts) == (6, [])
+    panel.choices.count.value = 4
+    assert panel.note.value == ""
+
+
+def test_the_count_is_the_cells_own(client, relay):
+    panel = panel_of(cell_of(client, client.request("a cat", count=3)))
+    assert panel.choices.count.value == 3
+    panel.insert.click()
+    assert "-o auto -n 3" in words_to_copy(panel)
+    press(panel)
+    assert len(relay.posts) == 3
 
 
 def test_the_bundle_says_something_where_no_live_widget_can_be(panel):
@@ -192,21 +218,41 @@ def test_the_strip_grows_with_each_take(panel):
     press(panel)
     assert [show.description for show, *_ in takes_in(panel)] == ["①", "②"]
     assert called(panel) == ["", ""]
+    assert [row.take for row in panel.cell.area.rows] == [1, 2]
 
 
-def test_the_strip_shows_the_latest_takes_of_many(panel, relay):
-    panel.count.value = 4
+def test_the_strip_shows_the_latest_takes_of_many_and_says_where_the_others_are(panel, relay):
+    panel.choices.count.value = 4
     for _ in range(4):
         press(panel)
     assert [show.description for show, *_ in takes_in(panel)] == list("⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯")[-MOST:]
+    assert "4 older takes" in older(panel)
+    assert "%wenwen history" in older(panel)
+
+
+def test_a_strip_that_holds_all_takes_says_nothing_of_others(panel):
+    press(panel)
+    assert len(takes_in(panel)) == 1
+    assert older(panel) == ""
+
+
+def test_the_takes_that_are_shown_large_are_marked(panel):
+    press(panel)
+    press(panel)
+    assert marked(panel) == ["①", "②"]
+    takes_in(panel)[0][0].click()
+    assert marked(panel) == ["①"]
+    press(panel)
+    assert marked(panel) == ["①", "③"]
+    assert [row.take for row in panel.cell.area.rows] == [1, 3]
 
 
 def test_takes_of_another_request_are_told_apart_by_what_was_asked(panel):
     press(panel)
-    panel.orientation.value = "portrait"
+    panel.choices.orientation.value = "portrait"
     press(panel)
     assert sorted(called(panel)) == ["auto", "portrait"]
-    panel.model.value = "<b>two"
+    panel.choices.model.value = "<b>two"
     press(panel)
     assert "&lt;b&gt;two · portrait" in called(panel)
 
@@ -219,7 +265,7 @@ def test_takes_that_differ_in_their_prompts_are_called_by_their_ids(client):
 def test_a_take_that_is_pressed_is_the_one_shown_and_nothing_is_asked_for(panel, relay):
     press(panel)
     press(panel)
-    first = panel.cell.area.rows[-1]
+    first = panel.cell.area.rows[0]
     takes_in(panel)[0][0].click()
     assert f"#{first.id[:6]}" in shown(panel)
     assert shown(panel).count("<img") == 1
@@ -229,6 +275,7 @@ def test_a_take_that_is_pressed_is_the_one_shown_and_nothing_is_asked_for(panel,
 def test_a_take_is_shown_in_the_language_of_its_cell(client):
     panel = panel_of(cell_of(client, client.request("一只猫")))
     press(panel)
+    takes_in(panel)
     speak("en")
     takes_in(panel)[0][0].click()
     assert "横屏" in shown(panel)
@@ -236,7 +283,7 @@ def test_a_take_is_shown_in_the_language_of_its_cell(client):
 
 def test_a_star_is_set_and_taken_away(panel):
     press(panel)
-    [(_, star, _)] = takes_in(panel)
+    [(_, star, *_)] = takes_in(panel)
     star.click()
     assert star.description == "★"
     assert [row.star for row in panel.cell.client.history.recent(2)] == [True]
@@ -247,7 +294,7 @@ def test_a_star_is_set_and_taken_away(panel):
 
 def test_a_star_that_cannot_be_written_is_told_and_not_shown(panel):
     press(panel)
-    [(_, star, _)] = takes_in(panel)
+    [(_, star, *_)] = takes_in(panel)
     [day] = panel.cell.client.history.folder.glob("20*")
     day.rename(day.with_name("elsewhere"))
     day.write_text("in the way")
@@ -259,7 +306,7 @@ def test_a_star_that_cannot_be_written_is_told_and_not_shown(panel):
 def test_insert_on_a_take_writes_the_cell_that_shows_it_again(panel, relay):
     press(panel)
     press(panel)
-    takes_in(panel)[1][2].click()
+    takes_in(panel)[1][-1].click()
     assert "--take 2" in words_to_copy(panel)
     assert len(relay.posts) == 2
 
@@ -268,7 +315,7 @@ def test_insert_on_a_take_writes_the_cell_that_shows_it_again(panel, relay):
 
 
 def test_insert_as_cell_says_what_the_controls_say(panel, relay):
-    panel.model.value, panel.orientation.value = "two", "portrait"
+    panel.choices.model.value, panel.choices.orientation.value = "two", "portrait"
     panel.insert.click()
     assert "%%wenwen_image -m two -o portrait\na cat" in words_to_copy(panel)
     assert relay.posts == []
@@ -292,7 +339,7 @@ def test_a_text_that_could_not_be_inserted_stays_to_be_copied(panel):
 
 def test_only_the_latest_press_may_take_away_the_text_to_copy(panel):
     panel.insert.click()
-    panel.model.value = "two"
+    panel.choices.model.value = "two"
     panel.insert.click()
     (first, _), (_, refused) = rows_of(panel)
     refused.click()
@@ -301,7 +348,7 @@ def test_only_the_latest_press_may_take_away_the_text_to_copy(panel):
 
 
 def test_what_no_cell_can_say_is_told_under_the_controls(panel):
-    panel.model.value = " "
+    panel.choices.model.value = " "
     panel.insert.click()
     assert "empty" in panel.note.value
     assert rows_of(panel) == []
@@ -336,8 +383,11 @@ def test_a_double_press_is_one_vote(blind):
 def test_a_vote_cast_with_the_command_ends_the_buttons_too(blind):
     blind.draw()
     panel = panel_of(blind)
+    late = letters(panel)[1]
+    assert panel.generate.disabled
     blind.vote("A")
-    letters(panel)[1].click()
+    assert (letters(panel), panel.generate.disabled) == ([], False)
+    late.click()
     assert (letters(panel), panel.note.value) == ([], "")
     assert len(takes_in(panel)) == 2
     assert len(list((blind.client.history.folder / "votes").iterdir())) == 1

@@ -37,8 +37,8 @@ class Area:
         gather: makes one thing of several generations.
 
     Attributes:
-        rows: the generations that are shown, those of a gallery not among them.
-        gallery: the comparison, or the many, that the cell drew; below the rows.
+        rows: the generations that are shown, in the order they came; those of a gallery not among them.
+        gallery: the comparison that the cell drew; above the rows.
     """
 
     def __init__(
@@ -78,20 +78,17 @@ class Area:
             self.refresh()
 
     def add(self, *generations: Generation) -> None:
-        """Show further generations, the newest first; the oldest of many make room."""
+        """Show further generations after those that are there; the oldest of many make room."""
+        new = {one.id for one in generations if one.id}
         with self._lock:
-            several = [*reversed(generations), *self.rows][:KEPT] if self.rows else list(generations)
-            self.rows = several
+            before = [row for row in self.rows if row.id not in new]
+            self.rows = [*before, *generations][-max(KEPT, len(generations)) :]
             self.refresh()
 
     def select(self, generation: Generation) -> None:
-        """Show one take in the place of those of the same request, or above all others."""
-        wanted = generation.request.fingerprint
+        """Show one generation in the place of all others; a comparison stays above it."""
         with self._lock:
-            same = [row.request.fingerprint == wanted for row in self.rows]
-            first = same.index(True) if any(same) else 0
-            rest = [row for row, twin in zip(self.rows, same, strict=True) if not twin]
-            self.rows = [*rest[:first], generation, *rest[first:]]
+            self.rows = [generation]
             self.refresh()
 
     def refresh(self) -> None:
@@ -100,8 +97,12 @@ class Area:
             self._put(self._bundle())
 
     def _bundle(self) -> dict[str, Any]:
-        things = [self.rows[0] if len(self.rows) == 1 else self._gather(self.rows)] if self.rows else []
-        bundles = [dict(thing._repr_mimebundle_()) for thing in (*things, self.gallery) if thing is not None]
+        """The comparison, then under a heading of their own the generations beside it."""
+        bundles = [dict(self.gallery._repr_mimebundle_())] if self.gallery is not None else []
+        if self.rows:
+            bundles += [_heading()] if bundles else []
+            shown = self.rows[0] if len(self.rows) == 1 else self._gather(self.rows)
+            bundles.append(dict(shown._repr_mimebundle_()))
         return _joined(bundles) if bundles else {"text/plain": ""}
 
     def _put(self, bundle: dict[str, Any]) -> None:
@@ -122,6 +123,12 @@ class Area:
                 wipe()
             elif self._handle is not None:
                 self._handle.update({"text/plain": ""}, raw=True)
+
+
+def _heading() -> dict[str, Any]:
+    """What stands between a comparison and the pictures beside it."""
+    words = say("Beside the comparison:", "对比之外：")
+    return {"text/html": f"<p><b>{words}</b></p>", "text/plain": words}
 
 
 def _joined(bundles: list[dict[str, Any]]) -> dict[str, Any]:

@@ -1,12 +1,11 @@
-"""Runs a cell: starts its job, waits beside it, shows what comes, and puts the controls under it."""
+"""Runs a cell: starts its job, waits beside it, and shows what comes."""
 
 import random
 from collections.abc import Callable, MutableMapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from wenwen_magic import ballot, money
+from wenwen_magic import ballot, money, verdict
 from wenwen_magic.area import Area, Handle, status_line
 from wenwen_magic.client import Client
 from wenwen_magic.errors import ConfigError, LimitReached
@@ -54,6 +53,9 @@ class Cell:
         runner: does the asking beside the main thread.
         area: where the pictures go.
         labels: for each request where in a comparison it stands; empty for no comparison.
+        text: the cell as it was typed; empty for nobody's.
+        renew: makes a client of the settings as they are when it is called; None for the same client always.
+        voted: what is called when a vote has been cast.
     """
 
     client: Client
@@ -64,6 +66,18 @@ class Cell:
     runner: Runner
     area: Area
     labels: tuple[Label, ...] = ()
+    text: str = ""
+    renew: Callable[[], Client] | None = None
+    voted: list[Callable[[], None]] = field(default_factory=list)
+
+    @property
+    def now(self) -> Client:
+        """A client of the settings as they are now; the cell's own options still go before.
+
+        Raises:
+            ConfigError: a setting that cannot be.
+        """
+        return self.renew() if self.renew else self.client
 
     @property
     def how(self) -> dict[str, Any]:
@@ -184,13 +198,6 @@ class Cell:
         """Whether a blind comparison waits for its vote."""
         return self.area.gallery is not None and self.area.gallery.blind
 
-    def takes(self, most: int) -> list[tuple[Generation, Path | None]]:
-        """The latest saved takes of all that the area shows, with thumbnails."""
-        shown = [*self.area.rows, *(self.area.gallery or ())]
-        requests = {row.request.fingerprint: row.request for row in shown}
-        found = [take for request in list(requests.values())[:most] for take in self.client.takes(request)][-most:]
-        return [(take, self.client.thumbnail(take)) for take in map(self.client.ready, found)]
-
     def vote(self, letter: str) -> str:
         """Write down which picture is best, and show the labels; gives one sentence on the winner.
 
@@ -204,8 +211,11 @@ class Cell:
                 do=say("Wait until the pictures are there.", "请等图片出现。"),
             )
         label = ballot.cast(self.client.history.folder, gallery, letter)
-        self.area.put(replace(gallery, blind=False))
-        self.named(replace(gallery, blind=False))
+        told = replace(gallery, blind=False)
+        self.area.put(replace(told, render=verdict.shower(letter)))
+        self.named(told)
+        for tell in self.voted:
+            tell()
         named = " · ".join(value for _, value in label)
         return say(
             f"{letter.upper()} was {named}. %wenwen votes tallies.",
@@ -228,23 +238,6 @@ class Cell:
     def speak(self, prompt: str = "") -> None:
         """Go on in the language of the cell, also where another cell has spoken since."""
         speak(self.client.settings.lang, prompt=prompt or self.requests[0].prompt)
-
-    # -- the controls --------------------------------------------------------------------------------------------------
-
-    def generate(self, changed: ImageRequest) -> Job:
-        """Draw a new take of a changed request in the background; in mode ``replay`` show the saved one."""
-        self.speak(changed.prompt)
-        request = self.client.request(changed)
-        fresh = self.client.settings.mode != "replay"
-        return self.runner.start(lambda job: self.client.draw([request], fresh=fresh, tell=job.tell))
-
-    def changed(self, **changes: Any) -> ImageRequest:
-        """The cell's first request with other values.
-
-        Raises:
-            ConfigError: a value that cannot be.
-        """
-        return replace(self.requests[0], **changes)
 
     # -- money ---------------------------------------------------------------------------------------------------------
 

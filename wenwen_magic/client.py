@@ -9,7 +9,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from wenwen_magic import comparison, display, lessons, promptlist, several, spelling, tables, transport
+from wenwen_magic import buttons, comparison, display, lessons, promptrows, several, spelling, tables, transport
 from wenwen_magic.comparison import Comparison
 from wenwen_magic.errors import ConfigError, EndpointError
 from wenwen_magic.interpolation import interpolate
@@ -132,7 +132,7 @@ class Client(Painter):
             return self.requests_from(source, template=template, **options)
 
         total = None
-        if _is_lasting(source):
+        if promptrows.is_lasting(source):
             look = self.look_through(requests(), fresh=fresh)
             self.check_limits(look.missing)
             total = look.requests
@@ -191,12 +191,12 @@ class Client(Painter):
         Raises:
             ConfigError: a row is wrong or cannot be asked for.
         """
-        for row in _rows(source):
+        for row in promptrows.rows(source):
             if isinstance(row, ImageRequest):
                 yield self.request(row, **options)
                 continue
             own = {name: row[name] for name in _COLUMNS if row.get(name)}
-            prompt = interpolate(template, {**(names or {}), **row}) if template else _prompt_of(row)
+            prompt = interpolate(template, {**(names or {}), **row}) if template else promptrows.prompt_of(row)
             yield self.request(prompt, **{**options, **own})
 
     # -- pictures that are there ---------------------------------------------------------------------------------------
@@ -226,6 +226,22 @@ class Client(Painter):
             WenwenError: as :meth:`generate`.
         """
         return self.generate(question, references=list(references), task=DESCRIBE, **options)
+
+    def press(self, generation: Generation, label: str) -> Generation:
+        """Press a button that the endpoint offers under a picture: :attr:`Generation.buttons`, such as ``U1``.
+
+        What gives one result only is free when it is pressed again.
+
+        Args:
+            generation: the picture.
+            label: of the button.
+
+        Raises:
+            ConfigError: there is no such button, or it is another endpoint's.
+            WenwenError: as :meth:`generate`.
+        """
+        request, fresh = buttons.pressed(self, generation, buttons.named(generation, label))
+        return self.generate(request, fresh=fresh)
 
     # -- looking at several --------------------------------------------------------------------------------------------
 
@@ -263,11 +279,10 @@ class Client(Painter):
         """
         refuse_stripped(made if isinstance(made, ImageRequest) else made.request)
         if isinstance(made, ImageRequest):
-            return spelling.cell(made, usual=usual_format(made.model, self.settings))
+            return spelling.cell(made, usual=usual_format(made.model, self.settings), count=made.count)
         several = len(self.takes(made.request)) > 1
         take = self.history.take_of(made) if several else 0
-        request = replace(made.request, count=1)  # one picture, however many were wanted beside it
-        return spelling.cell(request, take=take, usual=usual_format(made.request.model, self.settings))
+        return spelling.cell(made.request, take=take, usual=usual_format(made.request.model, self.settings))
 
     def takes(self, request: ImageRequest) -> list[Generation]:
         """The saved takes of a request that hold a picture, oldest first."""
@@ -344,30 +359,3 @@ class Client(Painter):
         """The list of models that is at hand without asking, however old; ``fresh`` for one of the last day only."""
         known = self.session.models.read(self.address)
         return None if known is None or (fresh and not self.session.models.is_fresh(known)) else known
-
-
-def _is_lasting(source: Any) -> bool:
-    """Whether a source can be read twice: a file, a list or a table can, a generator cannot."""
-    return not isinstance(source, Iterator)
-
-
-def _rows(source: Any) -> Iterator[Any]:
-    """The rows of a source; requests as they are."""
-    mixed = isinstance(source, Iterator) or (
-        isinstance(source, (list, tuple)) and any(isinstance(item, ImageRequest) for item in source)
-    )
-    if not mixed:
-        yield from promptlist.read(source)
-        return
-    for item in source:
-        yield from [item] if isinstance(item, ImageRequest) else promptlist.read([item])
-
-
-def _prompt_of(row: Mapping[str, str]) -> str:
-    if not row.get("prompt"):
-        raise ConfigError(
-            say("There is no column called prompt.", "没有名为 prompt（提示词）的列。"),
-            why=", ".join(row),
-            do=say("Name it so, or write a prompt with {{column}}.", "请如此命名，或在提示词中写 {{列名}}。"),
-        )
-    return row["prompt"]

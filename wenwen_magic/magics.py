@@ -62,7 +62,8 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
     def wenwen_image(self, line: str, cell: str | None = None) -> Any:
         """Draw the cell's text; ``%%wenwen_image -h`` lists the options."""
         self._speak(cell or line)
-        return self._run(options.read(line, self._fill), cell, "wenwen_image")
+        typed = f"%wenwen_image {line}" if cell is None else f"%%wenwen_image {line}\n{cell}"
+        return self._run(options.read(line, self._fill), cell, "wenwen_image", typed.rstrip())
 
     @no_var_expand
     @line_cell_magic
@@ -74,7 +75,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         words = Options({**given.given, "task": DESCRIBE, "no_ui": True}, asked)
         return self._run(words, cell, "wenwen_describe")
 
-    def _run(self, given: Options, cell: str | None, magic: str) -> Any:
+    def _run(self, given: Options, cell: str | None, magic: str, typed: str = "") -> Any:
         """Run a cell, or a line where there is no cell."""
         if cell is None and given.words.endswith(";"):  # as anywhere in IPython, it quiets; a cell's text may end so
             given = Options({**given.given, "quiet": True}, given.words.rstrip("; "))
@@ -84,7 +85,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         name, prompt = name_and_prompt(given, cell)
         if not prompt and cell is None and not given.given.get("from"):
             return self._panel(given)
-        drawn = self._cell(given, prompt, name, alone=cell is not None)
+        drawn = self._cell(given, prompt, name, alone=cell is not None, typed=typed)
         for line in () if given.quiet else _late("doubts").of_cell(drawn):
             print(line)
         if given.dry_run:
@@ -138,7 +139,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
 
     # -- a cell --------------------------------------------------------------------------------------------------------
 
-    def _cell(self, given: Options, prompt: str, name: str, *, alone: bool) -> Any:
+    def _cell(self, given: Options, prompt: str, name: str, *, alone: bool, typed: str = "") -> Any:
         """The cell's run: of one prompt, of a comparison, or of many prompts."""
         client = self._client(given)
         front = self._front(alone=alone)
@@ -150,7 +151,8 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             cell = make(client, (), given, name, front, self.runner, area)
             return _late("longcell").LongCell(cell, wishes.many(prompt, source))
         requests, labels = wishes.requests(prompt)
-        return make(client, requests, given, name, front, self.runner, area, labels)
+        more = {"text": typed, "renew": lambda: self._client(given)}  # settings count as they are at a press
+        return make(client, requests, given, name, front, self.runner, area, labels, **more)
 
     def _panel(self, given: Options) -> None:
         if not self.attended:

@@ -32,7 +32,9 @@ _FOLDED_AWAY = re.compile("[“”‘’、,]")  # the others that options forgi
 _PLAIN = re.compile(r"(?!-)[^\s\"']*[^\s\"'\\]")
 
 
-def cell(request: ImageRequest, *, take: int = 0, name: str = "", usual: str = ImageRequest.format) -> str:
+def cell(
+    request: ImageRequest, *, take: int = 0, name: str = "", usual: str = ImageRequest.format, count: int = 1
+) -> str:
     """Write the cell that repeats a request.
 
     Model and orientation are always named, for the defaults may be others where the cell is run. Of a reference that is
@@ -43,6 +45,7 @@ def cell(request: ImageRequest, *, take: int = 0, name: str = "", usual: str = I
         take: the number of the saved take to show; 0 for none.
         name: the variable that also receives the result; empty for none.
         usual: the format that needs no naming where the cell is run.
+        count: how many takes the cell wants.
 
     Raises:
         ConfigError: no cell can say it exactly: a prompt that begins or ends with spaces, a model with a comma in its
@@ -59,6 +62,7 @@ def cell(request: ImageRequest, *, take: int = 0, name: str = "", usual: str = I
         *([_option("--mask", _pointer(request.mask))] if request.mask else []),
         *([_option("--task", request.task)] if request.task not in _MAGICS else []),
         f"-o {request.orientation}",
+        *([f"-n {count}"] if count > 1 else []),
         *(["--raw"] if raw else []),
         *([f"--take {take}"] if take > 0 else []),
     ]

@@ -1,29 +1,30 @@
-"""The controls under a picture: model, orientation, count, Generate, Stop, Insert as cell, takes and votes."""
+"""The controls under a picture: what to draw, Generate, Stop, Edit, Insert as cell, takes, votes, offers."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import ipywidgets
 
-from wenwen_magic import display
+from wenwen_magic import display, parts
 from wenwen_magic.area import status_line
 from wenwen_magic.cell import TICK, Cell
+from wenwen_magic.choices import Choices
+from wenwen_magic.controls import Controls, too_many
+from wenwen_magic.editing import Editing
 from wenwen_magic.errors import WenwenError
 from wenwen_magic.inserter import Inserter
 from wenwen_magic.language import say
-from wenwen_magic.records import Generation, ImageRequest
+from wenwen_magic.offers import Offers
+from wenwen_magic.records import Button, Generation, ImageRequest
 from wenwen_magic.runner import Job
 from wenwen_magic.strip import MOST as MOST_TAKES
 from wenwen_magic.strip import Acts, Strip
-from wenwen_magic.vocabulary import ORIENTATIONS
 
-MOST = 8
-"""Pictures that one press may draw; never more than a cell may ask for without a question."""
-LABEL = "48px"
 DOUBLE_PRESS = 0.8
-"""Seconds within which a second press of Generate is taken for the same."""
+"""Seconds within which a second press of a button that pays is taken for the same."""
 
 
 class _Box(ipywidgets.VBox):  # type: ignore[misc]
@@ -38,7 +39,7 @@ class Panel:
     """The controls of one cell.
 
     Args:
-        cell: draws, and has the area where the pictures go; its first request is what the controls begin with.
+        cell: has the area where the pictures go; its first request is what the controls begin with.
         defer: runs a callable in the main thread when that is free: widgets are changed only there.
         models: names to suggest.
         with_prompt: whether there is a field for the prompt.
@@ -52,47 +53,22 @@ class Panel:
         *,
         with_prompt: bool = False,
     ) -> None:
-        self._cell, self._defer, self._models = cell, defer, list(models)
+        self._cell, self._defer, self._controls = cell, defer, Controls(cell)
         self._jobs: list[Job] = []
-        self._pressed = float("-inf")
-        self._make_wishes(with_prompt=with_prompt)
+        self._pressed: dict[str, float] = {}
+        self._before_edit: dict[str, Any] = {}
+        self.choices = Choices(cell.requests[0], models, with_prompt=with_prompt)
+        self.choices.on_count(self._look_at_count)
         self._make_buttons()
         self.inserter = Inserter()
-        self.strip = Strip(Acts(show=self._show, star=self._press_star, insert=self._insert))
-        self.ballot = ipywidgets.HBox(layout={"flex_flow": "row wrap", "align_items": "center"})
+        self.strip = Strip(Acts(show=self._show, star=self._press_star, edit=self._open_edit, insert=self._insert))
+        self.editing = Editing(self._close_edit)
+        self.offers = Offers(self._press_offer)
+        self.ballot = parts.row([])
         self.note = ipywidgets.HTML("")
         self.view = _Box(self._rows(with_prompt=with_prompt))
+        cell.voted.append(self._show_what_came)
         self._show_what_came()
-
-    def _make_wishes(self, *, with_prompt: bool) -> None:
-        """What can be chosen: changing it asks for nothing."""
-        request = self._cell.requests[0]
-        self.prompt = ipywidgets.Textarea(
-            value="" if with_prompt else request.prompt,
-            placeholder=say("what to draw", "画什么"),
-            layout={"width": "auto", "height": "72px"},
-        )
-        self.model = ipywidgets.Combobox(
-            value=request.model,
-            options=self._models,
-            ensure_option=False,
-            description=say("model", "模型"),
-            style={"description_width": LABEL},
-            layout={"width": "310px"},
-        )
-        self.orientation = ipywidgets.ToggleButtons(
-            options=[(display.orientation_word(name), name) for name in ORIENTATIONS],
-            value=request.orientation,
-            style={"button_width": "92px"},
-        )
-        self.count = ipywidgets.BoundedIntText(
-            value=1,
-            min=1,
-            max=max(1, min(MOST, self._cell.client.settings.confirm_above)),
-            description=say("count", "张数"),
-            style={"description_width": LABEL},
-            layout={"width": "124px"},
-        )
 
     def _make_buttons(self) -> None:
         self.generate = ipywidgets.Button(
@@ -107,55 +83,51 @@ class Panel:
             tooltip=say("ends the waiting; an answer on its way is still saved", "停止等待；途中的回答仍会保存"),
             layout={"width": "90px"},
         )
+        self.edit = ipywidgets.Button(description=say("Edit this one", "修改这张"), layout={"width": "116px"})
         self.insert = ipywidgets.Button(
             description=say("Insert as cell", "插入为单元格"),
-            tooltip=say("a new cell that says what is chosen here", "把这里的选择写成一个新单元格"),
+            tooltip=self._told_of_insert(),
             layout={"width": "124px"},
         )
         self.insert.on_click(self._press_insert)
+        self.edit.on_click(self._press_edit)
         self.generate.on_click(self._press_generate)
         self.stop.on_click(self._press_stop)
 
+    def _told_of_insert(self) -> str:
+        if self._cell.labels:
+            return say(
+                "this cell again; after a change here: one picture as chosen",
+                "再写一遍此单元格；在这里改动之后：按所选内容画一张",
+            )
+        return say("a new cell that says what is chosen here", "把这里的选择写成一个新单元格")
+
     def _rows(self, *, with_prompt: bool) -> list[Any]:
-        wrap = {"flex_flow": "row wrap", "align_items": "center"}
-        rows = [
-            ipywidgets.HBox([self.model, self.orientation], layout=wrap),
-            ipywidgets.HBox([self.count, self.generate, self.stop, self.insert], layout=wrap),
+        chosen, buttons = self.choices, [self.generate, self.stop, self.edit, self.insert]
+        beside = say("One more picture, beside the comparison:", "在对比之外再画一张：")
+        return [
             self.ballot,
+            self.offers.view,
+            *([ipywidgets.HTML(f"<small>{beside}</small>")] if self._cell.labels else []),
+            *([chosen.prompt] if with_prompt else []),
+            self.editing.view,
+            parts.row([chosen.model, chosen.orientation]),
+            parts.row([chosen.count, *buttons]),
             self.note,
             self.strip.view,
             self.inserter.view,
         ]
-        return [self.prompt, *rows] if with_prompt else rows
 
     def suggest(self, models: Sequence[str]) -> None:
         """Suggest other models; only from the main thread."""
-        self.model.options = list(models)
+        self.choices.model.options = list(models)
 
     def say(self, *lines: str) -> None:
         """Write lines under the controls, escaped; only from the main thread."""
         self.note.value = "<br>".join(escape(line, quote=True) for line in lines)
 
-    def _press_generate(self, _: Any) -> None:
-        if self._is_double_press():
-            return
-        self._cell.speak(self.prompt.value)
-        self.say()
-        with self._telling():
-            self._follow(self._cell.generate(self._chosen()), own=False)
-
-    def _chosen(self) -> ImageRequest:
-        """The request that the controls stand for.
-
-        Raises:
-            ConfigError: a value that cannot be.
-        """
-        return self._cell.changed(
-            prompt=self.prompt.value.strip(),
-            model=self.model.value.strip(),
-            orientation=self.orientation.value,
-            count=self.count.value,
-        )
+    def _speak(self) -> None:
+        self._cell.speak(self.choices.prompt.value)
 
     @contextmanager
     def _telling(self) -> Iterator[None]:
@@ -165,71 +137,50 @@ class Panel:
         except WenwenError as error:
             self.say(*error.lines())
 
-    # -- what is saved -------------------------------------------------------------------------------------------------
-
-    def _show_what_came(self) -> None:
-        """Ask for a vote where one is open, else show the takes: their names would tell what is hidden."""
-        gallery = self._cell.area.gallery
-        if gallery is not None and gallery.blind:
-            self._ask_for_vote(list(gallery.letters))
-        else:
-            self.ballot.children = ()  # also after a %wenwen vote
-            self.show_takes()
-
-    def show_takes(self) -> None:
-        """Fill the strip with the takes of what the cell shows; their thumbnails are made beside everything else."""
-        if not self._cell.hides_labels:
-            self._cell.runner.start(lambda _: self._find_takes())
-
-    def _find_takes(self) -> None:
-        found = self._cell.takes(MOST_TAKES)
-        self._defer(lambda: self.strip.fill(found))
-
-    def _show(self, take: Generation) -> None:
-        self._cell.speak()
-        self._cell.area.select(take)
-
-    def _press_star(self, take: Generation) -> Generation:
-        self._cell.speak()
-        with self._telling():
-            return self._cell.client.history.star(take, on=not take.star)
-        return take
-
-    def _press_insert(self, _: Any) -> None:
-        self._cell.speak(self.prompt.value)
-        with self._telling():
-            self.inserter.insert(self._cell.client.cell_of(self._chosen()))
-
-    def _insert(self, take: Generation) -> None:
-        self._cell.speak()
-        with self._telling():
-            self.inserter.insert(self._cell.client.cell_of(take))
-
-    def _ask_for_vote(self, letters: Sequence[str]) -> None:
-        if self.ballot.children:
-            return
-        buttons = [ipywidgets.Button(description=letter, layout={"width": "48px"}) for letter in letters]
-        for button in buttons:
-            button.on_click(lambda pressed: self._press_vote(pressed.description))
-        words = [ipywidgets.Label(say("the best one:", "最好的一张："))] if buttons else []
-        self.ballot.children = (*words, *buttons)
-
-    def _press_vote(self, letter: str) -> None:
-        """Vote, once: what is pressed after a vote, in a double click or beside ``%wenwen vote``, changes nothing."""
-        self._cell.speak()
-        with self._telling():
-            if self._cell.hides_labels:
-                self.say(self._cell.vote(letter))
-            self._show_what_came()
-
-    def _is_double_press(self) -> bool:
-        """Whether the button was pressed a moment ago: a double click is not a wish for two pictures."""
+    def _is_double_press(self, what: str) -> bool:
+        """Whether the same was pressed a moment ago: a double click is not a wish for two pictures."""
         now = self._cell.runner.now()
-        pressed, self._pressed = self._pressed, now
-        return now - pressed < DOUBLE_PRESS
+        before, self._pressed[what] = self._pressed.get(what, float("-inf")), now
+        return now - before < DOUBLE_PRESS
+
+    # -- drawing -------------------------------------------------------------------------------------------------------
+
+    def _press_generate(self, _: Any) -> None:
+        if self._is_double_press(""):
+            return
+        self._speak()
+        self.say()
+        with self._telling():
+            self._follow(self._controls.generate(self._chosen()), own=False)
+
+    def _chosen(self) -> ImageRequest:
+        """The request that the controls stand for.
+
+        Raises:
+            ConfigError: a value that cannot be.
+        """
+        if self.editing.take is not None:
+            return self._controls.edited(self.editing.take, self.editing.words.value, **self.choices.wishes)
+        return self._controls.chosen(prompt=self.choices.prompt.value.strip(), **self.choices.wishes)
+
+    def _look_at_count(self, count: int) -> None:
+        """Tell at once that a count is too large; it stays as it was typed."""
+        self._speak()
+        with self._telling():
+            most = self._controls.most()
+            self.say(*(too_many(count, most).lines() if count > most else ()))
+
+    def _press_offer(self, take: Generation, button: Button) -> None:
+        if self._is_double_press(f"{take.id} {button.label} {button.params}"):
+            return
+        self._speak()
+        self.say()
+        with self._telling():
+            self._follow(self._controls.press(take, button), own=False)
 
     def follow(self, job: Job) -> None:
         """Show what comes of the cell's own job, and let Stop end the waiting for it."""
+        self._hold(on=self._cell.blind)
         self._follow(job, own=True)
 
     def _follow(self, job: Job, *, own: bool) -> None:
@@ -255,24 +206,24 @@ class Panel:
 
     def _finished(self, job: Job, *, own: bool) -> None:
         """In the main thread: the buttons, a line that says what came, and the cell's variable."""
-        self._cell.speak(self.prompt.value)
+        self._speak()
         if job in self._jobs:
             self._jobs.remove(job)
         self.stop.disabled = not self._jobs
-        if isinstance(job.error, WenwenError):
-            self.say(*job.error.lines())
-        elif job.error is not None:
-            self.say(f"{type(job.error).__name__}: {job.error}")
-        else:
-            if not own:
-                self._cell.hand_over(job.result)
-            if not (own and self._cell.hides_labels):
-                self.say(_drawn(job.result))
-            self._show_what_came()
+        if job.error is not None:
+            strange = [f"{type(job.error).__name__}: {job.error}"]
+            self.say(*(job.error.lines() if isinstance(job.error, WenwenError) else strange))
+            self._hold(on=self._cell.hides_labels)
+            return
+        if not own:
+            self._controls.keep(job.result)
+        if not (own and self._cell.hides_labels):
+            self.say(_drawn(job.result))
+        self._show_what_came()
 
     def _press_stop(self, _: Any) -> None:
         """End the waiting; the requests go on and their answers are saved."""
-        self._cell.speak(self.prompt.value)
+        self._speak()
         self._jobs.clear()
         self.stop.disabled = True
         self.say(
@@ -283,11 +234,144 @@ class Panel:
         )
         self._cell.area.refresh()
 
+    # -- editing -------------------------------------------------------------------------------------------------------
+
+    @property
+    def _this_one(self) -> Generation | None:
+        """The picture that the cell shows last; None where there is none, or only a comparison."""
+        return next((row for row in reversed(self._cell.area.rows) if row.images), None)
+
+    def _press_edit(self, _: Any) -> None:
+        if (take := self._this_one) is not None:
+            self._open_edit(take)
+
+    def _open_edit(self, take: Generation) -> None:
+        """Let Generate draw a take anew with a change, until Cancel; this alone asks for nothing."""
+        self._speak()
+        self.say()
+        if not self.editing.is_open:
+            self._before_edit = self.choices.wishes
+        self.choices.put({"model": take.request.model, "orientation": "auto", "count": 1})
+        self.choices.prompt.layout.display = "none"
+        self.editing.open(take, self._cell.client.thumbnail(take))
+
+    def _close_edit(self) -> None:
+        self._speak()
+        self.say()
+        self.editing.close()
+        self.choices.prompt.layout.display = None
+        self.choices.put(self._before_edit)
+
+    # -- what is saved -------------------------------------------------------------------------------------------------
+
+    def _show_what_came(self) -> None:
+        """Ask for a vote where one is open, else show the takes: their names would tell what is hidden."""
+        gallery = self._cell.area.gallery
+        self._hold(on=self._cell.hides_labels)
+        if gallery is not None and gallery.blind:
+            self._ask_for_vote(list(gallery.letters))
+        else:
+            self.ballot.children = ()  # also after a %wenwen vote
+            self.show_takes()
+
+    def _hold(self, *, on: bool) -> None:
+        """Draw nothing while a comparison is blind: what else is shown would tell a label."""
+        self.generate.disabled = on
+        self._tell_of_edit()
+
+    def show_takes(self) -> None:
+        """Fill the strip with the takes of what the cell shows; their thumbnails are made beside everything else."""
+        if not self._cell.hides_labels:
+            self._cell.runner.start(lambda _: self._find_takes())
+
+    def _find_takes(self) -> None:
+        found, older = self._controls.takes(MOST_TAKES)
+        shown = list(self._cell.area.rows)
+        small = {row.id: self._cell.client.thumbnail(row) for row in shown if row.buttons}
+        self._defer(lambda: self._fill(found, older, small))
+
+    def _fill(
+        self, found: Sequence[tuple[Generation, Path | None]], older: int, small: Mapping[str, Path | None]
+    ) -> None:
+        self._speak()
+        self.strip.fill(found, older)
+        self._tell_of_shown(small)
+
+    def _tell_of_shown(self, small: Mapping[str, Path | None]) -> None:
+        """Mark what the cell shows, and put its buttons under it."""
+        shown = self._cell.area.rows
+        self.strip.mark({row.id for row in shown})
+        self.offers.fill(shown, lambda row: small.get(row.id))
+        self._tell_of_edit()
+
+    def _tell_of_edit(self) -> None:
+        take = None if self.generate.disabled else self._this_one
+        self.edit.disabled = take is None
+        self.edit.tooltip = (
+            say("press edit under a thumbnail", "请按缩略图下方的“修改”")
+            if take is None
+            else say("say what to change in: ", "说明要改什么：") + display.caption(take, numbered=True)
+        )
+
+    def _show(self, take: Generation) -> None:
+        self._speak()
+        self._cell.area.select(take)
+        self._tell_of_shown({})
+
+    def _press_star(self, take: Generation) -> Generation:
+        self._speak()
+        with self._telling():
+            return self._controls.star(take)
+        return take
+
+    def _press_insert(self, _: Any) -> None:
+        self._speak()
+        self.say()
+        with self._telling():
+            self.inserter.insert(self._to_insert())
+
+    def _to_insert(self) -> str:
+        """The cell that the controls stand for: a comparison's own, until something else is chosen."""
+        cell = self._cell
+        if cell.labels and self.choices.untouched and not self.editing.is_open:
+            if cell.text:
+                self.say(*([_pays_again()] if cell.options.fresh else []))
+                return cell.text
+            self.say(say("The new cell draws the first combination alone.", "新单元格只画第一种组合。"))
+        return self._controls.spelled(self._chosen())
+
+    def _insert(self, take: Generation) -> None:
+        self._speak()
+        with self._telling():
+            self.inserter.insert(self._controls.spelled(take))
+
+    # -- votes ---------------------------------------------------------------------------------------------------------
+
+    def _ask_for_vote(self, letters: Sequence[str]) -> None:
+        if self.ballot.children:
+            return
+        buttons = [ipywidgets.Button(description=letter, layout={"width": "48px"}) for letter in letters]
+        for button in buttons:
+            button.on_click(lambda pressed: self._press_vote(pressed.description))
+        words = [ipywidgets.Label(say("the best one:", "最好的一张："))] if buttons else []
+        self.ballot.children = (*words, *buttons)
+
+    def _press_vote(self, letter: str) -> None:
+        """Vote, once: what is pressed after a vote, in a double click or beside ``%wenwen vote``, changes nothing."""
+        self._speak()
+        with self._telling():
+            if self._cell.hides_labels:
+                self.say(self._cell.vote(letter))
+            self._show_what_came()
+
 
 def _drawn(rows: Sequence[Generation]) -> str:
-    """What came, by id: a page that was reloaded since has lost the place where it should appear."""
-    ids = " ".join(f"#{row.id[:6]}" for row in rows)
-    first = rows[0].id[:6]
-    return say(
-        f"drawn: {ids} (not to be seen here? %wenwen show {first})", f"已画好：{ids}（没有显示？%wenwen show {first}）"
-    )
+    """What came, by id."""
+    ids = " ".join(f"#{row.id[:6]}" for row in rows if row.id)
+    if all(row.from_history for row in rows):
+        return say(f"saved, free: {ids}", f"已保存，免费：{ids}")
+    return say(f"drawn: {ids}", f"已画好：{ids}")
+
+
+def _pays_again() -> str:
+    return say("The new cell has --fresh: run, it draws anew and pays.", "新单元格含 --fresh：运行时会重新作图并付费。")

@@ -1,0 +1,75 @@
+"""The buttons that an endpoint offers under a finished picture: finds them, groups them, makes their requests."""
+
+import re
+from collections.abc import Sequence
+
+from wenwen_magic import transport
+from wenwen_magic.errors import ConfigError
+from wenwen_magic.language import say
+from wenwen_magic.nearest import did_you_mean
+from wenwen_magic.orders import refuse_stripped
+from wenwen_magic.painter import Painter
+from wenwen_magic.records import Button, Generation, ImageRequest
+
+MOST = 40
+"""Buttons of one picture that are shown."""
+_NUMBERED = re.compile(r"([A-Za-z])\d")
+
+
+def named(generation: Generation, label: str) -> Button:
+    """The button of a generation with a label; upper and lower case count alike.
+
+    Raises:
+        ConfigError: there is none; the text names those there are.
+    """
+    wanted = label.strip().casefold()
+    found = next((one for one in generation.buttons if one.label.casefold() == wanted), None)
+    if found is None:
+        labels = [one.label for one in generation.buttons]
+        raise ConfigError(
+            say(f"This picture has no button {label[:40]!r}.", f"这张图片没有按钮 {label[:40]!r}。"),
+            do=did_you_mean(label, labels) if labels else say("It has no buttons.", "它没有按钮。"),
+        )
+    return found
+
+
+def rows(offered: Sequence[Button]) -> list[list[Button]]:
+    """The buttons in rows: those of one letter and a digit by their letter (U1 to U4, V1 to V4), then all others."""
+    groups: dict[str, list[Button]] = {}
+    for button in offered[:MOST]:
+        letter = _NUMBERED.fullmatch(button.label)
+        groups.setdefault(letter[1].upper() if letter else "", []).append(button)
+    others = groups.pop("", [])
+    return [*groups.values(), *([others] if others else [])]
+
+
+def request_of(generation: Generation, button: Button) -> ImageRequest:
+    """The request that presses a button: the generation's own prompt, model and format, the button's task and params.
+
+    Raises:
+        ConfigError: nobody knows what the generation was asked with.
+    """
+    asked = generation.request
+    refuse_stripped(asked)
+    return ImageRequest(
+        asked.prompt, asked.model, params=button.params, format=asked.format, task=button.task, parent=generation.id
+    )
+
+
+def pressed(painter: Painter, generation: Generation, button: Button) -> tuple[ImageRequest, bool]:
+    """The request that presses a button, and whether it is to be drawn anew though a result is saved.
+
+    Raises:
+        ConfigError: the picture is another endpoint's, which alone knows the button, and no result is saved.
+    """
+    request = painter.request(request_of(generation, button))
+    replay = painter.settings.mode == "replay"
+    fresh = button.again and not replay
+    elsewhere = generation.endpoint not in {"", transport.origin(painter.address)}
+    if elsewhere and not replay and (fresh or painter.saved_takes.best(request, 0) is None):
+        raise ConfigError(
+            say("This picture was drawn by another endpoint.", "这张图片由另一个服务端生成。"),
+            why=generation.endpoint,
+            do=say("Its buttons work there only. Draw it anew here.", "它的按钮只在那里有效。请在这里重新生成。"),
+        )
+    return request, fresh

@@ -1,0 +1,140 @@
+"""Does what the controls under a cell's pictures are pressed for: draws, edits, presses, marks; knows no widget."""
+
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from wenwen_magic import buttons
+from wenwen_magic.cell import Cell
+from wenwen_magic.errors import ConfigError, LimitReached
+from wenwen_magic.language import say
+from wenwen_magic.records import Button, Generation, ImageRequest
+from wenwen_magic.runner import Job
+
+MOST = 8
+"""Pictures that one press may draw; never more than a cell may ask for without a question."""
+
+
+@dataclass(frozen=True)
+class Controls:
+    """What can be pressed under a cell; settings count as they are at the press, the cell's own options before them.
+
+    Args:
+        cell: the one that the controls stand under.
+    """
+
+    cell: Cell
+
+    # -- drawing -------------------------------------------------------------------------------------------------------
+
+    def chosen(self, **changes: Any) -> ImageRequest:
+        """The cell's first request with other values.
+
+        Raises:
+            ConfigError: a value that cannot be.
+        """
+        return replace(self.cell.requests[0], **changes)
+
+    def edited(self, take: Generation, words: str, *, model: str, count: int, orientation: str) -> ImageRequest:
+        """The request that draws a take anew with a change.
+
+        Args:
+            take: the picture to start from.
+            words: what to change.
+            model: who draws; the take's own model is spoken to in the take's format.
+            count: how many.
+            orientation: of the new picture.
+
+        Raises:
+            ConfigError: no words, a value that cannot be, or the picture cannot be sent.
+        """
+        if not words.strip():
+            raise ConfigError(
+                say("It is not said what to change.", "还没有说明要改什么。"),
+                do=say("Write it, for example: make it night", "请写下来，例如：改成夜晚"),
+            )
+        client = self.cell.now
+        start = client.reference(take, take.id)
+        form = take.request.format if model == take.request.model else None
+        wishes = {"model": model, "count": count, "orientation": orientation, "format": form}
+        return client.request(words.strip(), references=[start], **wishes)
+
+    def most(self) -> int:
+        """How many pictures one press may draw."""
+        client = self.cell.now
+        return MOST if client.is_demo else max(1, min(MOST, client.settings.confirm_above))
+
+    def generate(self, wanted: ImageRequest) -> Job:
+        """Draw new takes of a request in the background; in mode ``replay`` show the saved ones.
+
+        Raises:
+            ConfigError: a setting that cannot be.
+            LimitReached: it wants more pictures than one press may draw; nothing was sent.
+        """
+        client = self.cell.now
+        if wanted.count > (most := self.most()):
+            raise too_many(wanted.count, most)
+        request, fresh = client.request(wanted), client.settings.mode != "replay"
+        return self.cell.runner.start(lambda job: client.draw([request], fresh=fresh, tell=job.tell))
+
+    def press(self, take: Generation, button: Button) -> Job:
+        """Press a button that the endpoint offers under a take, in the background.
+
+        Raises:
+            ConfigError: the button is another endpoint's.
+        """
+        client = self.cell.now
+        request, fresh = buttons.pressed(client, take, button)
+        return self.cell.runner.start(lambda job: client.draw([request], fresh=fresh, tell=job.tell))
+
+    def keep(self, rows: list[Generation]) -> None:
+        """Put what was drawn into the cell's variable; one that holds several pictures of the cell's own stays."""
+        if not self.cell.labels and self.cell.requests[0].count == 1:
+            self.cell.hand_over(rows)
+
+    # -- what is saved -------------------------------------------------------------------------------------------------
+
+    def takes(self, most: int) -> tuple[list[tuple[Generation, Path | None]], int]:
+        """The latest saved takes of all that the cell shows, with thumbnails, and how many older ones there are.
+
+        Args:
+            most: how many.
+        """
+        area, own = self.cell.area, self.cell.client
+        requests = {row.request.fingerprint: row.request for row in (*(area.gallery or ()), *area.rows)}
+        clients = [own]
+        with suppress(ConfigError):  # what was drawn before a setting was changed is still shown
+            clients.append(self.cell.now)
+        found = {take.id: take for one in requests.values() for client in clients for take in client.takes(one)}
+        latest = map(own.ready, list(found.values())[-most:])
+        return [(take, own.thumbnail(take)) for take in latest], max(0, len(found) - most)
+
+    def star(self, take: Generation) -> Generation:
+        """Mark a take, or take the mark away; gives it as it is then.
+
+        Raises:
+            HistoryError: the folder cannot be written.
+        """
+        own = self.cell.client.history
+        history = own if own.find(take.id) else self.cell.now.history
+        return history.star(take, on=not take.star)
+
+    def spelled(self, made: ImageRequest | Generation) -> str:
+        """The cell that repeats a request, or shows a saved generation again for free.
+
+        Raises:
+            ConfigError: no cell can say it exactly.
+        """
+        return self.cell.now.cell_of(made)
+
+
+def too_many(count: int, most: int) -> LimitReached:
+    """Make the error for more pictures than one press may draw."""
+    return LimitReached(
+        say(f"One press draws at most {most} pictures, not {count}.", f"一次最多画 {most} 张，而不是 {count} 张。"),
+        do=say(
+            "Nothing was sent. Insert as cell writes a cell for more; it asks first.",
+            "没有发送任何请求。更多张请用“插入为单元格”，运行时会先询问。",
+        ),
+    )
