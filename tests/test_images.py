@@ -4,6 +4,7 @@ import base64
 import io
 import itertools
 import json
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -411,6 +412,20 @@ def test_large_pictures_are_read_in_linear_time():
 
     assert grows_in_proportion(lambda factor: listed(6_000_000 * factor), work)
     assert grows_in_proportion(streamed, work)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_picture_of_fifty_megabytes_needs_three_times_its_size(stream):
+    event = {"type": "image_generation.completed", "b64_json": noise(37_500_000)}
+    body = (f"data: {json.dumps(event)}\n\n" if stream else json.dumps({"data": [event]})).encode()
+    parts = [body[at : at + 65536] for at in range(0, len(body), 65536)]
+    tracemalloc.start()
+    _, answer = read(HttpReply(200, "", parts))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(answer.sources[0].data) == 50_000_000
+    assert peak <= 3 * len(body)
 
 
 def test_a_large_picture_is_not_changed_on_its_way():

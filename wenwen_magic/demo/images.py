@@ -22,8 +22,8 @@ from wenwen_magic.demo.replies import Reply, error, json_reply, wrong_path
 from wenwen_magic.language import is_chinese
 
 _TOKENS = {"low": 272, "medium": 1056, "high": 4160, "auto": 1056}
-_COARSE = (12, 40)
-"""Pixels across that a picture on its way has at first, and from the second on."""
+_COARSE = (12, 40, 96)
+"""Pixels across that a picture on its way has at first, then, and from the third on."""
 _SKETCH = 512
 
 
