@@ -49,7 +49,7 @@ class Ask:
     @property
     def refused(self) -> bool:
         """Whether the answer is words without a picture."""
-        return self.directives.refuse or self.model == REFUSES
+        return self.directives.refuse or self.directives.safety or self.model == REFUSES
 
 
 @dataclass(frozen=True)

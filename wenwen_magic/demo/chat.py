@@ -98,7 +98,8 @@ def answer(ask: Ask, addresses: Sequence[str]) -> Reply:
     if ask.directives.form == "data_list" and addresses:
         items = [{"url": address, "revised_prompt": ask.prompt} for address in addresses]
         return json_reply({"created": int(time.time()), "model": _echo(ask), "data": items})
-    choice = {"index": 0, "message": {"role": "assistant", **_message(ask, addresses)}, "finish_reason": "stop"}
+    message = {"role": "assistant", **_message(ask, addresses)}
+    choice = {"index": 0, "message": message, "finish_reason": _finish(ask)}
     return json_reply({**_head("chat.completion", ask), "choices": [choice], "usage": _USAGE})
 
 
@@ -116,12 +117,16 @@ def events(ask: Ask, addresses: Sequence[str]) -> tuple[list[bytes], list[bytes]
     usage = _event({**head, "choices": [], "usage": _USAGE})
     first = [_event(_chunk(head, delta, None)) for delta in deltas]
     last = [_event(_chunk(head, delta, None)) for delta in rest]
-    return first, [*last, _event(_chunk(head, {}, "stop")), usage, b"data: [DONE]\n\n"]
+    return first, [*last, _event(_chunk(head, {}, _finish(ask))), usage, b"data: [DONE]\n\n"]
+
+
+def _finish(ask: Ask) -> str:
+    return "content_filter" if ask.directives.safety else "stop"
 
 
 def _message(ask: Ask, addresses: Sequence[str]) -> dict[str, Any]:
     if not addresses:
-        return {"content": ask.words or refusal(ask.prompt)}
+        return {"content": "" if ask.directives.safety else ask.words or refusal(ask.prompt)}
     words = ("给你画好了：" if is_chinese(ask.prompt) else "Here is your picture:") if ask.directives.text else ""
     items = [{"type": "image_url", "image_url": {"url": address}} for address in addresses]
     if ask.directives.form == "images":

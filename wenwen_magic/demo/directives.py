@@ -44,6 +44,7 @@ class Directives:
         fail: let a Midjourney work fail.
         queued: let a Midjourney work wait in a queue first.
         full: answer that Midjourney's queue is full.
+        safety: stop for safety, in the format's own way; chat then says nothing at all.
         saturated: answer that Midjourney's relay is saturated, with status 429.
     """
 
@@ -71,6 +72,7 @@ class Directives:
     queued: bool = False
     full: bool = False
     saturated: bool = False
+    safety: bool = False
 
 
 def read(prompt: str) -> tuple[str, Directives]:
