@@ -24,7 +24,7 @@ from wenwen_magic.records import Gallery, Generation, ImageRequest, Label
 from wenwen_magic.several import Rows, Wish
 from wenwen_magic.takes import is_here
 from wenwen_magic.vocabulary import DESCRIBE
-from wenwen_magic.wire import HttpCall
+from wenwen_magic.wire import HttpCall, Source
 
 _SHOWN = 16
 """Pictures on the contact sheet of a long gallery."""
@@ -226,6 +226,26 @@ class Client(Painter):
             WenwenError: as :meth:`generate`.
         """
         return self.generate(question, references=list(references), task=DESCRIBE, **options)
+
+    def to_mask(self, value: Any, label: str = "") -> tuple[Path, tuple[int, int]]:
+        """A small picture to paint a mask on, and the width and height in pixels that the mask must have.
+
+        Args:
+            value: a reference as for :meth:`edit`; web addresses are not fetched.
+            label: what the user called it.
+
+        Raises:
+            ConfigError: it is no picture that can be painted on.
+        """
+        found = self.reference(value, label)
+        head, _, data = found.address.partition(";base64,")
+        seen = self._workshop.glimpse(Source(head, data=data.encode())) if data else None
+        if seen is None or seen.preview is None:
+            raise ConfigError(
+                say(f"{found.label} cannot be painted on.", f"{found.label} 无法用于绘制蒙版。"),
+                do=say("Give a saved picture, a variable or a file.", "请给出已保存的图片、变量或文件。"),
+            )
+        return seen.preview, (seen.width, seen.height)
 
     def press(self, generation: Generation, label: str) -> Generation:
         """Press a button that the endpoint offers under a picture: :attr:`Generation.buttons`, such as ``U1``.

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from keyword import iskeyword
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,8 @@ class Surroundings:
         insert: puts a text into a new cell below.
         value_of: what a word is as an expression in the notebook's names; None for no such name.
         ballots: the cells that wait for a vote, the latest last.
+        open_mask: opens the mask editor: on a small picture, for a size in pixels, filling a variable; None where
+            nobody can paint.
     """
 
     client: Callable[[], Client]
@@ -48,6 +51,7 @@ class Surroundings:
     insert: Callable[[str], None]
     value_of: Callable[[str], Any]
     ballots: list[Cell]
+    open_mask: Callable[[Path, tuple[int, int], str], Any] | None
 
 
 @dataclass(frozen=True)
@@ -211,6 +215,30 @@ def _show(around: Surroundings, line: str) -> Generation | Shown:
     return Shown(rows, lineage.family_bundle(members, generation, thumbnails))
 
 
+def _mask(around: Surroundings, line: str) -> Any:
+    """Open the mask editor on a picture; the mask goes into a variable, NAME_mask where none is named."""
+    word, *names = _words(line) or _ids(line)
+    if around.open_mask is None:
+        raise ConfigError(
+            say("The mask editor needs a live notebook.", "蒙版编辑器需要可交互的笔记本。"),
+            do=say("Give --mask an array or a PNG file.", "请用 --mask 传入数组或 PNG 文件。"),
+        )
+    value = around.value_of(word)
+    value = value if value is not None else word if Path(word).expanduser().is_file() else _saved(around, word)
+    return around.open_mask(*around.client().to_mask(value, word), _name_of_mask(word, names))
+
+
+def _name_of_mask(word: str, names: Sequence[str]) -> str:
+    """The variable for a mask: the one that is named, else one called after the picture."""
+    stem = re.sub(r"\W+", "_", Path(word).stem).strip("_")
+    name = names[0] if names else f"{'' if stem.isidentifier() else 'picture_'}{stem}_mask"
+    if not name.isidentifier() or iskeyword(name):
+        raise ConfigError(
+            say(f"{name!r} is not a variable's name.", f"{name!r} 不是变量名。"), do="%wenwen mask cat cat_mask"
+        )
+    return name
+
+
 def _star(around: Surroundings, line: str) -> str:
     """Mark pictures, or with ``off`` behind them take the marks away; done twice it is the same as once."""
     words = _ids(line)
@@ -347,6 +375,7 @@ _TABLE: dict[str, Callable[[Surroundings, str], Any]] = {
     "history": _history,
     "show": _show,
     "star": _star,
+    "mask": _mask,
     "use": _use,
     "compare": _compare,
     "fetch": _fetch,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
 from keyword import iskeyword
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.displayhook import DisplayHook
@@ -130,7 +131,16 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             insert=self.shell.set_next_input,
             value_of=lambda word: known_value(word, self.shell.user_ns),
             ballots=self._ballots,
+            open_mask=self._open_mask if self.attended else None,
         )
+
+    def _open_mask(self, picture: Path, size: tuple[int, int], name: str) -> None:
+        """Open the mask editor; the variable holds the mask as a PIL image from the first stroke on."""
+
+        def changed(mask: Any) -> None:
+            self.shell.user_ns[name] = mask.image()
+
+        display(_late("maskeditor").open_editor(picture, size, name, changed).view)  # type: ignore[no-untyped-call]
 
     def take_over(self, earlier: "WenwenMagics") -> None:
         """Go on with the demo, the typed key and the jobs of magics that were loaded before."""
