@@ -1,9 +1,11 @@
 """The controls: changing one asks for nothing, Generate draws beside the notebook, Stop ends the waiting."""
 
+import re
 from threading import Event
 
 import pytest
-from relay import Relay
+from relay import Relay, whole
+from scripted import answering
 
 from wenwen_magic.area import Area
 from wenwen_magic.cell import Cell, Front
@@ -413,3 +415,39 @@ def test_a_comparison_in_the_background_keeps_its_headers(client):
     assert "<th" in shown(panel)
     assert cell.front.names["cat"].labels == cell.labels
     assert len(takes_in(panel)) == 2
+
+
+# -- after the vote ----------------------------------------------------------------------------------------------------
+
+
+def widths(html):
+    return re.findall(r'<img[^>]*width="(\d+)"', html)
+
+
+def test_after_the_vote_every_picture_is_where_it_was_with_its_letter_and_its_label(blind):
+    blind.draw()
+    panel = panel_of(blind)
+    before, order = shown(panel), [row.request.model for row in blind.area.gallery]
+    letters(panel)[1].click()
+    settle(panel)
+    after = shown(panel)
+    assert re.findall(r"px\">([AB][ ★]*)</span><br>(\w+)", after) == [("A", order[0]), ("B ★", order[1])]
+    assert (widths(after), len(widths(after))) == (widths(before), 2)
+    assert panel.names["cat"].labels == blind.area.gallery.labels
+    assert "★" not in panel.names["cat"]._repr_mimebundle_()["text/html"]
+
+
+def test_after_the_vote_a_failure_stands_below_with_its_reason(blind, relay):
+    relay.answer = lambda number: whole(number) if number else answering("I will not draw that.")
+    blind.draw()
+    panel = panel_of(blind)
+    assert [button.description for button in letters(panel)] == ["A"]
+    letters(panel)[0].click()
+    failed = next(row for row in blind.area.gallery if not row.images)
+    assert shown(panel).index("A ★") < shown(panel).index(f"<b>{failed.request.model}</b>")
+    assert "✗" in shown(panel)
+
+
+def test_the_buttons_of_the_vote_stand_right_under_the_pictures(blind):
+    blind.draw()
+    assert panel_of(blind).view.children[0].children[1].description == "A"
