@@ -225,7 +225,7 @@ def _picture(work: Work | None, exchange: Exchange, works: Works) -> Reply:
     if asked.svg or asked.html_picture or asked.bomb:
         kind, data = studio.file(replace(work.tiles[0].recipe, asked=asked))
         return Reply(200, data, kind)
-    data = sheet(work.tiles, studio)
+    data = works.file(work, lambda: sheet(work.tiles, studio))
     if step:
         return Reply(200, coarse(data, max(1, int(step[1]))), "image/png")
     return Reply(200, data[: len(data) * 3 // 5] if asked.broken else data, "image/png")

@@ -47,7 +47,7 @@ def sheet(tiles: Sequence[Tile], studio: Studio) -> bytes:
     width, height = pictures[0].size
     paper = Image.new("RGB", (width, height), (16, 18, 24))
     for place, picture in enumerate(pictures):
-        small = picture.resize((width // 2 - 2, height // 2 - 2), Image.Resampling.LANCZOS)
+        small = picture.resize((width // 2 - 2, height // 2 - 2), Image.Resampling.BICUBIC, reducing_gap=2)
         paper.paste(small, (place % 2 * (width // 2 + 2), place // 2 * (height // 2 + 2)))
     return _file(paper)
 

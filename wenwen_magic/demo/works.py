@@ -4,6 +4,7 @@ import secrets
 import time
 import uuid
 from collections import Counter, OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
@@ -18,6 +19,7 @@ DONE = 100
 """Percent of a work that has ended."""
 _MOST = 512
 _MOST_UPLOADS = 64
+_MOST_FILES = 8
 FAILURE = "The demo failed to do this work, as it was asked to."
 _ONE = (
     ("MJ::JOB::high_variation::1::{}::SOLO", "🪄", "Vary (Strong)"),
@@ -93,13 +95,14 @@ class Work:
 
 
 class Works:
-    """Remembers the last 512 works and 64 uploads; safe among threads."""
+    """Remembers the last 512 works, 8 of their files and 64 uploads; safe among threads."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._works: OrderedDict[str, Work] = OrderedDict()
         self._looks: Counter[str] = Counter()
         self._pressed: Counter[str] = Counter()
+        self._files: OrderedDict[str, bytes] = OrderedDict()
         self._uploads: OrderedDict[str, bytes] = OrderedDict()
 
     def number(self) -> str:
@@ -145,14 +148,33 @@ class Works:
             self._pressed[order] += 1
             return self._pressed[order] - 1
 
+    def file(self, work: Work, paint: Callable[[], bytes]) -> bytes:
+        """The picture of a work, painted once for the previews and the end.
+
+        Args:
+            work: whose picture it is.
+            paint: paints it.
+        """
+        with self._lock:
+            known = self._files.get(work.id)
+        file = known or paint()
+        with self._lock:
+            _keep(self._files, work.id, file, _MOST_FILES)
+        return file
+
     def upload(self, name: str, file: bytes) -> None:
         """Keep a file under a name."""
         with self._lock:
-            self._uploads[name] = file
-            while len(self._uploads) > _MOST_UPLOADS:
-                self._uploads.popitem(last=False)
+            _keep(self._uploads, name, file, _MOST_UPLOADS)
 
     def uploaded(self, name: str) -> bytes | None:
         """The file that was kept under a name; None for none."""
         with self._lock:
             return self._uploads.get(name)
+
+
+def _keep(shelf: OrderedDict[str, bytes], name: str, file: bytes, most: int) -> None:
+    shelf[name] = file
+    shelf.move_to_end(name)
+    while len(shelf) > most:
+        shelf.popitem(last=False)

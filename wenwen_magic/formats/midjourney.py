@@ -66,6 +66,7 @@ def _followed(request: ImageRequest, job: str, *, windows: bool) -> Generator[St
         yield Pause()
         work = mjreply.work(_received((yield _question(job))))
         if work is None:
+            yield Progress(say("no readable word from the endpoint; asking again", "服务端的回答无法读懂；会再次询问"))
             continue
         if work.status == SUCCESS:
             return _answer(request, work, job)
