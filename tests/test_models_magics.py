@@ -40,6 +40,14 @@ def test_models_are_asked_for_once_and_again_when_that_is_wished(shell, relay):
         assert relay.gets == number
 
 
+def test_in_mode_replay_the_list_at_hand_is_shown_and_nobody_is_asked(shell, relay):
+    shell.run("%wenwen models")
+    shell.run("%config WenwenMagics.mode = 'replay'")
+    assert len(shell.run("%wenwen models --refresh")) == 2
+    assert "in mode replay nobody is asked" in shell.words()
+    assert relay.gets == 1
+
+
 def test_a_model_that_the_endpoint_did_not_name_is_doubted_in_one_line_and_asked_all_the_same(shell, relay, capsys):
     shell.run("%wenwen models")
     asked = relay.gets
