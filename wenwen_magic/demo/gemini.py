@@ -186,7 +186,8 @@ def _before(ask: Ask, addresses: Sequence[str]) -> list[dict[str, Any]]:
     spoilt = asked.svg or asked.html_picture or asked.bomb or asked.broken or asked.form in _LINKED
     if not addresses or spoilt or not ask.model.startswith(_THINKERS):
         return []
-    small = as_kind(base64.b64decode(addresses[0].partition(",")[2]), "png", (256, 256))
+    width, height = ask.size or (1024, 1024)
+    small = as_kind(base64.b64decode(addresses[0].partition(",")[2]), "png", (width // 4, height // 4))
     draft = {"mimeType": "image/png", "data": base64.b64encode(small).decode()}
     return [
         {"text": "**Composing the scene**\n\nA first sketch of the whole.", "thought": True},
