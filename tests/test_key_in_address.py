@@ -93,6 +93,8 @@ def test_no_record_and_no_log_holds_the_key(relay, tmp_path, caplog):
     assert not [text for text in held(caught.value) if PLAIN in text]
 
 
-@pytest.mark.parametrize("base", ["https://api.example/v1beta", "https://api.example/v1beta/", "https://api.example/v1"])
+@pytest.mark.parametrize(
+    "base", ["https://api.example/v1beta", "https://api.example/v1beta/", "https://api.example/v1"]
+)
 def test_an_address_with_the_formats_own_beginning_is_taken(base):
     assert normalised(base) == "https://api.example"
