@@ -9,22 +9,18 @@ from typing import Any
 
 from tqdm import tqdm
 
-from wenwen_magic import buttons, comparison, display, lessons, promptrows, several, spelling, tables, transport
+from wenwen_magic import buttons, comparison, display, lessons, promptrows, several, spelling, tables
 from wenwen_magic.comparison import Comparison
-from wenwen_magic.errors import ConfigError, EndpointError
+from wenwen_magic.enquirer import Enquirer
 from wenwen_magic.interpolation import interpolate
-from wenwen_magic.language import say
 from wenwen_magic.many import Many
 from wenwen_magic.manyrun import finish_many, moving
-from wenwen_magic.models import Model, ModelList
 from wenwen_magic.orders import refuse_stripped, usual_format
-from wenwen_magic.painter import Painter, Tell
-from wenwen_magic.problems import about_models, no_models_in_replay
+from wenwen_magic.painter import Tell
 from wenwen_magic.records import Gallery, Generation, ImageRequest, Label
 from wenwen_magic.several import Rows, Wish
 from wenwen_magic.takes import is_here
 from wenwen_magic.vocabulary import DESCRIBE
-from wenwen_magic.wire import HttpCall, Source
 
 _SHOWN = 16
 """Pictures on the contact sheet of a long gallery."""
@@ -46,7 +42,7 @@ class Look:
     missing: list[float | None]
 
 
-class Client(Painter):
+class Client(Enquirer):
     """Draws pictures from Python, with the same history and money rules as the magics.
 
     Its arguments are those of :class:`wenwen_magic.painter.Painter`.
@@ -227,26 +223,6 @@ class Client(Painter):
         """
         return self.generate(question, references=list(references), task=DESCRIBE, **options)
 
-    def to_mask(self, value: Any, label: str = "") -> tuple[Path, tuple[int, int]]:
-        """A small picture to paint a mask on, and the width and height in pixels that the mask must have.
-
-        Args:
-            value: a reference as for :meth:`edit`; web addresses are not fetched.
-            label: what the user called it.
-
-        Raises:
-            ConfigError: it is no picture that can be painted on.
-        """
-        found = self.reference(value, label)
-        head, _, data = found.address.partition(";base64,")
-        seen = self._workshop.glimpse(Source(head, data=data.encode())) if data else None
-        if seen is None or seen.preview is None:
-            raise ConfigError(
-                say(f"{found.label} cannot be painted on.", f"{found.label} 无法用于绘制蒙版。"),
-                do=say("Give a saved picture, a variable or a file.", "请给出已保存的图片、变量或文件。"),
-            )
-        return seen.preview, (seen.width, seen.height)
-
     def press(self, generation: Generation, label: str) -> Generation:
         """Press a button that the endpoint offers under a picture: :attr:`Generation.buttons`, such as ``U1``.
 
@@ -333,49 +309,3 @@ class Client(Painter):
             HistoryError: a file cannot be read or written.
         """
         return lessons.import_(self.history, Path(path).expanduser())
-
-    def fetch(self, id: str) -> Generation:
-        """Finish a saved generation by its id: fetch what is missing, for free.
-
-        Raises:
-            HistoryError: there is no such id.
-            WenwenError: as :meth:`finish`.
-        """
-        generation = self.history.get(id)
-        whole = is_here(generation) and generation.state == "complete"
-        return self.ready(generation) if whole else self.finish(generation)
-
-    # -- models --------------------------------------------------------------------------------------------------------
-
-    def models(self, *, refresh: bool = False) -> list[Model]:
-        """The models that the endpoint offers to this key (``GET /v1/models``), those for pictures first.
-
-        What it named within the last day is not asked for again; in mode ``replay`` it is never asked.
-
-        Args:
-            refresh: ask all the same.
-
-        Raises:
-            WenwenError: the endpoint cannot be reached or answers with an error; asking costs nothing.
-        """
-        return list(self.model_list(refresh=refresh).models)
-
-    def model_list(self, *, refresh: bool = False) -> ModelList:
-        """What :meth:`models` gives, and when it was asked for."""
-        replay = self.settings.mode == "replay"
-        known = None if refresh and not replay else self.known_models(fresh=not replay)
-        if known:
-            return known
-        if replay:
-            raise no_models_in_replay()
-        line = transport.Transport(self.address, self._find_key(), read=30.0, clock=self._clock)
-        try:
-            found = transport.read_models(line.send(HttpCall("GET", "/v1/models")))
-        except EndpointError as error:
-            raise about_models(error) from None
-        return self.session.models.keep(self.address, found, lasting=not self.is_demo)
-
-    def known_models(self, *, fresh: bool = False) -> ModelList | None:
-        """The list of models that is at hand without asking, however old; ``fresh`` for one of the last day only."""
-        known = self.session.models.read(self.address)
-        return None if known is None or (fresh and not self.session.models.is_fresh(known)) else known

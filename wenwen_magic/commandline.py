@@ -3,12 +3,23 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
 from keyword import iskeyword
 from pathlib import Path
 from typing import Any
 
-from wenwen_magic import ballot, commands, embed, historytable, lineage, modeltable, money, optionline, styles
+from wenwen_magic import (
+    askabout,
+    ballot,
+    commands,
+    embed,
+    historyoptions,
+    historytable,
+    lineage,
+    modeltable,
+    money,
+    optionline,
+    styles,
+)
 from wenwen_magic.cell import Cell
 from wenwen_magic.client import Client
 from wenwen_magic.commands import Desk
@@ -123,47 +134,8 @@ def _key(around: Surroundings, word: str) -> str:
 # -- the history -------------------------------------------------------------------------------------------------------
 
 
-def _page_number(text: str) -> int:
-    if not re.fullmatch(r"0*[1-9]\d{0,8}", text.strip()):
-        raise ConfigError(say(f"There is no page {text!r}.", f"没有第 {text!r} 页。"), do="--page 2")
-    return int(text)
-
-
-_AGO = re.compile(r"(\d{1,4})\s*(h|d|w|小时|天|日|周)")
-_HOURS = {"h": 1, "小时": 1, "d": 24, "天": 24, "日": 24, "w": 168, "周": 168}
-_DAYS = {"today": 0, "今天": 0, "yesterday": 1, "昨天": 1}
-
-
-def _moment(text: str, *, end: bool = False) -> float:
-    """A day (2026-11-22), a moment, ``today``, or a time ago (3d, 2w, 12h), in seconds since 1970."""
-    now = datetime.now().astimezone()
-    word = text.strip().lower()
-    if ago := _AGO.fullmatch(word):
-        return (now - timedelta(hours=int(ago.group(1)) * _HOURS[ago.group(2)])).timestamp()
-    try:
-        day = now.date() - timedelta(days=_DAYS[word]) if word in _DAYS else datetime.fromisoformat(word)
-        at = datetime.fromisoformat(day.isoformat()).astimezone()
-        whole_day = end and (word in _DAYS or len(word) <= len("2026-11-22"))
-        return (at + timedelta(days=1 if whole_day else 0)).timestamp()
-    except (ValueError, OverflowError):
-        raise ConfigError(
-            say(f"{text[:40]!r} is no day.", f"{text[:40]!r} 不是日期。"),
-            do=say("For example: 2026-11-22, today, 3d, 2w", "例如：2026-11-22、今天、3天、2周"),
-        ) from None
-
-
-_HISTORY = (
-    Option(("-m", "--model", "--模型"), ("a piece of the model's name", "模型名的一部分"), str),
-    Option(("--since", "--自"), ("from a day on: 2026-11-22, 3d", "从某日起：2026-11-22、3天"), _moment),
-    Option(("--until", "--至"), ("up to a day", "到某日为止"), lambda text: _moment(text, end=True)),
-    Option(("--star", "--星标"), ("only marked ones", "只看星标")),
-    Option(("--failed", "--失败"), ("only those without a picture", "只看没有图片的")),
-    Option(("--page", "--页"), ("which page", "第几页"), _page_number),
-)
-
-
 def _history(around: Surroundings, line: str) -> Shown:
-    given = optionline.read(line, _HISTORY)
+    given = optionline.read(line, historyoptions.HISTORY)
     wanted = Wanted(
         words=tuple(_words(given.words)),
         model=given.model or "",
@@ -213,6 +185,18 @@ def _show(around: Surroundings, line: str) -> Generation | Shown:
     rows = tuple(one.generation for one in members)
     thumbnails = {one.id: path for one in rows if (path := client.thumbnail(one))}
     return Shown(rows, lineage.family_bundle(members, generation, thumbnails))
+
+
+def _task(around: Surroundings, line: str) -> Any:
+    """Ask after works that the endpoint numbers, or press one of a work's buttons."""
+    *words, last = _ids(line)
+    client = around.client()
+    if not words or around.value_of(last) is not None or askabout.is_id(last):
+        return askabout.told(client.ask_about(*askabout.about(_all_saved(around, [*words, last]))))
+    shown = _all_saved(around, words)
+    if label := askabout.label_of(shown, last):
+        return client.ready(client.press(shown[0], label))
+    return askabout.told(client.ask_about(shown, last))
 
 
 def _mask(around: Surroundings, line: str) -> Any:
@@ -376,6 +360,7 @@ _TABLE: dict[str, Callable[[Surroundings, str], Any]] = {
     "show": _show,
     "star": _star,
     "mask": _mask,
+    "task": _task,
     "use": _use,
     "compare": _compare,
     "fetch": _fetch,

@@ -160,6 +160,10 @@ _HELP = {
     "%wenwen show ID": ("a saved picture; --lineage: what it came from", "显示已保存的图片；--来历 显示其由来"),
     "%wenwen star ID [off]": ("mark a picture, or take the mark away", "加星标，或用 off 取消"),
     "%wenwen mask NAME": ("paint where a picture may be changed", "涂抹图片中可以改动的部分"),
+    "%wenwen task ID [seed|U1]": (
+        "ask after a Midjourney work, or press its button",
+        "查询 Midjourney 任务，或点击其按钮",
+    ),
     "%wenwen use ID": (
         "the cell that made it, below; also of a file with a recipe",
         "把生成它的单元格放在下方；也可用含作图信息的文件",

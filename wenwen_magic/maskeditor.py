@@ -158,7 +158,8 @@ class MaskEditor:
         told = say(
             f"<code>{name}</code> holds the mask: {share} of the picture may change. Use it: "
             f"<code>--format images --ref … --mask {name}</code>",
-            f"<code>{name}</code> 中是蒙版：图片的 {share} 可以改动。用法：<code>--format images --ref … --mask {name}</code>",
+            f"<code>{name}</code> 中是蒙版：图片的 {share} 可以改动。用法："
+            f"<code>--format images --ref … --mask {name}</code>",
         )
         empty = say("Paint over what may change.", "请涂抹可以改动的部分。")
         self.note.value = told if self.mask.strokes else empty

@@ -17,5 +17,5 @@ PICTURE_MODELS = ("gpt-4o-image", "gemini-2.5-flash-image-preview", "gemini-3-pr
 """Suggested before the endpoint has named its own; the first three are on wenwen's page 生成图片(chat)."""
 COMMANDS = (
     *("status", "models", "history", "show", "star", "use", "compare", "fetch", "styles", "budget", "vote", "votes"),
-    *("mask", "export", "import", "demo", "key", "help"),
+    *("mask", "task", "export", "import", "demo", "key", "help"),
 )

@@ -1,0 +1,121 @@
+"""Asks what costs nothing: for models, for what is missing of a saved picture, after a work; see the client."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from wenwen_magic import conversation, transport
+from wenwen_magic.errors import ConfigError, EndpointError
+from wenwen_magic.formats import FORMATS
+from wenwen_magic.language import say
+from wenwen_magic.models import Model, ModelList
+from wenwen_magic.nearest import did_you_mean
+from wenwen_magic.painter import Painter
+from wenwen_magic.problems import about_models, no_models_in_replay
+from wenwen_magic.records import Generation
+from wenwen_magic.takes import is_here
+from wenwen_magic.wire import HttpCall, Source
+
+
+class Enquirer(Painter):
+    """Asks what costs nothing, beside drawing; its arguments are those of :class:`wenwen_magic.painter.Painter`."""
+
+    def to_mask(self, value: Any, label: str = "") -> tuple[Path, tuple[int, int]]:
+        """A small picture to paint a mask on, and the width and height in pixels that the mask must have.
+
+        Args:
+            value: a reference as for :meth:`edit`; web addresses are not fetched.
+            label: what the user called it.
+
+        Raises:
+            ConfigError: it is no picture that can be painted on.
+        """
+        found = self.reference(value, label)
+        head, _, data = found.address.partition(";base64,")
+        seen = self._workshop.glimpse(Source(head, data=data.encode())) if data else None
+        if seen is None or seen.preview is None:
+            raise ConfigError(
+                say(f"{found.label} cannot be painted on.", f"{found.label} 无法用于绘制蒙版。"),
+                do=say("Give a saved picture, a variable or a file.", "请给出已保存的图片、变量或文件。"),
+            )
+        return seen.preview, (seen.width, seen.height)
+
+    def fetch(self, id: str) -> Generation:
+        """Finish a saved generation by its id: fetch what is missing, for free.
+
+        Raises:
+            HistoryError: there is no such id.
+            WenwenError: as :meth:`finish`.
+        """
+        generation = self.history.get(id)
+        whole = is_here(generation) and generation.state == "complete"
+        return self.ready(generation) if whole else self.finish(generation)
+
+    def models(self, *, refresh: bool = False) -> list[Model]:
+        """The models that the endpoint offers to this key (``GET /v1/models``), those for pictures first.
+
+        What it named within the last day is not asked for again; in mode ``replay`` it is never asked.
+
+        Args:
+            refresh: ask all the same.
+
+        Raises:
+            WenwenError: the endpoint cannot be reached or answers with an error; asking costs nothing.
+        """
+        return list(self.model_list(refresh=refresh).models)
+
+    def model_list(self, *, refresh: bool = False) -> ModelList:
+        """What :meth:`models` gives, and when it was asked for."""
+        replay = self.settings.mode == "replay"
+        known = None if refresh and not replay else self.known_models(fresh=not replay)
+        if known:
+            return known
+        if replay:
+            raise no_models_in_replay()
+        line = transport.Transport(self.address, self._find_key(), read=30.0, clock=self._clock)
+        try:
+            found = transport.read_models(line.send(HttpCall("GET", "/v1/models")))
+        except EndpointError as error:
+            raise about_models(error) from None
+        return self.session.models.keep(self.address, found, lasting=not self.is_demo)
+
+    def known_models(self, *, fresh: bool = False) -> ModelList | None:
+        """The list of models that is at hand without asking, however old; ``fresh`` for one of the last day only."""
+        known = self.session.models.read(self.address)
+        return None if known is None or (fresh and not self.session.models.is_fresh(known)) else known
+
+    def ask_about(self, generations: Sequence[Generation], question: str = "query") -> Mapping[str, Any]:
+        """Ask the endpoint about works that it numbers, such as Midjourney's: their state, their seed.
+
+        Args:
+            generations: of one format; most questions are about one.
+            question: one that the format knows, such as ``query`` or ``seed``.
+
+        Raises:
+            ConfigError: the format has no such question, or a generation has no number there.
+            WenwenError: the endpoint cannot be asked; asking costs nothing.
+        """
+        wire = FORMATS[generations[0].request.format]
+        if question not in wire.inquiries:
+            raise ConfigError(
+                say(
+                    f"The format {wire.name} has no question {question!r}.",
+                    f"格式 {wire.name} 没有查询 {question!r}。",
+                ),
+                do=did_you_mean(question, wire.inquiries) if wire.inquiries else "",
+            )
+        if self.settings.mode == "replay":
+            raise ConfigError(say("In mode replay nobody is asked.", "replay 模式不会请求任何服务端。"))
+        jobs = [one.job for one in generations if one.job]
+        if len(jobs) < len(generations):
+            raise ConfigError(
+                say("The endpoint has no number for this picture.", "服务端没有此图片的任务编号。"),
+                do=say("%wenwen fetch finishes a work that is under way.", "%wenwen fetch 可完成进行中的任务。"),
+            )
+        line, auth = self._line(self._find_key()), self._auth(wire)
+        return conversation.lead(
+            wire.inquiries[question](",".join(jobs)),
+            lambda call: line.send(call, auth),
+            lambda _: None,
+            self._patience().wait,
+        )
