@@ -13,7 +13,7 @@ MODELS = ("gpt-4o-image", "gemini-3-pro-image-preview", "jimeng-3.0")
 
 
 def offered(line):
-    return complete(f"%%wenwen_image {line}", MODELS)
+    return complete(f"%%wenwen_image {line}", MODELS, formats=lambda: list(FORMATS))
 
 
 @pytest.mark.parametrize("line", ["", "img ", "-q ", "-m jimeng-3.0 ", "画一只猫 "])

@@ -36,7 +36,7 @@ def test_the_tree_says_depth_and_which_was_asked_for_in_html_and_in_plain_text(s
     assert data["text/html"].count("<img") == 4
     assert "<b>give it a hat</b> ← this one" in data["text/html"]
     lines = data["text/plain"].splitlines()
-    assert [line.split("#")[0] for line in lines] == ["", "  └ ", "  └ ", "    ·└ "]
+    assert [line.split("#")[0] for line in lines] == ["", "  ─ ", "  ─ ", "    ── "]
     assert lines[2].endswith("←")
 
 

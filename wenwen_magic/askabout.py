@@ -25,9 +25,14 @@ def about(generations: Sequence[Generation]) -> tuple[Sequence[Generation], str]
 
 
 def label_of(generations: Sequence[Generation], word: str) -> str:
-    """The label of the button that a word means, in any letter case; empty for no button."""
+    """The label of the button that a word means, in any letter case, its sign left out; empty for no button."""
     buttons = generations[0].buttons if len(generations) == 1 else ()
-    return next((one.label for one in buttons if one.label.lower() == word.lower()), "")
+    wanted = _plain(word)
+    return next((one.label for one in buttons if wanted and _plain(one.label) == wanted), "")
+
+
+def _plain(label: str) -> str:
+    return " ".join(re.findall(r"[\w.()]+", label)).lower()
 
 
 def told(answer: Mapping[str, Any]) -> str:

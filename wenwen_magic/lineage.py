@@ -89,16 +89,16 @@ def _row(member: Member, here: bool, thumbnail: Path | None) -> str:
     address = display.data_address(thumbnail)
     alt = generation.images[0].alt if generation.images else ""
     picture = img(address, alt, _THUMBNAIL) if address else f"<small>{escape(_without(generation))}</small>"
-    # The branch is said by signs too, for places without styles.
-    branch = f'<div style="margin-left:{member.depth * _INDENT}px">{_sign(member.depth)}{picture}</div>'
+    branch = f'<div style="margin-left:{member.depth * _INDENT}px">{picture}</div>'
     words = lines_html(prompt_of(generation)[:_LONGEST])
     mark = f"<b>{words}</b> ← {say('this one', '这一张')}" if here else words
-    cells = (branch, mark, lines_html(display.model_words(generation)), f"#{lines_html(generation.id[:6])}")
+    # The branch is said by signs too, for places without styles.
+    cells = (branch, _sign(member.depth) + mark, lines_html(display.model_words(generation)), f"#{lines_html(generation.id[:6])}")
     return '<tr style="background:none">' + "".join(f"<td {PLACE}>{cell}</td>" for cell in cells) + "</tr>"
 
 
 def _sign(depth: int) -> str:
-    return f"{'·' * (depth - 1)}└ " if depth else ""
+    return f"{'─' * depth} " if depth else ""
 
 
 def _without(generation: Generation) -> str:

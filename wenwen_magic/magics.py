@@ -255,7 +255,8 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         with suppress(ConfigError):  # an address that is none is told when somebody is asked
             known = _late("session").SESSION.models.read(_late("transport").normalised(settings.base_url))
         models = dict.fromkeys([settings.model, *_suggested(known)])
-        return completion.complete(line, list(models), sorted(settings.styles))
+        formats = lambda: sorted(_late("formats").FORMATS)  # noqa: E731  loaded only when one is wanted
+        return completion.complete(line, list(models), sorted(settings.styles), formats)
 
 
 def _suggested(known: "ModelList | None") -> list[str]:
