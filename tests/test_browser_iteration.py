@@ -105,13 +105,14 @@ def test_a_take_of_the_strip_is_shown_starred_and_inserted_as_a_cell_that_costs_
         lab.run(index)
     expect(thumbnails(lab, 1)).to_have_count(3)
     assert shown(thumbnails(lab, 1)) == 3
-    assert all(one.bounding_box()["height"] <= 80 for one in thumbnails(lab, 1).all())
+    assert all(one.bounding_box()["height"] <= 100 for one in thumbnails(lab, 1).all())
     second = source(lab.pictures(1).nth(1))
     press(lab, 1, "②")
     expect(lab.pictures(1)).to_have_count(1)
     expect(lab.cell(1).locator("figcaption")).to_contain_text("②")
     name = lab.cell(1).locator("figcaption").inner_text().split("#")[1][:6]
     assert source(lab.pictures(1)) == second
+    expect(lab.cell(1).locator("button.mod-info")).to_have_text("②")
     assert (html(lab, 1).count("<img"), second in html(lab, 1)) == (1, True)
     press(lab, 1, "☆", 1)
     expect(lab.cell(1).get_by_role("button", name="★", exact=True)).to_have_count(1)
@@ -141,7 +142,7 @@ def test_what_the_controls_drew_joins_the_strip_and_is_free_in_the_cell_they_ins
     expect(thumbnails(lab, 1)).to_have_count(2)
     expect(lab.pictures(1)).to_have_count(2)
     expect(lab.cell(1).get_by_text("jimeng-3.0 · portrait", exact=True)).to_be_visible()
-    newest = source(lab.pictures(1).first)
+    newest = source(lab.pictures(1).nth(1))
     assert cut(words(lab)) == []
     made = records(lab)
     press(lab, 1, "Insert as cell")
@@ -228,10 +229,15 @@ def test_a_blind_comparison_tells_no_name_until_a_letter_is_pressed(book, limit)
         assert "first-model" not in told
         assert "second-model" not in told
     expect(pictures.locator("th")).to_have_text(["A", "B"])
+    expect(book.cell(BLIND).get_by_role("button", name="Generate", exact=True)).to_be_disabled()
+    places = [round(one.bounding_box()["x"]) for one in pictures.locator("td img").all()]
     press(book, BLIND, "B")
     expect(pictures.locator("th").get_by_text("first-model")).to_be_visible()
     expect(pictures.locator("th").get_by_text("second-model")).to_be_visible()
-    winner = pictures.locator("th[scope=col]").nth(1).inner_text()
+    assert [round(one.bounding_box()["x"]) for one in pictures.locator("td img").all()] == places
+    letter, winner = pictures.locator("th[scope=col]").nth(1).inner_text().splitlines()
+    assert letter.strip() == "B ★"
+    expect(book.cell(BLIND).get_by_role("button", name="Generate", exact=True)).to_be_enabled()
     expect(book.cell(BLIND).get_by_role("button", name="B", exact=True)).to_have_count(0)
     assert "second-model" in html(book, BLIND)
     book.run(VOTES)

@@ -3,13 +3,15 @@
 from dataclasses import replace
 
 import pytest
+from shells import shell
 from test_widgets import called, cell_of, panel_of, press, relay, settle, shown, takes_in, words_to_copy
 
+from wenwen_magic import options
 from wenwen_magic.client import Client
 from wenwen_magic.language import speak
 from wenwen_magic.session import Session
 
-assert relay
+assert (relay, shell)
 
 
 def client_of(relay, session, **settings):
@@ -71,6 +73,16 @@ def test_a_setting_that_cannot_be_is_told_at_the_press(client, relay):
     press(panel)
     assert "never" in panel.note.value
     assert len(relay.posts) == 1
+
+
+def test_a_magics_cell_has_the_settings_of_the_moment_with_its_own_options_first(shell, relay):
+    magics = shell.magics_manager.registry["WenwenMagics"]
+    cell = magics._cell(options.read("--timeout 7"), "a cat", "", alone=True, typed="%%wenwen_image --timeout 7\na cat")
+    own = magics._cell(options.read("--mode live"), "a cat", "", alone=True)
+    shell.run("%config WenwenMagics.mode = 'replay'\n%config WenwenMagics.timeout = 9")
+    assert (cell.client.settings.mode, cell.now.settings.mode, cell.now.settings.timeout) == ("cache", "replay", 7)
+    assert own.now.settings.mode == "live"
+    assert cell.text == "%%wenwen_image --timeout 7\na cat"
 
 
 def test_takes_drawn_before_a_setting_was_changed_stay_in_the_strip(client, relay):

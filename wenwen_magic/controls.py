@@ -105,7 +105,7 @@ class Controls:
         requests = {row.request.fingerprint: row.request for row in (*(area.gallery or ()), *area.rows)}
         clients = [own]
         with suppress(ConfigError):  # what was drawn before a setting was changed is still shown
-            clients.append(self.cell.now)
+            clients += [now for now in [self.cell.now] if now.saved_takes != own.saved_takes]
         found = {take.id: take for one in requests.values() for client in clients for take in client.takes(one)}
         latest = map(own.ready, list(found.values())[-most:])
         return [(take, own.thumbnail(take)) for take in latest], max(0, len(found) - most)

@@ -111,7 +111,7 @@ class Strip:
         name = ipywidgets.HTML(layout={"max_width": f"{_WIDEST}px", "margin": "0 2px"})
         show = self._show(take)
         buttons = ipywidgets.HBox([show, self._star(take), self._edit(take), self._insert(take)])
-        layout = {"align_items": "center", "justify_content": "flex-end", "margin": "4px 8px 4px 0"}
+        layout = {"align_items": "center", "justify_content": "space-between", "margin": "4px 8px 4px 0"}
         view = ipywidgets.VBox([*parts.thumbnails(path, _HEIGHT, _WIDEST), name, buttons], layout=layout)
         return _Item(view, name, show)
 

@@ -74,7 +74,6 @@ class Panel:
         self.generate = ipywidgets.Button(
             description=say("Generate", "生成"),
             button_style="primary",
-            tooltip=say("draws a new picture (pays)", "画一张新图（付费）"),
             layout={"width": "100px"},
         )
         self.stop = ipywidgets.Button(
@@ -168,10 +167,10 @@ class Panel:
         self._speak()
         with self._telling():
             most = self._controls.most()
-            self.say(*(too_many(count, most).lines() if count > most else ()))
+            self.say(*([too_many(count, most).what] if count > most else []))
 
     def _press_offer(self, take: Generation, button: Button) -> None:
-        if self._is_double_press(f"{take.id} {button.label} {button.params}"):
+        if button.again and self._is_double_press(f"{take.id} {button.label} {button.params}"):
             return
         self._speak()
         self.say()
@@ -277,6 +276,8 @@ class Panel:
     def _hold(self, *, on: bool) -> None:
         """Draw nothing while a comparison is blind: what else is shown would tell a label."""
         self.generate.disabled = on
+        pays = say("draws a new picture (pays)", "画一张新图（付费）")
+        self.generate.tooltip = say("vote first", "请先投票") if on else pays
         self._tell_of_edit()
 
     def show_takes(self) -> None:
