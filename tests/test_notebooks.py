@@ -66,6 +66,16 @@ def test_the_notebook_on_iterating_makes_each_request_once(tmp_path):
     assert len(second) == len(first) == 8
 
 
+def test_the_notebook_on_editing_makes_each_request_once(tmp_path):
+    path = copied("04-edit-and-describe.ipynb", tmp_path)
+    first = pictures(execute(path))
+    made = records(tmp_path / "wenwen_images")
+    second = pictures(execute(path))
+    assert len(made) == len({json.loads(data)["request"]["prompt"] for data in made.values()}) + 1 == 8
+    assert records(tmp_path / "wenwen_images") == made
+    assert len(second) == len(first) == 7
+
+
 def test_the_lesson_is_replayed_without_key_and_network_and_is_left_as_it_is(tmp_path, monkeypatch):
     monkeypatch.delenv("WENWEN_API_KEY", raising=False)
     path = copied("03-teaching-offline.ipynb", tmp_path)

@@ -238,8 +238,14 @@ def lines_html(text: str) -> str:
 
 
 def _as_sent(generation: Generation) -> str:
-    words = escape(generation.prompt_sent[:_LONGEST_TEXT])
-    return f"<details><summary><small>{say('as sent', '发送的提示词')}</small></summary><pre>{words}</pre></details>"
+    revised = generation.revised_prompt
+    told = _folded(say("as sent", "发送的提示词"), generation.prompt_sent)
+    return told + (_folded(say("as the endpoint rewrote it", "服务端改写后的提示词"), revised) if revised else "")
+
+
+def _folded(head: str, text: str) -> str:
+    words = escape(text[:_LONGEST_TEXT])
+    return f'<details><summary><small>{head}</small></summary><pre style="white-space:pre-wrap">{words}</pre></details>'
 
 
 def plain(generation: Generation) -> str:

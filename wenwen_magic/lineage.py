@@ -93,7 +93,8 @@ def _row(member: Member, here: bool, thumbnail: Path | None) -> str:
     words = lines_html(prompt_of(generation)[:_LONGEST])
     mark = f"<b>{words}</b> ← {say('this one', '这一张')}" if here else words
     # The branch is said by signs too, for places without styles.
-    cells = (branch, _sign(member.depth) + mark, lines_html(display.model_words(generation)), f"#{lines_html(generation.id[:6])}")
+    model, name = (lines_html(text) for text in (display.model_words(generation), f"#{generation.id[:6]}"))
+    cells = (branch, _sign(member.depth) + mark, model, name)
     return '<tr style="background:none">' + "".join(f"<td {PLACE}>{cell}</td>" for cell in cells) + "</tr>"
 
 

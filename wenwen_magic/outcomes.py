@@ -19,6 +19,9 @@ from wenwen_magic.money import Cost, amount, told
 from wenwen_magic.records import GeneratedImage, Generation, ImageRequest
 from wenwen_magic.wire import Answer
 
+_LONGEST_PROMPT = 200
+"""Characters of a prompt that an error quotes."""
+
 
 def no_image(answer: Answer) -> NoImageError:
     """Make the error for an answer without a picture: its words are the explanation."""
@@ -55,15 +58,19 @@ def not_in_history(request: ImageRequest, take: int, *, why: str = "", replay: b
     Args:
         request: what was asked for.
         take: the number asked for.
-        why: what is saved instead, in words; without it the prompt stands there.
+        why: what is saved instead, in words; stands behind the prompt.
         replay: whether the mode is ``replay``; else a take was asked for by its number.
     """
     which = say(f"Take {take} of this request", f"此请求的第 {take} 张") if take else say("This request", "此请求")
     return NotInHistory(
         which + say(" is not saved.", "没有保存。"),
-        why=why or " ".join(request.prompt.split())[:200],
+        why=" · ".join(part for part in (_quoted(request), why) if part),
         do=_nobody_asked() if replay else _without_take(),
     )
+
+
+def _quoted(request: ImageRequest) -> str:
+    return " ".join(request.prompt.split())[:_LONGEST_PROMPT]
 
 
 def _nobody_asked() -> str:
