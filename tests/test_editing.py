@@ -11,7 +11,8 @@ from wenwen_magic.client import Client
 from wenwen_magic.language import speak
 from wenwen_magic.session import Session
 
-assert (relay, shell)
+assert relay
+assert shell
 
 
 def client_of(relay, session, **settings):
