@@ -171,7 +171,7 @@ def test_a_saved_notebook_shows_its_pictures_to_a_new_server_and_nothing_broken(
 def test_the_line_alone_is_a_panel_with_a_field_for_the_prompt(notebook):
     lab = notebook(*DEMO, "%wenwen_image").run_all()
     cell = lab.cell(2)
-    cell.locator("textarea").fill("a lighthouse at dusk")
+    cell.get_by_placeholder("what to draw").fill("a lighthouse at dusk")
     cell.get_by_role("button", name="portrait").click()
     cell.get_by_role("button", name="Generate").click()
     expect(cell.get_by_alt_text("a lighthouse at dusk")).to_be_visible()
@@ -182,7 +182,7 @@ def test_the_line_alone_is_a_panel_with_a_field_for_the_prompt(notebook):
 def test_no_word_in_the_panel_is_cut_off_not_even_an_errors(notebook):
     lab = notebook(*DEMO, "%wenwen_image").run_all()
     cell = lab.cell(2)
-    cell.locator("textarea").fill("a fox [demo: status=401]")
+    cell.get_by_placeholder("what to draw").fill("a fox [demo: status=401]")
     cell.get_by_role("button", name="Generate").click()
     expect(cell.get_by_text("The endpoint did not accept the key.")).to_be_visible()
     assert not cut(
