@@ -65,3 +65,45 @@ def test_nobody_is_asked_in_a_replay(shell, four, painter):
     asked = len(painter.calls)
     assert isinstance(shell.fail("%wenwen task four seed"), ConfigError)
     assert len(painter.calls) == asked
+
+
+# -- what else the format can do ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("task", ["blend", "swap"])
+def test_two_pictures_make_one(shell, four, painter, task):
+    shell.run(cell("two", "a ship"))
+    made = shell.run(cell(f"--task {task} --ref four --ref two", "both"))
+    assert (made.request.task, made.parent, len(made.images)) == (task, four.id, 1)
+
+
+def test_a_part_is_changed_by_the_formats_own_edit(shell, four, painter):
+    assert shell.run(cell("--task edit --ref four", "in the night")).images
+
+
+def test_an_upload_gives_links_as_words(shell, four):
+    assert "http" in shell.run(cell("links --task upload --ref four", "upload")).text
+
+
+def test_the_format_describes_too(shell, four):
+    said = shell.run("%%wenwen_describe -m mj_describe --ref four\nwhat?")
+    assert (said.request.format, said.request.task) == ("midjourney", "describe")
+    assert said.text
+
+
+def test_a_task_that_the_format_does_not_know_names_those_it_does(shell, painter):
+    error = shell.fail(cell("--format images --task blend", "x"))
+    assert isinstance(error, ConfigError)
+    assert "draw" in error.do
+    assert painter.posts == []
+
+
+def test_a_model_chooses_its_format_and_an_option_goes_before(shell, painter):
+    shell.run("%config WenwenMagics.formats = {'gpt-image-*': 'images', 'mj_*': 'midjourney'}")
+    shell.run("%config WenwenMagics.poll_seconds = 0.01")
+    assert shell.run(cell("-m gpt-image-1", "a cat")).request.format == "images"
+    assert shell.run(cell("-m mj_imagine", "a cat")).request.format == "midjourney"
+    assert shell.run(cell("-m other", "a cat")).request.format == "chat"
+    assert shell.run(cell("-m gpt-image-1 --format chat", "a cat")).request.format == "chat"
+    rows = shell.run(cell("-m gpt-image-1,mj_imagine", "a dog"))
+    assert [row.request.format for row in rows] == ["images", "midjourney"]

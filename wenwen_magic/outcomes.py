@@ -23,10 +23,11 @@ _LONGEST_PROMPT = 200
 """Characters of a prompt that an error quotes."""
 
 
-def no_image(answer: Answer) -> NoImageError:
-    """Make the error for an answer without a picture: its words are the explanation."""
+def no_image(answer: Answer, *, words: bool = False) -> NoImageError:
+    """Make the error for an answer without what was wanted: a picture, or words; what it says is the explanation."""
+    missing = say("no words", "文字") if words else say("no picture", "图片")
     return NoImageError(
-        say("The answer holds no picture.", "回答中没有图片。"),
+        say(f"The answer holds {missing}.", f"回答中没有{missing}。"),
         why=mask(answer.text) or answer.finish_reason,
         do=say(
             "Change the prompt. This answer is saved: the same cell shows it again for free, --fresh asks again.",

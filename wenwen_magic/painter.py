@@ -289,7 +289,7 @@ class Painter:
     def _worded(self, generation: Generation, answer: Answer) -> Generation:
         """An answer of words alone: what was wanted, or the reason why there is no picture."""
         if not (generation.request.wants_words and answer.text):
-            raise outcomes.no_image(answer)
+            raise outcomes.no_image(answer, words=generation.request.wants_words)
         generation = self.history.update(generation, state="complete")
         return replace(generation, take=self.history.take_of(generation))
 
