@@ -18,6 +18,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from wenwen_magic import Client, lessons
+from wenwen_magic.demo import DemoServer
 from wenwen_magic.errors import ConfigError, HistoryError, NotInHistory
 from wenwen_magic.history import History
 from wenwen_magic.lessonfile import LIST
@@ -592,3 +593,52 @@ def test_a_large_picture_is_never_held_whole(history, pupil, lesson):
             tracemalloc.stop()
     assert next(pupil.all()).images[0].path.stat().st_size > LARGE
     assert zlib.crc32(next(pupil.all()).images[0].data) == zlib.crc32(next(history.all()).images[0].data)
+
+
+# -- what is not a picture, and what goes on from one ------------------------------------------------------------------
+
+
+def test_a_description_is_handed_on_and_replayed(tmp_path, quick_paint, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with DemoServer() as server:
+        teacher = Client(base_url=server.address, history="teacher")
+        fox = teacher.generate("a fox")
+        said = teacher.describe("what?", references=[fox])
+        done = teacher.export("lesson.zip")
+    assert (done.records, done.pictures) == (2, 1)
+    pupil = Client(mode="replay", history="pupil")
+    pupil.import_("lesson.zip")
+    assert pupil.describe("what?", references=[pupil.generate("a fox")]).text == said.text
+    assert pupil.history.get(said.id).parent == fox.id
+
+
+def test_a_description_is_words_and_stays_behind_where_words_do(tmp_path, quick_paint, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with DemoServer() as server:
+        teacher = Client(base_url=server.address, history="teacher")
+        teacher.describe("SECRETWORD?", references=[teacher.generate("a fox")])
+        done = teacher.export("lesson.zip", strip=True)
+    assert (done.records, done.left_out) == (1, 1)
+
+
+def test_a_rewritten_prompt_is_a_prompt_and_the_endpoints_numbers_stay_behind(tmp_path, quick_paint, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with DemoServer(wait=lambda _: None) as server:
+        more = {"base_url": server.address, "history": "teacher", "poll_seconds": 0.01}
+        Client(format="images", **more).generate("a SECRETWORD", model="dall-e-3")
+        four = Client(format="midjourney", **more).generate("a boat")
+        teacher = Client(**more)
+        assert teacher.history.search("SECRETWORD")[0].revised_prompt
+        teacher.export("whole.zip")
+        teacher.export("stripped.zip", strip=True)
+    whole, stripped = (
+        b"".join(archive.read(name) for name in archive.namelist() if name.endswith(".json"))
+        for archive in map(zipfile.ZipFile, ("whole.zip", "stripped.zip"))
+    )
+    assert b"SECRETWORD" in whole
+    assert b"SECRETWORD" not in stripped
+    assert four.job
+    assert four.buttons
+    with zipfile.ZipFile("whole.zip") as archive:
+        told = [json.loads(archive.read(name)) for name in archive.namelist() if name.endswith(f"{four.id}.json")]
+    assert [(one["job"], one["buttons"]) for one in told] == [("", [])]

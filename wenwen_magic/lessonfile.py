@@ -279,8 +279,8 @@ def _record(name: str, data: bytes) -> Generation:
         record = decode(data, Path(day), None)
     except (ValueError, OverflowError, RecursionError, WenwenError) as error:
         raise _refused(name, f"it is no record ({error}).", f"不是记录（{error}）。") from None
-    if record.created[:10] != day or not record.images:
-        raise _refused(name, "its day is another, or it has no picture.", "日期不符，或没有图片。")
+    if record.created[:10] != day or not record.has_result:
+        raise _refused(name, "its day is another, or it has no result.", "日期不符，或没有结果。")
     return record
 
 

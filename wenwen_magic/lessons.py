@@ -80,13 +80,14 @@ def export(
             do=say("Choose another name.", "请换一个名字。"),
         )
     rows = [_with_files(one) for one in (history.all() if generations is None else generations)]
-    chosen = {one.id: one for one in rows if one.pictures}
+    # Words that were wanted are a result too; without all words nothing of them is left.
+    chosen = {one.id: one for one in rows if one.pictures or (one.has_result and not strip)}
     try:
         made = parcel.written(path, lambda made: _fill(made, history, chosen.values(), strip=strip))
         size = path.stat().st_size
     except OSError as error:
         raise _unfinished(path.name, error) from None
-    left_out = sum(not one.pictures for one in rows) + len(chosen) - made.records
+    left_out = sum(one.id not in chosen for one in rows) + len(chosen) - made.records
     return Exported(made.records, made.pictures, size, left_out)
 
 

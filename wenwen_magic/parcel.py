@@ -22,8 +22,8 @@ from wenwen_magic.recordfile import encode, is_stripped, stripped
 from wenwen_magic.records import GeneratedImage, Generation, ImageRequest, Reference
 from wenwen_magic.wholefile import sync_folder
 
-LEFT_BEHIND: Mapping[str, Any] = {"endpoint": "", "error": None, "price": None}
-"""What is nobody else's business: whom somebody asked, what went wrong there, and what it cost by his own table."""
+LEFT_BEHIND: Mapping[str, Any] = {"endpoint": "", "error": None, "price": None, "job": "", "buttons": ()}
+"""What is nobody else's business: whom somebody asked, what went wrong, what it cost, what could be done next there."""
 
 
 def told(generation: Generation, *, strip: bool) -> Generation:
@@ -35,8 +35,9 @@ def told(generation: Generation, *, strip: bool) -> Generation:
     """
     host = re.sub(r":[0-9]*$", "", generation.endpoint.partition("://")[2])
     secret = f"//{host}" if host else ""
-    bare: dict[str, Any] = dict.fromkeys(("prompt_sent", "text", "finish_reason"), "") | {"sources": (), "usage": {}}
-    names = ("text", "finish_reason", "sources", "usage")
+    words = ("text", "finish_reason", "revised_prompt")
+    bare: dict[str, Any] = dict.fromkeys((*words, "prompt_sent"), "") | {"sources": (), "usage": {}}
+    names = (*words, "sources", "usage")
     return replace(
         generation,
         **LEFT_BEHIND,
@@ -60,8 +61,12 @@ def _told_request(request: ImageRequest, *, strip: bool) -> ImageRequest:
     """A request whose references are told by digest and name: an address may be private, or signed."""
     if strip or is_stripped(request):
         return stripped(request)
-    bare = (Reference("", one.digest, mask(re.split("[?#]", one.label)[0])) for one in request.references)
-    return replace(request, references=tuple(bare)) if request.references else request
+    hole = _told_reference(request.mask) if request.mask else None
+    return replace(request, references=tuple(map(_told_reference, request.references)), mask=hole)
+
+
+def _told_reference(one: Reference) -> Reference:
+    return Reference("", one.digest, mask(re.split("[?#]", one.label)[0]), one.origin)
 
 
 @dataclass
