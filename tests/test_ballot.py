@@ -38,7 +38,7 @@ def tally(shell, capsys):
     capsys.readouterr()
     shell.run("%wenwen votes")
     lines = (line.split(maxsplit=2) for line in capsys.readouterr().out.splitlines())
-    return {f"{axis}={value}": rest for axis, value, rest in lines}
+    return {f"{axis}={value}": rest.strip() for axis, value, rest in lines}
 
 
 # -- before the vote ---------------------------------------------------------------------------------------------------
@@ -170,6 +170,27 @@ def test_the_tally_counts_wins_by_axis_and_value(blind, capsys):
     told = tally(blind, capsys)
     assert told["model=secret-one"] == told["animal=otter"] == "1 of 1 votes"
     assert told["model=secret-two"] == told["animal=zebra"] == "0 of 1 votes"
+
+
+def test_a_value_is_one_in_the_tally_however_it_was_typed(shell, relay, capsys):
+    folder = Path("wenwen_images/votes")
+    folder.mkdir(parents=True)
+    for number, names in enumerate((("portrait", "landscape"), ("竖屏", "横屏"))):
+        stood = [{"orientation": name} for name in names]
+        (folder / f"{number}.json").write_text(json.dumps({"winner": stood[0], "candidates": stood}))
+    told = tally(shell, capsys)
+    assert told == {"orientation=portrait": "2 of 2 votes", "orientation=landscape": "0 of 2 votes"}
+
+
+def test_the_tally_speaks_the_readers_language(shell, relay, capsys):
+    shell.run(cell('--blind --grid "orientation=portrait;landscape" "model=a;b"', "画只猫"))
+    shell.run("%wenwen vote A")
+    shell.run("%config WenwenMagics.lang = 'zh'")
+    capsys.readouterr()
+    shell.run("%wenwen votes")
+    told = capsys.readouterr().out
+    assert all(word in told for word in ("模型", "方向", "横屏", "竖屏"))
+    assert not any(word in told for word in ("model", "orientation", "portrait"))
 
 
 def test_without_votes_the_tally_says_how_to_begin(shell, capsys):

@@ -1,6 +1,7 @@
 """``%wenwen history``, ``show``, ``star``, ``use`` and their kind, with real records in a real IPython shell."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -209,6 +210,34 @@ def test_a_file_with_a_recipe_gives_its_cell(saved, made):
     assert "recipe" in error.do
     Path("text.png").write_text("no picture")
     assert isinstance(saved.fail("%wenwen use text.png"), ConfigError)
+
+
+def test_a_recipe_names_the_pictures_it_started_from_and_never_gives_another_request(saved, capsys):
+    relay_posts = len(saved.run("%wenwen history"))
+    Path("sub").mkdir()
+    saved.user_ns["cat"].images[0].save("sub/eye.png")
+    assert relay_posts == 5
+    for given, told in (("cat", "cat"), ("sub/eye.png", "eye.png")):
+        client = saved.magics_manager.registry["WenwenMagics"]._client()
+        asked = client.request("blue", references=[client.reference(saved.user_ns.get(given, given), given)])
+        replace(saved.user_ns["dog"].images[0], request=asked).save("rr.png", recipe=True)
+        capsys.readouterr()
+        saved.run("%wenwen use rr.png")
+        assert f"--ref {told}" in saved.inserted.pop()
+        said = capsys.readouterr().out
+        assert f"not in the file: --ref {told}" in said
+        assert b"sub/eye" not in Path("rr.png").read_bytes()
+
+
+def test_a_recipe_of_pictures_without_names_is_refused(saved):
+    client = saved.magics_manager.registry["WenwenMagics"]._client()
+    nameless = replace(client.reference(saved.user_ns["cat"]), label="")
+    asked = client.request("blue", references=[nameless])
+    replace(saved.user_ns["dog"].images[0], request=asked).save("rr.png", recipe=True)
+    error = saved.fail("%wenwen use rr.png")
+    assert isinstance(error, ConfigError)
+    assert "--ref" in error.do
+    assert saved.inserted == []
 
 
 @pytest.mark.parametrize(

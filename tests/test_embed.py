@@ -342,7 +342,8 @@ words = st.text(st.characters(categories=None), max_size=40)
 recipes = st.fixed_dictionaries(
     {"prompt": words.filter(lambda text: text.strip())},
     optional={
-        **dict.fromkeys(("model", "orientation", "format"), words),
+        **dict.fromkeys(("model", "orientation", "format", "task", "mask"), words),
+        "references": st.lists(words, max_size=3),
         "params": st.dictionaries(words, st.recursive(st.none() | st.booleans() | st.integers() | words, st.lists)),
     },
 )

@@ -15,14 +15,14 @@ FLOORS = (
     "records imagemodels",
     "wire",
     "markdown recordfile problems outcomes addresses faults optionline spelling promptlist many comparison mjorder",
-    "answers index replyfile lessonfile mjtask modelcache promptrows",
+    "answers index replyfile lessonfile mjtask modelcache",
     "catalogue parcel mjreply reading picturelist candidates",
     (
         "settings formats transport dialling pictures inspection inspector history display keys references options "
         "interpolation runner batch conversation demo grid masking"
     ),
     "guard completion area session takes ballot tables remote styles",
-    "lessons orders historytable modeltable lineage verdict",
+    "lessons orders historytable modeltable lineage verdict promptrows recipes",
     "workshop",
     "painter",
     "several buttons",

@@ -103,6 +103,35 @@ def test_a_source_that_is_none_is_told_before_anything_is_sent(things, relay, so
     assert (relay.posts, records()) == ([], [])
 
 
+def test_a_prompt_that_uses_no_column_is_refused_before_anything_is_sent(things, relay):
+    for text in (
+        cell("--from p.csv", "no columns here"),
+        "%wenwen_image many --from listed",
+        cell("--from df", "{{7}}"),
+    ):
+        error = things.fail(text)
+        assert isinstance(error, ConfigError), text
+        assert "uses no column" in error.what
+        assert "{{prompt}}" in error.do
+    assert (relay.posts, records()) == ([], [])
+
+
+def test_one_prompt_for_several_models_of_a_column_is_drawn(things, relay):
+    things.user_ns["rows"] = [{"model": "a"}, {"model": "b"}]
+    assert [row.request.model for row in things.run(cell("--from rows", "a cat"))] == ["a", "b"]
+
+
+@pytest.mark.parametrize(("name", "source"), [("n", "x.jsonl"), ("count", "x.jsonl"), ("张数", "x.csv")])
+def test_a_number_of_pictures_in_a_row_is_refused_and_not_passed_over(things, relay, name, source):
+    Path("x.jsonl").write_text(f'{{"prompt": "a cat", "{name}": 2}}\n')
+    Path("x.csv").write_text(f"prompt,{name}\na cat,2\n", encoding="utf-8")
+    error = things.fail(f"%wenwen_image --from {source}")
+    assert isinstance(error, ConfigError)
+    assert name in error.what
+    assert relay.posts == []
+    assert len(things.run(cell(f"--from {source}", f"{{{{{name}}}}} cats"))) == 1
+
+
 def test_a_generator_is_drawn_or_refused_but_not_used_up_in_silence(things, relay):
     things.run("made = (text for text in listed)")
     result = things.run_cell("%wenwen_image --from made")

@@ -56,6 +56,16 @@ def test_a_sound_picture_is_measured_and_gets_a_preview(pool, picture, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["preview", picture.name]
 
 
+def test_a_name_in_chinese_is_found_though_the_notebook_changed_its_locale(picture, tmp_path, monkeypatch):
+    for name, value in {"LC_ALL": "C", "LANG": "C"}.items():
+        monkeypatch.setenv(name, value)
+    late = InspectorPool()
+    try:
+        assert late.inspect(picture, tmp_path / "预览").width == 300
+    finally:
+        late.close()
+
+
 def test_a_broken_picture_is_kept_and_leaves_no_preview(pool, tmp_path):
     broken = tmp_path / "broken"
     broken.write_bytes(encoded(noise(), "JPEG")[:-500])

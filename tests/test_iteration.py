@@ -9,7 +9,7 @@ from scripted import answering
 from shells import cell, prompts, records
 
 from wenwen_magic import Gallery
-from wenwen_magic.errors import NoImageError, NotInHistory
+from wenwen_magic.errors import ConfigError, NoImageError, NotInHistory
 
 
 def takes(result):
@@ -151,13 +151,22 @@ def test_each_take_is_shown_by_its_number_for_free(shell, relay):
     assert len(relay.posts) == 3
 
 
-@pytest.mark.parametrize("line", ["--take 3", "--take 3 --fresh", "--take 3 -n 4", "--take 3 --mode live"])
+@pytest.mark.parametrize("line", ["--take 3", "--take 3 -n 1", "--take 3 --mode live"])
 def test_a_take_that_is_not_saved_is_told_and_never_drawn(shell, relay, line):
     shell.run(cell("-n 2"))
     error = shell.fail(cell(line))
     assert isinstance(error, NotInHistory)
     assert "Take 3" in error.what
     assert error.why == "Saved takes: 2."
+    assert len(relay.posts) == 2
+
+
+@pytest.mark.parametrize("line", ["--take 2 --fresh", "--take 2 -n 3"])
+def test_a_take_with_what_would_be_passed_over_is_refused(shell, relay, line):
+    shell.run(cell("-n 2"))
+    error = shell.fail(cell(line))
+    assert isinstance(error, ConfigError)
+    assert line.removeprefix("--take 2 ") in error.what
     assert len(relay.posts) == 2
 
 

@@ -311,8 +311,8 @@ def test_replay_shows_what_is_saved_and_names_what_is_not(shell, relay, monkeypa
     monkeypatch.delenv("WENWEN_API_KEY")
     monkeypatch.setenv("WENWEN_MODE", "replay")
     assert shell.run(cell()).from_history
-    assert "a dog" in shell.fail(cell("", "a dog")).why
-    assert "a dog" in shell.fail(cell("--fresh", "a dog")).why
+    assert "{+dog+}" in shell.fail(cell("", "a dog")).why
+    assert "{+dog+}" in shell.fail(cell("--fresh", "a dog")).why
     assert len(relay.posts) == 1
 
 

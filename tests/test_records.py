@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scripted import png
 
-from wenwen_magic.errors import ConfigError
+from wenwen_magic.errors import ConfigError, ImageError
 from wenwen_magic.language import is_chinese, speak
 from wenwen_magic.records import Gallery, GeneratedImage, Generation, ImageRequest, Reference
 from wenwen_magic.vocabulary import ORIENTATIONS
@@ -202,6 +202,20 @@ def test_a_picture_gives_its_bytes_its_pixels_and_a_copy(tmp_path):
     assert image.data == png()
     assert image.pil().getpixel((0, 0)) == (255, 0, 0)
     assert image.save(str(tmp_path / "copy.png")).read_bytes() == png()
+
+
+@pytest.mark.parametrize("recipe", [False, True])
+@pytest.mark.parametrize("name", ["c.jpg", "c.JPEG", "c.webp", "c.gif", "c.avif"])
+def test_an_ending_that_would_lie_is_refused_before_anything_is_written(tmp_path, name, recipe):
+    with pytest.raises(ImageError, match=r"c\.png") as caught:
+        picture(tmp_path).save(tmp_path / name, recipe=recipe)
+    assert caught.value.charged == "no"
+    assert not (tmp_path / name).exists()
+
+
+@pytest.mark.parametrize("name", ["c", "c.PNG", "c.bak", "v1.2"])
+def test_any_other_ending_is_taken_as_it_is(tmp_path, name):
+    assert picture(tmp_path).save(tmp_path / name).read_bytes() == png()
 
 
 def test_saving_a_picture_onto_itself_keeps_it(tmp_path):

@@ -384,7 +384,7 @@ def test_orientations_are_shown_in_the_readers_language(make):
     finally:
         speak("auto")
     assert [cell.words for cell in read(bundle).tables[0][1]] == ["横屏", "竖屏"]
-    assert bundle["text/plain"].startswith("orientation=横屏: ")
+    assert bundle["text/plain"].startswith("方向=横屏: ")
 
 
 def test_a_caption_does_not_repeat_the_headers(make):
@@ -680,7 +680,7 @@ def test_a_bundle_loads_and_runs_nothing(make):
 
 
 def test_a_saved_take_says_so_in_a_comparison(make):
-    one = make((9, 9), from_history=True)
+    one = make((9, 9), from_history=True, note="saved take, free")
     cell = read(grid_bundle(Gallery((one,), ((("x", "1"),),)))).cells[-1]
     assert all(note in cell.words for note in notes(one))
     assert "free" in cell.words

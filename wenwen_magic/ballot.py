@@ -7,10 +7,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from wenwen_magic import display
 from wenwen_magic.errors import ConfigError, HistoryError
 from wenwen_magic.language import padded, say
 from wenwen_magic.nearest import did_you_mean
 from wenwen_magic.records import Gallery, Label
+from wenwen_magic.vocabulary import ORIENTATION_WORDS
 from wenwen_magic.wholefile import write_whole
 
 FOLDER = "votes"
@@ -68,7 +70,12 @@ def votes(history: Path) -> Iterator[Vote]:
 
 
 def _label(axes: Mapping[str, Any]) -> Label:
-    return tuple((str(axis), str(value)) for axis, value in axes.items())
+    return tuple((str(axis), _plain(str(axis), str(value))) for axis, value in axes.items())
+
+
+def _plain(axis: str, value: str) -> str:
+    """A value by its one name, however it was typed."""
+    return ORIENTATION_WORDS.get(value, value) if axis == "orientation" else value
 
 
 def tally(history: Path) -> dict[tuple[str, str], tuple[int, int]]:
@@ -92,6 +99,7 @@ def listing(history: Path) -> str:
         )
     ordered = sorted(counts.items(), key=lambda item: (item[0][0], -item[1][0] / item[1][1], item[0][1]))
     return "\n".join(
-        f"{padded(axis, 14)}{padded(value, 34)}" + say(f"{won} of {shown} votes", f"{shown} 次投票中胜 {won} 次")
+        f"{padded(display.axis_word(axis), 14)}{padded(display.value_word(axis, value), 34)}"
+        + say(f"{won} of {shown} votes", f"{shown} 次投票中胜 {won} 次")
         for (axis, value), (won, shown) in ordered
     )

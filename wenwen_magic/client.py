@@ -12,7 +12,6 @@ from tqdm import tqdm
 from wenwen_magic import buttons, comparison, display, lessons, promptrows, several, spelling, tables
 from wenwen_magic.comparison import Comparison
 from wenwen_magic.enquirer import Enquirer
-from wenwen_magic.interpolation import interpolate
 from wenwen_magic.many import Many
 from wenwen_magic.manyrun import finish_many, moving
 from wenwen_magic.orders import refuse_stripped, usual_format
@@ -24,7 +23,6 @@ from wenwen_magic.vocabulary import DESCRIBE
 
 _SHOWN = 16
 """Pictures on the contact sheet of a long gallery."""
-_COLUMNS = ("model", "orientation", "style")
 
 
 @dataclass(frozen=True)
@@ -187,12 +185,7 @@ class Client(Enquirer):
         Raises:
             ConfigError: a row is wrong or cannot be asked for.
         """
-        for row in promptrows.rows(source):
-            if isinstance(row, ImageRequest):
-                yield self.request(row, **options)
-                continue
-            own = {name: row[name] for name in _COLUMNS if row.get(name)}
-            prompt = interpolate(template, {**(names or {}), **row}) if template else promptrows.prompt_of(row)
+        for prompt, own in promptrows.prompts(source, template, names or {}):
             yield self.request(prompt, **{**options, **own})
 
     # -- pictures that are there ---------------------------------------------------------------------------------------

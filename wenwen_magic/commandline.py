@@ -11,13 +11,13 @@ from wenwen_magic import (
     askabout,
     ballot,
     commands,
-    embed,
     historyoptions,
     historytable,
     lineage,
     modeltable,
     money,
     optionline,
+    recipes,
     styles,
 )
 from wenwen_magic.cell import Cell
@@ -29,7 +29,7 @@ from wenwen_magic.language import say
 from wenwen_magic.modeltable import ModelTable
 from wenwen_magic.nearest import did_you_mean
 from wenwen_magic.optionline import Option
-from wenwen_magic.records import Gallery, Generation, ImageRequest
+from wenwen_magic.records import Gallery, Generation
 from wenwen_magic.settings import Loaded
 from wenwen_magic.vocabulary import COMMANDS
 
@@ -248,24 +248,17 @@ def _use(around: Surroundings, which: str) -> str:
     """Put the cell that made a picture below: of a saved one by its id, of a file by the recipe in it."""
     _ids(which)
     path = Path(which.strip("\"'")).expanduser()
+    client = around.client()
     if path.is_file():
-        around.insert(around.client().cell_of(_recipe_of(path, around.client())))
-        return say("The cell is below.", "单元格已放在下方。")
+        request = recipes.read(path, client.settings.max_mib << 20)
+        # What a format has to say of pictures is told when they are here.
+        around.insert(client.cell_of(request if recipes.needed(request) else client.request(request)))
+        return say("The cell is below.", "单元格已放在下方。") + recipes.needed(request)
     generation = _saved(around, which)
-    around.insert(around.client().cell_of(generation))
+    around.insert(client.cell_of(generation))
+    if client.saved_takes.best(generation.request, 0) is None:
+        return say("The cell is below; running it asks anew.", "单元格已放在下方；运行它会重新请求。")
     return say("The cell is below; running it shows the picture for free.", "单元格已放在下方；运行它会免费显示图片。")
-
-
-def _recipe_of(path: Path, client: Client) -> ImageRequest:
-    limit = client.settings.max_mib << 20
-    with path.open("rb") as file:
-        recipe = embed.read(file.read(limit))
-    if recipe is None:
-        raise ConfigError(
-            say(f"{path.name} holds no recipe.", f"{path.name} 中没有作图信息。"),
-            do=say("image.save(path, recipe=True) writes one.", "image.save(path, recipe=True) 会写入。"),
-        )
-    return client.request(ImageRequest(**{name: recipe[name] for name in recipe if name != "version"}))
 
 
 def _compare(around: Surroundings, ids: str) -> Any:

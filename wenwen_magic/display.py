@@ -196,6 +196,16 @@ def orientation_word(orientation: str) -> str:
     return say(orientation, chinese.get(orientation, orientation))
 
 
+def axis_word(name: str) -> str:
+    """What an axis of a comparison is called in the reader's language."""
+    return say(name, {"model": "模型", "orientation": "方向", "style": "风格"}.get(name, name))
+
+
+def value_word(axis: str, value: str) -> str:
+    """What a value on an axis is called in the reader's language."""
+    return orientation_word(value) if axis == "orientation" else value
+
+
 def notes(generation: Generation) -> list[str]:
     """What to know beside the caption: a saved take, another shape than asked, drafts, unsound pictures."""
     found = []

@@ -14,7 +14,8 @@ from wenwen_magic.language import say
 
 LARGEST_RECIPE = 1 << 20
 """Bytes of JSON, written or read; Pillow opens no PNG whose compressed text is longer than that."""
-_FIELDS: dict[str, type] = {**dict.fromkeys(("prompt", "model", "orientation", "format"), str), "params": dict}
+_FIELDS: dict[str, type] = dict.fromkeys(("prompt", "model", "orientation", "format", "task", "mask"), str)
+_FIELDS |= {"params": dict, "references": list}
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,7 @@ def embed(data: bytes, recipe: Mapping[str, Any]) -> bytes:
 def read(data: bytes) -> dict[str, Any] | None:
     """The recipe in a picture's bytes, or None; never raises, whoever made the file.
 
-    A recipe has a ``prompt`` that is not blank; ``model``, ``orientation`` and ``format`` are text and ``params`` is
-    a dict, where they are there. Other fields are left out; one of these of a wrong type makes it no recipe.
+    A recipe has a ``prompt`` that is not blank. A field of a wrong type makes it none; unknown ones are left out.
 
     Args:
         data: the file's bytes; what stands after the recipe may be missing.

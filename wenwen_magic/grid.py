@@ -12,6 +12,7 @@ from wenwen_magic.errors import ConfigError
 from wenwen_magic.language import say
 from wenwen_magic.nearest import did_you_mean
 from wenwen_magic.records import Label
+from wenwen_magic.vocabulary import ORIENTATION_WORDS
 
 Kind = Literal["model", "orientation", "style", "param", "name"]
 _WORDS: Mapping[str, Kind] = {
@@ -101,8 +102,8 @@ def axes(models: Sequence[str], grid: Sequence[str], names: Sequence[str], known
     found = [Axis("model", "model", _different(models))] if len(models) > 1 else []
     found += [_axis(text, _grid_kind, known) for text in grid]
     found += [_axis(text, _name_kind, known) for text in names]
-    given = [(axis.kind, axis.name) for axis in found]
-    if twice := next((name for kind, name in given if given.count((kind, name)) > 1), ""):
+    given = [axis.name for axis in found]  # a header and a vote know an axis by its name alone
+    if twice := next((name for name in given if given.count(name) > 1), ""):
         raise ConfigError(
             say(f"The axis {twice} is given twice.", f"{twice} 给出了两次。"),
             do=say("Put all its values into one.", "请把它的取值写在一起。"),
@@ -128,7 +129,10 @@ def _axis(text: str, kind_of: Callable[[str], tuple[Kind, str]], known: Names) -
             do='--grid "model=a;b"   --for "animal=猫;狗"',
         )
     kind, name = kind_of(unicodedata.normalize("NFKC", name).strip())
-    return Axis(kind, name, _different(_values(values, known)))
+    found = _values(values, known)
+    if kind == "orientation":  # square and 方形 are one
+        found = [ORIENTATION_WORDS.get(value, value) for value in found]
+    return Axis(kind, name, _different(found))
 
 
 def _values(text: str, known: Names) -> Sequence[Any]:

@@ -117,7 +117,8 @@ def _command(memory: int) -> list[str]:
     if not sys.executable or not pillow or not pillow.submodule_search_locations:
         raise OSError("No Python interpreter or no Pillow was found.")
     folder = Path(pillow.submodule_search_locations[0]).absolute().parent
-    flags = ["-I", "-S", "-X", f"utf8={sys.flags.utf8_mode}"]
+    # A notebook may change LC_ALL, which goes to the child: what files are called is said as this process reads it.
+    flags = ["-I", "-S", "-X", f"utf8={int(sys.getfilesystemencoding() == 'utf-8')}"]
     return [sys.executable, *flags, str(Path(__file__).with_name("inspector.py")), str(memory), str(folder)]
 
 

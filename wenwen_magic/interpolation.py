@@ -1,8 +1,10 @@
 """Puts Python values into a prompt: ``{{expression}}``, once; every other brace stays as typed."""
 
+import ast
 import builtins
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from wenwen_magic.errors import ConfigError
@@ -23,12 +25,28 @@ def interpolate(text: str, names: Mapping[str, Any]) -> str:
         ConfigError: a name is not defined (the text names the nearest one), or the expression fails.
     """
     pieces: list[str] = []
+    for plain, expression in _parted(text):
+        pieces += [plain, "" if expression is None else _as_text(expression.strip(), names) if expression else "{{}}"]
+    return "".join(pieces)
+
+
+def names_in(text: str) -> set[str]:
+    """The names that the expressions in a text use; of one that is no Python none."""
+    found: set[str] = set()
+    for _, expression in _parted(text):
+        with suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+            tree = ast.parse((expression or "0").strip(), mode="eval")
+            found |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    return found
+
+
+def _parted(text: str) -> Iterator[tuple[str, str | None]]:
+    """Pieces of plain text, each with the expression behind it; behind the last there is none."""
     at = 0
     while (start := text.find("{{", at)) >= 0 and (end := text.find("}}", start + 2)) >= 0:
-        expression = text[start + 2 : end].strip()
-        pieces += [text[at:start], _as_text(expression, names) if end > start + 2 else "{{}}"]
+        yield text[at:start], text[start + 2 : end]
         at = end + 2
-    return "".join([*pieces, text[at:]])
+    yield text[at:], None
 
 
 def _as_text(expression: str, names: Mapping[str, Any]) -> str:

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from wenwen_magic.embed import embed
-from wenwen_magic.errors import Charged, ConfigError
+from wenwen_magic.errors import Charged, ConfigError, ImageError
 from wenwen_magic.language import say
 from wenwen_magic.request import ImageRequest, Reference
+from wenwen_magic.vocabulary import SUFFIXES
 
 __all__ = ["Button", "Gallery", "GeneratedImage", "Generation", "ImageRequest", "Label", "Reference"]
 State = Literal["sent", "answered", "complete", "failed"]
@@ -67,18 +68,30 @@ class GeneratedImage:
         """Copy the file to another place; returns that place.
 
         Args:
-            path: where to; its ending is taken as it is.
+            path: where to; an ending of another type of picture is refused, any other is taken as it is.
             recipe: write prompt, model and settings into the copy (PNG, JPEG or WebP), pixels untouched; else byte for
                 byte.
 
         Raises:
             OSError: the place cannot be written.
-            ImageError: the recipe cannot be put into a picture of this type.
+            ImageError: the ending would lie about the bytes, or the recipe cannot be put into a picture of this type.
             ConfigError: nobody knows what was asked for.
         """
         target = Path(path)
+        self._refuse_other_ending(target)
         target.write_bytes(self._with_recipe() if recipe else self.data)
         return target
+
+    def _refuse_other_ending(self, target: Path) -> None:
+        known, ending = SUFFIXES.get(self.mime, ()), target.suffix.lower()
+        others = {one for endings in SUFFIXES.values() for one in endings} - {*known}
+        if known and ending in others:
+            kind = self.mime.removeprefix("image/").upper()
+            raise ImageError(
+                say(f"The picture is a {kind}, not a {ending}.", f"图片是 {kind}，不是 {ending}。"),
+                why=say("It is copied as it came, nothing was written.", "图片原样复制，没有写入任何文件。"),
+                do=say("Save it as ", "请保存为 ") + target.with_suffix(known[0]).name,
+            )
 
     def _with_recipe(self) -> bytes:
         if self.request is None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -27,6 +28,13 @@ class Reference:
     digest: str
     label: str = ""
     origin: str = field(default="", compare=False)
+
+    @property
+    def pointer(self) -> str:
+        """What to point at it with: its address on the web, else what it is called, without anybody's folders."""
+        if self.address.lower().startswith(("http://", "https://")):
+            return self.address
+        return re.split(r"[/\\]", self.label)[-1]
 
 
 MOST_TAKES = 1000
@@ -140,9 +148,12 @@ class ImageRequest:
 
     @property
     def recipe(self) -> dict[str, Any]:
-        """What a picture of it carries along, ready for JSON; reference pictures stay behind."""
+        """What a picture of it carries along, ready for JSON; of reference pictures the names alone."""
         names = ("prompt", "model", "orientation", "format")
-        return {"version": 1, **{name: getattr(self, name) for name in names}, "params": dict(self.params)}
+        more: dict[str, Any] = {"task": self.task} if self.task != DRAW else {}
+        more |= {"references": [one.pointer for one in self.references]} if self.references else {}
+        more |= {"mask": self.mask.pointer} if self.mask else {}
+        return {"version": 1, **{name: getattr(self, name) for name in names}, "params": dict(self.params), **more}
 
 
 def _named(kind: Any) -> str:

@@ -119,27 +119,18 @@ def _bands(values: Sequence[str]) -> list[Sequence[str]]:
 def _band(grid: _Grid, columns: Sequence[str]) -> str:
     """A table of some of the columns, with all headers."""
     corner = "".join(
-        f'<th scope="col" rowspan="2" {_NAME}>{lines_html(_axis_word(grid.axes[axis]))}</th>' for axis in grid.down
+        f'<th scope="col" rowspan="2" {_NAME}>{lines_html(display.axis_word(grid.axes[axis]))}</th>'
+        for axis in grid.down
     )
-    name = (
-        f'<th scope="colgroup" colspan="{len(columns)}" {_NAME}>{lines_html(_axis_word(grid.axes[grid.across]))}</th>'
-    )
+    across = lines_html(display.axis_word(grid.axes[grid.across]))
+    name = f'<th scope="colgroup" colspan="{len(columns)}" {_NAME}>{across}</th>'
     heads = "".join(_header("col", grid.axes[grid.across], value, grid.width) for value in columns)
     body = "".join(_grid_row(grid, line, columns) for line in grid.lines)
     return f"{TABLE}<thead>{_ROW}{corner}{name}</tr>{_ROW}{heads}</tr></thead><tbody>{body}</tbody></table>"
 
 
-def _axis_word(name: str) -> str:
-    """What an axis is called in the reader's language."""
-    return say(name, {"model": "模型", "orientation": "方向", "style": "风格"}.get(name, name))
-
-
 def _header(scope: str, axis: str, value: str, width: int) -> str:
-    return f'<th scope="{scope}" width="{width}" {PLACE}>{lines_html(_value(axis, value))}</th>'
-
-
-def _value(axis: str, value: str) -> str:
-    return display.orientation_word(value) if axis == "orientation" else value
+    return f'<th scope="{scope}" width="{width}" {PLACE}>{lines_html(display.value_word(axis, value))}</th>'
 
 
 def _grid_row(grid: _Grid, line: tuple[str, ...], columns: Sequence[str]) -> str:
@@ -190,7 +181,9 @@ def _fitting(image: GeneratedImage, width: int) -> int:
 
 
 def _plain(label: Label, generation: Generation) -> str:
-    place = " · ".join(" ".join(f"{name}={_value(name, value)}".split()) for name, value in label)
+    place = " · ".join(
+        " ".join(f"{display.axis_word(name)}={display.value_word(name, value)}".split()) for name, value in label
+    )
     line = f"… {say('drawing', '正在画')}" if _drawing(generation) else display.plain(generation)
     return f"{mask(place)}: {line}"
 

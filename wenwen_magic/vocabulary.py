@@ -15,6 +15,14 @@ WORD_TASKS = (DESCRIBE, "upload")
 MODES = ("cache", "live", "replay")
 PICTURE_MODELS = ("gpt-4o-image", "gemini-2.5-flash-image-preview", "gemini-3-pro-image-preview", "jimeng-3.0")
 """Suggested before the endpoint has named its own; the first three are on wenwen's page 生成图片(chat)."""
+SUFFIXES = {
+    "image/png": (".png",),
+    "image/jpeg": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "image/webp": (".webp",),
+    "image/gif": (".gif",),
+    "image/avif": (".avif",),
+}
+"""What a picture's file may be called by its type, the usual ending first."""
 COMMANDS = (
     *("status", "models", "history", "show", "star", "use", "compare", "fetch", "styles", "budget", "vote", "votes"),
     *("mask", "task", "export", "import", "demo", "key", "help"),

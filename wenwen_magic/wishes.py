@@ -1,19 +1,21 @@
 """Makes the requests of a cell: of its line, its text and the notebook's names, before anything is sent."""
 
 import re
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from pathlib import Path
 from typing import Any
 
 from wenwen_magic import grid, options
 from wenwen_magic.client import Client
 from wenwen_magic.errors import ConfigError
-from wenwen_magic.interpolation import interpolate, known_value, value_of
+from wenwen_magic.interpolation import interpolate, known_value, names_in, value_of
 from wenwen_magic.language import say
+from wenwen_magic.nearest import did_you_mean
 from wenwen_magic.optionline import Options
 from wenwen_magic.records import ImageRequest, Label, Reference
 
 _ID = re.compile(r"#[0-9a-f]{6,8}|[0-9a-f]{8}")
+_ON_THE_LINE = ("model", "orientation", "style")
 _NOT_WITH_FROM = ("grid", "for", "blind", "take", "background", "raw")
 
 
@@ -35,9 +37,53 @@ class Wishes:
         Raises:
             ConfigError: something about them is wrong.
         """
+        self._refuse_useless()
         found = self._combinations()
+        self._refuse_unused(prompt, found[0].axes)
+        if self._given.blind and len(found) < 2:  # noqa: PLR2004  to compare takes two
+            raise ConfigError(
+                say("There is nothing to compare blindly.", "没有可盲评的内容。"),
+                do=say("Name several models: -m a,b --blind", "请给出多个模型：-m a,b --blind"),
+            )
         labels = tuple(one.label for one in found) if len(found) > 1 or found[0].axes else ()
         return tuple(self._request(prompt, one) for one in found), labels
+
+    def _refuse_useless(self) -> None:
+        """Refuse options that another one would make mean nothing."""
+        given = self._given
+        if given.take and (given.fresh or (given.count or 1) > 1):
+            other = "--fresh" if given.fresh else f"-n {given.count}"
+            raise ConfigError(
+                say(f"--take does not go with {other}.", f"--take 不能与 {other} 一起使用。"),
+                do=say(
+                    "--take shows one saved take; leave one of them out.", "--take 显示已保存的一张；请去掉其中一个。"
+                ),
+            )
+
+    def _refuse_unused(self, prompt: str, axes: Iterable[grid.Axis]) -> None:
+        """Refuse an axis that changes nothing, and an option whose values stand on an axis already."""
+        given, used = self._given, set() if self._given.raw else names_in(prompt)
+        for axis in axes:
+            if axis.kind == "name" and axis.name not in used:
+                word = "{{" + axis.name + "}}"
+                raise ConfigError(
+                    say(f"{word} does not stand in the prompt.", f"提示词中没有 {word}。"),
+                    why=say("Every picture would be asked for alike.", "每张图片的请求都会相同。"),
+                    do=did_you_mean("{{" + axis.name, ["{{" + name + "}}" for name in used])
+                    if used
+                    else say(f"Write {word} where its values belong.", f"请在取值应出现的地方写 {word}。"),
+                )
+            params = dict(given.param or ()) if axis.kind == "param" else {}
+            if axis.name in params or (axis.kind in _ON_THE_LINE and self._stands_alone(axis.kind)):
+                raise ConfigError(
+                    say(f"{axis.name} is given twice, as an axis too.", f"{axis.name} 给出了两次，其中一次是维度。"),
+                    do=say("Put all its values into --grid.", "请把它的取值都写在 --grid 中。"),
+                )
+
+    def _stands_alone(self, kind: str) -> bool:
+        """Whether the line names one value of what may be an axis."""
+        given = getattr(self._given, kind)
+        return len(given or ()) == 1 if kind == "model" else bool(given)
 
     def _combinations(self) -> list[grid.Combination]:
         given = self._given
