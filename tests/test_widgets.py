@@ -398,12 +398,24 @@ def test_a_vote_cast_with_the_command_ends_the_buttons_too(blind):
 def test_a_blind_comparison_in_the_background_hides_its_names_until_the_vote(blind):
     panel = panel_of(blind)
     panel.follow(blind.draw_in_background())
+    assert panel.generate.disabled
     settle(panel)
+    assert (panel.generate.disabled, panel.edit.disabled) == (True, True)
     assert [button.description for button in letters(panel)] == ["A", "B"]
     assert takes_in(panel) == []
     for row in blind.area.gallery:
         assert row.id[:6] not in shown(panel) + panel.note.value
     assert blind.front.names["cat"].blind
+
+
+def test_a_blind_comparison_that_could_not_be_drawn_lets_generate_draw_again(blind, relay):
+    relay.answer = lambda _: answering("I will not draw that.")
+    panel = panel_of(blind)
+    panel.follow(blind.draw_in_background())
+    assert panel.generate.disabled
+    settle(panel)
+    assert (panel.generate.disabled, len(relay.posts)) == (False, 2)
+    assert panel.note.value
 
 
 def test_a_comparison_in_the_background_keeps_its_headers(client):

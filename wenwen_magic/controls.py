@@ -1,5 +1,6 @@
 """Does what the controls under a cell's pictures are pressed for: draws, edits, presses, marks; knows no widget."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 from wenwen_magic import buttons
 from wenwen_magic.cell import Cell
+from wenwen_magic.client import Client
 from wenwen_magic.errors import ConfigError, LimitReached
 from wenwen_magic.language import say
 from wenwen_magic.records import Button, Generation, ImageRequest
@@ -95,17 +97,25 @@ class Controls:
 
     # -- what is saved -------------------------------------------------------------------------------------------------
 
-    def takes(self, most: int) -> tuple[list[tuple[Generation, Path | None]], int]:
+    def clients(self) -> list[Client]:
+        """Who knows the takes: the cell's client and, where other takes are saved for it, the one of the moment.
+
+        Only from the main thread: where the key is kept by the notebook's page, it is asked for there.
+        """
+        own = self.cell.client
+        with suppress(ConfigError):
+            return [own, *(now for now in [self.cell.now] if now.saved_takes != own.saved_takes)]
+        return [own]
+
+    def takes(self, clients: Sequence[Client], most: int) -> tuple[list[tuple[Generation, Path | None]], int]:
         """The latest saved takes of all that the cell shows, with thumbnails, and how many older ones there are.
 
         Args:
+            clients: who knows them.
             most: how many.
         """
         area, own = self.cell.area, self.cell.client
         requests = {row.request.fingerprint: row.request for row in (*(area.gallery or ()), *area.rows)}
-        clients = [own]
-        with suppress(ConfigError):  # what was drawn before a setting was changed is still shown
-            clients += [now for now in [self.cell.now] if now.saved_takes != own.saved_takes]
         found = {take.id: take for one in requests.values() for client in clients for take in client.takes(one)}
         latest = map(own.ready, list(found.values())[-most:])
         return [(take, own.thumbnail(take)) for take in latest], max(0, len(found) - most)

@@ -12,6 +12,7 @@ from wenwen_magic import display, parts
 from wenwen_magic.area import status_line
 from wenwen_magic.cell import TICK, Cell
 from wenwen_magic.choices import Choices
+from wenwen_magic.client import Client
 from wenwen_magic.controls import Controls, too_many
 from wenwen_magic.editing import Editing
 from wenwen_magic.errors import WenwenError
@@ -283,10 +284,11 @@ class Panel:
     def show_takes(self) -> None:
         """Fill the strip with the takes of what the cell shows; their thumbnails are made beside everything else."""
         if not self._cell.hides_labels:
-            self._cell.runner.start(lambda _: self._find_takes())
+            clients = self._controls.clients()
+            self._cell.runner.start(lambda _: self._find_takes(clients))
 
-    def _find_takes(self) -> None:
-        found, older = self._controls.takes(MOST_TAKES)
+    def _find_takes(self, clients: Sequence[Client]) -> None:
+        found, older = self._controls.takes(clients, MOST_TAKES)
         shown = list(self._cell.area.rows)
         small = {row.id: self._cell.client.thumbnail(row) for row in shown if row.buttons}
         self._defer(lambda: self._fill(found, older, small))
