@@ -9,6 +9,7 @@ from typing import Any
 import ipywidgets
 
 from wenwen_magic import display, parts
+from wenwen_magic.actions import Actions
 from wenwen_magic.area import status_line
 from wenwen_magic.cell import TICK, Cell
 from wenwen_magic.choices import Choices
@@ -59,8 +60,10 @@ class Panel:
         self._pressed: dict[str, float] = {}
         self._before_edit: dict[str, Any] = {}
         self.choices = Choices(cell.requests[0], models, with_prompt=with_prompt)
-        self.choices.on_count(self._look_at_count)
-        self._make_buttons()
+        self._actions = Actions(compared=bool(cell.labels))
+        self.generate, self.stop = self._actions.generate, self._actions.stop
+        self.edit, self.insert = self._actions.edit, self._actions.insert
+        self._listen()
         self.inserter = Inserter()
         self.strip = Strip(Acts(show=self._show, star=self._press_star, edit=self._open_edit, insert=self._insert))
         self.editing = Editing(self._close_edit)
@@ -71,36 +74,12 @@ class Panel:
         cell.voted.append(self._show_what_came)
         self._show_what_came()
 
-    def _make_buttons(self) -> None:
-        self.generate = ipywidgets.Button(
-            description=say("Generate", "生成"),
-            button_style="primary",
-            layout={"width": "100px"},
-        )
-        self.stop = ipywidgets.Button(
-            description=say("Stop", "停止"),
-            disabled=True,
-            tooltip=say("ends the waiting; an answer on its way is still saved", "停止等待；途中的回答仍会保存"),
-            layout={"width": "90px"},
-        )
-        self.edit = ipywidgets.Button(description=say("Edit this one", "修改这张"), layout={"width": "116px"})
-        self.insert = ipywidgets.Button(
-            description=say("Insert as cell", "插入为单元格"),
-            tooltip=self._told_of_insert(),
-            layout={"width": "124px"},
-        )
+    def _listen(self) -> None:
+        self.choices.on_count(self._look_at_count)
         self.insert.on_click(self._press_insert)
         self.edit.on_click(self._press_edit)
         self.generate.on_click(self._press_generate)
         self.stop.on_click(self._press_stop)
-
-    def _told_of_insert(self) -> str:
-        if self._cell.labels:
-            return say(
-                "this cell again; after a change here: one picture as chosen",
-                "再写一遍此单元格；在这里改动之后：按所选内容画一张",
-            )
-        return say("a new cell that says what is chosen here", "把这里的选择写成一个新单元格")
 
     def _rows(self, *, with_prompt: bool) -> list[Any]:
         chosen, buttons = self.choices, [self.generate, self.stop, self.edit, self.insert]
@@ -275,10 +254,7 @@ class Panel:
             self.show_takes()
 
     def _hold(self, *, on: bool) -> None:
-        """Draw nothing while a comparison is blind: what else is shown would tell a label."""
-        self.generate.disabled = on
-        pays = say("draws a new picture (pays)", "画一张新图（付费）")
-        self.generate.tooltip = say("vote first", "请先投票") if on else pays
+        self._actions.hold(on=on)
         self._tell_of_edit()
 
     def show_takes(self) -> None:
@@ -308,13 +284,7 @@ class Panel:
         self._tell_of_edit()
 
     def _tell_of_edit(self) -> None:
-        take = None if self.generate.disabled else self._this_one
-        self.edit.disabled = take is None
-        self.edit.tooltip = (
-            say("press edit under a thumbnail", "请按缩略图下方的“修改”")
-            if take is None
-            else say("say what to change in: ", "说明要改什么：") + display.caption(take, numbered=True)
-        )
+        self._actions.tell_of_edit(None if self.generate.disabled else self._this_one)
 
     def _show(self, take: Generation) -> None:
         self._speak()
