@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from wenwen_magic import display
+from wenwen_magic import display, tables
 from wenwen_magic.area import KEPT, Area, status_line
 from wenwen_magic.language import speak
 from wenwen_magic.records import Gallery, Generation, ImageRequest
@@ -40,7 +40,7 @@ def drawn(name):
 
 
 def gathered(rows):
-    return Gallery(tuple(rows), render=display.gallery_bundle)
+    return Gallery(tuple(rows), render=tables.gallery_bundle)
 
 
 @pytest.fixture

@@ -1,6 +1,9 @@
 """A cell with many prompts: ``--from`` a file, a list, a column or a table, in a real IPython shell."""
 
+import threading
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -8,8 +11,10 @@ from relay import whole
 from scripted import answering
 from shells import cell, prompts, records
 
-from wenwen_magic import Gallery
+from wenwen_magic import Gallery, many, several
+from wenwen_magic.area import Area
 from wenwen_magic.errors import ConfigError, LimitReached, NoImageError, WenwenError
+from wenwen_magic.many import Tally
 
 
 @pytest.fixture
@@ -52,7 +57,7 @@ def test_a_dry_run_shows_the_first_prompts_the_count_and_the_price_and_sends_not
     capsys.readouterr()
     assert things.run(cell("--from listed -n 2 --dry-run -o 横屏", "a {{prompt}}")) is None
     told = capsys.readouterr().out
-    assert "a cat 0\nlandscape composition" in told
+    assert "1. a cat 0\nlandscape composition\n\n2. a cat 1" in told
     assert "cat 29" not in told
     assert "60 pictures" in told
     assert "30" in told
@@ -141,6 +146,27 @@ def test_a_generator_is_drawn_or_refused_but_not_used_up_in_silence(things, rela
 def test_an_empty_list_is_told_as_an_empty_file_is(things, relay):
     things.user_ns["listed"] = []
     assert isinstance(things.fail("%wenwen_image --from listed"), ConfigError)
+
+
+def test_pictures_appear_while_others_are_still_drawn(things, relay, monkeypatch):
+    things.user_ns["listed"] = [f"cat {number}" for number in range(3)]
+    things.run("%config WenwenMagics.concurrency = 1")
+    seen, steps = [], count()
+    monkeypatch.setattr(many, "POLL", 0.001)
+    monkeypatch.setattr(several.Many, "tally", property(lambda _: Tally(3, 1, 0, 1, float(next(steps)))))
+    begun = threading.Event()
+
+    def slow(number):
+        if number == 2:
+            begun.wait(20)
+        return whole(number)
+
+    relay.answer = slow
+    monkeypatch.setattr(Area, "preview", lambda _, gallery, line: (seen.append(len(gallery)), begun.set()))
+    monkeypatch.setattr(things, "kernel", SimpleNamespace(_allow_stdin=False), raising=False)
+    assert len(things.run("%wenwen_image -y --from listed")) == 3
+    assert seen
+    assert seen[0] < 3
 
 
 def test_a_quiet_run_shows_nothing(things, relay):

@@ -6,11 +6,12 @@ import os
 import pytest
 from test_history import begun, completed, history
 
-from wenwen_magic.display import gallery_bundle, generation_bundle
+from wenwen_magic.display import generation_bundle
 from wenwen_magic.errors import HistoryError, WenwenError
 from wenwen_magic.history import History
 from wenwen_magic.recordfile import VERSION
 from wenwen_magic.records import Gallery
+from wenwen_magic.tables import gallery_bundle
 
 __all__ = ["history"]
 

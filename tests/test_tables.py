@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wenwen_magic.display import gallery_bundle, notes, plain
+from wenwen_magic.display import notes, plain
 from wenwen_magic.errors import EndpointError
 from wenwen_magic.history import Page
 from wenwen_magic.historytable import page_bundle
 from wenwen_magic.language import padded, speak
 from wenwen_magic.records import Gallery, GeneratedImage, Generation, ImageRequest
-from wenwen_magic.tables import grid_bundle
+from wenwen_magic.tables import gallery_bundle, grid_bundle
 
 VOID = {"img", "br", "wbr"}
 TAGS = VOID | {"table", "thead", "tbody", "tr", "th", "td", "p", "div", "small", "details", "summary", "nobr"}
@@ -392,7 +392,7 @@ def test_a_caption_does_not_repeat_the_headers(make):
     gallery = grid_of(make, axes, lambda values: ImageRequest("a cat", values["model"], values["orientation"]))
     other = replace(gallery[0], model_reported="sora")
     cells = [cell for *_, cell in headers(read(grid_bundle(replace(gallery, rows=(other, *gallery[1:])))).tables[0])]
-    assert cells[0].words.strip() == "90×60 · → sora · 41 s · #000001"
+    assert cells[0].words.strip() == "90×60 · answered by sora · 41 s · #000001"
     assert cells[2].words.strip() == "90×60 · 41 s · #000003"
     assert "asked for portrait" in cells[1].words
 
@@ -684,3 +684,64 @@ def test_a_saved_take_says_so_in_a_comparison(make):
     cell = read(grid_bundle(Gallery((one,), ((("x", "1"),),)))).cells[-1]
     assert all(note in cell.words for note in notes(one))
     assert "free" in cell.words
+
+
+# -- many prompts ------------------------------------------------------------------------------------------------------
+
+
+def many(make, *prompts, **more):
+    rows = [make((90, 60), request=ImageRequest(prompt), **more) for prompt in prompts]
+    return Gallery(tuple(replace(row, prompt_sent=row.request.prompt) for row in rows))
+
+
+def test_where_prompts_differ_each_stands_under_its_picture_and_in_the_plain_text(make):
+    gallery = many(make, "a cat", "a dog", "a hen")
+    lost = replace(gallery[1], pictures=(), state="failed", error={"what": "The endpoint failed."})
+    bundle = gallery_bundle(Gallery((gallery[0], lost, gallery[2])))
+    cells = read(bundle).cells
+    assert [prompt in cell.words for prompt, cell in zip(("a cat", "a dog", "a hen"), cells, strict=True)] == [True] * 3
+    assert [line.partition(":")[0] for line in bundle["text/plain"].splitlines()] == ["a cat", "a dog", "a hen"]
+    assert len({cell.attributes["width"] for cell in cells}) == 1
+
+
+def test_one_prompt_of_all_is_told_once_and_takes_are_numbered_in_both_texts(make):
+    gallery = many(make, "a cat", "a cat")
+    numbered = Gallery(tuple(replace(row, take=number) for number, row in enumerate(gallery, 1)))
+    bundle = gallery_bundle(numbered)
+    assert bundle["text/html"].count("a cat</pre>") == 1
+    for kind in ("text/html", "text/plain"):
+        assert [bundle[kind].count(mark) for mark in "①②③"] == [1, 1, 0]
+
+
+def test_a_long_prompt_stands_in_short_and_whole_where_it_is_unfolded(make):
+    long = "word " * 60
+    bundle = gallery_bundle(many(make, long + "one", "another"))
+    assert long + "one" in bundle["text/html"]
+    assert bundle["text/html"].count("<details>") == 1
+    assert max(map(len, bundle["text/plain"].splitlines())) < 260
+
+
+def test_prompts_that_begin_alike_for_long_stand_from_where_they_part(make):
+    begin = "in the style of an old master, " * 8
+    bundle = gallery_bundle(many(make, begin + "a cat", begin + "a dog"))
+    assert "… master, a cat:" in bundle["text/plain"]
+    assert "… master, a dog<" in bundle["text/html"]
+
+
+def test_a_note_that_several_share_is_told_once_below(make):
+    saved = many(make, "a cat", "a dog", "a hen", note="saved take, free")
+    for bundle in (
+        gallery_bundle(saved),
+        grid_bundle(replace(saved, labels=((("x", "1"),), (("x", "2"),), (("x", "3"),)))),
+    ):
+        for kind in ("text/html", "text/plain"):
+            assert bundle[kind].count("saved take, free") == 1
+    fresh = Gallery((replace(saved[0], note=""), *saved[1:]))
+    assert "2 of 3: saved take, free" in gallery_bundle(fresh)["text/plain"]
+    assert "saved take, free" in gallery_bundle(Gallery((fresh[0], saved[1])))["text/html"]
+
+
+def test_a_models_name_has_room_beside_its_row(make):
+    axes = {"model": ["gpt-4o-image", "b"], "orientation": ["landscape", "portrait"]}
+    heads = [cell for cell in read(grid_bundle(grid_of(make, axes))).cells if cell.attributes.get("scope") == "row"]
+    assert {int(head.attributes["width"]) for head in heads} == {112}

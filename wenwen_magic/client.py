@@ -243,13 +243,14 @@ class Client(Enquirer):
             blind: whether the labels stay hidden.
         """
         images = [image for row in islice(rows, _SHOWN) for image in row.images]
-        render = tables.grid_bundle if labels else display.gallery_bundle
+        render = tables.grid_bundle if labels else tables.gallery_bundle
         still = self._workshop.still(images[:_SHOWN])
         return Gallery(rows, labels=labels, blind=blind, still=still, render=render, differ=self.compare)
 
     def compare(self, old: Generation, new: Generation) -> Comparison:
         """How two generations differ: the prompts marked, and the settings, seconds and price that are not the same."""
-        return replace(comparison.compare(self.ready(old), self.ready(new)), render=self._comparison_bundle)
+        shown = (replace(self.ready(one), note="") for one in (old, new))
+        return replace(comparison.compare(*shown), render=self._comparison_bundle)
 
     def _comparison_bundle(self, shown: Comparison) -> dict[str, Any]:
         still = self.gallery((shown.old, shown.new)).still

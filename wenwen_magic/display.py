@@ -5,14 +5,13 @@ import re
 from collections.abc import Container, Iterable
 from contextlib import suppress
 from html import escape
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from wenwen_magic import markdown
 from wenwen_magic.errors import mask
 from wenwen_magic.language import say
-from wenwen_magic.records import Gallery, GeneratedImage, Generation
+from wenwen_magic.records import GeneratedImage, Generation
 
 _CIRCLED = "⓪①②③④⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯⑰⑱⑲⑳"
 MOST_SHOWN = 24
@@ -33,27 +32,6 @@ def generation_bundle(generation: Generation) -> dict[str, Any]:
     return {**still(generation.still), "text/html": sound(html), "text/plain": sound(plain(generation))}
 
 
-def gallery_bundle(gallery: Gallery) -> dict[str, Any]:
-    """The bundle of several generations: one table, failures in their place, a contact sheet as the still picture."""
-    shown = list(islice(gallery, MOST_SHOWN))  # a gallery may be longer than a notebook should be heavy
-    asked = [generation.request.fingerprint for generation in shown]
-    prompts = {generation.prompt_sent for generation in shown}
-    cells = [
-        _cell(generation, numbered=asked.count(generation.request.fingerprint) > 1, as_sent=len(prompts) > 1)
-        for generation in shown
-    ]
-    more = _more(len(gallery) - len(shown))
-    html = table(cells) + (_as_sent(shown[0]) if len(prompts) == 1 else "") + (status_html(more) if more else "")
-    text = "\n".join([*map(plain, shown), *([more] if more else [])])
-    return {**still(gallery.still), "text/html": sound(html), "text/plain": sound(text)}
-
-
-def _more(count: int) -> str:
-    if count <= 0:
-        return ""
-    return say(f"… and {count} more: %wenwen history shows them all", f"…… 另有 {count} 个：%wenwen history 可查看全部")
-
-
 def sound(text: str) -> str:
     """The text without half characters, which no front end can be sent, and without what steers the text after it."""
     return _UNSOUND.sub(" ", text)
@@ -61,16 +39,11 @@ def sound(text: str) -> str:
 
 def generation_html(generation: Generation) -> str:
     """One generation as HTML: a figure, a table for several pictures, or the reason why there is none."""
-    return _cell(generation, numbered=False, as_sent=True)
-
-
-def _cell(generation: Generation, *, numbered: bool, as_sent: bool) -> str:
-    end = _as_sent(generation) if as_sent else ""
+    end = as_sent(generation)
     if generation.images:
-        return _pictures(generation, numbered=numbered) + text_html(generation) + end
-    if generation.has_result:
-        return words_html(generation) + caption_html(generation, numbered=numbered) + end
-    return failure_html(generation) + caption_html(generation) + end
+        return _pictures(generation) + text_html(generation) + end
+    said = words_html(generation) if generation.has_result else failure_html(generation)
+    return said + caption_html(generation) + end
 
 
 def words_html(generation: Generation) -> str:
@@ -85,9 +58,9 @@ def failure_html(generation: Generation) -> str:
     return f"<p>✗ {what or escape(generation.state)}<br>{why}</p>"
 
 
-def _pictures(generation: Generation, *, numbered: bool = False) -> str:
+def _pictures(generation: Generation) -> str:
     images = generation.images
-    words = caption_html(generation, numbered=numbered)
+    words = caption_html(generation)
     if len(images) == 1:
         return f'<figure style="margin:0">{_img(images[0])}<figcaption>{words}</figcaption></figure>'
     sizes = (f"<small>{index}. {image.width:d}×{image.height:d}</small>" for index, image in enumerate(images, 1))
@@ -152,10 +125,9 @@ def caption(generation: Generation, *, numbered: bool = False, told: Container[s
         numbered: whether a first take has its number too; later ones always have it.
         told: what a header says already: ``model``, ``orientation``.
     """
-    model = model_words(generation).removeprefix(generation.request.model if "model" in told else "")
     shown = [
         _size(generation, worded="orientation" not in told),
-        model.strip(),
+        _answered(generation) if "model" in told else model_words(generation),
         f"{generation.elapsed:.0f} s" if generation.elapsed is not None else "",
         f"#{generation.id[:6]}" if generation.id else "",
         "demo" if generation.demo else "",
@@ -181,6 +153,12 @@ def model_words(generation: Generation) -> str:
     """The model that was asked and, when it is another, the one that answered."""
     asked, answered = generation.request.model, generation.model_reported
     return asked if answered in {"", asked} else f"{asked} → {answered}"
+
+
+def _answered(generation: Generation) -> str:
+    """The model that answered, where it is another than a header names."""
+    answered = generation.model_reported
+    return "" if answered in {"", generation.request.model} else say(f"answered by {answered}", f"由 {answered} 回答")
 
 
 def orientation_of(image: GeneratedImage) -> str:
@@ -247,7 +225,8 @@ def lines_html(text: str) -> str:
     return escape(text).replace("\0", "<wbr>").replace("\n", "<br>")
 
 
-def _as_sent(generation: Generation) -> str:
+def as_sent(generation: Generation) -> str:
+    """The whole prompt as it went out, and as the endpoint rewrote it, folded."""
     revised = generation.revised_prompt
     told = _folded(say("as sent", "发送的提示词"), generation.prompt_sent)
     return told + (_folded(say("as the endpoint rewrote it", "服务端改写后的提示词"), revised) if revised else "")
@@ -258,12 +237,12 @@ def _folded(head: str, text: str) -> str:
     return f'<details><summary><small>{head}</small></summary><pre style="white-space:pre-wrap">{words}</pre></details>'
 
 
-def plain(generation: Generation) -> str:
-    """One line of text on a generation: id, size, model, seconds, path; then its text."""
+def plain(generation: Generation, *, numbered: bool = False) -> str:
+    """One line of text on a generation: take, id, size, model, seconds, path; then its text."""
     where = ", ".join(short_path(image.path) for image in generation.images)
     error = generation.error or {}
     missing = "" if generation.has_result else f"✗ {error.get('what', generation.state)}"
-    parts = [caption(generation), where or missing, *notes(generation)]
+    parts = [caption(generation, numbered=numbered), where or missing, *notes(generation)]
     length = _LONGEST_TEXT if generation.request.wants_words else 400
     words = f"\n{generation.text[:length]}" if generation.text else ""
     return mask(" · ".join(part for part in parts if part) + words)

@@ -229,7 +229,7 @@ class Rows(Sequence[Generation]):
 
     def _places(self) -> Any:
         if len(self._order) != len(self._found):
-            self._order = sorted(self._found)
+            self._order = sorted(list(self._found))  # noqa: C414  other threads put rows in meanwhile
         return self._order
 
     def _row(self, place: Place) -> Generation:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from wenwen_magic.errors import ConfigError
-from wenwen_magic.language import padded, say
+from wenwen_magic.language import columns, padded, say
 from wenwen_magic.nearest import did_you_mean
 from wenwen_magic.settings import PLACE
 
@@ -28,5 +28,5 @@ def listing(styles: Mapping[str, str]) -> str:
     """All styles with their templates, a line each; how to define one where there are none."""
     if not styles:
         return say("There are no styles yet. Define one: ", "还没有风格。可这样定义：") + _HOW
-    width = max(len(name) * 2 for name in styles) + 2
+    width = max(map(columns, styles)) + 2
     return "\n".join(f"{padded(name, width)}{' '.join(template.split())}" for name, template in styles.items())

@@ -1,22 +1,27 @@
-"""Lays pictures out in tables with headers: a grid of a comparison, a blind vote."""
+"""Lays pictures out in tables: many side by side, a grid of a comparison with its headers, a blind vote."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from html import escape
-from itertools import groupby, starmap
+from itertools import groupby, islice, starmap
 from pathlib import Path
 from typing import Any
 
 from wenwen_magic import display
-from wenwen_magic.display import COLUMNS, lines_html
+from wenwen_magic.display import COLUMNS, MOST_SHOWN, lines_html
 from wenwen_magic.errors import mask
-from wenwen_magic.language import say
+from wenwen_magic.language import columns, say
 from wenwen_magic.records import Gallery, GeneratedImage, Generation, Label
 
 _WIDTH = 760
 """What a notebook has room for, in pixels."""
-_HEADER = 88
+_HEADER, _WIDEST_HEADER = 88, 152
+"""Width of a row's header, in pixels."""
+_LETTER_WIDTH = 8
+_SHORT, _BEFORE = 100, 12
+"""Characters of a prompt that stand under a picture, and how many of them are those that others share."""
 _PADDING = 16
 _LARGEST = 360
 """Width of the only picture of a row, and height of the tallest one, in pixels."""
@@ -44,6 +49,85 @@ def prompt_of(generation: Generation) -> str:
 def img(address: str, alt: str, width: int) -> str:
     """A small picture as HTML, so many pixels wide."""
     return f'<img src="{address}" alt="{escape(alt)}" width="{width}" style="max-width:100%">'
+
+
+def _parted(rows: Sequence[Generation]) -> tuple[list[Generation], list[str]]:
+    """Rows without the notes that several of them share, and these notes, each once with how many it is about."""
+    counted = Counter(row.note for row in rows if row.note)
+    shared = {note: count for note, count in counted.items() if count > 1}
+    lines = [
+        note if count == len(rows) else say(f"{count} of {len(rows)}: {note}", f"{len(rows)} 张中的 {count} 张：{note}")
+        for note, count in shared.items()
+    ]
+    return [replace(row, note="") if row.note in shared else row for row in rows], lines
+
+
+# -- many --------------------------------------------------------------------------------------------------------------
+
+
+def gallery_bundle(gallery: Gallery) -> dict[str, Any]:
+    """The bundle of several generations: one table, failures in their place, a contact sheet as the still picture.
+
+    Where the prompts differ each stands under its picture, a long one in short.
+    """
+    rows, said = _parted(list(islice(gallery, MOST_SHOWN)))  # a gallery may be longer than a notebook should be heavy
+    more = _more(len(gallery) - len(rows))
+    counted = Counter(row.request.fingerprint for row in rows)
+    prompts = [prompt_of(row) for row in rows]
+    heads = _in_short(prompts) if len(set(prompts)) > 1 else [""] * len(rows)
+    columns = COLUMNS // 2 if len(rows) == COLUMNS else max(1, min(COLUMNS, len(rows)))
+    width = min(_LARGEST, _WIDTH // columns - _PADDING)
+    numbered = [counted[row.request.fingerprint] > 1 for row in rows]
+    cells = [_many_cell(*one, width) for one in zip(rows, heads, numbered, strict=True)]
+    lines = [*said, *([more] if more else [])]
+    html = _table(cells, columns, width) + (display.as_sent(rows[0]) if rows and not heads[0] else "")
+    text = [_many_line(*one) for one in zip(rows, heads, numbered, strict=True)]
+    return bundle(html + "".join(map(display.status_html, lines)), "\n".join([*text, *lines]), gallery.still)
+
+
+def _more(count: int) -> str:
+    if count <= 0:
+        return ""
+    return say(f"… and {count} more: %wenwen history shows them all", f"…… 另有 {count} 个：%wenwen history 可查看全部")
+
+
+def _in_short(prompts: Sequence[str]) -> list[str]:
+    """The beginning of each prompt; where all begin alike for long, from shortly before they part."""
+    letters = enumerate(zip(*prompts, strict=False))
+    alike = next((place for place, found in letters if len(set(found)) > 1), min(map(len, prompts)))
+    word = prompts[0].rfind(" ", alike - 2 * _BEFORE, alike - _BEFORE // 2) + 1
+    start = (word or alike - _BEFORE) if alike > _SHORT // 2 else 0
+    return [_cut(" ".join(prompt[start : start + 2 * _SHORT].split()), start) for prompt in prompts]
+
+
+def _cut(text: str, start: int) -> str:
+    return ("… " if start else "") + (text if len(text) <= _SHORT else text[:_SHORT].rstrip() + " …")
+
+
+def _table(cells: Sequence[str], columns: int, width: int) -> str:
+    """Finished cells in rows of even columns, so many pixels wide with styles or without."""
+    rows = (cells[start : start + columns] for start in range(0, len(cells), columns))
+    tag = f'<td width="{width}" {PLACE}>'
+    made = "".join(f"{_ROW}{''.join(f'{tag}{cell}</td>' for cell in row)}</tr>" for row in rows)
+    return f"{TABLE}<tbody>{made}</tbody></table>" if cells else ""
+
+
+def _many_cell(row: Generation, head: str, numbered: bool, width: int) -> str:
+    whole = " ".join(prompt_of(row).split())
+    prompt = f"<p>{lines_html(head)}</p>" if head else ""
+    folded = display.as_sent(row) if head and (whole != head or row.revised_prompt) else ""
+    words = display.caption_html(row, numbered=numbered) + folded
+    if row.images:
+        pictures = "".join(f"{_picture(image, width)}<br>" for image in row.images)
+        return f'<div style="margin-bottom:8px">{pictures}{prompt}{words}</div>{display.text_html(row)}'
+    if row.has_result:
+        return prompt + display.words_html(row) + words
+    return prompt + display.failure_html(row) + words
+
+
+def _many_line(row: Generation, head: str, numbered: bool) -> str:
+    line = display.plain(row, numbered=numbered)
+    return f"{mask(head)}: {line}" if head else line
 
 
 # -- a comparison ------------------------------------------------------------------------------------------------------
@@ -83,8 +167,14 @@ class _Grid:
     @cached_property
     def width(self) -> int:
         """Of a column, in pixels."""
-        columns = min(COLUMNS, len(self.values(self.across)))
-        return max(1, min(_LARGEST, (_WIDTH - len(self.down) * (_HEADER + _PADDING)) // columns - _PADDING))
+        count = min(COLUMNS, len(self.values(self.across)))
+        heads = sum(self.header(axis) + _PADDING for axis in self.down)
+        return max(1, min(_LARGEST, (_WIDTH - heads) // count - _PADDING))
+
+    def header(self, axis: int) -> int:
+        """Of the headers of rows on an axis, in pixels: a model's name in one line, if it is not too long."""
+        longest = max((columns(display.value_word(self.axes[axis], one)) for one in self.values(axis)), default=0)
+        return min(_WIDEST_HEADER, max(_HEADER, longest * _LETTER_WIDTH + _PADDING))
 
     def at(self, line: tuple[str, ...], column: str) -> tuple[str, ...]:
         """The place in a row under a column."""
@@ -100,16 +190,17 @@ def grid_bundle(gallery: Gallery) -> dict[str, Any]:
         return _blind_bundle(gallery)
     axes = {tuple(name for name, _ in label) for label in gallery.labels}
     if len(axes) != 1 or axes == {()} or len(gallery.labels) != len(gallery):
-        return display.gallery_bundle(gallery)
+        return gallery_bundle(gallery)
     cells: dict[tuple[str, ...], list[Generation]] = {}
-    for label, generation in zip(gallery.labels, gallery, strict=True):
+    rows, said = _parted(list(gallery))
+    for label, generation in zip(gallery.labels, rows, strict=True):
         cells.setdefault(tuple(value for _, value in label), []).append(generation)
     grid = _Grid(axes.pop(), cells, len({prompt_of(generation) for generation in gallery}) == 1)
     html = "".join(_band(grid, columns) for columns in _bands(grid.values(grid.across)))
     if grid.one_prompt:
         html += f"<p><small>{say('as sent', '发送的提示词')}: {lines_html(prompt_of(gallery[0]))}</small></p>"
-    text = "\n".join(starmap(_plain, zip(gallery.labels, gallery, strict=True)))
-    return bundle(html, text, gallery.still)
+    lines = [*starmap(_plain, zip(gallery.labels, rows, strict=True)), *said]
+    return bundle(html + "".join(map(display.status_html, said)), "\n".join(lines), gallery.still)
 
 
 def _bands(values: Sequence[str]) -> list[Sequence[str]]:
@@ -134,7 +225,9 @@ def _header(scope: str, axis: str, value: str, width: int) -> str:
 
 
 def _grid_row(grid: _Grid, line: tuple[str, ...], columns: Sequence[str]) -> str:
-    heads = (_header("row", grid.axes[axis], value, _HEADER) for axis, value in zip(grid.down, line, strict=True))
+    heads = (
+        _header("row", grid.axes[axis], value, grid.header(axis)) for axis, value in zip(grid.down, line, strict=True)
+    )
     cells = (_grid_cell(grid, grid.at(line, column)) for column in columns)
     return _ROW + "".join(heads) + "".join(f"<td {PLACE}>{cell}</td>" for cell in cells) + "</tr>"
 
