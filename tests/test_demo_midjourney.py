@@ -441,6 +441,25 @@ def test_a_work_that_failed_meanwhile_is_said_and_then_asked_for_anew(new_client
     assert len(demo.posts) == 2
 
 
+def forgotten(*_):
+    raise EndpointError("refused", why="task_no_found", status=400)
+
+
+def test_a_work_that_the_endpoint_forgot_is_told_fetched_for_free_if_it_comes_up_and_else_submitted_anew(
+    new_client, demo, monkeypatch
+):
+    client, line = new_client(), Dying(monkeypatch, forgotten)
+    with pytest.raises(EndpointError, match="does not know this work") as caught:
+        client.generate("Cat")
+    assert (caught.value.charged, [one.state for one in client.history.all()]) == ("maybe", ["failed"])
+    line.dead = False
+    assert new_client().fetch(caught.value.record).images
+    assert len(demo.posts) == 1
+    with pytest.raises(EndpointError):
+        Dying(monkeypatch, forgotten) and client.generate("Dog")
+    assert len(demo.posts) == 2
+
+
 def test_a_kernel_that_dies_while_it_waits_has_the_submission_on_disk(new_client, demo, monkeypatch):
     """The thread of the first kernel never returns; a second kernel finds its record and its submission's reply."""
     stuck, gate = threading.Event(), threading.Event()

@@ -30,6 +30,13 @@ OUTCOMES = {
     "nothing kept": (lambda: outcomes.nothing_kept(SENT), errors.NotInHistory, "maybe"),
     "limit": (lambda: outcomes.limit_reached(50, 50), errors.LimitReached, "no"),
     "unsound": (lambda: outcomes.none_sound((CUT,), "a1b2c3d4"), errors.ImageError, "yes"),
+    "a work that goes on": (lambda: outcomes.goes_on(errors.NotSentError("No name.")), errors.WaitEnded, "maybe"),
+    "a work that takes long": (outcomes.still_working, errors.WaitEnded, "maybe"),
+    "a work that is gone": (
+        lambda: outcomes.unknown_work(errors.EndpointError("task_no_found", status=400)),
+        errors.EndpointError,
+        "maybe",
+    ),
     "interrupt": (outcomes.wait_ended, errors.WaitEnded, "maybe"),
 }
 

@@ -4,12 +4,14 @@ from collections.abc import Callable, Generator
 from typing import TypeVar, cast
 
 from wenwen_magic.errors import EndpointError, NotSentError
-from wenwen_magic.outcomes import goes_on, still_working
+from wenwen_magic.outcomes import goes_on, still_working, unknown_work
 from wenwen_magic.wire import HttpCall, HttpReply, Pause, Progress, Step
 
 Result = TypeVar("Result")
 GROWTH = 1.2
 """How many times longer each pause between two questions is than the one before."""
+_UNKNOWN = {400, 404, 410}
+"""The statuses with which an endpoint says that it knows no such work."""
 LONGEST = 10.0
 """Seconds of the longest pause between two questions."""
 
@@ -66,7 +68,8 @@ def asking(
 ) -> Callable[[HttpCall], HttpReply]:
     """What sends calls: those that may cost through one door, free questions through the other.
 
-    A question that gets no answer leaves the work as it is: it goes on, and can be asked after again.
+    A question that gets no answer leaves the work as it is: it goes on, and can be asked after again. A work that the
+    endpoint does not know any more has failed.
     """
 
     def send(call: HttpCall) -> HttpReply:
@@ -75,6 +78,6 @@ def asking(
         try:
             return ask(call)
         except (EndpointError, NotSentError) as error:
-            raise goes_on(error) from None
+            raise (unknown_work(error) if error.status in _UNKNOWN else goes_on(error)) from None
 
     return send

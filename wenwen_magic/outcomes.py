@@ -6,6 +6,7 @@ from typing import Any, cast
 from wenwen_magic import errors as tree
 from wenwen_magic.errors import (
     Charged,
+    EndpointError,
     ImageError,
     LimitReached,
     NoImageError,
@@ -191,6 +192,23 @@ def goes_on(error: WenwenError) -> WaitEnded:
         say("The endpoint does not say how the work is going.", "服务端没有说明作图的进展。"),
         why=" ".join(part for part in (error.what, error.why) if part),
         do=_ask_again(),
+        charged="maybe",
+        status=error.status,
+        request_id=error.request_id,
+        text=error.text,
+    )
+
+
+def unknown_work(error: WenwenError) -> EndpointError:
+    """Make the error for a work that the endpoint does not know, or not any more."""
+    return EndpointError(
+        say("The endpoint does not know this work any more.", "服务端已找不到这个任务。"),
+        why=" ".join(part for part in (error.what, error.why) if part),
+        do=say(
+            "%wenwen fetch with the id asks for it once more, for free; running the cell submits it anew, which may "
+            "cost again.",
+            "用编号运行 %wenwen fetch 可免费再查询一次；重新运行单元格会重新提交，可能再次扣费。",
+        ),
         charged="maybe",
         status=error.status,
         request_id=error.request_id,
