@@ -296,3 +296,17 @@ def test_a_day_that_rests_is_looked_through_for_an_index_that_was_made_anew(fold
     assert known(asked, "fox") == 6
     (tmp_path / "a.sqlite").write_bytes(b"garbage" * 999)
     assert known(asked, "fox") == 6
+
+
+def test_an_index_of_many_records_says_once_that_it_takes_a_while(tmp_path, monkeypatch):
+    monkeypatch.setattr("wenwen_magic.catalogue.MANY", 3)
+    monkeypatch.setattr("wenwen_magic.catalogue._AT_ONCE", 2)
+    said = []
+    for number in range(9):
+        planted(tmp_path / "pictures", f"n {number}", day="2026-01-02")
+    small, large = History(tmp_path / "none"), History(tmp_path / "pictures")
+    for history in (small, large, large):
+        history.when_long(said.append)
+        history.count()
+    assert len(said) == 1
+    assert "pictures/" in said[0]

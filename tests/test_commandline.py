@@ -10,6 +10,7 @@ from shells import cell
 
 from wenwen_magic import Gallery
 from wenwen_magic.errors import ConfigError, HistoryError, WenwenError
+from wenwen_magic.vocabulary import COMMAND_WORDS, COMMANDS
 
 
 @pytest.fixture
@@ -117,13 +118,13 @@ def test_a_bad_value_is_told_and_never_a_stack(saved, line, told):
 # -- show, star, fetch, compare ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("word", ["cat", "g[0]", "g", "_", "{id}", "#{id}", "#{short}", "Out[2]", "h[3]"])
+@pytest.mark.parametrize("word", ["cat", "g[0]", "_", "{id}", "#{id}", "#{short}", "Out[2]", "h[3]"])
 def test_a_saved_picture_is_shown_by_id_or_by_name(saved, word):
     saved.run("h = %wenwen history\n_ = cat\ncat")
     cat = saved.user_ns["cat"]
     shown = saved.run(f"%wenwen show {word.format(id=cat.id, short=cat.id[:6])}")
     assert shown.images[0].sha256
-    assert (shown.id == cat.id) == (word not in {"g[0]", "g", "h[3]"})
+    assert (shown.id == cat.id) == (word not in {"g[0]", "h[3]"})
     assert saved.words().count("<img") == 1
 
 
@@ -150,11 +151,86 @@ def test_a_gallery_stands_for_all_its_pictures(saved):
     assert found(saved, "--star") == ["a hen", "a hen"]
 
 
-@pytest.mark.parametrize("pair", ["cat dog", "g[0] g[1]", "cat g", "cat，dog"])
+@pytest.mark.parametrize("pair", ["cat dog", "g[0] g[1]", "cat g[0]", "cat，dog"])
 def test_two_are_compared_by_name(saved, pair):
     comparison = saved.run(f"%wenwen compare {pair}")
-    assert "model" in str(comparison)
+    assert ("模型" if "dog" in pair else "model") in str(comparison)
     assert saved.words().count("<img") == 2
+
+
+@pytest.mark.parametrize("command", ["use g", "fetch g", "compare cat g", "show --lineage g"])
+def test_of_a_gallery_nothing_is_left_out_in_silence(saved, command):
+    error = saved.fail(f"%wenwen {command}")
+    assert isinstance(error, ConfigError)
+    assert "g[0]" in error.do
+    assert saved.inserted == []
+
+
+def test_a_gallery_is_shown_whole(saved):
+    shown = saved.run("%wenwen show g")
+    assert ([one.id for one in shown], shown.labels) == (
+        [one.id for one in saved.user_ns["g"]],
+        saved.user_ns["g"].labels,
+    )
+    assert saved.words().count("<img") == 2
+    assert "--fresh" not in saved.words()
+    saved.run("h = %wenwen history")
+    assert len(saved.run("%wenwen show h")) == 5
+
+
+def test_what_is_shown_and_compared_of_a_saved_take_says_nothing_of_drawing_anew(saved):
+    saved.run(cell("cat -o 横屏", "a black cat"))
+    assert "--fresh" in saved.words()
+    for command in ("show cat", "compare cat dog"):
+        saved.run(f"%wenwen {command}")
+        assert "--fresh" not in saved.words()
+
+
+def test_a_comparison_tells_why_one_has_no_picture_what_it_cost_and_the_currency(saved):
+    saved.run("%config WenwenMagics.currency = '元'")
+    failed = saved.run("%wenwen history --failed")[0]
+    told = str(saved.run(f"%wenwen compare cat {failed.id}"))
+    assert "failure: none → The answer holds no picture. I may not draw that" in told
+    priced = [replace(saved.user_ns["cat"], price=price) for price in (0.5, 0.25)]
+    assert "price: 0.5 元 → 0.25 元" in str(saved.magics_manager.registry["WenwenMagics"]._client().compare(*priced))
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [("历史", "画只狗"), ("历史 狗", "画只狗"), ("查看 dog", "<img"), ("状态", None), ("帮助", None), ("统计", None)],
+)
+def test_commands_have_chinese_names(saved, capsys, line, told):
+    saved.run(f"%wenwen {line}")
+    assert told is None or told in saved.words()
+
+
+def test_every_command_has_one_chinese_name_and_the_chinese_help_tells_it(saved, capsys):
+    assert sorted(COMMAND_WORDS.values()) == sorted(COMMANDS)
+    capsys.readouterr()
+    saved.run("%wenwen 帮助")
+    told = capsys.readouterr().out
+    assert [word for word, name in COMMAND_WORDS.items() if name != "help" and f"{word} · " not in told] == []
+    assert "历史" in saved.fail("%wenwen 历使").do
+
+
+def test_what_is_shown_speaks_the_language_of_its_prompt(saved):
+    saved.run("%wenwen compare dog dog")
+    assert "这是同一次生成" in saved.words()
+    saved.run("%wenwen compare cat cat")
+    assert "one and the same" in saved.words()
+    saved.run("%wenwen show dog")
+    assert "横屏" in saved.words()
+    saved.run("%wenwen show cat")
+    assert "landscape" in saved.words()
+    saved.run("%config WenwenMagics.lang = 'en'")
+    saved.run("%wenwen show dog")
+    assert "横屏" not in saved.words()
+
+
+def test_charged_is_told_in_chinese(saved):
+    saved.run("%wenwen history 失败 --失败")
+    saved.run("%wenwen 历史 --失败")
+    assert "扣费：是" in saved.words()
 
 
 @pytest.mark.parametrize("words", ["cat", "cat dog g"])
@@ -284,6 +360,26 @@ def test_a_lesson_that_cannot_be_is_told(saved, line):
     assert isinstance(saved.fail(f"%wenwen {line}"), (ConfigError, HistoryError))
 
 
+def test_a_lesson_without_an_ending_becomes_a_zip(saved, here, capsys):
+    saved.run("%wenwen export 课程 cat")
+    assert (here / "课程.zip").is_file()
+    saved.run("%wenwen import 课程")
+    assert "课程.zip" in capsys.readouterr().out
+
+
+def test_a_lesson_for_a_folder_that_is_not_there_names_it(saved):
+    error = saved.fail("%wenwen export sub/y.zip")
+    assert isinstance(error, ConfigError)
+    assert "sub" in error.what
+
+
 def test_a_history_that_is_empty_says_so(shell):
     assert len(shell.run("%wenwen history")) == 0
+    assert "Nothing is saved here yet" in shell.words()
+    shell.run("%wenwen history cat")
     assert "Nothing that is saved fits" in shell.words()
+
+
+@pytest.mark.parametrize("command", ["show", "use", "fetch"])
+def test_a_missing_id_is_called_missing(shell, command):
+    assert "An id is missing" in shell.fail(f"%wenwen {command}").what

@@ -14,8 +14,8 @@ FLOORS = (
     "nearest insertion secret payloads events torn embed wholefile money request models",
     "records imagemodels",
     "wire",
-    "markdown recordfile problems outcomes addresses faults optionline spelling promptlist many comparison mjorder",
-    "answers index replyfile lessonfile mjtask modelcache",
+    "markdown recordfile problems outcomes addresses faults optionline spelling promptlist many worddiff mjorder",
+    "comparison answers index replyfile lessonfile mjtask modelcache",
     "catalogue parcel mjreply reading picturelist candidates",
     (
         "settings formats transport dialling pictures inspection inspector history display keys references options "

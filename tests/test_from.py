@@ -175,6 +175,18 @@ def test_a_quiet_run_shows_nothing(things, relay):
     assert len(things.user_ns["g"].images) == 2
 
 
+@pytest.mark.parametrize("line", ["--from {{listed}}", "--from {{listed[:]}}", "--from '{{listed}}'"])
+def test_a_source_may_stand_in_braces_as_for_other_options(things, relay, line):
+    assert [row.request.prompt for row in things.run(f"%wenwen_image {line}")] == ["a cat", "a dog"]
+
+
+def test_a_table_with_semicolons_is_told_what_parts_its_columns(things, relay):
+    Path("s.csv").write_text("animal;place\ncat;sea\n")
+    error = things.fail(cell("--from s.csv", "a {{animal}}"))
+    assert "commas" in str(error)
+    assert ";place}}" not in str(error)
+
+
 def test_a_row_is_never_looked_into(things, relay):
     things.user_ns.update(listed=["{{1/0}} {x}"], x="no")
     things.run("%wenwen_image --from listed")

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wenwen_magic.errors import ConfigError, WenwenError
-from wenwen_magic.interpolation import interpolate
+from wenwen_magic.interpolation import interpolate, names_in
 from wenwen_magic.language import is_chinese, speak
 
 JSON = st.recursive(
@@ -201,3 +201,17 @@ def test_any_braces_are_filled_or_refused_and_never_break(text):
         assert error.charged == "no"  # noqa: PT017  either is a fair answer
     else:
         assert "{{" in text or filled == text
+
+
+def test_a_letter_that_is_not_defined_is_not_taken_for_a_word_of_python():
+    with pytest.raises(ConfigError) as caught:
+        interpolate("{{y}}", {})
+    assert "any" not in caught.value.do
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [("{{a}} {{b.c[d]}}", {"a", "b", "d"}), ("no", set()), ("{{}} {{1+}} {{x", set()), ("{{ f(x) }}", {"f", "x"})],
+)
+def test_the_names_in_a_text_are_those_that_its_expressions_use(text, names):
+    assert names_in(text) == names

@@ -149,7 +149,7 @@ def test_what_was_not_charged_makes_room_again(shell, relay, capsys):
     relay.stop_listening()
     assert shell.fail(cell()).charged == "no"
     assert SESSION.account().pictures == 0
-    assert budget(shell, capsys)["left in this session"] == "1 pictures"
+    assert budget(shell, capsys)["left in this session"] == "1 picture"
 
 
 @pytest.fixture

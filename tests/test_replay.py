@@ -245,7 +245,16 @@ def test_the_models_are_not_asked_for(shell, relay, forbid):
 def test_everything_that_looks_at_the_history_works(shell, relay, forbid, capsys):
     shell.run(cell("g -m a,b"))
     replayed(shell, forbid, "config")
-    for command in ("status", "history cat", "show g", "star g", "use g", "compare g[0] g[1]", "fetch g", "budget"):
+    for command in (
+        "status",
+        "history cat",
+        "show g",
+        "star g",
+        "use g[0]",
+        "compare g[0] g[1]",
+        "fetch g[0]",
+        "budget",
+    ):
         shell.run(f"%wenwen {command}")
     shell.run("%wenwen export lesson.zip\n%wenwen import lesson.zip")
     assert len(relay.posts) == 2

@@ -274,3 +274,16 @@ def test_a_pyproject_that_cannot_be_read_is_an_error_that_names_it(tmp_path, tex
 
 def test_settings_list_their_names_in_the_order_they_are_shown():
     assert tuple(item.name for item in fields(Settings)) == NAMES
+
+
+@pytest.mark.parametrize("name", ["budget", "timeout", "session_limit"])
+def test_what_is_no_number_is_told_what_it_should_be(name):
+    with pytest.raises(ConfigError) as caught:
+        load(Layer("here", {name: "y"}))
+    assert "a number of at least" in caught.value.do
+    assert "convert" not in str(caught.value)
+
+
+def test_a_price_that_is_no_number_is_told_so():
+    with pytest.raises(ConfigError, match="a number of at least 0"):
+        load(Layer("here", {"prices": {"x": "y"}}))

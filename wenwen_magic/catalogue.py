@@ -21,6 +21,8 @@ REST = 20
 """A folder that takes long to look through rests for so many times as long before it is looked through again."""
 LONG = 0.05
 """Seconds of looking through that are long."""
+MANY = 4000
+"""Records that are new to the index after which a person is told that it takes a while."""
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _LATEST = 2
 _AT_ONCE = 200
@@ -51,6 +53,8 @@ class Catalogue:
     ) -> None:
         self._folder, self._index, self._read, self._clock = folder, index, read, clock
         self._resting: dict[str, float] = {}
+        self._read_so_far = 0
+        self.when_long: Callable[[], None] | None = None
         self._born = -1
 
     def ask(self, question: Callable[[Index], Result]) -> Result:
@@ -108,12 +112,19 @@ class Catalogue:
         for start in range(0, len(new), _AT_ONCE):  # prompts may be long, and days full
             part = new[start : start + _AT_ONCE]
             self._index.put([self._row(self._folder / day / name, stamp) for name, stamp in part])
+            self._count(len(part))
         # A change within the grain of the file system's clock could be missed.
         settled = time.time_ns() - max(folder.st_mtime_ns, folder.st_ctime_ns) > SETTLED
         self._index.looked_through(day, stamp_of(folder) if settled and not resting else "", born=born)
         now = self._clock()
         if not resting:
             self._resting[day] = now + REST * (now - began) if now - began > LONG else 0.0
+
+    def _count(self, read: int) -> None:
+        """Say once that there is much to read, before a person wonders."""
+        before, self._read_so_far = self._read_so_far, self._read_so_far + read
+        if before < MANY <= self._read_so_far and self.when_long is not None:
+            self.when_long()
 
     def _row(self, path: Path, stamp: str) -> Row:
         generation = self._read(path)

@@ -257,11 +257,7 @@ class Cell:
 def cost_line(client: Client, cost: money.Cost) -> str:
     """What a dry run says at its end: how many pictures would be asked for, and what they cost."""
     free = say(", free (demo)", "，免费（演示）") if client.is_demo else ""
-    told = (
-        say(f"{cost.pictures} pictures", f"{cost.pictures} 张图片")
-        if free
-        else money.told(cost, client.settings.currency)
-    )
+    told = money.pictures(cost.pictures) if free else money.told(cost, client.settings.currency)
     return say(f"Would be asked for: {told}{free}. Nothing was sent.", f"将请求：{told}{free}。没有发送任何请求。")
 
 

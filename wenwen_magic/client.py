@@ -250,7 +250,7 @@ class Client(Enquirer):
     def compare(self, old: Generation, new: Generation) -> Comparison:
         """How two generations differ: the prompts marked, and the settings, seconds and price that are not the same."""
         shown = (replace(self.ready(one), note="") for one in (old, new))
-        return replace(comparison.compare(*shown), render=self._comparison_bundle)
+        return replace(comparison.compare(*shown), render=self._comparison_bundle, currency=self.settings.currency)
 
     def _comparison_bundle(self, shown: Comparison) -> dict[str, Any]:
         still = self.gallery((shown.old, shown.new)).still

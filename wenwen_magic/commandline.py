@@ -23,15 +23,16 @@ from wenwen_magic import (
 from wenwen_magic.cell import Cell
 from wenwen_magic.client import Client
 from wenwen_magic.commands import Desk
-from wenwen_magic.errors import ConfigError, HistoryError
+from wenwen_magic.display import MOST_SHOWN
+from wenwen_magic.errors import ConfigError
 from wenwen_magic.index import Wanted
-from wenwen_magic.language import say
+from wenwen_magic.language import is_chinese, say, speak
 from wenwen_magic.modeltable import ModelTable
 from wenwen_magic.nearest import did_you_mean
 from wenwen_magic.optionline import Option
 from wenwen_magic.records import Gallery, Generation
 from wenwen_magic.settings import Loaded
-from wenwen_magic.vocabulary import COMMANDS
+from wenwen_magic.vocabulary import COMMAND_WORDS, COMMANDS
 
 PAGE = 20
 """Generations on a page of the history."""
@@ -95,10 +96,11 @@ def run(line: str, around: Surroundings) -> Any:
         WenwenError: of any kind, by the command.
     """
     command, _, rest = line.strip().partition(" ")
-    command = command or "help"
+    command = COMMAND_WORDS.get(command, command) or "help"
     if command not in _TABLE:
         what = say(f"There is no command %wenwen {command}.", f"没有命令 %wenwen {command}。")
-        raise ConfigError(what, do=did_you_mean(command, COMMANDS))
+        named = tuple(COMMAND_WORDS) if is_chinese(command) else COMMANDS
+        raise ConfigError(what, do=did_you_mean(command, named))
     return _TABLE[command](around, rest.strip())
 
 
@@ -157,10 +159,27 @@ def _history(around: Surroundings, line: str) -> Shown:
 
 
 def _saved(around: Surroundings, word: str) -> Generation:
-    """The saved generation that a word stands for: an id, or a variable that holds one."""
+    """The saved generation that a word stands for: an id, or a variable that holds one.
+
+    What is told of it is told in the language of its prompt.
+    """
+    _ids(word)
     value = around.value_of(word)
+    if isinstance(value, (Gallery, Shown)) and len(value) > 1:
+        raise ConfigError(
+            say(f"{word} holds {len(value)}, and one is wanted.", f"{word} 中有 {len(value)} 个，这里只要一个。"),
+            do=say(f"Name it: {word}[0]", f"请指明：{word}[0]"),
+        )
     value = value[0] if isinstance(value, (Gallery, Shown)) and len(value) else value
-    return around.client().history.get(value.id if isinstance(value, Generation) else word)
+    found = around.client().history.get(value.id if isinstance(value, Generation) else word)
+    _speak_as(around, found)
+    return found
+
+
+def _speak_as(around: Surroundings, *found: Generation) -> None:
+    """Go on in Chinese where a prompt is Chinese, if the user has chosen no language."""
+    if chinese := next((one.request.prompt for one in found if is_chinese(one.request.prompt)), ""):
+        speak(around.loaded().settings.lang, prompt=chinese)
 
 
 def _all_saved(around: Surroundings, words: Sequence[str]) -> list[Generation]:
@@ -176,15 +195,26 @@ def _all_saved(around: Surroundings, words: Sequence[str]) -> list[Generation]:
 _SHOW = (Option(("--lineage", "--来历"), ("what it came from, and what was made of it", "它的来历和后续")),)
 
 
-def _show(around: Surroundings, line: str) -> Generation | Shown:
+def _show(around: Surroundings, line: str) -> Generation | Gallery | Shown:
     given = optionline.read(line, _SHOW)
-    client, generation = around.client(), _saved(around, given.words)
+    client, value = around.client(), around.value_of(given.words)
+    if isinstance(value, (Gallery, Shown)) and len(value) > 1 and not given.lineage:
+        return _show_all(around, given.words, value)
+    generation = _saved(around, given.words)
     if not given.lineage:
         return client.ready(generation)
     members = lineage.family(client.history, generation)
     rows = tuple(one.generation for one in members)
     thumbnails = {one.id: path for one in rows if (path := client.thumbnail(one))}
     return Shown(rows, lineage.family_bundle(members, generation, thumbnails))
+
+
+def _show_all(around: Surroundings, word: str, value: Gallery | Shown) -> Gallery:
+    """All of a gallery; a comparison in its table."""
+    rows = [around.client().ready(one) for one in _all_saved(around, [word])]
+    _speak_as(around, *rows[:MOST_SHOWN])
+    labels = value.labels if isinstance(value, Gallery) and len(value.labels) == len(rows) else ()
+    return around.client().gallery(rows, labels, blind=isinstance(value, Gallery) and value.blind)
 
 
 def _task(around: Surroundings, line: str) -> Any:
@@ -292,6 +322,7 @@ def _vote(around: Surroundings, letter: str) -> str:
                 "%%wenwen_image -m a,b --blind 会隐藏名称。",
             ),
         )
+    around.ballots[-1].speak()
     said = around.ballots[-1].vote(letter)
     around.ballots.clear()
     return said
@@ -320,30 +351,7 @@ def _export(around: Surroundings, line: str) -> str:
     if not path:
         raise ConfigError(say("A file's name is missing.", "缺少文件名。"), do="%wenwen export lesson.zip")
     chosen = [one.id for one in _all_saved(around, _ids(" ".join(ids)))] if ids else None
-    done = around.client().export(path, chosen, strip=bool(given.strip))
-    told = say(
-        f"{Path(path).name}: {done.records} records, {done.pictures} pictures, {done.bytes / 2**20:.1f} MiB",
-        f"{Path(path).name}：{done.records} 条记录，{done.pictures} 张图片，{done.bytes / 2**20:.1f} MiB",
-    )
-    left = say(f"; {done.left_out} without a picture left out", f"；{done.left_out} 条没有图片，未包含")
-    return told + left if done.left_out else told
-
-
-def _import(around: Surroundings, line: str) -> str:
-    path = Path(line.strip().strip("\"'")).expanduser()
-    if not path.is_file():
-        raise HistoryError(
-            say(f"There is no file {path.name!r}.", f"没有文件 {path.name!r}。"), do="%wenwen import lesson.zip"
-        )
-    done = around.client().import_(path)
-    already = say(f"; {done.already} were here already", f"；{done.already} 条已有") if done.already else ""
-    return (
-        say(
-            f"{path.name}: {done.records} records and {done.pictures} pictures taken in",
-            f"{path.name}：导入 {done.records} 条记录，{done.pictures} 张图片",
-        )
-        + already
-    )
+    return commands.export(around.client(), path, chosen, strip=bool(given.strip))
 
 
 _TABLE: dict[str, Callable[[Surroundings, str], Any]] = {
@@ -362,7 +370,7 @@ _TABLE: dict[str, Callable[[Surroundings, str], Any]] = {
     "vote": _vote,
     "votes": _votes,
     "export": _export,
-    "import": _import,
+    "import": lambda around, line: commands.import_(around.client(), line),
     "demo": _demo,
     "key": _key,
     "help": lambda *_: commands.help_text(),

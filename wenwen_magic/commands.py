@@ -1,18 +1,20 @@
 """The commands of ``%wenwen``: settings, models, saved pictures, the demo and the key."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from getpass import getpass
+from pathlib import Path
 from typing import Any
 
 from wenwen_magic import keys, money
 from wenwen_magic.client import Client
 from wenwen_magic.demo import DemoServer
-from wenwen_magic.errors import ConfigError
-from wenwen_magic.language import comma, padded, say
+from wenwen_magic.errors import ConfigError, HistoryError
+from wenwen_magic.language import comma, padded, say, spoken
 from wenwen_magic.nearest import did_you_mean
 from wenwen_magic.secret import Secret
 from wenwen_magic.settings import NAMES, Loaded
+from wenwen_magic.vocabulary import COMMAND_WORDS
 
 OFF = ("off", "stop", "关", "停")
 
@@ -117,9 +119,8 @@ def budget(client: Client) -> str:
     """What this session has spent, what may be charged, and what is left of its limits."""
     settings, session = client.settings, client.session
     spent = session.account()
-    pictures = say(f"{settings.session_limit} pictures", f"{settings.session_limit} 张图片")
-    count = max(0, settings.session_limit - spent.pictures)
-    left = say(f"{count} pictures", f"{count} 张图片")
+    pictures = money.pictures(settings.session_limit)
+    left = money.pictures(max(0, settings.session_limit - spent.pictures))
     if settings.budget is not None:
         pictures += comma() + money.amount(settings.budget, settings.currency)
         left += comma() + money.amount(max(0.0, settings.budget - spent.units), settings.currency)
@@ -140,9 +141,51 @@ def _how_to_price() -> str:
     )
 
 
+def export(client: Client, name: str, ids: Sequence[str] | None, *, strip: bool) -> str:
+    """Write a lesson, and tell what went into it; a name without an ending becomes a zip's.
+
+    Raises:
+        WenwenError: it cannot be written.
+    """
+    path = Path(name if Path(name).suffix else f"{name}.zip")
+    done = client.export(path, ids, strip=strip)
+    told = say(
+        f"{path.name}: {done.records} records, {done.pictures} pictures, {done.bytes / 2**20:.1f} MiB",
+        f"{path.name}：{done.records} 条记录，{done.pictures} 张图片，{done.bytes / 2**20:.1f} MiB",
+    )
+    left = say(f"; {done.left_out} without a picture left out", f"；{done.left_out} 条没有图片，未包含")
+    return told + left if done.left_out else told
+
+
+def import_(client: Client, line: str) -> str:
+    """Take a lesson in, and tell what is new.
+
+    Raises:
+        HistoryError: there is no such file, or it cannot be read.
+        ConfigError: it is no lesson.
+    """
+    named = Path(line.strip().strip("\"'")).expanduser()
+    path = next((one for one in (named, Path(f"{named}.zip")) if one.is_file()), None)
+    if path is None:
+        raise HistoryError(
+            say(f"There is no file {named.name!r}.", f"没有文件 {named.name!r}。"), do="%wenwen import lesson.zip"
+        )
+    done = client.import_(path)
+    already = say(f"; {done.already} were here already", f"；{done.already} 条已有") if done.already else ""
+    told = say(
+        f"{path.name}: {done.records} records and {done.pictures} pictures taken in",
+        f"{path.name}：导入 {done.records} 条记录，{done.pictures} 张图片",
+    )
+    return told + already
+
+
 def help_text() -> str:
     """All commands, a line each."""
-    return "\n".join(f"{padded(command, 34)}{say(*words)}" for command, words in _HELP.items())
+    chinese = {english: f"{word} · " for word, english in COMMAND_WORDS.items()} if spoken() == "zh" else {}
+    return "\n".join(
+        f"{padded(command, 34)}{chinese.get(command.split()[1], '') if ' ' in command else ''}{say(*words)}"
+        for command, words in _HELP.items()
+    )
 
 
 _HELP = {

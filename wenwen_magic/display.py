@@ -184,11 +184,16 @@ def value_word(axis: str, value: str) -> str:
     return orientation_word(value) if axis == "orientation" else value
 
 
+def charged_word(charged: str) -> str:
+    """Whether money may be gone, in a word."""
+    return say(charged, {"no": "没有", "maybe": "可能", "yes": "是"}.get(charged, charged))
+
+
 def notes(generation: Generation) -> list[str]:
     """What to know beside the caption: a saved take, another shape than asked, drafts, unsound pictures."""
     found = []
     if not generation.has_result:
-        found.append(say("charged", "扣费") + f": {generation.charged}")
+        found.append(say("charged: ", "扣费：") + charged_word(generation.charged))
     elif generation.note:
         found.append(generation.note)
     asked = generation.request.orientation

@@ -81,6 +81,20 @@ class History:
         cache = user_cache_path("wenwen_magic", appauthor=False)
         self._catalogue = Catalogue(self.folder, Index(index.place(cache, self.folder)), self._load)
 
+    def when_long(self, tell: Callable[[str], None]) -> None:
+        """Have one line told, once, when an index of many records is made.
+
+        Args:
+            tell: is handed the line.
+        """
+        name = self.folder.name
+        self._catalogue.when_long = lambda: tell(
+            say(
+                f"Making an index of {name}/, once; this can take a minute …",
+                f"正在为 {name}/ 建立索引（仅一次），可能需要一分钟……",
+            )
+        )
+
     # -- writing -------------------------------------------------------------------------------------------------------
 
     def begin(

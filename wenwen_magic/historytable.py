@@ -140,7 +140,7 @@ def _cost(generation: Generation, price: Callable[[float], str]) -> list[str]:
     """The price, and whether money is gone where that is not plain from the picture."""
     plain = generation.has_result and generation.charged == "yes"
     cost = None if generation.charged == "no" else generation.price
-    charged = "" if plain else f"{say('charged', '扣费')}: {generation.charged}"
+    charged = "" if plain else say("charged: ", "扣费：") + display.charged_word(generation.charged)
     return ["–" if cost is None else price(cost), charged]
 
 
@@ -158,6 +158,11 @@ def _footer(page: Page, command: str) -> str:
 def _nothing(page: Page, command: str) -> str:
     if page.total:
         return say("The last page: ", "最后一页：") + f"{command} --page {page.pages}"
+    if command.split() == ["%wenwen", "history"]:
+        return say(
+            "Nothing is saved here yet: the first picture begins the history.",
+            "这里还没有保存任何图片：画出第一张后就会有记录。",
+        )
     return say(
         f"Nothing that is saved fits: {command}\n"
         "Leave out a word or a condition to find more; %wenwen history alone lists all that is saved here.",

@@ -11,6 +11,7 @@ from wenwen_magic.errors import ConfigError
 from wenwen_magic.language import say
 from wenwen_magic.nearest import nearest
 
+_SHORT = 2
 _EXPRESSION = re.compile(r"([^\W\d]\w*)(?:\[[^\[\]]+\]|\.[^\W\d]\w*)*")
 
 
@@ -98,7 +99,8 @@ def _failed(expression: str, error: Exception) -> ConfigError:
 
 
 def _nearest(missing: str, names: Mapping[str, Any]) -> str:
-    known = [name for name in (*names, *dir(builtins)) if not name.startswith("_")]
+    also = dir(builtins) if len(missing) > _SHORT else ()  # of a letter or two almost anything is near
+    known = [name for name in (*names, *also) if not name.startswith("_")]
     if near := nearest(missing, known):
         return say(f"Did you mean {{{{{near}}}}}?", f"是不是 {{{{{near}}}}}？")
     return say(

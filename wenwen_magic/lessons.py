@@ -79,6 +79,11 @@ def export(
             why=say(f"{path.name} is no lesson, and stays.", f"{path.name} 不是课程包，予以保留。"),
             do=say("Choose another name.", "请换一个名字。"),
         )
+    if not path.parent.is_dir():
+        raise ConfigError(
+            say(f"There is no folder {path.parent.name!r}.", f"没有文件夹 {path.parent.name!r}。"),
+            do=say("Make it, or name another place.", "请先建立它，或换一个位置。"),
+        )
     rows = [_with_files(one) for one in (history.all() if generations is None else generations)]
     # Words that were wanted are a result too; without all words nothing of them is left.
     chosen = {one.id: one for one in rows if one.pictures or (one.has_result and not strip)}

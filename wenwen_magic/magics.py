@@ -22,7 +22,7 @@ from wenwen_magic.language import say, speak
 from wenwen_magic.optionline import Options
 from wenwen_magic.runner import Runner
 from wenwen_magic.settings import NAMES, Layer, Loaded, about, environment, load, project, working_folder
-from wenwen_magic.vocabulary import COMMANDS, DESCRIBE, PICTURE_MODELS
+from wenwen_magic.vocabulary import COMMAND_WORDS, COMMANDS, DESCRIBE, PICTURE_MODELS
 
 if TYPE_CHECKING:
     from wenwen_magic.cell import Cell, Front
@@ -238,7 +238,9 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         key = self._desk_used.key if self._desk_used else None
         if key is None and "google.colab" in sys.modules:  # whose answer comes through the main thread
             key = _late("keys").find()[0]
-        return _late("client").Client(settings=self._loaded(given), api_key=key)  # type: ignore[no-any-return]
+        client = _late("client").Client(settings=self._loaded(given), api_key=key)
+        client.history.when_long(print)
+        return client  # type: ignore[no-any-return]
 
     def _speak(self, text: str) -> None:
         speak("auto", prompt=text)  # an error in the settings themselves is told in the prompt's language
@@ -299,7 +301,7 @@ def register(shell: Any) -> None:
     shell.events.register("pre_run_cell", _forget_shown)
     for name in ("%%wenwen_image", "%wenwen_image"):
         shell.set_hook("complete_command", lambda _, event: magics.complete(event.text_until_cursor), str_key=name)
-    shell.set_hook("complete_command", lambda _, __: list(COMMANDS), str_key="%wenwen")
+    shell.set_hook("complete_command", lambda _, __: [*COMMANDS, *COMMAND_WORDS], str_key="%wenwen")
 
 
 def unregister(shell: Any) -> None:

@@ -63,9 +63,13 @@ def amount(value: float, currency: str = "") -> str:
     return f"{text} {currency}".strip()
 
 
+def pictures(count: int) -> str:
+    """So many pictures, in words."""
+    return say(f"{count} picture{'s' * (count != 1)}", f"{count} 张图片")
+
+
 def told(cost: Cost, currency: str = "") -> str:
     """A cost in words: ``3 pictures, 0.12 $``, ``3 pictures, price unknown``."""
-    pictures = say(f"{cost.pictures} picture{'s' * (cost.pictures != 1)}", f"{cost.pictures} 张图片")
     if not cost.unknown:
         price = amount(cost.known, currency)
     elif cost.unknown == cost.pictures:
@@ -74,4 +78,4 @@ def told(cost: Cost, currency: str = "") -> str:
         price = amount(cost.known, currency) + say(
             f" and {cost.unknown} of unknown price", f"，另有 {cost.unknown} 张价格未知"
         )
-    return f"{pictures}{comma()}{price}"
+    return f"{pictures(cost.pictures)}{comma()}{price}"

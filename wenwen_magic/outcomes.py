@@ -174,6 +174,13 @@ def none_sound(pictures: tuple[GeneratedImage, ...], record: str) -> ImageError:
     )
 
 
+def with_fetch(do: str, record: str) -> str:
+    """What to do about an answer whose pictures are not here, with the command that brings them."""
+    if "%wenwen fetch" in do:
+        return do
+    return f"{do} %wenwen fetch {record[:6]}".strip()
+
+
 def wait_ended() -> WaitEnded:
     """Make the error for an interrupted wait."""
     return WaitEnded(

@@ -362,6 +362,7 @@ class Painter:
         kept = self.saved_takes.is_kept(latest)
         paid = isinstance(error, (ImageError, HistoryError)) and kept
         error.charged = "yes" if paid else error.charged
+        error.do = outcomes.with_fetch(error.do, generation.id) if paid else error.do
         state = "answered" if paid else latest.state if kept and isinstance(error, WaitEnded) else "failed"
         changes = {"state": state, "charged": error.charged, "error": _fault(error)}
         try:

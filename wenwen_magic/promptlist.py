@@ -248,8 +248,18 @@ def _table_rows(name: str, lines: Iterator[str], *, delimiter: str) -> Iterator[
                 yield where, _joined(columns, cells, where)
             elif any(map(str.strip, cells)):
                 columns = _columns(cells, where)
+                _refuse_semicolons(columns, where)
     except csv.Error as error:
         raise _wrong(where, say(f"it is no row of a table: {error}", f"它不是表格的一行：{error}")) from None
+
+
+def _refuse_semicolons(columns: Sequence[str], where: str) -> None:
+    if len(columns) == 1 and any(sign in columns[0] for sign in ";；\t"):
+        raise _wrong(
+            where,
+            say("its columns are not parted by commas", "各列不是用逗号分隔的"),
+            do=say("Save it with commas, or with tabs as .tsv.", "请用逗号分隔保存，或用制表符保存为 .tsv。"),
+        )
 
 
 def _json_rows(name: str, lines: Iterator[str]) -> Iterator[Row]:

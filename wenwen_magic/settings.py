@@ -38,11 +38,15 @@ def _orientation(value: Any) -> str:
 
 def _at_least(kind: type[int] | type[float], lowest: float) -> Callable[[Any], Any]:
     def parse(value: Any) -> Any:
-        number = kind(value)
+        wanted = say(f"a number of at least {lowest:g}", f"不小于 {lowest:g} 的数")
+        try:
+            number = kind(value)
+        except (ValueError, TypeError, OverflowError):
+            raise ValueError(wanted) from None
         if isinstance(value, float) and number != value:
             raise ValueError(say("a whole number", "整数"))
         if not lowest <= number < float("inf"):
-            raise ValueError(say(f"a number of at least {lowest:g}", f"不小于 {lowest:g} 的数"))
+            raise ValueError(wanted)
         return number
 
     return parse

@@ -15,6 +15,7 @@ from wenwen_magic.optionline import Options
 from wenwen_magic.records import ImageRequest, Label, Reference
 
 _ID = re.compile(r"#[0-9a-f]{6,8}|[0-9a-f]{8}")
+_WHOLE = re.compile(r"\s*\{\{((?:(?!\}\}).)+)\}\}\s*", re.DOTALL)
 _ON_THE_LINE = ("model", "orientation", "style")
 _NOT_WITH_FROM = ("grid", "for", "blind", "take", "background", "raw")
 
@@ -127,7 +128,8 @@ class Wishes:
                     "Put it into a column, or use --grid without --from.", "请写成一列，或不用 --from 而用 --grid。"
                 ),
             )
-        things = None if Path(source).is_file() else known_value(source, names)
+        whole = _WHOLE.fullmatch(source)
+        things = None if Path(source).is_file() else value_of(whole[1], names) if whole else known_value(source, names)
         things = source if things is None else list(things) if isinstance(things, Iterator) else things
         fixed = {
             "model": one_model(given),
