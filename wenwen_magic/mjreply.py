@@ -183,7 +183,7 @@ def _refused(code: int, told: Work) -> EndpointError:
     banned = mask(told.banned)
     problem = read_problem(told.body)
     return EndpointError(
-        f"{say(*what)} (code {code})",
+        say(*(f"{words} (code {code})" for words in what)),
         why=" · ".join(part for part in (banned, problem.message) if part),
         do=(say(f"Leave out {banned!r}. ", f"请去掉“{banned}”。") if banned else "") + say(*do),
         charged=charged,
