@@ -548,3 +548,10 @@ def test_the_line_about_hostile_words_is_one_line():
 
 def test_a_comparison_can_be_told_from_another():
     assert compare(make(), make("a dog")) == Comparison(make(), make("a dog")) != compare(make(), make("a cow"))
+
+
+def test_a_long_reason_on_one_side_leaves_room_for_the_names():
+    lost = replace(make(), pictures=(), state="failed", error={"what": "no " * 80})
+    html = bundle(compare(make(), lost), ("", ""), {})["text/html"]
+    assert re.findall(r"<td width=(\d{3}) ", html) == ["120", "310", "310"]
+    assert "no no no" in html

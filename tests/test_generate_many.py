@@ -3,6 +3,7 @@
 import csv
 import json
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +14,9 @@ from shells import KEY, prompts
 
 from wenwen_magic import Client, ImageRequest, several
 from wenwen_magic.errors import ConfigError, LimitReached
+from wenwen_magic.records import Generation
 from wenwen_magic.session import Session
+from wenwen_magic.several import Rows
 
 
 @pytest.fixture
@@ -248,3 +251,12 @@ def test_a_long_gallery_is_a_sequence_that_can_be_sliced_and_saved(client, relay
     assert rows[-1].request.prompt == "cat 6"
     assert len(rows.images) == 7
     assert json.loads(rows.dataframe()["prompt"].to_json()) == {str(n): f"cat {n}" for n in range(7)}
+
+
+def test_the_rows_of_a_run_tell_whether_anything_was_asked_for():
+    rows = Rows(None, None)
+    found = Generation("a1b2c3d4", ImageRequest("a cat"), "a cat", "complete", "", from_history=True)
+    rows.put((0, 0), found)
+    assert not rows.asked
+    rows.put((1, 0), replace(found, from_history=False))
+    assert rows.asked

@@ -19,6 +19,8 @@ _STATES = {"sent": "已发送", "answered": "已回答", "complete": "完成", "
 _CHARGED = {"no": "没有", "maybe": "可能", "yes": "是"}
 # Front ends centre and stripe tables; where styles are stripped, valign and cellpadding are what is left.
 _TABLE = '<table cellpadding=4 style="margin-left:0">'
+_WIDTHS = (120, 310, 310)
+"""Of the table of differences, in pixels: a setting's name, and its two values."""
 _CELL = 'valign=top style="text-align:left;vertical-align:top;background:none;overflow-wrap:anywhere"'
 # As it is sent, so that 1, true and "1" are three values.
 _json = partial(json.dumps, ensure_ascii=False, sort_keys=True, default=str)
@@ -160,7 +162,10 @@ def bundle(comparison: Comparison, pictures: tuple[str, str], still: Mapping[str
     prompt = _row([f'<span style="white-space:pre-wrap">{words}</span>'], "colspan=2 ")
     sentence = f"<p>{same}</p>" if (same := _sentence(comparison)) else ""
     rows = "".join(_row(escape(_value(text)) for text in astuple(one)) for one in comparison.differences)
-    table = f"{_TABLE}{_row(['', *names])}{rows}</table>" if rows else ""
+    # Of a long value on one side the other side and the names keep their room.
+    widths = zip(_WIDTHS, ["", *names], strict=True)
+    head = "".join(f"<td width={width} {_CELL}>{name}</td>" for width, name in widths)
+    table = f"{_TABLE}<tr>{head}</tr>{rows}</table>" if rows else ""
     # Half characters, which no front end can be sent, may stand in the pictures' words.
     html = f"{_TABLE}{heads}{prompt}</table>{sentence}{table}".encode("utf-8", "replace").decode()
     return {**still, "text/html": html, "text/plain": str(comparison)}

@@ -58,7 +58,7 @@ class LongCell:
         if run.tally.failed and cell.client.settings.mode == "replay":
             refuse_gaps(rows)
         if run.stopped:
-            raise stopped(run.tally.done, paid=cell.client.session.account() != before)
+            raise stopped(run.tally.done, paid=rows.asked or cell.client.session.account() != before)
         return gallery
 
     def _look_through(self) -> Look:

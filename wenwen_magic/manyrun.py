@@ -33,7 +33,7 @@ def finish_many(run: Many[Any, Any], rows: Rows, session: Session) -> None:
     if error := job.error or rows.refusal:
         raise error
     if stopped:
-        raise outcomes.stopped(run.tally.done, paid=session.account() != before)
+        raise outcomes.stopped(run.tally.done, paid=rows.asked or session.account() != before)
 
 
 def _say_stopping(count: int) -> None:

@@ -217,6 +217,11 @@ class Rows(Sequence[Generation]):
         whole = row.id and (row.error or {}).get("kind") != "NotInHistory"
         self._found[place] = (row.id, row.from_history, row.note) if whole else row
 
+    @property
+    def asked(self) -> bool:
+        """Whether any of the rows with a record was asked for now, and not found."""
+        return any(isinstance(row, tuple) and not row[1] for row in list(self._found.values()))
+
     def __len__(self) -> int:
         return len(self._found)
 
