@@ -125,7 +125,7 @@ def test_a_picture_drawn_with_the_controls_is_in_the_saved_notebook(notebook):
     cell.get_by_role("button", name="生成").click()
     expect(lab.pictures(2)).to_have_count(2)
     assert any(height > width for width, height in sizes(lab.pictures(2)))
-    expect(cell.locator("figcaption", has_text="jimeng-3.0")).to_be_visible()
+    expect(cell.locator("td small", has_text="jimeng-3.0")).to_be_visible()
     [second] = previews(lab.saved())
     assert second != first
     assert len(records(lab)) == 2
@@ -136,8 +136,8 @@ def test_the_captions_keep_the_prompts_language_when_the_controls_draw(notebook)
     cell = lab.cell(2)
     cell.get_by_role("button", name="竖屏").click()
     cell.get_by_role("button", name="生成").click()
-    expect(cell.locator("figcaption")).to_have_count(2)
-    for caption in cell.locator("figcaption").all():
+    expect(cell.locator("td small")).to_have_count(2)
+    for caption in cell.locator("td small").all():
         expect(caption).to_contain_text(re.compile("横屏|竖屏"))
 
 
