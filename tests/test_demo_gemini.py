@@ -249,7 +249,7 @@ def test_a_picture_is_described(client, demo):
     told = client.generate("what is there?", task="describe", references=[cat])
     assert "1184×864 pixels" in told.text
     assert (told.images, told.state) == ((), "complete")
-    assert demo.posts[-1].path == "/demo/v1beta/models/gpt-4o:generateContent"
+    assert demo.posts[-1].path == "/demo/v1beta/models/gemini-2.5-flash:generateContent"
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -1,6 +1,7 @@
 """Words on pictures: asked with a magic or from Python, shown formatted and safe, kept, found, and free the second time."""
 
 import pytest
+from scripted import answering
 from shells import cell, records
 
 from wenwen_magic import Client
@@ -68,7 +69,7 @@ def test_a_description_without_a_picture_is_refused_before_anything_is_sent(shel
 def test_its_cell_can_be_written_again(shell, demo):
     said = shell.run("%%wenwen_describe --ref fox\nwhat?")
     shell.run(f"%wenwen use {said.id}")
-    assert shell.inserted == ["%%wenwen_describe -m gpt-4o --ref fox -o auto\nwhat?"]
+    assert shell.inserted == [f"%%wenwen_describe -m gpt-4o --ref {shell.user_ns['fox'].id} -o auto\nwhat?"]
     asked = len(demo.posts)
     assert shell.run(shell.inserted[0]).id == said.id
     assert len(demo.posts) == asked
@@ -129,3 +130,24 @@ def test_words_shown_keep_their_form():
     shown = render("# 题\n\n- **一**\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n[c](https://h.example)")
     for piece in ("<h1>", "<li>", "<strong>一", "<table>", 'href="https://h.example"'):
         assert piece in shown
+
+
+# -- what a stranger's answer may not do -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "A logo like ![x](https://nowhere.invalid/a.png) here.",
+        "See https://nowhere.invalid/a.png for more.",
+        'An <img src="https://nowhere.invalid/a.png"> tag.',
+    ],
+)
+def test_a_picture_that_a_description_names_is_not_fetched_and_the_words_are_kept(shell, relay, monkeypatch, answer):
+    shell.run(cell("fox", "a fox"))
+    relay.answer = lambda _: answering(answer)
+    monkeypatch.setattr("wenwen_magic.guard.fetch", lambda *_: pytest.fail("something was fetched"))
+    said = shell.run("%%wenwen_describe words --ref fox\nwhat?")
+    assert (said.state, said.charged, said.images) == ("complete", "yes", ())
+    assert said.text.split()[0] == answer.split()[0]
+    assert "<img" not in shell.shown()[-1]["text/html"]

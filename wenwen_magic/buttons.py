@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from wenwen_magic import transport
 from wenwen_magic.errors import ConfigError
@@ -9,7 +10,7 @@ from wenwen_magic.language import say
 from wenwen_magic.nearest import did_you_mean
 from wenwen_magic.orders import refuse_stripped
 from wenwen_magic.painter import Painter
-from wenwen_magic.records import Button, Generation, ImageRequest
+from wenwen_magic.records import Button, Generation, ImageRequest, Reference
 
 MOST = 40
 """Buttons of one picture that are shown."""
@@ -43,26 +44,66 @@ def rows(offered: Sequence[Button]) -> list[list[Button]]:
     return [*groups.values(), *([others] if others else [])]
 
 
-def request_of(generation: Generation, button: Button) -> ImageRequest:
+@dataclass(frozen=True)
+class Given:
+    """What is given with a press, for buttons that ask for more.
+
+    Args:
+        prompt: words; empty for the picture's own.
+        mask: where it may be changed.
+    """
+
+    prompt: str = ""
+    mask: Reference | None = None
+
+
+NOTHING = Given()
+
+
+def request_of(generation: Generation, button: Button, given: Given = NOTHING) -> ImageRequest:
     """The request that presses a button: the generation's own prompt, model and format, the button's task and params.
 
     Raises:
-        ConfigError: nobody knows what the generation was asked with.
+        ConfigError: nobody knows what the generation was asked with, or the button asks for more than is given.
     """
     asked = generation.request
     refuse_stripped(asked)
+    if (button.asks == "words" and not given.prompt) or (button.asks == "region" and given.mask is None):
+        raise _more_wanted(generation, button)
     return ImageRequest(
-        asked.prompt, asked.model, params=button.params, format=asked.format, task=button.task, parent=generation.id
+        given.prompt or asked.prompt,
+        asked.model,
+        params=button.params,
+        format=asked.format,
+        task=button.task,
+        mask=given.mask,
+        parent=generation.id,
     )
 
 
-def pressed(painter: Painter, generation: Generation, button: Button) -> tuple[ImageRequest, bool]:
+def _more_wanted(generation: Generation, button: Button) -> ConfigError:
+    region = button.asks == "region"
+    more = f"prompt={generation.request.prompt[:60]!r}" + (", mask=hole" if region else "")
+    return ConfigError(
+        say(
+            f"{button.label} asks for {'a region and words' if region else 'words'}; nothing was sent.",
+            f"{button.label} 需要{'区域和文字' if region else '文字'}；没有发送任何请求。",
+        ),
+        do=say("From Python: ", "请用 Python：")
+        + f'client.press(client.history.get("{generation.id}"), {button.label!r}, {more})'
+        + (say("; %wenwen mask paints one", "；%wenwen mask 可绘制蒙版") if region else ""),
+    )
+
+
+def pressed(
+    painter: Painter, generation: Generation, button: Button, given: Given = NOTHING
+) -> tuple[ImageRequest, bool]:
     """The request that presses a button, and whether it is to be drawn anew though a result is saved.
 
     Raises:
         ConfigError: the picture is another endpoint's, which alone knows the button, and no result is saved.
     """
-    request = painter.request(request_of(generation, button))
+    request = painter.request(request_of(generation, button, given))
     replay = painter.settings.mode == "replay"
     fresh = button.again and not replay
     elsewhere = generation.endpoint not in {"", transport.origin(painter.address)}

@@ -251,7 +251,9 @@ class Cell:
         return "\n".join([*words, cost_line(self.client, self.missing())])
 
     def _confirm(self) -> None:
-        confirm(self.client, self.options, self.front, sum(one.count for one in self.requests), self.missing)
+        confirm(
+            self.client, self.options, self.front, sum(one.count * one.pictures for one in self.requests), self.missing
+        )
 
 
 def cost_line(client: Client, cost: money.Cost) -> str:

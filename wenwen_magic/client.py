@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -12,11 +13,12 @@ from tqdm import tqdm
 from wenwen_magic import buttons, comparison, display, lessons, promptrows, several, spelling, tables
 from wenwen_magic.comparison import Comparison
 from wenwen_magic.enquirer import Enquirer
+from wenwen_magic.errors import WenwenError
 from wenwen_magic.many import Many
 from wenwen_magic.manyrun import finish_many, moving
 from wenwen_magic.orders import refuse_stripped, usual_format
 from wenwen_magic.painter import Tell
-from wenwen_magic.records import Gallery, Generation, ImageRequest, Label
+from wenwen_magic.records import Gallery, Generation, ImageRequest, Label, Reference
 from wenwen_magic.several import Rows, Wish
 from wenwen_magic.takes import is_here
 from wenwen_magic.vocabulary import DESCRIBE
@@ -164,7 +166,7 @@ class Client(Enquirer):
         missing: list[float | None] = []
         asked: dict[bytes, int] = {}
         for request in requests:
-            number, wanted = number + 1, wanted + request.count
+            number, wanted = number + 1, wanted + request.count * request.pictures
             prices = self.missing([request], fresh=fresh)
             mark = bytes.fromhex(request.fingerprint[:24])
             missing += prices[asked.get(mark, 0) :]
@@ -216,7 +218,7 @@ class Client(Enquirer):
         """
         return self.generate(question, references=list(references), task=DESCRIBE, **options)
 
-    def press(self, generation: Generation, label: str) -> Generation:
+    def press(self, generation: Generation, label: str, *, prompt: str = "", mask: Any = None) -> Generation:
         """Press a button that the endpoint offers under a picture: :attr:`Generation.buttons`, such as ``U1``.
 
         What gives one result only is free when it is pressed again.
@@ -224,12 +226,15 @@ class Client(Enquirer):
         Args:
             generation: the picture.
             label: of the button.
+            prompt: words, for a button that asks for them, such as Custom Zoom.
+            mask: where the picture may be changed, for one that asks for a region; as a reference.
 
         Raises:
-            ConfigError: there is no such button, or it is another endpoint's.
+            ConfigError: there is no such button, it asks for more, or it is another endpoint's.
             WenwenError: as :meth:`generate`.
         """
-        request, fresh = buttons.pressed(self, generation, buttons.named(generation, label))
+        given = buttons.Given(prompt, None if mask is None else self.reference(mask))
+        request, fresh = buttons.pressed(self, generation, buttons.named(generation, label), given)
         return self.generate(request, fresh=fresh)
 
     # -- looking at several --------------------------------------------------------------------------------------------
@@ -269,10 +274,22 @@ class Client(Enquirer):
         """
         refuse_stripped(made if isinstance(made, ImageRequest) else made.request)
         if isinstance(made, ImageRequest):
-            return spelling.cell(made, usual=usual_format(made.model, self.settings), count=made.count)
+            usual = usual_format(made.model, self.settings)
+            return spelling.cell(self._by_ids(made), usual=usual, count=made.count)
         several = len(self.takes(made.request)) > 1
         take = self.history.take_of(made) if several else 0
-        return spelling.cell(made.request, take=take, usual=usual_format(made.request.model, self.settings))
+        usual = usual_format(made.request.model, self.settings)
+        return spelling.cell(self._by_ids(made.request), take=take, usual=usual)
+
+    def _by_ids(self, request: ImageRequest) -> ImageRequest:
+        """A request whose references are called by their ids: a variable may be gone, or hold another picture now."""
+        return replace(request, references=tuple(map(self._by_id, request.references)))
+
+    def _by_id(self, one: Reference) -> Reference:
+        with suppress(WenwenError):  # a picture that is gone has no name but the one that it was given
+            if one.origin and self.reference(self.history.get(one.origin)).digest == one.digest:
+                return replace(one, label=one.origin)
+        return one
 
     def takes(self, request: ImageRequest) -> list[Generation]:
         """The saved takes of a request that hold a picture, oldest first."""

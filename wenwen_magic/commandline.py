@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from keyword import iskeyword
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ from wenwen_magic.optionline import Option
 from wenwen_magic.records import Gallery, Generation
 from wenwen_magic.settings import Loaded
 from wenwen_magic.vocabulary import COMMAND_WORDS, COMMANDS
+from wenwen_magic.wire import Progress
 
 PAGE = 20
 """Generations on a page of the history."""
@@ -218,15 +220,16 @@ def _show_all(around: Surroundings, word: str, value: Gallery | Shown) -> Galler
 
 
 def _task(around: Surroundings, line: str) -> Any:
-    """Ask after works that the endpoint numbers, or press one of a work's buttons."""
-    *words, last = _ids(line)
-    client = around.client()
-    if not words or around.value_of(last) is not None or askabout.is_id(last):
-        return askabout.told(client.ask_about(*askabout.about(_all_saved(around, [*words, last]))))
-    shown = _all_saved(around, words)
-    if label := askabout.label_of(shown, last):
+    """Ask after works that the endpoint numbers, or press one of a work's buttons, whose labels may hold spaces."""
+    words, client = _ids(line), around.client()
+    known = list(takewhile(lambda word: askabout.is_id(word) or around.value_of(word) is not None, words))
+    shown = _all_saved(around, known or words[:1])
+    rest = " ".join(words[len(known) or 1 :]).strip("\"'")
+    if not rest:
+        return askabout.told(client.ask_about(*askabout.about(shown)))
+    if label := askabout.label_of(shown, rest):
         return client.ready(client.press(shown[0], label))
-    return askabout.told(client.ask_about(shown, last))
+    return askabout.told(client.ask_about(shown, rest))
 
 
 def _mask(around: Surroundings, line: str) -> Any:
@@ -299,7 +302,14 @@ def _compare(around: Surroundings, ids: str) -> Any:
 
 
 def _fetch(around: Surroundings, word: str) -> Generation:
-    return around.client().fetch(_saved(around, word).id)
+    said: list[str] = []
+
+    def tell(progress: Progress) -> None:
+        if progress.text and progress.text not in said[-1:]:
+            said.append(progress.text)
+            print(progress.text)
+
+    return around.client().fetch(_saved(around, word).id, tell=tell)
 
 
 # -- money, styles and votes -------------------------------------------------------------------------------------------

@@ -190,6 +190,7 @@ def help_text() -> str:
 
 _HELP = {
     "%%wenwen_image [NAME] [options]": ("draw the cell's text; -h lists the options", "画出单元格内容；-h 列出选项"),
+    "%%wenwen_describe [NAME] --ref X": ("answer the cell's question on a picture", "用文字回答关于图片的问题"),
     "%wenwen_image": ("the control panel", "控件面板"),
     "%wenwen status": ("every setting with its source", "所有设置及其来源"),
     "%wenwen models [words]": (

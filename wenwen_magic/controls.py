@@ -91,8 +91,12 @@ class Controls:
         return self.cell.runner.start(lambda job: client.draw([request], fresh=fresh, tell=job.tell))
 
     def keep(self, rows: list[Generation]) -> None:
-        """Put what was drawn into the cell's variable; one that holds several pictures of the cell's own stays."""
-        if not self.cell.labels and self.cell.requests[0].count == 1:
+        """Put a new take into the cell's variable.
+
+        One that holds several pictures of the cell's own stays, and so does one whose picture was gone on from.
+        """
+        goes_on = any(row.parent != self.cell.requests[0].parent for row in rows)
+        if not self.cell.labels and self.cell.requests[0].count == 1 and not goes_on:
             self.cell.hand_over(rows)
 
     # -- what is saved -------------------------------------------------------------------------------------------------

@@ -10,11 +10,11 @@ from wenwen_magic.formats import FORMATS
 from wenwen_magic.language import say
 from wenwen_magic.models import Model, ModelList
 from wenwen_magic.nearest import did_you_mean
-from wenwen_magic.painter import Painter
+from wenwen_magic.painter import Painter, Tell
 from wenwen_magic.problems import about_models, no_models_in_replay
 from wenwen_magic.records import Generation
 from wenwen_magic.takes import is_here
-from wenwen_magic.wire import HttpCall, Source
+from wenwen_magic.wire import HttpCall
 
 
 class Enquirer(Painter):
@@ -31,8 +31,7 @@ class Enquirer(Painter):
             ConfigError: it is no picture that can be painted on.
         """
         found = self.reference(value, label)
-        head, _, data = found.address.partition(";base64,")
-        seen = self._workshop.glimpse(Source(head, data=data.encode())) if data else None
+        seen = self._workshop.seen(found)
         if seen is None or seen.preview is None:
             raise ConfigError(
                 say(f"{found.label} cannot be painted on.", f"{found.label} 无法用于绘制蒙版。"),
@@ -40,8 +39,12 @@ class Enquirer(Painter):
             )
         return seen.preview, (seen.width, seen.height)
 
-    def fetch(self, id: str) -> Generation:
-        """Finish a saved generation by its id: fetch what is missing, for free.
+    def fetch(self, id: str, *, tell: Tell | None = None) -> Generation:
+        """Finish a saved generation by its id: fetch what is missing, or wait for a work under way, for free.
+
+        Args:
+            id: or its first digits.
+            tell: is called with the endpoint's words on progress.
 
         Raises:
             HistoryError: there is no such id.
@@ -49,7 +52,7 @@ class Enquirer(Painter):
         """
         generation = self.history.get(id)
         whole = is_here(generation) and generation.state == "complete"
-        return self.ready(generation) if whole else self.finish(generation)
+        return self.ready(generation) if whole else self.finish(generation, tell)
 
     def models(self, *, refresh: bool = False) -> list[Model]:
         """The models that the endpoint offers to this key (``GET /v1/models``), those for pictures first.
@@ -113,9 +116,11 @@ class Enquirer(Painter):
                 do=say("%wenwen fetch finishes a work that is under way.", "%wenwen fetch 可完成进行中的任务。"),
             )
         line, auth = self._line(self._find_key()), self._auth(wire)
-        return conversation.lead(
+        notes: list[str] = []
+        answer = conversation.lead(
             wire.inquiries[question](",".join(jobs)),
             lambda call: line.send(call, auth),
-            lambda _: None,
+            lambda said: notes.append(said.text),
             self._patience().wait,
         )
+        return {**({say("note", "说明"): " ".join(notes)} if notes else {}), **answer}

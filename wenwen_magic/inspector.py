@@ -55,6 +55,8 @@ KINDS = re.compile(
     rb"(?s)(?P<PNG>\x89PNG\r\n\x1a\n)|(?P<JPEG>\xff\xd8\xff)|(?P<GIF>GIF8[79]a)|(?P<WEBP>RIFF....WEBP)"
     rb"|(?P<AVIF>....ftyp.{0,56}avi[fs])"
 )
+OWN = re.compile(rb"(?s)(?P<BMP>BM)|(?P<TIFF>II\*\0|MM\0\*)")
+"""Kinds that are opened only where the user himself points at them, to be sent as another kind."""
 TEXTS = re.compile(rb"(?s)(?P<svg>(?!<!doctype html|<html)<(?:.*<)?svg)|(?P<xml><\?xml)|(?P<html><)|(?P<json>[{\[])")
 STRANGERS = re.compile(
     rb"(?s)(?P<BMP>BM)|(?P<TIFF>II\*\0|MM\0\*)|(?P<ICO>\0\0\1\0)|(?P<PSD>8BPS)|(?P<JXL>\xff\x0a|\0\0\0\x0cJXL )"
@@ -69,9 +71,9 @@ class RefusedError(Exception):
     """This file will not do: a code for programs, a sentence for people."""
 
 
-def _sniff(data: bytes) -> str:
+def _sniff(data: bytes, *, own: bool) -> str:
     """The picture's format by its first bytes; nothing else is ever handed to Pillow."""
-    if known := KINDS.match(data):
+    if known := KINDS.match(data) or (OWN.match(data) if own else None):
         return str(known.lastgroup)
     if text := TEXTS.match(data[:4096].removeprefix(b"\xef\xbb\xbf").lstrip().lower()):
         name = str(text.lastgroup)
@@ -100,9 +102,11 @@ def _webp_size(data: bytes) -> tuple[int, int]:
     return int.from_bytes(data[26:28], "little") & 0x3FFF, int.from_bytes(data[28:30], "little") & 0x3FFF
 
 
-def _sound(data: bytes, pixels: int, side: int) -> tuple[str, ImageFile.ImageFile]:
-    """The format and the first frame, decoded, of a whole picture within the limits."""
-    kind = _sniff(data)
+def _sound(data: bytes, pixels: int, side: int, *, own: bool = False) -> tuple[str, ImageFile.ImageFile]:
+    """The format and the first frame, decoded, of a whole picture within the limits; ``own``: of the user's own."""
+    kind = _sniff(data, own=own)
+    if own and OWN.match(data):
+        importlib.import_module(f"PIL.{kind.title()}ImagePlugin")
     if kind == "WEBP":
         _judge_size(*_webp_size(data), pixels, side)
     try:
@@ -194,7 +198,7 @@ def _inspect(job: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _convert(job: Mapping[str, Any]) -> dict[str, Any]:
-    kind, picture = _sound(Path(job["path"]).read_bytes(), job["max_pixels"], job["limit_side"])
+    kind, picture = _sound(Path(job["path"]).read_bytes(), job["max_pixels"], job["limit_side"], own=True)
     if max(picture.size) > job["max_side"] or not _may_pass(picture):
         return _write(_fit(picture, job["max_side"]), job["target"], 92)
     shutil.copyfile(job["path"], job["target"])

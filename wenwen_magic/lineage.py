@@ -78,19 +78,31 @@ def family_bundle(members: list[Member], shown: Generation, thumbnails: Mapping[
     """
     heads = say("picture,what was asked,model,id", "图片,要求,模型,编号").split(",")
     header = "".join(f'<th scope="col" {PLACE}>{word}</th>' for word in heads)
-    body = "".join(_row(one, one.generation.id == shown.id, thumbnails.get(one.generation.id)) for one in members)
+    pressed = {one.generation.id: _pressed(one.generation, members) for one in members}
+    body = "".join(
+        _row(one, pressed[one.generation.id], thumbnails.get(one.generation.id), here=one.generation.id == shown.id)
+        for one in members
+    )
     table = f"{TABLE}<thead><tr>{header}</tr></thead><tbody>{body}</tbody></table>"
-    lines = [_line(one, here=one.generation.id == shown.id) for one in members]
+    lines = [_line(one, pressed[one.generation.id], here=one.generation.id == shown.id) for one in members]
     return bundle(table, "\n".join(lines))
 
 
-def _row(member: Member, here: bool, thumbnail: Path | None) -> str:
+def _pressed(generation: Generation, members: list[Member]) -> str:
+    """The label of the button that made a generation, with a colon; empty for one that no button made."""
+    parent = next((one.generation for one in members if one.generation.id == generation.parent), None)
+    offered = parent.buttons if parent else ()
+    label = next((one.label for one in offered if dict(one.params) == dict(generation.request.params)), "")
+    return f"{label}: " if label else ""
+
+
+def _row(member: Member, pressed: str, thumbnail: Path | None, *, here: bool) -> str:
     generation = member.generation
     address = display.data_address(thumbnail)
     alt = generation.images[0].alt if generation.images else ""
     picture = img(address, alt, _THUMBNAIL) if address else f"<small>{escape(_without(generation))}</small>"
     branch = f'<div style="margin-left:{member.depth * _INDENT}px">{picture}</div>'
-    words = lines_html(prompt_of(generation)[:_LONGEST])
+    words = lines_html(pressed + prompt_of(generation)[:_LONGEST])
     mark = f"<b>{words}</b> ← {say('this one', '这一张')}" if here else words
     # The branch is said by signs too, for places without styles.
     model, name = (lines_html(text) for text in (display.model_words(generation), f"#{generation.id[:6]}"))
@@ -108,8 +120,8 @@ def _without(generation: Generation) -> str:
     return "✗ " + str((generation.error or {}).get("what", generation.state))[:60]
 
 
-def _line(member: Member, *, here: bool) -> str:
+def _line(member: Member, pressed: str, *, here: bool) -> str:
     generation = member.generation
-    words = " ".join(prompt_of(generation)[:_LONGEST].split())
+    words = pressed + " ".join(prompt_of(generation)[:_LONGEST].split())
     parts = [f"#{generation.id[:6]}", words, display.model_words(generation), *(["←"] if here else [])]
     return "  " * member.depth + _sign(member.depth) + "  ".join(parts)

@@ -51,6 +51,8 @@ _SIGNS = {
     "🎉": ("imagine all", "全部生成"),
 }
 """What the buttons that carry only a sign do (signs as in midjourney-proxy's answers)."""
+_ASKS = {"inpaint": "region", "customzoom": "words"}
+"""What a button's window waits for, by a piece of the button's order (new-api; not seen on wenwen's pages)."""
 
 
 @dataclass(frozen=True)
@@ -144,8 +146,10 @@ class Work:
             or whole_characters(order)[:_LONGEST_LABEL]
         )
         # One of four made large is always the same picture; everything else is drawn anew each time.
+        params = {"taskId": job, "customId": whole_characters(order)}
+        small = order.lower()
         return Button(
-            label, {"taskId": job, "customId": whole_characters(order)}, again="upsample" not in order.lower()
+            label, params, again="upsample" not in small, asks=next((_ASKS[one] for one in _ASKS if one in small), "")
         )
 
     def _words(self, name: str) -> str:

@@ -105,6 +105,9 @@ def _new(prompt: str, given: Mapping[str, Any], settings: Settings) -> ImageRequ
     if given.get("task") in WORD_TASKS:  # words have no shape
         defaults |= {"model": settings.describe_model, "orientation": "auto"}
     defaults["format"] = usual_format(given.get("model", defaults["model"]), settings)
+    if defaults["model"] in {Settings.model, Settings.describe_model}:  # nobody has chosen one
+        own = _own_model(given.get("format", defaults["format"]), words=given.get("task") in WORD_TASKS)
+        defaults["model"] = own or defaults["model"]
     return ImageRequest(prompt.strip(), **{**defaults, **given})
 
 
@@ -115,6 +118,12 @@ def names_model(request: ImageRequest) -> bool:
         return False
     named = call.body.get("model") if isinstance(call.body, Mapping) else None
     return named == request.model or request.model in unquote(call.path)
+
+
+def _own_model(name: str, *, words: bool) -> str:
+    """The model that a format has of its own, for drawing or for describing; empty for none."""
+    wire = FORMATS.get(name)
+    return (wire.reader if words else wire.model) if wire else ""
 
 
 def usual_format(model: str, settings: Settings) -> str:

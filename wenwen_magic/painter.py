@@ -150,7 +150,9 @@ class Painter:
         Raises:
             ConfigError: an unknown option, or a value that cannot be; also one that only the format knows to refuse.
         """
-        return orders.make(prompt, options, self.settings, self.reference)
+        request = orders.make(prompt, options, self.settings, self.reference)
+        self._workshop.check_mask(request)
+        return request
 
     def reference(self, value: Any, label: str = "") -> Reference:
         """A picture to start from, checked, upright, without location data, and of a type that relays take.
@@ -273,7 +275,9 @@ class Painter:
 
     def _bring(self, generation: Generation, answer: Answer) -> Generation:
         """Bytes on disk: every picture of the answer; then the record is complete."""
-        if not answer.sources:
+        if (
+            generation.request.wants_words or not answer.sources
+        ):  # a picture that words name is a stranger's: not fetched
             return self._worded(generation, answer)
         brought, failed = self._workshop.bring(generation, answer.sources, self.history.path(generation, ""))
         found = tuple(replace(one, request=generation.request, record=generation.id) for one in brought)

@@ -126,7 +126,7 @@ def decode(data: bytes, folder: Path, render: Render | None) -> Generation:
         raise ValueError("an unknown state")
     sources = [_of_type(address, str, "sources") for address in _of_type(record.get("sources"), list, "sources")]
     pictures = _of_type(record.get("pictures"), list, "pictures")
-    buttons = [Button(**_typed(one, _BUTTON)) for one in _of_type(record.get("buttons", []), list, "buttons")]
+    buttons = [_button(one) for one in _of_type(record.get("buttons", []), list, "buttons")]
     request = _request(record.get("request"))
     return Generation(
         request=request,
@@ -158,6 +158,10 @@ def _request(asked: Any) -> ImageRequest:
     mask = _reference(asked["mask"]) if "mask" in asked else None
     request = ImageRequest(**fields, references=tuple(references), mask=mask)
     return _known_by(request, _fingerprint(asked)) if "fingerprint" in asked else request
+
+
+def _button(one: Any) -> Button:
+    return Button(**_typed(_of_type(one, dict, "button"), _BUTTON), **_typed_or(one, {"asks": (str, "")}))
 
 
 def _reference(one: Any) -> Reference:

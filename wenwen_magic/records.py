@@ -111,12 +111,14 @@ class Button:
         params: of the request that presses it.
         again: whether pressing it once more gives something new; else the saved result is shown.
         task: what that request is for.
+        asks: what has to be given with it: ``words``, ``region`` (a mask), or nothing.
     """
 
     label: str
     params: Mapping[str, Any] = field(default_factory=dict)
     again: bool = False
     task: str = "action"
+    asks: str = ""
 
 
 @dataclass(frozen=True)

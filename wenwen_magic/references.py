@@ -12,6 +12,8 @@ from wenwen_magic.errors import ConfigError, ImageError
 from wenwen_magic.language import say
 from wenwen_magic.records import Gallery, GeneratedImage, Generation, Reference
 
+LARGEST_FILE = 100 << 20
+"""Bytes of a file that is read at most; it may become smaller before it is sent."""
 LARGEST = 20 << 20
 """Bytes of a reference picture that are sent at most: the relay's own limit for uploads is not told on its pages."""
 LONGEST_NAME = 120
@@ -37,6 +39,11 @@ def reference(value: Any, label: str = "", *, convert: Callable[[bytes], bytes] 
     if isinstance(value, Reference):
         return value
     if isinstance(value, str) and value.lower().startswith(("http://", "https://")):
+        if "@" in value.partition("//")[2].partition("/")[0]:
+            raise _not_a_picture(
+                value.rpartition("@")[2][:LONGEST_NAME],
+                say("its address carries a name or password", "网址中含有用户名或密码"),
+            )
         return _of_address(value, label or value)
     origin, label = _origin(value), _label(value, label)
     try:
@@ -82,8 +89,8 @@ def _read(path: Path, label: str) -> bytes:
     """A file's bytes; a device, which has no end, or a file too large is refused before it is read."""
     if not path.is_file():
         raise _not_a_picture(label, say("there is no such file", "没有这个文件"))
-    if path.stat().st_size > LARGEST:
-        raise _too_large(label)
+    if path.stat().st_size > LARGEST_FILE:
+        raise _too_large(label, LARGEST_FILE)
     return path.read_bytes()
 
 
@@ -121,8 +128,8 @@ def _of_address(address: str, label: str) -> Reference:
     return Reference(address, hashlib.sha256(address.encode()).hexdigest(), label)
 
 
-def _too_large(label: str) -> ConfigError:
-    return _not_a_picture(label, say(f"it is larger than {LARGEST >> 20} MiB", f"大于 {LARGEST >> 20} MiB"))
+def _too_large(label: str, limit: int = LARGEST) -> ConfigError:
+    return _not_a_picture(label, say(f"it is larger than {limit >> 20} MiB", f"大于 {limit >> 20} MiB"))
 
 
 def _not_a_picture(label: str, why: str) -> ConfigError:

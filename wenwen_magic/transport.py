@@ -41,8 +41,8 @@ ECHO = 8
 """Bytes at the end of a broken body that may be shown though a key begins with them."""
 LONGEST_PAUSE = 60.0
 hide_in_log("urllib3.connectionpool")  # it tells whoever logs everything each address
-_PASSING = {0, 408, 500, 502, 504, 520, 522, 524}
-"""What a free question may be asked again after: a connection that broke (0), a server or gateway that failed."""
+_PASSING = {0, 200, 408, 500, 502, 504, 520, 522, 524}
+"""What a free question may be asked again after: a connection that broke (0), a page in its place (200), a failure."""
 
 
 def normalised(base_url: str) -> str:

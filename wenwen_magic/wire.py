@@ -144,6 +144,8 @@ class WireFormat:
         prompt_as_sent: the words that will go out for a request, orientation included.
         auth: the header's name and its pattern, ``{key}`` standing for the key.
         key_parameter: the name under which the key may go into the address instead; empty where it may not.
+        model: what draws when neither the cell nor a setting names a model; empty for the setting's default.
+        reader: what describes then.
         tasks: what it can be asked for.
         inquiries: further questions about a work, by name.
     """
@@ -153,5 +155,7 @@ class WireFormat:
     prompt_as_sent: Callable[[ImageRequest], str]
     auth: tuple[str, str] = ("Authorization", "Bearer {key}")
     key_parameter: str = ""
+    model: str = ""
+    reader: str = ""
     tasks: tuple[str, ...] = (DRAW,)
     inquiries: Mapping[str, Inquiry] = field(default_factory=dict)

@@ -14,7 +14,7 @@ from wenwen_magic.nearest import did_you_mean
 from wenwen_magic.optionline import Options
 from wenwen_magic.records import ImageRequest, Label, Reference
 
-_ID = re.compile(r"#[0-9a-f]{6,8}|[0-9a-f]{8}")
+_ID = re.compile(r"#?[0-9a-fA-F]{6,8}")
 _WHOLE = re.compile(r"\s*\{\{((?:(?!\}\}).)+)\}\}\s*", re.DOTALL)
 _ON_THE_LINE = ("model", "orientation", "style")
 _NOT_WITH_FROM = ("grid", "for", "blind", "take", "background", "raw")

@@ -10,9 +10,9 @@ from urllib.parse import urljoin
 from platformdirs import user_cache_path
 
 from wenwen_magic import batch, guard, pictures, transport
-from wenwen_magic.errors import HistoryError, ImageError, WenwenError, mask
+from wenwen_magic.errors import ConfigError, HistoryError, ImageError, WenwenError, mask
 from wenwen_magic.language import say
-from wenwen_magic.records import GeneratedImage, Generation
+from wenwen_magic.records import GeneratedImage, Generation, ImageRequest, Reference
 from wenwen_magic.session import Session
 from wenwen_magic.settings import Settings
 from wenwen_magic.wire import Progress, Source
@@ -56,6 +56,28 @@ class Workshop:
             given.write_bytes(data)
             self._pool.convert(given, made, max_side=self._settings.reference_side)
             return made.read_bytes()
+
+    def seen(self, reference: Reference) -> GeneratedImage | None:
+        """A reference's size and preview; None for an address, and for what is no sound picture."""
+        head, _, data = reference.address.partition(";base64,")
+        return self.glimpse(Source(head, data=data.encode())) if data else None
+
+    def check_mask(self, request: ImageRequest) -> None:
+        """Check that a request's mask is as large as the picture that it belongs to.
+
+        Raises:
+            ConfigError: it is not.
+        """
+        if request.mask is None or not request.references:
+            return
+        mask, first = self.seen(request.mask), self.seen(request.references[0])
+        if mask and first and (mask.width, mask.height) != (first.width, first.height):
+            sizes = f"{mask.width}×{mask.height}, {first.width}×{first.height}"
+            raise ConfigError(
+                say("Mask and picture are of different sizes.", "蒙版与图片大小不同。"),
+                why=sizes,
+                do=say("Make the mask as large as the picture.", "请把蒙版做得与图片一样大。"),
+            )
 
     def bring(
         self, generation: Generation, sources: Sequence[Source], stem: Path

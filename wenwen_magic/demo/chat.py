@@ -7,6 +7,7 @@ import re
 import time
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from wenwen_magic.demo.asks import READERS, Ask, Exchange, Wording
@@ -35,7 +36,10 @@ def read_ask(body: Any) -> Ask | Reply:
         return bad_request("未指定模型名称，模型名称不能为空")
     if not isinstance(messages, list) or not messages:
         return bad_request("field messages is required", 500, "invalid_request")
-    return _understood(model, _parts(messages), stream=body.get("stream") is True)
+    ask = _understood(model, _parts(messages), stream=body.get("stream") is True)
+    if isinstance(ask, Ask) and "max_tokens" in body and (ask.files or ask.links):
+        return replace(ask, describe=True)  # a length in words is asked for where words are wanted
+    return ask
 
 
 def _parts(messages: Sequence[Any]) -> list[Any]:

@@ -175,5 +175,7 @@ FORMAT = WireFormat(
     prompt_as_sent=prompt_as_sent,
     auth=("x-goog-api-key", "{key}"),
     key_parameter="key",
+    model="gemini-2.5-flash-image-preview",
+    reader="gemini-2.5-flash",
     tasks=(DRAW, DESCRIBE),
 )

@@ -167,4 +167,4 @@ def talk(request: ImageRequest) -> Generator[HttpCall | Progress, HttpReply | No
     return (yield from read(reply, lambda payloads: PictureList(payloads, request.pictures)))
 
 
-FORMAT = WireFormat(name="images", talk=talk, prompt_as_sent=prompt_as_sent)
+FORMAT = WireFormat(name="images", talk=talk, prompt_as_sent=prompt_as_sent, model="gpt-image-1")

@@ -192,6 +192,8 @@ FORMAT = WireFormat(
     name="midjourney",
     talk=talk,
     prompt_as_sent=prompt_as_sent,
+    model="midjourney",
+    reader="midjourney",
     tasks=tuple(ORDERS),
     inquiries={"query": query, "queries": queries, "seed": seed, "refresh": refresh},
 )
