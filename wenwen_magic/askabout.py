@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from wenwen_magic.display import sound
@@ -12,6 +13,10 @@ from wenwen_magic.records import Generation
 
 _ID = re.compile(r"#?[0-9a-f]{6,8}")
 _LONGEST = 300
+_UNTOLD = {"buttons"}
+"""What is told better elsewhere: buttons stand under the picture."""
+_MOMENTS = range(10**12, 10**13)
+"""Numbers that are moments: milliseconds since 1970, of 2001 to 2286."""
 
 
 def is_id(word: str) -> bool:
@@ -37,11 +42,13 @@ def _plain(label: str) -> str:
 
 def told(answer: Mapping[str, Any]) -> str:
     """What an endpoint answered, a line for each thing that it says; it is a stranger's text."""
-    said = {name: value for name, value in answer.items() if value not in ("", None, [], {})}
+    said = {name: value for name, value in answer.items() if value not in ("", None, [], {}, 0) and name not in _UNTOLD}
     return sound(mask("\n".join(f"{padded(str(name), 16)}{_short(value)}" for name, value in said.items())))
 
 
 def _short(value: Any) -> str:
+    if isinstance(value, int) and value in _MOMENTS:
+        return datetime.fromtimestamp(value / 1000).astimezone().isoformat(" ", "seconds")
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     text = " ".join(text.split())
     return text if len(text) <= _LONGEST else text[:_LONGEST] + " …"

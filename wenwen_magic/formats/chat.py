@@ -2,7 +2,9 @@
 
 Source: wenwen's page 生成图片(chat), ``POST /v1/chat/completions``. The page shows one answer (a Markdown
 picture with an https address); the other shapes read here are those of servers of the same family (not seen on
-wenwen's pages).
+wenwen's pages). Pictures that go along stand as on the pages 修改图片(chat), which draws from them, and 分析图片(chat),
+which describes them; those pages show addresses, and ``data:`` URIs in their place are the family's way (not seen
+there). Masks are not seen on wenwen's pages for chat.
 """
 
 from collections.abc import Generator
