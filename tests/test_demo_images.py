@@ -14,13 +14,14 @@ from PIL import Image, ImageDraw
 from wenwen_magic import Client, WenwenError
 from wenwen_magic.demo import DemoServer
 from wenwen_magic.demo.asks import Ask
-from wenwen_magic.demo.forms import File, Form
+from wenwen_magic.demo.forms import Form
 from wenwen_magic.demo.imageasks import CHANGING, DRAWING, read_ask
 from wenwen_magic.demo.paint import paint
 from wenwen_magic.demo.replies import Reply
 from wenwen_magic.errors import AnswerError, ConfigError, EndpointError
 from wenwen_magic.session import Session
 from wenwen_magic.transport import Clock
+from wenwen_magic.wire import FilePart
 
 SECONDS = 20
 
@@ -259,7 +260,7 @@ VALUES |= st.lists(VALUES, max_size=2) | st.dictionaries(st.text(max_size=2), VA
 @settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(NAMES), VALUES))
 def test_any_fields_are_a_request_or_an_error(fields):
-    for asked in (read_ask(DRAWING, fields), read_ask(CHANGING, Form(fields, (File("image", "", "", SMALL),)))):
+    for asked in (read_ask(DRAWING, fields), read_ask(CHANGING, Form(fields, (FilePart("image", "", "", SMALL),)))):
         assert isinstance(asked, (Ask, Reply))
 
 

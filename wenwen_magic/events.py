@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
+from wenwen_magic.errors import EndpointError
+
 _FIELDS = (b"event:", b"id:", b"retry:")
 _BOM = b"\xef\xbb\xbf"
 # These first bytes, or so many of any others, tell what a body is; `d` alone could still become `data:`.
@@ -25,6 +27,17 @@ def begin(chunks: Iterable[bytes]) -> tuple[bytes, Iterator[bytes]]:
         if head[:1] in _DECIDING or len(head) >= _ENOUGH:
             break
     return head, chain([head] if head else [], pieces)
+
+
+def whole(chunks: Iterable[bytes]) -> tuple[bytearray, EndpointError | None]:
+    """All that comes, and the error that cut it off, if one did."""
+    body = bytearray()
+    try:
+        for chunk in chunks:
+            body += chunk
+    except EndpointError as cut:
+        return body, cut
+    return body, None
 
 
 def lines(chunks: Iterable[bytes]) -> Iterator[bytes]:

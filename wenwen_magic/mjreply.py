@@ -6,7 +6,7 @@ Source: wenwen's pages 图片融合(Blend) and 按钮点击(Action) show a submi
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,7 +111,7 @@ def unreadable(text: str, what: str = "") -> AnswerError:
 
 def _parsed(reply: HttpReply, *, cut: bool = True) -> tuple[Any, Payloads]:
     payloads = Payloads()
-    whole, broken = _all(events.begin(reply.chunks)[1])
+    whole, broken = events.whole(events.begin(reply.chunks)[1])
     small = payloads.cut(whole) if cut else whole
     try:
         return json.loads(small), payloads
@@ -120,17 +120,6 @@ def _parsed(reply: HttpReply, *, cut: bool = True) -> tuple[Any, Payloads]:
     if broken:
         raise broken
     raise web_page(reply.status, text) if looks_like_html(text) else unreadable(text)
-
-
-def _all(chunks: Iterator[bytes]) -> tuple[bytearray, EndpointError | None]:
-    """All that comes, and the error that cut it off, if one did."""
-    whole = bytearray()
-    try:
-        for chunk in chunks:
-            whole += chunk
-    except EndpointError as cut:
-        return whole, cut
-    return whole, None
 
 
 def _number(value: Any) -> int | None:

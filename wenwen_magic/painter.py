@@ -275,9 +275,8 @@ class Painter:
 
     def _bring(self, generation: Generation, answer: Answer) -> Generation:
         """Bytes on disk: every picture of the answer; then the record is complete."""
-        if (
-            generation.request.wants_words or not answer.sources
-        ):  # a picture that words name is a stranger's: not fetched
+        # A picture that is named in words on another one is a stranger's, and is not fetched.
+        if generation.request.wants_words or not answer.sources:
             return self._worded(generation, answer)
         brought, failed = self._workshop.bring(generation, answer.sources, self.history.path(generation, ""))
         found = tuple(replace(one, request=generation.request, record=generation.id) for one in brought)

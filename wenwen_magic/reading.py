@@ -40,7 +40,7 @@ def read(
         return _read_object(chunks, payloads, lambda: gathering_in(payloads))
     if head.startswith(_EVENTS):
         return (yield from _read_events(chunks, payloads, gathering_in(payloads)))
-    text = _all(chunks)[0][:65_536].decode("utf-8", "replace")
+    text = events.whole(chunks)[0][:65_536].decode("utf-8", "replace")
     if looks_like_html(text):
         raise web_page(reply.status, text)
     raise unreadable(say("The answer cannot be read.", "无法读懂服务端的回答。"), text)
@@ -60,19 +60,8 @@ def unreadable(what: str, text: str) -> AnswerError:
     return AnswerError(what, why=mask(text)[:600], do=do, charged="maybe", text=mask(text))
 
 
-def _all(chunks: Iterator[bytes]) -> tuple[bytearray, EndpointError | None]:
-    """All that comes, and the error that cut it off, if one did."""
-    whole = bytearray()
-    try:
-        for chunk in chunks:
-            whole += chunk
-    except EndpointError as cut:
-        return whole, cut
-    return whole, None
-
-
 def _read_object(chunks: Iterator[bytes], payloads: Payloads, gathering_in: Callable[[], Gathering]) -> Answer:
-    whole, cut = _all(chunks)
+    whole, cut = events.whole(chunks)
     small = payloads.cut(whole)
     del whole
     try:

@@ -1,26 +1,11 @@
 """Reads a form (``multipart/form-data``): its fields and its files."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from email.parser import BytesParser
 from email.policy import HTTP
 
-
-@dataclass(frozen=True)
-class File:
-    """A file of a form.
-
-    Args:
-        name: the field's.
-        filename: as the sender called it.
-        mime: its type as the sender named it.
-        data: its bytes.
-    """
-
-    name: str
-    filename: str
-    mime: str
-    data: bytes = field(repr=False)
+from wenwen_magic.wire import FilePart
 
 
 @dataclass(frozen=True)
@@ -33,7 +18,7 @@ class Form:
     """
 
     fields: Mapping[str, str]
-    files: tuple[File, ...]
+    files: tuple[FilePart, ...]
 
 
 def read(raw: bytes, content_type: str) -> Form | None:
@@ -44,7 +29,7 @@ def read(raw: bytes, content_type: str) -> Form | None:
     if not message.is_multipart():
         return None
     fields: dict[str, str] = {}
-    files: list[File] = []
+    files: list[FilePart] = []
     for part in message.iter_parts():
         name, filename = str(part.get_param("name", header="content-disposition") or ""), part.get_filename()
         data = part.get_payload(decode=True) or b""
@@ -53,5 +38,5 @@ def read(raw: bytes, content_type: str) -> Form | None:
         if filename is None:
             fields[name] = data.decode("utf-8", "replace")
         else:
-            files.append(File(name, filename, part.get_content_type(), data))
+            files.append(FilePart(name, filename, part.get_content_type(), data))
     return Form(fields, tuple(files))
