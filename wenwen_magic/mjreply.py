@@ -15,7 +15,7 @@ from wenwen_magic.errors import AnswerError, Charged, EndpointError, mask
 from wenwen_magic.language import say
 from wenwen_magic.mjtask import FAILURE, LONGEST_ID, MODAL, Work, whole_characters
 from wenwen_magic.payloads import Payloads
-from wenwen_magic.problems import error_of_object, looks_like_html, read_problem, web_page
+from wenwen_magic.problems import error_of_object, looks_like_html, read_problem, unreadable, web_page
 from wenwen_magic.wire import HttpReply, Progress
 
 _TAKEN, _EXISTS, _QUEUED = 1, 21, 22
@@ -91,22 +91,6 @@ def plain(reply: HttpReply) -> Any:
     except AnswerError as error:
         error.charged = "no"
         raise
-
-
-def unreadable(text: str, what: str = "") -> AnswerError:
-    """Make the error for an answer that nobody can make sense of.
-
-    Args:
-        text: as much of it as shall be shown; is masked here.
-        what: what is wrong with it; empty for that it cannot be read.
-    """
-    empty = say("The answer is empty.", "服务端的回答是空的。")
-    what = what or (say("The answer cannot be read.", "无法读懂服务端的回答。") if text.strip() else empty)
-    do = say(
-        "What came is kept in the history. Running the cell again asks again, which may cost again.",
-        "收到的内容已保存在历史中。再次运行会重新请求，可能再次扣费。",
-    )
-    return AnswerError(what, why=mask(text)[:600], do=do, charged="maybe", text=mask(text)[:65_536])
 
 
 def _parsed(reply: HttpReply, *, cut: bool = True) -> tuple[Any, Payloads]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from wenwen_magic.errors import Charged, ConfigError, EndpointError, mask
+from wenwen_magic.errors import AnswerError, Charged, ConfigError, EndpointError, mask
 from wenwen_magic.language import say
 
 _REQUEST_ID = re.compile(r"\(?request id:\s*([\w-]+)\)?", re.IGNORECASE)
@@ -161,6 +161,22 @@ def no_models_in_replay() -> ConfigError:
         ),
         do="%config WenwenMagics.mode = 'cache'",
     )
+
+
+def unreadable(text: str, what: str = "") -> AnswerError:
+    """Make the error for an answer that nobody can make sense of.
+
+    Args:
+        text: as much of it as shall be shown; is masked here.
+        what: what is wrong with it; empty for that it cannot be read.
+    """
+    empty = say("The answer is empty.", "服务端的回答是空的。")
+    what = what or (say("The answer cannot be read.", "无法读懂服务端的回答。") if text.strip() else empty)
+    do = say(
+        "What came is kept in the history. Running the cell again asks again, which may cost again.",
+        "收到的内容已保存在历史中。再次运行会重新请求，可能再次扣费。",
+    )
+    return AnswerError(what, why=mask(text)[:600], do=do, charged="maybe", text=mask(text)[:65_536])
 
 
 def web_page(status: int, text: str) -> EndpointError:

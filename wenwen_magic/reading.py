@@ -7,10 +7,10 @@ from typing import Any
 
 from wenwen_magic import events
 from wenwen_magic.answers import Gathering
-from wenwen_magic.errors import AnswerError, EndpointError, mask
+from wenwen_magic.errors import EndpointError
 from wenwen_magic.language import say
 from wenwen_magic.payloads import Payloads
-from wenwen_magic.problems import error_of_object, looks_like_html, web_page
+from wenwen_magic.problems import error_of_object, looks_like_html, unreadable, web_page
 from wenwen_magic.torn import mend
 from wenwen_magic.wire import Answer, HttpReply, Progress
 
@@ -34,7 +34,7 @@ def read(
     """
     head, chunks = events.begin(reply.chunks)
     if not head:
-        raise unreadable(say("The answer is empty.", "服务端的回答是空的。"), "")
+        raise unreadable("")
     payloads = Payloads()
     if head[:1] in b"{[":
         return _read_object(chunks, payloads, lambda: gathering_in(payloads))
@@ -43,21 +43,7 @@ def read(
     text = events.whole(chunks)[0][:65_536].decode("utf-8", "replace")
     if looks_like_html(text):
         raise web_page(reply.status, text)
-    raise unreadable(say("The answer cannot be read.", "无法读懂服务端的回答。"), text)
-
-
-def unreadable(what: str, text: str) -> AnswerError:
-    """Make the error for an answer that nobody can make sense of.
-
-    Args:
-        what: what is wrong with it.
-        text: as much of it as shall be shown; is masked here.
-    """
-    do = say(
-        "What came is kept in the history. Running the cell again asks again, which may cost again.",
-        "收到的内容已保存在历史中。再次运行会重新请求，可能再次扣费。",
-    )
-    return AnswerError(what, why=mask(text)[:600], do=do, charged="maybe", text=mask(text))
+    raise unreadable(text)
 
 
 def _read_object(chunks: Iterator[bytes], payloads: Payloads, gathering_in: Callable[[], Gathering]) -> Answer:
@@ -91,7 +77,7 @@ def _read_torn(
     if answer := next((one for one in answers if one.sources), None):
         return answer
     raise cut or unreadable(
-        say("The answer broke off or is not JSON.", "服务端的回答不完整，或不是 JSON。"), text[:2000]
+        text[:2000], say("The answer broke off or is not JSON.", "服务端的回答不完整，或不是 JSON。")
     )
 
 
@@ -132,9 +118,7 @@ def _read_events(chunks: Iterator[bytes], payloads: Payloads, gathering: Gatheri
     if strays and not (done or gathering.ended):  # the last event broke off; a picture in it may have come whole
         yield from gathering.add(mend(strays[-1].decode("utf-8", "replace"), ()))
     if strays and not gathering.seen and not cut:
-        raise unreadable(
-            say("The answer cannot be read.", "无法读懂服务端的回答。"), strays[0].decode("utf-8", "replace")
-        )
+        raise unreadable(strays[0].decode("utf-8", "replace"))
     return _finished(gathering, cut or (None if done or gathering.ended else _broken_off()))
 
 

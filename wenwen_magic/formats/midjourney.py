@@ -16,6 +16,7 @@ from wenwen_magic.language import say
 from wenwen_magic.mjorder import ORDERS, body, prompt_as_sent, window
 from wenwen_magic.mjreply import Submission
 from wenwen_magic.mjtask import CANCEL, FAILURE, MODAL, SUCCESS, Work
+from wenwen_magic.problems import unreadable
 from wenwen_magic.records import ImageRequest
 from wenwen_magic.wire import Answer, HttpCall, HttpReply, Pause, Progress, Source, Step, WireFormat
 
@@ -185,7 +186,7 @@ def refresh(job: str) -> Generator[Step, HttpReply | None, Mapping[str, Any]]:
 def _mapping(value: Any) -> Mapping[str, Any]:
     if isinstance(value, Mapping):
         return dict(value)
-    raise mjreply.unreadable(str(value)[:1000])
+    raise unreadable(str(value)[:1000])
 
 
 FORMAT = WireFormat(
