@@ -118,6 +118,12 @@ def test_a_format_draws_with_its_own_model_when_nobody_named_one(here, name, mod
     assert Client(api_key="sk-any-key-of-some-length", format=name, model="mine").request("a cat").model == "mine"
 
 
+def test_a_model_that_was_given_a_format_draws_in_it(here):
+    client = Client(api_key="sk-any-key-of-some-length", formats={"gpt-4o-image": "images"})
+    request = client.request("a cat")
+    assert (request.model, request.format) == ("gpt-4o-image", "images")
+
+
 # -- buttons -----------------------------------------------------------------------------------------------------------
 
 

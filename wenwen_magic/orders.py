@@ -105,7 +105,8 @@ def _new(prompt: str, given: Mapping[str, Any], settings: Settings) -> ImageRequ
     if given.get("task") in WORD_TASKS:  # words have no shape
         defaults |= {"model": settings.describe_model, "orientation": "auto"}
     defaults["format"] = usual_format(given.get("model", defaults["model"]), settings)
-    if defaults["model"] in {Settings.model, Settings.describe_model}:  # nobody has chosen one
+    chosen = defaults["model"] not in {Settings.model, Settings.describe_model}
+    if not chosen and best_pattern(defaults["model"], settings.formats) is None:
         own = _own_model(given.get("format", defaults["format"]), words=given.get("task") in WORD_TASKS)
         defaults["model"] = own or defaults["model"]
     return ImageRequest(prompt.strip(), **{**defaults, **given})
