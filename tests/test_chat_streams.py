@@ -166,3 +166,8 @@ def test_progress_is_known_in_its_many_words(line, percent):
 def test_a_picture_tells_no_progress():
     body = streaming(f"![progress 14%]({CAT})\n\n![进度]({data_uri(png())})\n")
     assert progress_of(body, STREAM) == []
+
+
+def test_a_whole_answer_behind_a_comment_is_read_once():
+    answer = read(": PING\n\n" + answering("Two cats."), "text/event-stream")
+    assert answer.text == "Two cats."

@@ -160,7 +160,7 @@ def test_generate_then_draws_the_picture_anew_with_the_change(panel, relay):
     assert asked(relay) == ("make it night", 1)
     edited = panel.cell.area.rows[-1]
     assert (edited.parent, edited.request.model, edited.request.orientation) == (source.id, "one", "auto")
-    assert "cat" not in panel.names or panel.names["cat"].id == source.id
+    assert panel.names["cat"].id == source.id
     assert "✎ make it night" in called(panel)[1]
     assert len(panel.cell.area.rows) == 2
 

@@ -171,3 +171,9 @@ def test_a_download_that_goes_on_tells_how_far_it_is(shell, mj, painter, capsys)
     assert shell.run(f"%wenwen fetch {left.id}").images
     assert "%" in capsys.readouterr().out
     assert len(painter.posts) == 1
+
+
+def test_an_address_in_capitals_is_an_address(shell, painter):
+    error = shell.fail(cell("--format gemini --ref HTTPS://h.example/x.png", "x"))
+    assert isinstance(error, ConfigError)
+    assert painter.posts == []

@@ -44,7 +44,7 @@ def outcome_of(request, *replies):
 
 
 def is_outcome(outcome):
-    return (isinstance(outcome[0], Answer) and outcome[0].finish_reason == "SUCCESS") or outcome[1] != ""
+    return outcome[0].finish_reason == "SUCCESS" if isinstance(outcome[0], Answer) else outcome[1] != ""
 
 
 def after_submitting(body, request=REQUESTS[0]):

@@ -160,6 +160,21 @@ def test_generate_pays_for_a_new_take_each_time(panel, relay):
 def test_a_double_press_is_one(panel, relay):
     press(panel)
     panel.generate.click()
+    settle(panel)
+    assert len(relay.posts) == 1
+
+
+def test_a_second_click_that_waited_while_the_first_was_handled_is_none(panel, relay, monkeypatch):
+    generate = type(panel._controls).generate
+
+    def slowly(controls, request):
+        panel.ticks.now += 2
+        return generate(controls, request)
+
+    monkeypatch.setattr(type(panel._controls), "generate", slowly)
+    panel.generate.click()
+    panel.generate.click()
+    settle(panel)
     assert len(relay.posts) == 1
 
 

@@ -11,6 +11,7 @@ from wenwen_magic.cell import Cell
 from wenwen_magic.client import Client
 from wenwen_magic.errors import ConfigError, LimitReached
 from wenwen_magic.language import say
+from wenwen_magic.recordfile import moment
 from wenwen_magic.records import Button, Generation, ImageRequest
 from wenwen_magic.runner import Job
 
@@ -121,8 +122,9 @@ class Controls:
         area, own = self.cell.area, self.cell.client
         requests = {row.request.fingerprint: row.request for row in (*(area.gallery or ()), *area.rows)}
         found = {take.id: take for one in requests.values() for client in clients for take in client.takes(one)}
-        latest = map(own.ready, list(found.values())[-most:])
-        return [(take, own.thumbnail(take)) for take in latest], max(0, len(found) - most)
+        latest = sorted(found, key=lambda name: moment(found[name].created))[-most:]
+        shown = [own.ready(take) for name, take in found.items() if name in latest]
+        return [(take, own.thumbnail(take)) for take in shown], max(0, len(found) - most)
 
     def star(self, take: Generation) -> Generation:
         """Mark a take, or take the mark away; gives it as it is then.

@@ -13,7 +13,7 @@ from typing import Any
 
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.language import say
-from wenwen_magic.request import ImageRequest, Reference
+from wenwen_magic.request import ImageRequest
 from wenwen_magic.vocabulary import DESCRIBE, DRAW
 
 _RATIOS = {"landscape": "3:2", "portrait": "2:3", "square": "1:1"}
@@ -64,7 +64,7 @@ def prompt_as_sent(request: ImageRequest) -> str:
     order = ORDERS[request.task]
     ratio = _RATIOS.get(request.orientation)
     add = f" --ar {ratio}" if order.prompted and ratio and not _HAS_RATIO.search(request.prompt) else ""
-    links = [one.address for one in request.references if _is_link(one)] if request.task == DRAW else []
+    links = [one.address for one in request.references if one.is_link] if request.task == DRAW else []
     return " ".join([*links, request.prompt]) + add
 
 
@@ -132,7 +132,7 @@ def _check_references(request: ImageRequest, order: Order) -> None:
             do=say("Give them one by one: --ref a.png --ref b.png", "请逐一给出：--ref a.png --ref b.png"),
         )
     # An address that is empty is that of a saved request, whose pictures' bytes were not kept.
-    if not order.links and any(_is_link(one) for one in request.references):
+    if not order.links and any(one.is_link for one in request.references):
         raise _no_link(request.task)
 
 
@@ -143,7 +143,7 @@ def _check_mask(request: ImageRequest, order: Order) -> None:
             do=say("Masks go with: ", "支持蒙版的任务：")
             + ", ".join(name for name, one in ORDERS.items() if one.masked),
         )
-    if request.mask and _is_link(request.mask):
+    if request.mask and request.mask.is_link:
         raise _no_link(request.task)
 
 
@@ -156,10 +156,6 @@ def _no_link(task: str) -> ConfigError:
     )
 
 
-def _is_link(reference: Reference) -> bool:
-    return reference.address.startswith("http")
-
-
 def _addresses(request: ImageRequest) -> list[str]:
     return [one.address for one in request.references]
 
@@ -170,7 +166,7 @@ def _prompt_and_mask(request: ImageRequest) -> dict[str, str]:
 
 
 def _imagine(request: ImageRequest) -> dict[str, Any]:
-    pictures = [one.address for one in request.references if not _is_link(one)]
+    pictures = [one.address for one in request.references if not one.is_link]
     return {"prompt": prompt_as_sent(request), "base64Array": pictures}
 
 
@@ -181,7 +177,7 @@ def _blend(request: ImageRequest) -> dict[str, Any]:
 
 def _describe(request: ImageRequest) -> dict[str, Any]:
     one = request.references[0]
-    return {"link" if _is_link(one) else "base64": one.address}
+    return {"link" if one.is_link else "base64": one.address}
 
 
 def _swap(request: ImageRequest) -> dict[str, Any]:

@@ -112,9 +112,11 @@ def _read_events(chunks: Iterator[bytes], payloads: Payloads, gathering: Gatheri
                 break
     except EndpointError as error:
         cut = error
-    for stray in [b"\n".join(strays), *strays]:
+    whole = _parsed(b"\n".join(strays), []) if strays else None  # a JSON answer behind a comment that kept it awake
+    done = done or whole is not None
+    for body in [whole] if whole is not None else [_parsed(one, []) for one in list(strays)]:
         if gathering.error is None:
-            yield from gathering.add(_parsed(stray, []))
+            yield from gathering.add(body)
     if strays and not (done or gathering.ended):  # the last event broke off; a picture in it may have come whole
         yield from gathering.add(mend(strays[-1].decode("utf-8", "replace"), ()))
     if strays and not gathering.seen and not cut:

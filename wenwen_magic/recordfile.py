@@ -76,7 +76,7 @@ def encode(generation: Generation) -> bytes:
 
 def _without_bytes(reference: Reference) -> dict[str, str]:
     """A reference without its bytes and without anybody's folders: an address on the web, or digest and name."""
-    if reference.address.startswith("http"):
+    if reference.is_link:
         return asdict(reference)
     label = re.split(r"[/\\]", reference.label)[-1]
     return {"address": "", "digest": reference.digest, "label": label, "origin": reference.origin}

@@ -30,9 +30,14 @@ class Reference:
     origin: str = field(default="", compare=False)
 
     @property
+    def is_link(self) -> bool:
+        """Whether it is an address on the web, and not the picture itself."""
+        return self.address.lower().startswith(("http://", "https://"))
+
+    @property
     def pointer(self) -> str:
         """What to point at it with: its address on the web, else what it is called, without anybody's folders."""
-        if self.address.lower().startswith(("http://", "https://")):
+        if self.is_link:
             return self.address
         return re.split(r"[/\\]", self.label)[-1]
 

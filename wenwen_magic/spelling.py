@@ -108,7 +108,7 @@ def _folding(word: str) -> str:
 
 def _pointer(reference: Reference) -> str:
     """What to write behind ``--ref``."""
-    if reference.address.lower().startswith(("http://", "https://")):
+    if reference.is_link:
         return reference.address
     if not reference.label:
         raise _unwritable(say("a reference picture has no name", "有一张参考图片没有名称"))

@@ -131,6 +131,7 @@ class Panel:
         self.say()
         with self._telling():
             self._follow(self._controls.generate(self._chosen()), own=False)
+        self._pressed[""] = self._cell.runner.now()  # a second click has waited while this was done
 
     def _chosen(self) -> ImageRequest:
         """The request that the controls stand for.
@@ -150,12 +151,14 @@ class Panel:
             self.say(*([too_many(count, most).what] if count > most else []))
 
     def _press_offer(self, take: Generation, button: Button) -> None:
-        if button.again and self._is_double_press(f"{take.id} {button.label} {button.params}"):
+        what = f"{take.id} {button.label} {button.params}"
+        if button.again and self._is_double_press(what):
             return
         self._speak()
         self.say()
         with self._telling():
             self._follow(self._controls.press(take, button), own=False)
+        self._pressed[what] = self._cell.runner.now()
 
     def follow(self, job: Job) -> None:
         """Show what comes of the cell's own job, and let Stop end the waiting for it."""
@@ -228,6 +231,8 @@ class Panel:
         """Let Generate draw a take anew with a change, until Cancel; this alone asks for nothing."""
         self._speak()
         self.say()
+        if self.editing.take is not None and self.editing.take.id == take.id:
+            return  # what was typed stays
         if not self.editing.is_open:
             self._before_edit = self.choices.wishes
         self.choices.put({"model": take.request.model, "orientation": "auto", "count": 1})
@@ -264,7 +269,12 @@ class Panel:
             self._cell.runner.start(lambda _: self._find_takes(clients))
 
     def _find_takes(self, clients: Sequence[Client]) -> None:
-        found, older = self._controls.takes(clients, MOST_TAKES)
+        try:
+            found, older = self._controls.takes(clients, MOST_TAKES)
+        except WenwenError as error:
+            lines = error.lines()
+            self._defer(lambda: self.say(*lines))
+            return
         shown = list(self._cell.area.rows)
         small = {row.id: self._cell.client.thumbnail(row) for row in shown if row.buttons}
         self._defer(lambda: self._fill(found, older, small))
@@ -288,11 +298,13 @@ class Panel:
 
     def _show(self, take: Generation) -> None:
         self._speak()
+        self.say()
         self._cell.area.select(take)
         self._tell_of_shown({})
 
     def _press_star(self, take: Generation) -> Generation:
         self._speak()
+        self.say()
         with self._telling():
             return self._controls.star(take)
         return take
@@ -315,6 +327,7 @@ class Panel:
 
     def _insert(self, take: Generation) -> None:
         self._speak()
+        self.say()
         with self._telling():
             self.inserter.insert(self._controls.spelled(take))
 
@@ -334,16 +347,19 @@ class Panel:
         self._speak()
         with self._telling():
             if self._cell.hides_labels:
-                self.say(self._cell.vote(letter))
-            self._show_what_came()
+                self.say(self._cell.vote(letter))  # which shows what came
+            else:
+                self._show_what_came()
 
 
 def _drawn(rows: Sequence[Generation]) -> str:
-    """What came, by id."""
-    ids = " ".join(f"#{row.id[:6]}" for row in rows if row.id)
-    if all(row.from_history for row in rows):
-        return say(f"saved, free: {ids}", f"已保存，免费：{ids}")
-    return say(f"drawn: {ids}", f"已画好：{ids}")
+    """What came, by id, and how many did not."""
+    came = [row for row in rows if row.images]
+    ids, failed = " ".join(f"#{row.id[:6]}" for row in came), len(rows) - len(came)
+    missing = say(f"; {failed} without a picture", f"；{failed} 张没有图片") if failed else ""
+    if all(row.from_history for row in came):
+        return say(f"saved, free: {ids}", f"已保存，免费：{ids}") + missing
+    return say(f"drawn: {ids}", f"已画好：{ids}") + missing
 
 
 def _pays_again() -> str:

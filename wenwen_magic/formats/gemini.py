@@ -88,7 +88,7 @@ def _refuse_mask(request: ImageRequest) -> None:
 
 def _inline(reference: Reference) -> dict[str, Any]:
     """A picture as a part of the request; nobody is known to fetch one for this format."""
-    if reference.address.startswith(("http:", "https:")):
+    if reference.is_link:
         raise ConfigError(
             say(
                 f"The gemini format cannot send the address {reference.label or reference.address}.",
