@@ -494,3 +494,58 @@ def test_a_work_in_mode_replay_is_not_asked_after(new_client, demo, monkeypatch)
     with pytest.raises(WenwenError, match="Nothing was sent"):
         new_client(mode="replay").generate("Cat")
     assert len(demo.calls) == asked
+
+
+def test_a_wrong_key_while_a_work_goes_on_does_not_lose_it(new_client, demo, monkeypatch):
+    line = Dying(monkeypatch, unreachable)
+    with pytest.raises(WaitEnded):
+        new_client().generate("Cat")
+    line.dead = False
+    client = new_client()
+
+    def no_key():
+        raise ConfigError("The key is none.", do="Set one.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(client, "_find_key", no_key)
+        [sent] = client.history.all()
+        with pytest.raises(WaitEnded, match=r"The key is none\.(?s:.*)Set one\."):
+            client.finish(sent)
+    assert [one.state for one in client.history.all()] == ["sent"]
+    assert new_client().generate("Cat").images
+    assert len(demo.posts) == 1
+
+
+def test_a_work_at_another_endpoint_is_left_alone(new_client, demo, monkeypatch):
+    line = Dying(monkeypatch, unreachable)
+    with pytest.raises(WaitEnded) as caught:
+        new_client().generate("Cat")
+    line.dead = False
+    with DemoServer() as other:
+        stranger = new_client(base_url=other.address)
+        with pytest.raises(WaitEnded, match="another endpoint"):
+            stranger.fetch(caught.value.record)
+        assert other.calls == []
+    assert [one.state for one in stranger.history.all()] == ["sent"]
+    assert new_client().generate("Cat").images
+    assert len(demo.posts) == 1
+
+
+def test_what_another_kernel_finished_meanwhile_is_not_written_over(new_client, demo, monkeypatch):
+    line = Dying(monkeypatch, unreachable)
+    with pytest.raises(WaitEnded) as caught:
+        new_client().generate("Cat")
+    line.dead = False
+    slow, quick = new_client(), new_client()
+    ask = slow._ask_after
+
+    def late(*given):
+        if quick.history.get(caught.value.record).state != "complete":
+            done = quick.fetch(caught.value.record)
+            quick.history.star(done)
+        return ask(*given)
+
+    monkeypatch.setattr(slow, "_ask_after", late)
+    found = slow.fetch(caught.value.record)
+    assert (found.state, found.star, len(found.images)) == ("complete", True, 1)
+    assert quick.history.get(found.id).star

@@ -192,31 +192,31 @@ class Client(Enquirer):
 
     # -- pictures that are there ---------------------------------------------------------------------------------------
 
-    def edit(self, prompt: str, *, references: Sequence[Any], **options: Any) -> Generation:
+    def edit(self, prompt: str, *, references: Any, **options: Any) -> Generation:
         """Draw anew from pictures: what to change, in words.
 
         Args:
             prompt: what to change.
-            references: the pictures, in order; each as for :func:`wenwen_magic.references.reference`.
+            references: a picture or several, in order; each as for :func:`wenwen_magic.references.reference`.
             **options: as for :meth:`generate`; ``mask`` tells where the first may be changed, where the format has it.
 
         Raises:
             WenwenError: as :meth:`generate`.
         """
-        return self.generate(prompt, references=list(references), **options)
+        return self.generate(prompt, references=references, **options)
 
-    def describe(self, question: str, *, references: Sequence[Any], **options: Any) -> Generation:
+    def describe(self, question: str, *, references: Any, **options: Any) -> Generation:
         """Ask a question about pictures; the answer is the ``text`` of what is given.
 
         Args:
             question: the words.
-            references: the pictures, in order.
+            references: a picture or several, in order.
             **options: as for :meth:`generate`.
 
         Raises:
             WenwenError: as :meth:`generate`.
         """
-        return self.generate(question, references=list(references), task=DESCRIBE, **options)
+        return self.generate(question, references=references, task=DESCRIBE, **options)
 
     def press(self, generation: Generation, label: str, *, prompt: str = "", mask: Any = None) -> Generation:
         """Press a button that the endpoint offers under a picture: :attr:`Generation.buttons`, such as ``U1``.

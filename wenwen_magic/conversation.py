@@ -3,7 +3,7 @@
 from collections.abc import Callable, Generator
 from typing import TypeVar, cast
 
-from wenwen_magic.errors import EndpointError, NotSentError
+from wenwen_magic.errors import ConfigError, EndpointError, NotSentError
 from wenwen_magic.outcomes import goes_on, still_working, unknown_work
 from wenwen_magic.wire import HttpCall, HttpReply, Pause, Progress, Step
 
@@ -77,7 +77,7 @@ def asking(
             return pay(call)
         try:
             return ask(call)
-        except (EndpointError, NotSentError) as error:
+        except (ConfigError, EndpointError, NotSentError) as error:
             raise (unknown_work(error) if error.status in _UNKNOWN else goes_on(error)) from None
 
     return send

@@ -1,6 +1,6 @@
 """Asks what costs nothing: for models, for what is missing of a saved picture, after a work; see the client."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from wenwen_magic.painter import Painter, Tell
 from wenwen_magic.problems import about_models, no_models_in_replay
 from wenwen_magic.records import Generation
 from wenwen_magic.takes import is_here
-from wenwen_magic.wire import HttpCall
+from wenwen_magic.wire import HttpCall, HttpReply
 
 
 class Enquirer(Painter):
@@ -77,7 +77,7 @@ class Enquirer(Painter):
             raise no_models_in_replay()
         line = transport.Transport(self.address, self._find_key(), read=30.0, clock=self._clock)
         try:
-            found = transport.read_models(line.send(HttpCall("GET", "/v1/models")))
+            found = transport.read_models(line.send(HttpCall("GET", "/v1/models", free=True)))
         except EndpointError as error:
             raise about_models(error) from None
         return self.session.models.keep(self.address, found, lasting=not self.is_demo)
@@ -96,7 +96,7 @@ class Enquirer(Painter):
 
         Raises:
             ConfigError: the format has no such question, or a generation has no number there.
-            WenwenError: the endpoint cannot be asked; asking costs nothing.
+            WenwenError: the endpoint cannot be asked; asking costs nothing, unless the format says that it may.
         """
         wire = FORMATS[generations[0].request.format]
         if question not in wire.inquiries:
@@ -119,8 +119,18 @@ class Enquirer(Painter):
         notes: list[str] = []
         answer = conversation.lead(
             wire.inquiries[question](",".join(jobs)),
-            lambda call: line.send(call, auth),
+            lambda call: _costing_nothing(call, lambda: line.send(call, auth)),
             lambda said: notes.append(said.text),
             self._patience().wait,
         )
         return {**({say("note", "说明"): " ".join(notes)} if notes else {}), **answer}
+
+
+def _costing_nothing(call: HttpCall, send: Callable[[], HttpReply]) -> HttpReply:
+    """Send a question; what goes wrong with a free one has cost nothing."""
+    try:
+        return send()
+    except EndpointError as error:
+        if call.free:
+            error.charged, error.do = "no", say("Ask again later.", "请稍后再问。")
+        raise

@@ -21,7 +21,7 @@ from wenwen_magic.language import say
 
 Charged = Literal["no", "maybe", "yes"]
 
-_KEY_LIKE = re.compile(r"(?i)\b(?:sk|ak|key)-[\w*.-]{6,}|\bbearer\s+[\w.*-]{6,}|(?<=[?&]key=)[\w*.-]+")
+_KEY_LIKE = re.compile(r"(?i)\b(?:sk|ak|key)-[\w*.-]{6,}|\bbearer\s+[\w.*-]{6,}|(?<=[?&]key=)[^&\s\"'<>]+")
 _CONTROLS = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?)|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 

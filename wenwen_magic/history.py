@@ -113,7 +113,7 @@ class History:
             prompt_sent: the words as they go out.
             endpoint: scheme, host and port.
             demo: whether it is the demo's.
-            price: of one picture, by the user's table of prices; None for unknown.
+            price: of what one answer holds, by the user's table of prices; None for unknown.
 
         Raises:
             HistoryError: the folder cannot be written; nothing was sent then.

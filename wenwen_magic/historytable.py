@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from wenwen_magic import display
 from wenwen_magic.display import lines_html
 from wenwen_magic.errors import mask
+from wenwen_magic.history import Page
 from wenwen_magic.language import padded, say
 from wenwen_magic.records import Generation
 from wenwen_magic.tables import LONGEST_PROMPT, PLACE, TABLE, bundle, img, prompt_of
@@ -20,30 +21,6 @@ _WIDTHS = (_THUMBNAIL, 0, 124, 80, 62, 76)
 _OPEN, _OPEN_LINES = 300, 8
 _LONGEST_REASON = 60
 _MODEL_COLUMNS, _PROMPT_COLUMNS = 32, 60
-
-
-class Page(Protocol):
-    """One page of a search in the history."""
-
-    @property
-    def rows(self) -> Sequence[Generation]:
-        """The generations on it, newest first."""
-
-    @property
-    def total(self) -> int:
-        """How many there are on all pages."""
-
-    @property
-    def number(self) -> int:
-        """Which page it is, from 1."""
-
-    @property
-    def size(self) -> int:
-        """How many a full page has."""
-
-    @property
-    def pages(self) -> int:
-        """How many pages there are, at least 1."""
 
 
 def page_bundle(

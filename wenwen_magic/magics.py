@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _SETTING_OPTIONS = ("mode", "timeout")
 _NO_OPTIONS = Options({}, "")
+_MAGICS = ("wenwen", "wenwen_image", "wenwen_describe")
 _SHOWN_ONCE = ("wenwen_magic.records.Generation", "wenwen_magic.records.Gallery")
 
 _TRAITS = {name: AnyTrait(None, allow_none=True, help=about(name)).tag(config=True) for name in NAMES}
@@ -299,7 +300,7 @@ def register(shell: Any) -> None:
     for kind in _SHOWN_ONCE:
         formatter.for_type(kind, lambda thing: _show_once(magics, thing))
     shell.events.register("pre_run_cell", _forget_shown)
-    for name in ("%%wenwen_image", "%wenwen_image"):
+    for name in (f"{sign}{magic}" for magic in _MAGICS[1:] for sign in ("%%", "%")):
         shell.set_hook("complete_command", lambda _, event: magics.complete(event.text_until_cursor), str_key=name)
     shell.set_hook("complete_command", lambda _, __: [*COMMANDS, *COMMAND_WORDS], str_key="%wenwen")
 
@@ -313,7 +314,7 @@ def unregister(shell: Any) -> None:
         shell.events.unregister("pre_run_cell", _forget_shown)
         _registered.clear()
     for kind_of_magic in shell.magics_manager.magics.values():
-        for name in ("wenwen", "wenwen_image"):
+        for name in _MAGICS:
             kind_of_magic.pop(name, None)
 
 

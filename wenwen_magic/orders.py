@@ -11,7 +11,7 @@ from wenwen_magic.language import say
 from wenwen_magic.money import best_pattern
 from wenwen_magic.nearest import did_you_mean
 from wenwen_magic.recordfile import is_stripped
-from wenwen_magic.records import ImageRequest, Reference
+from wenwen_magic.records import Gallery, ImageRequest, Reference
 from wenwen_magic.settings import Settings
 from wenwen_magic.styles import styled
 from wenwen_magic.vocabulary import DESCRIBE, WORD_TASKS
@@ -41,7 +41,7 @@ def make(
     given = {name: value for name, value in options.items() if value is not None}
     style = given.pop("style", "")
     if "references" in given:
-        several = isinstance(given["references"], (list, tuple))
+        several = isinstance(given["references"], (list, tuple, Gallery))
         listed = given["references"] if several else [given["references"]]
         given["references"] = tuple(reference(value) for value in listed)
     if given.get("mask") is not None:

@@ -6,6 +6,7 @@ from typing import Any, cast
 from wenwen_magic import errors as tree
 from wenwen_magic.errors import (
     Charged,
+    ConfigError,
     EndpointError,
     ImageError,
     LimitReached,
@@ -198,7 +199,7 @@ def goes_on(error: WenwenError) -> WaitEnded:
     return WaitEnded(
         say("The endpoint does not say how the work is going.", "服务端没有说明作图的进展。"),
         why=" ".join(part for part in (error.what, error.why) if part),
-        do=_ask_again(),
+        do=" ".join(part for part in (error.do if isinstance(error, ConfigError) else "", _ask_again()) if part),
         charged="maybe",
         status=error.status,
         request_id=error.request_id,
@@ -220,6 +221,17 @@ def unknown_work(error: WenwenError) -> EndpointError:
         status=error.status,
         request_id=error.request_id,
         text=error.text,
+    )
+
+
+def at_work_elsewhere(generation: Generation) -> WaitEnded:
+    """Make the error for a work that goes on at another endpoint than the one that is set now."""
+    return WaitEnded(
+        say("This work is under way at another endpoint.", "此任务在另一个服务端进行。"),
+        why=generation.endpoint,
+        do=say("Nothing was sent. Set base_url to that one again.", "没有发送任何请求。请把 base_url 设回该地址。"),
+        charged="maybe",
+        record=generation.id,
     )
 
 

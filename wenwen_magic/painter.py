@@ -135,7 +135,7 @@ class Painter:
             prompt_sent=wire.prompt_as_sent(request),
             endpoint=transport.origin(self.address),
             demo=self.is_demo,
-            price=self.price_of(request),
+            price=None if (price := self.price_of(request)) is None else price * request.pictures,
         )
         self._workshop.warm()
         try:
@@ -320,9 +320,12 @@ class Painter:
     # -- what is saved -------------------------------------------------------------------------------------------------
 
     def finish(self, generation: Generation, tell: Tell | None = None) -> Generation:
-        """Read a kept answer again and fetch its pictures; nothing is asked and nothing paid.
+        """Read a kept answer again and fetch its pictures; nothing is paid.
+
+        A work under way is asked after, for at most the setting ``poll_limit`` in seconds.
 
         Raises:
+            WaitEnded: the work goes on; it can be asked after again.
             WenwenError: there is no kept answer, or its pictures still cannot be had.
         """
         kept = self.history.reply(generation)
@@ -338,6 +341,9 @@ class Painter:
             )
             if self.settings.mode == "replay" and not _is_all_here(answer):
                 raise outcomes.not_fetched(generation)
+            generation = self.history.find(generation.id) or generation  # asking may have taken long
+            if generation.state == "complete" and is_here(generation):
+                return self.ready(replace(generation, take=self.history.take_of(generation)))
             demo = generation.demo or kept.demo
             return self._bring(self._answered(generation, answer, demo=demo, from_history=True), answer)
         except NotInHistory:
@@ -349,6 +355,8 @@ class Painter:
         """Ask after a work that was submitted before; free, but no question of the replay's."""
         if self.settings.mode == "replay":
             raise outcomes.not_fetched(generation)
+        if generation.endpoint not in {"", transport.origin(self.address)}:
+            raise outcomes.at_work_elsewhere(generation)
         return self._line(self._find_key()).send(call, self._auth(wire))
 
     def ready(self, generation: Generation) -> Generation:

@@ -125,7 +125,7 @@ class Takes:
 
 def _chosen(drawn: Sequence[Generation], count: int) -> list[Generation]:
     """The first takes: what a notebook showed first it shows again; of one the latest with a star goes first."""
-    starred = [one for one in drawn if one.star]
+    starred = [one for one in drawn if one.star and one.demo == drawn[0].demo]  # real ones come first in a replay
     return starred[-1:] if starred and count == 1 else list(drawn[:count])
 
 
