@@ -82,6 +82,8 @@ class Takes:
         number = generation.take
         if number < 1 or generation.id in shown:
             return ""
+        if generation.request.count > 1 or self.mode != "cache":  # a star decides about one saved picture only
+            return say(f"new take; --take {number} shows it again", f"新的一张；用 --take {number} 可再次显示它")
         return say(
             f"new take; star it, or --take {number}, to see it again",
             f"新的一张；加星标，或用 --take {number}，可再次显示它",
