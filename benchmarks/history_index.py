@@ -20,8 +20,8 @@ ANIMALS = "猫 狗 狐狸 鹿 a cat|a dog|a fox in the snow".replace("|", " ").s
 
 def fill(folder: Path, records: int, per_day: int) -> None:
     """Write records without the index's help, as if the folder had been copied here."""
-    from wenwen_magic.history import slug
-    from wenwen_magic.recordfile import encode
+    from wenwen_magic.history.record_json import encode
+    from wenwen_magic.history.store import slug
     from wenwen_magic.records import GeneratedImage, Generation, ImageRequest
 
     chance = random.Random(7)
@@ -50,8 +50,8 @@ def median_ms(work: Callable[[], object], times: int = 15) -> float:
 
 def measure(records: int, per_day: int) -> dict[str, float]:
     """Milliseconds by name, for a history of so many records."""
-    from wenwen_magic.history import History
-    from wenwen_magic.index import Wanted
+    from wenwen_magic.history.index import Wanted
+    from wenwen_magic.history.store import History
     from wenwen_magic.records import ImageRequest
 
     with tempfile.TemporaryDirectory(prefix="wenwen-benchmark") as place:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-pytest_plugins = ["loopback", "shells"]
+pytest_plugins = ["support.loopback", "support.shells"]
 
 
 @pytest.fixture(autouse=True)

@@ -40,9 +40,9 @@ def load_ipython_extension(shell: Any) -> None:
     Args:
         shell: the running ``InteractiveShell``.
     """
-    import_module(f"{__name__}.magics").register(shell)
+    import_module(f"{__name__}.notebook.magics").register(shell)
 
 
 def unload_ipython_extension(shell: Any) -> None:
     """Take the magics' hooks away again; called by ``%unload_ext wenwen_magic``."""
-    import_module(f"{__name__}.magics").unregister(shell)
+    import_module(f"{__name__}.notebook.magics").unregister(shell)

@@ -10,18 +10,22 @@ from typing import Any
 
 from tqdm import tqdm
 
-from wenwen_magic import buttons, comparison, display, lessons, promptrows, several, spelling, tables
-from wenwen_magic.comparison import Comparison
-from wenwen_magic.enquirer import Enquirer
+from wenwen_magic.client_free import Enquirer
+from wenwen_magic.engine import batch, buttons, prompt_rows
+from wenwen_magic.engine.batch import Rows, Wish
+from wenwen_magic.engine.build_request import refuse_stripped, usual_format
+from wenwen_magic.engine.generate import Tell
+from wenwen_magic.engine.manyrun import finish_many, moving
+from wenwen_magic.engine.takes import is_here
+from wenwen_magic.engine.worker_pool import Many
 from wenwen_magic.errors import WenwenError
-from wenwen_magic.many import Many
-from wenwen_magic.manyrun import finish_many, moving
-from wenwen_magic.orders import refuse_stripped, usual_format
-from wenwen_magic.painter import Tell
+from wenwen_magic.history import archive
+from wenwen_magic.notebook import cell_source
 from wenwen_magic.records import Gallery, Generation, ImageRequest, Label, Reference
-from wenwen_magic.several import Rows, Wish
-from wenwen_magic.takes import is_here
-from wenwen_magic.vocabulary import DESCRIBE
+from wenwen_magic.render import comparison, gallery
+from wenwen_magic.render import generation as display
+from wenwen_magic.render.comparison import Comparison
+from wenwen_magic.text.vocabulary import DESCRIBE
 
 _SHOWN = 16
 """Pictures on the contact sheet of a long gallery."""
@@ -45,7 +49,7 @@ class Look:
 class Client(Enquirer):
     """Draws pictures from Python, with the same history and money rules as the magics.
 
-    Its arguments are those of :class:`wenwen_magic.painter.Painter`.
+    Its arguments are those of :class:`wenwen_magic.engine.generate.Painter`.
     """
 
     def draw(
@@ -55,7 +59,7 @@ class Client(Enquirer):
         fresh: bool = False,
         take: int = 0,
         tell: Tell | None = None,
-        came: several.Came = lambda *_: None,
+        came: batch.Came = lambda *_: None,
     ) -> list[Generation]:
         """Draw what is missing of several requests, side by side; saved takes count towards a request's ``count``.
 
@@ -73,12 +77,12 @@ class Client(Enquirer):
         """
         wish = Wish(fresh, take, tell)
         self.check_limits(self.missing(requests, fresh=fresh, take=take))
-        return several.draw(self, requests, wish, came)
+        return batch.draw(self, requests, wish, came)
 
     def missing(self, requests: Iterable[ImageRequest], *, fresh: bool = False, take: int = 0) -> list[float | None]:
         """The prices of the pictures that would be asked for, None for an unknown one."""
         wish = Wish(fresh, take)
-        return [self.price_of(one) for one in requests for _ in range(several.missing(self, one, wish) * one.pictures)]
+        return [self.price_of(one) for one in requests for _ in range(batch.missing(self, one, wish) * one.pictures)]
 
     def check_limits(self, prices: Sequence[float | None]) -> None:
         """Check that pictures of these prices may be asked for: all of a cell, before the first.
@@ -106,8 +110,9 @@ class Client(Enquirer):
         Called again, only what is missing is asked for.
 
         Args:
-            source: requests, texts, or mappings with a ``prompt``; or what :func:`wenwen_magic.promptlist.read` reads:
-                the path of a txt, CSV or JSON Lines file, a column or a DataFrame.
+            source: requests, texts, or mappings with a ``prompt``; or what
+                :func:`wenwen_magic.engine.prompt_files.read` reads: the path of a txt, CSV or JSON Lines file,
+                a column or a DataFrame.
             template: a prompt with ``{{column}}`` for the values of each row.
             concurrency: requests under way at the same time; the setting's, 4, when not given.
             executor: sends the calls from its workers, which find a key of their own.
@@ -128,7 +133,7 @@ class Client(Enquirer):
             return self.requests_from(source, template=template, **options)
 
         total = None
-        if promptrows.is_lasting(source):
+        if prompt_rows.is_lasting(source):
             look = self.look_through(requests(), fresh=fresh)
             self.check_limits(look.missing)
             total = look.requests
@@ -153,12 +158,12 @@ class Client(Enquirer):
             requests: what is wanted.
             concurrency: requests under way at the same time.
             executor: sends the calls from its workers.
-            **how: ``fresh``; ``total`` and ``tell`` of :class:`wenwen_magic.many.Many`.
+            **how: ``fresh``; ``total`` and ``tell`` of :class:`wenwen_magic.engine.worker_pool.Many`.
         """
         wish = Wish(fresh=how.pop("fresh", False))
         rows = Rows(self.history, self.ready)
         width = self.settings.concurrency if concurrency is None else concurrency
-        return several.run_through(self.through(executor), requests, wish, rows, width=width, **how), rows
+        return batch.run_through(self.through(executor), requests, wish, rows, width=width, **how), rows
 
     def look_through(self, requests: Iterable[ImageRequest], *, fresh: bool = False) -> Look:
         """Look at requests before any is sent: what they want, and what of it is missing; equal ones share theirs."""
@@ -187,7 +192,7 @@ class Client(Enquirer):
         Raises:
             ConfigError: a row is wrong or cannot be asked for.
         """
-        for prompt, own in promptrows.prompts(source, template, names or {}):
+        for prompt, own in prompt_rows.prompts(source, template, names or {}):
             yield self.request(prompt, **{**options, **own})
 
     # -- pictures that are there ---------------------------------------------------------------------------------------
@@ -197,7 +202,7 @@ class Client(Enquirer):
 
         Args:
             prompt: what to change.
-            references: a picture or several, in order; each as for :func:`wenwen_magic.references.reference`.
+            references: a picture or several, in order; each as for :func:`wenwen_magic.media.reference.reference`.
             **options: as for :meth:`generate`; ``mask`` tells where the first may be changed, where the format has it.
 
         Raises:
@@ -248,7 +253,7 @@ class Client(Enquirer):
             blind: whether the labels stay hidden.
         """
         images = [image for row in islice(rows, _SHOWN) for image in row.images]
-        render = tables.grid_bundle if labels else tables.gallery_bundle
+        render = gallery.grid_bundle if labels else gallery.gallery_bundle
         still = self._workshop.still(images[:_SHOWN])
         return Gallery(rows, labels=labels, blind=blind, still=still, render=render, differ=self.compare)
 
@@ -275,11 +280,11 @@ class Client(Enquirer):
         refuse_stripped(made if isinstance(made, ImageRequest) else made.request)
         if isinstance(made, ImageRequest):
             usual = usual_format(made.model, self.settings)
-            return spelling.cell(self._by_ids(made), usual=usual, count=made.count)
+            return cell_source.cell(self._by_ids(made), usual=usual, count=made.count)
         several = len(self.takes(made.request)) > 1
         take = self.history.take_of(made) if several else 0
         usual = usual_format(made.request.model, self.settings)
-        return spelling.cell(self._by_ids(made.request), take=take, usual=usual)
+        return cell_source.cell(self._by_ids(made.request), take=take, usual=usual)
 
     def _by_ids(self, request: ImageRequest) -> ImageRequest:
         """A request whose references are called by their ids: a variable may be gone, or hold another picture now."""
@@ -297,7 +302,7 @@ class Client(Enquirer):
 
     # -- handing on ----------------------------------------------------------------------------------------------------
 
-    def export(self, path: str | Path, ids: Iterable[str] | None = None, *, strip: bool = False) -> lessons.Exported:
+    def export(self, path: str | Path, ids: Iterable[str] | None = None, *, strip: bool = False) -> archive.Exported:
         """Write records and pictures into a zip that can be handed on: no key, no user or machine name.
 
         Args:
@@ -310,13 +315,13 @@ class Client(Enquirer):
             HistoryError: an id is unknown, or a file cannot be read or written.
         """
         chosen = None if ids is None else [self.history.get(one) for one in ids]
-        return lessons.export(self.history, Path(path).expanduser(), chosen, strip=strip)
+        return archive.export(self.history, Path(path).expanduser(), chosen, strip=strip)
 
-    def import_(self, path: str | Path) -> lessons.Imported:
+    def import_(self, path: str | Path) -> archive.Imported:
         """Take such a zip in; it may be a stranger's: one wrong entry, and nothing of it is taken.
 
         Raises:
             ConfigError: it is no lesson, or something in it is wrong.
             HistoryError: a file cannot be read or written.
         """
-        return lessons.import_(self.history, Path(path).expanduser())
+        return archive.import_(self.history, Path(path).expanduser())

@@ -17,7 +17,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from wenwen_magic.language import say
+from wenwen_magic.text.i18n import say
 
 Charged = Literal["no", "maybe", "yes"]
 

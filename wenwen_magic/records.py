@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from wenwen_magic.embed import embed
 from wenwen_magic.errors import Charged, ConfigError, ImageError
-from wenwen_magic.language import say
+from wenwen_magic.media.metadata import embed
 from wenwen_magic.request import ImageRequest, Reference
-from wenwen_magic.vocabulary import SUFFIXES
+from wenwen_magic.text.i18n import say
+from wenwen_magic.text.vocabulary import SUFFIXES
 
 __all__ = ["Button", "Gallery", "GeneratedImage", "Generation", "ImageRequest", "Label", "Reference"]
 State = Literal["sent", "answered", "complete", "failed"]

@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import Any
 
 from wenwen_magic.errors import ConfigError
-from wenwen_magic.language import say
-from wenwen_magic.vocabulary import DRAW, ORIENTATION_WORDS, ORIENTATIONS, WORD_TASKS
+from wenwen_magic.text.i18n import say
+from wenwen_magic.text.vocabulary import DRAW, ORIENTATION_WORDS, ORIENTATIONS, WORD_TASKS
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from wenwen_magic.errors import ConfigError
-from wenwen_magic.language import say
-from wenwen_magic.nearest import did_you_mean
-from wenwen_magic.vocabulary import MODES, ORIENTATION_WORDS, ORIENTATIONS
+from wenwen_magic.text.i18n import say
+from wenwen_magic.text.suggest import did_you_mean
+from wenwen_magic.text.vocabulary import MODES, ORIENTATION_WORDS, ORIENTATIONS
 
 PROJECT_FILE = "pyproject.toml"
 PLACE = "{prompt}"

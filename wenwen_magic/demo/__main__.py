@@ -8,7 +8,7 @@ from threading import Event
 
 from wenwen_magic.demo.server import DemoServer
 from wenwen_magic.errors import ConfigError
-from wenwen_magic.language import say
+from wenwen_magic.text.i18n import say
 
 _ANYWHERE = ("0.0.0.0", "")  # noqa: S104  compared with, not bound to
 

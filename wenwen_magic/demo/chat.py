@@ -14,7 +14,7 @@ from wenwen_magic.demo.asks import READERS, Ask, Exchange, Wording
 from wenwen_magic.demo.directives import read
 from wenwen_magic.demo.replies import Reply, bad_request, json_reply
 from wenwen_magic.errors import ConfigError
-from wenwen_magic.language import is_chinese
+from wenwen_magic.text.i18n import is_chinese
 
 PATH = "/v1/chat/completions"
 INLINE = frozenset({"data", "bare_data", "images"})

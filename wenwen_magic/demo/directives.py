@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from wenwen_magic.errors import ConfigError
-from wenwen_magic.language import say
+from wenwen_magic.text.i18n import say
 
 FORMS = ("url", "data", "bare", "bare_data", "link", "parts", "images", "data_list")
 STATUSES = (400, 401, 403, 404, 413, 429, 500, 502, 503, 504, 524)

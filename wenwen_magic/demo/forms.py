@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from email.parser import BytesParser
 from email.policy import HTTP
 
-from wenwen_magic.wire import FilePart
+from wenwen_magic.protocol import FilePart
 
 
 @dataclass(frozen=True)

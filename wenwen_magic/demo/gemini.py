@@ -19,7 +19,7 @@ from wenwen_magic.demo.directives import read
 from wenwen_magic.demo.paint import as_kind, shrink
 from wenwen_magic.demo.replies import Reply, json_reply, wrong_path
 from wenwen_magic.errors import ConfigError
-from wenwen_magic.language import is_chinese
+from wenwen_magic.text.i18n import is_chinese
 
 PATH = re.compile(r"/v1(?:beta)?/models/([^/]+):(generateContent|streamGenerateContent)")
 SIZES = {

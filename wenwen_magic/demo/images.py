@@ -19,7 +19,7 @@ from wenwen_magic.demo.imageasks import CHANGING, DALL_E, DALL_E_3, DRAWING, GPT
 from wenwen_magic.demo.paint import as_kind
 from wenwen_magic.demo.plan import SIZES
 from wenwen_magic.demo.replies import Reply, error, json_reply, wrong_path
-from wenwen_magic.language import is_chinese
+from wenwen_magic.text.i18n import is_chinese
 
 _TOKENS = {"low": 272, "medium": 1056, "high": 4160, "auto": 1056}
 _COARSE = (12, 40, 96)

@@ -13,7 +13,7 @@ from wenwen_magic.demo.desk import Call, CallLog, Desk
 from wenwen_magic.demo.handler import Handler
 from wenwen_magic.demo.studio import Studio
 from wenwen_magic.errors import ConfigError
-from wenwen_magic.language import say
+from wenwen_magic.text.i18n import say
 
 
 class _Listener(ThreadingMixIn, HTTPServer):

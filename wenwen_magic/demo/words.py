@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from PIL import Image
 
-from wenwen_magic.language import is_chinese
+from wenwen_magic.text.i18n import is_chinese
 
 LARGEST = 40_000_000
 _COLOURS = {

@@ -1,7 +1,7 @@
 """The wire formats, by name; a new one is one file here and one line below."""
 
 from wenwen_magic.formats import chat, gemini, images, midjourney
-from wenwen_magic.wire import WireFormat
+from wenwen_magic.protocol import WireFormat
 
 FORMATS: dict[str, WireFormat] = {
     wire.name: wire for wire in (chat.FORMAT, gemini.FORMAT, images.FORMAT, midjourney.FORMAT)

@@ -12,13 +12,13 @@ from collections.abc import Generator
 from typing import Any
 from urllib.parse import quote
 
-from wenwen_magic.candidates import Candidates
 from wenwen_magic.errors import ConfigError
-from wenwen_magic.language import say
-from wenwen_magic.reading import read
+from wenwen_magic.formats.parse.candidates import Candidates
+from wenwen_magic.formats.parse.stream import read
+from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Progress, WireFormat
 from wenwen_magic.records import ImageRequest, Reference
-from wenwen_magic.vocabulary import DESCRIBE, DRAW
-from wenwen_magic.wire import Answer, HttpCall, HttpReply, Progress, WireFormat
+from wenwen_magic.text.i18n import say
+from wenwen_magic.text.vocabulary import DESCRIBE, DRAW
 
 PATH = "/v1beta/models/{}:{}"
 _RATIOS = ("1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9", "1:4", "4:1", "1:8", "8:1")

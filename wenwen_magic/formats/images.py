@@ -14,12 +14,12 @@ from collections.abc import Generator, Mapping
 from typing import Any
 
 from wenwen_magic.errors import ConfigError
-from wenwen_magic.imagemodels import checked_size, family_of
-from wenwen_magic.language import say
-from wenwen_magic.picturelist import PictureList
-from wenwen_magic.reading import read
+from wenwen_magic.formats.images_models import checked_size, family_of
+from wenwen_magic.formats.parse.picture_list import PictureList
+from wenwen_magic.formats.parse.stream import read
+from wenwen_magic.protocol import Answer, FilePart, HttpCall, HttpReply, Progress, WireFormat
 from wenwen_magic.records import ImageRequest, Reference
-from wenwen_magic.wire import Answer, FilePart, HttpCall, HttpReply, Progress, WireFormat
+from wenwen_magic.text.i18n import say
 
 DRAWING, CHANGING = "/v1/images/generations", "/v1/images/edits"
 PARTIAL_IMAGES = 2

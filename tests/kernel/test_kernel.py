@@ -1,0 +1,438 @@
+"""Whole notebooks in real kernels: run twice, interrupted, killed, refused, and what is left of a key."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from queue import Empty
+
+import nbformat
+import psutil
+import pytest
+from jupyter_client.manager import start_new_kernel
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from support.relay import Relay, whole
+from support.scripted import answering
+
+from wenwen_magic.demo import DemoServer
+
+pytestmark = pytest.mark.long
+KEY = "MARKER7f3a9c-not-like-a-key"
+LOAD = "%load_ext wenwen_magic"
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+@pytest.fixture
+def demo(here, monkeypatch):
+    with DemoServer() as server:
+        monkeypatch.setenv("WENWEN_BASE_URL", server.address)
+        yield server
+
+
+@pytest.fixture
+def relay(here, monkeypatch):
+    monkeypatch.setenv("WENWEN_API_KEY", KEY)
+    with Relay() as server:
+        monkeypatch.setenv("WENWEN_BASE_URL", server.address)
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def _quiet_jupyter(monkeypatch, tmp_path_factory):
+    home = tmp_path_factory.mktemp("home")
+    for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"):
+        monkeypatch.setenv(name, str(home / name))
+    monkeypatch.setenv("PYDEVD_DISABLE_FILE_VALIDATION", "1")
+
+
+def cell(text, line=""):
+    return f"%%wenwen_image {line}\n{text}"
+
+
+def notebook(*cells):
+    return nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(source) for source in cells],
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+    )
+
+
+def run(book, **options):
+    NotebookClient(book, timeout=60, kernel_name="python3", **options).execute()
+    return book
+
+
+def convert(folder, name="book", to="done"):
+    command = [sys.executable, "-m", "jupyter", "nbconvert", "--to", "notebook", "--execute", "--output", to]
+    done = subprocess.run(
+        [*command, f"{name}.ipynb"], cwd=folder, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return nbformat.read(folder / f"{to}.ipynb", 4)
+
+
+def outputs(book):
+    return [output for one in book.cells if one.cell_type == "code" for output in one.outputs]
+
+
+def pictures(book):
+    return [output for output in outputs(book) if {"image/png", "image/jpeg"} & output.get("data", {}).keys()]
+
+
+def records():
+    return [json.loads(path.read_text("utf-8")) for path in sorted(Path("wenwen_images").glob("*/*.json"))]
+
+
+def until(true, seconds=20):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := true():
+            return found
+        threading.Event().wait(0.02)
+    raise AssertionError("it never came true")
+
+
+class Kernel:
+    """One real kernel: ``run`` gives what a cell showed, as (kind of message, its content)."""
+
+    def __init__(self):
+        self.manager, self.client = start_new_kernel(kernel_name="python3")
+        self.process = psutil.Process(self.manager.provisioner.process.pid)
+
+    def send(self, code, *, stdin=False):
+        return self.client.execute(code, allow_stdin=stdin)
+
+    def gather(self, ticket, seconds=30):
+        """All messages of a cell up to idle."""
+        found, end = [], time.monotonic() + seconds
+        while time.monotonic() < end:
+            try:
+                message = self.client.get_iopub_msg(timeout=0.5)
+            except Empty:
+                continue
+            if message["parent_header"].get("msg_id") != ticket:
+                continue
+            if message["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
+                return found
+            found.append((message["msg_type"], message["content"]))
+        raise AssertionError("the cell did not end")
+
+    def run(self, code, **how):
+        return self.gather(self.send(code, **how))
+
+    def later(self, ticket, true, seconds=20):
+        """The first message of a cell, come after it ended, for which ``true`` holds."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            try:
+                message = self.client.get_iopub_msg(timeout=0.5)
+            except Empty:
+                continue
+            if message["parent_header"].get("msg_id") == ticket and true(message["content"]):
+                return message
+        raise AssertionError("no such message came")
+
+    def end(self):
+        self.client.stop_channels()
+        self.manager.shutdown_kernel(now=True)
+
+
+@contextmanager
+def kernels():
+    started = []
+
+    def start():
+        started.append(Kernel())
+        assert shown(started[-1].run(LOAD)) == []
+        return started[-1]
+
+    try:
+        yield start
+    finally:
+        for one in started:
+            one.end()
+
+
+@pytest.fixture
+def kernel(here):
+    with kernels() as start:
+        yield start()
+
+
+def shown(messages):
+    kinds = {"display_data", "execute_result", "error", "stream"}
+    return [(kind, content) for kind, content in messages if kind in kinds]
+
+
+def errors(messages):
+    return [content for kind, content in messages if kind == "error"]
+
+
+def plain(error):
+    return re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error["traceback"]))
+
+
+def images(messages):
+    kinds = {"display_data", "execute_result", "update_display_data"}
+    return [content for kind, content in messages if kind in kinds and "<img" in content["data"].get("text/html", "")]
+
+
+# -- notebooks ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_notebook_run_twice_pays_once_and_embeds_its_pictures(demo, here):
+    nbformat.write(
+        notebook(LOAD, cell("a cat"), cell("画一只狗", "-o 横屏"), cell("a hen", "img")), here / "book.ipynb"
+    )
+    first = convert(here)
+    assert (len(pictures(first)), len(demo.posts)) == (3, 3)
+    assert all(output.data["text/html"].count("data:image/") == 1 for output in pictures(first))
+    second = convert(here, to="again")
+    assert (len(pictures(second)), len(demo.posts)) == (3, 3)
+    assert not [output for output in outputs(second) if WIDGET in output.get("data", {})]
+    assert not second.metadata.get("widgets")
+
+
+def test_a_notebook_that_starts_its_own_demo_draws_each_picture_once(here):
+    nbformat.write(notebook(LOAD, "%wenwen demo", cell("a cat"), cell("a dog")), here / "book.ipynb")
+    for _ in range(2):
+        assert len(pictures(convert(here))) == 2
+        assert sorted(record["request"]["prompt"] for record in records()) == ["a cat", "a dog"]
+
+
+def test_a_done_notebook_becomes_a_page_with_its_pictures(demo, here):
+    nbformat.write(notebook(LOAD, cell("a cat")), here / "book.ipynb")
+    convert(here)
+    subprocess.run(
+        [sys.executable, "-m", "jupyter", "nbconvert", "--to", "html", "done.ipynb"],
+        cwd=here, check=True, capture_output=True, timeout=120,
+    )  # fmt: skip
+    page = (here / "done.html").read_text("utf-8")
+    assert len(re.findall(r'<figure[^>]*><img alt="a cat" src="data:image/', page)) == 1
+
+
+def test_replay_runs_a_notebook_without_an_endpoint(demo, here, monkeypatch):
+    book = notebook(LOAD, cell("a cat"))
+    run(book)
+    demo.stop()
+    monkeypatch.setenv("WENWEN_MODE", "replay")
+    assert len(pictures(run(notebook(LOAD, cell("a cat"))))) == 1
+    with pytest.raises(CellExecutionError, match="a dog"):
+        run(notebook(LOAD, cell("a dog")))
+
+
+FAILURES = {
+    "status=401": ("no", 1),
+    "status=403": ("no", 1),
+    "status=429": ("no", 3),
+    "status=500": ("maybe", 1),
+    "status=503": ("no", 3),
+    "status=524": ("maybe", 1),
+    "html": ("no", 1),
+    "error200": ("maybe", 1),
+    "refuse": ("yes", 1),
+    "cut=early": ("maybe", 1),
+    "empty": ("maybe", 1),
+    "reset": ("maybe", 1),
+}
+
+
+def test_every_failure_fails_its_cell_in_a_few_lines_and_the_next_cell_works(demo, kernel):
+    for directive, (charged, posts) in FAILURES.items():
+        before, saved = len(demo.posts), len(records())
+        messages = kernel.run(cell(f"a cat [demo: {directive}]"))
+        (error,) = errors(messages)
+        said = plain(error)
+        assert len(said.splitlines()) <= 24, said
+        assert f"charged: {charged}" in said, said
+        assert "Traceback" not in said
+        assert ".py" not in said
+        assert not images(messages)
+        assert len(demo.posts) - before == posts, directive
+        assert len(records()) - saved == 1
+        assert records()[-1]["error"] or any(record["error"] for record in records())
+    assert all(record["error"] and record["state"] == "failed" for record in records())
+    assert images(kernel.run(cell("a dog")))
+
+
+@pytest.mark.parametrize("directive", ["status=401", "refuse", "cut=early"])
+def test_a_failing_cell_fails_the_notebook(demo, directive):
+    with pytest.raises(CellExecutionError) as caught:
+        run(notebook(LOAD, cell(f"a cat [demo: {directive}]")))
+    assert "charged" in str(caught.value)
+    assert len(demo.posts) == 1
+
+
+def test_a_cell_message_by_message(demo, kernel):
+    messages = kernel.run(cell("a cat", "img"))
+    assert [kind for kind, _ in shown(messages)] == ["display_data"]
+    assert len(images(messages)) == 1
+    assert [kind for kind, _ in shown(kernel.run("img"))] == ["execute_result"]
+    assert shown(kernel.run("img;")) == []
+    assert shown(kernel.run(cell("a cat", "-q"))) == []
+    assert [kind for kind, _ in shown(kernel.run("img = %wenwen_image a cat"))] == ["display_data"]
+    assert [kind for kind, _ in shown(kernel.run("Out[2] is img"))] == ["execute_result"]
+
+
+def test_a_person_gets_controls_of_their_own_and_nobody_else_does(demo, kernel):
+    live = kernel.run(cell("a cat"), stdin=True)
+    assert [WIDGET in content["data"] for _, content in shown(live)] == [False, True]
+    assert not [content for _, content in shown(kernel.run(cell("a cat"))) if WIDGET in content.get("data", {})]
+    assert len([1 for _, content in shown(kernel.run(cell("a cat", "--no-ui"), stdin=True))]) == 1
+
+
+def test_tab_completes_through_the_kernel(kernel):
+    for line, wanted in {
+        "%%wenwen_image --or": "--orientation",
+        "%%wenwen_image -o 横": "横屏",
+        "x = 1\n%wenwen_image -m gpt": "gpt-4o-image",
+        "%wenwen st": "status",
+    }.items():
+        ticket = kernel.client.complete(line, len(line))
+        reply = kernel.client.get_shell_msg(timeout=60)
+        while reply["parent_header"]["msg_id"] != ticket:
+            reply = kernel.client.get_shell_msg(timeout=60)
+        content = reply["content"]
+        done = [line[: content["cursor_start"]] + match for match in content["matches"]]
+        assert any(text.endswith(wanted) for text in done), (line, content)
+
+
+# -- interrupts and ends -----------------------------------------------------------------------------------------------
+
+
+def test_an_interrupt_ends_the_wait_and_keeps_the_answer(relay, kernel):
+    relay.gate.clear()
+    ticket = kernel.send(cell("a cat", "img"))
+    until(lambda: relay.posts)
+    began = time.monotonic()
+    kernel.manager.interrupt_kernel()
+    messages = kernel.gather(ticket)
+    assert time.monotonic() - began < 1
+    (error,) = errors(messages)
+    assert "charged: maybe" in plain(error)
+    assert len(plain(error).splitlines()) <= 6
+    relay.gate.set()
+    kernel.later(ticket, lambda content: "<img" in content.get("data", {}).get("text/html", ""))
+    assert [record["state"] for record in records()] == ["complete"]
+    again = kernel.run(cell("a cat"))
+    assert "saved take" in images(again)[0]["data"]["text/html"]
+    assert len(relay.posts) == 1
+    assert [kind for kind, _ in shown(kernel.run("img"))] == ["execute_result"]
+
+
+def test_a_cell_run_again_while_its_call_is_under_way_joins_it(relay, kernel):
+    relay.gate.clear()
+    ticket = kernel.send(cell("a cat"))
+    until(lambda: relay.posts)
+    kernel.manager.interrupt_kernel()
+    kernel.gather(ticket)
+    ticket = kernel.send(cell("a cat"))
+    threading.Timer(1.5, relay.gate.set).start()
+    assert images(kernel.gather(ticket))
+    assert (len(relay.posts), len(records())) == (1, 1)
+
+
+def test_background_lets_the_next_cell_run_at_once(relay, kernel):
+    relay.gate.clear()
+    ticket = kernel.send(cell("a cat", "img --background"))
+    kernel.gather(ticket, seconds=5)
+    assert [content["data"]["text/plain"] for _, content in shown(kernel.run("1 + 1"))] == ["2"]
+    relay.gate.set()
+    kernel.later(ticket, lambda content: "<img" in content.get("data", {}).get("text/html", ""))
+    assert images(kernel.run("img"))
+
+
+def kill(kernel):
+    """End a kernel as a crash would."""
+    os.kill(kernel.process.pid, signal.SIGKILL)
+    kernel.process.wait(10)
+
+
+def answered():
+    kept = list(Path("wenwen_images").glob("*/*.reply"))
+    return kept and any(record["state"] == "answered" for record in records())
+
+
+@pytest.mark.parametrize("directive", ["trickle", "missing=3"])
+def test_a_kernel_killed_after_the_answer_loses_nothing(here, monkeypatch, directive):
+    with DemoServer() as demo, kernels() as start:
+        monkeypatch.setenv("WENWEN_BASE_URL", demo.address)
+        first = start()
+        first.send(cell(f"a cat [demo: {directive}]"))
+        until(answered)
+        kill(first)
+        if directive == "trickle":
+            monkeypatch.setattr("wenwen_magic.demo.handler.TRICKLE_SECONDS", 0.0)
+        assert images(start().run(cell(f"a cat [demo: {directive}]")))
+        assert (len(demo.posts), [record["state"] for record in records()]) == (1, ["complete"])
+
+
+def test_a_kernel_killed_while_the_endpoint_thinks_leaves_a_record_of_what_was_sent(relay, here):
+    with kernels() as start:
+        relay.gate.clear()
+        first = start()
+        first.send(cell("a cat"))
+        until(lambda: relay.posts)
+        kill(first)
+        assert [(record["state"], record["charged"]) for record in records()] == [("sent", "maybe")]
+        relay.gate.set()
+        assert images(start().run(cell("a cat")))
+        assert len(relay.posts) == 2
+
+
+def test_the_checking_children_end_with_a_killed_kernel(relay, here):
+    with kernels() as start:
+        one = start()
+        one.run(cell("a cat", "-n 4 -y"))
+        children = one.process.children(recursive=True)
+        assert 1 <= len(children) <= 2
+        kill(one)
+        psutil.wait_procs(children, timeout=5)
+        assert [child for child in children if child.is_running() and child.status() != "zombie"] == []
+
+
+def test_thirty_cells_leak_no_thread_and_little_memory(relay, kernel, monkeypatch):
+    def draw(first, last):
+        lines = "\n".join(f"get_ipython().run_cell_magic('wenwen_image', '-q', 'cat {n}')" for n in range(first, last))
+        kernel.run("%config WenwenMagics.session_limit = 1000")
+        assert not errors(kernel.run(lines))
+
+    draw(0, 5)
+    threads, memory = kernel.process.num_threads(), kernel.process.memory_info().rss
+    draw(5, 35)
+    assert len(relay.posts) == 35
+    until(lambda: kernel.process.num_threads() <= threads)
+    assert len(kernel.process.children()) <= 2
+    assert kernel.process.memory_info().rss - memory < 30 << 20
+
+
+# -- the key -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_key_is_in_no_output_no_file_and_no_traceback(relay, here, tmp_path_factory):
+    relay.answer = lambda number: answering(f"I know {KEY}") if number == 1 else whole(number)
+    book = notebook(
+        LOAD,
+        "%xmode Verbose\nimport logging; logging.basicConfig(level=logging.DEBUG, force=True)",
+        cell("a cat", "img"),
+        cell("a dog"),
+        "%wenwen status",
+        "%wenwen models",
+        "img, repr(img), vars(img)",
+        "import urllib3\ndef fail(*_, **__):\n    raise RuntimeError('trouble')\n"
+        "urllib3.connectionpool.HTTPConnectionPool._make_request = fail",
+        cell("a hen"),
+        "%tb",
+    )
+    run(book, allow_errors=True)
+    nbformat.write(book, here / "book.ipynb")
+    assert "DEBUG" in (here / "book.ipynb").read_text("utf-8")
+    found = [path for root in (here, tmp_path_factory.getbasetemp()) for path in root.rglob("*") if path.is_file()]
+    assert [path for path in found if KEY.encode() in path.read_bytes()] == []
+    assert {headers["Authorization"] for headers, _ in relay.posts} == {f"Bearer {KEY}"}

@@ -1,0 +1,480 @@
+"""The controls: changing one asks for nothing, Generate draws beside the notebook, Stop ends the waiting."""
+
+import re
+from threading import Event
+
+import pytest
+from support.relay import Relay, whole
+from support.scripted import answering
+
+from wenwen_magic.client import Client
+from wenwen_magic.engine.limits import Session
+from wenwen_magic.engine.runner import Runner
+from wenwen_magic.notebook.cell import Cell, Front
+from wenwen_magic.notebook.option_line import Options
+from wenwen_magic.notebook.output_area import Area
+from wenwen_magic.notebook.widgets.panel import Panel
+from wenwen_magic.notebook.widgets.takes_strip import MOST, names
+from wenwen_magic.text.i18n import speak
+
+
+class Screen:
+    """Collects what is shown in a cell's output."""
+
+    def __init__(self):
+        self.bundles = []
+
+    def __call__(self, bundle):
+        self.bundles.append(bundle)
+        return self
+
+    def update(self, bundle, **_):
+        self.bundles.append(bundle)
+
+
+class Ticks:
+    """Seconds that pass when told to."""
+
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def relay():
+    with Relay() as server:
+        yield server
+
+
+@pytest.fixture
+def client(here, relay):
+    speak("auto")
+    return Client(base_url=relay.address, api_key="sk-any-key-of-some-length", session=Session())
+
+
+def cell_of(client, *requests, **more):
+    """A cell that wants requests; its options are given by name, ``text`` and ``renew`` as a cell has them."""
+    screen = Screen()
+    labels = more.pop("labels", ())
+    own = {name: more.pop(name) for name in ("text", "renew") if name in more}
+    area = Area(screen, live=True, gather=client.gallery)
+    front = Front(screen, None, live=True, attended=True, ask=input, names={})
+    return Cell(client, requests, Options(more, ""), "cat", front, Runner(Ticks()), area, labels, **own)
+
+
+def panel_of(cell):
+    made = Panel(cell, lambda work: work(), ["one", "two"])
+    made.ticks, made.names, made.cell = cell.runner.now, cell.front.names, cell
+    return made
+
+
+@pytest.fixture
+def panel(client):
+    return panel_of(cell_of(client, client.request("a cat")))
+
+
+@pytest.fixture
+def blind(client):
+    """A cell that compares two models without telling which is which, and is not drawn yet."""
+    requests = [client.request("a cat", model=model) for model in ("one", "two")]
+    return cell_of(client, *requests, labels=((("model", "one"),), (("model", "two"),)), blind=True)
+
+
+def settle(panel):
+    """Wait until nothing is under way."""
+    moment = Event()
+    assert any(not panel.cell.runner.under_way() or moment.wait(0.02) for _ in range(1000))
+
+
+def press(panel):
+    """Press Generate, and wait until what it started is done and shown."""
+    panel.ticks.now += 60
+    panel.generate.click()
+    settle(panel)
+
+
+def takes_in(panel):
+    """The buttons of each take in the strip: show, star, edit, insert."""
+    settle(panel)
+    return [item.children[-1].children for item in panel.strip.items]
+
+
+def called(panel):
+    """The names above the buttons of the strip, without markup."""
+    settle(panel)
+    found = (item.children[-2].value for item in panel.strip.items)
+    return [name.removeprefix("<small>").removesuffix("</small>") for name in found]
+
+
+def marked(panel):
+    """What stands on the buttons of the takes that are marked as shown."""
+    return [show.description for show, *_ in takes_in(panel) if show.button_style]
+
+
+def older(panel):
+    settle(panel)
+    return panel.strip.view.children[0].value
+
+
+def letters(panel):
+    return [button for button in panel.ballot.children if len(button.description) == 1]
+
+
+def shown(panel):
+    """The HTML that the cell shows now."""
+    return panel.cell.front.show.bundles[-1]["text/html"]
+
+
+def words_to_copy(panel):
+    return panel.inserter.view.children[0].value
+
+
+def rows_of(panel):
+    """The open presses: for each the buttons that the page's script would press when it has, or has not, inserted."""
+    return [row.children[1:] for row in panel.inserter.view.children[1].children]
+
+
+def test_changing_a_control_asks_for_nothing(panel, relay):
+    panel.choices.model.value, panel.choices.orientation.value, panel.choices.count.value = "two", "portrait", 3
+    assert relay.posts == []
+
+
+def test_generate_draws_what_the_controls_say_and_names_the_result(panel, relay):
+    panel.choices.model.value = "two"
+    panel.choices.orientation.value = "portrait"
+    press(panel)
+    assert [body["model"] for _, body in relay.posts] == ["two"]
+    assert "portrait" in relay.posts[0][1]["messages"][0]["content"]
+    assert panel.names["cat"].request.model == "two"
+    assert panel.note.value == f"drawn: #{panel.names['cat'].id[:6]}"
+
+
+def test_generate_pays_for_a_new_take_each_time(panel, relay):
+    press(panel)
+    press(panel)
+    assert len(relay.posts) == 2
+
+
+def test_a_double_press_is_one(panel, relay):
+    press(panel)
+    panel.generate.click()
+    settle(panel)
+    assert len(relay.posts) == 1
+
+
+def test_a_second_click_that_waited_while_the_first_was_handled_is_none(panel, relay, monkeypatch):
+    generate = type(panel._controls).generate
+
+    def slowly(controls, request):
+        panel.ticks.now += 2
+        return generate(controls, request)
+
+    monkeypatch.setattr(type(panel._controls), "generate", slowly)
+    panel.generate.click()
+    panel.generate.click()
+    settle(panel)
+    assert len(relay.posts) == 1
+
+
+def test_what_cannot_be_is_told_under_the_controls_and_not_sent(panel, relay):
+    panel.choices.model.value = " "
+    panel.ticks.now += 60
+    panel.generate.click()
+    assert "empty" in panel.note.value
+    assert (relay.posts, panel.stop.disabled) == ([], True)
+
+
+def test_stop_ends_the_waiting_and_the_picture_comes_all_the_same(panel, relay):
+    panel.ticks.now += 60
+    panel.generate.click()
+    [job] = panel._jobs
+    panel.stop.click()
+    assert (panel.stop.disabled, "Stopped waiting" in panel.note.value) == (True, True)
+    assert job.wait(20)
+    assert job.result[0].images
+
+
+def test_a_note_shows_no_markup_of_a_stranger(panel):
+    panel.say('<img src=x onerror="alert(1)">')
+    assert "<" not in panel.note.value.replace("<br>", "")
+
+
+def test_more_than_one_press_may_draw_is_told_and_not_sent_and_stays_as_it_was_typed(panel, relay):
+    panel.choices.count.value = panel.cell.client.settings.confirm_above + 2
+    assert "at most 4 pictures, not 6" in panel.note.value
+    panel.say()
+    press(panel)
+    assert "at most 4 pictures, not 6" in panel.note.value
+    assert (panel.choices.count.value, relay.posts) == (6, [])
+    panel.choices.count.value = 4
+    assert panel.note.value == ""
+
+
+def test_the_count_is_the_cells_own(client, relay):
+    panel = panel_of(cell_of(client, client.request("a cat", count=3)))
+    assert panel.choices.count.value == 3
+    panel.insert.click()
+    assert "-o auto -n 3" in words_to_copy(panel)
+    press(panel)
+    assert len(relay.posts) == 3
+
+
+def test_the_bundle_says_something_where_no_live_widget_can_be(panel):
+    bundle = panel.view._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+    assert "Run the cell" in bundle["text/html"]
+
+
+# -- the strip of takes ------------------------------------------------------------------------------------------------
+
+
+def test_the_strip_grows_with_each_take(panel):
+    press(panel)
+    press(panel)
+    assert [show.description for show, *_ in takes_in(panel)] == ["①", "②"]
+    assert called(panel) == ["", ""]
+    assert [row.take for row in panel.cell.area.rows] == [1, 2]
+
+
+def test_the_strip_shows_the_latest_takes_of_many_and_says_where_the_others_are(panel, relay):
+    panel.choices.count.value = 4
+    for _ in range(4):
+        press(panel)
+    assert [show.description for show, *_ in takes_in(panel)] == list("⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯")[-MOST:]
+    assert "4 older takes" in older(panel)
+    assert "%wenwen history" in older(panel)
+
+
+def test_a_strip_that_holds_all_takes_says_nothing_of_others(panel):
+    press(panel)
+    assert len(takes_in(panel)) == 1
+    assert older(panel) == ""
+
+
+def test_the_takes_that_are_shown_large_are_marked(panel):
+    press(panel)
+    press(panel)
+    assert marked(panel) == ["①", "②"]
+    takes_in(panel)[0][0].click()
+    assert marked(panel) == ["①"]
+    press(panel)
+    assert marked(panel) == ["①", "③"]
+    assert [row.take for row in panel.cell.area.rows] == [1, 3]
+
+
+def test_takes_of_another_request_are_told_apart_by_what_was_asked(panel):
+    press(panel)
+    panel.choices.orientation.value = "portrait"
+    press(panel)
+    assert sorted(called(panel)) == ["auto", "portrait"]
+    panel.choices.model.value = "<b>two"
+    press(panel)
+    assert "&lt;b&gt;two · portrait" in called(panel)
+
+
+def test_takes_that_differ_in_their_prompts_are_called_by_their_ids(client):
+    takes = [client.generate(prompt) for prompt in ("a cat", "a dog")]
+    assert names(takes) == {take.id: f"#{take.id[:6]}" for take in takes}
+
+
+def test_a_take_that_is_pressed_is_the_one_shown_and_nothing_is_asked_for(panel, relay):
+    press(panel)
+    press(panel)
+    first = panel.cell.area.rows[0]
+    takes_in(panel)[0][0].click()
+    assert f"#{first.id[:6]}" in shown(panel)
+    assert shown(panel).count("<img") == 1
+    assert len(relay.posts) == 2
+
+
+def test_a_take_is_shown_in_the_language_of_its_cell(client):
+    panel = panel_of(cell_of(client, client.request("一只猫")))
+    press(panel)
+    takes_in(panel)
+    speak("en")
+    takes_in(panel)[0][0].click()
+    assert "横屏" in shown(panel)
+
+
+def test_a_star_is_set_and_taken_away(panel):
+    press(panel)
+    [(_, star, *_)] = takes_in(panel)
+    star.click()
+    assert star.description == "★"
+    assert [row.star for row in panel.cell.client.history.recent(2)] == [True]
+    star.click()
+    assert star.description == "☆"
+    assert [row.star for row in panel.cell.client.history.recent(2)] == [False]
+
+
+def test_a_star_that_cannot_be_written_is_told_and_not_shown(panel):
+    press(panel)
+    [(_, star, *_)] = takes_in(panel)
+    [day] = panel.cell.client.history.folder.glob("20*")
+    day.rename(day.with_name("elsewhere"))
+    day.write_text("in the way")
+    star.click()
+    assert star.description == "☆"
+    assert panel.note.value
+
+
+def test_insert_on_a_take_writes_the_cell_that_shows_it_again(panel, relay):
+    press(panel)
+    press(panel)
+    takes_in(panel)[1][-1].click()
+    assert "--take 2" in words_to_copy(panel)
+    assert len(relay.posts) == 2
+
+
+# -- Insert as cell ----------------------------------------------------------------------------------------------------
+
+
+def test_insert_as_cell_says_what_the_controls_say(panel, relay):
+    panel.choices.model.value, panel.choices.orientation.value = "two", "portrait"
+    panel.insert.click()
+    assert "%%wenwen_image -m two -o portrait\na cat" in words_to_copy(panel)
+    assert relay.posts == []
+
+
+def test_an_inserted_text_is_not_left_to_be_copied_and_its_widgets_are_closed(panel):
+    panel.insert.click()
+    [(done, _)] = rows_of(panel)
+    done.click()
+    assert (words_to_copy(panel), rows_of(panel)) == ("", [])
+    assert done.comm is None
+
+
+def test_a_text_that_could_not_be_inserted_stays_to_be_copied(panel):
+    panel.insert.click()
+    [(_, refused)] = rows_of(panel)
+    refused.click()
+    assert "a cat" in words_to_copy(panel)
+    assert rows_of(panel) == []
+
+
+def test_only_the_latest_press_may_take_away_the_text_to_copy(panel):
+    panel.insert.click()
+    panel.choices.model.value = "two"
+    panel.insert.click()
+    (first, _), (_, refused) = rows_of(panel)
+    refused.click()
+    first.click()
+    assert "-m two" in words_to_copy(panel)
+
+
+def test_what_no_cell_can_say_is_told_under_the_controls(panel):
+    panel.choices.model.value = " "
+    panel.insert.click()
+    assert "empty" in panel.note.value
+    assert rows_of(panel) == []
+
+
+# -- votes -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_blind_comparison_has_a_button_for_each_letter_and_no_takes_until_the_vote(blind):
+    blind.draw()
+    panel = panel_of(blind)
+    assert [button.description for button in letters(panel)] == ["A", "B"]
+    assert takes_in(panel) == []
+    winner = blind.area.gallery.labels[1]
+    letters(panel)[1].click()
+    assert f"B was {winner[0][1]}" in panel.note.value
+    assert (letters(panel), len(takes_in(panel))) == ([], 2)
+    assert sorted(called(panel)) == ["one", "two"]
+
+
+def test_a_double_press_is_one_vote(blind):
+    blind.draw()
+    panel = panel_of(blind)
+    button = letters(panel)[0]
+    button.click()
+    told = panel.note.value
+    button.click()
+    assert panel.note.value == told
+    assert len(list((blind.client.history.folder / "votes").iterdir())) == 1
+
+
+def test_a_vote_cast_with_the_command_ends_the_buttons_too(blind):
+    blind.draw()
+    panel = panel_of(blind)
+    late = letters(panel)[1]
+    assert panel.generate.disabled
+    blind.vote("A")
+    assert (letters(panel), panel.generate.disabled) == ([], False)
+    late.click()
+    assert (letters(panel), panel.note.value) == ([], "")
+    assert len(takes_in(panel)) == 2
+    assert len(list((blind.client.history.folder / "votes").iterdir())) == 1
+
+
+def test_a_blind_comparison_in_the_background_hides_its_names_until_the_vote(blind):
+    panel = panel_of(blind)
+    panel.follow(blind.draw_in_background())
+    assert panel.generate.disabled
+    settle(panel)
+    assert (panel.generate.disabled, panel.edit.disabled) == (True, True)
+    assert [button.description for button in letters(panel)] == ["A", "B"]
+    assert takes_in(panel) == []
+    for row in blind.area.gallery:
+        assert row.id[:6] not in shown(panel) + panel.note.value
+    assert blind.front.names["cat"].blind
+
+
+def test_a_blind_comparison_that_could_not_be_drawn_lets_generate_draw_again(blind, relay):
+    relay.answer = lambda _: answering("I will not draw that.")
+    panel = panel_of(blind)
+    panel.follow(blind.draw_in_background())
+    assert panel.generate.disabled
+    settle(panel)
+    assert (panel.generate.disabled, len(relay.posts)) == (False, 2)
+    assert panel.note.value
+
+
+def test_a_comparison_in_the_background_keeps_its_headers(client):
+    requests = [client.request("a cat", model=model) for model in ("one", "two")]
+    cell = cell_of(client, *requests, labels=((("model", "one"),), (("model", "two"),)))
+    panel = panel_of(cell)
+    panel.follow(cell.draw_in_background())
+    settle(panel)
+    assert "<th" in shown(panel)
+    assert cell.front.names["cat"].labels == cell.labels
+    assert len(takes_in(panel)) == 2
+
+
+# -- after the vote ----------------------------------------------------------------------------------------------------
+
+
+def widths(html):
+    return re.findall(r'<img[^>]*width="(\d+)"', html)
+
+
+def test_after_the_vote_every_picture_is_where_it_was_with_its_letter_and_its_label(blind):
+    blind.draw()
+    panel = panel_of(blind)
+    before, order = shown(panel), [row.request.model for row in blind.area.gallery]
+    letters(panel)[1].click()
+    settle(panel)
+    after = shown(panel)
+    assert re.findall(r"px\">([AB][ ★]*)</span><br>(\w+)", after) == [("A", order[0]), ("B ★", order[1])]
+    assert (widths(after), len(widths(after))) == (widths(before), 2)
+    assert panel.names["cat"].labels == blind.area.gallery.labels
+    assert "★" not in panel.names["cat"]._repr_mimebundle_()["text/html"]
+
+
+def test_after_the_vote_a_failure_stands_below_with_its_reason(blind, relay):
+    relay.answer = lambda number: whole(number) if number else answering("I will not draw that.")
+    blind.draw()
+    panel = panel_of(blind)
+    assert [button.description for button in letters(panel)] == ["A"]
+    letters(panel)[0].click()
+    failed = next(row for row in blind.area.gallery if not row.images)
+    assert shown(panel).index("A ★") < shown(panel).index(f"<b>{failed.request.model}</b>")
+    assert "✗" in shown(panel)
+
+
+def test_the_buttons_of_the_vote_stand_right_under_the_pictures(blind):
+    blind.draw()
+    assert panel_of(blind).view.children[0].children[1].description == "A"

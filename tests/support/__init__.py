@@ -1,0 +1,1 @@
+"""What several tests share: servers, shells, browsers and builders."""

@@ -1,0 +1,63 @@
+"""A relay on loopback that is no demo: answers every POST with a small picture, and notes what it was asked."""
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from support.scripted import answering, data_uri, png
+
+COLOURS = ("red", "green", "blue", "gold", "teal", "pink", "navy", "lime")
+MODELS = ("drawer-2", "drawer-1")
+
+
+def whole(number):
+    """An answer with the number-th picture inside."""
+    return answering(f"![x]({data_uri(png(colour=COLOURS[number % len(COLOURS)]))})")
+
+
+class Relay:
+    """The endpoint; a context manager. ``answer`` words the body of the n-th POST, from 0; ``listing`` lists models.
+
+    With ``gate`` cleared, answers wait until it is set (ten seconds at most).
+    """
+
+    def __init__(self, answer=whole):
+        self.answer, self.posts, self.gets, self.gate = answer, [], 0, threading.Event()
+        self.listing = lambda: json.dumps({"data": [{"id": name} for name in MODELS]})
+        self.gate.set()
+        relay = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                relay.posts.append((dict(self.headers), body))
+                number = len(relay.posts) - 1
+                relay.gate.wait(10)
+                self._say(relay.answer(number))
+
+            def do_GET(self):
+                relay.gets += 1
+                self._say(relay.listing())
+
+            def _say(self, text):
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(text.encode())))
+                self.end_headers()
+                self.wfile.write(text.encode())
+
+            def log_message(self, *_):
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.address = f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self):
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.gate.set()
+        self._server.shutdown()
+        self._server.server_close()

@@ -1,0 +1,273 @@
+"""What an endpoint answers in place of a picture: its words, its number, and whether it cost."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.scripted import grows_in_proportion
+
+from wenwen_magic.endpoint.failures import (
+    about_models,
+    error_of_object,
+    error_of_reply,
+    looks_like_html,
+    read_problem,
+    web_page,
+)
+from wenwen_magic.errors import EndpointError
+from wenwen_magic.text.i18n import speak
+
+NUMBER = "20260203113641101064610Ab3dE9xZ"
+QUOTA = "用户额度不足, 剩余额度: ＄0.000000"
+
+
+def told(body, status=400, seconds=1.0, **more):
+    raw = body if isinstance(body, bytes) else json.dumps(body, ensure_ascii=False).encode()
+    return error_of_reply(status, raw, seconds=seconds, **more)
+
+
+BODIES = [
+    {"error": {"message": QUOTA, "type": "new_api_error", "param": "", "code": "x"}},
+    {"error": {"message": QUOTA}},
+    {"error": {"message": QUOTA, "code": None}},
+    {"error": {"message": QUOTA, "code": 4}},
+    {"error": {"message": QUOTA, "code": "", "type": "requests"}},
+    {"error": {"code": 400, "message": QUOTA, "status": "INVALID_ARGUMENT"}},
+    {"type": "error", "error": {"type": "invalid_request_error", "message": QUOTA}},
+    {"error": QUOTA},
+    {"message": QUOTA},
+    {"msg": QUOTA},
+    {"err": QUOTA},
+    {"error_msg": QUOTA},
+    {"detail": QUOTA},
+    {"success": False, "message": QUOTA},
+    {"code": "x", "message": QUOTA, "data": None},
+    {"code": 4, "description": QUOTA, "type": "quota_not_enough"},
+    {"error": {"message": "", "msg": QUOTA}},
+    {"error": None, "message": QUOTA},
+]
+
+
+@pytest.mark.parametrize("body", BODIES, ids=json.dumps)
+def test_the_message_is_found_in_every_shape(body):
+    assert told(body).why == QUOTA
+
+
+@pytest.mark.parametrize("body", BODIES, ids=json.dumps)
+def test_the_message_is_found_with_status_200_too(body):
+    assert error_of_object(body).why == QUOTA
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        b"%s",
+        b"\n\n %s \n",
+        b": PING\n\n: PING\n\n%s",
+        b": PING\n\ndata: %s\n\n",
+        b"\xef\xbb\xbf%s",
+        b"data:%s\n\ndata: [DONE]\n",
+    ],
+)
+def test_the_message_is_found_behind_what_keeps_a_connection_alive(around):
+    assert told(around % json.dumps({"error": {"message": QUOTA}}).encode()).why == QUOTA
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"detail": [{"loc": ["body", "size"], "msg": "field required", "type": "missing"}]},
+        {"error": ["field required"]},
+        {"error": {"error": {"message": "field required"}}},
+        {"error": {"message": {"text": "field required"}}},
+        [{"error": {"code": 400, "message": "field required"}}],
+        {"errors": [{"message": "field required"}]},
+    ],
+)
+def test_words_in_a_shape_that_nobody_foresaw_are_shown_all_the_same(body):
+    assert "field required" in told(body).why
+    assert "field required" in told(body).text
+
+
+@pytest.mark.parametrize("body", [b"", b" \n", b"null", b"{}", b"[]", b"0", b'{"error": null}', b'{"error": {}}'])
+def test_a_body_without_words_is_an_error_that_still_says_what_happened(body):
+    error = told(body, 429)
+    assert error.what.startswith("The endpoint is busy")
+    assert "None" not in str(error)
+
+
+def test_plain_text_is_shown_as_it_is():
+    assert told(b"upstream connect error", 503).why == "upstream connect error"
+
+
+def test_of_a_web_page_the_title_is_shown_and_no_tag():
+    page = b"<!DOCTYPE html>\n<html><head><TITLE lang=en>524:\n A timeout occurred</TITLE></head><body>much</body>"
+    error = told(page, 524, 100.0)
+    assert (error.why, error.charged) == ("524: A timeout occurred", "maybe")
+
+
+@pytest.mark.parametrize("wrapped", ["(request id: {})", "( Request ID: {} )", "request id:{}"])
+def test_the_number_of_the_request_is_read_from_the_words(wrapped):
+    assert told({"error": {"message": f"{QUOTA} {wrapped.format(NUMBER)}"}}).request_id == NUMBER
+
+
+def test_the_number_of_the_request_is_taken_from_the_header_when_the_words_have_none():
+    assert told(b"", 500, request_id="abc-1").request_id == "abc-1"
+
+
+@pytest.mark.parametrize("code", ["x", "", None, 400, 4.5, True, [], {}, {"a": 1}])
+def test_a_code_of_any_kind_is_read(code):
+    assert isinstance(read_problem({"error": {"message": "m", "code": code}}).code, str)
+
+
+def test_what_looks_like_a_key_or_steers_a_terminal_is_not_shown():
+    error = told(
+        {"error": {"message": "[sk-abc***xyz] 该令牌额度已用尽 \x1b[31m\x1b]8;;http://e\x07 Bearer abcdefgh"}}, 401
+    )
+    said = str(error) + error.text + repr(error.as_dict())
+    assert "sk-abc" not in said
+    assert "abcdefgh" not in said
+    assert "\x1b" not in error.why + error.text
+    assert "额度已用尽" in error.why
+
+
+# What it cost
+
+
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 405, 410, 413, 415, 422, 431, 451])
+def test_a_refusal_costs_nothing_however_late_it_comes(status):
+    assert told(b"", status, 300.0).charged == "no"
+
+
+@pytest.mark.parametrize("status", [408, 409, 500, 501, 502, 504, 507, 520, 521, 522, 523, 524, 525, 529, 530, 598])
+def test_an_undecided_end_may_have_cost_however_soon_it_comes(status):
+    assert told(b"", status, 0.1).charged == "maybe"
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize(("seconds", "charged"), [(0.2, "no"), (10.0, "no"), (10.1, "maybe"), (99.0, "maybe")])
+def test_a_busy_endpoint_costs_nothing_only_when_it_answers_at_once(status, seconds, charged):
+    assert told(b"", status, seconds).charged == charged
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        *("convert_request_failed", "insufficient_user_quota", "invalid_request", "model_not_found"),
+        *(
+            "model_price_error",
+            "pre_consume_token_quota_failed",
+            "read_request_body_failed",
+            "sensitive_words_detected",
+        ),
+    ],
+)
+@pytest.mark.parametrize("status", [403, 500, 503])
+def test_what_the_relay_refuses_before_it_asks_a_model_costs_nothing(code, status):
+    assert told({"error": {"message": "m", "code": code}}, status, 60.0).charged == "no"
+    assert error_of_object({"error": {"message": "m", "code": code}}).charged == "no"
+
+
+def test_an_error_object_with_status_200_may_have_cost():
+    error = error_of_object({"error": {"message": "upstream", "code": "do_request_failed"}})
+    assert (error.charged, error.status) == ("maybe", 200)
+
+
+@pytest.mark.parametrize("status", [300, 302, 308])
+def test_a_redirect_costs_nothing_and_names_the_setting(status):
+    error = told(b"", status)
+    assert error.charged == "no"
+    assert "base_url" in error.do
+
+
+@pytest.mark.parametrize("status", [200, 201, 204, 299, 600, 700, 999])
+def test_a_status_from_outside_the_table_is_explained_too(status):
+    assert isinstance(told({"error": {"message": "m"}}, status), EndpointError)
+
+
+# What to do
+
+
+@pytest.mark.parametrize("charged", ["no", "maybe", "yes"])
+def test_a_question_for_models_costs_nothing_whatever_comes_of_it(charged):
+    error = about_models(EndpointError("x", charged=charged, do="wait"))
+    assert error.charged == "no"
+    assert ("without the list" in error.do) == (charged != "no")
+
+
+def test_a_model_that_is_not_there_points_at_the_list_of_models():
+    error = told({"error": {"message": "分组 default 下模型 X 无可用渠道", "code": "model_not_found"}}, 503)
+    assert "%wenwen models" in error.do
+
+
+def test_a_refused_key_points_at_the_ways_to_set_one_and_at_the_demo():
+    error = told(b"", 401)
+    assert "%wenwen key" in error.do
+    assert "%wenwen demo" in error.do
+
+
+def test_what_may_have_cost_is_not_called_free_to_repeat():
+    assert "charged" in told(b"", 502).do
+
+
+@pytest.mark.parametrize("status", [300, 400, 401, 403, 404, 408, 413, 429, 499, 500, 503, 524, 598])
+def test_every_explanation_names_its_status_and_exists_in_both_languages(status):
+    english = told(b"", status).lines()
+    speak("zh")
+    try:
+        chinese = told(b"", status).lines()
+    finally:
+        speak("")
+    assert all(f"HTTP {status}" in words[0] for words in (english, chinese))
+    assert english[0] != chinese[0]
+
+
+# Web pages
+
+
+@pytest.mark.parametrize(
+    "text", ["<!DOCTYPE html>", "\ufeff <html>", "\n<HTML lang='zh'>", "<!-- x --><html>", "<head>"]
+)
+def test_a_web_page_is_known_by_its_beginning(text):
+    assert looks_like_html(text)
+
+
+@pytest.mark.parametrize("text", ["", "{}", "<think>a cat</think>", "<img src=x>", "![](http://h/x.png)", "html"])
+def test_an_answer_is_not_taken_for_a_web_page(text):
+    assert not looks_like_html(text)
+
+
+def test_a_web_page_in_place_of_an_answer_costs_nothing():
+    error = web_page(200, "<html><title>New API</title>")
+    assert (error.charged, error.why, error.status) == ("no", "New API", 200)
+
+
+def test_a_page_of_titles_without_end_takes_time_in_proportion():
+    assert grows_in_proportion(lambda factor: "<html>" + "<title>" * 4_000 * factor, lambda page: web_page(200, page))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text() | st.floats(),
+    lambda inner: (
+        st.lists(inner) | st.dictionaries(st.sampled_from(["error", "message", "code", "type", "detail"]), inner)
+    ),
+    max_leaves=8,
+)
+
+
+@given(JSON, st.integers(300, 599))
+def test_any_json_makes_an_error_that_can_be_shown_and_stored(body, status):
+    for error in (told(json.dumps(body).encode(), status), error_of_object(body)):
+        assert json.dumps(error.as_dict())
+        assert "\n".join(error._render_traceback_())
+
+
+@given(st.binary(max_size=200), st.integers(300, 599))
+def test_any_bytes_make_an_error_that_can_be_shown(body, status):
+    assert str(told(body, status))
+
+
+def test_a_deeply_nested_body_makes_an_error_like_any_other():
+    assert told(b"[" * 100_000, 500).status == 500
+    assert told(b'{"error":' * 100_000, 500).status == 500

@@ -1,0 +1,101 @@
+"""Which saved generations answer a request."""
+
+from dataclasses import replace
+
+import pytest
+
+from wenwen_magic.engine.takes import Takes, is_here
+from wenwen_magic.history.store import History
+from wenwen_magic.records import GeneratedImage, ImageRequest
+
+HERE = "https://relay.example:443"
+REQUEST = ImageRequest("a cat", count=2)
+
+
+@pytest.fixture
+def history(tmp_path):
+    return History(tmp_path / "wenwen_images")
+
+
+def saved(history, *, state="complete", picture=True, reply=False, **more):
+    """A generation of the request in a state, with or without its picture's file and its raw reply."""
+    made = history.begin(
+        REQUEST, prompt_sent="a cat", endpoint=more.pop("endpoint", HERE), demo=more.pop("demo", False)
+    )
+    path = history.path(made, "-1.png")
+    if picture:
+        path.write_bytes(b"bytes")
+    if reply:
+        history.path(made, ".reply").write_bytes(b'{"status":200,"content_type":"","demo":false}\n{}')
+    pictures = (GeneratedImage(path, "image/png", 8, 6),) if state == "complete" and not more.get("error") else ()
+    return history.update(made, state=state, pictures=pictures, **more)
+
+
+def takes(history, mode="cache", *, demo=False):
+    return Takes(history, mode, demo, HERE)
+
+
+def ids(found):
+    return [one.id for one in found]
+
+
+def test_the_first_take_answers_or_the_one_with_a_number(history):
+    first, second = saved(history), saved(history)
+    found = takes(history)
+    assert found.best(REQUEST, 0).id == first.id
+    assert found.best(REQUEST, 2).id == second.id
+    assert found.best(REQUEST, 3) is None
+
+
+def test_of_one_the_latest_starred_take_is_shown_and_of_several_the_first_ones(history):
+    first, second, third, fourth = (saved(history, star=star) for star in (False, True, True, False))
+    found = takes(history)
+    assert found.best(REQUEST, 0).id == third.id
+    assert ids(found.counted(replace(REQUEST, count=1), fresh=False, take=0)) == [third.id]
+    assert ids(found.counted(REQUEST, fresh=False, take=0)) == [first.id, second.id]
+    assert ids(found.counted(replace(REQUEST, count=3), fresh=False, take=0)) == [first.id, second.id, third.id]
+    assert found.best(REQUEST, 4).id == fourth.id
+
+
+def test_a_take_whose_file_is_gone_counts_only_while_its_reply_is_kept(history):
+    gone, kept = saved(history, picture=False), saved(history, picture=False, reply=True)
+    assert not is_here(gone)
+    assert ids(takes(history).counted(REQUEST, fresh=False, take=0)) == [kept.id]
+
+
+def test_refusals_count_behind_pictures_and_only_while_they_are_wanted(history):
+    refused = saved(history, state="failed", reply=True, error={"kind": "NoImageError"})
+    drawn = saved(history)
+    assert ids(takes(history).counted(REQUEST, fresh=False, take=0)) == [drawn.id, refused.id]
+    also = saved(history)
+    assert ids(takes(history).counted(REQUEST, fresh=False, take=0)) == [drawn.id, also.id]
+
+
+def test_a_picture_that_is_here_goes_before_an_older_one_that_would_have_to_be_fetched(history):
+    unfetched, here = saved(history, picture=False, reply=True), saved(history)
+    assert ids(takes(history).counted(replace(REQUEST, count=1), fresh=False, take=0)) == [here.id]
+    assert ids(takes(history).counted(REQUEST, fresh=False, take=0)) == [here.id, unfetched.id]
+
+
+def test_a_failure_without_an_answer_counts_for_nothing(history):
+    saved(history, state="failed", error={"kind": "EndpointError"}, reply=True)
+    assert takes(history).best(REQUEST, 0) is None
+    assert takes(history).counted(REQUEST, fresh=False, take=0) == []
+
+
+@pytest.mark.parametrize(("mode", "fresh", "looked"), [("cache", True, 0), ("live", False, 0), ("replay", True, 1)])
+def test_what_is_saved_counts_as_mode_and_fresh_say(history, mode, fresh, looked):
+    saved(history)
+    assert len(takes(history, mode).counted(REQUEST, fresh=fresh, take=0)) == looked
+
+
+def test_the_demos_and_real_takes_never_answer_for_one_another_but_in_replay(history):
+    real, demo = saved(history), saved(history, demo=True, endpoint="http://127.0.0.1:1")
+    assert ids(takes(history).of(REQUEST)) == [real.id]
+    assert ids(takes(history, demo=True).of(REQUEST)) == [demo.id]
+    assert takes(history, "replay").best(REQUEST, 0).id == real.id
+
+
+def test_an_unread_answer_of_a_demo_that_has_ended_is_not_waited_for(history):
+    saved(history, state="sent", picture=False, reply=True, demo=True, endpoint="http://127.0.0.1:1")
+    assert takes(history, demo=True).best(REQUEST, 0) is None

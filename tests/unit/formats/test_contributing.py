@@ -1,0 +1,66 @@
+"""The format that CONTRIBUTING.md shows works as it stands there: one file and one line, and everything else follows."""
+
+import re
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from support.scripted import png
+
+from wenwen_magic import Client
+from wenwen_magic.formats import FORMATS
+
+TEXT = (Path(__file__).parents[3] / "CONTRIBUTING.md").read_text("utf-8")
+
+
+class Painter(BaseHTTPRequestHandler):
+    """Answers with the address of a picture, and serves that."""
+
+    def do_POST(self):
+        self.server.asked.append((self.path, self.rfile.read(int(self.headers["Content-Length"]))))
+        self.say(b"/p.png", "text/plain")
+
+    def do_GET(self):
+        self.say(png(), "image/png")
+
+    def say(self, body, kind):
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def example():
+    return re.search(r"<!-- a fifth format -->\n```python\n(.*?)```", TEXT, re.DOTALL)[1]
+
+
+@pytest.fixture
+def server():
+    made = ThreadingHTTPServer(("127.0.0.1", 0), Painter)
+    made.asked = []
+    threading.Thread(target=made.serve_forever, args=(0.02,), daemon=True).start()
+    yield made
+    made.shutdown()
+    made.server_close()
+
+
+def test_the_example_has_ten_lines(example):
+    assert len([line for line in example.splitlines() if line.strip()]) <= 10
+
+
+def test_the_example_is_a_whole_format(example, server, here, monkeypatch):
+    names = {}
+    exec(example, names)
+    monkeypatch.setitem(FORMATS, "plain", names["FORMAT"])
+    client = Client(base_url=f"http://127.0.0.1:{server.server_port}", format="plain")
+    drawn = client.generate("a cat")
+    assert server.asked == [("/v1/paint", b'{"words": "a cat"}')]
+    assert (drawn.images[0].mime, drawn.state, drawn.charged) == ("image/png", "complete", "yes")
+    assert client.generate("a cat").id == drawn.id
+    assert len(server.asked) == 1

@@ -1,0 +1,433 @@
+"""The images format sends what its pages say, refuses what cannot be, and reads what relays are known to answer."""
+
+import base64
+import io
+import itertools
+import json
+import tracemalloc
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from support.scripted import broken_connection, data_uri, grows_in_proportion, noise, pieces, reply_of, steps, told
+
+from wenwen_magic.errors import ConfigError, EndpointError, WenwenError
+from wenwen_magic.formats import FORMATS
+from wenwen_magic.formats.images import CHANGING, DRAWING, FORMAT
+from wenwen_magic.protocol import Answer, HttpReply
+from wenwen_magic.records import ImageRequest, Reference
+from wenwen_magic.text.i18n import speak
+
+REPLIES = Path(__file__).parents[2] / "replies" / "images"
+EXPECTED = json.loads((REPLIES / "expected.json").read_text("utf-8"))
+READABLE = [name for name, row in EXPECTED.items() if "error" not in row]
+REFUSED = [name for name, row in EXPECTED.items() if "error" in row]
+ASKED = ImageRequest("a cat", model="gpt-image-1", format="images")
+CAT = "https://h.example/cat.png"
+STREAM = "text/event-stream"
+
+
+@pytest.fixture(autouse=True)
+def _english():
+    speak("en")
+    yield
+    speak("")
+
+
+def asking(prompt="a cat", model="gpt-image-1", **more):
+    return ImageRequest(prompt, model=model, format="images", **more)
+
+
+def call_of(request):
+    return next(FORMAT.talk(request))
+
+
+def body_of(*words, **more):
+    return call_of(asking(*words, **more)).body
+
+
+def refusal(*words, **more):
+    with pytest.raises(ConfigError) as caught:
+        call_of(asking(*words, **more))
+    assert caught.value.charged == "no"
+    assert caught.value.do
+    return str(caught.value)
+
+
+def picture(width=8, height=6, mode="RGB", kind="PNG"):
+    out = io.BytesIO()
+    Image.new(mode, (width, height)).save(out, kind)
+    return out.getvalue()
+
+
+def sent(data, kind="png"):
+    return Reference(data_uri(data, f"image/{kind}"), "1", label="photo")
+
+
+def read(reply, request=ASKED):
+    """All progress, and the answer."""
+    conversation, said = steps(reply, request, FORMAT), []
+    while True:
+        try:
+            said.append(next(conversation))
+        except StopIteration as end:
+            return said, end.value
+
+
+def recorded(name, chunk=None):
+    kind = EXPECTED[name].get("content_type", STREAM if name.endswith(".sse") else "application/json")
+    return reply_of((REPLIES / name).read_bytes(), kind, chunk=chunk)
+
+
+def outcome_of(reply):
+    try:
+        return read(reply)
+    except WenwenError as error:
+        return type(error), str(error), error.text
+
+
+# -- what is sent
+
+
+def test_the_format_is_known_by_its_name_and_draws_only():
+    assert FORMATS["images"] is FORMAT
+    assert FORMAT.tasks == ("draw",)
+
+
+def test_a_prompt_is_sent_with_its_model_and_nothing_else():
+    call = call_of(asking("画只猫", "dall-e-3"))
+    assert (call.method, call.path, call.stream, call.files) == ("POST", "/v1/images/generations", False, ())
+    assert call.body == {"model": "dall-e-3", "prompt": "画只猫"}
+
+
+@pytest.mark.parametrize(
+    ("model", "square", "landscape", "portrait"),
+    [
+        ("gpt-image-1", "1024x1024", "1536x1024", "1024x1536"),
+        ("gpt-image-2", "1024x1024", "1536x1024", "1024x1536"),
+        ("dall-e-3", "1024x1024", "1792x1024", "1024x1792"),
+        ("openai/DALL-E-3", "1024x1024", "1792x1024", "1024x1792"),
+        ("flux-dev", "1024x1024", "1536x1024", "1024x1536"),
+    ],
+)
+def test_an_orientation_is_a_size_of_the_model_and_never_a_word(model, square, landscape, portrait):
+    for orientation, size in {"square": square, "landscape": landscape, "portrait": portrait}.items():
+        request = asking(model=model, orientation=orientation)
+        assert call_of(request).body == {"model": model, "prompt": "a cat", "size": size}
+        assert FORMAT.prompt_as_sent(request) == "a cat"
+
+
+def test_a_model_that_draws_squares_only_says_so_before_it_is_paid():
+    assert body_of(model="dall-e-2", orientation="square")["size"] == "1024x1024"
+    assert "squares only" in refusal(model="dall-e-2", orientation="landscape")
+
+
+def test_a_size_given_as_a_param_stands_above_the_orientation():
+    assert body_of(orientation="landscape", params={"size": "auto"})["size"] == "auto"
+    assert body_of(model="dall-e-2", orientation="landscape", params={"size": "512x512"})["size"] == "512x512"
+
+
+def test_params_are_passed_through():
+    more = {"n": 2, "quality": "high", "background": "transparent", "output_format": "webp", "moderation": "low"}
+    more |= {"output_compression": 80, "seed": 7, "user": "me"}
+    assert body_of(params=more) == {"model": "gpt-image-1", "prompt": "a cat", **more}
+    assert body_of(model="dall-e-3", params={"style": "vivid", "quality": "hd", "response_format": "b64_json", "n": 1})
+    assert body_of(model="seedream-4", params={"size": "2K", "style": "ink", "quality": "draft"})["size"] == "2K"
+
+
+def test_a_stream_asks_for_two_pictures_on_their_way_unless_told_otherwise():
+    call = call_of(asking(stream=True))
+    assert call.stream
+    assert (call.body["stream"], call.body["partial_images"]) == (True, 2)
+    assert body_of(stream=True, params={"partial_images": 0})["partial_images"] == 0
+
+
+def test_pictures_to_change_go_as_files_in_order_with_the_names_of_their_types():
+    first, second = picture(), picture(kind="JPEG")
+    call = call_of(asking("红色背景", references=(sent(first), sent(second, "jpeg")), params={"n": 2}))
+    assert (call.path, call.body) == ("/v1/images/edits", {"model": "gpt-image-1", "prompt": "红色背景", "n": 2})
+    assert [(part.name, part.filename, part.mime, part.data) for part in call.files] == [
+        ("image[]", "image-1.png", "image/png", first),
+        ("image[]", "image-2.jpeg", "image/jpeg", second),
+    ]
+
+
+def test_a_mask_goes_beside_the_picture():
+    mask = picture(mode="RGBA")
+    call = call_of(asking(references=(sent(picture()),), mask=sent(mask), stream=True))
+    assert [part.name for part in call.files] == ["image[]", "mask"]
+    assert (call.files[1].filename, call.files[1].mime, call.files[1].data) == ("mask.png", "image/png", mask)
+    assert call.body["stream"] is True
+
+
+def test_a_request_out_of_the_history_has_no_bytes_and_its_answer_is_read_all_the_same():
+    request = asking(references=(Reference("", "1", "photo"),), mask=Reference("", "2"))
+    assert call_of(request).path == CHANGING
+    _, answer = read(recorded("g01-url.json"), request)
+    assert len(answer.sources) == 1
+
+
+# -- what is refused
+
+
+@pytest.mark.parametrize("name", ["model", "prompt", "stream", "image", "image[]", "image[0]", "mask"])
+def test_params_cannot_replace_what_the_request_says(name):
+    assert name in refusal(params={name: "x"})
+
+
+@pytest.mark.parametrize(
+    ("model", "params", "words"),
+    [
+        ("gpt-image-1", {"size": "1024×1024"}, "size=1024x1024"),
+        ("flux", {"size": "1024 × 1024"}, "size=1024x1024"),
+        ("gpt-image-1", {"size": 1024}, "size=1024"),
+        ("gpt-image-1", {"size": "large"}, "size=large"),
+        ("gpt-image-2", {"size": "1000x1000"}, "steps of 16"),
+        ("dall-e-3", {"size": "1536x1024"}, "1792x1024"),
+        ("dall-e-2", {"size": "1024x1792"}, "256x256"),
+        ("gpt-image-1", {"n": 0}, "1 to 10"),
+        ("gpt-image-1", {"n": 11}, "1 to 10"),
+        ("gpt-image-1", {"n": "2"}, "whole number"),
+        ("gpt-image-1", {"n": True}, "whole number"),
+        ("dall-e-3", {"n": 2}, "-n"),
+        ("gpt-image-1", {"response_format": "url"}, "Leave --param response_format out"),
+        ("dall-e-3", {"response_format": "png"}, "b64_json"),
+        ("gpt-image-1", {"quality": "hd"}, "medium"),
+        ("dall-e-3", {"quality": "high"}, "hd"),
+        ("gpt-image-1", {"style": "vivid"}, "refuses style"),
+        ("gpt-image-1", {"output_format": "gif"}, "webp"),
+        ("gpt-image-1", {"background": ["red"]}, "opaque"),
+        ("gpt-image-1", {"output_compression": 101}, "0 to 100"),
+        ("gpt-image-1", {"moderation": "none"}, "low"),
+        ("gpt-image-1", {"input_fidelity": "full"}, "high"),
+        ("gpt-image-1", {"background": "transparent", "output_format": "jpeg"}, "JPEG"),
+        ("gpt-image-1", {"partial_images": 2}, "--stream"),
+    ],
+)
+def test_what_a_model_is_known_to_refuse_is_never_sent(model, params, words):
+    assert words in refusal(model=model, params=params)
+
+
+def test_a_stream_wants_a_model_that_streams_and_at_most_three_pictures_on_their_way():
+    assert "--stream" in refusal(model="dall-e-3", stream=True)
+    assert "0 to 3" in refusal(stream=True, params={"partial_images": 4})
+
+
+@pytest.mark.parametrize(("model", "most"), [("gpt-image-1", 32_000), ("dall-e-3", 4_000), ("dall-e-2", 1_000)])
+def test_a_prompt_longer_than_the_model_takes_is_not_sent(model, most):
+    assert body_of("x" * most, model)["prompt"] == "x" * most
+    assert str(most) in refusal("x" * (most + 1), model)
+
+
+def test_a_picture_on_the_web_cannot_be_sent_as_a_file():
+    words = refusal(references=(Reference(CAT, "1", label=CAT),))
+    assert "Download" in words
+    assert "--format chat" in words
+    assert "Download" in refusal(references=(sent(picture()),), mask=Reference(CAT, "1"))
+    assert "Download" in refusal(references=(Reference("data:image/png;base64,%%%", "1"),))
+
+
+def test_a_mask_wants_a_picture_of_its_size_and_something_transparent():
+    see_through = sent(picture(mode="RGBA"))
+    assert "--ref" in refusal(mask=see_through)
+    assert "transparent" in refusal(references=(sent(picture()),), mask=sent(picture()))
+    assert "transparent" in refusal(references=(sent(picture()),), mask=sent(picture(kind="JPEG"), "jpeg"))
+    assert "8x6 and 9x6" in refusal(references=(sent(picture(9)),), mask=see_through)
+
+
+def test_dall_e_2_changes_one_small_square_png():
+    square = sent(picture(8, 8))
+    assert call_of(asking(model="dall-e-2", references=(square,))).path == CHANGING
+    for wrong in [(sent(picture(8, 6)),), (sent(picture(8, 8, kind="JPEG"), "jpeg"),), (square, square)]:
+        assert "one square PNG" in refusal(model="dall-e-2", references=wrong)
+    assert call_of(asking(model="dall-e-2")).path == DRAWING
+
+
+# -- what is read
+
+
+def test_every_recorded_reply_has_its_expectation():
+    assert {path.name for path in REPLIES.iterdir()} == {*EXPECTED, "expected.json"}
+
+
+@pytest.mark.parametrize("name", READABLE)
+def test_a_recorded_reply_gives_its_pictures_and_words(name):
+    said, answer = read(recorded(name))
+    found = {
+        "pictures": [told(source) for source in answer.sources],
+        "partials": [told(step.picture) for step in said if step.picture],
+        "text": answer.text,
+        "revised": answer.revised_prompt,
+        "finish": answer.finish_reason,
+        "model": answer.model,
+        "usage": dict(answer.usage),
+    }
+    nothing = {"partials": [], "text": "", "revised": "", "finish": "", "model": "", "usage": {}}
+    assert found == nothing | {key: value for key, value in EXPECTED[name].items() if key != "content_type"}
+    assert all(step.percent is None for step in said if step.picture)
+    assert not any(source.draft for source in answer.sources)
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_recorded_error_is_raised_with_the_endpoints_words(name):
+    row = EXPECTED[name]
+    with pytest.raises(WenwenError) as caught:
+        read(recorded(name))
+    words = f"{caught.value} {caught.value.text} {caught.value.request_id}"
+    assert type(caught.value).__name__ == row["error"]
+    assert [word for word in row["words"] if word not in words] == []
+    assert [word for word in row.get("silent", []) if word in words] == []
+    assert caught.value.charged == ("no" if name == "g09-page.html" else "maybe")
+
+
+@pytest.mark.parametrize("size", [1, 7, 4096])
+@pytest.mark.parametrize("name", EXPECTED)
+def test_a_recorded_reply_reads_the_same_in_pieces(name, size):
+    assert outcome_of(recorded(name, size)) == outcome_of(recorded(name))
+
+
+def test_pictures_that_came_whole_before_the_connection_broke_are_kept():
+    body = json.dumps({"data": [{"b64_json": noise(2400)}, {"b64_json": noise(9000)}]})
+    _, answer = read(reply_of(body[:8000], broken=broken_connection()))
+    assert [source.data.decode() for source in answer.sources] == [noise(2400)]
+    assert answer.finish_reason == "cut"
+
+
+def test_a_stream_that_broke_before_the_picture_was_complete_may_have_cost():
+    body = (REPLIES / "s03-only-partials.sse").read_bytes()
+    with pytest.raises(EndpointError) as caught:
+        read(reply_of(body, STREAM, broken=broken_connection()))
+    assert caught.value.charged == "maybe"
+
+
+def test_a_stream_is_not_read_on_when_all_pictures_are_complete():
+    body = (REPLIES / "s01.sse").read_bytes()
+    never = pieces(body, broken=AssertionError("read on"))
+    assert len(read(HttpReply(200, STREAM, never))[1].sources) == 1
+
+
+def test_a_stream_of_two_pictures_is_read_to_the_second():
+    one, two = ((REPLIES / name).read_bytes() for name in ("s01.sse", "s01-webp.sse"))
+    _, answer = read(reply_of(one + two, STREAM), asking(stream=True, params={"n": 2}))
+    assert [told(source) for source in answer.sources] == ["data:image/png blue", "data:image/webp blue"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("name", ["g02-b64.json", "s01.sse", "g06-chat.json", "s07-chat.sse"])
+def test_an_answer_is_read_by_what_it_is_and_not_by_what_was_asked(name, stream):
+    _, answer = read(recorded(name), asking(stream=stream))
+    assert [told(source) for source in answer.sources] == EXPECTED[name]["pictures"]
+
+
+# -- what holds for any answer
+
+settings.register_profile("images", deadline=None, max_examples=150)
+often = settings(settings.get_profile("images"))
+KINDS = st.sampled_from(["application/json", STREAM, "text/html", ""])
+NAMES = ("data", "images", "url", "b64_json", "type", "error", "message", "code", "usage", "revised_prompt", "result")
+NAMES += ("output", "output_format", "partial_image_index", "partial_image_b64", "image", "choices", "success", "item")
+TYPES = ("image_generation.partial_image", "image_generation.completed", "image_edit.partial_failed", "error")
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
+LEAVES |= st.sampled_from([CAT, "data:image/png;base64,iVBORw0K", "iVBORw0KGgo", "/p", "%zz", "a.png", *TYPES])
+VALUES = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=4),
+    max_leaves=25,
+)
+
+
+def is_outcome(outcome):
+    return isinstance(outcome[1], Answer) or outcome[1] != ""
+
+
+@often
+@given(st.binary(max_size=300), KINDS, st.integers(1, 40))
+def test_any_bytes_give_an_answer_or_an_error_of_ours(body, kind, chunk):
+    assert is_outcome(outcome_of(reply_of(body, kind, chunk=chunk)))
+
+
+@often
+@given(st.lists(VALUES, min_size=1, max_size=4), KINDS)
+def test_any_json_gives_an_answer_or_an_error_of_ours(values, kind):
+    assert is_outcome(outcome_of(reply_of(json.dumps(values[0]), kind)))
+    stream = "".join(f"data: {json.dumps(value)}\n\n" for value in values)
+    assert is_outcome(outcome_of(reply_of(stream, kind)))
+
+
+@often
+@given(st.sampled_from(sorted(EXPECTED)), st.integers(0), st.integers(0, 60), st.binary(max_size=4))
+def test_a_damaged_reply_gives_an_answer_or_an_error_of_ours(name, place, lost, instead):
+    body = (REPLIES / name).read_bytes()
+    at = place % (len(body) + 1)
+    assert is_outcome(outcome_of(reply_of(body[:at] + instead + body[at + lost :])))
+
+
+@often
+@given(st.sampled_from(sorted(EXPECTED)), st.lists(st.integers(0, 3000), max_size=12))
+def test_the_network_may_cut_a_reply_anywhere(name, places):
+    body = (REPLIES / name).read_bytes()
+    marks = sorted({0, len(body), *(place % (len(body) + 1) for place in places)})
+    parts = [body[start:end] for start, end in itertools.pairwise(marks)]
+    assert outcome_of(HttpReply(200, STREAM, [*parts, b""])) == outcome_of(reply_of(body, STREAM))
+
+
+@pytest.mark.parametrize("value", ["pending", "null", "", "   ", "{}", None, 7, ["x"]])
+def test_a_word_in_the_place_of_base64_is_no_picture(value):
+    body = json.dumps({"data": [{"b64_json": value}, {"url": CAT}]})
+    assert [told(source) for source in read(reply_of(body))[1].sources] == [CAT]
+
+
+def test_a_sentence_with_an_address_is_no_address():
+    assert (
+        read(reply_of(json.dumps({"output": f"{CAT} will be there soon", "data": [CAT]})))[1].sources[0].address == CAT
+    )
+    assert read(reply_of(json.dumps({"output": f"{CAT} will be there soon"})))[1].sources == ()
+
+
+@pytest.mark.parametrize("wrap", ['{"data":[%s]}', '{"data":%s}', "[%s]", '{"output":[{"result":%s}]}'])
+def test_deep_nests_are_no_harm(wrap):
+    nested = '{"data":[' * 300 + '{"url":"https://h.example/x.png"}' + "]}" * 300
+    assert is_outcome(outcome_of(reply_of(wrap % nested)))
+
+
+def listed(size):
+    return json.dumps({"data": [{"b64_json": noise(size)}]})
+
+
+@pytest.mark.long
+def test_large_pictures_are_read_in_linear_time():
+    def streamed(factor):
+        events = [("partial_image", 1), ("partial_image", 2), ("completed", 3)]
+        return "".join(
+            "data: "
+            + json.dumps({"type": f"image_generation.{name}", "b64_json": noise(1_500_000 * factor + extra)})
+            + "\n\n"
+            for name, extra in events
+        )
+
+    def work(body):
+        return outcome_of(reply_of(body, STREAM, chunk=65536))
+
+    assert grows_in_proportion(lambda factor: listed(6_000_000 * factor), work)
+    assert grows_in_proportion(streamed, work)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_picture_of_fifty_megabytes_needs_three_times_its_size(stream):
+    event = {"type": "image_generation.completed", "b64_json": noise(37_500_000)}
+    body = (f"data: {json.dumps(event)}\n\n" if stream else json.dumps({"data": [event]})).encode()
+    parts = [body[at : at + 65536] for at in range(0, len(body), 65536)]
+    tracemalloc.start()
+    _, answer = read(HttpReply(200, "", parts))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(answer.sources[0].data) == 50_000_000
+    assert peak <= 3 * len(body)
+
+
+def test_a_large_picture_is_not_changed_on_its_way():
+    (source,) = read(reply_of(listed(300_000), chunk=1000))[1].sources
+    assert base64.b64decode(source.data) == base64.b64decode(noise(300_000))

@@ -1,0 +1,312 @@
+"""Whoever changes the records on disk, and however, the next question sees it."""
+
+import itertools
+import os
+import shutil
+from contextlib import suppress
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from test_index import agrees, folder, later, made, planted, print_of, takes, trusted
+
+from wenwen_magic.history import catalogue
+from wenwen_magic.history.catalogue import Catalogue
+from wenwen_magic.history.index import Index
+from wenwen_magic.history.record_json import decode, encode
+from wenwen_magic.history.store import History
+from wenwen_magic.records import ImageRequest
+
+__all__ = ["folder", "trusted"]
+
+
+@pytest.fixture
+def history(folder):
+    """A history all of whose days were looked through, and are trusted."""
+    history = History(folder)
+    assert agrees(history) == 12
+    return history
+
+
+def ticked(day, stamp):
+    """The folder's time of change set, at a later tick of the file system's clock."""
+    before = day.stat().st_ctime_ns
+    for _ in range(100_000):
+        os.utime(day, ns=(stamp, stamp))
+        if day.stat().st_ctime_ns != before:
+            return
+
+
+# Changes by hand
+
+
+def copied(folder):
+    planted(folder, "bear", day="2026-01-03")
+    planted(folder, "fox", day="2020-02-29")
+
+
+def deleted(folder):
+    for path in list(folder.glob("2026-01-0[25]/*.json")):
+        path.unlink()
+
+
+def renamed(folder):
+    (folder / "2026-01-02").rename(folder / "2025-05-05")
+    (folder / "2026-01-03").rename(folder / "2026-01-02")
+
+
+def renamed_files(folder):
+    for number, path in enumerate(sorted(folder.glob("2026-01-0[25]/*.json"))):
+        path.rename(path.with_name(f"{number}.json"))
+
+
+def moved_files(folder):
+    for path in sorted(folder.glob("2026-01-02/*.json")):
+        path.rename(folder / "2026-01-05" / path.name)
+
+
+def other(folder):
+    """A file of the same name with a record of another id and another request."""
+    path = min(folder.glob("2026-01-02/*.json"))
+    new = path.with_name("new")
+    new.write_bytes(encode(made("wolf", day="2026-01-02")))
+    new.replace(path)
+
+
+def torn(folder):
+    path = min(folder.glob("2026-01-02/*.json"))
+    new = path.with_name("new")
+    new.write_bytes(path.read_bytes()[:99])
+    new.replace(path)
+
+
+def swapped_by_a_file(folder):
+    shutil.rmtree(folder / "2026-01-02")
+    (folder / "2026-01-02").write_text("a note")
+
+
+CHANGES = {
+    "nothing": lambda _: None,
+    "records copied": copied,
+    "records deleted": deleted,
+    "a day deleted": lambda folder: shutil.rmtree(folder / "2026-01-01"),
+    "all deleted": shutil.rmtree,
+    "days renamed": renamed,
+    "files renamed": renamed_files,
+    "files moved to another day": moved_files,
+    "a record in place of another": other,
+    "a torn file in place of a record": torn,
+    "a file in place of a day": swapped_by_a_file,
+    "a day copied": lambda folder: shutil.copytree(folder / "2026-01-02", folder / "2027-01-01"),
+    "files touched": lambda folder: [os.utime(path) for path in folder.glob("*/*.json")],
+    "a day that is a link": lambda folder: (folder / "2027-01-01").symlink_to(folder / "2026-01-01"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+@pytest.mark.parametrize("running", [True, False])
+def test_what_somebody_changes_by_hand_is_seen(change, running, history):
+    change(history.folder)
+    if history.folder.exists():
+        later(history.folder)
+    seeing = history if running else History(history.folder)
+    agrees(seeing)
+    assert set(seeing.unreadable()) == (
+        {min(history.folder.glob("2026-01-02/*.json")).name} if change is torn else set()
+    )
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_a_record_is_seen_though_its_folders_time_of_change_was_set_back(running, history):
+    """As unpacking, and copying with its times kept, leave it."""
+    day = history.folder / "2026-01-02"
+    before = day.stat().st_mtime_ns
+    planted(history.folder, "bear", day=day.name)
+    ticked(day, before)
+    assert len(takes(history if running else History(history.folder), "bear")) == 1
+
+
+def test_a_day_in_place_of_another_with_the_same_time_of_change_is_seen(history):
+    day, other = history.folder / "2026-01-02", history.folder.parent / "other"
+    before = day.stat().st_mtime_ns
+    planted(history.folder.parent, "bear", day="other", created="2026-01-02T12:00:00+00:00")
+    shutil.rmtree(day)
+    other.rename(day)
+    ticked(day, before)
+    assert len(takes(history, "bear")) == 1
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_a_record_whose_copy_was_half_done_is_seen_when_it_is_whole(running, tmp_path, trusted):
+    """A slow copy makes the file first and fills it later: the folder does not change when it is done."""
+    whole = {path: path.read_bytes() for path in (planted(tmp_path / "w", "bear"), planted(tmp_path / "w"))}
+    for number in range(2, 6):
+        planted(tmp_path / "w", "cat", day=f"2026-01-0{number}")
+    for path, data in whole.items():
+        path.write_bytes(data[:100])
+    later(tmp_path / "w")
+    history = History(tmp_path / "w")
+    assert (takes(history, "bear"), len(history.unreadable())) == ([], 2)
+    for path, data in whole.items():
+        path.write_bytes(data)
+    seeing = history if running else History(tmp_path / "w")
+    assert (len(takes(seeing, "bear")), seeing.unreadable()) == (1, [])
+    agrees(seeing)
+
+
+def test_a_record_edited_in_place_never_answers_for_what_it_was(history):
+    path = min(history.folder.glob("2026-01-02/*.json"))
+    read = decode(path.read_bytes(), path.parent, None)
+    path.write_bytes(encode(made("wolf", id=read.id, day="2026-01-02")))
+    assert read.id not in takes(history, read.request.prompt)
+    assert history.get(read.id).request.prompt == history.find(read.id).request.prompt == "wolf"
+    assert takes(history, "wolf") == [read.id]
+
+
+def test_a_page_with_a_record_that_has_just_been_torn_does_not_hide_the_pages_after_it(history):
+    newest = history.recent(1)[0]
+    (torn,) = history.folder.rglob(f"*{newest.id}.json")
+    torn.write_bytes(b"{")
+    page = history.page("", 1, 5)
+    assert page.pages == 3
+    assert len({one.id for number in (1, 2, 3) for one in history.page("", number, 5).rows}) == 11
+
+
+def test_a_record_whose_files_name_is_no_text_is_found(tmp_path):
+    """As archives from Chinese systems leave it."""
+    for word in ("画只猫", "一只猫"):
+        planted(tmp_path / "w", name=os.fsdecode(word.encode("gbk") + b".json"))
+    history = History(tmp_path / "w")
+    assert [agrees(history), agrees(History(tmp_path / "w"))] == [2, 2]
+    assert len(takes(history, "cat")) == 2
+
+
+def test_a_day_that_goes_while_the_folder_is_looked_into_hides_no_other(history, monkeypatch):
+    real = os.scandir
+
+    class Vanishing:
+        def __init__(self, place):
+            with real(place) as entries:
+                self.found = sorted(entries, key=lambda entry: entry.name)
+            if place == history.folder:
+                monkeypatch.setattr(os, "scandir", real)
+                shutil.rmtree(history.folder / "2026-01-01")
+
+        def __enter__(self):
+            return self
+
+        def __iter__(self):
+            return iter(self.found)
+
+        def __exit__(self, *_):
+            pass
+
+    monkeypatch.setattr(os, "scandir", Vanishing)
+    assert [history.count(), agrees(history)] == [10, 10]
+
+
+def test_a_day_deleted_before_its_folder_could_be_trusted_is_forgotten(tmp_path):
+    for number in range(1, 5):
+        planted(tmp_path / "w", f"{number}", day=f"2026-01-0{number}")
+    history = History(tmp_path / "w")
+    assert history.count() == 4
+    shutil.rmtree(tmp_path / "w" / "2026-01-01")
+    assert [agrees(history), agrees(History(tmp_path / "w"))] == [3, 3]
+
+
+def test_a_day_that_a_record_was_written_to_and_that_was_deleted_at_once_is_forgotten(tmp_path):
+    history = History(tmp_path / "w", now=lambda: datetime(2026, 11, 22, tzinfo=timezone(timedelta(hours=8))))
+    history.begin(ImageRequest("cat"), prompt_sent="cat", endpoint="https://a.example")
+    shutil.rmtree(tmp_path / "w" / "2026-11-22")
+    assert agrees(history) == 0
+
+
+def test_a_link_to_itself_among_the_records_hides_no_other(history):
+    (history.folder / "2026-01-01" / "a.json").symlink_to("a.json")
+    later(history.folder)
+    assert agrees(history) == 12
+
+
+# Clocks
+
+
+def test_a_change_within_the_clocks_grain_is_seen(tmp_path, monkeypatch):
+    """A folder that has just changed is looked through again, though its time of change is the same."""
+    planted(tmp_path / "w", "cat")
+    planted(tmp_path / "w", "cat", day="2026-01-02")
+    now = 10**18
+    monkeypatch.setattr(catalogue.time, "time_ns", lambda: now)
+    for day in (tmp_path / "w").iterdir():
+        os.utime(day, ns=(now, now))
+    history = History(tmp_path / "w")
+    agrees(history)
+    planted(tmp_path / "w", "bear")
+    os.utime(tmp_path / "w" / "2026-01-01", ns=(now, now))
+    assert agrees(history) == 3
+
+
+@pytest.mark.parametrize("shift", [-(10**18), -(10**10), 10**10, 10**18])
+def test_a_system_clock_that_is_set_changes_no_answer(shift, folder, monkeypatch):
+    monkeypatch.setattr(catalogue, "SETTLED", 2 * 10**9)
+    history, real = History(folder), catalogue.time.time_ns
+    agrees(history)
+    monkeypatch.setattr(catalogue.time, "time_ns", lambda: real() + shift)
+    planted(folder, "bear", day="2026-01-01")
+    later(folder)
+    assert [agrees(history), agrees(History(folder))] == [13, 13]
+
+
+def resting(folder, file, monkeypatch):
+    """A catalogue to which every look at a folder seems to take long, so that it rests."""
+    ticks = itertools.count()
+    monkeypatch.setattr(catalogue, "REST", 10_000)
+    return Catalogue(folder, Index(file), read, clock=lambda: next(ticks) * 0.06)
+
+
+def read(path):
+    with suppress(ValueError, OSError):
+        return decode(path.read_bytes(), path.parent, None)
+
+
+def known(asked, prompt):
+    return len(asked.ask(lambda index: index.of_request(print_of(prompt))))
+
+
+def test_a_day_that_takes_long_to_look_through_is_not_looked_through_each_time(folder, tmp_path, monkeypatch):
+    asked = resting(folder, tmp_path / "a.sqlite", monkeypatch)
+    assert known(asked, "fox") == 6
+    for path in folder.glob("*/*.json"):
+        os.utime(path)
+    later(folder)
+    monkeypatch.setattr(asked, "_read", lambda path: pytest.fail("read again"))
+    assert known(asked, "fox") == 6
+
+
+def test_a_record_in_a_day_that_rests_is_not_missed(folder, tmp_path, monkeypatch):
+    asked = resting(folder, tmp_path / "a.sqlite", monkeypatch)
+    assert known(asked, "bear") == 0
+    planted(folder, "bear", day="2026-01-02")
+    later(folder)
+    assert known(asked, "bear") == 1
+    shutil.rmtree(folder / "2026-01-02")
+    assert known(asked, "fox") == 5
+
+
+def test_a_day_that_rests_is_looked_through_for_an_index_that_was_made_anew(folder, tmp_path, monkeypatch):
+    asked = resting(folder, tmp_path / "a.sqlite", monkeypatch)
+    assert known(asked, "fox") == 6
+    (tmp_path / "a.sqlite").write_bytes(b"garbage" * 999)
+    assert known(asked, "fox") == 6
+
+
+def test_an_index_of_many_records_says_once_that_it_takes_a_while(tmp_path, monkeypatch):
+    monkeypatch.setattr("wenwen_magic.history.catalogue.MANY", 3)
+    monkeypatch.setattr("wenwen_magic.history.catalogue._AT_ONCE", 2)
+    said = []
+    for number in range(9):
+        planted(tmp_path / "pictures", f"n {number}", day="2026-01-02")
+    small, large = History(tmp_path / "none"), History(tmp_path / "pictures")
+    for history in (small, large, large):
+        history.when_long(said.append)
+        history.count()
+    assert len(said) == 1
+    assert "pictures/" in said[0]

@@ -1,0 +1,450 @@
+"""Every request and all that came of it is on disk, whole, findable, and tells nothing it should not."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path, PureWindowsPath
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from wenwen_magic.errors import EndpointError, HistoryError
+from wenwen_magic.history.atomic import write_whole
+from wenwen_magic.history.store import History, slug
+from wenwen_magic.protocol import HttpReply
+from wenwen_magic.records import GeneratedImage, ImageRequest, Reference
+
+NOON = datetime(2026, 11, 22, 12, 0, tzinfo=timezone(timedelta(hours=8)))
+FULL = OSError(28, "No space left on device")
+ENDPOINT = "https://api.example:443"
+
+
+@pytest.fixture
+def history(tmp_path):
+    return at(tmp_path / "wenwen_images")
+
+
+def at(folder, *moments):
+    left = list(moments)
+    return History(folder, now=lambda: left.pop(0) if left else NOON)
+
+
+def begun(history, prompt="画只猫", **options):
+    return history.begin(ImageRequest(prompt, **options), prompt_sent=prompt, endpoint=ENDPOINT)
+
+
+def picture(history, generation, number=1):
+    path = history.path(generation, f"-{number}.png")
+    path.write_bytes(b"x")
+    return GeneratedImage(path, "image/png", 3, 2, alt="a", size=1, sha256="0" * 64)
+
+
+def completed(history, prompt="画只猫", **more):
+    generation = begun(history, prompt)
+    return history.update(generation, state="complete", charged="yes", pictures=(picture(history, generation),), **more)
+
+
+def fresh(history):
+    """The same folder, read by somebody else."""
+    return History(history.folder)
+
+
+def names(history):
+    return sorted(path.relative_to(history.folder).as_posix() for path in history.folder.rglob("*") if path.is_file())
+
+
+# Writing
+
+
+def test_a_request_is_on_disk_before_it_is_sent_and_may_have_cost(history):
+    generation = begun(history)
+    found = fresh(history).get(generation.id)
+    assert (found.state, found.charged, found.request, found.endpoint) == (
+        "sent",
+        "maybe",
+        generation.request,
+        ENDPOINT,
+    )
+
+
+def test_a_record_stands_in_the_folder_of_its_day_under_a_readable_name(history):
+    generation = begun(history)
+    assert names(history) == [f"2026-11-22/画只猫-{generation.id}.json"]
+
+
+def test_every_state_is_written_over_the_one_before(history):
+    generation = begun(history)
+    for state in ("answered", "complete"):
+        generation = history.update(generation, state=state, text=state)
+        assert (fresh(history).get(generation.id).state, len(names(history))) == (state, 1)
+
+
+def test_a_record_holds_relative_names_only(history):
+    completed(history, sources=("https://h/x.png",))
+    text = (history.folder / names(history)[1]).read_text("utf-8")
+    assert str(history.folder.parent) not in text
+    assert "/tmp" not in text
+    assert json.loads(text)["pictures"][0]["file"].startswith("画只猫-")
+
+
+def test_a_reference_is_recorded_without_its_bytes_and_without_the_place_it_came_from(history, tmp_path):
+    own = Reference("data:image/png;base64,AAAA", "1" * 64, str(tmp_path / "cat.png"))
+    web = Reference("https://h/cat.png", "2" * 64, "https://h/cat.png")
+    generation = begun(history, references=(own, web))
+    text = (history.folder / names(history)[0]).read_text("utf-8")
+    assert "AAAA" not in text
+    assert str(tmp_path) not in text
+    assert fresh(history).get(generation.id).request.references[1] == web
+
+
+def test_a_folder_with_its_history_can_be_moved(history, tmp_path):
+    generation = completed(history)
+    history.folder.rename(tmp_path / "elsewhere")
+    assert History(tmp_path / "elsewhere").get(generation.id).images[0].data == b"x"
+
+
+def test_a_folder_that_cannot_be_made_stops_before_anything_is_sent(tmp_path):
+    (tmp_path / "wenwen_images").write_text("a file")
+    with pytest.raises(HistoryError) as caught:
+        begun(at(tmp_path / "wenwen_images"))
+    assert caught.value.charged == "no"
+    assert str(tmp_path) not in str(caught.value)
+
+
+@pytest.mark.parametrize("place", ["os.fsync", "pathlib.Path.replace"])
+def test_a_full_disk_is_told_leaves_the_old_record_and_no_litter(place, history, monkeypatch):
+    generation = completed(history, text="old")
+    before = names(history)
+    with monkeypatch.context() as patch:
+        patch.setattr(place, lambda *_: (_ for _ in ()).throw(FULL))
+        with pytest.raises(HistoryError) as caught:
+            history.update(generation, text="new")
+    assert (caught.value.charged, caught.value.text) == ("yes", "new")
+    assert "No space left" in caught.value.why
+    assert (names(history), fresh(history).get(generation.id).text) == (before, "old")
+
+
+def test_a_failing_write_leaves_the_old_file_as_it_was(tmp_path, monkeypatch):
+    write_whole(tmp_path / "a.json", b"old")
+    monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(FULL))
+    with pytest.raises(OSError):
+        write_whole(tmp_path / "a.json", b"new and much longer")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+    assert (tmp_path / "a.json").read_bytes() == b"old"
+
+
+# Names
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        ("画只猫", "画只猫"),
+        ("A cat, watercolour!", "a-cat-watercolour"),
+        ("../../etc/passwd", "etc-passwd"),
+        ("C:\\con\\nul", "c-con-nul"),
+        ("...", "picture"),
+        ("🐈🐈", "picture"),
+        ("__init__", "init"),
+        ("\x00\n\ud83d a", "a"),
+        ("--- -x", "x"),
+    ],
+)
+def test_a_name_is_made_of_the_prompts_words(prompt, expected):
+    assert slug(prompt) == expected
+
+
+@given(st.text(max_size=300))
+def test_any_prompt_makes_a_name_that_every_system_takes(prompt):
+    name = f"{slug(prompt)}-a1b2c3d4-12.png"
+    assert len(name.encode()) < 200
+    assert not set(name) & set('<>:"/\\|?* \t\n\0')
+    assert not name.startswith(".")
+    assert PureWindowsPath(name).stem.split("-")[0]
+
+
+@pytest.mark.parametrize(
+    "prompt", ["con", "NUL", "aux", "猫" * 4000, "قطة جميلة", "../x", ".hidden", "a/b/c", "🐈", "𝒳" * 99]
+)
+def test_a_record_of_any_prompt_is_written_and_found(prompt, history):
+    generation = begun(history, prompt)
+    assert fresh(history).get(generation.id).request.prompt == prompt
+    assert names(history)[0].startswith("2026-11-22/")
+
+
+# Any record comes back as it was
+
+# Two halves of one letter as two letters are left out: no front end sends them, and JSON itself joins them.
+TEXT = (st.text(max_size=40) | st.text(st.characters(categories=["Cs", "Cc", "Cf", "Zl", "Zp"]), max_size=4)).filter(
+    lambda text: not re.search("[\ud800-\udbff][\udc00-\udfff]", text)
+)
+VALUE = st.none() | st.booleans() | st.integers(-(2**60), 2**60) | TEXT
+REQUESTS = st.builds(
+    ImageRequest,
+    prompt=TEXT.filter(str.strip),
+    orientation=st.sampled_from(["auto", "square", "landscape", "portrait"]),
+    params=st.dictionaries(TEXT, VALUE | st.lists(VALUE, max_size=2), max_size=3),
+    stream=st.booleans(),
+)
+
+
+@given(REQUESTS, TEXT, TEXT)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
+def test_any_request_is_found_again_so_that_it_is_not_paid_for_twice(tmp_path, request_, text, sent):
+    history = at(tmp_path / "wenwen_images")
+    generation = history.begin(request_, prompt_sent=sent, endpoint=ENDPOINT)
+    generation = history.update(generation, text=text, sources=(text,), usage={"a": text})
+    found = fresh(history).get(generation.id)
+    assert found.request.fingerprint == request_.fingerprint
+    assert (found.request, found.prompt_sent, found.text, found.sources) == (request_, sent, text, (text,))
+    (path,) = list(history.folder.rglob(f"*{generation.id}.json"))
+    path.unlink()
+
+
+def test_an_error_and_its_fields_come_back(history):
+    fault = {"kind": "EndpointError", "what": "x", **EndpointError("x", status=502, charged="maybe").as_dict()}
+    generation = history.update(begun(history), state="failed", error=fault)
+    assert fresh(history).get(generation.id).error == fault
+
+
+# Reading
+
+
+def test_an_empty_or_absent_folder_holds_nothing(history):
+    assert (list(history.all()), history.recent(), history.unreadable(), history.takes("0" * 64)) == ([], [], [], [])
+    assert not history.folder.exists()
+
+
+def test_takes_are_numbered_from_the_oldest_and_only_where_a_picture_came(tmp_path):
+    moments = [NOON + timedelta(minutes=minute) for minute in range(4)]
+    history = at(tmp_path / "wenwen_images", *moments)
+    first, failed, second = completed(history), begun(history), completed(history)
+    other = completed(history, "another")
+    numbered = {one.id: one.take for one in fresh(history).takes(first.request.fingerprint)}
+    assert numbered == {first.id: 1, failed.id: 0, second.id: 2}
+    assert (history.take_of(second), history.take_of(other), history.get(second.id[:5]).take) == (2, 1, 2)
+    assert [one.id for one in history.recent(2)] == [other.id, second.id]
+
+
+def test_takes_of_the_demo_are_numbered_by_themselves(tmp_path):
+    history = at(tmp_path / "w", NOON, NOON + timedelta(minutes=1))
+    completed(history, demo=True)
+    real = completed(history)
+    assert history.take_of(real) == 1
+
+
+def test_takes_stand_in_the_order_of_time_also_where_clocks_are_set_back(tmp_path):
+    summer = datetime(2026, 10, 25, 2, 50, tzinfo=timezone(timedelta(hours=2)))
+    winter = datetime(2026, 10, 25, 2, 10, tzinfo=timezone(timedelta(hours=1)))
+    assert winter > summer
+    history = at(tmp_path / "w", summer, winter)
+    first, second = completed(history), completed(history)
+    assert [one.id for one in history.all()] == [first.id, second.id]
+
+
+def test_an_id_may_be_short_or_written_as_under_the_picture(history):
+    generation = begun(history)
+    for written in (generation.id, f"#{generation.id[:6]}", f" {generation.id[:7].upper()} "):
+        assert history.get(written).id == generation.id
+
+
+@pytest.mark.parametrize("written", ["", "#", " ", "zz", "../..", "*"])
+def test_an_id_that_names_nothing_is_an_error_that_says_where_ids_stand(written, history):
+    begun(history)
+    with pytest.raises(HistoryError) as caught:
+        history.get(written)
+    assert "#" in caught.value.do
+
+
+def test_an_id_that_two_records_share_is_not_guessed_at(history, monkeypatch):
+    numbers = iter(["aaaa1111", "00000001", "aaaa2222", "00000002"])
+    monkeypatch.setattr("secrets.token_hex", lambda _: next(numbers))
+    begun(history)
+    begun(history)
+    with pytest.raises(HistoryError) as caught:
+        history.get("aaaa")
+    assert "Several" in caught.value.what
+
+
+def test_a_change_by_another_kernel_is_seen(history):
+    generation = begun(history)
+    other = fresh(history)
+    assert other.get(generation.id).state == "sent"
+    history.update(generation, state="complete")
+    assert other.get(generation.id).state == "complete"
+    (history.folder / names(history)[0]).unlink()
+    assert list(other.all()) == []
+
+
+def test_a_change_within_the_same_tick_of_the_file_systems_clock_is_seen(history):
+    generation = begun(history)
+    path = history.path(generation, ".json")
+    os.utime(path, ns=(10**18, 10**18))
+    assert history.recent(1)[0].state == "sent"
+    history.update(generation, state="complete")
+    os.utime(path, ns=(10**18, 10**18))
+    assert history.recent(1)[0].state == "complete"
+
+
+def test_unchanged_records_are_not_read_again(history, monkeypatch):
+    begun(history)
+    history.all()
+    monkeypatch.setattr(Path, "read_text", lambda *_: pytest.fail("read again"))
+    assert history.count() == 1
+
+
+# The raw reply
+
+
+def kept(history, generation, chunks):
+    return history.keep_reply(generation, HttpReply(200, "application/json", chunks))
+
+
+def test_a_reply_that_was_read_is_on_disk_as_it_came(history):
+    generation = begun(history)
+    read = b"".join(kept(history, generation, [b'{"a"', b"", b": 1}\n"]).chunks)
+    again = fresh(history).reply(generation)
+    assert (read, b"".join(again.chunks), again.status, again.content_type, again.demo) == (
+        *(b'{"a": 1}\n', b'{"a": 1}\n', 200, "application/json", False),
+    )
+
+
+def test_a_reply_that_breaks_off_is_kept_as_far_as_it_came(history):
+    generation = begun(history)
+
+    def breaking():
+        yield b"first "
+        raise EndpointError("broke", charged="maybe")
+
+    with pytest.raises(EndpointError):
+        list(kept(history, generation, breaking()).chunks)
+    assert b"".join(history.reply(generation).chunks) == b"first "
+
+
+def test_a_reply_that_is_being_read_is_not_yet_taken_for_a_whole_one(history):
+    generation = begun(history)
+    chunks = iter(kept(history, generation, [b"first", b"second"]).chunks)
+    next(chunks)
+    assert history.reply(generation) is None
+    assert any(b"first" in path.read_bytes() for path in history.folder.rglob("*") if path.is_file())
+
+
+def test_a_disk_that_is_full_does_not_stop_the_reading(history, monkeypatch):
+    generation = begun(history)
+    chunks = iter(kept(history, generation, [b"first", b"second", b"third"]).chunks)
+    assert next(chunks) == b"first"
+    monkeypatch.setattr("wenwen_magic.history.reply_file._written", lambda *_: False)
+    assert list(chunks) == [b"second", b"third"]
+    assert history.reply(generation) is None
+
+
+@pytest.mark.parametrize("place", ["os.fsync", "pathlib.Path.replace", "pathlib.Path.open"])
+def test_a_disk_that_fails_at_the_end_does_not_lose_the_answer_in_hand(place, history, monkeypatch):
+    generation = begun(history)
+    reply = kept(history, generation, [b"first", b"second"])
+    monkeypatch.setattr(place, lambda *_, **__: (_ for _ in ()).throw(FULL))
+    assert b"".join(reply.chunks) == b"firstsecond"
+
+
+def test_a_disk_that_fails_does_not_hide_why_the_connection_broke(history, monkeypatch):
+    def breaking():
+        yield b"first "
+        raise EndpointError("broke", charged="maybe")
+
+    reply = kept(history, begun(history), breaking())
+    monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(FULL))
+    with pytest.raises(EndpointError):
+        list(reply.chunks)
+
+
+@pytest.mark.parametrize("torn", [b"", b"{", b"[]\n", b'{"status": 200}\nx', b"\xff\xfe\n", b"null\n"])
+def test_a_kept_reply_that_was_damaged_counts_as_none(torn, history):
+    generation = begun(history)
+    history.path(generation, ".reply").write_bytes(torn)
+    assert history.reply(generation) is None
+
+
+def test_only_a_large_reply_is_forgotten_when_its_pictures_are_saved(history):
+    small, large = begun(history), begun(history)
+    for generation, size in ((small, 1000), (large, 1 << 19)):
+        list(kept(history, generation, [b"x" * size]).chunks)
+        history.forget_reply(generation)
+    assert (history.reply(small) is None, history.reply(large) is None) == (False, True)
+    history.forget_reply(large)
+
+
+# Other processes, and their end
+
+WRITER = """
+import sys
+from pathlib import Path
+from wenwen_magic.history.store import History
+from wenwen_magic.records import ImageRequest
+from wenwen_magic.protocol import HttpReply
+history = History(Path(sys.argv[1]))
+for number in range(int(sys.argv[2])):
+    one = history.begin(ImageRequest(f"cat {number}"), prompt_sent="x" * 3000, endpoint="https://a:443")
+    print(one.id, "sent", flush=True)
+    b"".join(history.keep_reply(one, HttpReply(200, "", [b"y" * 5000] * 4)).chunks)
+    one = history.update(one, state="answered", text="y" * 20000)
+    print(one.id, "answered", flush=True)
+"""
+
+
+def writer(folder, count):
+    root = str(Path(__file__).parents[3])
+    return subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(folder), str(count)], stdout=subprocess.PIPE, cwd=root, text=True
+    )
+
+
+@pytest.mark.long
+def test_two_kernels_write_a_hundred_records_each_and_lose_none(tmp_path):
+    processes = [writer(tmp_path / "w", 100) for _ in range(2)]
+    told = [process.communicate(timeout=120)[0].split()[::2] for process in processes]
+    history = History(tmp_path / "w")
+    assert [process.returncode for process in processes] == [0, 0]
+    assert {one.id for one in history.all()} == {name for ids in told for name in ids}
+    assert {one.state for one in history.all()} == {"answered"}
+    assert (history.count(), history.unreadable()) == (200, [])
+
+
+@pytest.mark.long
+def test_a_kernel_killed_at_any_moment_leaves_every_record_whole(tmp_path):
+    for turn in range(40):
+        process = writer(tmp_path / "w", 100_000)
+        seen = [process.stdout.readline() for _ in range(1 + turn % 7)]
+        for _ in range(turn * 400):  # a little later each time, at no moment in particular
+            pass
+        process.send_signal(signal.SIGKILL)
+        seen += process.communicate(timeout=30)[0].splitlines()
+        history, order = History(tmp_path / "w"), ("sent", "answered")
+        assert history.unreadable() == []
+        for name, state in (line.split() for line in seen if line.count(" ") == 1 and len(line.split()) == 2):
+            with suppress(ValueError):
+                assert order.index(history.get(name).state) >= order.index(state)
+
+
+def test_what_a_killed_kernel_left_half_written_is_passed_over(history):
+    generation = begun(history)
+    litter = history.path(generation, ".json").with_name(f".{slug('x')}-00000000.json.abcd")
+    litter.write_text('{"version": 1, "id"')
+    assert ([one.id for one in history.all()], history.unreadable()) == ([generation.id], [])
+
+
+def test_times_are_written_with_their_offset(history):
+    assert datetime.fromisoformat(begun(history).created) == NOON
+    assert datetime.fromisoformat(begun(at(history.folder, NOON.astimezone(UTC))).created).utcoffset() == timedelta(0)
+
+
+def test_a_generation_out_of_the_history_says_so_and_can_be_changed(history):
+    generation = fresh(history).get(begun(history).id)
+    assert generation.from_history
+    assert history.update(replace(generation, text="new")).text == "new"

@@ -1,0 +1,199 @@
+"""What every wire format has to keep: pictures come, trouble is told with its cost, nothing is paid for twice."""
+
+import socket
+import threading
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wenwen_magic import Client
+from wenwen_magic.demo import DemoServer
+from wenwen_magic.endpoint import transport
+from wenwen_magic.engine.limits import Session
+from wenwen_magic.errors import AnswerError, EndpointError, NoImageError, NotInHistory, WenwenError
+from wenwen_magic.formats import FORMATS
+from wenwen_magic.records import ImageRequest
+
+KEY = "sk-contract-7f3a9c2b51d84e06"
+HASTY = transport.Clock(sleep=lambda _: None)
+EVERY = pytest.mark.parametrize("name", FORMATS)
+
+
+@pytest.fixture
+def server(here, quick_paint):
+    """An endpoint that is paid for: the demo under an address that does not say so."""
+    with DemoServer(wait=lambda _: None) as running:
+        yield running
+
+
+def client_of(server, name, **more):
+    address = server.address.removesuffix("/demo")
+    return Client(base_url=address, api_key=KEY, format=name, session=Session(), clock=HASTY, **more)
+
+
+def paid(server):
+    """The calls that may cost: each is made once and never again."""
+    return [call for call in server.posts if not call.path.endswith("list-by-condition")]
+
+
+def trouble(client, directive, kind=WenwenError):
+    with pytest.raises(kind) as caught:
+        client.generate(f"a cat [demo: {directive}]")
+    return caught.value
+
+
+def record(client):
+    [row] = client.history.recent(2)
+    return row
+
+
+@EVERY
+def test_a_picture_comes_and_the_same_again_is_free(name, server):
+    client = client_of(server, name)
+    drawn = client.generate("a cat", orientation="landscape")
+    assert (drawn.state, drawn.charged, len(drawn.images)) == ("complete", "yes", 1)
+    assert drawn.images[0].width > drawn.images[0].height
+    assert drawn.images[0].path.is_file()
+    asked = len(paid(server))
+    again = client_of(server, name).generate("a cat", orientation="landscape")
+    assert (again.id, again.from_history, len(paid(server))) == (drawn.id, True, asked)
+
+
+@EVERY
+def test_several_pictures_are_takes_of_one_request(name, server):
+    client = client_of(server, name)
+    rows = client.draw([client.request("a cat", count=3)])
+    assert sorted(row.take for row in rows) == [1, 2, 3]
+    assert len({row.images[0].sha256 for row in rows}) == 3
+
+
+@EVERY
+def test_a_picture_is_drawn_from_another(name, server):
+    client = client_of(server, name)
+    cat = client.generate("a cat")
+    changed = client.edit("make it blue", references=[cat])
+    assert (changed.parent, len(changed.images)) == (cat.id, 1)
+
+
+@EVERY
+@pytest.mark.parametrize("directive", ["refuse", "safety"])
+def test_a_refusal_says_why_and_whether_it_cost_and_is_kept(name, server, directive):
+    client = client_of(server, name)
+    error = trouble(client, directive, (NoImageError, EndpointError))
+    assert error.why
+    assert error.charged in {"no", "yes"}
+    assert (record(client).id, record(client).charged) == (error.record, error.charged)
+
+
+@EVERY
+def test_a_refusal_that_was_paid_for_is_shown_again_for_free(name, server):
+    client = client_of(server, name)
+    if trouble(client, "refuse").charged != "yes":
+        return  # then asking again costs nothing either
+    asked = len(paid(server))
+    trouble(client, "refuse", NoImageError)
+    assert len(paid(server)) == asked
+
+
+@EVERY
+@pytest.mark.parametrize(
+    ("status", "charged", "calls"), [(401, "no", 1), (429, "no", 3), (500, "maybe", 1), (524, "maybe", 1)]
+)
+def test_an_error_status_is_told_and_a_paid_call_is_never_made_again(name, server, status, charged, calls):
+    client = client_of(server, name)
+    error = trouble(client, f"status={status}", EndpointError)
+    assert (error.status, error.charged, len(paid(server))) == (status, charged, calls)
+    assert record(client).state == "failed"
+
+
+@EVERY
+def test_a_web_page_is_told_as_such(name, server):
+    error = trouble(client_of(server, name), "html", EndpointError)
+    assert "web page" in error.what
+    assert error.charged == "no"
+
+
+@EVERY
+@pytest.mark.parametrize("directive", ["cut=early", "empty", "reset"])
+def test_an_answer_that_does_not_come_whole_may_have_cost_and_is_not_asked_for_again(name, server, directive):
+    client = client_of(server, name)
+    error = trouble(client, directive, (EndpointError, AnswerError))
+    assert (error.charged, len(paid(server)), record(client).charged) == ("maybe", 1, "maybe")
+
+
+@EVERY
+def test_an_interrupt_ends_the_waiting_and_the_picture_is_saved(name, here, quick_paint, monkeypatch):
+    gate = threading.Event()
+    with DemoServer(wait=lambda _: gate.wait(20)) as server:
+        client = client_of(server, name)
+        began, done = threading.Event(), threading.Event()
+        bring = client._bring
+
+        def interrupt(*_):
+            while not server.posts:
+                began.wait(0.01)
+            raise KeyboardInterrupt
+
+        def brought(*given):
+            try:
+                return bring(*given)
+            finally:
+                done.set()
+
+        monkeypatch.setattr(client, "_bring", brought)
+        with monkeypatch.context() as patch:
+            patch.setattr("wenwen_magic.engine.runner.Job.wait", interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                client.generate("a cat [demo: delay=1]")
+        gate.set()
+        assert done.wait(20)
+        asked = len(paid(server))
+        assert client.generate("a cat [demo: delay=1]").from_history
+        assert len(paid(server)) == asked
+
+
+@EVERY
+def test_a_replay_opens_no_socket(name, server, monkeypatch):
+    client_of(server, name).generate("a cat")
+
+    def refuse(*_):
+        raise AssertionError("a socket was opened")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    replay = client_of(server, name, mode="replay")
+    assert replay.generate("a cat").from_history
+    with pytest.raises(NotInHistory):
+        replay.generate("a dog")
+
+
+@EVERY
+def test_a_kernel_that_died_before_the_picture_goes_on_from_what_is_kept(name, server, monkeypatch):
+    client = client_of(server, name)
+    with monkeypatch.context() as patch:
+        patch.setattr(client, "_bring", lambda *_: (_ for _ in ()).throw(SystemExit))
+        with pytest.raises(SystemExit):
+            client.generate("a cat")
+    asked = len(paid(server))
+    assert client_of(server, name).generate("a cat").images
+    assert len(paid(server)) == asked
+
+
+@EVERY
+def test_the_key_stands_in_no_record_and_no_reply(name, server, here):
+    client = client_of(server, name)
+    client.generate("a cat")
+    trouble(client, "status=500")
+    files = [path.read_bytes() for path in (here / "wenwen_images").rglob("*") if path.is_file()]
+    assert len(files) >= 3
+    assert not [data for data in files if KEY.encode() in data]
+
+
+@EVERY
+@given(prompt=st.text(min_size=1).filter(str.strip), orientation=st.sampled_from(("auto", "square", "portrait")))
+def test_any_prompt_makes_one_call_with_it(name, prompt, orientation):
+    request = ImageRequest(prompt, model="m", orientation=orientation, format=name)
+    wire = FORMATS[name]
+    call = next(wire.talk(request))
+    assert (call.method, call.free) == ("POST", False)
+    assert prompt in wire.prompt_as_sent(request)

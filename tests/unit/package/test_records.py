@@ -1,0 +1,232 @@
+"""Requests and results are frozen; equal requests, and only they, have one fingerprint."""
+
+import os
+import pickle
+import subprocess
+import sys
+from dataclasses import FrozenInstanceError, fields, replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.scripted import png
+
+from wenwen_magic.errors import ConfigError, ImageError
+from wenwen_magic.records import Gallery, GeneratedImage, Generation, ImageRequest, Reference
+from wenwen_magic.text.i18n import is_chinese, speak
+from wenwen_magic.text.vocabulary import ORIENTATIONS
+
+ONE = Reference("https://example.com/1.png", "1" * 64, "one")
+TWO = Reference("https://example.com/2.png", "2" * 64, "two")
+OTHER = {
+    "prompt": "another",
+    "model": "another",
+    "orientation": "portrait",
+    "references": (ONE,),
+    "params": {"seed": 7},
+    "format": "images",
+    "task": "describe",
+    "mask": TWO,
+}
+INDIFFERENT = {"count": 3, "stream": True, "parent": "a1b2c3d4"}
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=3,
+)
+
+
+@pytest.fixture(autouse=True)
+def _english():
+    speak("en")
+    yield
+    speak("auto")
+
+
+def generation(*pictures, **more):
+    return Generation("a1b2c3d4", ImageRequest("a cat"), "a cat", "complete", "2026-01-01", pictures=pictures, **more)
+
+
+def picture(folder, name="cat.png", **more):
+    path = folder / name
+    path.write_bytes(png())
+    return GeneratedImage(path, "image/png", 8, 6, **more)
+
+
+def test_every_field_of_a_request_is_known_to_these_tests():
+    assert {item.name for item in fields(ImageRequest)} == {*OTHER, *INDIFFERENT}
+
+
+@pytest.mark.parametrize("name", OTHER)
+def test_each_field_that_decides_about_the_picture_changes_the_fingerprint(name):
+    assert replace(ImageRequest("a cat"), **{name: OTHER[name]}).fingerprint != ImageRequest("a cat").fingerprint
+
+
+@pytest.mark.parametrize("name", INDIFFERENT)
+def test_how_many_are_wanted_and_how_they_are_sent_does_not_change_the_fingerprint(name):
+    changed = replace(ImageRequest("a cat"), **{name: INDIFFERENT[name]})
+    assert changed.fingerprint == ImageRequest("a cat").fingerprint
+
+
+def test_no_two_changes_lead_to_the_same_fingerprint():
+    made = {replace(ImageRequest("a cat"), **{name: value}).fingerprint for name, value in OTHER.items()}
+    made |= {replace(ImageRequest("a cat"), **{name: "images"}).fingerprint for name in ("prompt", "model")}
+    made |= {
+        ImageRequest("a cat", references=refs).fingerprint for refs in ((TWO,), (ONE, TWO), (TWO, ONE), (ONE, ONE))
+    }
+    assert len(made) == len(OTHER) + 6
+
+
+def test_the_order_of_the_references_counts_and_their_labels_do_not():
+    assert ImageRequest("x", references=(ONE, TWO)).fingerprint != ImageRequest("x", references=(TWO, ONE)).fingerprint
+    renamed = replace(ONE, label="another")
+    assert ImageRequest("x", references=(ONE,)).fingerprint == ImageRequest("x", references=(renamed,)).fingerprint
+
+
+def test_the_order_in_which_params_were_typed_does_not_count():
+    assert (
+        ImageRequest("x", params={"a": 1, "b": 2}).fingerprint == ImageRequest("x", params={"b": 2, "a": 1}).fingerprint
+    )
+
+
+def test_a_number_and_its_digits_as_text_are_different_params():
+    assert ImageRequest("x", params={"seed": 7}).fingerprint != ImageRequest("x", params={"seed": "7"}).fingerprint
+
+
+def test_the_fingerprint_of_a_request_stays_what_it_was_when_histories_were_written():
+    """Another value would ask, and pay, again for every picture that is saved anywhere."""
+    request = ImageRequest(
+        "画一只猫", "gpt-4o-image", "portrait", references=(ONE,), params={"seed": 7, "a": [1, None]}
+    )
+    assert request.fingerprint == "92ac16e76bb22b016e6fd15d689ec86714b4eec3546ddde14d12ea7e171a9ed2"
+    assert ImageRequest("a cat").fingerprint == "8cee5a18e26bfbf43a4cbbdce80d4a1c6a4c39df450efb7a9356e840868180ee"
+
+
+def test_the_fingerprint_is_the_same_in_every_process():
+    code = (
+        "from wenwen_magic.records import ImageRequest;"
+        "print(ImageRequest('猫', params={'b': 1, 'a': {'d': 1, 'c': 2}}).fingerprint)"
+    )
+    here = ImageRequest("猫", params={"a": {"c": 2, "d": 1}, "b": 1}).fingerprint
+    for seed in ("1", "2"):
+        environ = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONUTF8": "1"}
+        run = subprocess.run(
+            [sys.executable, "-c", code], env=environ, capture_output=True, text=True, timeout=60, check=True
+        )
+        assert run.stdout.strip() == here
+
+
+@given(st.text(min_size=1).filter(str.strip), st.sampled_from(ORIENTATIONS), st.dictionaries(st.text(), VALUES))
+@settings(max_examples=30, deadline=None)
+def test_any_request_has_a_fingerprint_and_its_copy_the_same(prompt, orientation, params):
+    request = ImageRequest(prompt, orientation=orientation, params=params)
+    twin = pickle.loads(pickle.dumps(request))
+    assert twin == request
+    assert len(request.fingerprint) == 64
+    assert twin.fingerprint == request.fingerprint
+
+
+def test_a_prompt_with_half_a_surrogate_has_a_fingerprint_too():
+    assert ImageRequest("a \ud83d cat").fingerprint != ImageRequest("a  cat").fingerprint
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"prompt": ""}, "prompt"),
+        ({"prompt": " \n\u3000"}, "prompt"),
+        ({"model": " "}, "model"),
+        ({"orientation": "diagonal"}, "diagonal"),
+        ({"count": 0}, "0"),
+        ({"count": -3}, "-3"),
+    ],
+)
+def test_a_request_that_cannot_be_is_refused_before_anything_is_sent(wrong, named):
+    with pytest.raises(ConfigError) as caught:
+        ImageRequest(**{"prompt": "x", **wrong})
+    assert named in caught.value.what
+    assert caught.value.do
+    assert caught.value.charged == "no"
+
+
+@pytest.mark.parametrize("wrong", [{"prompt": ""}, {"model": ""}, {"orientation": "diagonal"}, {"count": 0}])
+def test_a_refused_request_is_explained_in_chinese_to_a_chinese_reader(wrong):
+    speak("zh")
+    with pytest.raises(ConfigError) as caught:
+        ImageRequest(**{"prompt": "x", **wrong})
+    assert is_chinese(caught.value.what)
+    assert is_chinese(caught.value.do)
+
+
+def test_a_request_cannot_be_changed():
+    with pytest.raises(FrozenInstanceError):
+        ImageRequest("x").prompt = "y"
+
+
+def test_what_happens_to_the_params_handed_in_later_does_not_change_the_request():
+    params = {"seed": 7}
+    request = ImageRequest("x", params=params)
+    before = request.fingerprint
+    params["seed"] = 8
+    assert request.fingerprint == before
+
+
+def test_printing_a_request_does_not_print_its_reference_pictures():
+    big = Reference("data:image/png;base64," + "A" * 10_000, "0" * 64, "cat")
+    assert len(repr(ImageRequest("x", references=(big,)))) < 500
+
+
+def test_the_images_of_a_generation_are_its_sound_results(tmp_path):
+    sound = picture(tmp_path)
+    draft, unsound = replace(sound, draft=True), replace(sound, problem="cut")
+    assert generation(draft, unsound, sound).images == (sound,)
+
+
+def test_a_gallery_is_a_sequence_in_the_order_asked(tmp_path):
+    first, second = generation(picture(tmp_path)), generation()
+    gallery = Gallery((first, second))
+    assert (len(gallery), list(gallery), gallery[0], gallery[-1]) == (2, [first, second], first, second)
+    assert list(reversed(gallery)) == [second, first]
+    assert gallery.index(second) == 1
+    assert gallery.images == first.images
+
+
+def test_a_failure_is_a_row_of_the_gallery_like_the_others(tmp_path):
+    good, bad = generation(picture(tmp_path)), generation(error={"what": "x"})
+    assert Gallery((bad, good)).failures == (bad,)
+    assert len(Gallery(())) == 0
+
+
+def test_a_picture_gives_its_bytes_its_pixels_and_a_copy(tmp_path):
+    image = picture(tmp_path)
+    assert image.data == png()
+    assert image.pil().getpixel((0, 0)) == (255, 0, 0)
+    assert image.save(str(tmp_path / "copy.png")).read_bytes() == png()
+
+
+@pytest.mark.parametrize("recipe", [False, True])
+@pytest.mark.parametrize("name", ["c.jpg", "c.JPEG", "c.webp", "c.gif", "c.avif"])
+def test_an_ending_that_would_lie_is_refused_before_anything_is_written(tmp_path, name, recipe):
+    with pytest.raises(ImageError, match=r"c\.png") as caught:
+        picture(tmp_path).save(tmp_path / name, recipe=recipe)
+    assert caught.value.charged == "no"
+    assert not (tmp_path / name).exists()
+
+
+@pytest.mark.parametrize("name", ["c", "c.PNG", "c.bak", "v1.2"])
+def test_any_other_ending_is_taken_as_it_is(tmp_path, name):
+    assert picture(tmp_path).save(tmp_path / name).read_bytes() == png()
+
+
+def test_saving_a_picture_onto_itself_keeps_it(tmp_path):
+    image = picture(tmp_path)
+    image.save(image.path)
+    assert image.data == png()
+
+
+@pytest.mark.parametrize("thing", [generation(), Gallery((generation(),))])
+def test_without_a_way_to_render_a_result_shows_itself_as_text(thing):
+    assert thing._repr_mimebundle_() == {"text/plain": repr(thing)}
+    assert replace(thing, render=lambda one: {"text/plain": type(one).__name__})._repr_mimebundle_(
+        include=None, exclude=None
+    ) == {"text/plain": type(thing).__name__}

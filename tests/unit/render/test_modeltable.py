@@ -1,0 +1,210 @@
+"""The table of models: legible as text and as HTML without styles; and the line on a name that is not in it."""
+
+from html.parser import HTMLParser
+
+import pytest
+
+from wenwen_magic.models import Model, ModelList, in_order
+from wenwen_magic.render.models import MOST, doubt, table
+from wenwen_magic.text.i18n import columns, is_chinese, speak
+
+MODELS = (
+    Model("gpt-4o", "openai", ("openai",)),
+    Model("gpt-4o-image", "custom", ("openai",)),
+    Model("gemini-3-pro-image-preview", "vertex-ai", ("gemini", "openai")),
+    Model("nano-banana", "谷歌"),
+    Model("claude-sonnet", "anthropic", ("anthropic",)),
+)
+
+
+@pytest.fixture(autouse=True)
+def _english():
+    speak("en")
+    yield
+    speak("")
+
+
+def known(*models, kept=True):
+    return ModelList(tuple(in_order(models or MODELS)), 1.0, kept=kept)
+
+
+class Cells(HTMLParser):
+    """What stands in the cells of a table, and which tags there are."""
+
+    def __init__(self):
+        super().__init__()
+        self.rows, self.tags, self._inside = [], set(), False
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        if tag == "tr":
+            self.rows.append([])
+        if tag in {"th", "td"}:
+            self.rows[-1].append("")
+        self._inside = self._inside or tag in {"th", "td"}
+
+    def handle_endtag(self, tag):
+        self._inside = self._inside and tag not in {"th", "td"}
+
+    def handle_data(self, data):
+        if self._inside:
+            self.rows[-1][-1] += data
+
+
+def cells(shown):
+    parser = Cells()
+    parser.feed(shown.bundle["text/html"])
+    return parser
+
+
+def names(shown):
+    return [model.id for model in shown.models]
+
+
+def test_the_table_has_a_row_for_each_model_pictures_first():
+    rows = cells(table(known())).rows
+    assert rows[0] == ["model", "draws", "other names", "owner", "endpoint types"]
+    assert [row[0] for row in rows[1:]] == [
+        *("gemini-3-pro-image-preview", "gpt-4o-image", "nano-banana", "claude-sonnet", "gpt-4o")
+    ]
+    assert rows[1][1:4] == ["✓ picture", "nano-banana2, nano-banana-pro", "vertex-ai"]
+    assert rows[3][2] == "= gemini-2.5-flash-image-preview"
+    assert rows[5][1] == "– other"
+
+
+def test_the_text_says_the_same_in_columns():
+    shown = table(known())
+    head, *lines = shown.bundle["text/plain"].split("\n\n")[0].splitlines()
+    start = len(head[: head.index("owner")])
+    for row, line in zip(cells(shown).rows[1:], lines, strict=True):
+        assert all(cell in line for cell in row)
+        assert columns(line[: line.index(row[3])]) == start
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("", 5),
+        ("IMAGE", 3),
+        ("image  pro", 1),
+        ("ＧＰＴ", 2),
+        ("picture", 3),
+        ("图片", 3),
+        ("picture gemini", 2),
+        ("other", 2),
+        ("其他", 2),
+        ("vertex", 1),
+        ("谷歌", 1),
+        ("banana2", 1),
+        ("anthropic", 1),
+        ("nothing", 0),
+    ],
+)
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_models_are_found_by_all_words_in_any_case_and_language(words, found, language):
+    speak(language)
+    assert len(table(known(), words)) == found
+
+
+def test_what_is_not_found_is_said_with_what_there_is():
+    shown = table(known(), "nothing")
+    for kind in ("text/plain", "text/html"):
+        assert "No model has such a name" in shown.bundle[kind]
+        assert "0 of 5 models" in shown.bundle[kind]
+    assert "table" not in cells(shown).tags
+
+
+@pytest.mark.parametrize(
+    ("age", "words"),
+    [(0, "just now"), (59, "just now"), (60, "1 min ago"), (7260, "2 h ago"), (86_400, "1 d ago"), (9e6, "104 d ago")],
+)
+def test_a_kept_list_tells_its_age_and_how_to_ask_again(age, words):
+    text = table(known(), age=age).bundle["text/plain"]
+    assert words in text
+    assert "%wenwen models --refresh" in text
+
+
+def test_a_list_that_was_just_asked_for_tells_no_age():
+    text = table(known(kept=False)).bundle["text/plain"]
+    assert "--refresh" not in text
+    assert "ago" not in text
+
+
+def test_in_mode_replay_nobody_is_told_to_ask():
+    text = table(known(), replay=True).bundle["text/plain"]
+    assert "--refresh" not in text
+    assert "replay" in text
+
+
+def test_a_long_list_is_cut_and_says_so():
+    shown = table(known(*(Model(f"m-{number:04}") for number in range(1000))))
+    assert len(shown) == 1000
+    assert len(cells(shown).rows) == MOST + 1
+    assert f"the first {MOST} are shown" in shown.bundle["text/plain"]
+    assert len(shown.bundle["text/html"]) < 200_000
+
+
+def test_what_an_endpoint_says_is_text_and_not_html():
+    html = table(known(Model("<script>x</script>", "<b>", ("a&b",)))).bundle["text/html"]
+    assert "<script" not in html
+    assert "<b>" not in html
+    assert "a&amp;b" in html
+
+
+def test_a_name_like_a_key_is_masked():
+    bundle = table(known(Model("sk-abcdefgh12345678"))).bundle
+    assert "abcdefgh" not in str(bundle)
+
+
+def test_the_rows_can_be_used_from_python():
+    shown = table(known(), "gpt")
+    assert (shown[0].id, shown[0].picture, shown[1].id, shown[1].picture) == ("gpt-4o-image", True, "gpt-4o", False)
+    assert shown._repr_mimebundle_() == shown.bundle
+
+
+# -- a name that is not in the list ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("gpt4o-image", "gpt-4o-image"),
+        ("GPT-4o-image", "gpt-4o-image"),
+        ("nano-banana2", "gemini-3-pro-image-preview"),
+        ("gemini-2.5-flash-image-preview", "nano-banana"),
+        ("claude-sonet", "claude-sonnet"),
+    ],
+)
+def test_a_name_that_is_not_listed_is_told_in_one_line_with_the_nearest(name, near):
+    line = doubt(name, known())
+    assert "\n" not in line
+    assert line.startswith(name)
+    assert f"nearest: {near}" in line
+    assert "as typed" in line
+
+
+def test_where_no_name_is_near_none_is_named():
+    assert "nearest" not in doubt("zzz", known())
+    assert "zzz" in doubt("zzz", known())
+
+
+@pytest.mark.parametrize("name", ["gpt-4o", "nano-banana"])
+def test_a_listed_name_is_not_doubted(name):
+    assert doubt(name, known()) == ""
+
+
+def test_a_list_of_nothing_doubts_no_name():
+    assert doubt("gpt-4o", ModelList((), 1.0)) == ""
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_all_is_said_in_the_readers_language(language):
+    speak(language)
+    models = known(Model("a-image"), *(Model(f"b{number}") for number in range(MOST)))
+    texts = [
+        *table(models, age=90).bundle["text/plain"].splitlines()[:2],
+        table(models, age=90).bundle["text/plain"].splitlines()[-1],
+        table(models, "nothing", replay=True).bundle["text/plain"],
+        doubt("c", models),
+    ]
+    assert [is_chinese(text) for text in texts] == [language == "zh"] * len(texts)

@@ -1,0 +1,1 @@
+"""The connection to the endpoint: key, transport and failures."""

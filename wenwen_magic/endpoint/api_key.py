@@ -1,0 +1,84 @@
+"""Finds the key: environment, then keyring, then Colab's secrets; it is never an option and never shown."""
+
+import os
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+from wenwen_magic.endpoint.secret import Secret
+from wenwen_magic.errors import ConfigError
+from wenwen_magic.text.i18n import say
+
+VARIABLE = "WENWEN_API_KEY"
+SERVICE = "wenwen-magic"
+
+
+def find(
+    environ: Mapping[str, str] = os.environ, load: Callable[[str], Any] = import_module
+) -> tuple[Secret | None, str]:
+    """Look for the key.
+
+    Args:
+        environ: the environment.
+        load: imports a module by name; keyring and Colab's module are only there for some.
+
+    Returns:
+        The key and the place it was found in; None and an empty string when there is none.
+
+    Raises:
+        ConfigError: what stands there cannot be a key.
+    """
+    places = (
+        (VARIABLE, lambda: environ.get(VARIABLE)),
+        ("keyring", lambda: load("keyring").get_password(SERVICE, "api")),
+        ("Colab", lambda: load("google.colab.userdata").get(VARIABLE)),
+    )
+    for place, look in places:
+        if value := _quietly(look):
+            return Secret(str(value)), place
+    return None, ""
+
+
+def _quietly(look: Callable[[], Any]) -> Any:
+    """A place that is not installed, or not usable here, holds no key."""
+    try:
+        return look()
+    except Exception:  # noqa: BLE001  keyrings and Colab raise errors of their own, and none of them is ours to show
+        return None
+
+
+def keep(key: Secret, load: Callable[[str], Any] = import_module) -> bool:
+    """Save the key in the system's keyring; tells whether that worked."""
+    try:
+        ring = load("keyring")
+        ring.set_password(SERVICE, "api", key.reveal())
+        return bool(ring.get_password(SERVICE, "api") == key.reveal())  # some rings take a key and keep nothing
+    except Exception:  # noqa: BLE001  as above
+        return False
+    except BaseException as interrupt:  # noqa: BLE001  it goes on, without the frames of the ring, which hold the key
+        raise interrupt.with_traceback(None) from None
+
+
+def not_for(where: str) -> ConfigError:
+    """Make the error for a project file that would have the user's own key sent to an endpoint of its choice."""
+    return ConfigError(
+        say(
+            f"pyproject.toml names another endpoint, {where}; your key was not sent there.",
+            f"pyproject.toml 指定了另一个服务端 {where}；没有把您的密钥发到那里。",
+        ),
+        do=say(
+            "If you trust it, name it yourself: set WENWEN_BASE_URL, or %config WenwenMagics.base_url = '...'",
+            "如果信任它，请自行指定：设置 WENWEN_BASE_URL，或 %config WenwenMagics.base_url = '...'",
+        ),
+    )
+
+
+def missing() -> ConfigError:
+    """Make the error for a request without a key."""
+    return ConfigError(
+        say("There is no key for the endpoint; nothing was sent.", "没有密钥；没有发送任何请求。"),
+        do=say(
+            f"%wenwen key asks for one, or set {VARIABLE} before starting Jupyter. %wenwen demo draws without one.",
+            f"运行 %wenwen key 输入密钥，或在启动 Jupyter 前设置 {VARIABLE}。%wenwen demo 无需密钥即可在本地作图。",
+        ),
+    )

@@ -1,0 +1,279 @@
+"""Turns what an endpoint answers in place of a picture into errors: what happened, why, what to do, and the cost."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from wenwen_magic.errors import AnswerError, Charged, ConfigError, EndpointError, mask
+from wenwen_magic.text.i18n import say
+
+_REQUEST_ID = re.compile(r"\(?request id:\s*([\w-]+)\)?", re.IGNORECASE)
+_MESSAGE_KEYS = ("message", "msg", "error_msg", "detail", "description", "err", "error")
+
+# The relay found these out before it asked any model, whatever status it gave them (new-api's sources; not seen on
+# wenwen's pages).
+_REFUSED_UNASKED = {
+    "convert_request_failed",
+    "insufficient_user_quota",
+    "invalid_request",
+    "model_not_found",
+    "model_price_error",
+    "pre_consume_token_quota_failed",
+    "read_request_body_failed",
+    "sensitive_words_detected",
+}
+# 408 and 409 can come from a gateway in the middle of the work; every other 4xx is a refusal of the request.
+_UNDECIDED = {408, 409}
+SOON = 10.0
+"""Seconds within which a 429 or 503 counts as answered at once: nothing can have been drawn by then."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What an error body says.
+
+    Args:
+        message: its words, masked; may be empty.
+        code: its code word or number as text.
+        request_id: the endpoint's number of the request.
+    """
+
+    message: str = ""
+    code: str = ""
+    request_id: str = ""
+
+
+def read_problem(body: Any) -> Problem:
+    """Find the message in an error body of any of the family's shapes.
+
+    Args:
+        body: a parsed JSON value, or text.
+    """
+    if isinstance(body, str):
+        return _problem_of_text(body)
+    inner = body.get("error") if isinstance(body, Mapping) else None
+    source = inner if isinstance(inner, Mapping) else body
+    if not isinstance(source, Mapping):
+        return _problem_of_text(str(inner or body))
+    message = next((source[key] for key in _MESSAGE_KEYS if isinstance(source.get(key), str) and source[key]), "")
+    if not message and body:  # of a shape not met yet: the whole says more than nothing
+        message = json.dumps(body, ensure_ascii=False, default=str)[:300]
+    code = source.get("code") or source.get("type") or ""
+    return _with_id(mask(message.strip()), mask(str(code)))
+
+
+def _problem_of_text(text: str) -> Problem:
+    if looks_like_html(text):
+        return Problem(mask(_title(text[:65_536])))
+    return _with_id(mask(text.strip()), "")
+
+
+def _title(page: str) -> str:
+    """What stands between a page's title tags; found without going back, for a page may be anybody's."""
+    start = page.lower().find("<title")
+    opened = page.find(">", start) + 1
+    end = page.lower().find("</title", opened)
+    return " ".join(page[opened:end].split())[:300] if start >= 0 and 0 < opened <= end else ""
+
+
+def _with_id(message: str, code: str) -> Problem:
+    found = _REQUEST_ID.search(message)
+    return Problem(_REQUEST_ID.sub("", message).strip(), code, found.group(1) if found else "")
+
+
+def looks_like_html(text: str) -> bool:
+    """Whether a body begins like a web page."""
+    return (
+        text.lstrip("\ufeff \t\r\n")[:15].lower().startswith(("<!doctype", "<html", "<head", "<body", "<!--", "<meta"))
+    )
+
+
+def error_of_reply(status: int, body: bytes, *, seconds: float, request_id: str = "") -> EndpointError:
+    """Make the error for an HTTP error status.
+
+    Args:
+        status: 300 to 599.
+        body: as it came, possibly cut off at some length.
+        seconds: from sending to the answer.
+        request_id: from the answer's headers, if one was there.
+    """
+    text = body.decode("utf-8", "replace")
+    problem = read_problem(_parsed(text))
+    what, do = _explain(status, problem)
+    return EndpointError(
+        what,
+        why=problem.message,
+        do=do,
+        charged=_charged(status, problem.code, seconds),
+        status=status,
+        request_id=problem.request_id or mask(request_id),
+        text=mask(text)[:65_536],
+    )
+
+
+def error_of_object(body: Any) -> EndpointError:
+    """Make the error for an error object that came with HTTP status 200, alone or inside a stream."""
+    problem = read_problem(body)
+    return EndpointError(
+        say("The endpoint answered with an error.", "服务端回答了一个错误。"),
+        why=problem.message or problem.code or mask(str(body))[:600],
+        do=say(
+            "Read the reason; run the cell again to ask again, which may cost again.",
+            "请看原因；再次运行单元格会重新请求，可能再次扣费。",
+        ),
+        charged="no" if problem.code in _REFUSED_UNASKED else "maybe",
+        status=200,
+        request_id=problem.request_id,
+        text=mask(json.dumps(body, ensure_ascii=False, default=str))[:65_536],
+    )
+
+
+def not_models(body: str) -> EndpointError:
+    """Make the error for an answer that should list models and does not; asking costs nothing."""
+    return EndpointError(
+        say("The endpoint did not list its models.", "服务端没有列出模型。"),
+        why=read_problem(_parsed(body)).message[:600],
+        do=_without_a_list(),
+        status=200,
+        text=mask(body)[:65_536],
+    )
+
+
+def about_models(error: EndpointError) -> EndpointError:
+    """Make the error of a question for models say that it cost nothing, where of a picture nobody could be sure."""
+    if error.charged != "no":
+        error.charged, error.do = "no", _without_a_list()
+    return error
+
+
+def _without_a_list() -> str:
+    return say("Any model's name works without the list.", "没有列表也可以使用任何模型名。")
+
+
+def no_models_in_replay() -> ConfigError:
+    """Make the error for a question for models in mode ``replay`` where no list is at hand."""
+    return ConfigError(
+        say(
+            "In mode replay nobody is asked, for models neither, and no list is saved.",
+            "replay 模式不会请求任何服务端，包括查询模型；本地也没有已保存的列表。",
+        ),
+        do="%config WenwenMagics.mode = 'cache'",
+    )
+
+
+def unreadable(text: str, what: str = "") -> AnswerError:
+    """Make the error for an answer that nobody can make sense of.
+
+    Args:
+        text: as much of it as shall be shown; is masked here.
+        what: what is wrong with it; empty for that it cannot be read.
+    """
+    empty = say("The answer is empty.", "服务端的回答是空的。")
+    what = what or (say("The answer cannot be read.", "无法读懂服务端的回答。") if text.strip() else empty)
+    do = say(
+        "What came is kept in the history. Running the cell again asks again, which may cost again.",
+        "收到的内容已保存在历史中。再次运行会重新请求，可能再次扣费。",
+    )
+    return AnswerError(what, why=mask(text)[:600], do=do, charged="maybe", text=mask(text)[:65_536])
+
+
+def web_page(status: int, text: str) -> EndpointError:
+    """Make the error for a web page where an answer was expected.
+
+    Args:
+        status: the HTTP status, 200 as a rule.
+        text: the page, possibly cut off.
+    """
+    return EndpointError(
+        say("The address answered with a web page, not with an API answer.", "该地址返回的是网页，而不是 API 的回答。"),
+        why=_problem_of_text(text).message,
+        do=say(
+            "Check base_url (%wenwen status shows it): it should be the API's address, like https://api.wenwen-ai.com",
+            "请检查 base_url（%wenwen status 可以看到）：应为 API 地址，例如 https://api.wenwen-ai.com",
+        ),
+        charged="no",
+        status=status,
+        text=mask(text)[:65_536],
+    )
+
+
+def _parsed(text: str) -> Any:
+    """The JSON in a body, also behind keep-alive comments and `data:`; else the text itself."""
+    text = text.strip("\ufeff \t\r\n")
+    for candidate in (text, *reversed(text.splitlines()[-20:])):
+        try:
+            value = json.loads(candidate.removeprefix("data:"))
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(value, Mapping):
+            return value
+    return text
+
+
+def _charged(status: int, code: str, seconds: float) -> Charged:
+    if code in _REFUSED_UNASKED or status < 400:  # noqa: PLR2004  a redirect is not followed
+        return "no"
+    if status in {429, 503}:
+        return "no" if seconds <= SOON else "maybe"
+    return "no" if status < 500 and status not in _UNDECIDED else "maybe"  # noqa: PLR2004
+
+
+def _explain(status: int, problem: Problem) -> tuple[str, str]:
+    """What happened and what to do, by the status and, where it says more, by the code."""
+    if problem.code == "model_not_found":
+        return (
+            say("The endpoint has no such model for your key.", "服务端没有这个模型，或您的密钥无权使用它。"),
+            say("Check the model's name: %wenwen models lists them.", "请检查模型名：%wenwen models 可列出。"),
+        )
+    known = _BY_STATUS.get(status) or _BY_STATUS.get(status // 100 * 100) or _BY_STATUS[500]
+    return (f"{say(*known[0])} (HTTP {status})", say(*known[1]))
+
+
+_MAYBE = (
+    "The work may have been done and charged, so it was not sent again. Running the cell again asks again.",
+    "服务端可能已经作图并扣费，因此没有自动重发。再次运行单元格会重新请求。",
+)
+_BY_STATUS: dict[int, tuple[tuple[str, str], tuple[str, str]]] = {
+    300: (
+        (
+            "The address sends requests elsewhere; a paid request is not sent on.",
+            "该地址要求转到别处；付费请求不会被转发。",
+        ),
+        ("Set base_url to the final address.", "请把 base_url 设为最终地址。"),
+    ),
+    400: (
+        ("The endpoint refused the request.", "服务端拒绝了这个请求。"),
+        ("Change what the reason names, then run the cell again.", "请按原因修改，然后再次运行。"),
+    ),
+    401: (
+        ("The endpoint did not accept the key.", "服务端不接受这个密钥。"),
+        (
+            "Set a valid key: %wenwen key, or the environment variable WENWEN_API_KEY. %wenwen demo draws without one.",
+            "请设置有效密钥：%wenwen key，或环境变量 WENWEN_API_KEY。%wenwen demo 无需密钥。",
+        ),
+    ),
+    403: (
+        ("The endpoint does not allow this.", "服务端不允许这个请求。"),
+        ("Check the balance and what the key may use, on the relay's site.", "请在网站上检查余额和密钥权限。"),
+    ),
+    404: (
+        ("The endpoint knows no such address.", "服务端没有这个地址。"),
+        ("Check base_url: %wenwen status shows it.", "请检查 base_url：%wenwen status 可以看到。"),
+    ),
+    413: (
+        ("The request is too large for the endpoint.", "请求太大，服务端不接受。"),
+        ("Send fewer or smaller reference pictures.", "请减少或缩小参考图片。"),
+    ),
+    429: (
+        ("The endpoint is busy or your rate limit is reached.", "服务端繁忙，或已达到频率限制。"),
+        ("Wait a minute, then run the cell again.", "请等一分钟再运行。"),
+    ),
+    500: (("The endpoint failed.", "服务端出错了。"), _MAYBE),
+    503: (
+        ("The endpoint has no channel for this model right now.", "服务端暂时没有可用渠道。"),
+        ("Try again later, or another model (-m).", "请稍后再试，或换一个模型 (-m)。"),
+    ),
+    524: (("A gateway gave up waiting for the picture.", "网关等待超时，没有等到图片。"), _MAYBE),
+}

@@ -1,0 +1,397 @@
+"""Sends calls to the endpoint and reads its replies: the one home of requests and of the key's header."""
+
+import io
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from itertools import chain
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from certifi import where
+from requests.auth import AuthBase
+from requests.utils import get_environ_proxies
+from urllib3.filepost import encode_multipart_formdata
+
+from wenwen_magic.endpoint import faults
+from wenwen_magic.endpoint.failures import SOON, error_of_reply, looks_like_html, not_models, web_page
+from wenwen_magic.endpoint.secret import Secret, hide_in_log
+from wenwen_magic.errors import ConfigError, EndpointError, NotSentError, mask
+from wenwen_magic.models import Model, listed
+from wenwen_magic.protocol import FilePart, HttpCall, HttpReply
+from wenwen_magic.text.i18n import say
+
+USER_AGENT = "wenwen-magic/0.1 (+https://pypi.org/project/wenwen-magic)"
+PIECE = 1 << 16
+LONGEST_ERROR = 1 << 20
+LONGEST_LIST = 1 << 24
+"""Bytes of a list of models that are read at most: 16 MiB, for some relays spend half a kilobyte on each."""
+LONGEST_REPLY = 1 << 29
+"""Bytes of an answer that are read at most: 512 MiB, a dozen pictures of 30 MB in base64."""
+SHORTEST_KEY = 16
+"""Characters of a key that is looked for in answers; a shorter one, such as a classroom's, stands in any picture."""
+REPEATS = 2
+IN_ADDRESS = "?"
+"""Begins the name of a key's place that is no header but a parameter of the address."""
+ECHO = 8
+"""Bytes at the end of a broken body that may be shown though a key begins with them."""
+LONGEST_PAUSE = 60.0
+hide_in_log("urllib3.connectionpool")  # it tells whoever logs everything each address
+_PASSING = {0, 200, 408, 500, 502, 504, 520, 522, 524}
+"""What a free question may be asked again after: a connection that broke (0), a page in its place (200), a failure."""
+
+
+def normalised(base_url: str) -> str:
+    """Give the endpoint's address without ``/v1``, ``/v1beta``, ``/chat/completions`` and trailing slashes.
+
+    Raises:
+        ConfigError: it is no http or https address with a host, or it carries a user name or a password.
+    """
+    address = base_url.strip().rstrip("/")
+    for ending in ("/chat/completions", "/v1beta", "/v1"):
+        address = address.removesuffix(ending).rstrip("/")
+    try:
+        good = _can_be_called(address)
+    except ValueError:
+        good = False
+    if not good:
+        raise ConfigError(
+            say("base_url is not a usable address.", "base_url 不是可用的地址。"),
+            do=say("It should look like https://api.wenwen-ai.com", "应类似于 https://api.wenwen-ai.com"),
+        )
+    return address
+
+
+def _can_be_called(address: str) -> bool:
+    """Whether a path can be added to an address; raises ValueError for a port that is none."""
+    parts = urlsplit(address)
+    whole = address.isprintable() and not any(sign in address for sign in " @?#\\")
+    return whole and parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+
+
+def origin(address: str) -> str:
+    """Scheme, host as written and port of an address, like ``https://api.example:443``."""
+    parts = urlsplit(address)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
+    return f"{parts.scheme}://{host}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
+
+
+def ca_bundle() -> str:
+    """The file of certificates: the environment's, or the one that comes with requests."""
+    return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or str(where())
+
+
+def proxies_for(address: str) -> dict[str, str]:
+    """The proxies that the environment names for an address; empty for none."""
+    return dict(get_environ_proxies(address))
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Time, handed in so that tests need not wait.
+
+    Args:
+        now: seconds that only grow.
+        sleep: waits for some seconds.
+    """
+
+    now: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+
+class _Auth(AuthBase):
+    """Puts the key into its header at the last moment, so that no frame holds it in a variable of its own."""
+
+    def __init__(self, key: Secret | None, header: str, pattern: str) -> None:
+        self._key, self._header, self._pattern = key, header, pattern
+
+    def __call__(self, request: Any) -> Any:
+        if self._key is None:
+            return request
+        if self._header.startswith(IN_ADDRESS):
+            request.prepare_url(request.url, {self._header[1:]: self._key.reveal()})
+        else:
+            request.headers[self._header] = self._pattern.format(key=self._key.reveal())
+        return request
+
+
+class _Body:
+    """A body that knows whether anybody has begun to send it; before that, a call cannot have arrived.
+
+    Args:
+        value: what to send as JSON; with files the other fields of a form.
+        files: makes it a form.
+
+    Raises:
+        ConfigError: JSON has no word for it.
+    """
+
+    def __init__(self, value: Any, files: tuple[FilePart, ...] = ()) -> None:
+        try:
+            data, self.kind = _form(value or {}, files) if files else _json(value)
+            self._file = io.BytesIO(data)
+        except (ValueError, TypeError, RecursionError) as error:
+            raise ConfigError(
+                say("A parameter cannot be sent as JSON.", "有参数无法以 JSON 发送。"),
+                why=str(error),
+                do=say(
+                    "Use text, numbers, true, false, lists and dicts.", "请使用文本、数字、true、false、列表和字典。"
+                ),
+            ) from None
+        self.touched = False
+
+    def __len__(self) -> int:
+        return self._file.getbuffer().nbytes
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self.read()
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes, as a file would give them."""
+        self.touched = True
+        return self._file.read(size)
+
+
+def _json(value: Any) -> tuple[bytes, str]:
+    return json.dumps(value, allow_nan=False).encode(), "application/json"
+
+
+def _form(fields: Mapping[str, Any], files: tuple[FilePart, ...]) -> tuple[bytes, str]:
+    """A form's bytes and type; a value that is no text stands in it as JSON would write it."""
+    words = {name: one if isinstance(one, str) else json.dumps(one, allow_nan=False) for name, one in fields.items()}
+    parts = [(part.name, (part.filename, part.data, part.mime)) for part in files]
+    return encode_multipart_formdata([*words.items(), *parts])
+
+
+class Transport:
+    """Sends calls to one endpoint.
+
+    Args:
+        base_url: the endpoint's address, in any of the forms :func:`normalised` takes.
+        key: goes into the header of every call, and nowhere else; None for none.
+        connect: seconds to wait for a connection.
+        read: seconds to wait for the next byte.
+        clock: tells and waits time.
+
+    Raises:
+        ConfigError: as :func:`normalised`.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        key: Secret | None,
+        *,
+        connect: float = 10.0,
+        read: float = 600.0,
+        clock: Clock | None = None,
+    ) -> None:
+        self.address = normalised(base_url)
+        self._key = key
+        self._timeout = (connect, read)
+        self._clock = clock or Clock()
+
+    def send(self, call: HttpCall, auth: tuple[str, str] = ("Authorization", "Bearer {key}")) -> HttpReply:
+        """Send a call; the reply's chunks are read from the connection as they are asked for.
+
+        What cannot have arrived, and a 429 or 503 answered at once, is repeated at most twice; of the rest only a
+        question that is free whatever comes of it.
+
+        Args:
+            call: what to send.
+            auth: the key's header and its pattern; ``?name`` in place of a header puts it into the address.
+
+        Raises:
+            NotSentError: the call cannot have arrived.
+            EndpointError: an HTTP error status, a redirect, or a connection that broke after sending.
+        """
+        for repeat in range(REPEATS + 1):
+            try:
+                return self._send_once(call, auth)
+            except (NotSentError, EndpointError) as error:
+                pause = _pause_before_repeat(error, repeat, free=call.free)
+                if pause is None:
+                    raise
+                self._clock.sleep(pause)
+        raise AssertionError("the last round returns or raises")
+
+    def _send_once(self, call: HttpCall, auth: tuple[str, str]) -> HttpReply:
+        began = self._clock.now()
+        response = self._open(call, _Auth(self._key, *auth))
+        content_type = self._masked_text(response.headers.get("Content-Type", "")).lower()
+        pieces = _masked(_pieces(response), self._key)
+        if response.status_code >= 300:  # noqa: PLR2004  a redirect of a paid request is not followed either
+            fault = _error(response, pieces, self._clock.now() - began)
+            self._clean(fault)
+            raise fault
+        if "text/html" in content_type:
+            pieces = _unless_page(response, pieces)
+        return HttpReply(response.status_code, content_type, pieces, demo="X-Wenwen-Demo" in response.headers)
+
+    def _masked_text(self, text: str) -> str:
+        return mask(text, self._key.reveal() if self._key else "")
+
+    def _clean(self, error: NotSentError | EndpointError) -> None:
+        """Take the key out of an error, should the endpoint have echoed it somewhere."""
+        error.why, error.text = self._masked_text(error.why), self._masked_text(error.text)
+        error.request_id = self._masked_text(error.request_id)
+
+    def _open(self, call: HttpCall, auth: _Auth) -> requests.Response:
+        """Open a connection of its own: a kept one may be dead, and then nobody knows whether the call arrived."""
+        body = _Body(call.body, call.files) if call.body is not None or call.files else None
+        kind = {"Content-Type": body.kind} if body else {}
+        session = requests.Session()
+        session.trust_env = False
+        try:
+            return session.request(
+                call.method,
+                self.address + call.path,
+                data=body,
+                auth=auth,
+                headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity", "Connection": "close", **kind},
+                timeout=self._timeout,
+                stream=True,
+                allow_redirects=False,
+                proxies=proxies_for(self.address),
+                verify=ca_bundle(),
+            )
+        except Exception as error:  # noqa: BLE001  whatever requests meets, it must not be shown with its frames
+            fault = faults.connection_error(error, origin(self.address), sent=body is not None and body.touched)
+        except BaseException as interrupt:  # noqa: BLE001  an interrupt goes on, without the frames that hold the header
+            raise interrupt.with_traceback(None) from None
+        self._clean(fault)
+        raise fault  # out here, for inside it would carry requests' error and its frames, and those hold the header
+
+
+def _pieces(response: requests.Response) -> Iterator[bytes]:
+    """The body as it arrives: what came before a connection broke is not lost."""
+    size = 0
+    try:
+        while piece := _next_piece(response):
+            if isinstance(piece, EndpointError):
+                raise piece
+            size += len(piece)
+            _refuse_beyond_limit(size)
+            yield piece
+    finally:
+        response.close()
+
+
+def _next_piece(response: requests.Response) -> bytes | EndpointError:
+    """The next bytes, none at the end, or the error; given and not raised, so that it carries no frames of requests."""
+    try:
+        return bytes(response.raw.read1(PIECE, decode_content=True))
+    except Exception as error:  # noqa: BLE001  as above
+        return faults.broken(error)
+
+
+def _masked(pieces: Iterator[bytes], key: Secret | None) -> Iterator[bytes]:
+    """The pieces with the key, should the endpoint echo it, replaced; also where it is cut in two."""
+    waiting = b""
+    try:
+        for piece in pieces:
+            whole, waiting = _without_key(waiting + piece, key)
+            del piece  # it may hold an echo of the key, and this frame may be shown
+            yield whole
+    except EndpointError as error:
+        error.why = mask(error.why, key.reveal() if key else "")
+        yield waiting if len(waiting) < ECHO else b"***"  # what came before the break is not lost either
+        raise error.with_traceback(None) from None
+    yield waiting
+
+
+def _without_key(text: bytes, key: Secret | None) -> tuple[bytes, bytes]:
+    """The bytes without the key, and what of their end may be its beginning. No variable here holds the key."""
+    if key is None or len(key.reveal()) < SHORTEST_KEY:
+        return text, b""
+    text = text.replace(key.reveal().encode(), b"***")
+    sizes = range(min(len(key.reveal()) - 1, len(text)), 0, -1)
+    kept = next((size for size in sizes if key.reveal().encode().startswith(text[-size:])), 0)
+    return text[: len(text) - kept], text[len(text) - kept :]
+
+
+def _beginning(pieces: Iterator[bytes], longest: int = LONGEST_ERROR) -> bytes:
+    body = b""
+    try:
+        for piece in pieces:
+            body += piece
+            if len(body) > longest:
+                break
+    except EndpointError:
+        pass  # the status is the news; what came of the body is shown
+    return body
+
+
+def _error(response: requests.Response, pieces: Iterator[bytes], seconds: float) -> EndpointError:
+    body = _beginning(pieces)
+    response.close()
+    number = response.headers.get("X-Oneapi-Request-Id") or response.headers.get("X-Request-Id") or ""
+    error = error_of_reply(response.status_code, body, seconds=seconds, request_id=number)
+    error.retry_after = _seconds(response.headers.get("Retry-After"))
+    error.seconds = seconds
+    return error
+
+
+def _unless_page(response: requests.Response, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Pieces of a body whose type says web page: an error if it is one, else the pieces, for the type may lie."""
+    first = next(pieces, b"")
+    if looks_like_html(first.decode("utf-8", "replace")):
+        raise web_page(response.status_code, (first + _beginning(pieces)).decode("utf-8", "replace"))
+    return chain([first], pieces)
+
+
+def _seconds(header: str | None) -> float | None:
+    """Retry-After: seconds, or a date."""
+    if not header:
+        return None
+    try:
+        return max(0.0, float(header))
+    except ValueError:
+        pass
+    try:
+        moment: float = parsedate_to_datetime(header).timestamp()
+        return max(0.0, moment - time.time())
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def _pause_before_repeat(error: NotSentError | EndpointError, repeat: int, *, free: bool) -> float | None:
+    """Seconds to wait before a call may be repeated; None when it may not."""
+    if repeat >= REPEATS:
+        return None
+    if isinstance(error, NotSentError) or (free and error.status in _PASSING):
+        return 0.5 * 3.0**repeat
+    if error.status not in {429, 503} or error.seconds > SOON:
+        return None
+    pause = error.retry_after if error.retry_after is not None else 1.0 * 3.0**repeat
+    return pause if pause <= LONGEST_PAUSE else None
+
+
+def _refuse_beyond_limit(size: int) -> None:
+    if size <= LONGEST_REPLY:
+        return
+    raise EndpointError(
+        say(
+            f"The answer is longer than {LONGEST_REPLY >> 20} MiB and was not read on.",
+            f"回答超过 {LONGEST_REPLY >> 20} MiB，已停止读取。",
+        ),
+        do=say("Ask for fewer or smaller pictures.", "请减少图片数量或尺寸。"),
+        charged="maybe",
+    )
+
+
+def read_models(reply: HttpReply) -> list[Model]:
+    """The models in an answer of ``GET /v1/models``, as :func:`wenwen_magic.models.listed` reads and orders them.
+
+    Raises:
+        EndpointError: the answer is an error or not a list of models.
+    """
+    body = _beginning(iter(reply.chunks), LONGEST_LIST).decode("utf-8-sig", "replace")
+    try:
+        return listed(json.loads(body))
+    except (ValueError, RecursionError):
+        raise not_models(body) from None

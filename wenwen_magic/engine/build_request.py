@@ -1,0 +1,148 @@
+"""Makes requests of prompts and options; all that can be wrong with one is found here, before anything is sent."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
+from typing import Any
+from urllib.parse import unquote
+
+from wenwen_magic.engine.money import best_pattern
+from wenwen_magic.engine.styles import styled
+from wenwen_magic.errors import ConfigError
+from wenwen_magic.formats import FORMATS
+from wenwen_magic.history.record_json import is_stripped
+from wenwen_magic.protocol import HttpCall
+from wenwen_magic.records import Gallery, ImageRequest, Reference
+from wenwen_magic.settings import Settings
+from wenwen_magic.text.i18n import say
+from wenwen_magic.text.suggest import did_you_mean
+from wenwen_magic.text.vocabulary import DESCRIBE, WORD_TASKS
+
+_DEFAULTS = ("model", "orientation", "format", "stream")
+
+
+def make(
+    prompt: str | ImageRequest, options: Mapping[str, Any], settings: Settings, reference: Callable[[Any], Reference]
+) -> ImageRequest:
+    """Make a request.
+
+    Args:
+        prompt: the words, or a finished request to change.
+        options: the request's fields by name, and ``style``; None counts as not given.
+        settings: what is not given comes from them.
+        reference: makes a reference of whatever a user points at.
+
+    Raises:
+        ConfigError: an unknown option, or a value that cannot be; also one that only the format knows to refuse.
+    """
+    known = {"style", *(item.name for item in fields(ImageRequest))}
+    if unknown := next((name for name in options if name not in known), ""):
+        what = say(f"There is no option {unknown!r}.", f"没有选项 {unknown!r}。")
+        raise ConfigError(what, do=did_you_mean(unknown, known))
+    given = {name: value for name, value in options.items() if value is not None}
+    style = given.pop("style", "")
+    if "references" in given:
+        several = isinstance(given["references"], (list, tuple, Gallery))
+        listed = given["references"] if several else [given["references"]]
+        given["references"] = tuple(reference(value) for value in listed)
+    if given.get("mask") is not None:
+        given["mask"] = reference(given["mask"])
+    request = _changed(prompt, given) if isinstance(prompt, ImageRequest) else _new(prompt, given, settings)
+    request = _with_parent(request)
+    if style:
+        request = replace(request, prompt=styled(request.prompt, style, settings.styles))
+    _check_format(request)
+    return request
+
+
+def _with_parent(request: ImageRequest) -> ImageRequest:
+    """A request that goes on from the generation its first reference is a picture of, if it says no other."""
+    origin = next((one.origin for one in request.references if one.origin), "")
+    return replace(request, parent=origin) if origin and not request.parent else request
+
+
+def _check_format(request: ImageRequest) -> None:
+    if request.format not in FORMATS:
+        raise ConfigError(
+            say(f"There is no format {request.format!r}.", f"没有格式 {request.format!r}。"),
+            do=did_you_mean(request.format, FORMATS),
+        )
+    tasks = FORMATS[request.format].tasks
+    if request.task not in tasks:
+        raise ConfigError(
+            say(
+                f"The format {request.format} does not know the task {request.task!r}.",
+                f"格式 {request.format} 不支持任务 {request.task!r}。",
+            ),
+            do=say("It knows: ", "它支持：") + ", ".join(tasks),
+        )
+    if request.task == DESCRIBE and not request.references:
+        raise ConfigError(
+            say("There is no picture to describe.", "没有要描述的图片。"),
+            do=say(
+                "Name one: --ref with a variable, an id, a path or an address.",
+                "请用 --ref 指定：变量、编号、路径或地址。",
+            ),
+        )
+    next(FORMATS[request.format].talk(request))  # what the first call refuses is refused here
+
+
+def _changed(request: ImageRequest, given: Mapping[str, Any]) -> ImageRequest:
+    """A finished request with other values; without any it stays itself, prompt left out or not."""
+    if not given:
+        return request
+    refuse_stripped(request)
+    return replace(request, **given)
+
+
+def _new(prompt: str, given: Mapping[str, Any], settings: Settings) -> ImageRequest:
+    if not isinstance(prompt, str):
+        raise ConfigError(
+            say("The prompt is not a text.", "提示词不是文本。"),
+            why=type(prompt).__name__,
+            do='client.generate("a cat")',
+        )
+    defaults = {name: getattr(settings, name) for name in _DEFAULTS}
+    if given.get("task") in WORD_TASKS:  # words have no shape
+        defaults |= {"model": settings.describe_model, "orientation": "auto"}
+    defaults["format"] = usual_format(given.get("model", defaults["model"]), settings)
+    chosen = defaults["model"] not in {Settings.model, Settings.describe_model}
+    if not chosen and best_pattern(defaults["model"], settings.formats) is None:
+        own = _own_model(given.get("format", defaults["format"]), words=given.get("task") in WORD_TASKS)
+        defaults["model"] = own or defaults["model"]
+    return ImageRequest(prompt.strip(), **{**defaults, **given})
+
+
+def names_model(request: ImageRequest) -> bool:
+    """Whether the model's name goes out with a request; to some formats it only says which of them to speak."""
+    call = next(FORMATS[request.format].talk(request))
+    if not isinstance(call, HttpCall):
+        return False
+    named = call.body.get("model") if isinstance(call.body, Mapping) else None
+    return named == request.model or request.model in unquote(call.path)
+
+
+def _own_model(name: str, *, words: bool) -> str:
+    """The model that a format has of its own, for drawing or for describing; empty for none."""
+    wire = FORMATS.get(name)
+    return (wire.reader if words else wire.model) if wire else ""
+
+
+def usual_format(model: str, settings: Settings) -> str:
+    """The format that a model's requests are spoken in when they name none."""
+    return best_pattern(model, settings.formats) or settings.format
+
+
+def refuse_stripped(request: ImageRequest) -> None:
+    """Refuse a request whose prompt a lesson left out: nobody here knows what to ask for.
+
+    Raises:
+        ConfigError: it is one.
+    """
+    if is_stripped(request):
+        raise ConfigError(
+            say("The prompt of this picture was left out of the lesson.", "此图片的提示词未包含在课程中。"),
+            do=say(
+                "Type the prompt yourself: the saved picture comes for free.",
+                "请自己输入提示词：已保存的图片是免费的。",
+            ),
+        )

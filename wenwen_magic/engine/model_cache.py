@@ -1,0 +1,105 @@
+"""Keeps the models that endpoints named: in this process, and for a day in the user's cache folder."""
+
+import hashlib
+import json
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_cache_path
+
+from wenwen_magic.history.atomic import write_whole
+from wenwen_magic.models import LONGEST_NAME, Model, ModelList
+
+FRESH = 24 * 3600.0
+"""Seconds for which a list is taken for what the endpoint offers; an older one only suggests."""
+VERSION = 1
+_LONGEST_FILE = 1 << 25
+
+
+class ModelCache:
+    """The lists of models by the address of their endpoint; nothing in a file comes from the key.
+
+    Args:
+        folder: where the files are, one for each address; None for that of this package below the user's cache folder.
+        now: tells seconds since 1970.
+    """
+
+    def __init__(self, folder: Path | None = None, now: Callable[[], float] = time.time) -> None:
+        self._folder, self._now = folder, now
+        self._held: dict[str, ModelList] = {}
+
+    def read(self, address: str) -> ModelList | None:
+        """The latest list of an endpoint, whoever asked for it, however old; None where there is none."""
+        found = [one for one in (self._held.get(address), self._read_file(address)) if one]
+        return replace(max(found, key=lambda one: one.asked), kept=True) if found else None
+
+    def keep(self, address: str, models: Iterable[Model], *, lasting: bool = True) -> ModelList:
+        """Keep a list that an endpoint has just given; where the folder cannot be written, in this process only.
+
+        Args:
+            address: the endpoint's.
+            models: in order.
+            lasting: whether it outlives this process.
+        """
+        made = self._held[address] = ModelList(tuple(models), self._now())
+        if lasting:
+            with suppress(OSError):
+                path = self._path(address)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write_whole(path, _written(address, made))
+        return made
+
+    def age(self, models: ModelList) -> float:
+        """Seconds since a list was asked for; never below 0, for clocks are set back."""
+        return max(0.0, self._now() - models.asked)
+
+    def is_fresh(self, models: ModelList) -> bool:
+        """Whether a list is of the last day; one from the future is not."""
+        return 0 <= self._now() - models.asked < FRESH
+
+    def _path(self, address: str) -> Path:
+        folder = self._folder or user_cache_path("wenwen_magic", appauthor=False) / "models"
+        return folder / f"{hashlib.sha256(address.encode()).hexdigest()[:32]}.json"
+
+    def _read_file(self, address: str) -> ModelList | None:
+        """The list in an endpoint's file; None for one that is damaged, or not ours."""
+        path = self._path(address)
+        try:
+            whole = path.is_file() and path.stat().st_size <= _LONGEST_FILE
+            saved = json.loads(path.read_bytes()) if whole else None
+            return _read(saved) if isinstance(saved, Mapping) and _is_of(saved, address) else None
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
+            return None
+
+
+def _written(address: str, models: ModelList) -> bytes:
+    rows = [{"id": one.id, "owner": one.owner, "endpoint_types": one.endpoint_types} for one in models.models]
+    saved = {"version": VERSION, "address": address, "asked": models.asked, "models": rows}
+    return json.dumps(saved, ensure_ascii=False, indent=1).encode()
+
+
+def _is_of(saved: Mapping[str, Any], address: str) -> bool:
+    return bool(saved["version"] == VERSION and saved["address"] == address)
+
+
+def _read(saved: Mapping[str, Any]) -> ModelList:
+    asked = float(saved["asked"])
+    if not (asked > 0 and math.isfinite(asked)):
+        raise ValueError("no moment")
+    return ModelList(tuple(map(_model, saved["models"])), asked)
+
+
+def _model(row: Mapping[str, Any]) -> Model:
+    name, owner, types = row["id"], row["owner"], row["endpoint_types"]
+    if not (_is_word(name) and name.strip() and isinstance(types, list) and all(map(_is_word, (owner, *types)))):
+        raise ValueError("no model")
+    return Model(name, owner, tuple(types))
+
+
+def _is_word(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= LONGEST_NAME and value.isprintable()

@@ -1,0 +1,317 @@
+"""Reads many prompts, one row at a time, from a file, a list or a table.
+
+Nothing is dropped in silence: a list or a table with an empty row is refused, for results stand in the order asked.
+Only what files have between their rows (blank lines, rows of empty cells) is passed over. A line of a text file that
+begins with ``#`` is a prompt like any other.
+"""
+
+import codecs
+import csv
+import itertools
+import json
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import date, time
+from functools import partial
+from numbers import Number, Real
+from pathlib import Path
+from typing import Any
+
+from wenwen_magic.errors import ConfigError
+from wenwen_magic.text.i18n import say
+from wenwen_magic.text.suggest import did_you_mean
+
+LONGEST_LINE = 1 << 24
+"""Characters of one line of a file; more is no list of prompts."""
+_ALIASES = {"提示词": "prompt", "模型": "model", "方向": "orientation", "风格": "style"}
+_COLUMNS = _ALIASES | {name: name for name in _ALIASES.values()}
+_MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+_WINDOW = 1 << 16  # bytes that are looked at, from the first that is not ASCII, to tell UTF-8 from GB18030
+_TELLING = 8  # so many characters of UTF-8 in a row are no accident: a fault behind them is a fault in UTF-8
+_MISSING = ("NoneType", "NAType", "NaTType")  # told by name: those of pandas are equal to nothing
+_BOOLS = ("bool", "bool_")  # likewise: those of numpy are no bools of Python
+_LARGEST_WHOLE = 1e15  # beyond it a float no longer tells one whole number from the next
+
+Row = tuple[str, Any]
+"""Where a row stands, in words, and what stands there."""
+
+
+def read(source: Any) -> Iterator[Mapping[str, str]]:
+    """Give the rows of a source, each as column names with their texts; memory does not grow with their number.
+
+    A row that is a plain text becomes ``{"prompt": text}``. Texts lose outer spaces, numbers become texts, and what is
+    missing (None, NaN, an empty cell) is an empty text. The columns 提示词, 模型, 方向 and 风格 are called ``prompt``,
+    ``model``, ``orientation`` and ``style``; so are these in capitals.
+
+    Args:
+        source: the path of a file: ``.txt`` (a prompt a line), ``.csv`` or ``.tsv`` (the first row names the columns),
+            ``.jsonl`` or ``.ndjson`` (an object or a text a line), ``.json`` (a list; read whole); in UTF-8 or UTF-16
+            with their marks, in UTF-8 without one, else in GB18030. Or a list or any iterable of texts and mappings; or
+            a Series or DataFrame of pandas or polars; or a numpy array of texts.
+
+    Raises:
+        ConfigError: while rows are taken, at the first one that is wrong, naming the file and the line; earlier rows
+            may have been used by then. :func:`check` finds it beforehand.
+    """
+    found = False
+    for where, raw in _rows(source):
+        found = True
+        yield _row(where, raw)
+    if not found:
+        raise _wrong(_named(source), say("there are no prompts in it", "其中没有提示词"))
+
+
+def count(source: Any) -> int | None:
+    """Read through everything once and tell how many rows there are; None for an iterator, which would be used up.
+
+    Args:
+        source: as for :func:`read`; a file is read in constant memory.
+
+    Raises:
+        ConfigError: as :func:`read`; what is wrong in the last row is found before anything is sent.
+    """
+    return None if isinstance(source, Iterator) else sum(1 for _ in read(source))
+
+
+check = count
+"""To count is to check: the same function by the name of the other thing it does."""
+
+
+def _rows(source: Any) -> Iterator[Row]:
+    if isinstance(source, (str, Path)):
+        return _file_rows(Path(source))
+    if (values := _table_values(source)) is not None:
+        columns = _columns(list(source.columns), _named(source))
+        return ((where, _joined(columns, cells, where)) for where, cells in _numbered(values))
+    if not isinstance(source, (bytes, bytearray, Mapping)):
+        with suppress(TypeError):  # what cannot be gone through; some tell only when they are asked
+            return _numbered(iter(source))
+    example = 'client.generate_many(["a cat", {"prompt": "a dog", "model": "gpt-4o-image"}])'
+    raise _wrong(_named(source), say("it is no list of prompts", "它不是提示词列表"), do=example)
+
+
+def _table_values(source: Any) -> Any:
+    """The rows of a DataFrame of pandas or polars, one at a time; None for what is none."""
+    if hasattr(source, "columns") and hasattr(source, "itertuples"):
+        return source.itertuples(index=False, name=None)
+    return source.iter_rows() if hasattr(source, "columns") and hasattr(source, "iter_rows") else None
+
+
+def _numbered(rows: Iterable[Any], name: str = "") -> Iterator[Row]:
+    return ((name + say(f"row {number}", f"第 {number} 条"), raw) for number, raw in enumerate(rows, start=1))
+
+
+def _row(where: str, raw: Any) -> dict[str, str]:
+    """What stands in a row, as texts by the names of their columns."""
+    if isinstance(raw, Mapping):
+        cells = _joined(_columns(list(raw), where), list(raw.values()), where)
+    elif isinstance(raw, str) or _is_missing(raw):
+        cells = {"prompt": raw}
+    else:
+        kind = type(raw).__name__
+        raise _wrong(where, say(f"{kind} is neither text nor mapping", f"{kind} 既不是文本也不是映射"))
+    row = {name: _text(value, where) for name, value in cells.items()}
+    if not any(row.values()):
+        raise _wrong(where, say("it is empty", "它是空的"))
+    return row
+
+
+def _columns(names: Iterable[Any], where: str) -> list[str]:
+    """The names of columns as they are called inside; an empty one is no column."""
+    typed = ["" if _is_missing(name) else str(name).strip() for name in names]
+    words = [_COLUMNS.get(word.casefold(), word) for word in typed]
+    if twice := next((word for word in words if word and words.count(word) > 1), ""):
+        raise _wrong(where, say(f"two columns are called {twice[:80]!r}", f"有两列都叫 {twice[:80]!r}"))
+    if not any(words):
+        raise _wrong(where, say("it names no column", "其中没有列名"), do="prompt,model,orientation")
+    return words
+
+
+def _joined(columns: Sequence[str], cells: Sequence[Any], where: str) -> dict[str, Any]:
+    """Cells by the names of their columns; only an empty one may stand where no column is, or none is named."""
+    named = [*columns, *[""] * (len(cells) - len(columns))]
+    filled = [*cells, *[""] * (len(columns) - len(cells))]
+    if any(_text(cell, where) for name, cell in zip(named, filled, strict=True) if not name):
+        raise _wrong(
+            where,
+            say("there are more cells than named columns", "单元格多于有名称的列"),
+            do=say('Put a text with commas in quotes: "a, b"', '含逗号的文字请加引号："a, b"'),
+        )
+    return {name: cell for name, cell in zip(named, filled, strict=True) if name}
+
+
+def _is_missing(value: Any) -> bool:
+    return type(value).__name__ in _MISSING or (isinstance(value, Number) and bool(value != value))  # noqa: PLR0124  NaN
+
+
+def _text(value: Any, where: str) -> str:
+    if _is_missing(value):
+        return ""
+    if type(value).__name__ in _BOOLS:
+        return str(value).lower()
+    if not isinstance(value, (str, Number, date, time)):
+        raise _wrong(where, say(f"{type(value).__name__} is no text", f"{type(value).__name__} 不是文本"))
+    try:  # a column of whole numbers with a gap comes as 7.0 from pandas
+        whole = (
+            isinstance(value, Real) and -_LARGEST_WHOLE < float(value) < _LARGEST_WHOLE and float(value).is_integer()
+        )
+        return (f"{float(value):.0f}" if whole else str(value)).strip()  # type: ignore[arg-type]
+    except (ValueError, OverflowError) as error:  # more digits than Python writes
+        raise _wrong(where, str(error)) from None
+
+
+def _file_rows(path: Path) -> Iterator[Row]:
+    if path.suffix.lower() in _READERS:
+        return _READERS[path.suffix.lower()](path.name, _lines(path))
+    ending = path.suffix[:20]
+    raise _wrong(
+        path.name,
+        say(f"a file that ends in {ending!r} is not read", f"不能读取以 {ending!r} 结尾的文件"),
+        do=did_you_mean(ending, _READERS) + say(" One prompt alone: ", " 单个提示词：") + '["a cat"]',
+    )
+
+
+def _lines(path: Path) -> Iterator[str]:
+    """The lines of a text file with their ends; a line ends at LF, CR or CRLF, nowhere else."""
+    try:
+        encoding = _encoding(path)
+        with path.open(encoding=encoding, errors="replace", newline="") as file:  # each line is looked at: _checked
+            for number in itertools.count(1):
+                if not (line := file.readline(LONGEST_LINE)):
+                    return
+                yield _checked(line, path.name, number, encoding)
+    except (OSError, ValueError) as error:
+        raise _wrong(path.name, getattr(error, "strerror", None) or type(error).__name__) from None
+
+
+def _checked(line: str, name: str, number: int, encoding: str) -> str:
+    if len(line) >= LONGEST_LINE or "\0" in line:
+        raise _wrong(_line(name, number), say("it is not a line of text", "这一行不是文本"))
+    if "\N{REPLACEMENT CHARACTER}" in line:
+        why = say(f"there are bytes in it that are no text in {encoding}", f"含有不是 {encoding} 文本的字节")
+        raise _wrong(_line(name, number), why, do=say("Save the file as UTF-8.", "请把文件另存为 UTF-8。"))
+    return line
+
+
+def _encoding(path: Path) -> str:
+    if not path.is_file():
+        missing = say("there is no such file", "没有这个文件")
+        raise _wrong(path.name, say("it is not a file", "它不是文件") if path.exists() else missing)
+    with path.open("rb") as file:
+        piece = file.read(_WINDOW)
+        if marked := next((name for mark, name in _MARKS.items() if piece.startswith(mark)), ""):
+            return marked
+        while piece and piece.isascii():
+            piece = file.read(_WINDOW)
+        following = file.read(_WINDOW)
+        return _utf8_or_gb18030(piece.lstrip(bytes(range(128))) + following, ended=len(following) < _WINDOW)
+
+
+def _utf8_or_gb18030(window: bytes, *, ended: bool) -> str:
+    """Which of the two a text is in, by a part of it that begins with a character and, if not ended, ends anywhere."""
+    sound = _sound(window, "utf-8", ended=ended)
+    text = window[:sound].decode(errors="ignore")  # a character that the window's end cuts
+    if sound < len(window) and sound < _sound(window, "gb18030", ended=ended):
+        return "utf-8" if sum(not letter.isascii() for letter in text) >= _TELLING else "gb18030"
+    is_gb2312 = sound == _sound(window, "gb2312", ended=ended)
+    return "gb18030" if is_gb2312 and _is_mixture(text) else "utf-8"
+
+
+def _is_mixture(text: str) -> bool:
+    """Letters of several scripts, of two bytes each: so look a few Chinese characters in GB18030 (一只猫 as һֻè)."""
+    letters = {letter for letter in text if letter.isalpha() and not letter.isascii()}
+    scripts = {unicodedata.name(letter, "").partition(" ")[0] for letter in letters}
+    return len(scripts) > 1 and max(text) < "\u0800"
+
+
+def _sound(window: bytes, encoding: str, *, ended: bool) -> int:
+    """How many bytes can be read before the first wrong one."""
+    try:
+        codecs.getincrementaldecoder(encoding)().decode(window, ended)
+    except UnicodeDecodeError as error:
+        return error.start
+    return len(window)
+
+
+def _text_rows(name: str, lines: Iterator[str]) -> Iterator[Row]:
+    return ((_line(name, number), text) for number, line in enumerate(lines, start=1) if (text := line.strip()))
+
+
+def _table_rows(name: str, lines: Iterator[str], *, delimiter: str) -> Iterator[Row]:
+    """The rows of a table, each with the line it begins on: a quote that is never closed runs far."""
+    reader = csv.reader(lines, delimiter=delimiter, strict=True, skipinitialspace=True)
+    columns: list[str] = []
+    try:
+        while (where := _line(name, reader.line_num + 1)) and (cells := next(reader, None)) is not None:
+            if columns and any(map(str.strip, cells)):
+                yield where, _joined(columns, cells, where)
+            elif any(map(str.strip, cells)):
+                columns = _columns(cells, where)
+                _refuse_semicolons(columns, where)
+    except csv.Error as error:
+        raise _wrong(where, say(f"it is no row of a table: {error}", f"它不是表格的一行：{error}")) from None
+
+
+def _refuse_semicolons(columns: Sequence[str], where: str) -> None:
+    if len(columns) == 1 and any(sign in columns[0] for sign in ";；\t"):
+        raise _wrong(
+            where,
+            say("its columns are not parted by commas", "各列不是用逗号分隔的"),
+            do=say("Save it with commas, or with tabs as .tsv.", "请用逗号分隔保存，或用制表符保存为 .tsv。"),
+        )
+
+
+def _json_rows(name: str, lines: Iterator[str]) -> Iterator[Row]:
+    return ((where, _parsed(text, where)) for where, text in _text_rows(name, lines))
+
+
+def _json_list(name: str, lines: Iterator[str]) -> Iterator[Row]:
+    rows = _parsed("".join(lines), name, whole=True)
+    if not isinstance(rows, list):
+        raise _wrong(name, say("it is not a list", "它不是列表"), do='["a cat", {"prompt": "a dog"}]')
+    return _numbered(rows, name=f"{name}, ")
+
+
+def _parsed(text: str, where: str, *, whole: bool = False) -> Any:
+    try:
+        return json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
+    except json.JSONDecodeError as error:
+        where = _line(where, error.lineno) if whole else where
+        raise _wrong(where, say(f"it is no JSON: {error.msg}", f"它不是 JSON：{error.msg}")) from None
+    except (ValueError, RecursionError) as error:
+        raise _wrong(where, say(f"it is no JSON: {error}", f"它不是 JSON：{error}")) from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    if len(fields := dict(pairs)) < len(pairs):
+        twice = next(name for name in names if names.count(name) > 1)[:80]
+        raise ValueError(say(f"{twice!r} stands twice in an object", f"一个对象中有两个 {twice!r}"))
+    return fields
+
+
+def _no_constant(word: str) -> Any:
+    raise ValueError(word)
+
+
+_READERS: Mapping[str, Callable[[str, Iterator[str]], Iterator[Row]]] = {
+    ".txt": _text_rows,
+    ".csv": partial(_table_rows, delimiter=","),
+    ".tsv": partial(_table_rows, delimiter="\t"),
+    **dict.fromkeys((".jsonl", ".ndjson"), _json_rows),
+    ".json": _json_list,
+}
+
+
+def _line(name: str, number: int) -> str:
+    return say(f"{name}, line {number}", f"{name} 第 {number} 行")
+
+
+def _named(source: Any) -> str:
+    return Path(source).name if isinstance(source, (str, Path)) else type(source).__name__
+
+
+def _wrong(where: str, why: str, *, do: str = "") -> ConfigError:
+    what = say(f"The prompts cannot be read: {where}.", f"无法读取提示词：{where}。")
+    return ConfigError(what, why=why, do=do or say("Correct it and run again.", "请改正后再运行。"))

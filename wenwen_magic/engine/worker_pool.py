@@ -1,0 +1,250 @@
+"""Works through many items, a few at a time, with bounded memory; one failure leaves the others alone."""
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextvars import copy_context
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from tqdm import tqdm
+
+from wenwen_magic.errors import ConfigError, WaitEnded, WenwenError
+from wenwen_magic.text.i18n import say
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+POLL = 0.1
+"""Seconds between two looks; an interrupt is heard at least so often."""
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How far a run is.
+
+    Args:
+        total: how many items there are; None for unknown.
+        done: how many gave a result.
+        failed: how many gave an error.
+        under_way: how many are being worked on.
+        seconds: since the run began.
+    """
+
+    total: int | None
+    done: int = 0
+    failed: int = 0
+    under_way: int = 0
+    seconds: float = 0.0
+
+    def line(self) -> str:
+        """The tally in one line: a bar and the time left, as far as the total is known, and how many failed."""
+        known = self.total is not None and self.done + self.failed <= self.total
+        return tqdm.format_meter(
+            self.done + self.failed,
+            self.total or 0,
+            self.seconds,
+            bar_format=_line_with_bar() if known else "{n_fmt} [{elapsed}{postfix}]",
+            postfix=say(f"{self.failed} failed", f"{self.failed} 个失败") if self.failed else "",
+        )
+
+
+def _line_with_bar() -> str:
+    times = say("[{elapsed}, {remaining} left{postfix}]", "[{elapsed}，剩余 {remaining}{postfix}]")
+    return "{percentage:3.0f}%|{bar:20}| {n_fmt}/{total_fmt} " + times
+
+
+def _hear_nothing(*_: object) -> None:
+    """Hear what nobody asked to hear."""
+
+
+@dataclass(frozen=True)
+class _Broken:
+    """Stands for the result of a work that raised what is no error of ours."""
+
+
+class Many(Generic[Item, Result]):
+    """A run through many items, in daemon threads: Python ends without them, where it would wait for an executor's.
+
+    Args:
+        items: are taken one at a time, when there is a thread free to work on the next; a generator's are never held
+            all at once. It is run in several threads, never in two at once.
+        work: makes an item's result; sees the context of whoever called :meth:`run`, such as its language.
+        width: how many works are under way at the same time.
+        total: how many items there are, where that is known; only for the tally.
+        done: is handed each item's index and its result or its error, in the order in which they come, never two at
+            once.
+        tell: is handed the tally after each.
+        now: tells seconds that only grow.
+
+    Raises:
+        ConfigError: a width below 1.
+
+    Attributes:
+        stopped: whether :meth:`stop` was called.
+    """
+
+    def __init__(
+        self,
+        items: Iterable[Item],
+        work: Callable[[Item], Result],
+        *,
+        width: int = 4,
+        total: int | None = None,
+        done: Callable[[int, Result | WenwenError], None] = _hear_nothing,
+        tell: Callable[[Tally], None] = _hear_nothing,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if width < 1:
+            raise ConfigError(
+                say(f"{width} at a time is none.", f"同时 {width} 个等于没有。"),
+                do=say("Ask for at least 1 at a time.", "请至少同时 1 个。"),
+            )
+        self.stopped = False
+        self._items, self._work, self._width, self._total = enumerate(items), work, width, total
+        self._done, self._tell, self._now = done, tell, now
+        self._pulling, self._delivering, self._change = threading.Lock(), threading.Lock(), threading.Condition()
+        self._began: float | None = None
+        self._begun = self._left = self._failed = 0
+        self._ended = False
+        self._fault: BaseException | None = None
+
+    def run(self) -> Tally:
+        """Work through the items; returns when all are done, or, once stopped, when those under way are.
+
+        An error of ours is its item's result. Anything else that is raised, by a work, the items or a listener, ends
+        the run: nothing new begins, what is under way is finished and handed over, then it is raised.
+
+        Raises:
+            BaseException: what a work, the items or a listener raised; at once an interrupt of this thread: it stops.
+        """
+        self._began = self._now()
+        try:
+            self._start()
+            with self._change:
+                self._change.wait_for(self._is_over)
+        except BaseException:
+            self.stop()
+            raise
+        with self._delivering:  # the last tally may still be being told
+            if self._fault is not None:
+                raise self._fault
+            return self.tally
+
+    def stop(self) -> None:
+        """Begin nothing new; may be called from any thread, and from a listener."""
+        self.stopped = True
+        with self._change:
+            self._change.notify_all()
+
+    @property
+    def tally(self) -> Tally:
+        """How far the run is now."""
+        seconds = self._now() - self._began if self._began is not None else 0.0
+        with self._change:
+            done = self._left - self._failed
+            return Tally(self._total, done, self._failed, self._begun - self._left, seconds)
+
+    def _start(self) -> None:
+        context = copy_context()
+        for _ in range(self._width):
+            run = context.copy().run
+            threading.Thread(target=run, args=(self._keep_working,), daemon=True, name="wenwen-many").start()
+
+    def _is_over(self) -> bool:
+        return self._is_closed() and self._begun == self._left
+
+    def _is_closed(self) -> bool:
+        return self._ended or self.stopped
+
+    def _keep_working(self) -> None:
+        while (pulled := self._pull()) is not None:
+            self._do(*pulled)
+
+    def _pull(self) -> tuple[int, Item] | None:
+        """The next item, counted as begun; None when nothing new may begin."""
+        with self._pulling:
+            pulled = None
+            try:
+                pulled = None if self._is_closed() else next(self._items, None)
+            except BaseException as fault:  # noqa: BLE001  the thread that called run raises it
+                self._end(fault)
+            with self._change:  # inside the other lock: the end may not be seen before the last item is counted
+                if pulled is None or self._is_closed():
+                    self._end()
+                    return None
+                self._begun += 1
+                return pulled
+
+    def _end(self, fault: BaseException | None = None) -> None:
+        """Let nothing new begin; the first fault is the one that is raised."""
+        with self._change:
+            self._ended = True
+            self._fault = fault if self._fault is None else self._fault
+            self._change.notify_all()
+
+    def _do(self, index: int, item: Item) -> None:
+        result = self._result(item)
+        with self._delivering:
+            if not isinstance(result, _Broken):
+                self._hand_to(self._done, index, result)
+            with self._change:
+                self._left += 1
+                self._failed += isinstance(result, WenwenError | _Broken)
+                self._change.notify_all()
+            self._hand_to(self._tell, self.tally)
+
+    def _result(self, item: Item) -> Result | WenwenError | _Broken:
+        try:
+            return copy_context().run(self._work, item)
+        except WenwenError as error:
+            return error
+        except BaseException as fault:  # noqa: BLE001  the thread that called run raises it
+            self._end(fault)
+            return _Broken()
+
+    def _hand_to(self, listener: Callable[..., None], *values: object) -> None:
+        try:
+            listener(*values)
+        except BaseException as fault:  # noqa: BLE001  the thread that called run raises it
+            self._end(fault)
+
+
+def wait_through(
+    many: Many[Any, Any], wait: Callable[[float], bool], stopping: Callable[[int], None] = _hear_nothing
+) -> None:
+    """Wait in the main thread for a run in another one; the first interrupt stops it, the second ends the waiting.
+
+    Args:
+        many: the run.
+        wait: waits at most some seconds and tells whether the run is over, such as a job's ``wait``.
+        stopping: is handed the number of works under way when the run is being stopped.
+
+    Raises:
+        WaitEnded: at the second interrupt; what is under way goes on.
+    """
+    try:
+        _wait_until_over(wait)
+    except KeyboardInterrupt:
+        try:
+            many.stop()
+            stopping(many.tally.under_way)
+            _wait_until_over(wait)
+        except KeyboardInterrupt:
+            many.stop()  # the second may have come in the middle of it
+            raise _wait_ended(many.tally.under_way) from None
+
+
+def _wait_until_over(wait: Callable[[float], bool]) -> None:
+    while not wait(POLL):
+        pass
+
+
+def _wait_ended(count: int) -> WaitEnded:
+    return WaitEnded(
+        say(f"Stopped waiting; {count} under way go on.", f"已停止等待；{count} 个请求仍在进行。"),
+        do=say(
+            "Answers that come while this Python lives are saved. Asking again gives the saved ones for free.",
+            "此 Python 进程结束前到达的回答会被保存；再次请求时，已保存的免费。",
+        ),
+        charged="maybe" if count else "no",
+    )

@@ -1,0 +1,1 @@
+"""Readers of what endpoints answer, shared by all wire formats."""

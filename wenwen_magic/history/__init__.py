@@ -1,0 +1,1 @@
+"""The history folder: records, pictures, index and archives."""

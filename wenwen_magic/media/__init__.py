@@ -1,0 +1,1 @@
+"""Pictures: fetched, checked and saved."""

@@ -1,0 +1,400 @@
+"""Puts a picture's recipe into its file, reads it back and takes words out, by bytes alone: no pixel is decoded."""
+
+import html
+import json
+import re
+import struct
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from wenwen_magic.errors import ImageError
+from wenwen_magic.text.i18n import say
+
+LARGEST_RECIPE = 1 << 20
+"""Bytes of JSON, written or read; Pillow opens no PNG whose compressed text is longer than that."""
+_FIELDS: dict[str, type] = dict.fromkeys(("prompt", "model", "orientation", "format", "task", "mask"), str)
+_FIELDS |= {"params": dict, "references": list}
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A stretch of a file: kind, bytes, how many of these stand before and after the content; parts make the file."""
+
+    kind: bytes
+    raw: bytes
+    lead: int = 0
+    trail: int = 0
+
+    @property
+    def body(self) -> bytes:
+        return self.raw[self.lead : len(self.raw) - self.trail]
+
+
+@dataclass(frozen=True)
+class _Family:
+    """A type of file: how it starts, is split, gets a new part, a recipe (JSON, prompt), gives the JSON, is joined."""
+
+    start: re.Pattern[bytes]
+    split: Callable[[bytes], Iterator[_Part]]
+    make: Callable[[bytes, bytes], _Part]
+    place: Callable[[list[_Part], str, str], list[_Part]]
+    find: Callable[[Iterable[_Part]], bytes]
+    join: Callable[[list[_Part]], bytes]
+
+
+def embed(data: bytes, recipe: Mapping[str, Any]) -> bytes:
+    """Put a recipe into a picture's bytes, in place of one that is there; the pixels stay bit for bit.
+
+    PNG: text chunks ``wenwen`` (JSON) and ``Description`` (the prompt) before the pixels; other text stays.
+    JPEG and WebP: XMP with the JSON and ``dc:description``. An XMP packet that is there stays byte for byte and gets
+    one ``rdf:Description`` more; a ``dc:description`` of its own stays too, and then the prompt is in the JSON only.
+
+    Args:
+        data: the file's bytes: PNG, JPEG or WebP.
+        recipe: ready for JSON, with a prompt; lone surrogates are replaced by U+FFFD.
+
+    Raises:
+        ImageError: another type, a broken file, a recipe that ``read`` would not give back or that is too long (1 MiB;
+            a JPEG holds 65,533 bytes of XMP), or an XMP packet to which nothing can be added.
+    """
+    family, text = _family(data), _as_json(recipe)
+    return family.join(family.place(list(family.split(data)), text, _legible(str(recipe["prompt"]))))
+
+
+def read(data: bytes) -> dict[str, Any] | None:
+    """The recipe in a picture's bytes, or None; never raises, whoever made the file.
+
+    A recipe has a ``prompt`` that is not blank. A field of a wrong type makes it none; unknown ones are left out.
+
+    Args:
+        data: the file's bytes; what stands after the recipe may be missing.
+    """
+    try:
+        family = _family(data)
+        return _as_recipe(family.find(family.split(data)))
+    except (ImageError, ValueError, RecursionError, zlib.error):
+        return None
+
+
+def without_words(data: bytes) -> bytes:
+    """The same picture without text, EXIF, XMP, IPTC and comments, nor anything after its end.
+
+    An EXIF orientation that turns the picture stays, alone. Colour profiles and signed origins (C2PA) stay.
+
+    Args:
+        data: the file's bytes: PNG, JPEG or WebP.
+
+    Raises:
+        ImageError: another type, or a broken file.
+    """
+    family = _family(data)
+    return family.join([kept for part in family.split(data) for kept in _wordless(part, family.make)])
+
+
+def _as_json(recipe: Mapping[str, Any]) -> str:
+    """The recipe in characters that XML allows too; U+FFFE and U+FFFF stand in strings only, so they can be escaped."""
+    try:
+        text = _paired(json.dumps(dict(recipe), ensure_ascii=False, allow_nan=False, default=str))
+        text = text.replace("\ufffe", r"\ufffe").replace("\uffff", r"\uffff")
+        sound = _as_recipe(text.encode()) is not None
+    except (TypeError, ValueError, RecursionError):
+        sound = False
+    if not sound:
+        reason = say("It has no prompt, is no JSON, or is over 1 MiB.", "配方没有提示词、不是 JSON，或超过 1 MiB。")
+        raise _refusal(say("The recipe cannot be written into a picture.", "无法把配方写入图片。"), reason)
+    return text
+
+
+def _as_recipe(text: bytes) -> dict[str, Any] | None:
+    found = json.loads(text.decode()) if len(text) <= LARGEST_RECIPE else None
+    if not isinstance(found, dict) or not isinstance(found.get("prompt"), str) or not found["prompt"].strip():
+        return None
+    known = {name: found[name] for name in _FIELDS if name in found}
+    sound = all(isinstance(value, _FIELDS[name]) for name, value in known.items())
+    # Once more through JSON: escaped lone surrogates, NaN and numbers beyond a float go no further.
+    return dict(json.loads(_paired(json.dumps(known, ensure_ascii=False, allow_nan=False)))) if sound else None
+
+
+def _paired(text: str) -> str:
+    """The text with halves of surrogate pairs put together, and single ones replaced."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def _legible(prompt: str) -> str:
+    """The prompt for other programs: only characters that XML and PNG allow, lines ended in one way."""
+    lines = _paired(prompt).replace("\r\n", "\n").replace("\r", "\n")
+    return re.sub(r"[\x00-\x08\x0b-\x1f\ufffe\uffff]", "\ufffd", lines)
+
+
+def _refusal(what: str, why: str, do: str = "") -> ImageError:
+    do = do or say("Save the picture without its recipe.", "请不带配方保存图片。")
+    return ImageError(what, why=why, do=do, charged="no")
+
+
+_START, _TAIL = b"start", b"tail"
+_APP0, _APP1, _APP2, _APP13, _COMMENT, _PIXELS, _END = (bytes([marker]) for marker in b"\xe0\xe1\xe2\xed\xfe\xda\xd9")
+_WORDS = {b"tEXt", b"zTXt", b"iTXt", b"XMP ", _APP1, _APP13, _COMMENT, _TAIL}
+_EXIF, _XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
+_ORIENTATION, _SHORT = 0x0112, 3
+_MOST_PARTS = 100_000  # of an honest file there are some thousand; a hostile one must not take minutes
+
+
+def _is_xmp(part: _Part) -> bool:
+    return part.kind == b"XMP " or (part.kind == _APP1 and part.body.startswith(_XMP))
+
+
+def _wordless(part: _Part, make: Callable[[bytes, bytes], _Part]) -> list[_Part]:
+    """The part, or nothing where it is words; a JPEG's list of pictures after its end goes with them."""
+    if part.kind in {b"eXIf", b"EXIF"} or (part.kind == _APP1 and part.body.startswith(_EXIF)):
+        turned = _orientation_alone(part.body.removeprefix(_EXIF))
+        return [make(part.kind, (_EXIF if part.kind == _APP1 else b"") + turned)] if turned else []
+    return [] if part.kind in _WORDS or (part.kind == _APP2 and part.body.startswith(b"MPF\0")) else [part]
+
+
+def _orientation_alone(tiff: bytes) -> bytes:
+    """A TIFF with nothing but the orientation of another, as that decides how the picture is seen; empty if upright."""
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4], "")
+    try:
+        start = struct.unpack_from(order + "I", tiff, 4)[0] if order else len(tiff)
+        (count,) = struct.unpack_from(order + "H", tiff, start)
+        entries = (struct.unpack_from(order + "HHI4s", tiff, start + 2 + 12 * at) for at in range(count))
+        kind, value = next(((kind, value) for tag, kind, _, value in entries if tag == _ORIENTATION), (_SHORT, b"\0\0"))
+        (turned,) = struct.unpack_from(order + ("H" if kind == _SHORT else "I"), value)
+    except struct.error:
+        return b""
+    upright = turned not in range(2, 9)
+    return b"" if upright else struct.pack(">4sIHHHIHHI", b"MM\0*", 8, 1, _ORIENTATION, _SHORT, 1, turned, 0, 0)
+
+
+def _numbers(layout: str, data: bytes, at: int) -> tuple[Any, ...]:
+    _insist(at + struct.calcsize(layout) <= len(data))
+    return struct.unpack_from(layout, data, at)
+
+
+def _insist(sound: object) -> None:
+    if not sound:
+        why = say("Its parts do not fit together; it may be cut off.", "文件结构不完整，可能被截断。")
+        do = say("Fetch the picture again.", "请重新获取图片。")
+        raise _refusal(say("The picture's file is broken.", "图片文件已损坏。"), why, do)
+
+
+def _join(parts: list[_Part]) -> bytes:
+    return b"".join(part.raw for part in parts)
+
+
+# PNG: signature, then chunks of length, kind, content, checksum.
+
+_JSON, _PROMPT = b"wenwen\0", b"Description\0"
+# The keyword in the reader's language tells our Description from one that another program wrote.
+_PROMPT_NAME = "提示词".encode() + b"\0"
+_OWN_TEXT = re.compile(_JSON + b"|" + _PROMPT + rb"[\0\1]\0\0" + _PROMPT_NAME)
+_PACKED_FROM = 1024
+
+
+def _png_split(data: bytes) -> Iterator[_Part]:
+    yield _Part(_START, data[:8])
+    at, kind, drawn = 8, b"", False
+    for _ in range(_MOST_PARTS):
+        size, kind = _numbers(">I4s", data, at)
+        _insist(at + 12 + size <= len(data) and (at > 8 or kind == b"IHDR"))  # noqa: PLR2004  the signature's length
+        yield _Part(kind, data[at : at + 12 + size], 8, 4)
+        at, drawn = at + 12 + size, drawn or kind == b"IDAT"
+        if kind == b"IEND":
+            break
+    _insist(drawn and kind == b"IEND")
+    yield _Part(_TAIL, data[at:])
+
+
+def _chunk(kind: bytes, body: bytes) -> _Part:
+    return _Part(kind, struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)), 8, 4)
+
+
+def _text_chunk(keyword: bytes, name: bytes, text: str) -> _Part:
+    body, packed = text.encode(), len(text) > _PACKED_FROM
+    return _chunk(b"iTXt", keyword + bytes([packed, 0, 0]) + name + (zlib.compress(body) if packed else body))
+
+
+def _png_place(parts: list[_Part], text: str, prompt: str) -> list[_Part]:
+    rest = [part for part in parts if part.kind != b"iTXt" or not _OWN_TEXT.match(part.body)]
+    at = next(place for place, part in enumerate(rest) if part.kind == b"IDAT")
+    own = [_text_chunk(_JSON, b"\0", text), _text_chunk(_PROMPT, _PROMPT_NAME, prompt)]
+    return [*rest[:at], *own, *rest[at:]]
+
+
+def _png_find(parts: Iterable[_Part]) -> bytes:
+    """The JSON of the first chunk of ours; only the first, or many small ones could ask for endless unpacking."""
+    part = next((part for part in parts if part.kind == b"iTXt" and part.body.startswith(_JSON)), None)
+    if part is None or zlib.crc32(part.raw[4:-4]) != int.from_bytes(part.raw[-4:]):
+        return b""
+    packed, text = part.body[len(_JSON) :][:1] == b"\1", part.body[len(_JSON) + 2 :].split(b"\0", 2)[-1]
+    return zlib.decompressobj().decompress(text, LARGEST_RECIPE + 1) if packed else text
+
+
+# JPEG: segments of marker, length and content; coded pixels follow the marker DA and hold no marker of their own.
+
+_SEGMENT = re.compile(rb"\xff++([^\x00\x01\xd0-\xd8\xff])")
+_AFTER_PIXELS = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+
+
+def _jpeg_split(data: bytes) -> Iterator[_Part]:
+    yield _Part(_START, data[:2], 2)
+    at, kind, drawn = 2, b"", False
+    for _ in range(_MOST_PARTS):
+        part = _segment_at(data, at)
+        yield part
+        at, kind, drawn = at + len(part.raw), part.kind, drawn or part.kind == _PIXELS
+        if kind == _END:
+            break
+    _insist(drawn and kind == _END)
+    yield _Part(_TAIL, data[at:])
+
+
+def _segment_at(data: bytes, at: int) -> _Part:
+    marker = _SEGMENT.match(data, at)
+    kind, inner = (marker[1], marker.end()) if marker else (b"", at)
+    _insist(kind)
+    if kind == _END:
+        return _Part(kind, data[at:inner])
+    (size,) = _numbers(">H", data, inner)
+    end = inner + size
+    _insist(size >= 2 and end <= len(data))  # noqa: PLR2004  the length counts its own two bytes
+    if kind == _PIXELS:
+        after = _AFTER_PIXELS.search(data, end)
+        end = after.start() if after else len(data)
+    return _Part(kind, data[at:end], inner + 2 - at)
+
+
+def _segment(kind: bytes, body: bytes) -> _Part:
+    if len(body) > 0xFFFF - 2:  # the length counts its own two bytes
+        size = f"{len(body):,}"
+        why = say(f"With its XMP it takes {size} bytes; 65,533 fit.", f"连同 XMP 共 {size} 字节，最多 65,533 字节。")
+        raise _refusal(say("The recipe is too long for a JPEG.", "配方太长，JPEG 放不下。"), why)
+    return _Part(kind, b"\xff" + kind + struct.pack(">H", len(body) + 2) + body, 4)
+
+
+def _jpeg_place(parts: list[_Part], text: str, prompt: str) -> list[_Part]:
+    """In place of the XMP that is there, or behind JFIF and EXIF, which have to come first."""
+    old = next((place for place, part in enumerate(parts) if _is_xmp(part)), 0)
+    own = _segment(_APP1, _XMP + _packet(parts[old].body.removeprefix(_XMP), text, prompt))
+    at = old or next(place for place, part in enumerate(parts) if part.kind not in {_START, _APP0, _APP1})
+    return [*parts[:at], own, *parts[at + bool(old) :]]
+
+
+# WebP: RIFF chunks of kind, length, content, and a byte more after an odd length; VP8X tells which others there are.
+
+_HAS_EXIF, _HAS_XMP, _HAS_ALPHA = 0x08, 0x04, 0x10
+
+
+def _webp_split(data: bytes) -> Iterator[_Part]:
+    yield _Part(_START, data[:12])
+    end = 8 + int.from_bytes(data[4:8], "little")
+    _insist(end <= len(data) + 1)  # some leave out the byte after an odd length
+    at, kinds = 12, list[bytes]()
+    while at + 8 <= end:
+        kind, size = _numbers("<4sI", data, at)
+        _insist(at + 8 + size <= min(end, len(data)) and len(kinds) < _MOST_PARTS)
+        yield _Part(kind, data[at : at + 8 + size] + bytes(size % 2), 8, size % 2)
+        at += 8 + size + size % 2
+        kinds.append(kind)
+    _insist({*kinds[:1]} & {b"VP8 ", b"VP8L", b"VP8X"} and {*kinds} & {b"VP8 ", b"VP8L", b"ANMF"})
+    yield _Part(_TAIL, data[at:])
+
+
+def _riff(kind: bytes, body: bytes) -> _Part:
+    return _Part(kind, kind + struct.pack("<I", len(body)) + body + bytes(len(body) % 2), 8, len(body) % 2)
+
+
+def _webp_place(parts: list[_Part], text: str, prompt: str) -> list[_Part]:
+    old = next((part for part in parts if _is_xmp(part)), None)
+    own = _riff(b"XMP ", _packet(old.body if old else b"", text, prompt))
+    return [*(part for part in parts[:-1] if part is not old), own, parts[-1]]
+
+
+def _webp_join(parts: list[_Part]) -> bytes:
+    body = _join(_with_flags([part for part in parts if part.kind not in {_START, _TAIL}]))
+    return b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WEBP" + body + _join([p for p in parts if p.kind == _TAIL])
+
+
+def _with_flags(chunks: list[_Part]) -> list[_Part]:
+    """The chunks led by a VP8X that tells of XMP and EXIF; an EXIF that nobody has looked at so far stays unseen."""
+    kinds = {part.kind for part in chunks}
+    simple = chunks[0].kind != b"VP8X"
+    if simple and b"XMP " not in kinds:
+        return chunks
+    header, rest = (_simple_header(chunks[0]), chunks) if simple else (chunks[0].body, chunks[1:])
+    _insist(len(header) >= 10)  # noqa: PLR2004  flags, and the canvas
+    told = header[0] & (0xFF if b"EXIF" in kinds else ~_HAS_EXIF) & ~_HAS_XMP
+    return [_riff(b"VP8X", bytes([told | _HAS_XMP * (b"XMP " in kinds)]) + header[1:]), *rest]
+
+
+def _simple_header(image: _Part) -> bytes:
+    """What VP8X says of a picture that stands alone: whether it has alpha, and width and height less one."""
+    if image.kind == b"VP8L":
+        (bits,) = _numbers("<I", image.body, 1)
+        alpha, width, height = bits >> 28 & 1, bits & 0x3FFF, bits >> 14 & 0x3FFF
+    else:
+        alpha, (width, height) = 0, ((size & 0x3FFF) - 1 for size in _numbers("<HH", image.body, 6))
+        _insist(min(width, height) >= 0)
+    return struct.pack("<IHBHB", _HAS_ALPHA * alpha, width, 0, height, 0)
+
+
+# XMP: text that is only searched for what we write ourselves; a parser would expand what a stranger declares.
+
+_NAMESPACE = "urn:x-wenwen-magic:recipe:1#"
+_BLOCK = (
+    '<rdf:Description rdf:about="" xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"'
+    f' xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:wenwen="{_NAMESPACE}">'
+    "<wenwen:recipe>%s</wenwen:recipe>%s</rdf:Description>"
+)
+_DESCRIPTION = '<dc:description><rdf:Alt><rdf:li xml:lang="x-default">%s</rdf:li></rdf:Alt></dc:description>'
+_EMPTY_PACKET = (
+    '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/">'
+    '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"></rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
+).encode()
+# An element, as we write it, or an attribute, as others may that write the packet anew. All these take linear time.
+_OWN_RECIPE = re.compile(
+    rb"<wenwen:recipe\b[^<>]*+>([^<]*+)</wenwen:recipe\s*+>"
+    rb"""|\swenwen:recipe\s*+=\s*+(?:"([^"<]*+)"|'([^'<]*+)')"""
+)
+_BLOCK_START = re.escape(_BLOCK.partition("<wenwen:")[0].encode())
+_OWN = re.compile(_BLOCK_START + rb"(?:[^<]|<(?!/?rdf:Description))*+</rdf:Description>|" + _OWN_RECIPE.pattern)
+# Only closing tags and padding may follow: what looks like the end inside a comment is not taken for it.
+_RDF_END = re.compile(
+    rb"</(?:[\w.-]++:)?RDF\s*+>(?=\s*+(?:</[\w.-]++:x[am]pmeta\s*+>\s*+)?(?:<\?xpacket[^>]*+>)?[\s\0]*+\Z)"
+)
+
+
+def _packet(old: bytes, text: str, prompt: str) -> bytes:
+    """A packet with our block as the last one in its RDF, and all that an old packet holds besides."""
+    rest = _OWN.sub(b"", old) if old.strip(b"\0\t\r\n ") else _EMPTY_PACKET
+    end = _RDF_END.search(rest)
+    if end is None:
+        why = say("The end of its RDF is not where it should be.", "找不到其中 RDF 的结尾。")
+        raise _refusal(say("The picture's XMP cannot be added to.", "图片中已有的 XMP 无法追加内容。"), why)
+    words = "" if re.search(rb"<[\w.-]++:description[\s>/]", rest) else _DESCRIPTION % html.escape(prompt, quote=False)
+    block = _BLOCK % (html.escape(text, quote=False), words)
+    return rest[: end.start()] + block.encode() + rest[end.start() :]
+
+
+def _xmp_find(parts: Iterable[_Part]) -> bytes:
+    packet = next((part.body for part in parts if _is_xmp(part)), b"")
+    found = _OWN_RECIPE.search(packet) if _NAMESPACE.encode() in packet else None
+    return html.unescape((found[1] or found[2] or found[3] or b"").decode()).encode() if found else b""
+
+
+_FAMILIES = (
+    _Family(re.compile(rb"\x89PNG\r\n\x1a\n"), _png_split, _chunk, _png_place, _png_find, _join),
+    _Family(re.compile(rb"\xff\xd8\xff"), _jpeg_split, _segment, _jpeg_place, _xmp_find, _join),
+    _Family(re.compile(rb"RIFF[\0-\xff]{4}WEBP"), _webp_split, _riff, _webp_place, _xmp_find, _webp_join),
+)
+
+
+def _family(data: bytes) -> _Family:
+    for family in _FAMILIES:
+        if family.start.match(data):
+            return family
+    why = say("Only these can be changed without touching the pixels.", "只有这些类型能在不动像素的情况下修改。")
+    do = say("Use the picture as it is.", "请按原样使用图片。")
+    raise _refusal(say("The picture is no PNG, JPEG or WebP.", "图片不是 PNG、JPEG 或 WebP。"), why, do)

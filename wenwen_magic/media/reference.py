@@ -1,0 +1,143 @@
+"""Turns what a person points at (a path, an address, a picture, an earlier result) into a reference picture."""
+
+import base64
+import hashlib
+import io
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from wenwen_magic.errors import ConfigError, ImageError
+from wenwen_magic.records import Gallery, GeneratedImage, Generation, Reference
+from wenwen_magic.text.i18n import say
+
+LARGEST_FILE = 100 << 20
+"""Bytes of a file that is read at most; it may become smaller before it is sent."""
+LARGEST = 20 << 20
+"""Bytes of a reference picture that are sent at most: the relay's own limit for uploads is not told on its pages."""
+LONGEST_NAME = 120
+"""Characters of a label that are kept."""
+_BYTES = ("|u1", "|b1")
+_PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")
+# Relays of the family take these three and refuse others (not seen on wenwen's pages).
+_TYPES = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"))
+
+
+def reference(value: Any, label: str = "", *, convert: Callable[[bytes], bytes] | None = None) -> Reference:
+    """Make a reference of a Generation, GeneratedImage, path, ``http(s)`` address, bytes, PIL image or numpy array.
+
+    Args:
+        value: the thing.
+        label: what the user called it.
+        convert: makes a picture's bytes ones that a relay takes: checked, upright, without location data; raises
+            ImageError. None sends them as they are.
+
+    Raises:
+        ConfigError: it is no picture, is not of type PNG, JPEG or WebP, or is larger than 20 MiB.
+    """
+    if isinstance(value, Reference):
+        return value
+    if isinstance(value, str) and value.lower().startswith(("http://", "https://")):
+        if "@" in value.partition("//")[2].partition("/")[0]:
+            raise _not_a_picture(
+                value.rpartition("@")[2][:LONGEST_NAME],
+                say("its address carries a name or password", "网址中含有用户名或密码"),
+            )
+        return _of_address(value, label or value)
+    origin, label = _origin(value), _label(value, label)
+    try:
+        data = _bytes_of(value, label)
+        data = convert(data) if convert else data
+    except ImageError as error:
+        raise _not_a_picture(label, error.what) from None
+    except (OSError, ValueError, TypeError, IndexError, RuntimeError) as error:
+        raise _not_a_picture(label, getattr(error, "strerror", None) or str(error)[:200]) from None
+    return replace(_of_bytes(data, label), origin=origin)
+
+
+def _origin(value: Any) -> str:
+    """The id of the generation that a thing is, or is a picture of; empty for a thing from elsewhere."""
+    value = value[0] if isinstance(value, Gallery) and len(value) else value
+    if isinstance(value, GeneratedImage):
+        return value.record
+    return value.id if isinstance(value, Generation) else ""
+
+
+def _label(value: Any, label: str) -> str:
+    """What to call the thing; of a path only the file's name: a record tells nobody's folders."""
+    if isinstance(value, (str, Path)):
+        label = Path(value).name if len(str(value)) < LONGEST_NAME else ""
+    return (label or str(getattr(value, "id", "") or type(value).__name__))[:LONGEST_NAME]
+
+
+def _bytes_of(value: Any, label: str) -> bytes:
+    if isinstance(value, (Generation, Gallery)):
+        if not value.images:
+            raise _not_a_picture(label, say("it holds no picture", "其中没有图片"))
+        return value.images[0].data
+    if isinstance(value, GeneratedImage):
+        return value.data
+    if isinstance(value, (bytes, bytearray)):
+        return bytes(value)
+    if isinstance(value, (str, Path)):
+        return _read(Path(value).expanduser(), label)
+    return _encoded(value, label)
+
+
+def _read(path: Path, label: str) -> bytes:
+    """A file's bytes; a device, which has no end, or a file too large is refused before it is read."""
+    if not path.is_file():
+        raise _not_a_picture(label, say("there is no such file", "没有这个文件"))
+    if path.stat().st_size > LARGEST_FILE:
+        raise _too_large(label, LARGEST_FILE)
+    return path.read_bytes()
+
+
+def _encoded(value: Any, label: str) -> bytes:
+    """A PIL image, or an array of rows x columns (x channels) of unsigned bytes, as PNG."""
+    from PIL import Image  # noqa: PLC0415  a door: Pillow is loaded for those who have pictures in memory
+
+    if hasattr(value, "__array_interface__") and not isinstance(value, Image.Image):
+        if value.__array_interface__["typestr"] not in _BYTES:
+            raise _not_a_picture(label, say("only arrays of unsigned bytes can be sent", "只能发送无符号字节的数组"))
+        value = Image.fromarray(value)
+    if not isinstance(value, Image.Image):
+        raise _not_a_picture(label, type(value).__name__)
+    file = io.BytesIO()
+    (value if value.mode in _PNG_MODES else value.convert("RGB")).save(file, format="PNG")
+    return file.getvalue()
+
+
+def _type_of(data: bytes) -> str:
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "image/webp"
+    return next((mime for start, mime in _TYPES if data.startswith(start)), "")
+
+
+def _of_bytes(data: bytes, label: str) -> Reference:
+    mime = _type_of(data)
+    if not mime:
+        raise _not_a_picture(label, say("only PNG, JPEG and WebP can be sent", "只能发送 PNG、JPEG 和 WebP"))
+    if len(data) > LARGEST:
+        raise _too_large(label)
+    return _of_address(f"data:{mime};base64,{base64.b64encode(data).decode()}", label)
+
+
+def _of_address(address: str, label: str) -> Reference:
+    return Reference(address, hashlib.sha256(address.encode()).hexdigest(), label)
+
+
+def _too_large(label: str, limit: int = LARGEST) -> ConfigError:
+    return _not_a_picture(label, say(f"it is larger than {limit >> 20} MiB", f"大于 {limit >> 20} MiB"))
+
+
+def _not_a_picture(label: str, why: str) -> ConfigError:
+    return ConfigError(
+        say(f"The reference {label} cannot be used.", f"参考图片 {label} 无法使用。"),
+        why=why,
+        do=say(
+            "Give a variable with a picture, a path, or an https address: --ref cat.png",
+            "请给出含图片的变量、文件路径或 https 地址：--ref cat.png",
+        ),
+    )

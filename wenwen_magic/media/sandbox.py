@@ -1,0 +1,250 @@
+"""Keeps a few inspectors running: children that open the pictures, so that the kernel never does."""
+
+import contextlib
+import importlib.util
+import json
+import os
+import secrets
+import subprocess
+import sys
+import threading
+import weakref
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wenwen_magic.errors import Charged, ImageError
+from wenwen_magic.text.i18n import say
+
+_ENVIRONMENT = ("PATH", "LD_", "DYLD_", "LANG", "LC_", "TMP", "TEMP", "SYSTEM", "WINDIR")  # no key goes to a child
+_WORDS = {
+    "truncated": ("The picture is cut off or damaged.", "图片不完整或已损坏。"),
+    "not-a-picture": ("What came is not a picture.", "收到的内容不是图片。"),
+    "svg": ("SVG drawings are not opened: they can carry scripts.", "不打开 SVG：其中可能含有脚本。"),
+    "html": ("What came is a web page, not a picture.", "收到的是网页，不是图片。"),
+    "format": ("Pictures of this format are not opened.", "不支持这种图片格式。"),
+    "too-many-pixels": ("The picture has too many pixels to be opened safely.", "图片像素过多，无法安全打开。"),
+    "too-long-a-side": ("The picture is too wide or too high to be opened safely.", "图片过宽或过高，无法安全打开。"),
+    "memory": ("The picture needs too much memory to be opened safely.", "打开图片所需内存过多。"),
+    "timeout": ("The picture took too long to open.", "打开图片耗时过长。"),
+    "died": ("The program that checks pictures broke off on this one.", "检查图片的程序在处理此图时中断。"),
+    "start": ("The program that checks pictures could not be started.", "无法启动检查图片的程序。"),
+    "disk": ("A file could not be read or written.", "文件无法读取或写入。"),
+    "failed": ("The picture could not be handled.", "无法处理这张图片。"),
+}
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What a child found, or made.
+
+    Args:
+        mime: the type, by the bytes.
+        extension: the file ending that goes with it, without a dot.
+        width, height: in pixels, as a person sees the picture.
+        preview_mime: ``image/jpeg`` or ``image/png``; empty when no preview was asked for.
+    """
+
+    mime: str
+    extension: str
+    width: int
+    height: int
+    preview_mime: str = ""
+
+
+class _Gone(Exception):
+    """The child cannot go on: the code of what happened, and the reason as far as it is known."""
+
+
+class _Child:
+    """One running inspector: one job at a time."""
+
+    def __init__(self, memory: int) -> None:
+        self._process: Any = subprocess.Popen(  # noqa: S603  our own interpreter, our own file
+            _command(memory),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={name: value for name, value in os.environ.items() if name.upper().startswith(_ENVIRONMENT)},
+            start_new_session=True,
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )
+        self.pid, self._owner, self._greeted = self._process.pid, os.getpid(), False
+
+    def lives(self) -> bool:
+        return self._owner == os.getpid() and self._process.poll() is None
+
+    def ask(self, job: Mapping[str, Any], seconds: float) -> dict[str, Any]:
+        if not self._greeted:
+            if not (hello := self._exchange(b"", 60.0))["ready"]:  # Pillow may come from a slow network disk
+                raise _Gone("start", hello["problem"])
+            self._greeted = True
+        line = json.dumps(job, default=lambda path: str(path.absolute()))  # the kernel may have changed its folder
+        return self._exchange(line.encode() + b"\n", seconds)
+
+    def _exchange(self, line: bytes, seconds: float) -> dict[str, Any]:
+        reply, late = b"", list[None]()
+        timer = threading.Timer(seconds, lambda: late.append(self._process.kill()))
+        timer.daemon = True
+        timer.start()
+        try:
+            with contextlib.suppress(OSError, ValueError):  # a pipe broken or closed: no reply says the same
+                self._process.stdin.write(line)
+                self._process.stdin.flush()
+                reply = self._process.stdout.readline()
+        finally:
+            timer.cancel()
+            timer.join()  # from here on it is certain whether the child was killed
+        if late or not reply.endswith(b"\n"):
+            raise _Gone(("timeout" if late else "died") if self._greeted else "start", "")
+        return dict(json.loads(reply))
+
+    def end(self) -> None:
+        """Kill the child and wait for it; one that a forked process inherited is its parent's to end."""
+        if self._owner != os.getpid():
+            return
+        self._process.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired, OSError):
+            self._process.wait(5)
+            self._process.stdout.close()
+            self._process.stdin.close()
+
+
+def _command(memory: int) -> list[str]:
+    """Isolated from the notebook's folder, variables and start-up files, yet with the Pillow the kernel would load."""
+    pillow = importlib.util.find_spec("PIL")
+    if not sys.executable or not pillow or not pillow.submodule_search_locations:
+        raise OSError("No Python interpreter or no Pillow was found.")
+    folder = Path(pillow.submodule_search_locations[0]).absolute().parent
+    # A notebook may change LC_ALL, which goes to the child: what files are called is said as this process reads it.
+    flags = ["-I", "-S", "-X", f"utf8={int(sys.getfilesystemencoding() == 'utf-8')}"]
+    return [sys.executable, *flags, str(Path(__file__).with_name("sandbox_worker.py")), str(memory), str(folder)]
+
+
+def _end_all(children: set[_Child]) -> None:
+    for child in tuple(children):
+        child.end()
+    children.clear()
+
+
+class InspectorPool:
+    """Children that judge, shrink and convert pictures; may be used from several threads.
+
+    Args:
+        size: children at most; further callers wait for a free one.
+        memory: what a child may hold, in bytes, where the platform can bound it.
+        seconds: what a job may take before its child is killed.
+        max_pixels: width x height of a picture that is opened, at most.
+        max_side: width or height of a picture that is opened, in pixels, at most.
+    """
+
+    def __init__(
+        self,
+        *,
+        size: int = 2,
+        memory: int = 2 << 30,
+        seconds: float = 30.0,
+        max_pixels: int = 100_000_000,
+        max_side: int = 16_384,
+    ) -> None:
+        self._memory, self._seconds, self._max_pixels, self._max_side = memory, seconds, max_pixels, max_side
+        self._slots, self._lock = threading.Semaphore(size), threading.RLock()
+        self._idle, self._children = list[_Child](), set[_Child]()
+        weakref.finalize(self, _end_all, self._children)
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """The process ids of the children that run."""
+        return tuple(child.pid for child in tuple(self._children) if child.lives())
+
+    def warm(self) -> None:
+        """Start a child for the job to come, if none runs; does not wait for it, raises nothing."""
+        with contextlib.suppress(Exception), self._lock:
+            if not self.pids:
+                self._idle.append(self._taken())
+
+    def inspect(self, path: Path, preview: Path) -> Inspection:
+        """Judge a picture by decoding it, and write a small one for showing.
+
+        Args:
+            path: the file.
+            preview: where to write at most 768 x 768 pixels, JPEG or PNG; appears whole or not at all.
+
+        Raises:
+            ImageError: it is no sound picture within the limits, or cannot be judged; ``text`` is the code.
+        """
+        limits = {"max_pixels": self._max_pixels, "max_side": self._max_side, "preview_side": 768, "quality": 85}
+        return self._make({"job": "inspect", "path": path, **limits}, "preview", preview, "yes")
+
+    def sheet(self, previews: Sequence[Path], target: Path) -> Inspection:
+        """Write a contact sheet of several previews: a JPEG at most 768 pixels wide.
+
+        Args:
+            previews: the small pictures, in order.
+            target: where to write; appears whole or not at all.
+
+        Raises:
+            ImageError: a preview is no picture, or the sheet cannot be made; ``text`` is the code.
+        """
+        return self._make({"job": "sheet", "previews": list(previews), "columns": None}, "target", target, "yes")
+
+    def convert(self, path: Path, target: Path, *, max_side: int = 2048) -> Inspection:
+        """Write a picture that a relay accepts as a reference: PNG, JPEG or WebP, upright, telling no place.
+
+        Args:
+            path: the file; copied byte for byte when it is so already.
+            target: where to write; appears whole or not at all.
+            max_side: width or height of the result, in pixels, at most.
+
+        Raises:
+            ImageError: it is no sound picture within the limits, or cannot be converted; ``text`` is the code.
+        """
+        limits = {"max_pixels": self._max_pixels, "limit_side": self._max_side, "max_side": max_side}
+        return self._make({"job": "convert", "path": path, **limits}, "target", target, "no")
+
+    def close(self) -> None:
+        """End the children; a job in flight fails, a later one starts a new child."""
+        with self._lock:
+            _end_all(self._children)
+
+    def _make(self, job: Mapping[str, Any], key: str, target: Path, charged: Charged) -> Inspection:
+        part = target.with_name(f"{target.name}.{secrets.token_hex(4)}.part")
+        try:
+            answer = self._run({**job, key: part})
+            part.replace(target)
+        except (_Gone, OSError) as error:
+            code, why = error.args if isinstance(error, _Gone) else ("disk", error.strerror or type(error).__name__)
+            raise ImageError(say(*_WORDS[code]), why=why, charged=charged, text=code) from None
+        finally:
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
+        return Inspection(**answer)
+
+    def _run(self, job: Mapping[str, Any]) -> dict[str, Any]:
+        with self._slots:
+            child = self._taken()
+            try:
+                answer = child.ask(job, self._seconds)
+            except BaseException:  # also an interrupt: a child in the midst of a job is of no use
+                child.end()
+                self._children.discard(child)
+                raise
+            self._idle.append(child)
+        if not answer.pop("ok", False):
+            raise _Gone(answer.get("code", "died"), answer["problem"])
+        return answer
+
+    def _taken(self) -> _Child:
+        with self._lock:
+            while self._idle:
+                if (child := self._idle.pop()).lives():
+                    return child
+                child.end()
+                self._children.discard(child)
+            try:
+                child = _Child(self._memory)
+            except OSError as error:
+                raise _Gone("start", str(error)) from error
+            self._children.add(child)
+            return child

@@ -1,0 +1,240 @@
+"""Judges addresses: which may be fetched and, if not, why; opens no socket and resolves no name."""
+
+import re
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+from urllib3.exceptions import LocationParseError
+from urllib3.util import parse_url
+
+from wenwen_magic.errors import mask
+from wenwen_magic.text.i18n import say
+
+IP = IPv4Address | IPv6Address
+
+LONGEST = 8192
+_SHOWN = 200
+_ISATAP = 0x5EFE
+_PORTS = {"http": 80, "https": 443}
+_UNSAFE = re.compile(r"[\x00-\x20\x7f-\x9f\\\s\ud800-\udfff]")
+_FRONT = re.compile(r"(?i)https?://([^/?#]+)")
+_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+_INSIDE = re.compile(r"(?:.+\.)?(?:localhost|local|internal)\.?")
+_METADATA_NAMES = frozenset({"metadata.google.internal", "metadata.goog"})
+
+_FAKE = ip_network("198.18.0.0/15")
+_PUBLIC_6 = ip_network("2000::/3")
+# Wider than is_global, whose answers differ between Python releases.
+_REFUSED = tuple(
+    ip_network(block)
+    for block in (
+        *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
+        *("192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15"),
+        *("198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4"),
+        *("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20"),
+    )
+)
+_NEVER = tuple(
+    ip_network(block)
+    for block in (
+        *("169.254.0.0/16", "100.100.100.200/32", "168.63.129.16/32", "192.0.0.192/32"),
+        *("fe80::/10", "fd00:ec2::/32", "fd20:ce::254/128", "fd00:42::42/128"),
+    )
+)
+_CARRIERS = tuple(ip_network(block) for block in ("::/96", "64:ff9b::/96", "64:ff9b:1::/48"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """What may be fetched, by which way, and how much of it.
+
+    Args:
+        trusted: exact origins ``scheme://host:port`` (the user's own endpoint), and ``host`` or ``host:port`` (the
+            setting ``trusted_hosts``); they may lead to private addresses, never to metadata or link-local ones.
+        proxies: proxy address by scheme, ``{"http": "http://...", "https": ...}``; empty for none.
+        ca_bundle: file or folder of certificate authorities; None for the system's own.
+        limit: largest picture, in bytes.
+        connect: longest wait for a connection, in seconds.
+        read: longest silence of a server, in seconds.
+        deadline: longest time for the whole download with all redirects, in seconds; only the system's resolver
+            of names cannot be cut short.
+        redirects: how many are followed.
+        user_agent: the header by which servers know us.
+    """
+
+    trusted: frozenset[str] = frozenset()
+    proxies: Mapping[str, str] = field(default_factory=dict)
+    ca_bundle: str | None = None
+    limit: int = 64 * 1024 * 1024
+    connect: float = 10.0
+    read: float = 60.0
+    deadline: float = 300.0
+    redirects: int = 5
+    user_agent: str
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an address leads, as urllib3 reads it.
+
+    Args:
+        scheme: ``http`` or ``https``.
+        host: the name or the literal as written, lower case; an IPv6 literal in brackets.
+        port: the port, the scheme's own when none is written.
+    """
+
+    scheme: str
+    host: str
+    port: int
+
+    def trusted(self, entries: AbstractSet[str]) -> bool:
+        """Whether one of the entries ``scheme://host:port``, ``host:port`` or ``host`` names exactly this place."""
+        spellings = {
+            f"{self.scheme}://{self.host}:{self.port}",
+            f"{self.host}:{self.port}",
+            self.host,
+            self.host.strip("[]"),
+        }
+        return not spellings.isdisjoint(entry.lower() for entry in entries)
+
+
+def spelling_problem(address: str) -> str:
+    """Say why an address as written must not be fetched, wherever it leads; empty when nothing is wrong with it."""
+    front = _FRONT.match(address)
+    if len(address.encode("utf-8", "surrogatepass")) > LONGEST:
+        return say(f"it is longer than {LONGEST} bytes", f"地址超过 {LONGEST} 字节")
+    if _UNSAFE.search(address):
+        return say("it holds a space, a control character or a backslash", "地址中有空格、控制字符或反斜杠")
+    if not front:
+        return say("only http:// and https:// with a host are fetched", "只下载带主机名的 http:// 和 https:// 地址")
+    if "@" in front[1]:
+        return say("it holds a user name before the host", "主机名前带有用户名")
+    return _host_problem(address, front[1])
+
+
+def _host_problem(address: str, authority: str) -> str:
+    try:
+        host = parse_url(address).host or ""
+    except LocationParseError:
+        host = ""
+    labels = host.removesuffix(".").split(".")
+    if literal(host) and "%" not in authority:
+        return ""
+    if "%" in authority or not all(_LABEL.fullmatch(label) for label in labels):
+        return say("its host is not a plain name, IPv4 or IPv6 address", "主机不是普通的名称、IPv4 或 IPv6 地址")
+    if _NUMBER.fullmatch(labels[-1]):
+        return say("its host is a number in disguise", "主机是伪装写法的数字地址")
+    return ""
+
+
+def place_of(address: str) -> Place:
+    """Read where an address leads; only for one in which :func:`spelling_problem` found nothing."""
+    url = parse_url(address)
+    scheme = url.scheme or ""
+    return Place(scheme, url.host or "", _PORTS[scheme] if url.port is None else url.port)
+
+
+def literal(host: str) -> IP | None:
+    """Read a host as an IP address, IPv4-mapped IPv6 as the IPv4 within; None when it is a name."""
+    try:
+        ip = ip_address(host[1:-1] if host.startswith("[") and host.endswith("]") else host)
+    except ValueError:
+        return None
+    return (ip.ipv4_mapped or ip) if isinstance(ip, IPv6Address) else ip
+
+
+def ip_problem(ip: IP, place: Place, trusted: AbstractSet[str]) -> str:
+    """Say why an IP address must not be dialled for a place; empty when it may.
+
+    Args:
+        ip: what the place's name was resolved to, or the place's literal.
+        place: what is fetched.
+        trusted: the user's own origins and ``trusted_hosts``; they lift all but metadata and link-local addresses.
+    """
+    if _never(ip):
+        return _never_words(str(ip))
+    if place.trusted(trusted) or _public(ip):
+        return ""
+    if ip not in _FAKE:
+        return say(f"{place.host} leads to {ip}, which is not a public address", f"{place.host} 指向非公网地址 {ip}")
+    if place.scheme == "https" and not literal(place.host):
+        # Tools such as Clash answer every name from this block; the certificate proves whom they connect us to.
+        return ""
+    return say(
+        f"{place.host} leads to {ip}, what a local proxy tool hands out (fake-ip): safe only by name over https",
+        f"{place.host} 指向 {ip}, 这是本机代理工具发放的 fake-ip 地址: 只有用域名走 https 才安全",
+    )
+
+
+def proxied_problem(place: Place, trusted: AbstractSet[str]) -> str:
+    """Say why a place must not be asked of a proxy, which resolves names itself; empty when it may.
+
+    Args:
+        place: what is fetched.
+        trusted: as for :func:`ip_problem`.
+    """
+    ip = literal(place.host)
+    if ip:
+        return ip_problem(ip, place, trusted)
+    if place.host.removesuffix(".") in _METADATA_NAMES:
+        return _never_words(place.host)
+    if _INSIDE.fullmatch(place.host) and not place.trusted(trusted):
+        return say(f"{place.host} is a name inside this machine or network", f"{place.host} 是本机或内网的名称")
+    return ""
+
+
+def step_problem(here: Place, onward: str, trusted: AbstractSet[str]) -> str:
+    """Say why a redirect must not be followed, as far as its spelling tells; empty when it may.
+
+    Args:
+        here: where the redirect came from.
+        onward: the address it leads to.
+        trusted: as for :func:`ip_problem`.
+    """
+    problem = spelling_problem(onward)
+    if problem or here.scheme == "http":
+        return problem
+    place = place_of(onward)
+    if place.scheme == "https" or place.trusted(trusted):
+        return ""
+    return say("a redirect leads from https to http", "重定向从 https 降到了 http")
+
+
+def shown(address: str) -> str:
+    """Give an address for a message: no user name, no query, no control characters, at most 200 characters."""
+    plain = re.sub(r"//[^/?#]*@", "//", re.split(r"[?#]", address, maxsplit=1)[0])
+    return mask(plain if len(plain) <= _SHOWN else plain[:_SHOWN] + "…")
+
+
+def _never_words(what: str) -> str:
+    return say(
+        f"{what} is a metadata or link-local address, which trusted_hosts cannot allow",
+        f"{what} 是云元数据或链路本地地址, trusted_hosts 也不能放行",
+    )
+
+
+def _public(ip: IP) -> bool:
+    if isinstance(ip, IPv6Address) and (ip not in _PUBLIC_6 or _is_isatap(ip)):
+        return False
+    return not _never(ip) and not any(ip in block for block in _REFUSED)
+
+
+def _never(ip: IP) -> bool:
+    carried = _carried(ip) if isinstance(ip, IPv6Address) else None
+    return any(ip in block or (carried is not None and carried in block) for block in _NEVER)
+
+
+def _carried(ip: IPv6Address) -> IPv4Address | None:
+    """The IPv4 address to which a tunnel or a translator would pass this one on."""
+    if ip.teredo:
+        return ip.teredo[1]
+    if _is_isatap(ip) or any(ip in block for block in _CARRIERS):
+        return IPv4Address(int(ip) & 0xFFFFFFFF)
+    return ip.ipv4_mapped or ip.sixtofour
+
+
+def _is_isatap(ip: IPv6Address) -> bool:
+    return int(ip) >> 32 & 0xFCFFFFFF == _ISATAP

@@ -1,0 +1,1 @@
+"""Magics, cells and controls in a notebook."""

@@ -1,0 +1,183 @@
+"""Writes the notebook cell that asks for a request again, letter by letter the same, so that its saved take is free.
+
+What no cell can say is refused: a cell that means something slightly different would be paid for. The other half of the
+bargain, reading the line, is in ``options.py``; the tests hold the two together.
+"""
+
+import json
+import math
+import re
+import unicodedata
+from collections.abc import Iterator
+from contextlib import suppress
+from keyword import iskeyword
+from typing import Any
+
+from wenwen_magic.errors import ConfigError
+from wenwen_magic.records import ImageRequest, Reference
+from wenwen_magic.text.i18n import say
+from wenwen_magic.text.vocabulary import DESCRIBE, DRAW
+
+# Characters that end a line for IPython, or that editors and notebook files change or drop; "\n" is what they keep.
+_FRAGILE = "\0\x0b\x0c\r\x1c-\x1e\x85\u2028\u2029\ud800-\udfff"
+_OFF_THE_LINE = re.compile(f"[\n{_FRAGILE}]")
+# IPython empties lines of spaces, and takes ">>>" in front of any line for a Python prompt ...
+_SPACES, _CHEVRONS = r"^[^\S\n]+$", r"^[^\S\n]*>>>"
+_CHANGED = re.compile(f"(?m)[{_FRAGILE}]|{_SPACES}|{_CHEVRONS}")
+_AS_EXPRESSION = re.compile(rf"(?m)(?:\{{*[{_FRAGILE}]+)+|\{{{{2,}}|{_SPACES}|{_CHEVRONS}")
+# ... and these for one on the second line of a cell only: an empty line before them is enough.
+_MAGICS = {DRAW: "wenwen_image", DESCRIBE: "wenwen_describe"}
+_FIRST_LINE_ONLY = re.compile(r"\.\.\.|(?:\[(?:nav|ins)\] )?In \[")
+_FOLDED_AWAY = re.compile("[“”‘’、,]")  # the others that options forgive change under NFKC
+_PLAIN = re.compile(r"(?!-)[^\s\"']*[^\s\"'\\]")
+
+
+def cell(
+    request: ImageRequest, *, take: int = 0, name: str = "", usual: str = ImageRequest.format, count: int = 1
+) -> str:
+    """Write the cell that repeats a request.
+
+    Model and orientation are always named, for the defaults may be others where the cell is run. Of a reference that is
+    no web address the label is written; whether it still leads to the same picture is not known here.
+
+    Args:
+        request: what was asked.
+        take: the number of the saved take to show; 0 for none.
+        name: the variable that also receives the result; empty for none.
+        usual: the format that needs no naming where the cell is run.
+        count: how many takes the cell wants.
+
+    Raises:
+        ConfigError: no cell can say it exactly: a prompt that begins or ends with spaces, a model with a comma in its
+            name, a reference without a name, and their kind.
+    """
+    body, raw = _body(request.prompt)
+    # The orientation is a plain word and stands behind the values: IPython drops spaces at the end of the line.
+    words = [
+        *_name(name),
+        _option("-m", _folding(request.model)),
+        *([_option("--format", _folding(request.format))] if request.format != usual else []),
+        *(_option("--param", text) for text in _params(request)),
+        *(_option("--ref", _pointer(reference)) for reference in request.references),
+        *([_option("--mask", _pointer(request.mask))] if request.mask else []),
+        *([_option("--task", request.task)] if request.task not in _MAGICS else []),
+        f"-o {request.orientation}",
+        *([f"-n {count}"] if count > 1 else []),
+        *(["--raw"] if raw else []),
+        *([f"--take {take}"] if take > 0 else []),
+    ]
+    return f"%%{_MAGICS.get(request.task, _MAGICS[DRAW])} {' '.join(words)}\n{body}"
+
+
+def _body(prompt: str) -> tuple[str, bool]:
+    """The prompt as it stands in a cell, and whether it has to be kept from interpolation."""
+    if prompt != prompt.strip():
+        raise _unwritable(
+            say("the prompt begins or ends with spaces or empty lines", "提示词的开头或结尾有空格或空行"),
+        )
+    changed = bool(_CHANGED.search(prompt))
+    text = _AS_EXPRESSION.sub(_expression, prompt) if changed else prompt
+    return ("\n" if _FIRST_LINE_ONLY.match(text) else "") + text, "{{" in prompt and not changed
+
+
+def _expression(found: re.Match[str]) -> str:
+    """What would not arrive as it is, as a Python text in ASCII for the cell to put in."""
+    return f"{{{{{json.dumps(found.group())}}}}}"
+
+
+def _name(name: str) -> list[str]:
+    if name and (not name.isidentifier() or iskeyword(name)):
+        raise ConfigError(
+            say(f"{name!r} is not a variable's name.", f"{name!r} 不是变量名。"),
+            do=say("Use letters, digits and _: cat_1", "请使用字母、数字和下划线：cat_1"),
+        )
+    return [name] if name else []
+
+
+def _folding(word: str) -> str:
+    """A model's or a format's name: options forgive full-width letters there and part names at commas."""
+    if _FOLDED_AWAY.search(word) or unicodedata.normalize("NFKC", word).strip() != word:
+        raise _unwritable(
+            say(
+                f"{word[:80]!r} has commas, full-width letters or outer spaces",
+                f"{word[:80]!r} 含有逗号、全角字符或首尾空格",
+            )
+        )
+    return word
+
+
+def _pointer(reference: Reference) -> str:
+    """What to write behind ``--ref``."""
+    if reference.is_link:
+        return reference.address
+    if not reference.label:
+        raise _unwritable(say("a reference picture has no name", "有一张参考图片没有名称"))
+    return reference.label
+
+
+def _params(request: ImageRequest) -> Iterator[str]:
+    for name, value in request.params.items():
+        text = _typed(value)
+        named = isinstance(name, str) and name and name == name.strip() and "=" not in name
+        if text is None or not named or "＝" in name:
+            raise _unwritable(
+                say(
+                    f"--param {str(name)[:80]} cannot be written on a line",
+                    f"--param {str(name)[:80]} 无法写在一行中",
+                )
+            )
+        yield f"{name}={text}"
+
+
+def _typed(value: Any) -> str | None:
+    """A param's value as it is typed: a text as it stands unless it would be read as another value, else JSON."""
+    if isinstance(value, str) and not (value in ("true", "false", "null") or _reads_as_another(value)):
+        return value
+    with suppress(OverflowError, ValueError, TypeError, RecursionError):
+        text = json.dumps(value, allow_nan=False)  # in ASCII: no line breaks in it
+        if isinstance(value, int) and not math.isfinite(value):
+            return None
+        return re.sub(r"\{(?=\{)", r"\\u007b", text)
+    return None
+
+
+def _reads_as_another(text: str) -> bool:
+    """Whether the line's reader would make something else of a text, as a number of ``1_000`` and of ``７``."""
+    if text.startswith(("{", "[", '"')) or _OFF_THE_LINE.search(text) or "{{" in text:
+        return True
+    with suppress(ValueError):
+        return bool(int(text) or True)
+    with suppress(ValueError):
+        return math.isfinite(float(text))
+    return False
+
+
+def _option(option: str, value: str) -> str:
+    """An option with its value, quoted where it has to be."""
+    if _OFF_THE_LINE.search(value) or "{{" in value:
+        raise _unwritable(
+            say(
+                f"the value of {option} holds a line break, a control character or {{{{",
+                f"{option} 的值含有换行、控制字符或 {{{{",
+            )
+        )
+    if _PLAIN.fullmatch(value):
+        return f"{option} {value}"
+    kept = re.sub(r"\\+(?=[\s\"'])", r"\g<0>\\", value)  # a backslash before a space or a quote is taken away
+    if "'" not in value:
+        return f"{option} '{kept}'"
+    if value.endswith("\\"):
+        raise _unwritable(
+            say(f"the value of {option} holds ' and ends with \\", f"{option} 的值含有 ' 并以 \\ 结尾"),
+        )
+    if '"' not in value:
+        return f'{option} "{kept}"'
+    return f"{option}=" + re.sub(r"[\s\"']", r"\\\g<0>", value)
+
+
+def _unwritable(why: str) -> ConfigError:
+    return ConfigError(
+        say("This request cannot be written as a cell.", "这个请求无法写成单元格。"),
+        why=why,
+        do=say("Repeat it from Python: client.generate(request)", "请在 Python 中重复：client.generate(request)"),
+    )

@@ -1,0 +1,145 @@
+"""The picture area of a cell: one output, changed through one handle, from whatever thread."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from wenwen_magic.engine.runner import Job
+from wenwen_magic.records import Gallery, Generation
+from wenwen_magic.render import generation as display
+from wenwen_magic.text.i18n import say
+
+KEPT = 8
+"""Generations that stay in the area when further ones are drawn with the controls."""
+
+
+class Handle(Protocol):
+    """What IPython's ``DisplayHandle`` does."""
+
+    def update(self, obj: Any, **kwargs: Any) -> None:
+        """Show something else in the same output."""
+
+
+def status_line(job: Job, now: float) -> str:
+    """One line on a job under way: how long, and the endpoint's words."""
+    seconds = max(0, int(now - job.began))
+    said = f" · {job.progress.text}" if job.progress else ""
+    return say(f"sent, drawing · {seconds} s", f"已发送，正在作图 · {seconds} 秒") + said
+
+
+class Area:
+    """The output where a cell's pictures are.
+
+    Args:
+        show: puts a MIME bundle into a new output and gives its handle; None where nothing may be shown.
+        live: whether a shown output can be changed; a terminal's cannot, it gets the end result only.
+        gather: makes one thing of several generations.
+
+    Attributes:
+        rows: the generations that are shown, in the order they came; those of a gallery not among them.
+        gallery: the comparison that the cell drew; above the rows.
+    """
+
+    def __init__(
+        self,
+        show: Callable[[dict[str, Any]], Handle] | None,
+        *,
+        live: bool,
+        gather: Callable[[list[Generation]], Gallery],
+    ) -> None:
+        self._show, self._live, self._gather = show, live, gather
+        self._handle: Handle | None = None
+        self._lock = threading.RLock()
+        self.rows: list[Generation] = []
+        self.gallery: Gallery | None = None
+
+    def status(self, line: str, preview: Path | None = None) -> None:
+        """Show one line in place of the pictures, or under them.
+
+        Args:
+            line: what to say.
+            preview: how far the next picture is, a small file; it takes the place of the one before.
+        """
+        with self._lock:
+            if self._live:
+                self._put(_with_line(self._bundle(), line, preview))
+
+    def preview(self, gallery: Gallery, line: str) -> None:
+        """Show what has come so far of a gallery, and a line under it; it is not yet what the area holds."""
+        with self._lock:
+            if self._live:
+                self._put(_with_line(dict(gallery._repr_mimebundle_()), line))
+
+    def put(self, gallery: Gallery) -> None:
+        """Show a gallery in place of the one before."""
+        with self._lock:
+            self.gallery = gallery
+            self.refresh()
+
+    def add(self, *generations: Generation) -> None:
+        """Show further generations after those that are there; the oldest of many make room."""
+        new = {one.id for one in generations if one.id}
+        with self._lock:
+            before = [row for row in self.rows if row.id not in new]
+            self.rows = [*before, *generations][-max(KEPT, len(generations)) :]
+            self.refresh()
+
+    def select(self, generation: Generation) -> None:
+        """Show one generation in the place of all others; a comparison stays above it."""
+        with self._lock:
+            self.rows = [generation]
+            self.refresh()
+
+    def refresh(self) -> None:
+        """Show the generations as they are, without a status line."""
+        with self._lock:
+            self._put(self._bundle())
+
+    def _bundle(self) -> dict[str, Any]:
+        """The comparison, then under a heading of their own the generations beside it."""
+        bundles = [dict(self.gallery._repr_mimebundle_())] if self.gallery is not None else []
+        if self.rows:
+            bundles += [_heading()] if bundles else []
+            shown = self.rows[0] if len(self.rows) == 1 else self._gather(self.rows)
+            bundles.append(dict(shown._repr_mimebundle_()))
+        return _joined(bundles) if bundles else {"text/plain": ""}
+
+    def _put(self, bundle: dict[str, Any]) -> None:
+        bundle = {**bundle, "text/html": bundle.get("text/html", "") + display.dead_controls_style()}
+        if self._handle is not None:
+            self._handle.update(bundle, raw=True)
+        elif self._show is not None and (self.rows or self.gallery or self._live):
+            self._handle = self._show(bundle)
+
+    def clear(self, wipe: Callable[[], None] | None) -> None:
+        """Leave no trace of a status line.
+
+        Args:
+            wipe: empties the cell's outputs; None where the cell may have others than ours.
+        """
+        with self._lock:
+            if self._handle is not None and wipe is not None:
+                wipe()
+            elif self._handle is not None:
+                self._handle.update({"text/plain": ""}, raw=True)
+
+
+def _heading() -> dict[str, Any]:
+    """What stands between a comparison and the pictures beside it."""
+    words = say("Beside the comparison:", "对比之外：")
+    return {"text/html": f"<p><b>{words}</b></p>", "text/plain": words}
+
+
+def _joined(bundles: list[dict[str, Any]]) -> dict[str, Any]:
+    """Several bundles as one: texts below one another, the still picture of the first that has one."""
+    texts = {kind: "\n".join(bundle.get(kind, "") for bundle in bundles) for kind in ("text/html", "text/plain")}
+    stills = [{kind: one for kind, one in bundle.items() if kind.startswith("image/")} for bundle in bundles]
+    return {**next((still for still in stills if still), {}), **texts}
+
+
+def _with_line(bundle: dict[str, Any], line: str, preview: Path | None = None) -> dict[str, Any]:
+    html = bundle.get("text/html", "") + display.preview_html(preview)
+    plain = bundle["text/plain"]
+    said = display.status_html(line)
+    return {**bundle, "text/html": html + said, "text/plain": f"{plain}\n{line}".strip()}

@@ -1,0 +1,105 @@
+"""Keeps the votes of blind comparisons, a file each beside the pictures, and tallies them."""
+
+import json
+import secrets
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from wenwen_magic.errors import ConfigError, HistoryError
+from wenwen_magic.history.atomic import write_whole
+from wenwen_magic.records import Gallery, Label
+from wenwen_magic.render import generation
+from wenwen_magic.text.i18n import padded, say
+from wenwen_magic.text.suggest import did_you_mean
+from wenwen_magic.text.vocabulary import ORIENTATION_WORDS
+
+FOLDER = "votes"
+Vote = tuple[Label, tuple[Label, ...]]
+"""The label that won, and all that stood for election."""
+
+
+def cast(history: Path, gallery: Gallery, letter: str) -> Label:
+    """Write a vote down; gives the label of the winner.
+
+    Args:
+        history: the folder of the pictures.
+        gallery: what was shown.
+        letter: of the picture that is best; lower case will do.
+
+    Raises:
+        ConfigError: no picture has this letter.
+        HistoryError: the folder cannot be written.
+    """
+    known = gallery.letters
+    chosen = known.get(letter.strip().upper())
+    if chosen is None:
+        raise ConfigError(
+            say(f"No picture is called {letter[:20]!r}.", f"没有图片叫 {letter[:20]!r}。"),
+            do=did_you_mean(letter, known),
+        )
+    vote = {
+        "version": 1,
+        "created": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "winner": dict(gallery.labels[chosen]),
+        "candidates": [dict(gallery.labels[number]) for number in known.values()],
+        "ids": [gallery[number].id for number in known.values()],
+    }
+    folder = history / FOLDER
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(folder / f"{secrets.token_hex(4)}.json", json.dumps(vote, ensure_ascii=False, indent=1).encode())
+    except OSError as error:
+        raise HistoryError(
+            say("The vote cannot be written.", "无法保存投票。"),
+            why=f"{error.strerror}: {FOLDER}/",
+            do=say("Free space, or set another folder: history", "请腾出空间，或设置其他文件夹：history"),
+        ) from None
+    return gallery.labels[chosen]
+
+
+def votes(history: Path) -> Iterator[Vote]:
+    """All votes that can be read."""
+    for path in sorted((history / FOLDER).glob("*.json")):
+        try:
+            vote = json.loads(path.read_bytes())
+            yield _label(vote["winner"]), tuple(map(_label, vote["candidates"]))
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            continue  # a torn or foreign file is no vote
+
+
+def _label(axes: Mapping[str, Any]) -> Label:
+    return tuple((str(axis), _plain(str(axis), str(value))) for axis, value in axes.items())
+
+
+def _plain(axis: str, value: str) -> str:
+    """A value by its one name, however it was typed."""
+    return ORIENTATION_WORDS.get(value, value) if axis == "orientation" else value
+
+
+def tally(history: Path) -> dict[tuple[str, str], tuple[int, int]]:
+    """For each axis and value how often it won, and how often it stood for election against another."""
+    counts: dict[tuple[str, str], tuple[int, int]] = {}
+    for winner, stood in votes(history):
+        values = dict.fromkeys(pair for label in stood for pair in label)
+        for pair in (one for one in values if any(other != one and other[0] == one[0] for other in values)):
+            won, shown = counts.get(pair, (0, 0))
+            counts[pair] = won + (pair in winner), shown + 1
+    return counts
+
+
+def listing(history: Path) -> str:
+    """The tally as a text table, an axis after the other, the best first."""
+    counts = tally(history)
+    if not counts:
+        return say(
+            "No votes yet. %%wenwen_image -m a,b --blind asks for one.",
+            "还没有投票。%%wenwen_image -m a,b --blind 可发起投票。",
+        )
+    ordered = sorted(counts.items(), key=lambda item: (item[0][0], -item[1][0] / item[1][1], item[0][1]))
+    return "\n".join(
+        f"{padded(generation.axis_word(axis), 14)}{padded(generation.value_word(axis, value), 34)}"
+        + say(f"{won} of {shown} votes", f"{shown} 次投票中胜 {won} 次")
+        for (axis, value), (won, shown) in ordered
+    )

@@ -1,0 +1,1 @@
+"""The ipywidgets under a picture."""

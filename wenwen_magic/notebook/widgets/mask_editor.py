@@ -1,0 +1,165 @@
+"""A small editor for masks: brush, rectangle and eraser on the picture; with strip and inserter a home of widgets."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import ipywidgets
+
+from wenwen_magic.errors import ConfigError
+from wenwen_magic.notebook.widgets.masking import Mask, Stroke, scaled
+from wenwen_magic.text.i18n import say
+
+_WIDEST, _HIGHEST = 640, 480
+"""Pixels of the picture on the screen, at most."""
+_COLOUR, _ALPHA = (217, 48, 79), 120
+BRUSH, RECTANGLE, ERASER = "brush", "rectangle", "eraser"
+
+
+def open_editor(picture: Path, size: tuple[int, int], name: str, changed: Callable[[Mask], None]) -> "MaskEditor":
+    """Open an editor on a picture.
+
+    Args:
+        picture: a small file of it, JPEG or PNG.
+        size: the width and height in pixels that the mask will have.
+        name: the variable that receives the mask.
+        changed: is handed the mask after every stroke.
+
+    Raises:
+        ConfigError: the canvas library is not installed.
+    """
+    try:
+        canvas = import_module("ipycanvas")
+    except ImportError:
+        raise ConfigError(
+            say("The mask editor needs the library ipycanvas.", "蒙版编辑器需要 ipycanvas 库。"),
+            do=say(
+                "pip install 'wenwen-magic[mask]' and restart; or give --mask an array or a PNG file.",
+                "运行 pip install 'wenwen-magic[mask]' 并重启；也可以用 --mask 传入数组或 PNG 文件。",
+            ),
+        ) from None
+    return MaskEditor(canvas, picture, Mask(size), name, changed)
+
+
+class MaskEditor:
+    """The picture, what is painted over it, and the tools.
+
+    Args:
+        canvas: the canvas library.
+        picture: a small file of the picture.
+        mask: the empty mask of the picture's size.
+        name: the variable that receives the mask.
+        changed: is handed the mask after every stroke.
+
+    Attributes:
+        mask: as it is now.
+        view: to be shown.
+    """
+
+    def __init__(self, canvas: Any, picture: Path, mask: Mask, name: str, changed: Callable[[Mask], None]) -> None:
+        self.mask, self._name, self._changed, self._library = mask, name, changed, canvas
+        width, height = mask.size
+        self._scale = min(1.0, _WIDEST / width, _HIGHEST / height)
+        self._hand: list[tuple[float, float]] = []
+        self.canvas = self._make_canvas(picture)
+        self._make_tools()
+        self.note = ipywidgets.HTML()
+        tools = ipywidgets.HBox([self.tool, self.width], layout={"flex_flow": "row wrap", "align_items": "center"})
+        ends = ipywidgets.HBox([self.undo, self.clear], layout={"flex_flow": "row wrap"})
+        self.view = ipywidgets.VBox([tools, self.canvas, ends, self.note])
+        self._tell()
+
+    def _make_canvas(self, picture: Path) -> Any:
+        width, height = (max(1, round(side * self._scale)) for side in self.mask.size)
+        made = self._library.MultiCanvas(3, width=width, height=height, layout={"width": f"{width}px"})
+        kind = "png" if picture.suffix == ".png" else "jpeg"
+        made[0].draw_image(ipywidgets.Image(value=picture.read_bytes(), format=kind), 0, 0, width, height)
+        made[2].line_cap = made[2].line_join = "round"
+        made[2].stroke_style = made[2].fill_style = f"rgb{_COLOUR}"
+        made[2].global_alpha = _ALPHA / 255
+        made.layout.border = "1px solid #8886"
+        self._listen(made)
+        return made
+
+    def _listen(self, canvas: Any) -> None:
+        canvas.on_mouse_down(self.press)
+        canvas.on_mouse_move(self.move)
+        canvas.on_mouse_up(self.lift)
+        canvas.on_mouse_out(self.lift)
+        canvas.on_touch_start(lambda touches: self.press(*touches[0]))
+        canvas.on_touch_move(lambda touches: self.move(*touches[0]))
+        canvas.on_touch_end(lambda *_: self.lift())
+
+    def _make_tools(self) -> None:
+        names = ((say("brush", "画笔"), BRUSH), (say("rectangle", "矩形"), RECTANGLE), (say("eraser", "橡皮"), ERASER))
+        self.tool = ipywidgets.ToggleButtons(options=names, value=BRUSH, style={"button_width": "92px"})
+        self.width = ipywidgets.IntSlider(
+            value=32, min=4, max=120, description=say("width", "粗细"), layout={"width": "280px"}
+        )
+        self.undo = ipywidgets.Button(description=say("Undo", "撤销"), layout={"width": "92px"})
+        self.clear = ipywidgets.Button(description=say("Clear", "清除"), layout={"width": "92px"})
+        self.undo.on_click(lambda _: self._become(self.mask.strokes[:-1]))
+        self.clear.on_click(lambda _: self._become(()))
+
+    # -- the hand; in pixels of the screen -----------------------------------------------------------------------------
+
+    def press(self, x: float, y: float) -> None:
+        """Begin a stroke."""
+        self._hand = [(x, y)]
+
+    def move(self, x: float, y: float) -> None:
+        """Go on with the stroke, if one has begun; it is shown on a layer of its own until it is done."""
+        if not self._hand:
+            return
+        self._hand.append((x, y))
+        layer, (from_x, from_y) = self.canvas[2], self._hand[-2]
+        if self.tool.value != RECTANGLE:
+            layer.line_width = self.width.value
+            layer.stroke_line(from_x, from_y, x, y)
+            return
+        (left, right), (top, bottom) = (sorted(pair) for pair in zip(self._hand[0], (x, y), strict=True))
+        with self._library.hold_canvas():
+            layer.clear()
+            layer.fill_rect(left, top, right - left, bottom - top)
+
+    def lift(self, *_: float) -> None:
+        """End the stroke: it is part of the mask now."""
+        if self._hand:
+            stroke, self._hand = self._stroke(), []
+            self._become((*self.mask.strokes, stroke))
+
+    def _stroke(self) -> Stroke:
+        points = scaled(self._hand, 1 / self._scale)
+        if self.tool.value == RECTANGLE:
+            return Stroke((points[0], points[-1]))
+        return Stroke(points, self.width.value / self._scale, erase=self.tool.value == ERASER)
+
+    def _become(self, strokes: tuple[Stroke, ...]) -> None:
+        self.mask = replace(self.mask, strokes=strokes)
+        self._redraw()
+        self._changed(self.mask)
+        self._tell()
+
+    # -- what is seen --------------------------------------------------------------------------------------------------
+
+    def _redraw(self) -> None:
+        """Show the mask as a whole, so that strokes that cross look like one."""
+        width, height = self.canvas.width, self.canvas.height
+        data = self.mask.overlay((width, height), (*_COLOUR, _ALPHA))
+        pixels = import_module("numpy").frombuffer(data, "uint8").reshape(height, width, 4)
+        with self._library.hold_canvas():
+            self.canvas[2].clear()
+            self.canvas[1].put_image_data(pixels)
+
+    def _tell(self) -> None:
+        name, share = self._name, f"{self.mask.share:.0%}"
+        told = say(
+            f"<code>{name}</code> holds the mask: {share} of the picture may change. Use it: "
+            f"<code>--format images --ref … --mask {name}</code>",
+            f"<code>{name}</code> 中是蒙版：图片的 {share} 可以改动。用法："
+            f"<code>--format images --ref … --mask {name}</code>",
+        )
+        empty = say("Paint over what may change.", "请涂抹可以改动的部分。")
+        self.note.value = told if self.mask.strokes else empty

@@ -1,0 +1,1 @@
+"""What is shown: MIME bundles of plain HTML and text."""

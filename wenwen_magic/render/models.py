@@ -1,0 +1,156 @@
+"""Shows the models of an endpoint as a table, and says so when a name is not among them."""
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any
+
+from wenwen_magic.errors import mask
+from wenwen_magic.models import Model, ModelList, meant_by
+from wenwen_magic.render.gallery import PLACE, TABLE, bundle
+from wenwen_magic.render.generation import lines_html
+from wenwen_magic.text.i18n import columns, padded, say
+from wenwen_magic.text.suggest import nearest
+
+MOST = 120
+"""Models that one table shows; a relay may list a thousand."""
+_LONGEST_NAME, _WHOLE = 80, 40
+_KINDS = ("picture", "图片"), ("other", "其他")
+_UNITS = (86_400, ("d", "天")), (3600, ("h", "小时")), (60, ("min", "分钟"))
+
+
+@dataclass(frozen=True)
+class ModelTable:
+    """Models with a way of showing them.
+
+    Args:
+        models: those that were found, pictures first.
+        bundle: what front ends show.
+    """
+
+    models: tuple[Model, ...]
+    bundle: dict[str, Any] = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.models)
+
+    def __getitem__(self, index: int) -> Model:
+        return self.models[index]
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:  # noqa: ARG002
+        return self.bundle
+
+
+def table(known: ModelList, words: str = "", *, age: float = 0.0, replay: bool = False) -> ModelTable:
+    """The models that hold all the words, as a table.
+
+    Args:
+        known: what the endpoint named.
+        words: pieces of names, owners, endpoint types or aliases, in any letter case; ``picture`` (图片) for those
+            that draw.
+        age: seconds since the endpoint named them.
+        replay: whether nobody may be asked.
+    """
+    wanted = _folded(words).split()
+    found = tuple(model for model in known.models if all(word in _haystack(model) for word in wanted))
+    footer = _footer(known, found, age=age, replay=replay)
+    shown = found[:MOST]
+    if not found:
+        footer = f"{say('No model has such a name.', '没有这样的模型。')} {footer}"
+    html = f"{_html(shown) if shown else ''}<p>{escape(footer)}</p>"
+    text = f"{_text(shown)}\n\n{footer}" if shown else footer
+    return ModelTable(found, bundle(html, text))
+
+
+def doubt(name: str, known: ModelList) -> str:
+    """One line on a model's name that is not in the endpoint's list, with the nearest that is; else nothing.
+
+    An empty list says nothing of any name.
+    """
+    if name in known.names or not known.models:
+        return ""
+    called, near = mask(name)[:_LONGEST_NAME], mask(_nearest(name, known))
+    return say(
+        f"{called} is unknown to the endpoint's list{f'; nearest: {near}' if near else ''}. It is sent as typed.",
+        f"{called} 不在服务端的模型列表中{f'；最接近：{near}' if near else ''}。仍按原样发送。",
+    )
+
+
+def _nearest(name: str, known: ModelList) -> str:
+    """The listed names of the model that is meant; else the nearest name of one that draws, else of any."""
+    meant = meant_by(name) or name
+    same = [model.id for model in known.models if meant in {model.id, model.alias_of}]
+    drawing = [model.id for model in known.models if model.picture]
+    return ", ".join(same) or nearest(name, drawing) or nearest(name, known.names)
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).casefold()
+
+
+def _haystack(model: Model) -> str:
+    """All that a search looks through."""
+    kind = _KINDS[0] if model.picture else _KINDS[1]
+    return _folded("\n".join((model.id, model.owner, *model.endpoint_types, *model.aliases, model.alias_of, *kind)))
+
+
+def _heads() -> tuple[str, ...]:
+    english, chinese = "model,draws,other names,owner,endpoint types", "模型,用途,别名,所有者,端点类型"
+    return tuple(say(english, chinese).split(","))
+
+
+def _row(model: Model) -> tuple[str, ...]:
+    kind = "✓ " + say(*_KINDS[0]) if model.picture else "– " + say(*_KINDS[1])
+    names = f"= {model.alias_of}" if model.alias_of else ", ".join(model.aliases)
+    return tuple(map(mask, (model.id, kind, names, model.owner, ", ".join(model.endpoint_types))))
+
+
+def _html(models: Sequence[Model]) -> str:
+    head = "".join(f'<th scope="col" {PLACE}>{word}</th>' for word in _heads())
+    lines = (map(_cell, _row(model)) for model in models)
+    body = "".join(f"<tr>{''.join(f'<td {PLACE}>{cell}</td>' for cell in line)}</tr>" for line in lines)
+    return f"{TABLE}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _cell(text: str) -> str:
+    """A cell's words as HTML: broken between two names, and inside one only where it is long."""
+    names = text.split(", ")
+    return ", ".join(lines_html(name) if len(name) > _WHOLE else f"<nobr>{escape(name)}</nobr>" for name in names)
+
+
+def _text(models: Sequence[Model]) -> str:
+    lines = [_heads(), *map(_row, models)]
+    widths = [max(map(columns, column)) for column in zip(*lines, strict=True)]
+    return "\n".join("  ".join(map(padded, line, widths)).rstrip() for line in lines)
+
+
+def _footer(known: ModelList, found: Sequence[Model], *, age: float, replay: bool) -> str:
+    draw = sum(model.picture for model in found)
+    parts = [
+        say(
+            f"{len(found)} of {len(known.models)} models, {draw} for pictures (told by their names)",
+            f"共 {len(known.models)} 个模型，此处 {len(found)} 个，其中作图 {draw} 个（按名称判断）",
+        )
+    ]
+    if len(found) > MOST:
+        parts.append(
+            say(f"the first {MOST} are shown; words narrow it: ", f"只显示前 {MOST} 个；可加关键词：")
+            + "%wenwen models gemini"
+        )
+    if known.kept:
+        parts.append(say(f"named by the endpoint {_ago(age)}", f"{_ago(age)}由服务端列出"))
+        parts.append(_ask_again(replay=replay))
+    return " · ".join(parts)
+
+
+def _ask_again(*, replay: bool) -> str:
+    if replay:
+        return say("in mode replay nobody is asked", "replay 模式不会请求任何服务端")
+    return say("%wenwen models --refresh asks again", "%wenwen models --刷新 会重新查询")
+
+
+def _ago(seconds: float) -> str:
+    """How long ago, in whole minutes, hours or days."""
+    count, unit = next(((int(seconds // size), unit) for size, unit in _UNITS if seconds >= size), (0, ("", "")))
+    return say(f"{count} {unit[0]} ago", f"{count} {unit[1]}前") if count else say("just now", "刚刚")

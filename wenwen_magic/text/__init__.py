@@ -1,0 +1,1 @@
+"""Words: languages, templates, suggestions and what is safe to show."""

@@ -1,0 +1,27 @@
+"""Names the known word that is nearest to a mistyped one."""
+
+import difflib
+from collections.abc import Iterable
+
+from wenwen_magic.text.i18n import say
+
+
+def did_you_mean(word: str, known: Iterable[str], named: Iterable[str] = ()) -> str:
+    """Name the nearest known word, or, where none is near, all of them.
+
+    Args:
+        word: the mistyped one.
+        known: all that would be understood.
+        named: those to name where none is near; none for all.
+    """
+    words = list(known)
+    if near := nearest(word, words):
+        return say(f"Did you mean {near}?", f"是不是 {near}？")
+    return say("Known: ", "可用：") + ", ".join(list(named) or words)
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The nearest of the known words; empty when none is near."""
+    folded = {name.casefold(): name for name in known}
+    found = difflib.get_close_matches(word[:100].casefold(), list(folded), n=1, cutoff=0.5)
+    return folded[found[0]] if found else ""

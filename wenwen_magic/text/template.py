@@ -1,0 +1,108 @@
+"""Puts Python values into a prompt: ``{{expression}}``, once; every other brace stays as typed."""
+
+import ast
+import builtins
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+from wenwen_magic.errors import ConfigError
+from wenwen_magic.text.i18n import say
+from wenwen_magic.text.suggest import nearest
+
+_SHORT = 2
+_EXPRESSION = re.compile(r"([^\W\d]\w*)(?:\[[^\[\]]+\]|\.[^\W\d]\w*)*")
+
+
+def interpolate(text: str, names: Mapping[str, Any]) -> str:
+    """Replace each ``{{expression}}`` by its value; inserted values are not looked at again.
+
+    Args:
+        text: as the user typed it.
+        names: the notebook's names.
+
+    Raises:
+        ConfigError: a name is not defined (the text names the nearest one), or the expression fails.
+    """
+    pieces: list[str] = []
+    for plain, expression in _parted(text):
+        pieces += [plain, "" if expression is None else _as_text(expression.strip(), names) if expression else "{{}}"]
+    return "".join(pieces)
+
+
+def names_in(text: str) -> set[str]:
+    """The names that the expressions in a text use; of one that is no Python none."""
+    found: set[str] = set()
+    for _, expression in _parted(text):
+        with suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+            tree = ast.parse((expression or "0").strip(), mode="eval")
+            found |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    return found
+
+
+def _parted(text: str) -> Iterator[tuple[str, str | None]]:
+    """Pieces of plain text, each with the expression behind it; behind the last there is none."""
+    at = 0
+    while (start := text.find("{{", at)) >= 0 and (end := text.find("}}", start + 2)) >= 0:
+        yield text[at:start], text[start + 2 : end]
+        at = end + 2
+    yield text[at:], None
+
+
+def _as_text(expression: str, names: Mapping[str, Any]) -> str:
+    value = value_of(expression, names)
+    try:
+        return str(value)
+    except Exception as error:  # noqa: BLE001  whatever an object raises when it is asked for its text
+        raise _failed(expression, error) from None
+
+
+def value_of(expression: str, names: Mapping[str, Any]) -> Any:
+    """The value of an expression in the notebook's names.
+
+    Raises:
+        ConfigError: as :func:`interpolate`.
+    """
+    try:
+        return eval(expression, dict(names))  # noqa: S307  the user's own expression in the user's own names
+    except NameError as error:
+        missing = error.name or expression
+        raise ConfigError(
+            say(f"{missing!r} is not defined; nothing was sent.", f"{missing!r} 没有定义；没有发送任何请求。"),
+            do=_nearest(missing, names),
+        ) from None
+    except Exception as error:  # noqa: BLE001  whatever the expression raises, nothing may be sent
+        raise _failed(expression, error) from None
+
+
+def known_value(word: str, names: Mapping[str, Any]) -> Any:
+    """What a word is in the notebook's names: a variable or a part of one; None for anything else.
+
+    Raises:
+        ConfigError: as :func:`interpolate`, for a part that is not there.
+    """
+    expression = _EXPRESSION.fullmatch(word)
+    known = expression is not None and expression.group(1) in names
+    return value_of(word, names) if known else None
+
+
+def _failed(expression: str, error: Exception) -> ConfigError:
+    return ConfigError(
+        say(
+            f"{{{{{expression}}}}} cannot be evaluated; nothing was sent.",
+            f"无法计算 {{{{{expression}}}}}；没有发送任何请求。",
+        ),
+        why=f"{type(error).__name__}: {error}",
+        do=say("Correct it, or send the text as it is: --raw", "请改正它，或原样发送：--raw"),
+    )
+
+
+def _nearest(missing: str, names: Mapping[str, Any]) -> str:
+    also = dir(builtins) if len(missing) > _SHORT else ()  # of a letter or two almost anything is near
+    known = [name for name in (*names, *also) if not name.startswith("_")]
+    if near := nearest(missing, known):
+        return say(f"Did you mean {{{{{near}}}}}?", f"是不是 {{{{{near}}}}}？")
+    return say(
+        "Define it in a cell above, or send the text as it is: --raw", "请先在上面的单元格中定义它，或原样发送：--raw"
+    )
