@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
 
+PICTURE_MODELS = ("gpt-4o-image", "gemini-2.5-flash-image-preview", "gemini-3-pro-image-preview", "jimeng-3.0")
+"""Suggested before the endpoint has named its own; the first three are on wenwen's page 生成图片(chat)."""
 LONGEST_NAME = 200
 """Letters of a name that is still taken for one."""
 _LONGEST_WORD, _MOST_TYPES = 60, 12

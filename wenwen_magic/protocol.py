@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from wenwen_magic.records import Button, ImageRequest
-from wenwen_magic.text.vocabulary import DRAW
+from wenwen_magic.records import DRAW, Button, ImageRequest
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from wenwen_magic.errors import ConfigError
+from wenwen_magic.records import ORIENTATION_WORDS, ORIENTATIONS
 from wenwen_magic.text.i18n import say
 from wenwen_magic.text.suggest import did_you_mean
-from wenwen_magic.text.vocabulary import MODES, ORIENTATION_WORDS, ORIENTATIONS
 
+MODES = ("cache", "live", "replay")
 PROJECT_FILE = "pyproject.toml"
 PLACE = "{prompt}"
 """Where a style's template has the prompt."""

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from wenwen_magic.engine.runner import Job
+from wenwen_magic.engine.worker_pool import Job
 from wenwen_magic.notebook.output_area import KEPT, Area, status_line
 from wenwen_magic.protocol import Progress
 from wenwen_magic.records import Gallery, Generation, ImageRequest

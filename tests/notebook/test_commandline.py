@@ -10,7 +10,7 @@ from support.shells import cell
 
 from wenwen_magic import Gallery
 from wenwen_magic.errors import ConfigError, HistoryError, WenwenError
-from wenwen_magic.text.vocabulary import COMMAND_WORDS, COMMANDS
+from wenwen_magic.notebook.commands.names import COMMAND_WORDS, COMMANDS
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from wenwen_magic.endpoint.secret import Secret
+from wenwen_magic.endpoint.api_key import Secret
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.notebook.commands import kernel
 from wenwen_magic.notebook.commands.kernel import Desk

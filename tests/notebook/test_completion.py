@@ -5,9 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wenwen_magic.formats import FORMATS
-from wenwen_magic.notebook.completion import complete
-from wenwen_magic.notebook.options import NAMES, read
-from wenwen_magic.text.vocabulary import MODES
+from wenwen_magic.notebook.options import NAMES, complete, read
+from wenwen_magic.settings import MODES
 
 MODELS = ("gpt-4o-image", "gemini-3-pro-image-preview", "jimeng-3.0")
 

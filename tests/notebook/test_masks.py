@@ -13,8 +13,7 @@ from support.scripted import png
 from support.shells import cell
 
 from wenwen_magic.errors import ConfigError
-from wenwen_magic.notebook.widgets.mask_editor import ERASER, RECTANGLE, open_editor
-from wenwen_magic.notebook.widgets.masking import Mask, Stroke
+from wenwen_magic.notebook.widgets.mask_editor import ERASER, RECTANGLE, Mask, Stroke, open_editor
 
 SIDES = st.integers(1, 60)
 POINTS = st.lists(st.tuples(st.floats(-50, 100), st.floats(-50, 100)), min_size=1, max_size=4).map(tuple)

@@ -10,8 +10,7 @@ from support.shells import cell
 
 from wenwen_magic.engine.limits import SESSION
 from wenwen_magic.engine.model_cache import FRESH, ModelCache
-from wenwen_magic.models import Model
-from wenwen_magic.text.vocabulary import PICTURE_MODELS
+from wenwen_magic.models import PICTURE_MODELS, Model
 
 # -- %wenwen models ----------------------------------------------------------------------------------------------------
 

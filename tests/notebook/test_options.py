@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from wenwen_magic.errors import ConfigError, WenwenError
 from wenwen_magic.notebook import options
-from wenwen_magic.notebook.option_line import Options
-from wenwen_magic.notebook.options import DESTINATIONS, NAMES, help_text, read
+from wenwen_magic.notebook.options import DESTINATIONS, NAMES, Options, help_text, read
 from wenwen_magic.text.i18n import is_chinese, speak
 
 EXAMPLES = {

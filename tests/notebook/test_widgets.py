@@ -9,9 +9,9 @@ from support.scripted import answering
 
 from wenwen_magic.client import Client
 from wenwen_magic.engine.limits import Session
-from wenwen_magic.engine.runner import Runner
+from wenwen_magic.engine.worker_pool import Runner
 from wenwen_magic.notebook.cell import Cell, Front
-from wenwen_magic.notebook.option_line import Options
+from wenwen_magic.notebook.options import Options
 from wenwen_magic.notebook.output_area import Area
 from wenwen_magic.notebook.widgets.panel import Panel
 from wenwen_magic.notebook.widgets.takes_strip import MOST, names

@@ -17,9 +17,9 @@ from requests.auth import AuthBase
 from requests.utils import get_environ_proxies
 from urllib3.filepost import encode_multipart_formdata
 
-from wenwen_magic.endpoint import faults
+from wenwen_magic.endpoint import failures
+from wenwen_magic.endpoint.api_key import Secret, hide_in_log
 from wenwen_magic.endpoint.failures import SOON, error_of_reply, looks_like_html, not_models, web_page
-from wenwen_magic.endpoint.secret import Secret, hide_in_log
 from wenwen_magic.errors import ConfigError, EndpointError, NotSentError, mask
 from wenwen_magic.models import Model, listed
 from wenwen_magic.protocol import FilePart, HttpCall, HttpReply
@@ -260,7 +260,7 @@ class Transport:
                 verify=ca_bundle(),
             )
         except Exception as error:  # noqa: BLE001  whatever requests meets, it must not be shown with its frames
-            fault = faults.connection_error(error, origin(self.address), sent=body is not None and body.touched)
+            fault = failures.connection_error(error, origin(self.address), sent=body is not None and body.touched)
         except BaseException as interrupt:  # noqa: BLE001  an interrupt goes on, without the frames that hold the header
             raise interrupt.with_traceback(None) from None
         self._clean(fault)
@@ -286,7 +286,7 @@ def _next_piece(response: requests.Response) -> bytes | EndpointError:
     try:
         return bytes(response.raw.read1(PIECE, decode_content=True))
     except Exception as error:  # noqa: BLE001  as above
-        return faults.broken(error)
+        return failures.broken(error)
 
 
 def _masked(pieces: Iterator[bytes], key: Secret | None) -> Iterator[bytes]:

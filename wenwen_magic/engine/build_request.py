@@ -2,20 +2,45 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from wenwen_magic.engine.money import best_pattern
-from wenwen_magic.engine.styles import styled
+from wenwen_magic.engine.limits import best_pattern
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.formats import FORMATS
 from wenwen_magic.history.record_json import is_stripped
+from wenwen_magic.media import metadata
 from wenwen_magic.protocol import HttpCall
-from wenwen_magic.records import Gallery, ImageRequest, Reference
-from wenwen_magic.settings import Settings
-from wenwen_magic.text.i18n import say
+from wenwen_magic.records import DESCRIBE, WORD_TASKS, Gallery, ImageRequest, Reference
+from wenwen_magic.settings import PLACE, Settings
+from wenwen_magic.text.i18n import columns, padded, say
 from wenwen_magic.text.suggest import did_you_mean
-from wenwen_magic.text.vocabulary import DESCRIBE, WORD_TASKS
+
+_HOW = "%config WenwenMagics.styles = {'watercolour': '{prompt}, watercolour'}"
+
+
+def styled(prompt: str, name: str, styles: Mapping[str, str]) -> str:
+    """The prompt inside the template of a style; what stands in the prompt is not looked at.
+
+    Raises:
+        ConfigError: there is no such style; the text names the nearest.
+    """
+    if name not in styles:
+        raise ConfigError(
+            say(f"There is no style {name!r}.", f"没有名为 {name!r} 的风格。"),
+            do=did_you_mean(name, styles) if styles else say("Define it: ", "请先定义：") + _HOW,
+        )
+    return styles[name].replace(PLACE, prompt)
+
+
+def listing(styles: Mapping[str, str]) -> str:
+    """All styles with their templates, a line each; how to define one where there are none."""
+    if not styles:
+        return say("There are no styles yet. Define one: ", "还没有风格。可这样定义：") + _HOW
+    width = max(map(columns, styles)) + 2
+    return "\n".join(f"{padded(name, width)}{' '.join(template.split())}" for name, template in styles.items())
+
 
 _DEFAULTS = ("model", "orientation", "format", "stream")
 
@@ -146,3 +171,53 @@ def refuse_stripped(request: ImageRequest) -> None:
                 "请自己输入提示词：已保存的图片是免费的。",
             ),
         )
+
+
+def read(path: Path, limit: int) -> ImageRequest:
+    """The request in a file; its reference pictures have names and nothing else.
+
+    Args:
+        path: the picture's file.
+        limit: bytes of it that are looked at.
+
+    Raises:
+        ConfigError: there is no recipe, it could not be asked for, or it started from pictures without names.
+    """
+    with path.open("rb") as file:
+        recipe = metadata.read(file.read(limit))
+    if recipe is None:
+        raise ConfigError(
+            say(f"{path.name} holds no recipe.", f"{path.name} 中没有作图信息。"),
+            do=say("image.save(path, recipe=True) writes one.", "image.save(path, recipe=True) 会写入。"),
+        )
+    named = [_named(str(name)) for name in recipe.pop("references", ())]
+    mask = _named(recipe.pop("mask")) if "mask" in recipe else None
+    if any(not one.label for one in (*named, *([mask] if mask else []))):
+        raise _nameless(str(recipe["prompt"]))
+    return ImageRequest(**recipe, references=tuple(named), mask=mask)
+
+
+def _named(name: str) -> Reference:
+    return Reference(name, name, name)
+
+
+def _nameless(prompt: str) -> ConfigError:
+    return ConfigError(
+        say("The picture was made from others that have no name.", "这张图片由没有名称的其他图片生成。"),
+        why=say("They are not in the file.", "文件中不含这些图片。"),
+        do=say("Write the cell yourself, with --ref for each: ", "请自己写单元格，用 --ref 给出每一张：")
+        + prompt[:200],
+    )
+
+
+def needed(request: ImageRequest) -> str:
+    """Which pictures have to be given before the cell of a recipe can be run; empty for none."""
+    words = [f"--ref {one.label}" for one in request.references]
+    words += [f"--mask {request.mask.label}"] if request.mask else []
+    if not words:
+        return ""
+    return say(
+        f" It starts from pictures that are not in the file: {', '.join(words)}. "
+        "Before you run it, have them under these names, or name others.",
+        f"它用到文件中没有的图片：{'，'.join(words)}。运行之前请准备好这些名称的图片，或改用其他图片。",
+    )

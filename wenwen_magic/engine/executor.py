@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from wenwen_magic.endpoint import api_key, transport
-from wenwen_magic.endpoint.secret import Secret
+from wenwen_magic.endpoint.api_key import Secret
 from wenwen_magic.errors import ConfigError, EndpointError, NotSentError, WenwenError, mask
 from wenwen_magic.protocol import HttpCall, HttpReply
 from wenwen_magic.text.i18n import say, speak, spoken

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 from wenwen_magic.endpoint import api_key as keys
 from wenwen_magic.endpoint import transport
-from wenwen_magic.endpoint.secret import Secret
-from wenwen_magic.engine import build_request, conversation, money, outcomes, runner
+from wenwen_magic.endpoint.api_key import Secret
+from wenwen_magic.engine import build_request, conversation, limits, outcomes, worker_pool
 from wenwen_magic.engine import executor as remote
 from wenwen_magic.engine.limits import SESSION, Limits, Session
 from wenwen_magic.engine.takes import Takes, is_here
@@ -63,7 +63,7 @@ class Painter:
         self.history = session.history(working_folder() / Path(self.settings.history).expanduser())
         origin = transport.origin(self.address)
         self.saved_takes = Takes(self.history, self.settings.mode, self.is_demo, origin)
-        self._workshop = Workshop(self.settings, self.address, session, self._clock)
+        self._workshop = Workshop(self.settings, self.address, session.pool(self.settings.max_megapixels), self._clock)
 
     # -- the straight way ----------------------------------------------------------------------------------------------
 
@@ -97,7 +97,7 @@ class Painter:
             return saved
         key = self._key_for(request)
         same = None if fresh else self.same(request)
-        return runner.beside_main_thread(lambda: self._draw_in_turn(request, key, tell or _nobody, same))
+        return worker_pool.beside_main_thread(lambda: self._draw_in_turn(request, key, tell or _nobody, same))
 
     def same(self, request: ImageRequest) -> tuple[Hashable, ...]:
         """What makes two wishes for a picture the same."""
@@ -190,7 +190,7 @@ class Painter:
 
     def price_of(self, request: ImageRequest) -> float | None:
         """The price of one picture by the user's table of prices; None for unknown, and for the demo, which is free."""
-        return None if self.is_demo else money.price_of(request.model, self.settings.prices)
+        return None if self.is_demo else limits.price_of(request.model, self.settings.prices)
 
     def _key_for(self, request: ImageRequest) -> Secret | None:
         """The key to ask with; None for an endpoint on this machine that may need none.

@@ -1,18 +1,92 @@
 """Holds what the clients of one process share: the account of what was asked for, histories, checking children."""
 
 import threading
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import TypeVar
 
 from wenwen_magic.engine.model_cache import ModelCache
-from wenwen_magic.engine.money import Cost, cost_of
-from wenwen_magic.engine.outcomes import budget_reached, limit_reached
-from wenwen_magic.errors import Charged
+from wenwen_magic.errors import Charged, LimitReached
 from wenwen_magic.history.store import History
 from wenwen_magic.media.sandbox import InspectorPool
 from wenwen_magic.render import generation
+from wenwen_magic.text.i18n import comma, say
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What some pictures cost.
+
+    Args:
+        pictures: how many.
+        known: the sum of the known prices, in the unit of the table of prices.
+        unknown: how many of the pictures have no known price.
+    """
+
+    pictures: int = 0
+    known: float = 0.0
+    unknown: int = 0
+
+    def __add__(self, other: "Cost") -> "Cost":
+        known = round(self.known + other.known, 9)  # three times 0.1 is 0.3 here
+        return Cost(self.pictures + other.pictures, known, self.unknown + other.unknown)
+
+    def __sub__(self, other: "Cost") -> "Cost":
+        return Cost(self.pictures - other.pictures, round(self.known - other.known, 9), self.unknown - other.unknown)
+
+    @property
+    def units(self) -> float:
+        """What a budget counts: the known prices, and 1 for each picture of unknown price."""
+        return self.known + self.unknown
+
+
+def best_pattern(model: str, table: Mapping[str, Value]) -> Value | None:
+    """What a table has for a model: under its name, else under the longest pattern that fits it; None for nothing."""
+    if model in table:
+        return table[model]
+    patterns = [pattern for pattern in table if fnmatchcase(model, pattern)]
+    return table[max(patterns, key=len)] if patterns else None
+
+
+def price_of(model: str, prices: Mapping[str, float]) -> float | None:
+    """The price of one picture: that of the model itself, else of the longest pattern (``gpt-*``) that fits it."""
+    return best_pattern(model, prices)
+
+
+def cost_of(prices: Iterable[float | None]) -> Cost:
+    """The cost of pictures with these prices, None for an unknown one."""
+    listed = list(prices)
+    known = [price for price in listed if price is not None]
+    return Cost(len(listed), round(sum(known), 9), len(listed) - len(known))
+
+
+def amount(value: float, currency: str = "") -> str:
+    """A sum with its unit, without needless digits."""
+    text = f"{value:.4f}".rstrip("0").rstrip(".")
+    return f"{text} {currency}".strip()
+
+
+def pictures(count: int) -> str:
+    """So many pictures, in words."""
+    return say(f"{count} picture{'s' * (count != 1)}", f"{count} 张图片")
+
+
+def told(cost: Cost, currency: str = "") -> str:
+    """A cost in words: ``3 pictures, 0.12 $``, ``3 pictures, price unknown``."""
+    if not cost.unknown:
+        price = amount(cost.known, currency)
+    elif cost.unknown == cost.pictures:
+        price = say("price unknown", "价格未知")
+    else:
+        price = amount(cost.known, currency) + say(
+            f" and {cost.unknown} of unknown price", f"，另有 {cost.unknown} 张价格未知"
+        )
+    return f"{pictures(cost.pictures)}{comma()}{price}"
 
 
 @dataclass(frozen=True)
@@ -115,6 +189,31 @@ class Session:
             raise limit_reached(so_far.pictures, limits.pictures)
         if limits.budget is not None and more.pictures and (so_far + more).units > limits.budget:
             raise budget_reached(so_far, more, limits.budget, limits.currency)
+
+
+def limit_reached(asked: int, limit: int) -> LimitReached:
+    """Make the error for a session that asked for as many pictures as it may."""
+    return LimitReached(
+        say(f"This session's limit of {limit} pictures is reached.", f"本次会话的 {limit} 张上限已到。"),
+        why=say(f"{asked} were asked for since the kernel started.", f"内核启动后已请求 {asked} 张。"),
+        do=say(
+            "Nothing was sent. Raise it: %config WenwenMagics.session_limit = 100",
+            "没有发送任何请求。可提高上限：%config WenwenMagics.session_limit = 100",
+        ),
+    )
+
+
+def budget_reached(so_far: Cost, more: Cost, budget: float, currency: str, *, cell: bool = False) -> LimitReached:
+    """Make the error for pictures that would cost more than a budget allows: the session's, or the cell's own."""
+    spent = "" if cell else say(f"so far {told(so_far, currency)}; ", f"至今 {told(so_far, currency)}；")
+    by_piece = (so_far + more).unknown
+    unit = say("; a picture of unknown price counts as 1", "；价格未知的图片每张按 1 计") if by_piece else ""
+    return LimitReached(
+        say(f"The budget of {amount(budget, currency)} is too small.", f"预算 {amount(budget, currency)} 不够。"),
+        why=spent + say(f"asked for now: {told(more, currency)}", f"现在请求：{told(more, currency)}") + unit,
+        do=say("Nothing was sent. Raise it: ", "没有发送任何请求。可提高预算：")
+        + ("--budget" if cell else "%config WenwenMagics.budget"),
+    )
 
 
 SESSION = Session()

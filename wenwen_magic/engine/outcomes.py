@@ -4,13 +4,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from wenwen_magic import errors as tree
-from wenwen_magic.engine.money import Cost, amount, told
 from wenwen_magic.errors import (
     Charged,
     ConfigError,
     EndpointError,
     ImageError,
-    LimitReached,
     NoImageError,
     NotInHistory,
     WaitEnded,
@@ -132,31 +130,6 @@ def nothing_kept(generation: Generation) -> WenwenError:
         do=say("Run its cell again to ask again.", "请再次运行其单元格重新请求。"),
         charged=generation.charged,
         record=generation.id,
-    )
-
-
-def limit_reached(asked: int, limit: int) -> LimitReached:
-    """Make the error for a session that asked for as many pictures as it may."""
-    return LimitReached(
-        say(f"This session's limit of {limit} pictures is reached.", f"本次会话的 {limit} 张上限已到。"),
-        why=say(f"{asked} were asked for since the kernel started.", f"内核启动后已请求 {asked} 张。"),
-        do=say(
-            "Nothing was sent. Raise it: %config WenwenMagics.session_limit = 100",
-            "没有发送任何请求。可提高上限：%config WenwenMagics.session_limit = 100",
-        ),
-    )
-
-
-def budget_reached(so_far: Cost, more: Cost, budget: float, currency: str, *, cell: bool = False) -> LimitReached:
-    """Make the error for pictures that would cost more than a budget allows: the session's, or the cell's own."""
-    spent = "" if cell else say(f"so far {told(so_far, currency)}; ", f"至今 {told(so_far, currency)}；")
-    by_piece = (so_far + more).unknown
-    unit = say("; a picture of unknown price counts as 1", "；价格未知的图片每张按 1 计") if by_piece else ""
-    return LimitReached(
-        say(f"The budget of {amount(budget, currency)} is too small.", f"预算 {amount(budget, currency)} 不够。"),
-        why=spent + say(f"asked for now: {told(more, currency)}", f"现在请求：{told(more, currency)}") + unit,
-        do=say("Nothing was sent. Raise it: ", "没有发送任何请求。可提高预算：")
-        + ("--budget" if cell else "%config WenwenMagics.budget"),
     )
 
 

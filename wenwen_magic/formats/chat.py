@@ -13,9 +13,8 @@ from typing import Any
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.formats.parse.stream import read
 from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Progress, WireFormat
-from wenwen_magic.records import ImageRequest
+from wenwen_magic.records import DESCRIBE, DRAW, ImageRequest
 from wenwen_magic.text.i18n import is_chinese, say
-from wenwen_magic.text.vocabulary import DESCRIBE, DRAW
 
 PATH = "/v1/chat/completions"
 # The page says that the ratio is told in the prompt, by words like 横屏 and 竖屏, and that no size can be given.

@@ -16,9 +16,8 @@ from wenwen_magic.errors import ConfigError
 from wenwen_magic.formats.parse.candidates import Candidates
 from wenwen_magic.formats.parse.stream import read
 from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Progress, WireFormat
-from wenwen_magic.records import ImageRequest, Reference
+from wenwen_magic.records import DESCRIBE, DRAW, ImageRequest, Reference
 from wenwen_magic.text.i18n import say
-from wenwen_magic.text.vocabulary import DESCRIBE, DRAW
 
 PATH = "/v1beta/models/{}:{}"
 _RATIOS = ("1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9", "1:4", "4:1", "1:8", "8:1")

@@ -8,8 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from wenwen_magic.records import Button, GeneratedImage, Generation, ImageRequest, Reference
-from wenwen_magic.text.vocabulary import DRAW
+from wenwen_magic.records import DRAW, Button, GeneratedImage, Generation, ImageRequest, Reference
 
 VERSION = 1
 STRIPPED = "…"

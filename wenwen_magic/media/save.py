@@ -1,22 +1,204 @@
 """Brings pictures in and makes them ready to be shown: download, check and previews, put together for one endpoint."""
 
+import base64
 import hashlib
+import os
+import re
+import secrets
+import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any, Protocol, TypeVar
 from urllib.parse import urljoin
 
 from platformdirs import user_cache_path
 
 from wenwen_magic.endpoint import transport
-from wenwen_magic.engine.limits import Session
 from wenwen_magic.errors import ConfigError, HistoryError, ImageError, WenwenError, mask
-from wenwen_magic.media import download, pictures, side_by_side
+from wenwen_magic.media import download
+from wenwen_magic.media.sandbox import InspectorPool
 from wenwen_magic.protocol import Progress, Source
 from wenwen_magic.records import GeneratedImage, Generation, ImageRequest, Reference
 from wenwen_magic.settings import Settings
 from wenwen_magic.text.i18n import say
+
+PAUSES = (1.0, 2.0, 4.0)
+"""Seconds between the tries of one download: an object store may not have the picture yet."""
+_BASE64_PIECE = 4 << 18
+_NOT_THE_PICTURES_FAULT = {"start", "died", "timeout", "disk"}
+_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
+
+
+class Checked(Protocol):
+    """What a check tells of a sound picture: type, file ending, width and height in pixels, type of the preview."""
+
+    @property
+    def mime(self) -> str: ...  # noqa: D102
+    @property
+    def extension(self) -> str: ...  # noqa: D102
+    @property
+    def width(self) -> int: ...  # noqa: D102
+    @property
+    def height(self) -> int: ...  # noqa: D102
+    @property
+    def preview_mime(self) -> str: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What is needed to bring pictures to disk.
+
+    Args:
+        download: writes an address's bytes to a path; raises ImageError; its ``again`` tells if
+            another try makes sense.
+        inspect: checks a file and writes its preview to a path; raises ImageError for an unsound one.
+        previews: the folder of the previews.
+        sleep: waits for some seconds.
+    """
+
+    download: Callable[[str, Path], Any]
+    inspect: Callable[[Path, Path], Checked]
+    previews: Path
+    sleep: Callable[[float], None]
+
+
+def bring(source: Source, stem: Path, tools: Tools, alt: str) -> GeneratedImage:
+    """Write one picture to ``<stem>.<type>``.
+
+    A picture that fails the check is kept as ``<stem>.unsound`` and told by its ``problem``.
+
+    Args:
+        source: where it is.
+        stem: the place without the ending; its folder exists.
+        tools: download, check, previews.
+        alt: alternative text.
+
+    Raises:
+        ImageError: it cannot be fetched, or cannot be checked now.
+        OSError: the disk cannot be written.
+    """
+    part = stem.with_name(f"{stem.name}.{secrets.token_hex(4)}.part")  # two kernels may bring the same
+    if source.address.startswith("data:"):
+        _decode(source, part)
+    else:
+        _download(source.address, part, tools)
+    return checked(part, stem, tools, GeneratedImage(part, "", 0, 0, alt=alt, draft=source.draft))
+
+
+def _download(address: str, part: Path, tools: Tools) -> None:
+    for pause in (*PAUSES, None):
+        try:
+            tools.download(address, part)
+        except ImageError as error:
+            if pause is None or not getattr(error, "again", False):
+                part.unlink(missing_ok=True)
+                raise
+            tools.sleep(pause)
+        else:
+            return
+
+
+def _decode(source: Source, part: Path) -> None:
+    """Decode base64 in pieces, forgiving what people forgive: the other alphabet, missing padding, stray characters."""
+    data = source.data
+    if b"-" in data or b"_" in data:
+        data = data.translate(bytes.maketrans(b"-_", b"+/"))
+    data = data.rstrip(b"=")
+    if _NOT_BASE64.search(data):
+        data = _NOT_BASE64.sub(b"", data)
+    with part.open("wb") as file:
+        for start in range(0, len(data), _BASE64_PIECE):
+            piece = data[start : start + _BASE64_PIECE]
+            if len(piece) % 4 == 1:  # one letter alone holds no byte
+                piece = piece[:-1]
+            file.write(base64.b64decode(piece + b"=" * (-len(piece) % 4)))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def checked(part: Path, stem: Path, tools: Tools, picture: GeneratedImage) -> GeneratedImage:
+    """Check a file and move it to its final name; returns the picture with what the check found."""
+    picture = replace(picture, size=part.stat().st_size, sha256=_digest(part))
+    try:
+        found, preview = inspected(part, picture.sha256, tools)
+    except ImageError as error:
+        if error.text in _NOT_THE_PICTURES_FAULT:
+            raise
+        kept = part.replace(stem.with_name(stem.name + ".unsound"))
+        return replace(picture, path=kept, problem=error.what)
+    path = part.replace(stem.with_name(f"{stem.name}.{found.extension}"))
+    return replace(picture, path=path, mime=found.mime, width=found.width, height=found.height, preview=preview)
+
+
+def inspected(path: Path, digest: str, tools: Tools) -> tuple[Checked, Path | None]:
+    """Check a file; returns what was found and where its preview is, None when the cache cannot be written.
+
+    Raises:
+        ImageError: it is not a sound picture.
+    """
+    with TemporaryDirectory(prefix="wenwen") as folder:
+        made = Path(folder) / "preview"
+        found = tools.inspect(path, made)
+        ending = "png" if found.preview_mime == "image/png" else "jpg"
+        return found, _cached(made, tools.previews / f"{digest}.{ending}")
+
+
+def _cached(made: Path, place: Path) -> Path | None:
+    """A preview put into the cache whole; it is only a cache, so a disk that refuses is no error."""
+    temporary = place.with_name(f".{place.name}.{secrets.token_hex(4)}")
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(made, temporary)
+        return temporary.replace(place)
+    except OSError:
+        return None
+
+
+def preview_of(picture: GeneratedImage, tools: Tools) -> Path | None:
+    """Where a saved picture's preview is, made again from the file when the cache has lost it; None if that fails."""
+    for ending in ("jpg", "png"):
+        if (known := tools.previews / f"{picture.sha256}.{ending}").is_file():
+            return known
+    try:
+        return inspected(picture.path, picture.sha256, tools)[1]
+    except (ImageError, OSError):
+        return None
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+Result = TypeVar("Result")
+WIDTH = 4
+"""Works under way at the same time."""
+
+
+def side_by_side(works: Sequence[Callable[[], Result]], width: int = WIDTH) -> list[Result | WenwenError]:
+    """The results of several works, in their order; an error of ours stands in its work's place.
+
+    Args:
+        works: what to do; one alone runs in the calling thread.
+        width: how many are under way at the same time.
+    """
+    if len(works) == 1:
+        return [_result(works[0])]
+    with ThreadPoolExecutor(width, thread_name_prefix="wenwen") as pool:
+        futures = [pool.submit(copy_context().run, _result, work) for work in works]
+        return [future.result() for future in futures]
+
+
+def _result(work: Callable[[], Result]) -> Result | WenwenError:
+    try:
+        return work()
+    except WenwenError as error:
+        return error
+
 
 THUMBNAIL = 224
 """Pixels of a thumbnail's longer side: twice what is shown, for dense screens."""
@@ -28,14 +210,14 @@ class Workshop:
     Args:
         settings: limits and trusted hosts.
         address: the endpoint's, normalised; its own pictures may come from a private host.
-        session: lends the children that check.
+        pool: the children that check.
         clock: waits between tries.
     """
 
-    def __init__(self, settings: Settings, address: str, session: Session, clock: transport.Clock) -> None:
+    def __init__(self, settings: Settings, address: str, pool: InspectorPool, clock: transport.Clock) -> None:
         self._settings, self._address = settings, address
-        self._pool = session.pool(settings.max_megapixels)
-        self._tools = pictures.Tools(
+        self._pool = pool
+        self._tools = Tools(
             download=lambda picture, path: download.fetch(picture, path, self._policy(picture)),
             inspect=self._pool.inspect,
             previews=user_cache_path("wenwen_magic", appauthor=False) / "previews",
@@ -99,13 +281,13 @@ class Workshop:
             place = stem.with_name(f"{stem.name}-{number}")
             return lambda: self._bring(source, place, alt)
 
-        brought = side_by_side.side_by_side([work(number, source) for number, source in enumerate(sources, 1)])
+        brought = side_by_side([work(number, source) for number, source in enumerate(sources, 1)])
         found = tuple(item for item in brought if isinstance(item, GeneratedImage))
         return found, [item for item in brought if isinstance(item, WenwenError)]
 
     def _bring(self, source: Source, place: Path, alt: str) -> GeneratedImage:
         try:
-            return pictures.bring(self._absolute(source), place, self._tools, alt)
+            return bring(self._absolute(source), place, self._tools, alt)
         except ValueError as error:  # an address that is none, such as http://[
             raise ImageError(
                 say("The picture's address cannot be used.", "图片地址无法使用。"),
@@ -143,14 +325,14 @@ class Workshop:
         try:
             with TemporaryDirectory(prefix="wenwen") as folder:
                 hasty = replace(self._tools, sleep=lambda _: None)
-                return pictures.bring(self._absolute(source), Path(folder) / "glimpse", hasty, "")
+                return bring(self._absolute(source), Path(folder) / "glimpse", hasty, "")
         except (ImageError, OSError, ValueError):
             return None
 
     def ready(self, generation: Generation) -> Generation:
         """The generation with its previews at hand, made again where the cache has lost them."""
         shown = tuple(
-            replace(picture, preview=None if picture.problem else pictures.preview_of(picture, self._tools))
+            replace(picture, preview=None if picture.problem else preview_of(picture, self._tools))
             for picture in generation.pictures
         )
         generation = replace(generation, pictures=shown)

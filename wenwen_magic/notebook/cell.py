@@ -1,20 +1,26 @@
 """Runs a cell: starts its job, waits beside it, and shows what comes."""
 
 import random
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
-from wenwen_magic.client import Client
-from wenwen_magic.engine import money
-from wenwen_magic.engine.outcomes import budget_reached, refuse_gaps, wait_ended
-from wenwen_magic.engine.runner import POLL, Job, Runner
+from wenwen_magic.client import Client, Look
+from wenwen_magic.engine import limits
+from wenwen_magic.engine.batch import Rows
+from wenwen_magic.engine.build_request import names_model
+from wenwen_magic.engine.outcomes import error_of_record, refuse_gaps, stopped, wait_ended
+from wenwen_magic.engine.worker_pool import POLL, Job, Many, Runner, wait_through
 from wenwen_magic.errors import ConfigError, LimitReached
 from wenwen_magic.notebook import voting
-from wenwen_magic.notebook.option_line import Options
+from wenwen_magic.notebook.options import Options
 from wenwen_magic.notebook.output_area import Area, Handle, status_line
 from wenwen_magic.records import Gallery, Generation, ImageRequest, Label
-from wenwen_magic.render import verdict
+from wenwen_magic.render.gallery import gallery_bundle, vote_result
+from wenwen_magic.render.generation import MOST_SHOWN
+from wenwen_magic.render.models import doubt
 from wenwen_magic.text.i18n import say, speak
 
 TICK = 1.0
@@ -91,9 +97,9 @@ class Cell:
         """Whether the labels stay hidden until a vote is cast."""
         return bool(self.options.blind and self.labels)
 
-    def missing(self) -> money.Cost:
+    def missing(self) -> limits.Cost:
         """What would be asked for."""
-        return money.cost_of(self.client.missing(self.requests, **self.how))
+        return limits.cost_of(self.client.missing(self.requests, **self.how))
 
     def draw(self) -> Generation | Gallery:
         """Draw, wait, and show.
@@ -214,7 +220,7 @@ class Cell:
             )
         label = voting.cast(self.client.history.folder, gallery, letter)
         told = replace(gallery, blind=False)
-        self.area.put(replace(told, render=verdict.shower(letter)))
+        self.area.put(replace(told, render=vote_result(letter)))
         self.named(told)
         for tell in self.voted:
             tell()
@@ -258,14 +264,14 @@ class Cell:
         )
 
 
-def cost_line(client: Client, cost: money.Cost) -> str:
+def cost_line(client: Client, cost: limits.Cost) -> str:
     """What a dry run says at its end: how many pictures would be asked for, and what they cost."""
     free = say(", free (demo)", "，免费（演示）") if client.is_demo else ""
-    told = money.pictures(cost.pictures) if free else money.told(cost, client.settings.currency)
+    told = limits.pictures(cost.pictures) if free else limits.told(cost, client.settings.currency)
     return say(f"Would be asked for: {told}{free}. Nothing was sent.", f"将请求：{told}{free}。没有发送任何请求。")
 
 
-def confirm(client: Client, options: Options, front: Front, most: int, missing: Callable[[], money.Cost]) -> None:
+def confirm(client: Client, options: Options, front: Front, most: int, missing: Callable[[], limits.Cost]) -> None:
     """Keep to the cell's own budget, and ask a person before many pictures; without one, fail.
 
     Args:
@@ -283,10 +289,10 @@ def confirm(client: Client, options: Options, front: Front, most: int, missing: 
         return
     cost = missing()
     if options.budget is not None and cost.units > options.budget:
-        raise budget_reached(money.Cost(), cost, options.budget, currency, cell=True)
+        raise limits.budget_reached(limits.Cost(), cost, options.budget, currency, cell=True)
     if options.yes or cost.pictures <= limit:
         return
-    told = money.told(cost, currency)
+    told = limits.told(cost, currency)
     question = say(f"This cell asks for {told}. Go on? [y/N] ", f"此单元格将请求 {told}。继续？[y/N] ")
     if front.attended and front.ask(question).strip().lower() in {"y", "yes", "是", "好"}:
         return
@@ -297,3 +303,131 @@ def confirm(client: Client, options: Options, front: Front, most: int, missing: 
         ),
         do=say("Nothing was sent. Add -y to go on.", "没有发送任何请求。加 -y 可继续。"),
     )
+
+
+PATIENCE = 10
+"""Seconds between two looks at pictures that are shown while others are drawn."""
+_SHOWN = 5
+"""Prompts that a dry run shows."""
+
+
+@dataclass(frozen=True)
+class LongCell:
+    """One run of a cell with many prompts.
+
+    Args:
+        cell: the surroundings: client, options, area.
+        requests: makes the requests, one at a time; called again for every pass over them.
+    """
+
+    cell: Cell
+    requests: Callable[[], Iterator[ImageRequest]]
+
+    def draw(self) -> Gallery:
+        """Draw what is missing, wait, and show.
+
+        Raises:
+            WenwenError: a prompt cannot be asked for, a limit stands in the way, none could be drawn, or the run was
+                interrupted.
+        """
+        cell = self.cell
+        look, before = self._look_through(), cell.client.session.account()
+        cell.client.check_limits(look.missing)
+        confirm(cell.client, cell.options, cell.front, look.wanted, lambda: limits.cost_of(look.missing))
+        run, rows = cell.client.begin_many(self.requests(), fresh=cell.how["fresh"], total=look.requests)
+        self._wait(run, rows)
+        if not run.tally.done and run.tally.failed:
+            cell.area.clear(cell.front.clear)
+            raise error_of_record(dict(rows[0].error or {}))
+        gallery = cell.client.gallery(rows)
+        cell.area.put(gallery)
+        cell.named(gallery)
+        if rows.refusal:
+            raise rows.refusal
+        if run.tally.failed and cell.client.settings.mode == "replay":
+            refuse_gaps(rows)
+        if run.stopped:
+            raise stopped(run.tally.done, paid=rows.asked or cell.client.session.account() != before)
+        return gallery
+
+    def _look_through(self) -> Look:
+        """Look at every prompt before any is sent."""
+        return self.cell.client.look_through(self.requests(), fresh=self.cell.how["fresh"])
+
+    def _wait(self, run: Many[Any, Any], rows: Rows) -> None:
+        cell = self.cell
+        job = cell.runner.start(lambda _: run.run())
+        told, shown, next_at = -1, 0, 0
+
+        def wait(seconds: float) -> bool:
+            nonlocal told, shown, next_at
+            over, now = job.wait(seconds), int(run.tally.seconds)
+            come = min(len(rows), MOST_SHOWN)
+            # With pictures every look is heavy: it is repeated for new pictures, else at times only.
+            if not over and now != told and (come > shown or now >= next_at):
+                told, shown, next_at = now, come, now + (PATIENCE if come else 1)
+                self._tell(run.tally.line() + (_finishing(run.tally.under_way) if run.stopped else ""), rows)
+            return over
+
+        wait_through(run, wait)
+        if job.error is not None:
+            cell.area.clear(cell.front.clear)
+            raise job.error
+
+    def _tell(self, line: str, rows: Rows) -> None:
+        """Show the first of what has come, small, and a line."""
+        client = self.cell.client
+        come = [_small(row, client.thumbnail(row)) for row in rows[:MOST_SHOWN]]
+        if come:
+            self.cell.area.preview(Gallery(come, render=gallery_bundle), line)
+        else:
+            self.cell.area.status(line)
+
+    def dry_run(self) -> str:
+        """The first prompts as they would be sent, how many pictures are missing, and what they cost; sends nothing."""
+        cell = self.cell
+        first = enumerate(islice(self.requests(), _SHOWN), 1)
+        shown = [f"{number}. {cell.client.prompt_as_sent(one)}\n" for number, one in first]
+        look = self._look_through()
+        more = say(f"… {look.requests} prompts in all", f"…… 共 {look.requests} 个提示词")
+        lines = [*shown, more] if look.requests > len(shown) else shown
+        return "\n".join([*lines, cost_line(cell.client, limits.cost_of(look.missing))])
+
+
+def _small(row: Generation, thumbnail: Path | None) -> Generation:
+    pictures = tuple(replace(one, preview=thumbnail) for one in row.pictures)
+    return replace(row, pictures=pictures if len(pictures) == 1 else row.pictures)
+
+
+def _finishing(count: int) -> str:
+    return say(
+        f" · stopping, waiting for {count}; interrupt again to stop waiting",
+        f" · 正在停止，等待 {count} 个；再次中断则不再等待",
+    )
+
+
+_LOOKED_AT = 100
+"""Requests of many prompts whose models are looked up."""
+
+
+def of_cell(drawn: Cell | LongCell) -> list[str]:
+    """A line on each model that a cell would ask and that the endpoint's list does not name; asks nobody."""
+    if isinstance(drawn, Cell):
+        return on(drawn.client, drawn.requests, **drawn.how)
+    return on(drawn.cell.client, islice(drawn.requests(), _LOOKED_AT), **drawn.cell.how)
+
+
+def on(client: Client, requests: Iterable[ImageRequest], **how: Any) -> list[str]:
+    """A line on each model that would be asked and that is not in the list that the endpoint gave in the last day.
+
+    Args:
+        client: knows the list, if there is one.
+        requests: what is wanted.
+        **how: ``fresh`` and ``take``.
+    """
+    known = client.known_models(fresh=True)
+    if known is None:
+        return []
+    strange = [one for one in requests if one.model not in known.names and names_model(one)]
+    asked = dict.fromkeys(one.model for one in strange if client.missing([one], **how))
+    return [line for line in (doubt(model, known) for model in asked) if line]

@@ -8,7 +8,7 @@ from typing import Any
 from wenwen_magic.client import Client
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.notebook import grid, options
-from wenwen_magic.notebook.option_line import Options
+from wenwen_magic.notebook.options import Options
 from wenwen_magic.records import ImageRequest, Label, Reference
 from wenwen_magic.text.i18n import say
 from wenwen_magic.text.suggest import did_you_mean

@@ -10,13 +10,15 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from keyword import iskeyword
 from typing import Any
 
-from wenwen_magic.errors import ConfigError
-from wenwen_magic.records import ImageRequest, Reference
+from wenwen_magic.client import Client
+from wenwen_magic.engine.build_request import refuse_stripped, usual_format
+from wenwen_magic.errors import ConfigError, WenwenError
+from wenwen_magic.records import DESCRIBE, DRAW, Generation, ImageRequest, Reference
 from wenwen_magic.text.i18n import say
-from wenwen_magic.text.vocabulary import DESCRIBE, DRAW
 
 # Characters that end a line for IPython, or that editors and notebook files change or drop; "\n" is what they keep.
 _FRAGILE = "\0\x0b\x0c\r\x1c-\x1e\x85\u2028\u2029\ud800-\udfff"
@@ -181,3 +183,35 @@ def _unwritable(why: str) -> ConfigError:
         why=why,
         do=say("Repeat it from Python: client.generate(request)", "请在 Python 中重复：client.generate(request)"),
     )
+
+
+def cell_of(client: Client, made: ImageRequest | Generation) -> str:
+    """The cell that repeats a request, or shows a saved generation again for free.
+
+    Args:
+        client: knows what is saved.
+        made: the request or the generation.
+
+    Raises:
+        ConfigError: no cell can say it exactly.
+    """
+    refuse_stripped(made if isinstance(made, ImageRequest) else made.request)
+    if isinstance(made, ImageRequest):
+        usual = usual_format(made.model, client.settings)
+        return cell(_by_ids(client, made), usual=usual, count=made.count)
+    several = len(client.takes(made.request)) > 1
+    take = client.history.take_of(made) if several else 0
+    usual = usual_format(made.request.model, client.settings)
+    return cell(_by_ids(client, made.request), take=take, usual=usual)
+
+
+def _by_ids(client: Client, request: ImageRequest) -> ImageRequest:
+    """A request whose references are called by their ids: a variable may be gone, or hold another picture now."""
+    return replace(request, references=tuple(_by_id(client, one) for one in request.references))
+
+
+def _by_id(client: Client, one: Reference) -> Reference:
+    with suppress(WenwenError):  # a picture that is gone has no name but the one that it was given
+        if one.origin and client.reference(client.history.get(one.origin)).digest == one.digest:
+            return replace(one, label=one.origin)
+    return one

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from wenwen_magic.errors import ConfigError
-from wenwen_magic.records import Label
+from wenwen_magic.records import ORIENTATION_WORDS, Label
 from wenwen_magic.text.i18n import say
 from wenwen_magic.text.suggest import did_you_mean
-from wenwen_magic.text.vocabulary import ORIENTATION_WORDS
 
 Kind = Literal["model", "orientation", "style", "param", "name"]
 _WORDS: Mapping[str, Kind] = {

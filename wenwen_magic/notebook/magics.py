@@ -15,14 +15,16 @@ from IPython.display import clear_output, display
 from traitlets import Any as AnyTrait
 from traitlets.config import Configurable
 
-from wenwen_magic.engine.runner import Runner
+from wenwen_magic.engine.worker_pool import Runner
 from wenwen_magic.errors import ConfigError
-from wenwen_magic.notebook import completion, options
-from wenwen_magic.notebook.option_line import Options
+from wenwen_magic.models import PICTURE_MODELS
+from wenwen_magic.notebook import options
+from wenwen_magic.notebook.commands.names import COMMAND_WORDS, COMMANDS
+from wenwen_magic.notebook.options import Options
+from wenwen_magic.records import DESCRIBE
 from wenwen_magic.settings import NAMES, Layer, Loaded, about, environment, load, project, working_folder
 from wenwen_magic.text.i18n import say, speak
 from wenwen_magic.text.template import interpolate, known_value
-from wenwen_magic.text.vocabulary import COMMAND_WORDS, COMMANDS, DESCRIBE, PICTURE_MODELS
 
 if TYPE_CHECKING:
     from wenwen_magic.client import Client
@@ -88,7 +90,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         if not prompt and cell is None and not given.given.get("from"):
             return self._panel(given)
         drawn = self._cell(given, prompt, name, alone=cell is not None, typed=typed)
-        for line in () if given.quiet else _late("notebook.doubts").of_cell(drawn):
+        for line in () if given.quiet else _late("notebook.cell").of_cell(drawn):
             print(line)
         if given.dry_run:
             print(drawn.dry_run())
@@ -160,7 +162,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         wishes = _late("notebook.cell_requests").Wishes(client, given, self.shell.user_ns)
         if source := given.given.get("from"):
             cell = make(client, (), given, name, front, self.runner, area)
-            return _late("notebook.batch_cell").LongCell(cell, wishes.many(prompt, source))
+            return _late("notebook.cell").LongCell(cell, wishes.many(prompt, source))
         requests, labels = wishes.requests(prompt)
         more = {"text": typed, "renew": lambda: self._client(given)}  # settings count as they are at a press
         return make(client, requests, given, name, front, self.runner, area, labels, **more)
@@ -260,7 +262,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             known = _late("engine.limits").SESSION.models.read(address)
         models = dict.fromkeys([settings.model, *_suggested(known)])
         formats = lambda: sorted(_late("formats").FORMATS)  # noqa: E731  loaded only when one is wanted
-        return completion.complete(line, list(models), sorted(settings.styles), formats)
+        return options.complete(line, list(models), sorted(settings.styles), formats)
 
 
 def _suggested(known: "ModelList | None") -> list[str]:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-from wenwen_magic.engine.runner import Job
+from wenwen_magic.engine.worker_pool import Job
 from wenwen_magic.records import Gallery, Generation
 from wenwen_magic.render import generation as display
 from wenwen_magic.text.i18n import say

@@ -9,11 +9,10 @@ from typing import Any
 
 from wenwen_magic.errors import ConfigError, HistoryError
 from wenwen_magic.history.atomic import write_whole
-from wenwen_magic.records import Gallery, Label
+from wenwen_magic.records import ORIENTATION_WORDS, Gallery, Label
 from wenwen_magic.render import generation
 from wenwen_magic.text.i18n import padded, say
 from wenwen_magic.text.suggest import did_you_mean
-from wenwen_magic.text.vocabulary import ORIENTATION_WORDS
 
 FOLDER = "votes"
 Vote = tuple[Label, tuple[Label, ...]]

@@ -1,7 +1,7 @@
 """Lays pictures out in tables: many side by side, a grid of a comparison with its headers, a blind vote."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from html import escape
@@ -310,3 +310,80 @@ def _hidden(image: GeneratedImage, letter: str, width: int) -> str:
     address = display.data_address(image.preview)
     missing = f"<p>{letter}: {say('no preview at hand', '暂无预览')}</p>"
     return img(address, letter, _fitting(image, width)) if address else missing
+
+
+# As in the table before the vote, so that no picture moves.
+_VERDICT_WIDTH, _VERDICT_LARGEST, _VERDICT_PADDING = 760, 360, 16
+_MARK = "★"
+
+
+def vote_result(winner: str) -> Callable[[Gallery], dict[str, Any]]:
+    """What shows a comparison whose vote was won by a letter."""
+    return lambda gallery: verdict_bundle(gallery, winner)
+
+
+def verdict_bundle(gallery: Gallery, winner: str) -> dict[str, Any]:
+    """The bundle of a comparison after its vote: letters, labels, captions; what has no picture stands below.
+
+    Args:
+        gallery: with a label for each row.
+        winner: the letter of the picture that is best.
+    """
+    letters = gallery.letters
+    bands = [list(letters)[start : start + COLUMNS] for start in range(0, len(letters), COLUMNS)]
+    html = "".join(_verdict_band(gallery, band, winner) for band in bands) + _without_picture(gallery)
+    if len({prompt_of(row) for row in gallery}) == 1:
+        html += f"<p><small>{say('as sent', '发送的提示词')}: {lines_html(prompt_of(gallery[0]))}</small></p>"
+    lines = [
+        f"{_named(letter, winner)} {_words(gallery.labels[at])}: {display.plain(gallery[at])}"
+        for letter, at in letters.items()
+    ]
+    return bundle(html, "\n".join(lines), gallery.still)
+
+
+def _named(letter: str, winner: str) -> str:
+    return f"{letter} {_MARK}" if letter == winner.strip().upper() else letter
+
+
+def _words(label: Label) -> str:
+    """The values of a label in the reader's language."""
+    return " · ".join(display.orientation_word(value) if axis == "orientation" else value for axis, value in label)
+
+
+def _verdict_band(gallery: Gallery, letters: Sequence[str], winner: str) -> str:
+    places: Mapping[str, int] = gallery.letters
+    width = min(_VERDICT_LARGEST, _VERDICT_WIDTH // min(COLUMNS, len(places)) - _VERDICT_PADDING)
+    heads = "".join(
+        f'<th scope="col" width="{width}" {PLACE}><span style="font-size:24px">{_named(letter, winner)}</span>'
+        f"<br>{lines_html(_words(gallery.labels[places[letter]]))}</th>"
+        for letter in letters
+    )
+    cells = "".join(f"<td {PLACE}>{_cell(gallery, places[letter], width)}</td>" for letter in letters)
+    start = '<tr style="background:none">'
+    return f"{TABLE}<thead>{start}{heads}</tr></thead><tbody>{start}{cells}</tr></tbody></table>"
+
+
+def _cell(gallery: Gallery, place: int, width: int) -> str:
+    row, label = gallery[place], gallery.labels[place]
+    prompts = {prompt_of(one) for one in gallery}
+    asked = {("model", row.request.model), ("orientation", row.request.orientation)}
+    pictures = "".join(f"{_verdict_picture(image, width)}<br>" for image in row.images)
+    words = display.caption_html(row, told={name for name, _ in asked & set(label)}) + display.text_html(row)
+    return pictures + words + ("" if len(prompts) == 1 else f"<p><small>{lines_html(prompt_of(row))}</small></p>")
+
+
+def _verdict_picture(image: GeneratedImage, width: int) -> str:
+    address = display.data_address(image.preview)
+    if not address:
+        return display.not_at_hand(image)
+    fitting = max(1, min(width, _VERDICT_LARGEST * image.width // max(1, image.height))) if image.width else width
+    return img(address, image.alt, fitting)
+
+
+def _without_picture(gallery: Gallery) -> str:
+    """The rows that nobody could vote for, and why."""
+    failed = [(row, label) for row, label in zip(gallery, gallery.labels, strict=True) if not row.images]
+    return "".join(
+        f"<p><b>{lines_html(_words(label))}</b></p>{display.failure_html(row)}{display.caption_html(row)}"
+        for row, label in failed
+    )

@@ -10,7 +10,7 @@ from test_transport import POST, relay, said, whole
 from test_transport_key import PLAIN, broken_at, held, verbose
 
 from wenwen_magic import Client
-from wenwen_magic.endpoint.secret import Secret
+from wenwen_magic.endpoint.api_key import Secret
 from wenwen_magic.endpoint.transport import IN_ADDRESS, Transport, normalised
 from wenwen_magic.errors import WenwenError
 from wenwen_magic.protocol import HttpCall

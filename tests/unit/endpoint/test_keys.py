@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from wenwen_magic.endpoint import api_key
-from wenwen_magic.endpoint.secret import Secret
+from wenwen_magic.endpoint.api_key import Secret
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.text.i18n import is_chinese, speak
 

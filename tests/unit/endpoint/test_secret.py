@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wenwen_magic.endpoint.secret import Secret
+from wenwen_magic.endpoint.api_key import Secret
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.text.i18n import is_chinese, speak
 

@@ -14,7 +14,7 @@ from support.clock import Ticks
 from support.loopback import Server
 
 from wenwen_magic.endpoint import transport
-from wenwen_magic.endpoint.secret import Secret
+from wenwen_magic.endpoint.api_key import Secret
 from wenwen_magic.endpoint.transport import Transport, normalised, origin, read_models
 from wenwen_magic.errors import ConfigError, EndpointError, NotSentError, WenwenError
 from wenwen_magic.models import Model

@@ -13,7 +13,7 @@ from support.clock import Ticks
 from test_transport import AWAY, BUSY, KEY, POST, failure, line_to, relay, said, silent, whole
 
 from wenwen_magic.endpoint import transport
-from wenwen_magic.endpoint.secret import Secret
+from wenwen_magic.endpoint.api_key import Secret
 from wenwen_magic.endpoint.transport import Transport
 from wenwen_magic.errors import ConfigError, EndpointError, WenwenError
 

@@ -513,7 +513,7 @@ SCRIPT = """
 import signal, sys, threading
 from wenwen_magic.errors import WaitEnded
 from wenwen_magic.engine.worker_pool import Many, wait_through
-from wenwen_magic.engine.runner import Runner
+from wenwen_magic.engine.worker_pool import Runner
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 answer, begun = threading.Event(), threading.Semaphore(0)

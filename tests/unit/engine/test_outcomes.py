@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from wenwen_magic import errors
-from wenwen_magic.engine import outcomes
+from wenwen_magic.engine import limits, outcomes
 from wenwen_magic.errors import WenwenError
 from wenwen_magic.protocol import Answer
 from wenwen_magic.records import GeneratedImage, Generation, ImageRequest
@@ -29,7 +29,7 @@ OUTCOMES = {
     "nothing saved": (lambda: outcomes.not_in_history(REQUEST, 0), errors.NotInHistory, "no"),
     "no such take": (lambda: outcomes.not_in_history(REQUEST, 3), errors.NotInHistory, "no"),
     "nothing kept": (lambda: outcomes.nothing_kept(SENT), errors.NotInHistory, "maybe"),
-    "limit": (lambda: outcomes.limit_reached(50, 50), errors.LimitReached, "no"),
+    "limit": (lambda: limits.limit_reached(50, 50), errors.LimitReached, "no"),
     "unsound": (lambda: outcomes.none_sound((CUT,), "a1b2c3d4"), errors.ImageError, "yes"),
     "a work that goes on": (lambda: outcomes.goes_on(errors.NotSentError("No name.")), errors.WaitEnded, "maybe"),
     "a work that takes long": (outcomes.still_working, errors.WaitEnded, "maybe"),
@@ -98,7 +98,7 @@ def test_a_long_prompt_is_named_by_its_beginning():
 
 
 def test_a_limit_says_how_many_were_asked_for_and_how_to_raise_it():
-    error = outcomes.limit_reached(49, 50)
+    error = limits.limit_reached(49, 50)
     assert "50" in error.what
     assert "49" in error.why
     assert "session_limit" in error.do

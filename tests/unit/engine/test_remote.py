@@ -18,7 +18,7 @@ from distributed import LocalCluster
 from support.relay import Relay
 
 from wenwen_magic.demo import DemoServer
-from wenwen_magic.endpoint.secret import Secret
+from wenwen_magic.endpoint.api_key import Secret
 from wenwen_magic.endpoint.transport import Transport
 from wenwen_magic.engine import executor as remote
 from wenwen_magic.errors import ConfigError, EndpointError, NotSentError, WenwenError

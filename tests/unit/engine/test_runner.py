@@ -5,7 +5,7 @@ from contextvars import ContextVar
 
 import pytest
 
-from wenwen_magic.engine.runner import Runner
+from wenwen_magic.engine.worker_pool import Runner
 from wenwen_magic.errors import EndpointError
 from wenwen_magic.protocol import Progress
 from wenwen_magic.text.i18n import say, speak

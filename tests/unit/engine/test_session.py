@@ -4,8 +4,7 @@ import threading
 
 import pytest
 
-from wenwen_magic.engine.limits import Limits, Session
-from wenwen_magic.engine.money import Cost
+from wenwen_magic.engine.limits import Cost, Limits, Session
 from wenwen_magic.errors import LimitReached
 
 

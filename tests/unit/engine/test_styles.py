@@ -6,8 +6,8 @@ import pytest
 from support.shells import cell, prompts, records
 
 from wenwen_magic import Client
+from wenwen_magic.engine.build_request import styled
 from wenwen_magic.engine.limits import Session
-from wenwen_magic.engine.styles import styled
 from wenwen_magic.errors import ConfigError
 
 STYLES = {

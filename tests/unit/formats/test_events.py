@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from support.scripted import grows_in_proportion
 
 from wenwen_magic.errors import EndpointError
-from wenwen_magic.formats.parse.events import begin, data, lines
+from wenwen_magic.formats.parse.stream import begin, data, lines
 
 BOM = b"\xef\xbb\xbf"
 BODY = st.lists(st.sampled_from([b"data: {}", b"\n", b"\r", b" ", b"x", b":", BOM, "\u2028画".encode(), b"{"])).map(

@@ -8,11 +8,11 @@ from support.scripted import Scripted, broken_connection, data_uri, png, reply_o
 
 from wenwen_magic.engine.conversation import lead
 from wenwen_magic.errors import AnswerError, ConfigError, EndpointError, WenwenError
-from wenwen_magic.formats.midjourney import FORMAT, reply
+from wenwen_magic.formats.midjourney import FORMAT
+from wenwen_magic.formats.midjourney import task as reply
 from wenwen_magic.protocol import HttpCall, Progress, Source
-from wenwen_magic.records import ImageRequest, Reference
+from wenwen_magic.records import WORD_TASKS, ImageRequest, Reference
 from wenwen_magic.text.i18n import speak
-from wenwen_magic.text.vocabulary import WORD_TASKS
 
 REPLIES = Path(__file__).parents[2] / "replies" / "midjourney"
 EXPECTED = json.loads((REPLIES / "expected.json").read_text("utf-8"))

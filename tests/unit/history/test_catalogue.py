@@ -9,9 +9,8 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from test_index import agrees, folder, later, made, planted, print_of, takes, trusted
 
-from wenwen_magic.history import catalogue
-from wenwen_magic.history.catalogue import Catalogue
-from wenwen_magic.history.index import Index
+from wenwen_magic.history import index as catalogue
+from wenwen_magic.history.index import Catalogue, Index
 from wenwen_magic.history.record_json import decode, encode
 from wenwen_magic.history.store import History
 from wenwen_magic.records import ImageRequest
@@ -299,8 +298,8 @@ def test_a_day_that_rests_is_looked_through_for_an_index_that_was_made_anew(fold
 
 
 def test_an_index_of_many_records_says_once_that_it_takes_a_while(tmp_path, monkeypatch):
-    monkeypatch.setattr("wenwen_magic.history.catalogue.MANY", 3)
-    monkeypatch.setattr("wenwen_magic.history.catalogue._AT_ONCE", 2)
+    monkeypatch.setattr("wenwen_magic.history.index.MANY", 3)
+    monkeypatch.setattr("wenwen_magic.history.index._AT_ONCE", 2)
     said = []
     for number in range(9):
         planted(tmp_path / "pictures", f"n {number}", day="2026-01-02")

@@ -340,7 +340,7 @@ def test_a_disk_that_is_full_does_not_stop_the_reading(history, monkeypatch):
     generation = begun(history)
     chunks = iter(kept(history, generation, [b"first", b"second", b"third"]).chunks)
     assert next(chunks) == b"first"
-    monkeypatch.setattr("wenwen_magic.history.reply_file._written", lambda *_: False)
+    monkeypatch.setattr("wenwen_magic.history.store._written", lambda *_: False)
     assert list(chunks) == [b"second", b"third"]
     assert history.reply(generation) is None
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from wenwen_magic.history import catalogue, index
+from wenwen_magic.history import index
+from wenwen_magic.history import index as catalogue
 from wenwen_magic.history.index import Index, Row
 from wenwen_magic.history.record_json import decode, encode, moment
 from wenwen_magic.history.store import History

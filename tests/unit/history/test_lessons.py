@@ -21,8 +21,7 @@ from wenwen_magic import Client
 from wenwen_magic.demo import DemoServer
 from wenwen_magic.errors import ConfigError, HistoryError, NotInHistory
 from wenwen_magic.history import archive as lessons
-from wenwen_magic.history.archive import Exported, Imported, export, import_
-from wenwen_magic.history.archive_read import LIST
+from wenwen_magic.history.archive import LIST, Exported, Imported, export, import_
 from wenwen_magic.history.store import History
 from wenwen_magic.records import GeneratedImage, ImageRequest, Reference
 
@@ -292,7 +291,7 @@ def test_a_full_disk_leaves_the_old_lesson_and_no_litter(place, history, lesson,
 def test_too_much_for_one_lesson_is_told_before_it_stands_there(history, lesson, monkeypatch):
     saved(history)
     monkeypatch.setattr(
-        "wenwen_magic.history.archive_write.Parcel._judge_size",
+        "wenwen_magic.history.archive.Parcel._judge_size",
         lambda *_, **__: (_ for _ in ()).throw(ConfigError("x")),
     )
     with pytest.raises(ConfigError):
@@ -304,7 +303,7 @@ def test_too_much_for_one_lesson_is_told_before_it_stands_there(history, lesson,
     ("left", "words_left", "fits"), [(300, 99999, False), (99999, 300, False), (99999, 99999, True)]
 )
 def test_a_lesson_that_nobody_could_take_in_is_not_made(left, words_left, fits, lesson):
-    from wenwen_magic.history.archive_write import Parcel
+    from wenwen_magic.history.archive import Parcel
 
     with zipfile.ZipFile(lesson, "w") as archive:
         parcel = Parcel(archive, _left=left, _words_left=words_left)

@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from test_lessons import DAY, at, drawn, history, lesson, names, png, pupil, saved, unpacked
 
 from wenwen_magic.errors import ConfigError, WenwenError
-from wenwen_magic.history import archive_read
-from wenwen_magic.history.archive import Imported, export, import_
-from wenwen_magic.history.archive_read import LIST
+from wenwen_magic.history import archive as archive_read
+from wenwen_magic.history.archive import LIST, Imported, export, import_
 from wenwen_magic.text.i18n import speak
 
 __all__ = ["history", "lesson", "pupil"]

@@ -6,7 +6,7 @@ from contextvars import ContextVar
 import pytest
 
 from wenwen_magic.errors import EndpointError, NoImageError
-from wenwen_magic.media.side_by_side import WIDTH, side_by_side
+from wenwen_magic.media.save import WIDTH, side_by_side
 from wenwen_magic.text.i18n import say, speak
 
 WORD = ContextVar("WORD", default="")

@@ -14,7 +14,7 @@ from support.scripted import answering, data_uri, png, read
 
 from wenwen_magic.errors import ImageError
 from wenwen_magic.media.download import FetchFailed
-from wenwen_magic.media.pictures import PAUSES, Tools, _decode, bring, preview_of
+from wenwen_magic.media.save import PAUSES, Tools, _decode, bring, preview_of
 from wenwen_magic.protocol import Source
 
 PICTURE = png(40, 30)

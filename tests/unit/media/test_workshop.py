@@ -47,7 +47,7 @@ def fetched(monkeypatch):
 
 
 def shop(folder, ticks=None, address=ADDRESS, **settings):
-    return Workshop(Settings(**settings), address, SESSION, ticks or Ticks())
+    return Workshop(Settings(**settings), address, SESSION.pool(Settings(**settings).max_megapixels), ticks or Ticks())
 
 
 def asked(prompt="画只猫\n 水彩"):

@@ -143,7 +143,7 @@ def test_an_interrupt_ends_the_waiting_and_the_picture_is_saved(name, here, quic
 
         monkeypatch.setattr(client, "_bring", brought)
         with monkeypatch.context() as patch:
-            patch.setattr("wenwen_magic.engine.runner.Job.wait", interrupt)
+            patch.setattr("wenwen_magic.engine.worker_pool.Job.wait", interrupt)
             with pytest.raises(KeyboardInterrupt):
                 client.generate("a cat [demo: delay=1]")
         gate.set()

@@ -6,8 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wenwen_magic.models import ALIASES, LONGEST_NAME, RULES, Model, draws, in_order, listed, meant_by, rule_for
-from wenwen_magic.text.vocabulary import PICTURE_MODELS
+from wenwen_magic.models import (
+    ALIASES,
+    LONGEST_NAME,
+    PICTURE_MODELS,
+    RULES,
+    Model,
+    draws,
+    in_order,
+    listed,
+    meant_by,
+    rule_for,
+)
 
 DRAW = """
 gpt-4o-image gpt-4o-image-vip gpt4o-image sora_image gpt-image-1 chatgpt-image-latest openai/gpt-5-image dall-e-3 dalle3

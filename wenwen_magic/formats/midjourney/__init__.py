@@ -12,10 +12,9 @@ from typing import Any
 from urllib.parse import quote
 
 from wenwen_magic.endpoint.failures import unreadable
-from wenwen_magic.formats.midjourney import reply as mjreply
-from wenwen_magic.formats.midjourney.reply import Submission
+from wenwen_magic.formats.midjourney import task as mjreply
 from wenwen_magic.formats.midjourney.submit import ORDERS, body, prompt_as_sent, window
-from wenwen_magic.formats.midjourney.task import CANCEL, FAILURE, MODAL, SUCCESS, Work
+from wenwen_magic.formats.midjourney.task import CANCEL, FAILURE, MODAL, SUCCESS, Submission, Work
 from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Pause, Progress, Source, Step, WireFormat
 from wenwen_magic.records import ImageRequest
 from wenwen_magic.text.i18n import say

@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wenwen_magic.errors import ConfigError
-from wenwen_magic.request import ImageRequest
+from wenwen_magic.records import DESCRIBE, DRAW, ImageRequest
 from wenwen_magic.text.i18n import say
-from wenwen_magic.text.vocabulary import DESCRIBE, DRAW
 
 _RATIOS = {"landscape": "3:2", "portrait": "2:3", "square": "1:1"}
 # A long dash is what some keyboards make of two hyphens; Midjourney takes it for them.

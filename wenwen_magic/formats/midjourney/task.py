@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from wenwen_magic.errors import mask
-from wenwen_magic.formats.parse import markdown
+from wenwen_magic.endpoint.failures import error_of_object, looks_like_html, read_problem, unreadable, web_page
+from wenwen_magic.errors import AnswerError, Charged, EndpointError, mask
+from wenwen_magic.formats.parse import markdown, stream
 from wenwen_magic.formats.parse.base64_data import Payloads
-from wenwen_magic.protocol import Progress, Source
+from wenwen_magic.protocol import HttpReply, Progress, Source
 from wenwen_magic.records import Button
 from wenwen_magic.text.i18n import say
 
@@ -177,3 +178,173 @@ def _label(label: str, sign: str) -> str:
     meaning = _SIGNS.get(sign.strip().replace(_SELECTOR, ""))
     words = label.strip() or (f"{sign.strip()} {say(*meaning)}" if meaning else sign.strip())
     return " ".join(mask(words).split())[:_LONGEST_LABEL]
+
+
+_TAKEN, _EXISTS, _QUEUED = 1, 21, 22
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A submission that was taken.
+
+    Args:
+        job: the work's number; empty where none was named.
+        links: the addresses that were answered in place of a number.
+        modal: whether the work waits for what its window asks.
+        queue: how many works are before it; None when it is not queued.
+    """
+
+    job: str = ""
+    links: tuple[str, ...] = ()
+    modal: bool = False
+    queue: int | None = None
+
+    @property
+    def told(self) -> Progress | None:
+        """A word on the queue; None when there is none."""
+        if self.queue is None:
+            return None
+        return Progress(say(f"queued, {self.queue} before it", f"排队中，前面还有 {self.queue} 个"))
+
+
+def submission(reply: HttpReply) -> Submission:
+    """Read the answer to a submission.
+
+    Args:
+        reply: as it comes.
+
+    Raises:
+        EndpointError: it was refused, the answer is an error or a web page, or the connection broke.
+        AnswerError: the answer is empty or cannot be read.
+    """
+    body, payloads = _parsed(reply)
+    code = _number(body.get("code")) if isinstance(body, Mapping) else None
+    if not isinstance(body, Mapping) or (code is None and not body.get("result")):
+        raise error_of_object(body) if isinstance(body, Mapping) and body else unreadable(json.dumps(body))
+    if code not in {None, _TAKEN, _EXISTS, _QUEUED}:
+        raise _refused(int(code or 0), Work(body, payloads))
+    more = body.get("properties")
+    more = more if isinstance(more, Mapping) else {}
+    result = body.get("result")
+    links = tuple(whole_characters(one) for one in (result if isinstance(result, list) else [result]) if _is_link(one))
+    modal = code == _EXISTS and str(more.get("status")).upper() == MODAL
+    return Submission(_job(result), links, modal, _number(more.get("numberOfQueues")) if code == _QUEUED else None)
+
+
+def work(reply: HttpReply) -> Work | None:
+    """Read the answer to a question after a work; None when nothing can be made of it: it is asked again."""
+    try:
+        body, payloads = _parsed(reply)
+    except (EndpointError, AnswerError):
+        return None
+    body = body[0] if isinstance(body, list) and body else body
+    return Work(body, payloads) if isinstance(body, Mapping) and "status" in body else None
+
+
+def plain(reply: HttpReply) -> Any:
+    """Read an answer as the JSON value it is; a question that costs nothing has no other reading.
+
+    Raises:
+        EndpointError: it is a web page, or the connection broke.
+        AnswerError: it is empty or no JSON.
+    """
+    try:
+        return _parsed(reply, cut=False)[0]
+    except AnswerError as error:
+        error.charged = "no"
+        raise
+
+
+def _parsed(reply: HttpReply, *, cut: bool = True) -> tuple[Any, Payloads]:
+    payloads = Payloads()
+    whole, broken = stream.whole(stream.begin(reply.chunks)[1])
+    small = payloads.cut(whole) if cut else whole
+    try:
+        return json.loads(small), payloads
+    except (ValueError, RecursionError):
+        text = payloads.hide(small[:65_536].decode("utf-8", "replace"))
+    if broken:
+        raise broken
+    raise web_page(reply.status, text) if looks_like_html(text) else unreadable(text)
+
+
+def _number(value: Any) -> int | None:
+    """A code or a count, written as a number or as a text."""
+    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value) < 10:  # noqa: PLR2004
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _job(result: Any) -> str:
+    """A work's number as text: wenwen's pages answer a number, other servers a text."""
+    if isinstance(result, str):
+        return "" if _is_link(result) else whole_characters(result).strip()[:LONGEST_ID]
+    return str(result) if isinstance(result, int) and not isinstance(result, bool) else ""
+
+
+def _is_link(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith(("http://", "https://"))
+
+
+# -- errors ------------------------------------------------------------------------------------------------------------
+
+_WAIT = ("Wait a minute, then run the cell again.", "请等一分钟再运行。")
+_CHANGE = ("Change what the reason names, then run the cell again.", "请按原因修改，然后再次运行。")
+_GONE = (
+    "Draw the picture anew: servers forget a work after some time.",
+    "请重新生成图片：服务端过一段时间会忘记任务。",
+)
+_LATER = ("Try again later; that asks anew.", "请稍后再试；会重新请求。")
+_CODES: Mapping[int, tuple[tuple[str, str], tuple[str, str], Charged]] = {
+    3: (("The endpoint knows no such work.", "服务端没有这个任务。"), _GONE, "no"),
+    4: (("The endpoint refused the request.", "服务端拒绝了这个请求。"), _CHANGE, "no"),
+    23: (("The endpoint's queue is full.", "服务端的队列已满。"), _WAIT, "no"),
+    24: (
+        ("The prompt holds a word that is not allowed.", "提示词中有不允许的词。"),
+        ("Say it in another way, then run the cell again.", "请换一种说法，然后再次运行。"),
+        "no",
+    ),
+    30: (("The endpoint is at its limit.", "服务端已饱和。"), _WAIT, "no"),
+}
+_OTHER: tuple[tuple[str, str], tuple[str, str], Charged] = (
+    ("The endpoint failed to take the request.", "服务端未能接受请求。"),
+    _LATER,
+    "maybe",
+)
+
+
+def _refused(code: int, told: Work) -> EndpointError:
+    what, do, charged = _CODES.get(code, _OTHER)
+    banned = mask(told.banned)
+    problem = read_problem(told.body)
+    return EndpointError(
+        say(*(f"{words} (code {code})" for words in what)),
+        why=" · ".join(part for part in (banned, problem.message) if part),
+        do=(say(f"Leave out {banned!r}. ", f"请去掉“{banned}”。") if banned else "") + say(*do),
+        charged=charged,
+        status=200,
+        text=told.as_text(),
+    )
+
+
+def failed(done: Work) -> EndpointError:
+    """Make the error for a work that ended without a picture."""
+    stopped = say("The work was cancelled.", "任务已取消。")
+    broke = say("Midjourney could not do the work.", "Midjourney 未能完成任务。")
+    return EndpointError(
+        broke if done.status == FAILURE else stopped,
+        why=mask(done.reason),
+        do=say(
+            "Change the prompt if the reason names it. Running the cell again submits anew, which may cost again.",
+            "如果原因与提示词有关，请修改。再次运行单元格会重新提交，可能再次扣费。",
+        ),
+        charged="maybe",
+        status=200,
+        text=done.as_text(),
+    )
+
+
+def unnumbered(told: Submission) -> AnswerError:
+    """Make the error for a submission that was taken and whose work has no number to ask after."""
+    what = say("The endpoint took the request and named no work.", "服务端接受了请求，但没有给出任务编号。")
+    return unreadable(", ".join(told.links), what)

@@ -2,17 +2,84 @@
 
 import json
 import re
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 from wenwen_magic.endpoint.failures import error_of_object, looks_like_html, unreadable, web_page
 from wenwen_magic.errors import EndpointError
-from wenwen_magic.formats.parse import events
 from wenwen_magic.formats.parse.answer import Gathering
 from wenwen_magic.formats.parse.base64_data import Payloads
 from wenwen_magic.formats.parse.partial_json import mend
 from wenwen_magic.protocol import Answer, HttpReply, Progress
 from wenwen_magic.text.i18n import say
+
+_FIELDS = (b"event:", b"id:", b"retry:")
+_BOM = b"\xef\xbb\xbf"
+# These first bytes, or so many of any others, tell what a body is; `d` alone could still become `data:`.
+_DECIDING = (b"{", b"[", b":")
+_ENOUGH = 16
+
+
+def begin(chunks: Iterable[bytes]) -> tuple[bytes, Iterator[bytes]]:
+    """Read on to the first bytes that are not white space, until they tell what the body is.
+
+    Returns:
+        Those first bytes (empty for an empty body; without a byte order mark), and all that follows them, the first
+        bytes included. An exception of ``chunks`` before that point is raised here, later ones when it is reached.
+    """
+    pieces = iter(chunks)
+    raw = head = b""
+    for piece in pieces:
+        raw = (raw + piece).lstrip()
+        head = raw.removeprefix(_BOM).lstrip()
+        if head[:1] in _DECIDING or len(head) >= _ENOUGH:
+            break
+    return head, chain([head] if head else [], pieces)
+
+
+def whole(chunks: Iterable[bytes]) -> tuple[bytearray, EndpointError | None]:
+    """All that comes, and the error that cut it off, if one did."""
+    body = bytearray()
+    try:
+        for chunk in chunks:
+            body += chunk
+    except EndpointError as cut:
+        return body, cut
+    return body, None
+
+
+def lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Split at line feeds only (a JSON string may hold U+2028 and its kind); the carriage return is dropped.
+
+    Takes time in proportion to the body, however long a line is.
+    """
+    waiting: list[bytes] = []
+    for chunk in chunks:
+        first, *rest = chunk.split(b"\n")
+        waiting.append(first)
+        for line in rest:
+            whole = [b"".join(waiting).rstrip(b"\r")]
+            waiting = [line]
+            yield whole.pop()  # nothing here holds on to a line of many megabytes while it is read
+    yield b"".join(waiting).rstrip(b"\r")
+
+
+def data(chunks: Iterable[bytes], strays: list[bytes]) -> Iterator[bytes]:
+    """Give the payload of every ``data:`` line; comments and the other fields are passed over.
+
+    Args:
+        chunks: the body in pieces.
+        strays: receives the lines that belong to no field; some relays put a JSON error there.
+    """
+    for line in lines(chunks):
+        if line.startswith(b"data:"):
+            event = [line[6 if line[5:6] == b" " else 5 :].strip()]  # one copy, not two
+            del line
+            yield event.pop()
+        elif line.strip() and not line.startswith((b":", *_FIELDS)):
+            strays.append(line.strip())
+
 
 _DONE = b"[DONE]"
 _EVENTS = (b"data:", b":", b"event:", b"id:", b"retry:")
@@ -32,7 +99,7 @@ def read(
         EndpointError: the answer is an error object or a web page, or broke off before a picture.
         AnswerError: the answer is empty or cannot be read.
     """
-    head, chunks = events.begin(reply.chunks)
+    head, chunks = begin(reply.chunks)
     if not head:
         raise unreadable("")
     payloads = Payloads()
@@ -40,16 +107,16 @@ def read(
         return _read_object(chunks, payloads, lambda: gathering_in(payloads))
     if head.startswith(_EVENTS):
         return (yield from _read_events(chunks, payloads, gathering_in(payloads)))
-    text = events.whole(chunks)[0][:65_536].decode("utf-8", "replace")
+    text = whole(chunks)[0][:65_536].decode("utf-8", "replace")
     if looks_like_html(text):
         raise web_page(reply.status, text)
     raise unreadable(text)
 
 
 def _read_object(chunks: Iterator[bytes], payloads: Payloads, gathering_in: Callable[[], Gathering]) -> Answer:
-    whole, cut = events.whole(chunks)
-    small = payloads.cut(whole)
-    del whole
+    body, cut = whole(chunks)
+    small = payloads.cut(body)
+    del body
     try:
         value = json.loads(small)
     except (ValueError, RecursionError):
@@ -101,7 +168,7 @@ def _read_events(chunks: Iterator[bytes], payloads: Payloads, gathering: Gatheri
     cut: EndpointError | None = None
     done = False
     try:
-        for event in events.data(chunks, strays):
+        for event in data(chunks, strays):
             if event == _DONE:
                 done = True
                 break  # the connection may stay open for long

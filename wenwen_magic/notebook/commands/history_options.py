@@ -4,7 +4,7 @@ import re
 from datetime import datetime, timedelta
 
 from wenwen_magic.errors import ConfigError
-from wenwen_magic.notebook.option_line import Option
+from wenwen_magic.notebook.options import Option
 from wenwen_magic.text.i18n import say
 
 

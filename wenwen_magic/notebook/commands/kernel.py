@@ -9,13 +9,13 @@ from typing import Any
 from wenwen_magic.client import Client
 from wenwen_magic.demo import DemoServer
 from wenwen_magic.endpoint import api_key
-from wenwen_magic.endpoint.secret import Secret
-from wenwen_magic.engine import money
+from wenwen_magic.endpoint.api_key import Secret
+from wenwen_magic.engine import limits
 from wenwen_magic.errors import ConfigError, HistoryError
+from wenwen_magic.notebook.commands.names import COMMAND_WORDS
 from wenwen_magic.settings import NAMES, Loaded
 from wenwen_magic.text.i18n import comma, padded, say, spoken
 from wenwen_magic.text.suggest import did_you_mean
-from wenwen_magic.text.vocabulary import COMMAND_WORDS
 
 OFF = ("off", "stop", "关", "停")
 
@@ -122,14 +122,14 @@ def budget(client: Client) -> str:
     """What this session has spent, what may be charged, and what is left of its limits."""
     settings, session = client.settings, client.session
     spent = session.account()
-    pictures = money.pictures(settings.session_limit)
-    left = money.pictures(max(0, settings.session_limit - spent.pictures))
+    pictures = limits.pictures(settings.session_limit)
+    left = limits.pictures(max(0, settings.session_limit - spent.pictures))
     if settings.budget is not None:
-        pictures += comma() + money.amount(settings.budget, settings.currency)
-        left += comma() + money.amount(max(0.0, settings.budget - spent.units), settings.currency)
+        pictures += comma() + limits.amount(settings.budget, settings.currency)
+        left += comma() + limits.amount(max(0.0, settings.budget - spent.units), settings.currency)
     rows = [
-        (say("spent", "已花费"), money.told(session.account("yes"), settings.currency)),
-        (say("maybe", "可能"), money.told(session.account("maybe"), settings.currency)),
+        (say("spent", "已花费"), limits.told(session.account("yes"), settings.currency)),
+        (say("maybe", "可能"), limits.told(session.account("maybe"), settings.currency)),
         (say("limit", "上限"), pictures),
         (say("left in this session", "本次会话剩余"), left),
     ]

@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from wenwen_magic.client import Client
-from wenwen_magic.engine import money, recipes, styles
+from wenwen_magic.engine import build_request, limits
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.history.index import Wanted
-from wenwen_magic.notebook import option_line, voting
+from wenwen_magic.notebook import options, voting
 from wenwen_magic.notebook.cell import Cell
+from wenwen_magic.notebook.cell_source import cell_of
 from wenwen_magic.notebook.commands import history_options, kernel, tasks
 from wenwen_magic.notebook.commands.kernel import Desk
-from wenwen_magic.notebook.option_line import Option
+from wenwen_magic.notebook.commands.names import COMMAND_WORDS, COMMANDS
+from wenwen_magic.notebook.options import Option
 from wenwen_magic.protocol import Progress
 from wenwen_magic.records import Gallery, Generation
 from wenwen_magic.render import history as historytable
@@ -26,7 +28,6 @@ from wenwen_magic.render.models import ModelTable
 from wenwen_magic.settings import Loaded
 from wenwen_magic.text.i18n import is_chinese, say, speak
 from wenwen_magic.text.suggest import did_you_mean
-from wenwen_magic.text.vocabulary import COMMAND_WORDS, COMMANDS
 
 PAGE = 20
 """Generations on a page of the history."""
@@ -107,7 +108,7 @@ _MODELS = (Option(("--refresh", "--刷新"), ("ask again", "重新查询")),)
 
 def _models(around: Surroundings, line: str) -> ModelTable:
     """The models that hold all words, as a table; in mode replay those that are at hand."""
-    given = option_line.read(line, _MODELS)
+    given = options.read_line(line, _MODELS)
     client = around.client()
     known = client.model_list(refresh=bool(given.refresh))
     replay = client.settings.mode == "replay"
@@ -131,7 +132,7 @@ def _key(around: Surroundings, word: str) -> str:
 
 
 def _history(around: Surroundings, line: str) -> Shown:
-    given = option_line.read(line, history_options.HISTORY)
+    given = options.read_line(line, history_options.HISTORY)
     wanted = Wanted(
         words=tuple(_words(given.words)),
         model=given.model or "",
@@ -147,7 +148,7 @@ def _history(around: Surroundings, line: str) -> Shown:
     command = "%wenwen history " + re.sub(r"\s*--(?:page|页)(?:\s+|=)\S+", "", line)
     currency = client.settings.currency
     bundle = historytable.page_bundle(
-        page, thumbnails=shown, command=command.strip(), price=lambda price: money.amount(price, currency)
+        page, thumbnails=shown, command=command.strip(), price=lambda price: limits.amount(price, currency)
     )
     return Shown(page.rows, bundle)
 
@@ -190,7 +191,7 @@ _SHOW = (Option(("--lineage", "--来历"), ("what it came from, and what was mad
 
 
 def _show(around: Surroundings, line: str) -> Generation | Gallery | Shown:
-    given = option_line.read(line, _SHOW)
+    given = options.read_line(line, _SHOW)
     client, value = around.client(), around.value_of(given.words)
     if isinstance(value, (Gallery, Shown)) and len(value) > 1 and not given.lineage:
         return _show_all(around, given.words, value)
@@ -275,12 +276,12 @@ def _use(around: Surroundings, which: str) -> str:
     path = Path(which.strip("\"'")).expanduser()
     client = around.client()
     if path.is_file():
-        request = recipes.read(path, client.settings.max_mib << 20)
+        request = build_request.read(path, client.settings.max_mib << 20)
         # What a format has to say of pictures is told when they are here.
-        around.insert(client.cell_of(request if recipes.needed(request) else client.request(request)))
-        return say("The cell is below.", "单元格已放在下方。") + recipes.needed(request)
+        around.insert(cell_of(client, request if build_request.needed(request) else client.request(request)))
+        return say("The cell is below.", "单元格已放在下方。") + build_request.needed(request)
     generation = _saved(around, which)
-    around.insert(client.cell_of(generation))
+    around.insert(cell_of(client, generation))
     if client.saved_takes.best(generation.request, 0) is None:
         return say("The cell is below; running it asks anew.", "单元格已放在下方；运行它会重新请求。")
     return say("The cell is below; running it shows the picture for free.", "单元格已放在下方；运行它会免费显示图片。")
@@ -312,7 +313,7 @@ def _budget(around: Surroundings, _: str) -> str:
 
 
 def _styles(around: Surroundings, _: str) -> str:
-    return styles.listing(around.loaded().settings.styles)
+    return build_request.listing(around.loaded().settings.styles)
 
 
 def _vote(around: Surroundings, letter: str) -> str:
@@ -348,7 +349,7 @@ _EXPORT = (Option(("--strip", "--去提示词"), ("leave the prompts out", "不�
 
 
 def _export(around: Surroundings, line: str) -> str:
-    given = option_line.read(line, _EXPORT)
+    given = options.read_line(line, _EXPORT)
     path, *ids = _words(given.words) or [""]
     if not path:
         raise ConfigError(say("A file's name is missing.", "缺少文件名。"), do="%wenwen export lesson.zip")

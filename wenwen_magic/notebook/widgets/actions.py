@@ -8,10 +8,11 @@ from typing import Any
 
 from wenwen_magic.client import Client
 from wenwen_magic.engine import buttons
-from wenwen_magic.engine.runner import Job
+from wenwen_magic.engine.worker_pool import Job
 from wenwen_magic.errors import ConfigError, LimitReached
 from wenwen_magic.history.record_json import moment
 from wenwen_magic.notebook.cell import Cell
+from wenwen_magic.notebook.cell_source import cell_of
 from wenwen_magic.records import Button, Generation, ImageRequest
 from wenwen_magic.text.i18n import say
 
@@ -142,7 +143,7 @@ class Controls:
         Raises:
             ConfigError: no cell can say it exactly.
         """
-        return self.cell.now.cell_of(made)
+        return cell_of(self.cell.now, made)
 
 
 def too_many(count: int, most: int) -> LimitReached:

@@ -9,22 +9,145 @@ from typing import Any
 import ipywidgets
 
 from wenwen_magic.client import Client
-from wenwen_magic.engine.runner import Job
+from wenwen_magic.engine.worker_pool import Job
 from wenwen_magic.errors import WenwenError
 from wenwen_magic.notebook.cell import TICK, Cell
 from wenwen_magic.notebook.output_area import status_line
-from wenwen_magic.notebook.widgets import parts
+from wenwen_magic.notebook.widgets import takes_strip
 from wenwen_magic.notebook.widgets.actions import Controls, too_many
-from wenwen_magic.notebook.widgets.choices import Choices
-from wenwen_magic.notebook.widgets.edit_row import Editing
-from wenwen_magic.notebook.widgets.inserter import Inserter
-from wenwen_magic.notebook.widgets.large_buttons import Actions
-from wenwen_magic.notebook.widgets.offers import Offers
+from wenwen_magic.notebook.widgets.edit_row import Editing, Offers
+from wenwen_magic.notebook.widgets.insert_cell import Inserter
 from wenwen_magic.notebook.widgets.takes_strip import MOST as MOST_TAKES
 from wenwen_magic.notebook.widgets.takes_strip import Acts, Strip
-from wenwen_magic.records import Button, Generation, ImageRequest
+from wenwen_magic.records import ORIENTATIONS, Button, Generation, ImageRequest
 from wenwen_magic.render import generation
 from wenwen_magic.text.i18n import say
+
+LABEL = "48px"
+_HIGHEST = 1000
+
+
+class Choices:
+    """The fields of a request that a person changes most.
+
+    Args:
+        request: what they begin with.
+        models: names to suggest.
+        with_prompt: whether the prompt begins empty, to be typed here.
+
+    Attributes:
+        prompt: what to draw.
+        model: who draws.
+        orientation: ``auto``, ``square``, ``landscape`` or ``portrait``.
+        count: how many.
+    """
+
+    def __init__(self, request: ImageRequest, models: Sequence[str], *, with_prompt: bool) -> None:
+        self.prompt = ipywidgets.Textarea(
+            value="" if with_prompt else request.prompt,
+            placeholder=say("what to draw", "画什么"),
+            layout={"width": "auto", "height": "72px"},
+        )
+        self.model = ipywidgets.Combobox(
+            value=request.model,
+            options=list(models),
+            ensure_option=False,
+            description=say("model", "模型"),
+            style={"description_width": LABEL},
+            layout={"width": "310px"},
+        )
+        self.orientation = ipywidgets.ToggleButtons(
+            options=[(generation.orientation_word(name), name) for name in ORIENTATIONS],
+            value=request.orientation,
+            style={"button_width": "92px"},
+        )
+        # No limit of the field's own: it would put another number in the place of what was typed, and not say so.
+        self.count = ipywidgets.BoundedIntText(
+            value=request.count,
+            min=1,
+            max=_HIGHEST,
+            description=say("count", "张数"),
+            style={"description_width": LABEL},
+            layout={"width": "124px"},
+        )
+        self._began = self.wishes
+
+    @property
+    def wishes(self) -> dict[str, Any]:
+        """What is chosen, as the fields of a request, but for the prompt."""
+        return {"model": self.model.value.strip(), "orientation": self.orientation.value, "count": self.count.value}
+
+    @property
+    def untouched(self) -> bool:
+        """Whether everything is as it began."""
+        return self.wishes == self._began
+
+    def put(self, wishes: dict[str, Any]) -> None:
+        """Choose what :attr:`wishes` gave."""
+        for name, value in wishes.items():
+            getattr(self, name).value = value
+
+    def on_count(self, told: Callable[[int], None]) -> None:
+        """Call something with the count whenever it is changed."""
+        self.count.observe(lambda change: told(change["new"]), names="value")
+
+
+class Actions:
+    """The four buttons; what pressing them does is said where they are put together.
+
+    Args:
+        compared: whether they stand under a comparison.
+
+    Attributes:
+        generate: draws.
+        stop: ends the waiting.
+        edit: begins to change the picture shown last.
+        insert: puts a cell below.
+    """
+
+    def __init__(self, *, compared: bool) -> None:
+        self.generate = ipywidgets.Button(
+            description=say("Generate", "生成"), button_style="primary", layout={"width": "100px"}
+        )
+        self.stop = ipywidgets.Button(
+            description=say("Stop", "停止"),
+            disabled=True,
+            tooltip=say("ends the waiting; an answer on its way is still saved", "停止等待；途中的回答仍会保存"),
+            layout={"width": "90px"},
+        )
+        self.edit = ipywidgets.Button(description=say("Edit this one", "修改这张"), layout={"width": "116px"})
+        self.insert = ipywidgets.Button(
+            description=say("Insert as cell", "插入为单元格"),
+            tooltip=_told_of_comparison() if compared else _told_of_choice(),
+            layout={"width": "124px"},
+        )
+
+    def hold(self, *, on: bool) -> None:
+        """Draw nothing while a comparison is blind: what else is shown would tell a label."""
+        self.generate.disabled = on
+        pays = say("draws a new picture (pays)", "画一张新图（付费）")
+        self.generate.tooltip = say("vote first", "请先投票") if on else pays
+
+    def tell_of_edit(self, take: Generation | None) -> None:
+        """Say which picture would be edited; None for none."""
+        self.edit.disabled = take is None
+        self.edit.tooltip = (
+            say("press edit under a thumbnail", "请按缩略图下方的“修改”")
+            if take is None
+            else say("say what to change in: ", "说明要改什么：") + generation.caption(take, numbered=True)
+        )
+
+
+def _told_of_comparison() -> str:
+    return say(
+        "this cell again; after a change here: one picture as chosen",
+        "再写一遍此单元格；在这里改动之后：按所选内容画一张",
+    )
+
+
+def _told_of_choice() -> str:
+    return say("a new cell that says what is chosen here", "把这里的选择写成一个新单元格")
+
 
 DOUBLE_PRESS = 0.8
 """Seconds within which a second press of a button that pays is taken for the same."""
@@ -69,7 +192,7 @@ class Panel:
         self.strip = Strip(Acts(show=self._show, star=self._press_star, edit=self._open_edit, insert=self._insert))
         self.editing = Editing(self._close_edit)
         self.offers = Offers(self._press_offer)
-        self.ballot = parts.row([])
+        self.ballot = takes_strip.row([])
         self.note = ipywidgets.HTML("")
         self.view = _Box(self._rows(with_prompt=with_prompt))
         cell.voted.append(self._show_what_came)
@@ -91,8 +214,8 @@ class Panel:
             *([ipywidgets.HTML(f"<small>{beside}</small>")] if self._cell.labels else []),
             *([chosen.prompt] if with_prompt else []),
             self.editing.view,
-            parts.row([chosen.model, chosen.orientation]),
-            parts.row([chosen.count, *buttons]),
+            takes_strip.row([chosen.model, chosen.orientation]),
+            takes_strip.row([chosen.count, *buttons]),
             self.note,
             self.strip.view,
             self.inserter.view,

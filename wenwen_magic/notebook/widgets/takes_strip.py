@@ -9,10 +9,50 @@ from typing import Any
 
 import ipywidgets
 
-from wenwen_magic.notebook.widgets import parts
 from wenwen_magic.records import Generation, ImageRequest
 from wenwen_magic.render import generation
 from wenwen_magic.text.i18n import say
+
+WRAP = {"flex_flow": "row wrap", "align_items": "center"}
+"""The layout of a row that goes on below where the window is narrow."""
+FRAME = "1px solid var(--jp-border-color2, #ccc)"
+MARKED = "2px solid var(--jp-brand-color1, #1976d2)"
+
+
+def button(description: str, tooltip: str, *, width: str = "36px") -> Any:
+    """A little button.
+
+    Args:
+        description: what stands on it.
+        tooltip: what it does.
+        width: as CSS has it.
+    """
+    layout = {"width": width, "height": "26px", "padding": "0 4px", "margin": "1px"}
+    return ipywidgets.Button(description=description, tooltip=tooltip, layout=layout)
+
+
+def thumbnail(path: Path, height: int, widest: int) -> Any:
+    """A small picture, so many pixels high or, if it is wide, lower.
+
+    Args:
+        path: a PNG or JPEG file.
+        height: in pixels.
+        widest: in pixels.
+    """
+    kind = "png" if path.suffix == ".png" else "jpeg"
+    layout = {"max_height": f"{height}px", "width": "auto", "max_width": f"{widest}px", "margin": "0"}
+    return ipywidgets.Image(value=path.read_bytes(), format=kind, layout=layout)
+
+
+def thumbnails(path: Path | None, height: int, widest: int) -> list[Any]:
+    """The picture as :func:`thumbnail` gives it, or none where there is no file."""
+    return [thumbnail(path, height, widest)] if path and path.is_file() else []
+
+
+def row(children: Sequence[Any]) -> Any:
+    """Some parts beside one another, that wrap where there is no room."""
+    return ipywidgets.HBox(list(children), layout=dict(WRAP))
+
 
 MOST = 12
 """Takes in a strip; the latest are shown."""
@@ -47,7 +87,7 @@ class _Item:
 
     def mark(self, *, shown: bool) -> None:
         """Tell whether it is one of those that the cell shows large."""
-        self.view.layout.border = parts.MARKED if shown else parts.FRAME
+        self.view.layout.border = MARKED if shown else FRAME
         self.view.layout.padding = "3px" if shown else "4px"  # nothing moves when the frame grows
         self.show.button_style = "info" if shown else ""
 
@@ -113,38 +153,38 @@ class Strip:
         show = self._show(take)
         buttons = ipywidgets.HBox([show, self._star(take), self._edit(take), self._insert(take)])
         layout = {"align_items": "center", "justify_content": "space-between", "margin": "4px 8px 4px 0"}
-        view = ipywidgets.VBox([*parts.thumbnails(path, _HEIGHT, _WIDEST), name, buttons], layout=layout)
+        view = ipywidgets.VBox([*thumbnails(path, _HEIGHT, _WIDEST), name, buttons], layout=layout)
         return _Item(view, name, show)
 
     def _show(self, take: Generation) -> Any:
         words = say("show", "显示") + " " + generation.caption(take, numbered=True)
-        button = parts.button(generation.take_mark(take.take) or "#", words)
-        button.on_click(lambda _: self._acts.show(take))
-        return button
+        made = button(generation.take_mark(take.take) or "#", words)
+        made.on_click(lambda _: self._acts.show(take))
+        return made
 
     def _star(self, take: Generation) -> Any:
         held = [take]
-        button = parts.button(_mark(take), say("mark it, or take the mark away", "加星标或取消"))
+        made = button(_mark(take), say("mark it, or take the mark away", "加星标或取消"))
 
         def press(_: Any) -> None:
             held[0] = self._acts.star(held[0])
-            button.description = _mark(held[0])
+            made.description = _mark(held[0])
 
-        button.on_click(press)
-        return button
+        made.on_click(press)
+        return made
 
     def _edit(self, take: Generation) -> Any:
         words = say("say what to change in this picture; opening it costs nothing", "说明要改什么；打开不产生费用")
-        button = parts.button(say("edit", "修改"), words, width="46px")
-        button.on_click(lambda _: self._acts.edit(take))
-        return button
+        made = button(say("edit", "修改"), words, width="46px")
+        made.on_click(lambda _: self._acts.edit(take))
+        return made
 
     def _insert(self, take: Generation) -> Any:
         words = say("insert as cell: it shows this picture for free", "插入为单元格：可免费显示这张图片")
-        button = parts.button(say("insert", "插入"), words, width="54px")
-        button.add_class("wenwen-insert")
-        button.on_click(lambda _: self._acts.insert(take))
-        return button
+        made = button(say("insert", "插入"), words, width="54px")
+        made.add_class("wenwen-insert")
+        made.on_click(lambda _: self._acts.insert(take))
+        return made
 
 
 def names(takes: Sequence[Generation]) -> dict[str, str]:
