@@ -25,7 +25,7 @@ from wenwen_magic.records import DESCRIBE, Gallery, Generation, ImageRequest, La
 from wenwen_magic.render import comparison, gallery
 from wenwen_magic.render import generation as display
 from wenwen_magic.render.comparison import Comparison
-from wenwen_magic.text.i18n import say
+from wenwen_magic.text.i18n import _
 from wenwen_magic.text.suggest import did_you_mean
 
 
@@ -49,8 +49,8 @@ class Enquirer(Painter):
         seen = self._workshop.seen(found)
         if seen is None or seen.preview is None:
             raise ConfigError(
-                say(f"{found.label} cannot be painted on.", f"{found.label} 无法用于绘制蒙版。"),
-                do=say("Give a saved picture, a variable or a file.", "请给出已保存的图片、变量或文件。"),
+                _("{label} cannot be painted on.", label=found.label),
+                do=_("Give a saved picture, a variable or a file."),
             )
         return seen.preview, (seen.width, seen.height)
 
@@ -116,19 +116,16 @@ class Enquirer(Painter):
         wire = FORMATS[generations[0].request.format]
         if question not in wire.inquiries:
             raise ConfigError(
-                say(
-                    f"The format {wire.name} has no question {question!r}.",
-                    f"格式 {wire.name} 没有查询 {question!r}。",
-                ),
+                _("The format {name} has no question {question!r}.", name=wire.name, question=question),
                 do=did_you_mean(question, wire.inquiries) if wire.inquiries else "",
             )
         if self.settings.mode == "replay":
-            raise ConfigError(say("In mode replay nobody is asked.", "replay 模式不会请求任何服务端。"))
+            raise ConfigError(_("In mode replay nobody is asked."))
         jobs = [one.job for one in generations if one.job]
         if len(jobs) < len(generations):
             raise ConfigError(
-                say("The endpoint has no number for this picture.", "服务端没有此图片的任务编号。"),
-                do=say("%wenwen fetch finishes a work that is under way.", "%wenwen fetch 可完成进行中的任务。"),
+                _("The endpoint has no number for this picture."),
+                do=_("%wenwen fetch finishes a work that is under way."),
             )
         line, auth = self._line(self._find_key()), self._auth(wire)
         notes: list[str] = []
@@ -138,7 +135,7 @@ class Enquirer(Painter):
             lambda said: notes.append(said.text),
             self._patience().wait,
         )
-        return {**({say("note", "说明"): " ".join(notes)} if notes else {}), **answer}
+        return {**({_("note"): " ".join(notes)} if notes else {}), **answer}
 
 
 def _costing_nothing(call: HttpCall, send: Callable[[], HttpReply]) -> HttpReply:
@@ -147,7 +144,7 @@ def _costing_nothing(call: HttpCall, send: Callable[[], HttpReply]) -> HttpReply
         return send()
     except EndpointError as error:
         if call.free:
-            error.charged, error.do = "no", say("Ask again later.", "请稍后再问。")
+            error.charged, error.do = "no", _("Ask again later.")
         raise
 
 

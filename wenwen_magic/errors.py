@@ -17,7 +17,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from wenwen_magic.text.i18n import say
+from wenwen_magic.text.i18n import _
 
 Charged = Literal["no", "maybe", "yes"]
 
@@ -84,17 +84,17 @@ class WenwenError(Exception):
         A quoted text cannot add lines of its own, nor push the cost off the screen.
         """
         named = [
-            (say("why", "原因"), self.why),
-            (say("try", "怎么办"), self.do),
-            (say("charged", "扣费"), self._cost()),
+            (_("why"), self.why),
+            (_("try"), self.do),
+            (_("charged"), self._cost()),
         ]
         return [_one_line(self.what), *(f"  {name}: {_one_line(value)}" for name, value in named if value.strip())]
 
     def _cost(self) -> str:
         words = {
-            "no": say("no", "没有 (no)"),
-            "maybe": say("maybe: the endpoint may have done the work", "可能 (maybe): 服务端可能已经开始作图"),
-            "yes": say("yes: an answer came", "是 (yes): 已收到回答"),
+            "no": _("no"),
+            "maybe": _("maybe: the endpoint may have done the work"),
+            "yes": _("yes: an answer came"),
         }
         marks = [words[self.charged], f"#{self.record[:6]}" if self.record else "", self.request_id]
         return " · ".join(mark for mark in marks if mark)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from wenwen_magic.errors import Charged, ConfigError, ImageError
 from wenwen_magic.kinds import SUFFIXES
-from wenwen_magic.text.i18n import say
+from wenwen_magic.text.i18n import _
 
 ORIENTATIONS = ("auto", "square", "landscape", "portrait")
 ORIENTATION_WORDS = {
@@ -106,8 +106,8 @@ class ImageRequest:
         self._check_words()
         if not 1 <= self.count <= MOST_TAKES:
             raise ConfigError(
-                say(f"{self.count:.3g} pictures cannot be drawn.", f"无法画 {self.count:.3g} 张图片。"),
-                do=say(f"Ask for 1 to {MOST_TAKES}: -n 1", f"请要 1 到 {MOST_TAKES} 张：-n 1"),
+                _("{count:.3g} pictures cannot be drawn.", count=self.count),
+                do=_("Ask for 1 to {most_takes}: -n 1", most_takes=MOST_TAKES),
             )
         # Copied, so that nobody changes a request after it was made; Chinese words count as what they mean.
         object.__setattr__(self, "params", dict(self.params))
@@ -118,26 +118,26 @@ class ImageRequest:
         for name, kind in _REQUEST_TYPES.items():
             if not isinstance(getattr(self, name), kind) or (name == "count" and isinstance(self.count, bool)):
                 raise ConfigError(
-                    say(f"{name} is of a wrong type.", f"{name} 的类型不对。"),
+                    _("{name} is of a wrong type.", name=name),
                     why=type(getattr(self, name)).__name__,
-                    do=say(f"It should be: {_named(kind)}", f"应为：{_named(kind)}"),
+                    do=_("It should be: {named}", named=_named(kind)),
                 )
 
     def _check_words(self) -> None:
         if not self.prompt.strip():
             raise ConfigError(
-                say("The prompt is empty.", "提示词是空的。"),
-                do=say("Write what to draw, for example: a cat, watercolour.", "请写下要画什么，例如：一只猫，水彩。"),
+                _("The prompt is empty."),
+                do=_("Write what to draw, for example: a cat, watercolour."),
             )
         if not self.model.strip():
             raise ConfigError(
-                say("The model's name is empty.", "模型名是空的。"),
-                do=say("Name one, for example: -m gpt-4o-image", "请给出模型名，例如：-m gpt-4o-image"),
+                _("The model's name is empty."),
+                do=_("Name one, for example: -m gpt-4o-image"),
             )
         if self.orientation not in ORIENTATION_WORDS:
             raise ConfigError(
-                say(f"No orientation is called {self.orientation!r}.", f"没有名为 {self.orientation!r} 的方向。"),
-                do=say("Use one of: ", "可用：") + ", ".join(ORIENTATIONS),
+                _("No orientation is called {orientation!r}.", orientation=self.orientation),
+                do=_("Use one of: ") + ", ".join(ORIENTATIONS),
             )
 
     @cached_property
@@ -256,16 +256,16 @@ class GeneratedImage:
         if known and ending in others:
             kind = self.mime.removeprefix("image/").upper()
             raise ImageError(
-                say(f"The picture is a {kind}, not a {ending}.", f"图片是 {kind}，不是 {ending}。"),
-                why=say("It is copied as it came, nothing was written.", "图片原样复制，没有写入任何文件。"),
-                do=say("Save it as ", "请保存为 ") + target.with_suffix(known[0]).name,
+                _("The picture is a {kind}, not a {ending}.", kind=kind, ending=ending),
+                why=_("It is copied as it came, nothing was written."),
+                do=_("Save it as ") + target.with_suffix(known[0]).name,
             )
 
     def _with_recipe(self) -> bytes:
         if self.request is None:
             raise ConfigError(
-                say("It is not known how this picture was made.", "不知道这张图片是如何生成的。"),
-                do=say("Save it without recipe=True.", "请不带 recipe=True 保存。"),
+                _("It is not known how this picture was made."),
+                do=_("Save it without recipe=True."),
             )
         from wenwen_magic.media.metadata import embed  # noqa: PLC0415  few ask for it, and it is a layer above
 

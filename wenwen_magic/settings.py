@@ -10,7 +10,7 @@ from typing import Any
 
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.records import ORIENTATION_WORDS, ORIENTATIONS
-from wenwen_magic.text.i18n import say
+from wenwen_magic.text.i18n import _
 from wenwen_magic.text.suggest import did_you_mean
 
 MODES = ("cache", "live", "replay")
@@ -24,7 +24,7 @@ def _one_of(*names: str) -> Callable[[Any], str]:
     def parse(value: Any) -> str:
         word = str(value).strip()
         if word not in names:
-            raise ValueError(say("one of ", "应为以下之一：") + ", ".join(names))
+            raise ValueError(_("one of ") + ", ".join(names))
         return word
 
     return parse
@@ -33,19 +33,19 @@ def _one_of(*names: str) -> Callable[[Any], str]:
 def _orientation(value: Any) -> str:
     word = str(value).strip().lower()
     if word not in ORIENTATION_WORDS:
-        raise ValueError(say("one of ", "应为以下之一：") + ", ".join(ORIENTATIONS))
+        raise ValueError(_("one of ") + ", ".join(ORIENTATIONS))
     return ORIENTATION_WORDS[word]
 
 
 def _at_least(kind: type[int] | type[float], lowest: float) -> Callable[[Any], Any]:
     def parse(value: Any) -> Any:
-        wanted = say(f"a number of at least {lowest:g}", f"不小于 {lowest:g} 的数")
+        wanted = _("a number of at least {lowest:g}", lowest=lowest)
         try:
             number = kind(value)
         except (ValueError, TypeError, OverflowError):
             raise ValueError(wanted) from None
         if isinstance(value, float) and number != value:
-            raise ValueError(say("a whole number", "整数"))
+            raise ValueError(_("a whole number"))
         if not lowest <= number < float("inf"):
             raise ValueError(wanted)
         return number
@@ -55,20 +55,20 @@ def _at_least(kind: type[int] | type[float], lowest: float) -> Callable[[Any], A
 
 def _text(value: Any) -> str:
     if not isinstance(value, str) or not value.strip() or "\0" in value:
-        raise ValueError(say("some text", "一段文字"))
+        raise ValueError(_("some text"))
     return value.strip()
 
 
 def _unit(value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError(say("some text", "一段文字"))  # noqa: TRY004  all that is wrong with a value is told alike
+        raise ValueError(_("some text"))  # noqa: TRY004  all that is wrong with a value is told alike
     return value.strip()
 
 
 def _flag(value: Any) -> bool:
     word = str(value).strip().lower()
     if word not in (*_TRUE, *_FALSE):
-        raise ValueError(say("true or false", "true 或 false"))
+        raise ValueError(_("true or false"))
     return word in _TRUE
 
 
@@ -83,7 +83,7 @@ def _pairs(value: Any) -> dict[str, Any]:
         return {str(name).strip(): one for name, one in value.items()}
     parts = [part.partition("=") for part in _names(value) if isinstance(value, str)]
     if not parts or not all(sign for _, sign, _ in parts):
-        raise ValueError(say("a table: name=value, name=value", "一个表：name=value, name=value"))
+        raise ValueError(_("a table: name=value, name=value"))
     return {name.strip(): one.strip() for name, _, one in parts}
 
 
@@ -99,7 +99,7 @@ def _styles(value: Any) -> Mapping[str, str]:
     """Templates by name; as a text a JSON object, for they hold commas."""
     table = json.loads(value) if isinstance(value, str) else value
     if not isinstance(table, Mapping) or not all(PLACE in str(one) for one in table.values()):
-        raise ValueError(say(f"a table of templates that hold {PLACE}", f"一个模板表，每个模板含 {PLACE}"))
+        raise ValueError(_("a table of templates that hold {place}", place=PLACE))
     return {str(name).strip(): str(template) for name, template in table.items()}
 
 
@@ -188,7 +188,7 @@ def load(*layers: Layer) -> Loaded:
         ConfigError: a layer has an unknown name or an unusable value; the text names the place and the nearest name.
     """
     values: dict[str, Any] = {}
-    sources = dict.fromkeys(NAMES, say("default", "默认"))
+    sources = dict.fromkeys(NAMES, _("default"))
     for layer in reversed(layers):
         for name, value in layer.values.items():
             if value is not None:
@@ -202,8 +202,8 @@ def _parsed(layer: Layer, name: str, value: Any) -> Any:
     known = {setting.name: setting for setting in fields(Settings)}
     if name not in known:
         raise ConfigError(
-            say(f"There is no setting {name!r}.", f"没有名为 {name!r} 的设置。"),
-            why=say(f"It stands in {layer.source}.", f"它写在 {layer.source}。"),
+            _("There is no setting {name!r}.", name=name),
+            why=_("It stands in {source}.", source=layer.source),
             do=did_you_mean(name, known),
         )
     try:
@@ -211,16 +211,16 @@ def _parsed(layer: Layer, name: str, value: Any) -> Any:
     except (ValueError, TypeError, ArithmeticError) as error:
         shown = reprlib.repr(value)
         raise ConfigError(
-            say(f"The setting {name} cannot be {shown}.", f"设置 {name} 不能是 {shown}。"),
-            why=say(f"It stands in {layer.source}.", f"它写在 {layer.source}。"),
-            do=say("It should be: ", "应为：") + f"{error} ({about(name)})",
+            _("The setting {name} cannot be {shown}.", name=name, shown=shown),
+            why=_("It stands in {source}.", source=layer.source),
+            do=_("It should be: ") + f"{error} ({about(name)})",
         ) from None
 
 
 def environment(environ: Mapping[str, str] = os.environ) -> Layer:
     """The layer of ``WENWEN_<NAME>`` variables; other variables are not looked at."""
     values = {name: environ.get(f"WENWEN_{name.upper()}") for name in NAMES}
-    return Layer(say("environment", "环境变量"), {name: value for name, value in values.items() if value})
+    return Layer(_("environment"), {name: value for name, value in values.items() if value})
 
 
 def working_folder() -> Path:
@@ -233,8 +233,8 @@ def working_folder() -> Path:
         return Path.cwd()
     except OSError:
         raise ConfigError(
-            say("The working folder is gone.", "工作文件夹已不存在。"),
-            do=say("Change to another: %cd ~", "请切换到其他文件夹：%cd ~"),
+            _("The working folder is gone."),
+            do=_("Change to another: %cd ~"),
         ) from None
 
 
@@ -260,13 +260,13 @@ def _table(path: Path) -> Mapping[str, Any]:
     except (ValueError, OSError, RecursionError) as error:
         raise _unreadable(path, str(error)) from None
     if not isinstance(table, dict):
-        raise _unreadable(path, say("[tool.wenwen] should be a table.", "[tool.wenwen] 应为表。"))
+        raise _unreadable(path, _("[tool.wenwen] should be a table."))
     return table
 
 
 def _unreadable(path: Path, why: str) -> ConfigError:
     return ConfigError(
-        say("pyproject.toml cannot be read.", "无法读取 pyproject.toml。"),
+        _("pyproject.toml cannot be read."),
         why=f"{path.name}: {why}",
-        do=say("Correct it.", "请改正它。"),
+        do=_("Correct it."),
     )

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from wenwen_magic.errors import ConfigError
-from wenwen_magic.text.i18n import say
+from wenwen_magic.text.i18n import _
 
 
 class Secret:
@@ -29,14 +29,9 @@ class Secret:
         if not value or not value.isascii() or not value.isprintable() or " " in value:
             del value  # the frame of an error may be shown
             raise ConfigError(
-                say("The key cannot be used as it is.", "这个密钥无法使用。"),
-                why=say(
-                    "It is empty, or holds spaces, line breaks or letters outside ASCII.",
-                    "它是空的，或含有空格、换行或非 ASCII 字符。",
-                ),
-                do=say(
-                    "Copy it again from the relay's site, then: %wenwen key", "请从网站重新复制，然后运行：%wenwen key"
-                ),
+                _("The key cannot be used as it is."),
+                why=_("It is empty, or holds spaces, line breaks or letters outside ASCII."),
+                do=_("Copy it again from the relay's site, then: %wenwen key"),
             )
         self._value = value
 
@@ -126,23 +121,17 @@ def keep(key: Secret, load: Callable[[str], Any] = import_module) -> bool:
 def not_for(where: str) -> ConfigError:
     """Make the error for a project file that would have the user's own key sent to an endpoint of its choice."""
     return ConfigError(
-        say(
-            f"pyproject.toml names another endpoint, {where}; your key was not sent there.",
-            f"pyproject.toml 指定了另一个服务端 {where}；没有把您的密钥发到那里。",
-        ),
-        do=say(
-            "If you trust it, name it yourself: set WENWEN_BASE_URL, or %config WenwenMagics.base_url = '...'",
-            "如果信任它，请自行指定：设置 WENWEN_BASE_URL，或 %config WenwenMagics.base_url = '...'",
-        ),
+        _("pyproject.toml names another endpoint, {where}; your key was not sent there.", where=where),
+        do=_("If you trust it, name it yourself: set WENWEN_BASE_URL, or %config WenwenMagics.base_url = '...'"),
     )
 
 
 def missing() -> ConfigError:
     """Make the error for a request without a key."""
     return ConfigError(
-        say("There is no key for the endpoint; nothing was sent.", "没有密钥；没有发送任何请求。"),
-        do=say(
-            f"%wenwen key asks for one, or set {VARIABLE} before starting Jupyter. %wenwen demo draws without one.",
-            f"运行 %wenwen key 输入密钥，或在启动 Jupyter 前设置 {VARIABLE}。%wenwen demo 无需密钥即可在本地作图。",
+        _("There is no key for the endpoint; nothing was sent."),
+        do=_(
+            "%wenwen key asks for one, or set {variable} before starting Jupyter. %wenwen demo draws without one.",
+            variable=VARIABLE,
         ),
     )

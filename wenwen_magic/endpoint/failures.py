@@ -9,7 +9,7 @@ from typing import Any
 from urllib3 import exceptions as low
 
 from wenwen_magic.errors import AnswerError, Charged, ConfigError, EndpointError, NotSentError, mask
-from wenwen_magic.text.i18n import say
+from wenwen_magic.text.i18n import N_, _
 
 _REQUEST_ID = re.compile(r"\(?request id:\s*([\w-]+)\)?", re.IGNORECASE)
 _MESSAGE_KEYS = ("message", "msg", "error_msg", "detail", "description", "err", "error")
@@ -119,12 +119,9 @@ def error_of_object(body: Any) -> EndpointError:
     """Make the error for an error object that came with HTTP status 200, alone or inside a stream."""
     problem = read_problem(body)
     return EndpointError(
-        say("The endpoint answered with an error.", "服务端回答了一个错误。"),
+        _("The endpoint answered with an error."),
         why=problem.message or problem.code or mask(str(body))[:600],
-        do=say(
-            "Read the reason; run the cell again to ask again, which may cost again.",
-            "请看原因；再次运行单元格会重新请求，可能再次扣费。",
-        ),
+        do=_("Read the reason; run the cell again to ask again, which may cost again."),
         charged="no" if problem.code in _REFUSED_UNASKED else "maybe",
         status=200,
         request_id=problem.request_id,
@@ -135,7 +132,7 @@ def error_of_object(body: Any) -> EndpointError:
 def not_models(body: str) -> EndpointError:
     """Make the error for an answer that should list models and does not; asking costs nothing."""
     return EndpointError(
-        say("The endpoint did not list its models.", "服务端没有列出模型。"),
+        _("The endpoint did not list its models."),
         why=read_problem(_parsed(body)).message[:600],
         do=_without_a_list(),
         status=200,
@@ -151,16 +148,13 @@ def about_models(error: EndpointError) -> EndpointError:
 
 
 def _without_a_list() -> str:
-    return say("Any model's name works without the list.", "没有列表也可以使用任何模型名。")
+    return _("Any model's name works without the list.")
 
 
 def no_models_in_replay() -> ConfigError:
     """Make the error for a question for models in mode ``replay`` where no list is at hand."""
     return ConfigError(
-        say(
-            "In mode replay nobody is asked, for models neither, and no list is saved.",
-            "replay 模式不会请求任何服务端，包括查询模型；本地也没有已保存的列表。",
-        ),
+        _("In mode replay nobody is asked, for models neither, and no list is saved."),
         do="%config WenwenMagics.mode = 'cache'",
     )
 
@@ -172,12 +166,9 @@ def unreadable(text: str, what: str = "") -> AnswerError:
         text: as much of it as shall be shown; is masked here.
         what: what is wrong with it; empty for that it cannot be read.
     """
-    empty = say("The answer is empty.", "服务端的回答是空的。")
-    what = what or (say("The answer cannot be read.", "无法读懂服务端的回答。") if text.strip() else empty)
-    do = say(
-        "What came is kept in the history. Running the cell again asks again, which may cost again.",
-        "收到的内容已保存在历史中。再次运行会重新请求，可能再次扣费。",
-    )
+    empty = _("The answer is empty.")
+    what = what or (_("The answer cannot be read.") if text.strip() else empty)
+    do = _("What came is kept in the history. Running the cell again asks again, which may cost again.")
     return AnswerError(what, why=mask(text)[:600], do=do, charged="maybe", text=mask(text)[:65_536])
 
 
@@ -189,11 +180,10 @@ def web_page(status: int, text: str) -> EndpointError:
         text: the page, possibly cut off.
     """
     return EndpointError(
-        say("The address answered with a web page, not with an API answer.", "该地址返回的是网页，而不是 API 的回答。"),
+        _("The address answered with a web page, not with an API answer."),
         why=_problem_of_text(text).message,
-        do=say(
-            "Check base_url (%wenwen status shows it): it should be the API's address, like https://api.wenwen-ai.com",
-            "请检查 base_url（%wenwen status 可以看到）：应为 API 地址，例如 https://api.wenwen-ai.com",
+        do=_(
+            "Check base_url (%wenwen status shows it): it should be the API's address, like https://api.wenwen-ai.com"
         ),
         charged="no",
         status=status,
@@ -226,58 +216,49 @@ def _explain(status: int, problem: Problem) -> tuple[str, str]:
     """What happened and what to do, by the status and, where it says more, by the code."""
     if problem.code == "model_not_found":
         return (
-            say("The endpoint has no such model for your key.", "服务端没有这个模型，或您的密钥无权使用它。"),
-            say("Check the model's name: %wenwen models lists them.", "请检查模型名：%wenwen models 可列出。"),
+            _("The endpoint has no such model for your key."),
+            _("Check the model's name: %wenwen models lists them."),
         )
     known = _BY_STATUS.get(status) or _BY_STATUS.get(status // 100 * 100) or _BY_STATUS[500]
-    return (f"{say(*known[0])} (HTTP {status})", say(*known[1]))
+    return f"{_(known[0])} (HTTP {status})", _(known[1])
 
 
-_MAYBE = (
-    "The work may have been done and charged, so it was not sent again. Running the cell again asks again.",
-    "服务端可能已经作图并扣费，因此没有自动重发。再次运行单元格会重新请求。",
-)
-_BY_STATUS: dict[int, tuple[tuple[str, str], tuple[str, str]]] = {
+_MAYBE = N_("The work may have been done and charged, so it was not sent again. Running the cell again asks again.")
+_BY_STATUS: dict[int, tuple[str, str]] = {
     300: (
-        (
-            "The address sends requests elsewhere; a paid request is not sent on.",
-            "该地址要求转到别处；付费请求不会被转发。",
-        ),
-        ("Set base_url to the final address.", "请把 base_url 设为最终地址。"),
+        N_("The address sends requests elsewhere; a paid request is not sent on."),
+        N_("Set base_url to the final address."),
     ),
     400: (
-        ("The endpoint refused the request.", "服务端拒绝了这个请求。"),
-        ("Change what the reason names, then run the cell again.", "请按原因修改，然后再次运行。"),
+        N_("The endpoint refused the request."),
+        N_("Change what the reason names, then run the cell again."),
     ),
     401: (
-        ("The endpoint did not accept the key.", "服务端不接受这个密钥。"),
-        (
-            "Set a valid key: %wenwen key, or the environment variable WENWEN_API_KEY. %wenwen demo draws without one.",
-            "请设置有效密钥：%wenwen key，或环境变量 WENWEN_API_KEY。%wenwen demo 无需密钥。",
-        ),
+        N_("The endpoint did not accept the key."),
+        N_("Set a valid key: %wenwen key, or the environment variable WENWEN_API_KEY. %wenwen demo draws without one."),
     ),
     403: (
-        ("The endpoint does not allow this.", "服务端不允许这个请求。"),
-        ("Check the balance and what the key may use, on the relay's site.", "请在网站上检查余额和密钥权限。"),
+        N_("The endpoint does not allow this."),
+        N_("Check the balance and what the key may use, on the relay's site."),
     ),
     404: (
-        ("The endpoint knows no such address.", "服务端没有这个地址。"),
-        ("Check base_url: %wenwen status shows it.", "请检查 base_url：%wenwen status 可以看到。"),
+        N_("The endpoint knows no such address."),
+        N_("Check base_url: %wenwen status shows it."),
     ),
     413: (
-        ("The request is too large for the endpoint.", "请求太大，服务端不接受。"),
-        ("Send fewer or smaller reference pictures.", "请减少或缩小参考图片。"),
+        N_("The request is too large for the endpoint."),
+        N_("Send fewer or smaller reference pictures."),
     ),
     429: (
-        ("The endpoint is busy or your rate limit is reached.", "服务端繁忙，或已达到频率限制。"),
-        ("Wait a minute, then run the cell again.", "请等一分钟再运行。"),
+        N_("The endpoint is busy or your rate limit is reached."),
+        N_("Wait a minute, then run the cell again."),
     ),
-    500: (("The endpoint failed.", "服务端出错了。"), _MAYBE),
+    500: (N_("The endpoint failed."), _MAYBE),
     503: (
-        ("The endpoint has no channel for this model right now.", "服务端暂时没有可用渠道。"),
-        ("Try again later, or another model (-m).", "请稍后再试，或换一个模型 (-m)。"),
+        N_("The endpoint has no channel for this model right now."),
+        N_("Try again later, or another model (-m)."),
     ),
-    524: (("A gateway gave up waiting for the picture.", "网关等待超时，没有等到图片。"), _MAYBE),
+    524: (N_("A gateway gave up waiting for the picture."), _MAYBE),
 }
 
 
@@ -294,12 +275,9 @@ def connection_error(error: Exception, where: str, *, sent: bool) -> NotSentErro
     """
     if not sent:
         return NotSentError(
-            say(f"The endpoint {where} could not be reached.", f"无法连接服务端 {where}。"),
+            _("The endpoint {where} could not be reached.", where=where),
             why=_plain(list(_causes(error))),
-            do=say(
-                "Check the connection and base_url (%wenwen status), then run the cell again.",
-                "请检查网络和 base_url（%wenwen status），然后再次运行。",
-            ),
+            do=_("Check the connection and base_url (%wenwen status), then run the cell again."),
         )
     return broken(error)
 
@@ -328,16 +306,13 @@ def broken(error: Exception) -> EndpointError:
     reasons = list(_causes(error))
     late = any(isinstance(reason, (low.ReadTimeoutError, TimeoutError)) for reason in reasons)
     what = (
-        say("The endpoint did not answer in time.", "服务端没有按时回答。")
+        _("The endpoint did not answer in time.")
         if late
-        else say("The connection broke before the whole answer had come.", "回答传完之前连接中断了。")
+        else _("The connection broke before the whole answer had come.")
     )
     return EndpointError(
         what,
         why="" if late else _plain(reasons),
-        do=say(
-            "The work may have been done and charged, so it was not sent again. Running the cell again asks again.",
-            "服务端可能已经作图并扣费，因此没有自动重发。再次运行单元格会重新请求。",
-        ),
+        do=_("The work may have been done and charged, so it was not sent again. Running the cell again asks again."),
         charged="maybe",
     )

@@ -23,7 +23,7 @@ from wenwen_magic.endpoint.failures import SOON, error_of_reply, looks_like_html
 from wenwen_magic.errors import ConfigError, EndpointError, NotSentError, mask
 from wenwen_magic.models import Model, listed
 from wenwen_magic.protocol import FilePart, HttpCall, HttpReply
-from wenwen_magic.text.i18n import say
+from wenwen_magic.text.i18n import _
 
 USER_AGENT = "wenwen-magic/0.1 (+https://pypi.org/project/wenwen-magic)"
 PIECE = 1 << 16
@@ -60,8 +60,8 @@ def normalised(base_url: str) -> str:
         good = False
     if not good:
         raise ConfigError(
-            say("base_url is not a usable address.", "base_url 不是可用的地址。"),
-            do=say("It should look like https://api.wenwen-ai.com", "应类似于 https://api.wenwen-ai.com"),
+            _("base_url is not a usable address."),
+            do=_("It should look like https://api.wenwen-ai.com"),
         )
     return address
 
@@ -136,11 +136,9 @@ class _Body:
             self._file = io.BytesIO(data)
         except (ValueError, TypeError, RecursionError) as error:
             raise ConfigError(
-                say("A parameter cannot be sent as JSON.", "有参数无法以 JSON 发送。"),
+                _("A parameter cannot be sent as JSON."),
                 why=str(error),
-                do=say(
-                    "Use text, numbers, true, false, lists and dicts.", "请使用文本、数字、true、false、列表和字典。"
-                ),
+                do=_("Use text, numbers, true, false, lists and dicts."),
             ) from None
         self.touched = False
 
@@ -375,11 +373,8 @@ def _refuse_beyond_limit(size: int) -> None:
     if size <= LONGEST_REPLY:
         return
     raise EndpointError(
-        say(
-            f"The answer is longer than {LONGEST_REPLY >> 20} MiB and was not read on.",
-            f"回答超过 {LONGEST_REPLY >> 20} MiB，已停止读取。",
-        ),
-        do=say("Ask for fewer or smaller pictures.", "请减少图片数量或尺寸。"),
+        _("The answer is longer than {longest_reply} MiB and was not read on.", longest_reply=LONGEST_REPLY >> 20),
+        do=_("Ask for fewer or smaller pictures."),
         charged="maybe",
     )
 

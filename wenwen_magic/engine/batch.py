@@ -13,7 +13,7 @@ from wenwen_magic.errors import LimitReached, WenwenError
 from wenwen_magic.history.store import History
 from wenwen_magic.protocol import Progress
 from wenwen_magic.records import Generation, ImageRequest
-from wenwen_magic.text.i18n import say
+from wenwen_magic.text.i18n import _
 
 Place = tuple[int, int]
 """A request's number, and a row's among those of the request."""
@@ -136,7 +136,7 @@ class _Drawing:
         """
         if not any(isinstance(result, Generation) for result in self._results.values()):
             raise next(result for _, result in sorted(self._results.items()) if isinstance(result, WenwenError))
-        for index, _ in self.different():
+        for index, _request in self.different():
             places = sorted(place for place in self._results if place[0] == index)
             numbered = [self._numbered(self._rows[place]) for place in places]
             drawn = iter(sorted((row for row in numbered if row.take), key=lambda row: row.take))
@@ -274,12 +274,7 @@ def finish_many(run: Many[Any, Any], rows: Rows, session: Session) -> None:
 
 
 def _say_stopping(count: int) -> None:
-    print(
-        say(
-            f"Stopping: waiting for {count} under way. Interrupt again to stop waiting.",
-            f"正在停止：等待进行中的 {count} 个。再次中断则不再等待。",
-        )
-    )
+    print(_("Stopping: waiting for {count} under way. Interrupt again to stop waiting.", count=count))
 
 
 def moving(bar: Any) -> Callable[[Tally], None]:
@@ -288,7 +283,7 @@ def moving(bar: Any) -> Callable[[Tally], None]:
     def tell(tally: Tally) -> None:
         bar.n = tally.done + tally.failed
         if tally.failed:
-            bar.set_postfix_str(say(f"{tally.failed} failed", f"{tally.failed} 个失败"), refresh=False)
+            bar.set_postfix_str(_("{failed} failed", failed=tally.failed), refresh=False)
         bar.refresh()
 
     return tell

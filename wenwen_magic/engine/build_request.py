@@ -14,7 +14,7 @@ from wenwen_magic.media import metadata
 from wenwen_magic.protocol import HttpCall
 from wenwen_magic.records import DESCRIBE, WORD_TASKS, Gallery, ImageRequest, Reference
 from wenwen_magic.settings import PLACE, Settings
-from wenwen_magic.text.i18n import columns, padded, say
+from wenwen_magic.text.i18n import _, columns, comma, padded
 from wenwen_magic.text.suggest import did_you_mean
 
 _HOW = "%config WenwenMagics.styles = {'watercolour': '{prompt}, watercolour'}"
@@ -28,8 +28,8 @@ def styled(prompt: str, name: str, styles: Mapping[str, str]) -> str:
     """
     if name not in styles:
         raise ConfigError(
-            say(f"There is no style {name!r}.", f"没有名为 {name!r} 的风格。"),
-            do=did_you_mean(name, styles) if styles else say("Define it: ", "请先定义：") + _HOW,
+            _("There is no style {name!r}.", name=name),
+            do=did_you_mean(name, styles) if styles else _("Define it: ") + _HOW,
         )
     return styles[name].replace(PLACE, prompt)
 
@@ -37,7 +37,7 @@ def styled(prompt: str, name: str, styles: Mapping[str, str]) -> str:
 def listing(styles: Mapping[str, str]) -> str:
     """All styles with their templates, a line each; how to define one where there are none."""
     if not styles:
-        return say("There are no styles yet. Define one: ", "还没有风格。可这样定义：") + _HOW
+        return _("There are no styles yet. Define one: ") + _HOW
     width = max(map(columns, styles)) + 2
     return "\n".join(f"{padded(name, width)}{' '.join(template.split())}" for name, template in styles.items())
 
@@ -61,7 +61,7 @@ def make(
     """
     known = {"style", *(item.name for item in fields(ImageRequest))}
     if unknown := next((name for name in options if name not in known), ""):
-        what = say(f"There is no option {unknown!r}.", f"没有选项 {unknown!r}。")
+        what = _("There is no option {unknown!r}.", unknown=unknown)
         raise ConfigError(what, do=did_you_mean(unknown, known))
     given = {name: value for name, value in options.items() if value is not None}
     style = given.pop("style", "")
@@ -88,25 +88,19 @@ def _with_parent(request: ImageRequest) -> ImageRequest:
 def _check_format(request: ImageRequest) -> None:
     if request.format not in FORMATS:
         raise ConfigError(
-            say(f"There is no format {request.format!r}.", f"没有格式 {request.format!r}。"),
+            _("There is no format {format!r}.", format=request.format),
             do=did_you_mean(request.format, FORMATS),
         )
     tasks = FORMATS[request.format].tasks
     if request.task not in tasks:
         raise ConfigError(
-            say(
-                f"The format {request.format} does not know the task {request.task!r}.",
-                f"格式 {request.format} 不支持任务 {request.task!r}。",
-            ),
-            do=say("It knows: ", "它支持：") + ", ".join(tasks),
+            _("The format {format} does not know the task {task!r}.", format=request.format, task=request.task),
+            do=_("It knows: ") + ", ".join(tasks),
         )
     if request.task == DESCRIBE and not request.references:
         raise ConfigError(
-            say("There is no picture to describe.", "没有要描述的图片。"),
-            do=say(
-                "Name one: --ref with a variable, an id, a path or an address.",
-                "请用 --ref 指定：变量、编号、路径或地址。",
-            ),
+            _("There is no picture to describe."),
+            do=_("Name one: --ref with a variable, an id, a path or an address."),
         )
     next(FORMATS[request.format].talk(request))  # what the first call refuses is refused here
 
@@ -122,7 +116,7 @@ def _changed(request: ImageRequest, given: Mapping[str, Any]) -> ImageRequest:
 def _new(prompt: str, given: Mapping[str, Any], settings: Settings) -> ImageRequest:
     if not isinstance(prompt, str):
         raise ConfigError(
-            say("The prompt is not a text.", "提示词不是文本。"),
+            _("The prompt is not a text."),
             why=type(prompt).__name__,
             do='client.generate("a cat")',
         )
@@ -165,11 +159,8 @@ def refuse_stripped(request: ImageRequest) -> None:
     """
     if is_stripped(request):
         raise ConfigError(
-            say("The prompt of this picture was left out of the lesson.", "此图片的提示词未包含在课程中。"),
-            do=say(
-                "Type the prompt yourself: the saved picture comes for free.",
-                "请自己输入提示词：已保存的图片是免费的。",
-            ),
+            _("The prompt of this picture was left out of the lesson."),
+            do=_("Type the prompt yourself: the saved picture comes for free."),
         )
 
 
@@ -187,8 +178,8 @@ def read(path: Path, limit: int) -> ImageRequest:
         recipe = metadata.read(file.read(limit))
     if recipe is None:
         raise ConfigError(
-            say(f"{path.name} holds no recipe.", f"{path.name} 中没有作图信息。"),
-            do=say("image.save(path, recipe=True) writes one.", "image.save(path, recipe=True) 会写入。"),
+            _("{name} holds no recipe.", name=path.name),
+            do=_("image.save(path, recipe=True) writes one."),
         )
     named = [_named(str(name)) for name in recipe.pop("references", ())]
     mask = _named(recipe.pop("mask")) if "mask" in recipe else None
@@ -203,10 +194,9 @@ def _named(name: str) -> Reference:
 
 def _nameless(prompt: str) -> ConfigError:
     return ConfigError(
-        say("The picture was made from others that have no name.", "这张图片由没有名称的其他图片生成。"),
-        why=say("They are not in the file.", "文件中不含这些图片。"),
-        do=say("Write the cell yourself, with --ref for each: ", "请自己写单元格，用 --ref 给出每一张：")
-        + prompt[:200],
+        _("The picture was made from others that have no name."),
+        why=_("They are not in the file."),
+        do=_("Write the cell yourself, with --ref for each: ") + prompt[:200],
     )
 
 
@@ -216,8 +206,8 @@ def needed(request: ImageRequest) -> str:
     words += [f"--mask {request.mask.label}"] if request.mask else []
     if not words:
         return ""
-    return say(
-        f" It starts from pictures that are not in the file: {', '.join(words)}. "
-        "Before you run it, have them under these names, or name others.",
-        f"它用到文件中没有的图片：{'，'.join(words)}。运行之前请准备好这些名称的图片，或改用其他图片。",
+    return _(
+        " It starts from pictures that are not in the file: {words}. Before you run it, have them under "
+        "these names, or name others.",
+        words=comma().join(words),
     )

@@ -9,7 +9,7 @@ from wenwen_magic.engine.build_request import refuse_stripped
 from wenwen_magic.engine.generate import Painter
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.records import Button, Generation, ImageRequest, Reference
-from wenwen_magic.text.i18n import say
+from wenwen_magic.text.i18n import _
 from wenwen_magic.text.suggest import did_you_mean
 
 MOST = 40
@@ -28,8 +28,8 @@ def named(generation: Generation, label: str) -> Button:
     if found is None:
         labels = [one.label for one in generation.buttons]
         raise ConfigError(
-            say(f"This picture has no button {label[:40]!r}.", f"这张图片没有按钮 {label[:40]!r}。"),
-            do=did_you_mean(label, labels) if labels else say("It has no buttons.", "它没有按钮。"),
+            _("This picture has no button {label!r}.", label=label[:40]),
+            do=did_you_mean(label, labels) if labels else _("It has no buttons."),
         )
     return found
 
@@ -85,13 +85,12 @@ def _more_wanted(generation: Generation, button: Button) -> ConfigError:
     region = button.asks == "region"
     more = f"prompt={generation.request.prompt[:60]!r}" + (", mask=hole" if region else "")
     return ConfigError(
-        say(
-            f"{button.label} asks for {'a region and words' if region else 'words'}; nothing was sent.",
-            f"{button.label} 需要{'区域和文字' if region else '文字'}；没有发送任何请求。",
-        ),
-        do=say("From Python: ", "请用 Python：")
+        _("{label} asks for a region and words; nothing was sent.", label=button.label)
+        if region
+        else _("{label} asks for words; nothing was sent.", label=button.label),
+        do=_("From Python: ")
         + f'client.press(client.history.get("{generation.id}"), {button.label!r}, {more})'
-        + (say("; %wenwen mask paints one", "；%wenwen mask 可绘制蒙版") if region else ""),
+        + (_("; %wenwen mask paints one") if region else ""),
     )
 
 
@@ -109,8 +108,8 @@ def pressed(
     elsewhere = generation.endpoint not in {"", transport.origin(painter.address)}
     if elsewhere and not replay and (fresh or painter.saved_takes.best(request, 0) is None):
         raise ConfigError(
-            say("This picture was drawn by another endpoint.", "这张图片由另一个服务端生成。"),
+            _("This picture was drawn by another endpoint."),
             why=generation.endpoint,
-            do=say("Its buttons work there only. Draw it anew here.", "它的按钮只在那里有效。请在这里重新生成。"),
+            do=_("Its buttons work there only. Draw it anew here."),
         )
     return request, fresh

@@ -14,7 +14,7 @@ from wenwen_magic.endpoint import api_key, transport
 from wenwen_magic.endpoint.api_key import Secret
 from wenwen_magic.errors import ConfigError, EndpointError, NotSentError, WenwenError, mask
 from wenwen_magic.protocol import HttpCall, HttpReply
-from wenwen_magic.text.i18n import say, speak, spoken
+from wenwen_magic.text.i18n import _, speak, spoken
 
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 # The task was queued, and then no thread or process could be started for it: one that already runs may take it.
@@ -110,9 +110,9 @@ def _packed(order: _Order) -> bytes:
         return pickle.dumps(order)
     except Exception as error:  # noqa: BLE001  an object may raise anything when it is pickled
         raise ConfigError(
-            say("A parameter cannot be sent as JSON.", "有参数无法以 JSON 发送。"),
+            _("A parameter cannot be sent as JSON."),
             why=str(error),
-            do=say("Use text, numbers, true, false, lists and dicts.", "请使用文本、数字、true、false、列表和字典。"),
+            do=_("Use text, numbers, true, false, lists and dicts."),
         ) from None
 
 
@@ -123,9 +123,9 @@ def _submitted(executor: Executor, packed: bytes) -> "Future[Delivery | WenwenEr
         if isinstance(error, _MAYBE_QUEUED) or _NO_THREAD in str(error):
             raise _lost(_plain(error)) from None
         raise NotSentError(
-            say("The executor did not take the request.", "执行器没有接受这个请求。"),
+            _("The executor did not take the request."),
             why=_plain(error),
-            do=say("Start a new executor, then ask again.", "请启动新的执行器，然后重新请求。"),
+            do=_("Start a new executor, then ask again."),
         ) from None
 
 
@@ -146,12 +146,9 @@ def _chunks(delivery: Delivery) -> Iterator[bytes]:
 
 def _lost(why: str) -> EndpointError:
     return EndpointError(
-        say("The worker was lost before it brought the answer.", "工作进程在带回回答之前丢失了。"),
+        _("The worker was lost before it brought the answer."),
         why=why,
-        do=say(
-            "It may have sent the request, so it was not sent again. Asking again may cost again.",
-            "请求可能已经发出，因此没有重发。重新请求可能再次扣费。",
-        ),
+        do=_("It may have sent the request, so it was not sent again. Asking again may cost again."),
         charged="maybe",
     )
 
@@ -217,13 +214,13 @@ def _key_for(address: str) -> Secret | None:
     parts = urlsplit(address)
     if parts.path.endswith("/demo"):
         return None
-    key, _ = api_key.find()
+    key, _source = api_key.find()
     if key is None and parts.hostname not in _LOCAL:
         raise ConfigError(
-            say("The worker has no key; nothing was sent.", "工作进程没有密钥；没有发送任何请求。"),
-            do=say(
-                f"Keys are not sent to workers: set {api_key.VARIABLE} in their environment before they start.",
-                f"密钥不会发给工作进程：请在它们启动前，在其环境中设置 {api_key.VARIABLE}。",
+            _("The worker has no key; nothing was sent."),
+            do=_(
+                "Keys are not sent to workers: set {variable} in their environment before they start.",
+                variable=api_key.VARIABLE,
             ),
         )
     return key
@@ -244,5 +241,5 @@ def _punch(ticket: str) -> None:
         return
     noted = dask.Event(f"wenwen-{ticket}")
     if noted.is_set():
-        raise _lost(say("Dask ran its task again elsewhere.", "Dask 在别处重新运行了该任务。"))
+        raise _lost(_("Dask ran its task again elsewhere."))
     noted.set()

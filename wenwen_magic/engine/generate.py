@@ -23,7 +23,7 @@ from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Progress, WireFor
 from wenwen_magic.records import Generation, ImageRequest, Reference
 from wenwen_magic.render import generation as display
 from wenwen_magic.settings import PROJECT_FILE, Layer, Loaded, environment, load, project, working_folder
-from wenwen_magic.text.i18n import say
+from wenwen_magic.text.i18n import _
 
 Tell = Callable[[Progress], None]
 _LOCAL = ("127.0.0.1", "localhost", "::1")
@@ -54,7 +54,7 @@ class Painter:
     ) -> None:
         self._key = Secret(api_key) if isinstance(api_key, str) else api_key
         api_key = None  # no frame that may be shown keeps it as a text
-        loaded = settings or load(Layer(say("keyword", "关键字参数"), values), environment(), project(working_folder()))
+        loaded = settings or load(Layer(_("keyword"), values), environment(), project(working_folder()))
         self.settings = loaded.settings
         self._foreign = loaded.sources["base_url"] == PROJECT_FILE
         self.session, self._clock = session, clock or transport.Clock()

@@ -13,7 +13,7 @@ from wenwen_magic.errors import Charged, LimitReached
 from wenwen_magic.history.store import History
 from wenwen_magic.media.sandbox import InspectorPool
 from wenwen_magic.render import generation
-from wenwen_magic.text.i18n import comma, say
+from wenwen_magic.text.i18n import _, comma, ngettext
 
 Value = TypeVar("Value")
 
@@ -73,7 +73,7 @@ def amount(value: float, currency: str = "") -> str:
 
 def pictures(count: int) -> str:
     """So many pictures, in words."""
-    return say(f"{count} picture{'s' * (count != 1)}", f"{count} 张图片")
+    return ngettext("{count} picture", "{count} pictures", count)
 
 
 def told(cost: Cost, currency: str = "") -> str:
@@ -81,11 +81,9 @@ def told(cost: Cost, currency: str = "") -> str:
     if not cost.unknown:
         price = amount(cost.known, currency)
     elif cost.unknown == cost.pictures:
-        price = say("price unknown", "价格未知")
+        price = _("price unknown")
     else:
-        price = amount(cost.known, currency) + say(
-            f" and {cost.unknown} of unknown price", f"，另有 {cost.unknown} 张价格未知"
-        )
+        price = amount(cost.known, currency) + _(" and {unknown} of unknown price", unknown=cost.unknown)
     return f"{pictures(cost.pictures)}{comma()}{price}"
 
 
@@ -194,25 +192,21 @@ class Session:
 def limit_reached(asked: int, limit: int) -> LimitReached:
     """Make the error for a session that asked for as many pictures as it may."""
     return LimitReached(
-        say(f"This session's limit of {limit} pictures is reached.", f"本次会话的 {limit} 张上限已到。"),
-        why=say(f"{asked} were asked for since the kernel started.", f"内核启动后已请求 {asked} 张。"),
-        do=say(
-            "Nothing was sent. Raise it: %config WenwenMagics.session_limit = 100",
-            "没有发送任何请求。可提高上限：%config WenwenMagics.session_limit = 100",
-        ),
+        _("This session's limit of {limit} pictures is reached.", limit=limit),
+        why=_("{asked} were asked for since the kernel started.", asked=asked),
+        do=_("Nothing was sent. Raise it: %config WenwenMagics.session_limit = 100"),
     )
 
 
 def budget_reached(so_far: Cost, more: Cost, budget: float, currency: str, *, cell: bool = False) -> LimitReached:
     """Make the error for pictures that would cost more than a budget allows: the session's, or the cell's own."""
-    spent = "" if cell else say(f"so far {told(so_far, currency)}; ", f"至今 {told(so_far, currency)}；")
+    spent = "" if cell else _("so far {told}; ", told=told(so_far, currency))
     by_piece = (so_far + more).unknown
-    unit = say("; a picture of unknown price counts as 1", "；价格未知的图片每张按 1 计") if by_piece else ""
+    unit = _("; a picture of unknown price counts as 1") if by_piece else ""
     return LimitReached(
-        say(f"The budget of {amount(budget, currency)} is too small.", f"预算 {amount(budget, currency)} 不够。"),
-        why=spent + say(f"asked for now: {told(more, currency)}", f"现在请求：{told(more, currency)}") + unit,
-        do=say("Nothing was sent. Raise it: ", "没有发送任何请求。可提高预算：")
-        + ("--budget" if cell else "%config WenwenMagics.budget"),
+        _("The budget of {amount} is too small.", amount=amount(budget, currency)),
+        why=spent + _("asked for now: {told}", told=told(more, currency)) + unit,
+        do=_("Nothing was sent. Raise it: ") + ("--budget" if cell else "%config WenwenMagics.budget"),
     )
 
 

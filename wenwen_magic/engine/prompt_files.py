@@ -20,7 +20,7 @@ from typing import Any
 
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.records import ImageRequest
-from wenwen_magic.text.i18n import say
+from wenwen_magic.text.i18n import _
 from wenwen_magic.text.suggest import did_you_mean
 from wenwen_magic.text.template import interpolate, names_in
 
@@ -61,7 +61,7 @@ def read(source: Any) -> Iterator[Mapping[str, str]]:
         found = True
         yield _row(where, raw)
     if not found:
-        raise _wrong(_named(source), say("there are no prompts in it", "其中没有提示词"))
+        raise _wrong(_named(source), _("there are no prompts in it"))
 
 
 def count(source: Any) -> int | None:
@@ -90,7 +90,7 @@ def _rows(source: Any) -> Iterator[Row]:
         with suppress(TypeError):  # what cannot be gone through; some tell only when they are asked
             return _numbered(iter(source))
     example = 'client.generate_many(["a cat", {"prompt": "a dog", "model": "gpt-4o-image"}])'
-    raise _wrong(_named(source), say("it is no list of prompts", "它不是提示词列表"), do=example)
+    raise _wrong(_named(source), _("it is no list of prompts"), do=example)
 
 
 def _table_values(source: Any) -> Any:
@@ -101,7 +101,7 @@ def _table_values(source: Any) -> Any:
 
 
 def _numbered(rows: Iterable[Any], name: str = "") -> Iterator[Row]:
-    return ((name + say(f"row {number}", f"第 {number} 条"), raw) for number, raw in enumerate(rows, start=1))
+    return ((name + _("row {number}", number=number), raw) for number, raw in enumerate(rows, start=1))
 
 
 def _row(where: str, raw: Any) -> dict[str, str]:
@@ -112,10 +112,10 @@ def _row(where: str, raw: Any) -> dict[str, str]:
         cells = {"prompt": raw}
     else:
         kind = type(raw).__name__
-        raise _wrong(where, say(f"{kind} is neither text nor mapping", f"{kind} 既不是文本也不是映射"))
+        raise _wrong(where, _("{kind} is neither text nor mapping", kind=kind))
     row = {name: _text(value, where) for name, value in cells.items()}
     if not any(row.values()):
-        raise _wrong(where, say("it is empty", "它是空的"))
+        raise _wrong(where, _("it is empty"))
     return row
 
 
@@ -124,9 +124,9 @@ def _columns(names: Iterable[Any], where: str) -> list[str]:
     typed = ["" if _is_missing(name) else str(name).strip() for name in names]
     words = [_COLUMNS.get(word.casefold(), word) for word in typed]
     if twice := next((word for word in words if word and words.count(word) > 1), ""):
-        raise _wrong(where, say(f"two columns are called {twice[:80]!r}", f"有两列都叫 {twice[:80]!r}"))
+        raise _wrong(where, _("two columns are called {twice!r}", twice=twice[:80]))
     if not any(words):
-        raise _wrong(where, say("it names no column", "其中没有列名"), do="prompt,model,orientation")
+        raise _wrong(where, _("it names no column"), do="prompt,model,orientation")
     return words
 
 
@@ -137,8 +137,8 @@ def _joined(columns: Sequence[str], cells: Sequence[Any], where: str) -> dict[st
     if any(_text(cell, where) for name, cell in zip(named, filled, strict=True) if not name):
         raise _wrong(
             where,
-            say("there are more cells than named columns", "单元格多于有名称的列"),
-            do=say('Put a text with commas in quotes: "a, b"', '含逗号的文字请加引号："a, b"'),
+            _("there are more cells than named columns"),
+            do=_('Put a text with commas in quotes: "a, b"'),
         )
     return {name: cell for name, cell in zip(named, filled, strict=True) if name}
 
@@ -153,7 +153,7 @@ def _text(value: Any, where: str) -> str:
     if type(value).__name__ in _BOOLS:
         return str(value).lower()
     if not isinstance(value, (str, Number, date, time)):
-        raise _wrong(where, say(f"{type(value).__name__} is no text", f"{type(value).__name__} 不是文本"))
+        raise _wrong(where, _("{__name__} is no text", __name__=type(value).__name__))
     try:  # a column of whole numbers with a gap comes as 7.0 from pandas
         whole = (
             isinstance(value, Real) and -_LARGEST_WHOLE < float(value) < _LARGEST_WHOLE and float(value).is_integer()
@@ -169,8 +169,8 @@ def _file_rows(path: Path) -> Iterator[Row]:
     ending = path.suffix[:20]
     raise _wrong(
         path.name,
-        say(f"a file that ends in {ending!r} is not read", f"不能读取以 {ending!r} 结尾的文件"),
-        do=did_you_mean(ending, _READERS) + say(" One prompt alone: ", " 单个提示词：") + '["a cat"]',
+        _("a file that ends in {ending!r} is not read", ending=ending),
+        do=did_you_mean(ending, _READERS) + _(" One prompt alone: ") + '["a cat"]',
     )
 
 
@@ -189,17 +189,17 @@ def _lines(path: Path) -> Iterator[str]:
 
 def _checked(line: str, name: str, number: int, encoding: str) -> str:
     if len(line) >= LONGEST_LINE or "\0" in line:
-        raise _wrong(_line(name, number), say("it is not a line of text", "这一行不是文本"))
+        raise _wrong(_line(name, number), _("it is not a line of text"))
     if "\N{REPLACEMENT CHARACTER}" in line:
-        why = say(f"there are bytes in it that are no text in {encoding}", f"含有不是 {encoding} 文本的字节")
-        raise _wrong(_line(name, number), why, do=say("Save the file as UTF-8.", "请把文件另存为 UTF-8。"))
+        why = _("there are bytes in it that are no text in {encoding}", encoding=encoding)
+        raise _wrong(_line(name, number), why, do=_("Save the file as UTF-8."))
     return line
 
 
 def _encoding(path: Path) -> str:
     if not path.is_file():
-        missing = say("there is no such file", "没有这个文件")
-        raise _wrong(path.name, say("it is not a file", "它不是文件") if path.exists() else missing)
+        missing = _("there is no such file")
+        raise _wrong(path.name, _("it is not a file") if path.exists() else missing)
     with path.open("rb") as file:
         piece = file.read(_WINDOW)
         if marked := next((name for mark, name in _MARKS.items() if piece.startswith(mark)), ""):
@@ -252,15 +252,15 @@ def _table_rows(name: str, lines: Iterator[str], *, delimiter: str) -> Iterator[
                 columns = _columns(cells, where)
                 _refuse_semicolons(columns, where)
     except csv.Error as error:
-        raise _wrong(where, say(f"it is no row of a table: {error}", f"它不是表格的一行：{error}")) from None
+        raise _wrong(where, _("it is no row of a table: {error}", error=error)) from None
 
 
 def _refuse_semicolons(columns: Sequence[str], where: str) -> None:
     if len(columns) == 1 and any(sign in columns[0] for sign in ";；\t"):
         raise _wrong(
             where,
-            say("its columns are not parted by commas", "各列不是用逗号分隔的"),
-            do=say("Save it with commas, or with tabs as .tsv.", "请用逗号分隔保存，或用制表符保存为 .tsv。"),
+            _("its columns are not parted by commas"),
+            do=_("Save it with commas, or with tabs as .tsv."),
         )
 
 
@@ -271,7 +271,7 @@ def _json_rows(name: str, lines: Iterator[str]) -> Iterator[Row]:
 def _json_list(name: str, lines: Iterator[str]) -> Iterator[Row]:
     rows = _parsed("".join(lines), name, whole=True)
     if not isinstance(rows, list):
-        raise _wrong(name, say("it is not a list", "它不是列表"), do='["a cat", {"prompt": "a dog"}]')
+        raise _wrong(name, _("it is not a list"), do='["a cat", {"prompt": "a dog"}]')
     return _numbered(rows, name=f"{name}, ")
 
 
@@ -280,16 +280,16 @@ def _parsed(text: str, where: str, *, whole: bool = False) -> Any:
         return json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
         where = _line(where, error.lineno) if whole else where
-        raise _wrong(where, say(f"it is no JSON: {error.msg}", f"它不是 JSON：{error.msg}")) from None
+        raise _wrong(where, _("it is no JSON: {msg}", msg=error.msg)) from None
     except (ValueError, RecursionError) as error:
-        raise _wrong(where, say(f"it is no JSON: {error}", f"它不是 JSON：{error}")) from None
+        raise _wrong(where, _("it is no JSON: {error}", error=error)) from None
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     names = [name for name, _ in pairs]
     if len(fields := dict(pairs)) < len(pairs):
         twice = next(name for name in names if names.count(name) > 1)[:80]
-        raise ValueError(say(f"{twice!r} stands twice in an object", f"一个对象中有两个 {twice!r}"))
+        raise ValueError(_("{twice!r} stands twice in an object", twice=twice))
     return fields
 
 
@@ -307,7 +307,7 @@ _READERS: Mapping[str, Callable[[str, Iterator[str]], Iterator[Row]]] = {
 
 
 def _line(name: str, number: int) -> str:
-    return say(f"{name}, line {number}", f"{name} 第 {number} 行")
+    return _("{name}, line {number}", name=name, number=number)
 
 
 def _named(source: Any) -> str:
@@ -315,8 +315,8 @@ def _named(source: Any) -> str:
 
 
 def _wrong(where: str, why: str, *, do: str = "") -> ConfigError:
-    what = say(f"The prompts cannot be read: {where}.", f"无法读取提示词：{where}。")
-    return ConfigError(what, why=why, do=do or say("Correct it and run again.", "请改正后再运行。"))
+    what = _("The prompts cannot be read: {where}.", where=where)
+    return ConfigError(what, why=why, do=do or _("Correct it and run again."))
 
 
 _REQUEST_COLUMNS = ("model", "orientation", "style")
@@ -376,9 +376,9 @@ def _template_rows(source: Any) -> Iterator[Any]:
 def _prompt_of(row: Mapping[str, str]) -> str:
     if not row.get("prompt"):
         raise ConfigError(
-            say("There is no column called prompt.", "没有名为 prompt（提示词）的列。"),
+            _("There is no column called prompt."),
             why=", ".join(row),
-            do=say("Name it so, or write a prompt with {{column}}.", "请如此命名，或在提示词中写 {{列名}}。"),
+            do=_("Name it so, or write a prompt with {{column}}."),
         )
     return row["prompt"]
 
@@ -386,20 +386,14 @@ def _prompt_of(row: Mapping[str, str]) -> str:
 def _no_column(row: Mapping[str, str]) -> ConfigError:
     word = "{{" + next(iter(row)) + "}}"
     return ConfigError(
-        say("The prompt uses no column: every row would draw the same.", "提示词没有用到任何列：每行都会画同样的图。"),
-        why=say("columns: ", "列：") + ", ".join(row),
-        do=say(
-            f"Write {word} into it, or leave the prompt out. A variable: g = %wenwen_image --from …",
-            f"请在提示词中写 {word}，或不写提示词。变量：g = %wenwen_image --from …",
-        ),
+        _("The prompt uses no column: every row would draw the same."),
+        why=_("columns: ") + ", ".join(row),
+        do=_("Write {word} into it, or leave the prompt out. A variable: g = %wenwen_image --from …", word=word),
     )
 
 
 def _no_count(name: str) -> ConfigError:
     return ConfigError(
-        say(f"The column {name} does not say how many.", f"列 {name} 不能指定张数。"),
-        do=say(
-            "-n 2 on the line counts for every row; else give the column another name.",
-            "行首的 -n 2 对每一行有效；否则请给该列换个名称。",
-        ),
+        _("The column {name} does not say how many.", name=name),
+        do=_("-n 2 on the line counts for every row; else give the column another name."),
     )

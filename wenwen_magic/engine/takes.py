@@ -10,7 +10,7 @@ from wenwen_magic.history.index import Wanted
 from wenwen_magic.history.store import History
 from wenwen_magic.records import Generation, ImageRequest
 from wenwen_magic.render import comparison
-from wenwen_magic.text.i18n import say
+from wenwen_magic.text.i18n import _
 
 _CANDIDATES = 1000
 """Latest records among which the nearest to one that is not saved is looked for."""
@@ -84,16 +84,13 @@ class Takes:
         if number < 1 or generation.id in shown:
             return ""
         if generation.request.count > 1 or self.mode != "cache":  # a star decides about one saved picture only
-            return say(f"new take; --take {number} shows it again", f"新的一张；用 --take {number} 可再次显示它")
-        return say(
-            f"new take; star it, or --take {number}, to see it again",
-            f"新的一张；加星标，或用 --take {number}，可再次显示它",
-        )
+            return _("new take; --take {number} shows it again", number=number)
+        return _("new take; star it, or --take {number}, to see it again", number=number)
 
     def not_in_history(self, request: ImageRequest, take: int) -> NotInHistory:
         """The error for what is not saved; it names its takes that are, or the nearest request and what differs."""
         saved = [one.take for one in self.of(request) if one.take]
-        why = say(f"Saved takes: {len(saved)}.", f"已保存 {len(saved)} 张。") if saved else self._nearest(request)
+        why = _("Saved takes: {count}.", count=len(saved)) if saved else self._nearest(request)
         return outcomes.not_in_history(request, take, why=why, replay=self.mode == "replay")
 
     def _nearest(self, request: ImageRequest) -> str:
@@ -102,7 +99,7 @@ class Takes:
             return ""
         name = next(one.id for one in self._candidates if one.request is found)[:6]
         differs = comparison.told(request, found)
-        return say(f"Nearest: #{name}, {differs}", f"最接近的是 #{name}：{differs}")
+        return _("Nearest: #{name}, {differs}", name=name, differs=differs)
 
     @cached_property
     def _candidates(self) -> list[Generation]:
@@ -135,7 +132,5 @@ def _chosen(drawn: Sequence[Generation], count: int) -> list[Generation]:
 def _saved_note(generation: Generation, mode: str) -> str:
     words = generation.request.wants_words
     if mode == "replay":
-        told = "saved answer; mode replay asks nobody" if words else "saved take; mode replay draws none"
-        return say(told, "已保存的回答；replay 模式不提问" if words else "已保存的图片；replay 模式不作图")
-    told = "saved answer, free; --fresh asks again" if words else "saved take, free; --fresh draws a new one"
-    return say(told, "已保存的回答，免费；--fresh 重新提问" if words else "已保存的图片，免费；--fresh 重画")
+        return _("saved answer; mode replay asks nobody") if words else _("saved take; mode replay draws none")
+    return _("saved answer, free; --fresh asks again") if words else _("saved take, free; --fresh draws a new one")

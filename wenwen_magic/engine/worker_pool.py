@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from tqdm import tqdm
 
 from wenwen_magic.errors import ConfigError, WaitEnded, WenwenError
-from wenwen_magic.text.i18n import say
+from wenwen_magic.text.i18n import _
 
 if TYPE_CHECKING:
     from wenwen_magic.protocol import Progress
@@ -49,12 +49,12 @@ class Tally:
             self.total or 0,
             self.seconds,
             bar_format=_line_with_bar() if known else "{n_fmt} [{elapsed}{postfix}]",
-            postfix=say(f"{self.failed} failed", f"{self.failed} 个失败") if self.failed else "",
+            postfix=_("{failed} failed", failed=self.failed) if self.failed else "",
         )
 
 
 def _line_with_bar() -> str:
-    times = say("[{elapsed}, {remaining} left{postfix}]", "[{elapsed}，剩余 {remaining}{postfix}]")
+    times = _("[{elapsed}, {remaining} left{postfix}]")
     return "{percentage:3.0f}%|{bar:20}| {n_fmt}/{total_fmt} " + times
 
 
@@ -101,8 +101,8 @@ class Many(Generic[Item, Result]):
     ) -> None:
         if width < 1:
             raise ConfigError(
-                say(f"{width} at a time is none.", f"同时 {width} 个等于没有。"),
-                do=say("Ask for at least 1 at a time.", "请至少同时 1 个。"),
+                _("{width} at a time is none.", width=width),
+                do=_("Ask for at least 1 at a time."),
             )
         self.stopped = False
         self._items, self._work, self._width, self._total = enumerate(items), work, width, total
@@ -151,7 +151,7 @@ class Many(Generic[Item, Result]):
 
     def _start(self) -> None:
         context = copy_context()
-        for _ in range(self._width):
+        for _number in range(self._width):
             run = context.copy().run
             threading.Thread(target=run, args=(self._keep_working,), daemon=True, name="wenwen-many").start()
 
@@ -246,11 +246,8 @@ def _wait_until_over(wait: Callable[[float], bool]) -> None:
 
 def _wait_ended(count: int) -> WaitEnded:
     return WaitEnded(
-        say(f"Stopped waiting; {count} under way go on.", f"已停止等待；{count} 个请求仍在进行。"),
-        do=say(
-            "Answers that come while this Python lives are saved. Asking again gives the saved ones for free.",
-            "此 Python 进程结束前到达的回答会被保存；再次请求时，已保存的免费。",
-        ),
+        _("Stopped waiting; {count} under way go on.", count=count),
+        do=_("Answers that come while this Python lives are saved. Asking again gives the saved ones for free."),
         charged="maybe" if count else "no",
     )
 

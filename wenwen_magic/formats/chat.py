@@ -14,7 +14,7 @@ from wenwen_magic.errors import ConfigError
 from wenwen_magic.formats.parse.stream import read
 from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Progress, WireFormat
 from wenwen_magic.records import DESCRIBE, DRAW, ImageRequest
-from wenwen_magic.text.i18n import is_chinese, say
+from wenwen_magic.text.i18n import _, is_chinese
 
 PATH = "/v1/chat/completions"
 # The page says that the ratio is told in the prompt, by words like 横屏 and 竖屏, and that no size can be given.
@@ -44,18 +44,13 @@ def body(request: ImageRequest) -> dict[str, Any]:
     """
     if request.mask:
         raise ConfigError(
-            say("The chat format takes no mask.", "chat 格式不支持蒙版。"),
-            do=say(
-                "Say in words what to change, or use --format images.", "请用文字说明要改哪里，或用 --format images。"
-            ),
+            _("The chat format takes no mask."),
+            do=_("Say in words what to change, or use --format images."),
         )
     if taken := sorted(_OWN_FIELDS & request.params.keys()):
         raise ConfigError(
-            say(f"--param cannot set {', '.join(taken)}.", f"--param 不能设置 {', '.join(taken)}。"),
-            do=say(
-                "Use -m for the model and --stream for streaming; the cell's text is the message.",
-                "模型用 -m，流式用 --stream；单元格内容就是消息。",
-            ),
+            _("--param cannot set {taken}.", taken=", ".join(taken)),
+            do=_("Use -m for the model and --stream for streaming; the cell's text is the message."),
         )
     message = {"role": "user", "content": _content(request)}
     more = _DESCRIBING if request.wants_words else {}

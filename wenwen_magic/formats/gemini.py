@@ -17,7 +17,7 @@ from wenwen_magic.formats.parse.candidates import Candidates
 from wenwen_magic.formats.parse.stream import read
 from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Progress, WireFormat
 from wenwen_magic.records import DESCRIBE, DRAW, ImageRequest, Reference
-from wenwen_magic.text.i18n import say
+from wenwen_magic.text.i18n import _
 
 PATH = "/v1beta/models/{}:{}"
 _RATIOS = ("1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9", "1:4", "4:1", "1:8", "8:1")
@@ -50,11 +50,8 @@ def path(request: ImageRequest) -> str:
     model = request.model
     if not model.isprintable() or any(sign in model for sign in _UNFIT_FOR_A_PATH):
         raise ConfigError(
-            say(f"The model's name {model!r} cannot stand in an address.", f"模型名 {model!r} 不能放进地址。"),
-            do=say(
-                "Give its plain name: -m gemini-2.5-flash-image-preview",
-                "请只写名字：-m gemini-2.5-flash-image-preview",
-            ),
+            _("The model's name {model!r} cannot stand in an address.", model=model),
+            do=_("Give its plain name: -m gemini-2.5-flash-image-preview"),
         )
     method = "streamGenerateContent?alt=sse" if request.stream else "generateContent"
     return PATH.format(quote(model, safe=""), method)
@@ -78,10 +75,8 @@ def body(request: ImageRequest) -> dict[str, Any]:
 def _refuse_mask(request: ImageRequest) -> None:
     if request.mask:
         raise ConfigError(
-            say("The gemini format takes no mask.", "gemini 格式不支持蒙版。"),
-            do=say(
-                "Say in words what to change, or use --format images.", "请用文字说明要改哪里，或用 --format images。"
-            ),
+            _("The gemini format takes no mask."),
+            do=_("Say in words what to change, or use --format images."),
         )
 
 
@@ -89,14 +84,11 @@ def _inline(reference: Reference) -> dict[str, Any]:
     """A picture as a part of the request; nobody is known to fetch one for this format."""
     if reference.is_link:
         raise ConfigError(
-            say(
-                f"The gemini format cannot send the address {reference.label or reference.address}.",
-                f"gemini 格式不能发送地址 {reference.label or reference.address}。",
-            ),
-            why=say("Its pictures go along in the request itself.", "它的图片要放在请求里。"),
-            do=say("Download the picture and give the file: --ref cat.png", "请先下载图片，再给出文件：--ref cat.png"),
+            _("The gemini format cannot send the address {label}.", label=reference.label or reference.address),
+            why=_("Its pictures go along in the request itself."),
+            do=_("Download the picture and give the file: --ref cat.png"),
         )
-    head, _, data = reference.address.partition(";base64,")  # empty in a request read back from its record
+    head, _comma, data = reference.address.partition(";base64,")  # empty in a request read back from its record
     return {"inline_data": {"mime_type": head.removeprefix("data:"), "data": data}}
 
 
@@ -131,12 +123,10 @@ def _in_camel_case(name: str) -> str:
 def _refuse_taken(name: str, known: str) -> None:
     if known in _OWN_FIELDS:
         raise ConfigError(
-            say(f"--param cannot set {name}.", f"--param 不能设置 {name}。"),
-            do=say(
-                "Use -m for the model, -n for several and --stream for streaming; settings go by their own names: "
-                "--param temperature=0.5 --param aspectRatio=16:9",
-                "模型用 -m，多张用 -n，流式用 --stream；设置直接写名字："
-                "--param temperature=0.5 --param aspectRatio=16:9",
+            _("--param cannot set {name}.", name=name),
+            do=_(
+                "Use -m for the model, -n for several and --stream for streaming; settings go by their own "
+                "names: --param temperature=0.5 --param aspectRatio=16:9"
             ),
         )
 
@@ -148,8 +138,8 @@ def _checked(name: str, value: Any, allowed: tuple[str, ...]) -> Any:
     given = str(value).strip().upper()
     if given not in allowed:
         raise ConfigError(
-            say(f"{name} cannot be {value!r}.", f"{name} 不能是 {value!r}。"),
-            do=say("Use one of: ", "可用：") + ", ".join(allowed),
+            _("{name} cannot be {value!r}.", name=name, value=value),
+            do=_("Use one of: ") + ", ".join(allowed),
         )
     return given
 

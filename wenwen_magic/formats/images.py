@@ -19,7 +19,7 @@ from wenwen_magic.formats.parse.picture_list import PictureList
 from wenwen_magic.formats.parse.stream import read
 from wenwen_magic.protocol import Answer, FilePart, HttpCall, HttpReply, Progress, WireFormat
 from wenwen_magic.records import ImageRequest, Reference
-from wenwen_magic.text.i18n import say
+from wenwen_magic.text.i18n import _
 
 LONGEST = 32_000
 """Characters of a prompt (wenwen's page 修改图片(images), gpt-image-1)."""
@@ -111,11 +111,12 @@ def checked_size(request: ImageRequest) -> str:
 def _check_prompt(request: ImageRequest, family: Family) -> None:
     if len(request.prompt) > family.longest:
         raise ConfigError(
-            say(
-                f"The prompt is too long for {request.model}: {len(request.prompt)} characters.",
-                f"提示词对 {request.model} 太长：{len(request.prompt)} 个字符。",
+            _(
+                "The prompt is too long for {model}: {count} characters.",
+                model=request.model,
+                count=len(request.prompt),
             ),
-            do=say(f"At most {family.longest} are taken.", f"最多 {family.longest} 个字符。"),
+            do=_("At most {longest} are taken.", longest=family.longest),
         )
 
 
@@ -134,19 +135,17 @@ def _check_params(request: ImageRequest, family: Family) -> None:
 
 def _check_number(name: str, value: Any, low: int, high: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        several = (
-            say(" Several pictures of one prompt: -n", " 同一提示词画多张：-n") if name == "n" and high == 1 else ""
-        )
+        several = _(" Several pictures of one prompt: -n") if name == "n" and high == 1 else ""
         raise ConfigError(
-            say(f"{name}={value!s:.80} cannot be.", f"{name}={value!s:.80} 不行。"),
-            do=say(f"A whole number from {low} to {high}.", f"应为 {low} 到 {high} 的整数。") + several,
+            _("{name}={value!s:.80} cannot be.", name=name, value=value),
+            do=_("A whole number from {low} to {high}.", low=low, high=high) + several,
         )
 
 
 def _check_size(model: str, value: Any, family: Family) -> None:
     if isinstance(value, str) and "×" in value:
         raise ConfigError(
-            say("A size is written with the letter x.", "尺寸要用字母 x 书写。"),
+            _("A size is written with the letter x."),
             do=f"--param size={value.replace('×', 'x').replace(' ', '')}",
         )
     if not isinstance(value, str) or not re.fullmatch(family.form, value):
@@ -155,20 +154,20 @@ def _check_size(model: str, value: Any, family: Family) -> None:
         raise _not_taken(model, "size", value, family.sizes)
     if any(int(side) % family.step for side in re.findall(r"\d+", value) if family.step > 1):
         raise ConfigError(
-            say(f"{model} draws no picture of {value}.", f"{model} 画不了 {value}。"),
-            do=say(f"Width and height in steps of {family.step} pixels.", f"宽和高应为 {family.step} 的倍数。"),
+            _("{model} draws no picture of {value}.", model=model, value=value),
+            do=_("Width and height in steps of {step} pixels.", step=family.step),
         )
 
 
 def _not_taken(model: str, name: str, value: Any, known: tuple[str, ...]) -> ConfigError:
     if not known:
         return ConfigError(
-            say(f"{model} refuses {name}.", f"{model} 不接受 {name}。"),
-            do=say(f"Leave --param {name} out.", f"请去掉 --param {name}。"),
+            _("{model} refuses {name}.", model=model, name=name),
+            do=_("Leave --param {name} out.", name=name),
         )
     return ConfigError(
-        say(f"{model} takes no {name}={value!s:.80}.", f"{model} 不接受 {name}={value!s:.80}。"),
-        do=say("Use one of: ", "可用：") + ", ".join(known),
+        _("{model} takes no {name}={value!s:.80}.", model=model, name=name, value=value),
+        do=_("Use one of: ") + ", ".join(known),
     )
 
 
@@ -176,16 +175,16 @@ def _check_pairs(request: ImageRequest, family: Family) -> None:
     params = request.params
     if request.stream and not family.streams:
         raise ConfigError(
-            say(f"{request.model} does not stream.", f"{request.model} 不支持流式返回。"),
-            do=say("Leave --stream out.", "请去掉 --stream。"),
+            _("{model} does not stream.", model=request.model),
+            do=_("Leave --stream out."),
         )
     if "partial_images" in params and not request.stream:
         raise ConfigError(
-            say("partial_images come in a stream only.", "partial_images 只在流式返回中有效。"),
-            do=say("Add --stream.", "请加上 --stream。"),
+            _("partial_images come in a stream only."),
+            do=_("Add --stream."),
         )
     if params.get("background") == "transparent" and params.get("output_format") == "jpeg":
-        raise ConfigError(say("A JPEG cannot be transparent.", "JPEG 不能透明。"), do="--param output_format=png")
+        raise ConfigError(_("A JPEG cannot be transparent."), do="--param output_format=png")
 
 
 def _size_for(request: ImageRequest, family: Family) -> str:
@@ -194,8 +193,8 @@ def _size_for(request: ImageRequest, family: Family) -> str:
         return ""
     if request.orientation not in family.shapes:
         raise ConfigError(
-            say(f"{request.model} draws squares only.", f"{request.model} 只能画方形。"),
-            do=say("Use -o square, or another model (-m).", "请用 -o 方，或换一个模型 (-m)。"),
+            _("{model} draws squares only.", model=request.model),
+            do=_("Use -o square, or another model (-m)."),
         )
     return family.shapes[request.orientation]
 
@@ -233,11 +232,8 @@ def fields_of(request: ImageRequest) -> dict[str, Any]:
 def _refuse_own_fields(params: Mapping[str, Any]) -> None:
     if taken := sorted(name for name in params if name.partition("[")[0] in _OWN_FIELDS):
         raise ConfigError(
-            say(f"--param cannot set {', '.join(taken)}.", f"--param 不能设置 {', '.join(taken)}。"),
-            do=say(
-                "Use -m for the model, --stream, --ref and --mask; the cell's text is the prompt.",
-                "请用 -m（模型）、--stream、--ref 和 --mask；单元格内容就是提示词。",
-            ),
+            _("--param cannot set {taken}.", taken=", ".join(taken)),
+            do=_("Use -m for the model, --stream, --ref and --mask; the cell's text is the prompt."),
         )
 
 
@@ -254,8 +250,8 @@ def files_of(request: ImageRequest) -> tuple[FilePart, ...]:
         return tuple(pictures)
     if not pictures:
         raise ConfigError(
-            say("There is a mask, and no picture that it belongs to.", "有蒙版，却没有它所属的图片。"),
-            do=say("Name the picture to change: --ref", "请用 --ref 指定要修改的图片。"),
+            _("There is a mask, and no picture that it belongs to."),
+            do=_("Name the picture to change: --ref"),
         )
     mask = _file("mask", "mask", request.mask)
     _check_mask(mask, pictures[0])
@@ -278,14 +274,8 @@ def _file(name: str, filename: str, reference: Reference) -> FilePart:
 
 def _not_a_file(reference: Reference) -> ConfigError:
     return ConfigError(
-        say(
-            f"The reference {reference.label[:80]} is an address; this format sends files.",
-            f"参考图片 {reference.label[:80]} 是网址；此格式发送的是文件。",
-        ),
-        do=say(
-            "Download the picture and name the file, or use --format chat.",
-            "请先下载图片并指定文件，或用 --format chat。",
-        ),
+        _("The reference {label} is an address; this format sends files.", label=reference.label[:80]),
+        do=_("Download the picture and name the file, or use --format chat."),
     )
 
 
@@ -297,27 +287,24 @@ def _check_one_square(model: str, pictures: list[FilePart]) -> None:
     )
     if len(pictures) > 1 or not square:
         raise ConfigError(
-            say(f"{model} changes one square PNG of less than 4 MB.", f"{model} 只能修改一张小于 4 MB 的方形 PNG。"),
-            do=say("Use another picture, or another model (-m).", "请换一张图片，或换一个模型 (-m)。"),
+            _("{model} changes one square PNG of less than 4 MB.", model=model),
+            do=_("Use another picture, or another model (-m)."),
         )
 
 
 def _check_mask(mask: FilePart, first: FilePart) -> None:
     if mask.data and not _shows_through(mask.data):
         raise ConfigError(
-            say("The mask has no transparent part.", "蒙版没有透明部分。"),
-            do=say(
-                "Use a PNG of the picture's size that is transparent where it may be changed.",
-                "请用与图片同样大小的 PNG，允许修改之处应透明。",
-            ),
+            _("The mask has no transparent part."),
+            do=_("Use a PNG of the picture's size that is transparent where it may be changed."),
         )
     sizes = {size for size in (_size_of_png(mask.data), _size_of_png(first.data)) if size}
     if len(sizes) > 1:
-        told = say(" and ", " 和 ").join(f"{width}x{height}" for width, height in sorted(sizes))
+        told = _(" and ").join(f"{width}x{height}" for width, height in sorted(sizes))
         raise ConfigError(
-            say("Mask and picture are of different sizes.", "蒙版与图片大小不同。"),
+            _("Mask and picture are of different sizes."),
             why=told,
-            do=say("Make the mask as large as the picture.", "请把蒙版做得与图片一样大。"),
+            do=_("Make the mask as large as the picture."),
         )
 
 

@@ -23,7 +23,7 @@ from wenwen_magic.history.record_json import decode, encode, is_stripped, stripp
 from wenwen_magic.history.store import History
 from wenwen_magic.media.metadata import without_words
 from wenwen_magic.records import GeneratedImage, Generation, ImageRequest, Reference
-from wenwen_magic.text.i18n import say
+from wenwen_magic.text.i18n import _
 
 LIST = "wenwen-lesson.json"
 """The entry that names all others, with their sizes and digests."""
@@ -107,9 +107,9 @@ def judging(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
-        raise _refused(path.name, f"it cannot be read ({reason}).", f"无法读取（{reason}）。") from None
+        raise _refused(path.name, _("it cannot be read ({reason}).", reason=reason)) from None
     except UNSOUND as error:
-        raise _refused(path.name, f"it is no sound zip file ({error}).", f"不是完好的 zip 文件（{error}）。") from None
+        raise _refused(path.name, _("it is no sound zip file ({error}).", error=error)) from None
 
 
 def is_lesson(path: Path) -> bool:
@@ -133,7 +133,7 @@ def pieces(archive: ZipFile, entry: Entry) -> Iterator[bytes]:
         digest.update(piece)
         yield piece
     if digest.hexdigest() != entry.sha256:
-        raise BadZipFile(f"{entry.info.filename[:120]!r}: " + say("not what the list says", "内容与列表不符"))
+        raise BadZipFile(f"{entry.info.filename[:120]!r}: " + _("not what the list says"))
 
 
 def _raw(archive: ZipFile, info: ZipInfo) -> Iterator[bytes]:
@@ -142,16 +142,15 @@ def _raw(archive: ZipFile, info: ZipInfo) -> Iterator[bytes]:
         while piece := source.read(min(PIECE, left + 1)):
             left -= len(piece)
             if left < 0:
-                raise BadZipFile(f"{info.filename[:120]!r}: " + say("longer than it says", "比声明的更长"))
+                raise BadZipFile(f"{info.filename[:120]!r}: " + _("longer than it says"))
             yield piece
 
 
-def _refused(name: str, english: str, chinese: str) -> ConfigError:
-    why = say(english, chinese)
+def _refused(name: str, why: str) -> ConfigError:
     return ConfigError(
-        say("The lesson is refused; nothing was written.", "课程包被拒绝；没有写入任何内容。"),
+        _("The lesson is refused; nothing was written."),
         why=f"{name[:120]!r}: {why}" if name else why,
-        do=say("Ask for it again, made with: %wenwen export", "请对方用 %wenwen export 重新制作。"),
+        do=_("Ask for it again, made with: %wenwen export"),
     )
 
 
@@ -161,17 +160,17 @@ def _refused(name: str, english: str, chinese: str) -> ConfigError:
 def _listed(archive: ZipFile) -> dict[str, dict[str, Any]]:
     """The files that the list names; every one has a name, a size and a digest."""
     if LIST not in archive.namelist():
-        raise _refused(LIST, "it is missing: this is no lesson.", "缺少此文件：这不是课程包。")
+        raise _refused(LIST, _("it is missing: this is no lesson."))
     info = archive.getinfo(LIST)
     _judge_info(info)
     if info.file_size > MOST_WORDS:
-        raise _refused(LIST, "it is too long.", "过长。")
+        raise _refused(LIST, _("it is too long."))
     told = _json(b"".join(_raw(archive, info)))
     if not isinstance(told, dict) or {name: told.get(name) for name in KIND} != KIND:
-        raise _refused(LIST, "this is no lesson, or one of another version.", "这不是课程包，或版本不同。")
+        raise _refused(LIST, _("this is no lesson, or one of another version."))
     files = told.get("files")
     if not isinstance(files, list) or not all(_is_listing(one) for one in files):
-        raise _refused(LIST, "the list of files is broken.", "文件列表已损坏。")
+        raise _refused(LIST, _("the list of files is broken."))
     _judge_names([LIST, *(one["name"] for one in files)])
     return {one["name"]: one for one in files}
 
@@ -202,10 +201,10 @@ def _entries(archive: ZipFile, limit: int) -> dict[str, Entry]:
     _judge_names([info.filename for info in infos])
     present = {info.filename: info for info in infos if info.filename != LIST}
     for name in sorted(present.keys() ^ told.keys()):
-        raise _refused(name, "it is not both in the lesson and in its list.", "课程包与文件列表不一致。")
+        raise _refused(name, _("it is not both in the lesson and in its list."))
     for name, one in told.items():
         if present[name].file_size != one["size"]:
-            raise _refused(name, "its size is not what the list says.", "大小与列表不符。")
+            raise _refused(name, _("its size is not what the list says."))
     _judge_sums(present, limit)
     return {name: Entry(present[name], one["sha256"]) for name, one in told.items()}
 
@@ -214,11 +213,11 @@ def _judge_info(info: ZipInfo) -> None:
     """What an entry says of itself, its name as it is written included."""
     name, mode = info.orig_filename, info.external_attr >> 16
     if name != info.filename or (name != LIST and not _is_name(name)):
-        raise _refused(name, "such a name is not taken.", "不接受这样的文件名。")
+        raise _refused(name, _("such a name is not taken."))
     if stat.S_IFMT(mode) not in {0, stat.S_IFREG}:
-        raise _refused(name, "it is a link, or no plain file.", "是链接或不是普通文件。")
+        raise _refused(name, _("it is a link, or no plain file."))
     if info.flag_bits & _ENCRYPTED or info.compress_type not in {ZIP_STORED, ZIP_DEFLATED}:
-        raise _refused(name, "it is encrypted, or packed in an unusual way.", "已加密，或压缩方式不受支持。")
+        raise _refused(name, _("it is encrypted, or packed in an unusual way."))
 
 
 def _is_name(name: str) -> bool:
@@ -233,7 +232,7 @@ def _judge_names(names: Sequence[str]) -> None:
     for name in names:
         same = unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
         if same in seen:
-            raise _refused(name, "it is there twice, or differs in letter case only.", "重复，或仅大小写不同。")
+            raise _refused(name, _("it is there twice, or differs in letter case only."))
         seen.add(same)
 
 
@@ -241,7 +240,7 @@ def _judge_sums(present: Mapping[str, ZipInfo], limit: int) -> None:
     words = sum(info.file_size for name, info in present.items() if _is_record(name))
     if sum(info.file_size for info in present.values()) > limit or words > MOST_WORDS:
         most = f"{limit >> 20} MiB, {MOST_WORDS >> 20} MiB"
-        raise _refused("", f"Unpacked it is too large ({most}).", f"解压后过大（{most}）。")
+        raise _refused("", _("Unpacked it is too large ({most}).", most=most))
 
 
 def _is_record(name: str) -> bool:
@@ -261,13 +260,13 @@ def _records(archive: ZipFile, entries: Mapping[str, Entry]) -> list[Generation]
             continue
         record = _record(name, _read(archive, entry, MOST_WORDS))
         if record.id in found:
-            raise _refused(name, "another record has the same id.", "另一条记录的编号相同。")
+            raise _refused(name, _("another record has the same id."))
         found[record.id] = record
     for image in (image for record in found.values() for image in record.pictures):
         name = image.path.as_posix()
         _judge_picture(name, image, heads.pop(name, None), entries)
     for name in heads:
-        raise _refused(name, "it belongs to no record.", "不属于任何记录。")
+        raise _refused(name, _("it belongs to no record."))
     return list(found.values())
 
 
@@ -284,19 +283,19 @@ def _record(name: str, data: bytes) -> Generation:
     try:
         record = decode(data, Path(day), None)
     except (ValueError, OverflowError, RecursionError, WenwenError) as error:
-        raise _refused(name, f"it is no record ({error}).", f"不是记录（{error}）。") from None
+        raise _refused(name, _("it is no record ({error}).", error=error)) from None
     if record.created[:10] != day or not record.has_result:
-        raise _refused(name, "its day is another, or it has no result.", "日期不符，或没有结果。")
+        raise _refused(name, _("its day is another, or it has no result."))
     return record
 
 
 def _judge_picture(name: str, image: GeneratedImage, head: bytes | None, entries: Mapping[str, Entry]) -> None:
     if head is None:
-        raise _refused(name, "a record names it, and it is not there for that record.", "记录所指的图片不存在。")
+        raise _refused(name, _("a record names it, and it is not there for that record."))
     if not looks_like(image.mime, head) or not name.endswith("." + TYPES[image.mime][0]):
-        raise _refused(name, "it is no picture of the type that its record says.", "图片类型与记录不符。")
+        raise _refused(name, _("it is no picture of the type that its record says."))
     if (image.sha256, image.size) != (entries[name].sha256, entries[name].info.file_size):
-        raise _refused(name, "its record tells another size or digest.", "记录中的大小或摘要不符。")
+        raise _refused(name, _("its record tells another size or digest."))
 
 
 LEFT_BEHIND: Mapping[str, Any] = {"endpoint": "", "error": None, "price": None, "job": "", "buttons": ()}
@@ -397,8 +396,8 @@ class Parcel:
         """
         if not self.records:
             raise ConfigError(
-                say("There is no picture to hand on.", "没有可以分享的图片。"),
-                do=say("%wenwen history lists what is saved.", "%wenwen history 列出已保存的内容。"),
+                _("There is no picture to hand on."),
+                do=_("%wenwen history lists what is saved."),
             )
         files = [{"name": name, **self._files[name]} for name in sorted(self._files)]
         words = {**KIND, "created": self.created, "files": files}
@@ -424,12 +423,13 @@ class Parcel:
     def _judge_size(self, size: int, *, words: bool) -> None:
         if size > self._left or (words and size > self._words_left):
             raise ConfigError(
-                say("This is too much for one lesson.", "内容过多，一个课程包放不下。"),
-                why=say(
-                    f"More than {LIMIT >> 20} MiB, or {MOST_WORDS >> 20} MiB of records.",
-                    f"超过 {LIMIT >> 20} MiB，或记录超过 {MOST_WORDS >> 20} MiB。",
+                _("This is too much for one lesson."),
+                why=_(
+                    "More than {limit} MiB, or {most_words} MiB of records.",
+                    limit=LIMIT >> 20,
+                    most_words=MOST_WORDS >> 20,
                 ),
-                do=say("Name the ids that belong into it.", "请指定要放入的编号。"),
+                do=_("Name the ids that belong into it."),
             )
 
 
@@ -519,14 +519,14 @@ def export(
     """
     if os.path.lexists(path) and not is_lesson(path):
         raise ConfigError(
-            say("There is another file of this name.", "已有同名的其他文件。"),
-            why=say(f"{path.name} is no lesson, and stays.", f"{path.name} 不是课程包，予以保留。"),
-            do=say("Choose another name.", "请换一个名字。"),
+            _("There is another file of this name."),
+            why=_("{name} is no lesson, and stays.", name=path.name),
+            do=_("Choose another name."),
         )
     if not path.parent.is_dir():
         raise ConfigError(
-            say(f"There is no folder {path.parent.name!r}.", f"没有文件夹 {path.parent.name!r}。"),
-            do=say("Make it, or name another place.", "请先建立它，或换一个位置。"),
+            _("There is no folder {name!r}.", name=path.parent.name),
+            do=_("Make it, or name another place."),
         )
     rows = [_with_files(one) for one in (history.all() if generations is None else generations)]
     # Words that were wanted are a result too; without all words nothing of them is left.
@@ -611,9 +611,9 @@ def import_(history: History, path: Path, *, limit: int = LIMIT) -> Imported:
 
 def _unfinished(name: str, error: Exception) -> HistoryError:
     return HistoryError(
-        say("The lesson cannot be read or written to its end.", "无法完整读取或写入课程包。"),
+        _("The lesson cannot be read or written to its end."),
         why=f"{getattr(error, 'strerror', None) or error}: {name}",
-        do=say("Free space, and run it again: it goes on.", "请腾出空间后重新运行，会继续完成。"),
+        do=_("Free space, and run it again: it goes on."),
     )
 
 

@@ -22,7 +22,7 @@ from wenwen_magic.history.index import Catalogue, Index, Row, Wanted, stamp_of
 from wenwen_magic.history.record_json import decode, encode
 from wenwen_magic.protocol import HttpReply
 from wenwen_magic.records import Generation, ImageRequest
-from wenwen_magic.text.i18n import say
+from wenwen_magic.text.i18n import _
 
 
 def keep(reply: HttpReply, path: Path) -> HttpReply:
@@ -153,10 +153,7 @@ class History:
         """
         name = self.folder.name
         self._catalogue.when_long = lambda: tell(
-            say(
-                f"Making an index of {name}/, once; this can take a minute …",
-                f"正在为 {name}/ 建立索引（仅一次），可能需要一分钟……",
-            )
+            _("Making an index of {name}/, once; this can take a minute …", name=name)
         )
 
     # -- writing -------------------------------------------------------------------------------------------------------
@@ -220,9 +217,9 @@ class History:
             stamp = stamp_of(write_whole(path, data))
         except OSError as error:
             raise HistoryError(
-                say("The history folder cannot be written.", "无法写入历史文件夹。"),
+                _("The history folder cannot be written."),
                 why=f"{error.strerror}: {self.folder.name}/",
-                do=say("Free space, or set another folder: history", "请腾出空间，或设置其他文件夹：history"),
+                do=_("Free space, or set another folder: history"),
                 charged="no" if generation.state == "sent" else generation.charged,
                 text=generation.text,
             ) from None
@@ -310,10 +307,10 @@ class History:
         rows = self._ask(lambda index: index.of_id(start)) if start else []
         found = [generation for row in rows if (generation := self._loaded(row))]
         if len(found) != 1:
-            number = say("Several records have", "多条记录") if found else say("No record has", "没有记录")
+            number = _("Several records have") if found else _("No record has")
             raise HistoryError(
-                say(f"{number} an id that begins with {id!r}.", f"{number}的编号以 {id!r} 开头。"),
-                do=say("The id stands after # under a picture.", "编号写在图片下方的 # 之后。"),
+                _("{number} an id that begins with {id!r}.", number=number, id=id),
+                do=_("The id stands after # under a picture."),
             )
         return next(take for take in self.takes(found[0].request.fingerprint) if take.id == found[0].id)
 
@@ -379,10 +376,7 @@ def _wanted(wanted: Wanted | str) -> Wanted:
 
 def _unreadable(folder: Path, error: OSError) -> HistoryError:
     return HistoryError(
-        say("The history folder cannot be read.", "无法读取历史文件夹。"),
+        _("The history folder cannot be read."),
         why=f"{error.strerror}: {folder.name}/",
-        do=say(
-            "Nothing was sent. Make it readable, or set another folder: history",
-            "没有发送任何请求。请使其可读，或设置其他文件夹：history",
-        ),
+        do=_("Nothing was sent. Make it readable, or set another folder: history"),
     )

@@ -27,7 +27,7 @@ from wenwen_magic.media.ssrf import (
     spelling_problem,
     step_problem,
 )
-from wenwen_magic.text.i18n import say
+from wenwen_magic.text.i18n import _
 
 __all__ = ["Download", "FetchFailed", "Policy", "fetch"]
 
@@ -97,14 +97,14 @@ def fetch(
         OSError: the file cannot be written.
     """
     with Watchdog(policy.deadline, clock) as watchdog:
-        for _ in range(policy.redirects + 1):
+        for _hop in range(policy.redirects + 1):
             trip = _Trip(address, policy, watchdog, resolve)
             with _answer(trip) as response:
                 onward = _onward(trip, response)
                 if not onward:
                     return _save(trip, response, target)
             address = onward
-    raise _failed(address, say(f"more than {policy.redirects} redirects", f"重定向超过 {policy.redirects} 次"))
+    raise _failed(address, _("more than {redirects} redirects", redirects=policy.redirects))
 
 
 class _Trip:
@@ -189,12 +189,12 @@ def _save(trip: _Trip, response: BaseHTTPResponse, target: Path) -> Download:
 def _check_head(trip: _Trip, response: BaseHTTPResponse) -> None:
     status, encoding = response.status, response.headers.get("content-encoding", "").strip().lower()
     if status not in _WHOLE:
-        words = say(f"the server answered HTTP {status}", f"服务器返回 HTTP {status}")
+        words = _("the server answered HTTP {status}", status=status)
         raise _failed(
             trip.address, words, again=status in _PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR, status=status
         )
     if encoding not in {"", "identity"}:
-        raise _failed(trip.address, say(f"it came packed ({mask(encoding)})", f"内容被压缩 ({mask(encoding)})"))
+        raise _failed(trip.address, _("it came packed ({encoding})", encoding=mask(encoding)))
     if (response.length_remaining or 0) > trip.policy.limit:
         raise _too_big(trip)
 
@@ -203,35 +203,32 @@ def _stop_if(problem: str, address: str) -> None:
     if not problem:
         return
     raise FetchFailed(
-        say(f"The picture's address was refused: {shown(address)}", f"图片地址被拒绝: {shown(address)}"),
+        _("The picture's address was refused: {shown}", shown=shown(address)),
         why=problem,
-        do=say(
-            "If the host is your own, add it to the setting trusted_hosts; the picture can be fetched again for free.",
-            "如果这是你自己的内网主机, 请把它加入设置 trusted_hosts; 重新下载图片不会再次扣费。",
+        do=_(
+            "If the host is your own, add it to the setting trusted_hosts; the picture can be fetched again for free."
         ),
     )
 
 
 def _failed(address: str, problem: str, *, again: bool = False, status: int = 0) -> FetchFailed:
     return FetchFailed(
-        say(f"The picture could not be fetched: {shown(address)}", f"图片下载失败: {shown(address)}"),
+        _("The picture could not be fetched: {shown}", shown=shown(address)),
         again=again,
         why=mask(problem),
-        do=say("The answer is kept; the picture can be fetched again for free.", "回答已保存; 图片可以免费重新下载。"),
+        do=_("The answer is kept; the picture can be fetched again for free."),
         status=status,
     )
 
 
 def _too_big(trip: _Trip) -> FetchFailed:
     limit = trip.policy.limit
-    return _failed(trip.address, say(f"it is larger than {limit} bytes", f"图片超过 {limit} 字节"))
+    return _failed(trip.address, _("it is larger than {limit} bytes", limit=limit))
 
 
 def _late(trip: _Trip) -> FetchFailed:
     seconds = trip.policy.deadline
-    return _failed(
-        trip.address, say(f"it was not there after {seconds:g} s", f"{seconds:g} 秒内没有下载完"), again=False
-    )
+    return _failed(trip.address, _("it was not there after {seconds:g} s", seconds=seconds), again=False)
 
 
 def _broken(trip: _Trip, problem: HTTPError) -> FetchFailed:
@@ -239,8 +236,6 @@ def _broken(trip: _Trip, problem: HTTPError) -> FetchFailed:
         return _late(trip)
     if isinstance(problem, LocationValueError):
         # Not quoted: a proxy's address may hold a password.
-        return _failed(
-            trip.address, say("the proxy's address is not http:// or https://", "代理地址不是 http:// 或 https://")
-        )
+        return _failed(trip.address, _("the proxy's address is not http:// or https://"))
     lasting = "CERTIFICATE_VERIFY_FAILED" in str(problem)
     return _failed(trip.address, f"{type(problem).__name__}: {problem}", again=not lasting)

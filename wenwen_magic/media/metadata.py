@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wenwen_magic.errors import ImageError
-from wenwen_magic.text.i18n import say
+from wenwen_magic.text.i18n import _
 
 LARGEST_RECIPE = 1 << 20
 """Bytes of JSON, written or read; Pillow opens no PNG whose compressed text is longer than that."""
@@ -102,8 +102,8 @@ def _as_json(recipe: Mapping[str, Any]) -> str:
     except (TypeError, ValueError, RecursionError):
         sound = False
     if not sound:
-        reason = say("It has no prompt, is no JSON, or is over 1 MiB.", "配方没有提示词、不是 JSON，或超过 1 MiB。")
-        raise _refusal(say("The recipe cannot be written into a picture.", "无法把配方写入图片。"), reason)
+        reason = _("It has no prompt, is no JSON, or is over 1 MiB.")
+        raise _refusal(_("The recipe cannot be written into a picture."), reason)
     return text
 
 
@@ -129,7 +129,7 @@ def _legible(prompt: str) -> str:
 
 
 def _refusal(what: str, why: str, do: str = "") -> ImageError:
-    do = do or say("Save the picture without its recipe.", "请不带配方保存图片。")
+    do = do or _("Save the picture without its recipe.")
     return ImageError(what, why=why, do=do, charged="no")
 
 
@@ -175,9 +175,9 @@ def _numbers(layout: str, data: bytes, at: int) -> tuple[Any, ...]:
 
 def _insist(sound: object) -> None:
     if not sound:
-        why = say("Its parts do not fit together; it may be cut off.", "文件结构不完整，可能被截断。")
-        do = say("Fetch the picture again.", "请重新获取图片。")
-        raise _refusal(say("The picture's file is broken.", "图片文件已损坏。"), why, do)
+        why = _("Its parts do not fit together; it may be cut off.")
+        do = _("Fetch the picture again.")
+        raise _refusal(_("The picture's file is broken."), why, do)
 
 
 def _join(parts: list[_Part]) -> bytes:
@@ -196,7 +196,7 @@ _PACKED_FROM = 1024
 def _png_split(data: bytes) -> Iterator[_Part]:
     yield _Part(_START, data[:8])
     at, kind, drawn = 8, b"", False
-    for _ in range(_MOST_PARTS):
+    for _number in range(_MOST_PARTS):
         size, kind = _numbers(">I4s", data, at)
         _insist(at + 12 + size <= len(data) and (at > 8 or kind == b"IHDR"))  # noqa: PLR2004  the signature's length
         yield _Part(kind, data[at : at + 12 + size], 8, 4)
@@ -241,7 +241,7 @@ _AFTER_PIXELS = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 def _jpeg_split(data: bytes) -> Iterator[_Part]:
     yield _Part(_START, data[:2], 2)
     at, kind, drawn = 2, b"", False
-    for _ in range(_MOST_PARTS):
+    for _number in range(_MOST_PARTS):
         part = _segment_at(data, at)
         yield part
         at, kind, drawn = at + len(part.raw), part.kind, drawn or part.kind == _PIXELS
@@ -269,8 +269,8 @@ def _segment_at(data: bytes, at: int) -> _Part:
 def _segment(kind: bytes, body: bytes) -> _Part:
     if len(body) > 0xFFFF - 2:  # the length counts its own two bytes
         size = f"{len(body):,}"
-        why = say(f"With its XMP it takes {size} bytes; 65,533 fit.", f"连同 XMP 共 {size} 字节，最多 65,533 字节。")
-        raise _refusal(say("The recipe is too long for a JPEG.", "配方太长，JPEG 放不下。"), why)
+        why = _("With its XMP it takes {size} bytes; 65,533 fit.", size=size)
+        raise _refusal(_("The recipe is too long for a JPEG."), why)
     return _Part(kind, b"\xff" + kind + struct.pack(">H", len(body) + 2) + body, 4)
 
 
@@ -371,8 +371,8 @@ def _packet(old: bytes, text: str, prompt: str) -> bytes:
     rest = _OWN.sub(b"", old) if old.strip(b"\0\t\r\n ") else _EMPTY_PACKET
     end = _RDF_END.search(rest)
     if end is None:
-        why = say("The end of its RDF is not where it should be.", "找不到其中 RDF 的结尾。")
-        raise _refusal(say("The picture's XMP cannot be added to.", "图片中已有的 XMP 无法追加内容。"), why)
+        why = _("The end of its RDF is not where it should be.")
+        raise _refusal(_("The picture's XMP cannot be added to."), why)
     words = "" if re.search(rb"<[\w.-]++:description[\s>/]", rest) else _DESCRIPTION % html.escape(prompt, quote=False)
     block = _BLOCK % (html.escape(text, quote=False), words)
     return rest[: end.start()] + block.encode() + rest[end.start() :]
@@ -395,6 +395,6 @@ def _family(data: bytes) -> _Family:
     for family in _FAMILIES:
         if family.start.match(data):
             return family
-    why = say("Only these can be changed without touching the pixels.", "只有这些类型能在不动像素的情况下修改。")
-    do = say("Use the picture as it is.", "请按原样使用图片。")
-    raise _refusal(say("The picture is no PNG, JPEG or WebP.", "图片不是 PNG、JPEG 或 WebP。"), why, do)
+    why = _("Only these can be changed without touching the pixels.")
+    do = _("Use the picture as it is.")
+    raise _refusal(_("The picture is no PNG, JPEG or WebP."), why, do)

@@ -10,7 +10,7 @@ from typing import Any
 
 from wenwen_magic.errors import ConfigError, ImageError
 from wenwen_magic.records import Gallery, GeneratedImage, Generation, Reference
-from wenwen_magic.text.i18n import say
+from wenwen_magic.text.i18n import _
 
 LARGEST_FILE = 100 << 20
 """Bytes of a file that is read at most; it may become smaller before it is sent."""
@@ -42,7 +42,7 @@ def reference(value: Any, label: str = "", *, convert: Callable[[bytes], bytes] 
         if "@" in value.partition("//")[2].partition("/")[0]:
             raise _not_a_picture(
                 value.rpartition("@")[2][:LONGEST_NAME],
-                say("its address carries a name or password", "网址中含有用户名或密码"),
+                _("its address carries a name or password"),
             )
         return _of_address(value, label or value)
     origin, label = _origin(value), _label(value, label)
@@ -74,7 +74,7 @@ def _label(value: Any, label: str) -> str:
 def _bytes_of(value: Any, label: str) -> bytes:
     if isinstance(value, (Generation, Gallery)):
         if not value.images:
-            raise _not_a_picture(label, say("it holds no picture", "其中没有图片"))
+            raise _not_a_picture(label, _("it holds no picture"))
         return value.images[0].data
     if isinstance(value, GeneratedImage):
         return value.data
@@ -88,7 +88,7 @@ def _bytes_of(value: Any, label: str) -> bytes:
 def _read(path: Path, label: str) -> bytes:
     """A file's bytes; a device, which has no end, or a file too large is refused before it is read."""
     if not path.is_file():
-        raise _not_a_picture(label, say("there is no such file", "没有这个文件"))
+        raise _not_a_picture(label, _("there is no such file"))
     if path.stat().st_size > LARGEST_FILE:
         raise _too_large(label, LARGEST_FILE)
     return path.read_bytes()
@@ -100,7 +100,7 @@ def _encoded(value: Any, label: str) -> bytes:
 
     if hasattr(value, "__array_interface__") and not isinstance(value, Image.Image):
         if value.__array_interface__["typestr"] not in _BYTES:
-            raise _not_a_picture(label, say("only arrays of unsigned bytes can be sent", "只能发送无符号字节的数组"))
+            raise _not_a_picture(label, _("only arrays of unsigned bytes can be sent"))
         value = Image.fromarray(value)
     if not isinstance(value, Image.Image):
         raise _not_a_picture(label, type(value).__name__)
@@ -118,7 +118,7 @@ def _type_of(data: bytes) -> str:
 def _of_bytes(data: bytes, label: str) -> Reference:
     mime = _type_of(data)
     if not mime:
-        raise _not_a_picture(label, say("only PNG, JPEG and WebP can be sent", "只能发送 PNG、JPEG 和 WebP"))
+        raise _not_a_picture(label, _("only PNG, JPEG and WebP can be sent"))
     if len(data) > LARGEST:
         raise _too_large(label)
     return _of_address(f"data:{mime};base64,{base64.b64encode(data).decode()}", label)
@@ -129,15 +129,12 @@ def _of_address(address: str, label: str) -> Reference:
 
 
 def _too_large(label: str, limit: int = LARGEST) -> ConfigError:
-    return _not_a_picture(label, say(f"it is larger than {limit >> 20} MiB", f"大于 {limit >> 20} MiB"))
+    return _not_a_picture(label, _("it is larger than {limit} MiB", limit=limit >> 20))
 
 
 def _not_a_picture(label: str, why: str) -> ConfigError:
     return ConfigError(
-        say(f"The reference {label} cannot be used.", f"参考图片 {label} 无法使用。"),
+        _("The reference {label} cannot be used.", label=label),
         why=why,
-        do=say(
-            "Give a variable with a picture, a path, or an https address: --ref cat.png",
-            "请给出含图片的变量、文件路径或 https 地址：--ref cat.png",
-        ),
+        do=_("Give a variable with a picture, a path, or an https address: --ref cat.png"),
     )

@@ -15,23 +15,23 @@ from pathlib import Path
 from typing import Any
 
 from wenwen_magic.errors import Charged, ImageError
-from wenwen_magic.text.i18n import say
+from wenwen_magic.text.i18n import N_, _
 
 _ENVIRONMENT = ("PATH", "LD_", "DYLD_", "LANG", "LC_", "TMP", "TEMP", "SYSTEM", "WINDIR")  # no key goes to a child
 _WORDS = {
-    "truncated": ("The picture is cut off or damaged.", "图片不完整或已损坏。"),
-    "not-a-picture": ("What came is not a picture.", "收到的内容不是图片。"),
-    "svg": ("SVG drawings are not opened: they can carry scripts.", "不打开 SVG：其中可能含有脚本。"),
-    "html": ("What came is a web page, not a picture.", "收到的是网页，不是图片。"),
-    "format": ("Pictures of this format are not opened.", "不支持这种图片格式。"),
-    "too-many-pixels": ("The picture has too many pixels to be opened safely.", "图片像素过多，无法安全打开。"),
-    "too-long-a-side": ("The picture is too wide or too high to be opened safely.", "图片过宽或过高，无法安全打开。"),
-    "memory": ("The picture needs too much memory to be opened safely.", "打开图片所需内存过多。"),
-    "timeout": ("The picture took too long to open.", "打开图片耗时过长。"),
-    "died": ("The program that checks pictures broke off on this one.", "检查图片的程序在处理此图时中断。"),
-    "start": ("The program that checks pictures could not be started.", "无法启动检查图片的程序。"),
-    "disk": ("A file could not be read or written.", "文件无法读取或写入。"),
-    "failed": ("The picture could not be handled.", "无法处理这张图片。"),
+    "truncated": N_("The picture is cut off or damaged."),
+    "not-a-picture": N_("What came is not a picture."),
+    "svg": N_("SVG drawings are not opened: they can carry scripts."),
+    "html": N_("What came is a web page, not a picture."),
+    "format": N_("Pictures of this format are not opened."),
+    "too-many-pixels": N_("The picture has too many pixels to be opened safely."),
+    "too-long-a-side": N_("The picture is too wide or too high to be opened safely."),
+    "memory": N_("The picture needs too much memory to be opened safely."),
+    "timeout": N_("The picture took too long to open."),
+    "died": N_("The program that checks pictures broke off on this one."),
+    "start": N_("The program that checks pictures could not be started."),
+    "disk": N_("A file could not be read or written."),
+    "failed": N_("The picture could not be handled."),
 }
 
 
@@ -215,7 +215,7 @@ class InspectorPool:
             part.replace(target)
         except (_Gone, OSError) as error:
             code, why = error.args if isinstance(error, _Gone) else ("disk", error.strerror or type(error).__name__)
-            raise ImageError(say(*_WORDS[code]), why=why, charged=charged, text=code) from None
+            raise ImageError(_(_WORDS[code]), why=why, charged=charged, text=code) from None
         finally:
             with contextlib.suppress(OSError):
                 part.unlink(missing_ok=True)

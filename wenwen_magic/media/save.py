@@ -24,7 +24,7 @@ from wenwen_magic.media.sandbox import InspectorPool
 from wenwen_magic.protocol import Progress, Source
 from wenwen_magic.records import GeneratedImage, Generation, ImageRequest, Reference
 from wenwen_magic.settings import Settings
-from wenwen_magic.text.i18n import say
+from wenwen_magic.text.i18n import _
 
 PAUSES = (1.0, 2.0, 4.0)
 """Seconds between the tries of one download: an object store may not have the picture yet."""
@@ -257,9 +257,9 @@ class Workshop:
         if mask and first and (mask.width, mask.height) != (first.width, first.height):
             sizes = f"{mask.width}×{mask.height}, {first.width}×{first.height}"
             raise ConfigError(
-                say("Mask and picture are of different sizes.", "蒙版与图片大小不同。"),
+                _("Mask and picture are of different sizes."),
                 why=sizes,
-                do=say("Make the mask as large as the picture.", "请把蒙版做得与图片一样大。"),
+                do=_("Make the mask as large as the picture."),
             )
 
     def bring(
@@ -290,19 +290,16 @@ class Workshop:
             return bring(self._absolute(source), place, self._tools, alt)
         except ValueError as error:  # an address that is none, such as http://[
             raise ImageError(
-                say("The picture's address cannot be used.", "图片地址无法使用。"),
+                _("The picture's address cannot be used."),
                 why=f"{mask(source.address)[:200]}: {error}",
-                do=say("Run the cell with --fresh for a new picture.", "用 --fresh 重新画一张。"),
+                do=_("Run the cell with --fresh for a new picture."),
                 charged="yes",
             ) from None
         except OSError as error:
             raise HistoryError(
-                say("The picture cannot be written to the disk.", "无法把图片写入磁盘。"),
+                _("The picture cannot be written to the disk."),
                 why=f"{error.strerror}: {place.parent.parent.name}/",
-                do=say(
-                    "The answer is kept: free space, then %wenwen fetch brings the picture for free.",
-                    "回答已保存：腾出空间后，用 %wenwen fetch 免费取回图片。",
-                ),
+                do=_("The answer is kept: free space, then %wenwen fetch brings the picture for free."),
                 charged="yes",
             ) from None
 

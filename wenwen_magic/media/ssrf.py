@@ -10,7 +10,7 @@ from urllib3.exceptions import LocationParseError
 from urllib3.util import parse_url
 
 from wenwen_magic.errors import mask
-from wenwen_magic.text.i18n import say
+from wenwen_magic.text.i18n import _
 
 IP = IPv4Address | IPv6Address
 
@@ -105,13 +105,13 @@ def spelling_problem(address: str) -> str:
     """Say why an address as written must not be fetched, wherever it leads; empty when nothing is wrong with it."""
     front = _FRONT.match(address)
     if len(address.encode("utf-8", "surrogatepass")) > LONGEST:
-        return say(f"it is longer than {LONGEST} bytes", f"地址超过 {LONGEST} 字节")
+        return _("it is longer than {longest} bytes", longest=LONGEST)
     if _UNSAFE.search(address):
-        return say("it holds a space, a control character or a backslash", "地址中有空格、控制字符或反斜杠")
+        return _("it holds a space, a control character or a backslash")
     if not front:
-        return say("only http:// and https:// with a host are fetched", "只下载带主机名的 http:// 和 https:// 地址")
+        return _("only http:// and https:// with a host are fetched")
     if "@" in front[1]:
-        return say("it holds a user name before the host", "主机名前带有用户名")
+        return _("it holds a user name before the host")
     return _host_problem(address, front[1])
 
 
@@ -124,9 +124,9 @@ def _host_problem(address: str, authority: str) -> str:
     if literal(host) and "%" not in authority:
         return ""
     if "%" in authority or not all(_LABEL.fullmatch(label) for label in labels):
-        return say("its host is not a plain name, IPv4 or IPv6 address", "主机不是普通的名称、IPv4 或 IPv6 地址")
+        return _("its host is not a plain name, IPv4 or IPv6 address")
     if _NUMBER.fullmatch(labels[-1]):
-        return say("its host is a number in disguise", "主机是伪装写法的数字地址")
+        return _("its host is a number in disguise")
     return ""
 
 
@@ -159,13 +159,14 @@ def ip_problem(ip: IP, place: Place, trusted: AbstractSet[str]) -> str:
     if place.trusted(trusted) or _public(ip):
         return ""
     if ip not in _FAKE:
-        return say(f"{place.host} leads to {ip}, which is not a public address", f"{place.host} 指向非公网地址 {ip}")
+        return _("{host} leads to {ip}, which is not a public address", host=place.host, ip=ip)
     if place.scheme == "https" and not literal(place.host):
         # Tools such as Clash answer every name from this block; the certificate proves whom they connect us to.
         return ""
-    return say(
-        f"{place.host} leads to {ip}, what a local proxy tool hands out (fake-ip): safe only by name over https",
-        f"{place.host} 指向 {ip}, 这是本机代理工具发放的 fake-ip 地址: 只有用域名走 https 才安全",
+    return _(
+        "{host} leads to {ip}, what a local proxy tool hands out (fake-ip): safe only by name over https",
+        host=place.host,
+        ip=ip,
     )
 
 
@@ -182,7 +183,7 @@ def proxied_problem(place: Place, trusted: AbstractSet[str]) -> str:
     if place.host.removesuffix(".") in _METADATA_NAMES:
         return _never_words(place.host)
     if _INSIDE.fullmatch(place.host) and not place.trusted(trusted):
-        return say(f"{place.host} is a name inside this machine or network", f"{place.host} 是本机或内网的名称")
+        return _("{host} is a name inside this machine or network", host=place.host)
     return ""
 
 
@@ -200,7 +201,7 @@ def step_problem(here: Place, onward: str, trusted: AbstractSet[str]) -> str:
     place = place_of(onward)
     if place.scheme == "https" or place.trusted(trusted):
         return ""
-    return say("a redirect leads from https to http", "重定向从 https 降到了 http")
+    return _("a redirect leads from https to http")
 
 
 def shown(address: str) -> str:
@@ -210,10 +211,7 @@ def shown(address: str) -> str:
 
 
 def _never_words(what: str) -> str:
-    return say(
-        f"{what} is a metadata or link-local address, which trusted_hosts cannot allow",
-        f"{what} 是云元数据或链路本地地址, trusted_hosts 也不能放行",
-    )
+    return _("{what} is a metadata or link-local address, which trusted_hosts cannot allow", what=what)
 
 
 def _public(ip: IP) -> bool:

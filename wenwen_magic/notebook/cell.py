@@ -21,7 +21,7 @@ from wenwen_magic.records import Gallery, Generation, ImageRequest, Label
 from wenwen_magic.render.gallery import gallery_bundle, vote_result
 from wenwen_magic.render.generation import MOST_SHOWN
 from wenwen_magic.render.models import doubt
-from wenwen_magic.text.i18n import say, speak
+from wenwen_magic.text.i18n import _, speak
 
 TICK = 1.0
 """Seconds between two status lines."""
@@ -123,7 +123,7 @@ class Cell:
         """
         self._confirm()
         self.client.check_limits(self.client.missing(self.requests, **self.how))
-        self.area.status(say("drawing in the background", "正在后台作图"))
+        self.area.status(_("drawing in the background"))
         return self._start()
 
     def _start(self) -> Job:
@@ -215,8 +215,8 @@ class Cell:
         gallery = self.area.gallery
         if gallery is None or not gallery.blind:
             raise ConfigError(
-                say("There is nothing to vote on yet.", "还没有可投票的内容。"),
-                do=say("Wait until the pictures are there.", "请等图片出现。"),
+                _("There is nothing to vote on yet."),
+                do=_("Wait until the pictures are there."),
             )
         label = voting.cast(self.client.history.folder, gallery, letter)
         told = replace(gallery, blind=False)
@@ -225,10 +225,7 @@ class Cell:
         for tell in self.voted:
             tell()
         named = " · ".join(value for _, value in label)
-        return say(
-            f"{letter.upper()} was {named}. %wenwen votes tallies.",
-            f"{letter.upper()} 是 {named}。%wenwen votes 查看统计。",
-        )
+        return _("{letter} was {named}. %wenwen votes tallies.", letter=letter.upper(), named=named)
 
     def follow(self, job: Job) -> None:
         """Let a job go on in the background; its pictures come into the area by themselves."""
@@ -251,7 +248,7 @@ class Cell:
 
     def dry_run(self) -> str:
         """What would be sent, how many pictures that asks for, and what they cost; sends nothing."""
-        head = say("as sent", "发送的提示词")
+        head = _("as sent")
         words = []
         for number, one in enumerate(self.requests):
             label = " · ".join(value for _, value in self.labels[number]) if self.labels else one.model
@@ -266,9 +263,9 @@ class Cell:
 
 def cost_line(client: Client, cost: limits.Cost) -> str:
     """What a dry run says at its end: how many pictures would be asked for, and what they cost."""
-    free = say(", free (demo)", "，免费（演示）") if client.is_demo else ""
+    free = _(", free (demo)") if client.is_demo else ""
     told = limits.pictures(cost.pictures) if free else limits.told(cost, client.settings.currency)
-    return say(f"Would be asked for: {told}{free}. Nothing was sent.", f"将请求：{told}{free}。没有发送任何请求。")
+    return _("Would be asked for: {told}{free}. Nothing was sent.", told=told, free=free)
 
 
 def confirm(client: Client, options: Options, front: Front, most: int, missing: Callable[[], limits.Cost]) -> None:
@@ -293,15 +290,12 @@ def confirm(client: Client, options: Options, front: Front, most: int, missing: 
     if options.yes or cost.pictures <= limit:
         return
     told = limits.told(cost, currency)
-    question = say(f"This cell asks for {told}. Go on? [y/N] ", f"此单元格将请求 {told}。继续？[y/N] ")
+    question = _("This cell asks for {told}. Go on? [y/N] ", told=told)
     if front.attended and front.ask(question).strip().lower() in {"y", "yes", "是", "好"}:
         return
     raise LimitReached(
-        say(
-            f"This cell asks for {told}; more than {limit} need a yes.",
-            f"此单元格将请求 {told}，超过 {limit} 张需确认。",
-        ),
-        do=say("Nothing was sent. Add -y to go on.", "没有发送任何请求。加 -y 可继续。"),
+        _("This cell asks for {told}; more than {limit} need a yes.", told=told, limit=limit),
+        do=_("Nothing was sent. Add -y to go on."),
     )
 
 
@@ -389,7 +383,7 @@ class LongCell:
         first = enumerate(islice(self.requests(), _SHOWN), 1)
         shown = [f"{number}. {cell.client.prompt_as_sent(one)}\n" for number, one in first]
         look = self._look_through()
-        more = say(f"… {look.requests} prompts in all", f"…… 共 {look.requests} 个提示词")
+        more = _("… {requests} prompts in all", requests=look.requests)
         lines = [*shown, more] if look.requests > len(shown) else shown
         return "\n".join([*lines, cost_line(cell.client, limits.cost_of(look.missing))])
 
@@ -400,10 +394,7 @@ def _small(row: Generation, thumbnail: Path | None) -> Generation:
 
 
 def _finishing(count: int) -> str:
-    return say(
-        f" · stopping, waiting for {count}; interrupt again to stop waiting",
-        f" · 正在停止，等待 {count} 个；再次中断则不再等待",
-    )
+    return _(" · stopping, waiting for {count}; interrupt again to stop waiting", count=count)
 
 
 _LOOKED_AT = 100

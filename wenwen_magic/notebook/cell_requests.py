@@ -10,7 +10,7 @@ from wenwen_magic.errors import ConfigError
 from wenwen_magic.notebook import grid, options
 from wenwen_magic.notebook.options import Options
 from wenwen_magic.records import ImageRequest, Label, Reference
-from wenwen_magic.text.i18n import say
+from wenwen_magic.text.i18n import _
 from wenwen_magic.text.suggest import did_you_mean
 from wenwen_magic.text.template import interpolate, known_value, names_in, value_of
 
@@ -43,8 +43,8 @@ class Wishes:
         self._refuse_unused(prompt, found[0].axes)
         if self._given.blind and len(found) < 2:  # noqa: PLR2004  to compare takes two
             raise ConfigError(
-                say("There is nothing to compare blindly.", "没有可盲评的内容。"),
-                do=say("Name several models: -m a,b --blind", "请给出多个模型：-m a,b --blind"),
+                _("There is nothing to compare blindly."),
+                do=_("Name several models: -m a,b --blind"),
             )
         labels = tuple(one.label for one in found) if len(found) > 1 or found[0].axes else ()
         return tuple(self._request(prompt, one) for one in found), labels
@@ -55,10 +55,8 @@ class Wishes:
         if given.take and (given.fresh or (given.count or 1) > 1):
             other = "--fresh" if given.fresh else f"-n {given.count}"
             raise ConfigError(
-                say(f"--take does not go with {other}.", f"--take 不能与 {other} 一起使用。"),
-                do=say(
-                    "--take shows one saved take; leave one of them out.", "--take 显示已保存的一张；请去掉其中一个。"
-                ),
+                _("--take does not go with {other}.", other=other),
+                do=_("--take shows one saved take; leave one of them out."),
             )
 
     def _refuse_unused(self, prompt: str, axes: Iterable[grid.Axis]) -> None:
@@ -68,17 +66,17 @@ class Wishes:
             if axis.kind == "name" and axis.name not in used:
                 word = "{{" + axis.name + "}}"
                 raise ConfigError(
-                    say(f"{word} does not stand in the prompt.", f"提示词中没有 {word}。"),
-                    why=say("Every picture would be asked for alike.", "每张图片的请求都会相同。"),
+                    _("{word} does not stand in the prompt.", word=word),
+                    why=_("Every picture would be asked for alike."),
                     do=did_you_mean("{{" + axis.name, ["{{" + name + "}}" for name in used])
                     if used
-                    else say(f"Write {word} where its values belong.", f"请在取值应出现的地方写 {word}。"),
+                    else _("Write {word} where its values belong.", word=word),
                 )
             params = dict(given.param or ()) if axis.kind == "param" else {}
             if axis.name in params or (axis.kind in _ON_THE_LINE and self._stands_alone(axis.kind)):
                 raise ConfigError(
-                    say(f"{axis.name} is given twice, as an axis too.", f"{axis.name} 给出了两次，其中一次是维度。"),
-                    do=say("Put all its values into --grid.", "请把它的取值都写在 --grid 中。"),
+                    _("{name} is given twice, as an axis too.", name=axis.name),
+                    do=_("Put all its values into --grid."),
                 )
 
     def _stands_alone(self, kind: str) -> bool:
@@ -123,10 +121,8 @@ class Wishes:
         given, names = self._given, self._names
         if useless := next((name for name in _NOT_WITH_FROM if given.given.get(name)), ""):
             raise ConfigError(
-                say(f"--{useless} does not go with --from.", f"--{useless} 不能与 --from 一起使用。"),
-                do=say(
-                    "Put it into a column, or use --grid without --from.", "请写成一列，或不用 --from 而用 --grid。"
-                ),
+                _("--{useless} does not go with --from.", useless=useless),
+                do=_("Put it into a column, or use --grid without --from."),
             )
         whole = _WHOLE.fullmatch(source)
         things = None if Path(source).is_file() else value_of(whole[1], names) if whole else known_value(source, names)
@@ -163,7 +159,7 @@ def one_model(given: Options) -> str | None:
     """
     if len(given.model or ()) > 1:
         raise ConfigError(
-            say("Several models do not go with --from.", "多个模型不能与 --from 一起使用。"),
-            do=say("Put a column called model into it.", "请加入名为 model 的列。"),
+            _("Several models do not go with --from."),
+            do=_("Put a column called model into it."),
         )
     return given.model[0] if given.model else None

@@ -18,7 +18,7 @@ from wenwen_magic.client import Client
 from wenwen_magic.engine.build_request import refuse_stripped, usual_format
 from wenwen_magic.errors import ConfigError, WenwenError
 from wenwen_magic.records import DESCRIBE, DRAW, Generation, ImageRequest, Reference
-from wenwen_magic.text.i18n import say
+from wenwen_magic.text.i18n import _
 
 # Characters that end a line for IPython, or that editors and notebook files change or drop; "\n" is what they keep.
 _FRAGILE = "\0\x0b\x0c\r\x1c-\x1e\x85\u2028\u2029\ud800-\udfff"
@@ -75,7 +75,7 @@ def _body(prompt: str) -> tuple[str, bool]:
     """The prompt as it stands in a cell, and whether it has to be kept from interpolation."""
     if prompt != prompt.strip():
         raise _unwritable(
-            say("the prompt begins or ends with spaces or empty lines", "提示词的开头或结尾有空格或空行"),
+            _("the prompt begins or ends with spaces or empty lines"),
         )
     changed = bool(_CHANGED.search(prompt))
     text = _AS_EXPRESSION.sub(_expression, prompt) if changed else prompt
@@ -90,8 +90,8 @@ def _expression(found: re.Match[str]) -> str:
 def _name(name: str) -> list[str]:
     if name and (not name.isidentifier() or iskeyword(name)):
         raise ConfigError(
-            say(f"{name!r} is not a variable's name.", f"{name!r} 不是变量名。"),
-            do=say("Use letters, digits and _: cat_1", "请使用字母、数字和下划线：cat_1"),
+            _("{name!r} is not a variable's name.", name=name),
+            do=_("Use letters, digits and _: cat_1"),
         )
     return [name] if name else []
 
@@ -99,12 +99,7 @@ def _name(name: str) -> list[str]:
 def _folding(word: str) -> str:
     """A model's or a format's name: options forgive full-width letters there and part names at commas."""
     if _FOLDED_AWAY.search(word) or unicodedata.normalize("NFKC", word).strip() != word:
-        raise _unwritable(
-            say(
-                f"{word[:80]!r} has commas, full-width letters or outer spaces",
-                f"{word[:80]!r} 含有逗号、全角字符或首尾空格",
-            )
-        )
+        raise _unwritable(_("{word!r} has commas, full-width letters or outer spaces", word=word[:80]))
     return word
 
 
@@ -113,7 +108,7 @@ def _pointer(reference: Reference) -> str:
     if reference.is_link:
         return reference.address
     if not reference.label:
-        raise _unwritable(say("a reference picture has no name", "有一张参考图片没有名称"))
+        raise _unwritable(_("a reference picture has no name"))
     return reference.label
 
 
@@ -122,12 +117,7 @@ def _params(request: ImageRequest) -> Iterator[str]:
         text = _typed(value)
         named = isinstance(name, str) and name and name == name.strip() and "=" not in name
         if text is None or not named or "＝" in name:
-            raise _unwritable(
-                say(
-                    f"--param {str(name)[:80]} cannot be written on a line",
-                    f"--param {str(name)[:80]} 无法写在一行中",
-                )
-            )
+            raise _unwritable(_("--param {name} cannot be written on a line", name=str(name)[:80]))
         yield f"{name}={text}"
 
 
@@ -157,12 +147,7 @@ def _reads_as_another(text: str) -> bool:
 def _option(option: str, value: str) -> str:
     """An option with its value, quoted where it has to be."""
     if _OFF_THE_LINE.search(value) or "{{" in value:
-        raise _unwritable(
-            say(
-                f"the value of {option} holds a line break, a control character or {{{{",
-                f"{option} 的值含有换行、控制字符或 {{{{",
-            )
-        )
+        raise _unwritable(_("the value of {option} holds a line break, a control character or {{{{", option=option))
     if _PLAIN.fullmatch(value):
         return f"{option} {value}"
     kept = re.sub(r"\\+(?=[\s\"'])", r"\g<0>\\", value)  # a backslash before a space or a quote is taken away
@@ -170,7 +155,7 @@ def _option(option: str, value: str) -> str:
         return f"{option} '{kept}'"
     if value.endswith("\\"):
         raise _unwritable(
-            say(f"the value of {option} holds ' and ends with \\", f"{option} 的值含有 ' 并以 \\ 结尾"),
+            _("the value of {option} holds ' and ends with \\", option=option),
         )
     if '"' not in value:
         return f'{option} "{kept}"'
@@ -179,9 +164,9 @@ def _option(option: str, value: str) -> str:
 
 def _unwritable(why: str) -> ConfigError:
     return ConfigError(
-        say("This request cannot be written as a cell.", "这个请求无法写成单元格。"),
+        _("This request cannot be written as a cell."),
         why=why,
-        do=say("Repeat it from Python: client.generate(request)", "请在 Python 中重复：client.generate(request)"),
+        do=_("Repeat it from Python: client.generate(request)"),
     )
 
 

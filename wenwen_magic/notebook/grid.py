@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.records import ORIENTATION_WORDS, Label
-from wenwen_magic.text.i18n import say
+from wenwen_magic.text.i18n import _
 from wenwen_magic.text.suggest import did_you_mean
 
 Kind = Literal["model", "orientation", "style", "param", "name"]
@@ -104,13 +104,13 @@ def axes(models: Sequence[str], grid: Sequence[str], names: Sequence[str], known
     given = [axis.name for axis in found]  # a header and a vote know an axis by its name alone
     if twice := next((name for name in given if given.count(name) > 1), ""):
         raise ConfigError(
-            say(f"The axis {twice} is given twice.", f"{twice} 给出了两次。"),
-            do=say("Put all its values into one.", "请把它的取值写在一起。"),
+            _("The axis {twice} is given twice.", twice=twice),
+            do=_("Put all its values into one."),
         )
     if (count := math.prod(len(axis.values) for axis in found)) > MOST:
         raise ConfigError(
-            say(f"{count} combinations are more than {MOST}.", f"{count} 种组合超过 {MOST} 种。"),
-            do=say("Nothing was sent. Leave some values out.", "没有发送任何请求。请减少取值。"),
+            _("{count} combinations are more than {most}.", count=count, most=MOST),
+            do=_("Nothing was sent. Leave some values out."),
         )
     return tuple(found)
 
@@ -124,7 +124,7 @@ def _axis(text: str, kind_of: Callable[[str], tuple[Kind, str]], known: Names) -
     name, sign, values = re.sub("＝", "=", text, count=1).partition("=")
     if not sign or not name.strip():
         raise ConfigError(
-            say(f"{text[:60]!r} names no values.", f"{text[:60]!r} 没有给出取值。"),
+            _("{text!r} names no values.", text=text[:60]),
             do='--grid "model=a;b"   --for "animal=猫;狗"',
         )
     kind, name = kind_of(unicodedata.normalize("NFKC", name).strip())
@@ -144,9 +144,7 @@ def _values(text: str, known: Names) -> Sequence[Any]:
         parts = [known.fill(part) for part in _PART.findall(text)]
     parts = [part.strip() for part in parts if part.strip()]
     if not parts:
-        raise ConfigError(
-            say(f"{text[:60]!r} holds no values.", f"{text[:60]!r} 中没有取值。"), do='--grid "model=a;b"'
-        )
+        raise ConfigError(_("{text!r} holds no values.", text=text[:60]), do='--grid "model=a;b"')
     return parts
 
 
@@ -159,9 +157,8 @@ def _grid_kind(name: str) -> tuple[Kind, str]:
         return "param", name[len(_PARAM) :]
     if name.lower() not in _WORDS:
         raise ConfigError(
-            say(f"There is no axis {name[:60]!r}.", f"没有名为 {name[:60]!r} 的维度。"),
-            do=did_you_mean(name, [*_WORDS, "param.NAME"])
-            + say(' Words in the prompt vary with --for "name=a;b".', ' 提示词中的词用 --for "name=a;b"。'),
+            _("There is no axis {name!r}.", name=name[:60]),
+            do=did_you_mean(name, [*_WORDS, "param.NAME"]) + _(' Words in the prompt vary with --for "name=a;b".'),
         )
     return _WORDS[name.lower()], _WORDS[name.lower()]
 
@@ -169,7 +166,7 @@ def _grid_kind(name: str) -> tuple[Kind, str]:
 def _name_kind(name: str) -> tuple[Kind, str]:
     if not name.isidentifier():
         raise ConfigError(
-            say(f"{name[:60]!r} cannot be a name in the prompt.", f"{name[:60]!r} 不能作为提示词中的变量名。"),
+            _("{name!r} cannot be a name in the prompt.", name=name[:60]),
             do='--for "animal=猫;狗"',
         )
     return "name", name

@@ -23,7 +23,7 @@ from wenwen_magic.notebook.commands.names import COMMAND_WORDS, COMMANDS
 from wenwen_magic.notebook.options import Options
 from wenwen_magic.records import DESCRIBE
 from wenwen_magic.settings import NAMES, Layer, Loaded, about, environment, load, project, working_folder
-from wenwen_magic.text.i18n import say, speak
+from wenwen_magic.text.i18n import _, speak
 from wenwen_magic.text.template import interpolate, known_value
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         """Answer the cell's question on pictures with words: ``%%wenwen_describe --ref cat.png``."""
         self._speak(cell or line)
         given = options.read(line, self._fill)
-        asked = given.words or ("" if cell else say("What is in this picture?", "这张图片里有什么？"))
+        asked = given.words or ("" if cell else _("What is in this picture?"))
         words = Options({**given.given, "task": DESCRIBE, "no_ui": True}, asked)
         return self._run(words, cell, "wenwen_describe")
 
@@ -169,11 +169,11 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
 
     def _panel(self, given: Options) -> None:
         if not self.attended:
-            print(say("The control panel needs a live notebook.", "控件面板需要可交互的笔记本。"))
+            print(_("The control panel needs a live notebook."))
             return
         cell = self._cell(Options({**given.given, "raw": True}, ""), "…", "", alone=False)
         self._controls(cell, with_prompt=True)
-        cell.area.status(say("The picture will appear here.", "图片会显示在这里。"))
+        cell.area.status(_("The picture will appear here."))
 
     def _controls(self, cell: "Cell", *, with_prompt: bool = False) -> "Panel":
         client = cell.client
@@ -230,7 +230,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
     def _loaded(self, given: Options) -> Loaded:
         demo = self._desk_used.demo if self._desk_used else None
         return load(
-            Layer(say("option", "选项"), {name: getattr(given, name) for name in _SETTING_OPTIONS}),
+            Layer(_("option"), {name: getattr(given, name) for name in _SETTING_OPTIONS}),
             Layer("%wenwen demo", {"base_url": demo.address} if demo else {}),
             Layer("%config", {name: getattr(self, name) for name in NAMES}),
             environment(),
@@ -282,8 +282,8 @@ def name_and_prompt(given: Options, cell: str | None) -> tuple[str, str]:
         return "", (words[1:-1] if quoted else words).strip()
     if given.words and (not given.words.isidentifier() or iskeyword(given.words)):
         raise ConfigError(
-            say(f"{given.words!r} is not a variable's name.", f"{given.words!r} 不是变量名。"),
-            do=say("The prompt goes below the first line.", "提示词写在第一行下面。"),
+            _("{words!r} is not a variable's name.", words=given.words),
+            do=_("The prompt goes below the first line."),
         )
     return given.words, cell.strip()
 

@@ -13,7 +13,7 @@ from typing import Any
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.records import ORIENTATION_WORDS
 from wenwen_magic.settings import MODES
-from wenwen_magic.text.i18n import padded, say
+from wenwen_magic.text.i18n import N_, _, padded
 from wenwen_magic.text.suggest import did_you_mean
 
 # A piece of the line: words with no space outside quotes or {{...}}. A quote opens at a piece's beginning or behind
@@ -52,16 +52,16 @@ class Option:
 
     Args:
         names: as it may be typed.
-        help: a phrase on what it does, in English and Chinese.
+        help: a phrase on what it does, marked for translation.
         parse: reads its value; None for an option without one.
         repeat: whether it may be given several times.
         listed: whether its value is a list that goes on behind its commas.
         more: what further values look like, that may follow the first.
-        filled: whether ``{{...}}`` in its value is replaced while the line is read_line.
+        filled: whether ``{{...}}`` in its value is replaced while the line is read.
     """
 
     names: tuple[str, ...]
-    help: tuple[str, str]
+    help: str
     parse: Callable[[str], Any] | None = None
     repeat: bool = False
     listed: bool = False
@@ -130,9 +130,7 @@ def _sorted_pieces(
 
 def _flag(name: str, sign: str) -> str:
     if sign:
-        raise ConfigError(
-            say(f"{name} takes no value.", f"{name} 不带值。"), do=say(f"Write {name} alone.", f"请只写 {name}。")
-        )
+        raise ConfigError(_("{name} takes no value.", name=name), do=_("Write {name} alone.", name=name))
     return ""
 
 
@@ -170,8 +168,8 @@ class _Values:
     def _next(self, pieces: deque[re.Match[str]]) -> re.Match[str]:
         if not pieces or pieces[0].group() == "--" or pieces[0].group().partition("=")[0] in self.by_name:
             raise ConfigError(
-                say(f"{self.name} needs a value.", f"{self.name} 需要一个值。"),
-                do=say("See %%wenwen_image -h", "参见 %%wenwen_image -h"),
+                _("{name} needs a value.", name=self.name),
+                do=_("See %%wenwen_image -h"),
             )
         return pieces.popleft()
 
@@ -190,9 +188,8 @@ def _as_option(word: str, by_name: dict[str, Option]) -> tuple[str, str, str]:
         return word[:2], "=", word[2:]  # a value that hangs on a short name: -n3
     if re.match(r"--?[^\W\d_]", word):
         raise ConfigError(
-            say(f"There is no option {name[:60]}.", f"没有选项 {name[:60]}。"),
-            do=did_you_mean(name, by_name)
-            + say(" Put -- before words that begin with dashes.", " 以横线开头的文字前请加 --。"),
+            _("There is no option {name}.", name=name[:60]),
+            do=did_you_mean(name, by_name) + _(" Put -- before words that begin with dashes."),
         )
     return "", "", ""
 
@@ -226,17 +223,15 @@ def _orientation(value: str) -> str:
     word = _word(value).lower()
     if word not in ORIENTATION_WORDS:
         raise ConfigError(
-            say(f"No orientation is called {value!r}.", f"没有名为 {value!r} 的方向。"),
-            do=did_you_mean(
-                word, ORIENTATION_WORDS, named=say("auto square landscape portrait", "自动 方形 横屏 竖屏").split()
-            ),
+            _("No orientation is called {value!r}.", value=value),
+            do=did_you_mean(word, ORIENTATION_WORDS, named=_("auto square landscape portrait").split()),
         )
     return ORIENTATION_WORDS[word]
 
 
 def _mode(value: str) -> str:
     if _word(value) not in MODES:
-        raise ConfigError(say(f"No mode is called {value!r}.", f"没有模式 {value!r}。"), do=did_you_mean(value, MODES))
+        raise ConfigError(_("No mode is called {value!r}.", value=value), do=did_you_mean(value, MODES))
     return _word(value)
 
 
@@ -249,8 +244,8 @@ def _number(kind: type[int] | type[float]) -> Callable[[str], Any]:
         if not 0 < number < math.inf:
             value = value[:40]
             raise ConfigError(
-                say(f"{value!r} is not a number above zero.", f"{value!r} 不是大于零的数。"),
-                do=say("For example: 2", "例如：2"),
+                _("{value!r} is not a number above zero.", value=value),
+                do=_("For example: 2"),
             )
         return number
 
@@ -261,7 +256,7 @@ def _param(value: str) -> tuple[str, Any]:
     """``name=value``, the value as :func:`typed` reads it."""
     name, sign, text = re.sub("^([^=＝]*)＝", r"\1=", value).partition("=")
     if not sign or not name.strip():
-        raise ConfigError(say(f"--param {value} has no value.", f"--param {value} 没有值。"), do="--param seed=7")
+        raise ConfigError(_("--param {value} has no value.", value=value), do="--param seed=7")
     return name.strip(), typed(text)
 
 
@@ -279,46 +274,39 @@ def typed(text: str) -> Any:
 
 def _named(value: str) -> str:
     if not value.strip():
-        raise ConfigError(
-            say("A name is missing.", "缺少名称。"), do=say("See %%wenwen_image -h", "参见 %%wenwen_image -h")
-        )
+        raise ConfigError(_("A name is missing."), do=_("See %%wenwen_image -h"))
     return value.strip()
 
 
 def _models(value: str) -> list[str]:
     names = [name for part in folded(value).split(",") if (name := part.strip())]
     if not names:
-        raise ConfigError(say("The model's name is empty.", "模型名为空。"), do="-m gpt-4o-image")
+        raise ConfigError(_("The model's name is empty."), do="-m gpt-4o-image")
     return names
 
 
 _TABLE = (
     Option(
         ("-m", "--model", "--模型"),
-        ("the model; several (a,b) draw one picture each", "模型；多个 (a,b) 各画一张"),
+        N_("the model; several (a,b) draw one picture each"),
         _models,
         repeat=True,
         listed=True,
     ),
-    Option(
-        ("-o", "--orientation", "--方向"), ("auto, square, landscape, portrait", "自动、方形、横屏、竖屏"), _orientation
-    ),
-    Option(("-n", "--count", "--张数"), ("wanted takes; saved ones count", "需要的张数；已保存的也算"), _number(int)),
+    Option(("-o", "--orientation", "--方向"), N_("auto, square, landscape, portrait"), _orientation),
+    Option(("-n", "--count", "--张数"), N_("wanted takes; saved ones count"), _number(int)),
     Option(
         ("--ref", "--参考"),
-        ("a picture to start from: variable, id, path, address", "参考图片：变量、编号、路径或地址"),
+        N_("a picture to start from: variable, id, path, address"),
         str,
         repeat=True,
     ),
-    Option(("--mask", "--蒙版"), ("where --ref may be changed: variable, path", "可修改区域：变量或路径"), _named),
-    Option(("--task", "--任务"), ("what else the format can do, such as blend", "格式的其他任务，如 blend"), _word),
-    Option(("--style", "--风格"), ("a named template around the prompt", "套用命名的提示词模板"), _named),
+    Option(("--mask", "--蒙版"), N_("where --ref may be changed: variable, path"), _named),
+    Option(("--task", "--任务"), N_("what else the format can do, such as blend"), _word),
+    Option(("--style", "--风格"), N_("a named template around the prompt"), _named),
     Option(
         ("--grid", "--网格"),
-        (
-            '"model=a;b" "orientation=横屏;竖屏": every combination as a table',
-            '"模型=a;b" "方向=横屏;竖屏"：所有组合成表',
-        ),
+        N_('"model=a;b" "orientation=横屏;竖屏": every combination as a table'),
         str,
         repeat=True,
         more=_AXIS,
@@ -326,39 +314,39 @@ _TABLE = (
     ),
     Option(
         ("--for", "--对"),
-        ('"animal=猫;狗": one picture for each {{animal}}', '"animal=猫;狗"：每个 {{animal}} 一张'),
+        N_('"animal=猫;狗": one picture for each {{animal}}'),
         str,
         repeat=True,
         more=_AXIS,
         filled=False,
     ),
-    Option(("--blind", "--盲评"), ("hide what is compared until a vote is cast", "投票之前隐藏比较的内容")),
+    Option(("--blind", "--盲评"), N_("hide what is compared until a vote is cast")),
     Option(
         ("--from", "--来自"),
-        ("prompts from a file (txt, CSV, JSON Lines), a list or a table", "从文件、列表或表格读取多个提示词"),
+        N_("prompts from a file (txt, CSV, JSON Lines), a list or a table"),
         _named,
         filled=False,
     ),
-    Option(("--fresh", "--重画"), ("draw a new take (pays)", "重新画一张（付费）")),
-    Option(("--take", "--第几张"), ("show a saved take by its number", "显示已保存的第几张"), _number(int)),
-    Option(("--dry-run", "--预览"), ("show what would be sent; sends nothing", "只显示将要发送的内容")),
-    Option(("--mode", "--模式"), ("cache, live or replay", "cache、live 或 replay"), _mode),
-    Option(("--format", "--格式"), ("the wire format", "接口格式"), folded),
+    Option(("--fresh", "--重画"), N_("draw a new take (pays)")),
+    Option(("--take", "--第几张"), N_("show a saved take by its number"), _number(int)),
+    Option(("--dry-run", "--预览"), N_("show what would be sent; sends nothing")),
+    Option(("--mode", "--模式"), N_("cache, live or replay"), _mode),
+    Option(("--format", "--格式"), N_("the wire format"), folded),
     Option(
         ("--param", "--参数"),
-        ("name=value, passed through to the endpoint", "name=value，原样传给服务端"),
+        N_("name=value, passed through to the endpoint"),
         _param,
         repeat=True,
     ),
-    Option(("--timeout", "--超时"), ("seconds to wait for the next byte", "等待下一个字节的秒数"), _number(float)),
-    Option(("--stream", "--流式"), ("ask for a stream, with progress", "流式请求，显示进度")),
-    Option(("--background", "--后台"), ("return at once; the picture comes when ready", "立即返回，画好后显示")),
-    Option(("--no-ui", "--无控件"), ("no controls under the picture", "图片下方不显示控件")),
-    Option(("-q", "--quiet", "--安静"), ("show nothing", "不显示")),
-    Option(("--raw", "--原样"), ("send the prompt untouched: no {{...}}", "提示词原样发送，不处理 {{...}}")),
-    Option(("--budget", "--预算"), ("what this cell may cost at most", "此单元格最多花费"), _number(float)),
-    Option(("-y", "--yes", "--确认"), ("do not ask before many pictures", "张数多时不询问")),
-    Option(("-h", "--help", "--帮助"), ("this text", "显示帮助")),
+    Option(("--timeout", "--超时"), N_("seconds to wait for the next byte"), _number(float)),
+    Option(("--stream", "--流式"), N_("ask for a stream, with progress")),
+    Option(("--background", "--后台"), N_("return at once; the picture comes when ready")),
+    Option(("--no-ui", "--无控件"), N_("no controls under the picture")),
+    Option(("-q", "--quiet", "--安静"), N_("show nothing")),
+    Option(("--raw", "--原样"), N_("send the prompt untouched: no {{...}}")),
+    Option(("--budget", "--预算"), N_("what this cell may cost at most"), _number(float)),
+    Option(("-y", "--yes", "--确认"), N_("do not ask before many pictures")),
+    Option(("-h", "--help", "--帮助"), N_("this text")),
 )
 NAMES = tuple(name for option in _TABLE for name in option.names)
 """Every option as it may be typed."""
@@ -367,11 +355,11 @@ DESTINATIONS = {option.destination: option for option in _TABLE}
 
 def help_text(magic: str) -> str:
     """All options, a line each, in the reader's language."""
-    head = say(
-        f"{magic} [NAME] [options]   the cell's text is the prompt; {{{{expression}}}} inserts a Python value",
-        f"{magic} [变量名] [选项]   单元格内容是提示词；{{{{表达式}}}} 插入 Python 的值",
+    head = _(
+        "{magic} [NAME] [options]   the cell's text is the prompt; {{{{expression}}}} inserts a Python value",
+        magic=magic,
     )
-    return "\n".join([head, *(f"  {padded(', '.join(option.names), 36)} {say(*option.help)}" for option in _TABLE)])
+    return "\n".join([head, *(f"  {padded(', '.join(option.names), 36)} {_(option.help)}" for option in _TABLE)])
 
 
 def read(line: str, fill: Callable[[str], str] = str) -> Options:

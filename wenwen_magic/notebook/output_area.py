@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from wenwen_magic.engine.worker_pool import Job
 from wenwen_magic.records import Gallery, Generation
 from wenwen_magic.render import generation as display
-from wenwen_magic.text.i18n import say
+from wenwen_magic.text.i18n import _
 
 KEPT = 8
 """Generations that stay in the area when further ones are drawn with the controls."""
@@ -25,7 +25,7 @@ def status_line(job: Job, now: float) -> str:
     """One line on a job under way: how long, and the endpoint's words."""
     seconds = max(0, int(now - job.began))
     said = f" · {job.progress.text}" if job.progress else ""
-    return say(f"sent, drawing · {seconds} s", f"已发送，正在作图 · {seconds} 秒") + said
+    return _("sent, drawing · {seconds} s", seconds=seconds) + said
 
 
 class Area:
@@ -127,7 +127,7 @@ class Area:
 
 def _heading() -> dict[str, Any]:
     """What stands between a comparison and the pictures beside it."""
-    words = say("Beside the comparison:", "对比之外：")
+    words = _("Beside the comparison:")
     return {"text/html": f"<p><b>{words}</b></p>", "text/plain": words}
 
 

@@ -11,7 +11,7 @@ from wenwen_magic.errors import ConfigError, HistoryError
 from wenwen_magic.history.atomic import write_whole
 from wenwen_magic.records import ORIENTATION_WORDS, Gallery, Label
 from wenwen_magic.render import generation
-from wenwen_magic.text.i18n import padded, say
+from wenwen_magic.text.i18n import _, padded
 from wenwen_magic.text.suggest import did_you_mean
 
 FOLDER = "votes"
@@ -35,7 +35,7 @@ def cast(history: Path, gallery: Gallery, letter: str) -> Label:
     chosen = known.get(letter.strip().upper())
     if chosen is None:
         raise ConfigError(
-            say(f"No picture is called {letter[:20]!r}.", f"没有图片叫 {letter[:20]!r}。"),
+            _("No picture is called {letter!r}.", letter=letter[:20]),
             do=did_you_mean(letter, known),
         )
     vote = {
@@ -51,9 +51,9 @@ def cast(history: Path, gallery: Gallery, letter: str) -> Label:
         write_whole(folder / f"{secrets.token_hex(4)}.json", json.dumps(vote, ensure_ascii=False, indent=1).encode())
     except OSError as error:
         raise HistoryError(
-            say("The vote cannot be written.", "无法保存投票。"),
+            _("The vote cannot be written."),
             why=f"{error.strerror}: {FOLDER}/",
-            do=say("Free space, or set another folder: history", "请腾出空间，或设置其他文件夹：history"),
+            do=_("Free space, or set another folder: history"),
         ) from None
     return gallery.labels[chosen]
 
@@ -92,13 +92,10 @@ def listing(history: Path) -> str:
     """The tally as a text table, an axis after the other, the best first."""
     counts = tally(history)
     if not counts:
-        return say(
-            "No votes yet. %%wenwen_image -m a,b --blind asks for one.",
-            "还没有投票。%%wenwen_image -m a,b --blind 可发起投票。",
-        )
+        return _("No votes yet. %%wenwen_image -m a,b --blind asks for one.")
     ordered = sorted(counts.items(), key=lambda item: (item[0][0], -item[1][0] / item[1][1], item[0][1]))
     return "\n".join(
         f"{padded(generation.axis_word(axis), 14)}{padded(generation.value_word(axis, value), 34)}"
-        + say(f"{won} of {shown} votes", f"{shown} 次投票中胜 {won} 次")
+        + _("{won} of {shown} votes", won=won, shown=shown)
         for (axis, value), (won, shown) in ordered
     )

@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from wenwen_magic.errors import mask
 from wenwen_magic.records import Generation, ImageRequest
-from wenwen_magic.text.i18n import say, spoken
+from wenwen_magic.text.i18n import _, spoken
 
 _CJK = "\u3005-\u3007\u3040-\u3098\u309b-\u30ff\u3105-\u318f\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
 _CJK += "\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
@@ -107,7 +107,7 @@ def _steps(old: list[_Word], new: list[_Word]) -> Iterator[_Step]:
     for here, there, size in [*_blocks(old, new), (len(old), len(new), 0)]:
         yield from _changed(old[at_old:here], new[at_new:there])
         at_old, at_new = here + size, there + size
-        for (word, space), (_, other) in zip(old[here:at_old], new[there:at_new], strict=True):
+        for (word, space), (_old, other) in zip(old[here:at_old], new[there:at_new], strict=True):
             yield _Step(word, "", "")
             yield _Step(space, "", "") if space == other else _Step("", space, other)
 
@@ -210,9 +210,6 @@ def ends_of(text: str, head: int, tail: int) -> str:
 
 _LOOK = 250
 _ALIKE = 0.4
-_ORIENTATIONS = {"auto": "自动", "square": "方形", "landscape": "横屏", "portrait": "竖屏"}
-_STATES = {"sent": "已发送", "answered": "已回答", "complete": "完成", "failed": "失败"}
-_CHARGED = {"no": "没有", "maybe": "可能", "yes": "是"}
 # Front ends centre and stripe tables; where styles are stripped, valign and cellpadding are what is left.
 _TABLE = '<table cellpadding=4 style="margin-left:0">'
 _WIDTHS = (120, 310, 310)
@@ -288,28 +285,28 @@ def _settings(request: ImageRequest) -> dict[str, str]:
     """What a request asks for beside the prompt, by name, in the order of the options."""
     references = (f"{one.label} {one.digest[:6]}".strip() for one in request.references)
     return {
-        say("model", "模型"): request.model,
-        say("orientation", "方向"): say(request.orientation, _ORIENTATIONS[request.orientation]),
-        say("format", "格式"): request.format,
-        **{say(f"param {name}", f"参数 {name}"): _json(value) for name, value in request.params.items()},
-        say("references", "参考图"): ", ".join(references) or say("none", "无"),
+        _("model"): request.model,
+        _("orientation"): _(request.orientation),
+        _("format"): request.format,
+        **{_("param {name}", name=name): _json(value) for name, value in request.params.items()},
+        _("references"): ", ".join(references) or _("none"),
     }
 
 
 def _results(one: Generation, currency: str) -> dict[str, str]:
     """What came of a request, by name."""
-    none, unknown = say("none", "无"), say("unknown", "未知")
+    none, unknown = _("none"), _("unknown")
     return {
-        say("model as reported", "实际模型"): one.model_reported or unknown,
-        say("endpoint", "服务地址"): "demo" if one.demo else one.endpoint or unknown,
-        say("size", "尺寸"): ", ".join(f"{image.width}×{image.height}" for image in one.images) or none,
-        say("seconds", "用时"): unknown if one.elapsed is None else f"{one.elapsed:.{int(one.elapsed < 10)}f} s",  # noqa: PLR2004
-        say("price", "价格"): unknown if one.price is None else f"{one.price:g} {currency}".strip(),
-        say("charged", "扣费"): say(one.charged, _CHARGED.get(one.charged, one.charged)),
-        say("failure", "失败原因"): _failure(one) or none,
-        say("take", "第几张"): str(one.take or none),
-        say("state", "状态"): say(one.state, _STATES.get(one.state, one.state)),
-        say("day", "日期"): one.created[:10] or unknown,
+        _("model as reported"): one.model_reported or unknown,
+        _("endpoint"): "demo" if one.demo else one.endpoint or unknown,
+        _("size"): ", ".join(f"{image.width}×{image.height}" for image in one.images) or none,
+        _("seconds"): unknown if one.elapsed is None else f"{one.elapsed:.{int(one.elapsed < 10)}f} s",  # noqa: PLR2004
+        _("price"): unknown if one.price is None else f"{one.price:g} {currency}".strip(),
+        _("charged"): _(one.charged),
+        _("failure"): _failure(one) or none,
+        _("take"): str(one.take or none),
+        _("state"): _(one.state),
+        _("day"): one.created[:10] or unknown,
     }
 
 
@@ -320,7 +317,7 @@ def _failure(one: Generation) -> str:
 
 
 def _between(old: dict[str, str], new: dict[str, str]) -> Iterator[Difference]:
-    none = say("none", "无")
+    none = _("none")
     for name in {**old, **new}:
         if old.get(name) != new.get(name):
             yield Difference(name, old.get(name, none), new.get(name, none))
@@ -329,9 +326,9 @@ def _between(old: dict[str, str], new: dict[str, str]) -> Iterator[Difference]:
 def _sentence(comparison: Comparison) -> str:
     old, new = comparison.old, comparison.new
     if old.id and old.id == new.id:
-        return say("This is one and the same generation.", "这是同一次生成。")
+        return _("This is one and the same generation.")
     same = old.request.fingerprint == new.request.fingerprint
-    return say("The same request, two takes.", "同一个请求，两次生成。") if same else ""
+    return _("The same request, two takes.") if same else ""
 
 
 def _names(comparison: Comparison) -> tuple[str, str]:
@@ -404,16 +401,16 @@ def told(wanted: ImageRequest, found: ImageRequest) -> str:
         wanted: what was asked for here.
         found: what is saved there.
     """
-    form = say("{0}: {2} here, {1} there", "{0}：此处 {2}，已存 {1}")
+    form = _("{0}: {2} here, {1} there")
     differences = _between(_settings(found), _settings(wanted))
     parts = [form.format(*(_value(text, 60) for text in astuple(one))) for one in differences]
     parts += [_told_prompt(found.prompt, wanted.prompt)] if wanted.prompt != found.prompt else []
-    return ("；" if spoken() == "zh" else "; ").join(parts) or say("nothing differs", "没有不同")
+    return ("；" if spoken() == "zh" else "; ").join(parts) or _("nothing differs")
 
 
 def _told_prompt(there: str, here: str) -> str:
     marked = pieces(mask(there), mask(here))
     if all(piece.mark == "same" for piece in marked):
-        return say("prompt: only in what cannot be shown", "提示词：仅有无法显示的不同")
+        return _("prompt: only in what cannot be shown")
     line = " ".join(diff_text(cut(marked, around=12, most=40, count=12)).replace("\n", "¶ ").split())
-    return say(f"prompt ([-there-] {{+here+}}): {line}", f"提示词（[-已存-]{{+此处+}}）：{line}")
+    return _("prompt ([-there-] {{+here+}}): {line}", line=line)

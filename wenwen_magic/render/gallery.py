@@ -13,7 +13,7 @@ from wenwen_magic.errors import mask
 from wenwen_magic.records import Gallery, GeneratedImage, Generation, Label
 from wenwen_magic.render import generation as display
 from wenwen_magic.render.generation import COLUMNS, MOST_SHOWN, lines_html
-from wenwen_magic.text.i18n import columns, say
+from wenwen_magic.text.i18n import _, columns
 
 _WIDTH = 760
 """What a notebook has room for, in pixels."""
@@ -56,7 +56,7 @@ def _parted(rows: Sequence[Generation]) -> tuple[list[Generation], list[str]]:
     counted = Counter(row.note for row in rows if row.note)
     shared = {note: count for note, count in counted.items() if count > 1}
     lines = [
-        note if count == len(rows) else say(f"{count} of {len(rows)}: {note}", f"{len(rows)} 张中的 {count} 张：{note}")
+        note if count == len(rows) else _("{count} of {count2}: {note}", count=count, count2=len(rows), note=note)
         for note, count in shared.items()
     ]
     return [replace(row, note="") if row.note in shared else row for row in rows], lines
@@ -88,7 +88,7 @@ def gallery_bundle(gallery: Gallery) -> dict[str, Any]:
 def _more(count: int) -> str:
     if count <= 0:
         return ""
-    return say(f"… and {count} more: %wenwen history shows them all", f"…… 另有 {count} 个：%wenwen history 可查看全部")
+    return _("… and {count} more: %wenwen history shows them all", count=count)
 
 
 def _in_short(prompts: Sequence[str]) -> list[str]:
@@ -198,7 +198,7 @@ def grid_bundle(gallery: Gallery) -> dict[str, Any]:
     grid = _Grid(axes.pop(), cells, len({prompt_of(generation) for generation in gallery}) == 1)
     html = "".join(_band(grid, columns) for columns in _bands(grid.values(grid.across)))
     if grid.one_prompt:
-        html += f"<p><small>{say('as sent', '发送的提示词')}: {lines_html(prompt_of(gallery[0]))}</small></p>"
+        html += f"<p><small>{_('as sent')}: {lines_html(prompt_of(gallery[0]))}</small></p>"
     lines = [*starmap(_plain, zip(gallery.labels, rows, strict=True)), *said]
     return bundle(html + "".join(map(display.status_html, said)), "\n".join(lines), gallery.still)
 
@@ -246,7 +246,7 @@ def _grid_cell(grid: _Grid, place: tuple[str, ...]) -> str:
 def _shown(generation: Generation, label: Label, width: int, *, numbered: bool) -> str:
     """One generation without what its headers say."""
     if _drawing(generation):
-        return f"<p>… {say('drawing', '正在画')}</p>"
+        return f"<p>… {_('drawing')}</p>"
     asked = {("model", generation.request.model), ("orientation", generation.request.orientation)}
     words = display.caption_html(generation, numbered=numbered, told={name for name, _ in asked & set(label)})
     if not generation.images:
@@ -277,7 +277,7 @@ def _plain(label: Label, generation: Generation) -> str:
     place = " · ".join(
         " ".join(f"{display.axis_word(name)}={display.value_word(name, value)}".split()) for name, value in label
     )
-    line = f"… {say('drawing', '正在画')}" if _drawing(generation) else display.plain(generation)
+    line = f"… {_('drawing')}" if _drawing(generation) else display.plain(generation)
     return f"{mask(place)}: {line}"
 
 
@@ -286,12 +286,10 @@ def _plain(label: Label, generation: Generation) -> str:
 
 def _blind_bundle(gallery: Gallery) -> dict[str, Any]:
     choices = {letter: gallery[number] for letter, number in gallery.letters.items()}
-    vote = say(
-        "Which is best? Press a letter below, or %wenwen vote A", "哪张最好？请按下方的字母，或运行 %wenwen vote A"
-    )
+    vote = _("Which is best? Press a letter below, or %wenwen vote A")
     words = [vote] if choices else []
     if missing := len(gallery) - len(choices):
-        words.append(say(f"Left out, without a picture: {missing}.", f"没有图片而未列出：{missing} 个。"))
+        words.append(_("Left out, without a picture: {missing}.", missing=missing))
     tables = "".join(_blind_band(letters, choices) for letters in _bands(list(choices)))
     lines = ["  ".join(choices), *words] if choices else words
     return bundle(tables + "".join(f"<p>{word}</p>" for word in words), "\n".join(lines), gallery.still)
@@ -308,7 +306,7 @@ def _blind_band(letters: Sequence[str], choices: Mapping[str, Generation]) -> st
 def _hidden(image: GeneratedImage, letter: str, width: int) -> str:
     """A picture of which only its letter is told: neither its name nor its size."""
     address = display.data_address(image.preview)
-    missing = f"<p>{letter}: {say('no preview at hand', '暂无预览')}</p>"
+    missing = f"<p>{letter}: {_('no preview at hand')}</p>"
     return img(address, letter, _fitting(image, width)) if address else missing
 
 
@@ -333,7 +331,7 @@ def verdict_bundle(gallery: Gallery, winner: str) -> dict[str, Any]:
     bands = [list(letters)[start : start + COLUMNS] for start in range(0, len(letters), COLUMNS)]
     html = "".join(_verdict_band(gallery, band, winner) for band in bands) + _without_picture(gallery)
     if len({prompt_of(row) for row in gallery}) == 1:
-        html += f"<p><small>{say('as sent', '发送的提示词')}: {lines_html(prompt_of(gallery[0]))}</small></p>"
+        html += f"<p><small>{_('as sent')}: {lines_html(prompt_of(gallery[0]))}</small></p>"
     lines = [
         f"{_named(letter, winner)} {_words(gallery.labels[at])}: {display.plain(gallery[at])}"
         for letter, at in letters.items()

@@ -11,7 +11,7 @@ from typing import Any
 from wenwen_magic.errors import mask
 from wenwen_magic.formats.parse import markdown
 from wenwen_magic.records import GeneratedImage, Generation
-from wenwen_magic.text.i18n import say
+from wenwen_magic.text.i18n import N_, _
 
 _CIRCLED = "⓪①②③④⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯⑰⑱⑲⑳"
 MOST_SHOWN = 24
@@ -90,7 +90,7 @@ def _img(image: GeneratedImage) -> str:
 
 def not_at_hand(image: GeneratedImage) -> str:
     """What stands in the place of a picture that cannot be shown."""
-    words = say("The picture is saved, its preview is not at hand: ", "图片已保存，但无法预览：")
+    words = _("The picture is saved, its preview is not at hand: ")
     return f"<p>{escape(words + image.path.name)}</p>"
 
 
@@ -158,7 +158,7 @@ def model_words(generation: Generation) -> str:
 def _answered(generation: Generation) -> str:
     """The model that answered, where it is another than a header names."""
     answered = generation.model_reported
-    return "" if answered in {"", generation.request.model} else say(f"answered by {answered}", f"由 {answered} 回答")
+    return "" if answered in {"", generation.request.model} else _("answered by {answered}", answered=answered)
 
 
 def orientation_of(image: GeneratedImage) -> str:
@@ -168,15 +168,22 @@ def orientation_of(image: GeneratedImage) -> str:
     return "landscape" if image.width > image.height else "portrait"
 
 
+WORDS_OF_RECORDS = (
+    *(N_("auto"), N_("square"), N_("landscape"), N_("portrait")),
+    *(N_("sent"), N_("answered"), N_("complete"), N_("failed")),
+    *(N_("no"), N_("maybe"), N_("yes"), N_("style")),
+)
+"""Words that stand in records and are translated where they are shown."""
+
+
 def orientation_word(orientation: str) -> str:
     """An orientation's name in the reader's language."""
-    chinese = {"auto": "自动", "square": "方形", "landscape": "横屏", "portrait": "竖屏"}
-    return say(orientation, chinese.get(orientation, orientation))
+    return _(orientation)
 
 
 def axis_word(name: str) -> str:
     """What an axis of a comparison is called in the reader's language."""
-    return say(name, {"model": "模型", "orientation": "方向", "style": "风格"}.get(name, name))
+    return _(name)
 
 
 def value_word(axis: str, value: str) -> str:
@@ -186,24 +193,24 @@ def value_word(axis: str, value: str) -> str:
 
 def charged_word(charged: str) -> str:
     """Whether money may be gone, in a word."""
-    return say(charged, {"no": "没有", "maybe": "可能", "yes": "是"}.get(charged, charged))
+    return _(charged)
 
 
 def notes(generation: Generation) -> list[str]:
     """What to know beside the caption: a saved take, another shape than asked, drafts, unsound pictures."""
     found = []
     if not generation.has_result:
-        found.append(say("charged: ", "扣费：") + charged_word(generation.charged))
+        found.append(_("charged: ") + charged_word(generation.charged))
     elif generation.note:
         found.append(generation.note)
     asked = generation.request.orientation
     if generation.images and asked != "auto" and orientation_of(generation.images[0]) != asked:
-        found.append(say(f"asked for {asked}", f"要求的是{orientation_word(asked)}"))
+        found.append(_("asked for {orientation}", orientation=orientation_word(asked)))
     if drafts := sum(picture.draft for picture in generation.pictures):
-        found.append(say(f"{drafts} draft(s) kept beside it", f"另存草稿 {drafts} 张"))
+        found.append(_("{drafts} draft(s) kept beside it", drafts=drafts))
     found += [f"{picture.path.name}: {picture.problem}" for picture in generation.pictures if picture.problem]
     if generation.finish_reason == "cut":
-        found.append(say("the answer broke off after this", "回答在此之后中断"))
+        found.append(_("the answer broke off after this"))
     return found
 
 
@@ -233,8 +240,8 @@ def lines_html(text: str) -> str:
 def as_sent(generation: Generation) -> str:
     """The whole prompt as it went out, and as the endpoint rewrote it, folded."""
     revised = generation.revised_prompt
-    told = _folded(say("as sent", "发送的提示词"), generation.prompt_sent)
-    return told + (_folded(say("as the endpoint rewrote it", "服务端改写后的提示词"), revised) if revised else "")
+    told = _folded(_("as sent"), generation.prompt_sent)
+    return told + (_folded(_("as the endpoint rewrote it"), revised) if revised else "")
 
 
 def _folded(head: str, text: str) -> str:
@@ -264,7 +271,7 @@ def short_path(path: Path) -> str:
 
 def preview_html(path: Path | None) -> str:
     """A picture on its way, from its small file; empty when there is none."""
-    address, alt = data_address(path), say("preview of the picture on its way", "作图过程中的预览")
+    address, alt = data_address(path), _("preview of the picture on its way")
     return f'<img src="{address}" alt="{alt}" style="max-width:100%;max-height:320px">' if address else ""
 
 
@@ -279,7 +286,7 @@ def controls_html() -> str:
 
 
 def _no_controls() -> str:
-    return say("Run the cell to have its controls here.", "运行此单元格后，这里会显示控件。")
+    return _("Run the cell to have its controls here.")
 
 
 # JupyterLab puts "Error displaying widget" where a saved notebook's controls were, whatever else their bundle holds;

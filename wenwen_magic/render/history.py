@@ -13,7 +13,7 @@ from wenwen_magic.records import Generation
 from wenwen_magic.render import generation as display
 from wenwen_magic.render.gallery import LONGEST_PROMPT, PLACE, TABLE, bundle, img, prompt_of
 from wenwen_magic.render.generation import lines_html
-from wenwen_magic.text.i18n import padded, say
+from wenwen_magic.text.i18n import _, padded
 
 _THUMBNAIL = 104
 _WIDTHS = (_THUMBNAIL, 0, 124, 80, 62, 76)
@@ -46,8 +46,7 @@ def page_bundle(
 
 
 def _heads() -> tuple[str, ...]:
-    english, chinese = "picture,prompt,model,date,id,price", "图片,提示词,模型,日期,编号,价格"
-    return tuple(say(english, chinese).split(","))
+    return _("picture"), _("prompt"), _("model"), _("date"), _("id"), _("price")
 
 
 def _history_row(generation: Generation, thumbnail: Path | None, price: Callable[[float], str]) -> str:
@@ -73,7 +72,7 @@ def _thumbnail(generation: Generation, path: Path | None) -> str:
         return _stack(_no_picture(generation))
     image, *others = generation.images
     address = display.data_address(path)
-    words = f"<small>{say('saved, no preview at hand', '已保存，无预览')}</small>"
+    words = f"<small>{_('saved, no preview at hand')}</small>"
     shown = img(address, image.alt, _THUMBNAIL) if address else words
     return shown + (f"<br><small>+{len(others)}</small>" if others else "")
 
@@ -85,8 +84,8 @@ def _no_picture(generation: Generation) -> list[str]:
         what, why = (text if len(text) <= _LONGEST_REASON else text[:_LONGEST_REASON] + "…" for text in reason)
         return [f"✗ {what}", why]
     if generation.state == "sent":
-        return ["… " + say("sent, no answer so far", "已发送，尚无回答")]
-    return [say("words only", "只有文字") if generation.text else f"✗ {generation.state}"]
+        return ["… " + _("sent, no answer so far")]
+    return [_("words only") if generation.text else f"✗ {generation.state}"]
 
 
 def _answered(generation: Generation) -> str:
@@ -102,7 +101,7 @@ def _folded(text: str) -> str:
     cut = min(end + 1 or _OPEN, len("\n".join(text.split("\n")[:_OPEN_LINES])))
     if len(text) <= max(cut, _OPEN * 6 // 5) and text.count("\n") < _OPEN_LINES:
         return lines_html(text)
-    more = say(f"… {len(text) - cut} more characters", f"… 还有 {len(text) - cut} 个字")
+    more = _("… {count} more characters", count=len(text) - cut)
     folded = f"<details><summary><small>{more}</small></summary>{lines_html(text[cut:])}</details>"
     return lines_html(text[:cut]) + folded
 
@@ -117,33 +116,30 @@ def _cost(generation: Generation, price: Callable[[float], str]) -> list[str]:
     """The price, and whether money is gone where that is not plain from the picture."""
     plain = generation.has_result and generation.charged == "yes"
     cost = None if generation.charged == "no" else generation.price
-    charged = "" if plain else say("charged: ", "扣费：") + display.charged_word(generation.charged)
+    charged = "" if plain else _("charged: ") + display.charged_word(generation.charged)
     return ["–" if cost is None else price(cost), charged]
 
 
 def _footer(page: Page, command: str) -> str:
     first = (page.number - 1) * page.size + 1
     last = first + len(page.rows) - 1
-    parts = [say(f"{first}–{last} of {page.total}", f"第 {first}–{last} 条，共 {page.total} 条")]
+    parts = [_("{first}–{last} of {total}", first=first, last=last, total=page.total)]
     if page.pages > 1:
-        parts.append(say(f"page {page.number} of {page.pages}", f"第 {page.number} 页，共 {page.pages} 页"))
+        parts.append(_("page {number} of {pages}", number=page.number, pages=page.pages))
     if page.number < page.pages:
-        parts.append(say("next", "下一页") + f": {command} --page {page.number + 1}")
+        parts.append(_("next") + f": {command} --page {page.number + 1}")
     return " · ".join(parts)
 
 
 def _nothing(page: Page, command: str) -> str:
     if page.total:
-        return say("The last page: ", "最后一页：") + f"{command} --page {page.pages}"
+        return _("The last page: ") + f"{command} --page {page.pages}"
     if command.split() == ["%wenwen", "history"]:
-        return say(
-            "Nothing is saved here yet: the first picture begins the history.",
-            "这里还没有保存任何图片：画出第一张后就会有记录。",
-        )
-    return say(
-        f"Nothing that is saved fits: {command}\n"
-        "Leave out a word or a condition to find more; %wenwen history alone lists all that is saved here.",
-        f"没有符合的记录：{command}\n减少关键词或条件可以找到更多；单独的 %wenwen history 列出此处保存的全部记录。",
+        return _("Nothing is saved here yet: the first picture begins the history.")
+    return _(
+        "Nothing that is saved fits: {command}\nLeave out a word or a condition to find more; %wenwen "
+        "history alone lists all that is saved here.",
+        command=command,
     )
 
 

@@ -11,7 +11,7 @@ from wenwen_magic.records import Generation
 from wenwen_magic.render import generation as display
 from wenwen_magic.render.gallery import PLACE, TABLE, bundle, img, prompt_of
 from wenwen_magic.render.generation import lines_html
-from wenwen_magic.text.i18n import say
+from wenwen_magic.text.i18n import _
 
 MOST = 200
 """Generations of one family that are shown."""
@@ -76,7 +76,7 @@ def family_bundle(members: list[Member], shown: Generation, thumbnails: Mapping[
         shown: the one that was asked for; it is marked.
         thumbnails: small pictures by id.
     """
-    heads = say("picture,what was asked,model,id", "图片,要求,模型,编号").split(",")
+    heads = _("picture,what was asked,model,id").split(",")
     header = "".join(f'<th scope="col" {PLACE}>{word}</th>' for word in heads)
     pressed = {one.generation.id: _pressed(one.generation, members) for one in members}
     body = "".join(
@@ -103,7 +103,7 @@ def _row(member: Member, pressed: str, thumbnail: Path | None, *, here: bool) ->
     picture = img(address, alt, _THUMBNAIL) if address else f"<small>{escape(_without(generation))}</small>"
     branch = f'<div style="margin-left:{member.depth * _INDENT}px">{picture}</div>'
     words = lines_html(pressed + prompt_of(generation)[:_LONGEST])
-    mark = f"<b>{words}</b> ← {say('this one', '这一张')}" if here else words
+    mark = f"<b>{words}</b> ← {_('this one')}" if here else words
     # The branch is said by signs too, for places without styles.
     model, name = (lines_html(text) for text in (display.model_words(generation), f"#{generation.id[:6]}"))
     cells = (branch, _sign(member.depth) + mark, model, name)
@@ -116,7 +116,7 @@ def _sign(depth: int) -> str:
 
 def _without(generation: Generation) -> str:
     if generation.has_result:
-        return say("words", "文字")
+        return _("words")
     return "✗ " + str((generation.error or {}).get("what", generation.state))[:60]
 
 

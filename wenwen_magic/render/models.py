@@ -10,14 +10,14 @@ from wenwen_magic.errors import mask
 from wenwen_magic.models import Model, ModelList, meant_by
 from wenwen_magic.render.gallery import PLACE, TABLE, bundle
 from wenwen_magic.render.generation import lines_html
-from wenwen_magic.text.i18n import columns, padded, say
+from wenwen_magic.text.i18n import N_, _, columns, in_every_language, padded
 from wenwen_magic.text.suggest import nearest
 
 MOST = 120
 """Models that one table shows; a relay may list a thousand."""
 _LONGEST_NAME, _WHOLE = 80, 40
-_KINDS = ("picture", "图片"), ("other", "其他")
-_UNITS = (86_400, ("d", "天")), (3600, ("h", "小时")), (60, ("min", "分钟"))
+_KINDS = N_("picture"), N_("other")
+_UNITS = (86_400, N_("{count} d ago")), (3600, N_("{count} h ago")), (60, N_("{count} min ago"))
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def table(known: ModelList, words: str = "", *, age: float = 0.0, replay: bool =
     footer = _footer(known, found, age=age, replay=replay)
     shown = found[:MOST]
     if not found:
-        footer = f"{say('No model has such a name.', '没有这样的模型。')} {footer}"
+        footer = f"{_('No model has such a name.')} {footer}"
     html = f"{_html(shown) if shown else ''}<p>{escape(footer)}</p>"
     text = f"{_text(shown)}\n\n{footer}" if shown else footer
     return ModelTable(found, bundle(html, text))
@@ -71,9 +71,10 @@ def doubt(name: str, known: ModelList) -> str:
     if name in known.names or not known.models:
         return ""
     called, near = mask(name)[:_LONGEST_NAME], mask(_nearest(name, known))
-    return say(
-        f"{called} is unknown to the endpoint's list{f'; nearest: {near}' if near else ''}. It is sent as typed.",
-        f"{called} 不在服务端的模型列表中{f'；最接近：{near}' if near else ''}。仍按原样发送。",
+    if not near:
+        return _("{called} is unknown to the endpoint's list. It is sent as typed.", called=called)
+    return _(
+        "{called} is unknown to the endpoint's list; nearest: {near}. It is sent as typed.", called=called, near=near
     )
 
 
@@ -92,16 +93,16 @@ def _folded(text: str) -> str:
 def _haystack(model: Model) -> str:
     """All that a search looks through."""
     kind = _KINDS[0] if model.picture else _KINDS[1]
-    return _folded("\n".join((model.id, model.owner, *model.endpoint_types, *model.aliases, model.alias_of, *kind)))
+    names = (model.id, model.owner, *model.endpoint_types, *model.aliases, model.alias_of)
+    return _folded("\n".join((*names, *in_every_language(kind))))
 
 
 def _heads() -> tuple[str, ...]:
-    english, chinese = "model,draws,other names,owner,endpoint types", "模型,用途,别名,所有者,端点类型"
-    return tuple(say(english, chinese).split(","))
+    return _("model"), _("draws"), _("other names"), _("owner"), _("endpoint types")
 
 
 def _row(model: Model) -> tuple[str, ...]:
-    kind = "✓ " + say(*_KINDS[0]) if model.picture else "– " + say(*_KINDS[1])
+    kind = "✓ " + _("picture") if model.picture else "– " + _("other")
     names = f"= {model.alias_of}" if model.alias_of else ", ".join(model.aliases)
     return tuple(map(mask, (model.id, kind, names, model.owner, ", ".join(model.endpoint_types))))
 
@@ -128,29 +129,30 @@ def _text(models: Sequence[Model]) -> str:
 def _footer(known: ModelList, found: Sequence[Model], *, age: float, replay: bool) -> str:
     draw = sum(model.picture for model in found)
     parts = [
-        say(
-            f"{len(found)} of {len(known.models)} models, {draw} for pictures (told by their names)",
-            f"共 {len(known.models)} 个模型，此处 {len(found)} 个，其中作图 {draw} 个（按名称判断）",
+        _(
+            "{count} of {count2} models, {draw} for pictures (told by their names)",
+            count=len(found),
+            count2=len(known.models),
+            draw=draw,
         )
     ]
     if len(found) > MOST:
-        parts.append(
-            say(f"the first {MOST} are shown; words narrow it: ", f"只显示前 {MOST} 个；可加关键词：")
-            + "%wenwen models gemini"
-        )
+        parts.append(_("the first {most} are shown; words narrow it: ", most=MOST) + "%wenwen models gemini")
     if known.kept:
-        parts.append(say(f"named by the endpoint {_ago(age)}", f"{_ago(age)}由服务端列出"))
+        parts.append(_("named by the endpoint {ago}", ago=_ago(age)))
         parts.append(_ask_again(replay=replay))
     return " · ".join(parts)
 
 
 def _ask_again(*, replay: bool) -> str:
     if replay:
-        return say("in mode replay nobody is asked", "replay 模式不会请求任何服务端")
-    return say("%wenwen models --refresh asks again", "%wenwen models --刷新 会重新查询")
+        return _("in mode replay nobody is asked")
+    return _("%wenwen models --refresh asks again")
 
 
 def _ago(seconds: float) -> str:
     """How long ago, in whole minutes, hours or days."""
-    count, unit = next(((int(seconds // size), unit) for size, unit in _UNITS if seconds >= size), (0, ("", "")))
-    return say(f"{count} {unit[0]} ago", f"{count} {unit[1]}前") if count else say("just now", "刚刚")
+    for size, words in _UNITS:
+        if seconds >= size:
+            return _(words, count=int(seconds // size))
+    return _("just now")

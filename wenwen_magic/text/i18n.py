@@ -1,13 +1,51 @@
-"""Says a sentence in the language of the person at the notebook: Chinese or English."""
+"""Choose the language of messages, and translate them with the gettext catalogues in ``locale/``."""
 
+import gettext
 import locale
 import os
 import re
 import unicodedata
 from contextvars import ContextVar
+from functools import cache
+from pathlib import Path
 
+_DOMAIN = "wenwen_magic"
+_CATALOGUES = {"zh": "zh_CN"}
+"""The folder of each language that has a catalogue; messages stand in English in the code."""
 _chosen: ContextVar[str] = ContextVar("wenwen_language", default="")
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
+
+
+def _(message: str, /, **values: object) -> str:
+    """Translate a message into the chosen language and fill in its values.
+
+    Args:
+        message: the English text, with ``{name}`` where a value goes in.
+        **values: the values by name; without any the text is taken as it is, braces included.
+    """
+    text = _catalogue(spoken()).gettext(message)
+    return text.format(**values) if values else text
+
+
+def ngettext(one: str, many: str, /, count: int, **values: object) -> str:
+    """Translate a message whose words depend on a count, which is also the value ``{count}``."""
+    return _catalogue(spoken()).ngettext(one, many, count).format(count=count, **values)
+
+
+def N_(message: str) -> str:  # noqa: N802  the usual name of gettext's mark
+    """Mark a message of a table for the catalogue; it is translated by :func:`_` where it is shown."""
+    return message
+
+
+def in_every_language(message: str) -> tuple[str, ...]:
+    """Return a message as it stands in the code and in each catalogue, for searches that know no language."""
+    return (message, *(_catalogue(language).gettext(message) for language in _CATALOGUES))
+
+
+@cache
+def _catalogue(language: str) -> gettext.NullTranslations:
+    names = [_CATALOGUES[language]] if language in _CATALOGUES else []
+    return gettext.translation(_DOMAIN, Path(__file__).with_name("locale"), names, fallback=True)
 
 
 def is_chinese(text: str) -> bool:
@@ -37,7 +75,7 @@ def spoken() -> str:
 
 def comma() -> str:
     """What stands between the members of a list."""
-    return "，" if spoken() == "zh" else ", "
+    return _(", ")
 
 
 def _system_language() -> str:

@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Iterable
 
-from wenwen_magic.text.i18n import say
+from wenwen_magic.text.i18n import _
 
 
 def did_you_mean(word: str, known: Iterable[str], named: Iterable[str] = ()) -> str:
@@ -16,8 +16,8 @@ def did_you_mean(word: str, known: Iterable[str], named: Iterable[str] = ()) -> 
     """
     words = list(known)
     if near := nearest(word, words):
-        return say(f"Did you mean {near}?", f"是不是 {near}？")
-    return say("Known: ", "可用：") + ", ".join(list(named) or words)
+        return _("Did you mean {near}?", near=near)
+    return _("Known: ") + ", ".join(list(named) or words)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

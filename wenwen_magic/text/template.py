@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from wenwen_magic.errors import ConfigError
-from wenwen_magic.text.i18n import say
+from wenwen_magic.text.i18n import _
 from wenwen_magic.text.suggest import nearest
 
 _SHORT = 2
@@ -34,7 +34,7 @@ def interpolate(text: str, names: Mapping[str, Any]) -> str:
 def names_in(text: str) -> set[str]:
     """The names that the expressions in a text use; of one that is no Python none."""
     found: set[str] = set()
-    for _, expression in _parted(text):
+    for _text, expression in _parted(text):
         with suppress(SyntaxError, ValueError, RecursionError, MemoryError):
             tree = ast.parse((expression or "0").strip(), mode="eval")
             found |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
@@ -69,7 +69,7 @@ def value_of(expression: str, names: Mapping[str, Any]) -> Any:
     except NameError as error:
         missing = error.name or expression
         raise ConfigError(
-            say(f"{missing!r} is not defined; nothing was sent.", f"{missing!r} 没有定义；没有发送任何请求。"),
+            _("{missing!r} is not defined; nothing was sent.", missing=missing),
             do=_nearest(missing, names),
         ) from None
     except Exception as error:  # noqa: BLE001  whatever the expression raises, nothing may be sent
@@ -89,12 +89,9 @@ def known_value(word: str, names: Mapping[str, Any]) -> Any:
 
 def _failed(expression: str, error: Exception) -> ConfigError:
     return ConfigError(
-        say(
-            f"{{{{{expression}}}}} cannot be evaluated; nothing was sent.",
-            f"无法计算 {{{{{expression}}}}}；没有发送任何请求。",
-        ),
+        _("{{{{{expression}}}}} cannot be evaluated; nothing was sent.", expression=expression),
         why=f"{type(error).__name__}: {error}",
-        do=say("Correct it, or send the text as it is: --raw", "请改正它，或原样发送：--raw"),
+        do=_("Correct it, or send the text as it is: --raw"),
     )
 
 
@@ -102,7 +99,5 @@ def _nearest(missing: str, names: Mapping[str, Any]) -> str:
     also = dir(builtins) if len(missing) > _SHORT else ()  # of a letter or two almost anything is near
     known = [name for name in (*names, *also) if not name.startswith("_")]
     if near := nearest(missing, known):
-        return say(f"Did you mean {{{{{near}}}}}?", f"是不是 {{{{{near}}}}}？")
-    return say(
-        "Define it in a cell above, or send the text as it is: --raw", "请先在上面的单元格中定义它，或原样发送：--raw"
-    )
+        return _("Did you mean {{{{{near}}}}}?", near=near)
+    return _("Define it in a cell above, or send the text as it is: --raw")

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from wenwen_magic.engine.worker_pool import POLL, Many, Tally, wait_through
 from wenwen_magic.errors import ConfigError, EndpointError, NoImageError, WaitEnded, WenwenError
-from wenwen_magic.text.i18n import say, speak
+from wenwen_magic.text.i18n import speak, spoken
 
 WORD = ContextVar("WORD", default="")
 PATIENCE = 10
@@ -171,18 +171,18 @@ def test_works_items_and_listeners_see_the_callers_language_and_change_it_for_no
     seen = []
 
     def items():
-        yield from [say("English", "中文")] * 5
+        yield from [spoken()] * 5
 
     def work(item):
-        seen.append((item, say("English", "中文"), WORD.get()))
+        seen.append((item, spoken(), WORD.get()))
         WORD.set("inside")
         speak("en")
 
     speak("zh")
     WORD.set("outside")
     try:
-        Many(items(), work, width=1, tell=lambda _: seen.append(say("English", "中文"))).run()
-        assert seen == [("中文", "中文", "outside"), "中文"] * 5
+        Many(items(), work, width=1, tell=lambda _: seen.append(spoken())).run()
+        assert seen == [("zh", "zh", "outside"), "zh"] * 5
         assert WORD.get() == "outside"
     finally:
         speak("")

@@ -23,7 +23,7 @@ from wenwen_magic.endpoint.transport import Transport
 from wenwen_magic.engine import executor as remote
 from wenwen_magic.errors import ConfigError, EndpointError, NotSentError, WenwenError
 from wenwen_magic.protocol import HttpCall
-from wenwen_magic.text.i18n import is_chinese, say, speak
+from wenwen_magic.text.i18n import is_chinese, speak, spoken
 
 CALLERS, WORKERS = "CALLERS7f3a9c-not-like-a-key", "WORKERS2b8e11-not-like-a-key"
 BEARER = ("Authorization", "Bearer {key}")
@@ -329,7 +329,7 @@ def test_errors_speak_the_callers_language_and_the_workers_thread_keeps_its_own(
         for language in ("zh", "en", "zh"):
             speak(language)
             assert is_chinese(error_of(line, "a cat [demo: status=401]").what) is (language == "zh")
-        assert executor.submit(say, "English", "中文").result(PATIENCE) == "English"
+        assert executor.submit(spoken).result(PATIENCE) == "en"
     finally:
         speak("")
 

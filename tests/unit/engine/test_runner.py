@@ -8,7 +8,7 @@ import pytest
 from wenwen_magic.engine.worker_pool import Runner
 from wenwen_magic.errors import EndpointError
 from wenwen_magic.protocol import Progress
-from wenwen_magic.text.i18n import say, speak
+from wenwen_magic.text.i18n import speak, spoken
 
 WORD = ContextVar("WORD", default="")
 SOON = 5
@@ -123,7 +123,7 @@ def test_a_thread_that_cannot_be_started_leaves_no_job_that_others_would_join(mo
 
 def test_the_language_and_other_context_of_the_cell_goes_along_and_nothing_comes_back():
     def work(_tell):
-        seen = say("English", "中文"), WORD.get()
+        seen = spoken(), WORD.get()
         speak("en")
         WORD.set("inside")
         return seen
@@ -131,8 +131,8 @@ def test_the_language_and_other_context_of_the_cell_goes_along_and_nothing_comes
     speak("zh")
     WORD.set("outside")
     try:
-        assert ended(Runner().start(work)).result == ("中文", "outside")
-        assert (say("English", "中文"), WORD.get()) == ("中文", "outside")
+        assert ended(Runner().start(work)).result == ("zh", "outside")
+        assert (spoken(), WORD.get()) == ("zh", "outside")
     finally:
         speak("")
         WORD.set("")

@@ -7,7 +7,7 @@ import pytest
 
 from wenwen_magic.errors import EndpointError, NoImageError
 from wenwen_magic.media.save import WIDTH, side_by_side
-from wenwen_magic.text.i18n import say, speak
+from wenwen_magic.text.i18n import speak, spoken
 
 WORD = ContextVar("WORD", default="")
 
@@ -89,14 +89,14 @@ def test_the_width_can_be_chosen():
 
 def test_every_work_sees_the_language_and_context_of_the_caller_and_changes_it_for_none():
     def work():
-        seen = say("English", "中文"), WORD.get()
+        seen = spoken(), WORD.get()
         WORD.set("inside")
         return seen
 
     speak("zh")
     WORD.set("outside")
     try:
-        assert side_by_side([work] * 9, width=2) == [("中文", "outside")] * 9
+        assert side_by_side([work] * 9, width=2) == [("zh", "outside")] * 9
         assert WORD.get() == "outside"
     finally:
         speak("")

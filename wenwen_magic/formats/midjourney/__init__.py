@@ -17,7 +17,7 @@ from wenwen_magic.formats.midjourney.submit import ORDERS, body, prompt_as_sent,
 from wenwen_magic.formats.midjourney.task import CANCEL, FAILURE, MODAL, SUCCESS, Submission, Work
 from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Pause, Progress, Source, Step, WireFormat
 from wenwen_magic.records import ImageRequest
-from wenwen_magic.text.i18n import say
+from wenwen_magic.text.i18n import _
 
 _MODAL = "/mj/submit/modal"
 
@@ -32,7 +32,7 @@ def talk(request: ImageRequest) -> Generator[Step, HttpReply | None, Answer]:
     """
     order = ORDERS[request.task]
     call = HttpCall("POST", order.path, body(request))
-    if notice := say(*order.notice):
+    if notice := order.notice and _(order.notice):
         yield Progress(notice)
     told = yield from _submitted(call)
     if told.links:
@@ -66,7 +66,7 @@ def _followed(request: ImageRequest, job: str, *, windows: bool) -> Generator[St
         yield Pause()
         work = mjreply.work(_received((yield _question(job))))
         if work is None:
-            yield Progress(say("no readable word from the endpoint; asking again", "服务端的回答无法读懂；会再次询问"))
+            yield Progress(_("no readable word from the endpoint; asking again"))
             continue
         if work.status == SUCCESS:
             return _answer(request, work, job)
@@ -97,7 +97,7 @@ def _linked(request: ImageRequest, told: Submission) -> Answer:
 
 
 def _answer(request: ImageRequest, work: Work, job: str) -> Answer:
-    videos = [say("Video: ", "视频：") + address for address in work.videos]
+    videos = [_("Video: ") + address for address in work.videos]
     words = [work.described] if request.wants_words else []
     return Answer(
         sources=(work.picture,) if work.picture and not request.wants_words else (),
@@ -178,7 +178,7 @@ def refresh(job: str) -> Generator[Step, HttpReply | None, Mapping[str, Any]]:
         AnswerError: the answer is empty or cannot be read.
     """
     order = ORDERS["refresh"]
-    yield Progress(say(*order.notice))
+    yield Progress(order.notice and _(order.notice))
     return _mapping(mjreply.plain(_received((yield HttpCall("POST", order.path, {"taskId": job})))))
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.records import DESCRIBE, DRAW, ImageRequest
-from wenwen_magic.text.i18n import say
+from wenwen_magic.text.i18n import N_, _
 
 _RATIOS = {"landscape": "3:2", "portrait": "2:3", "square": "1:1"}
 # A long dash is what some keyboards make of two hyphens; Midjourney takes it for them.
@@ -38,7 +38,7 @@ class Order:
         masked: whether it takes a mask.
         prompted: whether the prompt goes out.
         continues: whether the work that ``taskId`` names goes on, under its number.
-        notice: what the user should know before it is sent, in English and Chinese.
+        notice: what the user should know before it is sent, marked for translation.
     """
 
     path: str
@@ -52,7 +52,7 @@ class Order:
     masked: bool = False
     prompted: bool = False
     continues: bool = False
-    notice: tuple[str, str] = ("", "")
+    notice: str = ""
 
 
 def prompt_as_sent(request: ImageRequest) -> str:
@@ -79,11 +79,8 @@ def body(request: ImageRequest) -> dict[str, Any]:
     _check_mask(request, order)
     if taken := sorted(order.reserved & request.params.keys()):
         raise ConfigError(
-            say(f"--param cannot set {', '.join(taken)}.", f"--param 不能设置 {', '.join(taken)}。"),
-            do=say(
-                "The cell's text is the prompt, --ref and --mask give the pictures.",
-                "单元格内容就是提示词，图片用 --ref 和 --mask。",
-            ),
+            _("--param cannot set {taken}.", taken=", ".join(taken)),
+            do=_("The cell's text is the prompt, --ref and --mask give the pictures."),
         )
     needed = {name: _text(request, name) for name in order.needs}
     more = {name: _worded(name, value) for name, value in request.params.items()}
@@ -110,11 +107,8 @@ def _text(request: ImageRequest, name: str) -> str:
     value = request.params.get(name)
     if isinstance(value, bool) or not isinstance(value, (str, int)) or not str(value).strip():
         raise ConfigError(
-            say(f"The task {request.task} needs {name}.", f"任务 {request.task} 需要 {name}。"),
-            do=say(
-                f"Press a button under a finished picture, or give it: --param {name}=...",
-                f"请点击已完成图片下方的按钮，或给出：--param {name}=...",
-            ),
+            _("The task {task} needs {name}.", task=request.task, name=name),
+            do=_("Press a button under a finished picture, or give it: --param {name}=...", name=name),
         )
     return str(value).strip()
 
@@ -124,11 +118,8 @@ def _check_references(request: ImageRequest, order: Order) -> None:
     if not order.least <= given <= order.most:
         few = str(order.least) if order.least == order.most else f"{order.least}-{order.most}"
         raise ConfigError(
-            say(
-                f"The task {request.task} takes {few} reference pictures, not {given}.",
-                f"任务 {request.task} 需要 {few} 张参考图片，现有 {given} 张。",
-            ),
-            do=say("Give them one by one: --ref a.png --ref b.png", "请逐一给出：--ref a.png --ref b.png"),
+            _("The task {task} takes {few} reference pictures, not {given}.", task=request.task, few=few, given=given),
+            do=_("Give them one by one: --ref a.png --ref b.png"),
         )
     # An address that is empty is that of a saved request, whose pictures' bytes were not kept.
     if not order.links and any(one.is_link for one in request.references):
@@ -138,9 +129,8 @@ def _check_references(request: ImageRequest, order: Order) -> None:
 def _check_mask(request: ImageRequest, order: Order) -> None:
     if request.mask and not order.masked:
         raise ConfigError(
-            say(f"The task {request.task} takes no mask.", f"任务 {request.task} 不支持蒙版。"),
-            do=say("Masks go with: ", "支持蒙版的任务：")
-            + ", ".join(name for name, one in ORDERS.items() if one.masked),
+            _("The task {task} takes no mask.", task=request.task),
+            do=_("Masks go with: ") + ", ".join(name for name, one in ORDERS.items() if one.masked),
         )
     if request.mask and request.mask.is_link:
         raise _no_link(request.task)
@@ -148,10 +138,8 @@ def _check_mask(request: ImageRequest, order: Order) -> None:
 
 def _no_link(task: str) -> ConfigError:
     return ConfigError(
-        say(
-            f"The task {task} needs the pictures themselves, not addresses.", f"任务 {task} 需要图片本身，而不是网址。"
-        ),
-        do=say("Save the picture and give the file: --ref cat.png", "请保存图片并给出文件：--ref cat.png"),
+        _("The task {task} needs the pictures themselves, not addresses.", task=task),
+        do=_("Save the picture and give the file: --ref cat.png"),
     )
 
 
@@ -188,10 +176,7 @@ def _edit(request: ImageRequest) -> dict[str, Any]:
 
 
 _SPEED, _HOOK = {"mode": "RELAX"}, {"notifyHook": ""}
-UNPROVEN = (
-    "No public server is known to have this call; wenwen's pages only name it. It is sent as it might be.",
-    "没有已知的公开服务端支持此请求；问问的页面上只有名称。将按可能的形式发送。",
-)
+UNPROVEN = N_("No public server is known to have this call; wenwen's pages only name it. It is sent as it might be.")
 """What is told before a call that nobody has seen."""
 ORDERS: Mapping[str, Order] = {
     # Page 文生图(Imagine): the body exactly as shown there.

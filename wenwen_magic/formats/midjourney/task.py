@@ -16,7 +16,7 @@ from wenwen_magic.formats.parse import markdown, stream
 from wenwen_magic.formats.parse.base64_data import Payloads
 from wenwen_magic.protocol import HttpReply, Progress, Source
 from wenwen_magic.records import Button
-from wenwen_magic.text.i18n import say
+from wenwen_magic.text.i18n import N_, _
 
 SUCCESS, FAILURE, CANCEL = "SUCCESS", "FAILURE", "CANCEL"
 """The statuses of a work that has ended."""
@@ -31,25 +31,25 @@ _SELECTOR = "\ufe0f"
 """Tells that a sign is shown as a picture; the same sign comes with and without it."""
 
 _STATUS = {
-    "": ("waiting to start", "等待开始"),
-    "NOT_START": ("waiting to start", "等待开始"),
-    "SUBMITTED": ("submitted", "已提交"),
-    "IN_PROGRESS": ("drawing", "绘制中"),
-    MODAL: ("waiting for the window", "等待窗口确认"),
+    "": N_("waiting to start"),
+    "NOT_START": N_("waiting to start"),
+    "SUBMITTED": N_("submitted"),
+    "IN_PROGRESS": N_("drawing"),
+    MODAL: N_("waiting for the window"),
 }
 _SIGNS = {
-    "🔄": ("reroll", "重新生成"),
-    "⬅": ("pan left", "向左平移"),
-    "➡": ("pan right", "向右平移"),
-    "⬆": ("pan up", "向上平移"),
-    "⬇": ("pan down", "向下平移"),
-    "🔍": ("zoom out", "缩小视野"),
-    "↔": ("make square", "变成方形"),
-    "🪄": ("vary", "变化"),
-    "🖌": ("vary a region", "局部重绘"),
-    "❤": ("favourite", "收藏"),
-    "⏫": ("upscale", "放大"),
-    "🎉": ("imagine all", "全部生成"),
+    "🔄": N_("reroll"),
+    "⬅": N_("pan left"),
+    "➡": N_("pan right"),
+    "⬆": N_("pan up"),
+    "⬇": N_("pan down"),
+    "🔍": N_("zoom out"),
+    "↔": N_("make square"),
+    "🪄": N_("vary"),
+    "🖌": N_("vary a region"),
+    "❤": N_("favourite"),
+    "⏫": N_("upscale"),
+    "🎉": N_("imagine all"),
 }
 """What the buttons that carry only a sign do (signs as in midjourney-proxy's answers)."""
 _ASKS = {"inpaint": "region", "customzoom": "words"}
@@ -124,7 +124,7 @@ class Work:
             before: the preview shown last, which is not shown again.
         """
         known = _STATUS.get(self.status)
-        words = say(*known) if known else mask(self.status)
+        words = _(known) if known else mask(self.status)
         shown = None if self.picture == before else self.picture
         return Progress(words if self.percent is None else f"{words} {self.percent:g}%", self.percent, picture=shown)
 
@@ -176,7 +176,7 @@ def whole_characters(value: Any) -> str:
 def _label(label: str, sign: str) -> str:
     """What stands on a button: its label, or its sign and what the sign means."""
     meaning = _SIGNS.get(sign.strip().replace(_SELECTOR, ""))
-    words = label.strip() or (f"{sign.strip()} {say(*meaning)}" if meaning else sign.strip())
+    words = label.strip() or (f"{sign.strip()} {_(meaning)}" if meaning else sign.strip())
     return " ".join(mask(words).split())[:_LONGEST_LABEL]
 
 
@@ -204,7 +204,7 @@ class Submission:
         """A word on the queue; None when there is none."""
         if self.queue is None:
             return None
-        return Progress(say(f"queued, {self.queue} before it", f"排队中，前面还有 {self.queue} 个"))
+        return Progress(_("queued, {queue} before it", queue=self.queue))
 
 
 def submission(reply: HttpReply) -> Submission:
@@ -288,26 +288,23 @@ def _is_link(value: Any) -> bool:
 
 # -- errors ------------------------------------------------------------------------------------------------------------
 
-_WAIT = ("Wait a minute, then run the cell again.", "请等一分钟再运行。")
-_CHANGE = ("Change what the reason names, then run the cell again.", "请按原因修改，然后再次运行。")
-_GONE = (
-    "Draw the picture anew: servers forget a work after some time.",
-    "请重新生成图片：服务端过一段时间会忘记任务。",
-)
-_LATER = ("Try again later; that asks anew.", "请稍后再试；会重新请求。")
-_CODES: Mapping[int, tuple[tuple[str, str], tuple[str, str], Charged]] = {
-    3: (("The endpoint knows no such work.", "服务端没有这个任务。"), _GONE, "no"),
-    4: (("The endpoint refused the request.", "服务端拒绝了这个请求。"), _CHANGE, "no"),
-    23: (("The endpoint's queue is full.", "服务端的队列已满。"), _WAIT, "no"),
+_WAIT = N_("Wait a minute, then run the cell again.")
+_CHANGE = N_("Change what the reason names, then run the cell again.")
+_GONE = N_("Draw the picture anew: servers forget a work after some time.")
+_LATER = N_("Try again later; that asks anew.")
+_CODES: Mapping[int, tuple[str, str, Charged]] = {
+    3: (N_("The endpoint knows no such work."), _GONE, "no"),
+    4: (N_("The endpoint refused the request."), _CHANGE, "no"),
+    23: (N_("The endpoint's queue is full."), _WAIT, "no"),
     24: (
-        ("The prompt holds a word that is not allowed.", "提示词中有不允许的词。"),
-        ("Say it in another way, then run the cell again.", "请换一种说法，然后再次运行。"),
+        N_("The prompt holds a word that is not allowed."),
+        N_("Say it in another way, then run the cell again."),
         "no",
     ),
-    30: (("The endpoint is at its limit.", "服务端已饱和。"), _WAIT, "no"),
+    30: (N_("The endpoint is at its limit."), _WAIT, "no"),
 }
-_OTHER: tuple[tuple[str, str], tuple[str, str], Charged] = (
-    ("The endpoint failed to take the request.", "服务端未能接受请求。"),
+_OTHER: tuple[str, str, Charged] = (
+    N_("The endpoint failed to take the request."),
     _LATER,
     "maybe",
 )
@@ -318,9 +315,9 @@ def _refused(code: int, told: Work) -> EndpointError:
     banned = mask(told.banned)
     problem = read_problem(told.body)
     return EndpointError(
-        say(*(f"{words} (code {code})" for words in what)),
+        f"{_(what)} (code {code})",
         why=" · ".join(part for part in (banned, problem.message) if part),
-        do=(say(f"Leave out {banned!r}. ", f"请去掉“{banned}”。") if banned else "") + say(*do),
+        do=(_("Leave out {banned}. ", banned=repr(banned)) if banned else "") + _(do),
         charged=charged,
         status=200,
         text=told.as_text(),
@@ -329,15 +326,12 @@ def _refused(code: int, told: Work) -> EndpointError:
 
 def failed(done: Work) -> EndpointError:
     """Make the error for a work that ended without a picture."""
-    stopped = say("The work was cancelled.", "任务已取消。")
-    broke = say("Midjourney could not do the work.", "Midjourney 未能完成任务。")
+    stopped = _("The work was cancelled.")
+    broke = _("Midjourney could not do the work.")
     return EndpointError(
         broke if done.status == FAILURE else stopped,
         why=mask(done.reason),
-        do=say(
-            "Change the prompt if the reason names it. Running the cell again submits anew, which may cost again.",
-            "如果原因与提示词有关，请修改。再次运行单元格会重新提交，可能再次扣费。",
-        ),
+        do=_("Change the prompt if the reason names it. Running the cell again submits anew, which may cost again."),
         charged="maybe",
         status=200,
         text=done.as_text(),
@@ -346,5 +340,5 @@ def failed(done: Work) -> EndpointError:
 
 def unnumbered(told: Submission) -> AnswerError:
     """Make the error for a submission that was taken and whose work has no number to ask after."""
-    what = say("The endpoint took the request and named no work.", "服务端接受了请求，但没有给出任务编号。")
+    what = _("The endpoint took the request and named no work.")
     return unreadable(", ".join(told.links), what)

@@ -13,17 +13,17 @@ from wenwen_magic.formats.parse import markdown
 from wenwen_magic.formats.parse.answer import Gathering
 from wenwen_magic.formats.parse.base64_data import Payloads
 from wenwen_magic.protocol import Answer, Progress, Source
-from wenwen_magic.text.i18n import say
+from wenwen_magic.text.i18n import N_, _
 
 _ORDINARY = ("STOP", "FINISH_REASON_UNSPECIFIED", "BLOCK_REASON_UNSPECIFIED", "BLOCKED_REASON_UNSPECIFIED")
 _MEANINGS = {
-    "SAFETY": ("a safety filter held it back", "被安全过滤拦下"),
-    "PROHIBITED_CONTENT": ("it counts as prohibited content", "被认为是禁止的内容"),
-    "RECITATION": ("it comes too close to an existing work", "与已有作品过于相似"),
-    "BLOCKLIST": ("it holds a word that is not allowed", "含有不允许的词"),
-    "NO_IMAGE": ("the model drew no picture", "模型没有画出图片"),
-    "MAX_TOKENS": ("the answer met its limit of length (maxOutputTokens)", "回答达到长度上限（maxOutputTokens）"),
-    "OTHER": ("the endpoint tells no reason", "服务端没有说明原因"),
+    "SAFETY": N_("a safety filter held it back"),
+    "PROHIBITED_CONTENT": N_("it counts as prohibited content"),
+    "RECITATION": N_("it comes too close to an existing work"),
+    "BLOCKLIST": N_("it holds a word that is not allowed"),
+    "NO_IMAGE": N_("the model drew no picture"),
+    "MAX_TOKENS": N_("the answer met its limit of length (maxOutputTokens)"),
+    "OTHER": N_("the endpoint tells no reason"),
 }
 _MIME = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
 _TITLE = re.compile(r"\s*\*\*([^*\n]{1,120})\*\*")
@@ -77,7 +77,7 @@ class Candidates(Gathering):
             return
         self.finish_reason = word
         meaning = _MEANINGS.get(word.removeprefix("IMAGE_")) or _MEANINGS.get(word)
-        told = self._shown(message).strip() or (say(*meaning) if meaning else "")
+        told = self._shown(message).strip() or (_(meaning) if meaning else "")
         if word not in _ORDINARY:
             self._reason = f"{word}: {told}" if told else word
 
@@ -96,7 +96,7 @@ class Candidates(Gathering):
                 yield Progress(self._shown(title[1]).strip())
         for source in self._pictures_of(part):
             self._drafts.setdefault((source.address, source.data), source)
-            yield Progress(say("A draft", "草图"), picture=source)
+            yield Progress(_("A draft"), picture=source)
 
     def _pictures_of(self, part: Mapping[str, Any]) -> tuple[Source, ...]:
         """The picture that a part holds, in any of the shapes that relays give it."""

@@ -14,7 +14,7 @@ from wenwen_magic.endpoint.failures import read_problem
 from wenwen_magic.formats.parse.answer import Gathering
 from wenwen_magic.formats.parse.base64_data import Payloads
 from wenwen_magic.protocol import Answer, Progress, Source
-from wenwen_magic.text.i18n import say
+from wenwen_magic.text.i18n import _
 
 _WRAPPERS = frozenset(
     {"data", "images", "image_urls", "urls", "output", "outputs", "result", "results", "response", "item", "artifacts"}
@@ -81,7 +81,7 @@ class PictureList(Gathering):
 
     def _on_its_way(self, body: Mapping[str, Any]) -> Iterator[Progress]:
         number = body.get("partial_image_index")
-        words = say("a picture on its way", "图片生成中")
+        words = _("a picture on its way")
         if isinstance(number, int) and not isinstance(number, bool):
             words += f" ({number + 1})"
         yield Progress(words, picture=self._source_in(body, _type_in(body, "png")))

@@ -12,7 +12,7 @@ from wenwen_magic.formats.parse.answer import Gathering
 from wenwen_magic.formats.parse.base64_data import Payloads
 from wenwen_magic.formats.parse.partial_json import mend
 from wenwen_magic.protocol import Answer, HttpReply, Progress
-from wenwen_magic.text.i18n import say
+from wenwen_magic.text.i18n import _
 
 _FIELDS = (b"event:", b"id:", b"retry:")
 _BOM = b"\xef\xbb\xbf"
@@ -143,9 +143,7 @@ def _read_torn(
     answers = (gathering.answer(cut=True) for gathering in (mended, loose))
     if answer := next((one for one in answers if one.sources), None):
         return answer
-    raise cut or unreadable(
-        text[:2000], say("The answer broke off or is not JSON.", "服务端的回答不完整，或不是 JSON。")
-    )
+    raise cut or unreadable(text[:2000], _("The answer broke off or is not JSON."))
 
 
 def _torn_string(text: str, name: str) -> str:
@@ -203,11 +201,8 @@ def _parsed(event: bytes | bytearray, strays: list[bytes]) -> Any:
 
 def _broken_off() -> EndpointError:
     return EndpointError(
-        say("The answer broke off before its end.", "回答在结束之前中断了。"),
-        do=say(
-            "The work may have been charged, so it was not sent again. Running the cell again asks again.",
-            "可能已经扣费，因此没有自动重发。再次运行单元格会重新请求。",
-        ),
+        _("The answer broke off before its end."),
+        do=_("The work may have been charged, so it was not sent again. Running the cell again asks again."),
         charged="maybe",
     )
 

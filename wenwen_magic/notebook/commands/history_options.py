@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.notebook.options import Option
-from wenwen_magic.text.i18n import say
+from wenwen_magic.text.i18n import N_, _
 
 
 def page_number(text: str) -> int:
@@ -15,7 +15,7 @@ def page_number(text: str) -> int:
         ConfigError: it is none.
     """
     if not re.fullmatch(r"0*[1-9]\d{0,8}", text.strip()):
-        raise ConfigError(say(f"There is no page {text!r}.", f"没有第 {text!r} 页。"), do="--page 2")
+        raise ConfigError(_("There is no page {text!r}.", text=text), do="--page 2")
     return int(text)
 
 
@@ -45,16 +45,16 @@ def moment_of(text: str, *, end: bool = False) -> float:
         return (at + timedelta(days=1 if whole_day else 0)).timestamp()
     except (ValueError, OverflowError):
         raise ConfigError(
-            say(f"{text[:40]!r} is no day.", f"{text[:40]!r} 不是日期。"),
-            do=say("For example: 2026-11-22, today, 3d, 2w", "例如：2026-11-22、今天、3天、2周"),
+            _("{text!r} is no day.", text=text[:40]),
+            do=_("For example: 2026-11-22, today, 3d, 2w"),
         ) from None
 
 
 HISTORY = (
-    Option(("-m", "--model", "--模型"), ("a piece of the model's name", "模型名的一部分"), str),
-    Option(("--since", "--自"), ("from a day on: 2026-11-22, 3d", "从某日起：2026-11-22、3天"), moment_of),
-    Option(("--until", "--至"), ("up to a day", "到某日为止"), lambda text: moment_of(text, end=True)),
-    Option(("--star", "--星标"), ("only marked ones", "只看星标")),
-    Option(("--failed", "--失败"), ("only those without a picture", "只看没有图片的")),
-    Option(("--page", "--页"), ("which page", "第几页"), page_number),
+    Option(("-m", "--model", "--模型"), N_("a piece of the model's name"), str),
+    Option(("--since", "--自"), N_("from a day on: 2026-11-22, 3d"), moment_of),
+    Option(("--until", "--至"), N_("up to a day"), lambda text: moment_of(text, end=True)),
+    Option(("--star", "--星标"), N_("only marked ones")),
+    Option(("--failed", "--失败"), N_("only those without a picture")),
+    Option(("--page", "--页"), N_("which page"), page_number),
 )

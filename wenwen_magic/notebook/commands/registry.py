@@ -26,7 +26,7 @@ from wenwen_magic.render import lineage, models
 from wenwen_magic.render.generation import MOST_SHOWN
 from wenwen_magic.render.models import ModelTable
 from wenwen_magic.settings import Loaded
-from wenwen_magic.text.i18n import is_chinese, say, speak
+from wenwen_magic.text.i18n import N_, _, is_chinese, speak
 from wenwen_magic.text.suggest import did_you_mean
 
 PAGE = 20
@@ -90,10 +90,10 @@ def run(line: str, around: Surroundings) -> Any:
         ConfigError: there is no such command, or it cannot be understood.
         WenwenError: of any kind, by the command.
     """
-    command, _, rest = line.strip().partition(" ")
+    command, _space, rest = line.strip().partition(" ")
     command = COMMAND_WORDS.get(command, command) or "help"
     if command not in _TABLE:
-        what = say(f"There is no command %wenwen {command}.", f"没有命令 %wenwen {command}。")
+        what = _("There is no command %wenwen {command}.", command=command)
         named = tuple(COMMAND_WORDS) if is_chinese(command) else COMMANDS
         raise ConfigError(what, do=did_you_mean(command, named))
     return _TABLE[command](around, rest.strip())
@@ -103,7 +103,7 @@ def _status(around: Surroundings, _: str) -> str:
     return kernel.status(around.client(), around.loaded(), around.desk, around.under_way())
 
 
-_MODELS = (Option(("--refresh", "--刷新"), ("ask again", "重新查询")),)
+_MODELS = (Option(("--refresh", "--刷新"), N_("ask again")),)
 
 
 def _models(around: Surroundings, line: str) -> ModelTable:
@@ -117,10 +117,7 @@ def _models(around: Surroundings, line: str) -> ModelTable:
 
 def _demo(around: Surroundings, word: str) -> str:
     if around.loaded().settings.mode == "replay" and word not in kernel.OFF:
-        return say(
-            "Mode replay: the pictures come from the history, the demo is not started.",
-            "replay 模式：图片来自历史记录，不启动演示。",
-        )
+        return _("Mode replay: the pictures come from the history, the demo is not started.")
     return kernel.demo(around.desk, word)
 
 
@@ -162,8 +159,8 @@ def _saved(around: Surroundings, word: str) -> Generation:
     value = around.value_of(word)
     if isinstance(value, (Gallery, Shown)) and len(value) > 1:
         raise ConfigError(
-            say(f"{word} holds {len(value)}, and one is wanted.", f"{word} 中有 {len(value)} 个，这里只要一个。"),
-            do=say(f"Name it: {word}[0]", f"请指明：{word}[0]"),
+            _("{word} holds {count}, and one is wanted.", word=word, count=len(value)),
+            do=_("Name it: {word}[0]", word=word),
         )
     value = value[0] if isinstance(value, (Gallery, Shown)) and len(value) else value
     found = around.client().history.get(value.id if isinstance(value, Generation) else word)
@@ -187,7 +184,7 @@ def _all_saved(around: Surroundings, words: Sequence[str]) -> list[Generation]:
     return found
 
 
-_SHOW = (Option(("--lineage", "--来历"), ("what it came from, and what was made of it", "它的来历和后续")),)
+_SHOW = (Option(("--lineage", "--来历"), N_("what it came from, and what was made of it")),)
 
 
 def _show(around: Surroundings, line: str) -> Generation | Gallery | Shown:
@@ -230,8 +227,8 @@ def _mask(around: Surroundings, line: str) -> Any:
     word, *names = _words(line) or _ids(line)
     if around.open_mask is None:
         raise ConfigError(
-            say("The mask editor needs a live notebook.", "蒙版编辑器需要可交互的笔记本。"),
-            do=say("Give --mask an array or a PNG file.", "请用 --mask 传入数组或 PNG 文件。"),
+            _("The mask editor needs a live notebook."),
+            do=_("Give --mask an array or a PNG file."),
         )
     value = around.value_of(word)
     value = value if value is not None else word if Path(word).expanduser().is_file() else _saved(around, word)
@@ -243,9 +240,7 @@ def _name_of_mask(word: str, names: Sequence[str]) -> str:
     stem = re.sub(r"\W+", "_", Path(word).stem).strip("_")
     name = names[0] if names else f"{'' if stem.isidentifier() else 'picture_'}{stem}_mask"
     if not name.isidentifier() or iskeyword(name):
-        raise ConfigError(
-            say(f"{name!r} is not a variable's name.", f"{name!r} 不是变量名。"), do="%wenwen mask cat cat_mask"
-        )
+        raise ConfigError(_("{name!r} is not a variable's name.", name=name), do="%wenwen mask cat cat_mask")
     return name
 
 
@@ -264,8 +259,8 @@ def _ids(words: str) -> list[str]:
     found = words.replace(",", " ").replace("，", " ").split()
     if not found:
         raise ConfigError(
-            say("Which one? An id is missing.", "哪一个？缺少编号。"),
-            do=say("The id stands after # under a picture.", "编号写在图片下方的 # 之后。"),
+            _("Which one? An id is missing."),
+            do=_("The id stands after # under a picture."),
         )
     return found
 
@@ -279,18 +274,18 @@ def _use(around: Surroundings, which: str) -> str:
         request = build_request.read(path, client.settings.max_mib << 20)
         # What a format has to say of pictures is told when they are here.
         around.insert(cell_of(client, request if build_request.needed(request) else client.request(request)))
-        return say("The cell is below.", "单元格已放在下方。") + build_request.needed(request)
+        return _("The cell is below.") + build_request.needed(request)
     generation = _saved(around, which)
     around.insert(cell_of(client, generation))
     if client.saved_takes.best(generation.request, 0) is None:
-        return say("The cell is below; running it asks anew.", "单元格已放在下方；运行它会重新请求。")
-    return say("The cell is below; running it shows the picture for free.", "单元格已放在下方；运行它会免费显示图片。")
+        return _("The cell is below; running it asks anew.")
+    return _("The cell is below; running it shows the picture for free.")
 
 
 def _compare(around: Surroundings, ids: str) -> Any:
     found = _ids(ids)
     if len(found) != 2:  # noqa: PLR2004  old and new
-        raise ConfigError(say("Two ids are needed.", "需要两个编号。"), do="%wenwen compare a1b2c3 d4e5f6")
+        raise ConfigError(_("Two ids are needed."), do="%wenwen compare a1b2c3 d4e5f6")
     return around.client().compare(_saved(around, found[0]), _saved(around, found[1]))
 
 
@@ -319,11 +314,8 @@ def _styles(around: Surroundings, _: str) -> str:
 def _vote(around: Surroundings, letter: str) -> str:
     if not around.ballots:
         raise ConfigError(
-            say("There is nothing to vote on.", "没有可投票的内容。"),
-            do=say(
-                "%%wenwen_image -m a,b --blind shows pictures without names.",
-                "%%wenwen_image -m a,b --blind 会隐藏名称。",
-            ),
+            _("There is nothing to vote on."),
+            do=_("%%wenwen_image -m a,b --blind shows pictures without names."),
         )
     around.ballots[-1].speak()
     said = around.ballots[-1].vote(letter)
@@ -345,14 +337,14 @@ def _words(line: str) -> list[str]:
     return [first or second or third for first, second, third in _QUOTED_OR_NOT.findall(line)]
 
 
-_EXPORT = (Option(("--strip", "--去提示词"), ("leave the prompts out", "不含提示词")),)
+_EXPORT = (Option(("--strip", "--去提示词"), N_("leave the prompts out")),)
 
 
 def _export(around: Surroundings, line: str) -> str:
     given = options.read_line(line, _EXPORT)
     path, *ids = _words(given.words) or [""]
     if not path:
-        raise ConfigError(say("A file's name is missing.", "缺少文件名。"), do="%wenwen export lesson.zip")
+        raise ConfigError(_("A file's name is missing."), do="%wenwen export lesson.zip")
     chosen = [one.id for one in _all_saved(around, _ids(" ".join(ids)))] if ids else None
     return kernel.export(around.client(), path, chosen, strip=bool(given.strip))
 

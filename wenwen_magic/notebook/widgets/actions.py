@@ -14,7 +14,7 @@ from wenwen_magic.history.record_json import moment
 from wenwen_magic.notebook.cell import Cell
 from wenwen_magic.notebook.cell_source import cell_of
 from wenwen_magic.records import Button, Generation, ImageRequest
-from wenwen_magic.text.i18n import say
+from wenwen_magic.text.i18n import _
 
 MOST = 8
 """Pictures that one press may draw; never more than a cell may ask for without a question."""
@@ -55,8 +55,8 @@ class Controls:
         """
         if not words.strip():
             raise ConfigError(
-                say("It is not said what to change.", "还没有说明要改什么。"),
-                do=say("Write it, for example: make it night", "请写下来，例如：改成夜晚"),
+                _("It is not said what to change."),
+                do=_("Write it, for example: make it night"),
             )
         client = self.cell.now
         start = client.reference(take, take.id)
@@ -149,9 +149,6 @@ class Controls:
 def too_many(count: int, most: int) -> LimitReached:
     """Make the error for more pictures than one press may draw."""
     return LimitReached(
-        say(f"One press draws at most {most} pictures, not {count}.", f"一次最多画 {most} 张，而不是 {count} 张。"),
-        do=say(
-            "Nothing was sent. Insert as cell writes a cell for more; it asks first.",
-            "没有发送任何请求。更多张请用“插入为单元格”，运行时会先询问。",
-        ),
+        _("One press draws at most {most} pictures, not {count}.", most=most, count=count),
+        do=_("Nothing was sent. Insert as cell writes a cell for more; it asks first."),
     )

@@ -11,7 +11,7 @@ from wenwen_magic.engine import buttons
 from wenwen_magic.notebook.widgets import takes_strip
 from wenwen_magic.records import Button, Generation
 from wenwen_magic.render import generation
-from wenwen_magic.text.i18n import say
+from wenwen_magic.text.i18n import _
 
 _HEIGHT, _WIDEST = 72, 128
 
@@ -32,12 +32,12 @@ class Editing:
     def __init__(self, cancel: Callable[[], None]) -> None:
         self.take: Generation | None = None
         self.words = ipywidgets.Textarea(
-            placeholder=say("what to change, for example: make it night", "要改什么，例如：改成夜晚"),
+            placeholder=_("what to change, for example: make it night"),
             layout={"width": "auto", "height": "56px", "margin": "2px 0"},
         )
         self.cancel = ipywidgets.Button(
-            description=say("Cancel", "取消"),
-            tooltip=say("back to a new picture of the prompt", "回到按提示词画新图"),
+            description=_("Cancel"),
+            tooltip=_("back to a new picture of the prompt"),
             layout={"width": "90px", "align_self": "flex-end"},
         )
         self.cancel.on_click(lambda _: cancel())
@@ -61,7 +61,7 @@ class Editing:
         told = " ".join(
             part for part in (generation.take_mark(take.take) if take.take else "", f"#{take.id[:6]}") if part
         )
-        head = say(f"what to change in {told} (Generate draws it, and pays)", f"要改什么：{told}（按“生成”作图，付费）")
+        head = _("what to change in {told} (Generate draws it, and pays)", told=told)
         self._head.value = f"<small>{escape(head)}</small>"
         self.words.value = ""
         self.view.layout.display = None
@@ -126,11 +126,7 @@ class Offers:
         return ipywidgets.HBox([side, ipywidgets.VBox(rows)], layout={"margin": "0 0 6px 0"})
 
     def _button(self, take: Generation, button: Button) -> Any:
-        cost = (
-            say("draws anew each time (pays)", "每次都重新作图（付费）")
-            if button.again
-            else say("draws it once (pays), then shows it for free", "只作图一次（付费），之后免费显示")
-        )
+        cost = _("draws anew each time (pays)") if button.again else _("draws it once (pays), then shows it for free")
         label = generation.sound(" ".join(button.label.split()))[:_LONGEST_LABEL]
         made = ipywidgets.Button(
             description=label,

@@ -6,7 +6,7 @@ from typing import Any
 
 import ipywidgets
 
-from wenwen_magic.text.i18n import say
+from wenwen_magic.text.i18n import _
 
 ROW, INSERTED, REFUSED = "wenwen-insertion", "wenwen-inserted", "wenwen-not-inserted"
 """CSS classes: of the box with the script's output, and of the two buttons in it, of which the script presses one."""
@@ -108,7 +108,7 @@ def fallback_html(text: str) -> str:
     Args:
         text: what the cell is to hold.
     """
-    ask = say("Copy this into a new cell:", "请把下面的内容复制到一个新单元格：")
+    ask = _("Copy this into a new cell:")
     # HTML drops a line end right after <pre>: the first is not the text's.
     copy = f'<pre style="{_PRE}">\n{escape(_sound(text))}</pre>'
     return f'{_LATE}<div style="{_LATER}"><small>{ask}</small>{copy}</div>'

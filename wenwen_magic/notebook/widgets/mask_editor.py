@@ -11,7 +11,7 @@ import ipywidgets
 from PIL import Image, ImageDraw
 
 from wenwen_magic.errors import ConfigError
-from wenwen_magic.text.i18n import say
+from wenwen_magic.text.i18n import _
 
 Point = tuple[float, float]
 
@@ -128,11 +128,8 @@ def open_editor(picture: Path, size: tuple[int, int], name: str, changed: Callab
         canvas = import_module("ipycanvas")
     except ImportError:
         raise ConfigError(
-            say("The mask editor needs the library ipycanvas.", "蒙版编辑器需要 ipycanvas 库。"),
-            do=say(
-                "pip install 'wenwen-magic[mask]' and restart; or give --mask an array or a PNG file.",
-                "运行 pip install 'wenwen-magic[mask]' 并重启；也可以用 --mask 传入数组或 PNG 文件。",
-            ),
+            _("The mask editor needs the library ipycanvas."),
+            do=_("pip install 'wenwen-magic[mask]' and restart; or give --mask an array or a PNG file."),
         ) from None
     return MaskEditor(canvas, picture, Mask(size), name, changed)
 
@@ -187,13 +184,11 @@ class MaskEditor:
         canvas.on_touch_end(lambda *_: self.lift())
 
     def _make_tools(self) -> None:
-        names = ((say("brush", "画笔"), BRUSH), (say("rectangle", "矩形"), RECTANGLE), (say("eraser", "橡皮"), ERASER))
+        names = ((_("brush"), BRUSH), (_("rectangle"), RECTANGLE), (_("eraser"), ERASER))
         self.tool = ipywidgets.ToggleButtons(options=names, value=BRUSH, style={"button_width": "92px"})
-        self.width = ipywidgets.IntSlider(
-            value=32, min=4, max=120, description=say("width", "粗细"), layout={"width": "280px"}
-        )
-        self.undo = ipywidgets.Button(description=say("Undo", "撤销"), layout={"width": "92px"})
-        self.clear = ipywidgets.Button(description=say("Clear", "清除"), layout={"width": "92px"})
+        self.width = ipywidgets.IntSlider(value=32, min=4, max=120, description=_("width"), layout={"width": "280px"})
+        self.undo = ipywidgets.Button(description=_("Undo"), layout={"width": "92px"})
+        self.clear = ipywidgets.Button(description=_("Clear"), layout={"width": "92px"})
         self.undo.on_click(lambda _: self._become(self.mask.strokes[:-1]))
         self.clear.on_click(lambda _: self._become(()))
 
@@ -249,11 +244,11 @@ class MaskEditor:
 
     def _tell(self) -> None:
         name, share = self._name, f"{self.mask.share:.0%}"
-        told = say(
-            f"<code>{name}</code> holds the mask: {share} of the picture may change. Use it: "
-            f"<code>--format images --ref … --mask {name}</code>",
-            f"<code>{name}</code> 中是蒙版：图片的 {share} 可以改动。用法："
-            f"<code>--format images --ref … --mask {name}</code>",
+        told = _(
+            "<code>{name}</code> holds the mask: {share} of the picture may change. Use it: "
+            "<code>--format images --ref … --mask {name}</code>",
+            name=name,
+            share=share,
         )
-        empty = say("Paint over what may change.", "请涂抹可以改动的部分。")
+        empty = _("Paint over what may change.")
         self.note.value = told if self.mask.strokes else empty

@@ -21,7 +21,7 @@ from wenwen_magic.notebook.widgets.takes_strip import MOST as MOST_TAKES
 from wenwen_magic.notebook.widgets.takes_strip import Acts, Strip
 from wenwen_magic.records import ORIENTATIONS, Button, Generation, ImageRequest
 from wenwen_magic.render import generation
-from wenwen_magic.text.i18n import say
+from wenwen_magic.text.i18n import _
 
 LABEL = "48px"
 _HIGHEST = 1000
@@ -45,14 +45,14 @@ class Choices:
     def __init__(self, request: ImageRequest, models: Sequence[str], *, with_prompt: bool) -> None:
         self.prompt = ipywidgets.Textarea(
             value="" if with_prompt else request.prompt,
-            placeholder=say("what to draw", "画什么"),
+            placeholder=_("what to draw"),
             layout={"width": "auto", "height": "72px"},
         )
         self.model = ipywidgets.Combobox(
             value=request.model,
             options=list(models),
             ensure_option=False,
-            description=say("model", "模型"),
+            description=_("model"),
             style={"description_width": LABEL},
             layout={"width": "310px"},
         )
@@ -66,7 +66,7 @@ class Choices:
             value=request.count,
             min=1,
             max=_HIGHEST,
-            description=say("count", "张数"),
+            description=_("count"),
             style={"description_width": LABEL},
             layout={"width": "124px"},
         )
@@ -106,18 +106,16 @@ class Actions:
     """
 
     def __init__(self, *, compared: bool) -> None:
-        self.generate = ipywidgets.Button(
-            description=say("Generate", "生成"), button_style="primary", layout={"width": "100px"}
-        )
+        self.generate = ipywidgets.Button(description=_("Generate"), button_style="primary", layout={"width": "100px"})
         self.stop = ipywidgets.Button(
-            description=say("Stop", "停止"),
+            description=_("Stop"),
             disabled=True,
-            tooltip=say("ends the waiting; an answer on its way is still saved", "停止等待；途中的回答仍会保存"),
+            tooltip=_("ends the waiting; an answer on its way is still saved"),
             layout={"width": "90px"},
         )
-        self.edit = ipywidgets.Button(description=say("Edit this one", "修改这张"), layout={"width": "116px"})
+        self.edit = ipywidgets.Button(description=_("Edit this one"), layout={"width": "116px"})
         self.insert = ipywidgets.Button(
-            description=say("Insert as cell", "插入为单元格"),
+            description=_("Insert as cell"),
             tooltip=_told_of_comparison() if compared else _told_of_choice(),
             layout={"width": "124px"},
         )
@@ -125,28 +123,25 @@ class Actions:
     def hold(self, *, on: bool) -> None:
         """Draw nothing while a comparison is blind: what else is shown would tell a label."""
         self.generate.disabled = on
-        pays = say("draws a new picture (pays)", "画一张新图（付费）")
-        self.generate.tooltip = say("vote first", "请先投票") if on else pays
+        pays = _("draws a new picture (pays)")
+        self.generate.tooltip = _("vote first") if on else pays
 
     def tell_of_edit(self, take: Generation | None) -> None:
         """Say which picture would be edited; None for none."""
         self.edit.disabled = take is None
         self.edit.tooltip = (
-            say("press edit under a thumbnail", "请按缩略图下方的“修改”")
+            _("press edit under a thumbnail")
             if take is None
-            else say("say what to change in: ", "说明要改什么：") + generation.caption(take, numbered=True)
+            else _("say what to change in: ") + generation.caption(take, numbered=True)
         )
 
 
 def _told_of_comparison() -> str:
-    return say(
-        "this cell again; after a change here: one picture as chosen",
-        "再写一遍此单元格；在这里改动之后：按所选内容画一张",
-    )
+    return _("this cell again; after a change here: one picture as chosen")
 
 
 def _told_of_choice() -> str:
-    return say("a new cell that says what is chosen here", "把这里的选择写成一个新单元格")
+    return _("a new cell that says what is chosen here")
 
 
 DOUBLE_PRESS = 0.8
@@ -207,7 +202,7 @@ class Panel:
 
     def _rows(self, *, with_prompt: bool) -> list[Any]:
         chosen, buttons = self.choices, [self.generate, self.stop, self.edit, self.insert]
-        beside = say("One more picture, beside the comparison:", "在对比之外再画一张：")
+        beside = _("One more picture, beside the comparison:")
         return [
             self.ballot,
             self.offers.view,
@@ -332,12 +327,7 @@ class Panel:
         self._speak()
         self._jobs.clear()
         self.stop.disabled = True
-        self.say(
-            say(
-                "Stopped waiting. What is on its way is still saved, and will appear here.",
-                "已停止等待。途中的回答仍会保存，并会显示在这里。",
-            )
-        )
+        self.say(_("Stopped waiting. What is on its way is still saved, and will appear here."))
         self._cell.area.refresh()
 
     # -- editing -------------------------------------------------------------------------------------------------------
@@ -446,7 +436,7 @@ class Panel:
             if cell.text:
                 self.say(*([_pays_again()] if cell.options.fresh else []))
                 return cell.text
-            self.say(say("The new cell draws the first combination alone.", "新单元格只画第一种组合。"))
+            self.say(_("The new cell draws the first combination alone."))
         return self._controls.spelled(self._chosen())
 
     def _insert(self, take: Generation) -> None:
@@ -463,7 +453,7 @@ class Panel:
         buttons = [ipywidgets.Button(description=letter, layout={"width": "48px"}) for letter in letters]
         for button in buttons:
             button.on_click(lambda pressed: self._press_vote(pressed.description))
-        words = [ipywidgets.Label(say("the best one:", "最好的一张："))] if buttons else []
+        words = [ipywidgets.Label(_("the best one:"))] if buttons else []
         self.ballot.children = (*words, *buttons)
 
     def _press_vote(self, letter: str) -> None:
@@ -480,11 +470,11 @@ def _drawn(rows: Sequence[Generation]) -> str:
     """What came, by id, and how many did not."""
     came = [row for row in rows if row.images]
     ids, failed = " ".join(f"#{row.id[:6]}" for row in came), len(rows) - len(came)
-    missing = say(f"; {failed} without a picture", f"；{failed} 张没有图片") if failed else ""
+    missing = _("; {failed} without a picture", failed=failed) if failed else ""
     if all(row.from_history for row in came):
-        return say(f"saved, free: {ids}", f"已保存，免费：{ids}") + missing
-    return say(f"drawn: {ids}", f"已画好：{ids}") + missing
+        return _("saved, free: {ids}", ids=ids) + missing
+    return _("drawn: {ids}", ids=ids) + missing
 
 
 def _pays_again() -> str:
-    return say("The new cell has --fresh: run, it draws anew and pays.", "新单元格含 --fresh：运行时会重新作图并付费。")
+    return _("The new cell has --fresh: run, it draws anew and pays.")

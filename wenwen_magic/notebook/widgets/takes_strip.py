@@ -11,7 +11,7 @@ import ipywidgets
 
 from wenwen_magic.records import Generation, ImageRequest
 from wenwen_magic.render import generation
-from wenwen_magic.text.i18n import say
+from wenwen_magic.text.i18n import _
 
 WRAP = {"flex_flow": "row wrap", "align_items": "center"}
 """The layout of a row that goes on below where the window is narrow."""
@@ -142,9 +142,7 @@ class Strip:
         return tuple(self._row.children)
 
     def _say_more(self, count: int) -> None:
-        told = say(
-            f"{count} older takes are not in this row: %wenwen history", f"还有 {count} 张较早的：%wenwen history"
-        )
+        told = _("{count} older takes are not in this row: %wenwen history", count=count)
         self._more.value = f"<small>{told}</small>" if count > 0 else ""
         self._more.layout.display = None if count > 0 else "none"
 
@@ -157,14 +155,14 @@ class Strip:
         return _Item(view, name, show)
 
     def _show(self, take: Generation) -> Any:
-        words = say("show", "显示") + " " + generation.caption(take, numbered=True)
+        words = _("show") + " " + generation.caption(take, numbered=True)
         made = button(generation.take_mark(take.take) or "#", words)
         made.on_click(lambda _: self._acts.show(take))
         return made
 
     def _star(self, take: Generation) -> Any:
         held = [take]
-        made = button(_mark(take), say("mark it, or take the mark away", "加星标或取消"))
+        made = button(_mark(take), _("mark it, or take the mark away"))
 
         def press(_: Any) -> None:
             held[0] = self._acts.star(held[0])
@@ -174,14 +172,14 @@ class Strip:
         return made
 
     def _edit(self, take: Generation) -> Any:
-        words = say("say what to change in this picture; opening it costs nothing", "说明要改什么；打开不产生费用")
-        made = button(say("edit", "修改"), words, width="46px")
+        words = _("say what to change in this picture; opening it costs nothing")
+        made = button(_("edit"), words, width="46px")
         made.on_click(lambda _: self._acts.edit(take))
         return made
 
     def _insert(self, take: Generation) -> Any:
-        words = say("insert as cell: it shows this picture for free", "插入为单元格：可免费显示这张图片")
-        made = button(say("insert", "插入"), words, width="54px")
+        words = _("insert as cell: it shows this picture for free")
+        made = button(_("insert"), words, width="54px")
         made.add_class("wenwen-insert")
         made.on_click(lambda _: self._acts.insert(take))
         return made

@@ -4,16 +4,18 @@ import ast
 import locale
 import threading
 from contextvars import copy_context
-from functools import cache
 from pathlib import Path
+from string import Formatter
 
 import pytest
+from babel.messages.pofile import read_po
 
 import wenwen_magic
 from wenwen_magic import errors
-from wenwen_magic.text.i18n import is_chinese, say, speak
+from wenwen_magic.text.i18n import _, is_chinese, ngettext, speak, spoken
 
-MODULES = sorted(Path(wenwen_magic.__file__).parent.rglob("*.py"))
+PACKAGE = Path(wenwen_magic.__file__).parent
+MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
 @pytest.fixture(autouse=True)
@@ -23,42 +25,11 @@ def _no_choice():
     speak("auto")
 
 
-def spoken():
-    return say("en", "zh")
-
-
 def in_system(monkeypatch, **variables):
     for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-
-
-@cache
-def nodes():
-    """Every call of a plain name in the package, with its place."""
-    parsed = ((path.name, ast.walk(ast.parse(path.read_text("utf-8")))) for path in MODULES)
-    found = ((name, node) for name, nodes in parsed for node in nodes if isinstance(node, ast.Call))
-    return [(f"{name}:{node.lineno}", node) for name, node in found if isinstance(node.func, ast.Name)]
-
-
-def calls(named):
-    """Every call in the package of a function or class with one of these names, with its place."""
-    return [(place, node) for place, node in nodes() if node.func.id in named]
-
-
-def words_of(node):
-    """The fixed words of a string or f-string."""
-    return "".join(
-        part.value for part in ast.walk(node) if isinstance(part, ast.Constant) and part.value == str(part.value)
-    )
-
-
-def holes_of(node):
-    """The variables that an f-string puts in, perhaps by way of a function that translates them."""
-    holes = [part for hole in ast.walk(node) if isinstance(hole, ast.FormattedValue) for part in ast.walk(hole)]
-    called = {id(part.func) for part in holes if isinstance(part, ast.Call)}
-    return {part.id for part in holes if isinstance(part, ast.Name) and id(part) not in called}
 
 
 @pytest.mark.parametrize("text", ["猫", "draw 一 cat", "㐀", "豈"])
@@ -137,25 +108,65 @@ def test_a_thread_of_somebody_else_keeps_its_own_language(monkeypatch):
     assert (heard, spoken()) == (["en"], "zh")
 
 
-def test_every_message_of_the_package_is_english_first_and_chinese_second():
-    pairs = [(place, *call.args) for place, call in calls({"say"}) if len(call.args) == 2]
-    assert len(pairs) > 50
-    wrong = [
-        place
-        for place, english, chinese in pairs
-        if isinstance(english, ast.Constant | ast.JoinedStr)
-        if not words_of(english).strip() or is_chinese(words_of(english)) or not is_chinese(words_of(chinese))
-    ]
-    assert wrong == []
+def messages():
+    """Every message that the code names."""
+    marks = {"_": 1, "N_": 1, "ngettext": 2}
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            number = marks.get(getattr(node.func, "id", ""), 0) if isinstance(node, ast.Call) else 0
+            yield from (text.value for text in node.args[:number] if isinstance(text, ast.Constant)) if number else ()
 
 
-def test_both_versions_of_every_message_tell_the_same_values():
-    pairs = [(place, *call.args) for place, call in calls({"say"}) if len(call.args) == 2]
-    assert [place for place, english, chinese in pairs if holes_of(english) != holes_of(chinese)] == []
+def catalogue():
+    with (PACKAGE / "text/locale/zh_CN/LC_MESSAGES/wenwen_magic.po").open("rb") as file:
+        return {message.id: message for message in read_po(file) if message.id}
+
+
+def texts(message):
+    ids = [message.id] if isinstance(message.id, str) else list(message.id)
+    return ids, [message.string] if isinstance(message.string, str) else list(message.string)
+
+
+def holes(text):
+    """The placeholders of a template; a text that is no template has none."""
+    try:
+        return {name for _text, name, _spec, _conversion in Formatter().parse(text) if name}
+    except ValueError:
+        return set()
+
+
+def test_every_message_of_the_code_has_a_translation_and_no_translation_is_left_over():
+    named, translated = set(messages()), {text for message in catalogue().values() for text in texts(message)[0]}
+    assert len(named) > 500
+    assert named - translated == set()
+    assert translated - named == set()
+
+
+def test_every_translation_is_chinese_and_fills_in_the_same_values():
+    for message in catalogue().values():
+        english, chinese = texts(message)
+        assert all(not is_chinese(text.replace("横屏;竖屏", "").replace("猫;狗", "")) for text in english), english
+        assert all(text.strip() for text in chinese), english
+        assert {hole for text in english for hole in holes(text)} == {hole for text in chinese for hole in holes(text)}
+
+
+def test_a_message_without_values_keeps_its_braces():
+    speak("en")
+    assert _("put in {{animal}}") == "put in {{animal}}"
+    assert _("{count} left", count="{x}") == "{x} left"
+
+
+def test_a_count_chooses_the_words():
+    speak("en")
+    assert [ngettext("{count} picture", "{count} pictures", count) for count in (1, 2)] == ["1 picture", "2 pictures"]
+    speak("zh")
+    assert ngettext("{count} picture", "{count} pictures", 2) == "2 张图片"
 
 
 def test_no_error_of_the_package_speaks_one_language_only():
     kinds = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, Exception)}
-    found = [(place, call.args[0]) for place, call in calls(kinds) if call.args]
+    calls = [node for path in MODULES for node in ast.walk(ast.parse(path.read_text("utf-8")))]
+    found = [node.args[0] for node in calls if isinstance(node, ast.Call) and getattr(node.func, "id", "") in kinds]
     assert len(found) > 20
-    assert [place for place, what in found if isinstance(what, ast.Constant | ast.JoinedStr)] == []
+    fixed = [ast.unparse(what) for what in found if isinstance(what, ast.Constant | ast.JoinedStr)]
+    assert [what for what in fixed if "_(" not in what] == []
