@@ -322,7 +322,7 @@ class Panel:
             self.say(_drawn(job.result))
         self._show_what_came()
 
-    def _press_stop(self, _: Any) -> None:
+    def _press_stop(self, _button: Any) -> None:
         """End the waiting; the requests go on and their answers are saved."""
         self._speak()
         self._jobs.clear()
