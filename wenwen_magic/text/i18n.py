@@ -69,12 +69,12 @@ def say(english: str, chinese: str) -> str:
 
 
 def spoken() -> str:
-    """The language of the messages to come: ``zh`` for Chinese, anything else for English."""
+    """Return the language of messages: ``zh`` for Chinese, anything else for English."""
     return _chosen.get() or _system_language()
 
 
 def comma() -> str:
-    """What stands between the members of a list."""
+    """Return the separator of a list."""
     return _(", ")
 
 
@@ -85,10 +85,10 @@ def _system_language() -> str:
 
 
 def padded(text: str, width: int) -> str:
-    """The text with spaces after it up to a width in columns; a Chinese character takes two."""
+    """Pad a text with spaces to a width in columns; a Chinese character takes two."""
     return text + " " * (width - columns(text))
 
 
 def columns(text: str) -> int:
-    """How wide a text is where all letters are as wide as one another; a Chinese character takes two columns."""
+    """Return the width of a text in columns of a fixed-width font; a Chinese character takes two."""
     return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
