@@ -105,19 +105,16 @@ def _steps(old: list[_Word], new: list[_Word]) -> Iterator[_Step]:
     """Give shared and changed text in turn; white space is compared only behind a word that both have."""
     at_old = at_new = 0
     for here, there, size in [*_blocks(old, new), (len(old), len(new), 0)]:
-        yield from _changed(old[at_old:here], new[at_new:there])
+        gone, added = old[at_old:here], new[at_new:there]
+        # The white space with which both sides of a change end is shared.
+        end = gone[-1][1] if gone and added and gone[-1][1] == added[-1][1] else ""
+        before, after = ("".join(word + space for word, space in side).removesuffix(end) for side in (gone, added))
+        yield _Step("", before, after)
+        yield _Step(end, "", "")
         at_old, at_new = here + size, there + size
         for (word, space), (_old, other) in zip(old[here:at_old], new[there:at_new], strict=True):
             yield _Step(word, "", "")
             yield _Step(space, "", "") if space == other else _Step("", space, other)
-
-
-def _changed(gone: list[_Word], new: list[_Word]) -> Iterator[_Step]:
-    """Give a change, and then the white space with which both of its sides end."""
-    space = gone[-1][1] if gone and new and gone[-1][1] == new[-1][1] else ""
-    first, second = ("".join(word + after for word, after in words) for words in (gone, new))
-    yield _Step("", first.removesuffix(space), second.removesuffix(space))
-    yield _Step(space, "", "")
 
 
 def _blocks(old: list[_Word], new: list[_Word]) -> list[tuple[int, int, int]]:
@@ -402,13 +399,13 @@ def told(wanted: ImageRequest, found: ImageRequest) -> str:
     form = _("{0}: {2} here, {1} there")
     differences = _between(_settings(found), _settings(wanted))
     parts = [form.format(*(_value(text, 60) for text in astuple(one))) for one in differences]
-    parts += [_told_prompt(found.prompt, wanted.prompt)] if wanted.prompt != found.prompt else []
+    if wanted.prompt != found.prompt:
+        marked = pieces(mask(found.prompt), mask(wanted.prompt))
+        line = " ".join(diff_text(cut(marked, around=12, most=40, count=12)).replace("\n", "¶ ").split())
+        hidden = all(piece.mark == "same" for piece in marked)
+        parts.append(
+            _("prompt: only in what cannot be shown")
+            if hidden
+            else _("prompt ([-there-] {{+here+}}): {line}", line=line)
+        )
     return ("；" if spoken() == "zh" else "; ").join(parts) or _("nothing differs")
-
-
-def _told_prompt(there: str, here: str) -> str:
-    marked = pieces(mask(there), mask(here))
-    if all(piece.mark == "same" for piece in marked):
-        return _("prompt: only in what cannot be shown")
-    line = " ".join(diff_text(cut(marked, around=12, most=40, count=12)).replace("\n", "¶ ").split())
-    return _("prompt ([-there-] {{+here+}}): {line}", line=line)

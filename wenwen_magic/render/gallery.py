@@ -24,7 +24,6 @@ from wenwen_magic.render.generation import (
 )
 from wenwen_magic.render.markup import (
     COLUMNS,
-    Cell,
     Markup,
     bundle,
     cell,
@@ -118,11 +117,16 @@ def gallery_bundle(gallery: Gallery) -> dict[str, Any]:
     heads = _in_short(prompts) if len(set(prompts)) > 1 else [""] * len(rows)
     counted = Counter(row.request.fingerprint for row in rows)
     columns = even_columns(len(rows))
+    width = _width(columns)
     cells, text = [], []
     for row, prompt, head in zip(rows, prompts, heads, strict=True):
         numbered = counted[row.request.fingerprint] > 1
-        cells.append(_many_cell(row, prompt, head, numbered, _width(columns)))
-        text.append(f"{mask(head)}: " * bool(head) + plain(row, numbered=numbered))
+        above = tag("p", lines(head)) if head else ""
+        unfolds = head and (" ".join(prompt.split()) != head or row.revised_prompt)
+        shown = _outcome(row, width, numbered=numbered, prompt=above, sent=as_sent(row) if unfolds else "")
+        cells.append(cell(shown, width=width))
+        line = plain(row, numbered=numbered)
+        text.append(f"{mask(head)}: {line}" if head else line)
     sent = as_sent(rows[0]) if rows and not heads[0] else ""
     html = join(table(in_rows(cells, columns)), sent, *map(status_html, said))
     return bundle(html, "\n".join([*text, *said]), gallery.still)
@@ -137,13 +141,6 @@ def _in_short(prompts: Sequence[str]) -> list[str]:
     texts = (" ".join(prompt[start : start + 2 * _SHORT].split()) for prompt in prompts)
     before = "… " if start else ""
     return [before + (text if len(text) <= _SHORT else text[:_SHORT].rstrip() + " …") for text in texts]
-
-
-def _many_cell(row: Generation, prompt: str, head: str, numbered: bool, width: int) -> Cell:
-    above = tag("p", lines(head)) if head else ""
-    unfolds = head and (" ".join(prompt.split()) != head or row.revised_prompt)
-    below = as_sent(row) if unfolds else ""
-    return cell(_outcome(row, width, numbered=numbered, prompt=above, sent=below), width=width)
 
 
 # -- a comparison ------------------------------------------------------------------------------------------------------

@@ -66,24 +66,22 @@ def table(known: ModelList, words: str = "", *, age: float = 0.0, replay: bool =
 def doubt(name: str, known: ModelList) -> str:
     """Warn in one line of a model's name that is not in the endpoint's list, with the nearest that is.
 
+    The nearest are the names of the model that is meant; else a name like it of one that draws, else of any.
+
     Empty for a listed name, and for any name where the list is empty.
     """
     if name in known.names or not known.models:
         return ""
-    called, near = mask(name)[:_LONGEST_NAME], mask(_nearest(name, known))
+    meant = meant_by(name) or name
+    same = [model.id for model in known.models if meant in {model.id, model.alias_of}]
+    drawing = [model.id for model in known.models if model.picture]
+    near = mask(", ".join(same) or nearest(name, drawing) or nearest(name, known.names))
+    called = mask(name)[:_LONGEST_NAME]
     if not near:
         return _("{called} is unknown to the endpoint's list. It is sent as typed.", called=called)
     return _(
         "{called} is unknown to the endpoint's list; nearest: {near}. It is sent as typed.", called=called, near=near
     )
-
-
-def _nearest(name: str, known: ModelList) -> str:
-    """Give the listed names of the model that is meant; else the nearest name of one that draws, else of any."""
-    meant = meant_by(name) or name
-    same = [model.id for model in known.models if meant in {model.id, model.alias_of}]
-    drawing = [model.id for model in known.models if model.picture]
-    return ", ".join(same) or nearest(name, drawing) or nearest(name, known.names)
 
 
 def _folded(text: str) -> str:
