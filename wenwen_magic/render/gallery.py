@@ -12,7 +12,6 @@ from wenwen_magic.records import Gallery, GeneratedImage, Generation, Label
 from wenwen_magic.render.generation import (
     MOST_SHOWN,
     as_sent,
-    axis_word,
     caption_html,
     no_picture_html,
     no_preview,
@@ -195,8 +194,8 @@ def _grid(axes: tuple[str, ...], places: Mapping[_Place, Sequence[Generation]], 
     )
     tables = []
     for band in in_rows(list(names[across])):
-        corner = [cell(lines(axis_word(axes[axis])), scope="col", rowspan=2, style=_NAME) for axis in down]
-        name = cell(lines(axis_word(axes[across])), scope="colgroup", colspan=len(band), style=_NAME)
+        corner = [cell(lines(_(axes[axis])), scope="col", rowspan=2, style=_NAME) for axis in down]
+        name = cell(lines(_(axes[across])), scope="colgroup", colspan=len(band), style=_NAME)
         rows: list[list[str]] = []
         for side in sides:
             heads = zip(down, side, strict=True)
@@ -237,7 +236,7 @@ def _is_drawing(row: Generation) -> bool:
 
 
 def _grid_line(label: Label, row: Generation) -> str:
-    place = " · ".join(" ".join(f"{axis_word(axis)}={value_word(axis, value)}".split()) for axis, value in label)
+    place = " · ".join(" ".join((_(axis) + "=" + value_word(axis, value)).split()) for axis, value in label)
     line = f"… {_('drawing')}" if _is_drawing(row) else plain(row)
     return f"{mask(place)}: {line}"
 

@@ -163,7 +163,7 @@ def clipped(text: str, most: int) -> str:
     """Cut a text to one line of so many columns; a Chinese letter takes two."""
     text = " ".join(text[: 20 * most].split())
     kept = sum(width <= most for width in accumulate(map(columns, text)))
-    return text if kept == len(text) else text[: kept - 1] + "…"
+    return text if kept == len(text) else text[: max(0, kept - 1)] + "…"
 
 
 def sanitized(text: str, instead: str = " ") -> str:
