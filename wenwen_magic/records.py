@@ -352,12 +352,12 @@ class Generation:
     still: Path | None = field(default=None, repr=False, compare=False)
     render: "Callable[[Generation], dict[str, Any]] | None" = field(default=None, repr=False, compare=False)
 
-    @property
+    @cached_property
     def images(self) -> tuple[GeneratedImage, ...]:
         """The results: valid pictures that are not drafts."""
         return tuple(picture for picture in self.pictures if not picture.draft and not picture.problem)
 
-    @property
+    @cached_property
     def has_result(self) -> bool:
         """Whether there is a result: a valid picture, or a text where the task wants a text."""
         if self.request.wants_words:
