@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from wenwen_magic.media.download import FetchFailed, Policy, fetch
-from wenwen_magic.media.ssrf import ip_problem, literal, place_of, proxied_problem, shown, spelling_problem
+from wenwen_magic.media.ssrf import ip_problem, literal, place_of, proxied_problem, redacted, spelling_problem
 
 TABLE = """
 http://127.0.0.1/ http://127.0.0.1:80/ http://127.1/ http://127.0.1/ http://2130706433/ http://017700000001/
@@ -205,5 +205,5 @@ def test_a_name_written_in_chinese_is_read_as_its_ascii_form():
 
 
 def test_a_message_shows_an_address_without_secrets_and_controls():
-    assert shown("https://me:word@h.example/a\x1b[31m.png?sign=1#x") == "https://h.example/a.png"
-    assert len(shown("https://h.example/" + "a" * 9000)) == 201
+    assert redacted("https://me:word@h.example/a\x1b[31m.png?sign=1#x") == "https://h.example/a.png"
+    assert len(redacted("https://h.example/" + "a" * 9000)) == 201
