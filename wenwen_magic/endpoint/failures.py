@@ -73,7 +73,7 @@ def read_problem(body: Any) -> Problem:
 
 
 def _title(page: str) -> str:
-    """Return what stands between a page's title tags; found without going back, for any server may write a page."""
+    """Return the text between a page's title tags; found without going back, for any server may write a page."""
     start = page.lower().find("<title")
     opened = page.find(">", start) + 1
     end = page.lower().find("</title", opened)

@@ -4,7 +4,7 @@ import io
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from itertools import chain
@@ -21,7 +21,7 @@ from wenwen_magic.endpoint import failures
 from wenwen_magic.endpoint.api_key import Secret, hide_in_log
 from wenwen_magic.errors import ConfigError, EndpointError, NotSentError, mask
 from wenwen_magic.models import Model, listed
-from wenwen_magic.protocol import FilePart, HttpCall, HttpReply
+from wenwen_magic.protocol import HttpCall, HttpReply
 from wenwen_magic.text.i18n import _
 
 USER_AGENT = "wenwen-magic/0.1 (+https://pypi.org/project/wenwen-magic)"
@@ -32,7 +32,7 @@ LONGEST_LIST = 1 << 24
 LONGEST_REPLY = 1 << 29
 """Bytes of an answer that are read at most: 512 MiB, a dozen pictures of 30 MB in base64."""
 SHORTEST_KEY = 16
-"""Characters of a key that is looked for in answers; a shorter one, such as a classroom's, stands in any picture."""
+"""Characters of a key that is looked for in answers; a shorter one, such as a classroom's, is in any picture."""
 REPEATS = 2
 IN_ADDRESS = "?"
 """Begins the name of a key's place that is no header but a parameter of the address."""
@@ -85,7 +85,7 @@ def proxies_for(address: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Clock:
-    """Time, handed in so that tests need not wait.
+    """Time, given from outside so that tests need not wait.
 
     Args:
         now: seconds that only grow.
@@ -112,51 +112,40 @@ class _Auth(AuthBase):
         return request
 
 
-class _Body:
-    """A body that knows whether sending it has begun; before that, a call cannot have arrived.
+class _Body(io.BytesIO):
+    """A body that knows whether sending it has begun; before that, a call cannot have arrived."""
 
-    Args:
-        value: what to send as JSON; with files the other fields of a form.
-        files: makes it a form.
+    touched = False
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.touched = True
+        return super().read(size)
+
+
+def _body_of(call: HttpCall) -> tuple[_Body | None, dict[str, str]]:
+    """Return a call's body and the header of its type: JSON, or a form in which what is no text is written as JSON.
 
     Raises:
         ConfigError: it cannot be written as JSON.
     """
-
-    def __init__(self, value: Any, files: tuple[FilePart, ...] = ()) -> None:
-        try:
-            if files:
-                data, self.kind = _form(value or {}, files)
-            else:
-                data, self.kind = json.dumps(value, allow_nan=False).encode(), "application/json"
-            self._file = io.BytesIO(data)
-        except (ValueError, TypeError, RecursionError) as error:
-            raise ConfigError(
-                _("A parameter cannot be sent as JSON."),
-                why=str(error),
-                do=_("Use text, numbers, true, false, lists and dicts."),
-            ) from None
-        self.touched = False
-
-    def __len__(self) -> int:
-        return self._file.getbuffer().nbytes
-
-    def __iter__(self) -> Iterator[bytes]:
-        yield self.read()
-
-    def read(self, size: int = -1) -> bytes:
-        """Return the next bytes, as a file would."""
-        self.touched = True
-        return self._file.read(size)
-
-
-def _form(fields: Mapping[str, Any], files: tuple[FilePart, ...]) -> tuple[bytes, str]:
-    """Return a form's bytes and type; a value that is no text is written as JSON."""
-    texts = [
-        (name, value if isinstance(value, str) else json.dumps(value, allow_nan=False))
-        for name, value in fields.items()
-    ]
-    return encode_multipart_formdata([*texts, *((part.name, (part.filename, part.data, part.mime)) for part in files)])
+    if call.body is None and not call.files:
+        return None, {}
+    try:
+        if not call.files:
+            return _Body(json.dumps(call.body, allow_nan=False).encode()), {"Content-Type": "application/json"}
+        texts = [
+            (name, value if isinstance(value, str) else json.dumps(value, allow_nan=False))
+            for name, value in (call.body or {}).items()
+        ]
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ConfigError(
+            _("A parameter cannot be sent as JSON."),
+            why=str(error),
+            do=_("Use text, numbers, true, false, lists and dicts."),
+        ) from None
+    files = [(part.name, (part.filename, part.data, part.mime)) for part in call.files]
+    data, content_type = encode_multipart_formdata([*texts, *files])
+    return _Body(data), {"Content-Type": content_type}
 
 
 class Transport:
@@ -167,7 +156,7 @@ class Transport:
         key: goes into the header of every call, and nowhere else; None for none.
         connect: seconds to wait for a connection.
         read: seconds to wait for the next byte.
-        clock: tells and waits time.
+        clock: measures and waits time.
 
     Raises:
         ConfigError: as :func:`normalised`.
@@ -236,9 +225,8 @@ class Transport:
         error.request_id = self._masked_text(error.request_id)
 
     def _open(self, call: HttpCall, auth: _Auth) -> requests.Response:
-        """Open a connection of its own: a kept one may be dead, and then nobody knows whether the call arrived."""
-        body = _Body(call.body, call.files) if call.body is not None or call.files else None
-        kind = {"Content-Type": body.kind} if body else {}
+        """Open a connection of its own: a kept one may be dead, and then it is not known whether the call arrived."""
+        body, content_type = _body_of(call)
         session = requests.Session()
         session.trust_env = False
         try:
@@ -247,7 +235,12 @@ class Transport:
                 self.address + call.path,
                 data=body,
                 auth=auth,
-                headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity", "Connection": "close", **kind},
+                headers={
+                    "User-Agent": USER_AGENT,
+                    "Accept-Encoding": "identity",
+                    "Connection": "close",
+                    **content_type,
+                },
                 timeout=self._timeout,
                 stream=True,
                 allow_redirects=False,
@@ -263,7 +256,7 @@ class Transport:
 
 
 def _pieces(response: requests.Response) -> Iterator[bytes]:
-    """Yield the body as it arrives: what came before a connection broke is not lost."""
+    """Yield the body as it arrives: what arrived before a connection broke is not lost."""
     size = 0
     try:
         while True:
@@ -294,7 +287,7 @@ def _masked(pieces: Iterator[bytes], key: Secret | None) -> Iterator[bytes]:
             yield whole
     except EndpointError as error:
         error.why = mask(error.why, key.reveal() if key else "")
-        yield waiting if len(waiting) < ECHO else b"***"  # what came before the break is not lost either
+        yield waiting if len(waiting) < ECHO else b"***"  # what arrived before the break is not lost either
         raise error.with_traceback(None) from None
     yield waiting
 
@@ -317,7 +310,7 @@ def _beginning(pieces: Iterator[bytes], longest: int = LONGEST_ERROR) -> bytes:
             if len(body) > longest:
                 break
     except EndpointError:
-        pass  # the status is the news; what came of the body is shown
+        pass  # what matters is the status; the body is shown as far as it arrived
     return body
 
 

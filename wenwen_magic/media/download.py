@@ -15,7 +15,7 @@ from urllib3.exceptions import HTTPError, LocationValueError
 
 from wenwen_magic.errors import ImageError, mask
 from wenwen_magic.media import ssrf
-from wenwen_magic.media.sockets import Watchdog, connect, manager
+from wenwen_magic.media.sockets import Watchdog, connect, pool_manager
 from wenwen_magic.media.ssrf import Policy
 from wenwen_magic.text.i18n import _
 
@@ -63,10 +63,10 @@ def fetch(
         target: the file to write; the caller renames or removes it.
         policy: trust, proxies and limits.
         clock: gives the time in seconds.
-        resolve: stands for ``socket.getaddrinfo``.
+        resolve: ``socket.getaddrinfo``, or what tests put in its place.
 
     Raises:
-        FetchFailed: the address was refused, the download failed, or it was too big; ``again`` tells which may pass.
+        FetchFailed: the address was refused, the download failed, or it was too big; ``again`` says which may pass.
         OSError: the file cannot be written.
     """
     with Watchdog(policy.deadline, clock) as watchdog:
@@ -114,7 +114,7 @@ def _response(step: _Step) -> Iterator[BaseHTTPResponse]:
     wait = Timeout(connect=min(step.policy.connect, left), read=min(step.policy.read, left))
     once: dict[str, Any] = {"redirect": False, "retries": False, "preload_content": False, "decode_content": False}
     try:
-        with manager(step.dial, proxy=step.proxy, ca_bundle=step.policy.ca_bundle) as pools:
+        with pool_manager(step.dial, proxy=step.proxy, ca_bundle=step.policy.ca_bundle) as pools:
             response = pools.urlopen("GET", step.address, headers=headers, timeout=wait, **once)
             try:
                 yield response

@@ -57,8 +57,8 @@ def embed(data: bytes, recipe: Mapping[str, Any]) -> bytes:
         recipe: ready for JSON, with a prompt; lone surrogates are replaced by U+FFFD.
 
     Raises:
-        ImageError: another type, a broken file, a recipe that ``read`` would not give back or that is too long (1 MiB;
-            a JPEG holds 65,533 bytes of XMP), or an XMP packet to which nothing can be added.
+        ImageError: another type, a broken file, a recipe that ``read_recipe`` would not return or that is too long
+            (1 MiB; a JPEG holds 65,533 bytes of XMP), or an XMP packet to which nothing can be added.
     """
     family = _family(data)
     try:
@@ -74,13 +74,13 @@ def embed(data: bytes, recipe: Mapping[str, Any]) -> bytes:
     return family.join(family.place(list(family.split(data)), text, xml_text(str(recipe["prompt"]))))
 
 
-def read(data: bytes) -> dict[str, Any] | None:
-    """Return the recipe in a picture's bytes, or None; never raises, whoever made the file.
+def read_recipe(data: bytes) -> dict[str, Any] | None:
+    """Return the recipe in a picture's bytes, or None; never raises, whatever the file.
 
     A recipe has a ``prompt`` that is not blank. A field of a wrong type makes it none; unknown ones are left out.
 
     Args:
-        data: the file's bytes; what stands after the recipe may be missing.
+        data: the file's bytes; what comes after the recipe may be missing.
     """
     try:
         family = _family(data)
@@ -122,7 +122,7 @@ def _refusal(what: str, why: str, do: str = "") -> ImageError:
 
 _START, _TAIL = b"start", b"tail"
 _APP0, _APP1, _APP2, _APP13, _COMMENT, _PIXELS, _END = (bytes([marker]) for marker in b"\xe0\xe1\xe2\xed\xfe\xda\xd9")
-_WORDS = {b"tEXt", b"zTXt", b"iTXt", b"XMP ", _APP1, _APP13, _COMMENT, _TAIL}
+_TEXTS = {b"tEXt", b"zTXt", b"iTXt", b"XMP ", _APP1, _APP13, _COMMENT, _TAIL}
 _EXIF, _XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
 _ORIENTATION, _SHORT = 0x0112, 3
 _MOST_PARTS = 100_000  # of an honest file there are some thousand; a hostile one must not take minutes
@@ -137,7 +137,7 @@ def _wordless(part: _Part, make: Callable[[bytes, bytes], _Part]) -> list[_Part]
     if part.kind in {b"eXIf", b"EXIF"} or (part.kind == _APP1 and part.body.startswith(_EXIF)):
         turned = _orientation_alone(part.body.removeprefix(_EXIF))
         return [make(part.kind, (_EXIF if part.kind == _APP1 else b"") + turned)] if turned else []
-    return [] if part.kind in _WORDS or (part.kind == _APP2 and part.body.startswith(b"MPF\0")) else [part]
+    return [] if part.kind in _TEXTS or (part.kind == _APP2 and part.body.startswith(b"MPF\0")) else [part]
 
 
 def _orientation_alone(tiff: bytes) -> bytes:
@@ -174,7 +174,7 @@ def _join(parts: list[_Part]) -> bytes:
 # PNG: signature, then chunks of length, kind, content, checksum.
 
 _JSON, _PROMPT = b"wenwen\0", b"Description\0"
-# The keyword in the reader's language tells our Description from one that another program wrote.
+# The keyword in the reader's language distinguishes our Description from one that another program wrote.
 _PROMPT_NAME = "提示词".encode() + b"\0"
 _OWN_TEXT = re.compile(_JSON + b"|" + _PROMPT + rb"[\0\1]\0\0" + _PROMPT_NAME)
 _PACKED_FROM = 1024
@@ -269,7 +269,7 @@ def _jpeg_place(parts: list[_Part], text: str, prompt: str) -> list[_Part]:
     return [*parts[:at], own, *parts[at + bool(old) :]]
 
 
-# WebP: RIFF chunks of kind, length, content, and a byte more after an odd length; VP8X tells which others there are.
+# WebP: RIFF chunks of kind, length, content, and a byte more after an odd length; VP8X names the others.
 
 _HAS_EXIF, _HAS_XMP, _HAS_ALPHA = 0x08, 0x04, 0x10
 
@@ -358,15 +358,16 @@ def _packet(old: bytes, text: str, prompt: str) -> bytes:
     if end is None:
         why = _("The end of its RDF is not where it should be.")
         raise _refusal(_("The picture's XMP cannot be added to."), why)
-    words = "" if re.search(rb"<[\w.-]++:description[\s>/]", rest) else _DESCRIPTION % html.escape(prompt, quote=False)
-    block = _BLOCK % (html.escape(text, quote=False), words)
+    has_one = re.search(rb"<[\w.-]++:description[\s>/]", rest)
+    description = "" if has_one else _DESCRIPTION % html.escape(prompt, quote=False)
+    block = _BLOCK % (html.escape(text, quote=False), description)
     return rest[: end.start()] + block.encode() + rest[end.start() :]
 
 
 def _xmp_find(parts: Iterable[_Part]) -> bytes:
     packet = next((part.body for part in parts if _is_xmp(part)), b"")
-    found = _OWN_RECIPE.search(packet) if _NAMESPACE.encode() in packet else None
-    return html.unescape((found[1] or found[2] or found[3] or b"").decode()).encode() if found else b""
+    own = _OWN_RECIPE.search(packet) if _NAMESPACE.encode() in packet else None
+    return html.unescape((own[1] or own[2] or own[3] or b"").decode()).encode() if own else b""
 
 
 _FAMILIES = {

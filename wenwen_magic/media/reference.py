@@ -14,7 +14,7 @@ from wenwen_magic.text.i18n import _
 LARGEST_FILE = 100 << 20
 """Bytes of a file that is read at most; it may become smaller before it is sent."""
 LARGEST = 20 << 20
-"""Bytes of a reference picture that are sent at most: the relay's own limit for uploads is not told on its pages."""
+"""Bytes of a reference picture that are sent at most: the relay's pages do not name its limit for uploads."""
 LONGEST_NAME = 120
 """Characters of a label that are kept."""
 _BYTES = ("|u1", "|b1")
@@ -72,7 +72,7 @@ def _origin(value: Any) -> str:
 
 
 def _label(value: Any, label: str) -> str:
-    """Return the label; of a path only the file's name: a record tells nobody's folders."""
+    """Return the label; of a path only the file's name: a record names no folders of the user."""
     if isinstance(value, (str, Path)):
         label = Path(value).name if len(str(value)) < LONGEST_NAME else ""
     return (label or str(getattr(value, "id", "") or type(value).__name__))[:LONGEST_NAME]

@@ -184,7 +184,7 @@ class SandboxPool:
         Raises:
             ImageError: a preview is no picture, or the sheet cannot be made; ``text`` is the code.
         """
-        return self._make({"job": "sheet", "previews": list(previews), "columns": None}, "target", target, "yes")
+        return self._make({"job": "sheet", "previews": list(previews)}, "target", target, "yes")
 
     def convert(self, path: Path, target: Path, *, max_side: int = 2048) -> Inspection:
         """Write a picture that a relay accepts as a reference: PNG, JPEG or WebP, upright, without location data.

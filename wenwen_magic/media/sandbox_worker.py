@@ -49,7 +49,7 @@ from PIL import AvifImagePlugin, Image, ImageCms, ImageFile  # noqa: E402
 
 for plugin in ("Gif", "Jpeg", "Png", "WebP"):  # at hand, or Image.open would load the other forty as well
     importlib.import_module(f"PIL.{plugin}ImagePlugin")
-Image.MAX_IMAGE_PIXELS = None  # the job's own limits are judged between opening and decoding
+Image.MAX_IMAGE_PIXELS = None  # the job's own limits are checked between opening and decoding
 AvifImagePlugin.DEFAULT_MAX_THREADS = 2  # each thread of a many-core machine would take its share of the limit
 
 kinds: Any = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "kinds.py")))
@@ -75,7 +75,7 @@ def _kind_of(data: bytes, among: Iterable[Any]) -> Any:
     raise RefusedError("not-a-picture", "The first bytes are those of no picture." if data else "The file is empty.")
 
 
-def _judge_size(width: int, height: int, pixels: int, side: int) -> None:
+def _check_size(width: int, height: int, pixels: int, side: int) -> None:
     size = f"The picture has {width} x {height} pixels; the limit is"
     if width * height > pixels:
         raise RefusedError("too-many-pixels", f"{size} {pixels} in all.")
@@ -99,13 +99,13 @@ def _opened(data: bytes, pixels: int, side: int, among: Iterable[Any]) -> tuple[
     name = kind.name
     importlib.import_module(f"PIL.{'WebP' if name == 'WEBP' else name.title()}ImagePlugin")
     if name == "WEBP":
-        _judge_size(*_webp_size(data), pixels, side)
+        _check_size(*_webp_size(data), pixels, side)
     try:
         with Image.open(io.BytesIO(data), formats=[name]) as picture:
-            _judge_size(*picture.size, pixels, side)
+            _check_size(*picture.size, pixels, side)
             if picture.format == "MPO":  # decoding its last part shows whether the file is whole
                 picture.seek(getattr(picture, "n_frames", 1) - 1)
-                _judge_size(*picture.size, pixels, side)
+                _check_size(*picture.size, pixels, side)
                 picture.load()
             picture.verify()
         picture = Image.open(io.BytesIO(data), formats=[name])
@@ -199,7 +199,7 @@ def _may_pass(picture: ImageFile.ImageFile) -> bool:
 def _sheet(job: Mapping[str, Any]) -> dict[str, Any]:
     """Write a grid on white, at most 768 px wide, each row as high as its highest picture."""
     files, width = [Path(name).read_bytes() for name in job["previews"]], 768
-    columns = min(job.get("columns") or math.isqrt(max(len(files) - 1, 0)) + 1, 64)
+    columns = min(math.isqrt(max(len(files) - 1, 0)) + 1, 64)
     gap = max(2, 16 // columns)
     cell = (width - gap) // columns - gap
     cells = [_fit(_opened(data, PIXELS, SIDE, kinds.PICTURES)[1], cell).convert("RGBA") for data in files]

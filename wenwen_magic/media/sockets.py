@@ -102,7 +102,7 @@ def connect(ips: Sequence[IPv4Address | IPv6Address], port: int, wait: float, wa
     raise problem
 
 
-def manager(dial: Dial, *, proxy: str, ca_bundle: str | None) -> PoolManager:
+def pool_manager(dial: Dial, *, proxy: str, ca_bundle: str | None) -> PoolManager:
     """Make a urllib3 manager whose every socket comes from ``dial``; TLS, Host and SNI stay urllib3's own.
 
     Args:

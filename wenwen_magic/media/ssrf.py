@@ -132,7 +132,7 @@ def _host_problem(address: str, authority: str) -> str:
 
 
 def place_of(address: str) -> Place:
-    """Read where an address leads; only for one in which :func:`spelling_problem` found nothing."""
+    """Read where an address leads; only for one without a :func:`spelling_problem`."""
     url = parse_url(address)
     scheme = url.scheme or ""
     return Place(scheme, url.host or "", _PORTS[scheme] if url.port is None else url.port)
@@ -155,7 +155,7 @@ def ip_problem(ip: IP, place: Place, trusted: AbstractSet[str]) -> str:
         place: what is fetched.
         trusted: the user's own origins and ``trusted_hosts``; they lift all but metadata and link-local addresses.
     """
-    if _never(ip):
+    if _is_metadata(ip):
         return _metadata_problem(str(ip))
     outside = isinstance(ip, IPv4Address) or (ip in _PUBLIC_6 and not _is_isatap(ip))
     if place.trusted(trusted) or (outside and not any(ip in block for block in _REFUSED)):
@@ -190,7 +190,7 @@ def proxied_problem(place: Place, trusted: AbstractSet[str]) -> str:
 
 
 def redirect_problem(here: Place, redirect: str, trusted: AbstractSet[str]) -> str:
-    """Say why a redirect must not be followed, as far as its spelling tells; empty when it may.
+    """Say why a redirect must not be followed, as far as its spelling shows; empty when it may.
 
     Args:
         here: where the redirect came from.
@@ -216,18 +216,14 @@ def _metadata_problem(what: str) -> str:
     return _("{what} is a metadata or link-local address, which trusted_hosts cannot allow", what=what)
 
 
-def _never(ip: IP) -> bool:
-    carried = _carried(ip) if isinstance(ip, IPv6Address) else None
-    return any(ip in block or (carried is not None and carried in block) for block in _NEVER)
-
-
-def _carried(ip: IPv6Address) -> IPv4Address | None:
-    """Return the IPv4 address to which a tunnel or a translator would pass this one on."""
-    if ip.teredo:
-        return ip.teredo[1]
-    if _is_isatap(ip) or any(ip in block for block in _CARRIERS):
-        return IPv4Address(int(ip) & 0xFFFFFFFF)
-    return ip.ipv4_mapped or ip.sixtofour
+def _is_metadata(ip: IP) -> bool:
+    """Tell whether an address, or the IPv4 one to which a tunnel or a translator would pass it on, is never allowed."""
+    carried: IP | None = None
+    if isinstance(ip, IPv6Address):
+        carried = ip.teredo[1] if ip.teredo else ip.ipv4_mapped or ip.sixtofour
+        if not ip.teredo and (_is_isatap(ip) or any(ip in block for block in _CARRIERS)):
+            carried = IPv4Address(int(ip) & 0xFFFFFFFF)
+    return any(address in block for block in _NEVER for address in (ip, carried) if address is not None)
 
 
 def _is_isatap(ip: IPv6Address) -> bool:

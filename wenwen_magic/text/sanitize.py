@@ -1,6 +1,6 @@
 """Makes text fit to be shown or written: half characters, control characters, what turns the direction, long lines.
 
-The classes of characters are written to stand between the brackets of a regular expression.
+The classes of characters go between the brackets of a regular expression.
 """
 
 import re
@@ -35,8 +35,8 @@ def replace_unshown(text: str, mark: str = " ") -> str:
     """Replace control characters, half characters and what turns the direction, so that a page can show the text.
 
     Args:
-        text: what somebody wrote.
-        mark: what stands in place of each.
+        text: any text.
+        mark: what replaces each.
     """
     return _UNSHOWN.sub(mark, text)
 
@@ -51,9 +51,9 @@ def one_line(text: str, longest: int | None = None, more: str = "") -> str:
     """Write a text in one line, with one space for each stretch of white space.
 
     Args:
-        text: what somebody wrote.
+        text: any text.
         longest: characters that are kept; None for all.
-        more: what stands behind a line that was cut.
+        more: what is put behind a line that was cut.
     """
     line = " ".join(text.split())
     return line if longest is None or len(line) <= longest else line[:longest] + more

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image, ImageFile
-from test_sandbox_worker import encoded, noise, png
+from support.pictures import encoded, noise, png
 
 from wenwen_magic.errors import ImageError
 from wenwen_magic.media.sandbox import Inspection, SandboxPool

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image, ImageCms
-from test_sandbox_worker import encoded, moving, noise, png
+from support.pictures import encoded, moving, noise, png
 
 from wenwen_magic.errors import ImageError
 from wenwen_magic.media.sandbox import SandboxPool
