@@ -297,15 +297,14 @@ def test_a_recipe_that_would_not_come_back_is_refused(data, recipe):
         embed(data, recipe)
 
 
-@one_of_each
-def test_a_recipe_that_holds_itself_or_is_endlessly_deep_is_refused(data):
+def test_a_recipe_that_holds_itself_or_is_endlessly_deep_is_refused():
     params, deep = {}, []
     params["again"] = params
-    for _ in range(200_000):
+    for _ in range(20_000):
         deep = [deep]
     for endless in (params, {"deep": deep}):
         with pytest.raises(ImageError, match="cannot be written"):
-            embed(data, {"prompt": "x", "params": endless})
+            embed(PICTURES["webp"], {"prompt": "x", "params": endless})
 
 
 @one_of_each
@@ -355,7 +354,7 @@ def expected(value):
     return json.loads(text)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(name=st.sampled_from(sorted(PICTURES)), recipe=recipes)
 def test_any_recipe_comes_back_from_any_picture(name, recipe):
     made = embed(PICTURES[name], recipe)
@@ -566,13 +565,16 @@ def test_megabytes_of_a_hostile_packet_take_linear_time(piece):
 
 
 @pytest.mark.parametrize(
-    "start",
-    [PICTURES["png-RGB"][:33], b"RIFF" + struct.pack("<I", 3_300_000) + b"WEBP" + PICTURES["webp"][12:]],
-    ids=["png", "webp"],
+    ("start", "part"),
+    [
+        (PICTURES["png-RGB"][:33], chunk(b"teXt", b"")),
+        (b"RIFF" + struct.pack("<I", 1_500_000) + b"WEBP" + PICTURES["webp"][12:], b"none\0\0\0\0"),
+        (b"\xff\xd8", b"\xff\xda\0\2"),
+    ],
+    ids=["png", "webp", "jpeg"],
 )
-def test_millions_of_empty_chunks_are_refused_in_time(start):
-    png = start.startswith(b"\x89")
-    data = start + (chunk(b"teXt", b"") if png else b"none\0\0\0\0") * 400_000
+def test_hundreds_of_thousands_of_empty_parts_are_refused_in_time(start, part):
+    data = start + part * 200_000
     begun = time.process_time()
     assert read_recipe(data) is None
     with pytest.raises(ImageError, match="broken"):
@@ -580,17 +582,17 @@ def test_millions_of_empty_chunks_are_refused_in_time(start):
     assert time.process_time() - begun < 5
 
 
-@pytest.mark.parametrize("piece", [b"\xff", b"\xff\0", b"\xff\xff\0", b"\xff\xd0", b"\xff\xe1\0\2", b"\xff\xda\0\2"])
-def test_megabytes_of_a_hostile_jpeg_take_linear_time(piece):
-    data = b"\xff\xd8\xff\xda\0\2" + piece * (4_000_000 // len(piece))
+def test_megabytes_of_a_hostile_jpeg_take_linear_time():
     begun = time.process_time()
-    assert read_recipe(data) is None
-    with pytest.raises(ImageError):
-        without_words(data)
+    for piece in (b"\xff", b"\xff\0", b"\xff\xff\0", b"\xff\xd0"):
+        data = b"\xff\xd8\xff\xda\0\2" + piece * (3_000_000 // len(piece))
+        assert read_recipe(data) is None
+        with pytest.raises(ImageError):
+            without_words(data)
     assert time.process_time() - begun < 5
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(
     name=st.sampled_from(sorted(PICTURES)),
     edits=st.lists(st.tuples(st.integers(0, 3000), st.integers(0, 6), st.binary(max_size=6)), min_size=1, max_size=5),

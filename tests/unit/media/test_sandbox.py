@@ -1,4 +1,4 @@
-"""The pool of children: what it answers, and what it survives."""
+"""The sandbox: what it answers, and what it survives."""
 
 import os
 import select
@@ -122,13 +122,12 @@ def test_warming_starts_one_child_and_the_job_uses_it(picture, tmp_path):
     pool.close()
 
 
-@pytest.mark.parametrize("size", [1, 2])
-def test_threads_share_the_children(picture, tmp_path, size):
-    pool = SandboxPool(size=size)
+def test_threads_share_the_children(picture, tmp_path):
+    pool = SandboxPool(size=2)
     with ThreadPoolExecutor(6) as threads:
-        found = list(threads.map(lambda n: pool.inspect(picture, tmp_path / f"p{n}"), range(18)))
+        found = list(threads.map(lambda n: pool.inspect(picture, tmp_path / f"p{n}"), range(12)))
     assert {one.width for one in found} == {300}
-    assert 1 <= len(pool.pids) <= size
+    assert 1 <= len(pool.pids) <= 2
     pool.close()
 
 
@@ -196,12 +195,12 @@ def test_closing_ends_a_job_in_flight(tmp_path):
 
 
 @needs_pidfd
-@pytest.mark.parametrize("how", ["closes", "forgets", "is killed"])
+@pytest.mark.parametrize("how", ["ends", "is killed"])
 def test_children_end_with_their_parent(picture, how):
     code = (
         "import sys; from pathlib import Path; from wenwen_magic.media.sandbox import SandboxPool\n"
         "pool = SandboxPool(); pool.inspect(Path(sys.argv[1]), Path('preview')); print(*pool.pids, flush=True)\n"
-        "sys.stdin.readline(); 'closes' in sys.argv and pool.close()"
+        "sys.stdin.readline()"
     )
     found = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
     command = [sys.executable, "-c", code, str(picture), how]
