@@ -6,7 +6,7 @@ import inspect
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from keyword import iskeyword
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,6 @@ from traitlets import Any as AnyTrait
 from traitlets.config import Configurable
 
 from wenwen_magic.errors import ConfigError
-from wenwen_magic.models import PICTURE_MODELS
 from wenwen_magic.notebook import options
 from wenwen_magic.notebook.commands import registry
 from wenwen_magic.notebook.commands.registry import CommandContext, KernelState
@@ -30,7 +29,6 @@ from wenwen_magic.text.template import interpolate, known_value
 
 if TYPE_CHECKING:
     from wenwen_magic.client import Client
-    from wenwen_magic.models import ModelList
     from wenwen_magic.notebook.cell import BatchCell, Cell
     from wenwen_magic.notebook.widgets.mask_editor import Mask
     from wenwen_magic.notebook.widgets.panel import Panel
@@ -173,7 +171,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         from wenwen_magic.notebook.widgets.panel import Panel  # noqa: PLC0415
 
         client, asked = cell.client, self.state.asked
-        panel = Panel(cell, self._defer, _suggested(client.known_models()), with_prompt=with_prompt)
+        panel = Panel(cell, self._defer, options.suggested_models(client.known_models()), with_prompt=with_prompt)
         display(panel.view)  # type: ignore[no-untyped-call]
         wanted = with_prompt or any(not row.from_history for row in cell.area.rows)  # what is saved is shown offline
         may_ask = client.settings.mode != "replay" and client.address not in asked
@@ -181,7 +179,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
 
             def suggest(_: Any) -> None:
                 """Ask the endpoint for its models; without an answer the known ones stay."""
-                names = _suggested(client.model_list())
+                names = options.suggested_models(client.model_list())
                 self._defer(lambda: panel.suggest(names))
 
             asked.add(client.address)  # once, answered or not
@@ -251,10 +249,10 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
 
     def complete(self, line: str) -> Sequence[str]:
         """Return the words that could stand at the end of a line of ours; asks nobody."""
-        known = _Vocabulary(self._load)
+        settings = lambda: self._load().settings  # noqa: E731
         if line.split(maxsplit=1)[:1] == ["%wenwen"]:
-            return registry.complete_command(line, known)
-        return options.complete(line, options.TABLE, known)
+            return registry.complete_command(line, settings)
+        return options.complete(line, options.TABLE, settings)
 
     # -- a picture is shown once ---------------------------------------------------------------------------------------
 
@@ -268,38 +266,6 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             self.shown = None
             return
         raise NotImplementedError  # IPython then goes on to the MIME bundle
-
-
-@dataclass(frozen=True)
-class _Vocabulary:
-    """Words for completion that the settings and the kernel know."""
-
-    load: Callable[[], Loaded]
-
-    def models(self) -> Sequence[str]:
-        """Names of models: the setting's, then those that the endpoint named before, or those known to draw."""
-        from wenwen_magic.endpoint.transport import normalised  # noqa: PLC0415
-        from wenwen_magic.engine.limits import SESSION  # noqa: PLC0415
-
-        settings, known = self.load().settings, None
-        with suppress(ConfigError):  # a wrong address is told when somebody is asked
-            known = SESSION.models.read(normalised(settings.base_url))
-        return list(dict.fromkeys([settings.model, *_suggested(known)]))
-
-    def styles(self) -> Sequence[str]:
-        """Names of styles."""
-        return sorted(self.load().settings.styles)
-
-    def formats(self) -> Sequence[str]:
-        """Names of wire formats."""
-        from wenwen_magic.formats import FORMATS  # noqa: PLC0415
-
-        return sorted(FORMATS)
-
-
-def _suggested(known: "ModelList | None") -> list[str]:
-    """Models' names to suggest: those that the endpoint named, pictures first; until then those known to draw."""
-    return list(known.names) if known and known.models else list(PICTURE_MODELS)
 
 
 def name_and_prompt(given: Options, cell: str | None) -> tuple[str, str]:

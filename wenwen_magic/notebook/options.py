@@ -9,11 +9,12 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from keyword import iskeyword
-from typing import Any, Protocol
+from typing import Any
 
 from wenwen_magic.errors import ConfigError
+from wenwen_magic.models import PICTURE_MODELS, ModelList
 from wenwen_magic.records import ORIENTATION_WORDS
-from wenwen_magic.settings import MODES
+from wenwen_magic.settings import MODES, Settings
 from wenwen_magic.text.i18n import N_, _, padded
 from wenwen_magic.text.suggest import did_you_mean
 
@@ -25,19 +26,6 @@ _QUOTED = re.compile(r"""(?<![^\s=])"(?:[^"\\]|\\.)*"|(?<![^\s=])'[^']*'""")
 _DASHES = re.compile(r"^[—–－―]{1,4}(?=[^\W\d_])")
 _COMMA_AHEAD = re.compile(r"\s+[,，、]")
 _QUOTES = str.maketrans(dict.fromkeys("“”‘’＂＇", ""))
-
-
-class Vocabulary(Protocol):
-    """Words that completion offers and that only a running kernel knows; each is asked for only when it is wanted."""
-
-    def models(self) -> Sequence[str]:
-        """Names of models."""
-
-    def styles(self) -> Sequence[str]:
-        """Names of styles."""
-
-    def formats(self) -> Sequence[str]:
-        """Names of wire formats."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +40,7 @@ class Option:
         listed: whether its value is a list that continues after a comma.
         more: what further values look like that may follow the first.
         filled: whether ``{{...}}`` in its value is replaced while the line is read.
-        choices: the words that complete its value, or what gives them; none for free text.
+        choices: the words that complete its value, or what gives them by the settings; none for free text.
     """
 
     names: tuple[str, ...]
@@ -62,7 +50,7 @@ class Option:
     listed: bool = False
     more: re.Pattern[str] | None = None
     filled: bool = True
-    choices: tuple[str, ...] | Callable[[Vocabulary], Sequence[str]] = ()
+    choices: tuple[str, ...] | Callable[[Settings], Sequence[str]] = ()
 
     @property
     def destination(self) -> str:
@@ -170,13 +158,13 @@ def _value(option: Option, text: str, fill: Callable[[str], str]) -> str:
 # -- completing a line -------------------------------------------------------------------------------------------------
 
 
-def complete(line: str, table: Sequence[Option], known: Vocabulary) -> list[str]:
+def complete(line: str, table: Sequence[Option], settings: Callable[[], Settings]) -> list[str]:
     """Return the words that could stand at the end of a line: options, or values of the option before the cursor.
 
     Args:
         line: the line up to the cursor, beginning with the name of a magic or command.
         table: the options there are.
-        known: further words for values.
+        settings: gives the settings; called only for values that depend on them.
     """
     by_name = {name: option for option in table for name in option.names}
     words = line.split()
@@ -194,9 +182,31 @@ def complete(line: str, table: Sequence[Option], known: Vocabulary) -> list[str]
     if option is None or option.parse is None:
         choices: Sequence[str] = tuple(by_name)
     else:
-        choices = option.choices(known) if callable(option.choices) else option.choices
+        choices = option.choices(settings()) if callable(option.choices) else option.choices
         start = re.split("[,，、]", start)[-1] if option.listed else start
     return [word for word in choices if word.startswith(start)]
+
+
+def suggested_models(known: ModelList | None) -> list[str]:
+    """Return models' names to suggest: those that the endpoint named, pictures first, else those known to draw."""
+    return list(known.names) if known and known.models else list(PICTURE_MODELS)
+
+
+def model_names(settings: Settings) -> list[str]:
+    """Return the setting's model and those that are suggested for its endpoint; asks nobody."""
+    from wenwen_magic.endpoint.transport import normalised  # noqa: PLC0415  heavy, and only Tab needs it
+    from wenwen_magic.engine.limits import SESSION  # noqa: PLC0415  likewise
+
+    known = None
+    with suppress(ConfigError):  # a wrong address is told when somebody is asked
+        known = SESSION.models.read(normalised(settings.base_url))
+    return list(dict.fromkeys([settings.model, *suggested_models(known)]))
+
+
+def _format_names(_settings: Settings) -> list[str]:
+    from wenwen_magic.formats import FORMATS  # noqa: PLC0415  heavy, and only Tab needs it
+
+    return sorted(FORMATS)
 
 
 # -- the options of the image magics -----------------------------------------------------------------------------------
@@ -295,7 +305,7 @@ class Options:
         parse=_models,
         repeat=True,
         listed=True,
-        choices=lambda known: known.models(),
+        choices=model_names,
     )
     orientation: str | None = _option(
         *("-o", "--orientation", "--方向"),
@@ -315,7 +325,7 @@ class Options:
         *("--style", "--风格"),
         help=N_("a named template around the prompt"),
         parse=_named,
-        choices=lambda known: known.styles(),
+        choices=lambda settings: sorted(settings.styles),
     )
     grid: tuple[str, ...] = _option(
         *("--grid", "--网格"),
@@ -345,7 +355,7 @@ class Options:
     dry_run: bool = _option("--dry-run", "--预览", help=N_("show what would be sent; sends nothing"))
     mode: str | None = _option("--mode", "--模式", help=N_("cache, live or replay"), parse=_mode, choices=MODES)
     format: str | None = _option(
-        *("--format", "--格式"), help=N_("the wire format"), parse=folded, choices=lambda known: known.formats()
+        *("--format", "--格式"), help=N_("the wire format"), parse=folded, choices=_format_names
     )
     param: tuple[tuple[str, Any], ...] = _option(
         "--param", "--参数", help=N_("name=value, passed through to the endpoint"), parse=_param, repeat=True

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wenwen_magic.errors import ConfigError
-from wenwen_magic.notebook.options import Option, Vocabulary, complete, help_lines, read_line
-from wenwen_magic.settings import Loaded
+from wenwen_magic.notebook.options import Option, complete, help_lines, read_line
+from wenwen_magic.settings import Loaded, Settings
 from wenwen_magic.text.i18n import N_, _, is_chinese, padded, spoken
 from wenwen_magic.text.suggest import did_you_mean
 
@@ -167,16 +167,16 @@ def run(context: CommandContext) -> Any:
     return found.run(context, words, **given)
 
 
-def complete_command(line: str, vocabulary: Vocabulary) -> Sequence[str]:
+def complete_command(line: str, settings: Callable[[], Settings]) -> Sequence[str]:
     """Return what could stand at the end of a line: a command in either language, or an option of the one before.
 
     Args:
         line: the line up to the cursor, beginning with ``%wenwen``.
-        vocabulary: further words for values.
+        settings: gives the settings; called only for values that depend on them.
     """
     _magic, _space, typed = line.partition(" ")
     name, space, _rest = typed.lstrip().partition(" ")
     names = {one: made for made in commands().values() for one in (made.name, made.chinese)}
     if not space:
         return [one for one in names if one.startswith(name)]
-    return complete(typed, names[name].options, vocabulary) if name in names else []
+    return complete(typed, names[name].options, settings) if name in names else []

@@ -15,7 +15,7 @@ from wenwen_magic.errors import ConfigError, mask
 from wenwen_magic.history.index import Wanted
 from wenwen_magic.notebook.cell_source import cell_of
 from wenwen_magic.notebook.commands.registry import OFF, CommandContext, command
-from wenwen_magic.notebook.options import Option
+from wenwen_magic.notebook.options import Option, model_names
 from wenwen_magic.protocol import Progress
 from wenwen_magic.records import Gallery, Generation
 from wenwen_magic.render import history as history_table
@@ -153,7 +153,7 @@ def _moment_of(text: str, *, end: bool = False) -> float:
             ("-m", "--model", "--模型"),
             N_("a piece of the model's name"),
             str,
-            choices=lambda vocabulary: vocabulary.models(),
+            choices=model_names,
         ),
         Option(("--since", "--自"), N_("from a day on: 2026-11-22, 3d"), _moment_of),
         Option(("--until", "--至"), N_("up to a day"), lambda text: _moment_of(text, end=True)),
