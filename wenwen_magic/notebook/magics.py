@@ -269,10 +269,10 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
 
 
 def name_and_prompt(given: Options, cell: str | None) -> tuple[str, str]:
-    """The variable's name and the prompt; a line magic has only the prompt.
+    """Split what was typed into the variable's name and the prompt; a line magic has only the prompt.
 
     Raises:
-        ConfigError: what stands on a cell magic's line is no variable's name.
+        ConfigError: the word on a cell magic's line cannot be a variable's name.
     """
     if cell is None:
         words = given.words

@@ -85,12 +85,12 @@ def say(english: str, chinese: str) -> str:
 
 
 def spoken() -> str:
-    """The language of the messages to come: ``zh`` for Chinese, anything else for English."""
+    """Return the language of the messages to come: ``zh`` for Chinese, ``en`` for English."""
     return _chosen.get() or _decided or _readers_language() or "en"
 
 
 def comma() -> str:
-    """What stands between the members of a list."""
+    """Return the separator of a list."""
     return _(", ")
 
 
@@ -120,7 +120,7 @@ def _jupyterlab_locale() -> str:
 
 
 def padded(text: str, width: int) -> str:
-    """The text with spaces after it up to a width in columns; a Chinese character takes two."""
+    """Pad a text with spaces to a width in columns; a Chinese character takes two."""
     return text + " " * (width - columns(text))
 
 
