@@ -22,8 +22,7 @@ from support.shells import KEY, cell, prompts, records
 from wenwen_magic import Gallery, Generation, WenwenError
 from wenwen_magic.demo import DemoServer
 from wenwen_magic.notebook.commands import account
-
-pytestmark = pytest.mark.usefixtures("quick_paint")
+from wenwen_magic.text.i18n import is_chinese
 
 
 @pytest.fixture
@@ -529,6 +528,33 @@ def test_loading_twice_changes_nothing(shell, relay):
     shell.run("%load_ext wenwen_magic")
     assert shell.run(cell()).demo
     assert len(shell.shown()) == 1
+
+
+# -- the language ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "silent",
+    ["%wenwen status", "%%wenwen_image -h\n{{1}}", "%wenwen_image -h", "%wenwen_image -q --raw", "%wenwen_describe -h"],
+)
+def test_what_is_no_prompt_decides_no_language(shell, relay, capsys, silent):
+    shell.run(silent)
+    assert is_chinese(shell.fail(cell("-m ''", "画只猫")).what)
+
+
+@pytest.mark.parametrize("first", [cell("", "a cat"), "%wenwen_image -o square a cat"])
+def test_the_first_prompt_decides_the_language_of_a_kernel(shell, relay, first):
+    shell.run(first)
+    shell.run(cell("-o 横屏", "画只猫"))
+    assert "landscape" in shell.words()
+    shell.run("%config WenwenMagics.lang = 'zh'")
+    shell.run(cell("-o portrait", "a dog"))
+    assert "竖屏" in shell.words()
+
+
+def test_an_error_in_the_settings_is_told_in_the_prompts_language(shell, relay):
+    shell.run("%config WenwenMagics.mode = 'repaly'")
+    assert is_chinese(shell.fail(cell("", "画只猫")).what)
 
 
 # -- completion --------------------------------------------------------------------------------------------------------

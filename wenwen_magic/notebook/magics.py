@@ -55,16 +55,15 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
     @line_cell_magic
     def wenwen_image(self, line: str, cell: str | None = None) -> Any:
         """Draw the cell's text; ``%%wenwen_image -h`` lists the options."""
-        loaded = self._begin(line, cell)
+        given, loaded = self._read(line, cell)
         typed = f"%wenwen_image {line}" if cell is None else f"%%wenwen_image {line}\n{cell}"
-        return self._run(options.read(line, self._fill), cell, loaded, "wenwen_image", typed.rstrip())
+        return self._run(given, cell, loaded, "wenwen_image", typed.rstrip())
 
     @no_var_expand
     @line_cell_magic
     def wenwen_describe(self, line: str, cell: str | None = None) -> Any:
         """Answer the cell's question on pictures with words: ``%%wenwen_describe --ref cat.png``."""
-        loaded = self._begin(line, cell)
-        given = options.read(line, self._fill)
+        given, loaded = self._read(line, cell)
         question = given.words or ("" if cell else _("What is in this picture?"))
         given = replace(given, task=DESCRIBE, no_ui=True, words=question)
         return self._run(given, cell, loaded, "wenwen_describe")
@@ -92,6 +91,14 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
 
     # -- a cell --------------------------------------------------------------------------------------------------------
 
+    def _read(self, line: str, cell: str | None) -> tuple[Options, Loaded | None]:
+        """Load the settings, choose the language, and read the line."""
+        loaded = self._begin(line, cell)
+        given = options.read(line, self._fill)
+        if cell is None and loaded is not None:
+            speak(loaded.settings.lang, prompt=given.words)  # the prompt is known only now
+        return given, loaded
+
     def _run(self, given: Options, cell: str | None, loaded: Loaded | None, magic: str, typed: str = "") -> Any:
         """Run a cell, or a line where there is no cell."""
         if cell is None and given.words.endswith(";"):  # as anywhere in IPython, it quiets; a cell's text may end so
@@ -100,8 +107,6 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             print(options.help_text(f"%%{magic}" if cell is not None else f"%{magic}"))
             return None
         name, prompt = name_and_prompt(given, cell)
-        if cell is None and loaded is not None:
-            speak(loaded.settings.lang, prompt=prompt)  # which was known only after the options were read
         if not prompt and cell is None and not given.from_:
             return self._open_panel(given, loaded)
         drawn = self._cell(given, prompt, name, loaded, alone=cell is not None, typed=typed)
