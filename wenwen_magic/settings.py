@@ -10,7 +10,7 @@ from typing import Any
 
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.records import ORIENTATION_WORDS, ORIENTATIONS
-from wenwen_magic.text.i18n import _
+from wenwen_magic.text.i18n import N_, _
 from wenwen_magic.text.suggest import did_you_mean
 
 MODES = ("cache", "live", "replay")
@@ -160,7 +160,7 @@ class Layer:
     """Hold the settings of one place.
 
     Args:
-        source: the name of the place.
+        source: the name of the place, in English.
         values: by name; a value of None counts as not given.
     """
 
@@ -174,21 +174,25 @@ class Loaded:
 
     Args:
         settings: the values.
-        sources: the place by the setting's name.
+        sources: the place by the setting's name, in English.
     """
 
     settings: Settings
     sources: Mapping[str, str]
 
 
-def load(*layers: Layer) -> Loaded:
+def load(*layers: Layer, base: Loaded | None = None) -> Loaded:
     """Merge layers; the first that gives a setting wins.
+
+    Args:
+        *layers: the places, the most important first.
+        base: settings that the layers override; None for the defaults.
 
     Raises:
         ConfigError: a layer has an unknown name or an unusable value; the message names the place and the nearest name.
     """
-    values: dict[str, Any] = {}
-    sources = dict.fromkeys(NAMES, _("default"))
+    values: dict[str, Any] = dict(vars(base.settings)) if base else {}
+    sources = dict(base.sources) if base else dict.fromkeys(NAMES, N_("default"))
     for layer in reversed(layers):
         for name, value in layer.values.items():
             if value is not None:
@@ -203,7 +207,7 @@ def _parsed(layer: Layer, name: str, value: Any) -> Any:
     if name not in known:
         raise ConfigError(
             _("There is no setting {name!r}.", name=name),
-            why=_("It stands in {source}.", source=layer.source),
+            why=_("It stands in {source}.", source=_(layer.source)),
             do=did_you_mean(name, known),
         )
     try:
@@ -212,7 +216,7 @@ def _parsed(layer: Layer, name: str, value: Any) -> Any:
         shown = reprlib.repr(value)
         raise ConfigError(
             _("The setting {name} cannot be {shown}.", name=name, shown=shown),
-            why=_("It stands in {source}.", source=layer.source),
+            why=_("It stands in {source}.", source=_(layer.source)),
             do=_("It should be: ") + f"{error} ({about(name)})",
         ) from None
 
@@ -220,7 +224,7 @@ def _parsed(layer: Layer, name: str, value: Any) -> Any:
 def environment(environ: Mapping[str, str] = os.environ) -> Layer:
     """Return the layer of ``WENWEN_<NAME>`` variables; other variables are not read."""
     values = {name: environ.get(f"WENWEN_{name.upper()}") for name in NAMES}
-    return Layer(_("environment"), {name: value for name, value in values.items() if value})
+    return Layer(N_("environment"), {name: value for name, value in values.items() if value})
 
 
 def working_folder() -> Path:
