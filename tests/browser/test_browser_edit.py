@@ -3,13 +3,9 @@
 import json
 
 import pytest
-import test_browser
-import test_browser_iteration as iteration
-from playwright.sync_api import expect
-from test_browser_iteration import DEMO, cut, html, inserted, press, records, source, thumbnails, words
+from support.lab import DEMO, NARROW, cut, expect, source
 
 pytestmark = [pytest.mark.browser, pytest.mark.long]
-browser, limit, notebook, server = test_browser.browser, test_browser.limit, test_browser.notebook, test_browser.server
 OFFERING = """
 from dataclasses import replace
 from wenwen_magic.formats import FORMATS, chat
@@ -27,45 +23,45 @@ FORMATS["offering"] = replace(chat.FORMAT, name="offering", talk=talk, tasks=("d
 
 def fits(lab):
     """Nothing of the controls is cut off, and the notebook does not scroll sideways."""
-    return cut(words(lab)) == [] == cut(lab.page.locator(".jp-Notebook, .jp-Notebook .jp-WindowedPanel-outer"))
+    return cut(lab.words()) == [] == cut(lab.frame())
 
 
 def test_a_picture_is_edited_in_a_row_of_its_own_and_the_cell_of_the_edit_is_free(notebook):
     lab = notebook(DEMO, "%%wenwen_image\n画一只狐狸", "'below'")
-    lab.page.set_viewport_size(iteration.NARROW)
+    lab.page.set_viewport_size(NARROW)
     lab.kernel_ready()
     for index in (0, 1):
         lab.run(index)
-    expect(thumbnails(lab, 1)).to_have_count(1)
-    press(lab, 1, "修改这张")
+    expect(lab.thumbnails(1)).to_have_count(1)
+    lab.press(1, "修改这张")
     field = lab.cell(1).get_by_placeholder("改成夜晚")
     expect(field).to_be_focused()
     assert fits(lab)
-    assert len(records(lab)) == 1
+    assert len(lab.records()) == 1
     field.fill("改成夜晚")
-    press(lab, 1, "生成")
+    lab.press(1, "生成")
     expect(lab.cell(1).get_by_text("✎ 改成夜晚", exact=True)).to_be_visible()
     expect(lab.pictures(1)).to_have_count(2)
     first, second = sorted(
-        (json.loads(path.read_text("utf-8")) for path in records(lab)), key=lambda one: one["created"]
+        (json.loads(path.read_text("utf-8")) for path in lab.records()), key=lambda one: one["created"]
     )
     assert (second["request"]["parent"], second["request"]["prompt"]) == (first["id"], "改成夜晚")
     newest = source(lab.pictures(1).nth(1))
-    assert newest in html(lab, 1)
+    assert newest in lab.html(1)
     assert fits(lab)
-    press(lab, 1, "插入为单元格")
-    assert inserted(lab, 2) == f"%%wenwen_image -m gpt-4o-image --ref {first['id']} -o auto\n改成夜晚"
+    lab.press(1, "插入为单元格")
+    assert lab.inserted(2) == f"%%wenwen_image -m gpt-4o-image --ref {first['id']} -o auto\n改成夜晚"
     lab.run(2)
     expect(lab.pictures(2)).to_have_count(1)
     assert source(lab.pictures(2)) == newest
-    press(lab, 1, "取消")
+    lab.press(1, "取消")
     expect(field).to_be_hidden()
-    assert len(records(lab)) == 2
+    assert len(lab.records()) == 2
 
 
 def test_the_endpoints_buttons_stand_under_their_picture_and_draw(notebook):
     lab = notebook(DEMO + OFFERING, "%%wenwen_image fox --format offering\na red fox")
-    lab.page.set_viewport_size(iteration.NARROW)
+    lab.page.set_viewport_size(NARROW)
     lab.kernel_ready()
     for index in (0, 1):
         lab.run(index)
@@ -75,15 +71,15 @@ def test_the_endpoints_buttons_stand_under_their_picture_and_draw(notebook):
     top = offered.bounding_box()["y"]
     assert lab.pictures(1).bounding_box()["y"] < top < cell.get_by_role("combobox").bounding_box()["y"]
     assert cell.get_by_role("button", name="V1", exact=True).bounding_box()["y"] > top
-    press(lab, 1, "U2")
+    lab.press(1, "U2")
     expect(lab.pictures(1)).to_have_count(2)
     expect(offered).to_have_count(2)
     expect(cell.get_by_text("U2", exact=True)).to_have_count(3)  # and the name of the take
     assert fits(lab)
-    press(lab, 1, "U2")
+    lab.press(1, "U2")
     expect(cell.get_by_text("saved, free")).to_be_visible()
-    assert (lab.pictures(1).count(), len(records(lab))) == (2, 2)
-    press(lab, 1, "V1", 1)
+    assert (lab.pictures(1).count(), len(lab.records())) == (2, 2)
+    lab.press(1, "V1", 1)
     expect(lab.pictures(1)).to_have_count(3)
-    assert len(records(lab)) == 3
-    assert html(lab, 1).count('<img src="data:image/') == 3
+    assert len(lab.records()) == 3
+    assert lab.html(1).count('<img src="data:image/') == 3

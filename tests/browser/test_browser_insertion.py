@@ -3,42 +3,18 @@
 import json
 
 import pytest
-import test_browser
-from playwright.sync_api import expect
-from support.lab import Server, write_notebook
+from support.lab import expect, write_notebook
 
 pytestmark = [pytest.mark.browser, pytest.mark.long]
-browser, limit, notebook = test_browser.browser, test_browser.limit, test_browser.notebook
-
 CONTROLS = """
 import ipywidgets
-from wenwen_magic import insertion
+from wenwen_magic.notebook.widgets.insert_cell import Inserter
 
 class Controls:
     def __init__(self, text):
-        self.text, self.done = text, []
-        self.button = ipywidgets.Button(description="Insert as cell")
-        self.button.on_click(self.insert)
-        self.copy, self.rows = ipywidgets.HTML(), ipywidgets.VBox(layout={"display": "none"})
-        self.view = ipywidgets.VBox([self.button, self.copy, self.rows])
-
-    def insert(self, _):
-        output, yes, no = ipywidgets.Output(), ipywidgets.Button(), ipywidgets.Button()
-        row = ipywidgets.HBox([output, yes, no])
-        for widget, name in ((row, insertion.ROW), (yes, insertion.INSERTED), (no, insertion.REFUSED)):
-            widget.add_class(name)
-        yes.on_click(lambda _: self.end(row, True))
-        no.on_click(lambda _: self.end(row, False))
-        self.copy.value = insertion.fallback_html(self.text)
-        self.rows.children = [*self.rows.children, row]
-        data = {"application/javascript": insertion.script(self.text, output.model_id)}
-        output.outputs = ({"output_type": "display_data", "data": data, "metadata": {}},)
-
-    def end(self, row, done):
-        self.done.append(done)
-        self.rows.children = [one for one in self.rows.children if one is not row]
-        if done:
-            self.copy.value = ""
+        self.inserter, self.button = Inserter(), ipywidgets.Button(description="Insert as cell")
+        self.button.on_click(lambda _: self.inserter.insert(text))
+        self.view = ipywidgets.VBox([self.button, self.inserter.view])
 """
 TEXT = """%%wenwen_image -m "gpt 4o" -o 横屏
 画一只猫 {[("'`
@@ -51,6 +27,12 @@ def f(
 BUTTON = "controls.view"
 TALL = "print('\\n' * 60)"
 PRESS = "controls.button.click()"
+TWICE = f"""
+from IPython.display import HTML, Javascript, display
+from wenwen_magic.notebook.widgets.insert_cell import script
+made = script({TEXT!r}, "one press")
+display(Javascript(made), Javascript(made), HTML("<i>both are drawn</i>"))
+"""
 PRESS_LATER = """
 from pathlib import Path
 while not Path("go").exists():
@@ -59,24 +41,12 @@ controls.button.click()
 """
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    """A server whose notebooks hide the cells out of view."""
-    base = tmp_path_factory.mktemp("lab")
-    (base / "root").mkdir()
-    running = Server(
-        base / "root", base / "home", {"@jupyterlab/notebook-extension:tracker": {"windowingMode": "full"}}
-    )
-    yield running
-    running.stop()
-
-
 @pytest.fixture
 def controls(notebook):
     """Opens a notebook whose third cell, number 2, has the button for a text; others may follow."""
 
     def lab(*others, text=TEXT):
-        return notebook(CONTROLS, f"controls = Controls({text!r})", BUTTON, *others).run_all()
+        return notebook(CONTROLS, f"controls = Controls({text!r})", BUTTON, *others, windowed=True).run_all()
 
     return lab
 
@@ -126,6 +96,23 @@ def test_a_double_press_makes_two_cells(controls):
     lab = controls("1 + 1")
     button(lab).dblclick()
     assert inserted(lab, 2) == [TEXT, TEXT, "1 + 1"]
+
+
+def test_a_script_that_is_drawn_twice_inserts_one_cell(notebook):
+    lab = notebook(TWICE).run_all()
+    expect(lab.page.get_by_text("both are drawn", exact=True)).to_be_visible()
+    lab.page.evaluate("() => window.wenwenInsertions.last")
+    assert [cell.source for cell in lab.saved().cells[1:]] == [TEXT]
+
+
+def test_a_press_in_controls_that_are_shown_twice_inserts_one_cell(controls):
+    lab = controls(BUTTON)
+    expect(button(lab)).to_have_count(2)
+    button(lab).first.click()
+    inserted(lab, 1)
+    expect(lab.page.locator(".wenwen-insertion")).to_have_count(0)
+    lab.page.evaluate("() => window.wenwenInsertions.last")
+    assert [cell.source for cell in lab.saved().cells].count(TEXT) == 1
 
 
 def test_a_cell_out_of_view_gets_its_new_cell_though_another_is_active(controls):

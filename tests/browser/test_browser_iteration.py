@@ -4,13 +4,9 @@ import re
 import shutil
 
 import pytest
-import test_browser
-from playwright.sync_api import expect
-from support.lab import Lab, write_notebook
+from support.lab import DEMO, NARROW, Lab, cut, expect, legible, shown, sizes, source, write_notebook
 
 pytestmark = [pytest.mark.browser, pytest.mark.long]
-browser, limit, notebook, server = test_browser.browser, test_browser.limit, test_browser.notebook, test_browser.server
-DEMO = "%load_ext wenwen_magic\n%wenwen demo"
 LONG = (
     "一只猫坐在窗台上看雨，窗外是江南的石桥和乌篷船，桌上有一盏灯、一本翻开的书和一杯冒着热气的茶，水彩，留白，柔和的光"
 )
@@ -28,9 +24,6 @@ CELLS = (
 )
 GRID, FAILED, _, TWO, COMPARED, LISTED, BLIND, VOTES, SLOW = range(1, len(CELLS))
 RUN = range(BLIND + 1)
-NARROW = {"width": 1180, "height": 900}
-SHOWN = """one => one.naturalWidth > 0 && one.checkVisibility({opacityProperty: true, visibilityProperty: true})
-                  && one.getBoundingClientRect().width > 20"""
 BARE = """() => {
     document.querySelectorAll("style, link").forEach((one) => one.remove());
     for (const one of document.querySelectorAll("[style], [class]"))
@@ -50,82 +43,34 @@ def book(browser, server):
     lab.end()
 
 
-def records(lab):
-    return sorted(lab.path.parent.glob("wenwen_images/*/*.json"))
-
-
-def html(lab, index):
-    """The saved HTML of a cell's outputs."""
-    outputs = lab.saved().cells[index].outputs
-    return "".join(one.data.get("text/html", "") for one in outputs if "data" in one)
-
-
-def shown(pictures):
-    """How many of the pictures found a person can see."""
-    return [one.evaluate(SHOWN) for one in pictures.all()].count(True)
-
-
-def source(picture):
-    return picture.get_attribute("src")
-
-
-def thumbnails(lab, index):
-    return lab.cell(index).locator("img.widget-image")
-
-
-def press(lab, index, name, number=0):
-    lab.cell(index).get_by_role("button", name=name, exact=True).nth(number).click()
-
-
-def inserted(lab, index):
-    """The text of a cell that a button has put there, once it has come."""
-    came = """index => window.jupyterapp.shell.currentWidget.content.model.cells.get(index)
-                           .sharedModel.getSource().startsWith("%%wenwen_image")"""
-    lab.page.wait_for_function(came, arg=index)
-    return lab.saved().cells[index].source
-
-
-def cut(elements):
-    """The words found that do not fit into their place."""
-    return elements.evaluate_all(
-        "all => all.filter(one => one.scrollWidth > one.clientWidth).map(one => one.innerText)"
-    )
-
-
-def words(lab):
-    """Wherever a word stands in the outputs, and the outputs themselves."""
-    places = "th, td, figcaption, button, .widget-label, .widget-html-content"
-    return lab.page.locator(f".jp-OutputArea-output :is({places}), .jp-OutputArea-output")
-
-
 def test_a_take_of_the_strip_is_shown_starred_and_inserted_as_a_cell_that_costs_nothing(notebook):
     lab = notebook(DEMO, "%%wenwen_image -n 3\na red fox", "%wenwen history --star")
     lab.kernel_ready()
     for index in (0, 1):
         lab.run(index)
-    expect(thumbnails(lab, 1)).to_have_count(3)
-    assert shown(thumbnails(lab, 1)) == 3
-    assert all(one.bounding_box()["height"] <= 100 for one in thumbnails(lab, 1).all())
+    expect(lab.thumbnails(1)).to_have_count(3)
+    assert shown(lab.thumbnails(1)) == 3
+    assert all(one.bounding_box()["height"] <= 100 for one in lab.thumbnails(1).all())
     second = source(lab.pictures(1).nth(1))
-    press(lab, 1, "②")
+    lab.press(1, "②")
     expect(lab.pictures(1)).to_have_count(1)
     expect(lab.cell(1).locator("figcaption")).to_contain_text("②")
     name = lab.cell(1).locator("figcaption").inner_text().split("#")[1][:6]
     assert source(lab.pictures(1)) == second
     expect(lab.cell(1).locator("button.mod-info")).to_have_text("②")
-    assert (html(lab, 1).count("<img"), second in html(lab, 1)) == (1, True)
-    press(lab, 1, "☆", 1)
+    assert (lab.html(1).count("<img"), second in lab.html(1)) == (1, True)
+    lab.press(1, "☆", 1)
     expect(lab.cell(1).get_by_role("button", name="★", exact=True)).to_have_count(1)
     lab.run(2)
     expect(lab.pictures(2)).to_have_count(1)
     expect(lab.cell(2).locator("tbody")).to_contain_text(f"#{name}")
-    made = records(lab)
-    press(lab, 1, "insert", 1)
-    assert inserted(lab, 2) == "%%wenwen_image -m gpt-4o-image -o auto --take 2\na red fox"
+    made = lab.records()
+    lab.press(1, "insert", 1)
+    assert lab.inserted(2) == "%%wenwen_image -m gpt-4o-image -o auto --take 2\na red fox"
     lab.run(2)
     expect(lab.cell(2).locator("figcaption")).to_contain_text(f"#{name}")
     assert source(lab.pictures(2)) == second
-    assert (records(lab), len(made)) == (made, 3)
+    assert (lab.records(), len(made)) == (made, 3)
 
 
 def test_what_the_controls_drew_joins_the_strip_and_is_free_in_the_cell_they_insert(notebook):
@@ -133,25 +78,25 @@ def test_what_the_controls_drew_joins_the_strip_and_is_free_in_the_cell_they_ins
     lab.kernel_ready()
     for index in (0, 1):
         lab.run(index)
-    expect(thumbnails(lab, 1)).to_have_count(1)
+    expect(lab.thumbnails(1)).to_have_count(1)
     model = lab.cell(1).get_by_role("combobox")
     model.fill("jimeng-3.0")
     model.press("Enter")
-    press(lab, 1, "portrait")
-    press(lab, 1, "Generate")
-    expect(thumbnails(lab, 1)).to_have_count(2)
+    lab.press(1, "portrait")
+    lab.press(1, "Generate")
+    expect(lab.thumbnails(1)).to_have_count(2)
     expect(lab.pictures(1)).to_have_count(2)
     expect(lab.cell(1).get_by_text("jimeng-3.0 · portrait", exact=True)).to_be_visible()
     newest = source(lab.pictures(1).nth(1))
-    assert cut(words(lab)) == []
-    made = records(lab)
-    press(lab, 1, "Insert as cell")
-    assert inserted(lab, 2) == "%%wenwen_image -m jimeng-3.0 -o portrait\na red fox"
+    assert cut(lab.words()) == []
+    made = lab.records()
+    lab.press(1, "Insert as cell")
+    assert lab.inserted(2) == "%%wenwen_image -m jimeng-3.0 -o portrait\na red fox"
     assert lab.saved().cells[3].source == "'below'"
     lab.run(2)
     expect(lab.cell(2).locator("figcaption")).to_contain_text("portrait 1024×1536 · jimeng-3.0")
     assert source(lab.pictures(2)) == newest
-    assert (records(lab), len(made)) == (made, 2)
+    assert (lab.records(), len(made)) == (made, 2)
 
 
 def test_a_grid_has_its_headers_and_its_pictures_in_the_page_and_in_the_file(book, limit):
@@ -159,8 +104,8 @@ def test_a_grid_has_its_headers_and_its_pictures_in_the_page_and_in_the_file(boo
     for name in ("gpt-4o-image", "gemini-2.5-flash-image-preview", "landscape", "portrait"):
         expect(heads.get_by_text(name, exact=True)).to_be_visible()
     assert shown(book.pictures(GRID)) == 4
-    assert [width > height for width, height in test_browser.sizes(book.pictures(GRID))] == [True, False] * 2
-    assert html(book, GRID).count('<img src="data:image/') == 4
+    assert [width > height for width, height in sizes(book.pictures(GRID))] == [True, False] * 2
+    assert book.html(GRID).count('<img src="data:image/') == 4
 
 
 def test_a_failure_stands_in_its_place_with_its_reason(book, limit):
@@ -169,7 +114,7 @@ def test_a_failure_stands_in_its_place_with_its_reason(book, limit):
     expect(dog).to_contain_text("content policy")
     expect(dog).to_contain_text("charged")
     expect(cat).not_to_contain_text("✗")
-    assert "content policy" in html(book, FAILED)
+    assert "content policy" in book.html(FAILED)
 
 
 def test_a_comparison_shows_both_pictures_marks_the_words_and_names_what_differs(book, limit):
@@ -192,8 +137,8 @@ def test_the_history_shows_thumbnails_and_whole_prompts(book, limit):
 
 
 def test_at_1180_pixels_nothing_is_cut_off_and_nothing_scrolls_sideways(book, limit):
-    assert cut(words(book)) == []
-    assert cut(book.page.locator(".jp-Notebook, .jp-Notebook .jp-WindowedPanel-outer")) == []
+    assert cut(book.words()) == []
+    assert cut(book.frame()) == []
 
 
 @pytest.mark.parametrize("index", [GRID, FAILED, COMPARED, LISTED])
@@ -201,7 +146,7 @@ def test_a_table_keeps_all_its_words_and_pictures_when_its_styles_are_removed(bo
     output = book.cell(index).locator(".jp-OutputArea-output[data-mime-type='text/html']").first
     styled, count = output.inner_text().split(), shown(book.pictures(index))
     page = browser.new_page()
-    page.set_content(html(book, index))
+    page.set_content(book.html(index))
     page.evaluate(BARE)
     bare = page.locator("body").inner_text().split()
     assert len(styled) > 10
@@ -218,8 +163,8 @@ def test_the_saved_notebook_opened_anew_shows_its_pictures_and_nothing_broken(bo
     for index, count in ((GRID, 4), (FAILED, 1), (TWO, 1), (COMPARED, 2), (LISTED, 7), (BLIND, 2)):
         expect(again.pictures(index)).to_have_count(count)
         assert shown(again.pictures(index)) == count
-    assert not test_browser.legible(again.page.get_by_text("Error displaying widget"))
-    assert not test_browser.legible(again.page.get_by_text("Loading widget"))
+    assert not legible(again.page.get_by_text("Error displaying widget"))
+    assert not legible(again.page.get_by_text("Loading widget"))
 
 
 def test_a_blind_comparison_tells_no_name_until_a_letter_is_pressed(book, limit):
@@ -231,7 +176,7 @@ def test_a_blind_comparison_tells_no_name_until_a_letter_is_pressed(book, limit)
     expect(pictures.locator("th")).to_have_text(["A", "B"])
     expect(book.cell(BLIND).get_by_role("button", name="Generate", exact=True)).to_be_disabled()
     places = [round(one.bounding_box()["x"]) for one in pictures.locator("td img").all()]
-    press(book, BLIND, "B")
+    book.press(BLIND, "B")
     expect(pictures.locator("th").get_by_text("first-model")).to_be_visible()
     expect(pictures.locator("th").get_by_text("second-model")).to_be_visible()
     assert [round(one.bounding_box()["x"]) for one in pictures.locator("td img").all()] == places
@@ -239,7 +184,7 @@ def test_a_blind_comparison_tells_no_name_until_a_letter_is_pressed(book, limit)
     assert letter.strip() == "B ★"
     expect(book.cell(BLIND).get_by_role("button", name="Generate", exact=True)).to_be_enabled()
     expect(book.cell(BLIND).get_by_role("button", name="B", exact=True)).to_have_count(0)
-    assert "second-model" in html(book, BLIND)
+    assert "second-model" in book.html(BLIND)
     book.run(VOTES)
     tally = book.cell(VOTES).locator(".jp-OutputArea-output").inner_text().splitlines()
     assert [" ".join(line.split()[1:3]) for line in tally if "1 of 1" in line] == [f"{winner} 1"]

@@ -3,7 +3,19 @@
 from dataclasses import replace
 
 import pytest
-from test_widgets import called, cell_of, letters, panel_of, press, relay, settle, shown, takes_in, words_to_copy
+from support.widgets import (
+    called,
+    cell_of,
+    client_of,
+    comparison_of,
+    letters,
+    panel_under,
+    press,
+    settle,
+    shown,
+    takes_in,
+    words_to_copy,
+)
 
 from wenwen_magic.client import Client
 from wenwen_magic.engine import buttons
@@ -11,9 +23,7 @@ from wenwen_magic.engine.limits import Session
 from wenwen_magic.errors import ConfigError, LimitReached
 from wenwen_magic.formats import FORMATS, chat
 from wenwen_magic.records import Button, Generation, ImageRequest
-from wenwen_magic.text.i18n import speak
 
-assert relay
 OFFERED = (
     Button("U1", {"custom": "up-1"}),
     Button("V1", {"custom": "vary-1"}, again=True),
@@ -33,11 +43,6 @@ def offering(monkeypatch):
     monkeypatch.setitem(FORMATS, "offering", replace(chat.FORMAT, talk=talk, tasks=("draw", "action")))
 
 
-def client_of(relay, **settings):
-    speak("auto")
-    return Client(base_url=relay.address, api_key="sk-any-key-of-some-length", session=Session(), **settings)
-
-
 @pytest.fixture
 def client(here, relay):
     return client_of(relay)
@@ -51,17 +56,16 @@ def grid(client):
 @pytest.fixture
 def panel(client, relay):
     """The controls under a picture with buttons, drawn and shown."""
-    cell = cell_of(client, client.request("a cat", format="offering", model="one"))
-    cell.draw()
-    made = panel_of(cell)
-    settle(made)
-    return made
+    return panel_under(cell_of(client, client.request("a cat", format="offering", model="one")))
 
 
 def offered(panel):
     """For each picture the labels of its buttons, in their rows."""
     settle(panel)
-    return [[[one.description for one in row.children] for row in rows(group)] for group in panel.offers.view.children]
+    return [
+        [[one.description for one in row.children] for row in rows(group)]
+        for group in panel.action_buttons.view.children
+    ]
 
 
 def rows(group):
@@ -71,7 +75,7 @@ def rows(group):
 
 def button(panel, label, group=0):
     settle(panel)
-    found = [one for row in rows(panel.offers.view.children[group]) for one in row.children]
+    found = [one for row in rows(panel.action_buttons.view.children[group]) for one in row.children]
     return next(one for one in found if one.description == label)
 
 
@@ -216,15 +220,12 @@ def test_what_a_press_is_refused_for_is_told_under_the_controls(panel, relay, cl
 
 def test_a_label_is_shown_as_it_is_and_no_longer_than_a_button(panel):
     take = replace(panel.cell.area.rows[0], id="ffffffff", buttons=(Button("<b>\u202e" + "x" * 90),))
-    panel.offers.fill([take], lambda _: None)
+    panel.action_buttons.fill([take], {})
     assert offered(panel) == [[["<b> " + "x" * 36]]]
 
 
 def test_a_blind_comparison_offers_nothing_until_the_vote(client):
-    requests = [client.request("a cat", format="offering", model=model) for model in ("one", "two")]
-    cell = cell_of(client, *requests, labels=((("model", "one"),), (("model", "two"),)), blind=True)
-    cell.draw()
-    panel = panel_of(cell)
+    panel = panel_under(comparison_of(client, format="offering", blind=True))
     assert offered(panel) == []
     assert (panel.generate.disabled, panel.edit.disabled) == (True, True)
     letters(panel)[0].click()

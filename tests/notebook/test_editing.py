@@ -3,44 +3,36 @@
 from dataclasses import replace
 
 import pytest
-from support.shells import shell
-from test_widgets import called, cell_of, panel_of, press, relay, settle, shown, takes_in, words_to_copy
+from support.widgets import (
+    called,
+    cell_of,
+    client_of,
+    comparison_of,
+    panel_under,
+    press,
+    shown,
+    takes_in,
+    words_to_copy,
+)
 
 from wenwen_magic.client import Client
 from wenwen_magic.engine.limits import Session
 from wenwen_magic.notebook import options
-from wenwen_magic.text.i18n import speak
-
-assert relay
-assert shell
-
-
-def client_of(relay, session, **settings):
-    speak("auto")
-    return Client(base_url=relay.address, api_key="sk-any-key-of-some-length", session=session, **settings)
 
 
 @pytest.fixture
 def client(here, relay):
-    return client_of(relay, Session())
-
-
-def panel_under(client, *requests, **more):
-    cell = cell_of(client, *requests, **more)
-    cell.draw()
-    made = panel_of(cell)
-    settle(made)
-    return made
+    return client_of(relay)
 
 
 @pytest.fixture
 def panel(client):
     """The controls under one picture."""
-    return panel_under(client, client.request("a cat", orientation="landscape", model="one"))
+    return panel_under(cell_of(client, client.request("a cat", orientation="landscape", model="one")))
 
 
 def is_open(panel):
-    return panel.editing.view.layout.display != "none"
+    return panel.edit_row.view.layout.display != "none"
 
 
 def asked(relay, number=-1):
@@ -58,10 +50,10 @@ def asked(relay, number=-1):
 @pytest.mark.parametrize("settings", [{"mode": "replay"}, {"session_limit": 1}, {"budget": 0.5, "prices": {"*": 1}}])
 def test_a_setting_that_was_changed_since_the_cell_ran_counts_at_the_press(here, relay, settings):
     session = Session()
-    client = client_of(relay, session)
+    client = client_of(relay, session=session)
     now = [client]
-    panel = panel_under(client, client.request("a cat"), renew=lambda: now[0])
-    now[0] = client_of(relay, session, **settings)
+    panel = panel_under(cell_of(client, client.request("a cat"), renew=lambda: now[0]))
+    now[0] = client_of(relay, session=session, **settings)
     press(panel)
     assert len(relay.posts) == 1
     now[0] = client
@@ -70,7 +62,7 @@ def test_a_setting_that_was_changed_since_the_cell_ran_counts_at_the_press(here,
 
 
 def test_a_setting_that_cannot_be_is_told_at_the_press(client, relay):
-    panel = panel_under(client, client.request("a cat"), renew=lambda: Client(mode="never"))
+    panel = panel_under(cell_of(client, client.request("a cat"), renew=lambda: Client(mode="never")))
     press(panel)
     assert "never" in panel.note.value
     assert len(relay.posts) == 1
@@ -88,22 +80,15 @@ def test_a_magics_cell_has_the_settings_of_the_moment_with_its_own_options_first
 
 def test_takes_drawn_before_a_setting_was_changed_stay_in_the_strip(client, relay):
     other = Client(base_url=relay.address + "/elsewhere", api_key="sk-any-key-of-some-length", session=Session())
-    panel = panel_under(client, client.request("a cat"), renew=lambda: other)
+    panel = panel_under(cell_of(client, client.request("a cat"), renew=lambda: other))
     assert len(takes_in(panel)) == 1
 
 
 # -- a comparison's variable and line ----------------------------------------------------------------------------------
 
-MODELS = ((("model", "one"),), (("model", "two"),))
-
-
-def compared(client, **more):
-    requests = [client.request("a cat", model=model) for model in ("one", "two")]
-    return panel_under(client, *requests, labels=MODELS, **more)
-
 
 def test_generate_under_a_comparison_leaves_its_variable(client):
-    panel = compared(client)
+    panel = panel_under(comparison_of(client))
     gallery = panel.names["cat"]
     press(panel)
     assert panel.names["cat"] is gallery
@@ -111,13 +96,13 @@ def test_generate_under_a_comparison_leaves_its_variable(client):
 
 
 def test_generate_under_several_takes_leaves_their_variable(client):
-    panel = panel_under(client, client.request("a cat", count=2))
+    panel = panel_under(cell_of(client, client.request("a cat", count=2)))
     press(panel)
     assert len(panel.names["cat"]) == 2
 
 
 def test_a_comparison_is_inserted_as_it_was_typed_until_something_else_is_chosen(client):
-    panel = compared(client, text="%%wenwen_image g -m one,two\na {{animal}}")
+    panel = panel_under(comparison_of(client, text="%%wenwen_image g -m one,two\na {{animal}}"))
     panel.insert.click()
     assert "%%wenwen_image g -m one,two\na {{animal}}" in words_to_copy(panel)
     panel.choices.orientation.value = "portrait"
@@ -126,13 +111,13 @@ def test_a_comparison_is_inserted_as_it_was_typed_until_something_else_is_chosen
 
 
 def test_an_inserted_comparison_that_would_pay_again_says_so(client):
-    panel = compared(client, text="%%wenwen_image --fresh -m one,two\na cat", fresh=True)
+    panel = panel_under(comparison_of(client, text="%%wenwen_image --fresh -m one,two\na cat", fresh=True))
     panel.insert.click()
     assert "--fresh" in panel.note.value
 
 
 def test_a_comparison_that_nobody_typed_says_that_it_inserts_the_first_combination(client):
-    panel = compared(client)
+    panel = panel_under(comparison_of(client))
     panel.insert.click()
     assert "first combination" in panel.note.value
     assert "-m one" in words_to_copy(panel)
@@ -146,16 +131,16 @@ def test_opening_the_row_asks_for_nothing_and_shows_which_picture_is_meant(panel
     assert not is_open(panel)
     panel.edit.click()
     assert is_open(panel)
-    assert f"#{take.id[:6]}" in panel.editing._head.value
-    assert len(panel.editing._picture.children) == 1
-    assert panel.choices.wishes == {"model": "one", "orientation": "auto", "count": 1}
+    assert f"#{take.id[:6]}" in panel.edit_row._head.value
+    assert len(panel.edit_row._picture.children) == 1
+    assert panel.choices.values == {"model": "one", "orientation": "auto", "count": 1}
     assert len(relay.posts) == 1
 
 
 def test_generate_then_draws_the_picture_anew_with_the_change(panel, relay):
     source = panel.cell.area.rows[0]
     panel.edit.click()
-    panel.editing.words.value = " make it night\n"
+    panel.edit_row.words.value = " make it night\n"
     press(panel)
     assert asked(relay) == ("make it night", 1)
     edited = panel.cell.area.rows[-1]
@@ -168,7 +153,7 @@ def test_generate_then_draws_the_picture_anew_with_the_change(panel, relay):
 def test_the_edit_as_a_cell_names_the_picture_and_is_free(panel, client, relay):
     source = panel.cell.area.rows[0]
     panel.edit.click()
-    panel.editing.words.value = "make it night"
+    panel.edit_row.words.value = "make it night"
     panel.insert.click()
     expected = f"%%wenwen_image -m one --ref {source.id} -o auto\nmake it night"
     assert expected in words_to_copy(panel)
@@ -186,9 +171,9 @@ def test_cancel_brings_back_what_was_chosen(panel, relay):
     panel.choices.count.value = 3
     panel.edit.click()
     panel.edit.click()
-    panel.editing.cancel.click()
+    panel.edit_row.cancel.click()
     assert not is_open(panel)
-    assert panel.choices.wishes == {"model": "two", "orientation": "landscape", "count": 3}
+    assert panel.choices.values == {"model": "two", "orientation": "landscape", "count": 3}
     press(panel)
     assert asked(relay)[1] == 0
 
@@ -197,18 +182,18 @@ def test_the_edit_of_a_take_in_the_strip_starts_from_that_take(panel):
     press(panel)
     first, _ = panel.cell.area.rows
     takes_in(panel)[0][2].click()
-    panel.editing.words.value = "make it night"
+    panel.edit_row.words.value = "make it night"
     press(panel)
     assert panel.cell.area.rows[-1].parent == first.id
 
 
 def test_the_panels_edit_is_of_the_picture_shown_last_and_is_off_where_there_is_none(client):
-    panel = compared(client)
+    panel = panel_under(comparison_of(client))
     assert panel.edit.disabled
     takes_in(panel)[1][0].click()
-    assert (panel.edit.disabled, panel.editing.take) == (False, None)
+    assert (panel.edit.disabled, panel.edit_row.take) == (False, None)
     panel.edit.click()
-    assert panel.editing.take.request.model == "two"
+    assert panel.edit_row.take.request.model == "two"
 
 
 def test_an_edit_without_words_is_told_and_not_sent(panel, relay):
@@ -220,17 +205,17 @@ def test_an_edit_without_words_is_told_and_not_sent(panel, relay):
 
 def test_an_edit_of_a_picture_whose_file_is_gone_is_told(panel, relay):
     panel.edit.click()
-    panel.editing.words.value = "make it night"
-    panel.editing.take.images[0].path.unlink()
+    panel.edit_row.words.value = "make it night"
+    panel.edit_row.take.images[0].path.unlink()
     press(panel)
     assert "cannot be used" in panel.note.value
     assert len(relay.posts) == 1
 
 
 def test_an_edit_is_told_in_the_language_of_its_cell(client):
-    panel = panel_under(client, client.request("一只猫"))
+    panel = panel_under(cell_of(client, client.request("一只猫")))
     panel.edit.click()
-    panel.editing.words.value = "make it night"
+    panel.edit_row.words.value = "make it night"
     press(panel)
     assert "已画好" in panel.note.value
     assert "横屏" in shown(panel)
@@ -239,21 +224,18 @@ def test_an_edit_is_told_in_the_language_of_its_cell(client):
 def test_a_cell_that_was_drawn_from_a_reference_keeps_it(client, relay):
     source = client.generate("a cat")
     start = client.reference(source, source.id)
-    panel = panel_under(client, client.request("make it night", references=[start]))
+    panel = panel_under(cell_of(client, client.request("make it night", references=[start])))
     press(panel)
     assert asked(relay) == ("make it night", 1)
     panel.insert.click()
     assert f"--ref {source.id}" in words_to_copy(panel)
 
 
-def test_an_edit_by_another_model_is_spoken_in_that_models_format(client):
-    source = replace(client.generate("a cat", model="one"))
-    panel = panel_under(client, source.request)
-    made = panel._controls.edited(
-        replace(source, request=replace(source.request, format="gemini")),
-        "make it night",
-        model="two",
-        count=1,
-        orientation="auto",
-    )
-    assert (made.format, made.model) == ("chat", "two")
+def test_an_edit_by_another_model_is_spoken_in_that_models_format(client, panel):
+    drawn = panel.cell.area.rows[0]
+    source = replace(drawn, request=replace(drawn.request, format="gemini"))
+    panel.edit_row.open(source, None)
+    panel.edit_row.words.value = "make it night"
+    for model, spoken in (("two", "chat"), ("one", "gemini")):
+        made = panel.edit_row.request(client, source, model=model, count=1, orientation="auto")
+        assert (made.format, made.model) == (spoken, model)

@@ -7,14 +7,14 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wenwen_magic.notebook.widgets.insert_cell import INSERTED, REFUSED, ROW, fallback_html, script
+from wenwen_magic.notebook.widgets.insert_cell import BOX, INSERTED, REFUSED, fallback_html, script
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\r"))
 
 
 def held(text):
     """The text as the script's page will read it."""
-    return json.loads(re.search(r'text = (".*"), name = ', script(text, "one"))[1])
+    return json.loads(re.search(r'null, (".*"), "one", ', script(text, "one"))[1])
 
 
 def copied(text):
@@ -48,4 +48,4 @@ def test_half_a_character_does_not_reach_the_notebook_which_could_not_be_saved()
 
 
 def test_the_script_names_its_box_and_buttons():
-    assert {ROW, INSERTED, REFUSED} <= set(re.findall(r"wenwen-[a-z-]+", script("", "one")))
+    assert {BOX, INSERTED, REFUSED} <= set(re.findall(r"wenwen-[a-z-]+", script("", "one")))

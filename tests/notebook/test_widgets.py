@@ -1,73 +1,33 @@
 """The controls: changing one asks for nothing, Generate draws beside the notebook, Stop ends the waiting."""
 
 import re
-from threading import Event
 
 import pytest
-from support.relay import Relay, whole
+from support.relay import whole
 from support.scripted import answering
+from support.widgets import (
+    called,
+    cell_of,
+    client_of,
+    comparison_of,
+    letters,
+    panel_of,
+    panel_under,
+    press,
+    settle,
+    shown,
+    takes_in,
+    words_to_copy,
+)
 
 from wenwen_magic.client import Client
-from wenwen_magic.engine.limits import Session
-from wenwen_magic.engine.worker_pool import Runner
-from wenwen_magic.notebook.cell import Cell, Frontend
-from wenwen_magic.notebook.options import Options
-from wenwen_magic.notebook.output_area import Area
-from wenwen_magic.notebook.widgets.panel import Panel
 from wenwen_magic.notebook.widgets.takes_strip import MOST, names
 from wenwen_magic.text.i18n import speak
 
 
-class Screen:
-    """Collects what is shown in a cell's output."""
-
-    def __init__(self):
-        self.bundles = []
-
-    def __call__(self, bundle):
-        self.bundles.append(bundle)
-        return self
-
-    def update(self, bundle, **_):
-        self.bundles.append(bundle)
-
-
-class Ticks:
-    """Seconds that pass when told to."""
-
-    def __init__(self):
-        self.now = 100.0
-
-    def __call__(self):
-        return self.now
-
-
-@pytest.fixture
-def relay():
-    with Relay() as server:
-        yield server
-
-
 @pytest.fixture
 def client(here, relay):
-    speak("auto")
-    return Client(base_url=relay.address, api_key="sk-any-key-of-some-length", session=Session())
-
-
-def cell_of(client, *requests, **more):
-    """A cell that wants requests; its options are given by name, ``text`` and ``renew`` as a cell has them."""
-    screen = Screen()
-    labels = more.pop("labels", ())
-    own = {name: more.pop(name) for name in ("text", "renew") if name in more}
-    area = Area(screen, live=True, gather=client.gallery)
-    front = Frontend(screen, None, live=True, attended=True, ask=input, names={})
-    return Cell(client, requests, Options(**more), "cat", front, Runner(Ticks()), area, labels, **own)
-
-
-def panel_of(cell):
-    made = Panel(cell, lambda work: work(), ["one", "two"])
-    made.ticks, made.names, made.cell = cell.runner.now, cell.front.names, cell
-    return made
+    return client_of(relay)
 
 
 @pytest.fixture
@@ -78,34 +38,7 @@ def panel(client):
 @pytest.fixture
 def blind(client):
     """A cell that compares two models without telling which is which, and is not drawn yet."""
-    requests = [client.request("a cat", model=model) for model in ("one", "two")]
-    return cell_of(client, *requests, labels=((("model", "one"),), (("model", "two"),)), blind=True)
-
-
-def settle(panel):
-    """Wait until nothing is under way."""
-    moment = Event()
-    assert any(not panel.cell.runner.under_way() or moment.wait(0.02) for _ in range(1000))
-
-
-def press(panel):
-    """Press Generate, and wait until what it started is done and shown."""
-    panel.ticks.now += 60
-    panel.generate.click()
-    settle(panel)
-
-
-def takes_in(panel):
-    """The buttons of each take in the strip: show, star, edit, insert."""
-    settle(panel)
-    return [item.children[-1].children for item in panel.strip.items]
-
-
-def called(panel):
-    """The names above the buttons of the strip, without markup."""
-    settle(panel)
-    found = (item.children[-2].value for item in panel.strip.items)
-    return [name.removeprefix("<small>").removesuffix("</small>") for name in found]
+    return comparison_of(client, blind=True)
 
 
 def marked(panel):
@@ -118,21 +51,8 @@ def older(panel):
     return panel.strip.view.children[0].value
 
 
-def letters(panel):
-    return [button for button in panel.ballot.children if len(button.description) == 1]
-
-
-def shown(panel):
-    """The HTML that the cell shows now."""
-    return panel.cell.front.show.bundles[-1]["text/html"]
-
-
-def words_to_copy(panel):
-    return panel.inserter.view.children[0].value
-
-
-def rows_of(panel):
-    """The open presses: for each the buttons that the page's script would press when it has, or has not, inserted."""
+def open_presses(panel):
+    """For each press that has not ended the buttons that the page's script would press when it has, or has not, inserted."""
     return [row.children[1:] for row in panel.inserter.view.children[1].children]
 
 
@@ -165,13 +85,13 @@ def test_a_double_press_is_one(panel, relay):
 
 
 def test_a_second_click_that_waited_while_the_first_was_handled_is_none(panel, relay, monkeypatch):
-    generate = type(panel._controls).generate
+    request = Client.request
 
-    def slowly(controls, request):
+    def slowly(client, *given, **options):
         panel.ticks.now += 2
-        return generate(controls, request)
+        return request(client, *given, **options)
 
-    monkeypatch.setattr(type(panel._controls), "generate", slowly)
+    monkeypatch.setattr(Client, "request", slowly)
     panel.generate.click()
     panel.generate.click()
     settle(panel)
@@ -197,14 +117,14 @@ def test_stop_ends_the_waiting_and_the_picture_comes_all_the_same(panel, relay):
 
 
 def test_a_note_shows_no_markup_of_a_stranger(panel):
-    panel.say('<img src=x onerror="alert(1)">')
+    panel.show_message('<img src=x onerror="alert(1)">')
     assert "<" not in panel.note.value.replace("<br>", "")
 
 
 def test_more_than_one_press_may_draw_is_told_and_not_sent_and_stays_as_it_was_typed(panel, relay):
     panel.choices.count.value = panel.cell.client.settings.confirm_above + 2
     assert "at most 4 pictures, not 6" in panel.note.value
-    panel.say()
+    panel.show_message()
     press(panel)
     assert "at most 4 pictures, not 6" in panel.note.value
     assert (panel.choices.count.value, relay.posts) == (6, [])
@@ -340,25 +260,25 @@ def test_insert_as_cell_says_what_the_controls_say(panel, relay):
 
 def test_an_inserted_text_is_not_left_to_be_copied_and_its_widgets_are_closed(panel):
     panel.insert.click()
-    [(done, _)] = rows_of(panel)
+    [(done, _)] = open_presses(panel)
     done.click()
-    assert (words_to_copy(panel), rows_of(panel)) == ("", [])
+    assert (words_to_copy(panel), open_presses(panel)) == ("", [])
     assert done.comm is None
 
 
 def test_a_text_that_could_not_be_inserted_stays_to_be_copied(panel):
     panel.insert.click()
-    [(_, refused)] = rows_of(panel)
+    [(_, refused)] = open_presses(panel)
     refused.click()
     assert "a cat" in words_to_copy(panel)
-    assert rows_of(panel) == []
+    assert open_presses(panel) == []
 
 
 def test_only_the_latest_press_may_take_away_the_text_to_copy(panel):
     panel.insert.click()
     panel.choices.model.value = "two"
     panel.insert.click()
-    (first, _), (_, refused) = rows_of(panel)
+    (first, _), (_, refused) = open_presses(panel)
     refused.click()
     first.click()
     assert "-m two" in words_to_copy(panel)
@@ -368,15 +288,14 @@ def test_what_no_cell_can_say_is_told_under_the_controls(panel):
     panel.choices.model.value = " "
     panel.insert.click()
     assert "empty" in panel.note.value
-    assert rows_of(panel) == []
+    assert open_presses(panel) == []
 
 
 # -- votes -------------------------------------------------------------------------------------------------------------
 
 
 def test_a_blind_comparison_has_a_button_for_each_letter_and_no_takes_until_the_vote(blind):
-    blind.draw()
-    panel = panel_of(blind)
+    panel = panel_under(blind)
     assert [button.description for button in letters(panel)] == ["A", "B"]
     assert takes_in(panel) == []
     winner = blind.area.gallery.labels[1]
@@ -387,8 +306,7 @@ def test_a_blind_comparison_has_a_button_for_each_letter_and_no_takes_until_the_
 
 
 def test_a_double_press_is_one_vote(blind):
-    blind.draw()
-    panel = panel_of(blind)
+    panel = panel_under(blind)
     button = letters(panel)[0]
     button.click()
     told = panel.note.value
@@ -398,8 +316,7 @@ def test_a_double_press_is_one_vote(blind):
 
 
 def test_a_vote_cast_with_the_command_ends_the_buttons_too(blind):
-    blind.draw()
-    panel = panel_of(blind)
+    panel = panel_under(blind)
     late = letters(panel)[1]
     assert panel.generate.disabled
     blind.vote("A")
@@ -434,8 +351,7 @@ def test_a_blind_comparison_that_could_not_be_drawn_lets_generate_draw_again(bli
 
 
 def test_a_comparison_in_the_background_keeps_its_headers(client):
-    requests = [client.request("a cat", model=model) for model in ("one", "two")]
-    cell = cell_of(client, *requests, labels=((("model", "one"),), (("model", "two"),)))
+    cell = comparison_of(client)
     panel = panel_of(cell)
     panel.follow(cell.draw_in_background())
     settle(panel)
@@ -452,8 +368,7 @@ def widths(html):
 
 
 def test_after_the_vote_every_picture_is_where_it_was_with_its_letter_and_its_label(blind):
-    blind.draw()
-    panel = panel_of(blind)
+    panel = panel_under(blind)
     before, order = shown(panel), [row.request.model for row in blind.area.gallery]
     letters(panel)[1].click()
     settle(panel)
@@ -466,8 +381,7 @@ def test_after_the_vote_every_picture_is_where_it_was_with_its_letter_and_its_la
 
 def test_after_the_vote_a_failure_stands_below_with_its_reason(blind, relay):
     relay.answer = lambda number: whole(number) if number else answering("I will not draw that.")
-    blind.draw()
-    panel = panel_of(blind)
+    panel = panel_under(blind)
     assert [button.description for button in letters(panel)] == ["A"]
     letters(panel)[0].click()
     failed = next(row for row in blind.area.gallery if not row.images)
@@ -476,5 +390,4 @@ def test_after_the_vote_a_failure_stands_below_with_its_reason(blind, relay):
 
 
 def test_the_buttons_of_the_vote_stand_right_under_the_pictures(blind):
-    blind.draw()
-    assert panel_of(blind).view.children[0].children[1].description == "A"
+    assert panel_under(blind).view.children[0].children[1].description == "A"

@@ -1,4 +1,7 @@
-"""Runs a real JupyterLab and a real Chromium on this machine for the tests, and stops them."""
+"""Runs a real JupyterLab on this machine for the tests, and does and reads there what a person would.
+
+Who imports it without what it needs is skipped, but not where all tests have to run.
+"""
 
 import json
 import os
@@ -10,11 +13,25 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import nbformat
+import pytest
 
+CHROMIUM = os.environ.get("WENWEN_CHROMIUM", "/usr/bin/chromium")
+LACKING = [name for name in ("playwright", "jupyterlab", "nbformat") if find_spec(name) is None]
+LACKING += [] if Path(CHROMIUM).is_file() else [f"a Chromium ({CHROMIUM}; WENWEN_CHROMIUM names another)"]
+if LACKING and not os.environ.get("CI"):
+    pytest.skip(f"needs {', '.join(LACKING)}", allow_module_level=True)
+
+import nbformat  # noqa: E402
+from playwright.sync_api import expect, sync_playwright  # noqa: E402
+
+DEMO = "%load_ext wenwen_magic\n%wenwen demo"
+WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 1180, "height": 900}
 CHROMIUM_ARGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -24,10 +41,20 @@ CHROMIUM_ARGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+expect.set_options(timeout=15_000)
 STARTING, STOPPING = 45.0, 15.0
 """Seconds that the server may take."""
 WAIT = 30_000
 """Milliseconds that anything in the browser may take."""
+
+
+@contextmanager
+def browser() -> Iterator[Any]:
+    """A browser with an empty profile; its pages share a cache."""
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
+        yield chromium.new_context()
+        chromium.close()
 
 
 def write_notebook(path: Path, *cells: str) -> Path:
@@ -46,12 +73,11 @@ class Server:
     Args:
         root: the folder it shows.
         home: a folder for its own files; kept between two servers, notebooks stay trusted.
-        settings: JupyterLab's settings, by plug-in.
     """
 
-    def __init__(self, root: Path, home: Path, settings: dict[str, Any] | None = None) -> None:
+    def __init__(self, root: Path, home: Path) -> None:
         self.root, self.home = root, home
-        self._write_settings(settings or {})
+        self._write_settings()
         self.start()
 
     def start(self) -> None:
@@ -75,14 +101,14 @@ class Server:
             self.stop()
             raise
 
-    def _write_settings(self, settings: dict[str, Any]) -> None:
+    def _write_settings(self) -> None:
         quiet = {
             "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
             "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},
         }
         folder = self.home / "config" / "labconfig"
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "default_setting_overrides.json").write_text(json.dumps({**quiet, **settings}))
+        (folder / "default_setting_overrides.json").write_text(json.dumps(quiet))
 
     def _command(self, port: int) -> list[str]:
         options = {
@@ -145,22 +171,45 @@ class Server:
             raise TimeoutError(f"process {self._process.pid} did not end")
 
 
+OPENED = """path => {
+    const shown = window.jupyterapp.shell.currentWidget;
+    return shown?.context?.path === path && shown.sessionContext !== undefined;
+}"""
+CLOSED = """async () => {
+    for (const shown of [...window.jupyterapp.shell.widgets("main")]) {
+        await shown.sessionContext?.shutdown();
+        shown.dispose();
+    }
+}"""
+
+
 class Lab:
     """One notebook in one browser page.
 
     Args:
-        page: Playwright's page.
+        page: Playwright's page; one in which this server's JupyterLab is loaded is not loaded again.
         server: where the notebook is.
         path: the notebook, below the server's root.
+        windowed: whether the page holds only the cells in view, as JupyterLab does by itself.
     """
 
-    def __init__(self, page: Any, server: Server, path: Path) -> None:
+    def __init__(self, page: Any, server: Server, path: Path, *, windowed: bool = False) -> None:
         self.page, self.path = page, path
-        self._name = path.relative_to(server.root).as_posix()
+        name = path.relative_to(server.root).as_posix()
         page.set_default_timeout(WAIT)
-        page.goto(f"{server.url}/lab/tree/{self._name}?reset")
-        page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.sessionContext !== undefined")
+        page.set_viewport_size(WIDE)
+        if not page.url.startswith(server.url):
+            page.goto(f"{server.url}/lab?reset")
+            page.wait_for_function("() => window.jupyterapp?.restored")
+            page.evaluate("() => window.jupyterapp.restored.then(() => null)")
+        self.command("docmanager:open", path=name)
+        page.wait_for_function(OPENED, arg=name)
         page.evaluate("() => window.jupyterapp.shell.currentWidget.context.ready")
+        if windowed:
+            page.evaluate(
+                """() => { const book = window.jupyterapp.shell.currentWidget.content;
+                           book.notebookConfig = { ...book.notebookConfig, windowingMode: "full" }; }"""
+            )
 
     def command(self, name: str, **arguments: Any) -> None:
         """Run a command of JupyterLab, and wait for what it gives."""
@@ -209,9 +258,74 @@ class Lab:
         """The pictures under a cell, thumbnails among the controls left out, as a locator."""
         return self.cell(index).locator(".jp-OutputArea img:not(.widget-image)")
 
+    def press(self, index: int, name: str, number: int = 0) -> None:
+        """Press the n-th button of a name under a cell."""
+        self.cell(index).get_by_role("button", name=name, exact=True).nth(number).click()
+
+    def thumbnails(self, index: int) -> Any:
+        """The thumbnails among the controls of a cell, as a locator."""
+        return self.cell(index).locator("img.widget-image")
+
+    def words(self) -> Any:
+        """Wherever a word stands in the outputs, and the outputs themselves, as a locator."""
+        places = "th, td, figcaption, button, .widget-label, .widget-html-content"
+        return self.page.locator(f".jp-OutputArea-output :is({places}), .jp-OutputArea-output")
+
+    def frame(self) -> Any:
+        """What would scroll sideways if the notebook were too wide, as a locator."""
+        return self.page.locator(".jp-Notebook, .jp-Notebook .jp-WindowedPanel-outer")
+
+    def html(self, index: int) -> str:
+        """The saved HTML of a cell's outputs."""
+        outputs = self.saved().cells[index].outputs
+        return "".join(out.data.get("text/html", "") for out in outputs if "data" in out)
+
+    def inserted(self, index: int) -> str:
+        """The text of a cell that a button has put there, once it has come."""
+        came = """index => window.jupyterapp.shell.currentWidget.content.model.cells.get(index)
+                               .sharedModel.getSource().startsWith("%%wenwen_image")"""
+        self.page.wait_for_function(came, arg=index)
+        return self.saved().cells[index].source
+
+    def records(self) -> list[Path]:
+        """What is saved of the pictures that the notebook asked for, oldest first by name."""
+        return sorted(self.path.parent.glob("wenwen_images/*/*.json"))
+
     def end(self) -> None:
-        """End the kernel and close the page, if that has not been done."""
+        """End the kernels and close the notebooks, if the page is open; it is closed only if a dialog is left."""
         if self.page.is_closed():
             return
-        self.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
-        self.page.close()
+        self.page.evaluate(CLOSED)
+        if self.page.locator(".jp-Dialog").count():
+            self.page.close()
+
+
+def source(picture: Any) -> str | None:
+    """The address of a picture."""
+    return picture.get_attribute("src")
+
+
+def sizes(pictures: Any) -> list[tuple[int, int]]:
+    """Width and height in pixels, of every picture that the browser could decode."""
+    found = [picture.evaluate("one => [one.naturalWidth, one.naturalHeight]") for picture in pictures.all()]
+    return [(width, height) for width, height in found if width]
+
+
+def shown(pictures: Any) -> int:
+    """How many of the pictures a person can see."""
+    seen = """one => one.naturalWidth > 0 && one.getBoundingClientRect().width > 20
+                     && one.checkVisibility({opacityProperty: true, visibilityProperty: true})"""
+    return pictures.evaluate_all(f"all => all.filter({seen}).length")
+
+
+def legible(words: Any) -> list[str]:
+    """Those of the texts that a person can see."""
+    seen = "one => one.offsetHeight > 0 && getComputedStyle(one).fontSize !== '0px'"
+    return words.evaluate_all(f"all => all.filter({seen}).map(one => one.innerText)")
+
+
+def cut(elements: Any) -> list[str]:
+    """The texts that do not fit into their place."""
+    return elements.evaluate_all(
+        "all => all.filter(one => one.scrollWidth > one.clientWidth).map(one => one.innerText)"
+    )

@@ -1,1 +1,57 @@
-"""The ipywidgets under a picture."""
+"""The ipywidgets under a picture; here the helpers with which all of them are made."""
+
+from collections.abc import Callable, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import ipywidgets
+
+WRAP = {"flex_flow": "row wrap", "align_items": "center"}
+"""The layout of a row that goes on below where the window is narrow."""
+
+
+def button(
+    description: str, press: Callable[[], object], *, tooltip: str | None = None, style: str = "", **layout: str
+) -> Any:
+    """Make a button.
+
+    Args:
+        description: the text on it.
+        press: is called, in the main thread, when it is pressed.
+        tooltip: what it does.
+        style: ``primary``, ``info``, or empty for a plain one.
+        **layout: ``width`` and others, as CSS has them.
+    """
+    made = ipywidgets.Button(description=description, tooltip=tooltip, button_style=style, layout=layout)
+    made.on_click(lambda _: press())
+    return made
+
+
+def row(children: Sequence[Any]) -> Any:
+    """Put widgets beside one another; they wrap where there is no room."""
+    return ipywidgets.HBox(list(children), layout=WRAP)
+
+
+def thumbnails(path: Path | None, height: int, widest: int) -> list[Any]:
+    """Make a small picture, as high as given or, if it is wide, lower; a list of none where there is no file.
+
+    Args:
+        path: a PNG or JPEG file.
+        height: in pixels.
+        widest: in pixels.
+    """
+    if not path or not path.is_file():
+        return []
+    layout = {"max_height": f"{height}px", "width": "auto", "max_width": f"{widest}px", "margin": "0"}
+    return [ipywidgets.Image(value=path.read_bytes(), format=image_format(path), layout=layout)]
+
+
+def image_format(path: Path) -> str:
+    """Tell the format of a small picture's file as ipywidgets names it."""
+    return "png" if path.suffix == ".png" else "jpeg"
+
+
+def small(text: str) -> str:
+    """Return a text, escaped, as HTML in small letters."""
+    return f"<small>{escape(text)}</small>"

@@ -1,23 +1,23 @@
-"""The row in which a person says what to change in a picture; it opens and closes, and asks for nothing itself."""
+"""What goes on from a picture: the row that says what to change in it, and the buttons its endpoint offers."""
 
-from collections.abc import Callable, Sequence
-from html import escape
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import ipywidgets
 
-from wenwen_magic.engine import buttons
-from wenwen_magic.notebook.widgets import takes_strip
-from wenwen_magic.records import Button, Generation
+from wenwen_magic.client import Client
+from wenwen_magic.engine.buttons import rows
+from wenwen_magic.errors import ConfigError
+from wenwen_magic.notebook.widgets import button, row, small, thumbnails
+from wenwen_magic.records import Button, Generation, ImageRequest
 from wenwen_magic.render import generation
 from wenwen_magic.text.i18n import _
 
 _HEIGHT, _WIDEST = 72, 128
 
 
-class Editing:
-    """A thumbnail, a field for words, Cancel.
+class EditRow:
+    """A thumbnail, a field for words, Cancel; it opens and closes, and asks for nothing itself.
 
     Args:
         cancel: is called when Cancel is pressed.
@@ -35,19 +35,14 @@ class Editing:
             placeholder=_("what to change, for example: make it night"),
             layout={"width": "auto", "height": "56px", "margin": "2px 0"},
         )
-        self.cancel = ipywidgets.Button(
-            description=_("Cancel"),
-            tooltip=_("back to a new picture of the prompt"),
-            layout={"width": "90px", "align_self": "flex-end"},
-        )
-        self.cancel.on_click(lambda _: cancel())
+        tooltip = _("back to a new picture of the prompt")
+        self.cancel = button(_("Cancel"), cancel, tooltip=tooltip, width="90px", align_self="flex-end")
         self._picture = ipywidgets.HBox(layout={"margin": "0 8px 0 0", "align_items": "flex-end"})
         self._head = ipywidgets.HTML()
         middle = ipywidgets.VBox([self._head, self.words], layout={"flex": "1 1 auto", "max_width": "560px"})
-        self._row = ipywidgets.HBox([self._picture, middle, self.cancel], layout={"margin": "4px 0"})
+        whole = ipywidgets.HBox([self._picture, middle, self.cancel], layout={"margin": "4px 0", "width": "100%"})
         # Always in the page: a field that is only hidden can be given the focus when it is shown.
-        self.view = ipywidgets.Box([self._row], layout={"display": "none"})
-        self._row.layout.width = "100%"
+        self.view = ipywidgets.Box([whole], layout={"display": "none"})
 
     def open(self, take: Generation, thumbnail: Path | None) -> None:
         """Begin to change a picture.
@@ -57,12 +52,10 @@ class Editing:
             thumbnail: a small file of it.
         """
         self.take = take
-        self._picture.children = tuple(takes_strip.thumbnails(thumbnail, _HEIGHT, _WIDEST))
-        told = " ".join(
-            part for part in (generation.take_mark(take.take) if take.take else "", f"#{take.id[:6]}") if part
-        )
-        head = _("what to change in {told} (Generate draws it, and pays)", told=told)
-        self._head.value = f"<small>{escape(head)}</small>"
+        self._picture.children = tuple(thumbnails(thumbnail, _HEIGHT, _WIDEST))
+        number = generation.take_mark(take.take) + " " if take.take else ""
+        told = f"{number}#{take.id[:6]}"
+        self._head.value = small(_("what to change in {told} (Generate draws it, and pays)", told=told))
         self.words.value = ""
         self.view.layout.display = None
         self.words.focus()
@@ -72,20 +65,39 @@ class Editing:
         self.take = None
         self.view.layout.display = "none"
 
-    @property
-    def is_open(self) -> bool:
-        """Whether a picture is being changed."""
-        return self.take is not None
+    def request(self, client: Client, take: Generation, *, model: str, count: int, orientation: str) -> ImageRequest:
+        """Make the request that draws a picture again with the change that is typed.
+
+        Args:
+            client: sends it.
+            take: the picture to start from.
+            model: who draws; the take's own model is spoken to in the take's format.
+            count: how many.
+            orientation: of the new picture.
+
+        Raises:
+            ConfigError: no words, a value that cannot be, or the picture cannot be sent.
+        """
+        if not (change := self.words.value.strip()):
+            raise ConfigError(_("It is not said what to change."), do=_("Write it, for example: make it night"))
+        return client.request(
+            change,
+            references=[client.reference(take, take.id)],
+            model=model,
+            count=count,
+            orientation=orientation,
+            format=take.request.format if model == take.request.model else None,
+        )
 
 
 MOST = 4
 """Pictures whose buttons are shown; the latest."""
-_OFFER_HEIGHT, _OFFER_WIDEST = 56, 72
+_SIDE_HEIGHT, _SIDE_WIDEST = 56, 72
 _LONGEST_LABEL = 40
 
 
-class Offers:
-    """The buttons of the pictures that a cell shows.
+class ActionButtons:
+    """The buttons that the endpoint offers under the pictures that a cell shows.
 
     Args:
         press: is called, in the main thread, with the picture and the button that was pressed.
@@ -96,42 +108,44 @@ class Offers:
 
     def __init__(self, press: Callable[[Generation, Button], None]) -> None:
         self._press = press
-        self._shown: tuple[Any, ...] = ()
+        self._shown: list[str] = []
         self.view = ipywidgets.VBox([])
 
-    def fill(self, takes: Sequence[Generation], thumbnail: Callable[[Generation], Path | None]) -> None:
+    def fill(self, takes: Sequence[Generation], small_files: Mapping[str, Path | None]) -> None:
         """Show the buttons of some pictures; of several with a thumbnail each, so that one sees whose they are.
 
         Args:
             takes: what the cell shows, in its order.
-            thumbnail: gives a small file of a picture; is called for those with buttons.
+            small_files: small files of the pictures with buttons, by their ids.
         """
         offering = [take for take in takes if take.buttons][-MOST:]
         alone = len(takes) == 1
-        shown = (alone, *(take.id for take in offering))
+        shown = [str(alone), *(take.id for take in offering)]
         if shown == self._shown:
             return
         self._shown = shown
-        self.view.children = tuple(self._group(take, None if alone else thumbnail(take), alone) for take in offering)
+        self.view.children = tuple(self._group(take, small_files.get(take.id), alone=alone) for take in offering)
 
-    def _group(self, take: Generation, path: Path | None, alone: bool) -> Any:
-        rows = [takes_strip.row([self._button(take, one) for one in line]) for line in buttons.rows(take.buttons)]
+    def _group(self, take: Generation, thumbnail: Path | None, *, alone: bool) -> ipywidgets.Box:
+        """Return the rows of a picture's buttons and, where there are several pictures, which one it is."""
+        lines = [row([self._button(take, offered) for offered in line]) for line in rows(take.buttons)]
+        layout = {"margin": "0 0 6px 0"}
         if alone:
-            return ipywidgets.VBox(rows, layout={"margin": "0 0 6px 0"})
-        name = f"{escape(generation.take_mark(take.take))} #{escape(take.id[:6])}"
-        head = ipywidgets.HTML(f"<small>{name}</small>")
-        side = ipywidgets.VBox(
-            [*takes_strip.thumbnails(path, _OFFER_HEIGHT, _OFFER_WIDEST), head], layout={"min_width": "80px"}
-        )
-        return ipywidgets.HBox([side, ipywidgets.VBox(rows)], layout={"margin": "0 0 6px 0"})
+            return ipywidgets.VBox(lines, layout=layout)
+        name = ipywidgets.HTML(small(f"{generation.take_mark(take.take)} #{take.id[:6]}"))
+        picture = thumbnails(thumbnail, _SIDE_HEIGHT, _SIDE_WIDEST)
+        side = ipywidgets.VBox([*picture, name], layout={"min_width": "80px"})
+        return ipywidgets.HBox([side, ipywidgets.VBox(lines)], layout=layout)
 
-    def _button(self, take: Generation, button: Button) -> Any:
-        cost = _("draws anew each time (pays)") if button.again else _("draws it once (pays), then shows it for free")
-        label = generation.sound(" ".join(button.label.split()))[:_LONGEST_LABEL]
-        made = ipywidgets.Button(
-            description=label,
+    def _button(self, take: Generation, offered: Button) -> ipywidgets.Button:
+        cost = _("draws anew each time (pays)") if offered.again else _("draws it once (pays), then shows it for free")
+        label = generation.sound(" ".join(offered.label.split()))[:_LONGEST_LABEL]
+        return button(
+            label,
+            lambda: self._press(take, offered),
             tooltip=f"{label}: {cost}",
-            layout={"width": "auto", "min_width": "48px", "height": "28px", "margin": "1px 2px"},
+            width="auto",
+            min_width="48px",
+            height="28px",
+            margin="1px 2px",
         )
-        made.on_click(lambda _: self._press(take, button))
-        return made

@@ -1,7 +1,9 @@
-"""The controls under a picture: what to draw, Generate, Stop, Edit, Insert as cell, takes, votes, offers."""
+"""The controls under a picture: what to draw, Generate, Stop, Edit, Insert as cell, takes, votes, action buttons."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -9,21 +11,25 @@ from typing import Any
 import ipywidgets
 
 from wenwen_magic.client import Client
+from wenwen_magic.engine import buttons
 from wenwen_magic.engine.worker_pool import Job
-from wenwen_magic.errors import WenwenError
+from wenwen_magic.errors import ConfigError, LimitReached, WenwenError
 from wenwen_magic.notebook.cell import TICK, Cell
+from wenwen_magic.notebook.cell_source import cell_of
 from wenwen_magic.notebook.output_area import status_line
-from wenwen_magic.notebook.widgets import takes_strip
-from wenwen_magic.notebook.widgets.actions import Controls, too_many
-from wenwen_magic.notebook.widgets.edit_row import Editing, Offers
+from wenwen_magic.notebook.widgets import button, row, small
+from wenwen_magic.notebook.widgets.edit_row import ActionButtons, EditRow
 from wenwen_magic.notebook.widgets.insert_cell import Inserter
-from wenwen_magic.notebook.widgets.takes_strip import MOST as MOST_TAKES
-from wenwen_magic.notebook.widgets.takes_strip import Acts, Strip
+from wenwen_magic.notebook.widgets.takes_strip import Presses, TakesStrip, saved_takes
 from wenwen_magic.records import ORIENTATIONS, Button, Generation, ImageRequest
 from wenwen_magic.render import generation
 from wenwen_magic.text.i18n import _
 
-LABEL = "48px"
+DOUBLE_PRESS = 0.8
+"""Seconds within which a second press of a button that pays is taken for the same."""
+MOST = 8
+"""Pictures that one press may draw; never more than a cell may ask for without a question."""
+_LABEL = {"description_width": "48px"}
 _HIGHEST = 1000
 
 
@@ -53,7 +59,7 @@ class Choices:
             options=list(models),
             ensure_option=False,
             description=_("model"),
-            style={"description_width": LABEL},
+            style=_LABEL,
             layout={"width": "310px"},
         )
         self.orientation = ipywidgets.ToggleButtons(
@@ -67,85 +73,25 @@ class Choices:
             min=1,
             max=_HIGHEST,
             description=_("count"),
-            style={"description_width": LABEL},
+            style=_LABEL,
             layout={"width": "124px"},
         )
-        self._began = self.wishes
+        self._at_first = self.values
 
     @property
-    def wishes(self) -> dict[str, Any]:
+    def values(self) -> dict[str, Any]:
         """What is chosen, as the fields of a request, but for the prompt."""
         return {"model": self.model.value.strip(), "orientation": self.orientation.value, "count": self.count.value}
 
     @property
     def untouched(self) -> bool:
         """Whether everything is as it began."""
-        return self.wishes == self._began
+        return self.values == self._at_first
 
-    def put(self, wishes: dict[str, Any]) -> None:
-        """Choose what :attr:`wishes` gave."""
-        for name, value in wishes.items():
+    def choose(self, values: Mapping[str, Any]) -> None:
+        """Choose what :attr:`values` gave."""
+        for name, value in values.items():
             getattr(self, name).value = value
-
-    def on_count(self, told: Callable[[int], None]) -> None:
-        """Call something with the count whenever it is changed."""
-        self.count.observe(lambda change: told(change["new"]), names="value")
-
-
-class Actions:
-    """The four buttons; what pressing them does is said where they are put together.
-
-    Args:
-        compared: whether they stand under a comparison.
-
-    Attributes:
-        generate: draws.
-        stop: ends the waiting.
-        edit: begins to change the picture shown last.
-        insert: puts a cell below.
-    """
-
-    def __init__(self, *, compared: bool) -> None:
-        self.generate = ipywidgets.Button(description=_("Generate"), button_style="primary", layout={"width": "100px"})
-        self.stop = ipywidgets.Button(
-            description=_("Stop"),
-            disabled=True,
-            tooltip=_("ends the waiting; an answer on its way is still saved"),
-            layout={"width": "90px"},
-        )
-        self.edit = ipywidgets.Button(description=_("Edit this one"), layout={"width": "116px"})
-        self.insert = ipywidgets.Button(
-            description=_("Insert as cell"),
-            tooltip=_told_of_comparison() if compared else _told_of_choice(),
-            layout={"width": "124px"},
-        )
-
-    def hold(self, *, on: bool) -> None:
-        """Draw nothing while a comparison is blind: what else is shown would tell a label."""
-        self.generate.disabled = on
-        pays = _("draws a new picture (pays)")
-        self.generate.tooltip = _("vote first") if on else pays
-
-    def tell_of_edit(self, take: Generation | None) -> None:
-        """Say which picture would be edited; None for none."""
-        self.edit.disabled = take is None
-        self.edit.tooltip = (
-            _("press edit under a thumbnail")
-            if take is None
-            else _("say what to change in: ") + generation.caption(take, numbered=True)
-        )
-
-
-def _told_of_comparison() -> str:
-    return _("this cell again; after a change here: one picture as chosen")
-
-
-def _told_of_choice() -> str:
-    return _("a new cell that says what is chosen here")
-
-
-DOUBLE_PRESS = 0.8
-"""Seconds within which a second press of a button that pays is taken for the same."""
 
 
 class _Box(ipywidgets.VBox):  # type: ignore[misc]
@@ -159,11 +105,16 @@ class _Box(ipywidgets.VBox):  # type: ignore[misc]
 class Panel:
     """The controls of one cell.
 
+    Settings count as they are at a press, the cell's own options before them.
+
     Args:
         cell: has the area where the pictures go; its first request is what the controls begin with.
         defer: runs a callable in the main thread when that is free: widgets are changed only there.
         models: names to suggest.
         with_prompt: whether there is a field for the prompt.
+
+    Attributes:
+        view: to be shown.
     """
 
     def __init__(
@@ -174,115 +125,130 @@ class Panel:
         *,
         with_prompt: bool = False,
     ) -> None:
-        self._cell, self._defer, self._controls = cell, defer, Controls(cell)
+        self._cell, self._defer = cell, defer
         self._jobs: list[Job] = []
         self._pressed: dict[str, float] = {}
         self._before_edit: dict[str, Any] = {}
         self.choices = Choices(cell.requests[0], models, with_prompt=with_prompt)
-        self._actions = Actions(compared=bool(cell.labels))
-        self.generate, self.stop = self._actions.generate, self._actions.stop
-        self.edit, self.insert = self._actions.edit, self._actions.insert
-        self._listen()
+        self.choices.count.observe(self._check_count, names="value")
+        self.generate = button(_("Generate"), self._press_generate, style="primary", width="100px")
+        self.stop = button(
+            _("Stop"),
+            self._press_stop,
+            tooltip=_("ends the waiting; an answer on its way is still saved"),
+            width="90px",
+        )
+        self.stop.disabled = True
+        self.edit = button(_("Edit this one"), self._press_edit, width="116px")
+        compared = bool(cell.labels)
+        self.insert = button(
+            _("Insert as cell"),
+            self._press_insert,
+            tooltip=_("this cell again; after a change here: one picture as chosen")
+            if compared
+            else _("a new cell that says what is chosen here"),
+            width="124px",
+        )
         self.inserter = Inserter()
-        self.strip = Strip(Acts(show=self._show, star=self._press_star, edit=self._open_edit, insert=self._insert))
-        self.editing = Editing(self._close_edit)
-        self.offers = Offers(self._press_offer)
-        self.ballot = takes_strip.row([])
+        self.strip = TakesStrip(
+            Presses(show=self._press_show, star=self._press_star, edit=self._open_edit, insert=self._press_insert_take)
+        )
+        self.edit_row = EditRow(self._press_cancel)
+        self.action_buttons = ActionButtons(self._press_action)
+        self.ballot = row([])
         self.note = ipywidgets.HTML("")
-        self.view = _Box(self._rows(with_prompt=with_prompt))
-        cell.voted.append(self._show_what_came)
-        self._show_what_came()
-
-    def _listen(self) -> None:
-        self.choices.on_count(self._look_at_count)
-        self.insert.on_click(self._press_insert)
-        self.edit.on_click(self._press_edit)
-        self.generate.on_click(self._press_generate)
-        self.stop.on_click(self._press_stop)
-
-    def _rows(self, *, with_prompt: bool) -> list[Any]:
-        chosen, buttons = self.choices, [self.generate, self.stop, self.edit, self.insert]
-        beside = _("One more picture, beside the comparison:")
-        return [
-            self.ballot,
-            self.offers.view,
-            *([ipywidgets.HTML(f"<small>{beside}</small>")] if self._cell.labels else []),
-            *([chosen.prompt] if with_prompt else []),
-            self.editing.view,
-            takes_strip.row([chosen.model, chosen.orientation]),
-            takes_strip.row([chosen.count, *buttons]),
-            self.note,
-            self.strip.view,
-            self.inserter.view,
-        ]
+        self.view = _Box(
+            [
+                self.ballot,
+                self.action_buttons.view,
+                *([ipywidgets.HTML(small(_("One more picture, beside the comparison:")))] if compared else []),
+                *([self.choices.prompt] if with_prompt else []),
+                self.edit_row.view,
+                row([self.choices.model, self.choices.orientation]),
+                row([self.choices.count, self.generate, self.stop, self.edit, self.insert]),
+                self.note,
+                self.strip.view,
+                self.inserter.view,
+            ]
+        )
+        cell.voted.append(self._show_result)
+        self._show_result()
 
     def suggest(self, models: Sequence[str]) -> None:
         """Suggest other models; only from the main thread."""
         self.choices.model.options = list(models)
 
-    def say(self, *lines: str) -> None:
+    def show_message(self, *lines: str) -> None:
         """Write lines under the controls, escaped; only from the main thread."""
-        self.note.value = "<br>".join(escape(line, quote=True) for line in lines)
+        self.note.value = "<br>".join(map(escape, lines))
+
+    def follow(self, job: Job) -> None:
+        """Show the result of the cell's own job, and let Stop end the waiting for it."""
+        self._hold(on=self._cell.blind)
+        self._follow(job, own=True)
 
     def _speak(self) -> None:
         self._cell.speak(self.choices.prompt.value)
 
     @contextmanager
-    def _telling(self) -> Iterator[None]:
-        """Write an error of ours under the controls."""
+    def _handling(self) -> Iterator[None]:
+        """Handle a press: in the cell's language, the last message gone, an error of ours shown in its place."""
+        self._speak()
+        self.show_message()
         try:
             yield
         except WenwenError as error:
-            self.say(*error.lines())
-
-    def _is_double_press(self, what: str) -> bool:
-        """Whether the same was pressed a moment ago: a double click is not a wish for two pictures."""
-        now = self._cell.runner.now()
-        before, self._pressed[what] = self._pressed.get(what, float("-inf")), now
-        return now - before < DOUBLE_PRESS
+            self.show_message(*error.lines())
 
     # -- drawing -------------------------------------------------------------------------------------------------------
 
-    def _press_generate(self, _: Any) -> None:
-        if self._is_double_press(""):
-            return
-        self._speak()
-        self.say()
-        with self._telling():
-            self._follow(self._controls.generate(self._chosen()), own=False)
-        self._pressed[""] = self._cell.runner.now()  # a second click has waited while this was done
+    def _press_generate(self) -> None:
+        def wanted(client: Client) -> tuple[ImageRequest, bool]:
+            request = self._chosen(client)
+            if request.count > (most := _most(client)):
+                raise _too_many(request.count, most)
+            return client.request(request), client.settings.mode != "replay"
 
-    def _chosen(self) -> ImageRequest:
-        """The request that the controls stand for.
+        self._draw("", wanted)
+
+    def _press_action(self, take: Generation, offered: Button) -> None:
+        key = f"{take.id} {offered.label} {offered.params}"
+        self._draw(key, lambda client: buttons.pressed(client, take, offered))
+
+    def _draw(self, key: str, wanted: Callable[[Client], tuple[ImageRequest, bool]]) -> None:
+        """Draw in the background, unless the same was pressed a moment ago: a double click wants one picture.
+
+        Args:
+            key: tells one button from another.
+            wanted: makes the request, and tells whether it is to be drawn anew though a take is saved.
+        """
+        runner, before = self._cell.runner, self._pressed.get(key, float("-inf"))
+        self._pressed[key] = runner.now()
+        if self._pressed[key] - before < DOUBLE_PRESS:
+            return
+        with self._handling():
+            client = self._cell.now
+            request, fresh = wanted(client)
+            job = runner.start(lambda job: client.draw([request], fresh=fresh, tell=job.tell))
+            self._follow(job, own=False)
+        self._pressed[key] = runner.now()  # a second click has waited while this was done
+
+    def _chosen(self, client: Client) -> ImageRequest:
+        """Make the request that the controls stand for.
 
         Raises:
             ConfigError: a value that cannot be.
         """
-        if self.editing.take is not None:
-            return self._controls.edited(self.editing.take, self.editing.words.value, **self.choices.wishes)
-        return self._controls.chosen(prompt=self.choices.prompt.value.strip(), **self.choices.wishes)
+        values = self.choices.values
+        if self.edit_row.take is not None:
+            return self.edit_row.request(client, self.edit_row.take, **values)
+        return replace(self._cell.requests[0], prompt=self.choices.prompt.value.strip(), **values)
 
-    def _look_at_count(self, count: int) -> None:
+    def _check_count(self, change: Mapping[str, Any]) -> None:
         """Tell at once that a count is too large; it stays as it was typed."""
-        self._speak()
-        with self._telling():
-            most = self._controls.most()
-            self.say(*([too_many(count, most).what] if count > most else []))
-
-    def _press_offer(self, take: Generation, button: Button) -> None:
-        what = f"{take.id} {button.label} {button.params}"
-        if button.again and self._is_double_press(what):
-            return
-        self._speak()
-        self.say()
-        with self._telling():
-            self._follow(self._controls.press(take, button), own=False)
-        self._pressed[what] = self._cell.runner.now()
-
-    def follow(self, job: Job) -> None:
-        """Show what comes of the cell's own job, and let Stop end the waiting for it."""
-        self._hold(on=self._cell.blind)
-        self._follow(job, own=True)
+        with self._handling():
+            if change["new"] > (most := _most(self._cell.now)):
+                self.show_message(_too_many(change["new"], most).what)
 
     def _follow(self, job: Job, *, own: bool) -> None:
         self._jobs.append(job)
@@ -303,178 +269,181 @@ class Panel:
             else:
                 area.add(*job.result)
         finally:
-            self._defer(lambda: self._finished(job, own=own))
+            self._defer(lambda: self._finish(job, own=own))
 
-    def _finished(self, job: Job, *, own: bool) -> None:
-        """In the main thread: the buttons, a line that says what came, and the cell's variable."""
+    def _finish(self, job: Job, *, own: bool) -> None:
+        """Update, in the main thread, the buttons, the message and the cell's variable after a job."""
         self._speak()
         if job in self._jobs:
             self._jobs.remove(job)
         self.stop.disabled = not self._jobs
-        if job.error is not None:
-            strange = [f"{type(job.error).__name__}: {job.error}"]
-            self.say(*(job.error.lines() if isinstance(job.error, WenwenError) else strange))
-            self._hold(on=self._cell.hides_labels)
+        error, hidden = job.error, self._cell.hides_labels
+        if error is not None:
+            self.show_message(
+                *(error.lines() if isinstance(error, WenwenError) else [f"{type(error).__name__}: {error}"])
+            )
+            self._hold(on=hidden)
             return
-        if not own:
-            self._controls.keep(job.result)
-        if not (own and self._cell.hides_labels):
-            self.say(_drawn(job.result))
-        self._show_what_came()
+        first = self._cell.requests[0]
+        several = self._cell.labels or first.count > 1
+        # A variable that holds several pictures of the cell's own stays, and so does one that was gone on from.
+        if not (own or several or any(take.parent != first.parent for take in job.result)):
+            self._cell.hand_over(job.result)
+        if not (own and hidden):
+            self.show_message(_summary(job.result))
+        self._show_result()
 
-    def _press_stop(self, _button: Any) -> None:
+    def _press_stop(self) -> None:
         """End the waiting; the requests go on and their answers are saved."""
-        self._speak()
-        self._jobs.clear()
-        self.stop.disabled = True
-        self.say(_("Stopped waiting. What is on its way is still saved, and will appear here."))
-        self._cell.area.refresh()
+        with self._handling():
+            self._jobs.clear()
+            self.stop.disabled = True
+            self.show_message(_("Stopped waiting. What is on its way is still saved, and will appear here."))
+            self._cell.area.refresh()
 
     # -- editing -------------------------------------------------------------------------------------------------------
 
     @property
-    def _this_one(self) -> Generation | None:
+    def _last_shown(self) -> Generation | None:
         """The picture that the cell shows last; None where there is none, or only a comparison."""
-        return next((row for row in reversed(self._cell.area.rows) if row.images), None)
+        return next((take for take in reversed(self._cell.area.rows) if take.images), None)
 
-    def _press_edit(self, _: Any) -> None:
-        if (take := self._this_one) is not None:
+    def _press_edit(self) -> None:
+        if (take := self._last_shown) is not None:
             self._open_edit(take)
 
     def _open_edit(self, take: Generation) -> None:
-        """Let Generate draw a take anew with a change, until Cancel; this alone asks for nothing."""
-        self._speak()
-        self.say()
-        if self.editing.take is not None and self.editing.take.id == take.id:
-            return  # what was typed stays
-        if not self.editing.is_open:
-            self._before_edit = self.choices.wishes
-        self.choices.put({"model": take.request.model, "orientation": "auto", "count": 1})
-        self.choices.prompt.layout.display = "none"
-        self.editing.open(take, self._cell.client.thumbnail(take))
+        """Let Generate draw a take again with a change, until Cancel; this alone asks for nothing."""
+        with self._handling():
+            edited = self.edit_row.take
+            if edited is not None and edited.id == take.id:
+                return  # what was typed stays
+            if edited is None:
+                self._before_edit = self.choices.values
+            self.choices.choose({"model": take.request.model, "orientation": "auto", "count": 1})
+            self.choices.prompt.layout.display = "none"
+            self.edit_row.open(take, self._cell.client.thumbnail(take))
 
-    def _close_edit(self) -> None:
-        self._speak()
-        self.say()
-        self.editing.close()
-        self.choices.prompt.layout.display = None
-        self.choices.put(self._before_edit)
+    def _press_cancel(self) -> None:
+        with self._handling():
+            self.edit_row.close()
+            self.choices.prompt.layout.display = None
+            self.choices.choose(self._before_edit)
 
     # -- what is saved -------------------------------------------------------------------------------------------------
 
-    def _show_what_came(self) -> None:
+    def _show_result(self) -> None:
         """Ask for a vote where one is open, else show the takes: their names would tell what is hidden."""
         gallery = self._cell.area.gallery
         self._hold(on=self._cell.hides_labels)
-        if gallery is not None and gallery.blind:
-            self._ask_for_vote(list(gallery.letters))
-        else:
+        if gallery is None or not gallery.blind:
             self.ballot.children = ()  # also after a %wenwen vote
-            self.show_takes()
-
-    def _hold(self, *, on: bool) -> None:
-        self._actions.hold(on=on)
-        self._tell_of_edit()
-
-    def show_takes(self) -> None:
-        """Fill the strip with the takes of what the cell shows; their thumbnails are made beside everything else."""
-        if not self._cell.hides_labels:
-            clients = self._controls.clients()
-            self._cell.runner.start(lambda _: self._find_takes(clients))
-
-    def _find_takes(self, clients: Sequence[Client]) -> None:
-        try:
-            found, older = self._controls.takes(clients, MOST_TAKES)
-        except WenwenError as error:
-            lines = error.lines()
-            self._defer(lambda: self.say(*lines))
-            return
-        shown = list(self._cell.area.rows)
-        small = {row.id: self._cell.client.thumbnail(row) for row in shown if row.buttons}
-        self._defer(lambda: self._fill(found, older, small))
-
-    def _fill(
-        self, found: Sequence[tuple[Generation, Path | None]], older: int, small: Mapping[str, Path | None]
-    ) -> None:
-        self._speak()
-        self.strip.fill(found, older)
-        self._tell_of_shown(small)
-
-    def _tell_of_shown(self, small: Mapping[str, Path | None]) -> None:
-        """Mark what the cell shows, and put its buttons under it."""
-        shown = self._cell.area.rows
-        self.strip.mark({row.id for row in shown})
-        self.offers.fill(shown, lambda row: small.get(row.id))
-        self._tell_of_edit()
-
-    def _tell_of_edit(self) -> None:
-        self._actions.tell_of_edit(None if self.generate.disabled else self._this_one)
-
-    def _show(self, take: Generation) -> None:
-        self._speak()
-        self.say()
-        self._cell.area.select(take)
-        self._tell_of_shown({})
-
-    def _press_star(self, take: Generation) -> Generation:
-        self._speak()
-        self.say()
-        with self._telling():
-            return self._controls.star(take)
-        return take
-
-    def _press_insert(self, _: Any) -> None:
-        self._speak()
-        self.say()
-        with self._telling():
-            self.inserter.insert(self._to_insert())
-
-    def _to_insert(self) -> str:
-        """The cell that the controls stand for: a comparison's own, until something else is chosen."""
-        cell = self._cell
-        if cell.labels and self.choices.untouched and not self.editing.is_open:
-            if cell.text:
-                self.say(*([_pays_again()] if cell.options.fresh else []))
-                return cell.text
-            self.say(_("The new cell draws the first combination alone."))
-        return self._controls.spelled(self._chosen())
-
-    def _insert(self, take: Generation) -> None:
-        self._speak()
-        self.say()
-        with self._telling():
-            self.inserter.insert(self._controls.spelled(take))
-
-    # -- votes ---------------------------------------------------------------------------------------------------------
-
-    def _ask_for_vote(self, letters: Sequence[str]) -> None:
-        if self.ballot.children:
-            return
-        buttons = [ipywidgets.Button(description=letter, layout={"width": "48px"}) for letter in letters]
-        for button in buttons:
-            button.on_click(lambda pressed: self._press_vote(pressed.description))
-        words = [ipywidgets.Label(_("the best one:"))] if buttons else []
-        self.ballot.children = (*words, *buttons)
+            self._show_takes()
+        elif not self.ballot.children and gallery.letters:
+            letters = [button(letter, partial(self._press_vote, letter), width="48px") for letter in gallery.letters]
+            self.ballot.children = (ipywidgets.Label(_("the best one:")), *letters)
 
     def _press_vote(self, letter: str) -> None:
         """Vote, once: what is pressed after a vote, in a double click or beside ``%wenwen vote``, changes nothing."""
-        self._speak()
-        with self._telling():
-            if self._cell.hides_labels:
-                self.say(self._cell.vote(letter))  # which shows what came
-            else:
-                self._show_what_came()
+        if self._cell.hides_labels:
+            with self._handling():
+                self.show_message(self._cell.vote(letter))
+
+    def _show_takes(self) -> None:
+        """Fill the strip with the takes of what the cell shows; their thumbnails are made beside everything else."""
+        own, others = self._cell.client, []
+        # Asked in the main thread: a key that is kept by the notebook's page comes through it.
+        with suppress(ConfigError):
+            others = [now for now in [self._cell.now] if now.saved_takes != own.saved_takes]
+
+        def find() -> None:
+            try:
+                takes, older = saved_takes(self._cell.area, own, others)
+            except WenwenError as error:
+                lines = error.lines()
+                self._defer(lambda: self.show_message(*lines))
+                return
+            small_files = {take.id: own.thumbnail(take) for take in list(self._cell.area.rows) if take.buttons}
+            self._defer(lambda: fill(takes, older, small_files))
+
+        def fill(
+            takes: Sequence[tuple[Generation, Path | None]], older: int, small_files: Mapping[str, Path | None]
+        ) -> None:
+            self._speak()
+            self.strip.fill(takes, older)
+            self._mark_shown(small_files)
+
+        self._cell.runner.start(lambda _: find())
+
+    def _mark_shown(self, small_files: Mapping[str, Path | None]) -> None:
+        """Mark what the cell shows, and put its buttons under it."""
+        shown = self._cell.area.rows
+        self.strip.mark({take.id for take in shown})
+        self.action_buttons.fill(shown, small_files)
+        self._update_edit()
+
+    def _hold(self, *, on: bool) -> None:
+        """Draw nothing while a comparison is blind: what else is shown would tell a label."""
+        self.generate.disabled = on
+        pays = _("draws a new picture (pays)")
+        self.generate.tooltip = _("vote first") if on else pays
+        self._update_edit()
+
+    def _update_edit(self) -> None:
+        """Say which picture would be edited, if any."""
+        take = None if self.generate.disabled else self._last_shown
+        self.edit.disabled = take is None
+        self.edit.tooltip = (
+            _("press edit under a thumbnail")
+            if take is None
+            else _("say what to change in: ") + generation.caption(take, numbered=True)
+        )
+
+    def _press_show(self, take: Generation) -> None:
+        with self._handling():
+            self._cell.area.select(take)
+            self._mark_shown({})
+
+    def _press_star(self, take: Generation) -> Generation:
+        with self._handling():
+            own = self._cell.client.history
+            return (own if own.find(take.id) else self._cell.now.history).star(take, on=not take.star)
+        return take
+
+    def _press_insert_take(self, take: Generation) -> None:
+        with self._handling():
+            self.inserter.insert(cell_of(self._cell.now, take))
+
+    def _press_insert(self) -> None:
+        """Insert the cell that the controls stand for: a comparison's own, until something else is chosen."""
+        with self._handling():
+            cell, text = self._cell, ""
+            if cell.labels and self.choices.untouched and self.edit_row.take is None:
+                text = cell.text
+                if not text:
+                    self.show_message(_("The new cell draws the first combination alone."))
+                elif cell.options.fresh:
+                    self.show_message(_("The new cell has --fresh: run, it draws anew and pays."))
+            self.inserter.insert(text or cell_of(cell.now, self._chosen(cell.now)))
 
 
-def _drawn(rows: Sequence[Generation]) -> str:
-    """What came, by id, and how many did not."""
-    came = [row for row in rows if row.images]
-    ids, failed = " ".join(f"#{row.id[:6]}" for row in came), len(rows) - len(came)
+def _most(client: Client) -> int:
+    """Return how many pictures one press may draw."""
+    return MOST if client.is_demo else max(1, min(MOST, client.settings.confirm_above))
+
+
+def _too_many(count: int, most: int) -> LimitReached:
+    return LimitReached(
+        _("One press draws at most {most} pictures, not {count}.", most=most, count=count),
+        do=_("Nothing was sent. Insert as cell writes a cell for more; it asks first."),
+    )
+
+
+def _summary(rows: Sequence[Generation]) -> str:
+    """Name what was drawn, by id, and count what was not."""
+    drawn = [take for take in rows if take.images]
+    ids, failed = " ".join(f"#{take.id[:6]}" for take in drawn), len(rows) - len(drawn)
     missing = _("; {failed} without a picture", failed=failed) if failed else ""
-    if all(row.from_history for row in came):
+    if all(take.from_history for take in drawn):
         return _("saved, free: {ids}", ids=ids) + missing
     return _("drawn: {ids}", ids=ids) + missing
-
-
-def _pays_again() -> str:
-    return _("The new cell has --fresh: run, it draws anew and pays.")

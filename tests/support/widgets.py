@@ -1,0 +1,118 @@
+"""Cells with controls under them, outside of any notebook, and what a test presses and reads there."""
+
+from threading import Event
+
+from wenwen_magic.client import Client
+from wenwen_magic.engine.limits import Session
+from wenwen_magic.engine.worker_pool import Runner
+from wenwen_magic.notebook.cell import Cell, Frontend
+from wenwen_magic.notebook.options import Options
+from wenwen_magic.notebook.output_area import Area
+from wenwen_magic.notebook.widgets.panel import Panel
+from wenwen_magic.text.i18n import speak
+
+
+class Screen:
+    """Collects what is shown in a cell's output."""
+
+    def __init__(self):
+        self.bundles = []
+
+    def __call__(self, bundle):
+        self.bundles.append(bundle)
+        return self
+
+    def update(self, bundle, **_):
+        self.bundles.append(bundle)
+
+
+class Ticks:
+    """Seconds that pass when told to."""
+
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+def client_of(relay, **settings):
+    """A client of a relay with sums of its own, or those of ``session``."""
+    speak("auto")
+    settings.setdefault("session", Session())
+    return Client(base_url=relay.address, api_key="sk-any-key-of-some-length", **settings)
+
+
+def cell_of(client, *requests, **more):
+    """A cell that wants requests; its options are given by name, ``text`` and ``renew`` as a cell has them."""
+    screen = Screen()
+    labels = more.pop("labels", ())
+    own = {name: more.pop(name) for name in ("text", "renew") if name in more}
+    area = Area(screen, live=True, gather=client.gallery)
+    front = Frontend(screen, None, live=True, attended=True, ask=input, names={})
+    return Cell(client, requests, Options(more, ""), "cat", front, Runner(Ticks()), area, labels, **own)
+
+
+MODELS = ((("model", "one"),), (("model", "two"),))
+
+
+def comparison_of(client, *, format="chat", **more):
+    """A cell that compares two models, ``one`` and ``two``."""
+    requests = [client.request("a cat", model=model, format=format) for model in ("one", "two")]
+    return cell_of(client, *requests, labels=MODELS, **more)
+
+
+def panel_of(cell):
+    """The controls under a cell as it is."""
+    made = Panel(cell, lambda work: work(), ["one", "two"])
+    made.ticks, made.names, made.cell = cell.runner.now, cell.front.names, cell
+    return made
+
+
+def panel_under(cell):
+    """Draw a cell; gives the controls under it."""
+    cell.draw()
+    made = panel_of(cell)
+    settle(made)
+    return made
+
+
+def settle(panel):
+    """Wait until nothing is under way."""
+    moment = Event()
+    assert any(not panel.cell.runner.under_way() or moment.wait(0.02) for _ in range(1000))
+
+
+def press(panel):
+    """Press Generate, and wait until what it started is done and shown."""
+    panel.ticks.now += 60
+    panel.generate.click()
+    settle(panel)
+
+
+def takes_in(panel):
+    """The buttons of each take in the strip: show, star, edit, insert."""
+    settle(panel)
+    return [item.children[-1].children for item in panel.strip.items]
+
+
+def called(panel):
+    """The names above the buttons of the strip, without markup."""
+    settle(panel)
+    names = (item.children[-2].value for item in panel.strip.items)
+    return [name.removeprefix("<small>").removesuffix("</small>") for name in names]
+
+
+def letters(panel):
+    """The buttons of a vote."""
+    return [button for button in panel.ballot.children if len(button.description) == 1]
+
+
+def shown(panel):
+    """The HTML that the cell shows now."""
+    return panel.cell.front.show.bundles[-1]["text/html"]
+
+
+def words_to_copy(panel):
+    """The text that a person is shown to copy, as HTML."""
+    return panel.inserter.view.children[0].value
