@@ -16,8 +16,9 @@ from wenwen_magic.errors import mask
 from wenwen_magic.records import Generation, ImageRequest
 from wenwen_magic.render import markup
 from wenwen_magic.render.generation import generation_html
-from wenwen_magic.render.markup import Markup, cell, join, lines, sanitized, stacked, table, tag
+from wenwen_magic.render.markup import Markup, cell, join, lines, stacked, table, tag
 from wenwen_magic.text.i18n import _, spoken
+from wenwen_magic.text.sanitize import one_line, replace_unshown
 
 _CJK = "\u3005-\u3007\u3040-\u3098\u309b-\u30ff\u3105-\u318f\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
 _CJK += "\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
@@ -194,7 +195,7 @@ def _visible(piece: Piece) -> str:
 
 def _safe(text: str) -> str:
     """Take keys out of a text, and mark what cannot be shown in it."""
-    return sanitized(mask(text), "\ufffd")
+    return replace_unshown(mask(text), "\ufffd")
 
 
 def cut(marked: list[Piece], *, around: int, most: int, count: int) -> list[Piece]:
@@ -332,7 +333,7 @@ def _names(comparison: Comparison) -> tuple[str, str]:
 
 
 def _value(text: str, most: int = 200) -> str:
-    return " ".join(_safe(ends_of(text, most, 0)).split())
+    return one_line(_safe(ends_of(text, most, 0)))
 
 
 def bundle(comparison: Comparison, still: Path | None) -> dict[str, Any]:
@@ -401,7 +402,7 @@ def told(wanted: ImageRequest, found: ImageRequest) -> str:
     parts = [form.format(*(_value(text, 60) for text in astuple(one))) for one in differences]
     if wanted.prompt != found.prompt:
         marked = pieces(mask(found.prompt), mask(wanted.prompt))
-        line = " ".join(diff_text(cut(marked, around=12, most=40, count=12)).replace("\n", "¶ ").split())
+        line = one_line(diff_text(cut(marked, around=12, most=40, count=12)).replace("\n", "¶ "))
         hidden = all(piece.mark == "same" for piece in marked)
         parts.append(
             _("prompt: only in what cannot be shown")

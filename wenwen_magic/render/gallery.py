@@ -37,6 +37,7 @@ from wenwen_magic.render.markup import (
     tag,
 )
 from wenwen_magic.text.i18n import _, columns
+from wenwen_magic.text.sanitize import one_line
 
 # All in pixels. A notebook has room for _WIDTH; a picture alone in its row is at most _LARGEST wide, any so high.
 _WIDTH, _LARGEST, _PADDING = 760, 360, 16
@@ -121,7 +122,7 @@ def gallery_bundle(gallery: Gallery) -> dict[str, Any]:
     for row, prompt, head in zip(rows, prompts, heads, strict=True):
         numbered = counted[row.request.fingerprint] > 1
         above = tag("p", lines(head)) if head else ""
-        unfolds = head and (" ".join(prompt.split()) != head or row.revised_prompt)
+        unfolds = head and (one_line(prompt) != head or row.revised_prompt)
         shown = _outcome(row, width, numbered=numbered, prompt=above, sent=as_sent(row) if unfolds else "")
         cells.append(cell(shown, width=width))
         line = plain(row, numbered=numbered)
@@ -137,7 +138,7 @@ def _in_short(prompts: Sequence[str]) -> list[str]:
     alike = next((place for place, found in letters if len(set(found)) > 1), min(map(len, prompts)))
     word = prompts[0].rfind(" ", alike - 2 * _BEFORE, alike - _BEFORE // 2) + 1
     start = (word or alike - _BEFORE) if alike > _SHORT // 2 else 0
-    texts = (" ".join(prompt[start : start + 2 * _SHORT].split()) for prompt in prompts)
+    texts = (one_line(prompt[start : start + 2 * _SHORT]) for prompt in prompts)
     before = "… " if start else ""
     return [before + (text if len(text) <= _SHORT else text[:_SHORT].rstrip() + " …") for text in texts]
 
@@ -236,7 +237,7 @@ def _is_drawing(row: Generation) -> bool:
 
 
 def _grid_line(label: Label, row: Generation) -> str:
-    place = " · ".join(" ".join((_(axis) + "=" + value_word(axis, value)).split()) for axis, value in label)
+    place = " · ".join(one_line(_(axis) + "=" + value_word(axis, value)) for axis, value in label)
     line = f"… {_('drawing')}" if _is_drawing(row) else plain(row)
     return f"{mask(place)}: {line}"
 

@@ -17,13 +17,13 @@ from wenwen_magic.render.markup import (
     join,
     lines,
     picture,
-    sanitized,
     small,
     stacked,
     table,
     tag,
 )
 from wenwen_magic.text.i18n import N_, _
+from wenwen_magic.text.sanitize import replace_unshown
 
 _CIRCLED = "⓪①②③④⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯⑰⑱⑲⑳"
 MOST_SHOWN = 24
@@ -41,7 +41,7 @@ WORDS_OF_RECORDS = (
 )
 """Words of records that are translated where they are shown."""
 
-sound = sanitized  # the name by which the notebook knows it
+sound = replace_unshown  # the name by which the notebook knows it
 
 
 def generation_bundle(generation: Generation) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from wenwen_magic.records import Generation
 from wenwen_magic.render.generation import model_words, prompt_of
 from wenwen_magic.render.markup import Markup, bundle, join, lines, picture, small, table, tag
 from wenwen_magic.text.i18n import _
+from wenwen_magic.text.sanitize import one_line
 
 MOST = 200
 """Generations of one family that are shown."""
@@ -75,7 +76,7 @@ def family_bundle(members: list[Member], shown: Generation, thumbnails: Mapping[
         words = join(tag("b", lines(prompt)), f" ← {_('this one')}") if here else lines(prompt)
         indented = tag("div", _picture(generation, thumbnails), style=f"margin-left:{member.depth * _INDENT}px")
         rows.append([indented, join(branch, words), lines(model), lines(name)])
-        parts = [name, " ".join(prompt.split()), model, *(["←"] if here else [])]
+        parts = [name, one_line(prompt), model, *(["←"] if here else [])]
         text.append("  " * member.depth + branch + "  ".join(parts))
     return bundle(table(rows, head=[_("picture,what was asked,model,id").split(",")]), "\n".join(text))
 

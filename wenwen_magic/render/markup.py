@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from wenwen_magic.text.i18n import columns
+from wenwen_magic.text.sanitize import one_line, replace_unshown
 
 _Item = TypeVar("_Item")
 COLUMNS = 4
@@ -19,8 +20,6 @@ _PLACE = {"align": "left", "valign": "top"}
 _STYLE = "text-align:left;vertical-align:top;overflow-wrap:anywhere"
 _VOID = {"br", "img", "wbr"}
 _LONG_WORD = re.compile("[!-~]{20}(?=[!-~])")
-# Control characters, what turns the direction of writing, and lone surrogates, which no front end can be sent.
-_UNSHOWABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class Markup(str):
@@ -150,7 +149,7 @@ def even_columns(count: int) -> int:
 
 def text_table(rows: Iterable[Sequence[str]]) -> str:
     """Lay out a table as plain text, a line for each row, padded for letters that take two columns."""
-    lined = [[" ".join(text.split()) for text in row] for row in rows]
+    lined = [[one_line(text) for text in row] for row in rows]
     taken = [[columns(text) for text in row] for row in lined]
     widths = [max(column) for column in zip(*taken, strict=True)]
     return "\n".join(
@@ -161,16 +160,11 @@ def text_table(rows: Iterable[Sequence[str]]) -> str:
 
 def clipped(text: str, most: int) -> str:
     """Cut a text to one line of so many columns; a Chinese letter takes two."""
-    text = " ".join(text[: 20 * most].split())
+    text = one_line(text[: 20 * most])
     kept = sum(width <= most for width in accumulate(map(columns, text)))
     return text if kept == len(text) else text[: max(0, kept - 1)] + "…"
 
 
-def sanitized(text: str, instead: str = " ") -> str:
-    """Replace lone surrogates, control characters, and what turns the direction of the text after it."""
-    return _UNSHOWABLE.sub(instead, text)
-
-
 def bundle(html: str, plain: str, image: Path | None = None) -> dict[str, Any]:
     """Make a MIME bundle of HTML, plain text and a small picture that stands for all, as front ends can be sent it."""
-    return {**still(image), "text/html": sanitized(html), "text/plain": sanitized(plain)}
+    return {**still(image), "text/html": replace_unshown(html), "text/plain": replace_unshown(plain)}

@@ -10,7 +10,7 @@ from support.html import read
 
 from wenwen_magic.records import Gallery, ImageRequest
 from wenwen_magic.render.gallery import gallery_bundle, grid_bundle, vote_result
-from wenwen_magic.render.generation import notes, plain
+from wenwen_magic.render.generation import MOST_SHOWN, notes, plain
 from wenwen_magic.text.i18n import speak
 
 FAULT = {"what": "The endpoint failed.", "why": "up <stream>"}
@@ -79,6 +79,13 @@ def test_prompts_that_begin_alike_for_long_stand_from_where_they_part(make):
     bundle = gallery_bundle(many(make, begin + "a cat", begin + "a dog"))
     assert "… master, a cat:" in bundle["text/plain"]
     assert "… master, a dog<" in bundle["text/html"]
+
+
+def test_a_gallery_longer_than_a_notebook_should_be_heavy_is_cut_and_says_so(make):
+    bundle = gallery_bundle(many(make, *map(str, range(MOST_SHOWN + 3))))
+    assert len(read(bundle).named("img")) == MOST_SHOWN
+    assert bundle["text/plain"].endswith("… and 3 more: %wenwen history shows them all")
+    assert "3 more" in read(bundle).outside
 
 
 def test_a_note_that_several_share_is_told_once_below(make):
@@ -420,12 +427,10 @@ def test_after_a_vote_letters_have_their_labels_and_captions_and_the_winner_a_st
     assert [line.partition(":")[0] for line in lines] == ["A alpha-model", "B gamma-model", "C ★ delta-model"]
 
 
-def test_pictures_are_as_wide_after_the_vote_as_before(contest):
-    before, after = (
-        [image["width"] for image in read(bundle).named("img")]
-        for bundle in (grid_bundle(contest), vote_result("A")(contest))
-    )
-    assert before == after
+def test_pictures_are_as_wide_after_the_vote_as_before(make):
+    gallery = replace(grid_of(make, {"x": ["1", "2"]}), blind=True)
+    before, after = (read(bundle).named("img") for bundle in (grid_bundle(gallery), vote_result("A")(gallery)))
+    assert [image["width"] for image in before] == [image["width"] for image in after] == ["360", "360"]
 
 
 def test_what_nobody_could_vote_for_stands_below_the_result_with_its_label_and_reason(contest):

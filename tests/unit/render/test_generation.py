@@ -159,6 +159,12 @@ def test_a_long_text_is_folded_and_an_endless_one_cut(make):
     assert len(html) < 60_000
 
 
+def test_an_endless_prompt_is_shown_from_its_beginning(make):
+    generation = make((9, 9), sent="word " * 100_000)
+    assert len(display.prompt_of(generation)) == display.LONGEST_TEXT + 2
+    assert len(generation_bundle(generation)["text/html"]) < 60_000
+
+
 def test_words_that_were_wanted_are_shown_as_they_are_formatted(make):
     described = make(request=ImageRequest("x", task="describe"), text="# A *fox*\n<script>")
     html = generation_bundle(described)["text/html"]
