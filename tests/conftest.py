@@ -45,4 +45,4 @@ def quick_paint(monkeypatch: pytest.MonkeyPatch) -> None:
         Image.new("RGB", size, colour).save(file, "PNG", compress_level=1)
         return file.getvalue()
 
-    monkeypatch.setattr("wenwen_magic.demo.studio.paint", plain)
+    monkeypatch.setattr("wenwen_magic.demo.exchange.paint", plain)
