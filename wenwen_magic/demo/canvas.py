@@ -99,15 +99,7 @@ class Canvas:
     def fill(
         self, ink: Colour, *outlines: Outline, fade: Colour | None = None, opacity: float = 1.0, blur: float = 0.0
     ) -> None:
-        """Fill outlines.
-
-        Args:
-            ink: the colour at their top.
-            outlines: in pixels; what lies outside the picture is left out.
-            fade: the colour at their bottom; None for the same.
-            opacity: 0 to 1.
-            blur: softness of the edge in pixels.
-        """
+        """Fill outlines in pixels, in colours from top to bottom; ``blur`` softens the edge by so many pixels."""
         margin = 3 * blur + 1
         xs, ys = [x for line in outlines for x, _ in line], [y for line in outlines for _, y in line]
         if not xs:

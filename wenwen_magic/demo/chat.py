@@ -12,24 +12,14 @@ from wenwen_magic.demo.exchange import Ask, Question, Refused, Reply
 from wenwen_magic.language import is_chinese
 
 _PROGRESS = ("> 排队中......\n\n", "> 进度 **14%**\n\n", "> 进度 **34%**\n\n", "> 进度 **76%**\n\n")
-_DATA = re.compile(r"data:image/[\w.+-]+(?:;[\w=-]+)*;base64,", re.IGNORECASE)
+_ADDRESS = re.compile(r"https?://|data:image/[\w.+-]+(?:;[\w=-]+)*;base64,", re.IGNORECASE)
 _INLINE = frozenset({"data", "bare_data", "images"})
 _PATTERNS = {"data": "![image]({})", "bare": "{}", "bare_data": "{}", "link": "[点击查看]({})"}
+_REFUSALS = (
+    "I'm sorry, I can't create this image because of our content policy. Please try another description.",
+    "抱歉，由于内容政策，我无法生成这张图片。你可以换一种描述再试一次。",
+)
 _USAGE = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
-_OWNERS = {
-    "gpt-4o-image": ("custom", "openai"),
-    "gpt-image-1": ("openai", "image-generation openai"),
-    "dall-e-3": ("openai", "image-generation openai"),
-    "gemini-2.5-flash-image-preview": ("vertex-ai", "gemini openai"),
-    "gemini-3-pro-image-preview": ("vertex-ai", "gemini openai"),
-    "nano-banana": ("vertex-ai", "gemini openai"),
-    "jimeng-3.0": ("custom", "openai"),
-    "mj_imagine": ("midjourney", "mj-imagine"),
-    **dict.fromkeys(
-        (*exchange.READERS[:1], exchange.SLOW, exchange.REFUSES, *exchange.READERS[1:]), ("custom", "openai")
-    ),
-}
-"""Owner and endpoint types of each model."""
 
 
 def _read(question: Question) -> Ask | Reply:
@@ -41,17 +31,13 @@ def _read(question: Question) -> Ask | Reply:
         raise Refused(exchange.error_reply("未指定模型名称，模型名称不能为空"))
     if not isinstance(messages, list) or not messages:
         raise Refused(exchange.error_reply("field messages is required", 500, "invalid_request"))
-    asked = [each for each in messages if isinstance(each, dict) and each.get("role", "user") == "user"]
-    content = asked[-1].get("content") if asked else None
-    parts = content if isinstance(content, list) else [{"text": content}]
-    named = [part for part in parts if isinstance(part, dict)]
-    words = "\n".join(part["text"] for part in named if isinstance(part.get("text"), str))
+    parts, words = exchange.said(messages, "content")
     if not words.strip():
         raise ValueError("content of the last user message is empty")
     prompt, asks = exchange.directives_in(words)
-    addresses = [_address(part["image_url"]) for part in named if "image_url" in part]
-    links = tuple(each for each in addresses if each.startswith(("http://", "https://")))
-    files = tuple(_file(each) for each in addresses if each not in links)
+    addresses = [_address(part["image_url"]) for part in parts if "image_url" in part]
+    links = tuple(each for each in addresses if not each.lower().startswith("data:"))
+    files = tuple(exchange.decoded(each) for each in addresses if each not in links)
     # A length in words is asked for where words are wanted.
     describe = bool(addresses) and (model in exchange.READERS or "max_tokens" in body)
     return Ask(model, prompt, body.get("stream") is True or asks.sse, asks, files, links, describe=describe)
@@ -59,13 +45,9 @@ def _read(question: Question) -> Ask | Reply:
 
 def _address(image: Any) -> str:
     address = image.get("url") if isinstance(image, dict) else image
-    return address if isinstance(address, str) else ""
-
-
-def _file(address: str) -> bytes:
-    if not _DATA.match(address):
+    if not isinstance(address, str) or not _ADDRESS.match(address):
         raise ValueError("invalid base64 image data")
-    return exchange.decoded(address)
+    return address
 
 
 def _answer(ask: Ask, addresses: Sequence[str]) -> Reply:
@@ -102,7 +84,7 @@ def _message(ask: Ask, addresses: Sequence[str]) -> dict[str, Any]:
     """Word the message with the pictures as the directives say, or without them the refusal or the description."""
     form, words = ask.directives.form, ask.greeting
     if not addresses:
-        return {"content": "" if ask.directives.safety else ask.words or _refusal(ask.prompt)}
+        return {"content": "" if ask.directives.safety else ask.words or _REFUSALS[is_chinese(ask.prompt)]}
     items = [{"type": "image_url", "image_url": {"url": address}} for address in addresses]
     if form == "images":
         return {"content": words, "images": items}
@@ -118,12 +100,6 @@ def _message(ask: Ask, addresses: Sequence[str]) -> dict[str, Any]:
     else:
         text += "\n\n"
     return {"content": f"{words}\n\n{text}" if words else text}
-
-
-def _refusal(prompt: str) -> str:
-    if is_chinese(prompt):
-        return "抱歉，由于内容政策，我无法生成这张图片。你可以换一种描述再试一次。"
-    return "I'm sorry, I can't create this image because of our content policy. Please try another description."
 
 
 def _finish(ask: Ask) -> str:
@@ -142,16 +118,10 @@ def _models(question: Question) -> Reply:
     """List the models or tell of one; an unknown one is an error object with status 200, as at the relay."""
     if question.method == "POST":
         return exchange.wrong_path(question)
-    listed = {
-        name: {
-            "id": name,
-            "object": "model",
-            "created": 1626777600,
-            "owned_by": owner,
-            "supported_endpoint_types": types.split(),
-        }
-        for name, (owner, types) in _OWNERS.items()
-    }
+    listed = {}
+    for name, (owner, *types) in ((name, row.split()) for name, row in exchange.RELAY["models"].items()):
+        head = {"id": name, "object": "model", "created": 1626777600, "owned_by": owner}
+        listed[name] = {**head, "supported_endpoint_types": types}
     name = question.path.removeprefix("/v1/models").removeprefix("/")
     if not name:
         return exchange.json_reply({"success": True, "object": "list", "data": list(listed.values())})

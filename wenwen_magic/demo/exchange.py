@@ -7,11 +7,13 @@ import json
 import re
 import secrets
 import struct
+import tomllib
 import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
@@ -20,24 +22,10 @@ from wenwen_magic.language import is_chinese, say
 
 REFUSES, SLOW, READERS = "demo-refuses", "demo-slow", ("gpt-4o", "demo-describes")
 PICTURE = re.compile(r"/pictures/(?:download/)?([0-9a-f]{32})\.png$")
-_FORMS = ("url", "data", "bare", "bare_data", "link", "parts", "images", "data_list")
 _NOTE = re.compile(r"[\[［]\s{0,9}demo\s{0,9}[:：]([^\]］]{0,300})[\]］]", re.IGNORECASE)
 _JSON, _HTML = "application/json; charset=utf-8", "text/html; charset=utf-8"
-_STATUSES = {
-    400: ("Your request was rejected as a result of our safety system.", "content_policy_violation"),
-    401: ("无效的令牌", ""),
-    403: ("用户额度不足, 剩余额度: ＄0.000000", "insufficient_user_quota"),
-    404: ("Invalid URL (POST /v1/chat/completions)", ""),
-    413: ("request body too large", "read_request_body_failed"),
-    429: ("当前分组上游负载已饱和，请稍后再试", ""),
-    500: ("upstream error: do request failed", "do_request_failed"),
-    502: ("502 Bad Gateway", "nginx"),
-    503: ("分组 default 下模型 {model} 无可用渠道（distributor）", "model_not_found"),
-    504: ("504 Gateway Time-out", "nginx"),
-    524: ("Error 524: A timeout occurred", "The origin web server timed out responding to this request. Cloudflare"),
-}
-"""The relay's words and code for each status; of a gateway's status the title and the words of its page."""
-_GATEWAYS, _TYPES = (502, 504, 524), {400: "invalid_request_error", 404: "invalid_request_error", 429: "upstream_error"}
+RELAY: dict[str, dict[str, Any]] = tomllib.loads(Path(__file__).with_name("relay.toml").read_text("utf-8"))
+"""What the relay says and takes, as far as it is a table."""
 
 
 @dataclass(frozen=True)
@@ -76,39 +64,23 @@ class Directives:
         return self.broken or self.svg or self.html_picture or self.bomb
 
 
-_VALUES = {
-    **{each.name: "" for each in fields(Directives) if each.name != "form"},
-    "delay": r"=(?:[0-2]?\d{1,3}|3[0-5]\d\d)(?:\.\d+)?|=3600",
-    "status": "=" + "|=".join(map(str, _STATUSES)),
-    "retry_after": "=.+",
-    "cut": "|=early|=late",
-    "images": "=[1-9]|=10",
-    "as": "=" + "|=".join(_FORMS),
-    "missing": r"=\d{1,3}|=1000",
-}
-"""The pattern of what may follow each directive's name."""
-_SHOWN = {"delay": "=SECONDS", "retry_after": "=SECONDS", "missing": "=TIMES", "cut": "[=early]", "images": "=1-10"}
-_BARE = {"cut": "late"}
+_VALUES = {**{each.name: ("", "") for each in fields(Directives) if each.name != "form"}, **RELAY["directives"]}
 
 
 def directives_in(prompt: str) -> tuple[str, Directives]:
-    """Split a prompt into its words and its directives: ``[demo: status=503 delay=3]``.
-
-    Raises:
-        ValueError: an unknown directive, or a value it cannot have; the message lists the known ones.
-    """
+    """Split a prompt into its words and its directives, ``[demo: status=503 delay=3]``; ValueError lists the known."""
     found: dict[str, Any] = {}
     for note in _NOTE.findall(prompt):
         for word in filter(None, re.split(r"[\s,，]+", note)):
             name, equals, value = word.partition("=")
             name = name.lower().replace("-", "_")
-            if name not in _VALUES or not re.fullmatch(_VALUES[name], equals + value):
-                known = ", ".join(each + _SHOWN.get(each, shown.replace("|=", "|")) for each, shown in _VALUES.items())
+            if name not in _VALUES or not re.fullmatch(_VALUES[name][0], equals + value):
+                known = ", ".join(each + (shown or one.replace("|=", "|")) for each, (one, shown) in _VALUES.items())
                 english = f"The demo knows no directive {word!r}. Known: {known}"
                 raise ValueError(say(english, f"演示服务不认识指令 {word!r}。可用: {known}"))
             name = "form" if name == "as" else name
             kind = type(getattr(Directives, name))
-            found[name] = kind(value or _BARE.get(name, True))
+            found[name] = kind(value or {"cut": "late"}.get(name, True))
     words = (piece.strip() for piece in _NOTE.split(prompt)[::2])
     return " ".join(filter(None, words)), Directives(**found)
 
@@ -154,12 +126,18 @@ class Ask:
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def decoded(text: str) -> bytes:
-    """Read base64 in either alphabet, padded or not, behind the head of a data URI or without one.
+def said(messages: Any, content: str) -> tuple[list[Any], str]:
+    """Give the parts of the last thing the user said, and the words in them."""
+    listed = messages if isinstance(messages, list) else [messages]
+    asked = [each for each in listed if isinstance(each, dict) and each.get("role", "user") == "user"]
+    found = asked[-1].get(content) if asked else None
+    parts = [{"text": found}] if isinstance(found, str) else found if isinstance(found, list) else [found]
+    named = [part for part in parts if isinstance(part, dict)]
+    return named, "\n".join(part["text"] for part in named if isinstance(part.get("text"), str))
 
-    Raises:
-        ValueError: it is none.
-    """
+
+def decoded(text: str) -> bytes:
+    """Read base64 in either alphabet, padded or not, behind a data URI's head or without one; else ValueError."""
     data = text.rpartition(";base64,")[2].translate(str.maketrans("-_", "+/")).rstrip("=")
     try:
         return base64.b64decode(data + "=" * (-len(data) % 4), validate=True)
@@ -188,11 +166,7 @@ class Studio:
         self._asks, self._files, self._counts, self._missing = Shelf(512), Shelf(64), Shelf(10_000), Shelf(512)
 
     def order(self, ask: Ask) -> list[Ask]:
-        """Note pictures to be painted; the same request again gets other pictures.
-
-        Raises:
-            ValueError: a picture that came along cannot be read.
-        """
+        """Note pictures to be painted; the same request again gets other pictures. ValueError for a bad reference."""
         files = tuple(check(file) for file in (*ask.files, *self._own(ask.links)))
         first = replace(ask, files=files, links=(), more={})
         key = replace(first, directives=Directives(), orientation="", size=None, kind="").name
@@ -228,7 +202,7 @@ class Studio:
 
     def file(self, ask: Ask) -> tuple[str, bytes]:
         """Give a picture's content type and bytes, spoilt where the directives say so."""
-        return spoilt(ask.directives) or (f"image/{ask.kind}", shortened(self.draw(ask), ask.directives))
+        return spoilt(ask.directives, f"image/{ask.kind}", self.draw(ask))
 
     def describe(self, ask: Ask) -> str:
         """Say in words what is on the pictures that came along; errors as for :meth:`order`."""
@@ -240,24 +214,19 @@ class Studio:
         return [self.draw(ask) for name in names if (ask := self._asks.get(name))]
 
 
-def shortened(file: bytes, asked: Directives) -> bytes:
-    """Cut a file short where the directives say so."""
-    return file[: len(file) * 3 // 5] if asked.broken else file
-
-
-def spoilt(asked: Directives) -> tuple[str, bytes] | None:
-    """Give the type and the bytes of what the directives put in a picture's place; None for nothing."""
+def spoilt(asked: Directives, kind: str, file: bytes) -> tuple[str, bytes]:
+    """Give the type and the bytes of a picture file, or what the directives put in its place."""
     if asked.svg:
         return "image/svg+xml", b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><circle r="5"/></svg>'
     if asked.html_picture:
         return _HTML, b"<!doctype html><title>demo</title><p>This is a web page, not a picture.</p>"
     if not asked.bomb:
-        return None
+        return kind, file[: len(file) * 3 // 5] if asked.broken else file
+    bomb = b"\x89PNG\r\n\x1a\n"
     header = struct.pack(">IIBBBBB", 40_000, 40_000, 8, 0, 0, 0, 0)
-    file = b"\x89PNG\r\n\x1a\n"
-    for kind, data in ((b"IHDR", header), (b"IDAT", zlib.compress(bytes(40_001))), (b"IEND", b"")):
-        file += struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-    return "image/png", file
+    for name, data in ((b"IHDR", header), (b"IDAT", zlib.compress(bytes(40_001))), (b"IEND", b"")):
+        bomb += struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+    return "image/png", bomb
 
 
 @dataclass(frozen=True)
@@ -352,10 +321,9 @@ def special(ask: Ask) -> Reply | None:
     """Answer with what the directives ask for in place of an answer; None for an ordinary one."""
     asked = ask.directives
     if asked.status:
-        words, code = _STATUSES[asked.status]
-        kind = _TYPES.get(asked.status, "new_api_error")
-        fault = error_reply(words.format(model=ask.model), asked.status, code, kind)
-        fault = page(words, code, asked.status) if asked.status in _GATEWAYS else fault
+        words, code, *kind = RELAY["statuses"][str(asked.status)]
+        fault = page(words, code, asked.status)
+        fault = error_reply(words.format(model=ask.model), asked.status, code, *kind) if kind else fault
         return replace(fault, headers=(("Retry-After", asked.retry_after),) if asked.retry_after else ())
     if asked.html:
         return page("wenwen", "Please enable JavaScript to run this app.")

@@ -11,6 +11,7 @@ _DATA = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 _NAMED = {**_DATA["parts"], **{name: row["lines"] for name, row in _DATA["animals"].items()}}
 TURNS: dict[str, str] = _DATA["turns"]
 HOURS: dict[str, str] = _DATA["hours"]
+SPOTS: dict[str, list[list[float]]] = _DATA["spots"]
 
 
 @dataclass(frozen=True)
@@ -52,25 +53,8 @@ def _light(row: str) -> tuple[float, Colour, Colour]:
 
 
 def _expanded(lines: str) -> str:
-    """Write out what a figure's short lines stand for: ``use``, ``eyes``, ``smile`` and ``cheeks``."""
-    found = []
-    for line in lines.splitlines():
-        kind, *rest = line.split()
-        if kind == "use":
-            found.append(_expanded(_NAMED[rest[0]]))
-        elif kind == "eyes":
-            y, apart, size = map(float, rest)
-            dot = size * 0.32
-            lights = [f"{side * apart + dot * 0.8},{y - size * 0.35} {dot},{dot}" for side in (-1, 1)]
-            found += [f"oval* ink {apart},{y} {size * 0.85},{size}", f"oval white {' '.join(lights)}"]
-        elif kind == "smile":
-            y, width = map(float, rest)
-            found.append(f"line* ink 0.009,1 0,{y} {width * 0.5},{y + width * 0.42} {width},{y + width * 0.12}")
-        elif kind == "cheeks":
-            found.append(f"oval* blush@0.45 {rest[1]},{rest[0]} 0.04,0.025")
-        else:
-            found.append(line)
-    return "\n".join(found)
+    """Put the figures in that a figure's lines name with ``use``."""
+    return re.sub(r"use (\w+)", lambda found: _expanded(_NAMED[found[1]]), lines)
 
 
 def _figures(kind: str) -> dict[str, Figure]:

@@ -16,19 +16,7 @@ from wenwen_magic.demo.exchange import Ask, Question, Reply
 from wenwen_magic.demo.painter import as_kind, check, turn_of
 
 _PATH = re.compile(r"/v1(?:beta)?/models/([^/]+):(generateContent|streamGenerateContent)")
-_SIZES = {
-    "1:1": (1024, 1024),
-    "2:3": (832, 1248),
-    "3:2": (1248, 832),
-    "3:4": (864, 1184),
-    "4:3": (1184, 864),
-    "4:5": (896, 1152),
-    "5:4": (1152, 896),
-    "9:16": (768, 1344),
-    "16:9": (1344, 768),
-    "21:9": (1536, 672),
-}
-"""Width and height in pixels of each ratio, for the size 1K."""
+_SIZES = exchange.RELAY["ratios"]
 _SCALES = {"1K": 1, "2K": 2, "4K": 4}
 _LINKED = frozenset({"link", "parts"})
 _USAGE = {"promptTokenCount": 0, "candidatesTokenCount": 0, "totalTokenCount": 0}
@@ -52,8 +40,7 @@ def _read(question: Question) -> Ask | Reply:
     named, body = _PATH.fullmatch(question.path), question.body
     if named is None or question.method != "POST":
         return exchange.wrong_path(question)
-    parts = _parts(_get(body, "contents"))
-    words = "\n".join(part["text"] for part in parts if isinstance(part.get("text"), str))
+    parts, words = exchange.said(_get(body, "contents"), "parts")
     if not words.strip():
         raise ValueError("* GenerateContentRequest.contents: contents is not specified")
     prompt, asked = exchange.directives_in(words)
@@ -82,14 +69,6 @@ def _read(question: Question) -> Ask | Reply:
     return Ask(model, prompt, streams, asked, files, links, describe=describe, more=more, **shape)
 
 
-def _parts(contents: Any) -> list[Mapping[str, Any]]:
-    """Give the parts of the last thing the user said."""
-    listed = contents if isinstance(contents, list) else [contents]
-    asked = [each for each in listed if isinstance(each, Mapping) and each.get("role", "user") == "user"]
-    parts = asked[-1].get("parts") if asked else None
-    return [part for part in (parts if isinstance(parts, list) else [parts]) if isinstance(part, Mapping)]
-
-
 def _file(part: Mapping[str, Any]) -> bytes:
     data = exchange.decoded(str(_get(_get(part, "inlineData"), "data") or ""))
     try:
@@ -101,11 +80,11 @@ def _file(part: Mapping[str, Any]) -> bytes:
 def _answer(ask: Ask, addresses: Sequence[str]) -> Reply:
     if ask.directives.form == "data_list" and addresses:
         return exchange.json_reply({"created": 0, "data": [{"b64_json": each.partition(",")[2]} for each in addresses]})
+    first, rest = _chunks(ask, addresses)
     if ask.more["array"]:
-        first, rest = _chunks(ask, addresses)
         return exchange.json_reply([*first, *rest])
     if not addresses and not ask.words:
-        return exchange.json_reply(_refusal(ask))
+        return exchange.json_reply(rest[0])
     return exchange.json_reply(_chunk(ask, [*_before(ask, addresses), *_drawn(ask, addresses)], "STOP"))
 
 
@@ -119,7 +98,7 @@ def _events(ask: Ask, addresses: Sequence[str]) -> tuple[list[bytes], list[bytes
 def _chunks(ask: Ask, addresses: Sequence[str]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Word the stream: what is thought before the picture, and the rest."""
     if not addresses and not ask.words:
-        return [], [_refusal(ask)]
+        return [], [_object(ask, {"finishReason": "IMAGE_SAFETY", "finishMessage": _WITHHELD, "index": 0})]
     before = [_chunk(ask, [part]) for part in _before(ask, addresses)]
     return before, [*(_chunk(ask, [part]) for part in _drawn(ask, addresses)), _chunk(ask, [{"text": ""}], "STOP")]
 
@@ -156,10 +135,6 @@ def _part(ask: Ask, address: str) -> dict[str, Any]:
 def _chunk(ask: Ask, parts: list[dict[str, Any]], finish: str = "") -> dict[str, Any]:
     candidate = {"content": {"role": "model", "parts": parts}, **({"finishReason": finish} if finish else {})}
     return _object(ask, {**candidate, "index": 0})
-
-
-def _refusal(ask: Ask) -> dict[str, Any]:
-    return _object(ask, {"finishReason": "IMAGE_SAFETY", "finishMessage": _WITHHELD, "index": 0})
 
 
 def _object(ask: Ask, candidate: dict[str, Any]) -> dict[str, Any]:

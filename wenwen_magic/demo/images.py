@@ -26,18 +26,8 @@ from wenwen_magic.wire import FilePart
 _DRAWING, _CHANGING = "/v1/images/generations", "/v1/images/edits"
 _GPT, _DALL_E, _DALL_E_3 = "gpt-image", "dall-e", "dall-e-3"
 _GPT_SIZES = ("1024x1024", "1024x1536", "1536x1024", "auto")
-_DALL_E_SIZES = {
-    _DALL_E_3: (("1024x1024", "1024x1792", "1792x1024"), "1024x1024, 1024x1792 or 1792x1024 for dall-e-3"),
-    _DALL_E: (("256x256", "512x512", "1024x1024"), "256x256, 512x512, or 1024x1024 for dall-e-2 or dall-e"),
-}
+_DALL_E_SIZES, _VALUES = exchange.RELAY["sizes"], exchange.RELAY["images"]
 _TIMES = "size an unexpected error occurred in the parameter, please use 'x' instead of the multiplication sign '×'"
-_VALUES = {
-    "quality": ("low", "medium", "high", "auto"),
-    "background": ("transparent", "opaque", "auto"),
-    "output_format": ("png", "jpeg", "webp"),
-    "moderation": ("low", "auto"),
-    "input_fidelity": ("high", "low"),
-}
 _SIZE = re.compile(r"([1-9]\d{1,3})x([1-9]\d{1,3})")
 _LARGEST = 3840
 _TOKENS = {"low": 272, "medium": 1056, "high": 4160}
@@ -90,7 +80,7 @@ def _read(question: Question) -> Ask | Reply:
             raise ValueError("invalid character looking for beginning of value")
         return _understood(body, "dall-e-2", "image_generation")
     if not isinstance(body, Form):
-        raise ValueError("request Content-Type isn't multipart/form-data")
+        raise ValueError("request Content-Type isn't multipart/form-data")  # noqa: TRY004  told like all the rest
     ask = _understood(body.fields, f"{_GPT}-1", "image_edit")
     files = tuple(check(each.data) for each in body.files if each.name.partition("[")[0] == "image")
     mask = next((check(each.data) for each in body.files if each.name == "mask"), b"")
@@ -217,16 +207,10 @@ def _events(ask: Ask, addresses: Sequence[str]) -> tuple[list[bytes], list[bytes
 
     files = [address.partition(";base64,")[2] for address in addresses]
     steps = range(0 if ask.directives.spoils else ask.more["partial_images"])
-    partial = [{"partial_image_index": i, "b64_json": _sketch(ask, file, i)} for file in files for i in steps]
+    data = [(i, coarse(base64.b64decode(file), _COARSE[i], _SKETCH, ask.kind)) for file in files for i in steps]
+    partial = [{"partial_image_index": i, "b64_json": base64.b64encode(part).decode()} for i, part in data]
     done = [{"b64_json": file, "usage": _usage(ask, 1)} for file in files]
     return [event("partial_image", more) for more in partial], [event("completed", more) for more in done]
-
-
-def _sketch(ask: Ask, file: str, index: int) -> str:
-    """Show a picture as it looks before it is done: blurred, the less the later."""
-    data = base64.b64decode(file)
-    few, many = _COARSE[min(index, len(_COARSE) - 1)], _SKETCH
-    return base64.b64encode(coarse(data, few, many, ask.kind)).decode()
 
 
 def _inline(ask: Ask) -> bool:

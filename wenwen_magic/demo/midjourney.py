@@ -6,18 +6,17 @@ wenwen's pages); the call for refreshing links is a guess.
 
 import hashlib
 import re
-import secrets
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from PIL import Image
 
 from wenwen_magic.demo import exchange
-from wenwen_magic.demo.exchange import Ask, Directives, Question, Reply, Shelf, Studio
+from wenwen_magic.demo.exchange import RELAY, Ask, Directives, Question, Reply, Shelf, Studio
 from wenwen_magic.demo.painter import check, coarse, encoded, opened, turn_of
 
 _UPLOADS = "/mj/uploads/"
@@ -28,29 +27,7 @@ _ZOOM = re.compile(r"(?:--|—)zoom\s+(\d(?:\.\d{1,3})?)", re.IGNORECASE)
 _TASK = re.compile(r"/mj/(task|image)/([^/]+)(/fetch|/image-seed|)")
 _SCENES = ("a quiet scene", "a small painting", "a dreamlike view", "a picture book page")
 _RATIOS = {"landscape": "3:2", "portrait": "2:3", "square": "1:1"}
-_FEWEST, _MOST, _MOST_LISTED, _GRID = 2, 5, 100, 4
-_ONE = (
-    ("MJ::JOB::high_variation::1::{}::SOLO", "🪄", "Vary (Strong)"),
-    ("MJ::Inpaint::1::{}::SOLO", "🖌️", "Vary (Region)"),
-    ("MJ::Outpaint::50::1::{}::SOLO", "🔍", "Zoom Out 2x"),
-    ("MJ::CustomZoom::{}", "🔍", "Custom Zoom"),
-    ("MJ::JOB::pan_left::1::{}::SOLO", "⬅️", ""),
-    ("MJ::JOB::pan_right::1::{}::SOLO", "➡️", ""),
-    ("MJ::JOB::pan_up::1::{}::SOLO", "⬆️", ""),
-    ("MJ::JOB::pan_down::1::{}::SOLO", "⬇️", ""),
-)
-_FOUR = (
-    *((f"MJ::JOB::upsample::{n}::{{}}", "", f"U{n}") for n in range(1, _GRID + 1)),
-    ("MJ::JOB::reroll::0::{}::SOLO", "🔄", ""),
-    *((f"MJ::JOB::variation::{n}::{{}}", "", f"V{n}") for n in range(1, _GRID + 1)),
-)
-_DESCRIBED = tuple((f"MJ::Job::PicReader::{n}::{{}}", f"{n}\ufe0f\u20e3", "") for n in range(1, _GRID + 1))
-_EDITS = {
-    "variation": ("VARIATION", ""),
-    "Outpaint": ("ZOOM", "zoom out"),
-    **{f"pan_{way}": ("PAN", f"pan {way}") for way in ("left", "right", "up", "down")},
-}
-"""What a sign in a button's order does: the action's name, and the words of an edit."""
+_MOST_LISTED, _GRID = 100, 4
 
 
 @dataclass(frozen=True)
@@ -81,7 +58,7 @@ class Work:
     @property
     def buttons(self) -> list[dict[str, Any]]:
         """Tell what can be done next with it."""
-        known = _DESCRIBED if self.words else _FOUR if len(self.tiles) == _GRID else _ONE
+        known = RELAY["buttons"]["described" if self.words else "four" if len(self.tiles) == _GRID else "one"]
         mark, usual = uuid.UUID(int=int(self.id)), {"type": 2, "style": 2}
         return [{"customId": one.format(mark), "emoji": sign, "label": label, **usual} for one, sign, label in known]
 
@@ -127,48 +104,33 @@ def _text(body: Mapping[str, Any], name: str) -> str:
     return value.strip() if isinstance(value, str) else ""
 
 
-def _files(given: Any) -> list[bytes]:
-    if not isinstance(given, list) or not all(isinstance(one, str) and one.startswith("data:image/") for one in given):
-        raise ValueError("base64格式错误")
-    return [check(exchange.decoded(one)) for one in given]
+def _files(given: Sequence[Any], works: Works) -> list[bytes]:
+    """Read pictures that came as data URIs or as links to uploads; links elsewhere are left out."""
+    files = []
+    for one in given:
+        name = str(one).rpartition(_UPLOADS)[2]
+        if name in works.uploads:
+            files.append(works.uploads[name])
+        elif not isinstance(one, str) or not one.startswith(("data:image/", "http://", "https://")):
+            raise ValueError("base64格式错误")
+        elif one.startswith("data:"):
+            files.append(check(exchange.decoded(one)))
+    return files
 
 
-def _uploaded(text: str, works: Works) -> list[bytes]:
-    """Give the uploads whose links a text names."""
-    names = [link.rpartition(_UPLOADS)[2] for link in _LINK.findall(text)]
-    return [works.uploads[name] for name in names if name in works.uploads]
-
-
-def _imagine(body: Mapping[str, Any], works: Works) -> Work:
-    return _work("IMAGINE", body, [*_files(body.get("base64Array") or []), *_uploaded(_prompt(body), works)])
-
-
-def _edit(body: Mapping[str, Any], works: Works) -> Work:
-    _prompt(body)
-    image, mask = _text(body, "image"), body.get("maskBase64")
-    files = _uploaded(image, works) or ([] if _LINK.match(image) else _files([image]))
-    work = _work("EDIT", body, files)
-    return replace(work, ask=replace(work.ask, mask=_files([mask])[0] if mask else b""))
-
-
-def _prompt(body: Mapping[str, Any]) -> str:
-    if not _text(body, "prompt"):
+def _submit(body: Mapping[str, Any], works: Works, row: Sequence[Any]) -> Work:
+    """Understand what brings pictures or words of its own."""
+    action, names, count, least, most = row
+    prompt, mask = _text(body, "prompt"), body.get("maskBase64")
+    if action in {"IMAGINE", "EDIT"} and not prompt:
         raise ValueError("prompt不能为空")
-    return _text(body, "prompt")
-
-
-def _blend(body: Mapping[str, Any], _: Works) -> Work:
-    files, turn = _files(body.get("base64Array")), _text(body, "dimensions").lower()
-    if not _FEWEST <= len(files) <= _MOST:
-        raise ValueError("base64List参数错误")
-    return _work("BLEND", body, files, turn if turn in _RATIOS else "square")
-
-
-def _describe(body: Mapping[str, Any], works: Works) -> Work:
-    files = _files([body["base64"]]) if body.get("base64") else _uploaded(_text(body, "link"), works)
-    if not files:
-        raise ValueError("base64不能为空")
-    return _work("DESCRIBE", body, files, count=0)
+    given = [body[name] for name in names if body.get(name)]
+    listed = [one for each in given for one in (each if isinstance(each, list) else [each])]
+    files, turn = _files([*listed, *_LINK.findall(prompt)], works), _text(body, "dimensions").lower()
+    if not least <= len(files) <= most:
+        raise ValueError("base64List参数错误" if action == "BLEND" else "base64不能为空")
+    work = _work(action, body, files, turn if turn in _RATIOS else "", count)
+    return replace(work, ask=replace(work.ask, mask=_files([mask], works)[0] if mask else b""))
 
 
 def _press(body: Mapping[str, Any], works: Works) -> Work:
@@ -186,7 +148,7 @@ def _press(body: Mapping[str, Any], works: Works) -> Work:
         return replace(_again(parent, body, "UPSCALE", count=0), tiles=(parent.tiles[which],))
     if "reroll" in order:
         return _again(parent, body, "REROLL")
-    for sign, (action, words) in _EDITS.items():
+    for sign, (action, words) in RELAY["edits"].items():
         if sign in order:
             return _edited(_again(parent, body, action), parent.tiles[which], words, works)
     return replace(_again(parent, body, "MODAL", count=0), window=order)
@@ -202,7 +164,7 @@ def _fill(body: Mapping[str, Any], works: Works) -> Work:
     if "Inpaint" not in work.window:
         zoom = _ZOOM.search(made.prompt)
         return _edited(made, parent.tiles[0], f"zoom out {zoom[1]}" if zoom else "zoom out", works)
-    mask = _files([body["maskBase64"]])[0] if body.get("maskBase64") else b""
+    mask = _files([body["maskBase64"]], works)[0] if body.get("maskBase64") else b""
     return _edited(replace(made, ask=replace(made.ask, mask=mask)), parent.tiles[0], made.ask.prompt, works)
 
 
@@ -218,20 +180,6 @@ def _edited(work: Work, tile: Ask, words: str, works: Works) -> Work:
     return replace(work, ask=replace(work.ask, files=(works.studio.draw(tile),), prompt=words))
 
 
-_SUBMITS: dict[str, Callable[[Mapping[str, Any], Works], Work]] = {
-    "/mj/submit/imagine": _imagine,
-    "/mj/submit/edits": _edit,
-    "/mj/submit/blend": _blend,
-    "/mj/submit/describe": _describe,
-    "/mj/submit/action": _press,
-    "/mj/submit/modal": _fill,
-    "/mj/submit/upload-discord-images": lambda body, _: _work("UPLOAD", body, _files(body.get("base64Array")), count=0),
-    "/mj/insight-face/swap": lambda body, _: _work(
-        "SWAP_FACE", body, _files([body.get("targetBase64"), body.get("sourceBase64")]), count=1
-    ),
-}
-
-
 def _read(question: Question) -> Ask | Reply:
     works: Works = question.shelf.setdefault("midjourney", Works(question.studio))
     path, body = question.path, question.body
@@ -243,11 +191,14 @@ def _read(question: Question) -> Ask | Reply:
         ids = body["ids"] if isinstance(body.get("ids"), list) else []
         known = [works.find(one) for one in ids[:_MOST_LISTED] if str(one) in works.known]
         return exchange.json_reply([_as_task(work, works.look(work), question.root) for work in known])
-    if path == "/mj/submit/refresh":
+    if path in RELAY["submissions"]:
+        work = _submit(body, works, RELAY["submissions"][path])
+    elif path in {"/mj/submit/action", "/mj/submit/modal"}:
+        work = (_press if path.endswith("action") else _fill)(body, works)
+    elif path == "/mj/submit/refresh":
         return _told(1, "提交成功", {}, works.find(body.get("taskId")).id)
-    if path not in _SUBMITS:
+    else:
         return exchange.wrong_path(question)
-    work = _SUBMITS[path](body, works)
     more = {"work": work, "works": works, "root": question.root}
     return replace(work.ask, describe=work.action == "DESCRIBE", count=0, more=more)
 
@@ -268,15 +219,16 @@ def _answer(ask: Ask, _: Sequence[str]) -> Reply:
         return _told(1, "success", {}, [f"{root}{_UPLOADS}{name}" for name in names])
     # The directives that spoil a file do not reach the pieces it is laid of.
     tiles = work.tiles or works.studio.order(replace(work.ask, directives=Directives()))
-    number = work.id or f"{time.time_ns() // 1_000_000}{secrets.randbelow(1000):03}"
+    number = work.id or str(time.time_ns() // 1000)
     works.known[number] = replace(work, id=number, tiles=tuple(tiles), words=_prompts(ask.words))
     works.looks[number] = 0
     result = int(number) if work.action == "BLEND" else number  # as on wenwen's page
+    told: tuple[int, str, dict[str, Any]] = 1, "提交成功", {}
     if work.window:
-        return _told(21, "Waiting for window confirm", {"status": "MODAL", "remix": True}, result)
-    if ask.directives.queued:
-        return _told(22, "排队中，前面还有1个任务", {"numberOfQueues": 1}, result)
-    return _told(1, "提交成功", {}, result)
+        told = 21, "Waiting for window confirm", {"status": "MODAL", "remix": True}
+    elif ask.directives.queued:
+        told = 22, "排队中，前面还有1个任务", {"numberOfQueues": 1}
+    return _told(*told, result)
 
 
 def _prompts(seen: str) -> str:
@@ -345,17 +297,15 @@ def _picture(question: Question, works: Works, work: Work | None) -> Reply:
     step = re.fullmatch(r"progress=(\d{1,2})", question.query)
     if work is None or not work.tiles or not (step or works.look(work)[0] == "SUCCESS"):
         return exchange.no_such_key(question.path)
-    asked = work.ask.directives
     works.missed[work.id] += not step
-    if not step and works.missed[work.id] <= asked.missing:
+    if not step and works.missed[work.id] <= work.ask.directives.missing:
         return exchange.no_such_key(question.path)
     if work.id not in works.files:
         works.files[work.id] = _sheet([works.studio.draw(tile) for tile in work.tiles])
-    data = works.files[work.id]
+    data, size = works.files[work.id], max(opened(works.files[work.id])[0].size)
     if step:
-        size = opened(data)[0].size
-        return Reply(200, coarse(data, max(8, max(size) * int(step[1]) // 400), max(size) // 4), "image/png")
-    kind, data = exchange.spoilt(asked) or ("image/png", exchange.shortened(data, asked))
+        return Reply(200, coarse(data, max(8, size * int(step[1]) // 400), size // 4), "image/png")
+    kind, data = exchange.spoilt(work.ask.directives, "image/png", data)
     return Reply(200, data, kind)
 
 

@@ -47,15 +47,11 @@ def paint(
 
     Args:
         prompt: the words, Chinese or English.
-        orientation: ``landscape`` (1536 x 1024 pixels), ``portrait`` (1024 x 1536), ``square`` (1024 x 1024) or
-            ``auto``: what the prompt says, else that of the first reference, else square.
+        orientation: ``landscape``, ``portrait``, ``square``, or ``auto`` for what the prompt or the reference says.
         variant: 0 for the first picture, others for further ones.
         hand: who paints; another name, another picture.
         references: checked picture files: to change, or to hang in the picture where the words say so.
         mask: a PNG file, transparent where the change belongs; see :func:`within`.
-
-    Raises:
-        KeyError: no such orientation.
     """
     chance = scene.dice(prompt, variant, hand)
     plan = scene.plan(prompt, chance)
@@ -197,7 +193,9 @@ def _noise(chance: Random, size: tuple[int, int], few: int, table: Callable[[int
 
 def _watercolour(picture: Image.Image, chance: Random, margin: float) -> Image.Image:
     """Lay flowing pigment on white paper with a ragged margin."""
-    wash = Image.blend(picture.filter(ImageFilter.MedianFilter(3)), Image.new("RGB", picture.size, (255, 252, 244)), 0.16)
+    wash = Image.blend(
+        picture.filter(ImageFilter.MedianFilter(3)), Image.new("RGB", picture.size, (255, 252, 244)), 0.16
+    )
     pigment = _noise(chance, picture.size, 9, lambda i: 226 + i // 9)
     rims = picture.convert("L").filter(ImageFilter.GaussianBlur(2)).filter(ImageFilter.FIND_EDGES)
     wash = ImageChops.multiply(wash, Image.merge("RGB", [pigment] * 3))
@@ -214,20 +212,12 @@ def _ink(picture: Image.Image, chance: Random, margin: float) -> Image.Image:
     """Keep ink of a picture, and a breath of its colours."""
     grey = ImageOps.autocontrast(picture.convert("L"), 1)
     washed = ImageOps.colorize(grey, (34, 34, 38), (247, 243, 233), (142, 140, 136))
-    return _watercolour(Image.blend(washed, picture, 0.3), chance, margin)
-
-
-def _sketch(picture: Image.Image, _: Random, __: float) -> Image.Image:
-    """Draw a picture's outlines with a pencil."""
-    grey = picture.convert("L").filter(ImageFilter.GaussianBlur(1))
-    lines = grey.filter(ImageFilter.CONTOUR).point([max(0, 255 - (255 - i) * 5) for i in range(256)])
-    return ImageChops.multiply(lines, grey.point([205 + i // 5 for i in range(256)])).convert("RGB")
+    return _watercolour(Image.blend(washed, picture, 0.36), chance, margin)
 
 
 _STYLES: dict[str, Callable[[Image.Image, Random, float], Image.Image]] = {
     r"水彩|\bwater-?colou?rs?\b": _watercolour,
     r"墨(?!镜)|国画|\b(?:ink|sumi-e)\b": _ink,
-    r"素描|铅笔|线稿|\b(?:sketch|pencil)\b": _sketch,
 }
 
 

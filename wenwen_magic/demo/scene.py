@@ -4,44 +4,18 @@ import hashlib
 import math
 import re
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from random import Random
 
 from PIL import Image, ImageOps
 
-from wenwen_magic.demo.canvas import LAMP, WHITE, Canvas, Colour, Outline, Place, Point, gradient, mix, oval, ribbon
-from wenwen_magic.demo.figures import (
-    ANIMALS,
-    HOURS,
-    PALETTES,
-    PARTS,
-    THINGS,
-    TURNS,
-    Figure,
-    Palette,
-    coat_in,
-    inks,
-    words_in,
-)
+from wenwen_magic.demo import figures
+from wenwen_magic.demo.canvas import LAMP, WHITE, Canvas, Colour, Place, Point, gradient, mix, oval, ribbon
+from wenwen_magic.demo.figures import ANIMALS, PALETTES, PARTS, THINGS, Figure, Palette, inks
 
 _HORIZON = 0.61
 _LAYERS = 4
 _LEAVES = {"winter": (226, 236, 244), "autumn": (210, 88, 48), "spring": (240, 160, 180)}
-_BUDS = (
-    (-40, -90),
-    (190, -84),
-    (350, -130),
-    (-420, 40),
-    (-330, 22),
-    (-230, 34),
-    (-110, -4),
-    (20, 22),
-    (110, -8),
-    (270, 4),
-    (330, -30),
-)
 _KOI = ((224, 84, 46), (236, 120, 52), (58, 56, 66), (226, 104, 52))
-_CORNERS = ((0.06, 0.1), (0.2, 0.02), (0.95, 0.14), (0.04, 0.9), (0.9, 0.94), (0.76, 1.0), (0.98, 0.82))
 
 
 @dataclass(frozen=True)
@@ -66,20 +40,26 @@ class Plan:
 
 def orientation_of(prompt: str) -> str:
     """Tell ``landscape``, ``portrait`` or ``square`` by the last word about it; nothing without one."""
-    found = [(hit.end(), name) for name, words in TURNS.items() for hit in re.finditer(words, prompt, re.IGNORECASE)]
+    found = [
+        (hit.end(), name) for name, words in figures.TURNS.items() for hit in re.finditer(words, prompt, re.IGNORECASE)
+    ]
     return max(found, default=(0, ""))[1]
 
 
 def dice(prompt: str, *marks: object) -> Random:
     """Make the chance that paints a prompt: the same for the same words and marks, whatever the orientation."""
-    bare = re.sub(r"[\W_]+", " ", re.sub("|".join(TURNS.values()), " ", prompt, flags=re.IGNORECASE)).strip().lower()
+    bare = (
+        re.sub(r"[\W_]+", " ", re.sub("|".join(figures.TURNS.values()), " ", prompt, flags=re.IGNORECASE))
+        .strip()
+        .lower()
+    )
     seed = hashlib.sha256(repr((bare, *marks)).encode("utf-8", "surrogatepass")).digest()
     return Random(seed)  # noqa: S311  a brush, not a lock
 
 
 def plan(prompt: str, chance: Random) -> Plan:
     """Decide what is painted; chance decides what the words leave open."""
-    words = words_in(prompt)
+    words = figures.words_in(prompt)
     free = chance.choice(("hills", "hills", "mountain", "forest"))
     calm = words & {"flower", "house", "sea", "tree", "hills"}
     named = [name for name in ("city", "forest", "mountain") if name in words]
@@ -88,12 +68,12 @@ def plan(prompt: str, chance: Random) -> Plan:
         backdrop = "pond"
     water = bool(words & {"sea", "boat", "lighthouse"}) or backdrop == "city"
     water = water or (backdrop == "mountain" and not words & {"house", "tree", "flower"})
-    hours = next(hours for word, hours in HOURS.items() if word in {*words, "any"})
+    hours = next(hours for word, hours in figures.HOURS.items() if word in {*words, "any"})
     if words & {"night", "moon"} and "ink" not in words:
         hours = "frost" if "winter" in words else "night"
     elif "winter" in words:
         hours = "winter"
-    return Plan(words, backdrop, water, PALETTES[chance.choice(hours.split())], coat_in(prompt))
+    return Plan(words, backdrop, water, PALETTES[chance.choice(hours.split())], figures.coat_in(prompt))
 
 
 def paint_scene(canvas: Canvas, plan: Plan, chance: Random) -> Place | None:
@@ -157,22 +137,13 @@ def _sky(canvas: Canvas, plan: Plan, chance: Random, horizon: float) -> float:
         canvas.fill(tint, oval(x, y, radius, radius), fade=mix(tint, sky[-2], 0.25))
     puff = mix(sky[1], sky[-1], 0.5) if dark or "storm" in plan.words else mix(sky[-1], WHITE, 0.5)
     for i in range(chance.randint(3, 5)):
-        high, long = 0.12 + 0.17 * i + chance.uniform(-0.04, 0.04), chance.uniform(170, 360) * (1 - 0.1 * i)
-        _cloud(canvas, chance, (chance.uniform(0, canvas.width), horizon * high), long * canvas.unit, puff)
+        high, long = horizon * (0.12 + 0.17 * i + chance.uniform(-0.04, 0.04)), chance.uniform(170, 360) * canvas.unit
+        cloud = Place(chance.uniform(0, canvas.width), high, long * (1 - 0.1 * i), flip=chance.randrange(2) > 0)
+        canvas.draw(PARTS["cloud"], cloud, {"coat": puff})
     if not dark and not plan.words & {"winter", "storm"}:
         flock = Place(canvas.width * chance.uniform(0.2, 0.7), horizon * chance.uniform(0.2, 0.4), 14 * canvas.unit)
         canvas.draw(PARTS["flock"], flock, {"ink": mix(plan.palette.near, sky[0], 0.25)})
     return x
-
-
-def _cloud(canvas: Canvas, chance: Random, place: Point, width: float, tint: Colour) -> None:
-    (x, y), puffs = place, []
-    for share in (-0.72, -0.36, 0.0, 0.34, 0.66):
-        size = width * (0.28 - 0.2 * abs(share)) * chance.uniform(0.75, 1.15)
-        puffs.append([(p, min(q, y)) for p, q in oval(x + share * width * 0.62, y - size * 0.35, size * 1.25, size)])
-    canvas.fill(tint, *puffs, oval(x, y, width * 0.72, width * 0.045), opacity=0.62, blur=2.2 * canvas.unit)
-    streak = oval(x + width * 0.3, y + width * 0.1, width * 0.5, width * 0.02)
-    canvas.fill(tint, streak, opacity=0.4, blur=3 * canvas.unit)
 
 
 def _wave(canvas: Canvas, chance: Random, base: float, height: float) -> list[Point]:
@@ -183,79 +154,51 @@ def _wave(canvas: Canvas, chance: Random, base: float, height: float) -> list[Po
     return [*top, (canvas.width * 91 / 90, canvas.height), (0, canvas.height)]
 
 
-def _layer(canvas: Canvas, plan: Plan, outline: Outline, tone: Colour, haze: float) -> None:
-    canvas.fill(tone, outline, fade=mix(tone, plan.palette.sky[-1], haze))
-
-
 def _layers(canvas: Canvas, plan: Plan, chance: Random, horizon: float) -> None:
     """Paint hills one before the other, with woods on them or a few trees."""
-    woods, unit = plan.backdrop == "forest", canvas.unit
+    woods, unit, sky = plan.backdrop == "forest", canvas.unit, plan.palette.sky[-1]
     step = 74 * unit if woods else (canvas.height - horizon) / _LAYERS
     for i in range(_LAYERS + 1):
         share = i / (_LAYERS + 0.6)
         tone, dark = plan.tone(share), 0.0 if woods else 0.3
         line = _wave(canvas, chance, horizon - 100 * unit + step * i, (18 if woods else 52 - 6 * i) * unit)
         feet = line[: -2 : 2 + i // 2] if woods else [line[chance.randint(2, 86)] for _ in range(6 if i else 0)]
-        high = (130 + 38 * i if woods else 16 + 34 * share) * unit
-        trees = [_tree((x, y + high * 0.2), high * chance.uniform(0.6, 1.2), pine=woods or i > 1) for x, y in feet]
         leaves = mix(tone, (26, 44, 60), 0.5 * share if "winter" in plan.words else dark)
-        canvas.fill(leaves, *trees, fade=mix(leaves, plan.palette.sky[-1], 0.35 * (1 - share)))
-        _layer(canvas, plan, line, tone, 0.5 * (1 - share))
-
-
-def _tree(foot: Point, high: float, *, pine: bool) -> list[Point]:
-    if not pine:
-        return oval(foot[0], foot[1] - high * 0.5, high * 0.36, high * 0.5)
-    half = ((0, 1), (0.13, 0.68), (0.07, 0.68), (0.19, 0.38), (0.1, 0.38), (0.25, 0.06), (0.04, 0.06), (0.04, 0))
-    right = [(foot[0] + high * across, foot[1] - high * up) for across, up in half]
-    return [*right, *((2 * foot[0] - x, y) for x, y in reversed(right))]
+        for x, y in feet:
+            high = (130 + 38 * i if woods else 16 + 34 * share) * unit * chance.uniform(0.6, 1.2)
+            tree = PARTS["pine" if woods or i > 1 else "bush"]
+            canvas.draw(
+                tree, Place(x, y + high * 0.2, high), {"coat": leaves, "haze": mix(leaves, sky, 0.3 * (1 - share))}
+            )
+        canvas.fill(tone, line, fade=mix(tone, sky, 0.5 * (1 - share)))
 
 
 def _mountains(canvas: Canvas, plan: Plan, chance: Random, horizon: float) -> None:
-    winter, floor = "winter" in plan.words, canvas.height
-    for i in range(3):
-        ridge = _ridge(canvas, chance, horizon, (350 - 92 * i) * canvas.unit)
+    winter, sky = "winter" in plan.words, plan.palette.sky[-1]
+    for i, high in enumerate((350, 258, 166)):
         rock = mix(plan.tone(0.12 + i * 0.24), (84, 112, 146), 0.3 + 0.15 * i if winter else 0.0)
-        _layer(canvas, plan, [(0, floor), *ridge, (canvas.width, floor)], rock, 0.5)
-        snow = (horizon + min(y for _, y in ridge)) / 2
-        melt = [(x, min(y, snow) + (snow - min(y, snow)) * (0.55 if j % 3 else 0.95)) for j, (x, y) in enumerate(ridge)]
-        cap = [*((x, min(y, snow)) for x, y in ridge), *reversed(melt)]
-        canvas.fill(mix(plan.palette.sky[-1], WHITE, 0.6), cap, opacity=0.85 if winter or i <= 1 else 0.0)
+        size, flip, start = high * canvas.unit, chance.randrange(2) > 0, chance.uniform(-3, 3)
+        for step in range(-1, 4):
+            place = Place((start + 6 * step) * size, horizon, size, flip=flip)
+            canvas.draw(PARTS["range"], place, {"coat": rock, "haze": mix(rock, sky, 0.5)})
+            if winter or i <= 1:
+                canvas.draw(PARTS["snow"], place, {"coat": mix(sky, WHITE, 0.6)})
     for i in range(2):
         line = _wave(canvas, chance, horizon - (20 - 26 * i) * canvas.unit, 22 * canvas.unit)
-        _layer(canvas, plan, line, plan.tone(0.66 + 0.16 * i), 0.17 - 0.08 * i)
-
-
-def _ridge(canvas: Canvas, chance: Random, horizon: float, high: float) -> list[Point]:
-    """Break a zigzag of peaks and valleys four times into smaller pieces."""
-    step, line = chance.uniform(130, 210) * canvas.unit, [(chance.uniform(-2, -1), 0.2)]
-    while line[-1][0] * step < canvas.width:
-        up = chance.uniform(0.5, 1.0) if len(line) % 2 else chance.uniform(0.05, 0.3)
-        line.append((line[-1][0] + chance.uniform(0.6, 1.4), up))
-    for _ in range(4):
-        pairs = list(pairwise(line))
-        line += [((a + c) / 2, (b + d) / 2 + chance.uniform(-0.16, 0.16) * abs(b - d)) for (a, b), (c, d) in pairs]
-        line.sort()
-    return [(x * step, horizon - high * y) for x, y in line]
+        canvas.fill(plan.tone(0.66 + 0.16 * i), line, fade=plan.tone(0.5 + 0.2 * i))
 
 
 def _town(canvas: Canvas, plan: Plan, chance: Random, horizon: float) -> None:
-    unit, far = canvas.unit, mix(plan.palette.far, plan.palette.sky[-1], 0.2)
-    for i in range(3):
-        share, blocks, lit, x = 0.2 + 0.32 * i, [], [], -20.0
-        while x * unit < canvas.width:
-            wide, high = chance.uniform(46, 104), (400 - 70 * i) * chance.uniform(0.25, 1.0)
-            roof = high + wide * chance.choice((0.0, 0.0, 0.0, 0.3, 0.6))
-            blocks.append([(x, -2.0), (x, high), (x + wide / 2, roof), (x + wide, high), (x + wide, -2.0)])
-            spots = [(x + p, q) for p in range(9, int(wide) - 9, 19) for q in range(12, int(high) - 14, 24)]
-            lit += [spot for spot in spots if chance.random() < (0.42 if plan.palette.dark else 0.24)]
-            x += wide * chance.uniform(0.8, 1.15)
-        placed = [[(p * unit, horizon - q * unit) for p, q in block] for block in blocks]
-        panes = [[(p, q), (p + 6.5, q), (p + 6.5, q + 9), (p, q + 9)] for p, q in (lit if i else ())]
-        windows = [[(p * unit, horizon - q * unit) for p, q in pane] for pane in panes]
-        tone = mix(far, mix(plan.palette.near, (30, 40, 62), 0.6), share)
-        canvas.fill(tone, *placed, fade=mix(tone, plan.palette.sky[-1], 0.4 * (1 - share)))
-        canvas.fill(mix(plan.palette.accent, (255, 236, 170), 0.6), *windows, opacity=0.9)
+    far, lit = mix(plan.palette.far, plan.palette.sky[-1], 0.2), mix(plan.palette.accent, (255, 236, 170), 0.6)
+    for share in (0.2, 0.5, 0.84):
+        tone, x = mix(far, mix(plan.palette.near, (30, 40, 62), 0.6), share), 0.0
+        paints = {"coat": tone, "haze": mix(tone, plan.palette.sky[-1], 0.4 * (1 - share))}
+        while x < canvas.width:
+            size = (460 - 200 * share) * canvas.unit * chance.uniform(0.4, 1.0)
+            place = Place(x, horizon + 2 * canvas.unit, size, flip=chance.randrange(2) > 0)
+            tower = PARTS[chance.choice(("tower_a", "tower_b", "tower_c"))]
+            canvas.draw(tower, place, {**paints, "lit": tone if share == 0.2 else lit})  # noqa: PLR2004  the row behind
+            x += size * chance.uniform(0.2, 0.34)
 
 
 def _mirror(canvas: Canvas, plan: Plan, chance: Random, horizon: float, light: float) -> None:
@@ -346,13 +289,12 @@ def stand(canvas: Canvas, plan: Plan, name: str, place: Place) -> None:
 
 def _ground(canvas: Canvas, plan: Plan, chance: Random, top: float) -> None:
     near, winter, unit = mix(plan.palette.near, plan.palette.far, 0.12), "winter" in plan.words, canvas.unit
-    line, blades = _wave(canvas, chance, top, 16 * unit), []
+    line = _wave(canvas, chance, top, 16 * unit)
     canvas.fill(near, line, fade=mix(plan.palette.near, (0, 0, 0), 0.0 if winter else 0.35))
-    for _ in range(0 if winter else 110):
-        (x, y), high, lean = line[chance.randint(0, 90)], chance.uniform(4, 24) * unit, chance.uniform(-7, 7) * unit
-        foot = x + chance.uniform(-0.5, 0.5) * canvas.width / 90
-        blades.append(ribbon([(foot, y + 8 * unit), (foot + lean, y - high)], 3.4 * unit, tip=0.1))
-    canvas.fill(mix(near, plan.palette.far, 0.16), *blades, opacity=0.8)
+    for _ in range(0 if winter else 34):
+        x, y = line[chance.randint(0, 90)]
+        place = Place(x, y, chance.uniform(10, 26) * unit, flip=chance.randrange(2) > 0)
+        canvas.draw(PARTS["grass"], place, {"coat": mix(near, plan.palette.far, 0.16)})
 
 
 def flowers(canvas: Canvas, plan: Plan, chance: Random, top: float) -> None:
@@ -370,7 +312,7 @@ def _branch(canvas: Canvas, plan: Plan, chance: Random) -> None:
     place = Place(canvas.width / 2, canvas.height * 0.7, canvas.width / 1000)
     petal = (238, 244, 250) if "winter" in plan.words else mix((246, 176, 190), plan.palette.near, 0.1)
     canvas.draw(PARTS["branch"], place, {"bark": mix((98, 68, 56), plan.palette.near, 0.3)})
-    for x, y in _BUDS:
+    for x, y in figures.SPOTS["buds"]:
         spot = place.of((x + chance.uniform(-16, 16), y + chance.uniform(-10, 10)))
         canvas.draw(PARTS["blossom"], Place(*spot, chance.uniform(24, 38) * canvas.unit), inks(petal))
 
@@ -389,7 +331,7 @@ def _pond(canvas: Canvas, plan: Plan, chance: Random) -> None:
             canvas.fill(WHITE, ribbon([*circle, circle[0]], 2.4 * unit), opacity=0.3 - size / 500)
     angles = [chance.uniform(0, math.tau)] * 5
     fish = [(0.5 + 0.27 * math.cos(a + 1.257 * i), 0.5 + 0.27 * math.sin(a + 1.257 * i)) for i, a in enumerate(angles)]
-    for across, down in (*fish, *_CORNERS):
+    for across, down in (*fish, *figures.SPOTS["pads"]):
         name, long = ("koi", chance.uniform(250, 330)) if (across, down) in fish else ("pad", chance.uniform(140, 256))
         left, top = width * (across + chance.uniform(-0.03, 0.03)), height * (down + chance.uniform(-0.03, 0.03))
         place = Place(left, top, long * unit, flip=chance.randrange(2) > 0, turn=chance.uniform(0, 360))

@@ -11,8 +11,8 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from socketserver import TCPServer, ThreadingMixIn
+from http.server import BaseHTTPRequestHandler
+from socketserver import ThreadingTCPServer
 from threading import Event, Lock, Thread
 from typing import Any, Self
 
@@ -73,9 +73,14 @@ class DemoServer:
         """
         if self._listener is None:
             self._stopped = Event()
-            self._listener = self._listen()
-            host, port = self._listener.server_name, self._listener.server_port
-            self.address = f"http://{host}:{port}/demo"
+            try:
+                self._listener = _Listener(self._place, type("OwnHandler", (_Handler,), {"demo": self}))
+            except (OSError, OverflowError) as problem:
+                english, chinese = "The demo cannot listen at {}, port {}.", "演示服务无法监听 {} 的端口 {}。"
+                hint = say("Another program may use the port: choose another one.", "端口可能已被占用：请换一个端口。")
+                what = say(english, chinese).format(*self._place)
+                raise ConfigError(what, why=str(problem), do=hint) from problem
+            self.address = "http://{}:{}/demo".format(*self._listener.server_address[:2])
             Thread(target=self._listener.serve_forever, args=(0.05,), name="wenwen-demo", daemon=True).start()
         return self.address
 
@@ -118,31 +123,14 @@ class DemoServer:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def _listen(self) -> "_Listener":
-        try:
-            return _Listener(self._place, type("OwnHandler", (_Handler,), {"demo": self}))
-        except (OSError, OverflowError) as problem:
-            host, port = self._place
-            raise ConfigError(
-                say(f"The demo cannot listen at {host}, port {port}.", f"演示服务无法监听 {host} 的端口 {port}。"),
-                why=str(problem),
-                do=say("Another program may use the port: choose another one.", "端口可能已被占用：请换一个端口。"),
-            ) from problem
 
-
-class _Listener(ThreadingMixIn, HTTPServer):
+class _Listener(ThreadingTCPServer):
     """The listening socket."""
 
     daemon_threads = True
-    block_on_close = False
     request_queue_size = 128
     # On Windows this option would let two programs share one port.
     allow_reuse_address = os.name != "nt"
-
-    def server_bind(self) -> None:
-        # HTTPServer asks for the host's full name here, which can take seconds without a network.
-        TCPServer.server_bind(self)
-        self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         # A client that goes away is no event; anything else is a fault of ours and shall be seen.
@@ -162,8 +150,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Serve the formats' questions, the pictures and a page that says what this is."""
-        self._note(None, 0)
-        path = self._below()
+        path = self._note(None, 0)
         if picture := exchange.PICTURE.fullmatch(path):
             self._send_picture(picture[1])
         elif path == "/":
@@ -174,28 +161,32 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Serve what the formats ask for."""
-        length = self.headers.get("Content-Length", "0")
-        refusal = None
-        if self.headers.get("Transfer-Encoding"):
-            refusal = exchange.error_reply("Invalid request, Content-Length is required", 411)
-        elif not (length.isascii() and length.isdigit()):
-            refusal = exchange.bad_request("bad Content-Length")
+        length, chunked = self.headers.get("Content-Length", "0"), self.headers.get("Transfer-Encoding")
+        if chunked or not (length.isascii() and length.isdigit()):
+            words = "Content-Length is required" if chunked else "bad Content-Length"
+            self._refuse(exchange.error_reply(f"Invalid request, {words}", 411 if chunked else 400))
         elif len(length) > len(str(LARGEST_BODY)) or int(length) > LARGEST_BODY:
-            refusal = exchange.error_reply("request body too large", 413, "read_request_body_failed")
-        if refusal:
-            self._note(None, 0)
-            self._send_and_close(refusal)
-            return
-        raw = self.rfile.read(int(length))
-        body = images.form_in(raw, self.headers.get("Content-Type", "")) or _parsed(raw)
-        self._note(body, len(raw))
-        self._serve(self._below(), body)
+            self._refuse(exchange.error_reply("request body too large", 413, "read_request_body_failed"))
+        else:
+            raw = self.rfile.read(int(length))
+            body = images.form_in(raw, self.headers.get("Content-Type", "")) or _parsed(raw)
+            self._serve(self._note(body, len(raw)), body)
 
-    def _note(self, body: Any, size: int) -> None:
+    def _refuse(self, reply: Reply) -> None:
+        """Refuse a body unread; what the client is still sending is dropped, or closing would take the answer away."""
+        self._note(None, 0)
+        self.close_connection = True
+        self._send(reply)
+        self.request.shutdown(socket.SHUT_WR)
+        self.request.settimeout(1.0)
+        for _ in range(2 * LARGEST_BODY // 65_536):
+            if not self.rfile.read1(65_536):
+                return
+
+    def _note(self, body: Any, size: int) -> str:
+        """Keep a request; gives its path below the demo's address."""
         headers = {name.lower(): value for name, value in self.headers.items()}
         self.demo.note(Call(self.command, self.path, headers, body, size))
-
-    def _below(self) -> str:
         path = self.path.partition("?")[0]
         return (path.removeprefix("/demo") if path.startswith("/demo/") or path == "/demo" else path) or "/"
 
@@ -232,7 +223,9 @@ class _Handler(BaseHTTPRequestHandler):
         if not streams and not self.demo.pause(seconds):
             self.close_connection = True
         elif asked.reset:
-            self._reset()
+            self.close_connection = True
+            self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+            self.request.close()
         elif instead:
             self._send(instead)
         else:
@@ -241,7 +234,8 @@ class _Handler(BaseHTTPRequestHandler):
             pictures = [] if ask.refused or ask.describe else studio.order(ask)
             addresses = [f"{root}/pictures/{each.name}.png" for each in pictures]
             if spoken.inline(ask):
-                addresses = [_data_uri(*studio.file(each)) for each in pictures]
+                files = [(kind.partition(";")[0], base64.b64encode(data)) for kind, data in map(studio.file, pictures)]
+                addresses = [f"data:{kind};base64,{data.decode()}" for kind, data in files]
             if streams:
                 self._stream(ask, spoken, addresses, seconds)
             else:
@@ -290,21 +284,6 @@ class _Handler(BaseHTTPRequestHandler):
         if reply.stop_at is not None:
             self.close_connection = True
 
-    def _send_and_close(self, reply: Reply) -> None:
-        self.close_connection = True
-        self._send(reply)
-        # What the client is still sending is read and dropped: closing at once would take the answer from it.
-        self.request.shutdown(socket.SHUT_WR)
-        self.request.settimeout(1.0)
-        for _ in range(2 * LARGEST_BODY // 65_536):
-            if not self.rfile.read1(65_536):
-                return
-
-    def _reset(self) -> None:
-        self.close_connection = True
-        self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
-        self.request.close()
-
     def _head(self, status: int, kind: str, *headers: tuple[str, str]) -> None:
         self.send_response(status)
         for name, value in (("Content-Type", kind), *headers):
@@ -326,10 +305,6 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         """Stay silent."""
-
-
-def _data_uri(kind: str, data: bytes) -> str:
-    return f"data:{kind.partition(';')[0]};base64,{base64.b64encode(data).decode()}"
 
 
 def _parsed(raw: bytes) -> Any:
