@@ -61,13 +61,14 @@ def paint(
         base, head = opened(references[0])
         base, head = _fitted(base, head, SIZES[turn]) if turn and not mask else (base, head)
         canvas, hung, view = Canvas(base), references[1:], _VIEW.search(prompt)
+        known = bool(view or plan.words or plan.coat or style)
         if hung and not prompt.strip():
-            canvas.picture, hung = Image.blend(base, ImageOps.fit(opened(hung[0])[0], base.size), 0.5), ()
+            canvas.picture, hung, known = Image.blend(base, ImageOps.fit(opened(hung[0])[0], base.size), 0.5), (), True
         elif view:
             head = _view(canvas, view, head)
         else:
             _edit(canvas, plan, chance, head, _hole(mask, base.size).getbbox() if mask else None)
-        if variant or not (view or plan.words or plan.coat or style):
+        if variant or not known:
             _vary(canvas, chance, strew=not plan.words and bool(prompt.strip()))
     else:
         canvas, hung = Canvas(Image.new("RGB", SIZES[turn or "square"])), references
@@ -218,6 +219,7 @@ def _ink(picture: Image.Image, chance: Random, margin: float) -> Image.Image:
 _STYLES: dict[str, Callable[[Image.Image, Random, float], Image.Image]] = {
     r"水彩|\bwater-?colou?rs?\b": _watercolour,
     r"墨(?!镜)|国画|\b(?:ink|sumi-e)\b": _ink,
+    r"黑白|素描|铅笔|\b(?:sketch|pencil|black and white)\b": lambda picture, _, __: picture.convert("L").convert("RGB"),
 }
 
 
