@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from wenwen_magic.demo.scene import orientation_of
+
 pytest_plugins = ["support.loopback", "support.shells"]
 
 
@@ -39,10 +41,11 @@ def quick_paint(monkeypatch: pytest.MonkeyPatch) -> None:
     """The demo gives plain pictures of the right size, each of its own colour: painting is tested elsewhere."""
 
     def plain(prompt: str, orientation: str = "auto", *, variant: int = 0, **_: object) -> bytes:
-        size = {"landscape": (1536, 1024), "portrait": (1024, 1536)}.get(orientation, (1024, 1024))
+        turn = orientation_of(prompt) if orientation == "auto" else orientation
+        size = {"landscape": (1536, 1024), "portrait": (1024, 1536)}.get(turn, (1024, 1024))
         colour = tuple(hashlib.sha256(f"{prompt} {variant}".encode("utf-8", "replace")).digest()[:3])
         file = io.BytesIO()
         Image.new("RGB", size, colour).save(file, "PNG", compress_level=1)
         return file.getvalue()
 
-    monkeypatch.setattr("wenwen_magic.demo.studio.paint", plain)
+    monkeypatch.setattr("wenwen_magic.demo.exchange.paint", plain)

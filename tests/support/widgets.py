@@ -50,7 +50,7 @@ def cell_of(client, *requests, **more):
     own = {name: more.pop(name) for name in ("text", "renew") if name in more}
     area = Area(screen, live=True, gather=client.gallery)
     front = Frontend(screen, None, live=True, attended=True, ask=input, names={})
-    return Cell(client, requests, Options(more, ""), "cat", front, Runner(Ticks()), area, labels, **own)
+    return Cell(client, requests, Options(**more), "cat", front, Runner(Ticks()), area, labels, **own)
 
 
 MODELS = ((("model", "one"),), (("model", "two"),))

@@ -1,4 +1,4 @@
-"""Serves a stand-in for the relay that paints by itself: ``DemoServer``."""
+"""Serves an endpoint that speaks the relay's formats and paints by itself: ``DemoServer``."""
 
 from wenwen_magic.demo.server import DemoServer
 

@@ -8,9 +8,7 @@ from threading import Event
 
 from wenwen_magic.demo.server import DemoServer
 from wenwen_magic.errors import ConfigError
-from wenwen_magic.text.i18n import say
-
-_ANYWHERE = ("0.0.0.0", "")  # noqa: S104  compared with, not bound to
+from wenwen_magic.text.i18n import _
 
 
 def main(arguments: Sequence[str] | None = None, *, wait: Callable[[], object] | None = None) -> int:
@@ -20,17 +18,24 @@ def main(arguments: Sequence[str] | None = None, *, wait: Callable[[], object] |
         arguments: the command line; None for the program's own.
         wait: returns, or raises KeyboardInterrupt, when it is time to go; None for Ctrl-C.
     """
-    options = _parser().parse_args(arguments)
+    about = _("A demo endpoint that paints by itself.")
+    parser = argparse.ArgumentParser(prog="python -m wenwen_magic.demo", description=about)
+    parser.add_argument("--host", default="127.0.0.1", help=_("0.0.0.0 for a whole class"))
+    parser.add_argument("--port", type=int, default=8010, help=_("0 for any that is free"))
+    seconds = _("seconds before each answer")
+    parser.add_argument("--delay", type=float, default=0.0, help=seconds)
+    options = parser.parse_args(arguments)
     server = DemoServer(host=options.host, port=options.port, delay=options.delay)
     try:
-        address = _reachable(server.start(), options.host)
-    except ConfigError as problem:
-        print(problem, file=sys.stderr)
-        return 1
-    try:
+        address = server.start()
+        if options.host in {"0.0.0.0", ""}:  # noqa: S104  compared with, not bound to
+            address = address.replace("//" + options.host, "//" + _own_address(), 1)
         print(f"The demo is ready. Set WENWEN_BASE_URL={address}  (any key will do; Ctrl-C ends it)")
         print(f"演示服务已就绪。请设置 WENWEN_BASE_URL={address}  (密钥随意填写; 按 Ctrl-C 结束)", flush=True)
         (wait or _forever)()
+    except ConfigError as problem:
+        print(problem, file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print()
     finally:
@@ -38,28 +43,10 @@ def main(arguments: Sequence[str] | None = None, *, wait: Callable[[], object] |
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m wenwen_magic.demo",
-        description=say("A demo endpoint that paints by itself.", "自己作画的演示服务。"),
-    )
-    parser.add_argument("--host", default="127.0.0.1", help=say("0.0.0.0 for a whole class", "0.0.0.0 供全班使用"))
-    parser.add_argument("--port", type=int, default=8010, help=say("0 for any that is free", "0 为任意空闲端口"))
-    parser.add_argument(
-        "--delay", type=float, default=0.0, help=say("seconds before each answer", "每次回答前等待的秒数")
-    )
-    return parser
-
-
 def _forever() -> None:
     # A wait without an end cannot be interrupted on Windows.
-    silence = Event()
-    while not silence.wait(0.5):
+    while not Event().wait(0.5):
         continue
-
-
-def _reachable(address: str, host: str) -> str:
-    return address.replace("//" + host, "//" + _own_address(), 1) if host in _ANYWHERE else address
 
 
 def _own_address() -> str:

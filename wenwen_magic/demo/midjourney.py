@@ -6,193 +6,271 @@ wenwen's pages); the call for refreshing links is a guess.
 
 import hashlib
 import re
+import time
+import uuid
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from wenwen_magic.demo import mjorders
-from wenwen_magic.demo.asks import Ask, Exchange, Wording
-from wenwen_magic.demo.directives import Directives
-from wenwen_magic.demo.mjorders import UPLOADS, Wish
-from wenwen_magic.demo.mosaic import coarse, sheet
-from wenwen_magic.demo.replies import Reply, json_reply, no_such_key, wrong_path
-from wenwen_magic.demo.studio import Studio
-from wenwen_magic.demo.works import DONE, FAILURE, Work, Works
-from wenwen_magic.errors import ConfigError
+from PIL import Image
 
-SUBMITS = {
-    "/mj/submit/imagine": mjorders.imagine,
-    "/mj/submit/blend": mjorders.blend,
-    "/mj/submit/describe": mjorders.describe,
-    "/mj/submit/action": mjorders.action,
-    "/mj/submit/modal": mjorders.modal,
-    "/mj/submit/edits": mjorders.edit,
-    "/mj/submit/upload-discord-images": mjorders.upload,
-    "/mj/insight-face/swap": mjorders.swap,
-}
-LIST, REFRESH = "/mj/task/list-by-condition", "/mj/submit/refresh"
-_TASK = re.compile(r"/mj/task/([^/]+)/(fetch|image-seed)")
-_IMAGE = re.compile(r"/mj/image/([^/]+)")
-_TAKEN = "提交成功"
+from wenwen_magic.demo import exchange
+from wenwen_magic.demo.exchange import RELAY, Ask, Directives, Question, Reply, Shelf, Studio
+from wenwen_magic.demo.painter import check, coarse, encoded, opened, turn_of
+
+_UPLOADS = "/mj/uploads/"
+_PARAMETER = re.compile(r"\s*(?:--|—)[a-z]\w*(?:\s+(?!--|—)\S+)?", re.IGNORECASE)
+_LINK = re.compile(r"https?://\S+")
+_RATIO = re.compile(r"(?:--|—)(?:ar|aspect)\s+(\d{1,4}):(\d{1,4})", re.IGNORECASE)
+_ZOOM = re.compile(r"(?:--|—)zoom\s+(\d(?:\.\d{1,3})?)", re.IGNORECASE)
+_TASK = re.compile(r"/mj/(task|image)/([^/]+)(/fetch|/image-seed|)")
 _SCENES = ("a quiet scene", "a small painting", "a dreamlike view", "a picture book page")
-_MOST_LISTED = 100
+_RATIOS = {"landscape": "3:2", "portrait": "2:3", "square": "1:1"}
+_MOST_LISTED, _GRID = 100, 4
 
 
-def takes(path: str) -> bool:
-    """Whether a path is Midjourney's."""
-    return path.startswith("/mj/")
+@dataclass(frozen=True)
+class Work:
+    """One work."""
+
+    action: str  # ``IMAGINE``, ``UPSCALE`` and so on
+    prompt: str  # as it came
+    ask: Ask  # what is to be painted
+    tiles: tuple[Ask, ...] = ()  # what is painted: one picture, or four in two rows; none for words
+    words: str = ""  # the result of a description
+    window: str = ""  # the order of a button that opens a window first; empty once it is filled
+    parent: str = ""  # the number of the work whose button it was
+    id: str = ""  # its number, sixteen digits
+    born: float = field(default_factory=time.time)  # when it was submitted, in seconds since 1970
+
+    @property
+    def steps(self) -> tuple[tuple[str, int], ...]:
+        """Give status and percent at each look, the last for ever."""
+        if self.window:
+            return (("MODAL", 0),)
+        waits = (("NOT_START", 0),) if self.ask.directives.queued else ()
+        if self.ask.directives.fail:
+            return (*waits, ("IN_PROGRESS", 31), ("FAILURE", 100))
+        long = (("IN_PROGRESS", 31), ("IN_PROGRESS", 71)) if len(self.tiles) == _GRID else (("IN_PROGRESS", 50),)
+        return (*waits, *long, ("SUCCESS", 100))
+
+    @property
+    def buttons(self) -> list[dict[str, Any]]:
+        """Tell what can be done next with it."""
+        known = RELAY["buttons"]["described" if self.words else "four" if len(self.tiles) == _GRID else "one"]
+        mark, usual = uuid.UUID(int=int(self.id)), {"type": 2, "style": 2}
+        return [{"customId": one.format(mark), "emoji": sign, "label": label, **usual} for one, sign, label in known]
 
 
-def serve(exchange: Exchange) -> None:
-    """Answer a request to a path of Midjourney's."""
-    works: Works = exchange.line.desk.shelf.setdefault("midjourney", Works())
-    if exchange.method == "POST" and exchange.path in SUBMITS:
-        _submit(exchange, works)
+class Works:
+    """Remembers the last works, some of their files, and uploads."""
+
+    def __init__(self, studio: Studio) -> None:
+        self.studio = studio
+        self.known, self.files, self.uploads = Shelf(512), Shelf(8), Shelf(64)
+        self.looks: Counter[str] = Counter()
+        self.missed: Counter[str] = Counter()
+
+    def find(self, id: Any) -> Work:
+        """Give a work by its number.
+
+        Raises:
+            ValueError: there is none.
+        """
+        if str(id) not in self.known:
+            raise ValueError("task_no_found")
+        work: Work = self.known[str(id)]
+        return work
+
+    def look(self, work: Work) -> tuple[str, int]:
+        """Tell how far a work is: status and percent; the looks that were counted bring it forward."""
+        return work.steps[min(max(self.looks[work.id] - 1, 0), len(work.steps) - 1)]
+
+
+def _work(action: str, body: Mapping[str, Any], files: Sequence[bytes] = (), turn: str = "", count: int = 4) -> Work:
+    """Make a work for the prompt of a body; what it asks of the demo itself may also stand in ``state``."""
+    prompt = _text(body, "prompt")
+    words, asked = exchange.directives_in(prompt)
+    asked = exchange.directives_in(_text(body, "state"))[1] if asked == Directives() else asked
+    bare, ratio = " ".join(_PARAMETER.sub("", _LINK.sub("", words)).split()), _RATIO.findall(prompt)
+    turn = turn or (turn_of((int(ratio[-1][0]), int(ratio[-1][1]))) if ratio else "square")
+    ask = Ask("mj_imagine", bare, directives=asked, files=tuple(files), orientation=turn, count=count)
+    return Work(action, prompt, ask)
+
+
+def _text(body: Mapping[str, Any], name: str) -> str:
+    value = body.get(name)
+    return value.strip() if isinstance(value, str) else ""
+
+
+def _files(given: Sequence[Any], works: Works) -> list[bytes]:
+    """Read pictures that came as data URIs or as links to uploads; links elsewhere are left out."""
+    files = []
+    for one in given:
+        name = str(one).rpartition(_UPLOADS)[2]
+        if name in works.uploads:
+            files.append(works.uploads[name])
+        elif not isinstance(one, str) or not one.startswith(("data:image/", "http://", "https://")):
+            raise ValueError("base64格式错误")
+        elif one.startswith("data:"):
+            files.append(check(exchange.decoded(one)))
+    return files
+
+
+def _submit(body: Mapping[str, Any], works: Works, row: Sequence[Any]) -> Work:
+    """Understand what brings pictures or words of its own."""
+    action, names, count, least, most = row
+    prompt, mask = _text(body, "prompt"), body.get("maskBase64")
+    if action in {"IMAGINE", "EDIT"} and not prompt:
+        raise ValueError("prompt不能为空")
+    given = [body[name] for name in names if body.get(name)]
+    listed = [one for each in given for one in (each if isinstance(each, list) else [each])]
+    files, turn = _files([*listed, *_LINK.findall(prompt)], works), _text(body, "dimensions").lower()
+    if not least <= len(files) <= most:
+        raise ValueError("base64List参数错误" if action == "BLEND" else "base64不能为空")
+    work = _work(action, body, files, turn if turn in _RATIOS else "", count)
+    return replace(work, ask=replace(work.ask, mask=_files([mask], works)[0] if mask else b""))
+
+
+def _press(body: Mapping[str, Any], works: Works) -> Work:
+    """Understand a press on a button."""
+    parent, order = works.find(body.get("taskId")), _text(body, "customId")
+    if works.look(parent)[0] != "SUCCESS":
+        raise ValueError("task_status_not_success")
+    if order not in {button["customId"] for button in parent.buttons}:
+        raise ValueError("customId参数错误")
+    which = next((int(digit) - 1 for digit in re.findall(r"::(\d)::", order)), 0)
+    if "PicReader" in order:
+        line = parent.words.split("\n\n")[which].partition(" ")[2]
+        return replace(_work("IMAGINE", {**body, "prompt": line}), parent=parent.id)
+    if "upsample" in order:
+        return replace(_again(parent, body, "UPSCALE", count=0), tiles=(parent.tiles[which],))
+    if "reroll" in order:
+        return _again(parent, body, "REROLL")
+    for sign, (action, words) in RELAY["edits"].items():
+        if sign in order:
+            return _edited(_again(parent, body, action), parent.tiles[which], words, works)
+    return replace(_again(parent, body, "MODAL", count=0), window=order)
+
+
+def _fill(body: Mapping[str, Any], works: Works) -> Work:
+    """Understand what a window was filled with."""
+    work = works.find(body.get("taskId"))
+    parent = works.find(work.parent)
+    if not work.window:
+        raise ValueError("task_status_not_modal")
+    made = replace(_again(parent, body, work.action), id=work.id)
+    if "Inpaint" not in work.window:
+        zoom = _ZOOM.search(made.prompt)
+        return _edited(made, parent.tiles[0], f"zoom out {zoom[1]}" if zoom else "zoom out", works)
+    mask = _files([body["maskBase64"]], works)[0] if body.get("maskBase64") else b""
+    return _edited(replace(made, ask=replace(made.ask, mask=mask)), parent.tiles[0], made.ask.prompt, works)
+
+
+def _again(parent: Work, body: Mapping[str, Any], action: str, count: int = 4) -> Work:
+    """Go on from a work: with a prompt of its own, else with that work's."""
+    prompt = _text(body, "prompt") or parent.prompt
+    work = _work(action, {**body, "prompt": prompt}, parent.ask.files, parent.ask.orientation, count)
+    return replace(work, parent=parent.id)
+
+
+def _edited(work: Work, tile: Ask, words: str, works: Works) -> Work:
+    """Let a work be an edit of a picture."""
+    return replace(work, ask=replace(work.ask, files=(works.studio.draw(tile),), prompt=words))
+
+
+def _read(question: Question) -> Ask | Reply:
+    works: Works = question.shelf.setdefault("midjourney", Works(question.studio))
+    path, body = question.path, question.body
+    if question.method == "GET":
+        return _shown(question, works)
+    if not isinstance(body, dict):
+        raise ValueError("bind_request_body_failed")  # noqa: TRY004  told like all that is wrong with a body
+    if path == "/mj/task/list-by-condition":
+        ids = body["ids"] if isinstance(body.get("ids"), list) else []
+        known = [works.find(one) for one in ids[:_MOST_LISTED] if str(one) in works.known]
+        return exchange.json_reply([_as_task(work, works.look(work), question.root) for work in known])
+    if path in RELAY["submissions"]:
+        work = _submit(body, works, RELAY["submissions"][path])
+    elif path in {"/mj/submit/action", "/mj/submit/modal"}:
+        work = (_press if path.endswith("action") else _fill)(body, works)
+    elif path == "/mj/submit/refresh":
+        return _told(1, "提交成功", {}, works.find(body.get("taskId")).id)
     else:
-        exchange.line.say(_told(exchange, works))
+        return exchange.wrong_path(question)
+    more = {"work": work, "works": works, "root": question.root}
+    return replace(work.ask, describe=work.action == "DESCRIBE", count=0, more=more)
 
 
-def refused(words: str) -> Reply:
-    """Answer to a submission that cannot be taken: always a text, a blank and nothing, as new-api writes it.
-
-    Args:
-        words: what is wrong.
-    """
-    return json_reply({"description": f"{words} ", "type": "upstream_error", "code": 4}, 400)
-
-
-# -- submissions -------------------------------------------------------------------------------------------------------
-
-
-def _submit(exchange: Exchange, works: Works) -> None:
-    try:
-        if not isinstance(exchange.body, dict):
-            raise ValueError("bind_request_body_failed")  # noqa: TRY004, TRY301  told like all that is wrong with a body
-        wish = SUBMITS[exchange.path](exchange.body, works)
-    except ConfigError as problem:
-        exchange.line.say(refused(problem.what))
-    except ValueError as problem:
-        exchange.line.say(refused(str(problem)))
-    else:
-        _perform(exchange, works, wish)
-
-
-def _perform(exchange: Exchange, works: Works, wish: Wish) -> None:
-    """Do what was asked; for words and for what is only made of earlier pictures nothing is ordered."""
-    line = exchange.line
-
-    def answer(ask: Ask, addresses: Sequence[str]) -> Reply:
-        if wish.uploads:
-            return _uploaded(wish, works, _root(exchange))
-        return _turned_away(ask) or _taken(wish, _work(wish, ask, addresses, works, line.desk.studio), works)
-
-    ask = replace(wish.ask, describe=not wish.ask.count)
-    line.perform(ask, Wording(answer, lambda *_: ([], []), lambda _: False))
-
-
-def _turned_away(ask: Ask) -> Reply | None:
-    """The answer to what is not taken; None for what is."""
+def _answer(ask: Ask, _: Sequence[str]) -> Reply:
+    work, works, root = ask.more["work"], ask.more["works"], ask.more["root"]
     if ask.refused:
         word = (ask.prompt.split() or ["demo"])[-1]
-        return _answer(24, "可能包含敏感词", {"promptEn": ask.prompt, "bannedWord": word})
+        return _told(24, "可能包含敏感词", {"promptEn": ask.prompt, "bannedWord": word})
     if ask.directives.full:
-        return _answer(23, "队列已满，请稍后尝试", {})
+        return _told(23, "队列已满，请稍后尝试", {})
     if ask.directives.saturated:
         words = "当前分组负载已饱和，请稍后再试，或升级账户以提升服务质量。"
-        return json_reply({"description": words, "type": "upstream_error", "code": 30}, 429)
-    return None
-
-
-def _work(wish: Wish, ask: Ask, addresses: Sequence[str], works: Works, studio: Studio) -> Work:
-    """The work, with its picture; the directives that spoil a file do not reach the pieces it is laid of."""
-    names = [address.rpartition("/")[2].removesuffix(".png") for address in addresses]
-    recipes = [replace(found, asked=Directives()) for name in names if (found := studio.find(name))]
-    return Work(
-        id=wish.number or works.number(),
-        action=wish.action,
-        ask=replace(ask, words=""),
-        prompt=wish.prompt,
-        tiles=wish.compose(recipes),
-        asked=wish.asked,
-        words=_prompts(ask) if wish.action == "DESCRIBE" else "",
-        window=wish.window,
-        parent=wish.parent,
-    )
-
-
-def _taken(wish: Wish, work: Work, works: Works) -> Reply:
-    works.add(work)
-    result = int(work.id) if wish.whole else work.id
+        return exchange.json_reply({"description": words, "type": "upstream_error", "code": 30}, 429)
+    if work.action == "UPLOAD":
+        names = [f"{hashlib.sha256(file).hexdigest()[:32]}.jpg" for file in ask.files]
+        works.uploads.update(zip(names, ask.files, strict=True))
+        return _told(1, "success", {}, [f"{root}{_UPLOADS}{name}" for name in names])
+    # The directives that spoil a file do not reach the pieces it is laid of.
+    tiles = work.tiles or works.studio.order(replace(work.ask, directives=Directives()))
+    number = work.id or str(time.time_ns() // 1000)
+    works.known[number] = replace(work, id=number, tiles=tuple(tiles), words=_prompts(ask.words))
+    works.looks[number] = 0
+    result = int(number) if work.action == "BLEND" else number  # as on wenwen's page
+    told: tuple[int, str, dict[str, Any]] = 1, "提交成功", {}
     if work.window:
-        return _answer(21, "Waiting for window confirm", {"status": "MODAL", "remix": True}, result)
-    if work.asked.queued:
-        return _answer(22, "排队中，前面还有1个任务", {"numberOfQueues": 1}, result)
-    return _answer(1, _TAKEN, {}, result)
+        told = 21, "Waiting for window confirm", {"status": "MODAL", "remix": True}
+    elif ask.directives.queued:
+        told = 22, "排队中，前面还有1个任务", {"numberOfQueues": 1}
+    return _told(*told, result)
 
 
-def _answer(code: int, description: str, properties: Mapping[str, Any], result: Any = None) -> Reply:
-    return json_reply({"code": code, "description": description, "properties": properties, "result": result})
-
-
-def _prompts(ask: Ask) -> str:
-    """Four prompts that could have drawn a picture, as far as the demo sees it."""
-    seen = ask.words.rpartition("**: ")[2]
+def _prompts(seen: str) -> str:
+    """Word four prompts that could have drawn a picture, as far as the demo sees it; nothing for nothing."""
+    seen = seen.rpartition("**: ")[2]
     turn = next((ratio for word, ratio in _RATIOS.items() if word in seen), "1:1")
-    lines = (f"{number}\ufe0f\u20e3 {scene}, {seen} --ar {turn}" for number, scene in enumerate(_SCENES, 1))
-    return "\n\n".join(lines)
+    lines = (f"{n}\ufe0f\u20e3 {scene}, {seen} --ar {turn}" for n, scene in enumerate(_SCENES, 1))
+    return "\n\n".join(lines) if seen else ""
 
 
-_RATIOS = {"landscape": "3:2", "portrait": "2:3"}
+def _told(code: int, description: str, properties: Mapping[str, Any], result: Any = None) -> Reply:
+    return exchange.json_reply({"code": code, "description": description, "properties": properties, "result": result})
 
 
-def _uploaded(wish: Wish, works: Works, root: str) -> Reply:
-    names = [f"{hashlib.sha256(file).hexdigest()[:32]}.jpg" for file in wish.uploads]
-    for name, file in zip(names, wish.uploads, strict=True):
-        works.upload(name, file)
-    return _answer(1, "success", {}, [f"{root}{UPLOADS}{name}" for name in names])
+def _refuse(problem: str) -> Reply:
+    """Answer to a submission that cannot be taken: always a text, a blank and nothing, as new-api writes it."""
+    return exchange.json_reply({"description": f"{problem} ", "type": "upstream_error", "code": 4}, 400)
 
 
-# -- questions ---------------------------------------------------------------------------------------------------------
-
-
-def _told(exchange: Exchange, works: Works) -> Reply:
-    if exchange.method == "POST":
-        return _told_of_several(exchange, works)
-    if exchange.path.startswith(UPLOADS):
-        file = works.uploaded(exchange.path.removeprefix(UPLOADS))
-        return Reply(200, file, "image/jpeg") if file else no_such_key(exchange.path)
-    if picture := _IMAGE.fullmatch(exchange.path):
-        return _picture(works.find(picture[1]), exchange, works)
-    asked = _TASK.fullmatch(exchange.path)
-    return _told_of_one(exchange, works, *asked.groups()) if asked else wrong_path(exchange.method, exchange.path)
-
-
-def _told_of_one(exchange: Exchange, works: Works, number: str, question: str) -> Reply:
-    work = works.find(number)
-    if work is None:
-        return refused("task_no_found")
-    if question == "fetch":
-        return json_reply(_as_task(work, works.look(work), _root(exchange)))
-    return _answer(1, "成功", {}, work.seed) if works.is_done(work) else refused("task_status_not_success")
-
-
-def _told_of_several(exchange: Exchange, works: Works) -> Reply:
-    body = exchange.body if isinstance(exchange.body, dict) else {}
-    if exchange.path == REFRESH:
-        work = works.find(str(body.get("taskId")))
-        return _answer(1, _TAKEN, {}, work.id) if work else refused("task_no_found")
-    if exchange.path != LIST:
-        return wrong_path(exchange.method, exchange.path)
-    ids = body.get("ids") if isinstance(body.get("ids"), list) else []
-    found = [work for one in (ids or [])[:_MOST_LISTED] if (work := works.find(str(one)))]
-    return json_reply([_as_task(work, works.look(work, forward=False), _root(exchange)) for work in found])
+def _shown(question: Question, works: Works) -> Reply:
+    """Answer a question after a work, its seed or its picture, or after an upload."""
+    upload = works.uploads.get(question.path.removeprefix(_UPLOADS))
+    asked = _TASK.fullmatch(question.path)
+    if upload or question.path.startswith(_UPLOADS):
+        return Reply(200, upload, "image/jpeg") if upload else exchange.no_such_key(question.path)
+    if not asked or (asked[1] == "task") != bool(asked[3]):
+        return exchange.wrong_path(question)
+    if asked[1] == "image":
+        return _picture(question, works, works.known.get(asked[2]))
+    work = works.find(asked[2])
+    if asked[3] == "/fetch":
+        works.looks[work.id] += 1
+        return exchange.json_reply(_as_task(work, works.look(work), question.root))
+    if works.look(work)[0] != "SUCCESS":
+        raise ValueError("task_status_not_success")
+    return _told(1, "成功", {}, str(int(hashlib.sha256(work.id.encode()).hexdigest()[:8], 16)))
 
 
 def _as_task(work: Work, step: tuple[str, int], root: str) -> dict[str, Any]:
-    """A work as the proxies word it, at one of its steps."""
+    """Word a work as the proxies do, at one of its steps."""
     status, percent = step
-    done = status == "SUCCESS"
-    began = round(work.born * 1000)
+    done, began = status == "SUCCESS", round(work.born * 1000)
     address = f"{root}/mj/image/{work.id}" if work.tiles and status in {"SUCCESS", "IN_PROGRESS"} else ""
     return {
         "id": work.id,
@@ -204,33 +282,43 @@ def _as_task(work: Work, step: tuple[str, int], root: str) -> dict[str, Any]:
         "botType": "MID_JOURNEY",
         "submitTime": began,
         "startTime": began,
-        "finishTime": began + 1000 if percent == DONE else 0,
+        "finishTime": began + 1000 if status in {"SUCCESS", "FAILURE"} else 0,
         "status": status,
         "progress": f"{percent}%",
         "imageUrl": address if done or not address else f"{address}?progress={percent}",
-        "failReason": FAILURE if status == "FAILURE" else "",
+        "failReason": "The demo failed to do this work, as it was asked to." if status == "FAILURE" else "",
         "buttons": work.buttons if done else None,
         "properties": {"finalPrompt": work.words or work.prompt} if done else {},
     }
 
 
-def _picture(work: Work | None, exchange: Exchange, works: Works) -> Reply:
-    """A work's picture, spoilt where the directives say so; before its end only what can be seen so far."""
-    step = re.fullmatch(r"progress=(\d{1,2})", exchange.query)
-    hidden = work is None or not work.tiles or not (step or works.is_done(work))
-    if work is None or hidden or (not step and works.press(f"missing {work.id}") < work.asked.missing):
-        return no_such_key(exchange.path)
-    studio: Studio = exchange.line.desk.studio
-    asked = work.asked
-    if asked.svg or asked.html_picture or asked.bomb:
-        kind, data = studio.file(replace(work.tiles[0].recipe, asked=asked))
-        return Reply(200, data, kind)
-    data = works.file(work, lambda: sheet(work.tiles, studio))
+def _picture(question: Question, works: Works, work: Work | None) -> Reply:
+    """Give a work's picture, spoilt where the directives say so; before its end only what can be seen so far."""
+    step = re.fullmatch(r"progress=(\d{1,2})", question.query)
+    if work is None or not work.tiles or not (step or works.look(work)[0] == "SUCCESS"):
+        return exchange.no_such_key(question.path)
+    works.missed[work.id] += not step
+    if not step and works.missed[work.id] <= work.ask.directives.missing:
+        return exchange.no_such_key(question.path)
+    if work.id not in works.files:
+        works.files[work.id] = _sheet([works.studio.draw(tile) for tile in work.tiles])
+    data, size = works.files[work.id], max(opened(works.files[work.id])[0].size)
     if step:
-        return Reply(200, coarse(data, max(1, int(step[1]))), "image/png")
-    return Reply(200, data[: len(data) * 3 // 5] if asked.broken else data, "image/png")
+        return Reply(200, coarse(data, max(8, size * int(step[1]) // 400), size // 4), "image/png")
+    kind, data = exchange.spoilt(work.ask.directives, "image/png", data)
+    return Reply(200, data, kind)
 
 
-def _root(exchange: Exchange) -> str:
-    """The address under which this server was called."""
-    return exchange.line.address("", inline=False).partition("/pictures/")[0]
+def _sheet(files: Sequence[bytes]) -> bytes:
+    """Lay four pictures in two rows; one stays as it is."""
+    if len(files) == 1:
+        return files[0]
+    width, height = opened(files[0])[0].size
+    paper = Image.new("RGB", (width, height), (16, 18, 24))
+    for place, file in enumerate(files):
+        small = opened(file)[0].resize((width // 2 - 2, height // 2 - 2), Image.Resampling.BICUBIC)
+        paper.paste(small, (place % 2 * (width // 2 + 2), place // 2 * (height // 2 + 2)))
+    return encoded(paper)
+
+
+FORMAT = exchange.Format(re.compile("/mj/.*"), _read, _refuse, _answer, inline=lambda _: False)

@@ -1,63 +1,47 @@
-"""Serves the demo endpoint on a thread of its own: a stand-in for the relay that paints by itself."""
+"""Serves the demo endpoint on a thread of its own: a relay on this machine that paints by itself."""
 
+import base64
+import json
 import os
+import re
 import socket
+import struct
 import sys
-from collections.abc import Callable
-from http.server import HTTPServer
-from socketserver import TCPServer, ThreadingMixIn
-from threading import Event, Thread
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler
+from socketserver import ThreadingTCPServer
+from threading import Event, Lock, Thread
 from typing import Any, Self
 
-from wenwen_magic.demo.desk import Call, CallLog, Desk
-from wenwen_magic.demo.handler import Handler
-from wenwen_magic.demo.studio import Studio
+from wenwen_magic.demo import chat, exchange, gemini, images, midjourney
+from wenwen_magic.demo.exchange import Ask, Format, Question, Refused, Reply, Studio
 from wenwen_magic.errors import ConfigError
-from wenwen_magic.text.i18n import say
+from wenwen_magic.text.i18n import _
+
+FORMATS = (chat.FORMAT, gemini.FORMAT, images.FORMAT, midjourney.FORMAT, chat.MODELS)
+LARGEST_BODY = 128 << 20
+SLOW_SECONDS, TRICKLE_SECONDS = 3.0, 0.5
+_MOST_CALLS, _MOST_BYTES = 1000, 256 << 20
+_HOST = re.compile(r"[\w.-]{1,253}(?::\d{1,5})?|\[[0-9a-fA-F:]+\](?::\d{1,5})?", re.ASCII)
+_NO_LINGER = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 
 
-class _Listener(ThreadingMixIn, HTTPServer):
-    """The listening socket; knows its open connections, to close them when it goes."""
+@dataclass(frozen=True)
+class Call:
+    """One request as it came."""
 
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 128
-    # On Windows this option would let two programs share one port.
-    allow_reuse_address = os.name != "nt"
-
-    def __init__(self, place: tuple[str, int], handler: type[Handler]) -> None:
-        self._open: set[socket.socket] = set()
-        super().__init__(place, handler)
-
-    def server_bind(self) -> None:
-        # HTTPServer asks for the host's full name here, which can take seconds without a network.
-        TCPServer.server_bind(self)
-        self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        self._open.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        self._open.discard(request)
-        super().shutdown_request(request)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        # A client that goes away is no event; anything else is a fault of ours and shall be seen.
-        if not isinstance(sys.exception(), OSError):
-            super().handle_error(request, client_address)
-
-    def hang_up(self) -> None:
-        self.server_close()
-        for request in list(self._open):
-            try:
-                request.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                continue
+    method: str  # ``GET`` or ``POST``
+    path: str  # as it was sent
+    headers: Mapping[str, str] = field(repr=False)  # names in lower case
+    body: Any = field(default=None, repr=False)  # parsed JSON; the bytes when they are not JSON; None without a body
+    size: int = 0  # of the body in bytes
 
 
 class DemoServer:
-    """The demo endpoint: models and chat in the relay's shapes, pictures painted here, nothing to pay.
+    """The demo endpoint: models and pictures in the relay's shapes, painted here, nothing to pay.
 
     Args:
         host: the address to listen at.
@@ -74,9 +58,11 @@ class DemoServer:
         delay: float = 0.0,
         wait: Callable[[float], object] | None = None,
     ) -> None:
-        self._place, self._delay, self._wait = (host, port), delay, wait
-        self._log, self._studio, self._stopped = CallLog(), Studio(), Event()
+        self._place, self.delay, self._wait = (host, port), delay, wait
+        self._calls: deque[Call] = deque()
+        self._lock, self._stopped = Lock(), Event()
         self._listener: _Listener | None = None
+        self.studio, self.shelf = Studio(), dict[str, Any]()
         self.address = ""
 
     def start(self) -> str:
@@ -87,29 +73,48 @@ class DemoServer:
         """
         if self._listener is None:
             self._stopped = Event()
-            self._listener = self._listen()
-            host, port = self._listener.server_name, self._listener.server_port
-            self.address = f"http://{host}:{port}/demo"
+            try:
+                self._listener = _Listener(self._place, type("OwnHandler", (_Handler,), {"demo": self}))
+            except (OSError, OverflowError) as problem:
+                host, port = self._place
+                hint = _("Another program may use the port: choose another one.")
+                what = _("The demo cannot listen at {host}, port {port}.", host=host, port=port)
+                raise ConfigError(what, why=str(problem), do=hint) from problem
+            self.address = "http://{}:{}/demo".format(*self._listener.server_address[:2])
             Thread(target=self._listener.serve_forever, args=(0.05,), name="wenwen-demo", daemon=True).start()
         return self.address
 
     def stop(self) -> None:
-        """Stop at once: close the port and every connection, also those that still wait for an answer."""
+        """Stop at once: close the port, and let go of those that still wait for an answer."""
         listener, self._listener = self._listener, None
         self._stopped.set()
         if listener is not None:
             listener.shutdown()
-            listener.hang_up()
+            listener.server_close()
 
     @property
     def calls(self) -> list[Call]:
-        """The requests received so far, the oldest first: the last 1000."""
-        return self._log.all()
+        """The requests received so far, the oldest first: the last 1000, with bodies of at most 256 MiB together."""
+        with self._lock:
+            return list(self._calls)
 
     @property
     def posts(self) -> list[Call]:
         """Those of the requests that were POSTs."""
         return [call for call in self.calls if call.method == "POST"]
+
+    def note(self, call: Call) -> None:
+        """Keep a request, and forget the oldest when there are too many."""
+        with self._lock:
+            self._calls.append(call)
+            while len(self._calls) > _MOST_CALLS or sum(each.size for each in self._calls) > _MOST_BYTES:
+                self._calls.popleft()
+
+    def pause(self, seconds: float) -> bool:
+        """Let seconds pass; tells whether the server still runs."""
+        if seconds > 0:
+            (self._wait or self._stopped.wait)(seconds)
+        return not self._stopped.is_set()
 
     def __enter__(self) -> Self:
         self.start()
@@ -118,15 +123,192 @@ class DemoServer:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def _listen(self) -> _Listener:
-        desk = Desk(self._delay, self._wait or self._stopped.wait, self._stopped, self._log, self._studio)
-        handler = type("DeskHandler", (Handler,), {"desk": desk})
+
+class _Listener(ThreadingTCPServer):
+    """The listening socket."""
+
+    daemon_threads = True
+    request_queue_size = 128
+    # On Windows this option would let two programs share one port.
+    allow_reuse_address = os.name != "nt"
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        # A client that goes away is no event; anything else is a fault of ours and shall be seen.
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Answers one request after the other on a connection; a subclass names the demo."""
+
+    demo: DemoServer
+    protocol_version = "HTTP/1.1"
+    server_version = "wenwen-demo"
+    sys_version = ""
+    timeout = 120
+    disable_nagle_algorithm = True
+
+    def do_GET(self) -> None:
+        """Serve the formats' questions, the pictures and a page that says what this is."""
+        path = self._note(None, 0)
+        if picture := exchange.PICTURE.fullmatch(path):
+            self._send_picture(picture[1])
+        elif path == "/":
+            words = "This is a demo endpoint: its address belongs into WENWEN_BASE_URL."
+            self._send(exchange.page("wenwen demo", words))
+        else:
+            self._serve(path, None)
+
+    def do_POST(self) -> None:
+        """Serve what the formats ask for."""
+        length, chunked = self.headers.get("Content-Length", "0"), self.headers.get("Transfer-Encoding")
+        if chunked or not (length.isascii() and length.isdigit()):
+            words = "Content-Length is required" if chunked else "bad Content-Length"
+            self._refuse(exchange.error_reply(f"Invalid request, {words}", 411 if chunked else 400))
+        elif len(length) > len(str(LARGEST_BODY)) or int(length) > LARGEST_BODY:
+            self._refuse(exchange.error_reply("request body too large", 413, "read_request_body_failed"))
+        else:
+            raw = self.rfile.read(int(length))
+            body = images.form_in(raw, self.headers.get("Content-Type", "")) or _parsed(raw)
+            self._serve(self._note(body, len(raw)), body)
+
+    def _refuse(self, reply: Reply) -> None:
+        """Refuse a body unread; what the client is still sending is dropped, or closing would take the answer away."""
+        self._note(None, 0)
+        self.close_connection = True
+        self._send(reply)
+        self.request.shutdown(socket.SHUT_WR)
+        self.request.settimeout(1.0)
+        for _block in range(2 * LARGEST_BODY // 65_536):
+            if not self.rfile.read1(65_536):
+                return
+
+    def _note(self, body: Any, size: int) -> str:
+        """Keep a request; gives its path below the demo's address."""
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.demo.note(Call(self.command, self.path, headers, body, size))
+        path = self.path.partition("?")[0]
+        return (path.removeprefix("/demo") if path.startswith("/demo/") or path == "/demo" else path) or "/"
+
+    def _serve(self, path: str, body: Any) -> None:
+        """Let the format that the path belongs to understand the request, and do what it asks."""
+        if not self.demo.pause(0):  # a connection from before the server stopped
+            self.close_connection = True
+            return
+        host = self.headers.get("Host", "")
+        known = host if _HOST.fullmatch(host) else "{}:{}".format(*self.request.getsockname()[:2])
+        query = self.path.partition("?")[2]
+        question = Question(self.command, path, query, body, f"http://{known}", self.demo.studio, self.demo.shelf)
+        spoken = next((each for each in FORMATS if each.path.fullmatch(path)), None)
+        if spoken is None:
+            self._send(exchange.wrong_path(question))
+            return
         try:
-            return _Listener(self._place, handler)
-        except (OSError, OverflowError) as problem:
-            host, port = self._place
-            raise ConfigError(
-                say(f"The demo cannot listen at {host}, port {port}.", f"演示服务无法监听 {host} 的端口 {port}。"),
-                why=str(problem),
-                do=say("Another program may use the port: choose another one.", "端口可能已被占用：请换一个端口。"),
-            ) from problem
+            ask = spoken.read(question)
+            if isinstance(ask, Reply):
+                self._send(ask)
+            else:
+                self._perform(ask, spoken, question.root)
+        except Refused as refused:
+            self._send(refused.reply)
+        except ValueError as problem:
+            self._send(spoken.refuse(str(problem)))
+
+    def _perform(self, ask: Ask, spoken: Format, root: str) -> None:
+        """Wait, fail as the directives say, or paint and word the answer."""
+        asked, studio = ask.directives, self.demo.studio
+        seconds = self.demo.delay + asked.delay + (SLOW_SECONDS if ask.model == exchange.SLOW else 0.0)
+        instead = exchange.special(ask)
+        streams = ask.stream and not instead and not asked.reset and asked.form != "data_list"
+        if not streams and not self.demo.pause(seconds):
+            self.close_connection = True
+        elif asked.reset:
+            self.close_connection = True
+            self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+            self.request.close()
+        elif instead:
+            self._send(instead)
+        else:
+            if ask.describe and not ask.refused:
+                ask = replace(ask, words=studio.describe(ask))
+            pictures = [] if ask.refused or ask.describe else studio.order(ask)
+            addresses = [f"{root}/pictures/{each.name}.png" for each in pictures]
+            if spoken.inline(ask):
+                files = [(kind.partition(";")[0], base64.b64encode(data)) for kind, data in map(studio.file, pictures)]
+                addresses = [f"data:{kind};base64,{data.decode()}" for kind, data in files]
+            if streams:
+                self._stream(ask, spoken, addresses, seconds)
+            else:
+                whole = spoken.answer(ask, addresses)
+                self._send(exchange.cut(whole, addresses, asked.cut) if asked.cut else whole)
+
+    def _stream(self, ask: Ask, spoken: Format, addresses: Sequence[str], seconds: float) -> None:
+        first, rest = spoken.events(ask, addresses)
+        chunked = self.request_version != "HTTP/1.0"
+        length = ("Transfer-Encoding", "chunked") if chunked else ("Connection", "close")
+        self._head(200, "text/event-stream; charset=utf-8", length)
+        where = ask.directives.cut
+        for event in first:
+            self._chunk(event, chunked=chunked)
+            if not self.demo.pause(seconds / max(1, len(first))):
+                where = "early"
+        for event in () if where == "early" else rest[: len(rest) - spoken.ending] if where else rest:
+            self._chunk(event, chunked=chunked)
+        if where or not chunked:
+            self.close_connection = True
+        else:
+            self.wfile.write(b"0\r\n\r\n")
+
+    def _chunk(self, data: bytes, *, chunked: bool) -> None:
+        self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data) if chunked else data)
+
+    def _send_picture(self, name: str) -> None:
+        ask = self.demo.studio.find(name)
+        if ask is None:
+            self._send(exchange.no_such_key(f"{name}.png"))
+            return
+        kind, data = self.demo.studio.file(ask)
+        if not ask.directives.trickle:
+            self._send(Reply(200, data, kind))
+            return
+        self._head(200, kind, ("Content-Length", str(len(data))))
+        for place in range(len(data)):
+            self.wfile.write(data[place : place + 1])
+            if not self.demo.pause(TRICKLE_SECONDS):
+                self.close_connection = True
+                return
+
+    def _send(self, reply: Reply) -> None:
+        self._head(reply.status, reply.content_type, ("Content-Length", str(len(reply.body))), *reply.headers)
+        self.wfile.write(reply.body[: reply.stop_at])
+        if reply.stop_at is not None:
+            self.close_connection = True
+
+    def _head(self, status: int, kind: str, *headers: tuple[str, str]) -> None:
+        self.send_response(status)
+        for name, value in (("Content-Type", kind), *headers):
+            self.send_header(name, value)
+        self.end_headers()
+
+    def end_headers(self) -> None:
+        """Say on every answer that a demo gave it."""
+        self.send_header("X-Wenwen-Demo", "1")
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        super().end_headers()
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Answer what the standard library refuses (an unknown method, a broken request line) as JSON."""
+        self.close_connection = True
+        code_word = "api_not_implemented" if code == HTTPStatus.NOT_IMPLEMENTED else ""
+        self._send(exchange.error_reply(message or explain or "API not implemented", code, code_word))
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Stay silent."""
+
+
+def _parsed(raw: bytes) -> Any:
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError):
+        return raw

@@ -79,11 +79,6 @@ def _language_of(prompt: str) -> str:
     return "en" if any(map(str.isalpha, re.sub(r"\{\{.*?\}\}", "", prompt, flags=re.DOTALL))) else ""
 
 
-def say(english: str, chinese: str) -> str:
-    """Give one of two versions of a sentence, by the language chosen with :func:`speak`."""
-    return chinese if spoken() == "zh" else english
-
-
 def spoken() -> str:
     """Return the language of messages: ``zh`` for Chinese, ``en`` for English."""
     return _chosen.get() or _decided or _readers_language() or "en"

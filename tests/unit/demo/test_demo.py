@@ -18,8 +18,8 @@ from PIL import Image
 
 from wenwen_magic.demo import DemoServer
 from wenwen_magic.demo.__main__ import main
-from wenwen_magic.demo.directives import Directives, read
-from wenwen_magic.demo.paint import paint
+from wenwen_magic.demo.exchange import Directives, directives_in
+from wenwen_magic.demo.painter import paint
 from wenwen_magic.errors import ConfigError
 
 SECONDS = 20
@@ -288,11 +288,13 @@ def test_a_person_with_a_browser_is_told_what_this_is(demo):
 
 
 def test_a_prompt_without_directives_stays_as_it_is():
-    assert read("画一只猫 [in a box]") == ("画一只猫 [in a box]", Directives())
+    assert directives_in("画一只猫 [in a box]") == ("画一只猫 [in a box]", Directives())
 
 
 def test_directives_are_read_and_removed():
-    words, asked = read("a cat [demo: status=503 delay=2.5 retry_after=7] at night ［DEMO：cut=early，as=link］")
+    words, asked = directives_in(
+        "a cat [demo: status=503 delay=2.5 retry_after=7] at night ［DEMO：cut=early，as=link］"
+    )
     assert words == "a cat at night"
     assert asked == Directives(delay=2.5, status=503, retry_after="7", cut="early", form="link")
 
@@ -327,7 +329,7 @@ def test_an_unknown_directive_is_a_bad_request_that_lists_the_known_ones(demo, w
 def test_long_strange_prompts_are_read_quickly():
     begun = time.monotonic()
     for prompt in (" " * 200_000, "[demo:" * 20_000, "[" * 200_000, "[ " * 100_000, "[demo: text]" * 1_000):
-        read(prompt)
+        directives_in(prompt)
     assert time.monotonic() - begun < 5
 
 

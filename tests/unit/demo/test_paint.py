@@ -1,22 +1,35 @@
-"""The demo's pictures: sizes, sameness, difference, references."""
+"""The demo's pictures: sizes, sameness, difference, and what an edit changes."""
 
+import hashlib
 import io
+import subprocess
+import sys
 
 import pytest
-from PIL import Image, ImageChops, ImageStat
+from PIL import Image, ImageChops, ImageDraw, ImageStat
 
-from wenwen_magic.demo.paint import paint, shrink
-from wenwen_magic.demo.plan import dice, orientation_of, plan
+from wenwen_magic.demo.canvas import Canvas
+from wenwen_magic.demo.figures import ANIMALS, THINGS
+from wenwen_magic.demo.painter import as_kind, check, opened, paint, within
+from wenwen_magic.demo.scene import dice, orientation_of, paint_scene, plan
 
 
-def opened(data: bytes) -> Image.Image:
-    picture = Image.open(io.BytesIO(data))
-    picture.load()
-    return picture
+def pixels(data: bytes) -> Image.Image:
+    return opened(data)[0]
 
 
 def difference(one: bytes, other: bytes) -> float:
-    return sum(ImageStat.Stat(ImageChops.difference(opened(one), opened(other))).mean)
+    return sum(ImageStat.Stat(ImageChops.difference(pixels(one), pixels(other))).mean)
+
+
+def brightness(data: bytes) -> float:
+    return ImageStat.Stat(pixels(data).convert("L")).mean[0]
+
+
+def changed(old: bytes, new: bytes, least: int = 24) -> tuple[int, int, int, int] | None:
+    """The box around all pixels that changed clearly."""
+    band = ImageChops.difference(pixels(old), pixels(new)).convert("L")
+    return band.point([255 * (i > least) for i in range(256)]).getbbox()
 
 
 def file_of(colour: tuple[int, ...], size: tuple[int, int] = (300, 200), kind: str = "PNG", mode: str = "RGB") -> bytes:
@@ -37,17 +50,17 @@ def file_of(colour: tuple[int, ...], size: tuple[int, int] = (300, 200), kind: s
     ],
 )
 def test_the_prompts_words_decide_about_the_size(words, size):
-    picture = opened(paint(words))
-    assert (picture.format, picture.size) == ("PNG", size)
+    assert pixels(paint(words)).size == size
 
 
 def test_the_last_word_about_orientation_wins():
     assert orientation_of("a portrait of a queen, landscape composition") == "landscape"
     assert orientation_of("横屏的反面是竖屏") == "portrait"
+    assert orientation_of("a cat") == ""
 
 
 def test_an_orientation_given_beats_the_words():
-    assert opened(paint("a cat, landscape", "portrait")).size == (1024, 1536)
+    assert pixels(paint("a cat, landscape", "portrait")).size == (1024, 1536)
 
 
 def test_an_unknown_orientation_is_refused():
@@ -55,8 +68,14 @@ def test_an_unknown_orientation_is_refused():
         paint("a cat", "diagonal")
 
 
-def test_the_same_words_give_the_same_bytes():
-    assert paint("a boat at sea") == paint("a boat at sea")
+@pytest.mark.parametrize("words", ["a boat at sea", "锦鲤，水彩", "a cat in the snow"])
+def test_the_same_words_give_the_same_bytes_also_in_another_process(words):
+    program = "import hashlib, sys; from wenwen_magic.demo.painter import paint; "
+    program += "print(hashlib.sha256(paint(sys.argv[1])).hexdigest())"
+    told = subprocess.run(
+        [sys.executable, "-c", program, words], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert told.stdout.strip() == hashlib.sha256(paint(words)).hexdigest()
 
 
 def test_a_variant_and_another_hand_give_other_pictures():
@@ -93,7 +112,8 @@ def test_different_prompts_look_clearly_different():
     [
         ("猫", "cat"), ("two cats", "cat"), ("狗", "dog"), ("a fox", "fox"), ("鱼", "fish"), ("鸟", "bird"), ("树", "tree"),
         ("flower", "flower"), ("山", "mountain"), ("the sea", "sea"), ("城市", "city"), ("houses", "house"), ("月亮", "moon"),
-        ("帆船", "boat"), ("夜", "night"), ("雪", "winter"), ("RABBIT", "rabbit"),
+        ("帆船", "boat"), ("夜", "night"), ("雪", "winter"), ("RABBIT", "rabbit"), ("一头鹿", "deer"), ("a bear", "bear"),
+        ("小女孩", "child"), ("戴帽子", "hat"), ("暴风雨", "storm"), ("a hut", "house"),
     ],
 )  # fmt: skip
 def test_chinese_and_english_words_are_understood(words, name):
@@ -109,21 +129,37 @@ def test_chinese_and_english_words_are_understood(words, name):
         ("hotdogma", "dog"),
         ("a fallacy", "autumn"),
         ("水彩", "sea"),
+        ("熊猫", "bear"),
+        ("墨镜", "ink"),
     ],
 )
 def test_words_within_other_words_are_not_taken_for_motifs(words, name):
     assert name not in plan(words, dice(words)).words
 
 
+@pytest.mark.parametrize("name", [*ANIMALS, *THINGS])
+def test_every_animal_and_thing_can_be_seen(name):
+    shown = []
+    for words in (f"a {name} on the hills", "the hills"):
+        canvas = Canvas(Image.new("RGB", (200, 200)))
+        paint_scene(canvas, plan(words, dice("hills")), dice("hills"))
+        shown.append(canvas.picture)
+    assert sum(ImageStat.Stat(ImageChops.difference(*shown)).mean) > 3
+
+
+def test_white_paper_makes_no_white_animal():
+    assert plan("狐狸，大量留白", dice("")).coat is None
+
+
 def test_a_colour_in_the_prompt_dresses_the_animal():
-    middle = [opened(paint(words)).resize((64, 64)) for words in ("a black cat", "a white cat")]
+    middle = [pixels(paint(words)).resize((64, 64)) for words in ("a black cat", "a white cat")]
     dark, light = (ImageStat.Stat(picture.crop((24, 44, 40, 56)).convert("L")).mean[0] for picture in middle)
     assert light - dark > 40
 
 
 @pytest.mark.parametrize("words", ["", "!!!", "\ud800", "🐈", "a" * 20_000, "[demo]", "\x00"])
 def test_any_words_can_be_painted(words):
-    assert opened(paint(words)).size == (1024, 1024)
+    assert pixels(paint(words)).size == (1024, 1024)
 
 
 @pytest.mark.parametrize(
@@ -133,54 +169,126 @@ def test_a_square_picture_stays_below_six_hundred_and_fifty_kilobytes(words):
     assert len(paint(words)) < 650_000
 
 
-def test_a_reference_is_visible_in_the_picture():
-    plain, with_one = paint("a cat"), paint("a cat", references=[file_of((255, 0, 200))])
-    pink = [colour for colour in opened(with_one).getcolors(1 << 20) if colour[1][0] > 220 and colour[1][1] < 50]
-    assert sum(count for count, _ in pink) > 50_000
-    assert not [colour for colour in opened(plain).getcolors(1 << 20) if colour[1][0] > 220 and colour[1][1] < 50]
+# Edits
+
+
+CAT = as_kind(paint("a cat"), "png", (512, 512))
+
+
+def test_an_edit_keeps_the_shape_of_its_picture_unless_another_is_asked_for():
+    fox = paint("a fox", "landscape")
+    sizes = [pixels(paint("at night", turn, references=[fox])).size for turn in ("auto", "portrait")]
+    assert sizes == [(1536, 1024), (1024, 1536)]
+
+
+@pytest.mark.parametrize(
+    "words", ["make it night", "改成夜晚", "add a hat", "戴帽子", "make it blue", "add snow", "水彩", "ink",
+              "at sunset", "加一座小木屋", "add a dog", "flowers", "by the sea", "zoom out", "more drama", ""]
+)  # fmt: skip
+def test_an_edit_shows_and_leaves_the_picture_recognisable(words):
+    edited = paint(words, references=[CAT])
+    assert 0.4 < difference(CAT, edited) < 300
+    assert paint(words, references=[CAT]) == edited
+    assert paint(words, references=[CAT], variant=1) != edited or words in {
+        "make it blue",
+        "ink",
+        "pencil sketch",
+        "zoom out",
+    }
+
+
+def test_night_is_darker_and_has_a_moon():
+    night = paint("make it night", references=[CAT])
+    assert brightness(night) < brightness(CAT) - 20
+    sky = pixels(night).crop((256, 0, 512, 150)).convert("L")
+    assert sky.getextrema()[1] > 220
+
+
+@pytest.mark.parametrize("words", ["add a hat", "戴皇冠", "glasses"])
+def test_what_is_worn_sits_on_the_head(words):
+    _, head = opened(CAT)
+    left, top, right, low = changed(CAT, paint(words, references=[CAT]))
+    assert head.x - head.size < left < head.x < right < head.x + head.size
+    assert head.y - head.size < top < head.y + head.size / 2
+    assert low < head.y + head.size
+
+
+def test_the_head_is_known_after_several_edits_also_in_another_shape():
+    wide = paint("make it night", "landscape", references=[paint("add snow", references=[CAT])])
+    _, head = opened(wide)
+    left, _, right, _ = changed(wide, paint("add a crown", references=[wide]))
+    assert left < head.x < right
+
+
+def test_a_picture_from_elsewhere_gets_its_hat_above_the_middle():
+    photo = file_of((120, 170, 210), (900, 600), "JPEG")
+    left, top, right, low = changed(photo, paint("add a hat", references=[photo]))
+    assert left < 450 < right
+    assert 0 < top < low < 300 or (left, right) != (0, 900)
+
+
+@pytest.mark.parametrize("words", ["make it night", "a balloon", "戴帽子", "水彩", "nothing known", "a lake"])
+def test_only_what_a_mask_leaves_transparent_changes(words):
+    hole = Image.new("RGBA", (512, 512), (0, 0, 0, 255))
+    ImageDraw.Draw(hole).rectangle((50, 30, 200, 230), fill=(0, 0, 0, 0))
+    file = io.BytesIO()
+    hole.save(file, "PNG")
+    mask = file.getvalue()
+    edited = pixels(within(paint(words, references=[CAT], mask=mask), CAT, mask))
+    left, top, right, low = ImageChops.difference(pixels(CAT), edited).getbbox()
+    assert left >= 50
+    assert top >= 30
+    assert right <= 201
+    assert low <= 231
 
 
 def test_several_references_are_all_shown():
     colours = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0)]
-    picture = opened(paint("画", references=[file_of(colour) for colour in colours]))
-    for colour in colours:
-        close = [
-            n
-            for n, found in picture.getcolors(1 << 20)
-            if max(abs(a - b) for a, b in zip(found, colour, strict=True)) < 45
-        ]
-        assert sum(close) > 10_000, colour
+    picture = pixels(paint("画", references=[file_of(colour, (800, 800)) for colour in colours]))
+    found = picture.quantize(64).convert("RGB").getcolors()
+    for colour in colours[1:]:
+        near = [n for n, tint in found if max(abs(a - b) for a, b in zip(tint, colour, strict=True)) < 60]
+        assert sum(near) > 5_000, colour
+
+
+def test_a_picture_hangs_on_the_wall_where_the_words_say_so():
+    file = file_of((255, 0, 200))
+    shown = pixels(paint("a house by the sea, with this picture on the wall", references=[file]))
+    assert shown.size == (1024, 1024)
+    pink = [count for count, tint in shown.getcolors(1 << 20) if tint[0] > 220 and tint[1] < 50]
+    assert sum(pink) > 50_000
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF"])
-def test_a_reference_may_have_any_usual_format_and_is_made_small(kind):
-    small = opened(shrink(file_of((10, 20, 30), (3000, 1500), kind)))
-    assert (small.format, small.size) == ("JPEG", (640, 320))
-
-
-def test_a_small_reference_stays_as_it_is():
-    once = shrink(file_of((10, 20, 30), (3000, 1500)))
-    assert shrink(once) == once
+def test_a_reference_may_have_any_usual_format_and_a_large_one_is_made_smaller(kind):
+    assert pixels(check(file_of((10, 20, 30), (3000, 1500), kind))).size == (2048, 1024)
+    small = file_of((10, 20, 30), (300, 150), kind)
+    assert check(small) == small
 
 
 def test_a_transparent_reference_gets_paper_beneath_it():
-    small = opened(shrink(file_of((0, 0, 0, 0), mode="RGBA")))
-    assert min(small.getpixel((5, 5))) > 220
+    assert min(pixels(file_of((0, 0, 0, 0), mode="RGBA")).getpixel((5, 5))) > 220
 
 
 def test_what_is_no_picture_is_refused():
     for file in (b"", b"no picture", file_of((1, 2, 3))[:60]):
         with pytest.raises(ValueError, match="not a picture"):
-            shrink(file)
+            check(file)
 
 
 def test_a_huge_reference_is_refused_before_it_is_unpacked():
     with pytest.raises(ValueError, match="too large"):
-        shrink(file_of((0,), (8000, 8000), mode="1"))
+        check(file_of((0,), (8000, 8000), mode="1"))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (8, 6), (40, 900)])
+def test_a_tiny_reference_can_be_edited(size):
+    for words in ("make it night, add a hat", "水彩", "flowers by the sea", "zoom out", "?"):
+        assert pixels(paint(words, references=[file_of((9, 99, 199), size)])).size == size
 
 
 def test_a_corner_says_demo():
-    picture = opened(paint("a dog in the meadow")).convert("L")
+    picture = pixels(paint("a dog in the meadow")).convert("L")
     corner = picture.crop((picture.width - 100, picture.height - 54, picture.width - 22, picture.height - 20))
     assert corner.getextrema()[1] > 200
     assert ImageStat.Stat(corner).stddev[0] > 15
