@@ -336,7 +336,7 @@ def test_the_work_goes_on_under_its_number_where_the_window_names_none():
 
 
 def test_a_button_without_a_number_is_not_taken_for_the_work_it_hangs_under():
-    with pytest.raises(AnswerError, match="named no work"):
+    with pytest.raises(AnswerError, match="named no job"):
         play("submit-no-number.json", request=asked("Cat", "action", params=PRESSED))
 
 
@@ -403,7 +403,7 @@ def test_words_are_the_result_of_the_tasks_that_give_no_picture():
 def test_a_recorded_submission_reads_the_same_in_pieces(name, size):
     def outcome(chunk):
         try:
-            return reply.submission(recorded(name, chunk))
+            return reply.read_submission(recorded(name, chunk))
         except WenwenError as error:
             return type(error), str(error), error.text
 

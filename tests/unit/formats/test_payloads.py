@@ -9,14 +9,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from support.scripted import grows_in_proportion
 
-from wenwen_magic.formats.parse.base64_data import SHORTEST, Payloads
+from wenwen_magic.formats.parse.json_text import SHORTEST, Payloads
 
 RUN = base64.b64encode(bytes(range(256)) * 8).decode()
 
 
 def small_and_back(text):
     payloads = Payloads()
-    small = json.loads(payloads.cut(json.dumps(text).encode()))
+    small = json.loads(payloads.extract(json.dumps(text).encode()))
     return small, payloads.restore_text(small)
 
 
@@ -28,7 +28,7 @@ def test_a_long_run_is_replaced_by_something_short_and_comes_back():
 
 def test_a_run_comes_back_as_bytes_without_a_copy_when_it_stands_alone():
     payloads = Payloads()
-    token = payloads.cut(RUN.encode()).decode()
+    token = payloads.extract(RUN.encode()).decode()
     assert payloads.restore(token) is payloads.restore(token)
     assert payloads.restore(token) == RUN.encode()
 
@@ -36,19 +36,19 @@ def test_a_run_comes_back_as_bytes_without_a_copy_when_it_stands_alone():
 @pytest.mark.parametrize(("length", "cut"), [(SHORTEST - 1, False), (SHORTEST, True), (SHORTEST + 1, True)])
 def test_only_runs_of_some_length_are_cut(length, cut):
     body = b'"' + b"A" * length + b'"' + b" " * SHORTEST
-    assert (Payloads().cut(body) != body) is cut
+    assert (Payloads().extract(body) != body) is cut
 
 
 def test_padding_belongs_to_the_run():
     payloads = Payloads()
-    small = payloads.cut(b'"' + b"A" * 2000 + b'==" x')
+    small = payloads.extract(b'"' + b"A" * 2000 + b'==" x')
     assert small.endswith(b'n" x')
     assert payloads.restore(small.decode()[1:-3]) == b"A" * 2000 + b"=="
 
 
 def test_several_runs_keep_their_order_also_when_joined():
     payloads = Payloads()
-    tokens = [payloads.cut(letter * 1500).decode() for letter in (b"A", b"B", b"C")]
+    tokens = [payloads.extract(letter * 1500).decode() for letter in (b"A", b"B", b"C")]
     assert payloads.restore("".join(tokens)) == b"A" * 1500 + b"B" * 1500 + b"C" * 1500
     assert payloads.restore(f"x{tokens[1]}é{tokens[0]}") == b"x" + b"B" * 1500 + "é".encode() + b"A" * 1500
 
@@ -56,25 +56,25 @@ def test_several_runs_keep_their_order_also_when_joined():
 @pytest.mark.parametrize("before", ["\\n", "\\t", "\\u00e9", "\\u753b", '\\"', "\\\\", "\\/", "\\\\n", "\\\\u12"])
 def test_an_escape_right_before_a_run_stays_an_escape(before):
     payloads, body = Payloads(), f'"{before}{RUN}{before}"'
-    small = payloads.cut(body.encode())
+    small = payloads.extract(body.encode())
     assert len(small) < 120
     assert payloads.restore_text(json.loads(small)) == json.loads(body)
 
 
 def test_slashes_that_are_escaped_in_json_come_back_plain():
     payloads, body = Payloads(), '"' + RUN.replace("/", "\\/") + '"'
-    assert payloads.restore_text(json.loads(payloads.cut(body.encode()))) == RUN
+    assert payloads.restore_text(json.loads(payloads.extract(body.encode()))) == RUN
 
 
 def test_a_text_for_reading_shows_an_ellipsis_in_place_of_a_run():
     payloads = Payloads()
-    assert payloads.hide(payloads.cut(f"see {RUN} there".encode()).decode()) == "see … there"
+    assert payloads.redact(payloads.extract(f"see {RUN} there".encode()).decode()) == "see … there"
 
 
 def test_an_answer_cannot_name_a_run_by_itself():
     payloads = Payloads()
-    payloads.cut(RUN.encode())
-    forged = Payloads().cut(RUN.encode()).decode()
+    payloads.extract(RUN.encode())
+    forged = Payloads().extract(RUN.encode()).decode()
     assert payloads.restore_text(f"wwcut0n0n {forged}") == f"wwcut0n0n {forged}"
 
 
@@ -94,9 +94,11 @@ def test_any_text_with_runs_comes_back_as_it_was(pieces):
 
 @pytest.mark.parametrize("unit", [b"A", b"\\/", b"\\", b"A\\", b"=", b"A=", b"\\u", b"\\u00e9", b"A/\\n"])
 def test_any_body_is_cut_in_time_proportional_to_its_length(unit):
-    assert grows_in_proportion(lambda factor: unit * (500_000 * factor // len(unit)), lambda body: Payloads().cut(body))
+    assert grows_in_proportion(
+        lambda factor: unit * (500_000 * factor // len(unit)), lambda body: Payloads().extract(body)
+    )
 
 
 def test_a_picture_of_many_megabytes_leaves_a_short_token():
     body = b'{"b64_json": "' + base64.b64encode(os.urandom(6_000_000)) + b'"}'
-    assert len(json.loads(Payloads().cut(body))["b64_json"]) < 60
+    assert len(json.loads(Payloads().extract(body))["b64_json"]) < 60

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.scripted import grows_in_proportion
 
-from wenwen_magic.formats.parse.partial_json import mend
+from wenwen_magic.formats.parse.json_text import parse_partial_json
 
 WHOLE = {"a": [1, {"text": 'x "y" \\ \u732b'}, "z"], "b": {"data": "abc", "c": None}}
 
@@ -34,22 +34,22 @@ WHOLE = {"a": [1, {"text": 'x "y" \\ \u732b'}, "z"], "b": {"data": "abc", "c": N
     ],
 )
 def test_what_came_whole_is_kept_and_words_as_far_as_they_came(text, kept):
-    assert mend(text) == kept
+    assert parse_partial_json(text) == kept
 
 
 @pytest.mark.parametrize("end", range(1, len(json.dumps(WHOLE)) + 1))
 def test_a_text_may_break_off_anywhere(end):
-    mended = mend(json.dumps(WHOLE)[:end])
-    assert mended.keys() <= WHOLE.keys()
-    assert mended.get("b", {}).get("data", "abc") == "abc"
-    assert end < len(json.dumps(WHOLE)) or mended == WHOLE
+    parsed = parse_partial_json(json.dumps(WHOLE)[:end])
+    assert parsed.keys() <= WHOLE.keys()
+    assert parsed.get("b", {}).get("data", "abc") == "abc"
+    assert end < len(json.dumps(WHOLE)) or parsed == WHOLE
 
 
 @given(st.text('{}[]:,"\\tex u0', max_size=60))
 def test_any_text_is_mended_or_given_up(text):
-    assert json.dumps(mend(text))
+    assert json.dumps(parse_partial_json(text))
 
 
 @pytest.mark.parametrize("piece", ['{"text":', "[", '"a",', '"', "\\", '{"a":"b"},', "[]"])
 def test_mending_takes_time_in_proportion(piece):
-    assert grows_in_proportion(lambda factor: "[" + piece * (20_000 * factor), mend)
+    assert grows_in_proportion(lambda factor: "[" + piece * (20_000 * factor), parse_partial_json)
