@@ -9,7 +9,7 @@ from collections.abc import Generator
 from typing import Any
 
 from wenwen_magic.errors import ConfigError
-from wenwen_magic.formats.parse.stream import ask, read
+from wenwen_magic.formats.parse.stream import read
 from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Progress, WireFormat
 from wenwen_magic.records import DESCRIBE, DRAW, ImageRequest
 from wenwen_magic.text.i18n import _, is_chinese
@@ -55,7 +55,7 @@ def body(request: ImageRequest) -> dict[str, Any]:
         pictures = [{"type": "image_url", "image_url": {"url": reference.address}} for reference in request.references]
         content = [{"type": "text", "text": content}, *pictures]
     message = {"role": "user", "content": content}
-    more = _DESCRIBING if request.wants_words else {}
+    more = _DESCRIBING if request.task == DESCRIBE else {}
     return {"model": request.model, "stream": request.stream, "messages": [message], **more, **request.params}
 
 
@@ -67,7 +67,7 @@ def talk(request: ImageRequest) -> Generator[HttpCall | Progress, HttpReply | No
         EndpointError: the answer is an error object or a web page, or broke off before a picture.
         AnswerError: the answer is empty or cannot be read.
     """
-    reply = yield from ask(HttpCall("POST", PATH, body(request), stream=request.stream))
+    reply = yield HttpCall("POST", PATH, body(request), stream=request.stream)
     return (yield from read(reply, request))
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from wenwen_magic.errors import ConfigError
-from wenwen_magic.formats.parse.stream import ask, read
+from wenwen_magic.formats.parse.stream import read
 from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Progress, WireFormat
 from wenwen_magic.records import DESCRIBE, DRAW, ImageRequest, Reference
 from wenwen_magic.text.i18n import _
@@ -127,7 +127,7 @@ def talk(request: ImageRequest) -> Generator[HttpCall | Progress, HttpReply | No
         EndpointError: the answer is an error object or a web page, or broke off before a picture.
         AnswerError: the answer is empty or cannot be read.
     """
-    reply = yield from ask(HttpCall("POST", path(request), body(request), stream=request.stream))
+    reply = yield HttpCall("POST", path(request), body(request), stream=request.stream)
     return (yield from read(reply, request))
 
 

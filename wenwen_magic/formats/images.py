@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wenwen_magic.errors import ConfigError
-from wenwen_magic.formats.parse.stream import ask, read
+from wenwen_magic.formats.parse.stream import read
 from wenwen_magic.protocol import Answer, FilePart, HttpCall, HttpReply, Progress, WireFormat
 from wenwen_magic.records import ImageRequest, Reference
 from wenwen_magic.text.i18n import _
@@ -290,7 +290,7 @@ def talk(request: ImageRequest) -> Generator[HttpCall | Progress, HttpReply | No
     """
     files = files_of(request)
     path = CHANGING if files else DRAWING
-    reply = yield from ask(HttpCall("POST", path, fields_of(request), stream=request.stream, files=files))
+    reply = yield HttpCall("POST", path, fields_of(request), stream=request.stream, files=files)
     return (yield from read(reply, request))
 
 

@@ -16,7 +16,7 @@ from wenwen_magic.endpoint.failures import unreadable
 from wenwen_magic.errors import AnswerError
 from wenwen_magic.formats.midjourney import task
 from wenwen_magic.formats.midjourney.submit import SUBMITS, body, prompt_as_sent, window
-from wenwen_magic.formats.parse.stream import ask, read_json
+from wenwen_magic.formats.parse.stream import read_json
 from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Pause, Progress, Source, Step, WireFormat
 from wenwen_magic.records import ImageRequest
 from wenwen_magic.text.i18n import _
@@ -46,7 +46,7 @@ def talk(request: ImageRequest) -> Generator[Step, HttpReply | None, Answer]:
 
 
 def _submit(call: HttpCall) -> Generator[Step, HttpReply | None, task.Submission]:
-    taken = task.read_submission((yield from ask(call)))
+    taken = task.read_submission((yield call))
     if taken.queue is not None:
         yield Progress(_("queued, {queue} before it", queue=taken.queue))
     return taken
@@ -63,7 +63,7 @@ def _follow(request: ImageRequest, number: str, *, windows: bool) -> Generator[S
     shown = None
     while True:
         yield Pause()
-        job = task.read_job((yield from ask(_question(number))))
+        job = task.read_job((yield _question(number)))
         if job is None:
             yield Progress(_("no readable word from the endpoint; asking again"))
             continue
@@ -142,12 +142,12 @@ def seed(job: str) -> Generator[Step, HttpReply | None, Mapping[str, Any]]:
         EndpointError: it was refused, the answer is a web page, or the connection broke.
         AnswerError: the answer is empty or cannot be read.
     """
-    reply = yield from ask(HttpCall("GET", f"/mj/task/{quote(job, safe='')}/image-seed", free=True))
+    reply = yield HttpCall("GET", f"/mj/task/{quote(job, safe='')}/image-seed", free=True)
     return {"seed": task.read_submission(reply).job}
 
 
 def _ask_free(call: HttpCall) -> Generator[Step, HttpReply | None, Any]:
-    reply = yield from ask(call)
+    reply = yield call
     try:
         return read_json(reply)
     except AnswerError as error:

@@ -168,7 +168,7 @@ class Submission:
     queue: int | None = None
 
 
-def read_submission(reply: HttpReply) -> Submission:
+def read_submission(reply: HttpReply | None) -> Submission:
     """Read the answer to a submission.
 
     Args:
@@ -200,7 +200,7 @@ def read_submission(reply: HttpReply) -> Submission:
     )
 
 
-def read_job(reply: HttpReply) -> Job | None:
+def read_job(reply: HttpReply | None) -> Job | None:
     """Read the answer to a question about a job; None when nothing can be made of it: it is asked again."""
     payloads = Payloads()
     try:

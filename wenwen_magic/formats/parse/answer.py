@@ -281,16 +281,17 @@ class AnswerParser:
         if isinstance(value, list):
             for item in value:
                 yield from self._find(item, mime, depth + 1)
+            return
         if not isinstance(value, Mapping):
-            source = source_of(value, self._payloads, "", mime)
-            yield from [source] if source else []
+            yield from filter(None, [source_of(value, self._payloads, "", mime)])
             return
         mime = _type_in(value, mime)
         if value.get("error") and depth:
             self._failures.append(value)
-        self._revised += filter(None, [self._payloads.redact(value.get("revised_prompt"))])
+        if value.get("revised_prompt"):
+            self._revised.append(self._payloads.redact(value["revised_prompt"]))
         source = None if value.get("error") else self._own_picture(value, mime)
-        yield from [source] if source else []
+        yield from filter(None, [source])
         for key, inner in value.items() if not (source and depth) else ():
             if key in _TYPED:
                 typed = {"mime_type": _get(inner, "mimeType", "mime_type"), _BASE64[0]: _get(inner, "data")}
@@ -329,7 +330,7 @@ class AnswerParser:
             finish_reason=finish_reason,
             model=self._payloads.redact(self._model),
             usage=self._usage,
-            revised_prompt="\n".join(dict.fromkeys(self._revised)),
+            revised_prompt="\n".join(dict.fromkeys(filter(None, self._revised))),
         )
 
     def _with_drafts(self, results: tuple[Source, ...], reading: markdown.Reading, *, cut: bool) -> tuple[Source, ...]:

@@ -11,7 +11,7 @@ from wenwen_magic.endpoint.failures import error_of_object, looks_like_html, unr
 from wenwen_magic.errors import EndpointError, WenwenError
 from wenwen_magic.formats.parse.answer import AnswerParser
 from wenwen_magic.formats.parse.json_text import Payloads, parse_partial_json
-from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Progress
+from wenwen_magic.protocol import Answer, HttpReply, Progress
 from wenwen_magic.records import ImageRequest
 from wenwen_magic.text.i18n import _
 
@@ -82,20 +82,13 @@ def data(chunks: Iterable[bytes], strays: list[bytes]) -> Iterator[bytes]:
             strays.append(line.strip())
 
 
+_UNANSWERED = "a call must be answered with a reply"
 _DONE = b"[DONE]"
 _EVENTS = (b"data:", b":", *_FIELDS)
 _WHOLE_ADDRESS = re.compile(r'(?:"(b64_json)"\s*:\s*"|"(?=(?:https?:|data:)))((?:[^"\\]|\\.)*+)"')
 
 
-def ask(call: HttpCall) -> Generator[HttpCall, HttpReply | None, HttpReply]:
-    """Make a call; gives its reply."""
-    reply = yield call
-    if reply is None:
-        raise TypeError("a call must be answered with a reply")
-    return reply
-
-
-def read(reply: HttpReply, request: ImageRequest) -> Generator[Progress, Any, Answer]:
+def read(reply: HttpReply | None, request: ImageRequest) -> Generator[Progress, Any, Answer]:
     """Read an answer by its first bytes, whatever was asked and whatever its type claims.
 
     Args:
@@ -106,6 +99,8 @@ def read(reply: HttpReply, request: ImageRequest) -> Generator[Progress, Any, An
         EndpointError: the answer is an error object or a web page, or broke off before a picture.
         AnswerError: the answer is empty or cannot be read.
     """
+    if reply is None:
+        raise TypeError(_UNANSWERED)
     head, chunks = begin(reply.chunks)
     payloads = Payloads()
     new_parser = partial(AnswerParser, payloads, request.pictures, words_wanted=request.wants_words)
@@ -116,7 +111,7 @@ def read(reply: HttpReply, request: ImageRequest) -> Generator[Progress, Any, An
     raise _no_json(reply.status, whole(chunks)[0][:65_536].decode("utf-8", "replace"))
 
 
-def read_json(reply: HttpReply, payloads: Payloads | None = None) -> Any:
+def read_json(reply: HttpReply | None, payloads: Payloads | None = None) -> Any:
     """Read a reply as the JSON value that it is.
 
     Args:
@@ -127,6 +122,8 @@ def read_json(reply: HttpReply, payloads: Payloads | None = None) -> Any:
         EndpointError: the answer is a web page, or the connection broke before its end.
         AnswerError: the answer is empty or no JSON.
     """
+    if reply is None:
+        raise TypeError(_UNANSWERED)
     body, cut = whole(begin(reply.chunks)[1])
     small = payloads.extract(body) if payloads else body
     try:
@@ -192,8 +189,7 @@ def _read_events(chunks: Iterator[bytes], payloads: Payloads, parser: AnswerPars
     whole = _parsed(b"\n".join(strays), []) if strays else None  # a JSON answer behind a comment that kept it awake
     done = done or whole is not None
     for body in [whole] if whole is not None else [_parsed(line, []) for line in strays]:
-        if parser.error is None:
-            yield from parser.add(body)
+        yield from parser.add(body)
     if strays and not (done or parser.ended):  # the last event broke off; a picture in it may have come whole
         yield from parser.add(parse_partial_json(strays[-1].decode("utf-8", "replace"), ()))
     if strays and not parser.seen and not cut:
