@@ -1,42 +1,11 @@
 """A body in pieces is the same body, wherever it is cut."""
 
-import itertools
-
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
-from support.scripted import grows_in_proportion
 
 from wenwen_magic.errors import EndpointError
-from wenwen_magic.formats.parse.stream import begin, data, lines
+from wenwen_magic.formats.parse.stream import begin, data
 
 BOM = b"\xef\xbb\xbf"
-BODY = st.lists(st.sampled_from([b"data: {}", b"\n", b"\r", b" ", b"x", b":", BOM, "\u2028画".encode(), b"{"])).map(
-    b"".join
-)
-PLACES = st.lists(st.integers(0, 200), max_size=8)
-
-
-def in_pieces(body, places):
-    edges = [0, *sorted(min(place, len(body)) for place in places), len(body)]
-    return [body[start:end] for start, end in itertools.pairwise(edges)]
-
-
-@given(BODY, PLACES)
-def test_lines_do_not_depend_on_where_the_body_is_cut(body, places):
-    expected = [line.rstrip(b"\r") for line in body.split(b"\n")]
-    assert list(lines(in_pieces(body, places))) == expected
-
-
-@given(BODY, PLACES)
-@example(BOM + b"\n {}", [1, 2])
-@example(b"  " + BOM + b"  data: x", [3, 4])
-def test_the_beginning_does_not_depend_on_where_the_body_is_cut(body, places):
-    head, rest = begin(iter(in_pieces(body, places)))
-    expected = body.lstrip().removeprefix(BOM).lstrip()
-    assert b"".join(rest) == expected
-    assert expected.startswith(head)
-    assert bool(head) == bool(expected)
 
 
 @pytest.mark.parametrize("first", [b"{", b"[", b": PING"])
@@ -92,7 +61,3 @@ def test_lines_of_no_field_are_kept_as_strays():
 def test_line_separators_of_other_alphabets_end_no_line():
     text = "data: a\u2028b\u0085c\x0bd\x1ce".encode()
     assert list(data([text], [])) == [text[6:]]
-
-
-def test_a_long_line_in_many_pieces_takes_time_in_proportion():
-    assert grows_in_proportion(lambda factor: [b"x" * 1000] * 5_000 * factor, lambda pieces: list(lines(pieces)))

@@ -32,6 +32,7 @@ PICTURE_TYPES = ("image/", "application/octet-stream")
 _RUN = re.compile(r"[A-Za-z0-9+/_=%-]*+")
 _RUN_IN_LINES = re.compile(r"[A-Za-z0-9+/_=%\s-]*+")
 _NEED_CLOSING = {"(": ")", '"': '"', "'": "'", "<": ">"}
+_CLOSED = re.compile(r"[)>\"']|\s+[\"']")
 _CUT = re.compile(r"data:,cut(\d+)")
 
 _LOOSE_IMAGE = re.compile(r"(?i)!\[([^\[\]\n]{0,2000}+)\]\([ \t]*<?((?:https?://|data:,cut|/)[^\n<>\"]*+)")
@@ -90,7 +91,7 @@ def read(text: str, payloads: Payloads | None = None, *, whole: bool = True) -> 
     """
     payloads = payloads or Payloads()
     data: list[Source] = []
-    short = _without_data(text, payloads, data)
+    short = _without_data(text, payloads, data, whole=whole)
     if not whole:  # up to where its last address is certainly whole
         short = short[: max(short.rfind(end) for end in ")>\"' \n") + 1]
     found = _Addresses()
@@ -128,22 +129,23 @@ def _source(address: str, alt: str, data: list[Source], payloads: Payloads) -> S
     return Source(address, alt) if address.lower().startswith(("http://", "https://", "/", "data:")) else None
 
 
-def _without_data(text: str, payloads: Payloads, data: list[Source]) -> str:
+def _without_data(text: str, payloads: Payloads, data: list[Source], *, whole: bool) -> str:
     """Replace every base64 data URI by ``data:,cut<number>`` and keep the picture in ``data``."""
     pieces, at = [], 0
     while head := DATA_HEAD.search(text, at):
-        end = _end_of_run(text, head)
+        closing = _NEED_CLOSING.get(text[head.start() - 1 : head.start()])
+        end = _end_of_run(text, head, closing)
         mime = (head.group(1) or "image/png").lower()
-        run = payloads.restore_base64(text[head.end() : end]) if mime.startswith(PICTURE_TYPES) else b""
+        taken = mime.startswith(PICTURE_TYPES) and (whole or not closing or _CLOSED.match(text, end))
+        run = payloads.restore_base64(text[head.end() : end]) if taken else b""
         data.append(Source(f"data:{mime}", data=run))
         pieces += [text[at : head.start()], f"data:,cut{len(data) - 1}" if run else "…"]
         at = end
     return "".join([*pieces, text[at:]])
 
 
-def _end_of_run(text: str, head: re.Match[str]) -> int:
+def _end_of_run(text: str, head: re.Match[str], closing: str | None) -> int:
     """Return where the base64 ends; inside brackets or quotes it may be broken into lines, and must be closed."""
-    closing = _NEED_CLOSING.get(text[head.start() - 1 : head.start()])
     if closing:
         end = _RUN_IN_LINES.match(text, head.end()).end()  # type: ignore[union-attr]
         if text[end : end + 1] in (closing, '"'):
