@@ -43,7 +43,51 @@ def test_any_bytes_give_an_answer_or_an_error_of_ours(body, kind, chunk, wire):
 
 
 NAMES = st.sampled_from(
-    ["choices", "message", "delta", "content", "images", "image_url", "url", "data", "b64_json", "error", "type", "text", "object", "usage", "model", "finish_reason", "reasoning_content", "output", "image_urls", "image", "candidates", "parts", "thought", "inlineData", "inline_data", "mimeType", "fileData", "fileUri", "finishReason", "finishMessage", "promptFeedback", "blockReason", "index", "usageMetadata", "modelVersion", "code", "revised_prompt", "result", "output_format", "partial_image_index", "partial_image_b64", "success", "item"]
+    [
+        "choices",
+        "message",
+        "delta",
+        "content",
+        "images",
+        "image_url",
+        "url",
+        "data",
+        "b64_json",
+        "error",
+        "type",
+        "text",
+        "object",
+        "usage",
+        "model",
+        "finish_reason",
+        "reasoning_content",
+        "output",
+        "image_urls",
+        "image",
+        "candidates",
+        "parts",
+        "thought",
+        "inlineData",
+        "inline_data",
+        "mimeType",
+        "fileData",
+        "fileUri",
+        "finishReason",
+        "finishMessage",
+        "promptFeedback",
+        "blockReason",
+        "index",
+        "usageMetadata",
+        "modelVersion",
+        "code",
+        "revised_prompt",
+        "result",
+        "output_format",
+        "partial_image_index",
+        "partial_image_b64",
+        "success",
+        "item",
+    ]
 )
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
 LEAVES |= st.sampled_from(

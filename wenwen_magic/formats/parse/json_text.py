@@ -3,6 +3,7 @@
 import json
 import re
 import secrets
+from functools import cached_property
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -23,10 +24,12 @@ class Payloads:
     """
 
     def __init__(self) -> None:
-        nonce = secrets.token_hex(8)
-        self._name = f"wwcut{nonce}n%dn"
-        self._token = re.compile(f"wwcut{nonce}n(\\d+)n")
+        self._head = f"wwcut{secrets.token_hex(8)}n"
         self._runs: list[bytes] = []
+
+    @cached_property
+    def _token(self) -> re.Pattern[str]:
+        return re.compile(self._head + r"(\d+)n")
 
     def extract(self, body: bytes | bytearray) -> bytes | bytearray:
         """Return the body with every run of at least :data:`SHORTEST` bytes replaced by its token.
@@ -40,7 +43,7 @@ class Payloads:
         if len(run) < SHORTEST:
             return run
         self._runs.append(run.replace(b"\\/", b"/") if b"\\" in run else run)
-        return (self._name % (len(self._runs) - 1)).encode()
+        return f"{self._head}{len(self._runs) - 1}n".encode()
 
     def restore(self, text: str) -> bytes:
         """Return a piece of text as bytes, every token in it replaced by the run that it stands for."""
@@ -56,7 +59,7 @@ class Payloads:
 
     def restore_text(self, text: str) -> str:
         """Return a piece of text with every token in it replaced by the run that it stands for."""
-        return self.restore(text).decode("utf-8", "replace") if self._token.search(text) else text
+        return self.restore(text).decode("utf-8", "replace") if self._head in text else text
 
     def restore_base64(self, text: str) -> bytes:
         """Return the base64 of a picture, without percent-encoding and white space."""
@@ -70,7 +73,10 @@ class Payloads:
 
         Every run is an ellipsis, and half characters, which no file and no page can hold, are replaced.
         """
-        return self._token.sub("…", value).encode("utf-8", "replace").decode() if isinstance(value, str) else ""
+        if not isinstance(value, str):
+            return ""
+        text = self._token.sub("…", value) if self._runs else value
+        return text.encode("utf-8", "replace").decode()
 
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"|[{}\[\],:"]', re.DOTALL)
