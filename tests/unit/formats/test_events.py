@@ -3,7 +3,7 @@
 import pytest
 
 from wenwen_magic.errors import EndpointError
-from wenwen_magic.formats.parse.stream import begin, data
+from wenwen_magic.formats.parse.stream import begin, event_data
 
 BOM = b"\xef\xbb\xbf"
 
@@ -48,16 +48,16 @@ def test_a_break_before_the_beginning_is_raised_at_once_and_a_later_one_where_it
 def test_payloads_are_what_stands_behind_data_and_the_rest_is_passed_over():
     body = b'data: {"a":1}\r\n\r\n: PING\nevent: x\nid: 7\nretry: 5\ndata:{"b":2}\ndata: [DONE]\n'
     strays = []
-    assert list(data([body], strays)) == [b'{"a":1}', b'{"b":2}', b"[DONE]"]
+    assert list(event_data([body], strays)) == [b'{"a":1}', b'{"b":2}', b"[DONE]"]
     assert strays == []
 
 
 def test_lines_of_no_field_are_kept_as_strays():
     strays = []
-    assert list(data([b'data: 1\n{"error": "x"}\n  plain  \n\n'], strays)) == [b"1"]
+    assert list(event_data([b'data: 1\n{"error": "x"}\n  plain  \n\n'], strays)) == [b"1"]
     assert strays == [b'{"error": "x"}', b"plain"]
 
 
 def test_line_separators_of_other_alphabets_end_no_line():
     text = "data: a\u2028b\u0085c\x0bd\x1ce".encode()
-    assert list(data([text], [])) == [text[6:]]
+    assert list(event_data([text], [])) == [text[6:]]

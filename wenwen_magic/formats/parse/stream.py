@@ -39,7 +39,7 @@ def begin(chunks: Iterable[bytes]) -> tuple[bytes, Iterator[bytes]]:
     return head, chain([head] if head else [], pieces)
 
 
-def whole(chunks: Iterable[bytes]) -> tuple[bytearray, EndpointError | None]:
+def read_all(chunks: Iterable[bytes]) -> tuple[bytearray, EndpointError | None]:
     """Return all that comes, and the error that cut it off, if one did."""
     body = bytearray()
     try:
@@ -60,13 +60,13 @@ def lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
         first, *rest = chunk.split(b"\n")
         waiting.append(first)
         for line in rest:
-            whole = [b"".join(waiting).rstrip(b"\r")]
+            complete = [b"".join(waiting).rstrip(b"\r")]
             waiting = [line]
-            yield whole.pop()  # nothing here holds on to a line of many megabytes while it is read
+            yield complete.pop()  # nothing here holds on to a line of many megabytes while it is read
     yield b"".join(waiting).rstrip(b"\r")
 
 
-def data(chunks: Iterable[bytes], strays: list[bytes]) -> Iterator[bytes]:
+def event_data(chunks: Iterable[bytes], strays: list[bytes]) -> Iterator[bytes]:
     """Give the payload of every ``data:`` line; comments and the other fields are passed over.
 
     Args:
@@ -108,7 +108,7 @@ def read(reply: HttpReply | None, request: ImageRequest) -> Generator[Progress, 
         return _read_object(chunks, payloads, new_parser)
     if head.startswith(_EVENTS):
         return (yield from _read_events(chunks, payloads, new_parser()))
-    raise _no_json(reply.status, whole(chunks)[0][:65_536].decode("utf-8", "replace"))
+    raise _no_json(reply.status, read_all(chunks)[0][:65_536].decode("utf-8", "replace"))
 
 
 def read_json(reply: HttpReply | None, payloads: Payloads | None = None) -> Any:
@@ -124,7 +124,7 @@ def read_json(reply: HttpReply | None, payloads: Payloads | None = None) -> Any:
     """
     if reply is None:
         raise TypeError(_UNANSWERED)
-    body, cut = whole(begin(reply.chunks)[1])
+    body, cut = read_all(begin(reply.chunks)[1])
     small = payloads.extract(body) if payloads else body
     try:
         return json.loads(small)
@@ -138,7 +138,7 @@ def _no_json(status: int, text: str) -> WenwenError:
 
 
 def _read_object(chunks: Iterator[bytes], payloads: Payloads, new_parser: Callable[[], AnswerParser]) -> Answer:
-    body, cut = whole(chunks)
+    body, cut = read_all(chunks)
     small = payloads.extract(body)
     del body
     parser = new_parser()
@@ -175,7 +175,7 @@ def _read_events(chunks: Iterator[bytes], payloads: Payloads, parser: AnswerPars
     cut: EndpointError | None = None
     done = False
     try:
-        for event in data(chunks, strays):
+        for event in event_data(chunks, strays):
             if event == _DONE:
                 done = True
                 break  # the connection may stay open for long
