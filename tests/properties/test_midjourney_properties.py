@@ -1,22 +1,18 @@
 """What holds for every answer of a Midjourney proxy, however it is written, cut or swollen."""
 
-import itertools
 import json
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.scripted import Scripted, grows_in_proportion, noise, reply_of
+from support.replies import in_pieces, outcome, recorded
+from support.scripted import grows_in_proportion, noise, reply_of
 
-from wenwen_magic.engine.conversation import lead
-from wenwen_magic.errors import WenwenError
 from wenwen_magic.formats.midjourney import FORMAT
 from wenwen_magic.protocol import Answer, HttpReply
 from wenwen_magic.records import ImageRequest, Reference
 
-REPLIES = Path(__file__).parents[1] / "replies" / "midjourney"
-RECORDED = {path.name: path.read_bytes() for path in sorted(REPLIES.iterdir()) if path.name != "expected.json"}
+RECORDED = {name: one.body for name, one in recorded("midjourney").items()}
 SUBMITS = sorted(name for name in RECORDED if name.startswith("submit"))
 WORKS = sorted(set(RECORDED) - set(SUBMITS))
 TAKEN, DONE = RECORDED["submit-text.json"], RECORDED["task-grid.json"]
@@ -26,21 +22,14 @@ REQUESTS = [
     PRESS,
     ImageRequest("Cat", task="describe", references=(Reference("", "1"),)),
     ImageRequest("Cat", task="upload", references=(Reference("", "1"),)),
-    ImageRequest("Cat", task="refresh", params={"taskId": "1"}),
 ]
 
-settings.register_profile("midjourney", deadline=None, max_examples=150)
-often = settings(settings.get_profile("midjourney"))
+often = settings(deadline=None, max_examples=150)
 
 
 def outcome_of(request, *replies):
-    """The answer and what was told on the way, or the error's class and words; after the replies the work is done."""
-    told = []
-    line = Scripted([*replies, *(reply_of(DONE) for _ in range(3))])
-    try:
-        return lead(FORMAT.talk(request), line.send, told.append, lambda: None), told
-    except WenwenError as error:
-        return type(error), str(error), error.text
+    """The outcome of a conversation whose job is done after these replies."""
+    return outcome("midjourney", *replies, *(reply_of(DONE) for _ in range(3)), request=request)
 
 
 def is_outcome(outcome):
@@ -86,16 +75,11 @@ def test_a_damaged_reply_gives_an_answer_or_an_error_of_ours(name, place, lost, 
     assert is_outcome(outcome_of(PRESS, reply_of(damaged)) if name in SUBMITS else after_submitting(damaged))
 
 
-def cut_at(body, places):
-    marks = sorted({0, len(body), *(place % (len(body) + 1) for place in places)})
-    return [body[start:end] for start, end in itertools.pairwise(marks)]
-
-
 @often
 @given(st.sampled_from(sorted(RECORDED)), st.lists(st.integers(0, 6) | st.integers(0, 3000), max_size=12))
 def test_the_network_may_cut_a_reply_anywhere(name, places):
     body = RECORDED[name]
-    pieces = HttpReply(200, "application/json", [*cut_at(body, places), b""])
+    pieces = HttpReply(200, "application/json", [*in_pieces(body, places), b""])
     if name in SUBMITS:
         assert outcome_of(PRESS, pieces) == outcome_of(PRESS, reply_of(body))
     else:

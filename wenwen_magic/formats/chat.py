@@ -1,10 +1,8 @@
 """The chat format: a prompt goes out as a chat message, pictures come back in the answer's Markdown.
 
-Source: wenwen's page 生成图片(chat), ``POST /v1/chat/completions``. The page shows one answer (a Markdown
-picture with an https address); the other shapes read here are those of servers of the same family (not seen on
-wenwen's pages). Pictures that go along stand as on the pages 修改图片(chat), which draws from them, and 分析图片(chat),
-which describes them; those pages show addresses, and ``data:`` URIs in their place are the family's way (not seen
-there). Masks are not seen on wenwen's pages for chat.
+Source: wenwen's page 生成图片(chat), ``POST /v1/chat/completions``. Pictures go along as on the pages 修改图片(chat),
+which draws from them, and 分析图片(chat), which describes them; those pages show addresses, and ``data:`` URIs in their
+place are the way of servers of the same family (not seen there). Masks are not seen on wenwen's pages for chat.
 """
 
 from collections.abc import Generator
@@ -17,7 +15,7 @@ from wenwen_magic.records import DESCRIBE, DRAW, ImageRequest
 from wenwen_magic.text.i18n import _, is_chinese
 
 PATH = "/v1/chat/completions"
-# The page says that the ratio is told in the prompt, by words like 横屏 and 竖屏, and that no size can be given.
+# The page says that the ratio is given in the prompt, by words like 横屏 and 竖屏, and that no size can be given.
 _PHRASES = {
     "square": ("square composition", "方形构图"),
     "landscape": ("landscape composition", "横屏构图"),
@@ -29,15 +27,15 @@ _OWN_FIELDS = {"model", "messages", "stream"}
 
 
 def prompt_as_sent(request: ImageRequest) -> str:
-    """The prompt with the orientation's phrase on a line of its own, in the prompt's language."""
+    """Return the prompt with the orientation's phrase on a line of its own, in the prompt's language."""
     phrases = _PHRASES.get(request.orientation)
-    if not phrases:
-        return request.prompt
-    return f"{request.prompt}\n{phrases[is_chinese(request.prompt)]}"
+    return f"{request.prompt}\n{phrases[is_chinese(request.prompt)]}" if phrases else request.prompt
 
 
 def body(request: ImageRequest) -> dict[str, Any]:
-    """The request's body, exactly as the page shows it; further ``params`` stand beside the page's fields.
+    """Return the request's body, exactly as the page shows it; further ``params`` go beside the page's fields.
+
+    Words alone go out as a string; with pictures they are the first of a list (page 修改图片(chat)).
 
     Raises:
         ConfigError: a param would replace a field that the request itself sets, or there is a mask.
@@ -52,22 +50,17 @@ def body(request: ImageRequest) -> dict[str, Any]:
             _("--param cannot set {taken}.", taken=", ".join(taken)),
             do=_("Use -m for the model and --stream for streaming; the cell's text is the message."),
         )
-    message = {"role": "user", "content": _content(request)}
-    more = _DESCRIBING if request.wants_words else {}
+    content: Any = prompt_as_sent(request)
+    if request.references:
+        pictures = [{"type": "image_url", "image_url": {"url": reference.address}} for reference in request.references]
+        content = [{"type": "text", "text": content}, *pictures]
+    message = {"role": "user", "content": content}
+    more = _DESCRIBING if request.task == DESCRIBE else {}
     return {"model": request.model, "stream": request.stream, "messages": [message], **more, **request.params}
 
 
-def _content(request: ImageRequest) -> str | list[dict[str, Any]]:
-    """Words alone as a string; with pictures a list, the words first (page 修改图片(chat))."""
-    words = prompt_as_sent(request)
-    if not request.references:
-        return words
-    pictures = [{"type": "image_url", "image_url": {"url": reference.address}} for reference in request.references]
-    return [{"type": "text", "text": words}, *pictures]
-
-
 def talk(request: ImageRequest) -> Generator[HttpCall | Progress, HttpReply | None, Answer]:
-    """The conversation: one call, one reply.
+    """Lead the conversation: one call, one reply.
 
     Raises:
         ConfigError: as :func:`body`.
@@ -75,9 +68,7 @@ def talk(request: ImageRequest) -> Generator[HttpCall | Progress, HttpReply | No
         AnswerError: the answer is empty or cannot be read.
     """
     reply = yield HttpCall("POST", PATH, body(request), stream=request.stream)
-    if reply is None:
-        raise TypeError("a call must be answered with a reply")
-    return (yield from read(reply))
+    return (yield from read(reply, request))
 
 
 FORMAT = WireFormat(name="chat", talk=talk, prompt_as_sent=prompt_as_sent, tasks=(DRAW, DESCRIBE))

@@ -1,4 +1,4 @@
-"""The Gemini format: words and pictures go out as parts of contents, and come back as parts of candidates.
+"""The Gemini format: words and pictures go out as parts of contents and come back as parts of candidates.
 
 Source: wenwen's pages Gemini 聊天 and Gemini 编辑图片(nano banana), ``POST /v1beta/models/{model}:generateContent``.
 They show the key in the address (``?key=``) and ``inline_data`` in snake case, and no answer. The key goes into the
@@ -13,7 +13,6 @@ from typing import Any
 from urllib.parse import quote
 
 from wenwen_magic.errors import ConfigError
-from wenwen_magic.formats.parse.candidates import Candidates
 from wenwen_magic.formats.parse.stream import read
 from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Progress, WireFormat
 from wenwen_magic.records import DESCRIBE, DRAW, ImageRequest, Reference
@@ -31,18 +30,18 @@ _SETTINGS = frozenset(
         *("thinkingConfig", "mediaResolution", "responseLogprobs", "logprobs", "speechConfig"),
     }
 )
-"""The generation settings that are not about the picture's shape; of the rest of ``params``, each stands at the top."""
+"""The generation settings that are not about the picture's shape; of the rest of ``params``, each goes to the top."""
 _OWN_FIELDS = frozenset({"model", "contents", "stream", "generationConfig", "imageConfig", "n", "candidateCount"})
 _UNFIT_FOR_A_PATH = "/\\?#%"
 
 
 def prompt_as_sent(request: ImageRequest) -> str:
-    """The prompt as it is: an orientation goes out as ``aspectRatio``."""
+    """Return the prompt as it is: an orientation goes out as ``aspectRatio``."""
     return request.prompt
 
 
 def path(request: ImageRequest) -> str:
-    """Where the request goes: the model's name is part of it, and a stream has an address of its own.
+    """Return where the request goes: the model's name is part of it, and a stream has an address of its own.
 
     Raises:
         ConfigError: the model's name cannot stand in an address.
@@ -58,30 +57,47 @@ def path(request: ImageRequest) -> str:
 
 
 def body(request: ImageRequest) -> dict[str, Any]:
-    """The request's body: the words first, then the pictures, as the page shows them; then the settings.
+    """Return the request's body: the words first, then the pictures, as the page shows them; then the settings.
 
-    ``params`` that are Google's generation settings, in either spelling, join them; others stand at the top.
+    ``params`` that are Google's generation settings, in either spelling, join them; others go to the top.
 
     Raises:
         ConfigError: a mask, a reference that is an address, or a param that cannot be.
     """
-    _refuse_mask(request)
-    parts = [{"text": request.prompt}, *(_inline(reference) for reference in request.references)]
-    config, more = _sorted_params(request)
-    settings = {"generationConfig": config} if config else {}
-    return {"contents": [{"role": "user", "parts": parts}], **settings, **more}
-
-
-def _refuse_mask(request: ImageRequest) -> None:
     if request.mask:
         raise ConfigError(
             _("The gemini format takes no mask."),
             do=_("Say in words what to change, or use --format images."),
         )
+    parts = [{"text": request.prompt}, *map(_inline, request.references)]
+    draws = not request.wants_words
+    config: dict[str, Any] = {"responseModalities": ["TEXT", "IMAGE"]} if draws else {}
+    image = {"aspectRatio": _BY_ORIENTATION[request.orientation]} if draws and request.orientation != "auto" else {}
+    more: dict[str, Any] = {}
+    for name, value in request.params.items():
+        known = re.sub("_([a-z])", lambda letter: letter[1].upper(), name)
+        if known in _OWN_FIELDS:
+            raise ConfigError(
+                _("--param cannot set {name}.", name=name),
+                do=_(
+                    "Use -m for the model, -n for several and --stream for streaming; settings go by their own "
+                    "names: --param temperature=0.5 --param aspectRatio=16:9"
+                ),
+            )
+        if known in _IMAGE_FIELDS:
+            image[known] = _checked(name, value, _IMAGE_FIELDS[known])
+        elif known in _SETTINGS:
+            config[known] = value
+        else:
+            plain_words = known == "systemInstruction" and isinstance(value, str)
+            more[name] = {"parts": [{"text": value}]} if plain_words else value
+    config |= {"imageConfig": image} if image else {}
+    settings = {"generationConfig": config} if config else {}
+    return {"contents": [{"role": "user", "parts": parts}], **settings, **more}
 
 
 def _inline(reference: Reference) -> dict[str, Any]:
-    """A picture as a part of the request; nobody is known to fetch one for this format."""
+    """Return a picture as a part of the request; no server is known to fetch one for this format."""
     if reference.is_link:
         raise ConfigError(
             _("The gemini format cannot send the address {label}.", label=reference.label or reference.address),
@@ -92,60 +108,19 @@ def _inline(reference: Reference) -> dict[str, Any]:
     return {"inline_data": {"mime_type": head.removeprefix("data:"), "data": data}}
 
 
-def _sorted_params(request: ImageRequest) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The generation settings with what params add to them, and the params that stand at the top."""
-    draws = not request.wants_words
-    ratio = _BY_ORIENTATION.get(request.orientation) if draws else None
-    image = {"aspectRatio": ratio} if ratio else {}
-    config: dict[str, Any] = {"responseModalities": ["TEXT", "IMAGE"]} if draws else {}
-    more: dict[str, Any] = {}
-    for name, value in request.params.items():
-        known = _in_camel_case(name)
-        _refuse_taken(name, known)
-        if known in _IMAGE_FIELDS:
-            image[known] = _checked(name, value, _IMAGE_FIELDS[known])
-        elif known in _SETTINGS:
-            config[known] = value
-        else:
-            more[name] = _as_content(value) if known == "systemInstruction" else value
-    return ({**config, "imageConfig": image} if image else config), more
-
-
-def _as_content(value: Any) -> Any:
-    """Words as the content that they stand for; anything else as it is."""
-    return {"parts": [{"text": value}]} if isinstance(value, str) else value
-
-
-def _in_camel_case(name: str) -> str:
-    return re.sub("_([a-z])", lambda found: found[1].upper(), name)
-
-
-def _refuse_taken(name: str, known: str) -> None:
-    if known in _OWN_FIELDS:
-        raise ConfigError(
-            _("--param cannot set {name}.", name=name),
-            do=_(
-                "Use -m for the model, -n for several and --stream for streaming; settings go by their own "
-                "names: --param temperature=0.5 --param aspectRatio=16:9"
-            ),
-        )
-
-
 def _checked(name: str, value: Any, allowed: tuple[str, ...]) -> Any:
-    """A value of a known list, whose letters may be small; anything where no list is known."""
-    if not allowed:
-        return value
+    """Return a value of a known list, whose letters may be small; any value where no list is known."""
     given = str(value).strip().upper()
-    if given not in allowed:
+    if allowed and given not in allowed:
         raise ConfigError(
             _("{name} cannot be {value!r}.", name=name, value=value),
             do=_("Use one of: ") + ", ".join(allowed),
         )
-    return given
+    return given if allowed else value
 
 
 def talk(request: ImageRequest) -> Generator[HttpCall | Progress, HttpReply | None, Answer]:
-    """The conversation: one call, one reply.
+    """Lead the conversation: one call, one reply.
 
     Raises:
         ConfigError: as :func:`path` and :func:`body`.
@@ -153,9 +128,7 @@ def talk(request: ImageRequest) -> Generator[HttpCall | Progress, HttpReply | No
         AnswerError: the answer is empty or cannot be read.
     """
     reply = yield HttpCall("POST", path(request), body(request), stream=request.stream)
-    if reply is None:
-        raise TypeError("a call must be answered with a reply")
-    return (yield from read(reply, lambda payloads: Candidates(payloads, words_wanted=request.wants_words)))
+    return (yield from read(reply, request))
 
 
 FORMAT = WireFormat(

@@ -15,14 +15,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wenwen_magic.errors import ConfigError
-from wenwen_magic.formats.parse.picture_list import PictureList
 from wenwen_magic.formats.parse.stream import read
 from wenwen_magic.protocol import Answer, FilePart, HttpCall, HttpReply, Progress, WireFormat
 from wenwen_magic.records import ImageRequest, Reference
 from wenwen_magic.text.i18n import _
 
+DRAWING, CHANGING = "/v1/images/generations", "/v1/images/edits"
 LONGEST = 32_000
 """Characters of a prompt (wenwen's page 修改图片(images), gpt-image-1)."""
+PARTIAL_IMAGES = 2
+"""Pictures on their way that a stream is asked for, unless a param says otherwise."""
+SMALL = 4_000_000
+"""Bytes of a picture that dall-e-2 changes: less than 4 MB (wenwen's page 修改图片(images), dall-e-2)."""
+_OWN_FIELDS = {"model", "prompt", "stream", "image", "mask"}
 _WHOLE_NUMBERS = {"n": (1, 10), "output_compression": (0, 100), "partial_images": (0, 3)}
 
 
@@ -91,24 +96,31 @@ FAMILIES = {
 
 
 def family_of(model: str) -> Family:
-    """What is known of a model by its name; of an unknown one what holds for all."""
+    """Return what is known of a model by its name; of an unknown one what holds for all."""
     name = model.lower().rpartition("/")[2]
     return next(family for start, family in FAMILIES.items() if name.startswith(start))
 
 
-def checked_size(request: ImageRequest) -> str:
-    """Check prompt and params; gives the size that the orientation means for the model, empty where none is to be sent.
+def prompt_as_sent(request: ImageRequest) -> str:
+    """Return the prompt itself: an orientation goes into the size."""
+    return request.prompt
+
+
+# -- fields: what cannot be is refused here, for free, before an endpoint counts it as a failure of its own ------------
+
+
+def fields_of(request: ImageRequest) -> dict[str, Any]:
+    """Return the fields of a request beside its files; of a form they are the form's.
 
     Raises:
-        ConfigError: something that the model or the relay is known to refuse.
+        ConfigError: a field that the model or the relay is known to refuse.
     """
-    family = family_of(request.model)
-    _check_prompt(request, family)
-    _check_params(request, family)
-    return _size_for(request, family)
-
-
-def _check_prompt(request: ImageRequest, family: Family) -> None:
+    family, params = family_of(request.model), request.params
+    if taken := sorted(name for name in params if name.partition("[")[0] in _OWN_FIELDS):
+        raise ConfigError(
+            _("--param cannot set {taken}.", taken=", ".join(taken)),
+            do=_("Use -m for the model, --stream, --ref and --mask; the cell's text is the prompt."),
+        )
     if len(request.prompt) > family.longest:
         raise ConfigError(
             _(
@@ -118,11 +130,7 @@ def _check_prompt(request: ImageRequest, family: Family) -> None:
             ),
             do=_("At most {longest} are taken.", longest=family.longest),
         )
-
-
-def _check_params(request: ImageRequest, family: Family) -> None:
-    """What cannot be is said here, for free, and not by an endpoint that may count it as a fault of its own."""
-    for name, value in request.params.items():
+    for name, value in params.items():
         if name in _WHOLE_NUMBERS:
             low, high = _WHOLE_NUMBERS[name]
             _check_number(name, value, low, min(high, family.most) if name == "n" else high)
@@ -131,6 +139,8 @@ def _check_params(request: ImageRequest, family: Family) -> None:
         elif name in family.words and value not in family.words[name]:
             raise _not_taken(request.model, name, value, family.words[name])
     _check_pairs(request, family)
+    stream = {"stream": True, "partial_images": PARTIAL_IMAGES} if request.stream else {}
+    return {"model": request.model, "prompt": request.prompt, **_shape(request, family), **stream, **params}
 
 
 def _check_number(name: str, value: Any, low: int, high: int) -> None:
@@ -172,80 +182,49 @@ def _not_taken(model: str, name: str, value: Any, known: tuple[str, ...]) -> Con
 
 
 def _check_pairs(request: ImageRequest, family: Family) -> None:
+    """Check what goes together or not."""
     params = request.params
     if request.stream and not family.streams:
-        raise ConfigError(
-            _("{model} does not stream.", model=request.model),
-            do=_("Leave --stream out."),
-        )
+        raise ConfigError(_("{model} does not stream.", model=request.model), do=_("Leave --stream out."))
     if "partial_images" in params and not request.stream:
-        raise ConfigError(
-            _("partial_images come in a stream only."),
-            do=_("Add --stream."),
-        )
+        raise ConfigError(_("partial_images come in a stream only."), do=_("Add --stream."))
     if params.get("background") == "transparent" and params.get("output_format") == "jpeg":
         raise ConfigError(_("A JPEG cannot be transparent."), do="--param output_format=png")
 
 
-def _size_for(request: ImageRequest, family: Family) -> str:
-    """The size that an orientation means for a model; empty for ``auto``, and where a param tells it."""
+def _shape(request: ImageRequest, family: Family) -> dict[str, str]:
+    """Return the size that an orientation means for a model; nothing for ``auto``, and where a param gives it."""
     if request.orientation == "auto" or "size" in request.params:
-        return ""
+        return {}
     if request.orientation not in family.shapes:
         raise ConfigError(
             _("{model} draws squares only.", model=request.model),
             do=_("Use -o square, or another model (-m)."),
         )
-    return family.shapes[request.orientation]
+    return {"size": family.shapes[request.orientation]}
 
 
-DRAWING, CHANGING = "/v1/images/generations", "/v1/images/edits"
-PARTIAL_IMAGES = 2
-"""Pictures on their way that a stream is asked for, unless a param says otherwise."""
-_OWN_FIELDS = {"model", "prompt", "stream", "image", "mask"}
+# -- files -------------------------------------------------------------------------------------------------------------
+
 _DATA = re.compile(r"data:(image/(png|jpeg|webp));base64,")
 _PNG = b"\x89PNG\r\n\x1a\n"
 _SHOW_THROUGH = {4, 6}
 """PNG's types of colour that have an alpha channel."""
-SMALL = 4_000_000
-"""Bytes of a picture that dall-e-2 changes: less than 4 MB (wenwen's page 修改图片(images), dall-e-2)."""
-
-
-def prompt_as_sent(request: ImageRequest) -> str:
-    """The prompt itself: an orientation goes into the size."""
-    return request.prompt
-
-
-def fields_of(request: ImageRequest) -> dict[str, Any]:
-    """The fields of a request beside its files; of a form they are the form's.
-
-    Raises:
-        ConfigError: a field that the model or the relay is known to refuse.
-    """
-    _refuse_own_fields(request.params)
-    size = checked_size(request)
-    stream = {"stream": True, "partial_images": PARTIAL_IMAGES} if request.stream else {}
-    shape = {"size": size} if size else {}
-    return {"model": request.model, "prompt": request.prompt, **shape, **stream, **request.params}
-
-
-def _refuse_own_fields(params: Mapping[str, Any]) -> None:
-    if taken := sorted(name for name in params if name.partition("[")[0] in _OWN_FIELDS):
-        raise ConfigError(
-            _("--param cannot set {taken}.", taken=", ".join(taken)),
-            do=_("Use -m for the model, --stream, --ref and --mask; the cell's text is the prompt."),
-        )
 
 
 def files_of(request: ImageRequest) -> tuple[FilePart, ...]:
-    """The pictures to change, in order, and the mask; nothing for a request without them.
+    """Return the pictures to change, in order, and the mask; nothing for a request without them.
 
     Raises:
         ConfigError: one of them cannot be sent as a file, or not to this model.
     """
-    pictures = [_file("image[]", f"image-{number}", one) for number, one in enumerate(request.references, 1)]
-    if family_of(request.model).one_square:
-        _check_one_square(request.model, pictures)
+    pictures = [_file("image[]", f"image-{number}", picture) for number, picture in enumerate(request.references, 1)]
+    # What wenwen's page 修改图片(images) says of dall-e-2.
+    if family_of(request.model).one_square and (len(pictures) > 1 or not all(map(_is_small_square, pictures))):
+        raise ConfigError(
+            _("{model} changes one square PNG of less than 4 MB.", model=request.model),
+            do=_("Use another picture, or another model (-m)."),
+        )
     if request.mask is None:
         return tuple(pictures)
     if not pictures:
@@ -259,66 +238,50 @@ def files_of(request: ImageRequest) -> tuple[FilePart, ...]:
 
 
 def _file(name: str, filename: str, reference: Reference) -> FilePart:
-    """A picture as a file; its name ends as its type demands, for relays go by that (new-api's sources)."""
+    """Return a picture as a file; its name ends as its type demands, for relays go by that (new-api's sources)."""
     if not reference.address:  # known from its record alone: its answer is being read again, nothing is sent
         return FilePart(name, f"{filename}.png", "image/png", b"")
-    head = _DATA.match(reference.address)
-    if head is None:
-        raise _not_a_file(reference)
     try:
-        data = base64.b64decode(reference.address[head.end() :], validate=True)
+        head = _DATA.match(reference.address)
+        data = base64.b64decode(reference.address[head.end() :], validate=True) if head else b""
     except binascii.Error:
-        raise _not_a_file(reference) from None
-    return FilePart(name, f"{filename}.{head.group(2)}", head.group(1), data)
-
-
-def _not_a_file(reference: Reference) -> ConfigError:
-    return ConfigError(
-        _("The reference {label} is an address; this format sends files.", label=reference.label[:80]),
-        do=_("Download the picture and name the file, or use --format chat."),
-    )
-
-
-def _check_one_square(model: str, pictures: list[FilePart]) -> None:
-    """What wenwen's page 修改图片(images) says of dall-e-2."""
-    square = all(
-        one.mime == "image/png" and len(one.data) < SMALL and len(set(_size_of_png(one.data))) < 2  # noqa: PLR2004
-        for one in pictures
-    )
-    if len(pictures) > 1 or not square:
+        head = None
+    if head is None:
         raise ConfigError(
-            _("{model} changes one square PNG of less than 4 MB.", model=model),
-            do=_("Use another picture, or another model (-m)."),
+            _("The reference {label} is an address; this format sends files.", label=reference.label[:80]),
+            do=_("Download the picture and name the file, or use --format chat."),
         )
+    return FilePart(name, f"{filename}.{head[2]}", head[1], data)
+
+
+def _is_small_square(picture: FilePart) -> bool:
+    small_png = picture.mime == "image/png" and len(picture.data) < SMALL
+    return small_png and len(set(_size_of_png(picture.data))) < 2  # noqa: PLR2004  width and height are the same
 
 
 def _check_mask(mask: FilePart, first: FilePart) -> None:
-    if mask.data and not _shows_through(mask.data):
+    size = _size_of_png(mask.data)
+    if mask.data and not (size and (mask.data[25] in _SHOW_THROUGH or b"tRNS" in mask.data)):
         raise ConfigError(
             _("The mask has no transparent part."),
             do=_("Use a PNG of the picture's size that is transparent where it may be changed."),
         )
-    sizes = {size for size in (_size_of_png(mask.data), _size_of_png(first.data)) if size}
+    sizes = {size, _size_of_png(first.data)} - {()}
     if len(sizes) > 1:
-        told = _(" and ").join(f"{width}x{height}" for width, height in sorted(sizes))
         raise ConfigError(
             _("Mask and picture are of different sizes."),
-            why=told,
+            why=_(" and ").join(f"{width}x{height}" for width, height in sorted(sizes)),
             do=_("Make the mask as large as the picture."),
         )
 
 
 def _size_of_png(data: bytes) -> tuple[int, ...]:
-    """Width and height in pixels out of a PNG's head; nothing for another file."""
+    """Return width and height in pixels out of a PNG's head; nothing for another file."""
     return struct.unpack(">II", data[16:24]) if data.startswith(_PNG) and len(data) > 25 else ()  # noqa: PLR2004
 
 
-def _shows_through(data: bytes) -> bool:
-    return bool(_size_of_png(data)) and (data[25] in _SHOW_THROUGH or b"tRNS" in data)
-
-
 def talk(request: ImageRequest) -> Generator[HttpCall | Progress, HttpReply | None, Answer]:
-    """The conversation: one call, one reply.
+    """Lead the conversation: one call, one reply.
 
     Raises:
         ConfigError: as :func:`fields_of` and :func:`files_of`.
@@ -328,9 +291,7 @@ def talk(request: ImageRequest) -> Generator[HttpCall | Progress, HttpReply | No
     files = files_of(request)
     path = CHANGING if files else DRAWING
     reply = yield HttpCall("POST", path, fields_of(request), stream=request.stream, files=files)
-    if reply is None:
-        raise TypeError("a call must be answered with a reply")
-    return (yield from read(reply, lambda payloads: PictureList(payloads, request.pictures)))
+    return (yield from read(reply, request))
 
 
 FORMAT = WireFormat(name="images", talk=talk, prompt_as_sent=prompt_as_sent, model="gpt-image-1")

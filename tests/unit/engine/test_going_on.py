@@ -152,11 +152,12 @@ def test_labels_with_spaces_are_pressed_by_command_and_told_in_the_lineage(shell
         assert label in shell.words()
 
 
-def test_an_unproven_question_says_so(shell, mj, painter, capsys):
+def test_a_question_that_no_public_server_is_known_to_answer_is_not_sent(mj, painter):
     four = mj.generate("a cat")
-    capsys.readouterr()
-    shell.run(f"%wenwen task {four.id} refresh")
-    assert "No public server" in capsys.readouterr().out
+    asked = len(painter.posts)
+    with pytest.raises(ConfigError, match="no question 'refresh'"):
+        mj.ask_about([four], "refresh")
+    assert len(painter.posts) == asked
 
 
 def test_a_download_that_goes_on_tells_how_far_it_is(shell, mj, painter, capsys):

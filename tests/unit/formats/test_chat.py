@@ -1,42 +1,14 @@
-"""The chat format sends what the page says, and reads what relays are known to answer."""
-
-import json
-from pathlib import Path
+"""The chat format sends what the page says."""
 
 import pytest
-from support.scripted import (
-    data_uri,
-    outcome_of,
-    png,
-    read,
-    reply_of,
-    told,
-)
+from support.scripted import data_uri, png
 
-from wenwen_magic.errors import ConfigError, WenwenError
+from wenwen_magic.errors import ConfigError
 from wenwen_magic.formats.chat import FORMAT
 from wenwen_magic.protocol import HttpCall
 from wenwen_magic.records import ImageRequest, Reference
-from wenwen_magic.text.i18n import speak
 
-REPLIES = Path(__file__).parents[2] / "replies" / "chat"
-EXPECTED = json.loads((REPLIES / "expected.json").read_text("utf-8"))
-READABLE = [name for name, row in EXPECTED.items() if "error" not in row]
-REFUSED = [name for name, row in EXPECTED.items() if "error" in row]
 CAT = "https://h.example/cat.png"
-STREAM = "text/event-stream"
-
-
-@pytest.fixture(autouse=True)
-def _english():
-    speak("en")
-    yield
-    speak("")
-
-
-def recorded(name, chunk=None):
-    kind = EXPECTED[name].get("content_type", STREAM if name.endswith(".sse") else "application/json")
-    return (REPLIES / name).read_bytes(), kind, EXPECTED[name].get("status", 200), chunk
 
 
 def call_of(request):
@@ -107,38 +79,3 @@ def test_params_cannot_replace_what_the_request_says(name, value):
     with pytest.raises(ConfigError, match=name) as caught:
         call_of(ImageRequest("a cat", params={name: value}))
     assert caught.value.charged == "no"
-
-
-def test_every_recorded_reply_has_its_expectation():
-    assert {path.name for path in REPLIES.iterdir()} == {*EXPECTED, "expected.json", "markdown.json"}
-
-
-@pytest.mark.parametrize("name", READABLE)
-def test_a_recorded_reply_gives_its_pictures_and_words(name):
-    row, answer = EXPECTED[name], read(*recorded(name))
-    assert [told(source) for source in answer.sources if not source.draft] == row["pictures"]
-    if row.get("drafts", []) is not None:
-        assert [told(source) for source in answer.sources if source.draft] == row.get("drafts", [])
-    assert [source.alt for source in answer.sources] == row.get("alts", [source.alt for source in answer.sources])
-    found = {"text": answer.text, "finish": answer.finish_reason, "model": answer.model, "usage": dict(answer.usage)}
-    assert found == {name: row.get(name, value) for name, value in found.items()}
-    assert row.get("says", "") in answer.text
-    assert not [word for word in ["base64,", "![", *row.get("silent", [])] if word in answer.text]
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_a_recorded_error_is_raised_with_the_endpoints_words(name):
-    row = EXPECTED[name]
-    with pytest.raises(WenwenError) as caught:
-        read(*recorded(name))
-    said = f"{caught.value} {caught.value.text} {caught.value.request_id}"
-    assert type(caught.value).__name__ == row["error"]
-    assert [word for word in row["words"] if word not in said] == []
-    assert [word for word in row.get("silent", []) if word in said] == []
-    assert caught.value.charged == "maybe" or row.get("status", 200) != 200
-
-
-@pytest.mark.parametrize("size", [1, 7, 4096])
-@pytest.mark.parametrize("name", EXPECTED)
-def test_a_recorded_reply_reads_the_same_in_pieces(name, size):
-    assert outcome_of(reply_of(*recorded(name, size))) == outcome_of(reply_of(*recorded(name)))

@@ -1,42 +1,11 @@
 """A body in pieces is the same body, wherever it is cut."""
 
-import itertools
-
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
-from support.scripted import grows_in_proportion
 
 from wenwen_magic.errors import EndpointError
-from wenwen_magic.formats.parse.stream import begin, data, lines
+from wenwen_magic.formats.parse.stream import begin, event_data
 
 BOM = b"\xef\xbb\xbf"
-BODY = st.lists(st.sampled_from([b"data: {}", b"\n", b"\r", b" ", b"x", b":", BOM, "\u2028画".encode(), b"{"])).map(
-    b"".join
-)
-PLACES = st.lists(st.integers(0, 200), max_size=8)
-
-
-def in_pieces(body, places):
-    edges = [0, *sorted(min(place, len(body)) for place in places), len(body)]
-    return [body[start:end] for start, end in itertools.pairwise(edges)]
-
-
-@given(BODY, PLACES)
-def test_lines_do_not_depend_on_where_the_body_is_cut(body, places):
-    expected = [line.rstrip(b"\r") for line in body.split(b"\n")]
-    assert list(lines(in_pieces(body, places))) == expected
-
-
-@given(BODY, PLACES)
-@example(BOM + b"\n {}", [1, 2])
-@example(b"  " + BOM + b"  data: x", [3, 4])
-def test_the_beginning_does_not_depend_on_where_the_body_is_cut(body, places):
-    head, rest = begin(iter(in_pieces(body, places)))
-    expected = body.lstrip().removeprefix(BOM).lstrip()
-    assert b"".join(rest) == expected
-    assert expected.startswith(head)
-    assert bool(head) == bool(expected)
 
 
 @pytest.mark.parametrize("first", [b"{", b"[", b": PING"])
@@ -79,20 +48,16 @@ def test_a_break_before_the_beginning_is_raised_at_once_and_a_later_one_where_it
 def test_payloads_are_what_stands_behind_data_and_the_rest_is_passed_over():
     body = b'data: {"a":1}\r\n\r\n: PING\nevent: x\nid: 7\nretry: 5\ndata:{"b":2}\ndata: [DONE]\n'
     strays = []
-    assert list(data([body], strays)) == [b'{"a":1}', b'{"b":2}', b"[DONE]"]
+    assert list(event_data([body], strays)) == [b'{"a":1}', b'{"b":2}', b"[DONE]"]
     assert strays == []
 
 
 def test_lines_of_no_field_are_kept_as_strays():
     strays = []
-    assert list(data([b'data: 1\n{"error": "x"}\n  plain  \n\n'], strays)) == [b"1"]
+    assert list(event_data([b'data: 1\n{"error": "x"}\n  plain  \n\n'], strays)) == [b"1"]
     assert strays == [b'{"error": "x"}', b"plain"]
 
 
 def test_line_separators_of_other_alphabets_end_no_line():
     text = "data: a\u2028b\u0085c\x0bd\x1ce".encode()
-    assert list(data([text], [])) == [text[6:]]
-
-
-def test_a_long_line_in_many_pieces_takes_time_in_proportion():
-    assert grows_in_proportion(lambda factor: [b"x" * 1000] * 5_000 * factor, lambda pieces: list(lines(pieces)))
+    assert list(event_data([text], [])) == [text[6:]]

@@ -2,38 +2,21 @@
 
 import base64
 import io
-import itertools
 import json
-import tracemalloc
-from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from PIL import Image
-from support.scripted import broken_connection, data_uri, grows_in_proportion, noise, pieces, reply_of, steps, told
+from support.replies import STREAM, lead, recorded
+from support.scripted import broken_connection, data_uri, noise, reply_of, told
 
-from wenwen_magic.errors import ConfigError, EndpointError, WenwenError
+from wenwen_magic.errors import ConfigError, EndpointError
 from wenwen_magic.formats import FORMATS
 from wenwen_magic.formats.images import CHANGING, DRAWING, FORMAT
-from wenwen_magic.protocol import Answer, HttpReply
 from wenwen_magic.records import ImageRequest, Reference
-from wenwen_magic.text.i18n import speak
 
-REPLIES = Path(__file__).parents[2] / "replies" / "images"
-EXPECTED = json.loads((REPLIES / "expected.json").read_text("utf-8"))
-READABLE = [name for name, row in EXPECTED.items() if "error" not in row]
-REFUSED = [name for name, row in EXPECTED.items() if "error" in row]
+RECORDED = recorded("images")
 ASKED = ImageRequest("a cat", model="gpt-image-1", format="images")
 CAT = "https://h.example/cat.png"
-STREAM = "text/event-stream"
-
-
-@pytest.fixture(autouse=True)
-def _english():
-    speak("en")
-    yield
-    speak("")
 
 
 def asking(prompt="a cat", model="gpt-image-1", **more):
@@ -67,25 +50,7 @@ def sent(data, kind="png"):
 
 
 def read(reply, request=ASKED):
-    """All progress, and the answer."""
-    conversation, said = steps(reply, request, FORMAT), []
-    while True:
-        try:
-            said.append(next(conversation))
-        except StopIteration as end:
-            return said, end.value
-
-
-def recorded(name, chunk=None):
-    kind = EXPECTED[name].get("content_type", STREAM if name.endswith(".sse") else "application/json")
-    return reply_of((REPLIES / name).read_bytes(), kind, chunk=chunk)
-
-
-def outcome_of(reply):
-    try:
-        return read(reply)
-    except WenwenError as error:
-        return type(error), str(error), error.text
+    return lead(FORMAT.talk(request), reply).result
 
 
 # -- what is sent
@@ -165,8 +130,7 @@ def test_a_mask_goes_beside_the_picture():
 def test_a_request_out_of_the_history_has_no_bytes_and_its_answer_is_read_all_the_same():
     request = asking(references=(Reference("", "1", "photo"),), mask=Reference("", "2"))
     assert call_of(request).path == CHANGING
-    _, answer = read(recorded("g01-url.json"), request)
-    assert len(answer.sources) == 1
+    assert len(read(RECORDED["g01-url.json"].reply(), request).sources) == 1
 
 
 # -- what is refused
@@ -248,186 +212,49 @@ def test_dall_e_2_changes_one_small_square_png():
 # -- what is read
 
 
-def test_every_recorded_reply_has_its_expectation():
-    assert {path.name for path in REPLIES.iterdir()} == {*EXPECTED, "expected.json"}
-
-
-@pytest.mark.parametrize("name", READABLE)
-def test_a_recorded_reply_gives_its_pictures_and_words(name):
-    said, answer = read(recorded(name))
-    found = {
-        "pictures": [told(source) for source in answer.sources],
-        "partials": [told(step.picture) for step in said if step.picture],
-        "text": answer.text,
-        "revised": answer.revised_prompt,
-        "finish": answer.finish_reason,
-        "model": answer.model,
-        "usage": dict(answer.usage),
-    }
-    nothing = {"partials": [], "text": "", "revised": "", "finish": "", "model": "", "usage": {}}
-    assert found == nothing | {key: value for key, value in EXPECTED[name].items() if key != "content_type"}
-    assert all(step.percent is None for step in said if step.picture)
-    assert not any(source.draft for source in answer.sources)
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_a_recorded_error_is_raised_with_the_endpoints_words(name):
-    row = EXPECTED[name]
-    with pytest.raises(WenwenError) as caught:
-        read(recorded(name))
-    words = f"{caught.value} {caught.value.text} {caught.value.request_id}"
-    assert type(caught.value).__name__ == row["error"]
-    assert [word for word in row["words"] if word not in words] == []
-    assert [word for word in row.get("silent", []) if word in words] == []
-    assert caught.value.charged == ("no" if name == "g09-page.html" else "maybe")
-
-
-@pytest.mark.parametrize("size", [1, 7, 4096])
-@pytest.mark.parametrize("name", EXPECTED)
-def test_a_recorded_reply_reads_the_same_in_pieces(name, size):
-    assert outcome_of(recorded(name, size)) == outcome_of(recorded(name))
-
-
 def test_pictures_that_came_whole_before_the_connection_broke_are_kept():
     body = json.dumps({"data": [{"b64_json": noise(2400)}, {"b64_json": noise(9000)}]})
-    _, answer = read(reply_of(body[:8000], broken=broken_connection()))
+    answer = read(reply_of(body[:8000], broken=broken_connection()))
     assert [source.data.decode() for source in answer.sources] == [noise(2400)]
     assert answer.finish_reason == "cut"
 
 
 def test_a_stream_that_broke_before_the_picture_was_complete_may_have_cost():
-    body = (REPLIES / "s03-only-partials.sse").read_bytes()
     with pytest.raises(EndpointError) as caught:
-        read(reply_of(body, STREAM, broken=broken_connection()))
+        read(RECORDED["s03-only-partials.sse"].reply(broken=broken_connection()))
     assert caught.value.charged == "maybe"
 
 
 def test_a_stream_is_not_read_on_when_all_pictures_are_complete():
-    body = (REPLIES / "s01.sse").read_bytes()
-    never = pieces(body, broken=AssertionError("read on"))
-    assert len(read(HttpReply(200, STREAM, never))[1].sources) == 1
+    assert len(read(RECORDED["s01.sse"].reply(broken=AssertionError("read on"))).sources) == 1
 
 
 def test_a_stream_of_two_pictures_is_read_to_the_second():
-    one, two = ((REPLIES / name).read_bytes() for name in ("s01.sse", "s01-webp.sse"))
-    _, answer = read(reply_of(one + two, STREAM), asking(stream=True, params={"n": 2}))
+    one, two = (RECORDED[name].body for name in ("s01.sse", "s01-webp.sse"))
+    answer = read(reply_of(one + two, STREAM), asking(stream=True, params={"n": 2}))
     assert [told(source) for source in answer.sources] == ["data:image/png blue", "data:image/webp blue"]
 
 
-@pytest.mark.parametrize("stream", [False, True])
-@pytest.mark.parametrize("name", ["g02-b64.json", "s01.sse", "g06-chat.json", "s07-chat.sse"])
-def test_an_answer_is_read_by_what_it_is_and_not_by_what_was_asked(name, stream):
-    _, answer = read(recorded(name), asking(stream=stream))
-    assert [told(source) for source in answer.sources] == EXPECTED[name]["pictures"]
-
-
-# -- what holds for any answer
-
-settings.register_profile("images", deadline=None, max_examples=150)
-often = settings(settings.get_profile("images"))
-KINDS = st.sampled_from(["application/json", STREAM, "text/html", ""])
-NAMES = ("data", "images", "url", "b64_json", "type", "error", "message", "code", "usage", "revised_prompt", "result")
-NAMES += ("output", "output_format", "partial_image_index", "partial_image_b64", "image", "choices", "success", "item")
-TYPES = ("image_generation.partial_image", "image_generation.completed", "image_edit.partial_failed", "error")
-LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
-LEAVES |= st.sampled_from([CAT, "data:image/png;base64,iVBORw0K", "iVBORw0KGgo", "/p", "%zz", "a.png", *TYPES])
-VALUES = st.recursive(
-    LEAVES,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=4),
-    max_leaves=25,
-)
-
-
-def is_outcome(outcome):
-    return isinstance(outcome[1], Answer) or outcome[1] != ""
-
-
-@often
-@given(st.binary(max_size=300), KINDS, st.integers(1, 40))
-def test_any_bytes_give_an_answer_or_an_error_of_ours(body, kind, chunk):
-    assert is_outcome(outcome_of(reply_of(body, kind, chunk=chunk)))
-
-
-@often
-@given(st.lists(VALUES, min_size=1, max_size=4), KINDS)
-def test_any_json_gives_an_answer_or_an_error_of_ours(values, kind):
-    assert is_outcome(outcome_of(reply_of(json.dumps(values[0]), kind)))
-    stream = "".join(f"data: {json.dumps(value)}\n\n" for value in values)
-    assert is_outcome(outcome_of(reply_of(stream, kind)))
-
-
-@often
-@given(st.sampled_from(sorted(EXPECTED)), st.integers(0), st.integers(0, 60), st.binary(max_size=4))
-def test_a_damaged_reply_gives_an_answer_or_an_error_of_ours(name, place, lost, instead):
-    body = (REPLIES / name).read_bytes()
-    at = place % (len(body) + 1)
-    assert is_outcome(outcome_of(reply_of(body[:at] + instead + body[at + lost :])))
-
-
-@often
-@given(st.sampled_from(sorted(EXPECTED)), st.lists(st.integers(0, 3000), max_size=12))
-def test_the_network_may_cut_a_reply_anywhere(name, places):
-    body = (REPLIES / name).read_bytes()
-    marks = sorted({0, len(body), *(place % (len(body) + 1) for place in places)})
-    parts = [body[start:end] for start, end in itertools.pairwise(marks)]
-    assert outcome_of(HttpReply(200, STREAM, [*parts, b""])) == outcome_of(reply_of(body, STREAM))
+def test_an_answer_is_read_by_what_it_is_and_not_by_what_was_asked():
+    for name in ("g02-b64.json", "s01.sse", "g06-chat.json", "s07-chat.sse"):
+        for stream in (False, True):
+            answer = read(RECORDED[name].reply(), asking(stream=stream))
+            assert [told(source) for source in answer.sources] == RECORDED[name].row["pictures"]
 
 
 @pytest.mark.parametrize("value", ["pending", "null", "", "   ", "{}", None, 7, ["x"]])
 def test_a_word_in_the_place_of_base64_is_no_picture(value):
     body = json.dumps({"data": [{"b64_json": value}, {"url": CAT}]})
-    assert [told(source) for source in read(reply_of(body))[1].sources] == [CAT]
+    assert [told(source) for source in read(reply_of(body)).sources] == [CAT]
 
 
 def test_a_sentence_with_an_address_is_no_address():
-    assert (
-        read(reply_of(json.dumps({"output": f"{CAT} will be there soon", "data": [CAT]})))[1].sources[0].address == CAT
-    )
-    assert read(reply_of(json.dumps({"output": f"{CAT} will be there soon"})))[1].sources == ()
-
-
-@pytest.mark.parametrize("wrap", ['{"data":[%s]}', '{"data":%s}', "[%s]", '{"output":[{"result":%s}]}'])
-def test_deep_nests_are_no_harm(wrap):
-    nested = '{"data":[' * 300 + '{"url":"https://h.example/x.png"}' + "]}" * 300
-    assert is_outcome(outcome_of(reply_of(wrap % nested)))
-
-
-def listed(size):
-    return json.dumps({"data": [{"b64_json": noise(size)}]})
-
-
-@pytest.mark.long
-def test_large_pictures_are_read_in_linear_time():
-    def streamed(factor):
-        events = [("partial_image", 1), ("partial_image", 2), ("completed", 3)]
-        return "".join(
-            "data: "
-            + json.dumps({"type": f"image_generation.{name}", "b64_json": noise(1_500_000 * factor + extra)})
-            + "\n\n"
-            for name, extra in events
-        )
-
-    def work(body):
-        return outcome_of(reply_of(body, STREAM, chunk=65536))
-
-    assert grows_in_proportion(lambda factor: listed(6_000_000 * factor), work)
-    assert grows_in_proportion(streamed, work)
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("stream", [False, True])
-def test_a_picture_of_fifty_megabytes_needs_three_times_its_size(stream):
-    event = {"type": "image_generation.completed", "b64_json": noise(37_500_000)}
-    body = (f"data: {json.dumps(event)}\n\n" if stream else json.dumps({"data": [event]})).encode()
-    parts = [body[at : at + 65536] for at in range(0, len(body), 65536)]
-    tracemalloc.start()
-    _, answer = read(HttpReply(200, "", parts))
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert len(answer.sources[0].data) == 50_000_000
-    assert peak <= 3 * len(body)
+    sentence = {"output": f"{CAT} will be there soon"}
+    assert [source.address for source in read(reply_of(json.dumps({**sentence, "data": [CAT]}))).sources] == [CAT]
+    assert read(reply_of(json.dumps(sentence))).sources == ()
 
 
 def test_a_large_picture_is_not_changed_on_its_way():
-    (source,) = read(reply_of(listed(300_000), chunk=1000))[1].sources
+    body = json.dumps({"data": [{"b64_json": noise(300_000)}]})
+    (source,) = read(reply_of(body, chunk=1000)).sources
     assert base64.b64decode(source.data) == base64.b64decode(noise(300_000))

@@ -1,21 +1,19 @@
 """The midjourney format sends what the pages and the proxies say, asks until the work has ended, and reads the answers."""
 
 import json
-from pathlib import Path
 
 import pytest
-from support.scripted import Scripted, broken_connection, data_uri, png, reply_of
+from support.replies import lead, outcome, recorded
+from support.scripted import broken_connection, data_uri, png, reply_of
 
-from wenwen_magic.engine.conversation import lead
 from wenwen_magic.errors import AnswerError, ConfigError, EndpointError, WenwenError
 from wenwen_magic.formats.midjourney import FORMAT
-from wenwen_magic.formats.midjourney import task as reply
 from wenwen_magic.protocol import HttpCall, Progress, Source
 from wenwen_magic.records import WORD_TASKS, ImageRequest, Reference
 from wenwen_magic.text.i18n import speak
 
-REPLIES = Path(__file__).parents[2] / "replies" / "midjourney"
-EXPECTED = json.loads((REPLIES / "expected.json").read_text("utf-8"))
+RECORDED = recorded("midjourney")
+EXPECTED = {name: one.row for name, one in RECORDED.items()}
 REFUSED = [name for name, row in EXPECTED.items() if "error" in row]
 GOING_ON = [name for name, row in EXPECTED.items() if "goes_on" in row]
 FINISHED = [name for name in EXPECTED if name not in {*REFUSED, *GOING_ON} and not name.startswith("submit")]
@@ -24,17 +22,6 @@ CAT, DATA = "https://h.example/cat.png", data_uri(png())
 PICTURE, LINK, OTHER = Reference(DATA, "1"), Reference(CAT, "2"), Reference(data_uri(png(colour="blue")), "3")
 NUMBER, PRESSED = "1728781324658687", {"taskId": "17287", "customId": "MJ::JOB::upsample::1::82c5"}
 FETCH = HttpCall("GET", f"/mj/task/{NUMBER}/fetch", free=True)
-
-
-@pytest.fixture(autouse=True)
-def _english():
-    speak("en")
-    yield
-    speak("")
-
-
-def recorded(name, chunk=None):
-    return reply_of((REPLIES / name).read_bytes(), chunk=chunk)
 
 
 def asked(prompt="Cat", task="draw", *references, **more):
@@ -47,21 +34,10 @@ def call_of(request):
     return step if isinstance(step, HttpCall) else next(talk)
 
 
-class Played:
-    """A conversation with recorded replies (by name) or finished ones: what was sent, told, waited for, and came of it."""
-
-    def __init__(self, request, *script):
-        self.told, self.waits = [], 0
-        line = Scripted([recorded(one) if isinstance(one, str) else one for one in script])
-        self.calls = line.calls
-        self.answer = lead(FORMAT.talk(request), line.send, self.told.append, self._wait)
-
-    def _wait(self):
-        self.waits += 1
-
-
 def play(*script, request=None):
-    return Played(request or asked(), *script)
+    """Lead a conversation with recorded replies (by name) or finished ones."""
+    replies = [RECORDED[one].reply() if isinstance(one, str) else one for one in script]
+    return lead(FORMAT.talk(request or asked()), *replies)
 
 
 # -- what is sent
@@ -108,12 +84,6 @@ def test_a_window_and_an_edit_take_a_mask():
     assert window == HttpCall("POST", "/mj/submit/modal", {"prompt": "a hat", "maskBase64": DATA, "taskId": "17287"})
     assert call_of(asked("a hat", "edit", LINK, mask=PICTURE)).body["maskBase64"] == DATA
     assert "maskBase64" not in call_of(asked("a hat", "modal", params={"taskId": "1"})).body
-
-
-def test_a_refresh_says_first_that_it_is_unproven():
-    talk = FORMAT.talk(asked("Cat", "refresh", params={"taskId": "17287"}))
-    assert "No public server" in next(talk).text
-    assert next(talk) == HttpCall("POST", "/mj/submit/refresh", {"taskId": "17287"})
 
 
 @pytest.mark.parametrize(
@@ -175,7 +145,6 @@ def test_params_stand_beside_the_own_fields_and_change_the_usual_ones():
         (asked("Cat", "action", PICTURE, params=PRESSED), "takes 0"),
         (asked("Cat", "modal", params={"taskId": True}), "taskId"),
         (asked("Cat", "modal", params={"taskId": "1"}, mask=LINK), "addresses"),
-        (asked("Cat", "refresh"), "taskId"),
         (asked(mask=PICTURE), "action, modal, edit"),
     ],
 )  # fmt: skip
@@ -195,24 +164,20 @@ def test_a_saved_request_whose_pictures_were_not_kept_can_still_be_led_again():
 # -- what is read
 
 
-def test_every_recorded_reply_has_its_expectation():
-    assert {path.name for path in REPLIES.iterdir()} == {*EXPECTED, "expected.json"}
-
-
 @pytest.mark.parametrize("name", TAKEN)
 def test_a_submission_that_was_taken_is_asked_after_by_its_number(name):
     played = play(name, "task-grid.json")
     assert played.calls[1] == HttpCall("GET", f"/mj/task/{EXPECTED[name]['asks']}/fetch", free=True)
-    assert played.answer.job == EXPECTED[name]["asks"]
+    assert played.result.job == EXPECTED[name]["asks"]
     assert [one.text for one in played.told] == EXPECTED[name].get("told", [])
     assert played.waits == 1
 
 
 def test_addresses_in_place_of_a_number_are_the_result():
-    assert [one.address for one in play("submit-links.json").answer.sources] == EXPECTED["submit-links.json"][
+    assert [one.address for one in play("submit-links.json").result.sources] == EXPECTED["submit-links.json"][
         "pictures"
     ]
-    uploaded = play("submit-links.json", request=asked("Cat", "upload", PICTURE)).answer
+    uploaded = play("submit-links.json", request=asked("Cat", "upload", PICTURE)).result
     assert (uploaded.text.split("\n"), uploaded.sources) == (EXPECTED["submit-links.json"]["pictures"], ())
 
 
@@ -220,7 +185,7 @@ def test_addresses_in_place_of_a_number_are_the_result():
 def test_a_finished_work_gives_its_picture_words_and_buttons(name):
     row = EXPECTED[name]
     request = asked("Cat", "describe", PICTURE) if name.startswith("described") else asked()
-    answer = play("submit-text.json", name, request=request).answer
+    answer = play("submit-text.json", name, request=request).result
     assert [source.address for source in answer.sources] == row.get("pictures", [])
     assert (answer.text, answer.revised_prompt) == (row.get("text", ""), row.get("revised", ""))
     assert (answer.finish_reason, answer.model, answer.job) == ("SUCCESS", "", NUMBER)
@@ -247,17 +212,17 @@ def test_a_work_that_goes_on_is_told_and_asked_after_again(name):
     picture = Source(row["preview"]) if "preview" in row else None
     assert played.told == [Progress(row["goes_on"], row.get("percent"), picture=picture)]
     assert (played.calls[1:], played.waits) == ([FETCH, FETCH], 2)
-    assert played.answer.finish_reason == "SUCCESS"
+    assert played.result.finish_reason == "SUCCESS"
 
 
 def test_progress_is_told_in_chinese_to_a_chinese_reader():
     speak("zh")
     assert play("submit-text.json", "task-drawing.json", "task-grid.json").told[0].text == "绘制中 45%"
-    assert "🔄 重新生成" in [one.label for one in play("submit-text.json", "task-grid.json").answer.buttons]
+    assert "🔄 重新生成" in [one.label for one in play("submit-text.json", "task-grid.json").result.buttons]
 
 
 def test_a_preview_is_shown_once():
-    other = reply_of((REPLIES / "task-drawing.json").read_text("utf-8").replace("preview", "preview2"))
+    other = reply_of(RECORDED["task-drawing.json"].body.replace(b"preview", b"preview2"))
     script = [
         "submit-text.json",
         "task-drawing.json",
@@ -287,20 +252,20 @@ def test_an_answer_on_progress_that_cannot_be_read_is_asked_for_again(unread):
     played = play("submit-text.json", unread(), "task-grid.json")
     assert (played.calls[1:], played.waits) == ([FETCH, FETCH], 2)
     assert [one.text for one in played.told] == ["no readable word from the endpoint; asking again"]
-    assert played.answer.sources
+    assert played.result.sources
 
 
 def test_a_whole_answer_counts_though_the_connection_broke_behind_it():
-    whole = reply_of((REPLIES / "submit-text.json").read_bytes(), broken=broken_connection())
-    assert play(whole, "task-grid.json").answer.job == NUMBER
+    whole = reply_of(RECORDED["submit-text.json"].body, broken=broken_connection())
+    assert play(whole, "task-grid.json").result.job == NUMBER
     with pytest.raises(EndpointError, match="broke"):
         play(reply_of('{"code":1,', broken=broken_connection()))
 
 
 def test_a_picture_inside_the_answer_is_taken_as_it_came():
-    body = json.loads((REPLIES / "task-grid.json").read_text("utf-8"))
+    body = json.loads(RECORDED["task-grid.json"].body)
     inline = reply_of(json.dumps({**body, "imageUrl": data_uri(png(400, 400))}))
-    (source,) = play("submit-text.json", inline).answer.sources
+    (source,) = play("submit-text.json", inline).result.sources
     assert (source.address, f"data:image/png;base64,{source.data.decode()}") == (
         "data:image/png",
         data_uri(png(400, 400)),
@@ -336,7 +301,7 @@ def test_the_work_goes_on_under_its_number_where_the_window_names_none():
 
 
 def test_a_button_without_a_number_is_not_taken_for_the_work_it_hangs_under():
-    with pytest.raises(AnswerError, match="named no work"):
+    with pytest.raises(AnswerError, match="named no job"):
         play("submit-no-number.json", request=asked("Cat", "action", params=PRESSED))
 
 
@@ -352,19 +317,19 @@ def test_a_conversation_whose_last_reply_was_kept_goes_on_from_it():
 
 
 def inquire(name, job, *replies):
-    line = Scripted(list(replies))
-    return lead(FORMAT.inquiries[name](job), line.send, lambda _: None, lambda: None), line.calls
+    led = lead(FORMAT.inquiries[name](job), *replies)
+    return led.result, led.calls
 
 
 def test_a_work_can_be_looked_at():
-    found, calls = inquire("query", NUMBER, recorded("task-grid.json"))
-    assert found == json.loads((REPLIES / "task-grid.json").read_text("utf-8"))
+    found, calls = inquire("query", NUMBER, RECORDED["task-grid.json"].reply())
+    assert found == json.loads(RECORDED["task-grid.json"].body)
     assert calls == [FETCH]
 
 
 @pytest.mark.parametrize("wrap", [lambda body: body, lambda body: [body]], ids=["object", "array"])
 def test_several_works_can_be_looked_at_at_once(wrap):
-    body = json.loads((REPLIES / "task-grid.json").read_text("utf-8"))
+    body = json.loads(RECORDED["task-grid.json"].body)
     found, calls = inquire("queries", f"{NUMBER}, 2，3,", reply_of(json.dumps(wrap(body))))
     assert found == {NUMBER: body}
     assert calls == [HttpCall("POST", "/mj/task/list-by-condition", {"ids": [NUMBER, "2", "3"]}, free=True)]
@@ -375,12 +340,13 @@ def test_a_seed_can_be_asked_for():
     assert (found, calls[0].path, calls[0].free) == ({"seed": "3141592653"}, f"/mj/task/{NUMBER}/image-seed", True)
 
 
-def test_a_refresh_may_cost():
-    found, calls = inquire("refresh", NUMBER, recorded("submit-text.json"))
-    assert (found["result"], calls[0].free, calls[0].path) == (NUMBER, False, "/mj/submit/refresh")
+def test_no_question_may_cost():
+    assert set(FORMAT.inquiries) == {"query", "queries", "seed"}
+    for question in FORMAT.inquiries.values():
+        assert next(question(NUMBER)).free
 
 
-@pytest.mark.parametrize("name", ["query", "queries", "seed", "refresh"])
+@pytest.mark.parametrize("name", FORMAT.inquiries)
 @pytest.mark.parametrize("body", ["", "nothing", "["])
 def test_a_question_that_gets_no_sense_is_an_error(name, body):
     with pytest.raises(AnswerError):
@@ -395,16 +361,13 @@ def test_words_are_the_result_of_the_tasks_that_give_no_picture():
     assert set(WORD_TASKS) <= set(FORMAT.tasks)
 
 
-# -- any bytes
-
-
-@pytest.mark.parametrize("size", [1, 7, 4096])
-@pytest.mark.parametrize("name", [name for name in EXPECTED if name.startswith("submit")])
-def test_a_recorded_submission_reads_the_same_in_pieces(name, size):
-    def outcome(chunk):
-        try:
-            return reply.submission(recorded(name, chunk))
-        except WenwenError as error:
-            return type(error), str(error), error.text
-
-    assert outcome(size) == outcome(None)
+def test_a_recorded_reply_reads_the_same_in_pieces():
+    for name, one in RECORDED.items():
+        before = [] if name.startswith("submit") else ["submit-text.json"]
+        outcomes = [
+            outcome(
+                "midjourney", *(RECORDED[other].reply() for other in before), reply, RECORDED["task-grid.json"].reply()
+            )
+            for reply in (one.reply(), one.reply(chunk=1), one.reply(chunk=7), one.reply(chunk=300))
+        ]
+        assert outcomes == outcomes[:1] * 4, name

@@ -1,17 +1,18 @@
-"""Reads a reply as it comes, whole or as a stream, into one answer; a format says what the objects in it mean."""
+"""Reads a reply as it comes, whole or as a stream of events, into one answer."""
 
 import json
 import re
 from collections.abc import Callable, Generator, Iterable, Iterator
+from functools import partial
 from itertools import chain
 from typing import Any
 
 from wenwen_magic.endpoint.failures import error_of_object, looks_like_html, unreadable, web_page
-from wenwen_magic.errors import EndpointError
-from wenwen_magic.formats.parse.answer import Gathering
-from wenwen_magic.formats.parse.base64_data import Payloads
-from wenwen_magic.formats.parse.partial_json import mend
+from wenwen_magic.errors import EndpointError, WenwenError
+from wenwen_magic.formats.parse.answer import AnswerParser
+from wenwen_magic.formats.parse.json_text import Payloads, parse_partial_json
 from wenwen_magic.protocol import Answer, HttpReply, Progress
+from wenwen_magic.records import ImageRequest
 from wenwen_magic.text.i18n import _
 
 _FIELDS = (b"event:", b"id:", b"retry:")
@@ -38,8 +39,8 @@ def begin(chunks: Iterable[bytes]) -> tuple[bytes, Iterator[bytes]]:
     return head, chain([head] if head else [], pieces)
 
 
-def whole(chunks: Iterable[bytes]) -> tuple[bytearray, EndpointError | None]:
-    """All that comes, and the error that cut it off, if one did."""
+def read_all(chunks: Iterable[bytes]) -> tuple[bytearray, EndpointError | None]:
+    """Return all that comes, and the error that cut it off, if one did."""
     body = bytearray()
     try:
         for chunk in chunks:
@@ -59,13 +60,13 @@ def lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
         first, *rest = chunk.split(b"\n")
         waiting.append(first)
         for line in rest:
-            whole = [b"".join(waiting).rstrip(b"\r")]
+            complete = [b"".join(waiting).rstrip(b"\r")]
             waiting = [line]
-            yield whole.pop()  # nothing here holds on to a line of many megabytes while it is read
+            yield complete.pop()  # nothing here holds on to a line of many megabytes while it is read
     yield b"".join(waiting).rstrip(b"\r")
 
 
-def data(chunks: Iterable[bytes], strays: list[bytes]) -> Iterator[bytes]:
+def event_data(chunks: Iterable[bytes], strays: list[bytes]) -> Iterator[bytes]:
     """Give the payload of every ``data:`` line; comments and the other fields are passed over.
 
     Args:
@@ -81,77 +82,85 @@ def data(chunks: Iterable[bytes], strays: list[bytes]) -> Iterator[bytes]:
             strays.append(line.strip())
 
 
+_UNANSWERED = "a call must be answered with a reply"
 _DONE = b"[DONE]"
-_EVENTS = (b"data:", b":", b"event:", b"id:", b"retry:")
+_EVENTS = (b"data:", b":", *_FIELDS)
 _WHOLE_ADDRESS = re.compile(r'(?:"(b64_json)"\s*:\s*"|"(?=(?:https?:|data:)))((?:[^"\\]|\\.)*+)"')
 
 
-def read(
-    reply: HttpReply, gathering_in: Callable[[Payloads], Gathering] = Gathering
-) -> Generator[Progress, Any, Answer]:
+def read(reply: HttpReply | None, request: ImageRequest) -> Generator[Progress, Any, Answer]:
     """Read an answer by its first bytes, whatever was asked and whatever its type claims.
 
     Args:
         reply: as it comes.
-        gathering_in: makes what understands the format's objects, given where cut-out base64 is kept.
+        request: says how many pictures are wanted, or that words are.
 
     Raises:
         EndpointError: the answer is an error object or a web page, or broke off before a picture.
         AnswerError: the answer is empty or cannot be read.
     """
+    if reply is None:
+        raise TypeError(_UNANSWERED)
     head, chunks = begin(reply.chunks)
-    if not head:
-        raise unreadable("")
     payloads = Payloads()
-    if head[:1] in b"{[":
-        return _read_object(chunks, payloads, lambda: gathering_in(payloads))
+    new_parser = partial(AnswerParser, payloads, request.pictures, words_wanted=request.wants_words)
+    if head.startswith((b"{", b"[")):
+        return _read_object(chunks, payloads, new_parser)
     if head.startswith(_EVENTS):
-        return (yield from _read_events(chunks, payloads, gathering_in(payloads)))
-    text = whole(chunks)[0][:65_536].decode("utf-8", "replace")
-    if looks_like_html(text):
-        raise web_page(reply.status, text)
-    raise unreadable(text)
+        return (yield from _read_events(chunks, payloads, new_parser()))
+    raise _no_json(reply.status, read_all(chunks)[0][:65_536].decode("utf-8", "replace"))
 
 
-def _read_object(chunks: Iterator[bytes], payloads: Payloads, gathering_in: Callable[[], Gathering]) -> Answer:
-    body, cut = whole(chunks)
-    small = payloads.cut(body)
-    del body
+def read_json(reply: HttpReply | None, payloads: Payloads | None = None) -> Any:
+    """Read a reply as the JSON value that it is.
+
+    Args:
+        reply: as it comes.
+        payloads: takes long base64 out of the value; None leaves it in.
+
+    Raises:
+        EndpointError: the answer is a web page, or the connection broke before its end.
+        AnswerError: the answer is empty or no JSON.
+    """
+    if reply is None:
+        raise TypeError(_UNANSWERED)
+    body, cut = read_all(begin(reply.chunks)[1])
+    small = payloads.extract(body) if payloads else body
     try:
-        value = json.loads(small)
+        return json.loads(small)
     except (ValueError, RecursionError):
-        return _read_torn(small, gathering_in, cut)
-    gathering = gathering_in()
-    for part in value if isinstance(value, list) else [value]:
-        list(gathering.add(part))
-    return _finished(gathering, cut)
+        text = small[:65_536].decode("utf-8", "replace")
+    raise cut or _no_json(reply.status, payloads.redact(text) if payloads else text)
 
 
-def _read_torn(
-    small: bytes | bytearray,
-    gathering_in: Callable[[], Gathering],
-    cut: EndpointError | None,
-) -> Answer:
-    """What a broken-off object still holds: pictures that had come whole, by its shape, else by their looks alone."""
-    text = small.decode("utf-8", "replace")
-    mended, loose = gathering_in(), gathering_in()
-    value = mend(text)
-    for part in value if isinstance(value, list) else [value]:
-        list(mended.add(part))
-    list(loose.add({"choices": [{"message": {"content": _torn_string(text, '"content"')}}]}))
-    list(loose.add({"data": [{name or "url": _unescaped(value)} for name, value in _WHOLE_ADDRESS.findall(text)]}))
-    answers = (gathering.answer(cut=True) for gathering in (mended, loose))
-    if answer := next((one for one in answers if one.sources), None):
-        return answer
+def _no_json(status: int, text: str) -> WenwenError:
+    return web_page(status, text) if looks_like_html(text) else unreadable(text)
+
+
+def _read_object(chunks: Iterator[bytes], payloads: Payloads, new_parser: Callable[[], AnswerParser]) -> Answer:
+    body, cut = read_all(chunks)
+    small = payloads.extract(body)
+    del body
+    parser = new_parser()
+    try:
+        list(parser.add(json.loads(small)))
+    except (ValueError, RecursionError):
+        return _read_torn(small.decode("utf-8", "replace"), new_parser, cut)
+    return _finished(parser, cut)
+
+
+def _read_torn(text: str, new_parser: Callable[[], AnswerParser], cut: EndpointError | None) -> Answer:
+    """Read what a broken-off object still holds: pictures that had come whole, by its shape, else by their looks."""
+    words = text.partition('"content"')[2].partition('"')[2]
+    words = _unescaped(words[: words.rfind(")") + 1])  # up to the last bracket that closes a picture
+    listed = [{name or "url": _unescaped(value)} for name, value in _WHOLE_ADDRESS.findall(text)]
+    for body in (parse_partial_json(text), {"choices": [{"message": {"content": words}}], "data": listed}):
+        parser = new_parser()
+        list(parser.add(body))
+        answer = parser.answer(cut=True)
+        if answer.sources:
+            return answer
     raise cut or unreadable(text[:2000], _("The answer broke off or is not JSON."))
-
-
-def _torn_string(text: str, name: str) -> str:
-    """The beginning of a JSON string that never ends, up to the last bracket that closes a picture in it."""
-    _, _, rest = text.partition(name)
-    start = rest.find('"')
-    whole = rest[start + 1 : rest.rfind(")") + 1] if start >= 0 else ""
-    return _unescaped(whole)
 
 
 def _unescaped(inside: str) -> str:
@@ -161,32 +170,37 @@ def _unescaped(inside: str) -> str:
         return ""
 
 
-def _read_events(chunks: Iterator[bytes], payloads: Payloads, gathering: Gathering) -> Generator[Progress, Any, Answer]:
+def _read_events(chunks: Iterator[bytes], payloads: Payloads, parser: AnswerParser) -> Generator[Progress, Any, Answer]:
     strays: list[bytes] = []
     cut: EndpointError | None = None
     done = False
     try:
-        for event in data(chunks, strays):
+        for event in event_data(chunks, strays):
             if event == _DONE:
                 done = True
                 break  # the connection may stay open for long
-            yield from gathering.add(_parsed(payloads.cut(event), strays))
+            yield from parser.add(_parsed(payloads.extract(event), strays))
             del event  # a line of many megabytes is not kept while the next one comes
-            if gathering.complete:
+            if parser.complete:
                 done = True
                 break
     except EndpointError as error:
         cut = error
     whole = _parsed(b"\n".join(strays), []) if strays else None  # a JSON answer behind a comment that kept it awake
     done = done or whole is not None
-    for body in [whole] if whole is not None else [_parsed(one, []) for one in list(strays)]:
-        if gathering.error is None:
-            yield from gathering.add(body)
-    if strays and not (done or gathering.ended):  # the last event broke off; a picture in it may have come whole
-        yield from gathering.add(mend(strays[-1].decode("utf-8", "replace"), ()))
-    if strays and not gathering.seen and not cut:
+    for body in [whole] if whole is not None else [_parsed(line, []) for line in strays]:
+        yield from parser.add(body)
+    if strays and not (done or parser.ended):  # the last event broke off; a picture in it may have come whole
+        yield from parser.add(parse_partial_json(strays[-1].decode("utf-8", "replace"), ()))
+    if strays and not parser.seen and not cut:
         raise unreadable(strays[0].decode("utf-8", "replace"))
-    return _finished(gathering, cut or (None if done or gathering.ended else _broken_off()))
+    if not cut and not done and not parser.ended:
+        cut = EndpointError(
+            _("The answer broke off before its end."),
+            do=_("The work may have been charged, so it was not sent again. Running the cell again asks again."),
+            charged="maybe",
+        )
+    return _finished(parser, cut)
 
 
 def _parsed(event: bytes | bytearray, strays: list[bytes]) -> Any:
@@ -199,21 +213,15 @@ def _parsed(event: bytes | bytearray, strays: list[bytes]) -> Any:
         return None
 
 
-def _broken_off() -> EndpointError:
-    return EndpointError(
-        _("The answer broke off before its end."),
-        do=_("The work may have been charged, so it was not sent again. Running the cell again asks again."),
-        charged="maybe",
-    )
+def _finished(parser: AnswerParser, cut: EndpointError | None) -> Answer:
+    """Return the answer if it holds a picture or came whole.
 
-
-def _finished(gathering: Gathering, cut: EndpointError | None) -> Answer:
-    """The answer if it holds a picture or came whole; else the error that stood in its way."""
-    answer = gathering.answer(cut=cut is not None)
-    if answer.sources:
-        return answer
-    if gathering.error is not None:
-        raise error_of_object(gathering.error)
-    if cut is not None:
+    Raises:
+        EndpointError: it holds an error object and no picture, or broke off before one.
+    """
+    answer = parser.answer(cut=cut is not None)
+    if not answer.sources and parser.error is not None:
+        raise error_of_object(parser.error)
+    if not answer.sources and cut is not None:
         raise cut
     return answer

@@ -1,32 +1,15 @@
 """Pictures are found in Markdown as models write it."""
 
 import json
-from pathlib import Path
 
 import pytest
-from support.scripted import (
-    addresses,
-    answering,
-    noise,
-    read,
-    streaming,
-)
+from support.replies import FOLDER, STREAM
+from support.scripted import addresses, answering, noise, read, streaming
 
-from wenwen_magic.text.i18n import speak
-
-REPLIES = Path(__file__).parents[2] / "replies" / "chat"
 CAT = "https://h.example/cat.png"
-STREAM = "text/event-stream"
 
 
-@pytest.fixture(autouse=True)
-def _english():
-    speak("en")
-    yield
-    speak("")
-
-
-WILD = json.loads((REPLIES / "markdown.json").read_text("utf-8"))
+WILD = json.loads((FOLDER / "chat" / "markdown.json").read_text("utf-8"))
 
 
 @pytest.mark.parametrize("name", WILD["one"])

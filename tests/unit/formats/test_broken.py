@@ -16,17 +16,9 @@ from support.scripted import (
 )
 
 from wenwen_magic.errors import AnswerError, EndpointError, WenwenError
-from wenwen_magic.text.i18n import speak
 
 CAT = "https://h.example/cat.png"
 STREAM = "text/event-stream"
-
-
-@pytest.fixture(autouse=True)
-def _english():
-    speak("en")
-    yield
-    speak("")
 
 
 @pytest.mark.parametrize("body", ["", " \n\r\n ", "\ufeff"])
@@ -52,7 +44,7 @@ def test_what_is_no_object_of_json_is_no_answer(body):
         read(body)
 
 
-@pytest.mark.parametrize("deep", ["[" * 100_000, '{"a":' * 100_000, "[" * 100_000 + "]" * 100_000])
+@pytest.mark.parametrize("deep", ["[" * 20_000, '{"a":' * 20_000, "[" * 20_000 + "]" * 20_000])
 @pytest.mark.parametrize("frame", ["{}", '{{"choices":{}}}', "data: {}\n\ndata: [DONE]\n\n"])
 def test_deep_nesting_is_no_answer_and_no_crash(deep, frame):
     with pytest.raises(AnswerError):

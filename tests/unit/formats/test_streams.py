@@ -1,9 +1,9 @@
 """Streams and JSON of the chat format may be written in many ways; progress is told on the way."""
 
 import json
-from pathlib import Path
 
 import pytest
+from support.replies import STREAM, recorded
 from support.scripted import (
     addresses,
     answering,
@@ -15,24 +15,7 @@ from support.scripted import (
     streaming,
 )
 
-from wenwen_magic.text.i18n import speak
-
-REPLIES = Path(__file__).parents[2] / "replies" / "chat"
-EXPECTED = json.loads((REPLIES / "expected.json").read_text("utf-8"))
 CAT = "https://h.example/cat.png"
-STREAM = "text/event-stream"
-
-
-@pytest.fixture(autouse=True)
-def _english():
-    speak("en")
-    yield
-    speak("")
-
-
-def recorded(name, chunk=None):
-    kind = EXPECTED[name].get("content_type", STREAM if name.endswith(".sse") else "application/json")
-    return (REPLIES / name).read_bytes(), kind, EXPECTED[name].get("status", 200), chunk
 
 
 PLAIN = streaming("好的，", f"![猫]({CAT})")
@@ -138,9 +121,9 @@ def test_a_picture_is_found_behind_very_many_words():
 
 
 def test_progress_is_told_once_a_line_and_with_its_number():
-    body, kind, *_ = recorded("s01.sse")
-    assert [step.percent for step in progress_of(body, kind)] == [None, 34]
-    assert "排队中" in progress_of(body, kind, chunk=1)[0].text
+    body = recorded("chat")["s01.sse"].body
+    assert [step.percent for step in progress_of(body, STREAM)] == [None, 34]
+    assert "排队中" in progress_of(body, STREAM, chunk=1)[0].text
     split = streaming("> 进", "度 **3", "4", "%", "**\n\n", f"![a]({CAT})")
     assert [step.percent for step in progress_of(split, STREAM)] == [34]
 

@@ -1,0 +1,12 @@
+"""Messages are read in English here."""
+
+import pytest
+
+from wenwen_magic.text.i18n import speak
+
+
+@pytest.fixture(autouse=True)
+def _english():
+    speak("en")
+    yield
+    speak("")

@@ -1,0 +1,117 @@
+"""Prepares the JSON text of an answer for parsing: takes long base64 out, and parses what broke off all the same."""
+
+import json
+import re
+import secrets
+from functools import cached_property
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+SHORTEST = 1024
+"""A run of fewer bytes than this stays in the text."""
+
+# Possessive: one pass, no going back. `\/` is how some servers write a slash in JSON; the letters of another escape,
+# such as the n of `\n`, belong to the escape and not to the run behind it.
+_RUN = re.compile(rb"(?<!\\)(?<!\\u)(?<!\\u.)(?<!\\u..)(?<!\\u...)(?:[A-Za-z0-9+/_-]++|\\/)++={0,2}")
+_SPACES = (b"\n", b" ", b"\r", b"\t")
+
+
+class Payloads:
+    """Long base64 runs taken out of one answer, each replaced by a token that is itself made of base64 letters.
+
+    A token may so be in the middle of a run: a picture that comes in several pieces is joined by joining the text.
+    Tokens hold 64 random bits, so an answer cannot name one by itself.
+    """
+
+    def __init__(self) -> None:
+        self._head = f"wwcut{secrets.token_hex(8)}n"
+        self._runs: list[bytes] = []
+
+    @cached_property
+    def _token(self) -> re.Pattern[str]:
+        return re.compile(self._head + r"(\d+)n")
+
+    def extract(self, body: bytes | bytearray) -> bytes | bytearray:
+        """Return the body with every run of at least :data:`SHORTEST` bytes replaced by its token.
+
+        Takes time in proportion to the body, and the memory of the runs themselves.
+        """
+        return _RUN.sub(self._keep, body) if len(body) >= SHORTEST else body
+
+    def _keep(self, match: re.Match[Any]) -> bytes:
+        run = bytes(match.group())
+        if len(run) < SHORTEST:
+            return run
+        self._runs.append(run.replace(b"\\/", b"/") if b"\\" in run else run)
+        return f"{self._head}{len(self._runs) - 1}n".encode()
+
+    def restore(self, text: str) -> bytes:
+        """Return a piece of text as bytes, every token in it replaced by the run that it stands for."""
+        if not self._runs:
+            return text.encode("utf-8", "replace")
+        pieces = self._token.split(text)
+        if len(pieces) == 3 and not pieces[0] and not pieces[2]:  # noqa: PLR2004  a token alone: no copy is made
+            return self._runs[int(pieces[1])]
+        return b"".join(
+            self._runs[int(piece)] if index % 2 else piece.encode("utf-8", "replace")
+            for index, piece in enumerate(pieces)
+        )
+
+    def restore_text(self, text: str) -> str:
+        """Return a piece of text with every token in it replaced by the run that it stands for."""
+        return self.restore(text).decode("utf-8", "replace") if self._head in text else text
+
+    def restore_base64(self, text: str) -> bytes:
+        """Return the base64 of a picture, without percent-encoding and white space."""
+        data = self.restore(text.strip())
+        if b"%" in data:
+            data = unquote_to_bytes(data)
+        return b"".join(data.split()) if any(space in data for space in _SPACES) else data
+
+    def redact(self, value: Any) -> str:
+        """Return a piece of text for reading; empty for what is no text.
+
+        Every run is an ellipsis, and half characters, which no file and no page can hold, are replaced.
+        """
+        if not isinstance(value, str):
+            return ""
+        text = self._token.sub("…", value) if self._runs else value
+        return text.encode("utf-8", "replace").decode()
+
+
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"|[{}\[\],:"]', re.DOTALL)
+_OPEN_STRING = re.compile(r'"(?:[^"\\]|\\u[0-9a-fA-F]{4}|\\[^u])*+', re.DOTALL)
+_CLOSING = {"{": "}", "[": "]"}
+
+
+def parse_partial_json(text: str, open_fields: tuple[str, ...] = ("text", "content")) -> Any:
+    """Parse as much of a JSON text as came whole; None when that is nothing, or the text is no JSON.
+
+    Takes time in proportion to the text.
+
+    Args:
+        text: what broke off.
+        open_fields: the fields whose text counts though it never ends; half an address or picture is worth nothing.
+    """
+    closing: list[str] = []
+    end, tail, key, before = 0, "", "", ""
+    for token in _TOKEN.finditer(text):
+        sign = token.group()
+        if sign == '"':  # a string that never ends: nothing can follow
+            open_string = _OPEN_STRING.match(text, token.start()) if before == ":" and key in open_fields else None
+            end, tail = (open_string.end(), '"') if open_string else (end, "")
+            break
+        if sign in _CLOSING:
+            closing.append(_CLOSING[sign])
+        elif sign in {"}", "]"} and (not closing or closing.pop() != sign):
+            return None
+        is_value = sign[0] == '"' and (before == ":" or closing[-1:] == ["]"])
+        key = sign[1:-1] if sign[0] == '"' and not is_value else key
+        end = token.start() if sign == "," else token.end() if is_value or sign in "{}[]" else end
+        before = sign
+        if not closing:
+            break
+    try:
+        return json.loads(text[:end] + tail + "".join(reversed(closing)), strict=False)
+    except (ValueError, RecursionError):
+        return None
