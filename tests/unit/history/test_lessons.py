@@ -21,7 +21,9 @@ from wenwen_magic import Client
 from wenwen_magic.demo import DemoServer
 from wenwen_magic.errors import ConfigError, HistoryError, NotInHistory
 from wenwen_magic.history import archive as lessons
-from wenwen_magic.history.archive import LIST, Exported, Imported, export, import_
+from wenwen_magic.history.archive import LIST, Exported, Imported
+from wenwen_magic.history.archive import export_archive as export
+from wenwen_magic.history.archive import import_archive as import_
 from wenwen_magic.history.store import History
 from wenwen_magic.records import GeneratedImage, ImageRequest, Reference
 

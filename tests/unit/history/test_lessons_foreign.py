@@ -14,7 +14,9 @@ from test_lessons import DAY, at, drawn, history, lesson, names, png, pupil, sav
 
 from wenwen_magic.errors import ConfigError, WenwenError
 from wenwen_magic.history import archive as archive_read
-from wenwen_magic.history.archive import LIST, Imported, export, import_
+from wenwen_magic.history.archive import LIST, Imported
+from wenwen_magic.history.archive import export_archive as export
+from wenwen_magic.history.archive import import_archive as import_
 from wenwen_magic.text.i18n import speak
 
 __all__ = ["history", "lesson", "pupil"]
