@@ -44,8 +44,8 @@ def to_json(value: Any) -> Any:
     """
     if isinstance(value, Reference):
         value = _without_bytes(value)
-    kind: Any = type(value)
-    if is_dataclass(kind):
+    if is_dataclass(value):
+        kind: Any = type(value)
         return {field.key: to_json(getattr(value, field.name)) for field in _saved_fields(kind)}
     if isinstance(value, (list, tuple)):
         return [to_json(member) for member in value]

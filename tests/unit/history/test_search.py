@@ -8,16 +8,14 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.records import IDS, agrees, later, made, planted, print_of, true
 from support.scripted import grows_in_proportion
-from test_index import IDS, agrees, folder, later, made, planted, print_of, true, trusted
 
 from wenwen_magic.errors import HistoryError
 from wenwen_magic.history.index import Wanted
 from wenwen_magic.history.record_json import encode, moment
 from wenwen_magic.history.store import History
 from wenwen_magic.records import ImageRequest
-
-__all__ = ["folder", "trusted"]
 
 PIECES = [
     "猫",
@@ -164,7 +162,7 @@ def test_a_text_of_any_length_is_found_by_itself(piece, tmp_path):
     history = History(tmp_path / "w")
     assert (history.count(piece), history.count(f"恐龙 {piece}")) == (1, 0)
     assert history.page(f"a b {piece}").rows[0].request.prompt == f"a {piece} b"
-    assert isinstance(history._catalogue._index._file, os.PathLike)
+    assert isinstance(history._index._file, os.PathLike)
 
 
 @pytest.mark.parametrize("id", ["\ud83d", "\0", "猫", "%", "_", "g", "ABCDEFGHIJ", "'", "f" * 100_000])
