@@ -129,7 +129,6 @@ def test_what_was_taken_in_is_found_at_once_by_whoever_has_the_history_open(hist
     assert [one.id for one in pupil.search("猫")] == [made.id]
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("strip", [False, True])
 def test_a_lesson_replays_without_a_key_and_without_a_network(strip, history, pupil, lesson):
     saved(history, "画只猫", [png(words="画只猫")])
@@ -568,10 +567,9 @@ def test_a_lesson_that_changes_while_it_is_read_is_told_and_nothing_wrong_is_kep
 
 # Memory
 
-LARGE = 50 << 20
+LARGE = 30 << 20
 
 
-@pytest.mark.long
 def test_a_large_picture_is_never_held_whole(history, pupil, lesson):
     saved(history, pictures=[png() + os.urandom(LARGE)])
     for work in (lambda: export(history, lesson), lambda: import_(pupil, lesson)):

@@ -187,9 +187,8 @@ def test_an_entry_that_is_there_twice_with_other_content_is_refused(pupil, lesso
     refused(pupil, lesson, picture_of(files))
 
 
-@pytest.mark.long
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=20) | st.sampled_from(BAD_NAMES))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
 def test_whatever_a_picture_is_called_only_names_of_ours_are_written(tmp_path, files, lesson, name):
     def change(record):
         record["pictures"][0]["file"] = name
@@ -400,9 +399,8 @@ def test_what_a_stranger_says_of_endpoint_error_and_price_is_not_taken_over(pupi
     assert (found.endpoint, found.error, found.price) == ("", None, None)
 
 
-@pytest.mark.long
 @given(st.data())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
 def test_a_damaged_lesson_is_an_error_of_ours_or_does_no_harm(tmp_path, files, lesson, data):
     whole = packed(lesson, files, compress_type=zipfile.ZIP_DEFLATED).read_bytes()
     spot = data.draw(st.integers(0, len(whole) - 1))
