@@ -408,7 +408,7 @@ class Client(Enquirer):
             HistoryError: an id is unknown, or a file cannot be read or written.
         """
         chosen = None if ids is None else [self.history.get(one) for one in ids]
-        return archive.export(self.history, Path(path).expanduser(), chosen, strip=strip)
+        return archive.export_archive(self.history, Path(path).expanduser(), chosen, strip=strip)
 
     def import_(self, path: str | Path) -> archive.Imported:
         """Take such a zip in; it may be a stranger's: one wrong entry, and nothing of it is taken.
@@ -417,4 +417,4 @@ class Client(Enquirer):
             ConfigError: it is no lesson, or something in it is wrong.
             HistoryError: a file cannot be read or written.
         """
-        return archive.import_(self.history, Path(path).expanduser())
+        return archive.import_archive(self.history, Path(path).expanduser())

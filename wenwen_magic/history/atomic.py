@@ -1,37 +1,56 @@
-"""Writes a file so that it is there whole or not at all."""
+"""Write a file so that it is there whole or not at all, also after a crash of the machine."""
 
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 
-def write_whole(path: Path, data: bytes) -> os.stat_result:
-    """Write a file so that it is there whole or not at all, also after a crash of the machine; tells what was written.
+@contextmanager
+def whole_file(path: Path) -> Iterator[IO[bytes]]:
+    """Open a temporary file that takes a name when the block ends, and is deleted when the block fails.
+
+    Args:
+        path: the name; a file that is there is replaced.
 
     Raises:
-        OSError: the folder cannot be written.
+        OSError: the folder cannot be written; the old file is as it was.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    new = not path.exists()
     try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-            written = os.fstat(file.fileno())
-        temporary.replace(path)
+        with temporary.open("xb") as file:
+            yield file
+            settle(file, path)
     finally:
         temporary.unlink(missing_ok=True)
-    if new:  # of a name that was there, the old file or the new one is found, and both are whole
-        sync_folder(path.parent)
-    return written
 
 
-def sync_folder(folder: Path) -> None:
-    """Make a folder's new names last, on systems where a folder can be opened."""
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file so that it is there whole or not at all.
+
+    Raises:
+        OSError: the folder cannot be written; the old file is as it was.
+    """
+    with whole_file(path) as file:
+        file.write(data)
+
+
+def settle(file: IO[bytes], path: Path) -> None:
+    """Bring an open file to disk, close it, and rename it.
+
+    Raises:
+        OSError: the disk is full, or the folder cannot be written.
+    """
+    new = not path.exists()
+    file.flush()
+    os.fsync(file.fileno())
+    file.close()
+    Path(file.name).replace(path)
+    if new and os.name == "posix":  # of a name that was there, the old file or the new one is found, and both are whole
+        folder = os.open(path.parent, os.O_RDONLY)
         try:
-            os.fsync(handle)
+            os.fsync(folder)
         finally:
-            os.close(handle)
+            os.close(folder)

@@ -1,109 +1,47 @@
-"""Keeps every request and all that came of it as files: pictures as they came, and one JSON record each."""
+"""Keep every request and its results as files: pictures as they came, and one JSON record each."""
 
 import json
-import os
 import re
 import secrets
-import threading
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
+from itertools import count as numbers_from
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 from platformdirs import user_cache_path
 
 from wenwen_magic.errors import HistoryError, WenwenError
-from wenwen_magic.history import index
-from wenwen_magic.history.atomic import sync_folder, write_whole
-from wenwen_magic.history.index import Catalogue, Index, Row, Wanted, stamp_of
-from wenwen_magic.history.record_json import decode, encode
+from wenwen_magic.history.atomic import settle, write_whole
+from wenwen_magic.history.index import Index, Wanted, stamp_of
+from wenwen_magic.history.record_json import decode, encode, moment
 from wenwen_magic.protocol import HttpReply
 from wenwen_magic.records import Generation, ImageRequest
 from wenwen_magic.text.i18n import _
 
-
-def keep(reply: HttpReply, path: Path) -> HttpReply:
-    """The same reply, whose body is written to disk as it is read; whole, it survives the kernel.
-
-    A disk that is full does not stop the reading: the answer in hand is worth more than its copy.
-
-    Args:
-        reply: as it comes; its chunks are read once.
-        path: the copy's name once it is whole; until then, and for a body that breaks off, ``.part`` is added.
-    """
-    head = {"status": reply.status, "content_type": reply.content_type, "demo": reply.demo}
-    return replace(reply, chunks=_kept(reply, json.dumps(head).encode(), path))
-
-
-def read(path: Path) -> HttpReply | None:
-    """The whole raw reply that was kept under a name; None when there is none."""
-    try:
-        with path.open("rb") as file:
-            head = json.loads(file.readline(65_536))
-        return HttpReply(int(head["status"]), str(head["content_type"]), _body_of(path), demo=bool(head["demo"]))
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
-
-
-def _kept(reply: HttpReply, head: bytes, path: Path) -> Iterator[bytes]:
-    part = path.with_name(path.name + ".part")
-    try:
-        file = part.open("wb", buffering=0)
-        file.write(head + b"\n")
-    except OSError:
-        yield from reply.chunks
-        return
-    whole = True
-    try:
-        for chunk in reply.chunks:
-            whole = whole and _written(file, chunk)
-            yield chunk
-    finally:  # a body that breaks off is kept as far as it came
-        _settle(file, part, path if whole else part)
-
-
-def _settle(file: Any, part: Path, path: Path) -> None:
-    """Make a copy last under its name; a disk that refuses must not stand before the answer."""
-    with suppress(OSError), file:
-        os.fsync(file.fileno())
-        part.replace(path)
-        sync_folder(path.parent)
-
-
-def _written(file: Any, chunk: bytes) -> bool:
-    try:
-        return bool(file.write(chunk) == len(chunk))
-    except OSError:
-        return False
-
-
-def _body_of(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        file.readline()
-        while piece := file.read(1 << 20):
-            yield piece
-
-
-Result = TypeVar("Result")
+_Answer = TypeVar("_Answer")
 REMEMBERED = 512
 """Records kept in memory, so that they are not read again while their files stay the same."""
-MOST_WORDS = 1000
-"""Words of a search that are looked for."""
+MOST_WORDS = 500
+"""Words of a search that are looked for; a query of SQLite may be a thousand terms deep."""
+_LARGE_REPLY = 1 << 18
+"""Bytes of a raw reply that is not worth keeping beside its pictures."""
 _SLUG_LENGTH = 24
 
 
 def slug(prompt: str) -> str:
-    """A short piece of a prompt that is safe in a file name on every system; Chinese stays Chinese."""
+    """Return a short piece of a prompt that is safe in a file name on every system; Chinese stays Chinese."""
     words = re.findall(r"\w+", unicodedata.normalize("NFC", prompt).replace("_", " "))
     return "-".join(words)[:_SLUG_LENGTH].strip("-").lower() or "picture"
 
 
 @dataclass(frozen=True)
 class Page:
-    """One page of a search.
+    """Hold one page of a search.
 
     Args:
         rows: the generations on it, newest first.
@@ -129,7 +67,7 @@ class History:
     Args:
         folder: where it is; made when the first record is written.
         render: given to every Generation for showing itself.
-        now: tells the local time with its offset.
+        now: returns the local time with its offset.
     """
 
     def __init__(
@@ -140,21 +78,17 @@ class History:
     ) -> None:
         self.folder = folder.absolute()
         self._render, self._now = render, now
-        self._read: dict[Path, tuple[str, Generation]] = {}
-        self._lock = threading.Lock()
-        cache = user_cache_path("wenwen_magic", appauthor=False)
-        self._catalogue = Catalogue(self.folder, Index(index.place(cache, self.folder)), self._load)
+        self._decoded = lru_cache(REMEMBERED)(lambda path, stamp: decode(path.read_bytes(), path.parent, render))  # noqa: ARG005  the stamp is part of the key
+        self._index = Index(self.folder, user_cache_path("wenwen_magic", appauthor=False), self._load)
 
     def when_long(self, tell: Callable[[str], None]) -> None:
-        """Have one line told, once, when an index of many records is made.
+        """Have a line shown, once, when an index of many records is made.
 
         Args:
-            tell: is handed the line.
+            tell: is given the line.
         """
         name = self.folder.name
-        self._catalogue.when_long = lambda: tell(
-            _("Making an index of {name}/, once; this can take a minute …", name=name)
-        )
+        self._index.when_long = lambda: tell(_("Making an index of {name}/, once; this can take a minute …", name=name))
 
     # -- writing -------------------------------------------------------------------------------------------------------
 
@@ -214,7 +148,7 @@ class History:
         data = encode(generation)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            stamp = stamp_of(write_whole(path, data))
+            write_whole(path, data)
         except OSError as error:
             raise HistoryError(
                 _("The history folder cannot be written."),
@@ -223,7 +157,6 @@ class History:
                 charged="no" if generation.state == "sent" else generation.charged,
                 text=generation.text,
             ) from None
-        self._catalogue.note(path, stamp, generation)
 
     def star(self, generation: Generation, *, on: bool = True) -> Generation:
         """Mark a generation, or take the mark away.
@@ -234,149 +167,197 @@ class History:
         return self.update(generation, star=on)
 
     def path(self, generation: Generation, ending: str) -> Path:
-        """Where a file of a generation is; ``ending`` is like ``.json`` or ``-1.png``."""
+        """Return the place of a file of a generation; ``ending`` is like ``.json`` or ``-1.png``."""
         return self.folder / generation.created[:10] / f"{slug(generation.request.prompt)}-{generation.id}{ending}"
 
+    # -- raw replies ---------------------------------------------------------------------------------------------------
+
     def keep_reply(self, generation: Generation, reply: HttpReply) -> HttpReply:
-        """The same reply, whose body is written to disk as it is read."""
-        return keep(reply, self.path(generation, ".reply"))
+        """Return the same reply, whose body is written to disk as it is read, so that it survives the kernel.
+
+        A full disk does not stop the reading: the answer in hand is worth more than its copy.
+
+        Args:
+            generation: the one it answers.
+            reply: as it comes; its chunks are read once.
+        """
+        return replace(reply, chunks=_copied(reply, self.path(generation, ".reply")))
 
     def reply(self, generation: Generation) -> HttpReply | None:
-        """The whole raw reply that was kept for a generation; None when there is none."""
-        return read(self.path(generation, ".reply"))
+        """Return the raw reply that was kept for a generation; None when there is none."""
+        path = self.path(generation, ".reply")
+        try:
+            with path.open("rb") as file:
+                head = json.loads(file.readline(65_536))
+            return HttpReply(int(head["status"]), str(head["content_type"]), _body_of(path), demo=bool(head["demo"]))
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
 
     def forget_reply(self, generation: Generation) -> None:
-        """Delete the raw reply once all its pictures are saved in files of their own, if it is large."""
+        """Delete the raw reply, if it is large, once all its pictures are saved in files of their own."""
         path = self.path(generation, ".reply")
-        if path.is_file() and path.stat().st_size > 1 << 18:
-            with suppress(OSError):
+        with suppress(OSError):
+            if path.stat().st_size > _LARGE_REPLY:
                 path.unlink()
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
     def takes(self, fingerprint: str) -> list[Generation]:
-        """All generations of one request, oldest first, numbered as takes where they hold a result."""
-        found = (self._loaded(row) for row in self._ask(lambda index: index.of_request(fingerprint)))
-        numbered, taken = [], {True: 0, False: 0}
-        for generation in (one for one in found if one and one.request.fingerprint == fingerprint):
-            taken[generation.demo] += generation.has_result
-            numbered.append(replace(generation, take=taken[generation.demo] if generation.has_result else 0))
-        return numbered
+        """Return all generations of one request, oldest first, numbered as takes where they hold a result.
 
-    def take_of(self, generation: Generation) -> int:
-        """Which take of its request a generation is, from 1."""
-        takes = self.takes(generation.request.fingerprint)
-        return next((one.take for one in takes if one.id == generation.id), 0)
+        Raises:
+            HistoryError: the folder cannot be read; so do all functions below.
+        """
+        return _numbered(self._records(Wanted(fingerprint=fingerprint), oldest_first=True))
 
-    def recent(self, count: int = 50) -> list[Generation]:
-        """The newest generations, newest first."""
-        return self.search(Wanted(), count=count)
-
-    def search(self, wanted: Wanted | str, *, count: int = 50, skip: int = 0) -> list[Generation]:
-        """Generations as wanted, newest first.
+    def take_of(self, generation: Generation, takes: Sequence[Generation] | None = None) -> int:
+        """Return which take of its request a generation is, from 1; 0 when it holds no result.
 
         Args:
-            wanted: what for; a text stands for its words, all of which must be found.
-            count: how many at most.
-            skip: how many of the newest to pass over.
+            generation: a saved one.
+            takes: the other generations of its request, where they are at hand; they are then not looked for.
         """
-        return self._found(wanted, count, skip)[1]
-
-    def _found(self, wanted: Wanted | str, count: int, skip: int) -> tuple[int, list[Generation]]:
-        """How many rows there are, and those of them that can be read."""
-        rows = self._ask(lambda index: index.page(_wanted(wanted), count=count, skip=skip))
-        return len(rows), [generation for row in rows if (generation := self._loaded(row))]
-
-    def page(self, wanted: Wanted | str, number: int = 1, size: int = 20) -> Page:
-        """One page of a search, and how many pages there are."""
-        count, rows = self._found(wanted, size, (number - 1) * size)
-        whole = number == 1 and count < size  # then nobody needs to count: counting looks at every record
-        return Page(tuple(rows), len(rows) if whole else self.count(wanted), number, size)
-
-    def count(self, wanted: Wanted | str = "") -> int:
-        """How many generations are as wanted."""
-        return self._ask(lambda index: index.count(_wanted(wanted)))
+        rows = self.takes(generation.request.fingerprint) if takes is None else _with(generation, takes)
+        return next((row.take for row in rows if row.id == generation.id), 0)
 
     def get(self, id: str) -> Generation:
-        """The generation with an id, or whose id begins with the digits given; a leading ``#`` is passed over.
+        """Return the generation whose id begins with the digits given; a leading ``#`` is ignored.
 
         Raises:
             HistoryError: there is none, or more than one.
         """
         start = id.strip().lstrip("#").lower()
-        rows = self._ask(lambda index: index.of_id(start)) if start else []
-        found = [generation for row in rows if (generation := self._loaded(row))]
-        if len(found) != 1:
-            number = _("Several records have") if found else _("No record has")
+        rows = self._records(Wanted(id=start), count=2) if start else []
+        if len(rows) != 1:
+            number = _("Several records have") if rows else _("No record has")
             raise HistoryError(
                 _("{number} an id that begins with {id!r}.", number=number, id=id),
                 do=_("The id stands after # under a picture."),
             )
-        return next(take for take in self.takes(found[0].request.fingerprint) if take.id == found[0].id)
+        return replace(rows[0], take=self.take_of(rows[0]))
 
     def find(self, id: str) -> Generation | None:
-        """The generation with exactly this id, as it stands on disk; None when there is none."""
-        rows = self._ask(lambda index: index.of_id(id))
-        return next((found for row in rows if row.id == id and (found := self._loaded(row))), None)
+        """Return the generation with exactly this id, as it is on disk; None when there is none."""
+        rows = self._records(Wanted(id=id), count=2) if id else []
+        return next((row for row in rows if row.id == id), None)
 
     def children(self, id: str) -> list[Generation]:
-        """The generations that go on from one, oldest first."""
-        rows = self._ask(lambda index: index.of_parent(id))
-        return [found for row in rows if (found := self._loaded(row)) and found.parent == id]
+        """Return the generations that continue one, oldest first."""
+        return self._records(Wanted(parent=id), oldest_first=True) if id else []
+
+    def recent(self, count: int = 50) -> list[Generation]:
+        """Return the newest generations, newest first."""
+        return self.search(Wanted(), count=count)
+
+    def search(self, wanted: Wanted | str, *, count: int = 50, skip: int = 0) -> list[Generation]:
+        """Return generations, newest first.
+
+        Args:
+            wanted: which ones; a text stands for its words, all of which must be found.
+            count: how many at most.
+            skip: how many of the newest to pass over.
+        """
+        return self._records(_wanted(wanted), count=count, skip=skip)
+
+    def page(self, wanted: Wanted | str, number: int = 1, size: int = 20) -> Page:
+        """Return one page of a search, and how many records there are."""
+        rows = self.search(wanted, count=size, skip=(number - 1) * size)
+        whole = number == 1 and len(rows) < size  # then they need not be counted: that looks at every record
+        return Page(tuple(rows), len(rows) if whole else self.count(wanted), number, size)
+
+    def count(self, wanted: Wanted | str = "") -> int:
+        """Return how many generations there are."""
+        return self._ask(lambda index: index.count(_wanted(wanted)))
 
     def all(self) -> Iterator[Generation]:
-        """Every record that can be read, oldest first, read one at a time.
+        """Return every record that can be read, oldest first, read one at a time.
 
         Raises:
-            HistoryError: a folder cannot be looked into: what is saved there must not be paid for again.
+            HistoryError: a folder cannot be read: what is saved there must not be paid for again.
         """
-        names = self._ask(lambda index: index.all())
-        return (found for day, name in names if (found := self._load(self.folder / day / name)))
+        paths = self._ask(lambda index: index.find(Wanted(), oldest_first=True))
+        return (generation for path in paths if (generation := self._load(path)))
 
     def unreadable(self) -> list[str]:
-        """The records that cannot be read, by name; they are left as they are."""
-        return [name for _, name, _ in self._ask(lambda index: index.unreadable())]
+        """Return the names of the records that cannot be read; they are left as they are."""
+        return self._ask(lambda index: index.unreadable())
 
-    def _ask(self, question: Callable[[Index], Result]) -> Result:
+    def _records(self, wanted: Wanted, **how: Any) -> list[Generation]:
+        """Read the records that the index names, and ask again once where it is wrong about one."""
+        rows: dict[Path, Generation | None] = {}
+        for _once_more in range(2):
+            rows = {path: self._load(path) for path in self._ask(lambda index: index.find(wanted, **how))}
+            wrong = [path for path, row in rows.items() if row is None or not wanted.names(row)]
+            if not wrong:
+                break
+            for path in wrong:
+                self._index.doubt(path)
+        return [row for row in rows.values() if row and wanted.names(row)]
+
+    def _ask(self, question: Callable[[Index], _Answer]) -> _Answer:
         try:
-            return self._catalogue.ask(question)
+            return question(self._index)
         except OSError as error:
-            raise _unreadable(Path(error.filename or self.folder), error) from None
-
-    def _loaded(self, row: Row) -> Generation | None:
-        """The record of a row; what the index has wrong of it is set right."""
-        path = self.folder / row.day / row.name
-        generation = self._load(path)
-        if generation is None:
-            self._catalogue.doubt(row.day)
-        elif (generation.id, generation.request.fingerprint) != (row.id, row.fingerprint):
-            self._catalogue.note(path, row.stamp, generation)
-        return generation
+            folder = Path(error.filename or self.folder)
+            raise HistoryError(
+                _("The history folder cannot be read."),
+                why=f"{error.strerror}: {folder.name}/",
+                do=_("Nothing was sent. Make it readable, or set another folder: history"),
+            ) from None
 
     def _load(self, path: Path) -> Generation | None:
-        """A torn or foreign file is no record; it is never written over."""
+        """Read a record; None for a torn or foreign file, which is never written over."""
         try:
-            stamp = stamp_of(path.stat())
-            known = self._read.get(path)  # once: another thread may throw it out meanwhile
-            if known and known[0] == stamp:
-                return known[1]
-            generation = decode(path.read_bytes(), path.parent, self._render)
+            return self._decoded(path, stamp_of(path.stat()))
         except (OSError, ValueError, WenwenError):
             return None
-        with self._lock:
-            if len(self._read) >= REMEMBERED:
-                del self._read[next(iter(self._read))]
-            self._read[path] = stamp, generation
-        return generation
 
 
 def _wanted(wanted: Wanted | str) -> Wanted:
     return Wanted(tuple(wanted.split()[:MOST_WORDS])) if isinstance(wanted, str) else wanted
 
 
-def _unreadable(folder: Path, error: OSError) -> HistoryError:
-    return HistoryError(
-        _("The history folder cannot be read."),
-        why=f"{error.strerror}: {folder.name}/",
-        do=_("Nothing was sent. Make it readable, or set another folder: history"),
-    )
+def _numbered(rows: Sequence[Generation]) -> list[Generation]:
+    """Return the takes of one request, given oldest first, with their numbers; the demo's have numbers of their own."""
+    numbers = {demo: numbers_from(1) for demo in (True, False)}
+    return [replace(row, take=next(numbers[row.demo]) if row.has_result else 0) for row in rows]
+
+
+def _with(generation: Generation, takes: Sequence[Generation]) -> list[Generation]:
+    """Return takes with their numbers, a generation as it is now among them."""
+    rows = {**{row.id: row for row in takes}, generation.id: generation}
+    return _numbered(sorted(rows.values(), key=lambda row: (moment(row.created), row.id)))
+
+
+def _copied(reply: HttpReply, path: Path) -> Iterator[bytes]:
+    """Yield a reply's chunks, and copy them to disk; until the copy is whole, its name ends in ``.part``."""
+    head = {"status": reply.status, "content_type": reply.content_type, "demo": reply.demo}
+    part = path.with_name(path.name + ".part")
+    try:
+        file = part.open("wb", buffering=0)
+        file.write(json.dumps(head).encode() + b"\n")
+    except OSError:
+        yield from reply.chunks
+        return
+    whole = True
+    try:
+        for chunk in reply.chunks:
+            whole = whole and _written(file, chunk)
+            yield chunk
+    finally:  # a body that breaks off is kept as far as it came
+        with suppress(OSError), file:
+            settle(file, path if whole else part)
+
+
+def _written(file: IO[bytes], chunk: bytes) -> bool:
+    try:
+        return file.write(chunk) == len(chunk)
+    except OSError:
+        return False
+
+
+def _body_of(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        file.readline()
+        while piece := file.read(1 << 20):
+            yield piece

@@ -8,16 +8,14 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.records import IDS, agrees, later, made, planted, print_of, true
 from support.scripted import grows_in_proportion
-from test_index import IDS, agrees, folder, later, made, planted, print_of, true, trusted
 
 from wenwen_magic.errors import HistoryError
 from wenwen_magic.history.index import Wanted
 from wenwen_magic.history.record_json import encode, moment
 from wenwen_magic.history.store import History
 from wenwen_magic.records import ImageRequest
-
-__all__ = ["folder", "trusted"]
 
 PIECES = [
     "猫",
@@ -93,8 +91,7 @@ def filled(folder, records):
 
 
 @given(RECORDS, st.lists(WANTED, max_size=4))
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=50)
-@pytest.mark.long
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=20)
 def test_a_search_finds_the_records_that_are_as_wanted_newest_first_and_no_others(tmp_path_factory, records, searches):
     history = filled(tmp_path_factory.mktemp("w"), records)
     for wanted in searches:
@@ -164,7 +161,7 @@ def test_a_text_of_any_length_is_found_by_itself(piece, tmp_path):
     history = History(tmp_path / "w")
     assert (history.count(piece), history.count(f"恐龙 {piece}")) == (1, 0)
     assert history.page(f"a b {piece}").rows[0].request.prompt == f"a {piece} b"
-    assert isinstance(history._catalogue._index._file, os.PathLike)
+    assert isinstance(history._index._file, os.PathLike)
 
 
 @pytest.mark.parametrize("id", ["\ud83d", "\0", "猫", "%", "_", "g", "ABCDEFGHIJ", "'", "f" * 100_000])
@@ -213,10 +210,10 @@ def test_copies_of_one_record_stand_on_one_page_each(tmp_path):
 
 
 def large(folder, days):
-    """So many days of two hundred records each, and the history that knows them."""
+    """So many days of fifty records each, and the history that knows them."""
     data = json.loads(encode(made("猫 cat")))
-    for number in range(200 * days):
-        place = folder / f"2026-01-{1 + number // 200:02}"
+    for number in range(50 * days):
+        place = folder / f"2026-01-{1 + number // 50:02}"
         place.mkdir(parents=True, exist_ok=True)
         request = {**data["request"], "prompt": f"猫 {number}"}
         record = {**data, "id": f"{next(IDS):08x}", "request": request, "prompt_sent": request["prompt"]}
@@ -225,7 +222,6 @@ def large(folder, days):
     return History(folder)
 
 
-@pytest.mark.long
 def test_a_history_is_looked_through_once_in_proportion_to_its_size(tmp_path, trusted):
     histories = iter(range(9))
     assert grows_in_proportion(
@@ -233,7 +229,6 @@ def test_a_history_is_looked_through_once_in_proportion_to_its_size(tmp_path, tr
     )
 
 
-@pytest.mark.long
 def test_a_question_takes_no_longer_in_a_long_history(tmp_path, trusted):
     small, long = large(tmp_path / "small", 1), large(tmp_path / "long", 8)
 

@@ -1,21 +1,15 @@
 """Whoever changes the records on disk, and however, the next question sees it."""
 
-import itertools
 import os
 import shutil
-from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from test_index import agrees, folder, later, made, planted, print_of, takes, trusted
+from support.records import agrees, later, made, planted, saved, takes
 
-from wenwen_magic.history import index as catalogue
-from wenwen_magic.history.index import Catalogue, Index
+from wenwen_magic.history import index
 from wenwen_magic.history.record_json import decode, encode
 from wenwen_magic.history.store import History
-from wenwen_magic.records import ImageRequest
-
-__all__ = ["folder", "trusted"]
 
 
 @pytest.fixture
@@ -214,7 +208,7 @@ def test_a_day_deleted_before_its_folder_could_be_trusted_is_forgotten(tmp_path)
 
 def test_a_day_that_a_record_was_written_to_and_that_was_deleted_at_once_is_forgotten(tmp_path):
     history = History(tmp_path / "w", now=lambda: datetime(2026, 11, 22, tzinfo=timezone(timedelta(hours=8))))
-    history.begin(ImageRequest("cat"), prompt_sent="cat", endpoint="https://a.example")
+    saved(history)
     shutil.rmtree(tmp_path / "w" / "2026-11-22")
     assert agrees(history) == 0
 
@@ -230,76 +224,30 @@ def test_a_link_to_itself_among_the_records_hides_no_other(history):
 
 def test_a_change_within_the_clocks_grain_is_seen(tmp_path, monkeypatch):
     """A folder that has just changed is looked through again, though its time of change is the same."""
+    monkeypatch.setattr(index, "stamp_of", lambda found: f"{found.st_mtime_ns}")
     planted(tmp_path / "w", "cat")
-    planted(tmp_path / "w", "cat", day="2026-01-02")
-    now = 10**18
-    monkeypatch.setattr(catalogue.time, "time_ns", lambda: now)
-    for day in (tmp_path / "w").iterdir():
-        os.utime(day, ns=(now, now))
+    day = tmp_path / "w" / "2026-01-01"
+    os.utime(day, ns=(10**18, 10**18))
     history = History(tmp_path / "w")
-    agrees(history)
+    assert history.count() == 1
     planted(tmp_path / "w", "bear")
-    os.utime(tmp_path / "w" / "2026-01-01", ns=(now, now))
-    assert agrees(history) == 3
+    os.utime(day, ns=(10**18, 10**18))
+    assert [history.count(), len(takes(history, "bear"))] == [2, 1]
 
 
 @pytest.mark.parametrize("shift", [-(10**18), -(10**10), 10**10, 10**18])
 def test_a_system_clock_that_is_set_changes_no_answer(shift, folder, monkeypatch):
-    monkeypatch.setattr(catalogue, "SETTLED", 2 * 10**9)
-    history, real = History(folder), catalogue.time.time_ns
+    monkeypatch.setattr(index, "SETTLED", 2 * 10**9)
+    history, real = History(folder), index.time.time_ns
     agrees(history)
-    monkeypatch.setattr(catalogue.time, "time_ns", lambda: real() + shift)
+    monkeypatch.setattr(index.time, "time_ns", lambda: real() + shift)
     planted(folder, "bear", day="2026-01-01")
     later(folder)
     assert [agrees(history), agrees(History(folder))] == [13, 13]
 
 
-def resting(folder, file, monkeypatch):
-    """A catalogue to which every look at a folder seems to take long, so that it rests."""
-    ticks = itertools.count()
-    monkeypatch.setattr(catalogue, "REST", 10_000)
-    return Catalogue(folder, Index(file), read, clock=lambda: next(ticks) * 0.06)
-
-
-def read(path):
-    with suppress(ValueError, OSError):
-        return decode(path.read_bytes(), path.parent, None)
-
-
-def known(asked, prompt):
-    return len(asked.ask(lambda index: index.of_request(print_of(prompt))))
-
-
-def test_a_day_that_takes_long_to_look_through_is_not_looked_through_each_time(folder, tmp_path, monkeypatch):
-    asked = resting(folder, tmp_path / "a.sqlite", monkeypatch)
-    assert known(asked, "fox") == 6
-    for path in folder.glob("*/*.json"):
-        os.utime(path)
-    later(folder)
-    monkeypatch.setattr(asked, "_read", lambda path: pytest.fail("read again"))
-    assert known(asked, "fox") == 6
-
-
-def test_a_record_in_a_day_that_rests_is_not_missed(folder, tmp_path, monkeypatch):
-    asked = resting(folder, tmp_path / "a.sqlite", monkeypatch)
-    assert known(asked, "bear") == 0
-    planted(folder, "bear", day="2026-01-02")
-    later(folder)
-    assert known(asked, "bear") == 1
-    shutil.rmtree(folder / "2026-01-02")
-    assert known(asked, "fox") == 5
-
-
-def test_a_day_that_rests_is_looked_through_for_an_index_that_was_made_anew(folder, tmp_path, monkeypatch):
-    asked = resting(folder, tmp_path / "a.sqlite", monkeypatch)
-    assert known(asked, "fox") == 6
-    (tmp_path / "a.sqlite").write_bytes(b"garbage" * 999)
-    assert known(asked, "fox") == 6
-
-
 def test_an_index_of_many_records_says_once_that_it_takes_a_while(tmp_path, monkeypatch):
-    monkeypatch.setattr("wenwen_magic.history.index.MANY", 3)
-    monkeypatch.setattr("wenwen_magic.history.index._AT_ONCE", 2)
+    monkeypatch.setattr(index, "MANY", 3)
     said = []
     for number in range(9):
         planted(tmp_path / "pictures", f"n {number}", day="2026-01-02")

@@ -10,33 +10,36 @@ import zipfile
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_lessons import DAY, at, drawn, history, lesson, names, png, pupil, saved, unpacked
+from test_archive import DAY, at, drawn, history, lesson, names, png, pupil, saved, unpacked
 
 from wenwen_magic.errors import ConfigError, WenwenError
-from wenwen_magic.history import archive as archive_read
-from wenwen_magic.history.archive import LIST, Imported, export, import_
+from wenwen_magic.history import archive
+from wenwen_magic.history.archive import LIST, Imported
+from wenwen_magic.history.archive import export_archive as export
+from wenwen_magic.history.archive import import_archive as import_
 from wenwen_magic.text.i18n import speak
 
 __all__ = ["history", "lesson", "pupil"]
+KIND = {"kind": archive.KIND, "version": archive.VERSION, "created": DAY}
 
 
 def listing(files):
     told = [
         {"name": name, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in files.items()
     ]
-    return {**archive_read.KIND, "created": DAY, "files": told}
+    return {**KIND, "files": told}
 
 
 def packed(lesson, files, listed=None, **of_entry):
     """Write a lesson by hand, with a list that fits it unless another is given."""
-    with zipfile.ZipFile(lesson, "w") as archive:
+    with zipfile.ZipFile(lesson, "w") as zipped:
         for name, data in files.items():
             info = zipfile.ZipInfo(name)
             for field, value in of_entry.items():
                 setattr(info, field, value)
-            archive.writestr(info, data)
+            zipped.writestr(info, data)
         told = listing(files) if listed is None else listed
-        archive.writestr(LIST, told if isinstance(told, bytes) else json.dumps(told))
+        zipped.writestr(LIST, told if isinstance(told, bytes) else json.dumps(told))
     return lesson
 
 
@@ -99,24 +102,23 @@ def test_what_is_no_zip_file_is_refused(content, pupil, lesson):
         *(b"", b"{", b"[]", b"null", b"[" * 100_000, b"\xff", b'{"kind": "wenwen lesson", "version": 2, "files": []}'),
         *(
             {"files": []},
-            {**archive_read.KIND},
-            {**archive_read.KIND, "files": {}},
-            {**archive_read.KIND, "files": [3]},
+            {**KIND},
+            {**KIND, "files": {}},
+            {**KIND, "files": [3]},
         ),
-        {**archive_read.KIND, "version": "1", "files": []},
-        {**archive_read.KIND, "files": [{"name": "a", "size": True, "sha256": "0" * 64}]},
-        {**archive_read.KIND, "files": [{"name": ["a"], "size": 1, "sha256": "0" * 64}]},
-        {**archive_read.KIND, "files": [{"name": "a", "size": 1, "sha256": "../" + "0" * 61}]},
+        {**KIND, "version": "1", "files": []},
+        {**KIND, "files": [{"name": "a", "size": True, "sha256": "0" * 64}]},
+        {**KIND, "files": [{"name": ["a"], "size": 1, "sha256": "0" * 64}]},
     ],
-    ids=range(15),
+    ids=range(14),
 )
 def test_a_list_that_is_foreign_or_broken_is_refused(listed, pupil, lesson):
     refused(pupil, packed(lesson, {}, listed), LIST)
 
 
 def test_a_zip_without_a_list_is_refused_as_no_lesson(pupil, lesson):
-    with zipfile.ZipFile(lesson, "w") as archive:
-        archive.writestr("../thesis.txt", "x")
+    with zipfile.ZipFile(lesson, "w") as zipped:
+        zipped.writestr("../thesis.txt", "x")
     refused(pupil, lesson, LIST, "no lesson")
 
 
@@ -147,62 +149,46 @@ BAD_NAMES = [
 ]
 
 
-@pytest.mark.parametrize("name", BAD_NAMES, ids=range(len(BAD_NAMES)))
-def test_a_name_that_leads_elsewhere_or_that_some_system_does_not_take_is_refused(name, pupil, lesson, files):
-    refused(pupil, packed(lesson, {**files, name: png()}), "name")
+def test_an_entry_that_no_record_names_is_left_in_the_zip_whatever_it_is_called(tmp_path, lesson, files):
+    for number, name in enumerate([*BAD_NAMES, f"{DAY}/x.png", f"{DAY}/x.html"]):
+        pupil = at(tmp_path / "any" / f"{number}")
+        assert import_(pupil, packed(lesson, {**files, name: png(colour="blue")})) == Imported(1, 1, 0)
+        assert names(tmp_path / "any" / f"{number}") == sorted(files)
+    assert {path.name for path in tmp_path.iterdir()} == {"any", "teacher", "lesson.zip"}
 
 
-def test_a_name_with_a_nul_in_it_is_refused(pupil, lesson, files):
-    packed(lesson, {**files, f"{DAY}/xQQQy.png": png()}, listing(files))
-    lesson.write_bytes(lesson.read_bytes().replace(b"xQQQy", b"x\0QQy"))
-    refused(pupil, lesson, "name")
-
-
-def test_a_name_that_is_written_twice_and_differently_is_refused(pupil, lesson, files, monkeypatch):
-    """Newer Pythons take an entry's name out of an extra field; what is judged must be what is used."""
-    renamed = zipfile.ZipFile.infolist
-
-    def infolist(archive):
-        for info in renamed(archive):
-            info.filename = info.filename.replace(DAY, "..")
-        return renamed(archive)
-
-    packed(lesson, files)
-    monkeypatch.setattr(zipfile.ZipFile, "infolist", infolist)
-    refused(pupil, lesson, "such a name")
+@pytest.mark.parametrize("folder", ["../..", "/etc", f"{DAY}/..", "C:", "a/b/c", "."])
+def test_a_record_and_its_picture_are_written_under_names_of_ours_wherever_they_are_in_the_zip(
+    folder, tmp_path, pupil, lesson, files
+):
+    moved = {f"{folder}/{name.partition('/')[2]}": data for name, data in files.items()}
+    if folder == ".":
+        moved = {name.partition("/")[2]: data for name, data in files.items()}
+    before = names(tmp_path)
+    assert import_(pupil, packed(lesson, moved)) == Imported(1, 1, 0)
+    assert names(pupil.folder) == sorted(files)
+    assert [name for name in names(tmp_path) if not name.startswith("pupil/")] == before
 
 
 def test_a_name_in_the_list_alone_leads_nowhere(pupil, lesson, files):
-    told = listing({**files, "../../x.png": png()})
-    refused(pupil, packed(lesson, files, told), "../../x.png")
+    told = listing({**files, "../../x.json": b"{}"})
+    refused(pupil, packed(lesson, files, told), "../../x.json")
 
 
-def test_an_entry_that_is_not_in_the_list_is_refused(pupil, lesson, files):
-    refused(pupil, packed(lesson, {**files, f"{DAY}/x.png": png()}, listing(files)), "x.png", "list")
+def test_a_picture_that_is_not_in_the_list_is_refused(pupil, lesson, files):
+    alone = {record_of(files): files[record_of(files)]}
+    refused(pupil, packed(lesson, files, listing(alone)), picture_of(files), "not there")
 
 
-def test_an_entry_that_is_there_twice_is_refused(pupil, lesson, files):
+def test_an_entry_that_is_there_twice_with_other_content_is_refused(pupil, lesson, files):
     packed(lesson, files)
-    with zipfile.ZipFile(lesson, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
-        archive.writestr(picture_of(files), png())
-    refused(pupil, lesson, "twice")
+    with zipfile.ZipFile(lesson, "a") as zipped, pytest.warns(UserWarning, match="Duplicate"):
+        zipped.writestr(picture_of(files), png(colour="blue"))
+    refused(pupil, lesson, picture_of(files))
 
 
-@pytest.mark.parametrize("twice", [LIST, "picture"])
-def test_an_entry_that_is_listed_twice_is_refused(twice, pupil, lesson, files):
-    told = listing(files)
-    told["files"].append({**told["files"][-1], **({"name": LIST} if twice == LIST else {})})
-    refused(pupil, packed(lesson, files, told), "twice")
-
-
-@pytest.mark.parametrize(("one", "other"), [("A.png", "a.PNG"), ("é.png", "e\u0301.png"), ("ß.png", "SS.png")])
-def test_names_that_some_disks_take_for_the_same_are_refused(one, other, pupil, lesson, files):
-    refused(pupil, packed(lesson, {**files, f"{DAY}/{one}": png(), f"{DAY}/{other}": png()}), "twice")
-
-
-@pytest.mark.long
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=20) | st.sampled_from(BAD_NAMES))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
 def test_whatever_a_picture_is_called_only_names_of_ours_are_written(tmp_path, files, lesson, name):
     def change(record):
         record["pictures"][0]["file"] = name
@@ -223,18 +209,14 @@ def test_whatever_a_picture_is_called_only_names_of_ours_are_written(tmp_path, f
 # Kinds of entries
 
 
-@pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFDIR, stat.S_IFIFO, stat.S_IFCHR, stat.S_IFSOCK])
-def test_links_and_whatever_is_no_plain_file_are_refused(kind, pupil, lesson, files):
-    refused(pupil, packed(lesson, files, external_attr=(kind | 0o777) << 16), "link")
-
-
-@pytest.mark.parametrize("system", [0, 3, 10, 19])
-def test_a_lesson_zipped_on_another_system_is_taken_in_with_plain_modes(system, pupil, lesson, files):
-    packed(lesson, files, create_system=system, external_attr=0o4777 << 16)
+@pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFDIR, stat.S_IFIFO, stat.S_IFREG])
+@pytest.mark.parametrize("system", [0, 3, 19])
+def test_whatever_an_entry_says_it_is_a_plain_file_is_written(system, kind, pupil, lesson, files):
+    packed(lesson, files, create_system=system, external_attr=(kind | 0o4777) << 16)
     import_(pupil, lesson)
     plain = pupil.folder / "plain"
     plain.touch()
-    assert {path.stat().st_mode for path in pupil.folder.rglob("*") if path.is_file()} == {plain.stat().st_mode}
+    assert {path.lstat().st_mode for path in pupil.folder.rglob("*.*")} == {plain.stat().st_mode}
 
 
 @pytest.mark.parametrize("packing", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
@@ -245,7 +227,7 @@ def test_an_unusual_packing_is_refused(packing, pupil, lesson, files):
 def test_an_encrypted_entry_is_refused(pupil, lesson, files):
     packed(lesson, files)
     for name in (record_of(files), LIST):
-        refused(pupil, patched(lesson, name, 8, struct.pack("<H", 0x801)), name, "encrypted", "unusual")
+        refused(pupil, patched(lesson, name, 8, struct.pack("<H", 0x801)), name)
 
 
 def patched(lesson, name, offset, value):
@@ -265,37 +247,39 @@ def patched(lesson, name, offset, value):
 def test_more_than_the_limit_is_refused_before_it_is_unpacked(pupil, lesson, files, monkeypatch):
     packed(lesson, files)
     size = sum(map(len, files.values()))
-    monkeypatch.setattr(archive_read, "_read", lambda *_: pytest.fail("unpacked"))
+    monkeypatch.setattr(archive, "_pieces", lambda *_: pytest.fail("unpacked"))
     refused(pupil, lesson, "too large", limit=size - 1)
     monkeypatch.undo()
     assert import_(pupil, lesson, limit=size).records == 1
 
 
 def test_a_bomb_that_says_what_it_is_is_refused_unopened(pupil, lesson, files, monkeypatch):
-    bomb = {**files, f"{DAY}/b.json": bytes(archive_read.MOST_WORDS)}
+    bomb = {**files, f"{DAY}/b.json": bytes(archive.MOST_WORDS)}
     packed(lesson, bomb, compress_type=zipfile.ZIP_DEFLATED)
     assert lesson.stat().st_size < 1 << 17
-    monkeypatch.setattr(archive_read, "_read", lambda *_: pytest.fail("unpacked"))
+    monkeypatch.setattr(archive, "_pieces", lambda *_: pytest.fail("unpacked"))
     refused(pupil, lesson, "too large")
 
 
-def test_a_bomb_that_calls_itself_small_is_read_no_further_than_it_says(pupil, lesson, files):
-    name, data = f"{DAY}/b.png", png() + bytes(16 << 20)
+def test_a_bomb_that_calls_itself_small_is_refused_and_never_held_whole(pupil, lesson, files):
+    name, data = picture_of(files), png() + bytes(64 << 20)
     told = listing({**files, name: data[:100]})
-    packed(lesson, {**files, name: data}, told, compress_type=zipfile.ZIP_DEFLATED)
-    refused(pupil, lesson, "b.png", "size")
-    small = patched(lesson, name, 24, struct.pack("<I", 100))
-    tracemalloc.start()
-    try:
-        refused(pupil, small)
-        assert tracemalloc.get_traced_memory()[1] < 4 << 20
-    finally:
-        tracemalloc.stop()
+    digest = {"size": 100, "sha256": told["files"][-1]["sha256"]}
+    bomb = {**with_record(files, lambda record: record["pictures"][0].update(digest)), name: data}
+    told["files"][0] = listing(bomb)["files"][0]
+    packed(lesson, bomb, told, compress_type=zipfile.ZIP_DEFLATED)
+    for file in (lesson, patched(lesson, name, 24, struct.pack("<I", 100))):
+        tracemalloc.start()
+        try:
+            refused(pupil, file, name)
+            assert tracemalloc.get_traced_memory()[1] < 8 << 20
+        finally:
+            tracemalloc.stop()
 
 
-def test_a_list_that_is_a_bomb_is_refused_unread(pupil, lesson):
-    packed(lesson, {}, b" " * (archive_read.MOST_WORDS + 1))
-    refused(pupil, lesson, LIST, "too long")
+def test_a_list_that_is_too_long_is_refused(pupil, lesson):
+    packed(lesson, {}, b" " * (archive.MOST_WORDS + 1))
+    refused(pupil, lesson, LIST)
 
 
 def test_an_entry_whose_content_is_not_what_the_list_says_is_refused(pupil, lesson, files):
@@ -306,7 +290,7 @@ def test_an_entry_whose_content_is_not_what_the_list_says_is_refused(pupil, less
 
 def test_an_entry_that_is_longer_or_shorter_than_listed_is_refused(pupil, lesson, files):
     for data in (png() + b"x", png()[:-1]):
-        refused(pupil, packed(lesson, {**files, picture_of(files): data}, listing(files)), picture_of(files), "size")
+        refused(pupil, packed(lesson, {**files, picture_of(files): data}, listing(files)), picture_of(files))
 
 
 # Records
@@ -336,7 +320,6 @@ CHANGES = [
     *[
         ("id", "../../x"),
         ("id", "zz"),
-        ("created", "2026-11-23T12:00:00+08:00"),
         ("created", "yesterday"),
         ("version", 9),
     ],
@@ -376,7 +359,7 @@ def test_a_record_that_tells_something_else_of_its_picture_is_refused(name, valu
 
 
 HTML = b"<html><script>alert(1)</script>"
-ENDINGS = [("x.png", HTML, "image/png"), ("x.html", png(), "image/png"), ("x.svg", b"<svg/>", "image/svg+xml")]
+ENDINGS = [("x.png", HTML, "image/png"), ("x.svg", b"<svg/>", "image/svg+xml")]
 
 
 @pytest.mark.parametrize("one", [*ENDINGS, ("x.png", b"", "image/png"), ("x.jpg", png(), "image/jpeg")])
@@ -390,10 +373,6 @@ def test_a_file_that_does_not_begin_like_the_picture_it_should_be_is_refused(one
     changed = with_record(files, change)
     del changed[picture_of(files)]
     refused(pupil, packed(lesson, {**changed, f"{DAY}/{name}": data}), name, "type")
-
-
-def test_a_picture_that_belongs_to_no_record_is_refused(pupil, lesson, files):
-    refused(pupil, packed(lesson, {**files, f"{DAY}/x.png": png()}), "x.png", "no record")
 
 
 def test_one_picture_named_many_times_is_not_written_many_times(pupil, lesson, files):
@@ -420,9 +399,8 @@ def test_what_a_stranger_says_of_endpoint_error_and_price_is_not_taken_over(pupi
     assert (found.endpoint, found.error, found.price) == ("", None, None)
 
 
-@pytest.mark.long
 @given(st.data())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
 def test_a_damaged_lesson_is_an_error_of_ours_or_does_no_harm(tmp_path, files, lesson, data):
     whole = packed(lesson, files, compress_type=zipfile.ZIP_DEFLATED).read_bytes()
     spot = data.draw(st.integers(0, len(whole) - 1))
