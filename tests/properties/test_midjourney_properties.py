@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.scripted import Scripted, grows_in_proportion, noise, reply_of
 
-from wenwen_magic.engine.conversation import lead
+from wenwen_magic.engine.generate import run_protocol as lead
 from wenwen_magic.errors import WenwenError
 from wenwen_magic.formats.midjourney import FORMAT
 from wenwen_magic.protocol import Answer, HttpReply

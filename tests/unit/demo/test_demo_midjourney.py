@@ -13,7 +13,8 @@ from support.scripted import data_uri, png
 from wenwen_magic import Client, ImageRequest, WenwenError
 from wenwen_magic.demo import DemoServer
 from wenwen_magic.endpoint.transport import Clock, Transport
-from wenwen_magic.engine.conversation import asking, lead
+from wenwen_magic.engine.generate import asking
+from wenwen_magic.engine.generate import run_protocol as lead
 from wenwen_magic.engine.limits import Session
 from wenwen_magic.errors import ConfigError, EndpointError, WaitEnded
 from wenwen_magic.formats.midjourney import FORMAT

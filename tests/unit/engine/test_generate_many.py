@@ -93,7 +93,7 @@ def test_two_takes_of_each_stand_beside_one_another(client, relay):
 
 
 def test_a_second_take_that_comes_before_the_first_does_not_stand_for_it(client, relay):
-    first, second = batch.works(client, client.request("a cat", count=2), batch.Wish())
+    first, second = batch.tasks(client._engine, client.request("a cat", count=2), batch.DrawOptions(), ())
     assert second().id != first().id
     assert len(relay.posts) == 2
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from support.scripted import Scripted, broken_connection, data_uri, png, reply_of
 
-from wenwen_magic.engine.conversation import lead
+from wenwen_magic.engine.generate import run_protocol as lead
 from wenwen_magic.errors import AnswerError, ConfigError, EndpointError, WenwenError
 from wenwen_magic.formats.midjourney import FORMAT
 from wenwen_magic.formats.midjourney import task as reply

@@ -61,7 +61,7 @@ class Controls:
         client = self.cell.now
         start = client.reference(take, take.id)
         form = take.request.format if model == take.request.model else None
-        wishes = {"model": model, "count": count, "orientation": orientation, "format": form}
+        wishes: dict[str, Any] = {"model": model, "count": count, "orientation": orientation, "format": form}
         return client.request(words.strip(), references=[start], **wishes)
 
     def most(self) -> int:
