@@ -193,7 +193,7 @@ class Client:
         request = self.request(build_request.of_button(generation, button, prompt, mask))
         replay = self.settings.mode == "replay"
         fresh = button.again and not replay
-        elsewhere = generation.endpoint not in {"", transport.origin(self.address)}
+        elsewhere = generation.endpoint not in {"", self.saved_takes.origin}
         if elsewhere and not replay and (fresh or self.saved_takes.best(request, 0) is None):
             raise ConfigError(
                 _("This picture was drawn by another endpoint."),
@@ -290,7 +290,7 @@ class Client:
 
     def prompt_as_sent(self, request: ImageRequest) -> str:
         """Return the words that go out for a request, with what its format adds."""
-        return self._engine.prompt_as_sent(request)
+        return FORMATS[request.format].prompt_as_sent(request)
 
     # -- several and many ----------------------------------------------------------------------------------------------
 

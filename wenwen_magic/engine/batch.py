@@ -12,6 +12,7 @@ from wenwen_magic.engine.generate import Engine, OnProgress, ignore
 from wenwen_magic.engine.limits import Session
 from wenwen_magic.engine.worker_pool import BatchRun, Tally, WorkerPool, wait_through
 from wenwen_magic.errors import LimitReached, WenwenError
+from wenwen_magic.formats import FORMATS
 from wenwen_magic.history.store import History
 from wenwen_magic.records import Generation, ImageRequest
 from wenwen_magic.render.generation import generation_bundle
@@ -107,7 +108,7 @@ def _as_row(engine: Engine, request: ImageRequest, result: Generation | WenwenEr
     error = outcomes.as_recorded(result)
     if result.record:
         return replace(engine.history.get(result.record), from_history=False, error=error)
-    words = engine.prompt_as_sent(request)
+    words = FORMATS[request.format].prompt_as_sent(request)
     return Generation("", request, words, "failed", "", error=error, render=generation_bundle)
 
 
@@ -289,10 +290,14 @@ def finish_run(run: BatchRun[Any, Any], rows: Rows, session: Session) -> None:
         WaitEnded: it was interrupted.
         LimitReached: a limit ended it.
     """
+
+    def stopping(count: int) -> None:
+        print(_("Stopping: waiting for {count} under way. Interrupt again to stop waiting.", count=count))
+
     before = session.account()
     try:
         job = WorkerPool().start(lambda _: run.run())
-        wait_through(run, job.wait, _say_stopping)
+        wait_through(run, job.wait, stopping)
         stopped = run.stopped
     finally:
         run.stop()  # an interrupt between two lines must not leave a run that goes on paying
@@ -300,10 +305,6 @@ def finish_run(run: BatchRun[Any, Any], rows: Rows, session: Session) -> None:
         raise error
     if stopped:
         raise outcomes.stopped(run.tally.done, paid=rows.asked or session.account() != before)
-
-
-def _say_stopping(count: int) -> None:
-    print(_("Stopping: waiting for {count} under way. Interrupt again to stop waiting.", count=count))
 
 
 def move(bar: "tqdm[Any]", tally: Tally) -> None:

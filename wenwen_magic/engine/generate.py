@@ -98,8 +98,16 @@ class Engine:
             # Another cell or kernel may have drawn it by now: looked up last thing before paying.
             if self.takes.may_answer(fresh=fresh) and (saved := self.takes.best(request, 0, recorded)):
                 return self.completed(saved)
+            price = self.price_of(request)
             with self.session.reserve([] if self.is_demo else self.prices(request), self.limits):
-                record = self._begin(request)  # on disk before the POST
+                record = self.history.begin(  # on disk before the POST
+                    request,
+                    prompt_sent=FORMATS[request.format].prompt_as_sent(request),
+                    endpoint=self.takes.origin,
+                    demo=self.is_demo,
+                    price=None if price is None else price * request.pictures,
+                )
+                self.media.warm()  # while the endpoint is thinking
                 try:
                     record, answer = self._ask(record, key, progress)
                     record = self._save(record, answer)
@@ -108,22 +116,6 @@ class Engine:
         take = 1 + sum(one.has_result and one.demo == record.demo for one in recorded)
         record = self.media.ready(replace(record, take=take))
         return self.takes.noted(record, recorded)
-
-    def prompt_as_sent(self, request: ImageRequest) -> str:
-        """Return the words that go out for a request, with what its format adds."""
-        return FORMATS[request.format].prompt_as_sent(request)
-
-    def _begin(self, request: ImageRequest) -> Generation:
-        price = self.price_of(request)
-        record = self.history.begin(
-            request,
-            prompt_sent=self.prompt_as_sent(request),
-            endpoint=transport.origin(self.address),
-            demo=self.is_demo,
-            price=None if price is None else price * request.pictures,
-        )
-        self.media.warm()  # while the endpoint is thinking
-        return record
 
     def _ask(self, record: Generation, key: Secret | None, progress: OnProgress) -> tuple[Generation, Answer]:
         """Call, reply, answer; the raw reply is on disk before anything is read from it."""
@@ -237,7 +229,7 @@ class Engine:
         def ask(call: HttpCall) -> HttpReply:
             if self.settings.mode == "replay":
                 raise outcomes.not_fetched(generation)
-            if generation.endpoint not in {"", transport.origin(self.address)}:
+            if generation.endpoint not in {"", self.takes.origin}:
                 raise outcomes.at_work_elsewhere(generation)
             return self._sender(FORMATS[generation.request.format], self.find_key())(call)
 
@@ -318,7 +310,7 @@ class Engine:
         if self.is_demo or self.key:
             return None if self.is_demo else self.key
         if self.foreign and urlsplit(self.address).hostname not in LOCAL:
-            raise api_key.not_for(transport.origin(self.address))
+            raise api_key.not_for(self.takes.origin)
         return api_key.find()[0]
 
     # -- money ---------------------------------------------------------------------------------------------------------

@@ -92,6 +92,8 @@ class Takes:
         if generation.from_history:
             return replace(generation, note=_saved_note(generation, self.mode))
         others = [one for one in recorded if one.id != generation.id]
+        if not others:
+            return generation
         drawn = [one for one in self.of(generation.request, [*others, generation]) if is_here(one)]
         shown = _chosen(sorted(drawn, key=lambda one: one.take), generation.request.count)
         again = any(one.id == generation.id for one in shown)

@@ -167,11 +167,6 @@ def _ignore(*_: object) -> None:
     """Take what nobody asked to be told."""
 
 
-@dataclass(frozen=True)
-class _Broken:
-    """Stands for the result of a work that raised what is no error of ours."""
-
-
 class BatchRun(Generic[Item, Result]):
     """A run through many items, a few at a time, with bounded memory; one failure leaves the others alone.
 
@@ -261,7 +256,7 @@ class BatchRun(Generic[Item, Result]):
 
     def _keep_working(self, _: Job) -> None:
         while (pulled := self._pull()) is not None:
-            self._deliver(pulled[0], self._result(pulled[1]))
+            self._work_on(*pulled)
 
     def _pull(self) -> tuple[int, Item] | None:
         """Take the next item, counted as begun; None when nothing new may begin."""
@@ -278,22 +273,22 @@ class BatchRun(Generic[Item, Result]):
                 self._begun += 1
                 return pulled
 
-    def _result(self, item: Item) -> Result | WenwenError | _Broken:
+    def _work_on(self, index: int, item: Item) -> None:
+        result: Result | WenwenError
+        broken = False
         try:
-            return copy_context().run(self._work, item)
+            result = copy_context().run(self._work, item)
         except WenwenError as error:
-            return error
+            result = error
         except BaseException as fault:  # noqa: BLE001  the thread that called run raises it
             self._end(fault)
-            return _Broken()
-
-    def _deliver(self, index: int, result: Result | WenwenError | _Broken) -> None:
+            broken = True
         with self._delivering:
-            if not isinstance(result, _Broken):
+            if not broken:
                 self._call(self._done, index, result)
             with self._change:
                 self._left += 1
-                self._failed += isinstance(result, WenwenError | _Broken)
+                self._failed += broken or isinstance(result, WenwenError)
                 self._change.notify_all()
             self._call(self._tell, self.tally)
 
