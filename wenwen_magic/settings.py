@@ -3,10 +3,10 @@
 import json
 import os
 import reprlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypedDict
 
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.records import ORIENTATION_WORDS, ORIENTATIONS
@@ -142,6 +142,37 @@ class Settings:
     trusted_hosts: tuple[str, ...] = _setting((), _names, 'private hosts to fetch pictures from: "host" or "host:port"')
     ui: bool = _setting(True, _flag, "show the controls under a picture")
     lang: str = _setting("auto", _one_of("auto", "zh", "en"), "language of the messages: auto, zh or en")
+
+
+class SettingsOptions(TypedDict, total=False):
+    """The settings by name, as a user may give them; :class:`Settings` tells what each is. None counts as not given."""
+
+    base_url: str | None
+    model: str | None
+    orientation: str | None
+    format: str | None
+    formats: Mapping[str, str] | str | None
+    describe_model: str | None
+    key_in: Literal["header", "query"] | None
+    poll_seconds: float | None
+    poll_limit: float | None
+    reference_side: int | None
+    mode: Literal["cache", "live", "replay"] | None
+    history: str | None
+    timeout: float | None
+    stream: bool | None
+    confirm_above: int | None
+    session_limit: int | None
+    budget: float | None
+    prices: Mapping[str, float] | str | None
+    currency: str | None
+    styles: Mapping[str, str] | str | None
+    concurrency: int | None
+    max_mib: int | None
+    max_megapixels: int | None
+    trusted_hosts: Sequence[str] | None
+    ui: bool | None
+    lang: Literal["auto", "zh", "en"] | None
 
 
 NAMES = tuple(setting.name for setting in fields(Settings))

@@ -154,7 +154,7 @@ def test_pictures_appear_while_others_are_still_drawn(things, relay, monkeypatch
     things.run("%config WenwenMagics.concurrency = 1")
     seen, steps = [], count()
     monkeypatch.setattr(worker_pool, "POLL", 0.001)
-    monkeypatch.setattr(batch.Many, "tally", property(lambda _: Tally(3, 1, 0, 1, float(next(steps)))))
+    monkeypatch.setattr(batch.BatchRun, "tally", property(lambda _: Tally(3, 1, 0, 1, float(next(steps)))))
     begun = threading.Event()
 
     def slow(number):

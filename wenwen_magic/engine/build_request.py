@@ -1,9 +1,9 @@
-"""Makes requests of prompts and options; all that can be wrong with one is found here, before anything is sent."""
+"""Builds requests from prompts and options, buttons and recipes; what can be wrong with one is found here."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 from urllib.parse import unquote
 
 from wenwen_magic.engine.limits import best_pattern
@@ -12,16 +12,60 @@ from wenwen_magic.formats import FORMATS
 from wenwen_magic.history.record_json import is_stripped
 from wenwen_magic.media import metadata
 from wenwen_magic.protocol import HttpCall
-from wenwen_magic.records import DESCRIBE, WORD_TASKS, Gallery, ImageRequest, Reference
+from wenwen_magic.records import DESCRIBE, WORD_TASKS, Button, Gallery, Generation, ImageRequest, Reference
 from wenwen_magic.settings import PLACE, Settings
 from wenwen_magic.text.i18n import _, columns, comma, padded
 from wenwen_magic.text.suggest import did_you_mean
 
 _HOW = "%config WenwenMagics.styles = {'watercolour': '{prompt}, watercolour'}"
+_DEFAULTS = ("model", "orientation", "format", "stream")
+"""What comes from the settings when a request does not give it."""
+
+
+class EditOptions(TypedDict, total=False):
+    """What a user may give with a prompt and pictures; None counts as not given.
+
+    Args:
+        model: the relay's name of the model.
+        orientation: ``auto``, ``square``, ``landscape`` or ``portrait``.
+        count: wanted takes, at least 1.
+        params: further fields of the request body.
+        format: the wire format's name.
+        stream: whether to ask for the answer as a stream.
+        style: the name of a template around the prompt, one of the setting ``styles``.
+        mask: where the first reference may be changed, as a reference.
+        parent: the id of the generation that this one goes on from.
+    """
+
+    model: str | None
+    orientation: str | None
+    count: int | None
+    params: Mapping[str, Any] | None
+    format: str | None
+    stream: bool | None
+    style: str | None
+    mask: Any
+    parent: str | None
+
+
+class RequestOptions(EditOptions, total=False):
+    """What a user may give with a prompt; None counts as not given.
+
+    Args:
+        references: a picture to start from or several, each as for
+            :func:`wenwen_magic.media.reference.reference`.
+        task: what for: ``draw``, ``describe``, or another that the format knows.
+    """
+
+    references: Any
+    task: str | None
+
+
+_OPTIONS = RequestOptions.__annotations__ | {"prompt": str}
 
 
 def styled(prompt: str, name: str, styles: Mapping[str, str]) -> str:
-    """The prompt inside the template of a style; what stands in the prompt is not looked at.
+    """Put a prompt into the template of a style; what is in the prompt is not looked at.
 
     Raises:
         ConfigError: there is no such style; the text names the nearest.
@@ -35,14 +79,11 @@ def styled(prompt: str, name: str, styles: Mapping[str, str]) -> str:
 
 
 def listing(styles: Mapping[str, str]) -> str:
-    """All styles with their templates, a line each; how to define one where there are none."""
+    """List the styles with their templates, a line each; where there are none say how to define one."""
     if not styles:
         return _("There are no styles yet. Define one: ") + _HOW
     width = max(map(columns, styles)) + 2
     return "\n".join(f"{padded(name, width)}{' '.join(template.split())}" for name, template in styles.items())
-
-
-_DEFAULTS = ("model", "orientation", "format", "stream")
 
 
 def make(
@@ -59,10 +100,9 @@ def make(
     Raises:
         ConfigError: an unknown option, or a value that cannot be; also one that only the format knows to refuse.
     """
-    known = {"style", *(item.name for item in fields(ImageRequest))}
-    if unknown := next((name for name in options if name not in known), ""):
+    if unknown := next((name for name in options if name not in _OPTIONS), ""):
         what = _("There is no option {unknown!r}.", unknown=unknown)
-        raise ConfigError(what, do=did_you_mean(unknown, known))
+        raise ConfigError(what, do=did_you_mean(unknown, _OPTIONS))
     given = {name: value for name, value in options.items() if value is not None}
     style = given.pop("style", "")
     if "references" in given:
@@ -71,18 +111,20 @@ def make(
         given["references"] = tuple(reference(value) for value in listed)
     if given.get("mask") is not None:
         given["mask"] = reference(given["mask"])
-    request = _changed(prompt, given) if isinstance(prompt, ImageRequest) else _new(prompt, given, settings)
-    request = _with_parent(request)
+    if not isinstance(prompt, ImageRequest):
+        request = _new(prompt, given, settings)
+    elif given:
+        refuse_stripped(prompt)
+        request = replace(prompt, **given)
+    else:
+        request = prompt  # as it is, its prompt left out or not
+    origin = next((one.origin for one in request.references if one.origin), "")
+    if origin and not request.parent:  # it goes on from the generation that its first reference is a picture of
+        request = replace(request, parent=origin)
     if style:
         request = replace(request, prompt=styled(request.prompt, style, settings.styles))
     _check_format(request)
     return request
-
-
-def _with_parent(request: ImageRequest) -> ImageRequest:
-    """A request that goes on from the generation its first reference is a picture of, if it says no other."""
-    origin = next((one.origin for one in request.references if one.origin), "")
-    return replace(request, parent=origin) if origin and not request.parent else request
 
 
 def _check_format(request: ImageRequest) -> None:
@@ -105,14 +147,6 @@ def _check_format(request: ImageRequest) -> None:
     next(FORMATS[request.format].talk(request))  # what the first call refuses is refused here
 
 
-def _changed(request: ImageRequest, given: Mapping[str, Any]) -> ImageRequest:
-    """A finished request with other values; without any it stays itself, prompt left out or not."""
-    if not given:
-        return request
-    refuse_stripped(request)
-    return replace(request, **given)
-
-
 def _new(prompt: str, given: Mapping[str, Any], settings: Settings) -> ImageRequest:
     if not isinstance(prompt, str):
         raise ConfigError(
@@ -126,13 +160,14 @@ def _new(prompt: str, given: Mapping[str, Any], settings: Settings) -> ImageRequ
     defaults["format"] = usual_format(given.get("model", defaults["model"]), settings)
     chosen = defaults["model"] not in {Settings.model, Settings.describe_model}
     if not chosen and best_pattern(defaults["model"], settings.formats) is None:
-        own = _own_model(given.get("format", defaults["format"]), words=given.get("task") in WORD_TASKS)
+        wire = FORMATS.get(given.get("format", defaults["format"]))
+        own = (wire.reader if given.get("task") in WORD_TASKS else wire.model) if wire else ""
         defaults["model"] = own or defaults["model"]
     return ImageRequest(prompt.strip(), **{**defaults, **given})
 
 
 def names_model(request: ImageRequest) -> bool:
-    """Whether the model's name goes out with a request; to some formats it only says which of them to speak."""
+    """Tell whether the model's name goes out with a request; to some formats it only says which of them to speak."""
     call = next(FORMATS[request.format].talk(request))
     if not isinstance(call, HttpCall):
         return False
@@ -140,14 +175,8 @@ def names_model(request: ImageRequest) -> bool:
     return named == request.model or request.model in unquote(call.path)
 
 
-def _own_model(name: str, *, words: bool) -> str:
-    """The model that a format has of its own, for drawing or for describing; empty for none."""
-    wire = FORMATS.get(name)
-    return (wire.reader if words else wire.model) if wire else ""
-
-
 def usual_format(model: str, settings: Settings) -> str:
-    """The format that a model's requests are spoken in when they name none."""
+    """Return the format of a model's requests that name none."""
     return best_pattern(model, settings.formats) or settings.format
 
 
@@ -165,7 +194,7 @@ def refuse_stripped(request: ImageRequest) -> None:
 
 
 def read(path: Path, limit: int) -> ImageRequest:
-    """The request in a file; its reference pictures have names and nothing else.
+    """Read the request in a picture's file; its reference pictures have names and nothing else.
 
     Args:
         path: the picture's file.
@@ -181,27 +210,20 @@ def read(path: Path, limit: int) -> ImageRequest:
             _("{name} holds no recipe.", name=path.name),
             do=_("image.save(path, recipe=True) writes one."),
         )
-    named = [_named(str(name)) for name in recipe.pop("references", ())]
-    mask = _named(recipe.pop("mask")) if "mask" in recipe else None
-    if any(not one.label for one in (*named, *([mask] if mask else []))):
-        raise _nameless(str(recipe["prompt"]))
+    names = [*map(str, recipe.pop("references", ())), *([recipe.pop("mask")] if (masked := "mask" in recipe) else [])]
+    if not all(names):
+        raise ConfigError(
+            _("The picture was made from others that have no name."),
+            why=_("They are not in the file."),
+            do=_("Write the cell yourself, with --ref for each: ") + str(recipe["prompt"])[:200],
+        )
+    named = [Reference(name, name, name) for name in names]
+    mask = named.pop() if masked else None
     return ImageRequest(**recipe, references=tuple(named), mask=mask)
 
 
-def _named(name: str) -> Reference:
-    return Reference(name, name, name)
-
-
-def _nameless(prompt: str) -> ConfigError:
-    return ConfigError(
-        _("The picture was made from others that have no name."),
-        why=_("They are not in the file."),
-        do=_("Write the cell yourself, with --ref for each: ") + prompt[:200],
-    )
-
-
 def needed(request: ImageRequest) -> str:
-    """Which pictures have to be given before the cell of a recipe can be run; empty for none."""
+    """Say which pictures have to be given before the cell of a recipe can be run; empty for none."""
     words = [f"--ref {one.label}" for one in request.references]
     words += [f"--mask {request.mask.label}"] if request.mask else []
     if not words:
@@ -210,4 +232,60 @@ def needed(request: ImageRequest) -> str:
         " It starts from pictures that are not in the file: {words}. Before you run it, have them under "
         "these names, or name others.",
         words=comma().join(words),
+    )
+
+
+# -- buttons -----------------------------------------------------------------------------------------------------------
+
+
+def find_button(generation: Generation, label: str) -> Button:
+    """Return the button of a generation with a label; upper and lower case count alike.
+
+    Raises:
+        ConfigError: there is none; the text names those there are.
+    """
+    wanted = label.strip().casefold()
+    button = next((one for one in generation.buttons if one.label.casefold() == wanted), None)
+    if button is None:
+        labels = [one.label for one in generation.buttons]
+        raise ConfigError(
+            _("This picture has no button {label!r}.", label=label[:40]),
+            do=did_you_mean(label, labels) if labels else _("It has no buttons."),
+        )
+    return button
+
+
+def of_button(generation: Generation, button: Button, prompt: str = "", mask: Reference | None = None) -> ImageRequest:
+    """Build the request that presses a button: the generation's prompt, model and format, the button's task and params.
+
+    Args:
+        generation: the picture.
+        button: one of its buttons.
+        prompt: words, for a button that asks for them; empty for the picture's own.
+        mask: where the picture may be changed, for a button that asks for a region.
+
+    Raises:
+        ConfigError: nobody knows what the generation was asked with, or the button asks for more than is given.
+    """
+    asked = generation.request
+    refuse_stripped(asked)
+    if (button.asks == "words" and not prompt) or (button.asks == "region" and mask is None):
+        region = button.asks == "region"
+        more = f"prompt={asked.prompt[:60]!r}" + (", mask=hole" if region else "")
+        raise ConfigError(
+            _("{label} asks for a region and words; nothing was sent.", label=button.label)
+            if region
+            else _("{label} asks for words; nothing was sent.", label=button.label),
+            do=_("From Python: ")
+            + f'client.press(client.history.get("{generation.id}"), {button.label!r}, {more})'
+            + (_("; %wenwen mask paints one") if region else ""),
+        )
+    return ImageRequest(
+        prompt or asked.prompt,
+        asked.model,
+        params=button.params,
+        format=asked.format,
+        task=button.task,
+        mask=mask,
+        parent=generation.id,
     )

@@ -1,270 +1,144 @@
-"""The straight way from a prompt to a picture: the one place where the tools meet."""
+"""Draws one picture, from the request to the files on disk, and gives what is saved without asking again."""
 
-import copy
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import replace
-from pathlib import Path
-from typing import Any, Self
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
-from wenwen_magic.endpoint import api_key as keys
-from wenwen_magic.endpoint import transport
+from wenwen_magic.endpoint import api_key, transport
 from wenwen_magic.endpoint.api_key import Secret
-from wenwen_magic.engine import build_request, conversation, limits, outcomes, worker_pool
-from wenwen_magic.engine import executor as remote
-from wenwen_magic.engine.limits import SESSION, Limits, Session
+from wenwen_magic.engine import limits, outcomes
+from wenwen_magic.engine.build_request import refuse_stripped
+from wenwen_magic.engine.executor import LOCAL, ExecutorTransport
+from wenwen_magic.engine.limits import Limits, Session
 from wenwen_magic.engine.takes import Takes, is_here
-from wenwen_magic.errors import Charged, HistoryError, ImageError, NotInHistory, WaitEnded, WenwenError
+from wenwen_magic.errors import (
+    ConfigError,
+    EndpointError,
+    HistoryError,
+    ImageError,
+    NotInHistory,
+    NotSentError,
+    WaitEnded,
+    WenwenError,
+)
 from wenwen_magic.formats import FORMATS
-from wenwen_magic.media.reference import reference
+from wenwen_magic.history.store import History
 from wenwen_magic.media.save import ImagePipeline
-from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Progress, WireFormat
-from wenwen_magic.records import Generation, ImageRequest, Reference
-from wenwen_magic.render import generation as display
-from wenwen_magic.settings import PROJECT_FILE, Layer, Loaded, environment, load, project, working_folder
+from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Pause, Progress, Step, WireFormat
+from wenwen_magic.records import Generation, ImageRequest
+from wenwen_magic.settings import Settings
 from wenwen_magic.text.i18n import _
 
-Tell = Callable[[Progress], None]
-_LOCAL = ("127.0.0.1", "localhost", "::1")
+Result = TypeVar("Result")
+OnProgress = Callable[[Progress], None]
+Send = Callable[[HttpCall], HttpReply]
+GROWTH = 1.2
+"""How many times longer each pause between two questions is than the one before."""
+LONGEST = 10.0
+"""Seconds of the longest pause between two questions."""
+_UNKNOWN = {400, 404, 410}
+"""The statuses with which an endpoint says that it does not know a job."""
 
 
-class Painter:
-    """Draws one picture at a time, keeps it, and gives what is saved; see :class:`wenwen_magic.client.Client`.
+def ignore(*_: object) -> None:
+    """Take what nobody asked to be told."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Draws for one client.
 
     Args:
-        api_key: the key; without it ``WENWEN_API_KEY``, the keyring and Colab's secrets are asked.
+        settings: the client's.
+        address: the endpoint's, normalised.
+        history: where records and pictures are kept.
         session: what is shared with other clients of this process.
-        settings: finished settings with their sources, in place of the keywords.
+        takes: tells which saved generations answer a request.
+        media: brings pictures to disk and makes previews.
         clock: tells and waits time.
-        **values: any setting by its name, such as ``base_url``, ``history``, ``mode`` or ``timeout`` (seconds).
-
-    Raises:
-        ConfigError: an unknown setting, an unusable value or key.
+        key: the key that the client was given; None to look for one.
+        foreign: whether only a project file names the endpoint: the user's own key does not go there.
+        executor: sends the calls from its workers; None to send them from here.
     """
 
-    def __init__(
-        self,
-        *,
-        api_key: str | Secret | None = None,
-        session: Session = SESSION,
-        settings: Loaded | None = None,
-        clock: transport.Clock | None = None,
-        **values: Any,
-    ) -> None:
-        self._key = Secret(api_key) if isinstance(api_key, str) else api_key
-        api_key = None  # no frame that may be shown keeps it as a text
-        loaded = settings or load(Layer(_("keyword"), values), environment(), project(working_folder()))
-        self.settings = loaded.settings
-        self._foreign = loaded.sources["base_url"] == PROJECT_FILE
-        self.session, self._clock = session, clock or transport.Clock()
-        self._executor: Executor | None = None
-        self.address = transport.normalised(self.settings.base_url)
-        self.history = session.history(working_folder() / Path(self.settings.history).expanduser())
-        origin = transport.origin(self.address)
-        self.saved_takes = Takes(self.history, self.settings.mode, self.is_demo, origin)
-        self._workshop = ImagePipeline(
-            self.settings, self.address, session.pool(self.settings.max_megapixels), self._clock
-        )
+    settings: Settings
+    address: str
+    history: History
+    session: Session
+    takes: Takes
+    media: ImagePipeline
+    clock: transport.Clock
+    key: Secret | None = field(default=None, repr=False)
+    foreign: bool = False
+    executor: Executor | None = None
 
-    # -- the straight way ----------------------------------------------------------------------------------------------
+    # -- from a request to a picture -----------------------------------------------------------------------------------
 
-    def generate(
-        self,
-        prompt: str | ImageRequest,
-        *,
-        fresh: bool = False,
-        take: int = 0,
-        tell: Tell | None = None,
-        **options: Any,
+    def draw(
+        self, request: ImageRequest, key: Secret | None, *, fresh: bool = False, progress: OnProgress = ignore
     ) -> Generation:
-        """Draw one picture, or give the saved one.
+        """Ask the endpoint for one picture and save it.
 
-        Called in the main thread it waits beside the request: an interrupt ends the waiting, and while the process
-        lives the answer is still saved when it comes.
+        Equal requests wait for one another, and the second gets the picture of the first.
 
         Args:
-            prompt: the words, or a finished request.
-            fresh: ask anew though a take is saved.
-            take: a saved take by its number, from 1; 0 for the one with a star, else the first.
-            tell: is called with the endpoint's words on progress, in a thread that may be another.
-            **options: ``model``, ``orientation``, ``references``, ``params``, ``format``, ``stream``,
-                ``style`` (by name).
-
-        Raises:
-            WenwenError: of any kind; ``charged`` tells whether money may be gone, the history what came.
-        """
-        request = self.request(prompt, **options)
-        if saved := self.saved(request, fresh=fresh, take=take):
-            return saved
-        key = self._key_for(request)
-        same = None if fresh else self.same(request)
-        return worker_pool.beside_main_thread(lambda: self._draw_in_turn(request, key, tell or _nobody, same))
-
-    def same(self, request: ImageRequest) -> tuple[Hashable, ...]:
-        """What makes two wishes for a picture the same."""
-        return self.address, self.history.folder, request.fingerprint
-
-    def _draw_in_turn(self, request: ImageRequest, key: Secret | None, tell: Tell, same: Hashable) -> Generation:
-        """Draw, unless somebody else has drawn the same while this one waited for its turn."""
-        with self.session.turn(same) as waited:
-            if waited and same and (saved := self.saved(request)):
-                return saved
-            return self.saved_takes.noted(self._draw_on_account(request, key, tell))
-
-    def _draw_on_account(self, request: ImageRequest, key: Secret | None, tell: Tell) -> Generation:
-        """Draw what the limits allow, and tell the session what it came to; the demo's pictures are not counted.
+            request: what to draw.
+            key: what :meth:`key_for` gave.
+            fresh: draw although a take is saved.
+            progress: is called with the endpoint's words on progress.
 
         Raises:
             LimitReached: a limit would be passed; nothing was sent.
+            WenwenError: of any kind; ``charged`` tells whether money may be gone, the record what came.
         """
-        if self.is_demo:
-            return self._draw_anew(request, key, tell)
-        charged: Charged = "maybe"
-        self.session.enter(self.price_of(request), self._limits, count=request.pictures)
-        try:
-            drawn = self._draw_anew(request, key, tell)
-        except WenwenError as error:
-            charged = error.charged
-            raise
-        else:
-            charged = drawn.charged
-            return drawn
-        finally:
-            self.session.settle(self.price_of(request), charged, count=request.pictures)
+        with self.session.turn(None if fresh else self.same(request)):
+            recorded = self.history.takes(request.fingerprint)
+            # Another cell or kernel may have drawn it by now: looked up last thing before paying.
+            if self.takes.may_answer(fresh=fresh) and (saved := self.takes.best(request, 0, recorded)):
+                return self.completed(saved)
+            price = self.price_of(request)
+            with self.session.reserve([] if self.is_demo else self.prices(request), self.limits):
+                record = self.history.begin(  # on disk before the POST
+                    request,
+                    prompt_sent=FORMATS[request.format].prompt_as_sent(request),
+                    endpoint=self.takes.origin,
+                    demo=self.is_demo,
+                    price=None if price is None else price * request.pictures,
+                )
+                self.media.warm()  # while the endpoint is thinking
+                try:
+                    record, answer = self._ask(record, key, progress)
+                    record = self._save(record, answer)
+                except WenwenError as error:
+                    raise self.failed(record, error) from None
+        take = 1 + sum(one.has_result and one.demo == record.demo for one in recorded)
+        record = self.media.ready(replace(record, take=take))
+        return self.takes.noted(record, recorded)
 
-    def _draw_anew(self, request: ImageRequest, key: Secret | None, tell: Tell) -> Generation:
-        """The straight way: record, call, reply, answer, bytes on disk."""
-        wire = FORMATS[request.format]
-        generation = self.history.begin(
-            request,
-            prompt_sent=wire.prompt_as_sent(request),
-            endpoint=transport.origin(self.address),
-            demo=self.is_demo,
-            price=None if (price := self.price_of(request)) is None else price * request.pictures,
-        )
-        self._workshop.warm()
-        try:
-            generation, answer = self._ask(generation, wire, key, tell)
-            return self._bring(generation, answer)
-        except WenwenError as error:
-            raise self._recorded(generation, error) from None
+    def _ask(self, record: Generation, key: Secret | None, progress: OnProgress) -> tuple[Generation, Answer]:
+        """Call, reply, answer; the raw reply is on disk before anything is read from it."""
+        send, began, demo = self._sender(FORMATS[record.request.format], key), self.clock.now(), record.demo
 
-    def request(self, prompt: str | ImageRequest, **options: Any) -> ImageRequest:
-        """Make a request of a prompt and options; what is not given comes from the settings.
+        def pay(call: HttpCall) -> HttpReply:
+            nonlocal demo
+            reply = send(call)
+            if reply.demo and not demo:  # noted before the answer is on disk and could pass for a real one's
+                self.history.update(record, demo=True)
+            demo = demo or reply.demo
+            return self.history.keep_reply(record, reply)
 
-        Raises:
-            ConfigError: an unknown option, or a value that cannot be; also one that only the format knows to refuse.
-        """
-        request = build_request.make(prompt, options, self.settings, self.reference)
-        self._workshop.check_mask(request)
-        return request
+        answer = self._talk(record, asking(pay, send), progress)
+        return self._answered(record, answer, elapsed=round(self.clock.now() - began, 1), demo=demo), answer
 
-    def reference(self, value: Any, label: str = "") -> Reference:
-        """A picture to start from, checked, upright, without location data, and of a type that relays take.
+    def _talk(self, record: Generation, send: Send, progress: OnProgress) -> Answer:
+        talk = FORMATS[record.request.format].talk(record.request)
+        return run_protocol(talk, send, self.media.showing(progress), self.backoff().wait)
 
-        Args:
-            value: as in :func:`wenwen_magic.media.reference.reference`.
-            label: what the user called it.
-
-        Raises:
-            ConfigError: it cannot be used; nothing was sent.
-        """
-        return reference(value, label, convert=self._workshop.as_sendable)
-
-    def saved(self, request: ImageRequest, *, fresh: bool = False, take: int = 0) -> Generation | None:
-        """The saved take of a request, its pictures fetched if they were not; None when the endpoint has to be asked.
-
-        Raises:
-            NotInHistory: in mode ``replay``, or with a take's number, when there is none.
-            NoImageError: the saved answer holds no picture; asking again is ``fresh``.
-        """
-        if self.saved_takes.look_at_saved(fresh=fresh, take=take) and (found := self.saved_takes.best(request, take)):
-            return self.completed(found)
-        if take or self.settings.mode == "replay":
-            raise self.saved_takes.not_in_history(request, take)
-        return None
-
-    @property
-    def is_demo(self) -> bool:
-        """Whether the address is the demo's: it ends in ``/demo``."""
-        return urlsplit(self.address).path.endswith("/demo")
-
-    def price_of(self, request: ImageRequest) -> float | None:
-        """The price of one picture by the user's table of prices; None for unknown, and for the demo, which is free."""
-        return None if self.is_demo else limits.price_of(request.model, self.settings.prices)
-
-    def _key_for(self, request: ImageRequest) -> Secret | None:
-        """The key to ask with; None for an endpoint on this machine that may need none.
-
-        Raises:
-            ConfigError: there is no key, or nobody knows what to ask for.
-        """
-        build_request.refuse_stripped(request)
-        key = self._find_key()
-        # The workers of an executor have keys of their own.
-        if key is None and self._executor is None and urlsplit(self.address).hostname not in _LOCAL:
-            raise keys.missing()
-        return key
-
-    @property
-    def _limits(self) -> Limits:
-        return Limits(self.settings.session_limit, self.settings.budget, self.settings.currency)
-
-    def _find_key(self) -> Secret | None:
-        """The key for this endpoint; one that was not given for it does not go where somebody's project file says."""
-        if self.is_demo or self._key:
-            return None if self.is_demo else self._key
-        if self._foreign and urlsplit(self.address).hostname not in _LOCAL:
-            raise keys.not_for(transport.origin(self.address))
-        return keys.find()[0]
-
-    def _ask(
-        self, generation: Generation, wire: WireFormat, key: Secret | None, tell: Tell
-    ) -> tuple[Generation, Answer]:
-        """Call, reply, answer; the raw reply is on disk before anything is read into it."""
-        line, auth = self._line(key), self._auth(wire)
-        began = self._clock.now()
-        demo: list[bool] = [generation.demo]
-
-        def send(call: HttpCall) -> HttpReply:
-            reply = line.send(call, auth)
-            if reply.demo and not any(demo):  # noted before the answer is on disk and could pass for a real one's
-                self.history.update(generation, demo=True)
-            demo.append(reply.demo)
-            return self.history.keep_reply(generation, reply)
-
-        answer = conversation.lead(
-            wire.talk(generation.request),
-            conversation.asking(send, lambda call: line.send(call, auth)),
-            self._workshop.showing(tell),
-            self._patience().wait,
-        )
-        elapsed = round(self._clock.now() - began, 1)
-        return self._answered(generation, answer, elapsed=elapsed, demo=any(demo)), answer
-
-    def _auth(self, wire: WireFormat) -> tuple[str, str]:
-        """Where the key goes: a header, or for formats that may, and users who want, the address."""
-        in_address = self.settings.key_in == "query" and wire.key_parameter
-        return (transport.IN_ADDRESS + wire.key_parameter, "{key}") if in_address else wire.auth
-
-    def _patience(self) -> conversation.Patience:
-        return conversation.Patience(self.settings.poll_seconds, self.settings.poll_limit, self._clock.sleep)
-
-    def _line(self, key: Secret | None) -> transport.Transport | remote.Line:
-        if self._executor is not None:
-            return remote.Line(self._executor, self.address, read=self.settings.timeout)
-        return transport.Transport(self.address, key, read=self.settings.timeout, clock=self._clock)
-
-    def through(self, executor: Executor | None) -> Self:
-        """The same client, whose calls go out from the workers of an executor; they find a key of their own."""
-        other = copy.copy(self)
-        other._executor = executor  # noqa: SLF001  a copy of its own kind
-        return other
-
-    def _answered(self, generation: Generation, answer: Answer, **more: Any) -> Generation:
+    def _answered(self, record: Generation, answer: Answer, **more: Any) -> Generation:
         return self.history.update(
-            generation,
+            record,
             state="answered",
             charged="yes",
             text=answer.text,
@@ -279,126 +153,263 @@ class Painter:
             **more,
         )
 
-    def _bring(self, generation: Generation, answer: Answer) -> Generation:
-        """Bytes on disk: every picture of the answer; then the record is complete."""
-        # A picture that is named in words on another one is a stranger's, and is not fetched.
-        if generation.request.wants_words or not answer.sources:
-            return self._worded(generation, answer)
-        brought, failed = self._workshop.save(generation, answer.sources, self.history.path(generation, ""))
-        found = tuple(replace(one, request=generation.request, record=generation.id) for one in brought)
-        if not any(not picture.problem and not picture.draft for picture in found):
-            raise failed[0] if failed else outcomes.none_sound(found, generation.id)
-        fault = _fault(failed[0]) if failed else None
-        state = "answered" if failed else "complete"
-        generation = self.history.update(generation, pictures=found, state=state, error=fault)
-        if not failed:
-            self.history.forget_reply(generation)
-        return self.ready(replace(generation, take=self.history.take_of(generation)))
+    def _save(self, record: Generation, answer: Answer) -> Generation:
+        """Save every picture of an answer, or its words where words were wanted; then the record is complete."""
+        # A picture that is named in words on another one is anybody's, and is not fetched.
+        if record.request.wants_words or not answer.sources:
+            if not (record.request.wants_words and answer.text):
+                raise outcomes.no_image(answer, words=record.request.wants_words)
+            return self.history.update(record, state="complete")
+        saved, failed = self.media.save(record, answer.sources, self.history.path(record, ""))
+        pictures = tuple(replace(picture, request=record.request, record=record.id) for picture in saved)
+        if all(picture.problem or picture.draft for picture in pictures):
+            raise failed[0] if failed else outcomes.none_valid(pictures, record.id)
+        if failed:
+            return self.history.update(record, pictures=pictures, error=outcomes.as_recorded(failed[0]))
+        record = self.history.update(record, pictures=pictures, state="complete")
+        self.history.forget_reply(record)
+        return record
 
-    def _worded(self, generation: Generation, answer: Answer) -> Generation:
-        """An answer of words alone: what was wanted, or the reason why there is no picture."""
-        if not (generation.request.wants_words and answer.text):
-            raise outcomes.no_image(answer, words=generation.request.wants_words)
-        generation = self.history.update(generation, state="complete")
-        return replace(generation, take=self.history.take_of(generation))
-
-    def completed(self, generation: Generation) -> Generation:
-        """A saved generation with its pictures here: fetched, if they were not.
-
-        Raises:
-            WenwenError: as :meth:`finish`.
-        """
-        return self.saved_takes.noted(self.ready(generation) if is_here(generation) else self.finish(generation))
-
-    def row(self, request: ImageRequest, result: Generation | WenwenError) -> Generation:
-        """A result as it is; a failure as its record, or, where nothing was sent, as a generation without one."""
-        if isinstance(result, Generation):
-            return replace(result, take=self.history.take_of(result))
-        if result.record:
-            return replace(self.history.get(result.record), from_history=False, error=_fault(result))
-        words = self.prompt_as_sent(request)
-        return Generation("", request, words, "failed", "", error=_fault(result), render=display.generation_bundle)
-
-    def prompt_as_sent(self, request: ImageRequest) -> str:
-        """The words that go out for a request, what its format adds included."""
-        return FORMATS[request.format].prompt_as_sent(request)
-
-    # -- what is saved -------------------------------------------------------------------------------------------------
-
-    def finish(self, generation: Generation, tell: Tell | None = None) -> Generation:
-        """Read a kept answer again and fetch its pictures; nothing is paid.
-
-        A work under way is asked after, for at most the setting ``poll_limit`` in seconds.
-
-        Raises:
-            WaitEnded: the work goes on; it can be asked after again.
-            WenwenError: there is no kept answer, or its pictures still cannot be had.
-        """
-        kept = self.history.reply(generation)
-        if kept is None:
-            raise outcomes.nothing_kept(generation)
-        wire = FORMATS[generation.request.format]
-        try:
-            answer = conversation.lead(
-                wire.talk(generation.request),
-                conversation.asking(lambda _: kept, lambda call: self._ask_after(generation, wire, call)),
-                self._workshop.showing(tell or _nobody),
-                self._patience().wait,
-            )
-            if self.settings.mode == "replay" and not _is_all_here(answer):
-                raise outcomes.not_fetched(generation)
-            generation = self.history.find(generation.id) or generation  # asking may have taken long
-            if generation.state == "complete" and is_here(generation):
-                return self.ready(replace(generation, take=self.history.take_of(generation)))
-            demo = generation.demo or kept.demo
-            return self._bring(self._answered(generation, answer, demo=demo, from_history=True), answer)
-        except NotInHistory:
-            raise
-        except WenwenError as error:
-            raise self._recorded(generation, error) from None
-
-    def _ask_after(self, generation: Generation, wire: WireFormat, call: HttpCall) -> HttpReply:
-        """Ask after a work that was submitted before; free, but no question of the replay's."""
-        if self.settings.mode == "replay":
-            raise outcomes.not_fetched(generation)
-        if generation.endpoint not in {"", transport.origin(self.address)}:
-            raise outcomes.at_work_elsewhere(generation)
-        return self._line(self._find_key()).send(call, self._auth(wire))
-
-    def ready(self, generation: Generation) -> Generation:
-        """The generation with its previews at hand, made again where the cache has lost them."""
-        return self._workshop.ready(generation)
-
-    def _recorded(self, generation: Generation, error: WenwenError) -> WenwenError:
-        """The error, with the record's id, after it was written into the record as well as that can be."""
-        error.record = error.record or generation.id
-        latest = self.history.find(generation.id) or generation
+    def failed(self, record: Generation, error: WenwenError) -> WenwenError:
+        """Return the error with the record's id, after it was written into the record as well as that can be."""
+        error.record = error.record or record.id
+        latest = self.history.find(record.id) or record
         if latest.state == "complete":  # another kernel has finished it meanwhile
             return error
         # What is paid and kept stays "answered": the next run goes on from the reply and asks nobody.
-        kept = self.saved_takes.is_kept(latest)
+        kept = self.takes.is_kept(latest)
         paid = isinstance(error, (ImageError, HistoryError)) and kept
         error.charged = "yes" if paid else error.charged
-        error.do = outcomes.with_fetch(error.do, generation.id) if paid else error.do
+        error.do = outcomes.with_fetch(error.do, record.id) if paid else error.do
         state = "answered" if paid else latest.state if kept and isinstance(error, WaitEnded) else "failed"
-        changes = {"state": state, "charged": error.charged, "error": _fault(error)}
+        changes = {"state": state, "charged": error.charged, "error": outcomes.as_recorded(error)}
         try:
             self.history.update(latest, **changes)
         except WenwenError as unwritable:
             error.do += " " + unwritable.what
         return error
 
+    # -- what is saved -------------------------------------------------------------------------------------------------
 
-def _nobody(_: Progress) -> None:
-    """Hear no words on progress."""
+    def saved(self, request: ImageRequest, *, fresh: bool = False, take: int = 0) -> Generation | None:
+        """Return the saved take of a request, its pictures fetched if they were not; None when it has to be drawn.
+
+        Raises:
+            NotInHistory: in mode ``replay``, or with a take's number, when there is none.
+            NoImageError: the saved answer holds no picture; asking again is ``fresh``.
+        """
+        if self.takes.may_answer(fresh=fresh, take=take) and (best := self.takes.best(request, take)):
+            return self.completed(best)
+        if take or self.settings.mode == "replay":
+            raise self.takes.not_in_history(request, take)
+        return None
+
+    def completed(self, generation: Generation) -> Generation:
+        """Return a saved generation with its pictures here: fetched, if they were not.
+
+        Raises:
+            WenwenError: as :meth:`finish`.
+        """
+        here = self.media.ready(generation) if is_here(generation) else self.finish(generation)
+        return self.takes.noted(here)
+
+    def finish(self, generation: Generation, progress: OnProgress = ignore) -> Generation:
+        """Read a kept answer again and fetch its pictures; nothing is paid.
+
+        A job that goes on at the endpoint is asked about, for at most the setting ``poll_limit`` in seconds.
+
+        Raises:
+            WaitEnded: the job goes on; it can be asked about again.
+            WenwenError: there is no kept answer, or its pictures still cannot be had.
+        """
+        kept = self.history.reply(generation)
+        if kept is None:
+            raise outcomes.nothing_kept(generation)
+
+        def ask(call: HttpCall) -> HttpReply:
+            if self.settings.mode == "replay":
+                raise outcomes.not_fetched(generation)
+            if generation.endpoint not in {"", self.takes.origin}:
+                raise outcomes.at_work_elsewhere(generation)
+            return self._sender(FORMATS[generation.request.format], self.find_key())(call)
+
+        try:
+            answer = self._talk(generation, asking(lambda _: kept, ask), progress)
+            if self.settings.mode == "replay" and not all(one.address.startswith("data:") for one in answer.sources):
+                raise outcomes.not_fetched(generation)
+            latest = self.history.find(generation.id) or generation  # asking may have taken long
+            if not (latest.state == "complete" and is_here(latest)):
+                demo = latest.demo or kept.demo
+                latest = self._save(self._answered(latest, answer, demo=demo, from_history=True), answer)
+            return self.media.ready(replace(latest, take=self.history.take_of(latest)))
+        except NotInHistory:
+            raise
+        except WenwenError as error:
+            raise self.failed(generation, error) from None
+
+    # -- calls ---------------------------------------------------------------------------------------------------------
+
+    def ask_about(self, wire: WireFormat, question: str, jobs: str, progress: OnProgress) -> Mapping[str, Any]:
+        """Ask one of a format's questions about jobs.
+
+        Args:
+            wire: the format.
+            question: which of its ``inquiries``.
+            jobs: the endpoint's numbers of the jobs, with commas between.
+            progress: is called with notes on the question.
+
+        Raises:
+            WenwenError: the endpoint cannot be asked; what is wrong with a free call has cost nothing.
+        """
+        send = self._sender(wire, self.find_key())
+
+        def ask(call: HttpCall) -> HttpReply:
+            try:
+                return send(call)
+            except EndpointError as error:
+                if call.free:
+                    error.charged, error.do = "no", _("Ask again later.")
+                raise
+
+        return run_protocol(wire.inquiries[question](jobs), ask, progress, self.backoff().wait)
+
+    def _sender(self, wire: WireFormat, key: Secret | None) -> Send:
+        """Return what sends a call in a format: from here, or from an executor's workers."""
+        in_address = self.settings.key_in == "query" and wire.key_parameter
+        auth = (transport.IN_ADDRESS + wire.key_parameter, "{key}") if in_address else wire.auth
+        line = (
+            transport.Transport(self.address, key, read=self.settings.timeout, clock=self.clock)
+            if self.executor is None
+            else ExecutorTransport(self.executor, self.address, read=self.settings.timeout)
+        )
+        return lambda call: line.send(call, auth)
+
+    def backoff(self) -> "Backoff":
+        """Return the pauses between questions about a job, as the settings say."""
+        return Backoff(self.settings.poll_seconds, self.settings.poll_limit, self.clock.sleep)
+
+    def key_for(self, request: ImageRequest) -> Secret | None:
+        """Return the key to ask with; None for an endpoint on this machine that may need none.
+
+        Raises:
+            ConfigError: there is no key, or nobody knows what to ask for.
+        """
+        refuse_stripped(request)
+        key = self.find_key()
+        # The workers of an executor have keys of their own.
+        if key is None and self.executor is None and urlsplit(self.address).hostname not in LOCAL:
+            raise api_key.missing()
+        return key
+
+    def find_key(self) -> Secret | None:
+        """Return the key for this endpoint; None for none.
+
+        Raises:
+            ConfigError: the user's own key would go where only a project file says.
+        """
+        if self.is_demo or self.key:
+            return None if self.is_demo else self.key
+        if self.foreign and urlsplit(self.address).hostname not in LOCAL:
+            raise api_key.not_for(self.takes.origin)
+        return api_key.find()[0]
+
+    # -- money ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def is_demo(self) -> bool:
+        """Whether the address is the demo's."""
+        return self.takes.demo
+
+    @property
+    def limits(self) -> Limits:
+        """What the session may ask for."""
+        return Limits(self.settings.session_limit, self.settings.budget, self.settings.currency)
+
+    def check_limits(self, prices: Sequence[float | None]) -> None:
+        """Check that pictures of these prices may be asked for; the demo's are not counted.
+
+        Raises:
+            LimitReached: a limit would be passed.
+        """
+        if not self.is_demo:
+            self.session.check(prices, self.limits)
+
+    def price_of(self, request: ImageRequest) -> float | None:
+        """Return the price of one picture by the user's table; None for unknown, and for the demo, which is free."""
+        return None if self.is_demo else limits.price_of(request.model, self.settings.prices)
+
+    def prices(self, request: ImageRequest) -> list[float | None]:
+        """Return the price of each picture of one answer."""
+        return [self.price_of(request)] * request.pictures
+
+    def same(self, request: ImageRequest) -> tuple[Hashable, ...]:
+        """Return what two requests have in common that give the same picture."""
+        return self.address, self.history.folder, request.fingerprint
 
 
-def _is_all_here(answer: Answer) -> bool:
-    """Whether an answer holds its pictures itself, so that nobody has to be asked for them."""
-    return all(source.address.startswith("data:") for source in answer.sources)
+# -- leading a format's conversation -----------------------------------------------------------------------------------
 
 
-def _fault(error: WenwenError) -> dict[str, Any]:
-    """An error as it stands in a record."""
-    kind = next(kind.__name__ for kind in type(error).__mro__ if kind.__module__ == WenwenError.__module__)
-    return {"kind": kind, "what": error.what, **error.as_dict()}
+def run_protocol(
+    talk: Generator[Step, HttpReply | None, Result],
+    send: Send,
+    progress: OnProgress,
+    wait: Callable[[], None],
+) -> Result:
+    """Run a format's conversation: send its calls, pass on progress, wait when it wants to, return its answer."""
+    try:
+        step = next(talk)
+        while True:
+            if isinstance(step, HttpCall):
+                step = talk.send(send(step))
+                continue
+            if isinstance(step, Pause):
+                wait()
+            else:
+                progress(step)
+            step = next(talk)
+    except StopIteration as end:
+        return cast(Result, end.value)
+
+
+def asking(pay: Send, ask: Send) -> Send:
+    """Return what sends calls: those that may cost with ``pay``, free questions with ``ask``.
+
+    A question that gets no answer leaves the job as it is: it goes on, and can be asked about again. A job that the
+    endpoint does not know any more has failed.
+    """
+
+    def send(call: HttpCall) -> HttpReply:
+        if not call.free:
+            return pay(call)
+        try:
+            return ask(call)
+        except (ConfigError, EndpointError, NotSentError) as error:
+            raise (outcomes.unknown_job(error) if error.status in _UNKNOWN else outcomes.goes_on(error)) from None
+
+    return send
+
+
+class Backoff:
+    """Waits between questions about a job that goes on: a little longer each time, and not for ever.
+
+    Args:
+        first: seconds of the first pause.
+        limit: seconds of all pauses together.
+        sleep: waits for some seconds.
+    """
+
+    def __init__(self, first: float, limit: float, sleep: Callable[[float], None]) -> None:
+        self._next, self._left, self._sleep = first, limit, sleep
+
+    def wait(self) -> None:
+        """Wait once.
+
+        Raises:
+            WaitEnded: it has waited long enough; the job goes on.
+        """
+        if self._left <= 0:
+            raise outcomes.still_working()
+        self._sleep(min(self._next, self._left))
+        self._left -= self._next
+        self._next = min(self._next * GROWTH, max(LONGEST, self._next))

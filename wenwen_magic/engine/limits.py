@@ -1,15 +1,15 @@
-"""Holds what the clients of one process share: the account of what was asked for, histories, checking children."""
+"""Counts what was asked for and what it costs, and keeps what else the clients of one process share."""
 
 import threading
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TypeVar
 
 from wenwen_magic.engine.model_cache import ModelCache
-from wenwen_magic.errors import Charged, LimitReached
+from wenwen_magic.errors import Charged, LimitReached, WenwenError
 from wenwen_magic.history.store import History
 from wenwen_magic.media.sandbox import SandboxPool
 from wenwen_magic.render import generation
@@ -46,7 +46,7 @@ class Cost:
 
 
 def best_pattern(model: str, table: Mapping[str, Value]) -> Value | None:
-    """What a table has for a model: under its name, else under the longest pattern that fits it; None for nothing."""
+    """Return what a table has for a model: under its name, else under the longest pattern that fits; else None."""
     if model in table:
         return table[model]
     patterns = [pattern for pattern in table if fnmatchcase(model, pattern)]
@@ -54,30 +54,29 @@ def best_pattern(model: str, table: Mapping[str, Value]) -> Value | None:
 
 
 def price_of(model: str, prices: Mapping[str, float]) -> float | None:
-    """The price of one picture: that of the model itself, else of the longest pattern (``gpt-*``) that fits it."""
+    """Return the price of one picture: of the model itself, else of the longest pattern (``gpt-*``) that fits it."""
     return best_pattern(model, prices)
 
 
-def cost_of(prices: Iterable[float | None]) -> Cost:
-    """The cost of pictures with these prices, None for an unknown one."""
-    listed = list(prices)
-    known = [price for price in listed if price is not None]
-    return Cost(len(listed), round(sum(known), 9), len(listed) - len(known))
+def cost_of(prices: Sequence[float | None]) -> Cost:
+    """Add up the cost of pictures with these prices, None for an unknown one."""
+    known = [price for price in prices if price is not None]
+    return Cost(len(prices), round(sum(known), 9), len(prices) - len(known))
 
 
 def amount(value: float, currency: str = "") -> str:
-    """A sum with its unit, without needless digits."""
+    """Format a sum with its unit, without needless digits."""
     text = f"{value:.4f}".rstrip("0").rstrip(".")
     return f"{text} {currency}".strip()
 
 
 def pictures(count: int) -> str:
-    """So many pictures, in words."""
+    """Say so many pictures in words."""
     return ngettext("{count} picture", "{count} pictures", count)
 
 
 def told(cost: Cost, currency: str = "") -> str:
-    """A cost in words: ``3 pictures, 0.12 $``, ``3 pictures, price unknown``."""
+    """Say a cost in words: ``3 pictures, 0.12 $``, ``3 pictures, price unknown``."""
     if not cost.unknown:
         price = amount(cost.known, currency)
     elif cost.unknown == cost.pictures:
@@ -118,63 +117,23 @@ class Session:
     _histories: dict[Path, History] = field(default_factory=dict)
 
     def pool(self, megapixels: int) -> SandboxPool:
-        """The children that check pictures of at most so many million pixels."""
+        """Return the child processes that check pictures of at most so many million pixels."""
         with self._lock:
             if megapixels not in self._pools:
                 self._pools[megapixels] = SandboxPool(max_pixels=megapixels * 1_000_000)
             return self._pools[megapixels]
 
     def history(self, folder: Path) -> History:
-        """The history in a folder; what was read of it once is not read again."""
+        """Return the history in a folder; what was read of it once is not read again."""
         with self._lock:
             if folder not in self._histories:
                 self._histories[folder] = History(folder, generation.generation_bundle)
             return self._histories[folder]
 
     def account(self, *charged: Charged) -> Cost:
-        """What was asked for and was charged so; without a word what may have cost: ``yes`` and ``maybe``."""
+        """Return what was asked for and charged so; without an argument what may have cost: ``yes`` and ``maybe``."""
         with self._lock:
             return sum((self._sums[word] for word in charged or ("yes", "maybe")), Cost())
-
-    def enter(self, price: float | None, limits: Limits, *, count: int = 1) -> None:
-        """Count pictures that are about to be asked for, as ``maybe`` until :meth:`settle` is told.
-
-        Args:
-            price: of one, by the table of prices; None for unknown.
-            limits: what the session may ask for.
-            count: how many one call asks for.
-
-        Raises:
-            LimitReached: a limit would be passed; nothing is counted then.
-        """
-        with self._lock:
-            self.check([price] * count, limits)
-            self._sums["maybe"] += cost_of([price] * count)
-
-    def settle(self, price: float | None, charged: Charged, *, count: int = 1) -> None:
-        """Count pictures that were entered as what they came to."""
-        with self._lock:
-            self._sums["maybe"] -= cost_of([price] * count)
-            self._sums[charged] += cost_of([price] * count)
-
-    @contextmanager
-    def turn(self, key: Hashable) -> Iterator[bool]:
-        """A turn among those who want the same: the second waits for the first; gives whether it had to wait.
-
-        Args:
-            key: what makes two wishes the same; None for one that is like no other.
-        """
-        with self._lock:
-            lock, waiting = self._turns.get(key, (threading.Lock(), 0))
-            self._turns[key] = lock, waiting + 1
-        try:
-            with lock if key is not None else nullcontext():
-                yield waiting > 0
-        finally:
-            with self._lock:
-                lock, waiting = self._turns.pop(key)
-                if waiting > 1:
-                    self._turns[key] = lock, waiting - 1
 
     def check(self, prices: Sequence[float | None], limits: Limits) -> None:
         """Check that pictures of these prices may be asked for; counts nothing.
@@ -183,10 +142,61 @@ class Session:
             LimitReached: a limit would be passed.
         """
         so_far, more = self.account(), cost_of(prices)
-        if so_far.pictures + more.pictures > limits.pictures:
+        if more.pictures and so_far.pictures + more.pictures > limits.pictures:
             raise limit_reached(so_far.pictures, limits.pictures)
         if limits.budget is not None and more.pictures and (so_far + more).units > limits.budget:
             raise budget_reached(so_far, more, limits.budget, limits.currency)
+
+    @contextmanager
+    def reserve(self, prices: Sequence[float | None], limits: Limits) -> Iterator[None]:
+        """Count pictures while they are asked for, as ``maybe``, and then as what they came to.
+
+        They are charged when the block ends well, what its error says when it raises one of ours, else ``maybe``.
+
+        Args:
+            prices: of the pictures, by the table of prices; None for unknown.
+            limits: what the session may ask for.
+
+        Raises:
+            LimitReached: a limit would be passed; nothing is counted then.
+        """
+        cost = cost_of(prices)
+        charged: Charged = "maybe"
+        with self._lock:
+            self.check(prices, limits)
+            self._sums["maybe"] += cost
+        try:
+            yield
+            charged = "yes"
+        except WenwenError as error:
+            charged = error.charged
+            raise
+        finally:
+            with self._lock:
+                self._sums["maybe"] -= cost
+                self._sums[charged] += cost
+
+    @contextmanager
+    def turn(self, key: Hashable) -> Iterator[None]:
+        """Let one at a time of those who want the same do it; the others wait.
+
+        Args:
+            key: what makes two the same; None for one that is like no other.
+        """
+        if key is None:
+            yield
+            return
+        with self._lock:
+            lock, users = self._turns.get(key, (threading.Lock(), 0))
+            self._turns[key] = lock, users + 1
+        try:
+            with lock:
+                yield
+        finally:
+            with self._lock:
+                lock, users = self._turns.pop(key)
+                if users > 1:
+                    self._turns[key] = lock, users - 1
 
 
 def limit_reached(asked: int, limit: int) -> LimitReached:

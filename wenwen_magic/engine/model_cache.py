@@ -34,9 +34,9 @@ class ModelCache:
         self._held: dict[str, ModelList] = {}
 
     def read(self, address: str) -> ModelList | None:
-        """The latest list of an endpoint, whoever asked for it, however old; None where there is none."""
-        found = [one for one in (self._held.get(address), self._read_file(address)) if one]
-        return replace(max(found, key=lambda one: one.asked), kept=True) if found else None
+        """Return the latest list of an endpoint, however old, also another process's; None where there is none."""
+        lists = [one for one in (self._held.get(address), self._read_file(address)) if one]
+        return replace(max(lists, key=lambda one: one.asked), kept=True) if lists else None
 
     def keep(self, address: str, models: Iterable[Model], *, lasting: bool = True) -> ModelList:
         """Keep a list that an endpoint has just given; where the folder cannot be written, in this process only.
@@ -51,15 +51,17 @@ class ModelCache:
             with suppress(OSError):
                 path = self._path(address)
                 path.parent.mkdir(parents=True, exist_ok=True)
-                write_whole(path, _written(address, made))
+                rows = [{"id": one.id, "owner": one.owner, "endpoint_types": one.endpoint_types} for one in made.models]
+                saved = {"version": VERSION, "address": address, "asked": made.asked, "models": rows}
+                write_whole(path, json.dumps(saved, ensure_ascii=False, indent=1).encode())
         return made
 
     def age(self, models: ModelList) -> float:
-        """Seconds since a list was asked for; never below 0, for clocks are set back."""
+        """Return the seconds since a list was asked for; never below 0, for clocks are set back."""
         return max(0.0, self._now() - models.asked)
 
     def is_fresh(self, models: ModelList) -> bool:
-        """Whether a list is of the last day; one from the future is not."""
+        """Tell whether a list is of the last day; one from the future is not."""
         return 0 <= self._now() - models.asked < FRESH
 
     def _path(self, address: str) -> Path:
@@ -67,31 +69,17 @@ class ModelCache:
         return folder / f"{hashlib.sha256(address.encode()).hexdigest()[:32]}.json"
 
     def _read_file(self, address: str) -> ModelList | None:
-        """The list in an endpoint's file; None for one that is damaged, or not ours."""
+        """Return the list in an endpoint's file; None for one that is damaged, or not ours."""
         path = self._path(address)
         try:
             whole = path.is_file() and path.stat().st_size <= _LONGEST_FILE
-            saved = json.loads(path.read_bytes()) if whole else None
-            return _read(saved) if isinstance(saved, Mapping) and _is_of(saved, address) else None
+            saved: Any = json.loads(path.read_bytes()) if whole else None
+            asked = float(saved["asked"])
+            if (saved["version"], saved["address"]) != (VERSION, address) or not 0 < asked < math.inf:
+                return None
+            return ModelList(tuple(map(_model, saved["models"])), asked)
         except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
             return None
-
-
-def _written(address: str, models: ModelList) -> bytes:
-    rows = [{"id": one.id, "owner": one.owner, "endpoint_types": one.endpoint_types} for one in models.models]
-    saved = {"version": VERSION, "address": address, "asked": models.asked, "models": rows}
-    return json.dumps(saved, ensure_ascii=False, indent=1).encode()
-
-
-def _is_of(saved: Mapping[str, Any], address: str) -> bool:
-    return bool(saved["version"] == VERSION and saved["address"] == address)
-
-
-def _read(saved: Mapping[str, Any]) -> ModelList:
-    asked = float(saved["asked"])
-    if not (asked > 0 and math.isfinite(asked)):
-        raise ValueError("no moment")
-    return ModelList(tuple(map(_model, saved["models"])), asked)
 
 
 def _model(row: Mapping[str, Any]) -> Model:

@@ -1,4 +1,4 @@
-"""Makes the errors for what can come of a request beside a picture: no picture, nothing saved, a limit."""
+"""Makes the errors for a request that gives no picture: an answer without one, nothing saved, a job that goes on."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
@@ -36,8 +36,14 @@ def no_image(answer: Answer, *, words: bool = False) -> NoImageError:
     )
 
 
+def as_recorded(error: WenwenError) -> dict[str, Any]:
+    """Return an error as records keep it."""
+    kind = next(kind.__name__ for kind in type(error).__mro__ if kind.__module__ == WenwenError.__module__)
+    return {"kind": kind, "what": error.what, **error.as_dict()}
+
+
 def error_of_record(fault: Mapping[str, Any]) -> WenwenError:
-    """Make the error that a record tells of; a record may come from a stranger, so nothing in it is taken on trust."""
+    """Make the error that a record keeps; a record may be anybody's, so nothing in it is trusted."""
     kind = getattr(tree, str(fault.get("kind")), None)
     kind = kind if isinstance(kind, type) and issubclass(kind, WenwenError) else WenwenError
     words = {name: mask(str(fault.get(name) or "")) for name in ("what", "why", "do", "request_id", "text", "record")}
@@ -62,21 +68,13 @@ def not_in_history(request: ImageRequest, take: int, *, why: str = "", replay: b
     which = _("Take {take} of this request", take=take) if take else _("This request")
     return NotInHistory(
         which + _(" is not saved."),
-        why=" · ".join(part for part in (_quoted(request), why) if part),
-        do=_nobody_asked() if replay else _without_take(),
+        why=" · ".join(part for part in (" ".join(request.prompt.split())[:_LONGEST_PROMPT], why) if part),
+        do=_nobody_asked() if replay else _("Nothing was sent. Without --take the endpoint is asked."),
     )
-
-
-def _quoted(request: ImageRequest) -> str:
-    return " ".join(request.prompt.split())[:_LONGEST_PROMPT]
 
 
 def _nobody_asked() -> str:
     return _("Nothing was sent: in mode replay nobody is asked. In mode cache the endpoint is.")
-
-
-def _without_take() -> str:
-    return _("Nothing was sent. Without --take the endpoint is asked.")
 
 
 def refuse_gaps(rows: Iterable[Generation]) -> None:
@@ -86,7 +84,7 @@ def refuse_gaps(rows: Iterable[Generation]) -> None:
         rows: what is shown; a saved refusal is no gap, for that is what was answered.
 
     Raises:
-        NotInHistory: there are rows that are not saved; the first one's reason is told.
+        NotInHistory: there are rows that are not saved; the text gives the first one's reason.
     """
     shown = list(rows)
     gaps = [row for row in shown if not row.has_result and (row.error or {}).get("kind") in {None, "NotInHistory"}]
@@ -103,7 +101,7 @@ def not_fetched(generation: Generation) -> NotInHistory:
     """Make the error for a saved answer whose pictures would have to be fetched, in mode ``replay``."""
     return NotInHistory(
         _("This prompt's answer is saved, its picture is not."),
-        why=" ".join(generation.request.prompt.split())[:200],
+        why=" ".join(generation.request.prompt.split())[:_LONGEST_PROMPT],
         do=_("Nothing was sent. Where there is a network: %wenwen fetch {id} in mode cache.", id=generation.id[:6]),
         charged=generation.charged,
         record=generation.id,
@@ -122,7 +120,7 @@ def nothing_kept(generation: Generation) -> WenwenError:
     )
 
 
-def none_sound(pictures: tuple[GeneratedImage, ...], record: str) -> ImageError:
+def none_valid(pictures: tuple[GeneratedImage, ...], record: str) -> ImageError:
     """Make the error for an answer whose pictures all failed the check."""
     first = pictures[0]
     return ImageError(
@@ -139,7 +137,7 @@ def none_sound(pictures: tuple[GeneratedImage, ...], record: str) -> ImageError:
 
 
 def with_fetch(do: str, record: str) -> str:
-    """What to do about an answer whose pictures are not here, with the command that brings them."""
+    """Say what to do about an answer whose pictures are not here, with the command that fetches them."""
     if "%wenwen fetch" in do:
         return do
     return f"{do} %wenwen fetch {record[:6]}".strip()
@@ -155,36 +153,34 @@ def wait_ended() -> WaitEnded:
 
 
 def goes_on(error: WenwenError) -> WaitEnded:
-    """Make the error for a work that could not be asked after; the work itself goes on."""
+    """Make the error for a job that could not be asked about; the job itself goes on."""
     return WaitEnded(
         _("The endpoint does not say how the work is going."),
-        why=" ".join(part for part in (error.what, error.why) if part),
         do=" ".join(part for part in (error.do if isinstance(error, ConfigError) else "", _ask_again()) if part),
-        charged="maybe",
-        status=error.status,
-        request_id=error.request_id,
-        text=error.text,
+        **_quoted(error),
     )
 
 
-def unknown_work(error: WenwenError) -> EndpointError:
-    """Make the error for a work that the endpoint does not know, or not any more."""
+def unknown_job(error: WenwenError) -> EndpointError:
+    """Make the error for a job that the endpoint does not know, or not any more."""
     return EndpointError(
         _("The endpoint does not know this work any more."),
-        why=" ".join(part for part in (error.what, error.why) if part),
         do=_(
             "%wenwen fetch with the id asks for it once more, for free; running the cell submits it anew, "
             "which may cost again."
         ),
-        charged="maybe",
-        status=error.status,
-        request_id=error.request_id,
-        text=error.text,
+        **_quoted(error),
     )
 
 
+def _quoted(error: WenwenError) -> dict[str, Any]:
+    """Return what the error for a job takes over from that of a question about it; the job may have been charged."""
+    why = " ".join(part for part in (error.what, error.why) if part)
+    return {"why": why, "charged": "maybe", "status": error.status, "request_id": error.request_id, "text": error.text}
+
+
 def at_work_elsewhere(generation: Generation) -> WaitEnded:
-    """Make the error for a work that goes on at another endpoint than the one that is set now."""
+    """Make the error for a job that goes on at another endpoint than the one that is set now."""
     return WaitEnded(
         _("This work is under way at another endpoint."),
         why=generation.endpoint,
@@ -195,7 +191,7 @@ def at_work_elsewhere(generation: Generation) -> WaitEnded:
 
 
 def still_working() -> WaitEnded:
-    """Make the error for a work that takes longer than the user's settings wait for it."""
+    """Make the error for a job that takes longer than the user's settings wait for it."""
     return WaitEnded(
         _("The endpoint is still at work; the waiting has ended."),
         why=_("The limit is the setting poll_limit."),

@@ -36,11 +36,11 @@ _BOOLS = ("bool", "bool_")  # likewise: those of numpy are no bools of Python
 _LARGEST_WHOLE = 1e15  # beyond it a float no longer tells one whole number from the next
 
 Row = tuple[str, Any]
-"""Where a row stands, in words, and what stands there."""
+"""Where a row is, in words, and what it holds."""
 
 
 def read(source: Any) -> Iterator[Mapping[str, str]]:
-    """Give the rows of a source, each as column names with their texts; memory does not grow with their number.
+    """Yield the rows of a source, each as column names with their texts; memory does not grow with their number.
 
     A row that is a plain text becomes ``{"prompt": text}``. Texts lose outer spaces, numbers become texts, and what is
     missing (None, NaN, an empty cell) is an empty text. The columns 提示词, 模型, 方向 and 风格 are called ``prompt``,
@@ -54,38 +54,23 @@ def read(source: Any) -> Iterator[Mapping[str, str]]:
 
     Raises:
         ConfigError: while rows are taken, at the first one that is wrong, naming the file and the line; earlier rows
-            may have been used by then. :func:`check` finds it beforehand.
+            may have been used by then.
     """
-    found = False
+    empty = True
     for where, raw in _rows(source):
-        found = True
+        empty = False
         yield _row(where, raw)
-    if not found:
+    if empty:
         raise _wrong(_named(source), _("there are no prompts in it"))
-
-
-def count(source: Any) -> int | None:
-    """Read through everything once and tell how many rows there are; None for an iterator, which would be used up.
-
-    Args:
-        source: as for :func:`read`; a file is read in constant memory.
-
-    Raises:
-        ConfigError: as :func:`read`; what is wrong in the last row is found before anything is sent.
-    """
-    return None if isinstance(source, Iterator) else sum(1 for _ in read(source))
-
-
-check = count
-"""To count is to check: the same function by the name of the other thing it does."""
 
 
 def _rows(source: Any) -> Iterator[Row]:
     if isinstance(source, (str, Path)):
         return _file_rows(Path(source))
-    if (values := _table_values(source)) is not None:
-        columns = _columns(list(source.columns), _named(source))
-        return ((where, _joined(columns, cells, where)) for where, cells in _numbered(values))
+    for name, how in (("itertuples", {"index": False, "name": None}), ("iter_rows", {})):  # of pandas, of polars
+        if hasattr(source, "columns") and hasattr(source, name):
+            columns = _columns(list(source.columns), _named(source))
+            return ((where, _joined(columns, cells, where)) for where, cells in _numbered(getattr(source, name)(**how)))
     if not isinstance(source, (bytes, bytearray, Mapping)):
         with suppress(TypeError):  # what cannot be gone through; some tell only when they are asked
             return _numbered(iter(source))
@@ -93,19 +78,12 @@ def _rows(source: Any) -> Iterator[Row]:
     raise _wrong(_named(source), _("it is no list of prompts"), do=example)
 
 
-def _table_values(source: Any) -> Any:
-    """The rows of a DataFrame of pandas or polars, one at a time; None for what is none."""
-    if hasattr(source, "columns") and hasattr(source, "itertuples"):
-        return source.itertuples(index=False, name=None)
-    return source.iter_rows() if hasattr(source, "columns") and hasattr(source, "iter_rows") else None
-
-
 def _numbered(rows: Iterable[Any], name: str = "") -> Iterator[Row]:
     return ((name + _("row {number}", number=number), raw) for number, raw in enumerate(rows, start=1))
 
 
 def _row(where: str, raw: Any) -> dict[str, str]:
-    """What stands in a row, as texts by the names of their columns."""
+    """Return the texts of a row by the names of their columns."""
     if isinstance(raw, Mapping):
         cells = _joined(_columns(list(raw), where), list(raw.values()), where)
     elif isinstance(raw, str) or _is_missing(raw):
@@ -120,7 +98,7 @@ def _row(where: str, raw: Any) -> dict[str, str]:
 
 
 def _columns(names: Iterable[Any], where: str) -> list[str]:
-    """The names of columns as they are called inside; an empty one is no column."""
+    """Return the names of columns as they are called inside; an empty one is no column."""
     typed = ["" if _is_missing(name) else str(name).strip() for name in names]
     words = [_COLUMNS.get(word.casefold(), word) for word in typed]
     if twice := next((word for word in words if word and words.count(word) > 1), ""):
@@ -131,7 +109,7 @@ def _columns(names: Iterable[Any], where: str) -> list[str]:
 
 
 def _joined(columns: Sequence[str], cells: Sequence[Any], where: str) -> dict[str, Any]:
-    """Cells by the names of their columns; only an empty one may stand where no column is, or none is named."""
+    """Return cells by the names of their columns; a cell without a named column has to be empty."""
     named = [*columns, *[""] * (len(cells) - len(columns))]
     filled = [*cells, *[""] * (len(columns) - len(cells))]
     if any(_text(cell, where) for name, cell in zip(named, filled, strict=True) if not name):
@@ -175,7 +153,7 @@ def _file_rows(path: Path) -> Iterator[Row]:
 
 
 def _lines(path: Path) -> Iterator[str]:
-    """The lines of a text file with their ends; a line ends at LF, CR or CRLF, nowhere else."""
+    """Yield the lines of a text file with their ends; a line ends at LF, CR or CRLF, nowhere else."""
     try:
         encoding = _encoding(path)
         with path.open(encoding=encoding, errors="replace", newline="") as file:  # each line is looked at: _checked
@@ -211,24 +189,25 @@ def _encoding(path: Path) -> str:
 
 
 def _utf8_or_gb18030(window: bytes, *, ended: bool) -> str:
-    """Which of the two a text is in, by a part of it that begins with a character and, if not ended, ends anywhere."""
-    sound = _sound(window, "utf-8", ended=ended)
-    text = window[:sound].decode(errors="ignore")  # a character that the window's end cuts
-    if sound < len(window) and sound < _sound(window, "gb18030", ended=ended):
+    """Tell which of the two a text is in.
+
+    Args:
+        window: a part of it that begins with a character and, if not ended, ends anywhere.
+        ended: whether it goes to the text's end.
+    """
+    valid = _valid(window, "utf-8", ended=ended)
+    text = window[:valid].decode(errors="ignore")  # a character that the window's end cuts
+    if valid < len(window) and valid < _valid(window, "gb18030", ended=ended):
         return "utf-8" if sum(not letter.isascii() for letter in text) >= _TELLING else "gb18030"
-    is_gb2312 = sound == _sound(window, "gb2312", ended=ended)
-    return "gb18030" if is_gb2312 and _is_mixture(text) else "utf-8"
-
-
-def _is_mixture(text: str) -> bool:
-    """Letters of several scripts, of two bytes each: so look a few Chinese characters in GB18030 (一只猫 as һֻè)."""
+    # Letters of several scripts, of two bytes each: so look a few Chinese characters in GB18030 (一只猫 as һֻè).
     letters = {letter for letter in text if letter.isalpha() and not letter.isascii()}
     scripts = {unicodedata.name(letter, "").partition(" ")[0] for letter in letters}
-    return len(scripts) > 1 and max(text) < "\u0800"
+    is_gb2312 = valid == _valid(window, "gb2312", ended=ended)
+    return "gb18030" if is_gb2312 and len(scripts) > 1 and max(text) < "\u0800" else "utf-8"
 
 
-def _sound(window: bytes, encoding: str, *, ended: bool) -> int:
-    """How many bytes can be read before the first wrong one."""
+def _valid(window: bytes, encoding: str, *, ended: bool) -> int:
+    """Count the bytes that can be read before the first wrong one."""
     try:
         codecs.getincrementaldecoder(encoding)().decode(window, ended)
     except UnicodeDecodeError as error:
@@ -241,7 +220,7 @@ def _text_rows(name: str, lines: Iterator[str]) -> Iterator[Row]:
 
 
 def _table_rows(name: str, lines: Iterator[str], *, delimiter: str) -> Iterator[Row]:
-    """The rows of a table, each with the line it begins on: a quote that is never closed runs far."""
+    """Yield the rows of a table, each with the line it begins on: a quote that is never closed runs far."""
     reader = csv.reader(lines, delimiter=delimiter, strict=True, skipinitialspace=True)
     columns: list[str] = []
     try:
@@ -250,18 +229,14 @@ def _table_rows(name: str, lines: Iterator[str], *, delimiter: str) -> Iterator[
                 yield where, _joined(columns, cells, where)
             elif any(map(str.strip, cells)):
                 columns = _columns(cells, where)
-                _refuse_semicolons(columns, where)
+                if len(columns) == 1 and any(sign in columns[0] for sign in ";；\t"):
+                    raise _wrong(
+                        where,
+                        _("its columns are not parted by commas"),
+                        do=_("Save it with commas, or with tabs as .tsv."),
+                    )
     except csv.Error as error:
         raise _wrong(where, _("it is no row of a table: {error}", error=error)) from None
-
-
-def _refuse_semicolons(columns: Sequence[str], where: str) -> None:
-    if len(columns) == 1 and any(sign in columns[0] for sign in ";；\t"):
-        raise _wrong(
-            where,
-            _("its columns are not parted by commas"),
-            do=_("Save it with commas, or with tabs as .tsv."),
-        )
 
 
 def _json_rows(name: str, lines: Iterator[str]) -> Iterator[Row]:
@@ -327,7 +302,7 @@ _JSON = (".json", ".jsonl", ".ndjson")
 def prompts(
     source: Any, template: str, names: Mapping[str, Any]
 ) -> Iterator[tuple[str | ImageRequest, dict[str, str]]]:
-    """Give the prompt of each row, or the finished request that it is, and the options that the row has of its own.
+    """Yield the prompt of each row, or the finished request that it is, and the options that the row has of its own.
 
     Args:
         source: as for :func:`wenwen_magic.engine.prompt_files.read`; a list may hold requests too.
@@ -337,32 +312,41 @@ def prompts(
     Raises:
         ConfigError: a row is wrong, or would be asked for otherwise than it says.
     """
-    used, counts = names_in(template), _COUNTS + (("n",) if _is_json(source) else ())
-    for row in _template_rows(source):
+    used = names_in(template)
+    # An object per row may be meant as what an endpoint is sent, where ``n`` is a number of pictures.
+    is_json = isinstance(source, (str, Path)) and Path(source).suffix.lower() in _JSON
+    counts = (*_COUNTS, "n") if is_json else _COUNTS
+    for row in _rows_and_requests(source):
         if isinstance(row, ImageRequest):
             yield row, {}
             continue
         own = {name: row[name] for name in _REQUEST_COLUMNS if row.get(name)}
-        prompt = interpolate(template, {**names, **row}) if template else _prompt_of(row)
+        if not template and not row.get("prompt"):
+            raise ConfigError(
+                _("There is no column called prompt."),
+                why=", ".join(row),
+                do=_("Name it so, or write a prompt with {{column}}."),
+            )
+        prompt = interpolate(template, {**names, **row}) if template else row["prompt"]
         if template and not own and not used & row.keys():
-            raise _no_column(row)
+            word = "{{" + next(iter(row)) + "}}"
+            raise ConfigError(
+                _("The prompt uses no column: every row would draw the same."),
+                why=_("columns: ") + ", ".join(row),
+                do=_(
+                    "Write {word} into it, or leave the prompt out. A variable: g = %wenwen_image --from …", word=word
+                ),
+            )
         if counted := next((name for name in counts if row.get(name) and name not in used), ""):
-            raise _no_count(counted)
+            raise ConfigError(
+                _("The column {name} does not say how many.", name=counted),
+                do=_("-n 2 on the line counts for every row; else give the column another name."),
+            )
         yield prompt, own
 
 
-def is_lasting(source: Any) -> bool:
-    """Whether a source can be read twice: a file, a list or a table can, a generator cannot."""
-    return not isinstance(source, Iterator)
-
-
-def _is_json(source: Any) -> bool:
-    """Whether an object per row may be meant as what an endpoint is sent, where ``n`` is a number of pictures."""
-    return isinstance(source, (str, Path)) and Path(source).suffix.lower() in _JSON
-
-
-def _template_rows(source: Any) -> Iterator[Any]:
-    """The rows of a source; requests as they are."""
+def _rows_and_requests(source: Any) -> Iterator[Any]:
+    """Yield the rows of a source; requests as they are."""
     mixed = isinstance(source, Iterator) or (
         isinstance(source, (list, tuple)) and any(isinstance(item, ImageRequest) for item in source)
     )
@@ -371,29 +355,3 @@ def _template_rows(source: Any) -> Iterator[Any]:
         return
     for item in source:
         yield from [item] if isinstance(item, ImageRequest) else read([item])
-
-
-def _prompt_of(row: Mapping[str, str]) -> str:
-    if not row.get("prompt"):
-        raise ConfigError(
-            _("There is no column called prompt."),
-            why=", ".join(row),
-            do=_("Name it so, or write a prompt with {{column}}."),
-        )
-    return row["prompt"]
-
-
-def _no_column(row: Mapping[str, str]) -> ConfigError:
-    word = "{{" + next(iter(row)) + "}}"
-    return ConfigError(
-        _("The prompt uses no column: every row would draw the same."),
-        why=_("columns: ") + ", ".join(row),
-        do=_("Write {word} into it, or leave the prompt out. A variable: g = %wenwen_image --from …", word=word),
-    )
-
-
-def _no_count(name: str) -> ConfigError:
-    return ConfigError(
-        _("The column {name} does not say how many.", name=name),
-        do=_("-n 2 on the line counts for every row; else give the column another name."),
-    )

@@ -1,4 +1,4 @@
-"""Works through many items, a few at a time, with bounded memory; one failure leaves the others alone."""
+"""Works beside the main thread: one job, joined by its key, or a run through many items, a few at a time."""
 
 import threading
 import time
@@ -6,21 +6,130 @@ from collections.abc import Callable, Hashable, Iterable
 from contextvars import copy_context
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 from tqdm import tqdm
 
 from wenwen_magic.errors import ConfigError, WaitEnded, WenwenError
+from wenwen_magic.protocol import Progress
 from wenwen_magic.text.i18n import _
-
-if TYPE_CHECKING:
-    from wenwen_magic.protocol import Progress
-
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 POLL = 0.1
 """Seconds between two looks; an interrupt is heard at least so often."""
+
+
+class Job:
+    """One piece of work under way.
+
+    Attributes:
+        began: when it was started, in seconds of the pool's clock.
+        progress: the endpoint's latest words, None before the first.
+        preview: how far the picture is, a small file; None before there is something to see.
+        arrived: the parts of the result that have come so far, by their places.
+        result: what the work returned; None until then.
+        error: what the work raised; None for none.
+    """
+
+    def __init__(self, began: float) -> None:
+        self.began = began
+        self.progress: Progress | None = None
+        self.preview: Path | None = None
+        self.arrived: dict[Any, Any] = {}
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self._done = threading.Event()
+
+    def tell(self, progress: Progress) -> None:
+        """Take the endpoint's words on progress."""
+        self.progress = progress
+        self.preview = progress.preview or self.preview
+
+    def arrive(self, place: Any, part: Any) -> None:
+        """Take a part of the result that has come before the whole."""
+        self.arrived[place] = part
+
+    def wait(self, seconds: float) -> bool:
+        """Wait at most some seconds; tell whether the work is done."""
+        return self._done.wait(seconds)
+
+    @property
+    def done(self) -> bool:
+        """Whether the work is done, well or badly."""
+        return self._done.is_set()
+
+    def run(self, work: "Callable[[Job], Any]") -> None:
+        """Do the work and keep its result or its error."""
+        try:
+            self.result = work(self)
+        except BaseException as error:  # noqa: BLE001  the waiting thread raises it
+            self.error = error
+        finally:
+            self._done.set()
+
+
+class WorkerPool:
+    """Starts every thread of the engine: daemon threads, for which neither Python's end nor the kernel's waits.
+
+    Args:
+        now: tells seconds.
+    """
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self.now = now
+        self._jobs: dict[Hashable, Job] = {}
+        self._lock = threading.Lock()
+
+    def start(self, work: Callable[[Job], Any], key: Hashable = None, *, name: str = "wenwen-job") -> Job:
+        """Start a piece of work, or join the one with the same key that is still under way.
+
+        Args:
+            work: is handed the job, to tell it of progress and of what arrives; sees the caller's context, such as
+                its language.
+            key: what makes two works the same; None for work that is never joined.
+            name: of the thread.
+
+        Raises:
+            RuntimeError: no thread can be started; there is no job then.
+        """
+        with self._lock:
+            self._jobs = {known: job for known, job in self._jobs.items() if not job.done}
+            if key is not None and key in self._jobs:
+                return self._jobs[key]
+            job = Job(self.now())
+            self._jobs[key if key is not None else id(job)] = job
+        try:
+            threading.Thread(target=copy_context().run, args=(job.run, work), daemon=True, name=name).start()
+        except RuntimeError:
+            with self._lock:  # nobody may wait for it
+                self._jobs = {known: other for known, other in self._jobs.items() if other is not job}
+            raise
+        return job
+
+    def under_way(self) -> int:
+        """Count the jobs that are not done."""
+        with self._lock:
+            return sum(not job.done for job in self._jobs.values())
+
+
+def beside_main_thread(work: Callable[[], Result]) -> Result:
+    """Do a piece of work and wait for it; an interrupt of the main thread ends the waiting and not the work.
+
+    Args:
+        work: what to do; in any other thread it is simply done.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return work()
+    job = WorkerPool().start(lambda _: work())
+    while not job.wait(POLL):
+        pass
+    if job.error is not None:
+        raise job.error
+    return cast(Result, job.result)
+
+
+# -- many items --------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -42,33 +151,24 @@ class Tally:
     seconds: float = 0.0
 
     def line(self) -> str:
-        """The tally in one line: a bar and the time left, as far as the total is known, and how many failed."""
+        """Format the tally as one line: a bar and the time left, as far as the total is known, and the failures."""
         known = self.total is not None and self.done + self.failed <= self.total
+        with_bar = "{percentage:3.0f}%|{bar:20}| {n_fmt}/{total_fmt} " + _("[{elapsed}, {remaining} left{postfix}]")
         return tqdm.format_meter(
             self.done + self.failed,
             self.total or 0,
             self.seconds,
-            bar_format=_line_with_bar() if known else "{n_fmt} [{elapsed}{postfix}]",
+            bar_format=with_bar if known else "{n_fmt} [{elapsed}{postfix}]",
             postfix=_("{failed} failed", failed=self.failed) if self.failed else "",
         )
 
 
-def _line_with_bar() -> str:
-    times = _("[{elapsed}, {remaining} left{postfix}]")
-    return "{percentage:3.0f}%|{bar:20}| {n_fmt}/{total_fmt} " + times
+def _ignore(*_: object) -> None:
+    """Take what nobody asked to be told."""
 
 
-def _hear_nothing(*_: object) -> None:
-    """Hear what nobody asked to hear."""
-
-
-@dataclass(frozen=True)
-class _Broken:
-    """Stands for the result of a work that raised what is no error of ours."""
-
-
-class Many(Generic[Item, Result]):
-    """A run through many items, in daemon threads: Python ends without them, where it would wait for an executor's.
+class BatchRun(Generic[Item, Result]):
+    """A run through many items, a few at a time, with bounded memory; one failure leaves the others alone.
 
     Args:
         items: are taken one at a time, when there is a thread free to work on the next; a generator's are never held
@@ -95,8 +195,8 @@ class Many(Generic[Item, Result]):
         *,
         width: int = 4,
         total: int | None = None,
-        done: Callable[[int, Result | WenwenError], None] = _hear_nothing,
-        tell: Callable[[Tally], None] = _hear_nothing,
+        done: Callable[[int, Result | WenwenError], None] = _ignore,
+        tell: Callable[[Tally], None] = _ignore,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         if width < 1:
@@ -114,19 +214,21 @@ class Many(Generic[Item, Result]):
         self._fault: BaseException | None = None
 
     def run(self) -> Tally:
-        """Work through the items; returns when all are done, or, once stopped, when those under way are.
+        """Work through the items; return when all are done, or, once stopped, when those under way are.
 
         An error of ours is its item's result. Anything else that is raised, by a work, the items or a listener, ends
-        the run: nothing new begins, what is under way is finished and handed over, then it is raised.
+        the run: nothing new begins, what is under way is finished and delivered, then it is raised.
 
         Raises:
             BaseException: what a work, the items or a listener raised; at once an interrupt of this thread: it stops.
         """
         self._began = self._now()
         try:
-            self._start()
+            pool = WorkerPool()
+            for _number in range(self._width):
+                pool.start(self._keep_working, name="wenwen-many")
             with self._change:
-                self._change.wait_for(self._is_over)
+                self._change.wait_for(lambda: self._is_closed() and self._begun == self._left)
         except BaseException:
             self.stop()
             raise
@@ -149,24 +251,15 @@ class Many(Generic[Item, Result]):
             done = self._left - self._failed
             return Tally(self._total, done, self._failed, self._begun - self._left, seconds)
 
-    def _start(self) -> None:
-        context = copy_context()
-        for _number in range(self._width):
-            run = context.copy().run
-            threading.Thread(target=run, args=(self._keep_working,), daemon=True, name="wenwen-many").start()
-
-    def _is_over(self) -> bool:
-        return self._is_closed() and self._begun == self._left
-
     def _is_closed(self) -> bool:
         return self._ended or self.stopped
 
-    def _keep_working(self) -> None:
+    def _keep_working(self, _: Job) -> None:
         while (pulled := self._pull()) is not None:
-            self._do(*pulled)
+            self._work_on(*pulled)
 
     def _pull(self) -> tuple[int, Item] | None:
-        """The next item, counted as begun; None when nothing new may begin."""
+        """Take the next item, counted as begun; None when nothing new may begin."""
         with self._pulling:
             pulled = None
             try:
@@ -180,6 +273,31 @@ class Many(Generic[Item, Result]):
                 self._begun += 1
                 return pulled
 
+    def _work_on(self, index: int, item: Item) -> None:
+        result: Result | WenwenError
+        broken = False
+        try:
+            result = copy_context().run(self._work, item)
+        except WenwenError as error:
+            result = error
+        except BaseException as fault:  # noqa: BLE001  the thread that called run raises it
+            self._end(fault)
+            broken = True
+        with self._delivering:
+            if not broken:
+                self._call(self._done, index, result)
+            with self._change:
+                self._left += 1
+                self._failed += broken or isinstance(result, WenwenError)
+                self._change.notify_all()
+            self._call(self._tell, self.tally)
+
+    def _call(self, listener: Callable[..., None], *values: object) -> None:
+        try:
+            listener(*values)
+        except BaseException as fault:  # noqa: BLE001  the thread that called run raises it
+            self._end(fault)
+
     def _end(self, fault: BaseException | None = None) -> None:
         """Let nothing new begin; the first fault is the one that is raised."""
         with self._change:
@@ -187,40 +305,14 @@ class Many(Generic[Item, Result]):
             self._fault = fault if self._fault is None else self._fault
             self._change.notify_all()
 
-    def _do(self, index: int, item: Item) -> None:
-        result = self._result(item)
-        with self._delivering:
-            if not isinstance(result, _Broken):
-                self._hand_to(self._done, index, result)
-            with self._change:
-                self._left += 1
-                self._failed += isinstance(result, WenwenError | _Broken)
-                self._change.notify_all()
-            self._hand_to(self._tell, self.tally)
-
-    def _result(self, item: Item) -> Result | WenwenError | _Broken:
-        try:
-            return copy_context().run(self._work, item)
-        except WenwenError as error:
-            return error
-        except BaseException as fault:  # noqa: BLE001  the thread that called run raises it
-            self._end(fault)
-            return _Broken()
-
-    def _hand_to(self, listener: Callable[..., None], *values: object) -> None:
-        try:
-            listener(*values)
-        except BaseException as fault:  # noqa: BLE001  the thread that called run raises it
-            self._end(fault)
-
 
 def wait_through(
-    many: Many[Any, Any], wait: Callable[[float], bool], stopping: Callable[[int], None] = _hear_nothing
+    run: BatchRun[Any, Any], wait: Callable[[float], bool], stopping: Callable[[int], None] = _ignore
 ) -> None:
     """Wait in the main thread for a run in another one; the first interrupt stops it, the second ends the waiting.
 
     Args:
-        many: the run.
+        run: what to wait for.
         wait: waits at most some seconds and tells whether the run is over, such as a job's ``wait``.
         stopping: is handed the number of works under way when the run is being stopped.
 
@@ -228,134 +320,26 @@ def wait_through(
         WaitEnded: at the second interrupt; what is under way goes on.
     """
     try:
-        _wait_until_over(wait)
+        while not wait(POLL):
+            pass
     except KeyboardInterrupt:
         try:
-            many.stop()
-            stopping(many.tally.under_way)
-            _wait_until_over(wait)
+            run.stop()
+            stopping(run.tally.under_way)
+            while not wait(POLL):
+                pass
         except KeyboardInterrupt:
-            many.stop()  # the second may have come in the middle of it
-            raise _wait_ended(many.tally.under_way) from None
+            run.stop()  # the second may have come in the middle of it
+            count = run.tally.under_way
+            raise WaitEnded(
+                _("Stopped waiting; {count} under way go on.", count=count),
+                do=_(
+                    "Answers that come while this Python lives are saved. Asking again gives the saved ones for free."
+                ),
+                charged="maybe" if count else "no",
+            ) from None
 
 
-def _wait_until_over(wait: Callable[[float], bool]) -> None:
-    while not wait(POLL):
-        pass
-
-
-def _wait_ended(count: int) -> WaitEnded:
-    return WaitEnded(
-        _("Stopped waiting; {count} under way go on.", count=count),
-        do=_("Answers that come while this Python lives are saved. Asking again gives the saved ones for free."),
-        charged="maybe" if count else "no",
-    )
-
-
-class Job:
-    """One piece of work under way.
-
-    Attributes:
-        began: when it was started, in seconds of the runner's clock.
-        progress: the endpoint's latest words, None before the first.
-        preview: how far the picture is, a small file; None before there is something to see.
-        arrived: what has come of the work so far, by its place.
-        result: what the work gave; None until then.
-        error: what the work raised; None for none.
-    """
-
-    def __init__(self, began: float) -> None:
-        self.began = began
-        self.progress: Progress | None = None
-        self.preview: Path | None = None
-        self.arrived: dict[Any, Any] = {}
-        self.result: Any = None
-        self.error: BaseException | None = None
-        self._done = threading.Event()
-
-    def tell(self, progress: "Progress") -> None:
-        """Take the endpoint's words on progress."""
-        self.progress = progress
-        self.preview = progress.preview or self.preview
-
-    def arrive(self, place: Any, thing: Any) -> None:
-        """Take a part of the result that has come before the whole."""
-        self.arrived[place] = thing
-
-    def wait(self, seconds: float) -> bool:
-        """Wait at most some seconds; tells whether the work is done."""
-        return self._done.wait(seconds)
-
-    @property
-    def done(self) -> bool:
-        """Whether the work is done, well or badly."""
-        return self._done.is_set()
-
-    def run(self, work: "Callable[[Job], Any]") -> None:
-        """Do the work and keep its result or its error."""
-        try:
-            self.result = work(self)
-        except BaseException as error:  # noqa: BLE001  the waiting thread raises it
-            self.error = error
-        finally:
-            self._done.set()
-
-
-class Runner:
-    """Starts jobs, each in a thread of its own that does not hold up the end of the kernel.
-
-    Args:
-        now: tells seconds.
-    """
-
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
-        self.now = now
-        self._jobs: dict[Hashable, Job] = {}
-        self._lock = threading.Lock()
-
-    def start(self, work: "Callable[[Job], Any]", key: Hashable = None) -> Job:
-        """Start a piece of work, or join the one with the same key that is still under way.
-
-        Args:
-            work: is handed the job, to tell it of progress and of what arrives.
-            key: what makes two works the same; None for work that is never joined.
-        """
-        with self._lock:
-            self._jobs = {known: job for known, job in self._jobs.items() if not job.done}
-            if key is not None and key in self._jobs:
-                return self._jobs[key]
-            job = Job(self.now())
-            self._jobs[key if key is not None else id(job)] = job
-        context = copy_context()
-        try:
-            threading.Thread(target=context.run, args=(job.run, work), daemon=True, name="wenwen-job").start()
-        except RuntimeError:
-            self._forget(job)
-            raise
-        return job
-
-    def _forget(self, job: Job) -> None:
-        """A job that could not be started is none; nobody may wait for it."""
-        with self._lock:
-            self._jobs = {key: known for key, known in self._jobs.items() if known is not job}
-
-    def under_way(self) -> int:
-        """How many jobs are not done."""
-        with self._lock:
-            return sum(not job.done for job in self._jobs.values())
-
-
-def beside_main_thread(work: Callable[[], Result]) -> Result:
-    """Do a piece of work and wait for it; an interrupt of the main thread ends the waiting and not the work.
-
-    Args:
-        work: what to do; in any other thread it is simply done.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        return work()
-    job = Runner().start(lambda _: work())
-    while not job.wait(POLL):
-        pass
-    if job.error is not None:
-        raise job.error
-    return cast(Result, job.result)
+# Names of an earlier version.
+Runner = WorkerPool
+Many = BatchRun

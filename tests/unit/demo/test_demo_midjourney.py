@@ -13,7 +13,8 @@ from support.scripted import data_uri, png
 from wenwen_magic import Client, ImageRequest, WenwenError
 from wenwen_magic.demo import DemoServer
 from wenwen_magic.endpoint.transport import Clock, Transport
-from wenwen_magic.engine.conversation import asking, lead
+from wenwen_magic.engine.generate import Engine, asking
+from wenwen_magic.engine.generate import run_protocol as lead
 from wenwen_magic.engine.limits import Session
 from wenwen_magic.errors import ConfigError, EndpointError, WaitEnded
 from wenwen_magic.formats.midjourney import FORMAT
@@ -498,11 +499,11 @@ def test_a_wrong_key_while_a_work_goes_on_does_not_lose_it(new_client, demo, mon
     line.dead = False
     client = new_client()
 
-    def no_key():
+    def no_key(_):
         raise ConfigError("The key is none.", do="Set one.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(client, "_find_key", no_key)
+        patch.setattr(Engine, "find_key", no_key)
         [sent] = client.history.all()
         with pytest.raises(WaitEnded, match=r"The key is none\.(?s:.*)Set one\."):
             client.finish(sent)
@@ -532,15 +533,15 @@ def test_what_another_kernel_finished_meanwhile_is_not_written_over(new_client, 
         new_client().generate("Cat")
     line.dead = False
     slow, quick = new_client(), new_client()
-    ask = slow._ask_after
+    find_key = Engine.find_key
 
-    def late(*given):
-        if quick.history.get(caught.value.record).state != "complete":
+    def late(engine):
+        if engine is slow._engine and quick.history.get(caught.value.record).state != "complete":
             done = quick.fetch(caught.value.record)
             quick.history.star(done)
-        return ask(*given)
+        return find_key(engine)
 
-    monkeypatch.setattr(slow, "_ask_after", late)
+    monkeypatch.setattr(Engine, "find_key", late)
     found = slow.fetch(caught.value.record)
     assert (found.state, found.star, len(found.images)) == ("complete", True, 1)
     assert quick.history.get(found.id).star

@@ -93,7 +93,7 @@ def test_two_takes_of_each_stand_beside_one_another(client, relay):
 
 
 def test_a_second_take_that_comes_before_the_first_does_not_stand_for_it(client, relay):
-    first, second = batch.works(client, client.request("a cat", count=2), batch.Wish())
+    first, second = batch.tasks(client._engine, client.request("a cat", count=2), batch.DrawOptions(), ())
     assert second().id != first().id
     assert len(relay.posts) == 2
 
@@ -181,9 +181,9 @@ def test_no_more_than_were_allowed_are_under_way(here, monkeypatch, width):
     monkeypatch.setenv("WENWEN_API_KEY", KEY)
     with Counting() as relay:
         client = Client(base_url=relay.address, session=Session())
-        many(client, [f"cat {number}" for number in range(12)], concurrency=width, count=2)
+        many(client, [f"cat {number}" for number in range(6)], concurrency=width, count=2)
         assert relay.most == width
-        assert len(relay.posts) == 24
+        assert len(relay.posts) == 12
 
 
 def test_a_width_that_is_none_is_told(client, relay):

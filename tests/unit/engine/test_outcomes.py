@@ -30,11 +30,11 @@ OUTCOMES = {
     "no such take": (lambda: outcomes.not_in_history(REQUEST, 3), errors.NotInHistory, "no"),
     "nothing kept": (lambda: outcomes.nothing_kept(SENT), errors.NotInHistory, "maybe"),
     "limit": (lambda: limits.limit_reached(50, 50), errors.LimitReached, "no"),
-    "unsound": (lambda: outcomes.none_sound((CUT,), "a1b2c3d4"), errors.ImageError, "yes"),
+    "unsound": (lambda: outcomes.none_valid((CUT,), "a1b2c3d4"), errors.ImageError, "yes"),
     "a work that goes on": (lambda: outcomes.goes_on(errors.NotSentError("No name.")), errors.WaitEnded, "maybe"),
     "a work that takes long": (outcomes.still_working, errors.WaitEnded, "maybe"),
     "a work that is gone": (
-        lambda: outcomes.unknown_work(errors.EndpointError("task_no_found", status=400)),
+        lambda: outcomes.unknown_job(errors.EndpointError("task_no_found", status=400)),
         errors.EndpointError,
         "maybe",
     ),
@@ -105,7 +105,7 @@ def test_a_limit_says_how_many_were_asked_for_and_how_to_raise_it():
 
 
 def test_an_unsound_picture_names_the_file_its_problem_and_the_way_to_fetch_it_again():
-    error = outcomes.none_sound((CUT,), "a1b2c3d4")
+    error = outcomes.none_valid((CUT,), "a1b2c3d4")
     assert error.why == "the file is cut"
     assert "cat-1.unsound" in error.do
     assert "%wenwen fetch a1b2c3" in error.do

@@ -28,7 +28,7 @@ from support.scripted import Scripted, answering, png, reply_of
 from wenwen_magic import Client, Generation, ImageRequest, WenwenError
 from wenwen_magic.demo import DemoServer
 from wenwen_magic.endpoint import transport
-from wenwen_magic.engine.conversation import lead
+from wenwen_magic.engine.generate import Engine, run_protocol
 from wenwen_magic.engine.limits import Session
 from wenwen_magic.engine.model_cache import FRESH, ModelCache
 from wenwen_magic.errors import (
@@ -205,7 +205,7 @@ def test_several_pictures_of_one_answer_are_all_kept(client):
     assert drawn.still is not None
 
 
-def test_a_conversation_is_driven_without_any_endpoint():
+def test_a_conversation_is_run_without_any_endpoint():
     def talk(_):
         yield Progress("soon")
         first = yield HttpCall("POST", "/v1/call-1")
@@ -215,7 +215,7 @@ def test_a_conversation_is_driven_without_any_endpoint():
 
     told, waits = [], []
     replies = iter(("reply 1", "reply 2"))
-    found = lead(talk(None), lambda _: next(replies), told.append, lambda: waits.append(1))
+    found = run_protocol(talk(None), lambda _: next(replies), told.append, lambda: waits.append(1))
     assert found == ("reply 1", "reply 2")
     assert (told, waits) == ([Progress("soon")], [1])
 
@@ -410,21 +410,23 @@ def test_several_lost_pictures_are_all_fetched_and_none_is_drawn_again(client, d
     assert len(demo.posts) == 3
 
 
+def die_between_answer_and_record(client, monkeypatch):
+    """End the process between the answer's last byte and the record."""
+    with monkeypatch.context() as patch:
+        patch.setattr(Engine, "_answered", lambda *_, **__: (_ for _ in ()).throw(SystemExit))
+        with pytest.raises(SystemExit):
+            client.generate("a cat")
+
+
 def test_the_demos_unread_answer_never_stands_for_a_real_endpoints(relay, demo, here, monkeypatch):
-    client = Client(base_url=demo.address, session=Session())
-    monkeypatch.setattr(client, "_answered", lambda *_, **__: (_ for _ in ()).throw(SystemExit))
-    with pytest.raises(SystemExit):  # the process ends between the answer's last byte and the record
-        client.generate("a cat")
+    die_between_answer_and_record(Client(base_url=demo.address, session=Session()), monkeypatch)
     assert [record["state"] for record in records()] == ["sent"]
     drawn = Client(base_url=relay.address, api_key=KEY, session=Session()).generate("a cat")
     assert (drawn.demo, len(relay.posts)) == (False, 1)
 
 
 def test_a_demos_unread_answer_is_read_by_the_demos_next_run(demo, here, monkeypatch):
-    client = Client(base_url=demo.address, session=Session())
-    monkeypatch.setattr(client, "_answered", lambda *_, **__: (_ for _ in ()).throw(SystemExit))
-    with pytest.raises(SystemExit):
-        client.generate("a cat")
+    die_between_answer_and_record(Client(base_url=demo.address, session=Session()), monkeypatch)
     assert Client(base_url=demo.address, session=Session()).generate("a cat").images
     assert len(demo.posts) == 1
 
@@ -667,7 +669,7 @@ def test_a_key_that_cannot_stand_in_a_header_is_refused_without_being_shown(here
 def test_a_key_cannot_be_pickled_with_the_client(payer):
     keyed = Client(api_key=KEY, session=Session())
     with pytest.raises(TypeError):
-        pickle.dumps(keyed._key)
+        pickle.dumps(keyed._engine.key)
     assert KEY not in repr(keyed.__dict__)
 
 
@@ -711,7 +713,7 @@ def test_a_request_that_could_not_be_read_back_is_refused_before_it_is_sent(paye
 
 def test_a_complete_record_is_never_lowered_by_a_reader_that_came_late(payer, relay):
     drawn = payer.generate("a cat")
-    payer._recorded(replace(drawn, state="sent"), HistoryError("late", charged="yes"))
+    payer._engine.failed(replace(drawn, state="sent"), HistoryError("late", charged="yes"))
     assert payer.history.get(drawn.id).state == "complete"
 
 

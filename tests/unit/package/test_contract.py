@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from wenwen_magic import Client
 from wenwen_magic.demo import DemoServer
 from wenwen_magic.endpoint import transport
+from wenwen_magic.engine.generate import Engine
 from wenwen_magic.engine.limits import Session
 from wenwen_magic.errors import AnswerError, EndpointError, NoImageError, NotInHistory, WenwenError
 from wenwen_magic.formats import FORMATS
@@ -128,20 +129,20 @@ def test_an_interrupt_ends_the_waiting_and_the_picture_is_saved(name, here, quic
     with DemoServer(wait=lambda _: gate.wait(20)) as server:
         client = client_of(server, name)
         began, done = threading.Event(), threading.Event()
-        bring = client._bring
+        save = Engine._save
 
         def interrupt(*_):
             while not server.posts:
                 began.wait(0.01)
             raise KeyboardInterrupt
 
-        def brought(*given):
+        def saving(*given):
             try:
-                return bring(*given)
+                return save(*given)
             finally:
                 done.set()
 
-        monkeypatch.setattr(client, "_bring", brought)
+        monkeypatch.setattr(Engine, "_save", saving)
         with monkeypatch.context() as patch:
             patch.setattr("wenwen_magic.engine.worker_pool.Job.wait", interrupt)
             with pytest.raises(KeyboardInterrupt):
@@ -171,7 +172,7 @@ def test_a_replay_opens_no_socket(name, server, monkeypatch):
 def test_a_kernel_that_died_before_the_picture_goes_on_from_what_is_kept(name, server, monkeypatch):
     client = client_of(server, name)
     with monkeypatch.context() as patch:
-        patch.setattr(client, "_bring", lambda *_: (_ for _ in ()).throw(SystemExit))
+        patch.setattr(Engine, "_save", lambda *_: (_ for _ in ()).throw(SystemExit))
         with pytest.raises(SystemExit):
             client.generate("a cat")
     asked = len(paid(server))

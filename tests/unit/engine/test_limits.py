@@ -1,26 +1,44 @@
 """What the clients of one process share: one count, one history a folder, one pool a limit."""
 
 import threading
+from contextlib import suppress
+from itertools import permutations
 
 import pytest
 
-from wenwen_magic.engine.limits import Cost, Limits, Session
-from wenwen_magic.errors import LimitReached
+from wenwen_magic.engine.limits import Cost, Limits, Session, price_of
+from wenwen_magic.errors import EndpointError, LimitReached, NoImageError
 
 
 def fill(session, *prices, limit=100):
     for price in prices:
-        session.enter(price, Limits(limit))
+        with session.reserve([price], Limits(limit)):
+            pass
+
+
+def ended(session, price, error):
+    """A reservation whose block ends with an error."""
+    with suppress(type(error)), session.reserve([price], Limits(100)):
+        raise error
 
 
 def test_pictures_are_counted_up_to_the_limit_and_not_beyond():
     session = Session()
     fill(session, None, None, None, limit=3)
     with pytest.raises(LimitReached) as caught:
-        session.enter(None, Limits(3))
+        fill(session, None, limit=3)
     assert (session.account().pictures, caught.value.charged) == (3, "no")
     assert "3" in caught.value.what
     assert "session_limit" in caught.value.do
+
+
+def test_what_is_under_way_is_counted_as_it_may_cost():
+    session = Session()
+    with session.reserve([0.5, None], Limits(2)):
+        assert session.account("maybe") == Cost(2, 0.5, 1)
+        with pytest.raises(LimitReached):
+            fill(session, None, limit=2)
+    assert (session.account("maybe"), session.account("yes")) == (Cost(), Cost(2, 0.5, 1))
 
 
 def test_what_would_pass_the_limit_together_is_refused_together():
@@ -33,20 +51,34 @@ def test_what_would_pass_the_limit_together_is_refused_together():
 
 def test_a_limit_of_nothing_lets_nothing_through():
     with pytest.raises(LimitReached):
-        Session().enter(None, Limits(0))
+        fill(Session(), None, limit=0)
 
 
-def test_a_picture_that_was_not_charged_makes_room_again():
+@pytest.mark.parametrize(
+    ("error", "charged"),
+    [
+        (EndpointError("x", charged="no"), "no"),
+        (EndpointError("x", charged="maybe"), "maybe"),
+        (NoImageError("x", charged="yes"), "yes"),
+        (KeyboardInterrupt(), "maybe"),
+        (ValueError("a bug"), "maybe"),
+    ],
+)
+def test_what_ended_badly_is_counted_as_its_error_says_and_makes_room_if_it_was_free(error, charged):
     session = Session()
-    fill(session, 0.5, 0.5)
-    session.settle(0.5, "no")
-    session.settle(0.5, "yes")
-    assert (session.account("no"), session.account("yes"), session.account("maybe")) == (
-        Cost(1, 0.5),
-        Cost(1, 0.5),
-        Cost(),
-    )
-    session.enter(None, Limits(2))
+    ended(session, 0.5, error)
+    assert session.account(charged) == Cost(1, 0.5)
+    assert session.account().pictures == (charged != "no")
+
+
+def test_a_price_is_that_of_the_longest_pattern_that_fits_in_any_order():
+    prices = {"gpt-*": 1.0, "gpt-4o-*": 2.0, "*": 3.0, "gpt-4o-im*": 4.0}
+    for order in permutations(prices):
+        table = {pattern: prices[pattern] for pattern in order}
+        models = ("gpt-4o-image", "gpt-4o-mini", "gpt-5", "flux")
+        assert [price_of(model, table) for model in models] == [4.0, 2.0, 1.0, 3.0]
+        assert price_of("gpt-4o-image", {**table, "gpt-4o-image": 5.0}) == 5.0
+    assert price_of("flux", {"gpt-*": 1.0}) is None
 
 
 def test_a_budget_counts_known_prices_and_pictures_of_unknown_price_as_one():
@@ -75,7 +107,7 @@ def test_many_threads_together_do_not_pass_the_limit():
         meeting.wait()
         for _ in range(20):
             try:
-                session.enter(None, Limits(500))
+                fill(session, None, limit=500)
             except LimitReached:
                 refused.append(1)
 

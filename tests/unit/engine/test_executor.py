@@ -139,7 +139,7 @@ def executor(request):
 
 def test_eight_prompts_are_asked_once_each_and_their_answers_brought_to_whom_they_belong(executor, demo):
     prompts = [f"画 {number} 只猫 [demo: images={number}]" for number in range(1, 9)]
-    bodies = all_at_once(remote.Line(executor, demo.address, read=PATIENCE), prompts)
+    bodies = all_at_once(remote.ExecutorTransport(executor, demo.address, read=PATIENCE), prompts)
     assert sorted(asked(demo)) == sorted(prompts)
     assert [said(body).count("/pictures/") for body in bodies] == list(range(1, 9))
 
@@ -149,27 +149,27 @@ def said(body):
 
 
 def test_the_same_call_twice_is_asked_twice(executor, demo):
-    bodies = all_at_once(remote.Line(executor, demo.address, read=PATIENCE), ["a cat"] * 3)
+    bodies = all_at_once(remote.ExecutorTransport(executor, demo.address, read=PATIENCE), ["a cat"] * 3)
     assert asked(demo) == ["a cat"] * 3
     assert len({said(body) for body in bodies}) == 3  # three takes, not one thrice
 
 
 def test_the_reply_is_the_one_that_the_transport_would_have_given(executor, demo):
-    reply = remote.Line(executor, demo.address + "/v1/", read=PATIENCE).send(call("a cat"))
+    reply = remote.ExecutorTransport(executor, demo.address + "/v1/", read=PATIENCE).send(call("a cat"))
     direct = Transport(demo.address, None).send(call("a cat"))
     assert (reply.status, reply.content_type, reply.demo) == (direct.status, direct.content_type, direct.demo)
     assert json.loads(body_of(reply)).keys() == json.loads(body_of(direct)).keys()
 
 
 def test_a_get_is_brought_too(threads, demo):
-    reply = remote.Line(threads, demo.address, read=PATIENCE).send(HttpCall("GET", "/v1/models"))
+    reply = remote.ExecutorTransport(threads, demo.address, read=PATIENCE).send(HttpCall("GET", "/v1/models"))
     assert json.loads(body_of(reply))["data"]
 
 
 @pytest.mark.long
 def test_dask_has_both_its_workers_ask_at_the_same_time(dask, held):
     pids = dask.run(os.getpid)
-    line = remote.Line(dask.get_executor(), held.address, read=PATIENCE)
+    line = remote.ExecutorTransport(dask.get_executor(), held.address, read=PATIENCE)
     with ThreadPoolExecutor(8) as pool:
         replies = [pool.submit(line.send, call(f"cat {number}")) for number in range(8)]
         held.wait_for(4)
@@ -199,7 +199,7 @@ class Watching(ThreadPoolExecutor):
 def test_what_is_handed_to_the_executor_does_not_hold_the_key(relay, monkeypatch):
     monkeypatch.setenv("WENWEN_API_KEY", CALLERS)
     with Watching() as executor:
-        body_of(remote.Line(executor, relay.address, read=PATIENCE).send(call("a cat")))
+        body_of(remote.ExecutorTransport(executor, relay.address, read=PATIENCE).send(call("a cat")))
     ((_, packed),) = executor.handed
     assert type(packed) is bytes
     assert b"a cat" in packed
@@ -221,7 +221,9 @@ def have_a_key_of_its_own():
 def test_a_worker_asks_with_the_key_of_its_own_environment(relay, monkeypatch):
     monkeypatch.setenv("WENWEN_API_KEY", CALLERS)
     with spawned(1, initializer=have_a_key_of_its_own) as executor:
-        body_of(remote.Line(executor, relay.address, read=PATIENCE).send(call("a cat"), ("x-api-key", "{key}")))
+        body_of(
+            remote.ExecutorTransport(executor, relay.address, read=PATIENCE).send(call("a cat"), ("x-api-key", "{key}"))
+        )
     headers = {name.lower(): value for name, value in relay.posts[0][0].items()}
     assert headers["x-api-key"] == WORKERS
     assert CALLERS not in str(headers)
@@ -236,13 +238,13 @@ def test_the_demo_is_not_told_the_key(demo, monkeypatch):
 
 
 def test_an_endpoint_on_the_workers_own_machine_may_be_asked_without_a_key(relay):
-    assert remote.deliver(relay.address, call("a cat"), BEARER, PATIENCE).status == 200
+    assert remote.deliver(relay.address, call("a cat"), BEARER, PATIENCE).reply.status == 200
     assert "Authorization" not in relay.posts[0][0]
 
 
 def test_a_worker_without_a_key_asks_no_other_machine(threads, routes):
     with pytest.raises(ConfigError, match="worker has no key") as caught:
-        remote.Line(threads, "https://relay.example", read=PATIENCE).send(call("a cat"))
+        remote.ExecutorTransport(threads, "https://relay.example", read=PATIENCE).send(call("a cat"))
     assert "WENWEN_API_KEY" in caught.value.do
     assert caught.value.charged == "no"
 
@@ -251,7 +253,7 @@ def test_an_answer_that_echoes_the_workers_key_comes_without_it(relay, monkeypat
     monkeypatch.setenv("WENWEN_API_KEY", WORKERS)
     relay.answer = lambda _: f"your key is {WORKERS}"
     delivery = remote.deliver(relay.address, call("a cat"), BEARER, PATIENCE)
-    assert delivery.body == b"your key is ***"
+    assert body_of(delivery.reply) == b"your key is ***"
 
 
 # -- errors ------------------------------------------------------------------------------------------------------------
@@ -270,7 +272,7 @@ def test_an_endpoints_error_comes_back_as_the_transport_raises_it(threads, demo,
     prompt = f"a cat [demo: {directive}]"
     brought, direct = (
         error_of(line, prompt)
-        for line in (remote.Line(threads, demo.address, read=PATIENCE), Transport(demo.address, None))
+        for line in (remote.ExecutorTransport(threads, demo.address, read=PATIENCE), Transport(demo.address, None))
     )
     assert type(brought) is type(direct)
     different = {"request_id", "text"}  # the demo numbers its answers
@@ -283,7 +285,9 @@ def test_an_endpoints_error_comes_back_as_the_transport_raises_it(threads, demo,
 
 @pytest.mark.long
 def test_an_error_crosses_processes_with_all_it_knows(executor, demo):
-    error = error_of(remote.Line(executor, demo.address, read=PATIENCE), "a cat [demo: status=429 retry_after=100]")
+    error = error_of(
+        remote.ExecutorTransport(executor, demo.address, read=PATIENCE), "a cat [demo: status=429 retry_after=100]"
+    )
     assert isinstance(error, EndpointError)
     assert (error.status, error.charged, error.retry_after) == (429, "no", 100.0)
     assert 0 < error.seconds < PATIENCE
@@ -294,7 +298,9 @@ def test_an_error_crosses_processes_with_all_it_knows(executor, demo):
 
 @pytest.mark.parametrize("directive", ["cut=early", "cut=late"])
 def test_what_came_of_a_broken_answer_is_brought_before_the_error(executor, demo, directive):
-    chunks = remote.Line(executor, demo.address, read=PATIENCE).send(call(f"a cat [demo: {directive}]")).chunks
+    chunks = (
+        remote.ExecutorTransport(executor, demo.address, read=PATIENCE).send(call(f"a cat [demo: {directive}]")).chunks
+    )
     came = next(chunks)
     with pytest.raises(EndpointError) as caught:
         next(chunks)
@@ -306,7 +312,7 @@ def test_what_came_of_a_broken_answer_is_brought_before_the_error(executor, demo
 
 def test_an_endpoint_that_is_not_there_was_not_sent_to(threads, monkeypatch):
     monkeypatch.setattr("wenwen_magic.endpoint.transport.REPEATS", 0)
-    error = error_of(remote.Line(threads, "http://127.0.0.1:9/demo", read=PATIENCE), "a cat")
+    error = error_of(remote.ExecutorTransport(threads, "http://127.0.0.1:9/demo", read=PATIENCE), "a cat")
     assert isinstance(error, NotSentError)
     assert error.charged == "no"
 
@@ -314,17 +320,19 @@ def test_an_endpoint_that_is_not_there_was_not_sent_to(threads, monkeypatch):
 @pytest.mark.parametrize("value", [lambda: 1, threading.Lock(), {1, 2}, float("nan")])
 def test_a_parameter_that_is_no_json_is_refused_before_it_is_sent(threads, demo, value):
     with pytest.raises(ConfigError, match="as JSON"):
-        remote.Line(threads, demo.address, read=PATIENCE).send(HttpCall("POST", "/v1/chat/completions", {"x": value}))
+        remote.ExecutorTransport(threads, demo.address, read=PATIENCE).send(
+            HttpCall("POST", "/v1/chat/completions", {"x": value})
+        )
     assert demo.posts == []
 
 
 def test_an_address_that_is_none_is_refused():
     with pytest.raises(ConfigError, match="base_url"):
-        remote.Line(None, "not an address", read=PATIENCE)
+        remote.ExecutorTransport(None, "not an address", read=PATIENCE)
 
 
 def test_errors_speak_the_callers_language_and_the_workers_thread_keeps_its_own(executor, demo):
-    line = remote.Line(executor, demo.address, read=PATIENCE)
+    line = remote.ExecutorTransport(executor, demo.address, read=PATIENCE)
     try:
         for language in ("zh", "en", "zh"):
             speak(language)
@@ -362,7 +370,7 @@ class Scripted(Executor):
 )
 def test_what_the_executor_does_not_take_was_not_sent(refusal):
     executor = Scripted(refusal=refusal)
-    error = error_of(remote.Line(executor, "http://127.0.0.1:9", read=1), "a cat")
+    error = error_of(remote.ExecutorTransport(executor, "http://127.0.0.1:9", read=1), "a cat")
     assert (type(error), error.charged, executor.submitted) == (NotSentError, "no", 1)
     assert str(refusal) in error.why
 
@@ -372,7 +380,7 @@ def test_what_the_executor_does_not_take_was_not_sent(refusal):
 )
 def test_what_was_queued_before_no_thread_or_process_could_be_started_may_have_been_sent(refusal):
     executor = Scripted(refusal=refusal)
-    error = error_of(remote.Line(executor, "http://127.0.0.1:9", read=1), "a cat")
+    error = error_of(remote.ExecutorTransport(executor, "http://127.0.0.1:9", read=1), "a cat")
     assert (type(error), error.charged, executor.submitted) == (EndpointError, "maybe", 1)
 
 
@@ -384,7 +392,7 @@ def test_a_thread_that_cannot_be_started_leaves_a_task_that_is_run_all_the_same(
         assert begun.wait(PATIENCE)
         with monkeypatch.context() as context:
             context.setattr(threading.Thread, "start", failing_start)
-            error = error_of(remote.Line(pool, demo.address, read=PATIENCE), "a cat")
+            error = error_of(remote.ExecutorTransport(pool, demo.address, read=PATIENCE), "a cat")
         go_on.set()
     assert (error.charged, asked(demo)) == ("maybe", ["a cat"])
 
@@ -398,14 +406,16 @@ def failing_start(_):
 )
 def test_a_worker_that_is_lost_may_have_sent_and_is_not_asked_again(ending):
     executor = Scripted(ending=ending)
-    error = error_of(remote.Line(executor, "http://127.0.0.1:9", read=1), "a cat")
+    error = error_of(remote.ExecutorTransport(executor, "http://127.0.0.1:9", read=1), "a cat")
     assert (type(error), error.charged, executor.submitted) == (EndpointError, "maybe", 1)
     assert type(ending or Future).__name__ in error.why or "CancelledError" in error.why
 
 
 def test_what_looks_like_a_key_in_an_executors_words_is_masked():
     executor = Scripted(ending=RuntimeError("Bearer abcdefghijklmnop"))
-    assert "abcdefghijklmnop" not in str(error_of(remote.Line(executor, "http://127.0.0.1:9", read=1), "a cat"))
+    assert "abcdefghijklmnop" not in str(
+        error_of(remote.ExecutorTransport(executor, "http://127.0.0.1:9", read=1), "a cat")
+    )
 
 
 def test_an_interrupt_while_waiting_is_an_interrupt():
@@ -416,12 +426,12 @@ def test_an_interrupt_while_waiting_is_an_interrupt():
             return future
 
     with pytest.raises(KeyboardInterrupt):
-        remote.Line(Interrupted(), "http://127.0.0.1:9", read=1).send(call("a cat"))
+        remote.ExecutorTransport(Interrupted(), "http://127.0.0.1:9", read=1).send(call("a cat"))
 
 
 def test_an_executor_that_is_shut_down_takes_nothing(demo):
     with ThreadPoolExecutor(1) as pool:
-        line = remote.Line(pool, demo.address, read=PATIENCE)
+        line = remote.ExecutorTransport(pool, demo.address, read=PATIENCE)
     assert error_of(line, "a cat").charged == "no"
     assert demo.posts == []
 
@@ -431,7 +441,7 @@ def test_an_executor_that_is_shut_down_takes_nothing(demo):
 def test_a_pools_process_killed_in_mid_call_has_asked_once(held):
     before = set(multiprocessing.active_children())
     with spawned(1) as pool, ThreadPoolExecutor(1) as beside:
-        line = remote.Line(pool, held.address, read=PATIENCE)
+        line = remote.ExecutorTransport(pool, held.address, read=PATIENCE)
         reply = beside.submit(line.send, call("a cat"))
         held.wait_for(1)
         (worker,) = set(multiprocessing.active_children()) - before
@@ -462,7 +472,7 @@ def worker_at_work(dask):
 @pytest.mark.parametrize("way", ["killed", "retired"])
 def test_a_dask_worker_lost_in_mid_call_has_asked_once_though_dask_runs_the_task_again(doomed, held, way):
     with ThreadPoolExecutor(1) as beside:
-        line = remote.Line(doomed.get_executor(), held.address, read=PATIENCE)
+        line = remote.ExecutorTransport(doomed.get_executor(), held.address, read=PATIENCE)
         reply = beside.submit(line.send, call("a cat"))
         held.wait_for(1)
         lose(doomed, way, worker_at_work(doomed))
@@ -482,15 +492,15 @@ def test_without_a_ticket_dask_would_have_asked_twice(doomed, held, way):
     lose(doomed, way, worker_at_work(doomed))
     held.wait_for(1)
     held.let()
-    assert future.result(PATIENCE).status == 200
+    assert future.result(PATIENCE).reply.status == 200
     assert asked(held) == ["a cat"] * 2
 
 
 @pytest.mark.long
 def test_an_order_that_dask_runs_again_for_any_reason_is_carried_out_once(dask, demo):
-    order = remote._Order(demo.address, call("a cat"), BEARER, PATIENCE, "en", "ticket 1")
-    first, second = (dask.submit(remote.carry_out, pickle.dumps(order), pure=False).result(PATIENCE) for _ in "12")
-    assert first.status == 200
+    order = pickle.dumps(("en", "ticket 1", demo.address, call("a cat"), BEARER, PATIENCE))
+    first, second = (dask.submit(remote.carry_out, order, pure=False).result(PATIENCE) for _ in "12")
+    assert first.reply.status == 200
     assert (type(second), second.charged) == (EndpointError, "maybe")
     assert len(demo.posts) == 1
 
@@ -498,5 +508,5 @@ def test_an_order_that_dask_runs_again_for_any_reason_is_carried_out_once(dask, 
 @pytest.mark.long
 def test_dasks_own_retries_do_not_repeat_a_call_that_failed(dask, demo):
     executor = dask.get_executor(retries=3)
-    error = error_of(remote.Line(executor, demo.address, read=PATIENCE), "a cat [demo: status=500]")
+    error = error_of(remote.ExecutorTransport(executor, demo.address, read=PATIENCE), "a cat [demo: status=500]")
     assert (error.status, len(demo.posts)) == (500, 1)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wenwen_magic.engine.worker_pool import POLL, Many, Tally, wait_through
+from wenwen_magic.engine.worker_pool import POLL, BatchRun, Tally, wait_through
 from wenwen_magic.errors import ConfigError, EndpointError, NoImageError, WaitEnded, WenwenError
 from wenwen_magic.text.i18n import speak, spoken
 
@@ -82,7 +82,7 @@ class Running:
 def collected(items, work, **options):
     """All that was handed over, and the last tally."""
     heard = []
-    tally = Many(items, work, done=lambda *one: heard.append(one), **options).run()
+    tally = BatchRun(items, work, done=lambda *one: heard.append(one), **options).run()
     return heard, tally
 
 
@@ -121,7 +121,7 @@ def test_results_are_handed_over_in_the_order_in_which_they_come():
         if result == "second":
             second_heard.set()
 
-    Many(["first", "second"], work, done=done).run()
+    BatchRun(["first", "second"], work, done=done).run()
     assert order == [(1, "second"), (0, "first")]
 
 
@@ -133,14 +133,14 @@ def test_listeners_are_never_called_two_at_once():
         let_others_run()
         busy.release()
 
-    tally = Many(range(500), str, width=8, done=listen, tell=listen).run()
+    tally = BatchRun(range(500), str, width=8, done=listen, tell=listen).run()
     assert tally.done == 500
 
 
 def test_the_tally_after_each_result_counts_what_is_done_failed_and_under_way():
     told, clock = [], iter(range(100))
     work = failing_at(1, error=NoImageError)
-    Many(range(3), work, width=1, total=3, tell=told.append, now=lambda: float(next(clock))).run()
+    BatchRun(range(3), work, width=1, total=3, tell=told.append, now=lambda: float(next(clock))).run()
     assert told == [Tally(3, 1, 0, 0, 1.0), Tally(3, 1, 1, 0, 2.0), Tally(3, 2, 1, 0, 3.0)]
 
 
@@ -151,12 +151,12 @@ def test_the_last_tally_has_been_told_when_the_run_returns():
 
     for _ in range(50):
         told = []
-        Many(range(4), str, tell=tell).run()
+        BatchRun(range(4), str, tell=tell).run()
         assert [one.done for one in told] == [1, 2, 3, 4]
 
 
 def test_the_tally_can_be_looked_at_while_works_are_under_way(gate):
-    running = Running(Many(range(5), gate, width=3, total=5, now=lambda: 7.0))
+    running = Running(BatchRun(range(5), gate, width=3, total=5, now=lambda: 7.0))
     gate.wait_for(3)
     assert running.many.tally == Tally(5, 0, 0, 3, 0.0)
     gate.let(5)
@@ -164,7 +164,7 @@ def test_the_tally_can_be_looked_at_while_works_are_under_way(gate):
 
 
 def test_a_run_that_has_not_begun_has_an_empty_tally():
-    assert Many(range(5), str).tally == Tally(None)
+    assert BatchRun(range(5), str).tally == Tally(None)
 
 
 def test_works_items_and_listeners_see_the_callers_language_and_change_it_for_none():
@@ -181,7 +181,7 @@ def test_works_items_and_listeners_see_the_callers_language_and_change_it_for_no
     speak("zh")
     WORD.set("outside")
     try:
-        Many(items(), work, width=1, tell=lambda _: seen.append(spoken())).run()
+        BatchRun(items(), work, width=1, tell=lambda _: seen.append(spoken())).run()
         assert seen == [("zh", "zh", "outside"), "zh"] * 5
         assert WORD.get() == "outside"
     finally:
@@ -194,7 +194,7 @@ def test_works_items_and_listeners_see_the_callers_language_and_change_it_for_no
 
 @pytest.mark.parametrize("width", [1, 2, 7])
 def test_so_many_works_are_under_way_at_once_and_never_more(gate, width):
-    running = Running(Many(range(width * 3), gate, width=width))
+    running = Running(BatchRun(range(width * 3), gate, width=width))
     for _ in range(3):
         gate.wait_for(width)
         assert not gate.begun.acquire(blocking=False)
@@ -206,7 +206,7 @@ def test_so_many_works_are_under_way_at_once_and_never_more(gate, width):
 @pytest.mark.parametrize("width", [0, -1])
 def test_a_width_below_one_is_refused_before_anything_begins(width):
     with pytest.raises(ConfigError, match="at least 1"):
-        Many(iter(()), str, width=width)
+        BatchRun(iter(()), str, width=width)
 
 
 def test_an_item_is_taken_only_when_a_thread_is_free_to_work_on_it(gate):
@@ -217,7 +217,7 @@ def test_an_item_is_taken_only_when_a_thread_is_free_to_work_on_it(gate):
             taken.append(number)
             yield number
 
-    running = Running(Many(items(), gate, width=3))
+    running = Running(BatchRun(items(), gate, width=3))
     gate.wait_for(3)
     assert taken == [0, 1, 2]
     for finished in range(1, 20):
@@ -239,7 +239,7 @@ def test_items_are_never_taken_by_two_threads_at_once():
 def peak_of(count):
     tracemalloc.start()
     try:
-        assert Many((f"item {number}" for number in range(count)), len).run().done == count
+        assert BatchRun((f"item {number}" for number in range(count)), len).run().done == count
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -272,7 +272,7 @@ def test_an_error_that_is_not_ours_ends_the_run_and_what_is_under_way_is_handed_
             raise ZeroDivisionError("a bug")
         return gate(item)
 
-    running = Running(Many(range(100), work, width=3, done=lambda *one: heard.append(one)))
+    running = Running(BatchRun(range(100), work, width=3, done=lambda *one: heard.append(one)))
     gate.wait_for(2)
     gate.let(100)
     running.end()
@@ -284,7 +284,7 @@ def test_an_error_that_is_not_ours_ends_the_run_and_what_is_under_way_is_handed_
 def test_nothing_new_begins_after_a_bug():
     begun = []
     with pytest.raises(ZeroDivisionError):
-        Many(range(100), lambda item: begun.append(item) or failing_at(5)(item), width=1).run()
+        BatchRun(range(100), lambda item: begun.append(item) or failing_at(5)(item), width=1).run()
     assert begun == list(range(6))
 
 
@@ -296,7 +296,7 @@ def test_items_that_cannot_be_made_end_the_run_after_what_was_made_is_handed_ove
 
     heard = []
     with pytest.raises(kind, match="line 6"):
-        Many(items(), str, done=lambda *one: heard.append(one)).run()
+        BatchRun(items(), str, done=lambda *one: heard.append(one)).run()
     assert sorted(heard) == [(number, str(number)) for number in range(5)]
 
 
@@ -310,13 +310,13 @@ def test_a_listener_that_fails_ends_the_run_and_is_told(listener, kind):
         raise kind("in the listener")
 
     with pytest.raises(kind, match="in the listener"):
-        Many(range(1000), str, width=2, **{listener: listen}).run()
+        BatchRun(range(1000), str, width=2, **{listener: listen}).run()
     assert 1 <= len(calls) <= 4
 
 
 def test_the_first_of_several_bugs_is_raised():
     with pytest.raises(ZeroDivisionError, match="at 3"):
-        Many(range(10), failing_at(*range(3, 10)), width=1).run()
+        BatchRun(range(10), failing_at(*range(3, 10)), width=1).run()
 
 
 def test_a_first_bug_that_counts_as_false_is_the_first_all_the_same():
@@ -333,12 +333,12 @@ def test_a_first_bug_that_counts_as_false_is_the_first_all_the_same():
         raise ZeroDivisionError
 
     with pytest.raises(Empty):
-        Many([0, 1], work, width=2, tell=lambda _: told.set()).run()
+        BatchRun([0, 1], work, width=2, tell=lambda _: told.set()).run()
 
 
 def test_a_work_that_ends_its_thread_does_not_hang_the_run():
     with pytest.raises(SystemExit):
-        Many(range(10), lambda _: sys.exit(1)).run()
+        BatchRun(range(10), lambda _: sys.exit(1)).run()
 
 
 def test_a_thread_that_cannot_be_started_ends_the_run(monkeypatch, gate):
@@ -352,7 +352,7 @@ def test_a_thread_that_cannot_be_started_ends_the_run(monkeypatch, gate):
         real(thread)
 
     monkeypatch.setattr(threading.Thread, "start", start)
-    many = Many(range(10), lambda item: item)
+    many = BatchRun(range(10), lambda item: item)
     with pytest.raises(RuntimeError, match="new thread"):
         many.run()
     assert many.stopped
@@ -363,7 +363,7 @@ def test_a_thread_that_cannot_be_started_ends_the_run(monkeypatch, gate):
 
 def test_a_stopped_run_begins_nothing_new_and_returns_when_what_is_under_way_is_done(gate):
     heard = []
-    running = Running(Many(range(100), gate, width=3, done=lambda index, _: heard.append(index)))
+    running = Running(BatchRun(range(100), gate, width=3, done=lambda index, _: heard.append(index)))
     gate.wait_for(3)
     running.many.stop()
     assert running.many.stopped
@@ -374,13 +374,13 @@ def test_a_stopped_run_begins_nothing_new_and_returns_when_what_is_under_way_is_
 
 
 def test_a_run_stopped_before_it_began_does_nothing():
-    many = Many(iter(lambda: pytest.fail("an item was taken"), None), str)
+    many = BatchRun(iter(lambda: pytest.fail("an item was taken"), None), str)
     many.stop()
     assert many.run() == Tally(None, seconds=pytest.approx(0, abs=5))
 
 
 def test_a_listener_may_stop_the_run():
-    many = Many(range(100), str, width=1, done=lambda index, _: many.stop() if index == 4 else None)
+    many = BatchRun(range(100), str, width=1, done=lambda index, _: many.stop() if index == 4 else None)
     assert many.run().done == 5
 
 
@@ -393,7 +393,7 @@ def test_a_stopped_run_does_not_wait_for_an_item_that_never_comes():
         never.wait(PATIENCE)
         yield 2
 
-    running = Running(Many(items(), str))
+    running = Running(BatchRun(items(), str))
     assert asked.wait(PATIENCE)
     running.many.stop()
     assert running.end().done == 1
@@ -408,7 +408,7 @@ def test_an_item_that_came_too_late_is_not_worked_on():
         late.wait(PATIENCE)
         yield 1
 
-    many = Many(items(), worked.append)
+    many = BatchRun(items(), worked.append)
     running = Running(many)
     assert asked.wait(PATIENCE)
     many.stop()
@@ -420,7 +420,7 @@ def test_an_item_that_came_too_late_is_not_worked_on():
 
 
 def test_no_thread_is_left_behind():
-    Many(range(10), str, width=8).run()
+    BatchRun(range(10), str, width=8).run()
     left = [one for one in threading.enumerate() if one.name.startswith("wenwen-many")]
     for thread in left:
         thread.join(PATIENCE)
@@ -432,7 +432,7 @@ def test_an_interrupt_of_the_thread_that_runs_it_stops_it_and_is_raised_at_once(
         gate.wait_for(4)
         raise KeyboardInterrupt
 
-    many = Many(range(100), gate)
+    many = BatchRun(range(100), gate)
     monkeypatch.setattr(many._change, "wait_for", interrupted)
     with pytest.raises(KeyboardInterrupt):
         many.run()
@@ -457,20 +457,20 @@ class Waiting:
 
 
 def test_waiting_ends_when_the_job_is_over():
-    many, wait = Many([], str), Waiting(False, False, True)
+    many, wait = BatchRun([], str), Waiting(False, False, True)
     wait_through(many, wait, pytest.fail)
     assert (wait.polls, many.stopped) == ([POLL] * 3, False)
 
 
 def test_the_first_interrupt_stops_the_run_and_the_waiting_goes_on():
-    many, told = Many([], str), []
+    many, told = BatchRun([], str), []
     wait_through(many, Waiting(False, KeyboardInterrupt, False, True), told.append)
     assert (told, many.stopped) == ([0], True)
 
 
 @pytest.mark.parametrize("second_in", ["wait", "stopping"])
 def test_the_second_interrupt_ends_the_waiting_and_says_that_answers_are_still_saved(gate, second_in):
-    running, told = Running(Many(range(100), gate, width=2)), []
+    running, told = Running(BatchRun(range(100), gate, width=2)), []
     gate.wait_for(2)
 
     def stopping(count):
@@ -488,7 +488,7 @@ def test_the_second_interrupt_ends_the_waiting_and_says_that_answers_are_still_s
 
 
 def test_a_second_interrupt_in_the_middle_of_stopping_still_stops_the_run(monkeypatch):
-    many, calls = Many(range(100), str), []
+    many, calls = BatchRun(range(100), str), []
     real = many.stop
 
     def stop():
@@ -505,15 +505,14 @@ def test_a_second_interrupt_in_the_middle_of_stopping_still_stops_the_run(monkey
 
 def test_a_wait_that_ends_with_nothing_under_way_has_cost_nothing():
     with pytest.raises(WaitEnded) as caught:
-        wait_through(Many([], str), Waiting(KeyboardInterrupt, KeyboardInterrupt))
+        wait_through(BatchRun([], str), Waiting(KeyboardInterrupt, KeyboardInterrupt))
     assert caught.value.charged == "no"
 
 
 SCRIPT = """
 import signal, sys, threading
 from wenwen_magic.errors import WaitEnded
-from wenwen_magic.engine.worker_pool import Many, wait_through
-from wenwen_magic.engine.worker_pool import Runner
+from wenwen_magic.engine.worker_pool import BatchRun, WorkerPool, wait_through
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 answer, begun = threading.Event(), threading.Semaphore(0)
@@ -528,8 +527,8 @@ def stopping(count):
     if sys.argv[1] == "finish":
         answer.set()
 
-many = Many(iter(int, 1), work, width=3)
-job = Runner().start(lambda _: many.run())
+many = BatchRun(iter(int, 1), work, width=3)
+job = WorkerPool().start(lambda _: many.run())
 for _ in range(3):
     begun.acquire()
 

@@ -5,7 +5,7 @@ from contextvars import ContextVar
 
 import pytest
 
-from wenwen_magic.engine.worker_pool import Runner
+from wenwen_magic.engine.worker_pool import WorkerPool
 from wenwen_magic.errors import EndpointError
 from wenwen_magic.protocol import Progress
 from wenwen_magic.text.i18n import speak, spoken
@@ -40,7 +40,7 @@ def test_work_is_done_in_another_thread_that_does_not_hold_up_the_end():
         me = threading.current_thread()
         return me.daemon, me is threading.main_thread(), "picture"
 
-    assert ended(Runner().start(work)).result == (True, False, "picture")
+    assert ended(WorkerPool().start(work)).result == (True, False, "picture")
 
 
 @pytest.mark.parametrize(
@@ -50,19 +50,19 @@ def test_what_the_work_raises_reaches_those_who_wait(error):
     def work(_tell):
         raise error
 
-    job = ended(Runner().start(work))
+    job = ended(WorkerPool().start(work))
     assert (job.error, job.result, job.done) == (error, None, True)
 
 
 def test_waiting_ends_after_the_time_given_and_the_work_goes_on(gate):
-    job = Runner().start(held_back(gate, "late"))
+    job = WorkerPool().start(held_back(gate, "late"))
     assert (job.wait(0.01), job.done) == (False, False)
     gate.set()
     assert (ended(job).result, job.error) == ("late", None)
 
 
 def test_a_job_with_the_same_key_is_joined_while_it_is_under_way(gate):
-    runner, second = Runner(), []
+    runner, second = WorkerPool(), []
     first = runner.start(held_back(gate, "one"), key=("a", 1))
     assert runner.start(second.append, key=("a", 1)) is first
     assert runner.under_way() == 1
@@ -71,14 +71,14 @@ def test_a_job_with_the_same_key_is_joined_while_it_is_under_way(gate):
 
 
 def test_a_job_with_the_same_key_starts_anew_when_the_first_is_done_well_or_badly():
-    runner = Runner()
+    runner = WorkerPool()
     for work in (lambda _: "well", lambda _: 1 / 0):
         first = ended(runner.start(work, key="k"))
         assert runner.start(lambda _: None, key="k") is not first
 
 
 def test_jobs_with_other_keys_and_without_a_key_run_side_by_side(gate):
-    runner = Runner()
+    runner = WorkerPool()
     jobs = [runner.start(held_back(gate, name), key=name) for name in ("a", "b", None, None)]
     assert (len(set(map(id, jobs))), runner.under_way()) == (4, 4)
     gate.set()
@@ -86,7 +86,7 @@ def test_jobs_with_other_keys_and_without_a_key_run_side_by_side(gate):
 
 
 def test_many_threads_that_start_the_same_work_start_it_once(gate):
-    runner, jobs, starts = Runner(), [], []
+    runner, jobs, starts = WorkerPool(), [], []
     meeting = threading.Barrier(16, timeout=SOON)
 
     def work(_tell):
@@ -108,7 +108,7 @@ def test_many_threads_that_start_the_same_work_start_it_once(gate):
 
 
 def test_a_thread_that_cannot_be_started_leaves_no_job_that_others_would_join(monkeypatch):
-    runner = Runner()
+    runner = WorkerPool()
 
     def refused(_):
         raise RuntimeError("can't start new thread")
@@ -131,7 +131,7 @@ def test_the_language_and_other_context_of_the_cell_goes_along_and_nothing_comes
     speak("zh")
     WORD.set("outside")
     try:
-        assert ended(Runner().start(work)).result == ("zh", "outside")
+        assert ended(WorkerPool().start(work)).result == ("zh", "outside")
         assert (spoken(), WORD.get()) == ("zh", "outside")
     finally:
         speak("")
@@ -147,17 +147,17 @@ def test_the_latest_words_on_progress_can_be_read_while_the_work_goes_on(gate):
         told.set()
         gate.wait(SOON)
 
-    job = Runner().start(work)
+    job = WorkerPool().start(work)
     assert told.wait(SOON)
     assert job.progress == Progress("drawing", 50)
 
 
 def test_a_job_knows_when_it_began():
-    assert Runner(now=lambda: 17.5).start(lambda _: None).began == 17.5
+    assert WorkerPool(now=lambda: 17.5).start(lambda _: None).began == 17.5
 
 
 def test_done_jobs_are_not_kept():
-    runner = Runner()
+    runner = WorkerPool()
     for _ in range(50):
         ended(runner.start(lambda _: "x" * 1000))
     runner.start(lambda _: None)

@@ -1,0 +1,195 @@
+"""The engine: how often it asks the history, how long it waits between questions, and what users may give it."""
+
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import fields
+
+import pytest
+from support.scripted import answering
+
+from wenwen_magic import Client
+from wenwen_magic.engine import batch
+from wenwen_magic.engine.build_request import EditOptions, RequestOptions
+from wenwen_magic.engine.generate import GROWTH, LONGEST, Backoff
+from wenwen_magic.engine.limits import Session
+from wenwen_magic.engine.worker_pool import BatchRun
+from wenwen_magic.errors import NoImageError, WaitEnded
+from wenwen_magic.history.store import History
+from wenwen_magic.records import ImageRequest
+from wenwen_magic.settings import Settings, SettingsOptions
+
+READS = ("takes", "find", "get", "take_of", "search", "children")
+WRITES = ("begin", "update")
+
+
+@pytest.fixture
+def client(relay, here):
+    return Client(base_url=relay.address, session=Session())
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """Counts the calls of the history's methods, those that it makes itself left out."""
+    counted, depth = Counter(), []
+
+    def counting(name, method):
+        def call(self, *args, **more):
+            if not depth:
+                counted[name] += 1
+            depth.append(name)
+            try:
+                return method(self, *args, **more)
+            finally:
+                depth.pop()
+
+        return call
+
+    for name in (*READS, *WRITES):
+        monkeypatch.setattr(History, name, counting(name, getattr(History, name)))
+    return counted
+
+
+# -- what the history is asked -----------------------------------------------------------------------------------------
+
+
+def test_a_new_picture_asks_the_history_twice_and_writes_its_record_three_times(client, calls):
+    [drawn] = client.draw([client.request("a cat")])
+    assert (drawn.take, drawn.from_history) == (1, False)
+    assert calls == {"takes": 2, "begin": 1, "update": 2}
+
+
+def test_a_saved_picture_asks_the_history_once_and_writes_nothing(client, calls):
+    client.generate("a cat")
+    calls.clear()
+    client.draw([client.request("a cat")])
+    assert calls == {"takes": 1}
+    client.generate("a cat")
+    assert calls == {"takes": 2}
+
+
+def test_a_fresh_take_is_numbered_without_asking_again(client, calls):
+    client.generate("a cat")
+    calls.clear()
+    drawn = client.generate("a cat", fresh=True)
+    assert (drawn.take, "--take 2" in drawn.note) == (2, True)
+    assert calls == {"takes": 1, "begin": 1, "update": 2}
+
+
+def test_several_takes_are_numbered_as_the_history_numbers_them(client, calls):
+    rows = client.draw([client.request("a cat", count=3)])
+    assert [row.take for row in rows] == [1, 2, 3]
+    assert {row.id: row.take for row in rows} == {one.id: one.take for one in client.takes(rows[0].request)}
+    assert calls["takes"] <= 3 + 3
+
+
+def test_what_was_drawn_elsewhere_since_it_was_looked_for_is_not_paid_for_again(client, relay):
+    request = client.request("a cat")
+    [task] = batch.tasks(client._engine, request, batch.DrawOptions(), ())
+    drawn = Client(base_url=relay.address, session=Session()).generate(request)  # another kernel
+    assert task().id == drawn.id
+    assert len(relay.posts) == 1
+
+
+# -- pauses ------------------------------------------------------------------------------------------------------------
+
+
+def pauses(first, limit, count):
+    slept = []
+    backoff = Backoff(first, limit, slept.append)
+    for _ in range(count):
+        backoff.wait()
+    return slept
+
+
+def test_pauses_grow_up_to_the_longest_and_a_longer_first_one_stays():
+    assert pauses(3.0, 1000.0, 4) == pytest.approx([3.0, 3.0 * GROWTH, 3.0 * GROWTH**2, 3.0 * GROWTH**3])
+    assert pauses(3.0, 1000.0, 20)[-5:] == [LONGEST] * 5
+    assert pauses(60.0, 1000.0, 3) == [60.0] * 3
+
+
+def test_pauses_together_are_as_long_as_the_limit_and_then_the_waiting_ends():
+    slept = []
+    backoff = Backoff(4.0, 10.0, slept.append)
+    for _ in range(3):  # 4 and 4.8, and then what is left
+        backoff.wait()
+    assert sum(slept) == pytest.approx(10.0)
+    with pytest.raises(WaitEnded) as caught:
+        backoff.wait()
+    assert caught.value.charged == "maybe"
+    with pytest.raises(WaitEnded):
+        Backoff(4.0, 0.0, pytest.fail).wait()
+
+
+# -- an interrupt ------------------------------------------------------------------------------------------------------
+
+
+def test_an_interrupt_between_two_lines_leaves_no_run_that_goes_on_paying(client, relay, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(batch, "wait_through", interrupted)
+    run, rows = client.begin_many(client.requests_from([f"cat {number}" for number in range(50)]), concurrency=1)
+    relay.gate.clear()
+    with pytest.raises(KeyboardInterrupt):
+        batch.finish_run(run, rows, client.session)
+    assert run.stopped
+    relay.gate.set()
+    assert len(relay.posts) <= 1
+
+
+def test_a_run_that_is_refused_by_a_limit_begins_nothing_new(relay, here):
+    client = Client(base_url=relay.address, session=Session(), session_limit=1, concurrency=1)
+    run, rows = client.begin_many(client.requests_from(iter(f"cat {number}" for number in range(50))))
+    assert isinstance(run, BatchRun)
+    run.run()
+    assert (run.stopped, len(relay.posts), len(rows)) == (True, 1, 2)
+    assert rows.refusal.charged == "no"
+
+
+def test_a_refusal_while_an_equal_request_waits_is_told_to_both_and_paid_once(client, relay):
+    relay.answer = lambda _: answering("never")
+    with pytest.raises(NoImageError):
+        client.draw([client.request("a cat"), client.request("a cat")])
+    assert len(relay.posts) == 1
+
+
+# -- what users may give -----------------------------------------------------------------------------------------------
+
+
+def test_the_typed_options_are_the_fields_of_a_request_and_the_typed_settings_all_settings():
+    assert {*RequestOptions.__annotations__, "prompt"} == {item.name for item in fields(ImageRequest)} | {"style"}
+    assert EditOptions.__annotations__.keys() < RequestOptions.__annotations__.keys()
+    assert [*SettingsOptions.__annotations__] == [item.name for item in fields(Settings)]
+
+
+SCRIPT = """
+from wenwen_magic import Client
+
+client = Client(mode="replay", budget=2, styles={"oil": "oil {prompt}"})
+client.generate("a cat", model="m", orientation="square", references=["x.png"], params={"seed": 1}, count=2)
+client.edit("make it blue", references=["x.png"], style="oil")
+client.describe("what?", references="x.png", stream=True)
+client.generate_many(["a cat"], style="oil", concurrency=2)
+"""
+WRONG = (
+    'Client(base_ulr="x")',
+    'Client(timeout="soon")',
+    'client.generate("a cat", modle="m")',
+    'client.edit("x", references=1, cuont=2)',
+)
+
+
+@pytest.mark.long
+def test_a_users_script_is_checked_by_mypy(here):
+    (here / "right.py").write_text(SCRIPT)
+    (here / "wrong.py").write_text(SCRIPT + "\n".join(WRONG))
+    command = [sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent"]
+    right, wrong = (
+        subprocess.run([*command, name], capture_output=True, text=True, check=False)
+        for name in ("right.py", "wrong.py")
+    )
+    assert right.returncode == 0, right.stdout
+    lines = {int(line.split(":")[1]) for line in wrong.stdout.splitlines() if ": error:" in line}
+    first = len(SCRIPT.splitlines()) + 1
+    assert lines == {*range(first, first + len(WRONG))}, wrong.stdout
