@@ -258,3 +258,8 @@ def test_a_large_picture_is_not_changed_on_its_way():
     body = json.dumps({"data": [{"b64_json": noise(300_000)}]})
     (source,) = read(reply_of(body, chunk=1000)).sources
     assert base64.b64decode(source.data) == base64.b64decode(noise(300_000))
+
+
+def test_a_code_and_a_message_are_no_error_beside_data_without_a_picture():
+    answer = read(reply_of('{"code": 0, "message": "ok", "data": [{"id": "1"}], "model": "m"}'))
+    assert (answer.sources, answer.model) == ((), "m")
