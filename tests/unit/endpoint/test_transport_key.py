@@ -8,7 +8,7 @@ import re
 from unittest import mock
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from IPython.core.ultratb import VerboseTB
 from support.clock import Ticks
@@ -143,8 +143,10 @@ def test_a_pasted_key_with_a_line_break_behind_it_is_sent_without_it(relay):
 # To nobody else
 
 
-@pytest.mark.parametrize("status", [300, 301, 302, 303, 305, 307, 308])
-@pytest.mark.parametrize("header", ["Authorization", "x-api-key"])
+@pytest.mark.parametrize(
+    ("status", "header"),
+    [*((status, "Authorization") for status in (300, 301, 302, 303, 307, 308)), (307, "x-api-key")],
+)
 def test_no_redirect_takes_key_or_prompt_to_another_host(status, header, relay):
     other = relay(*[said()] * 3)
     server = relay(*[said(f"{status} Go", f"Location: {other.origin}/v1/chat/completions")] * 3)
@@ -197,8 +199,9 @@ def test_a_host_that_the_environment_exempts_is_asked_directly(relay, monkeypatc
 # An endpoint that repeats the key
 
 
-@pytest.mark.parametrize("status", ["200 OK", "401 No", "500 Oh", BUSY, AWAY])
-@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize(
+    ("status", "packed"), [("200 OK", False), ("200 OK", True), ("401 No", False), (BUSY, True), (AWAY, False)]
+)
 def test_a_key_in_the_body_never_reaches_the_caller(status, packed, relay):
     body = json.dumps({"error": {"message": f"Incorrect key: {PLAIN}.", "code": PLAIN}}).encode()
     more = ("Content-Encoding: gzip",) if packed else ()
@@ -238,15 +241,16 @@ def cut_at(body, places):
     return [body[start:end] for start, end in itertools.pairwise(edges)]
 
 
-@pytest.mark.parametrize("place", range(len(KEY) + 8))
-def test_a_key_cut_in_two_at_any_place_is_masked(place):
+def test_a_key_cut_in_two_at_any_place_is_masked():
     body = b"say " + KEY.encode() + b" now"
-    assert b"".join(masked([body[:place], body[place:]], KEY.encode())) == b"say *** now"
+    for place in range(len(body)):
+        assert b"".join(masked([body[:place], body[place:]], KEY.encode())) == b"say *** now"
 
 
 LETTERS = st.text("ab*", min_size=1, max_size=6).map(str.encode)
 
 
+@settings(max_examples=50, deadline=None)
 @given(LETTERS, st.lists(st.one_of(LETTERS, st.none()), max_size=8), st.lists(st.integers(0, 99), max_size=6))
 @example(b"aab", [b"a", None], [1, 2])
 @example(b"abab", [b"ab", None, b"ab"], [3])

@@ -134,23 +134,14 @@ def wenwen_chunk(text, packed=False):
 
 
 @every_picture
-def test_a_recipe_comes_back_and_nothing_seen_changes(data):
+def test_a_recipe_comes_back_nothing_seen_changes_and_another_one_leaves_no_trace(data):
+    assert read_recipe(data) is None
     made = embed(data, RECIPE)
     assert read_recipe(made) == CORE
     assert look(made) == look(data)
-
-
-@every_picture
-def test_embedding_again_leaves_one_recipe_and_not_a_byte_more(data):
-    once = embed(data, RECIPE)
     again = embed(embed(data, {**RECIPE, "prompt": "another, rather longer " * 99}), RECIPE)
-    assert again == once
+    assert again == made
     assert b"another" not in again
-
-
-@every_picture
-def test_a_picture_without_a_recipe_gives_none(data):
-    assert read_recipe(data) is None
 
 
 @pytest.mark.parametrize("name", [name for name in PICTURES if name.startswith("png")])
@@ -354,7 +345,7 @@ def expected(value):
     return json.loads(text)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(name=st.sampled_from(sorted(PICTURES)), recipe=recipes)
 def test_any_recipe_comes_back_from_any_picture(name, recipe):
     made = embed(PICTURES[name], recipe)
@@ -381,7 +372,7 @@ def test_other_types_are_refused(call, data):
 @every_picture
 def test_a_picture_cut_off_anywhere_is_refused(data):
     made = embed(data, RECIPE)
-    for length in range(12, len(made) - 1, max(1, len(made) // 100)):
+    for length in range(12, len(made) - 1, max(1, len(made) // 60)):
         for call in (lambda cut: embed(cut, RECIPE), without_words):
             with pytest.raises(ImageError):
                 call(made[:length])
@@ -592,7 +583,7 @@ def test_megabytes_of_a_hostile_jpeg_take_linear_time():
     assert time.process_time() - begun < 5
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     name=st.sampled_from(sorted(PICTURES)),
     edits=st.lists(st.tuples(st.integers(0, 3000), st.integers(0, 6), st.binary(max_size=6)), min_size=1, max_size=5),
@@ -643,18 +634,17 @@ def test_a_picture_without_words_stays_byte_for_byte(name):
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
-@pytest.mark.parametrize("orientation", range(10))
 @pytest.mark.parametrize("order", ["<", ">"])
-def test_the_orientation_alone_stays_of_the_exif(kind, orientation, order):
-    tags = Image.Exif()
-    tags.endian = order
-    tags[0x010E], tags[0x0112] = "a secret place", orientation
-    data = saved(kind, exif=tags.tobytes())
-    bare = without_words(data)
-    with Image.open(io.BytesIO(data)) as before, Image.open(io.BytesIO(bare)) as after:
-        assert ImageOps.exif_transpose(after).tobytes() == ImageOps.exif_transpose(before).tobytes()
-        assert dict(after.getexif()) == ({0x0112: orientation} if 2 <= orientation <= 8 else {})
-        assert ("exif" in after.info) == (2 <= orientation <= 8)
+def test_the_orientation_alone_stays_of_the_exif(kind, order):
+    for orientation in range(10):
+        tags = Image.Exif()
+        tags.endian = order
+        tags[0x010E], tags[0x0112] = "a secret place", orientation
+        data = saved(kind, exif=tags.tobytes())
+        with Image.open(io.BytesIO(data)) as before, Image.open(io.BytesIO(without_words(data))) as after:
+            assert ImageOps.exif_transpose(after).tobytes() == ImageOps.exif_transpose(before).tobytes()
+            assert dict(after.getexif()) == ({0x0112: orientation} if 2 <= orientation <= 8 else {})
+            assert ("exif" in after.info) == (2 <= orientation <= 8)
 
 
 @pytest.mark.parametrize(
