@@ -23,7 +23,6 @@ from wenwen_magic.models import Model, ModelList
 from wenwen_magic.protocol import HttpCall, HttpReply
 from wenwen_magic.records import DESCRIBE, Gallery, Generation, ImageRequest, Label
 from wenwen_magic.render import comparison, gallery
-from wenwen_magic.render import generation as display
 from wenwen_magic.render.comparison import Comparison
 from wenwen_magic.text.i18n import _
 from wenwen_magic.text.suggest import did_you_mean
@@ -384,9 +383,7 @@ class Client(Enquirer):
         return replace(comparison.compare(*shown), render=self._comparison_bundle, currency=self.settings.currency)
 
     def _comparison_bundle(self, shown: Comparison) -> dict[str, Any]:
-        still = self.gallery((shown.old, shown.new)).still
-        pictures = display.generation_html(shown.old), display.generation_html(shown.new)
-        return comparison.bundle(shown, pictures, display.still(still))
+        return comparison.bundle(shown, self.gallery((shown.old, shown.new)).still)
 
     def thumbnail(self, generation: Generation) -> Path | None:
         """A small picture of a generation, at most 224 pixels a side, in the user's cache folder; None without one."""

@@ -1,13 +1,13 @@
-"""The errors: each says what happened, why, what to do, and whether it cost.
+"""Define the errors: each says what happened, why, what to do, and whether it cost.
 
 WenwenError
 ├── ConfigError       a setting, option or name is wrong; nothing was sent
-├── LimitReached      a money limit stands in the way; nothing was sent
+├── LimitReached      a limit on money would be passed; nothing was sent
 ├── NotSentError      the request cannot have reached the endpoint
 ├── EndpointError     the endpoint answered with an error, or the connection broke (status)
 ├── AnswerError       an answer came that cannot be read
 │   └── NoImageError  an answer came, readable, without a picture (text)
-├── ImageError        a picture could not be fetched, or is not a sound picture
+├── ImageError        a picture could not be fetched, or is not a valid picture
 ├── HistoryError      the history folder cannot be read or written
 │   └── NotInHistory  replay was asked for and no such take is saved
 └── WaitEnded         the wait was interrupted; the request goes on
@@ -26,18 +26,18 @@ _CONTROLS = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\
 
 
 def mask(text: str, secret: str = "") -> str:
-    """Replace a key, and whatever looks like one, by ``***``; drop terminal control characters.
+    """Replace a key, and anything that looks like one, by ``***``; drop terminal control characters.
 
     Args:
-        text: what somebody else wrote.
-        secret: the key itself, replaced wherever it stands; empty for none.
+        text: text from outside, such as an endpoint's answer.
+        secret: the key itself, replaced wherever it occurs; empty for none.
     """
     text = _CONTROLS.sub("", text)
     return _KEY_LIKE.sub("***", text.replace(secret, "***") if secret else text)
 
 
 class WenwenError(Exception):
-    """Anything that went wrong; the message is for the person at the notebook.
+    """Report a failure; the message is for the person at the notebook.
 
     Args:
         what: what happened, one sentence.
@@ -46,7 +46,7 @@ class WenwenError(Exception):
         charged: ``no``, ``maybe`` or ``yes``: whether money may be gone.
         status: the HTTP status, 0 when there was none.
         request_id: the endpoint's own number for the request, to quote to its support.
-        text: the words in hand (an answer's text, an error's body), already masked.
+        text: text that was received (an answer's text, an error's body), already masked.
         record: the id of the history record that holds the rest.
     """
 
@@ -74,12 +74,12 @@ class WenwenError(Exception):
         return _rebuild, (type(self), self.what, self.as_dict()), dict(vars(self))
 
     def as_dict(self) -> dict[str, Any]:
-        """The fields beside ``what``, ready for JSON."""
+        """Return the fields beside ``what``, ready for JSON."""
         names = ("why", "do", "charged", "status", "request_id", "text", "record")
         return {name: getattr(self, name) for name in names}
 
     def lines(self) -> list[str]:
-        """The message, a line a thought: what, why, what to do, and whether it cost.
+        """Return the message as lines: what happened, why, what to do, and whether it cost.
 
         A quoted text cannot add lines of its own, nor push the cost off the screen.
         """
@@ -100,7 +100,7 @@ class WenwenError(Exception):
         return " · ".join(mark for mark in marks if mark)
 
     def _render_traceback_(self) -> list[str]:
-        """What IPython shows instead of a stack trace."""
+        """Return the lines that IPython shows instead of a stack trace."""
         first, *rest = self.lines()
         return [f"{type(self).__name__}: {first}", *rest]
 
@@ -119,7 +119,7 @@ class ConfigError(WenwenError):
 
 
 class LimitReached(WenwenError):
-    """A money limit stands in the way; nothing was sent."""
+    """A limit on money would be passed; nothing was sent."""
 
 
 class NotSentError(WenwenError):
@@ -145,7 +145,7 @@ class NoImageError(AnswerError):
 
 
 class ImageError(WenwenError):
-    """A picture could not be fetched, or what came is not a sound picture; what came is kept."""
+    """A picture could not be fetched, or what came is not a valid picture; the bytes are kept."""
 
 
 class HistoryError(WenwenError):

@@ -1,10 +1,120 @@
-"""What kinds of pictures there are: their types, endings and first bytes."""
+"""What kinds of pictures there are: their types, file endings and first bytes, and how a picture is written as text.
 
-SUFFIXES = {
-    "image/png": (".png",),
-    "image/jpeg": (".jpg", ".jpeg", ".jpe", ".jfif"),
-    "image/webp": (".webp",),
-    "image/gif": (".gif",),
-    "image/avif": (".avif",),
-}
+Also what files that are no pictures begin with, for the sentence that refuses them. The sandbox's worker loads this
+file by its path, outside of the package: it imports nothing of ours.
+"""
+
+import base64
+import re
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+HEAD: Final = 4096
+"""First bytes of a file that are enough for :func:`kind_of` and :func:`other_kind`."""
+
+
+class Kind(NamedTuple):
+    """One kind of picture.
+
+    Args:
+        name: what Pillow calls it, such as ``PNG``.
+        mime: its type, such as ``image/png``.
+        suffixes: what its files may end with, the usual ending first, dots included.
+        first_bytes: how it begins.
+    """
+
+    name: str
+    mime: str
+    suffixes: tuple[str, ...]
+    first_bytes: re.Pattern[bytes]
+
+    @property
+    def extension(self) -> str:
+        """The usual ending without the dot, such as ``jpg``."""
+        return self.suffixes[0][1:]
+
+
+def _kind(name: str, first_bytes: bytes, *suffixes: str) -> Kind:
+    return Kind(name, f"image/{name.lower()}", suffixes, re.compile(first_bytes, re.DOTALL))
+
+
+PNG = _kind("PNG", rb"\x89PNG\r\n\x1a\n", ".png")
+JPEG = _kind("JPEG", rb"\xff\xd8\xff", ".jpg", ".jpeg", ".jpe", ".jfif")
+WEBP = _kind("WEBP", rb"RIFF....WEBP", ".webp")
+GIF = _kind("GIF", rb"GIF8[79]a", ".gif")
+AVIF = _kind("AVIF", rb"....ftyp.{0,56}avi[fs]", ".avif")
+BMP = _kind("BMP", rb"BM", ".bmp")
+TIFF = _kind("TIFF", rb"II\*\0|MM\0\*", ".tif", ".tiff")
+
+PICTURES = (PNG, JPEG, WEBP, GIF, AVIF)
+"""The kinds that are opened and saved, wherever they come from."""
+SENDABLE = (PNG, JPEG, WEBP)
+"""The kinds that relays of the family take as references; they refuse others (not seen on wenwen's pages)."""
+CONVERTIBLE = (*PICTURES, BMP, TIFF)
+"""The kinds that are opened where the user points at a file of his own, to be sent as one of :data:`SENDABLE`."""
+SUFFIXES = {kind.mime: kind.suffixes for kind in PICTURES}
 """What a picture's file may be called by its type, the usual ending first."""
+
+_TEXTS = re.compile(
+    rb"(?P<SVG>(?!<!doctype html|<html)<(?:.*<)?svg)|(?P<XML><\?xml)|(?P<HTML><)|(?P<JSON>[{\[])", re.DOTALL
+)
+_FILES = re.compile(
+    rb"(?P<BMP>BM)|(?P<TIFF>II\*\0|MM\0\*)|(?P<ICO>\0\0\x01\0)|(?P<PSD>8BPS)|(?P<JXL>\xff\x0a|\0\0\0\x0cJXL )"
+    rb"|(?P<JPEG2000>\0\0\0\x0cjP  |\xff\x4f\xff\x51)|(?P<PDF>%PDF)|(?P<PostScript>%!PS)|(?P<HEIC>....ftyp)",
+    re.DOTALL,
+)
+TEXTS = frozenset(_TEXTS.groupindex)
+"""The names by which :func:`other_kind` calls text."""
+
+
+def kind_of(data: bytes, among: Iterable[Kind] = PICTURES) -> Kind | None:
+    """Tell a picture's kind by its first bytes; None when it is of none of the kinds.
+
+    Args:
+        data: the file's bytes, or as many of the first as are at hand; 80 are enough.
+        among: the kinds that count.
+    """
+    return next((kind for kind in among if kind.first_bytes.match(data)), None)
+
+
+def other_kind(data: bytes) -> str:
+    """Name a file that is none of :data:`PICTURES`, such as ``HEIC``, ``SVG`` or ``HTML``; empty when it is unknown.
+
+    Args:
+        data: the file's bytes, or its first :data:`HEAD`.
+    """
+    text = data[:HEAD].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    match = _TEXTS.match(text) or _FILES.match(data)
+    return str(match.lastgroup) if match else ""
+
+
+DATA_HEAD = re.compile(r"(?i)data:([\w.+-]+/[\w.+-]+)?(?:;[\w=.+-]+)*;base64,")
+"""How base64 in an address begins, ``data:image/png;base64,``; its first group is the type, where one is named."""
+
+
+def data_uri(mime: str, data: bytes) -> str:
+    """Write a picture as an address: ``data:image/png;base64,...``."""
+    return f"data:{mime};base64,{base64.b64encode(data).decode()}"
+
+
+def split_data_uri(address: str) -> tuple[str, str]:
+    """Take the type, in lower case, and the base64 out of a ``data:`` address; both empty for another address.
+
+    Args:
+        address: what may be one; parameters between type and ``base64`` are passed over.
+    """
+    head = DATA_HEAD.match(address)
+    return ((head[1] or "").lower(), address[head.end() :]) if head else ("", "")
+
+
+def kind_of_base64(text: str) -> Kind | None:
+    """Tell a picture's kind by the first characters of its base64; None when it is no picture.
+
+    Args:
+        text: the base64, or as much of its beginning as is at hand; 108 characters are enough.
+    """
+    head = text[:108]
+    try:
+        return kind_of(base64.b64decode(head[: len(head) // 4 * 4]))
+    except ValueError:
+        return None

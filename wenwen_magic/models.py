@@ -1,4 +1,4 @@
-"""The words for models: what an endpoint says of one, which draw pictures by their names, and other names for them."""
+"""Know model names: which draw pictures, other names for them, and the list that an endpoint gives."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -9,7 +9,7 @@ from typing import Any
 PICTURE_MODELS = ("gpt-4o-image", "gemini-2.5-flash-image-preview", "gemini-3-pro-image-preview", "jimeng-3.0")
 """Suggested before the endpoint has named its own; the first three are on wenwen's page 生成图片(chat)."""
 LONGEST_NAME = 200
-"""Letters of a name that is still taken for one."""
+"""Most characters of a model's name."""
 _LONGEST_WORD, _MOST_TYPES = 60, 12
 _TYPES = ("supported_endpoint_types", "supported_endpoints")
 _PICTURE_TYPE = "image-generation"
@@ -17,19 +17,19 @@ _PICTURE_TYPE = "image-generation"
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule that tells by a model's name whether it draws.
+    """Tell by a model's name whether it draws.
 
     Args:
-        picture: what it says of the names that fit.
-        names: pieces of names as regular expressions, parted by spaces, in lower case with ``-`` for ``_`` and spaces;
-            none begins or ends inside a word.
+        picture: whether models whose names match draw pictures.
+        names: parts of names as regular expressions, separated by spaces, in lower case with ``-`` for ``_`` and
+            spaces; no match begins or ends inside a word.
     """
 
     picture: bool
     names: str
 
     def fits(self, name: str) -> bool:
-        """Whether it speaks of a name."""
+        """Tell whether the rule matches a name."""
         return bool(_pattern(self.names).search(_folded(name)))
 
 
@@ -52,7 +52,7 @@ RULES = (
     Rule(picture=True, names="images? imagine img [a-z0-9]*(?:t2i|i2i) text-?2-?im(?:age|g) 图[像片]? [绘生]图 画"),
     Rule(picture=True, names="demo-(?:slow|refuses)"),  # of the demo that comes with this package
 )
-"""The first rule that fits a name decides; where none does, the model is none for pictures.
+"""The first rule that matches a name decides; where none does, the model does not draw.
 
 An endpoint's own word does not help: a model such as gpt-4o-image is listed as ``openai``, like any that chats.
 """
@@ -62,7 +62,7 @@ ALIASES = {
     "nano-banana2": "gemini-3-pro-image-preview",
     "nano-banana-pro": "gemini-3-pro-image-preview",
 }
-"""Other names, and the models they mean; a name is sent as it was typed all the same.
+"""Other names, and the models they mean; a name is still sent as it was typed.
 
 The first is on wenwen's page 编辑图片(nano banana), the second on 生成图片(chat), the third not on wenwen's pages.
 """
@@ -70,12 +70,12 @@ The first is on wenwen's page 编辑图片(nano banana), the second on 生成图
 
 @dataclass(frozen=True)
 class Model:
-    """A model that an endpoint offers.
+    """Describe a model that an endpoint offers.
 
     Args:
-        id: its name, as a request wants it.
+        id: its name, as requests use it.
         owner: who it belongs to, as the endpoint says; empty where it does not say.
-        endpoint_types: the ways in which it may be asked, as the endpoint says.
+        endpoint_types: the interfaces it may be used through, as the endpoint says.
         picture: whether it draws, by :data:`RULES` or its endpoint type ``image-generation``.
         alias_of: the model it is another name for; empty for none.
         aliases: other names for it.
@@ -96,12 +96,12 @@ class Model:
 
 @dataclass(frozen=True)
 class ModelList:
-    """The models that an endpoint named.
+    """Hold the models that an endpoint named.
 
     Args:
         models: those for pictures first, then by name.
         asked: when, in seconds since 1970.
-        kept: whether it was not asked for just now.
+        kept: whether the list was saved earlier.
     """
 
     models: tuple[Model, ...]
@@ -110,40 +110,40 @@ class ModelList:
 
     @cached_property
     def names(self) -> dict[str, bool]:
-        """The names in their order, and whether each is one of a picture model."""
+        """The names in their order, and for each whether the model draws."""
         return {model.id: model.picture for model in self.models}
 
 
 def draws(name: str, types: Iterable[str] = ()) -> bool:
-    """Whether a model draws pictures: by its name, and where that says nothing by its endpoint types."""
+    """Tell whether a model draws pictures: by its name, and where that says nothing by its endpoint types."""
     rule = rule_for(name)
     return rule.picture if rule else _PICTURE_TYPE in types
 
 
 @lru_cache(maxsize=8192)
 def rule_for(name: str) -> Rule | None:
-    """The rule that decides about a name; None when no rule speaks of it."""
+    """Return the rule that decides about a name; None when no rule matches."""
     return next((rule for rule in RULES if rule.fits(name)), None)
 
 
 def meant_by(name: str) -> str:
-    """The model that a name is another name for; empty for none."""
+    """Return the model that a name is another name for; empty for none."""
     return ALIASES.get(_folded(name), "")
 
 
 def in_order(models: Iterable[Model]) -> list[Model]:
-    """Models for pictures first, then by name."""
+    """Sort models: those that draw first, then by name."""
     return sorted(models, key=lambda one: (not one.picture, one.id.casefold(), one.id))
 
 
 def listed(answer: Any) -> list[Model]:
-    """The models in an answer to ``GET /v1/models``, in order, each once.
+    """Read the models in an answer to ``GET /v1/models``, in order, each once.
 
-    Rows stand under ``data`` with an ``id`` (OpenAI's and Anthropic's shape), or under ``models`` with a ``name``
+    Rows are under ``data`` with an ``id`` (OpenAI's and Anthropic's shape), or under ``models`` with a ``name``
     (Gemini's). The fields are those of new-api and its kin; they are not seen on wenwen's pages.
 
     Raises:
-        ValueError: it is no list of models, or says that something went wrong.
+        ValueError: the answer is not a list of models, or reports an error.
     """
     rows = list(_rows(answer))
     found: dict[str, Model] = {}
@@ -173,7 +173,7 @@ def _gemini_name(row: Mapping[str, Any]) -> Any:
 
 
 def _model(row: Any) -> Model | None:
-    """A row as a model; None for one without a name that can be typed."""
+    """Read one row; returns None for a row without a name that can be typed."""
     name = row.get("id") if isinstance(row, Mapping) else None
     if not isinstance(name, str) or not 0 < len(name) <= LONGEST_NAME or not name.isprintable() or not name.strip():
         return None
@@ -184,13 +184,13 @@ def _model(row: Any) -> Model | None:
 
 
 def _word(value: Any) -> str:
-    """A short text in one line; empty for anything else."""
+    """Return a short text of one line; empty for anything else."""
     text = value.strip() if isinstance(value, str) else ""
     return text[:_LONGEST_WORD] if text.isprintable() else ""
 
 
 def _folded(name: str) -> str:
-    """A name in lower case, ``-`` for ``_`` and spaces."""
+    """Write a name in lower case, with ``-`` for ``_`` and spaces."""
     return re.sub(r"[\s_]+", "-", name.strip().casefold())
 
 

@@ -1,4 +1,4 @@
-"""The words of a conversation with an endpoint: calls, replies, progress, answers, and the wire formats, all frozen."""
+"""Define what the author of a wire format needs: calls, replies, progress, answers, the format; all frozen."""
 
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -10,11 +10,11 @@ from wenwen_magic.records import DRAW, Button, ImageRequest
 
 @dataclass(frozen=True)
 class FilePart:
-    """A file of a form.
+    """Hold one file of a form.
 
     Args:
         name: of the field.
-        filename: what the receiver judges its type by.
+        filename: by its ending the receiver knows the type.
         mime: its type.
         data: its bytes.
     """
@@ -27,7 +27,7 @@ class FilePart:
 
 @dataclass(frozen=True)
 class HttpCall:
-    """One step of a conversation with the endpoint: no host, no key.
+    """Describe one call to the endpoint, without host and key.
 
     Args:
         method: ``POST`` or ``GET``.
@@ -35,7 +35,7 @@ class HttpCall:
         body: what to send as JSON; None for nothing. With files it is the form's other fields.
         stream: whether a stream of events was asked for.
         files: makes the body a form (``multipart/form-data``) with these files.
-        free: a question that costs nothing and changes nothing: it may be asked again, and its reply is not kept.
+        free: whether the call costs nothing and changes nothing; it may be repeated, and its reply is not kept.
     """
 
     method: str
@@ -48,11 +48,11 @@ class HttpCall:
 
 @dataclass(frozen=True)
 class HttpReply:
-    """What the endpoint answered, read as it comes.
+    """Hold what the endpoint answered; the body is read as it arrives.
 
     Args:
         status: the HTTP status.
-        content_type: the header as it came, lower case; it may lie.
+        content_type: the header as received, lower case; it may be wrong.
         chunks: the body in pieces of bytes; may be iterated once.
         demo: whether the demo endpoint answered.
     """
@@ -65,13 +65,13 @@ class HttpReply:
 
 @dataclass(frozen=True)
 class Progress:
-    """What the endpoint says while it works.
+    """Report what the endpoint says while it works.
 
     Args:
         text: its words, one line.
         percent: 0 to 100, None when it names no number.
-        picture: how far the picture is; None for none.
-        preview: that picture, checked and small, in the user's cache folder; for those who show it.
+        picture: the unfinished picture; None for none.
+        preview: that picture, checked and small, in the user's cache folder.
     """
 
     text: str
@@ -82,18 +82,18 @@ class Progress:
 
 @dataclass(frozen=True)
 class Pause:
-    """A wish to wait before the next call: how long, and for how long in all, the user's settings say."""
+    """Ask to wait before the next call; the user's settings say how long, and how long in all."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where a picture of an answer is.
+    """Say where a picture of an answer is.
 
     Args:
         address: ``http(s)`` address or a path below the endpoint; for a picture in the answer itself ``data:<type>``.
-        alt: the words that came with it.
-        draft: whether it is a step on the way and not a result.
-        data: the picture itself in base64 as it came, for an address that begins with ``data:``; else empty.
+        alt: the text that came with it.
+        draft: whether it is an intermediate step and not a result.
+        data: the picture itself in base64 as received, for an address that begins with ``data:``; else empty.
     """
 
     address: str
@@ -104,17 +104,17 @@ class Source:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back, read.
+    """Hold what was read from the endpoint's replies.
 
     Args:
         sources: the pictures, in order, drafts included.
-        text: the words beside them.
+        text: the text beside them.
         finish_reason: why the model stopped, as it said; ``cut`` when the connection broke.
         model: the model as the endpoint reports it.
-        usage: token counts as they came; never computed with.
+        usage: token counts as received; never computed with.
         revised_prompt: the prompt as the endpoint rewrote it.
         buttons: what the endpoint offers to do next.
-        job: the endpoint's own number of the work.
+        job: the endpoint's own number of the job; empty for none.
     """
 
     sources: tuple[Source, ...] = ()
@@ -130,23 +130,24 @@ class Answer:
 Step = HttpCall | Progress | Pause
 Talk = Callable[[ImageRequest], Generator[Step, HttpReply | None, Answer]]
 Inquiry = Callable[[str], Generator[Step, HttpReply | None, Mapping[str, Any]]]
-"""A free question about a finished work, by its number; gives what was answered."""
+"""A free question about a finished job, by its number; returns the answer's fields."""
 
 
 @dataclass(frozen=True)
 class WireFormat:
-    """A way to speak a request: one file in ``formats/`` each.
+    """Describe a wire format: how a request is sent and its replies are read; one file in ``formats/`` each.
 
     Args:
         name: what ``--format`` calls it.
-        talk: the conversation: yields calls, is sent replies, returns the answer; opens no socket.
-        prompt_as_sent: the words that will go out for a request, orientation included.
+        talk: the conversation as a generator: it yields calls, is sent the replies and returns the answer; it opens
+            no socket.
+        prompt_as_sent: returns the prompt that will be sent for a request, orientation included.
         auth: the header's name and its pattern, ``{key}`` standing for the key.
         key_parameter: the name under which the key may go into the address instead; empty where it may not.
-        model: what draws when neither the cell nor a setting names a model; empty for the setting's default.
-        reader: what describes then.
-        tasks: what it can be asked for.
-        inquiries: further questions about a work, by name.
+        model: the model that draws when neither the cell nor a setting names one; empty for the setting's default.
+        reader: the model that describes pictures then.
+        tasks: the tasks it knows, such as ``draw`` and ``describe``.
+        inquiries: further questions about a job, by name.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The words for what came of a request: pictures, generations and galleries, all frozen."""
+"""Define the public records: requests, references, pictures, generations and galleries, all frozen."""
 
 import hashlib
 import json
@@ -13,6 +13,8 @@ from wenwen_magic.errors import Charged, ConfigError, ImageError
 from wenwen_magic.kinds import SUFFIXES
 from wenwen_magic.text.i18n import _
 
+__all__ = ["Button", "Gallery", "GeneratedImage", "Generation", "ImageRequest", "Label", "Reference"]
+
 ORIENTATIONS = ("auto", "square", "landscape", "portrait")
 ORIENTATION_WORDS = {
     **dict.fromkeys(("auto", "自动", "随意"), "auto"),
@@ -20,22 +22,22 @@ ORIENTATION_WORDS = {
     **dict.fromkeys(("landscape", "横", "横屏", "横版", "横图"), "landscape"),
     **dict.fromkeys(("portrait", "竖", "竖屏", "竖版", "竖图"), "portrait"),
 }
-"""What a person may call an orientation, and what it is called inside."""
+"""The names that a user may type for an orientation, and the orientation each means."""
 DRAW, DESCRIBE = "draw", "describe"
-"""What is asked for: a picture, or words on pictures. A format may know further tasks."""
+"""The tasks of a request: a picture, or a text about pictures. A format may know further tasks."""
 WORD_TASKS = (DESCRIBE, "upload")
-"""The tasks whose result is words and not a picture."""
+"""The tasks whose result is a text and not a picture."""
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A picture that goes along with a prompt.
+    """Hold a picture that is sent with a prompt.
 
     Args:
         address: an ``https`` address, or the picture itself as a ``data:`` URI (PNG, JPEG or WebP).
-        digest: SHA-256 of the address in hexadecimal; what tells one reference from another in the history.
-        label: what the user called it.
-        origin: the id of the generation it is a picture of; empty for one from elsewhere.
+        digest: SHA-256 of the address in hexadecimal; it distinguishes references in the history.
+        label: the name that the user gave: a variable, an id, a path or an address.
+        origin: the id of the generation it is a picture of; empty for any other picture.
     """
 
     address: str = field(repr=False)
@@ -50,14 +52,14 @@ class Reference:
 
     @property
     def pointer(self) -> str:
-        """What to point at it with: its address on the web, else what it is called, without anybody's folders."""
+        """Its address on the web, else its label without folders."""
         if self.is_link:
             return self.address
         return re.split(r"[/\\]", self.label)[-1]
 
 
 MOST_TAKES = 1000
-"""Takes that one request may want."""
+"""Most takes of one request."""
 _REQUEST_TYPES: dict[str, Any] = {
     **dict.fromkeys(("prompt", "model", "orientation", "format", "task", "parent"), str),
     "mask": (Reference, type(None)),
@@ -70,10 +72,10 @@ _REQUEST_TYPES: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class ImageRequest:
-    """What is asked of a model; knows no address and no key.
+    """Describe what is asked of a model, without address and key.
 
     Args:
-        prompt: the words, after interpolation.
+        prompt: the prompt, after interpolation.
         model: the relay's name of the model.
         orientation: ``auto`` (add nothing), ``square``, ``landscape`` or ``portrait``.
         count: wanted takes, at least 1.
@@ -81,9 +83,9 @@ class ImageRequest:
         params: further fields of the request body, passed through as they are.
         format: the wire format's name.
         stream: ask for the answer as a stream.
-        task: what for: ``draw``, ``describe``, or another that the format knows.
+        task: ``draw``, ``describe``, or another task of the format.
         mask: where the first reference may be changed: a PNG of its size, transparent there.
-        parent: the id of the generation that this one goes on from; empty for none.
+        parent: the id of the generation that this one continues; empty for none.
 
     Raises:
         ConfigError: an empty prompt or model, an unknown orientation, or a count below 1.
@@ -109,12 +111,12 @@ class ImageRequest:
                 _("{count:.3g} pictures cannot be drawn.", count=self.count),
                 do=_("Ask for 1 to {most_takes}: -n 1", most_takes=MOST_TAKES),
             )
-        # Copied, so that nobody changes a request after it was made; Chinese words count as what they mean.
+        # Copied, so that a request does not change after it was made; a Chinese word becomes the orientation it means.
         object.__setattr__(self, "params", dict(self.params))
         object.__setattr__(self, "orientation", ORIENTATION_WORDS[self.orientation])
 
     def _check_types(self) -> None:
-        """A value of a wrong type could be sent, and then not be read back from its record."""
+        """Refuse values of a wrong type: they could be sent, but not be read back from the record."""
         for name, kind in _REQUEST_TYPES.items():
             if not isinstance(getattr(self, name), kind) or (name == "count" and isinstance(self.count, bool)):
                 raise ConfigError(
@@ -142,12 +144,12 @@ class ImageRequest:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 (64 hexadecimal digits) of all that decides about the picture: equal for equal requests.
+        """SHA-256 (64 hexadecimal digits) of all fields that decide about the picture: equal for equal requests.
 
-        How many takes are wanted and whether the answer streams do not change the picture and are left out.
+        The number of takes and streaming do not change the picture and are left out.
         """
         parts: list[Any] = [self.prompt, self.model, self.orientation, [ref.digest for ref in self.references]]
-        # What most requests do not have is left out of theirs, so that older records still answer them.
+        # Fields that most requests do not have are left out when empty, so that older records still match.
         more = {"task": self.task} if self.task != DRAW else {}
         more |= {"mask": self.mask.digest} if self.mask else {}
         parts += [dict(self.params), self.format, *([more] if more else [])]
@@ -156,18 +158,18 @@ class ImageRequest:
 
     @property
     def wants_words(self) -> bool:
-        """Whether the result is words and not a picture."""
+        """Whether the result is a text and not a picture."""
         return self.task in WORD_TASKS
 
     @property
     def pictures(self) -> int:
-        """How many pictures one answer to it is paid for: the parameter ``n``, where one is given."""
+        """How many pictures one answer holds and costs: the parameter ``n``, else 1."""
         wanted = self.params.get("n", 1)
         return wanted if isinstance(wanted, int) and not isinstance(wanted, bool) and wanted > 0 else 1
 
     @property
     def recipe(self) -> dict[str, Any]:
-        """What a picture of it carries along, ready for JSON; of reference pictures the names alone."""
+        """The fields that are written into a picture's file, ready for JSON; of references only their names."""
         names = ("prompt", "model", "orientation", "format")
         more: dict[str, Any] = {"task": self.task} if self.task != DRAW else {}
         more |= {"references": [one.pointer for one in self.references]} if self.references else {}
@@ -179,13 +181,12 @@ def _named(kind: Any) -> str:
     return " | ".join(one.__name__ for one in kind) if isinstance(kind, tuple) else str(kind.__name__)
 
 
-__all__ = ["Button", "Gallery", "GeneratedImage", "Generation", "ImageRequest", "Label", "Reference"]
 State = Literal["sent", "answered", "complete", "failed"]
 
 
 @dataclass(frozen=True)
 class GeneratedImage:
-    """One picture on disk, exactly as it came.
+    """Hold one picture on disk, exactly as it was received.
 
     Args:
         path: the file.
@@ -195,10 +196,10 @@ class GeneratedImage:
         alt: alternative text.
         size: of the file, in bytes.
         sha256: of the file's bytes, hexadecimal.
-        draft: a step on the way, not a result.
-        problem: why the file is not shown; empty for a sound picture.
-        preview: a small JPEG or PNG of it in the user's cache folder, for showing.
-        request: what was asked for when it was drawn.
+        draft: whether it is an intermediate step and not a result.
+        problem: why the file is not shown; empty for a valid picture.
+        preview: a small JPEG or PNG of it in the user's cache folder, for display.
+        request: the request that it answers.
         record: the id of the generation it belongs to.
     """
 
@@ -221,29 +222,29 @@ class GeneratedImage:
         return self.path.read_bytes()
 
     def pil(self) -> Any:
-        """The picture as a ``PIL.Image.Image``, loaded.
+        """Load the picture as a ``PIL.Image.Image``.
 
         Raises:
             OSError: the file is gone or is not a picture that Pillow reads.
         """
-        from PIL import Image  # noqa: PLC0415  a door: Pillow is loaded by those who ask for it
+        from PIL import Image  # noqa: PLC0415  Pillow is loaded only when asked for
 
         with Image.open(self.path) as picture:
             picture.load()
             return picture
 
     def save(self, path: str | Path, *, recipe: bool = False) -> Path:
-        """Copy the file to another place; returns that place.
+        """Copy the file to another path; returns that path.
 
         Args:
-            path: where to; an ending of another type of picture is refused, any other is taken as it is.
-            recipe: write prompt, model and settings into the copy (PNG, JPEG or WebP), pixels untouched; else byte for
-                byte.
+            path: the target; the ending of another type of picture is refused.
+            recipe: whether to write prompt, model and settings into the copy (PNG, JPEG or WebP); the pixels stay as
+                they are. Without it the copy has the same bytes.
 
         Raises:
-            OSError: the place cannot be written.
-            ImageError: the ending would lie about the bytes, or the recipe cannot be put into a picture of this type.
-            ConfigError: nobody knows what was asked for.
+            OSError: the path cannot be written.
+            ImageError: the ending does not fit the picture, or its type cannot hold a recipe.
+            ConfigError: the request is not known.
         """
         target = Path(path)
         self._refuse_other_ending(target)
@@ -267,21 +268,21 @@ class GeneratedImage:
                 _("It is not known how this picture was made."),
                 do=_("Save it without recipe=True."),
             )
-        from wenwen_magic.media.metadata import embed  # noqa: PLC0415  few ask for it, and it is a layer above
+        from wenwen_magic.media.metadata import embed  # noqa: PLC0415  rarely used, and of a higher layer
 
         return embed(self.data, self.request.recipe)
 
 
 @dataclass(frozen=True)
 class Button:
-    """What can be done next with a finished picture, as the endpoint offers it.
+    """Describe an action that the endpoint offers for a finished picture.
 
     Args:
-        label: what stands on it, such as ``U1``.
-        params: of the request that presses it.
-        again: whether pressing it once more gives something new; else the saved result is shown.
-        task: what that request is for.
-        asks: what has to be given with it: ``words``, ``region`` (a mask), or nothing.
+        label: its text, such as ``U1``.
+        params: the parameters of the request that presses it.
+        again: whether pressing it again gives a new result; else the saved result is shown.
+        task: the task of that request.
+        asks: what must be given with it: ``words``, ``region`` (a mask), or nothing.
     """
 
     label: str
@@ -293,34 +294,34 @@ class Button:
 
 @dataclass(frozen=True)
 class Generation:
-    """The record of one request and all that came of it: shown, stored, replayed, returned to Python.
+    """Hold one request and its results: this is what is shown, saved, replayed and returned to Python.
 
     Args:
         id: eight hexadecimal digits.
-        request: what was asked.
-        prompt_sent: the words as they went out.
+        request: the request.
+        prompt_sent: the prompt as it was sent.
         state: ``sent``, ``answered``, ``complete`` or ``failed``.
         created: when it was sent, ISO 8601 with the offset from UTC.
         charged: whether money may be gone.
-        pictures: all pictures, drafts and unsound ones included.
-        text: the words that came with the pictures.
-        sources: the addresses the answer named (pictures in the answer itself as ``data:<type>``).
+        pictures: all pictures, drafts and invalid ones included.
+        text: the text that came with the pictures.
+        sources: the addresses in the answer (``data:<type>`` for a picture in the answer itself).
         finish_reason: why the model stopped.
-        model_reported: the model's name as the endpoint answered it.
-        usage: token counts as they came.
+        model_reported: the model's name as the endpoint reported it.
+        usage: token counts as received.
         elapsed: seconds from sending to the whole answer; None before that.
         error: the error's fields for a failed request, else None.
         demo: whether the demo endpoint drew it.
         endpoint: scheme, host and port that were asked.
         take: which of several generations of the same request this is, from 1; 0 for one without a picture.
-        from_history: whether it was found and not asked for anew.
+        from_history: whether it was saved before and not requested now.
         price: what it costs by the user's own table of prices, in the unit of that table; None for unknown.
         star: whether the user marked it.
         revised_prompt: the prompt as the endpoint rewrote it; empty where it did not say.
         buttons: what the endpoint offers to do next.
-        job: the endpoint's own number of the work, where it has one.
-        note: how it came here, in words for the caption; not in its record.
-        still: the picture that stands for all, small, in the user's cache folder.
+        job: the endpoint's own number of the job; empty for none.
+        note: a remark for the caption; not in the record.
+        still: a small picture that represents all of them, in the user's cache folder.
         render: makes the MIME bundle that front ends show.
     """
 
@@ -351,21 +352,21 @@ class Generation:
     still: Path | None = field(default=None, repr=False, compare=False)
     render: "Callable[[Generation], dict[str, Any]] | None" = field(default=None, repr=False, compare=False)
 
-    @property
+    @cached_property
     def images(self) -> tuple[GeneratedImage, ...]:
-        """The results: sound pictures that are not drafts."""
+        """The results: valid pictures that are not drafts."""
         return tuple(picture for picture in self.pictures if not picture.draft and not picture.problem)
 
-    @property
+    @cached_property
     def has_result(self) -> bool:
-        """Whether what was asked for is there: a sound picture, or words where words were wanted."""
+        """Whether there is a result: a valid picture, or a text where the task wants a text."""
         if self.request.wants_words:
             return bool(self.text) and self.state == "complete"
         return bool(self.images)
 
     @property
     def parent(self) -> str:
-        """The id of the generation it goes on from; empty for none."""
+        """The id of the generation that this one continues; empty for none."""
         return self.request.parent
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:  # noqa: ARG002
@@ -373,19 +374,19 @@ class Generation:
 
 
 Label = tuple[tuple[str, str], ...]
-"""Axis and value, axis and value: where in a comparison something stands, such as ``(("model", "a"),)``."""
+"""A place in a comparison, as pairs of axis and value, such as ``(("model", "a"),)``."""
 
 
 @dataclass(frozen=True)
 class Gallery(Sequence[Generation]):
-    """Several generations, in the order asked; a failure is a row like the others.
+    """Hold several generations, in the order of the requests; a failure is a row like the others.
 
     Args:
         rows: the generations.
-        labels: for each row the axes of the comparison it belongs to and its value on each; empty for no comparison.
-        blind: whether the labels stay hidden.
-        differ: says how two generations differ.
-        still: a contact sheet of them, small, in the user's cache folder.
+        labels: for each row its place in the comparison; empty for no comparison.
+        blind: whether the labels are hidden.
+        differ: compares two generations.
+        still: a small contact sheet of them, in the user's cache folder.
         render: makes the MIME bundle that front ends show.
     """
 
@@ -417,12 +418,12 @@ class Gallery(Sequence[Generation]):
 
     @property
     def letters(self) -> dict[str, int]:
-        """What the rows with a picture are called while labels are hidden: their numbers by letter, A to Z, then AA."""
+        """The names of the rows with a picture while labels are hidden: row numbers by letter, A to Z, then AA."""
         drawn = [number for number, row in enumerate(self) if row.images]
         return {_letter(place): number for place, number in enumerate(drawn)}
 
     def diff(self, old: int, new: int) -> Any:
-        """How two rows differ, by their numbers from 0: the prompts marked, and whatever else is not the same.
+        """Compare two rows, by their numbers from 0: the prompts marked, and everything else that differs.
 
         Raises:
             IndexError: there is no such row.
@@ -430,12 +431,12 @@ class Gallery(Sequence[Generation]):
         return self.differ(self[old], self[new]) if self.differ else None
 
     def dataframe(self) -> Any:
-        """The rows as a pandas DataFrame, one line each; the labels of a comparison are columns of their own.
+        """Return the rows as a pandas DataFrame, one row each; the labels of a comparison are further columns.
 
         Raises:
             ModuleNotFoundError: pandas is not installed.
         """
-        import pandas as pd  # noqa: PLC0415  a door: for those who have it
+        import pandas as pd  # noqa: PLC0415  pandas is optional
 
         labels = self.labels or ((),) * len(self)
         return pd.DataFrame([{**dict(label), **_line(row)} for label, row in zip(labels, self, strict=True)])
@@ -449,7 +450,7 @@ def _letter(place: int) -> str:
 
 
 def _line(row: Generation) -> dict[str, Any]:
-    """A generation as one line of a table."""
+    """Return the columns of one row of the DataFrame."""
     image = row.images[0] if row.images else None
     asked = {name: getattr(row.request, name) for name in ("prompt", "model", "orientation")}
     told = (

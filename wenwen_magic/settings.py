@@ -1,4 +1,4 @@
-"""The settings: each declared once, merged from option, %config, environment and pyproject.toml, with its source."""
+"""Declare every setting once, and merge options, %config, environment and pyproject.toml, with the source of each."""
 
 import json
 import os
@@ -10,13 +10,13 @@ from typing import Any
 
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.records import ORIENTATION_WORDS, ORIENTATIONS
-from wenwen_magic.text.i18n import _
+from wenwen_magic.text.i18n import N_, _
 from wenwen_magic.text.suggest import did_you_mean
 
 MODES = ("cache", "live", "replay")
 PROJECT_FILE = "pyproject.toml"
 PLACE = "{prompt}"
-"""Where a style's template has the prompt."""
+"""The place of the prompt in a style's template."""
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
@@ -78,7 +78,7 @@ def _names(value: Any) -> tuple[str, ...]:
 
 
 def _pairs(value: Any) -> dict[str, Any]:
-    """A table; as a text it is ``name=value, name=value``."""
+    """Read a table; as a text it is ``name=value, name=value``."""
     if isinstance(value, Mapping):
         return {str(name).strip(): one for name, one in value.items()}
     parts = [part.partition("=") for part in _names(value) if isinstance(value, str)]
@@ -96,7 +96,7 @@ def _words(value: Any) -> Mapping[str, str]:
 
 
 def _styles(value: Any) -> Mapping[str, str]:
-    """Templates by name; as a text a JSON object, for they hold commas."""
+    """Read templates by name; as a text they are a JSON object, because they hold commas."""
     table = json.loads(value) if isinstance(value, str) else value
     if not isinstance(table, Mapping) or not all(PLACE in str(one) for one in table.values()):
         raise ValueError(_("a table of templates that hold {place}", place=PLACE))
@@ -108,13 +108,13 @@ def _setting(default: Any, parse: Callable[[Any], Any], about: str) -> Any:
 
 
 def _table_setting(parse: Callable[[Any], Any], about: str) -> Any:
-    """A table: every layer adds its entries, the first layer that has a name wins."""
+    """Declare a table: every layer adds its entries, and the first layer that has a name wins."""
     return field(default_factory=dict, metadata={"parse": parse, "about": about, "table": True})
 
 
 @dataclass(frozen=True)
 class Settings:
-    """All settings with their defaults; the words after each default say what it is, with its unit."""
+    """Hold all settings; the text after each default says what the setting is, with its unit."""
 
     base_url: str = _setting("https://api.wenwen-ai.com", _text, "the endpoint's address, with or without /v1")
     model: str = _setting("gpt-4o-image", _text, "the model that draws when a cell names none")
@@ -123,8 +123,8 @@ class Settings:
     formats: Mapping[str, str] = _table_setting(_words, "the wire format by model or pattern (mj-*)")
     describe_model: str = _setting("gpt-4o", _text, "the model that describes pictures when a cell names none")
     key_in: str = _setting("header", _one_of("header", "query"), "where a format that may takes the key: header, query")
-    poll_seconds: float = _setting(3.0, _at_least(float, 0.01), "seconds before a work under way is asked after again")
-    poll_limit: float = _setting(1200.0, _at_least(float, 0), "seconds to ask after a work under way")
+    poll_seconds: float = _setting(3.0, _at_least(float, 0.01), "seconds between two questions about a running job")
+    poll_limit: float = _setting(1200.0, _at_least(float, 0), "seconds to wait for a running job in all")
     reference_side: int = _setting(2048, _at_least(int, 64), "pixels of a reference picture's longer side")
     mode: str = _setting("cache", _one_of(*MODES), "cache: saved takes are free; live: always ask; replay: never ask")
     history: str = _setting("wenwen_images", _text, "the folder of the pictures and records")
@@ -151,16 +151,16 @@ TABLES = tuple(setting.name for setting in fields(Settings) if setting.metadata.
 
 
 def about(name: str) -> str:
-    """One phrase on what a setting is."""
+    """Return one phrase that says what a setting is."""
     return next(str(setting.metadata["about"]) for setting in fields(Settings) if setting.name == name)
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One place that settings come from.
+    """Hold the settings of one place.
 
     Args:
-        source: what to call it.
+        source: the name of the place, in English.
         values: by name; a value of None counts as not given.
     """
 
@@ -170,25 +170,29 @@ class Layer:
 
 @dataclass(frozen=True)
 class Loaded:
-    """Settings, and where each of them came from.
+    """Hold merged settings, and where each of them came from.
 
     Args:
         settings: the values.
-        sources: by name: what to call the place.
+        sources: the place by the setting's name, in English.
     """
 
     settings: Settings
     sources: Mapping[str, str]
 
 
-def load(*layers: Layer) -> Loaded:
+def load(*layers: Layer, base: Loaded | None = None) -> Loaded:
     """Merge layers; the first that gives a setting wins.
 
+    Args:
+        *layers: the places, the most important first.
+        base: settings that the layers override; None for the defaults.
+
     Raises:
-        ConfigError: a layer has an unknown name or an unusable value; the text names the place and the nearest name.
+        ConfigError: a layer has an unknown name or an unusable value; the message names the place and the nearest name.
     """
-    values: dict[str, Any] = {}
-    sources = dict.fromkeys(NAMES, _("default"))
+    values: dict[str, Any] = dict(vars(base.settings)) if base else {}
+    sources = dict(base.sources) if base else dict.fromkeys(NAMES, N_("default"))
     for layer in reversed(layers):
         for name, value in layer.values.items():
             if value is not None:
@@ -203,7 +207,7 @@ def _parsed(layer: Layer, name: str, value: Any) -> Any:
     if name not in known:
         raise ConfigError(
             _("There is no setting {name!r}.", name=name),
-            why=_("It stands in {source}.", source=layer.source),
+            why=_("It stands in {source}.", source=_(layer.source)),
             do=did_you_mean(name, known),
         )
     try:
@@ -212,19 +216,19 @@ def _parsed(layer: Layer, name: str, value: Any) -> Any:
         shown = reprlib.repr(value)
         raise ConfigError(
             _("The setting {name} cannot be {shown}.", name=name, shown=shown),
-            why=_("It stands in {source}.", source=layer.source),
+            why=_("It stands in {source}.", source=_(layer.source)),
             do=_("It should be: ") + f"{error} ({about(name)})",
         ) from None
 
 
 def environment(environ: Mapping[str, str] = os.environ) -> Layer:
-    """The layer of ``WENWEN_<NAME>`` variables; other variables are not looked at."""
+    """Return the layer of ``WENWEN_<NAME>`` variables; other variables are not read."""
     values = {name: environ.get(f"WENWEN_{name.upper()}") for name in NAMES}
-    return Layer(_("environment"), {name: value for name, value in values.items() if value})
+    return Layer(N_("environment"), {name: value for name, value in values.items() if value})
 
 
 def working_folder() -> Path:
-    """The working folder.
+    """Return the working folder.
 
     Raises:
         ConfigError: it was deleted.
@@ -239,7 +243,7 @@ def working_folder() -> Path:
 
 
 def project(folder: Path) -> Layer:
-    """The layer of ``[tool.wenwen]`` in the nearest ``pyproject.toml``, from a folder upwards.
+    """Return the layer of ``[tool.wenwen]`` in the nearest ``pyproject.toml``, from a folder upwards.
 
     Raises:
         ConfigError: the file is not TOML.
@@ -252,7 +256,7 @@ def project(folder: Path) -> Layer:
 
 
 def _table(path: Path) -> Mapping[str, Any]:
-    import tomllib  # noqa: PLC0415  a door: most notebooks have no pyproject.toml beside them
+    import tomllib  # noqa: PLC0415  most notebooks have no pyproject.toml beside them
 
     try:
         tool = tomllib.loads(path.read_text("utf-8")).get("tool", {})

@@ -74,6 +74,17 @@ def test_a_failure_is_left_out_and_not_named(shell, painter):
     assert len(votes()[0]["candidates"]) == 2
 
 
+def test_after_the_vote_a_failure_stands_below_with_its_name_and_its_reason(shell, painter):
+    shell.run(cell('g --blind --for "x=cat;dog [demo: status=400];hen"', "draw {{x}}"))
+    failed = next(row for row in shell.user_ns["g"] if not row.images)
+    shell.run("%wenwen vote A")
+    (html,) = [data["text/html"] for kind, data in shell.seen if kind == "update"]
+    table, _, below = html.partition("</table>")
+    assert table.count("<img") == 2
+    assert "dog" not in table
+    assert all(word in below for word in ("dog [demo: status=400]", failed.error["what"], failed.id[:6]))
+
+
 def test_the_places_are_drawn_by_lot(shell, relay):
     orders = set()
     for _ in range(12):

@@ -1,5 +1,7 @@
 """``%wenwen``: status with sources, models, the demo, and the key that is never shown."""
 
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -7,9 +9,9 @@ import pytest
 
 from wenwen_magic.endpoint.api_key import Secret
 from wenwen_magic.errors import ConfigError
-from wenwen_magic.notebook.commands import kernel
-from wenwen_magic.notebook.commands.kernel import Desk
-from wenwen_magic.settings import NAMES, Layer, environment, load
+from wenwen_magic.notebook.commands import account
+from wenwen_magic.notebook.commands.registry import CommandContext, KernelState, commands, complete_command, run
+from wenwen_magic.settings import NAMES, Layer, Settings, environment, load
 from wenwen_magic.text.i18n import is_chinese, speak
 
 KEY = "wk_0123456789abcdef"
@@ -29,11 +31,9 @@ class Demo:
 
 
 @pytest.fixture(autouse=True)
-def _english(monkeypatch):
-    speak("en")
-    monkeypatch.setattr(kernel, "DemoServer", Demo)
-    yield
-    speak("auto")
+def _no_demo(monkeypatch):
+    monkeypatch.setattr(account, "DemoServer", Demo)
+    monkeypatch.setattr(account, "getpass", lambda _: pytest.fail("asked"))
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def keyring(monkeypatch):
         kept.keys += [key.reveal()] if kept.works else []
         return kept.works
 
-    monkeypatch.setattr(kernel.api_key, "keep", keep)
+    monkeypatch.setattr(account.api_key, "keep", keep)
     return kept
 
 
@@ -54,6 +54,22 @@ def client(saved=0, unreadable=()):
         folder=Path("/home/me/wenwen_images"), count=lambda: saved, unreadable=lambda: list(unreadable)
     )
     return SimpleNamespace(history=history)
+
+
+def said(line, state=None, *, loaded=None, asks=None, attended=True):
+    """What a command answers, in a kernel where nothing is but what is handed in."""
+    return run(
+        CommandContext(
+            line=line,
+            make_client=asks or client,
+            load=lambda: loaded or load(),
+            state=state or KernelState(),
+            attended=attended,
+            insert=lambda _: pytest.fail("inserted"),
+            value_of=lambda _: None,
+            open_mask=None,
+        )
+    )
 
 
 def table(text):
@@ -65,7 +81,7 @@ def test_status_lists_every_setting_with_value_and_source():
     loaded = load(
         Layer("%config", {"mode": "replay"}), environment({"WENWEN_TIMEOUT": "5", "WENWEN_TRUSTED_HOSTS": "a,b"})
     )
-    rows = table(kernel.status(client(), loaded, Desk(), 0))
+    rows = table(said("status", loaded=loaded))
     assert set(NAMES) <= set(rows)
     assert rows["mode"] == ["replay", "%config"]
     assert rows["timeout"] == ["5.0", "environment"]
@@ -74,7 +90,9 @@ def test_status_lists_every_setting_with_value_and_source():
 
 
 def test_status_counts_what_is_saved_broken_and_under_way():
-    rows = table(kernel.status(client(7, ["torn.json"]), load(), Desk(), 2))
+    state = KernelState()
+    state.runner = SimpleNamespace(under_way=lambda: 2)
+    rows = table(said("status", state, asks=lambda: client(7, ["torn.json"])))
     assert rows["saved"] == ["7", "wenwen_images/"]
     assert rows["unreadable"] == ["torn.json", "wenwen_images/"]
     assert rows["under way"][0] == "2"
@@ -91,7 +109,7 @@ def test_status_counts_what_is_saved_broken_and_under_way():
 )
 def test_status_says_where_the_key_is_from_and_never_the_key(monkeypatch, typed, environ, row):
     monkeypatch.setenv("WENWEN_API_KEY", environ)
-    text = kernel.status(client(), load(), Desk(key=Secret(typed) if typed else None), 0)
+    text = said("status", KernelState(key=Secret(typed) if typed else None))
     assert table(text)["key"][: len(row)] == row
     assert KEY not in text
     assert "another-key" not in text
@@ -100,102 +118,136 @@ def test_status_says_where_the_key_is_from_and_never_the_key(monkeypatch, typed,
 def test_status_works_when_the_key_in_the_environment_is_none(monkeypatch):
     """It is the command that people run to find out what is wrong."""
     monkeypatch.setenv("WENWEN_API_KEY", "two words")
-    text = kernel.status(client(), load(), Desk(), 0)
+    text = said("status")
     assert "key" in table(text)
     assert "two words" not in text
 
 
 def test_status_names_no_folder_of_this_machine():
-    assert "/home/me" not in kernel.status(client(1, ["x.json"]), load(), Desk(), 0)
+    assert "/home/me" not in said("status", asks=lambda: client(1, ["x.json"]))
 
 
 def test_status_in_chinese_says_so():
     speak("zh")
-    text = kernel.status(client(), load(), Desk(), 0)
+    text = said("status")
     assert all(word in text for word in ("密钥", "未设置", "已保存", "进行中", "默认"))
 
 
 def test_the_demo_starts_once_and_is_ended_once():
-    desk = Desk()
-    assert "without a key" in kernel.demo(desk, "")
-    first = desk.demo
-    kernel.demo(desk, "")
-    assert desk.demo is first
-    assert "off" in kernel.demo(desk, "off")
-    assert (desk.demo, first.done) == (None, ["start", "stop"])
+    state = KernelState()
+    assert "without a key" in said("demo", state)
+    first = state.demo
+    said("demo on", state)
+    assert state.demo is first
+    assert "off" in said("demo off", state)
+    assert (state.demo, first.done) == (None, ["start", "stop"])
 
 
 @pytest.mark.parametrize("word", ["off", "stop", "关", "停"])
 def test_ending_a_demo_that_is_not_running_is_no_error(word):
-    desk = Desk()
-    assert "off" in kernel.demo(desk, word)
-    assert desk.demo is None
+    state = KernelState()
+    assert "off" in said(f"demo {word}", state)
+    assert state.demo is None
 
 
 @pytest.mark.parametrize("word", ["of", "OFF!", "fast"])
 def test_a_word_that_the_demo_does_not_know_does_not_start_it(word):
-    desk = Desk()
+    state = KernelState()
     with pytest.raises(ConfigError):
-        kernel.demo(desk, word)
-    assert desk.demo is None
+        said(f"demo {word}", state)
+    assert state.demo is None
 
 
-def test_a_key_that_was_asked_for_is_kept_and_never_shown(keyring, capsys):
-    desk = Desk()
-    said = kernel.key(desk, "", attended=True, ask=lambda _: f" {KEY}\n")
-    assert desk.key.reveal() == KEY
+def type_key(monkeypatch, text):
+    monkeypatch.setattr(account, "getpass", lambda _: text)
+
+
+def test_a_key_that_was_asked_for_is_kept_and_never_shown(keyring, capsys, monkeypatch):
+    state = KernelState()
+    type_key(monkeypatch, f" {KEY}\n")
+    told = said("key", state)
+    assert state.key.reveal() == KEY
     assert keyring.keys == [KEY]
-    assert "keyring" in said
-    assert KEY not in said + "".join(capsys.readouterr())
-    assert KEY not in repr(desk)
+    assert "keyring" in told
+    assert KEY not in told + "".join(capsys.readouterr())
+    assert KEY not in repr(state)
 
 
-def test_without_a_keyring_the_key_lasts_until_the_kernel_ends(keyring):
+def test_without_a_keyring_the_key_lasts_until_the_kernel_ends(keyring, monkeypatch):
     keyring.works = False
-    desk = Desk()
-    assert "until the kernel ends" in kernel.key(desk, "", attended=True, ask=lambda _: KEY)
-    assert desk.key.reveal() == KEY
+    state = KernelState()
+    type_key(monkeypatch, KEY)
+    assert "until the kernel ends" in said("key", state)
+    assert state.key.reveal() == KEY
 
 
 @pytest.mark.parametrize("typed", [KEY, f"{KEY} {KEY}", f"--set {KEY}"])
 def test_a_key_typed_into_a_cell_is_refused_and_not_repeated(keyring, typed):
-    desk = Desk()
+    state = KernelState()
     with pytest.raises(ConfigError) as caught:
-        kernel.key(desk, typed, attended=True, ask=lambda _: pytest.fail("asked"))
+        said(f"key {typed}", state)
     assert KEY not in str(caught.value)
     assert "Delete this cell" in caught.value.do
-    assert (desk.key, keyring.keys) == (None, [])
+    assert (state.key, keyring.keys) == (None, [])
 
 
 def test_with_nobody_to_ask_the_error_names_the_variable(keyring):
     with pytest.raises(ConfigError, match="WENWEN_API_KEY"):
-        kernel.key(Desk(), "", attended=False, ask=lambda _: pytest.fail("asked"))
+        said("key", attended=False)
 
 
 @pytest.mark.parametrize("typed", ["", "  ", "a b", "密钥"])
-def test_a_key_that_cannot_be_used_leaves_the_earlier_one(keyring, typed):
-    desk = Desk(key=Secret(KEY))
+def test_a_key_that_cannot_be_used_leaves_the_earlier_one(keyring, monkeypatch, typed):
+    state = KernelState(key=Secret(KEY))
+    type_key(monkeypatch, typed)
     with pytest.raises(ConfigError):
-        kernel.key(desk, "", attended=True, ask=lambda _: typed)
-    assert desk.key.reveal() == KEY
+        said("key", state)
+    assert state.key.reveal() == KEY
     assert keyring.keys == []
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_all_that_is_said_is_said_in_both_languages(keyring, language):
+def test_all_that_is_said_is_said_in_both_languages(keyring, monkeypatch, language):
     speak(language)
-    said = [
-        kernel.demo(Desk(), ""),
-        kernel.demo(Desk(), "off"),
-        kernel.key(Desk(), "", attended=True, ask=lambda _: KEY),
-        *(line[34:] for line in kernel.help_text().splitlines()),
-    ]
-    assert all(words and is_chinese(words) == (language == "zh") for words in said)
+    type_key(monkeypatch, KEY)
+    texts = [said("demo"), said("demo off"), said("key"), *(line[34:] for line in said("help").splitlines())]
+    assert all(text and is_chinese(text) == (language == "zh") for text in texts)
 
 
-def test_the_help_lists_commands_a_line_each():
-    lines = kernel.help_text().splitlines()
-    assert len({line.split("  ")[0] for line in lines}) == len(lines)
-    assert all(
-        f"%wenwen {command}" in "\n".join(lines) for command in ("status", "models", "show", "fetch", "demo", "key")
+@pytest.mark.parametrize("line", ["", "help", "  help  ", "帮助"])
+def test_the_help_lists_every_command_and_its_options_a_line_each(line):
+    lines = said(line).splitlines()
+    for command in commands().values():
+        assert sum(text.startswith(f"%wenwen {command.name} ") for text in lines) == 1
+        for option in command.options:
+            assert sum(text.lstrip().startswith(", ".join(option.names)) for text in lines) == 1
+    assert len(lines) == 3 + sum(1 + len(command.options) for command in commands().values())
+
+
+def test_every_command_has_one_name_in_each_language_and_its_options_too():
+    known = commands().values()
+    names = [name for command in known for name in (command.name, command.chinese)]
+    assert len(set(names)) == len(names) == 2 * len(known)
+    assert all(command.name.isascii() and is_chinese(command.chinese) for command in known)
+    assert all(any(map(is_chinese, option.names)) for command in known for option in command.options)
+
+
+def test_tab_offers_every_command_and_after_it_its_options_and_no_others():
+    for command in commands().values():
+        for name in (command.name, command.chinese):
+            assert name in complete_command(f"%wenwen {name[:1]}", Settings)
+            offered = complete_command(f"%wenwen {name} ", Settings)
+            assert offered == [word for option in command.options for word in option.names]
+    assert complete_command("%wenwen ", Settings) == complete_command("%wenwen  ", Settings)
+    assert complete_command("%wenwen nothing --", Settings) == []
+    assert complete_command("%wenwen history --since ", Settings) == []
+    assert complete_command("%wenwen history fox --fa", Settings) == ["--failed"]
+
+
+def test_importing_the_magics_loads_no_command():
+    code = (
+        "import sys, wenwen_magic.notebook.magics;"
+        "late = ('wenwen_magic.client', 'wenwen_magic.notebook.commands.saved', 'ipywidgets', 'PIL', 'requests', 'tqdm');"
+        "print([name for name in late if name in sys.modules])"
     )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -1,13 +1,10 @@
 """The magics in a real IPython shell inside this process: what a cell gives, shows, sends and refuses."""
 
-import atexit
 import builtins
-import json
 import logging
 import os
 import re
 import socket
-import sys
 import threading
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,104 +14,15 @@ import pytest
 import requests
 import urllib3
 from IPython.core.completer import provisionalcompleter
-from IPython.core.displayhook import DisplayHook
-from IPython.core.displaypub import DisplayPublisher
-from IPython.core.interactiveshell import InteractiveShell
 from PIL import Image
-from support.relay import Relay, whole
+from support.relay import whole
 from support.scripted import answering, png
-from traitlets import Type
+from support.shells import KEY, cell, prompts, records
 
 from wenwen_magic import Gallery, Generation, WenwenError
 from wenwen_magic.demo import DemoServer
-from wenwen_magic.endpoint import transport
-from wenwen_magic.engine.limits import SESSION, Session
-from wenwen_magic.notebook.commands import kernel
-
-pytestmark = pytest.mark.usefixtures("quick_paint")
-
-KEY = "MARKER7f3a9c-not-like-a-key"
-
-
-class Publisher(DisplayPublisher):
-    def publish(self, data, metadata=None, *, transient=None, update=False, **_):
-        self.shell.seen.append(("update" if update else "display", data))
-
-    def clear_output(self, wait=False):
-        self.shell.seen.append(("clear", {}))
-
-
-class Hook(DisplayHook):
-    def write_output_prompt(self):
-        pass
-
-    def write_format_data(self, format_dict, md_dict=None):
-        self.shell.seen.append(("result", format_dict))
-
-
-class Shell(InteractiveShell):
-    display_pub_class = Type(Publisher)
-    displayhook_class = Type(Hook)
-
-    def __init__(self, **options):
-        self.seen, self.told = [], []
-        super().__init__(**options)
-
-    def _showtraceback(self, etype, evalue, stb):
-        self.told.append("\n".join(stb))
-
-    def enable_gui(self, gui=None):
-        pass
-
-    def run(self, text):
-        """Run a cell that works; what it shows is in ``seen``."""
-        self.seen.clear(), self.told.clear()
-        result = self.run_cell(text, store_history=True)
-        assert result.success, self.told
-        return result.result
-
-    def fail(self, text):
-        """Run a cell that fails; gives the error, and what is shown of it is in ``told``."""
-        self.seen.clear(), self.told.clear()
-        result = self.run_cell(text, store_history=True)
-        assert not result.success
-        return result.error_in_exec or result.error_before_exec
-
-    def shown(self):
-        return [data for kind, data in self.seen if kind != "clear" and data.get("text/plain")]
-
-
-@pytest.fixture
-def shell(here, monkeypatch):
-    monkeypatch.setenv("IPYTHONDIR", str(here / "ipython"))
-    hasty = transport.Clock(sleep=lambda _: None)
-    monkeypatch.setattr(transport, "Clock", lambda: hasty)
-    monkeypatch.setattr(SESSION, "_sums", Session()._sums)
-    InteractiveShell.clear_instance()
-    main = sys.modules["__main__"]
-    made = Shell.instance()
-    made.history_manager.enabled = False
-    made.run("%load_ext wenwen_magic")
-    yield made
-    magics = made.magics_manager.registry["WenwenMagics"]
-    if magics._desk_used and magics._desk_used.demo:
-        magics._desk_used.demo.stop()
-    made.run("%unload_ext wenwen_magic")
-    made.atexit_operations()
-    atexit.unregister(made.atexit_operations)
-    made.restore_sys_module_state()
-    sys.modules["__main__"] = main
-    Shell.clear_instance()
-    for name in ("get_ipython", "display"):
-        builtins.__dict__.pop(name, None)
-
-
-@pytest.fixture
-def relay(monkeypatch):
-    monkeypatch.setenv("WENWEN_API_KEY", KEY)
-    with Relay() as server:
-        monkeypatch.setenv("WENWEN_BASE_URL", server.address)
-        yield server
+from wenwen_magic.notebook.commands import account
+from wenwen_magic.text.i18n import is_chinese
 
 
 @pytest.fixture
@@ -127,18 +35,6 @@ def demo(monkeypatch):
 @pytest.fixture
 def no_sockets(monkeypatch):
     monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("a socket was opened"))
-
-
-def prompts(relay):
-    return [body["messages"][0]["content"] for _, body in relay.posts]
-
-
-def cell(line="", text="a cat"):
-    return f"%%wenwen_image {line}\n{text}\n"
-
-
-def records():
-    return [json.loads(path.read_text("utf-8")) for path in sorted(Path("wenwen_images").glob("*/*.json"))]
 
 
 # -- what a cell gives and shows ---------------------------------------------------------------------------------------
@@ -634,6 +530,33 @@ def test_loading_twice_changes_nothing(shell, relay):
     assert len(shell.shown()) == 1
 
 
+# -- the language ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "silent",
+    ["%wenwen status", "%%wenwen_image -h\n{{1}}", "%wenwen_image -h", "%wenwen_image -q --raw", "%wenwen_describe -h"],
+)
+def test_what_is_no_prompt_decides_no_language(shell, relay, capsys, silent):
+    shell.run(silent)
+    assert is_chinese(shell.fail(cell("-m ''", "画只猫")).what)
+
+
+@pytest.mark.parametrize("first", [cell("", "a cat"), "%wenwen_image -o square a cat"])
+def test_the_first_prompt_decides_the_language_of_a_kernel(shell, relay, first):
+    shell.run(first)
+    shell.run(cell("-o 横屏", "画只猫"))
+    assert "landscape" in shell.words()
+    shell.run("%config WenwenMagics.lang = 'zh'")
+    shell.run(cell("-o portrait", "a dog"))
+    assert "竖屏" in shell.words()
+
+
+def test_an_error_in_the_settings_is_told_in_the_prompts_language(shell, relay):
+    shell.run("%config WenwenMagics.mode = 'repaly'")
+    assert is_chinese(shell.fail(cell("", "画只猫")).what)
+
+
 # -- completion --------------------------------------------------------------------------------------------------------
 
 
@@ -649,12 +572,31 @@ def test_loading_twice_changes_nothing(shell, relay):
         ("%wenwen_image --fr", "--fresh"),
         ("%wenwen st", "status"),
         ("%wenwen ", "models"),
+        ("%wenwen 历", "历史"),
+        ("%wenwen history --si", "--since"),
+        ("%wenwen 历史 --模", "--模型"),
+        ("%wenwen history -m gpt-4o", "gpt-4o-image"),
     ],
 )
 def test_tab_completes_options_values_and_commands(shell, line, wanted):
-    with provisionalcompleter():
-        found = [line[: one.start] + one.text for one in shell.Completer.completions(line, len(line))]
+    found = completed(shell, line)
     assert any(text.endswith(wanted) for text in found), found
+
+
+def completed(shell, line):
+    with provisionalcompleter():
+        return [line[: one.start] + one.text for one in shell.Completer.completions(line, len(line))]
+
+
+def test_tab_follows_the_settings_after_a_reload(shell):
+    shell.run("%reload_ext wenwen_magic")
+    shell.run("%config WenwenMagics.styles = {'watercolour': '{prompt}, watercolour'}")
+    assert "%%wenwen_image --style watercolour" in completed(shell, "%%wenwen_image --style wat")
+
+
+def test_a_wrong_setting_still_lets_options_be_completed(shell):
+    shell.run("%config WenwenMagics.mode = 'repaly'")
+    assert any(text.endswith("--fresh") for text in completed(shell, "%%wenwen_image --fr"))
 
 
 # -- the key -----------------------------------------------------------------------------------------------------------
@@ -675,8 +617,8 @@ def test_the_key_is_shown_nowhere(shell, relay, monkeypatch, capsys, caplog, her
     caplog.set_level(logging.DEBUG)
     if typed:
         monkeypatch.delenv("WENWEN_API_KEY")
-        magics = shell.magics_manager.registry["WenwenMagics"]
-        print(kernel.key(magics._desk, "", attended=True, ask=lambda _: KEY))
+        monkeypatch.setattr(account, "getpass", lambda _: KEY)
+        shell.run("%wenwen key")
     if place:
 
         def fail(*_, **__):
@@ -691,7 +633,7 @@ def test_the_key_is_shown_nowhere(shell, relay, monkeypatch, capsys, caplog, her
         said += [str(shell.seen), str(shell.told)]
     magics = shell.magics_manager.registry["WenwenMagics"]
     said += [caplog.text, str(capsys.readouterr()), repr(vars(magics)), repr(shell.user_ns.get("img"))]
-    said += [repr(magics._client().__dict__), repr(magics._desk), str(magics.trait_values())]
+    said += [repr(magics._client().__dict__), repr(magics.state), str(magics.trait_values())]
     files = b"".join(
         path.read_bytes()
         for path in (*here.rglob("*"), *Path(os.environ["XDG_CACHE_HOME"]).rglob("*"))

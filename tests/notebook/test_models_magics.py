@@ -204,7 +204,7 @@ def test_an_endpoint_that_lists_nothing_is_asked_once_and_the_known_models_stay(
     relay.listing = lambda: "<html>"
     for text in ("a cat", "a dog", "a hen"):
         shell.run(cell("", text))
-        while shell.magics_manager.registry["WenwenMagics"].runner.under_way():
+        while shell.magics_manager.registry["WenwenMagics"].state.runner.under_way():
             threading.Event().wait(0.01)
     assert [panel.models for panel in panels] == [[list(PICTURE_MODELS)]] * 3
     assert relay.gets == 1

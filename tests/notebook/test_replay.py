@@ -226,7 +226,7 @@ def test_the_demo_is_not_started(shell, forbid, capsys, word):
     replayed(shell, forbid, "config")
     shell.run(f"%wenwen demo {word}")
     assert "not started" in capsys.readouterr().out
-    assert shell.magics_manager.registry["WenwenMagics"]._desk.demo is None
+    assert shell.magics_manager.registry["WenwenMagics"].state.demo is None
 
 
 def test_what_the_demo_drew_is_shown_without_the_demo(shell, forbid):

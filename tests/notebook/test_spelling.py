@@ -18,13 +18,6 @@ from wenwen_magic.text.i18n import is_chinese, speak
 from wenwen_magic.text.template import interpolate
 
 
-@pytest.fixture(autouse=True)
-def _english():
-    speak("en")
-    yield
-    speak("auto")
-
-
 def reference(address="", label=""):
     return Reference(address, hashlib.sha256(f"{address}|{label}".encode("utf-8", "surrogatepass")).hexdigest(), label)
 
@@ -53,8 +46,8 @@ def asked_by(text, references=()):
         (prompt if read.raw else fill(prompt)).strip(),  # as Client.request does
         model=model,
         orientation=read.orientation,
-        params=dict(read.param or []),
-        references=tuple(known[word] for word in read.ref or []),
+        params=dict(read.param),
+        references=tuple(known[word] for word in read.ref),
         format=read.format or "chat",
     )
     return request, read.take, name

@@ -105,8 +105,8 @@ def shell(here, monkeypatch, quick_paint):
     made.run("%load_ext wenwen_magic")
     yield made
     magics = made.magics_manager.registry["WenwenMagics"]
-    if magics._desk_used and magics._desk_used.demo:
-        magics._desk_used.demo.stop()
+    if magics.state.demo:
+        magics.state.demo.stop()
     made.run("%unload_ext wenwen_magic")
     made.atexit_operations()
     atexit.unregister(made.atexit_operations)

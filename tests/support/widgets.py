@@ -5,7 +5,7 @@ from threading import Event
 from wenwen_magic.client import Client
 from wenwen_magic.engine.limits import Session
 from wenwen_magic.engine.worker_pool import Runner
-from wenwen_magic.notebook.cell import Cell, Front
+from wenwen_magic.notebook.cell import Cell, Frontend
 from wenwen_magic.notebook.options import Options
 from wenwen_magic.notebook.output_area import Area
 from wenwen_magic.notebook.widgets.panel import Panel
@@ -49,7 +49,7 @@ def cell_of(client, *requests, **more):
     labels = more.pop("labels", ())
     own = {name: more.pop(name) for name in ("text", "renew") if name in more}
     area = Area(screen, live=True, gather=client.gallery)
-    front = Front(screen, None, live=True, attended=True, ask=input, names={})
+    front = Frontend(screen, None, live=True, attended=True, ask=input, names={})
     return Cell(client, requests, Options(more, ""), "cat", front, Runner(Ticks()), area, labels, **own)
 
 

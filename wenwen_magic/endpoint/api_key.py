@@ -55,12 +55,12 @@ class _WithoutKeys(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, tuple):
-            record.args = tuple(self._KEY.sub("***", one) if isinstance(one, str) else one for one in record.args)
+            record.args = tuple(self._KEY.sub("***", item) if isinstance(item, str) else item for item in record.args)
         return True
 
 
 def hide_in_log(name: str) -> None:
-    """Let a logger tell addresses without the key that a format puts into them.
+    """Keep the key that a format puts into addresses out of what a logger writes.
 
     Args:
         name: the logger's.
@@ -85,7 +85,7 @@ def find(
         The key and the place it was found in; None and an empty string when there is none.
 
     Raises:
-        ConfigError: what stands there cannot be a key.
+        ConfigError: what is there cannot be a key.
     """
     places = (
         (VARIABLE, lambda: environ.get(VARIABLE)),
@@ -99,7 +99,7 @@ def find(
 
 
 def _quietly(look: Callable[[], Any]) -> Any:
-    """A place that is not installed, or not usable here, holds no key."""
+    """Look for a key in one place; one that is not installed, or not usable here, holds none."""
     try:
         return look()
     except Exception:  # noqa: BLE001  keyrings and Colab raise errors of their own, and none of them is ours to show
@@ -107,7 +107,7 @@ def _quietly(look: Callable[[], Any]) -> Any:
 
 
 def keep(key: Secret, load: Callable[[str], Any] = import_module) -> bool:
-    """Save the key in the system's keyring; tells whether that worked."""
+    """Save the key in the system's keyring; returns whether that worked."""
     try:
         ring = load("keyring")
         ring.set_password(SERVICE, "api", key.reveal())

@@ -10,7 +10,11 @@ from urllib3 import exceptions as low
 
 from wenwen_magic.errors import AnswerError, Charged, ConfigError, EndpointError, NotSentError, mask
 from wenwen_magic.text.i18n import N_, _
+from wenwen_magic.text.sanitize import one_line
 
+LONGEST_TEXT = 65_536
+"""Characters of a body that an error keeps."""
+_WITHOUT_LIST = N_("Any model's name works without the list.")
 _REQUEST_ID = re.compile(r"\(?request id:\s*([\w-]+)\)?", re.IGNORECASE)
 _MESSAGE_KEYS = ("message", "msg", "error_msg", "detail", "description", "err", "error")
 
@@ -53,40 +57,31 @@ def read_problem(body: Any) -> Problem:
     Args:
         body: a parsed JSON value, or text.
     """
-    if isinstance(body, str):
-        return _problem_of_text(body)
     inner = body.get("error") if isinstance(body, Mapping) else None
     source = inner if isinstance(inner, Mapping) else body
-    if not isinstance(source, Mapping):
-        return _problem_of_text(str(inner or body))
-    message = next((source[key] for key in _MESSAGE_KEYS if isinstance(source.get(key), str) and source[key]), "")
-    if not message and body:  # of a shape not met yet: the whole says more than nothing
-        message = json.dumps(body, ensure_ascii=False, default=str)[:300]
-    code = source.get("code") or source.get("type") or ""
-    return _with_id(mask(message.strip()), mask(str(code)))
-
-
-def _problem_of_text(text: str) -> Problem:
-    if looks_like_html(text):
-        return Problem(mask(_title(text[:65_536])))
-    return _with_id(mask(text.strip()), "")
+    if isinstance(source, Mapping):
+        message = next((source[key] for key in _MESSAGE_KEYS if isinstance(source.get(key), str) and source[key]), "")
+        if not message and body:  # of a shape not met yet: the whole says more than nothing
+            message = json.dumps(body, ensure_ascii=False, default=str)[:300]
+        code = source.get("code") or source.get("type") or ""
+    else:
+        text, code = str(body), ""
+        message = _title(text[:LONGEST_TEXT]) if looks_like_html(text) else text
+    message = mask(message.strip())
+    number = _REQUEST_ID.search(message)
+    return Problem(_REQUEST_ID.sub("", message).strip(), mask(str(code)), number[1] if number else "")
 
 
 def _title(page: str) -> str:
-    """What stands between a page's title tags; found without going back, for a page may be anybody's."""
+    """Return the text between a page's title tags; found without going back, for any server may write a page."""
     start = page.lower().find("<title")
     opened = page.find(">", start) + 1
     end = page.lower().find("</title", opened)
-    return " ".join(page[opened:end].split())[:300] if start >= 0 and 0 < opened <= end else ""
-
-
-def _with_id(message: str, code: str) -> Problem:
-    found = _REQUEST_ID.search(message)
-    return Problem(_REQUEST_ID.sub("", message).strip(), code, found.group(1) if found else "")
+    return one_line(page[opened:end], 300) if start >= 0 and 0 < opened <= end else ""
 
 
 def looks_like_html(text: str) -> bool:
-    """Whether a body begins like a web page."""
+    """Tell whether a body begins like a web page."""
     return (
         text.lstrip("\ufeff \t\r\n")[:15].lower().startswith(("<!doctype", "<html", "<head", "<body", "<!--", "<meta"))
     )
@@ -103,7 +98,12 @@ def error_of_reply(status: int, body: bytes, *, seconds: float, request_id: str 
     """
     text = body.decode("utf-8", "replace")
     problem = read_problem(_parsed(text))
-    what, do = _explain(status, problem)
+    if problem.code == "model_not_found":
+        what = _("The endpoint has no such model for your key.")
+        do = _("Check the model's name: %wenwen models lists them.")
+    else:
+        known = _BY_STATUS.get(status) or _BY_STATUS.get(status // 100 * 100) or _BY_STATUS[500]
+        what, do = f"{_(known[0])} (HTTP {status})", _(known[1])
     return EndpointError(
         what,
         why=problem.message,
@@ -111,7 +111,7 @@ def error_of_reply(status: int, body: bytes, *, seconds: float, request_id: str 
         charged=_charged(status, problem.code, seconds),
         status=status,
         request_id=problem.request_id or mask(request_id),
-        text=mask(text)[:65_536],
+        text=_kept(text),
     )
 
 
@@ -125,7 +125,7 @@ def error_of_object(body: Any) -> EndpointError:
         charged="no" if problem.code in _REFUSED_UNASKED else "maybe",
         status=200,
         request_id=problem.request_id,
-        text=mask(json.dumps(body, ensure_ascii=False, default=str))[:65_536],
+        text=_kept(json.dumps(body, ensure_ascii=False, default=str)),
     )
 
 
@@ -134,25 +134,21 @@ def not_models(body: str) -> EndpointError:
     return EndpointError(
         _("The endpoint did not list its models."),
         why=read_problem(_parsed(body)).message[:600],
-        do=_without_a_list(),
+        do=_(_WITHOUT_LIST),
         status=200,
-        text=mask(body)[:65_536],
+        text=_kept(body),
     )
 
 
 def about_models(error: EndpointError) -> EndpointError:
-    """Make the error of a question for models say that it cost nothing, where of a picture nobody could be sure."""
+    """Mark the error of a request for models as free, whatever it would mean for a picture."""
     if error.charged != "no":
-        error.charged, error.do = "no", _without_a_list()
+        error.charged, error.do = "no", _(_WITHOUT_LIST)
     return error
 
 
-def _without_a_list() -> str:
-    return _("Any model's name works without the list.")
-
-
 def no_models_in_replay() -> ConfigError:
-    """Make the error for a question for models in mode ``replay`` where no list is at hand."""
+    """Make the error for a request for models in mode ``replay`` where no list is saved."""
     return ConfigError(
         _("In mode replay nobody is asked, for models neither, and no list is saved."),
         do="%config WenwenMagics.mode = 'cache'",
@@ -160,7 +156,7 @@ def no_models_in_replay() -> ConfigError:
 
 
 def unreadable(text: str, what: str = "") -> AnswerError:
-    """Make the error for an answer that nobody can make sense of.
+    """Make the error for an answer that cannot be read.
 
     Args:
         text: as much of it as shall be shown; is masked here.
@@ -169,7 +165,16 @@ def unreadable(text: str, what: str = "") -> AnswerError:
     empty = _("The answer is empty.")
     what = what or (_("The answer cannot be read.") if text.strip() else empty)
     do = _("What came is kept in the history. Running the cell again asks again, which may cost again.")
-    return AnswerError(what, why=mask(text)[:600], do=do, charged="maybe", text=mask(text)[:65_536])
+    return AnswerError(what, why=mask(text)[:600], do=do, charged="maybe", text=_kept(text))
+
+
+def too_long(limit: int) -> EndpointError:
+    """Make the error for an answer longer than some bytes, a whole number of MiB."""
+    return EndpointError(
+        _("The answer is longer than {longest_reply} MiB and was not read on.", longest_reply=limit >> 20),
+        do=_("Ask for fewer or smaller pictures."),
+        charged="maybe",
+    )
 
 
 def web_page(status: int, text: str) -> EndpointError:
@@ -181,18 +186,18 @@ def web_page(status: int, text: str) -> EndpointError:
     """
     return EndpointError(
         _("The address answered with a web page, not with an API answer."),
-        why=_problem_of_text(text).message,
+        why=read_problem(text).message,
         do=_(
             "Check base_url (%wenwen status shows it): it should be the API's address, like https://api.wenwen-ai.com"
         ),
         charged="no",
         status=status,
-        text=mask(text)[:65_536],
+        text=_kept(text),
     )
 
 
 def _parsed(text: str) -> Any:
-    """The JSON in a body, also behind keep-alive comments and `data:`; else the text itself."""
+    """Return the JSON in a body, also behind keep-alive comments and `data:`; else the text itself."""
     text = text.strip("\ufeff \t\r\n")
     for candidate in (text, *reversed(text.splitlines()[-20:])):
         try:
@@ -204,23 +209,16 @@ def _parsed(text: str) -> Any:
     return text
 
 
+def _kept(text: str) -> str:
+    return mask(text)[:LONGEST_TEXT]
+
+
 def _charged(status: int, code: str, seconds: float) -> Charged:
     if code in _REFUSED_UNASKED or status < 400:  # noqa: PLR2004  a redirect is not followed
         return "no"
     if status in {429, 503}:
         return "no" if seconds <= SOON else "maybe"
     return "no" if status < 500 and status not in _UNDECIDED else "maybe"  # noqa: PLR2004
-
-
-def _explain(status: int, problem: Problem) -> tuple[str, str]:
-    """What happened and what to do, by the status and, where it says more, by the code."""
-    if problem.code == "model_not_found":
-        return (
-            _("The endpoint has no such model for your key."),
-            _("Check the model's name: %wenwen models lists them."),
-        )
-    known = _BY_STATUS.get(status) or _BY_STATUS.get(status // 100 * 100) or _BY_STATUS[500]
-    return f"{_(known[0])} (HTTP {status})", _(known[1])
 
 
 _MAYBE = N_("The work may have been done and charged, so it was not sent again. Running the cell again asks again.")
@@ -276,14 +274,14 @@ def connection_error(error: Exception, where: str, *, sent: bool) -> NotSentErro
     if not sent:
         return NotSentError(
             _("The endpoint {where} could not be reached.", where=where),
-            why=_plain(list(_causes(error))),
+            why=_describe(list(_causes(error))),
             do=_("Check the connection and base_url (%wenwen status), then run the cell again."),
         )
     return broken(error)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """An error and those it was made of, outermost first."""
+    """Yield an error and those it was made of, outermost first."""
     waiting, seen = [error], set()
     while waiting:
         cause = waiting.pop(0)
@@ -294,8 +292,8 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
             waiting += [item for item in inner if isinstance(item, BaseException)]
 
 
-def _plain(reasons: list[BaseException]) -> str:
-    """The innermost cause in words; requests' own texts hold addresses of objects."""
+def _describe(reasons: list[BaseException]) -> str:
+    """Describe the innermost cause; requests' own texts hold addresses of objects."""
     names = [reason for reason in reasons if isinstance(reason, OSError) and reason.strerror]
     inner = names[-1].strerror if names else str(reasons[-1])
     return f"{type(reasons[-1]).__name__}: {inner}"[:300]
@@ -312,7 +310,7 @@ def broken(error: Exception) -> EndpointError:
     )
     return EndpointError(
         what,
-        why="" if late else _plain(reasons),
+        why="" if late else _describe(reasons),
         do=_("The work may have been done and charged, so it was not sent again. Running the cell again asks again."),
         charged="maybe",
     )

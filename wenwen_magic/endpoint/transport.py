@@ -4,7 +4,7 @@ import io
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from itertools import chain
@@ -19,10 +19,9 @@ from urllib3.filepost import encode_multipart_formdata
 
 from wenwen_magic.endpoint import failures
 from wenwen_magic.endpoint.api_key import Secret, hide_in_log
-from wenwen_magic.endpoint.failures import SOON, error_of_reply, looks_like_html, not_models, web_page
 from wenwen_magic.errors import ConfigError, EndpointError, NotSentError, mask
 from wenwen_magic.models import Model, listed
-from wenwen_magic.protocol import FilePart, HttpCall, HttpReply
+from wenwen_magic.protocol import HttpCall, HttpReply
 from wenwen_magic.text.i18n import _
 
 USER_AGENT = "wenwen-magic/0.1 (+https://pypi.org/project/wenwen-magic)"
@@ -33,14 +32,14 @@ LONGEST_LIST = 1 << 24
 LONGEST_REPLY = 1 << 29
 """Bytes of an answer that are read at most: 512 MiB, a dozen pictures of 30 MB in base64."""
 SHORTEST_KEY = 16
-"""Characters of a key that is looked for in answers; a shorter one, such as a classroom's, stands in any picture."""
+"""Characters of a key that is looked for in answers; a shorter one, such as a classroom's, is in any picture."""
 REPEATS = 2
 IN_ADDRESS = "?"
 """Begins the name of a key's place that is no header but a parameter of the address."""
 ECHO = 8
 """Bytes at the end of a broken body that may be shown though a key begins with them."""
 LONGEST_PAUSE = 60.0
-hide_in_log("urllib3.connectionpool")  # it tells whoever logs everything each address
+hide_in_log("urllib3.connectionpool")  # it logs every address
 _PASSING = {0, 200, 408, 500, 502, 504, 520, 522, 524}
 """What a free question may be asked again after: a connection that broke (0), a page in its place (200), a failure."""
 
@@ -55,10 +54,11 @@ def normalised(base_url: str) -> str:
     for ending in ("/chat/completions", "/v1beta", "/v1"):
         address = address.removesuffix(ending).rstrip("/")
     try:
-        good = _can_be_called(address)
-    except ValueError:
-        good = False
-    if not good:
+        parts = urlsplit(address)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:  # also for a port that is none
+        usable = False
+    if not usable or not address.isprintable() or any(sign in address for sign in " @?#\\"):
         raise ConfigError(
             _("base_url is not a usable address."),
             do=_("It should look like https://api.wenwen-ai.com"),
@@ -66,33 +66,26 @@ def normalised(base_url: str) -> str:
     return address
 
 
-def _can_be_called(address: str) -> bool:
-    """Whether a path can be added to an address; raises ValueError for a port that is none."""
-    parts = urlsplit(address)
-    whole = address.isprintable() and not any(sign in address for sign in " @?#\\")
-    return whole and parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
-
-
 def origin(address: str) -> str:
-    """Scheme, host as written and port of an address, like ``https://api.example:443``."""
+    """Return scheme, host as written and port of an address, like ``https://api.example:443``."""
     parts = urlsplit(address)
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
     return f"{parts.scheme}://{host}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
 
 
 def ca_bundle() -> str:
-    """The file of certificates: the environment's, or the one that comes with requests."""
+    """Return the file of certificates: the environment's, or the one that comes with requests."""
     return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or str(where())
 
 
 def proxies_for(address: str) -> dict[str, str]:
-    """The proxies that the environment names for an address; empty for none."""
+    """Return the proxies that the environment names for an address; empty for none."""
     return dict(get_environ_proxies(address))
 
 
 @dataclass(frozen=True)
 class Clock:
-    """Time, handed in so that tests need not wait.
+    """Time, given from outside so that tests need not wait.
 
     Args:
         now: seconds that only grow.
@@ -119,50 +112,40 @@ class _Auth(AuthBase):
         return request
 
 
-class _Body:
-    """A body that knows whether anybody has begun to send it; before that, a call cannot have arrived.
+class _Body(io.BytesIO):
+    """A body that knows whether sending it has begun; before that, a call cannot have arrived."""
 
-    Args:
-        value: what to send as JSON; with files the other fields of a form.
-        files: makes it a form.
+    touched = False
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.touched = True
+        return super().read(size)
+
+
+def _body_of(call: HttpCall) -> tuple[_Body | None, dict[str, str]]:
+    """Return a call's body and the header of its type: JSON, or a form in which what is no text is written as JSON.
 
     Raises:
-        ConfigError: JSON has no word for it.
+        ConfigError: it cannot be written as JSON.
     """
-
-    def __init__(self, value: Any, files: tuple[FilePart, ...] = ()) -> None:
-        try:
-            data, self.kind = _form(value or {}, files) if files else _json(value)
-            self._file = io.BytesIO(data)
-        except (ValueError, TypeError, RecursionError) as error:
-            raise ConfigError(
-                _("A parameter cannot be sent as JSON."),
-                why=str(error),
-                do=_("Use text, numbers, true, false, lists and dicts."),
-            ) from None
-        self.touched = False
-
-    def __len__(self) -> int:
-        return self._file.getbuffer().nbytes
-
-    def __iter__(self) -> Iterator[bytes]:
-        yield self.read()
-
-    def read(self, size: int = -1) -> bytes:
-        """The next bytes, as a file would give them."""
-        self.touched = True
-        return self._file.read(size)
-
-
-def _json(value: Any) -> tuple[bytes, str]:
-    return json.dumps(value, allow_nan=False).encode(), "application/json"
-
-
-def _form(fields: Mapping[str, Any], files: tuple[FilePart, ...]) -> tuple[bytes, str]:
-    """A form's bytes and type; a value that is no text stands in it as JSON would write it."""
-    words = {name: one if isinstance(one, str) else json.dumps(one, allow_nan=False) for name, one in fields.items()}
-    parts = [(part.name, (part.filename, part.data, part.mime)) for part in files]
-    return encode_multipart_formdata([*words.items(), *parts])
+    if call.body is None and not call.files:
+        return None, {}
+    try:
+        if not call.files:
+            return _Body(json.dumps(call.body, allow_nan=False).encode()), {"Content-Type": "application/json"}
+        texts = [
+            (name, value if isinstance(value, str) else json.dumps(value, allow_nan=False))
+            for name, value in (call.body or {}).items()
+        ]
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ConfigError(
+            _("A parameter cannot be sent as JSON."),
+            why=str(error),
+            do=_("Use text, numbers, true, false, lists and dicts."),
+        ) from None
+    files = [(part.name, (part.filename, part.data, part.mime)) for part in call.files]
+    data, content_type = encode_multipart_formdata([*texts, *files])
+    return _Body(data), {"Content-Type": content_type}
 
 
 class Transport:
@@ -173,7 +156,7 @@ class Transport:
         key: goes into the header of every call, and nowhere else; None for none.
         connect: seconds to wait for a connection.
         read: seconds to wait for the next byte.
-        clock: tells and waits time.
+        clock: measures and waits time.
 
     Raises:
         ConfigError: as :func:`normalised`.
@@ -197,7 +180,7 @@ class Transport:
         """Send a call; the reply's chunks are read from the connection as they are asked for.
 
         What cannot have arrived, and a 429 or 503 answered at once, is repeated at most twice; of the rest only a
-        question that is free whatever comes of it.
+        call that is free.
 
         Args:
             call: what to send.
@@ -223,11 +206,14 @@ class Transport:
         content_type = self._masked_text(response.headers.get("Content-Type", "")).lower()
         pieces = _masked(_pieces(response), self._key)
         if response.status_code >= 300:  # noqa: PLR2004  a redirect of a paid request is not followed either
-            fault = _error(response, pieces, self._clock.now() - began)
-            self._clean(fault)
-            raise fault
-        if "text/html" in content_type:
-            pieces = _unless_page(response, pieces)
+            error = _error(response, pieces, self._clock.now() - began)
+            self._clean(error)
+            raise error
+        if "text/html" in content_type:  # the type may lie
+            first = next(pieces, b"")
+            if failures.looks_like_html(first.decode("utf-8", "replace")):
+                raise failures.web_page(response.status_code, (first + _beginning(pieces)).decode("utf-8", "replace"))
+            pieces = chain([first], pieces)
         return HttpReply(response.status_code, content_type, pieces, demo="X-Wenwen-Demo" in response.headers)
 
     def _masked_text(self, text: str) -> str:
@@ -239,9 +225,8 @@ class Transport:
         error.request_id = self._masked_text(error.request_id)
 
     def _open(self, call: HttpCall, auth: _Auth) -> requests.Response:
-        """Open a connection of its own: a kept one may be dead, and then nobody knows whether the call arrived."""
-        body = _Body(call.body, call.files) if call.body is not None or call.files else None
-        kind = {"Content-Type": body.kind} if body else {}
+        """Open a connection of its own: a kept one may be dead, and then it is not known whether the call arrived."""
+        body, content_type = _body_of(call)
         session = requests.Session()
         session.trust_env = False
         try:
@@ -250,45 +235,50 @@ class Transport:
                 self.address + call.path,
                 data=body,
                 auth=auth,
-                headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity", "Connection": "close", **kind},
+                headers={
+                    "User-Agent": USER_AGENT,
+                    "Accept-Encoding": "identity",
+                    "Connection": "close",
+                    **content_type,
+                },
                 timeout=self._timeout,
                 stream=True,
                 allow_redirects=False,
                 proxies=proxies_for(self.address),
                 verify=ca_bundle(),
             )
-        except Exception as error:  # noqa: BLE001  whatever requests meets, it must not be shown with its frames
-            fault = failures.connection_error(error, origin(self.address), sent=body is not None and body.touched)
+        except Exception as problem:  # noqa: BLE001  whatever requests meets, it must not be shown with its frames
+            error = failures.connection_error(problem, origin(self.address), sent=body is not None and body.touched)
         except BaseException as interrupt:  # noqa: BLE001  an interrupt goes on, without the frames that hold the header
             raise interrupt.with_traceback(None) from None
-        self._clean(fault)
-        raise fault  # out here, for inside it would carry requests' error and its frames, and those hold the header
+        self._clean(error)
+        raise error  # out here, for inside it would carry requests' error and its frames, and those hold the header
 
 
 def _pieces(response: requests.Response) -> Iterator[bytes]:
-    """The body as it arrives: what came before a connection broke is not lost."""
+    """Yield the body as it arrives: what arrived before a connection broke is not lost."""
     size = 0
     try:
-        while piece := _next_piece(response):
-            if isinstance(piece, EndpointError):
-                raise piece
+        while True:
+            try:
+                piece = bytes(response.raw.read1(PIECE, decode_content=True))
+            except Exception as problem:  # noqa: BLE001  as above
+                error = failures.broken(problem)
+                break
+            if not piece:
+                return
             size += len(piece)
-            _refuse_beyond_limit(size)
+            if size > LONGEST_REPLY:
+                error = failures.too_long(LONGEST_REPLY)
+                break
             yield piece
     finally:
         response.close()
-
-
-def _next_piece(response: requests.Response) -> bytes | EndpointError:
-    """The next bytes, none at the end, or the error; given and not raised, so that it carries no frames of requests."""
-    try:
-        return bytes(response.raw.read1(PIECE, decode_content=True))
-    except Exception as error:  # noqa: BLE001  as above
-        return failures.broken(error)
+    raise error  # out here, so that it carries no frames of requests
 
 
 def _masked(pieces: Iterator[bytes], key: Secret | None) -> Iterator[bytes]:
-    """The pieces with the key, should the endpoint echo it, replaced; also where it is cut in two."""
+    """Yield the pieces with the key, should the endpoint echo it, replaced; also where it is cut in two."""
     waiting = b""
     try:
         for piece in pieces:
@@ -297,13 +287,13 @@ def _masked(pieces: Iterator[bytes], key: Secret | None) -> Iterator[bytes]:
             yield whole
     except EndpointError as error:
         error.why = mask(error.why, key.reveal() if key else "")
-        yield waiting if len(waiting) < ECHO else b"***"  # what came before the break is not lost either
+        yield waiting if len(waiting) < ECHO else b"***"  # what arrived before the break is not lost either
         raise error.with_traceback(None) from None
     yield waiting
 
 
 def _without_key(text: bytes, key: Secret | None) -> tuple[bytes, bytes]:
-    """The bytes without the key, and what of their end may be its beginning. No variable here holds the key."""
+    """Split bytes into those without the key, and an end that may be its beginning. No variable here holds the key."""
     if key is None or len(key.reveal()) < SHORTEST_KEY:
         return text, b""
     text = text.replace(key.reveal().encode(), b"***")
@@ -320,30 +310,22 @@ def _beginning(pieces: Iterator[bytes], longest: int = LONGEST_ERROR) -> bytes:
             if len(body) > longest:
                 break
     except EndpointError:
-        pass  # the status is the news; what came of the body is shown
+        pass  # what matters is the status; the body is shown as far as it arrived
     return body
 
 
 def _error(response: requests.Response, pieces: Iterator[bytes], seconds: float) -> EndpointError:
+    """Make the error of a status; a function of its own, for no frame that raises it may hold a header."""
     body = _beginning(pieces)
     response.close()
     number = response.headers.get("X-Oneapi-Request-Id") or response.headers.get("X-Request-Id") or ""
-    error = error_of_reply(response.status_code, body, seconds=seconds, request_id=number)
-    error.retry_after = _seconds(response.headers.get("Retry-After"))
-    error.seconds = seconds
+    error = failures.error_of_reply(response.status_code, body, seconds=seconds, request_id=number)
+    error.retry_after, error.seconds = _retry_after(response.headers.get("Retry-After")), seconds
     return error
 
 
-def _unless_page(response: requests.Response, pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Pieces of a body whose type says web page: an error if it is one, else the pieces, for the type may lie."""
-    first = next(pieces, b"")
-    if looks_like_html(first.decode("utf-8", "replace")):
-        raise web_page(response.status_code, (first + _beginning(pieces)).decode("utf-8", "replace"))
-    return chain([first], pieces)
-
-
-def _seconds(header: str | None) -> float | None:
-    """Retry-After: seconds, or a date."""
+def _retry_after(header: str | None) -> float | None:
+    """Read Retry-After, seconds or a date; returns seconds, None for what makes no sense."""
     if not header:
         return None
     try:
@@ -358,29 +340,19 @@ def _seconds(header: str | None) -> float | None:
 
 
 def _pause_before_repeat(error: NotSentError | EndpointError, repeat: int, *, free: bool) -> float | None:
-    """Seconds to wait before a call may be repeated; None when it may not."""
+    """Return the seconds to wait before a call may be repeated; None when it may not."""
     if repeat >= REPEATS:
         return None
     if isinstance(error, NotSentError) or (free and error.status in _PASSING):
         return 0.5 * 3.0**repeat
-    if error.status not in {429, 503} or error.seconds > SOON:
+    if error.status not in {429, 503} or error.seconds > failures.SOON:
         return None
     pause = error.retry_after if error.retry_after is not None else 1.0 * 3.0**repeat
     return pause if pause <= LONGEST_PAUSE else None
 
 
-def _refuse_beyond_limit(size: int) -> None:
-    if size <= LONGEST_REPLY:
-        return
-    raise EndpointError(
-        _("The answer is longer than {longest_reply} MiB and was not read on.", longest_reply=LONGEST_REPLY >> 20),
-        do=_("Ask for fewer or smaller pictures."),
-        charged="maybe",
-    )
-
-
 def read_models(reply: HttpReply) -> list[Model]:
-    """The models in an answer of ``GET /v1/models``, as :func:`wenwen_magic.models.listed` reads and orders them.
+    """Read the answer of ``GET /v1/models``, in the order of :func:`wenwen_magic.models.listed`.
 
     Raises:
         EndpointError: the answer is an error or not a list of models.
@@ -389,4 +361,4 @@ def read_models(reply: HttpReply) -> list[Model]:
     try:
         return listed(json.loads(body))
     except (ValueError, RecursionError):
-        raise not_models(body) from None
+        raise failures.not_models(body) from None

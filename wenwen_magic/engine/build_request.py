@@ -175,7 +175,7 @@ def read(path: Path, limit: int) -> ImageRequest:
         ConfigError: there is no recipe, it could not be asked for, or it started from pictures without names.
     """
     with path.open("rb") as file:
-        recipe = metadata.read(file.read(limit))
+        recipe = metadata.read_recipe(file.read(limit))
     if recipe is None:
         raise ConfigError(
             _("{name} holds no recipe.", name=path.name),

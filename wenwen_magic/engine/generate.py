@@ -18,7 +18,7 @@ from wenwen_magic.engine.takes import Takes, is_here
 from wenwen_magic.errors import Charged, HistoryError, ImageError, NotInHistory, WaitEnded, WenwenError
 from wenwen_magic.formats import FORMATS
 from wenwen_magic.media.reference import reference
-from wenwen_magic.media.save import Workshop
+from wenwen_magic.media.save import ImagePipeline
 from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Progress, WireFormat
 from wenwen_magic.records import Generation, ImageRequest, Reference
 from wenwen_magic.render import generation as display
@@ -63,7 +63,9 @@ class Painter:
         self.history = session.history(working_folder() / Path(self.settings.history).expanduser())
         origin = transport.origin(self.address)
         self.saved_takes = Takes(self.history, self.settings.mode, self.is_demo, origin)
-        self._workshop = Workshop(self.settings, self.address, session.pool(self.settings.max_megapixels), self._clock)
+        self._workshop = ImagePipeline(
+            self.settings, self.address, session.pool(self.settings.max_megapixels), self._clock
+        )
 
     # -- the straight way ----------------------------------------------------------------------------------------------
 
@@ -282,7 +284,7 @@ class Painter:
         # A picture that is named in words on another one is a stranger's, and is not fetched.
         if generation.request.wants_words or not answer.sources:
             return self._worded(generation, answer)
-        brought, failed = self._workshop.bring(generation, answer.sources, self.history.path(generation, ""))
+        brought, failed = self._workshop.save(generation, answer.sources, self.history.path(generation, ""))
         found = tuple(replace(one, request=generation.request, record=generation.id) for one in brought)
         if not any(not picture.problem and not picture.draft for picture in found):
             raise failed[0] if failed else outcomes.none_sound(found, generation.id)

@@ -11,7 +11,7 @@ from typing import TypeVar
 from wenwen_magic.engine.model_cache import ModelCache
 from wenwen_magic.errors import Charged, LimitReached
 from wenwen_magic.history.store import History
-from wenwen_magic.media.sandbox import InspectorPool
+from wenwen_magic.media.sandbox import SandboxPool
 from wenwen_magic.render import generation
 from wenwen_magic.text.i18n import _, comma, ngettext
 
@@ -114,14 +114,14 @@ class Session:
     _sums: dict[Charged, Cost] = field(default_factory=lambda: {"no": Cost(), "maybe": Cost(), "yes": Cost()})
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _turns: dict[Hashable, tuple[threading.Lock, int]] = field(default_factory=dict)
-    _pools: dict[int, InspectorPool] = field(default_factory=dict)
+    _pools: dict[int, SandboxPool] = field(default_factory=dict)
     _histories: dict[Path, History] = field(default_factory=dict)
 
-    def pool(self, megapixels: int) -> InspectorPool:
+    def pool(self, megapixels: int) -> SandboxPool:
         """The children that check pictures of at most so many million pixels."""
         with self._lock:
             if megapixels not in self._pools:
-                self._pools[megapixels] = InspectorPool(max_pixels=megapixels * 1_000_000)
+                self._pools[megapixels] = SandboxPool(max_pixels=megapixels * 1_000_000)
             return self._pools[megapixels]
 
     def history(self, folder: Path) -> History:

@@ -1,4 +1,4 @@
-"""Puts a picture's recipe into its file, reads it back and takes words out, by bytes alone: no pixel is decoded."""
+"""Writes a picture's recipe into its file, reads it back and removes text, by bytes alone: no pixel is decoded."""
 
 import html
 import json
@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from wenwen_magic import kinds
 from wenwen_magic.errors import ImageError
 from wenwen_magic.text.i18n import _
+from wenwen_magic.text.sanitize import replace_lone_surrogates, xml_text
 
 LARGEST_RECIPE = 1 << 20
 """Bytes of JSON, written or read; Pillow opens no PNG whose compressed text is longer than that."""
@@ -20,7 +22,7 @@ _FIELDS |= {"params": dict, "references": list}
 
 @dataclass(frozen=True)
 class _Part:
-    """A stretch of a file: kind, bytes, how many of these stand before and after the content; parts make the file."""
+    """A part of a file: its kind, its bytes, and how many of them come before and after the content."""
 
     kind: bytes
     raw: bytes
@@ -34,9 +36,8 @@ class _Part:
 
 @dataclass(frozen=True)
 class _Family:
-    """A type of file: how it starts, is split, gets a new part, a recipe (JSON, prompt), gives the JSON, is joined."""
+    """A kind of file: how it is split, gets a new part, gets a recipe (JSON, prompt), gives the JSON, is joined."""
 
-    start: re.Pattern[bytes]
     split: Callable[[bytes], Iterator[_Part]]
     make: Callable[[bytes, bytes], _Part]
     place: Callable[[list[_Part], str, str], list[_Part]]
@@ -45,7 +46,7 @@ class _Family:
 
 
 def embed(data: bytes, recipe: Mapping[str, Any]) -> bytes:
-    """Put a recipe into a picture's bytes, in place of one that is there; the pixels stay bit for bit.
+    """Return a picture's bytes with a recipe, in place of one that is there; the pixels stay bit for bit.
 
     PNG: text chunks ``wenwen`` (JSON) and ``Description`` (the prompt) before the pixels; other text stays.
     JPEG and WebP: XMP with the JSON and ``dc:description``. An XMP packet that is there stays byte for byte and gets
@@ -56,30 +57,40 @@ def embed(data: bytes, recipe: Mapping[str, Any]) -> bytes:
         recipe: ready for JSON, with a prompt; lone surrogates are replaced by U+FFFD.
 
     Raises:
-        ImageError: another type, a broken file, a recipe that ``read`` would not give back or that is too long (1 MiB;
-            a JPEG holds 65,533 bytes of XMP), or an XMP packet to which nothing can be added.
+        ImageError: another type, a broken file, a recipe that ``read_recipe`` would not return or that is too long
+            (1 MiB; a JPEG holds 65,533 bytes of XMP), or an XMP packet to which nothing can be added.
     """
-    family, text = _family(data), _as_json(recipe)
-    return family.join(family.place(list(family.split(data)), text, _legible(str(recipe["prompt"]))))
+    family = _family(data)
+    try:
+        text = replace_lone_surrogates(json.dumps(dict(recipe), ensure_ascii=False, allow_nan=False, default=str))
+        # Characters that XML does not allow are in strings only, so they can be escaped.
+        text = text.replace("\ufffe", r"\ufffe").replace("\uffff", r"\uffff")
+        valid = _recipe_in(text.encode()) is not None
+    except (TypeError, ValueError, RecursionError):
+        valid = False
+    if not valid:
+        reason = _("It has no prompt, is no JSON, or is over 1 MiB.")
+        raise _refusal(_("The recipe cannot be written into a picture."), reason)
+    return family.join(family.place(list(family.split(data)), text, xml_text(str(recipe["prompt"]))))
 
 
-def read(data: bytes) -> dict[str, Any] | None:
-    """The recipe in a picture's bytes, or None; never raises, whoever made the file.
+def read_recipe(data: bytes) -> dict[str, Any] | None:
+    """Return the recipe in a picture's bytes, or None; never raises, whatever the file.
 
     A recipe has a ``prompt`` that is not blank. A field of a wrong type makes it none; unknown ones are left out.
 
     Args:
-        data: the file's bytes; what stands after the recipe may be missing.
+        data: the file's bytes; what comes after the recipe may be missing.
     """
     try:
         family = _family(data)
-        return _as_recipe(family.find(family.split(data)))
+        return _recipe_in(family.find(family.split(data)))
     except (ImageError, ValueError, RecursionError, zlib.error):
         return None
 
 
 def without_words(data: bytes) -> bytes:
-    """The same picture without text, EXIF, XMP, IPTC and comments, nor anything after its end.
+    """Return the same picture without text, EXIF, XMP, IPTC and comments, nor anything after its end.
 
     An EXIF orientation that turns the picture stays, alone. Colour profiles and signed origins (C2PA) stay.
 
@@ -93,39 +104,15 @@ def without_words(data: bytes) -> bytes:
     return family.join([kept for part in family.split(data) for kept in _wordless(part, family.make)])
 
 
-def _as_json(recipe: Mapping[str, Any]) -> str:
-    """The recipe in characters that XML allows too; U+FFFE and U+FFFF stand in strings only, so they can be escaped."""
-    try:
-        text = _paired(json.dumps(dict(recipe), ensure_ascii=False, allow_nan=False, default=str))
-        text = text.replace("\ufffe", r"\ufffe").replace("\uffff", r"\uffff")
-        sound = _as_recipe(text.encode()) is not None
-    except (TypeError, ValueError, RecursionError):
-        sound = False
-    if not sound:
-        reason = _("It has no prompt, is no JSON, or is over 1 MiB.")
-        raise _refusal(_("The recipe cannot be written into a picture."), reason)
-    return text
-
-
-def _as_recipe(text: bytes) -> dict[str, Any] | None:
-    found = json.loads(text.decode()) if len(text) <= LARGEST_RECIPE else None
-    if not isinstance(found, dict) or not isinstance(found.get("prompt"), str) or not found["prompt"].strip():
+def _recipe_in(text: bytes) -> dict[str, Any] | None:
+    recipe = json.loads(text.decode()) if len(text) <= LARGEST_RECIPE else None
+    if not isinstance(recipe, dict) or not isinstance(recipe.get("prompt"), str) or not recipe["prompt"].strip():
         return None
-    known = {name: found[name] for name in _FIELDS if name in found}
-    sound = all(isinstance(value, _FIELDS[name]) for name, value in known.items())
+    known = {name: recipe[name] for name in _FIELDS if name in recipe}
+    if not all(isinstance(value, _FIELDS[name]) for name, value in known.items()):
+        return None
     # Once more through JSON: escaped lone surrogates, NaN and numbers beyond a float go no further.
-    return dict(json.loads(_paired(json.dumps(known, ensure_ascii=False, allow_nan=False)))) if sound else None
-
-
-def _paired(text: str) -> str:
-    """The text with halves of surrogate pairs put together, and single ones replaced."""
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-
-
-def _legible(prompt: str) -> str:
-    """The prompt for other programs: only characters that XML and PNG allow, lines ended in one way."""
-    lines = _paired(prompt).replace("\r\n", "\n").replace("\r", "\n")
-    return re.sub(r"[\x00-\x08\x0b-\x1f\ufffe\uffff]", "\ufffd", lines)
+    return dict(json.loads(replace_lone_surrogates(json.dumps(known, ensure_ascii=False, allow_nan=False))))
 
 
 def _refusal(what: str, why: str, do: str = "") -> ImageError:
@@ -135,7 +122,7 @@ def _refusal(what: str, why: str, do: str = "") -> ImageError:
 
 _START, _TAIL = b"start", b"tail"
 _APP0, _APP1, _APP2, _APP13, _COMMENT, _PIXELS, _END = (bytes([marker]) for marker in b"\xe0\xe1\xe2\xed\xfe\xda\xd9")
-_WORDS = {b"tEXt", b"zTXt", b"iTXt", b"XMP ", _APP1, _APP13, _COMMENT, _TAIL}
+_TEXTS = {b"tEXt", b"zTXt", b"iTXt", b"XMP ", _APP1, _APP13, _COMMENT, _TAIL}
 _EXIF, _XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
 _ORIENTATION, _SHORT = 0x0112, 3
 _MOST_PARTS = 100_000  # of an honest file there are some thousand; a hostile one must not take minutes
@@ -146,15 +133,15 @@ def _is_xmp(part: _Part) -> bool:
 
 
 def _wordless(part: _Part, make: Callable[[bytes, bytes], _Part]) -> list[_Part]:
-    """The part, or nothing where it is words; a JPEG's list of pictures after its end goes with them."""
+    """Return the part, or nothing where it is text; a JPEG's list of pictures after its end goes too."""
     if part.kind in {b"eXIf", b"EXIF"} or (part.kind == _APP1 and part.body.startswith(_EXIF)):
         turned = _orientation_alone(part.body.removeprefix(_EXIF))
         return [make(part.kind, (_EXIF if part.kind == _APP1 else b"") + turned)] if turned else []
-    return [] if part.kind in _WORDS or (part.kind == _APP2 and part.body.startswith(b"MPF\0")) else [part]
+    return [] if part.kind in _TEXTS or (part.kind == _APP2 and part.body.startswith(b"MPF\0")) else [part]
 
 
 def _orientation_alone(tiff: bytes) -> bytes:
-    """A TIFF with nothing but the orientation of another, as that decides how the picture is seen; empty if upright."""
+    """Return a TIFF with nothing but the orientation of another, which turns the picture; empty if it is upright."""
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4], "")
     try:
         start = struct.unpack_from(order + "I", tiff, 4)[0] if order else len(tiff)
@@ -173,8 +160,8 @@ def _numbers(layout: str, data: bytes, at: int) -> tuple[Any, ...]:
     return struct.unpack_from(layout, data, at)
 
 
-def _insist(sound: object) -> None:
-    if not sound:
+def _insist(whole: object) -> None:
+    if not whole:
         why = _("Its parts do not fit together; it may be cut off.")
         do = _("Fetch the picture again.")
         raise _refusal(_("The picture's file is broken."), why, do)
@@ -187,7 +174,7 @@ def _join(parts: list[_Part]) -> bytes:
 # PNG: signature, then chunks of length, kind, content, checksum.
 
 _JSON, _PROMPT = b"wenwen\0", b"Description\0"
-# The keyword in the reader's language tells our Description from one that another program wrote.
+# The keyword in the reader's language distinguishes our Description from one that another program wrote.
 _PROMPT_NAME = "提示词".encode() + b"\0"
 _OWN_TEXT = re.compile(_JSON + b"|" + _PROMPT + rb"[\0\1]\0\0" + _PROMPT_NAME)
 _PACKED_FROM = 1024
@@ -224,7 +211,7 @@ def _png_place(parts: list[_Part], text: str, prompt: str) -> list[_Part]:
 
 
 def _png_find(parts: Iterable[_Part]) -> bytes:
-    """The JSON of the first chunk of ours; only the first, or many small ones could ask for endless unpacking."""
+    """Return the JSON of our first chunk; only the first, or many small ones could ask for endless unpacking."""
     part = next((part for part in parts if part.kind == b"iTXt" and part.body.startswith(_JSON)), None)
     if part is None or zlib.crc32(part.raw[4:-4]) != int.from_bytes(part.raw[-4:]):
         return b""
@@ -275,14 +262,14 @@ def _segment(kind: bytes, body: bytes) -> _Part:
 
 
 def _jpeg_place(parts: list[_Part], text: str, prompt: str) -> list[_Part]:
-    """In place of the XMP that is there, or behind JFIF and EXIF, which have to come first."""
+    """Put our XMP in place of the one that is there, or behind JFIF and EXIF, which have to come first."""
     old = next((place for place, part in enumerate(parts) if _is_xmp(part)), 0)
     own = _segment(_APP1, _XMP + _packet(parts[old].body.removeprefix(_XMP), text, prompt))
     at = old or next(place for place, part in enumerate(parts) if part.kind not in {_START, _APP0, _APP1})
     return [*parts[:at], own, *parts[at + bool(old) :]]
 
 
-# WebP: RIFF chunks of kind, length, content, and a byte more after an odd length; VP8X tells which others there are.
+# WebP: RIFF chunks of kind, length, content, and a byte more after an odd length; VP8X names the others.
 
 _HAS_EXIF, _HAS_XMP, _HAS_ALPHA = 0x08, 0x04, 0x10
 
@@ -313,24 +300,22 @@ def _webp_place(parts: list[_Part], text: str, prompt: str) -> list[_Part]:
 
 
 def _webp_join(parts: list[_Part]) -> bytes:
-    body = _join(_with_flags([part for part in parts if part.kind not in {_START, _TAIL}]))
+    """Join the chunks, led by a VP8X that names XMP and EXIF; an EXIF that was not named so far stays so."""
+    chunks = [part for part in parts if part.kind not in {_START, _TAIL}]
+    all_kinds = {part.kind for part in chunks}
+    simple = chunks[0].kind != b"VP8X"
+    if not simple or b"XMP " in all_kinds:
+        header, rest = (_simple_header(chunks[0]), chunks) if simple else (chunks[0].body, chunks[1:])
+        _insist(len(header) >= 10)  # noqa: PLR2004  flags, and the canvas
+        flags = header[0] & (0xFF if b"EXIF" in all_kinds else ~_HAS_EXIF) & ~_HAS_XMP
+        flags |= _HAS_XMP * (b"XMP " in all_kinds)
+        chunks = [_riff(b"VP8X", bytes([flags]) + header[1:]), *rest]
+    body = _join(chunks)
     return b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WEBP" + body + _join([p for p in parts if p.kind == _TAIL])
 
 
-def _with_flags(chunks: list[_Part]) -> list[_Part]:
-    """The chunks led by a VP8X that tells of XMP and EXIF; an EXIF that nobody has looked at so far stays unseen."""
-    kinds = {part.kind for part in chunks}
-    simple = chunks[0].kind != b"VP8X"
-    if simple and b"XMP " not in kinds:
-        return chunks
-    header, rest = (_simple_header(chunks[0]), chunks) if simple else (chunks[0].body, chunks[1:])
-    _insist(len(header) >= 10)  # noqa: PLR2004  flags, and the canvas
-    told = header[0] & (0xFF if b"EXIF" in kinds else ~_HAS_EXIF) & ~_HAS_XMP
-    return [_riff(b"VP8X", bytes([told | _HAS_XMP * (b"XMP " in kinds)]) + header[1:]), *rest]
-
-
 def _simple_header(image: _Part) -> bytes:
-    """What VP8X says of a picture that stands alone: whether it has alpha, and width and height less one."""
+    """Return what VP8X says of a file with one picture only: whether it has alpha, and width and height less one."""
     if image.kind == b"VP8L":
         (bits,) = _numbers("<I", image.body, 1)
         alpha, width, height = bits >> 28 & 1, bits & 0x3FFF, bits >> 14 & 0x3FFF
@@ -340,7 +325,7 @@ def _simple_header(image: _Part) -> bytes:
     return struct.pack("<IHBHB", _HAS_ALPHA * alpha, width, 0, height, 0)
 
 
-# XMP: text that is only searched for what we write ourselves; a parser would expand what a stranger declares.
+# XMP: text that is only searched for what we write ourselves; a parser would expand what the file declares.
 
 _NAMESPACE = "urn:x-wenwen-magic:recipe:1#"
 _BLOCK = (
@@ -353,7 +338,7 @@ _EMPTY_PACKET = (
     '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/">'
     '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"></rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
 ).encode()
-# An element, as we write it, or an attribute, as others may that write the packet anew. All these take linear time.
+# An element, as we write it, or an attribute, as others may that rewrite the packet. All these take linear time.
 _OWN_RECIPE = re.compile(
     rb"<wenwen:recipe\b[^<>]*+>([^<]*+)</wenwen:recipe\s*+>"
     rb"""|\swenwen:recipe\s*+=\s*+(?:"([^"<]*+)"|'([^'<]*+)')"""
@@ -367,34 +352,35 @@ _RDF_END = re.compile(
 
 
 def _packet(old: bytes, text: str, prompt: str) -> bytes:
-    """A packet with our block as the last one in its RDF, and all that an old packet holds besides."""
+    """Return a packet with our block as the last one in its RDF, and all else that an old packet holds."""
     rest = _OWN.sub(b"", old) if old.strip(b"\0\t\r\n ") else _EMPTY_PACKET
     end = _RDF_END.search(rest)
     if end is None:
         why = _("The end of its RDF is not where it should be.")
         raise _refusal(_("The picture's XMP cannot be added to."), why)
-    words = "" if re.search(rb"<[\w.-]++:description[\s>/]", rest) else _DESCRIPTION % html.escape(prompt, quote=False)
-    block = _BLOCK % (html.escape(text, quote=False), words)
+    has_one = re.search(rb"<[\w.-]++:description[\s>/]", rest)
+    description = "" if has_one else _DESCRIPTION % html.escape(prompt, quote=False)
+    block = _BLOCK % (html.escape(text, quote=False), description)
     return rest[: end.start()] + block.encode() + rest[end.start() :]
 
 
 def _xmp_find(parts: Iterable[_Part]) -> bytes:
     packet = next((part.body for part in parts if _is_xmp(part)), b"")
-    found = _OWN_RECIPE.search(packet) if _NAMESPACE.encode() in packet else None
-    return html.unescape((found[1] or found[2] or found[3] or b"").decode()).encode() if found else b""
+    own = _OWN_RECIPE.search(packet) if _NAMESPACE.encode() in packet else None
+    return html.unescape((own[1] or own[2] or own[3] or b"").decode()).encode() if own else b""
 
 
-_FAMILIES = (
-    _Family(re.compile(rb"\x89PNG\r\n\x1a\n"), _png_split, _chunk, _png_place, _png_find, _join),
-    _Family(re.compile(rb"\xff\xd8\xff"), _jpeg_split, _segment, _jpeg_place, _xmp_find, _join),
-    _Family(re.compile(rb"RIFF[\0-\xff]{4}WEBP"), _webp_split, _riff, _webp_place, _xmp_find, _webp_join),
-)
+_FAMILIES = {
+    kinds.PNG: _Family(_png_split, _chunk, _png_place, _png_find, _join),
+    kinds.JPEG: _Family(_jpeg_split, _segment, _jpeg_place, _xmp_find, _join),
+    kinds.WEBP: _Family(_webp_split, _riff, _webp_place, _xmp_find, _webp_join),
+}
 
 
 def _family(data: bytes) -> _Family:
-    for family in _FAMILIES:
-        if family.start.match(data):
-            return family
-    why = _("Only these can be changed without touching the pixels.")
-    do = _("Use the picture as it is.")
-    raise _refusal(_("The picture is no PNG, JPEG or WebP."), why, do)
+    kind = kinds.kind_of(data, _FAMILIES)
+    if kind is None:
+        why = _("Only these can be changed without touching the pixels.")
+        do = _("Use the picture as it is.")
+        raise _refusal(_("The picture is no PNG, JPEG or WebP."), why, do)
+    return _FAMILIES[kind]

@@ -1,34 +1,31 @@
 """Turns what a person points at (a path, an address, a picture, an earlier result) into a reference picture."""
 
-import base64
 import hashlib
 import io
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from wenwen_magic.errors import ConfigError, ImageError
+from wenwen_magic.kinds import SENDABLE, data_uri, kind_of
 from wenwen_magic.records import Gallery, GeneratedImage, Generation, Reference
 from wenwen_magic.text.i18n import _
 
 LARGEST_FILE = 100 << 20
 """Bytes of a file that is read at most; it may become smaller before it is sent."""
 LARGEST = 20 << 20
-"""Bytes of a reference picture that are sent at most: the relay's own limit for uploads is not told on its pages."""
+"""Bytes of a reference picture that are sent at most: the relay's pages do not name its limit for uploads."""
 LONGEST_NAME = 120
 """Characters of a label that are kept."""
 _BYTES = ("|u1", "|b1")
 _PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")
-# Relays of the family take these three and refuse others (not seen on wenwen's pages).
-_TYPES = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"))
 
 
 def reference(value: Any, label: str = "", *, convert: Callable[[bytes], bytes] | None = None) -> Reference:
     """Make a reference of a Generation, GeneratedImage, path, ``http(s)`` address, bytes, PIL image or numpy array.
 
     Args:
-        value: the thing.
+        value: the picture, or what leads to it.
         label: what the user called it.
         convert: makes a picture's bytes ones that a relay takes: checked, upright, without location data; raises
             ImageError. None sends them as they are.
@@ -44,8 +41,8 @@ def reference(value: Any, label: str = "", *, convert: Callable[[bytes], bytes] 
                 value.rpartition("@")[2][:LONGEST_NAME],
                 _("its address carries a name or password"),
             )
-        return _of_address(value, label or value)
-    origin, label = _origin(value), _label(value, label)
+        return Reference(value, _digest(value), label or value)
+    label = _label(value, label)
     try:
         data = _bytes_of(value, label)
         data = convert(data) if convert else data
@@ -53,11 +50,21 @@ def reference(value: Any, label: str = "", *, convert: Callable[[bytes], bytes] 
         raise _not_a_picture(label, error.what) from None
     except (OSError, ValueError, TypeError, IndexError, RuntimeError) as error:
         raise _not_a_picture(label, getattr(error, "strerror", None) or str(error)[:200]) from None
-    return replace(_of_bytes(data, label), origin=origin)
+    kind = kind_of(data, SENDABLE)
+    if kind is None:
+        raise _not_a_picture(label, _("only PNG, JPEG and WebP can be sent"))
+    if len(data) > LARGEST:
+        raise _too_large(label, LARGEST)
+    address = data_uri(kind.mime, data)
+    return Reference(address, _digest(address), label, origin=_origin(value))
+
+
+def _digest(address: str) -> str:
+    return hashlib.sha256(address.encode()).hexdigest()
 
 
 def _origin(value: Any) -> str:
-    """The id of the generation that a thing is, or is a picture of; empty for a thing from elsewhere."""
+    """Return the id of the generation that a value is, or is a picture of; empty for a value from elsewhere."""
     value = value[0] if isinstance(value, Gallery) and len(value) else value
     if isinstance(value, GeneratedImage):
         return value.record
@@ -65,7 +72,7 @@ def _origin(value: Any) -> str:
 
 
 def _label(value: Any, label: str) -> str:
-    """What to call the thing; of a path only the file's name: a record tells nobody's folders."""
+    """Return the label; of a path only the file's name: a record names no folders of the user."""
     if isinstance(value, (str, Path)):
         label = Path(value).name if len(str(value)) < LONGEST_NAME else ""
     return (label or str(getattr(value, "id", "") or type(value).__name__))[:LONGEST_NAME]
@@ -86,7 +93,7 @@ def _bytes_of(value: Any, label: str) -> bytes:
 
 
 def _read(path: Path, label: str) -> bytes:
-    """A file's bytes; a device, which has no end, or a file too large is refused before it is read."""
+    """Return a file's bytes; a device, which has no end, or a file too large is refused before it is read."""
     if not path.is_file():
         raise _not_a_picture(label, _("there is no such file"))
     if path.stat().st_size > LARGEST_FILE:
@@ -95,8 +102,8 @@ def _read(path: Path, label: str) -> bytes:
 
 
 def _encoded(value: Any, label: str) -> bytes:
-    """A PIL image, or an array of rows x columns (x channels) of unsigned bytes, as PNG."""
-    from PIL import Image  # noqa: PLC0415  a door: Pillow is loaded for those who have pictures in memory
+    """Return a PIL image, or an array of rows x columns (x channels) of unsigned bytes, as PNG."""
+    from PIL import Image  # noqa: PLC0415  loaded only for those who have pictures in memory
 
     if hasattr(value, "__array_interface__") and not isinstance(value, Image.Image):
         if value.__array_interface__["typestr"] not in _BYTES:
@@ -109,26 +116,7 @@ def _encoded(value: Any, label: str) -> bytes:
     return file.getvalue()
 
 
-def _type_of(data: bytes) -> str:
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "image/webp"
-    return next((mime for start, mime in _TYPES if data.startswith(start)), "")
-
-
-def _of_bytes(data: bytes, label: str) -> Reference:
-    mime = _type_of(data)
-    if not mime:
-        raise _not_a_picture(label, _("only PNG, JPEG and WebP can be sent"))
-    if len(data) > LARGEST:
-        raise _too_large(label)
-    return _of_address(f"data:{mime};base64,{base64.b64encode(data).decode()}", label)
-
-
-def _of_address(address: str, label: str) -> Reference:
-    return Reference(address, hashlib.sha256(address.encode()).hexdigest(), label)
-
-
-def _too_large(label: str, limit: int = LARGEST) -> ConfigError:
+def _too_large(label: str, limit: int) -> ConfigError:
     return _not_a_picture(label, _("it is larger than {limit} MiB", limit=limit >> 20))
 
 

@@ -1,4 +1,4 @@
-"""Keeps a few inspectors running: children that open the pictures, so that the kernel never does."""
+"""Runs the sandbox: child processes with limits that open the pictures, so that the kernel never does."""
 
 import contextlib
 import importlib.util
@@ -17,8 +17,9 @@ from typing import Any
 from wenwen_magic.errors import Charged, ImageError
 from wenwen_magic.text.i18n import N_, _
 
+_WORKER = Path(__file__).with_name("sandbox_worker.py")
 _ENVIRONMENT = ("PATH", "LD_", "DYLD_", "LANG", "LC_", "TMP", "TEMP", "SYSTEM", "WINDIR")  # no key goes to a child
-_WORDS = {
+_MESSAGES = {
     "truncated": N_("The picture is cut off or damaged."),
     "not-a-picture": N_("What came is not a picture."),
     "svg": N_("SVG drawings are not opened: they can carry scripts."),
@@ -37,7 +38,7 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class Inspection:
-    """What a child found, or made.
+    """What a picture is that a child checked or made.
 
     Args:
         mime: the type, by the bytes.
@@ -53,16 +54,23 @@ class Inspection:
     preview_mime: str = ""
 
 
-class _Gone(Exception):
-    """The child cannot go on: the code of what happened, and the reason as far as it is known."""
+class _Failed(Exception):
+    """A job failed: the code of what happened, and the reason as far as it is known."""
 
 
 class _Child:
-    """One running inspector: one job at a time."""
+    """One running worker: one job at a time."""
 
     def __init__(self, memory: int) -> None:
+        pillow = importlib.util.find_spec("PIL")
+        if not sys.executable or not pillow or not pillow.submodule_search_locations:
+            raise OSError("No Python interpreter or no Pillow was found.")
+        # Isolated from the notebook's folder, variables and start-up files, yet with the Pillow the kernel would load.
+        # A notebook may change LC_ALL, which goes to the child: files are named as this process reads their names.
+        flags = ["-I", "-S", "-X", f"utf8={int(sys.getfilesystemencoding() == 'utf-8')}"]
+        folder = Path(pillow.submodule_search_locations[0]).absolute().parent
         self._process: Any = subprocess.Popen(  # noqa: S603  our own interpreter, our own file
-            _command(memory),
+            [sys.executable, *flags, str(_WORKER), str(memory), str(folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -72,13 +80,13 @@ class _Child:
         )
         self.pid, self._owner, self._greeted = self._process.pid, os.getpid(), False
 
-    def lives(self) -> bool:
+    def is_running(self) -> bool:
         return self._owner == os.getpid() and self._process.poll() is None
 
     def ask(self, job: Mapping[str, Any], seconds: float) -> dict[str, Any]:
         if not self._greeted:
             if not (hello := self._exchange(b"", 60.0))["ready"]:  # Pillow may come from a slow network disk
-                raise _Gone("start", hello["problem"])
+                raise _Failed("start", hello["problem"])
             self._greeted = True
         line = json.dumps(job, default=lambda path: str(path.absolute()))  # the kernel may have changed its folder
         return self._exchange(line.encode() + b"\n", seconds)
@@ -97,7 +105,7 @@ class _Child:
             timer.cancel()
             timer.join()  # from here on it is certain whether the child was killed
         if late or not reply.endswith(b"\n"):
-            raise _Gone(("timeout" if late else "died") if self._greeted else "start", "")
+            raise _Failed(("timeout" if late else "died") if self._greeted else "start", "")
         return dict(json.loads(reply))
 
     def end(self) -> None:
@@ -111,25 +119,14 @@ class _Child:
             self._process.stdin.close()
 
 
-def _command(memory: int) -> list[str]:
-    """Isolated from the notebook's folder, variables and start-up files, yet with the Pillow the kernel would load."""
-    pillow = importlib.util.find_spec("PIL")
-    if not sys.executable or not pillow or not pillow.submodule_search_locations:
-        raise OSError("No Python interpreter or no Pillow was found.")
-    folder = Path(pillow.submodule_search_locations[0]).absolute().parent
-    # A notebook may change LC_ALL, which goes to the child: what files are called is said as this process reads it.
-    flags = ["-I", "-S", "-X", f"utf8={int(sys.getfilesystemencoding() == 'utf-8')}"]
-    return [sys.executable, *flags, str(Path(__file__).with_name("sandbox_worker.py")), str(memory), str(folder)]
-
-
 def _end_all(children: set[_Child]) -> None:
     for child in tuple(children):
         child.end()
     children.clear()
 
 
-class InspectorPool:
-    """Children that judge, shrink and convert pictures; may be used from several threads.
+class SandboxPool:
+    """Child processes that check, shrink and convert pictures; may be used from several threads.
 
     Args:
         size: children at most; further callers wait for a free one.
@@ -155,24 +152,24 @@ class InspectorPool:
 
     @property
     def pids(self) -> tuple[int, ...]:
-        """The process ids of the children that run."""
-        return tuple(child.pid for child in tuple(self._children) if child.lives())
+        """Return the process ids of the children that run."""
+        return tuple(child.pid for child in tuple(self._children) if child.is_running())
 
     def warm(self) -> None:
         """Start a child for the job to come, if none runs; does not wait for it, raises nothing."""
         with contextlib.suppress(Exception), self._lock:
             if not self.pids:
-                self._idle.append(self._taken())
+                self._idle.append(self._take_child())
 
     def inspect(self, path: Path, preview: Path) -> Inspection:
-        """Judge a picture by decoding it, and write a small one for showing.
+        """Check a picture by decoding it, and write a small one for showing.
 
         Args:
             path: the file.
             preview: where to write at most 768 x 768 pixels, JPEG or PNG; appears whole or not at all.
 
         Raises:
-            ImageError: it is no sound picture within the limits, or cannot be judged; ``text`` is the code.
+            ImageError: it cannot be decoded within the limits, or cannot be checked now; ``text`` is the code.
         """
         limits = {"max_pixels": self._max_pixels, "max_side": self._max_side, "preview_side": 768, "quality": 85}
         return self._make({"job": "inspect", "path": path, **limits}, "preview", preview, "yes")
@@ -187,10 +184,10 @@ class InspectorPool:
         Raises:
             ImageError: a preview is no picture, or the sheet cannot be made; ``text`` is the code.
         """
-        return self._make({"job": "sheet", "previews": list(previews), "columns": None}, "target", target, "yes")
+        return self._make({"job": "sheet", "previews": list(previews)}, "target", target, "yes")
 
     def convert(self, path: Path, target: Path, *, max_side: int = 2048) -> Inspection:
-        """Write a picture that a relay accepts as a reference: PNG, JPEG or WebP, upright, telling no place.
+        """Write a picture that a relay accepts as a reference: PNG, JPEG or WebP, upright, without location data.
 
         Args:
             path: the file; copied byte for byte when it is so already.
@@ -198,7 +195,7 @@ class InspectorPool:
             max_side: width or height of the result, in pixels, at most.
 
         Raises:
-            ImageError: it is no sound picture within the limits, or cannot be converted; ``text`` is the code.
+            ImageError: it cannot be decoded within the limits, or cannot be converted; ``text`` is the code.
         """
         limits = {"max_pixels": self._max_pixels, "limit_side": self._max_side, "max_side": max_side}
         return self._make({"job": "convert", "path": path, **limits}, "target", target, "no")
@@ -213,9 +210,9 @@ class InspectorPool:
         try:
             answer = self._run({**job, key: part})
             part.replace(target)
-        except (_Gone, OSError) as error:
-            code, why = error.args if isinstance(error, _Gone) else ("disk", error.strerror or type(error).__name__)
-            raise ImageError(_(_WORDS[code]), why=why, charged=charged, text=code) from None
+        except (_Failed, OSError) as error:
+            code, why = error.args if isinstance(error, _Failed) else ("disk", error.strerror or type(error).__name__)
+            raise ImageError(_(_MESSAGES[code]), why=why, charged=charged, text=code) from None
         finally:
             with contextlib.suppress(OSError):
                 part.unlink(missing_ok=True)
@@ -223,7 +220,7 @@ class InspectorPool:
 
     def _run(self, job: Mapping[str, Any]) -> dict[str, Any]:
         with self._slots:
-            child = self._taken()
+            child = self._take_child()
             try:
                 answer = child.ask(job, self._seconds)
             except BaseException:  # also an interrupt: a child in the midst of a job is of no use
@@ -232,19 +229,19 @@ class InspectorPool:
                 raise
             self._idle.append(child)
         if not answer.pop("ok", False):
-            raise _Gone(answer.get("code", "died"), answer["problem"])
+            raise _Failed(answer.get("code", "died"), answer["problem"])
         return answer
 
-    def _taken(self) -> _Child:
+    def _take_child(self) -> _Child:
         with self._lock:
             while self._idle:
-                if (child := self._idle.pop()).lives():
+                if (child := self._idle.pop()).is_running():
                     return child
                 child.end()
                 self._children.discard(child)
             try:
                 child = _Child(self._memory)
             except OSError as error:
-                raise _Gone("start", str(error)) from error
+                raise _Failed("start", str(error)) from error
             self._children.add(child)
             return child

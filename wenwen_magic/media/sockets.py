@@ -1,4 +1,4 @@
-"""Opens the sockets of a download by a dial that the caller hands in, and shuts them when the time is over."""
+"""Opens the sockets of a download by a function of the caller's, and shuts them when the time is over."""
 
 import socket
 import threading
@@ -18,7 +18,7 @@ Dial = Callable[[str, int], socket.socket]
 
 
 class Watchdog:
-    """Shuts every socket it was shown when the time is over: a read timeout alone lets a trickle go on for ever.
+    """Shuts every socket it watches when the time is over: a read timeout alone lets a trickle go on for ever.
 
     A context manager; its one thread ends with it.
 
@@ -46,7 +46,7 @@ class Watchdog:
 
     @property
     def left(self) -> float:
-        """Seconds until the deadline; never quite 0, which would mean a socket that does not wait."""
+        """The seconds until the deadline; never quite 0, which would mean a socket that does not wait."""
         return max(self._end - self._clock(), 0.001)
 
     @property
@@ -55,7 +55,7 @@ class Watchdog:
         return self._bitten.is_set() or self._clock() >= self._end
 
     def watch(self, connection: socket.socket) -> None:
-        """Take a socket into care, before or after TLS is laid over it.
+        """Shut a socket, too, when the time is over; it may come before or after TLS is laid over it.
 
         Args:
             connection: a connected socket; it stays the caller's.
@@ -72,40 +72,37 @@ class Watchdog:
                 each.shutdown(socket.SHUT_RDWR)
 
 
-def connect(found: Sequence[IPv4Address | IPv6Address], port: int, wait: float, watchdog: Watchdog) -> socket.socket:
-    """Connect to the first of some addresses that can be reached, under the eyes of a watchdog.
+def connect(ips: Sequence[IPv4Address | IPv6Address], port: int, wait: float, watchdog: Watchdog) -> socket.socket:
+    """Connect to the first of some addresses that can be reached; a watchdog sees to the deadline.
 
     Args:
-        found: where to connect, in order; nothing is resolved here.
+        ips: where to connect, in order; nothing is resolved here.
         port: the port.
         wait: longest wait for each, in seconds.
-        watchdog: takes the socket into care, and gives the deadline.
+        watchdog: watches the socket, and gives the deadline.
 
     Raises:
         OSError: none can be reached, or the deadline has passed.
     """
     problem = OSError("no address")
-    for ip in found:
+    for ip in ips:
+        connection = socket.socket(socket.AF_INET if isinstance(ip, IPv4Address) else socket.AF_INET6)
         try:
-            return _open(ip, port, min(wait, watchdog.left), watchdog)
+            connection.settimeout(min(wait, watchdog.left))
+            connection.connect((str(ip), port))
+            watchdog.watch(connection)
         except OSError as failure:
+            connection.close()
             problem = failure
+        except BaseException:
+            connection.close()
+            raise
+        else:
+            return connection
     raise problem
 
 
-def _open(ip: IPv4Address | IPv6Address, port: int, wait: float, watchdog: Watchdog) -> socket.socket:
-    connection = socket.socket(socket.AF_INET if isinstance(ip, IPv4Address) else socket.AF_INET6)
-    try:
-        connection.settimeout(wait)
-        connection.connect((str(ip), port))
-        watchdog.watch(connection)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def manager(dial: Dial, *, proxy: str, ca_bundle: str | None) -> PoolManager:
+def pool_manager(dial: Dial, *, proxy: str, ca_bundle: str | None) -> PoolManager:
     """Make a urllib3 manager whose every socket comes from ``dial``; TLS, Host and SNI stay urllib3's own.
 
     Args:
@@ -118,16 +115,13 @@ def manager(dial: Dial, *, proxy: str, ca_bundle: str | None) -> PoolManager:
     """
     kind = "ca_cert_dir" if ca_bundle and Path(ca_bundle).is_dir() else "ca_certs"
     tls: dict[str, Any] = {"cert_reqs": "CERT_REQUIRED", kind: ca_bundle}
-    made = ProxyManager(proxy, proxy_headers=_proxy_headers(proxy), **tls) if proxy else PoolManager(**tls)
+    auth = parse_url(proxy).auth if proxy else None
+    headers = dict(make_headers(proxy_basic_auth=unquote(auth))) if auth else {}
+    made = ProxyManager(proxy, proxy_headers=headers, **tls) if proxy else PoolManager(**tls)
     pools: dict[str, Any] = {"http": partial(_PlainPool, dial=dial), "https": partial(_SecurePool, dial=dial)}
     # Assigned, not changed in place: the dictionary it had belongs to all of urllib3.
     made.pool_classes_by_scheme = pools
     return made
-
-
-def _proxy_headers(proxy: str) -> dict[str, str]:
-    auth = parse_url(proxy).auth
-    return dict(make_headers(proxy_basic_auth=unquote(auth))) if auth else {}
 
 
 class _PlainConnection(HTTPConnection):
@@ -139,13 +133,8 @@ class _PlainConnection(HTTPConnection):
         return self._dial(self._dns_host, self.port)
 
 
-class _SecureConnection(HTTPSConnection):
-    def __init__(self, *args: Any, dial: Dial, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._dial = dial
-
-    def _new_conn(self) -> socket.socket:
-        return self._dial(self._dns_host, self.port)
+class _SecureConnection(_PlainConnection, HTTPSConnection):
+    """TLS over what ``dial`` opens."""
 
 
 class _PlainPool(HTTPConnectionPool):

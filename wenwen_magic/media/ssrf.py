@@ -1,4 +1,4 @@
-"""Judges addresses: which may be fetched and, if not, why; opens no socket and resolves no name."""
+"""Checks addresses against server-side request forgery: which may be fetched; opens no socket, resolves no name."""
 
 import re
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ from urllib3.util import parse_url
 
 from wenwen_magic.errors import mask
 from wenwen_magic.text.i18n import _
+from wenwen_magic.text.sanitize import CONTROLS, SURROGATES
 
 IP = IPv4Address | IPv6Address
 
@@ -18,7 +19,7 @@ LONGEST = 8192
 _SHOWN = 200
 _ISATAP = 0x5EFE
 _PORTS = {"http": 80, "https": 443}
-_UNSAFE = re.compile(r"[\x00-\x20\x7f-\x9f\\\s\ud800-\udfff]")
+_UNSAFE = re.compile(rf"[\s\\{CONTROLS}{SURROGATES}]")
 _FRONT = re.compile(r"(?i)https?://([^/?#]+)")
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
@@ -131,7 +132,7 @@ def _host_problem(address: str, authority: str) -> str:
 
 
 def place_of(address: str) -> Place:
-    """Read where an address leads; only for one in which :func:`spelling_problem` found nothing."""
+    """Read where an address leads; only for one without a :func:`spelling_problem`."""
     url = parse_url(address)
     scheme = url.scheme or ""
     return Place(scheme, url.host or "", _PORTS[scheme] if url.port is None else url.port)
@@ -147,16 +148,17 @@ def literal(host: str) -> IP | None:
 
 
 def ip_problem(ip: IP, place: Place, trusted: AbstractSet[str]) -> str:
-    """Say why an IP address must not be dialled for a place; empty when it may.
+    """Say why an IP address must not be connected to for a place; empty when it may.
 
     Args:
         ip: what the place's name was resolved to, or the place's literal.
         place: what is fetched.
         trusted: the user's own origins and ``trusted_hosts``; they lift all but metadata and link-local addresses.
     """
-    if _never(ip):
-        return _never_words(str(ip))
-    if place.trusted(trusted) or _public(ip):
+    if _is_metadata(ip):
+        return _metadata_problem(str(ip))
+    outside = isinstance(ip, IPv4Address) or (ip in _PUBLIC_6 and not _is_isatap(ip))
+    if place.trusted(trusted) or (outside and not any(ip in block for block in _REFUSED)):
         return ""
     if ip not in _FAKE:
         return _("{host} leads to {ip}, which is not a public address", host=place.host, ip=ip)
@@ -181,57 +183,47 @@ def proxied_problem(place: Place, trusted: AbstractSet[str]) -> str:
     if ip:
         return ip_problem(ip, place, trusted)
     if place.host.removesuffix(".") in _METADATA_NAMES:
-        return _never_words(place.host)
+        return _metadata_problem(place.host)
     if _INSIDE.fullmatch(place.host) and not place.trusted(trusted):
         return _("{host} is a name inside this machine or network", host=place.host)
     return ""
 
 
-def step_problem(here: Place, onward: str, trusted: AbstractSet[str]) -> str:
-    """Say why a redirect must not be followed, as far as its spelling tells; empty when it may.
+def redirect_problem(here: Place, redirect: str, trusted: AbstractSet[str]) -> str:
+    """Say why a redirect must not be followed, as far as its spelling shows; empty when it may.
 
     Args:
         here: where the redirect came from.
-        onward: the address it leads to.
+        redirect: the address it leads to.
         trusted: as for :func:`ip_problem`.
     """
-    problem = spelling_problem(onward)
+    problem = spelling_problem(redirect)
     if problem or here.scheme == "http":
         return problem
-    place = place_of(onward)
+    place = place_of(redirect)
     if place.scheme == "https" or place.trusted(trusted):
         return ""
     return _("a redirect leads from https to http")
 
 
-def shown(address: str) -> str:
-    """Give an address for a message: no user name, no query, no control characters, at most 200 characters."""
+def redacted(address: str) -> str:
+    """Return an address for a message: no user name, no query, no control characters, at most 200 characters."""
     plain = re.sub(r"//[^/?#]*@", "//", re.split(r"[?#]", address, maxsplit=1)[0])
     return mask(plain if len(plain) <= _SHOWN else plain[:_SHOWN] + "…")
 
 
-def _never_words(what: str) -> str:
+def _metadata_problem(what: str) -> str:
     return _("{what} is a metadata or link-local address, which trusted_hosts cannot allow", what=what)
 
 
-def _public(ip: IP) -> bool:
-    if isinstance(ip, IPv6Address) and (ip not in _PUBLIC_6 or _is_isatap(ip)):
-        return False
-    return not _never(ip) and not any(ip in block for block in _REFUSED)
-
-
-def _never(ip: IP) -> bool:
-    carried = _carried(ip) if isinstance(ip, IPv6Address) else None
-    return any(ip in block or (carried is not None and carried in block) for block in _NEVER)
-
-
-def _carried(ip: IPv6Address) -> IPv4Address | None:
-    """The IPv4 address to which a tunnel or a translator would pass this one on."""
-    if ip.teredo:
-        return ip.teredo[1]
-    if _is_isatap(ip) or any(ip in block for block in _CARRIERS):
-        return IPv4Address(int(ip) & 0xFFFFFFFF)
-    return ip.ipv4_mapped or ip.sixtofour
+def _is_metadata(ip: IP) -> bool:
+    """Tell whether an address, or the IPv4 one to which a tunnel or a translator would pass it on, is never allowed."""
+    carried: IP | None = None
+    if isinstance(ip, IPv6Address):
+        carried = ip.teredo[1] if ip.teredo else ip.ipv4_mapped or ip.sixtofour
+        if not ip.teredo and (_is_isatap(ip) or any(ip in block for block in _CARRIERS)):
+            carried = IPv4Address(int(ip) & 0xFFFFFFFF)
+    return any(address in block for block in _NEVER for address in (ip, carried) if address is not None)
 
 
 def _is_isatap(ip: IPv6Address) -> bool:

@@ -1,4 +1,4 @@
-"""Runs a cell: starts its job, waits beside it, and shows what comes."""
+"""Runs a cell: makes its requests, starts its job, waits beside it, and shows the pictures as they come."""
 
 import random
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
@@ -15,6 +15,7 @@ from wenwen_magic.engine.outcomes import error_of_record, refuse_gaps, stopped, 
 from wenwen_magic.engine.worker_pool import POLL, Job, Many, Runner, wait_through
 from wenwen_magic.errors import ConfigError, LimitReached
 from wenwen_magic.notebook import voting
+from wenwen_magic.notebook.cell_requests import CellRequests
 from wenwen_magic.notebook.options import Options
 from wenwen_magic.notebook.output_area import Area, Handle, status_line
 from wenwen_magic.records import Gallery, Generation, ImageRequest, Label
@@ -28,8 +29,8 @@ TICK = 1.0
 
 
 @dataclass(frozen=True)
-class Front:
-    """What a cell's surroundings can do; the magics know which front end it is.
+class Frontend:
+    """What the front end around a cell can do.
 
     Args:
         show: puts a MIME bundle into a new output and gives its handle.
@@ -55,13 +56,13 @@ class Cell:
     Args:
         client: asks and keeps.
         requests: what is wanted; several are shown as one table.
-        options: what stood on the cell's line.
+        options: what stands on the cell's line.
         name: the variable that receives the result; empty for none.
-        front: the surroundings.
-        runner: does the asking beside the main thread.
+        front: the front end.
+        runner: runs jobs beside the main thread.
         area: where the pictures go.
         labels: for each request where in a comparison it stands; empty for no comparison.
-        text: the cell as it was typed; empty for nobody's.
+        text: the cell as it was typed; empty for none.
         renew: makes a client of the settings as they are when it is called; None for the same client always.
         voted: what is called when a vote has been cast.
     """
@@ -70,7 +71,7 @@ class Cell:
     requests: tuple[ImageRequest, ...]
     options: Options
     name: str
-    front: Front
+    front: Frontend
     runner: Runner
     area: Area
     labels: tuple[Label, ...] = ()
@@ -78,28 +79,36 @@ class Cell:
     renew: Callable[[], Client] | None = None
     voted: list[Callable[[], None]] = field(default_factory=list)
 
-    @property
-    def now(self) -> Client:
-        """A client of the settings as they are now; the cell's own options still go before.
+    def with_requests(self, prompt: str) -> "Cell | BatchCell":
+        """Return this cell with the requests of its line and its text: one, a comparison, or with ``--from`` many.
 
         Raises:
-            ConfigError: a setting that cannot be.
+            ConfigError: something on the line or in the text is wrong; nothing was sent.
+        """
+        wanted = CellRequests(self.client, self.options, self.front.names)
+        if self.options.from_:
+            return BatchCell(self, wanted.many(prompt, self.options.from_))
+        requests, labels = wanted.all(prompt)
+        return replace(self, requests=requests, labels=labels)
+
+    @property
+    def now(self) -> Client:
+        """A client of the settings as they are now; the cell's own options still override them.
+
+        Raises:
+            ConfigError: a setting has an unusable value.
         """
         return self.renew() if self.renew else self.client
 
     @property
     def how(self) -> dict[str, Any]:
-        """Whether to draw anew, and which take is wanted."""
-        return {"fresh": bool(self.options.fresh), "take": int(self.options.take or 0)}
+        """Whether to ignore saved takes, and which take is wanted."""
+        return {"fresh": self.options.fresh, "take": self.options.take or 0}
 
     @property
     def blind(self) -> bool:
         """Whether the labels stay hidden until a vote is cast."""
-        return bool(self.options.blind and self.labels)
-
-    def missing(self) -> limits.Cost:
-        """What would be asked for."""
-        return limits.cost_of(self.client.missing(self.requests, **self.how))
+        return self.options.blind and bool(self.labels)
 
     def draw(self) -> Generation | Gallery:
         """Draw, wait, and show.
@@ -116,7 +125,7 @@ class Cell:
         return result
 
     def draw_in_background(self) -> Job:
-        """Start drawing and return at once; somebody has to :meth:`follow` the job.
+        """Start drawing and return at once; the caller has to :meth:`follow` the job.
 
         Raises:
             LimitReached: the cell asks for more than is allowed; nothing was sent.
@@ -127,24 +136,21 @@ class Cell:
         return self._start()
 
     def _start(self) -> Job:
-        return self.runner.start(
-            lambda job: self.client.draw(self.requests, **self.how, tell=job.tell, came=job.arrive), self._key()
-        )
-
-    def _key(self) -> Any:
-        """What makes two runs the same: a cell that is run again joins the run under way instead of paying twice."""
-        if self.options.fresh:
-            return None
+        """Start the job; a cell that is run again joins the same job under way instead of paying twice."""
         wanted = tuple((one.fingerprint, one.count) for one in self.requests)
-        return self.client.address, str(self.client.history.folder), self.how["take"], wanted
+        place = self.client.address, str(self.client.history.folder)
+        key = None if self.options.fresh else (*place, self.options.take, wanted)
+        return self.runner.start(
+            lambda job: self.client.draw(self.requests, **self.how, tell=job.tell, came=job.arrive), key
+        )
 
     def _wait(self, job: Job) -> None:
         """Wait for a job in the main thread; an interrupt ends the waiting and not the job."""
-        told = (0, 0)
+        shown = (0, 0)
         try:
             while not job.wait(POLL):
-                if (now := (int(self.runner.now() - job.began), len(job.arrived))) != told:
-                    told = now
+                if (now := (int(self.runner.now() - job.began), len(job.arrived))) != shown:
+                    shown = now
                     self.tell(job)
         except KeyboardInterrupt:
             # The output is made here: from another thread it would come under whichever cell ran last.
@@ -158,7 +164,7 @@ class Cell:
     # -- what is shown -------------------------------------------------------------------------------------------------
 
     def tell(self, job: Job) -> None:
-        """Show how far a job of this cell is: what has come of several pictures, and a line."""
+        """Show how far a job of this cell is: those of several pictures that are there, and a line."""
         line = status_line(job, self.runner.now())
         if self.blind or not job.arrived or (len(self.requests) == 1 and self.requests[0].count == 1):
             self.area.status(line, None if self.blind else job.preview)
@@ -166,7 +172,7 @@ class Cell:
             self.area.preview(self._so_far(job), line)
 
     def _so_far(self, job: Job) -> Gallery:
-        """What has come, in its places; in a comparison with a stand-in for each that has not."""
+        """Return the pictures that are there, in their places; in a comparison with a placeholder for each other."""
         rows = dict(job.arrived)
         if self.labels:
             for number, request in enumerate(self.requests):
@@ -179,7 +185,7 @@ class Cell:
         return tuple(self.labels[number] for number, _ in places) if self.labels else ()
 
     def finished(self, job: Job) -> Generation | Gallery:
-        """Show what came of a job of this cell, and give it."""
+        """Show the result of a job of this cell, and return it."""
         places = sorted(job.arrived)
         if not self.labels:
             self.area.add(*job.result)
@@ -192,11 +198,11 @@ class Cell:
         return self.named(gallery)
 
     def hand_over(self, rows: list[Generation]) -> Generation | Gallery:
-        """The result as one thing, put into the cell's variable."""
+        """Put generations into the cell's variable as one result, and return it."""
         return self.named(rows[0] if len(rows) == 1 else self.client.gallery(rows))
 
     def named(self, result: Generation | Gallery) -> Generation | Gallery:
-        """Put the result into the cell's variable, and give it."""
+        """Put a result into the cell's variable, and return it."""
         if self.name:
             self.front.names[self.name] = result
         return result
@@ -207,7 +213,7 @@ class Cell:
         return self.area.gallery is not None and self.area.gallery.blind
 
     def vote(self, letter: str) -> str:
-        """Write down which picture is best, and show the labels; gives one sentence on the winner.
+        """Save which picture is best, and show the labels; returns one sentence on the winner.
 
         Raises:
             ConfigError: no picture has this letter, or there is nothing to vote on.
@@ -219,16 +225,16 @@ class Cell:
                 do=_("Wait until the pictures are there."),
             )
         label = voting.cast(self.client.history.folder, gallery, letter)
-        told = replace(gallery, blind=False)
-        self.area.put(replace(told, render=vote_result(letter)))
-        self.named(told)
-        for tell in self.voted:
-            tell()
+        revealed = replace(gallery, blind=False)
+        self.area.put(replace(revealed, render=vote_result(letter)))
+        self.named(revealed)
+        for call in self.voted:
+            call()
         named = " · ".join(value for _, value in label)
         return _("{letter} was {named}. %wenwen votes tallies.", letter=letter.upper(), named=named)
 
     def follow(self, job: Job) -> None:
-        """Let a job go on in the background; its pictures come into the area by themselves."""
+        """Follow a job in the background; its pictures come into the area by themselves."""
 
         def follow(_: Any) -> None:
             while not job.wait(TICK):
@@ -241,48 +247,51 @@ class Cell:
         self.runner.start(follow)
 
     def speak(self, prompt: str = "") -> None:
-        """Go on in the language of the cell, also where another cell has spoken since."""
+        """Choose the language of messages where no magic has done so: a press runs in a context of its own."""
         speak(self.client.settings.lang, prompt=prompt or self.requests[0].prompt)
 
-    # -- money ---------------------------------------------------------------------------------------------------------
+    # -- before anything is sent ---------------------------------------------------------------------------------------
 
     def dry_run(self) -> str:
-        """What would be sent, how many pictures that asks for, and what they cost; sends nothing."""
+        """Return what would be sent, how many pictures that asks for, and what they cost; sends nothing."""
         head = _("as sent")
-        words = []
+        texts = []
         for number, one in enumerate(self.requests):
             label = " · ".join(value for _, value in self.labels[number]) if self.labels else one.model
-            words.append(f"{head} ({label}):\n{self.client.prompt_as_sent(one)}\n")
-        return "\n".join([*words, cost_line(self.client, self.missing())])
+            texts.append(f"{head} ({label}):\n{self.client.prompt_as_sent(one)}\n")
+        missing = self.client.missing(self.requests, **self.how)
+        return "\n".join([*texts, cost_line(self.client, limits.cost_of(missing))])
+
+    def doubts(self) -> list[str]:
+        """Return a line on each model that would be asked and that the endpoint does not list; asks nobody."""
+        return model_doubts(self.client, self.requests, **self.how)
 
     def _confirm(self) -> None:
-        confirm(
-            self.client, self.options, self.front, sum(one.count * one.pictures for one in self.requests), self.missing
-        )
+        wanted = sum(one.count * one.pictures for one in self.requests)
+        confirm(self, wanted, lambda: limits.cost_of(self.client.missing(self.requests, **self.how)))
 
 
 def cost_line(client: Client, cost: limits.Cost) -> str:
-    """What a dry run says at its end: how many pictures would be asked for, and what they cost."""
+    """Return the last line of a dry run: how many pictures would be asked for, and what they cost."""
     free = _(", free (demo)") if client.is_demo else ""
     told = limits.pictures(cost.pictures) if free else limits.told(cost, client.settings.currency)
     return _("Would be asked for: {told}{free}. Nothing was sent.", told=told, free=free)
 
 
-def confirm(client: Client, options: Options, front: Front, most: int, missing: Callable[[], limits.Cost]) -> None:
-    """Keep to the cell's own budget, and ask a person before many pictures; without one, fail.
+def confirm(cell: Cell, wanted: int, missing: Callable[[], limits.Cost]) -> None:
+    """Keep to the cell's own budget, and ask a person before many pictures; without a person, fail.
 
     Args:
-        client: has the limits.
-        options: ``budget`` and ``yes``.
-        front: asks.
-        most: pictures that are wanted, saved ones included.
+        cell: has the limits, the options ``budget`` and ``yes``, and the front end that asks.
+        wanted: the number of pictures, saved ones included.
         missing: tells what would be asked for.
 
     Raises:
         LimitReached: the budget is too small, or nobody said yes; nothing was sent.
     """
+    client, options = cell.client, cell.options
     limit, currency = client.settings.confirm_above, client.settings.currency
-    if client.is_demo or (options.budget is None and (options.yes or most <= limit)):
+    if client.is_demo or (options.budget is None and (options.yes or wanted <= limit)):
         return
     cost = missing()
     if options.budget is not None and cost.units > options.budget:
@@ -291,7 +300,7 @@ def confirm(client: Client, options: Options, front: Front, most: int, missing: 
         return
     told = limits.told(cost, currency)
     question = _("This cell asks for {told}. Go on? [y/N] ", told=told)
-    if front.attended and front.ask(question).strip().lower() in {"y", "yes", "是", "好"}:
+    if cell.front.attended and cell.front.ask(question).strip().lower() in {"y", "yes", "是", "好"}:
         return
     raise LimitReached(
         _("This cell asks for {told}; more than {limit} need a yes.", told=told, limit=limit),
@@ -300,17 +309,19 @@ def confirm(client: Client, options: Options, front: Front, most: int, missing: 
 
 
 PATIENCE = 10
-"""Seconds between two looks at pictures that are shown while others are drawn."""
+"""Seconds between two updates of pictures that are shown while others are drawn."""
 _SHOWN = 5
 """Prompts that a dry run shows."""
+_CHECKED = 100
+"""Requests of many prompts whose models are looked up."""
 
 
 @dataclass(frozen=True)
-class LongCell:
+class BatchCell:
     """One run of a cell with many prompts.
 
     Args:
-        cell: the surroundings: client, options, area.
+        cell: has client, options and area, and no requests of its own.
         requests: makes the requests, one at a time; called again for every pass over them.
     """
 
@@ -327,8 +338,8 @@ class LongCell:
         cell = self.cell
         look, before = self._look_through(), cell.client.session.account()
         cell.client.check_limits(look.missing)
-        confirm(cell.client, cell.options, cell.front, look.wanted, lambda: limits.cost_of(look.missing))
-        run, rows = cell.client.begin_many(self.requests(), fresh=cell.how["fresh"], total=look.requests)
+        confirm(cell, look.wanted, lambda: limits.cost_of(look.missing))
+        run, rows = cell.client.begin_many(self.requests(), fresh=cell.options.fresh, total=look.requests)
         self._wait(run, rows)
         if not run.tally.done and run.tally.failed:
             cell.area.clear(cell.front.clear)
@@ -344,23 +355,27 @@ class LongCell:
             raise stopped(run.tally.done, paid=rows.asked or cell.client.session.account() != before)
         return gallery
 
+    def doubts(self) -> list[str]:
+        """Return a line on each model that the first requests would ask and that the endpoint does not list."""
+        return model_doubts(self.cell.client, islice(self.requests(), _CHECKED), fresh=self.cell.options.fresh)
+
     def _look_through(self) -> Look:
         """Look at every prompt before any is sent."""
-        return self.cell.client.look_through(self.requests(), fresh=self.cell.how["fresh"])
+        return self.cell.client.look_through(self.requests(), fresh=self.cell.options.fresh)
 
     def _wait(self, run: Many[Any, Any], rows: Rows) -> None:
         cell = self.cell
         job = cell.runner.start(lambda _: run.run())
-        told, shown, next_at = -1, 0, 0
+        last, shown, next_at = -1, 0, 0
 
         def wait(seconds: float) -> bool:
-            nonlocal told, shown, next_at
+            nonlocal last, shown, next_at
             over, now = job.wait(seconds), int(run.tally.seconds)
-            come = min(len(rows), MOST_SHOWN)
-            # With pictures every look is heavy: it is repeated for new pictures, else at times only.
-            if not over and now != told and (come > shown or now >= next_at):
-                told, shown, next_at = now, come, now + (PATIENCE if come else 1)
-                self._tell(run.tally.line() + (_finishing(run.tally.under_way) if run.stopped else ""), rows)
+            arrived = min(len(rows), MOST_SHOWN)
+            # With pictures an update is heavy: it is made for new pictures, else at times only.
+            if not over and now != last and (arrived > shown or now >= next_at):
+                last, shown, next_at = now, arrived, now + (PATIENCE if arrived else 1)
+                self._tell(run, rows)
             return over
 
         wait_through(run, wait)
@@ -368,17 +383,19 @@ class LongCell:
             cell.area.clear(cell.front.clear)
             raise job.error
 
-    def _tell(self, line: str, rows: Rows) -> None:
-        """Show the first of what has come, small, and a line."""
-        client = self.cell.client
-        come = [_small(row, client.thumbnail(row)) for row in rows[:MOST_SHOWN]]
-        if come:
-            self.cell.area.preview(Gallery(come, render=gallery_bundle), line)
+    def _tell(self, run: Many[Any, Any], rows: Rows) -> None:
+        """Show the first pictures that are there, small, and a line."""
+        line = run.tally.line()
+        if run.stopped:
+            line += _(" · stopping, waiting for {count}; interrupt again to stop waiting", count=run.tally.under_way)
+        small = [_with_thumbnail(row, self.cell.client.thumbnail(row)) for row in rows[:MOST_SHOWN]]
+        if small:
+            self.cell.area.preview(Gallery(small, render=gallery_bundle), line)
         else:
             self.cell.area.status(line)
 
     def dry_run(self) -> str:
-        """The first prompts as they would be sent, how many pictures are missing, and what they cost; sends nothing."""
+        """Return the first prompts as sent, how many pictures are missing, and what they cost; sends nothing."""
         cell = self.cell
         first = enumerate(islice(self.requests(), _SHOWN), 1)
         shown = [f"{number}. {cell.client.prompt_as_sent(one)}\n" for number, one in first]
@@ -388,28 +405,14 @@ class LongCell:
         return "\n".join([*lines, cost_line(cell.client, limits.cost_of(look.missing))])
 
 
-def _small(row: Generation, thumbnail: Path | None) -> Generation:
-    pictures = tuple(replace(one, preview=thumbnail) for one in row.pictures)
-    return replace(row, pictures=pictures if len(pictures) == 1 else row.pictures)
+def _with_thumbnail(row: Generation, thumbnail: Path | None) -> Generation:
+    if len(row.pictures) != 1:
+        return row
+    return replace(row, pictures=(replace(row.pictures[0], preview=thumbnail),))
 
 
-def _finishing(count: int) -> str:
-    return _(" · stopping, waiting for {count}; interrupt again to stop waiting", count=count)
-
-
-_LOOKED_AT = 100
-"""Requests of many prompts whose models are looked up."""
-
-
-def of_cell(drawn: Cell | LongCell) -> list[str]:
-    """A line on each model that a cell would ask and that the endpoint's list does not name; asks nobody."""
-    if isinstance(drawn, Cell):
-        return on(drawn.client, drawn.requests, **drawn.how)
-    return on(drawn.cell.client, islice(drawn.requests(), _LOOKED_AT), **drawn.cell.how)
-
-
-def on(client: Client, requests: Iterable[ImageRequest], **how: Any) -> list[str]:
-    """A line on each model that would be asked and that is not in the list that the endpoint gave in the last day.
+def model_doubts(client: Client, requests: Iterable[ImageRequest], **how: Any) -> list[str]:
+    """Return a line on each model that would be asked and that the endpoint's list of the last day does not name.
 
     Args:
         client: knows the list, if there is one.
@@ -419,6 +422,6 @@ def on(client: Client, requests: Iterable[ImageRequest], **how: Any) -> list[str
     known = client.known_models(fresh=True)
     if known is None:
         return []
-    strange = [one for one in requests if one.model not in known.names and names_model(one)]
-    asked = dict.fromkeys(one.model for one in strange if client.missing([one], **how))
+    unlisted = [one for one in requests if one.model not in known.names and names_model(one)]
+    asked = dict.fromkeys(one.model for one in unlisted if client.missing([one], **how))
     return [line for line in (doubt(model, known) for model in asked) if line]

@@ -1,67 +1,226 @@
-"""Makes the requests of a cell: of its line, its text and the notebook's names, before anything is sent."""
+"""Makes the requests of a cell from its line, its text and the notebook's names: one, a comparison, or many prompts."""
 
+import itertools
+import math
 import re
-from collections.abc import Callable, Iterable, Iterator, MutableMapping
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from wenwen_magic.client import Client
 from wenwen_magic.errors import ConfigError
-from wenwen_magic.notebook import grid, options
-from wenwen_magic.notebook.options import Options
-from wenwen_magic.records import ImageRequest, Label, Reference
+from wenwen_magic.notebook.options import Options, typed
+from wenwen_magic.records import ORIENTATION_WORDS, ImageRequest, Label, Reference
 from wenwen_magic.text.i18n import _
 from wenwen_magic.text.suggest import did_you_mean
 from wenwen_magic.text.template import interpolate, known_value, names_in, value_of
 
+Kind = Literal["model", "orientation", "style", "param", "name"]
+_KINDS: Mapping[str, Kind] = {
+    "model": "model",
+    "模型": "model",
+    "orientation": "orientation",
+    "方向": "orientation",
+    "style": "style",
+    "风格": "style",
+}
 _ID = re.compile(r"#?[0-9a-fA-F]{6,8}")
-_WHOLE = re.compile(r"\s*\{\{((?:(?!\}\}).)+)\}\}\s*", re.DOTALL)
-_ON_THE_LINE = ("model", "orientation", "style")
-_NOT_WITH_FROM = ("grid", "for", "blind", "take", "background", "raw")
+_WHOLE_EXPRESSION = re.compile(r"\s*\{\{((?:(?!\}\}).)+)\}\}\s*", re.DOTALL)
+_PART = re.compile(r"(?:\{\{.*?\}\}|[^;；])+", re.DOTALL)
+_NOT_WITH_FROM = ("grid", "for_", "blind", "take", "background", "raw")
+MOST = 400
+"""Combinations that one cell may ask for."""
 
 
-class Wishes:
+@dataclass(frozen=True)
+class Axis:
+    """One thing that a comparison varies.
+
+    Args:
+        kind: a field of the request, a style, a parameter that is passed through, or a name in the prompt.
+        name: what its header says; a parameter's or a prompt's name.
+        values: at least one, all different.
+    """
+
+    kind: Kind
+    name: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CellRequests:
     """What a cell asks for.
 
     Args:
         client: makes requests.
-        given: what stood on the cell's line.
+        options: what stands on the cell's line.
         names: the notebook's.
     """
 
-    def __init__(self, client: Client, given: Options, names: MutableMapping[str, Any]) -> None:
-        self._client, self._given, self._names = client, given, names
+    client: Client
+    options: Options
+    names: MutableMapping[str, Any]
 
-    def requests(self, prompt: str) -> tuple[tuple[ImageRequest, ...], tuple[Label, ...]]:
-        """The requests of all combinations, and where in the comparison each stands; no labels for a single one.
+    def all(self, prompt: str) -> tuple[tuple[ImageRequest, ...], tuple[Label, ...]]:
+        """Return a request for every combination of the axes, and where in the comparison it stands.
+
+        The last axis changes fastest. Without axes there is one request and no label.
 
         Raises:
-            ConfigError: something about them is wrong.
+            ConfigError: an axis or an option is wrong, or they contradict one another; nothing was sent.
         """
-        self._refuse_useless()
-        found = self._combinations()
-        self._refuse_unused(prompt, found[0].axes)
-        if self._given.blind and len(found) < 2:  # noqa: PLR2004  to compare takes two
-            raise ConfigError(
-                _("There is nothing to compare blindly."),
-                do=_("Name several models: -m a,b --blind"),
-            )
-        labels = tuple(one.label for one in found) if len(found) > 1 or found[0].axes else ()
-        return tuple(self._request(prompt, one) for one in found), labels
-
-    def _refuse_useless(self) -> None:
-        """Refuse options that another one would make mean nothing."""
-        given = self._given
-        if given.take and (given.fresh or (given.count or 1) > 1):
-            other = "--fresh" if given.fresh else f"-n {given.count}"
+        options = self.options
+        if options.take and (options.fresh or (options.count or 1) > 1):
+            other = "--fresh" if options.fresh else f"-n {options.count}"
             raise ConfigError(
                 _("--take does not go with {other}.", other=other),
                 do=_("--take shows one saved take; leave one of them out."),
             )
+        axes = self._axes()
+        self._check_axes(prompt, axes)
+        combinations = list(itertools.product(*(axis.values for axis in axes)))
+        if options.blind and len(combinations) < 2:  # noqa: PLR2004  to compare takes two
+            raise ConfigError(
+                _("There is nothing to compare blindly."),
+                do=_("Name several models: -m a,b --blind"),
+            )
+        chosen = [tuple(zip(axes, values, strict=True)) for values in combinations]
+        labels = tuple(tuple((axis.name, value) for axis, value in one) for one in chosen) if axes else ()
+        shared = self._shared()
+        return tuple(self._request(prompt, one, shared) for one in chosen), labels
 
-    def _refuse_unused(self, prompt: str, axes: Iterable[grid.Axis]) -> None:
-        """Refuse an axis that changes nothing, and an option whose values stand on an axis already."""
-        given, used = self._given, set() if self._given.raw else names_in(prompt)
+    def _request(self, prompt: str, chosen: Iterable[tuple[Axis, str]], shared: dict[str, Any]) -> ImageRequest:
+        """Make the request of one combination."""
+        own, params, names = dict(shared), dict(shared["params"]), dict[str, Any]()
+        for axis, value in chosen:
+            if axis.kind == "param":
+                params[axis.name] = typed(value)
+            elif axis.kind == "name":
+                names[axis.name] = value
+            else:
+                own[axis.kind] = value
+        text = prompt if self.options.raw else interpolate(prompt, {**self.names, **names} if names else self.names)
+        return self.client.request(text, **{**own, "params": params or None})
+
+    def _shared(self) -> dict[str, Any]:
+        """Return what is the same for all requests of a cell, unless an axis varies it."""
+        options = self.options
+        return {
+            "model": next(iter(options.model), None),
+            "orientation": options.orientation,
+            "style": options.style,
+            "count": options.count,
+            "params": dict(options.param),
+            "references": [self.reference(word) for word in options.ref],
+            "mask": self.reference(options.mask) if options.mask else None,
+            "stream": options.stream or None,
+            "format": options.format,
+            "task": options.task,
+        }
+
+    def many(self, template: str, source: str) -> Callable[[], Iterator[ImageRequest]]:
+        """Return what makes the requests of many prompts, one at a time.
+
+        Args:
+            template: a prompt with the columns' names in braces; empty for the column ``prompt``.
+            source: a file's path, or the name of a list or a table.
+
+        Raises:
+            ConfigError: an option does not go with many prompts.
+        """
+        if useless := next((name for name in _NOT_WITH_FROM if getattr(self.options, name)), ""):
+            raise ConfigError(
+                _("--{useless} does not go with --from.", useless=useless.strip("_")),
+                do=_("Put it into a column, or use --grid without --from."),
+            )
+        if len(self.options.model) > 1:
+            raise ConfigError(
+                _("Several models do not go with --from."),
+                do=_("Put a column called model into it."),
+            )
+        things = self._things(source)
+        shared = self._shared()
+        shared["params"] = shared["params"] or None
+        return lambda: self.client.requests_from(things, template=template, names=self.names, **shared)
+
+    def _things(self, source: str) -> Any:
+        """Return what ``--from`` names: a path as it is, or the value of a variable or an expression."""
+        whole = _WHOLE_EXPRESSION.fullmatch(source)
+        if Path(source).is_file():
+            return source
+        things = value_of(whole[1], self.names) if whole else known_value(source, self.names)
+        if things is None:
+            return source
+        return list(things) if isinstance(things, Iterator) else things
+
+    def reference(self, word: str) -> Reference:
+        """Return the picture that a word after ``--ref`` means: a variable or a part of one, an id, a path, an address.
+
+        Raises:
+            ConfigError: it is no picture.
+            HistoryError: there is no such id.
+        """
+        value: Any = None if Path(word).is_file() else known_value(word, self.names)
+        if value is None:
+            value = self.client.history.get(word) if _ID.fullmatch(word) else word
+        return self.client.reference(value, word)
+
+    # -- axes ----------------------------------------------------------------------------------------------------------
+
+    def _axes(self) -> list[Axis]:
+        """Return the axes in the order they were given; one model alone is no axis.
+
+        Raises:
+            ConfigError: an unknown axis, one without values, one given twice, or too many combinations.
+        """
+        options = self.options
+        axes = [Axis("model", "model", _different(options.model))] if len(options.model) > 1 else []
+        axes += [self._axis(text, _grid_kind) for text in options.grid]
+        axes += [self._axis(text, _name_kind) for text in options.for_]
+        names = [axis.name for axis in axes]  # a header and a vote know an axis by its name alone
+        if twice := next((name for name in names if names.count(name) > 1), ""):
+            raise ConfigError(_("The axis {twice} is given twice.", twice=twice), do=_("Put all its values into one."))
+        if (count := math.prod(len(axis.values) for axis in axes)) > MOST:
+            raise ConfigError(
+                _("{count} combinations are more than {most}.", count=count, most=MOST),
+                do=_("Nothing was sent. Leave some values out."),
+            )
+        return axes
+
+    def _axis(self, text: str, kind_of: Callable[[str], tuple[Kind, str]]) -> Axis:
+        """Read an axis: ``model=a;b``, ``方向=横屏；竖屏``, ``param.quality=low;high``, ``animal={{a_list}}``."""
+        name, sign, values = re.sub("＝", "=", text, count=1).partition("=")
+        if not sign or not name.strip():
+            raise ConfigError(
+                _("{text!r} names no values.", text=text[:60]),
+                do='--grid "model=a;b"   --for "animal=猫;狗"',
+            )
+        kind, name = kind_of(unicodedata.normalize("NFKC", name).strip())
+        if expression := _WHOLE_EXPRESSION.fullmatch(values):  # a single one may be a list of its own
+            value = value_of(expression.group(1).strip(), self.names)
+            parts = [
+                str(one) for one in ([value] if isinstance(value, str) or not hasattr(value, "__iter__") else value)
+            ]
+        else:
+            parts = [interpolate(part, self.names) for part in _PART.findall(values)]
+        parts = [part.strip() for part in parts if part.strip()]
+        if not parts:
+            raise ConfigError(_("{text!r} holds no values.", text=values[:60]), do='--grid "model=a;b"')
+        if kind == "orientation":  # square and 方形 are one
+            parts = [ORIENTATION_WORDS.get(part, part) for part in parts]
+        return Axis(kind, name, _different(parts))
+
+    def _check_axes(self, prompt: str, axes: Sequence[Axis]) -> None:
+        """Refuse an axis that changes nothing, and an option whose values are an axis already."""
+        options = self.options
+        used = names_in(prompt) if axes and not options.raw else set()
+        single = {
+            "model": len(options.model) == 1,
+            "orientation": options.orientation is not None,
+            "style": options.style is not None,
+        }
         for axis in axes:
             if axis.kind == "name" and axis.name not in used:
                 word = "{{" + axis.name + "}}"
@@ -72,94 +231,32 @@ class Wishes:
                     if used
                     else _("Write {word} where its values belong.", word=word),
                 )
-            params = dict(given.param or ()) if axis.kind == "param" else {}
-            if axis.name in params or (axis.kind in _ON_THE_LINE and self._stands_alone(axis.kind)):
+            if single.get(axis.kind, axis.kind == "param" and axis.name in dict(options.param)):
                 raise ConfigError(
                     _("{name} is given twice, as an axis too.", name=axis.name),
                     do=_("Put all its values into --grid."),
                 )
 
-    def _stands_alone(self, kind: str) -> bool:
-        """Whether the line names one value of what may be an axis."""
-        given = getattr(self._given, kind)
-        return len(given or ()) == 1 if kind == "model" else bool(given)
 
-    def _combinations(self) -> list[grid.Combination]:
-        given = self._given
-        known = grid.Names(lambda text: value_of(text, self._names), lambda text: interpolate(text, self._names))
-        axes = grid.axes(given.model or (), given.grid or (), given.given.get("for", ()), known)
-        return grid.combinations(axes)
-
-    def _request(self, prompt: str, combination: Any) -> ImageRequest:
-        """The request of one combination."""
-        given = self._given
-        text = prompt if given.raw else interpolate(prompt, {**self._names, **combination.all_of("name")})
-        varied = {name: options.typed(text) for name, text in combination.all_of("param").items()}
-        wishes = {kind: combination.of(kind) or getattr(given, kind) for kind in ("orientation", "style")}
-        model = combination.of("model") or (given.model or [None])[0]
-        return self._client.request(text, model=model, **wishes, **self._fixed({**dict(given.param or ()), **varied}))
-
-    def _fixed(self, params: dict[str, Any]) -> dict[str, Any]:
-        """What is the same for all requests of a cell."""
-        given = self._given
-        return {
-            "count": given.count,
-            "params": params or None,
-            "references": [self.reference(word) for word in given.ref or ()],
-            "mask": self.reference(given.mask) if given.mask else None,
-            "stream": given.stream,
-            "format": given.format,
-            "task": given.task,
-        }
-
-    def many(self, template: str, source: str) -> Callable[[], Iterator[ImageRequest]]:
-        """What makes the requests of many prompts, one at a time; the template may be empty.
-
-        Raises:
-            ConfigError: an option does not go with many prompts.
-        """
-        given, names = self._given, self._names
-        if useless := next((name for name in _NOT_WITH_FROM if given.given.get(name)), ""):
-            raise ConfigError(
-                _("--{useless} does not go with --from.", useless=useless),
-                do=_("Put it into a column, or use --grid without --from."),
-            )
-        whole = _WHOLE.fullmatch(source)
-        things = None if Path(source).is_file() else value_of(whole[1], names) if whole else known_value(source, names)
-        things = source if things is None else list(things) if isinstance(things, Iterator) else things
-        fixed = {
-            "model": one_model(given),
-            "orientation": given.orientation,
-            "style": given.style,
-            **self._fixed(dict(given.param or ())),
-        }
-        return lambda: self._client.requests_from(things, template=template, names=names, **fixed)
-
-    def reference(self, word: str) -> Reference:
-        """What a word after ``--ref`` means: a variable or a part of one, a saved id, else a path or an address.
-
-        Raises:
-            ConfigError: it is no picture.
-            HistoryError: there is no such id.
-        """
-        make = self._client.reference
-        value = None if Path(word).is_file() else known_value(word, self._names)
-        if value is not None:
-            return make(value, word)
-        if _ID.fullmatch(word):
-            return make(self._client.history.get(word), word)
-        return make(word, word)
+def _different(values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(values))
 
 
-def one_model(given: Options) -> str | None:
-    """The model of ``-m``, None for none.
-
-    Raises:
-        ConfigError: there are several where only one can be.
-    """
-    if len(given.model or ()) > 1:
+def _grid_kind(name: str) -> tuple[Kind, str]:
+    if name.startswith("param.") and name != "param.":
+        return "param", name.removeprefix("param.")
+    if name.lower() not in _KINDS:
         raise ConfigError(
-            _("Several models do not go with --from."),
-            do=_("Put a column called model into it."),
+            _("There is no axis {name!r}.", name=name[:60]),
+            do=did_you_mean(name, [*_KINDS, "param.NAME"]) + _(' Words in the prompt vary with --for "name=a;b".'),
         )
-    return given.model[0] if given.model else None
+    return _KINDS[name.lower()], _KINDS[name.lower()]
+
+
+def _name_kind(name: str) -> tuple[Kind, str]:
+    if not name.isidentifier():
+        raise ConfigError(
+            _("{name!r} cannot be a name in the prompt.", name=name[:60]),
+            do='--for "animal=猫;狗"',
+        )
+    return "name", name

@@ -1,7 +1,7 @@
-"""Writes the notebook cell that asks for a request again, letter by letter the same, so that its saved take is free.
+"""Writes the notebook cell that repeats a request exactly, so that its saved take is free.
 
-What no cell can say is refused: a cell that means something slightly different would be paid for. The other half of the
-bargain, reading the line, is in ``options.py``; the tests hold the two together.
+What no cell can express is refused: a cell that means something slightly different would be paid for. Its counterpart,
+which reads the line, is ``options.py``; tests hold the two together.
 """
 
 import json
@@ -39,8 +39,8 @@ def cell(
 ) -> str:
     """Write the cell that repeats a request.
 
-    Model and orientation are always named, for the defaults may be others where the cell is run. Of a reference that is
-    no web address the label is written; whether it still leads to the same picture is not known here.
+    Model and orientation are always named, as the defaults may be others where the cell is run. Of a reference that is
+    not a web address the label is written; whether it still leads to the same picture is not known here.
 
     Args:
         request: what was asked.
@@ -50,11 +50,11 @@ def cell(
         count: how many takes the cell wants.
 
     Raises:
-        ConfigError: no cell can say it exactly: a prompt that begins or ends with spaces, a model with a comma in its
-            name, a reference without a name, and their kind.
+        ConfigError: no cell can express it exactly: a prompt that begins or ends with spaces, a model with a comma in
+            its name, a reference without a name, and the like.
     """
     body, raw = _body(request.prompt)
-    # The orientation is a plain word and stands behind the values: IPython drops spaces at the end of the line.
+    # The orientation is a plain word and comes after the values: IPython drops spaces at the end of the line.
     words = [
         *_name(name),
         _option("-m", _folding(request.model)),
@@ -72,7 +72,7 @@ def cell(
 
 
 def _body(prompt: str) -> tuple[str, bool]:
-    """The prompt as it stands in a cell, and whether it has to be kept from interpolation."""
+    """Return the text of the cell, and whether it has to be kept from interpolation."""
     if prompt != prompt.strip():
         raise _unwritable(
             _("the prompt begins or ends with spaces or empty lines"),
@@ -82,9 +82,9 @@ def _body(prompt: str) -> tuple[str, bool]:
     return ("\n" if _FIRST_LINE_ONLY.match(text) else "") + text, "{{" in prompt and not changed
 
 
-def _expression(found: re.Match[str]) -> str:
-    """What would not arrive as it is, as a Python text in ASCII for the cell to put in."""
-    return f"{{{{{json.dumps(found.group())}}}}}"
+def _expression(fragile: re.Match[str]) -> str:
+    """Return text that would be changed on its way as an expression in ASCII for the cell to fill in."""
+    return f"{{{{{json.dumps(fragile.group())}}}}}"
 
 
 def _name(name: str) -> list[str]:
@@ -97,14 +97,14 @@ def _name(name: str) -> list[str]:
 
 
 def _folding(word: str) -> str:
-    """A model's or a format's name: options forgive full-width letters there and part names at commas."""
+    """Check a model's or a format's name: options fold full-width letters there and split names at commas."""
     if _FOLDED_AWAY.search(word) or unicodedata.normalize("NFKC", word).strip() != word:
         raise _unwritable(_("{word!r} has commas, full-width letters or outer spaces", word=word[:80]))
     return word
 
 
 def _pointer(reference: Reference) -> str:
-    """What to write behind ``--ref``."""
+    """Return the value of ``--ref``."""
     if reference.is_link:
         return reference.address
     if not reference.label:
@@ -122,7 +122,7 @@ def _params(request: ImageRequest) -> Iterator[str]:
 
 
 def _typed(value: Any) -> str | None:
-    """A param's value as it is typed: a text as it stands unless it would be read as another value, else JSON."""
+    """Return a param's value as it is typed: a text unchanged unless it would be read as another value, else JSON."""
     if isinstance(value, str) and not (value in ("true", "false", "null") or _reads_as_another(value)):
         return value
     with suppress(OverflowError, ValueError, TypeError, RecursionError):
@@ -134,7 +134,7 @@ def _typed(value: Any) -> str | None:
 
 
 def _reads_as_another(text: str) -> bool:
-    """Whether the line's reader would make something else of a text, as a number of ``1_000`` and of ``７``."""
+    """Tell whether the reader of the line would turn a text into another value: ``1_000`` and ``７`` into numbers."""
     if text.startswith(("{", "[", '"')) or _OFF_THE_LINE.search(text) or "{{" in text:
         return True
     with suppress(ValueError):
@@ -145,7 +145,7 @@ def _reads_as_another(text: str) -> bool:
 
 
 def _option(option: str, value: str) -> str:
-    """An option with its value, quoted where it has to be."""
+    """Write an option with its value, quoted where necessary."""
     if _OFF_THE_LINE.search(value) or "{{" in value:
         raise _unwritable(_("the value of {option} holds a line break, a control character or {{{{", option=option))
     if _PLAIN.fullmatch(value):
@@ -171,32 +171,26 @@ def _unwritable(why: str) -> ConfigError:
 
 
 def cell_of(client: Client, made: ImageRequest | Generation) -> str:
-    """The cell that repeats a request, or shows a saved generation again for free.
+    """Write the cell that repeats a request, or shows a saved generation again for free.
 
     Args:
         client: knows what is saved.
         made: the request or the generation.
 
     Raises:
-        ConfigError: no cell can say it exactly.
+        ConfigError: no cell can express it exactly.
     """
-    refuse_stripped(made if isinstance(made, ImageRequest) else made.request)
-    if isinstance(made, ImageRequest):
-        usual = usual_format(made.model, client.settings)
-        return cell(_by_ids(client, made), usual=usual, count=made.count)
-    several = len(client.takes(made.request)) > 1
-    take = client.history.take_of(made) if several else 0
-    usual = usual_format(made.request.model, client.settings)
-    return cell(_by_ids(client, made.request), take=take, usual=usual)
+    request, take, count = (made, 0, made.count) if isinstance(made, ImageRequest) else (made.request, 0, 1)
+    refuse_stripped(request)
+    if isinstance(made, Generation) and len(client.takes(request)) > 1:
+        take = client.history.take_of(made)
+    by_id = replace(request, references=tuple(_by_id(client, one) for one in request.references))
+    return cell(by_id, take=take, usual=usual_format(request.model, client.settings), count=count)
 
 
-def _by_ids(client: Client, request: ImageRequest) -> ImageRequest:
-    """A request whose references are called by their ids: a variable may be gone, or hold another picture now."""
-    return replace(request, references=tuple(_by_id(client, one) for one in request.references))
-
-
-def _by_id(client: Client, one: Reference) -> Reference:
-    with suppress(WenwenError):  # a picture that is gone has no name but the one that it was given
-        if one.origin and client.reference(client.history.get(one.origin)).digest == one.digest:
-            return replace(one, label=one.origin)
-    return one
+def _by_id(client: Client, reference: Reference) -> Reference:
+    """Name a reference by its id where it has one: a variable may be gone, or hold another picture now."""
+    with suppress(WenwenError):  # a picture that is gone keeps the name that it was given
+        if reference.origin and client.reference(client.history.get(reference.origin)).digest == reference.digest:
+            return replace(reference, label=reference.origin)
+    return reference

@@ -1,4 +1,4 @@
-"""Declares the options of an image magic, in English and Chinese, and reads their values."""
+"""Declares the options of the magics, reads them from a line in English and Chinese, and completes them."""
 
 import json
 import math
@@ -7,12 +7,14 @@ import unicodedata
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from keyword import iskeyword
 from typing import Any
 
 from wenwen_magic.errors import ConfigError
+from wenwen_magic.models import PICTURE_MODELS, ModelList
 from wenwen_magic.records import ORIENTATION_WORDS
-from wenwen_magic.settings import MODES
+from wenwen_magic.settings import MODES, Settings
 from wenwen_magic.text.i18n import N_, _, padded
 from wenwen_magic.text.suggest import did_you_mean
 
@@ -27,37 +29,18 @@ _QUOTES = str.maketrans(dict.fromkeys("“”‘’＂＇", ""))
 
 
 @dataclass(frozen=True)
-class Options:
-    """What stood on a magic's line.
-
-    Args:
-        given: every option that was given, by its long English name.
-        words: the rest of the line as typed.
-        known: the options that could have been given; empty for any.
-    """
-
-    given: dict[str, Any]
-    words: str
-    known: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or (self.known and name not in self.known):
-            raise AttributeError(name)
-        return self.given.get(name)
-
-
-@dataclass(frozen=True)
 class Option:
-    """An option of a magic.
+    """An option of a magic or a command.
 
     Args:
         names: as it may be typed.
         help: a phrase on what it does, marked for translation.
         parse: reads its value; None for an option without one.
         repeat: whether it may be given several times.
-        listed: whether its value is a list that goes on behind its commas.
-        more: what further values look like, that may follow the first.
+        listed: whether its value is a list that continues after a comma.
+        more: what further values look like that may follow the first.
         filled: whether ``{{...}}`` in its value is replaced while the line is read.
+        choices: the words that complete its value, or what gives them by the settings; none for free text.
     """
 
     names: tuple[str, ...]
@@ -67,119 +50,74 @@ class Option:
     listed: bool = False
     more: re.Pattern[str] | None = None
     filled: bool = True
+    choices: tuple[str, ...] | Callable[[Settings], Sequence[str]] = ()
 
     @property
     def destination(self) -> str:
-        """Its long English name, as Python spells it."""
+        """Its long English name as a Python name; ``from_`` for a keyword."""
         long = next(name for name in self.names if name.startswith("--") and name.isascii())
-        return long[2:].replace("-", "_")
+        name = long[2:].replace("-", "_")
+        return f"{name}_" if iskeyword(name) else name
 
 
 def folded(value: str) -> str:
-    """Full-width letters and punctuation as their ordinary ones."""
+    """Return full-width letters and punctuation as their ordinary ones."""
     return unicodedata.normalize("NFKC", value.translate(_QUOTES)).replace("、", ",").strip()
 
 
-def read_line(line: str, table: Sequence[Option], fill: Callable[[str], str] = str) -> Options:
-    """Read a magic's line.
+# -- reading a line ----------------------------------------------------------------------------------------------------
+
+
+def read_line(line: str, table: Sequence[Option], fill: Callable[[str], str] = str) -> tuple[dict[str, Any], str]:
+    """Read the line of a magic or a command.
 
     Args:
-        line: all that follows the magic's name.
+        line: all that follows its name.
         table: the options there are.
         fill: puts values into an option's value.
 
+    Returns:
+        The value of every option that was given, by :attr:`Option.destination` (a tuple where it may be repeated, True
+        where it has no value), and the rest of the line as typed.
+
     Raises:
-        ConfigError: an unknown option (the text names the nearest) or a value that cannot be.
+        ConfigError: an unknown option (the text names the nearest) or an unusable value.
     """
     by_name = {name: option for option in table for name in option.names}
-    taken, words = _sorted_pieces(line, by_name, fill)
     given: dict[str, Any] = {}
-    for option, value in taken:
-        parsed = option.parse(value) if option.parse else True
-        if option.repeat:
-            given.setdefault(option.destination, []).extend(parsed if option.listed else [parsed])
-        else:
-            given[option.destination] = parsed
-    return Options(given, words, frozenset(option.destination for option in table))
-
-
-def _sorted_pieces(
-    line: str, by_name: dict[str, Option], fill: Callable[[str], str]
-) -> tuple[list[tuple[Option, str]], str]:
-    """The options with their values, quotes removed, and the rest of the line as typed."""
-    taken: list[tuple[Option, str]] = []
-    kept: list[str] = []
+    words: list[str] = []
     end = 0
     pieces = deque((_PIECE if "}}" in line else _PLAIN_PIECE).finditer(line))
     while pieces:
         piece = pieces.popleft()
         if piece.group() == "--":
-            return taken, "".join([*kept, line[piece.end() :]]).strip()
+            words.append(line[piece.end() :])
+            break
         name, sign, value = _as_option(piece.group(), by_name)
-        option = by_name.get(name)
-        if option is None:
-            kept.append(line[end : piece.start()] + piece.group())
-        elif option.parse is None:
-            taken.append((option, _flag(name, sign)))
+        if name not in by_name:
+            words.append(line[end : piece.start()] + piece.group())
+        elif (option := by_name[name]).parse is None:
+            if sign:
+                raise ConfigError(_("{name} takes no value.", name=name), do=_("Write {name} alone.", name=name))
+            given[option.destination] = True
         else:
-            values, piece = _Values(name, option, by_name).take(value if sign else None, piece, pieces)
-            taken += [(option, _as_read(option, one, fill)) for one in values]
+            if not sign:
+                if not pieces or pieces[0].group() == "--" or pieces[0].group().partition("=")[0] in by_name:
+                    raise ConfigError(_("{name} needs a value.", name=name), do=_("See %%wenwen_image -h"))
+                piece = pieces.popleft()
+                value = piece.group()
+            values, piece = _values(option, value, piece, pieces)
+            for text in values:
+                parsed = option.parse(_value(option, text, fill))
+                before = given.get(option.destination, ())
+                several = parsed if option.listed else (parsed,)
+                given[option.destination] = (*before, *several) if option.repeat else parsed
         end = piece.end()
-    return taken, "".join(kept).strip()
-
-
-def _flag(name: str, sign: str) -> str:
-    if sign:
-        raise ConfigError(_("{name} takes no value.", name=name), do=_("Write {name} alone.", name=name))
-    return ""
-
-
-@dataclass(frozen=True)
-class _Values:
-    """Takes the values of one option from the pieces behind its name."""
-
-    name: str
-    option: Option
-    by_name: dict[str, Option]
-
-    def take(
-        self, value: str | None, piece: re.Match[str], pieces: deque[re.Match[str]]
-    ) -> tuple[list[str], re.Match[str]]:
-        """The values as typed, and the piece that ends them."""
-        value, piece = self._whole(value, piece, pieces)
-        values, more = [value], self.option.more
-        while more is not None and pieces and more.fullmatch(pieces[0].group()):
-            piece = pieces.popleft()
-            values.append(piece.group())
-        return values, piece
-
-    def _whole(
-        self, value: str | None, piece: re.Match[str], pieces: deque[re.Match[str]]
-    ) -> tuple[str, re.Match[str]]:
-        """A value, taken from the next piece if it is not there yet; a list goes on behind its commas."""
-        if value is None:
-            piece = self._next(pieces)
-            value = piece.group()
-        while pieces and self.option.listed and (folded(value).endswith(",") or _comma_ahead(piece)):
-            piece = pieces.popleft()
-            value += piece.group()
-        return value, piece
-
-    def _next(self, pieces: deque[re.Match[str]]) -> re.Match[str]:
-        if not pieces or pieces[0].group() == "--" or pieces[0].group().partition("=")[0] in self.by_name:
-            raise ConfigError(
-                _("{name} needs a value.", name=self.name),
-                do=_("See %%wenwen_image -h"),
-            )
-        return pieces.popleft()
-
-
-def _comma_ahead(piece: re.Match[str]) -> bool:
-    return bool(_COMMA_AHEAD.match(piece.string, piece.end()))
+    return given, "".join(words).strip()
 
 
 def _as_option(word: str, by_name: dict[str, Option]) -> tuple[str, str, str]:
-    """A piece as an option's name, the sign behind it, and its value; no name for a word that is none."""
+    """Split a piece into an option's name, the sign after it, and its value; no name for a word that is no option."""
     name, sign, value = word.partition("=")
     dashed = _DASHES.sub("--" if len(name) > len("—m") else "-", name)
     if dashed in by_name:
@@ -194,28 +132,90 @@ def _as_option(word: str, by_name: dict[str, Option]) -> tuple[str, str, str]:
     return "", "", ""
 
 
-def _as_read(option: Option, value: str, fill: Callable[[str], str]) -> str:
-    """An option's value without quotes, expressions put in where the option wants that."""
-    if "{{" not in value:
-        return _unquoted(value)
-    return _filled(value, fill if option.filled else str)
+def _values(
+    option: Option, value: str, piece: re.Match[str], pieces: deque[re.Match[str]]
+) -> tuple[list[str], re.Match[str]]:
+    """Take the rest of an option's value, and further values, from the pieces; return them and the last piece."""
+    while pieces and option.listed and (folded(value).endswith(",") or _COMMA_AHEAD.match(piece.string, piece.end())):
+        piece = pieces.popleft()
+        value += piece.group()
+    values = [value]
+    while pieces and option.more is not None and option.more.fullmatch(pieces[0].group()):
+        piece = pieces.popleft()
+        values.append(piece.group())
+    return values, piece
 
 
-def _filled(word: str, fill: Callable[[str], str]) -> str:
-    quoted = len(word) > 1 and word[0] == word[-1] and word[0] in "\"'"
-    return fill(word[1:-1] if quoted else word)
+def _value(option: Option, text: str, fill: Callable[[str], str]) -> str:
+    """Return an option's value without quotes, expressions filled in where the option wants that."""
+    if "{{" not in text:  # a backslash is a letter but before a space or a quote
+        return re.sub(r"\\([\s\"'])", r"\1", _QUOTED.sub(lambda match: match.group()[1:-1], text))
+    quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "\"'"
+    text = text[1:-1] if quoted else text
+    return fill(text) if option.filled else text
 
 
-def _unquoted(word: str) -> str:
-    """A piece without its quotes; a backslash is a letter but before a space or a quote."""
-    return re.sub(r"\\([\s\"'])", r"\1", _QUOTED.sub(lambda match: match.group()[1:-1], word))
+# -- completing a line -------------------------------------------------------------------------------------------------
 
+
+def complete(line: str, table: Sequence[Option], settings: Callable[[], Settings]) -> list[str]:
+    """Return the words that could stand at the end of a line: options, or values of the option before the cursor.
+
+    Args:
+        line: the line up to the cursor, beginning with the name of a magic or command.
+        table: the options there are.
+        settings: gives the settings; called only for values that depend on them.
+    """
+    by_name = {name: option for option in table for name in option.names}
+    words = line.split()
+    start = words.pop() if words and not line[-1:].isspace() else ""
+    name, sign, value = start.partition("=")
+    if sign and name in by_name:
+        option, start = by_name.get(name), value
+    else:
+        at = len(words) - 1
+        while at > 0 and folded(words[at]).endswith(","):
+            at -= 1  # a list continues after a comma and a space
+        option = by_name.get(words[at]) if words else None
+        if option and not option.listed and at < len(words) - 1:
+            option = None
+    if option is None or option.parse is None:
+        choices: Sequence[str] = tuple(by_name)
+    else:
+        choices = option.choices(settings()) if callable(option.choices) else option.choices
+        start = re.split("[,，、]", start)[-1] if option.listed else start
+    return [word for word in choices if word.startswith(start)]
+
+
+def suggested_models(known: ModelList | None) -> list[str]:
+    """Return models' names to suggest: those that the endpoint named, pictures first, else those known to draw."""
+    return list(known.names) if known and known.models else list(PICTURE_MODELS)
+
+
+def model_names(settings: Settings) -> list[str]:
+    """Return the setting's model and those that are suggested for its endpoint; asks nobody."""
+    from wenwen_magic.endpoint.transport import normalised  # noqa: PLC0415  heavy, and only Tab needs it
+    from wenwen_magic.engine.limits import SESSION  # noqa: PLC0415  likewise
+
+    known = None
+    with suppress(ConfigError):  # a wrong address is told when somebody is asked
+        known = SESSION.models.read(normalised(settings.base_url))
+    return list(dict.fromkeys([settings.model, *suggested_models(known)]))
+
+
+def _format_names(_settings: Settings) -> list[str]:
+    from wenwen_magic.formats import FORMATS  # noqa: PLC0415  heavy, and only Tab needs it
+
+    return sorted(FORMATS)
+
+
+# -- the options of the image magics -----------------------------------------------------------------------------------
 
 _AXIS = re.compile(r"""["'][^\W\d][\w.]*\s*[=＝].*["']|[^\W\d][\w.]*[=＝][^;；]*[;；].*""", re.DOTALL)
 
 
 def _word(value: str) -> str:
-    """A single word, without the punctuation of the sentence it may stand in."""
+    """Return a single word without the punctuation of a sentence around it."""
     return folded(value).strip(",.;:!。")
 
 
@@ -235,7 +235,7 @@ def _mode(value: str) -> str:
     return _word(value)
 
 
-def _number(kind: type[int] | type[float]) -> Callable[[str], Any]:
+def _above_zero(kind: type[int] | type[float]) -> Callable[[str], Any]:
     def parse(value: str) -> Any:
         try:
             number = kind(_word(value))
@@ -253,7 +253,7 @@ def _number(kind: type[int] | type[float]) -> Callable[[str], Any]:
 
 
 def _param(value: str) -> tuple[str, Any]:
-    """``name=value``, the value as :func:`typed` reads it."""
+    """Read ``name=value``, the value as :func:`typed` does."""
     name, sign, text = re.sub("^([^=＝]*)＝", r"\1=", value).partition("=")
     if not sign or not name.strip():
         raise ConfigError(_("--param {value} has no value.", value=value), do="--param seed=7")
@@ -261,7 +261,7 @@ def _param(value: str) -> tuple[str, Any]:
 
 
 def typed(text: str) -> Any:
-    """What a parameter's text stands for: a number, true, false or null, a JSON list, object or text; else itself."""
+    """Read a parameter's text: a number, true, false or null, a JSON list, object or text; else the text itself."""
     if text.startswith(("{", "[", '"')):
         with suppress(ValueError, RecursionError):
             return json.loads(text)
@@ -278,88 +278,121 @@ def _named(value: str) -> str:
     return value.strip()
 
 
-def _models(value: str) -> list[str]:
-    names = [name for part in folded(value).split(",") if (name := part.strip())]
+def _models(value: str) -> tuple[str, ...]:
+    names = tuple(name for part in folded(value).split(",") if (name := part.strip()))
     if not names:
         raise ConfigError(_("The model's name is empty."), do="-m gpt-4o-image")
     return names
 
 
-_TABLE = (
-    Option(
-        ("-m", "--model", "--模型"),
-        N_("the model; several (a,b) draw one picture each"),
-        _models,
+def _option(*names: str, help: str, parse: Callable[[str], Any] | None = None, repeat: bool = False, **how: Any) -> Any:
+    """Declare an option as a field; when it is not given it is False, or, if it has a value, None or an empty tuple."""
+    default: Any = () if repeat else False if parse is None else None
+    return field(default=default, metadata={"option": Option(names, help, parse, repeat=repeat, **how)})
+
+
+@dataclass(frozen=True)
+class Options:
+    """What stands on an image magic's line: the words that are no options, and every option.
+
+    An option is declared here and nowhere else: its names, what it does, how its value is read and completed.
+    """
+
+    words: str = ""
+    model: tuple[str, ...] = _option(
+        *("-m", "--model", "--模型"),
+        help=N_("the model; several (a,b) draw one picture each"),
+        parse=_models,
         repeat=True,
         listed=True,
-    ),
-    Option(("-o", "--orientation", "--方向"), N_("auto, square, landscape, portrait"), _orientation),
-    Option(("-n", "--count", "--张数"), N_("wanted takes; saved ones count"), _number(int)),
-    Option(
-        ("--ref", "--参考"),
-        N_("a picture to start from: variable, id, path, address"),
-        str,
-        repeat=True,
-    ),
-    Option(("--mask", "--蒙版"), N_("where --ref may be changed: variable, path"), _named),
-    Option(("--task", "--任务"), N_("what else the format can do, such as blend"), _word),
-    Option(("--style", "--风格"), N_("a named template around the prompt"), _named),
-    Option(
-        ("--grid", "--网格"),
-        N_('"model=a;b" "orientation=横屏;竖屏": every combination as a table'),
-        str,
+        choices=model_names,
+    )
+    orientation: str | None = _option(
+        *("-o", "--orientation", "--方向"),
+        help=N_("auto, square, landscape, portrait"),
+        parse=_orientation,
+        choices=tuple(ORIENTATION_WORDS),
+    )
+    count: int | None = _option(
+        "-n", "--count", "--张数", help=N_("wanted takes; saved ones count"), parse=_above_zero(int)
+    )
+    ref: tuple[str, ...] = _option(
+        "--ref", "--参考", help=N_("a picture to start from: variable, id, path, address"), parse=str, repeat=True
+    )
+    mask: str | None = _option("--mask", "--蒙版", help=N_("where --ref may be changed: variable, path"), parse=_named)
+    task: str | None = _option("--task", "--任务", help=N_("what else the format can do, such as blend"), parse=_word)
+    style: str | None = _option(
+        *("--style", "--风格"),
+        help=N_("a named template around the prompt"),
+        parse=_named,
+        choices=lambda settings: sorted(settings.styles),
+    )
+    grid: tuple[str, ...] = _option(
+        *("--grid", "--网格"),
+        help=N_('"model=a;b" "orientation=横屏;竖屏": every combination as a table'),
+        parse=str,
         repeat=True,
         more=_AXIS,
         filled=False,
-    ),
-    Option(
-        ("--for", "--对"),
-        N_('"animal=猫;狗": one picture for each {{animal}}'),
-        str,
+    )
+    for_: tuple[str, ...] = _option(
+        *("--for", "--对"),
+        help=N_('"animal=猫;狗": one picture for each {{animal}}'),
+        parse=str,
         repeat=True,
         more=_AXIS,
         filled=False,
-    ),
-    Option(("--blind", "--盲评"), N_("hide what is compared until a vote is cast")),
-    Option(
-        ("--from", "--来自"),
-        N_("prompts from a file (txt, CSV, JSON Lines), a list or a table"),
-        _named,
+    )
+    blind: bool = _option("--blind", "--盲评", help=N_("hide what is compared until a vote is cast"))
+    from_: str | None = _option(
+        *("--from", "--来自"),
+        help=N_("prompts from a file (txt, CSV, JSON Lines), a list or a table"),
+        parse=_named,
         filled=False,
-    ),
-    Option(("--fresh", "--重画"), N_("draw a new take (pays)")),
-    Option(("--take", "--第几张"), N_("show a saved take by its number"), _number(int)),
-    Option(("--dry-run", "--预览"), N_("show what would be sent; sends nothing")),
-    Option(("--mode", "--模式"), N_("cache, live or replay"), _mode),
-    Option(("--format", "--格式"), N_("the wire format"), folded),
-    Option(
-        ("--param", "--参数"),
-        N_("name=value, passed through to the endpoint"),
-        _param,
-        repeat=True,
-    ),
-    Option(("--timeout", "--超时"), N_("seconds to wait for the next byte"), _number(float)),
-    Option(("--stream", "--流式"), N_("ask for a stream, with progress")),
-    Option(("--background", "--后台"), N_("return at once; the picture comes when ready")),
-    Option(("--no-ui", "--无控件"), N_("no controls under the picture")),
-    Option(("-q", "--quiet", "--安静"), N_("show nothing")),
-    Option(("--raw", "--原样"), N_("send the prompt untouched: no {{...}}")),
-    Option(("--budget", "--预算"), N_("what this cell may cost at most"), _number(float)),
-    Option(("-y", "--yes", "--确认"), N_("do not ask before many pictures")),
-    Option(("-h", "--help", "--帮助"), N_("this text")),
-)
-NAMES = tuple(name for option in _TABLE for name in option.names)
-"""Every option as it may be typed."""
-DESTINATIONS = {option.destination: option for option in _TABLE}
+    )
+    fresh: bool = _option("--fresh", "--重画", help=N_("draw a new take (pays)"))
+    take: int | None = _option("--take", "--第几张", help=N_("show a saved take by its number"), parse=_above_zero(int))
+    dry_run: bool = _option("--dry-run", "--预览", help=N_("show what would be sent; sends nothing"))
+    mode: str | None = _option("--mode", "--模式", help=N_("cache, live or replay"), parse=_mode, choices=MODES)
+    format: str | None = _option(
+        *("--format", "--格式"), help=N_("the wire format"), parse=folded, choices=_format_names
+    )
+    param: tuple[tuple[str, Any], ...] = _option(
+        "--param", "--参数", help=N_("name=value, passed through to the endpoint"), parse=_param, repeat=True
+    )
+    timeout: float | None = _option(
+        "--timeout", "--超时", help=N_("seconds to wait for the next byte"), parse=_above_zero(float)
+    )
+    stream: bool = _option("--stream", "--流式", help=N_("ask for a stream, with progress"))
+    background: bool = _option("--background", "--后台", help=N_("return at once; the picture comes when ready"))
+    no_ui: bool = _option("--no-ui", "--无控件", help=N_("no controls under the picture"))
+    quiet: bool = _option("-q", "--quiet", "--安静", help=N_("show nothing"))
+    raw: bool = _option("--raw", "--原样", help=N_("send the prompt untouched: no {{...}}"))
+    budget: float | None = _option(
+        "--budget", "--预算", help=N_("what this cell may cost at most"), parse=_above_zero(float)
+    )
+    yes: bool = _option("-y", "--yes", "--确认", help=N_("do not ask before many pictures"))
+    help: bool = _option("-h", "--help", "--帮助", help=N_("this text"))
+
+
+TABLE: tuple[Option, ...] = tuple(one.metadata["option"] for one in fields(Options) if one.metadata)
+"""The options of the image magics."""
+NAMES = tuple(name for option in TABLE for name in option.names)
+"""Every one of them as it may be typed."""
+
+
+def help_lines(table: Sequence[Option]) -> list[str]:
+    """Return a line on each option, in the reader's language."""
+    return [f"  {padded(', '.join(option.names), 36)} {_(option.help)}" for option in table]
 
 
 def help_text(magic: str) -> str:
-    """All options, a line each, in the reader's language."""
+    """Return all options of an image magic, a line each, in the reader's language."""
     head = _(
         "{magic} [NAME] [options]   the cell's text is the prompt; {{{{expression}}}} inserts a Python value",
         magic=magic,
     )
-    return "\n".join([head, *(f"  {padded(', '.join(option.names), 36)} {_(option.help)}" for option in _TABLE)])
+    return "\n".join([head, *help_lines(TABLE)])
 
 
 def read(line: str, fill: Callable[[str], str] = str) -> Options:
@@ -370,48 +403,7 @@ def read(line: str, fill: Callable[[str], str] = str) -> Options:
         fill: puts values into an option's value.
 
     Raises:
-        ConfigError: an unknown option (the text names the nearest) or a value that cannot be.
+        ConfigError: an unknown option (the text names the nearest) or an unusable value.
     """
-    return read_line(line, _TABLE, fill)
-
-
-_VALUES: dict[tuple[str, ...], tuple[str, ...]] = {
-    ("-o", "--orientation", "--方向"): tuple(ORIENTATION_WORDS),
-    ("--mode", "--模式"): MODES,
-}
-_MODEL = ("-m", "--model", "--模型")
-_STYLE = ("--style", "--风格")
-_FORMAT = ("--format", "--格式")
-_FREE = (
-    *("-n", "--count", "--张数", "--take", "--第几张", "--timeout", "--超时", "--param", "--参数", "--ref", "--参考"),
-    *("--grid", "--网格", "--for", "--对", "--from", "--来自", "--budget", "--预算"),
-)
-
-
-def complete(
-    line: str, models: Sequence[str], styles: Sequence[str] = (), formats: Callable[[], Sequence[str]] = tuple
-) -> list[str]:
-    """Words that could stand at the end of a magic's line.
-
-    Args:
-        line: the line up to the cursor, the magic's name included.
-        models: known models' names.
-        styles: known styles' names.
-        formats: gives the formats' names; called only when one is wanted, for that loads them.
-    """
-    words = line.split()
-    start = words.pop() if words and not line[-1:].isspace() else ""
-    name, sign, value = start.partition("=")
-    before, start = (name, value) if sign else (words[-1] if words else "", start)
-    if before in _MODEL:
-        known: Sequence[str] = models
-        start = start.rpartition(",")[2]
-    elif before in _STYLE:
-        known = styles
-    elif before in _FORMAT:
-        known = formats()
-    elif before in _FREE:
-        known = ()
-    else:
-        known = next((values for names, values in _VALUES.items() if before in names), NAMES)
-    return [word for word in known if word.startswith(start)]
+    given, words = read_line(line, TABLE, fill)
+    return Options(words, **given)

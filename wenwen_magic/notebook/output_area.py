@@ -1,4 +1,4 @@
-"""The picture area of a cell: one output, changed through one handle, from whatever thread."""
+"""The output of a cell: its pictures and a status line, changed through one handle from any thread."""
 
 import threading
 from collections.abc import Callable
@@ -22,19 +22,18 @@ class Handle(Protocol):
 
 
 def status_line(job: Job, now: float) -> str:
-    """One line on a job under way: how long, and the endpoint's words."""
-    seconds = max(0, int(now - job.began))
-    said = f" · {job.progress.text}" if job.progress else ""
-    return _("sent, drawing · {seconds} s", seconds=seconds) + said
+    """Return one line on a job under way: how long it takes, and the endpoint's words."""
+    line = _("sent, drawing · {seconds} s", seconds=max(0, int(now - job.began)))
+    return f"{line} · {job.progress.text}" if job.progress else line
 
 
 class Area:
     """The output where a cell's pictures are.
 
     Args:
-        show: puts a MIME bundle into a new output and gives its handle; None where nothing may be shown.
+        show: puts a MIME bundle into a new output and returns its handle; None where nothing may be shown.
         live: whether a shown output can be changed; a terminal's cannot, it gets the end result only.
-        gather: makes one thing of several generations.
+        gather: makes a gallery of several generations.
 
     Attributes:
         rows: the generations that are shown, in the order they came; those of a gallery not among them.
@@ -58,15 +57,15 @@ class Area:
         """Show one line in place of the pictures, or under them.
 
         Args:
-            line: what to say.
-            preview: how far the next picture is, a small file; it takes the place of the one before.
+            line: the text.
+            preview: a small file of the next picture as far as it is; it replaces the one before.
         """
         with self._lock:
             if self._live:
                 self._put(_with_line(self._bundle(), line, preview))
 
     def preview(self, gallery: Gallery, line: str) -> None:
-        """Show what has come so far of a gallery, and a line under it; it is not yet what the area holds."""
+        """Show an unfinished gallery and a line under it, without keeping it."""
         with self._lock:
             if self._live:
                 self._put(_with_line(dict(gallery._repr_mimebundle_()), line))
@@ -78,7 +77,7 @@ class Area:
             self.refresh()
 
     def add(self, *generations: Generation) -> None:
-        """Show further generations after those that are there; the oldest of many make room."""
+        """Show further generations after those that are there; the oldest are dropped beyond :data:`KEPT`."""
         new = {one.id for one in generations if one.id}
         with self._lock:
             before = [row for row in self.rows if row.id not in new]
@@ -97,10 +96,12 @@ class Area:
             self._put(self._bundle())
 
     def _bundle(self) -> dict[str, Any]:
-        """The comparison, then under a heading of their own the generations beside it."""
+        """Return the comparison and, under a heading of their own, the generations beside it."""
         bundles = [dict(self.gallery._repr_mimebundle_())] if self.gallery is not None else []
         if self.rows:
-            bundles += [_heading()] if bundles else []
+            if bundles:
+                heading = _("Beside the comparison:")
+                bundles.append({"text/html": f"<p><b>{heading}</b></p>", "text/plain": heading})
             shown = self.rows[0] if len(self.rows) == 1 else self._gather(self.rows)
             bundles.append(dict(shown._repr_mimebundle_()))
         return _joined(bundles) if bundles else {"text/plain": ""}
@@ -113,7 +114,7 @@ class Area:
             self._handle = self._show(bundle)
 
     def clear(self, wipe: Callable[[], None] | None) -> None:
-        """Leave no trace of a status line.
+        """Remove a status line.
 
         Args:
             wipe: empties the cell's outputs; None where the cell may have others than ours.
@@ -125,14 +126,8 @@ class Area:
                 self._handle.update({"text/plain": ""}, raw=True)
 
 
-def _heading() -> dict[str, Any]:
-    """What stands between a comparison and the pictures beside it."""
-    words = _("Beside the comparison:")
-    return {"text/html": f"<p><b>{words}</b></p>", "text/plain": words}
-
-
 def _joined(bundles: list[dict[str, Any]]) -> dict[str, Any]:
-    """Several bundles as one: texts below one another, the still picture of the first that has one."""
+    """Join bundles: texts below one another, the still picture of the first that has one."""
     texts = {kind: "\n".join(bundle.get(kind, "") for bundle in bundles) for kind in ("text/html", "text/plain")}
     stills = [{kind: one for kind, one in bundle.items() if kind.startswith("image/")} for bundle in bundles]
     return {**next((still for still in stills if still), {}), **texts}

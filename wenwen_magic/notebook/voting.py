@@ -1,4 +1,4 @@
-"""Keeps the votes of blind comparisons, a file each beside the pictures, and tallies them."""
+"""Keeps the votes of blind comparisons, one file each beside the pictures, and tallies them."""
 
 import json
 import secrets
@@ -16,11 +16,11 @@ from wenwen_magic.text.suggest import did_you_mean
 
 FOLDER = "votes"
 Vote = tuple[Label, tuple[Label, ...]]
-"""The label that won, and all that stood for election."""
+"""The label that won, and all candidates."""
 
 
 def cast(history: Path, gallery: Gallery, letter: str) -> Label:
-    """Write a vote down; gives the label of the winner.
+    """Save a vote, and return the label of the winner.
 
     Args:
         history: the folder of the pictures.
@@ -31,19 +31,16 @@ def cast(history: Path, gallery: Gallery, letter: str) -> Label:
         ConfigError: no picture has this letter.
         HistoryError: the folder cannot be written.
     """
-    known = gallery.letters
-    chosen = known.get(letter.strip().upper())
+    places = gallery.letters
+    chosen = places.get(letter.strip().upper())
     if chosen is None:
-        raise ConfigError(
-            _("No picture is called {letter!r}.", letter=letter[:20]),
-            do=did_you_mean(letter, known),
-        )
+        raise ConfigError(_("No picture is called {letter!r}.", letter=letter[:20]), do=did_you_mean(letter, places))
     vote = {
         "version": 1,
         "created": datetime.now().astimezone().isoformat(timespec="seconds"),
         "winner": dict(gallery.labels[chosen]),
-        "candidates": [dict(gallery.labels[number]) for number in known.values()],
-        "ids": [gallery[number].id for number in known.values()],
+        "candidates": [dict(gallery.labels[number]) for number in places.values()],
+        "ids": [gallery[number].id for number in places.values()],
     }
     folder = history / FOLDER
     try:
@@ -59,29 +56,28 @@ def cast(history: Path, gallery: Gallery, letter: str) -> Label:
 
 
 def votes(history: Path) -> Iterator[Vote]:
-    """All votes that can be read."""
+    """Yield all votes that can be read."""
     for path in sorted((history / FOLDER).glob("*.json")):
         try:
             vote = json.loads(path.read_bytes())
             yield _label(vote["winner"]), tuple(map(_label, vote["candidates"]))
         except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            continue  # a torn or foreign file is no vote
+            continue  # a damaged or foreign file is not a vote
 
 
 def _label(axes: Mapping[str, Any]) -> Label:
-    return tuple((str(axis), _plain(str(axis), str(value))) for axis, value in axes.items())
-
-
-def _plain(axis: str, value: str) -> str:
-    """A value by its one name, however it was typed."""
-    return ORIENTATION_WORDS.get(value, value) if axis == "orientation" else value
+    """Return a label with every orientation under its one name, however it was typed."""
+    return tuple(
+        (str(axis), ORIENTATION_WORDS.get(str(value), str(value)) if axis == "orientation" else str(value))
+        for axis, value in axes.items()
+    )
 
 
 def tally(history: Path) -> dict[tuple[str, str], tuple[int, int]]:
-    """For each axis and value how often it won, and how often it stood for election against another."""
+    """Count for each axis and value how often it won, and how often it was a candidate against another."""
     counts: dict[tuple[str, str], tuple[int, int]] = {}
-    for winner, stood in votes(history):
-        values = dict.fromkeys(pair for label in stood for pair in label)
+    for winner, candidates in votes(history):
+        values = dict.fromkeys(pair for label in candidates for pair in label)
         for pair in (one for one in values if any(other != one and other[0] == one[0] for other in values)):
             won, shown = counts.get(pair, (0, 0))
             counts[pair] = won + (pair in winner), shown + 1
@@ -89,7 +85,7 @@ def tally(history: Path) -> dict[tuple[str, str], tuple[int, int]]:
 
 
 def listing(history: Path) -> str:
-    """The tally as a text table, an axis after the other, the best first."""
+    """Return the tally as a text table, axis by axis, the best first."""
     counts = tally(history)
     if not counts:
         return _("No votes yet. %%wenwen_image -m a,b --blind asks for one.")

@@ -1,20 +1,24 @@
-"""Says how two generations, or two requests, differ: prompts marked word by word, settings by name; pure."""
+"""Compare two generations, or two requests: prompts marked word by word, settings by name."""
 
 import json
 import re
 from bisect import bisect_left
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass, field, replace
 from difflib import SequenceMatcher
 from functools import cached_property, partial
-from html import escape
 from itertools import accumulate
+from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
 from wenwen_magic.errors import mask
 from wenwen_magic.records import Generation, ImageRequest
+from wenwen_magic.render import markup
+from wenwen_magic.render.generation import generation_html
+from wenwen_magic.render.markup import Markup, cell, join, lines, stacked, table, tag
 from wenwen_magic.text.i18n import _, spoken
+from wenwen_magic.text.sanitize import one_line, replace_unshown
 
 _CJK = "\u3005-\u3007\u3040-\u3098\u309b-\u30ff\u3105-\u318f\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
 _CJK += "\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
@@ -29,15 +33,12 @@ _WORD = re.compile(
     rf"|[\U0001f1e6-\U0001f1ff]{{2}}|.(?:{_MARKS}|\u200d\S)*)(\s*)",
     re.DOTALL,
 )
-# Half characters, which nothing can be sent, and those that turn the direction of all that follows.
-_UNSOUND = dict.fromkeys((*range(0xD800, 0xE000), *range(0x202A, 0x202F), *range(0x2066, 0x206A)), "\ufffd")
 _MOST_STEPS = 2_000_000  # comparisons of two words that one pair of prompts may cost: about a third of a second
 _CONFETTI = 4
 _TEXT = {"same": "%s", "gone": "[-%s-]", "new": "{+%s+}"}
 _HTML = {
-    "same": "%s",
-    "gone": '<del style="color:#82071e;background:#ffebe9;text-decoration:none">[−%s]</del>',
-    "new": '<ins style="color:#0a4a1f;background:#dafbe1;text-decoration:none">[+%s]</ins>',
+    "gone": ("del", "[−", "color:#82071e;background:#ffebe9;text-decoration:none"),
+    "new": ("ins", "[+", "color:#0a4a1f;background:#dafbe1;text-decoration:none"),
 }
 _Word = tuple[str, str]
 Mark = Literal["same", "gone", "new"]
@@ -63,7 +64,7 @@ class _Step(NamedTuple):
 
 
 def pieces(old: str, new: str) -> list[Piece]:
-    """The difference of two prompts: Chinese, Japanese and Korean signs one by one, all else word by word.
+    """Mark the difference of two prompts: Chinese, Japanese and Korean characters one by one, all else word by word.
 
     What both share and what is gone make the old prompt, what both share and what is new the new one. Between two
     pieces of what both share stands at most one piece that is gone, then at most one that is new.
@@ -90,7 +91,7 @@ def _is_stray(before: _Step, step: _Step) -> bool:
 
 
 def _gathered(steps: Iterable[_Step]) -> Iterator[_Step]:
-    """The same steps, each with all that is shared up to the next change."""
+    """Join steps, so that each has all that is shared up to the next change."""
     held: tuple[list[str], ...] = [], [], []
     for step in steps:
         if step.same and (held[1] or held[2]):
@@ -102,26 +103,23 @@ def _gathered(steps: Iterable[_Step]) -> Iterator[_Step]:
 
 
 def _steps(old: list[_Word], new: list[_Word]) -> Iterator[_Step]:
-    """Shared and changed text in turn; white space is compared only behind a word that both have."""
+    """Give shared and changed text in turn; white space is compared only behind a word that both have."""
     at_old = at_new = 0
     for here, there, size in [*_blocks(old, new), (len(old), len(new), 0)]:
-        yield from _changed(old[at_old:here], new[at_new:there])
+        gone, added = old[at_old:here], new[at_new:there]
+        # The white space with which both sides of a change end is shared.
+        end = gone[-1][1] if gone and added and gone[-1][1] == added[-1][1] else ""
+        before, after = ("".join(word + space for word, space in side).removesuffix(end) for side in (gone, added))
+        yield _Step("", before, after)
+        yield _Step(end, "", "")
         at_old, at_new = here + size, there + size
         for (word, space), (_old, other) in zip(old[here:at_old], new[there:at_new], strict=True):
             yield _Step(word, "", "")
             yield _Step(space, "", "") if space == other else _Step("", space, other)
 
 
-def _changed(gone: list[_Word], new: list[_Word]) -> Iterator[_Step]:
-    """A change, and then the white space with which both of its sides end."""
-    space = gone[-1][1] if gone and new and gone[-1][1] == new[-1][1] else ""
-    first, second = ("".join(word + after for word, after in words) for words in (gone, new))
-    yield _Step("", first.removesuffix(space), second.removesuffix(space))
-    yield _Step(space, "", "")
-
-
 def _blocks(old: list[_Word], new: list[_Word]) -> list[tuple[int, int, int]]:
-    """What two lists of words share, in order: place in the old, place in the new, length."""
+    """Find what two lists of words share, in order: place in the old, place in the new, length."""
     first, second = [word for word, _ in old], [word for word, _ in new]
     start, end = shared_ends(first, second)
     inner = _inner_blocks(first[start : len(first) - end], second[start : len(second) - end])
@@ -130,7 +128,7 @@ def _blocks(old: list[_Word], new: list[_Word]) -> list[tuple[int, int, int]]:
 
 
 def _inner_blocks(old: list[str], new: list[str]) -> list[tuple[int, int, int]]:
-    """What two lists of words share, the longest first, until so many steps are taken as may be.
+    """Find what two lists of words share, the longest first, until :data:`_MOST_STEPS` are taken.
 
     :meth:`SequenceMatcher.get_matching_blocks` does the same without a limit, and needs minutes for hostile prompts.
     """
@@ -153,7 +151,7 @@ def _inner_blocks(old: list[str], new: list[str]) -> list[tuple[int, int, int]]:
 
 
 def shared_ends(old: Sequence[str], new: Sequence[str]) -> tuple[int, int]:
-    """How many items two sequences share at their beginnings, and how many more at their ends."""
+    """Count the items that two sequences share at their beginnings, and those more at their ends."""
     short = range(1, min(len(old), len(new)) + 1)
     start = bisect_left(short, True, key=lambda count: old[:count] != new[:count])
     old, new = old[start:], new[start:]
@@ -162,39 +160,46 @@ def shared_ends(old: Sequence[str], new: Sequence[str]) -> tuple[int, int]:
 
 
 def diff_text(marked: Iterable[Piece]) -> str:
-    """Marked words as plain text: ``画一只[-猫-]{+狗+}``.
+    """Give marked words as plain text: ``画一只[-猫-]{+狗+}``.
 
     Args:
-        marked: what :func:`pieces` gives.
+        marked: what :func:`pieces` returns.
     """
-    return "".join(_TEXT[piece.mark] % _shown(piece) for piece in marked)
+    return "".join(_TEXT[piece.mark] % _visible(piece) for piece in marked)
 
 
-def diff_html(marked: Iterable[Piece]) -> str:
-    """Marked words as HTML: ``画一只<del>[−猫]</del><ins>[+狗]</ins>``, told apart without any styles too.
+def diff_html(marked: Iterable[Piece]) -> Markup:
+    """Give marked words as HTML: ``画一只<del>[−猫]</del><ins>[+狗]</ins>``, told apart without any styles too.
 
     Args:
-        marked: what :func:`pieces` gives.
+        marked: what :func:`pieces` returns.
     """
-    breaks = {"same": "<br>", "gone": "¶<br>", "new": "¶<br>"}
-    return "".join(_HTML[piece.mark] % escape(_shown(piece)).replace("\n", breaks[piece.mark]) for piece in marked)
+    shown = []
+    for piece in marked:
+        text = _visible(piece)
+        if piece.mark == "same":
+            shown.append(lines(text))
+        else:
+            name, start, style = _HTML[piece.mark]
+            shown.append(tag(name, start, lines(text.replace("\n", "¶\n")), "]", style=style))
+    return join(*shown)
 
 
-def _shown(piece: Piece) -> str:
-    """The words of a piece, harmless; a change that cannot be seen is told by its numbers."""
-    text = sound(piece.text)
+def _visible(piece: Piece) -> str:
+    """Sanitize the words of a piece; a change that cannot be seen is named by its code points."""
+    text = _safe(piece.text)
     if piece.mark == "same" or any(sign in " \n" or (sign.isprintable() and not sign.isspace()) for sign in text):
         return text
     return "".join(f"U+{ord(sign):04X} " for sign in text).rstrip()
 
 
-def sound(text: str) -> str:
-    """The text without keys, half characters, and what turns the direction of all that follows."""
-    return mask(text).translate(_UNSOUND)
+def _safe(text: str) -> str:
+    """Take keys out of a text, and mark what cannot be shown in it."""
+    return replace_unshown(mask(text), "\ufffd")
 
 
 def cut(marked: list[Piece], *, around: int, most: int, count: int) -> list[Piece]:
-    """The first pieces, with so many characters of shared text around changes, and so many at most of a change."""
+    """Keep the first pieces, with so many characters of shared text around changes and so many at most of a change."""
     last = len(marked) - 1
     kept = []
     for place, piece in enumerate(marked[:count]):
@@ -204,17 +209,12 @@ def cut(marked: list[Piece], *, around: int, most: int, count: int) -> list[Piec
 
 
 def ends_of(text: str, head: int, tail: int) -> str:
-    """The beginning and the end of a long text, so many characters each."""
+    """Keep the beginning and the end of a long text, so many characters each."""
     return text if len(text) <= head + tail + 1 else text[:head] + "…" + text[len(text) - tail :]
 
 
-_LOOK = 250
-_ALIKE = 0.4
-# Front ends centre and stripe tables; where styles are stripped, valign and cellpadding are what is left.
-_TABLE = '<table cellpadding=4 style="margin-left:0">'
 _WIDTHS = (120, 310, 310)
 """Of the table of differences, in pixels: a setting's name, and its two values."""
-_CELL = 'valign=top style="text-align:left;vertical-align:top;background:none;overflow-wrap:anywhere"'
 # As it is sent, so that 1, true and "1" are three values.
 _json = partial(json.dumps, ensure_ascii=False, sort_keys=True, default=str)
 
@@ -257,7 +257,7 @@ class Comparison:
 
     @property
     def differences(self) -> tuple[Difference, ...]:
-        """What differs beside the prompt: settings first, then what came of them."""
+        """What differs beside the prompt: settings first, then results."""
         asked = _between(_settings(self.old.request), _settings(self.new.request))
         return *asked, *_between(*(_results(one, self.currency) for one in (self.old, self.new)))
 
@@ -282,7 +282,7 @@ def compare(old: Generation, new: Generation) -> Comparison:
 
 
 def _settings(request: ImageRequest) -> dict[str, str]:
-    """What a request asks for beside the prompt, by name, in the order of the options."""
+    """List what a request asks for beside the prompt, by name, in the order of the options."""
     references = (f"{one.label} {one.digest[:6]}".strip() for one in request.references)
     return {
         _("model"): request.model,
@@ -294,8 +294,9 @@ def _settings(request: ImageRequest) -> dict[str, str]:
 
 
 def _results(one: Generation, currency: str) -> dict[str, str]:
-    """What came of a request, by name."""
+    """List the results of a request, by name."""
     none, unknown = _("none"), _("unknown")
+    error = {} if one.has_result else one.error or {}
     return {
         _("model as reported"): one.model_reported or unknown,
         _("endpoint"): "demo" if one.demo else one.endpoint or unknown,
@@ -303,17 +304,11 @@ def _results(one: Generation, currency: str) -> dict[str, str]:
         _("seconds"): unknown if one.elapsed is None else f"{one.elapsed:.{int(one.elapsed < 10)}f} s",  # noqa: PLR2004
         _("price"): unknown if one.price is None else f"{one.price:g} {currency}".strip(),
         _("charged"): _(one.charged),
-        _("failure"): _failure(one) or none,
+        _("failure"): " ".join(str(error[name]) for name in ("what", "why") if error.get(name)) or none,
         _("take"): str(one.take or none),
         _("state"): _(one.state),
         _("day"): one.created[:10] or unknown,
     }
-
-
-def _failure(one: Generation) -> str:
-    """Why there is no picture."""
-    error = {} if one.has_result else one.error or {}
-    return " ".join(str(error[name]) for name in ("what", "why") if error.get(name))
 
 
 def _between(old: dict[str, str], new: dict[str, str]) -> Iterator[Difference]:
@@ -332,44 +327,45 @@ def _sentence(comparison: Comparison) -> str:
 
 
 def _names(comparison: Comparison) -> tuple[str, str]:
-    """What to call the two: the beginnings of their ids, numbered where these are the same."""
-    left, right = (sound(f"#{one.id[:6]}" if one.id else "") for one in (comparison.old, comparison.new))
+    """Name the two by the beginnings of their ids, numbered where these are the same."""
+    left, right = (_safe(f"#{one.id[:6]}" if one.id else "") for one in (comparison.old, comparison.new))
     return (left, right) if left != right and left and right else (f"1. {left}".strip(), f"2. {right}".strip())
 
 
 def _value(text: str, most: int = 200) -> str:
-    return " ".join(sound(ends_of(text, most, 0)).split())
+    return one_line(_safe(ends_of(text, most, 0)))
 
 
-def bundle(comparison: Comparison, pictures: tuple[str, str], still: Mapping[str, str]) -> dict[str, Any]:
-    """The MIME bundle of a comparison: the pictures side by side, the marked prompt, a table of the differences.
+def bundle(comparison: Comparison, still: Path | None) -> dict[str, Any]:
+    """Make the MIME bundle of a comparison: both pictures, the marked prompt, a table of the differences.
 
     Args:
         comparison: what to show.
-        pictures: finished HTML of the two pictures; taken as it is.
-        still: a picture for front ends without HTML, by its MIME type.
+        still: a small picture of both, for front ends without HTML.
     """
-    names = [f"<b>{escape(name)}</b>" for name in _names(comparison)]
-    heads = _row((f"{name}<br>{picture}" for name, picture in zip(names, pictures, strict=True)), "width=50% ")
+    names = [tag("b", name) for name in _names(comparison)]
+    shown = generation_html(comparison.old), generation_html(comparison.new)
+    both = [cell(stacked(name, html), width="50%") for name, html in zip(names, shown, strict=True)]
     words = diff_html(cut(comparison.prompt, around=2_000, most=20_000, count=2_000))
-    prompt = _row([f'<span style="white-space:pre-wrap">{words}</span>'], "colspan=2 ")
-    sentence = f"<p>{same}</p>" if (same := _sentence(comparison)) else ""
-    rows = "".join(_row(escape(_value(text)) for text in astuple(one)) for one in comparison.differences)
+    prompt = cell(tag("span", words, style="white-space:pre-wrap"), colspan=2)
+    rows = [map(_value, astuple(difference)) for difference in comparison.differences]
     # Of a long value on one side the other side and the names keep their room.
-    widths = zip(_WIDTHS, ["", *names], strict=True)
-    head = "".join(f"<td width={width} {_CELL}>{name}</td>" for width, name in widths)
-    table = f"{_TABLE}<tr>{head}</tr>{rows}</table>" if rows else ""
-    # Half characters, which no front end can be sent, may stand in the pictures' words.
-    html = f"{_TABLE}{heads}{prompt}</table>{sentence}{table}".encode("utf-8", "replace").decode()
-    return {**still, "text/html": html, "text/plain": str(comparison)}
+    heads = [cell(name, width=width) for name, width in zip(["", *names], _WIDTHS, strict=True)]
+    same = _sentence(comparison)
+    html = join(
+        table([both, [prompt]]),
+        tag("p", same) if same else "",
+        table([heads, *rows]) if rows else "",
+    )
+    return markup.bundle(html, str(comparison), still)
 
 
-def _row(cells: Iterable[str], more: str = "") -> str:
-    return f"<tr>{''.join(f'<td {more}{_CELL}>{cell}</td>' for cell in cells)}</tr>"
+_LOOK = 250  # characters in the middle of two prompts whose pairs are compared
+_ALIKE = 0.4
 
 
 def nearest(wanted: ImageRequest, known: Iterable[ImageRequest]) -> ImageRequest | None:
-    """The request that is most like another: the same prompt first, then a similar one; None when nothing is alike.
+    """Find the request that is most like another: the same prompt first, then a similar one; None without any.
 
     Args:
         wanted: what is looked for.
@@ -383,7 +379,7 @@ def nearest(wanted: ImageRequest, known: Iterable[ImageRequest]) -> ImageRequest
 
 
 def _likeness(first: str, second: str) -> float:
-    """From 0 for nothing in common to 1 for equal: the shared ends, and the pairs of neighbours in what lies between.
+    """Rate two texts from 0 for nothing in common to 1 for equal: shared ends, and pairs of neighbours between them.
 
     Pairs and not :class:`SequenceMatcher`, which is slower by far and finds half of any English sentence in any other.
     """
@@ -395,7 +391,7 @@ def _likeness(first: str, second: str) -> float:
 
 
 def told(wanted: ImageRequest, found: ImageRequest) -> str:
-    """How a request differs from a saved one, in one line: settings, then the prompt cut around its changes.
+    """Describe how a request differs from a saved one, in one line: settings, then the prompt around its changes.
 
     Args:
         wanted: what was asked for here.
@@ -404,13 +400,13 @@ def told(wanted: ImageRequest, found: ImageRequest) -> str:
     form = _("{0}: {2} here, {1} there")
     differences = _between(_settings(found), _settings(wanted))
     parts = [form.format(*(_value(text, 60) for text in astuple(one))) for one in differences]
-    parts += [_told_prompt(found.prompt, wanted.prompt)] if wanted.prompt != found.prompt else []
+    if wanted.prompt != found.prompt:
+        marked = pieces(mask(found.prompt), mask(wanted.prompt))
+        line = one_line(diff_text(cut(marked, around=12, most=40, count=12)).replace("\n", "¶ "))
+        hidden = all(piece.mark == "same" for piece in marked)
+        parts.append(
+            _("prompt: only in what cannot be shown")
+            if hidden
+            else _("prompt ([-there-] {{+here+}}): {line}", line=line)
+        )
     return ("；" if spoken() == "zh" else "; ").join(parts) or _("nothing differs")
-
-
-def _told_prompt(there: str, here: str) -> str:
-    marked = pieces(mask(there), mask(here))
-    if all(piece.mark == "same" for piece in marked):
-        return _("prompt: only in what cannot be shown")
-    line = " ".join(diff_text(cut(marked, around=12, most=40, count=12)).replace("\n", "¶ ").split())
-    return _("prompt ([-there-] {{+here+}}): {line}", line=line)

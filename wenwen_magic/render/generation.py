@@ -1,292 +1,224 @@
-"""Shows generations: one MIME bundle each, pure, legible with all CSS stripped, everything from outside escaped."""
+"""Show one generation: picture, caption, notes and what was sent, as one MIME bundle that is legible without CSS."""
 
-import base64
-import re
-from collections.abc import Container, Iterable
+from collections.abc import Container
 from contextlib import suppress
-from html import escape
 from pathlib import Path
 from typing import Any
 
 from wenwen_magic.errors import mask
 from wenwen_magic.formats.parse import markdown
 from wenwen_magic.records import GeneratedImage, Generation
+from wenwen_magic.render.markup import (
+    Markup,
+    bundle,
+    even_columns,
+    folded,
+    in_rows,
+    join,
+    lines,
+    picture,
+    small,
+    stacked,
+    table,
+    tag,
+)
 from wenwen_magic.text.i18n import N_, _
+from wenwen_magic.text.sanitize import replace_unshown
 
 _CIRCLED = "⓪①②③④⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯⑰⑱⑲⑳"
 MOST_SHOWN = 24
 """Generations of a long gallery that are shown."""
-COLUMNS = 4
-"""Pictures beside one another in a table."""
-LONGEST_PATH = 4
-"""Parts of a path that are told; a working folder high up would tell a home."""
-_LONGEST_TEXT = 20_000
-_LONG_WORD = re.compile("[!-~]{20}(?=[!-~])")
-# Control characters, what turns the direction of writing, half characters.
-_UNSOUND = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+LONGEST_TEXT = 20_000
+"""Characters of a prompt, or of an answer, that are shown."""
+_LONGEST_PATH = 4  # parts that are shown; of a working folder high up they would tell a home
+_LONGEST_OPEN_TEXT = 400
+_PREVIEW_HEIGHT, _PICTURE_HEIGHT = 320, 448  # pixels: a screen has room for the caption and the controls too
+_NO_CONTROLS = N_("Run the cell to have its controls here.")
+WORDS_OF_RECORDS = (
+    *(N_("auto"), N_("square"), N_("landscape"), N_("portrait")),
+    *(N_("sent"), N_("answered"), N_("complete"), N_("failed")),
+    *(N_("no"), N_("maybe"), N_("yes"), N_("style")),
+)
+"""Words of records that are translated where they are shown."""
+
+sound = replace_unshown  # the name by which the notebook knows it
 
 
 def generation_bundle(generation: Generation) -> dict[str, Any]:
-    """The bundle of one generation: HTML with picture and caption, a still picture, and one line of text."""
-    html = generation_html(generation)
-    return {**still(generation.still), "text/html": sound(html), "text/plain": sound(plain(generation))}
+    """Make the bundle of one generation: HTML with picture and caption, a still picture, and one line of text."""
+    return bundle(generation_html(generation), plain(generation), generation.still)
 
 
-def sound(text: str) -> str:
-    """The text without half characters, which no front end can be sent, and without what steers the text after it."""
-    return _UNSOUND.sub(" ", text)
+def generation_html(generation: Generation) -> Markup:
+    """Show one generation as HTML: a figure, a table for several pictures, or what came in place of one."""
+    words, images = caption_html(generation), generation.images
+    if not images:
+        shown = join(no_picture_html(generation), words)
+    elif len(images) == 1:
+        shown = tag("figure", _image(images[0]), tag("figcaption", words), style="margin:0")
+    else:
+        sizes = [small(f"{number}. {image.width}×{image.height}") for number, image in enumerate(images, 1)]
+        cells = [stacked(_image(image), size) for image, size in zip(images, sizes, strict=True)]
+        shown = join(table(in_rows(cells, even_columns(len(cells)))), tag("p", words))
+    return join(shown, text_html(generation) if images else "", as_sent(generation))
 
 
-def generation_html(generation: Generation) -> str:
-    """One generation as HTML: a figure, a table for several pictures, or the reason why there is none."""
-    end = as_sent(generation)
-    if generation.images:
-        return _pictures(generation) + text_html(generation) + end
-    said = words_html(generation) if generation.has_result else failure_html(generation)
-    return said + caption_html(generation) + end
+def _image(image: GeneratedImage) -> Markup:
+    return picture(image.preview, image.alt, title=image.alt, height=_PICTURE_HEIGHT) or no_preview(image)
 
 
-def words_html(generation: Generation) -> str:
-    """The words that were wanted, as they are formatted; HTML and pictures in them are not."""
-    return f"<div>{markdown.render(generation.text)}</div>"
+def no_preview(image: GeneratedImage) -> Markup:
+    """Say that a picture is saved and cannot be shown."""
+    return tag("p", _("The picture is saved, its preview is not at hand: "), image.path.name)
 
 
-def failure_html(generation: Generation) -> str:
-    """Why a generation has no picture: what happened, and why."""
+def no_picture_html(generation: Generation) -> Markup:
+    """Show what came in place of a picture: the formatted text that was asked for, or why there is none."""
+    if generation.has_result:
+        return tag("div", Markup(markdown.render(generation.text)))
     error = generation.error or {}
-    what, why = escape(str(error.get("what", ""))), escape(str(error.get("why", ""))[:600])
-    return f"<p>✗ {what or escape(generation.state)}<br>{why}</p>"
-
-
-def _pictures(generation: Generation) -> str:
-    images = generation.images
-    words = caption_html(generation)
-    if len(images) == 1:
-        return f'<figure style="margin:0">{_img(images[0])}<figcaption>{words}</figcaption></figure>'
-    sizes = (f"<small>{index}. {image.width:d}×{image.height:d}</small>" for index, image in enumerate(images, 1))
-    return table(f"{_img(image)}<br>{size}" for image, size in zip(images, sizes, strict=True)) + f"<p>{words}</p>"
-
-
-def table(cells: Iterable[str]) -> str:
-    """Cells of finished HTML as a plain table of at most :data:`COLUMNS` columns."""
-    listed = list(cells)
-    columns = COLUMNS // 2 if len(listed) == COLUMNS else min(COLUMNS, len(listed))
-    rows = (listed[start : start + columns] for start in range(0, len(listed), columns or 1))
-    # Front ends centre and stripe tables; where styles are stripped, valign is what is left.
-    tag = '<td valign=top style="text-align:left;vertical-align:top;background:none">'
-    body = "".join(f"<tr>{''.join(f'{tag}{cell}</td>' for cell in row)}</tr>" for row in rows)
-    return f"<table>{body}</table>"
-
-
-def _img(image: GeneratedImage) -> str:
-    alt = escape(image.alt, quote=True)
-    address = data_address(image.preview)
-    if not address:
-        return not_at_hand(image)
-    # No taller than a screen has room for beside the caption and the controls.
-    size = 'style="max-width:100%;max-height:448px"'
-    return f'<img src="{address}" alt="{alt}" title="{alt}" {size}>'
-
-
-def not_at_hand(image: GeneratedImage) -> str:
-    """What stands in the place of a picture that cannot be shown."""
-    words = _("The picture is saved, its preview is not at hand: ")
-    return f"<p>{escape(words + image.path.name)}</p>"
-
-
-def data_address(path: Path | None) -> str:
-    """A small picture's file, JPEG or PNG, as a ``data:`` address; empty when it is not at hand."""
-    found = _preview(path)
-    return f"data:{found[0]};base64,{base64.b64encode(found[1]).decode()}" if found else ""
-
-
-def _preview(path: Path | None) -> tuple[str, bytes] | None:
-    try:
-        return (_mime(path), path.read_bytes()) if path else None
-    except OSError:
-        return None
-
-
-def _mime(path: Path) -> str:
-    return "image/png" if path.suffix == ".png" else "image/jpeg"
-
-
-def still(path: Path | None) -> dict[str, str]:
-    """A small picture as the entry of a bundle, by its type; empty when it is not at hand."""
-    found = _preview(path)
-    return {found[0]: base64.b64encode(found[1]).decode()} if found else {}
+    return tag("p", stacked(f"✗ {error.get('what') or generation.state}", str(error.get("why", ""))[:600]))
 
 
 def caption(generation: Generation, *, numbered: bool = False, told: Container[str] = ()) -> str:
-    """One line on a generation: take, orientation, size, model asked and answered, seconds, id.
+    """Describe a generation in one line: take, orientation, size, model asked and answered, seconds, id.
 
     Args:
         generation: what it is about.
         numbered: whether a first take has its number too; later ones always have it.
         told: what a header says already: ``model``, ``orientation``.
     """
-    shown = [
-        _size(generation, worded="orientation" not in told),
-        _answered(generation) if "model" in told else model_words(generation),
+    size = ""
+    if generation.images:
+        image = generation.images[0]
+        size = ("" if "orientation" in told else _(orientation_of(image)) + " ") + f"{image.width}×{image.height}"
+    model, answered = model_words(generation), generation.model_reported
+    if "model" in told:
+        other = answered not in {"", generation.request.model}
+        model = _("answered by {answered}", answered=answered) if other else ""
+    parts = [
+        size,
+        model,
         f"{generation.elapsed:.0f} s" if generation.elapsed is not None else "",
         f"#{generation.id[:6]}" if generation.id else "",
         "demo" if generation.demo else "",
     ]
     number = take_mark(generation.take) + " " if generation.take > (0 if numbered else 1) else ""
-    return number + " · ".join(part for part in shown if part)
+    return number + " · ".join(part for part in parts if part)
 
 
 def take_mark(take: int) -> str:
-    """A take's number in a circle, the large ones with a dot."""
+    """Give a take's number in a circle, a large one with a dot."""
     return _CIRCLED[take] if take < len(_CIRCLED) else f"{take}."
 
 
-def _size(generation: Generation, *, worded: bool) -> str:
-    if not generation.images:
-        return ""
-    image = generation.images[0]
-    word = orientation_word(orientation_of(image)) + " " if worded else ""
-    return f"{word}{image.width}×{image.height}"
-
-
 def model_words(generation: Generation) -> str:
-    """The model that was asked and, when it is another, the one that answered."""
+    """Name the model that was asked and, when it is another, the one that answered."""
     asked, answered = generation.request.model, generation.model_reported
     return asked if answered in {"", asked} else f"{asked} → {answered}"
 
 
-def _answered(generation: Generation) -> str:
-    """The model that answered, where it is another than a header names."""
-    answered = generation.model_reported
-    return "" if answered in {"", generation.request.model} else _("answered by {answered}", answered=answered)
+def prompt_of(generation: Generation) -> str:
+    """Return the prompt as it was sent, or as it was asked; of a very long one the beginning."""
+    text = generation.prompt_sent or generation.request.prompt
+    return text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT] + " …"
 
 
 def orientation_of(image: GeneratedImage) -> str:
-    """The orientation of a picture by its size: square within one part in twenty."""
+    """Judge the orientation of a picture by its size: square within one part in twenty."""
     if abs(image.width - image.height) * 20 <= max(image.width, image.height):
         return "square"
     return "landscape" if image.width > image.height else "portrait"
 
 
-WORDS_OF_RECORDS = (
-    *(N_("auto"), N_("square"), N_("landscape"), N_("portrait")),
-    *(N_("sent"), N_("answered"), N_("complete"), N_("failed")),
-    *(N_("no"), N_("maybe"), N_("yes"), N_("style")),
-)
-"""Words that stand in records and are translated where they are shown."""
-
-
 def orientation_word(orientation: str) -> str:
-    """An orientation's name in the reader's language."""
+    """Translate an orientation."""
     return _(orientation)
 
 
 def axis_word(name: str) -> str:
-    """What an axis of a comparison is called in the reader's language."""
+    """Translate the name of a comparison's axis."""
     return _(name)
 
 
 def value_word(axis: str, value: str) -> str:
-    """What a value on an axis is called in the reader's language."""
-    return orientation_word(value) if axis == "orientation" else value
-
-
-def charged_word(charged: str) -> str:
-    """Whether money may be gone, in a word."""
-    return _(charged)
+    """Translate a value on an axis: only orientations are words of ours."""
+    return _(value) if axis == "orientation" else value
 
 
 def notes(generation: Generation) -> list[str]:
-    """What to know beside the caption: a saved take, another shape than asked, drafts, unsound pictures."""
-    found = []
+    """List what to know beside the caption: a saved take, another shape than asked, drafts, damaged pictures."""
+    said = []
     if not generation.has_result:
-        found.append(_("charged: ") + charged_word(generation.charged))
+        said.append(_("charged: ") + _(generation.charged))
     elif generation.note:
-        found.append(generation.note)
+        said.append(generation.note)
     asked = generation.request.orientation
     if generation.images and asked != "auto" and orientation_of(generation.images[0]) != asked:
-        found.append(_("asked for {orientation}", orientation=orientation_word(asked)))
-    if drafts := sum(picture.draft for picture in generation.pictures):
-        found.append(_("{drafts} draft(s) kept beside it", drafts=drafts))
-    found += [f"{picture.path.name}: {picture.problem}" for picture in generation.pictures if picture.problem]
+        said.append(_("asked for {orientation}", orientation=_(asked)))
+    if drafts := sum(image.draft for image in generation.pictures):
+        said.append(_("{drafts} draft(s) kept beside it", drafts=drafts))
+    said += [f"{image.path.name}: {image.problem}" for image in generation.pictures if image.problem]
     if generation.finish_reason == "cut":
-        found.append(_("the answer broke off after this"))
-    return found
+        said.append(_("the answer broke off after this"))
+    return said
 
 
-def caption_html(generation: Generation, *, numbered: bool = False, told: Container[str] = ()) -> str:
-    """The caption, as :func:`caption` gives it, with the notes below, as HTML."""
-    extra = "".join(f"<br><small>{escape(note)}</small>" for note in notes(generation))
-    return f"<small>{escape(caption(generation, numbered=numbered, told=told))}</small>{extra}"
+def caption_html(generation: Generation, *, numbered: bool = False, told: Container[str] = ()) -> Markup:
+    """Give the caption, as :func:`caption` does, with the notes below it, as HTML."""
+    return stacked(*map(small, [caption(generation, numbered=numbered, told=told), *notes(generation)]))
 
 
-def text_html(generation: Generation) -> str:
-    """The words that came with a picture; many of them are folded."""
+def text_html(generation: Generation) -> Markup:
+    """Show the text that came with a picture; a long one is folded."""
     if not generation.text:
-        return ""
-    lines = lines_html(generation.text[:_LONGEST_TEXT])
-    if len(generation.text) < 400:  # noqa: PLR2004  a few lines may stand in the open
-        return f"<p><small>{lines}</small></p>"
-    start = escape(generation.text[:80])
-    return f"<details><summary><small>{start} …</small></summary><p><small>{lines}</small></p></details>"
+        return Markup()
+    shown = tag("p", small(lines(generation.text[:LONGEST_TEXT])))
+    return shown if len(generation.text) < _LONGEST_OPEN_TEXT else folded(f"{generation.text[:80]} …", shown)
 
 
-def lines_html(text: str) -> str:
-    """A text as HTML, in its lines; a word as long as a line may break, styles or not."""
-    text = _LONG_WORD.sub("\\g<0>\0", text.replace("\0", " "))
-    return escape(text).replace("\0", "<wbr>").replace("\n", "<br>")
-
-
-def as_sent(generation: Generation) -> str:
-    """The whole prompt as it went out, and as the endpoint rewrote it, folded."""
-    revised = generation.revised_prompt
-    told = _folded(_("as sent"), generation.prompt_sent)
-    return told + (_folded(_("as the endpoint rewrote it"), revised) if revised else "")
-
-
-def _folded(head: str, text: str) -> str:
-    words = escape(text[:_LONGEST_TEXT])
-    return f'<details><summary><small>{head}</small></summary><pre style="white-space:pre-wrap">{words}</pre></details>'
+def as_sent(generation: Generation) -> Markup:
+    """Fold away the whole prompt as it went out, and as the endpoint rewrote it."""
+    prompts = [(_("as sent"), generation.prompt_sent)]
+    if generation.revised_prompt:
+        prompts.append((_("as the endpoint rewrote it"), generation.revised_prompt))
+    style = "white-space:pre-wrap"
+    return join(*(folded(head, tag("pre", text[:LONGEST_TEXT], style=style)) for head, text in prompts))
 
 
 def plain(generation: Generation, *, numbered: bool = False) -> str:
-    """One line of text on a generation: take, id, size, model, seconds, path; then its text."""
+    """Describe a generation in one line of text: take, id, size, model, seconds, path; then its own text."""
     where = ", ".join(short_path(image.path) for image in generation.images)
     error = generation.error or {}
     missing = "" if generation.has_result else f"✗ {error.get('what', generation.state)}"
     parts = [caption(generation, numbered=numbered), where or missing, *notes(generation)]
-    length = _LONGEST_TEXT if generation.request.wants_words else 400
+    length = LONGEST_TEXT if generation.request.wants_words else _LONGEST_OPEN_TEXT
     words = f"\n{generation.text[:length]}" if generation.text else ""
     return mask(" · ".join(part for part in parts if part) + words)
 
 
 def short_path(path: Path) -> str:
-    """A path below the working folder, else the last two of its parts: a notebook tells nobody's home."""
+    """Shorten a path to what is below the working folder, else to its last two parts, to tell nobody's home."""
     with suppress(ValueError, OSError):
         below = path.relative_to(Path.cwd())
-        if len(below.parts) <= LONGEST_PATH:
+        if len(below.parts) <= _LONGEST_PATH:
             return below.as_posix()
     return "/".join(("…", *path.parts[-2:]))
 
 
-def preview_html(path: Path | None) -> str:
-    """A picture on its way, from its small file; empty when there is none."""
-    address, alt = data_address(path), _("preview of the picture on its way")
-    return f'<img src="{address}" alt="{alt}" style="max-width:100%;max-height:320px">' if address else ""
+def preview_html(path: Path | None) -> Markup:
+    """Show a picture on its way, from its small file; empty when there is none."""
+    return picture(path, _("preview of the picture on its way"), height=_PREVIEW_HEIGHT)
 
 
-def status_html(line: str) -> str:
-    """A status line as HTML."""
-    return f"<p><small>{escape(line)}</small></p>"
+def status_html(line: str) -> Markup:
+    """Give a status line as HTML."""
+    return tag("p", small(line))
 
 
-def controls_html() -> str:
-    """What stands for the controls where no live widget can be."""
-    return f"<p><small>{escape(_no_controls())}</small></p>"
-
-
-def _no_controls() -> str:
-    return _("Run the cell to have its controls here.")
+def controls_html() -> Markup:
+    """Give the words in place of the controls where no live widget can be."""
+    return status_html(_(_NO_CONTROLS))
 
 
 # JupyterLab puts "Error displaying widget" where a saved notebook's controls were, whatever else their bundle holds;
@@ -295,7 +227,7 @@ _OUTPUT = ".jp-OutputArea:has(style.wenwen)>.jp-OutputArea-child>.jp-OutputArea-
 _DEAD = f":is({_OUTPUT}:not(:has(*)),{_OUTPUT}:has(>.jupyter-widgets-disconnected))"
 
 
-def dead_controls_style() -> str:
-    """A style that lets controls without a kernel say so, in the output area it stands in."""
-    after = f'{_DEAD}::after{{content:"{_no_controls()}";font-size:11px;opacity:.7}}'
-    return f'<style class="wenwen">{_DEAD}{{font-size:0}}{_DEAD}>*{{display:none}}{after}</style>'
+def dead_controls_style() -> Markup:
+    """Give a style that lets controls without a kernel say so, in the output area it stands in."""
+    after = f'{_DEAD}::after{{content:"{_(_NO_CONTROLS)}";font-size:11px;opacity:.7}}'
+    return tag("style", Markup(f"{_DEAD}{{font-size:0}}{_DEAD}>*{{display:none}}{after}"), class_="wenwen")

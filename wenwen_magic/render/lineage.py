@@ -1,22 +1,20 @@
-"""Follows edits of edits: from which picture one came, and what was made of it, drawn as a tree."""
+"""Follow edits of edits: what a picture came from and what was made of it, shown as a tree."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import Any
 
 from wenwen_magic.history.store import History
 from wenwen_magic.records import Generation
-from wenwen_magic.render import generation as display
-from wenwen_magic.render.gallery import PLACE, TABLE, bundle, img, prompt_of
-from wenwen_magic.render.generation import lines_html
+from wenwen_magic.render.generation import model_words, prompt_of
+from wenwen_magic.render.markup import Markup, bundle, join, lines, picture, small, table, tag
 from wenwen_magic.text.i18n import _
+from wenwen_magic.text.sanitize import one_line
 
 MOST = 200
 """Generations of one family that are shown."""
-_THUMBNAIL = 88
-_INDENT = 26
+_THUMBNAIL, _INDENT = 88, 26  # pixels
 _LONGEST = 400
 
 
@@ -34,94 +32,66 @@ class Member:
 
 
 def family(history: History, generation: Generation) -> list[Member]:
-    """All that came of the picture a generation goes back to, each behind what it came from.
+    """Find all that was made from the picture a generation goes back to, each after what it came from.
 
     Args:
-        history: where the records are; one that is gone ends the way back.
+        history: where the records are; a missing one ends the way back.
         generation: any of the family.
+
+    Returns:
+        At most :data:`MOST` members.
     """
-    found: dict[str, Member] = {}
-    for member in _below(history, _first(history, generation), 0, found):
-        if len(found) >= MOST:
-            break
-        found[member.generation.id] = member
-    return list(found.values())
-
-
-def _first(history: History, generation: Generation) -> Generation:
-    """The generation at the beginning; records may come from a stranger, so a circle must not keep us."""
+    # Records may have been edited or sent by anybody: a circle of parents must end, in both directions.
     seen = {generation.id}
     while (parent := history.find(generation.parent) if generation.parent else None) and parent.id not in seen:
         seen.add(parent.id)
         generation = parent
-    return generation
-
-
-def _below(history: History, generation: Generation, depth: int, found: Mapping[str, Member]) -> Iterator[Member]:
-    waiting = [Member(generation, depth)]
-    while waiting:
+    members: dict[str, Member] = {}
+    waiting = [Member(generation, 0)]
+    while waiting and len(members) < MOST:
         member = waiting.pop()
-        if member.generation.id in found:
-            continue
-        yield member
-        children = reversed(history.children(member.generation.id))
-        waiting += [Member(child, member.depth + 1) for child in children]
+        if member.generation.id not in members:
+            members[member.generation.id] = member
+            children = reversed(history.children(member.generation.id))
+            waiting += [Member(child, member.depth + 1) for child in children]
+    return list(members.values())
 
 
 def family_bundle(members: list[Member], shown: Generation, thumbnails: Mapping[str, Path]) -> dict[str, Any]:
-    """The bundle of a family: a tree as a table, a line each.
+    """Make the bundle of a family: a tree as a table, a row for each member.
 
     Args:
-        members: as :func:`family` gives them.
+        members: what :func:`family` returns.
         shown: the one that was asked for; it is marked.
         thumbnails: small pictures by id.
     """
-    heads = _("picture,what was asked,model,id").split(",")
-    header = "".join(f'<th scope="col" {PLACE}>{word}</th>' for word in heads)
-    pressed = {one.generation.id: _pressed(one.generation, members) for one in members}
-    body = "".join(
-        _row(one, pressed[one.generation.id], thumbnails.get(one.generation.id), here=one.generation.id == shown.id)
-        for one in members
-    )
-    table = f"{TABLE}<thead><tr>{header}</tr></thead><tbody>{body}</tbody></table>"
-    lines = [_line(one, pressed[one.generation.id], here=one.generation.id == shown.id) for one in members]
-    return bundle(table, "\n".join(lines))
+    known = {member.generation.id: member.generation for member in members}
+    rows, text = [], []
+    for member in members:
+        generation = member.generation
+        here, name, model = generation.id == shown.id, f"#{generation.id[:6]}", model_words(generation)
+        # The branch is drawn with signs too, for places without styles.
+        branch = "─" * member.depth + " " * bool(member.depth)
+        prompt = _pressed(generation, known.get(generation.parent)) + prompt_of(generation)[:_LONGEST]
+        words = join(tag("b", lines(prompt)), f" ← {_('this one')}") if here else lines(prompt)
+        indented = tag("div", _picture(generation, thumbnails), style=f"margin-left:{member.depth * _INDENT}px")
+        rows.append([indented, join(branch, words), lines(model), lines(name)])
+        parts = [name, one_line(prompt), model, *(["←"] if here else [])]
+        text.append("  " * member.depth + branch + "  ".join(parts))
+    return bundle(table(rows, head=[_("picture,what was asked,model,id").split(",")]), "\n".join(text))
 
 
-def _pressed(generation: Generation, members: list[Member]) -> str:
-    """The label of the button that made a generation, with a colon; empty for one that no button made."""
-    parent = next((one.generation for one in members if one.generation.id == generation.parent), None)
+def _pressed(generation: Generation, parent: Generation | None) -> str:
+    """Give the label of the button that made a generation, with a colon; empty for one that no button made."""
     offered = parent.buttons if parent else ()
-    label = next((one.label for one in offered if dict(one.params) == dict(generation.request.params)), "")
+    label = next((button.label for button in offered if dict(button.params) == dict(generation.request.params)), "")
     return f"{label}: " if label else ""
 
 
-def _row(member: Member, pressed: str, thumbnail: Path | None, *, here: bool) -> str:
-    generation = member.generation
-    address = display.data_address(thumbnail)
+def _picture(generation: Generation, thumbnails: Mapping[str, Path]) -> Markup:
     alt = generation.images[0].alt if generation.images else ""
-    picture = img(address, alt, _THUMBNAIL) if address else f"<small>{escape(_without(generation))}</small>"
-    branch = f'<div style="margin-left:{member.depth * _INDENT}px">{picture}</div>'
-    words = lines_html(pressed + prompt_of(generation)[:_LONGEST])
-    mark = f"<b>{words}</b> ← {_('this one')}" if here else words
-    # The branch is said by signs too, for places without styles.
-    model, name = (lines_html(text) for text in (display.model_words(generation), f"#{generation.id[:6]}"))
-    cells = (branch, _sign(member.depth) + mark, model, name)
-    return '<tr style="background:none">' + "".join(f"<td {PLACE}>{cell}</td>" for cell in cells) + "</tr>"
-
-
-def _sign(depth: int) -> str:
-    return f"{'─' * depth} " if depth else ""
-
-
-def _without(generation: Generation) -> str:
-    if generation.has_result:
-        return _("words")
-    return "✗ " + str((generation.error or {}).get("what", generation.state))[:60]
-
-
-def _line(member: Member, pressed: str, *, here: bool) -> str:
-    generation = member.generation
-    words = pressed + " ".join(prompt_of(generation)[:_LONGEST].split())
-    parts = [f"#{generation.id[:6]}", words, display.model_words(generation), *(["←"] if here else [])]
-    return "  " * member.depth + _sign(member.depth) + "  ".join(parts)
+    if shown := picture(thumbnails.get(generation.id), alt, width=_THUMBNAIL):
+        return shown
+    error = generation.error or {}
+    reason = _("words") if generation.has_result else f"✗ {str(error.get('what', generation.state))[:60]}"
+    return small(reason)

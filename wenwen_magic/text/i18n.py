@@ -5,6 +5,7 @@ import locale
 import os
 import re
 import unicodedata
+from contextlib import suppress
 from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
@@ -13,6 +14,8 @@ _DOMAIN = "wenwen_magic"
 _CATALOGUES = {"zh": "zh_CN"}
 """The folder of each language that has a catalogue; messages stand in English in the code."""
 _chosen: ContextVar[str] = ContextVar("wenwen_language", default="")
+_decided = ""
+"""What ``auto`` means in this process, as soon as that is known."""
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 
 
@@ -54,13 +57,26 @@ def is_chinese(text: str) -> bool:
 
 
 def speak(language: str, *, prompt: str = "") -> None:
-    """Choose the language of the messages to come, in this thread of work.
+    """Choose the language of the messages to come, in this context and the threads that inherit it.
+
+    ``auto`` is decided once for the process and then stays: the reader's own language where the system or JupyterLab
+    names one, else that of the first prompt.
 
     Args:
-        language: ``zh``, ``en``, or ``auto``: Chinese for a Chinese prompt, else what the system's locale says.
-        prompt: the text whose language decides when ``auto`` is given.
+        language: ``zh``, ``en`` or ``auto``.
+        prompt: what the reader typed.
     """
-    _chosen.set(("zh" if is_chinese(prompt) else "") if language == "auto" else language)
+    global _decided  # noqa: PLW0603  one kernel has one reader
+    if language == "auto" and not _decided:
+        _decided = _readers_language() or _language_of(prompt)
+    _chosen.set(_decided if language == "auto" else language)
+
+
+def _language_of(prompt: str) -> str:
+    """Return the language of a prompt; empty for one without letters of its own, such as ``{{prompt}}``."""
+    if is_chinese(prompt):
+        return "zh"
+    return "en" if any(map(str.isalpha, re.sub(r"\{\{.*?\}\}", "", prompt, flags=re.DOTALL))) else ""
 
 
 def say(english: str, chinese: str) -> str:
@@ -69,26 +85,45 @@ def say(english: str, chinese: str) -> str:
 
 
 def spoken() -> str:
-    """The language of the messages to come: ``zh`` for Chinese, anything else for English."""
-    return _chosen.get() or _system_language()
+    """Return the language of messages: ``zh`` for Chinese, ``en`` for English."""
+    return _chosen.get() or _decided or _readers_language() or "en"
 
 
 def comma() -> str:
-    """What stands between the members of a list."""
+    """Return the separator of a list."""
     return _(", ")
 
 
-def _system_language() -> str:
-    names = (os.environ.get(name, "") for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
-    name = next((name for name in names if name), "") or (locale.getlocale()[0] or "")
+def _readers_language() -> str:
+    """Return the language that JupyterLab or the locale names, ``zh`` or ``en``; empty where neither names any."""
+    name = _jupyterlab_locale() if "JPY_SESSION_NAME" in os.environ else ""  # a Jupyter server started this kernel
+    name = name or next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "")
+    name = name or locale.setlocale(locale.LC_CTYPE)  # not getlocale(), which calls C.UTF-8 en_US
+    if name.partition(".")[0].upper() in {"", "C", "POSIX", "UTF-8"}:
+        return ""
     return "zh" if name.lower().startswith(("zh", "chinese")) else "en"
 
 
+def _jupyterlab_locale() -> str:
+    """Return the display language chosen in JupyterLab's settings, if the kernel can read them; else nothing.
+
+    Source: https://jupyterlab.readthedocs.io/en/stable/user/directories.html (user-settings) and the schema of
+    @jupyterlab/translation-extension, whose value ``default`` leaves the choice to the system.
+    """
+    with suppress(OSError, ValueError, RuntimeError):
+        config = Path(os.environ.get("JUPYTER_CONFIG_DIR") or Path.home() / ".jupyter")
+        folder = Path(os.environ.get("JUPYTERLAB_SETTINGS_DIR") or config / "lab" / "user-settings")
+        path = folder / "@jupyterlab" / "translation-extension" / "plugin.jupyterlab-settings"
+        chosen = re.search(r'^\s*"locale"\s*:\s*"(\w+)"', path.read_text("utf-8"), re.MULTILINE)
+        return chosen[1] if chosen and chosen[1] != "default" else ""
+    return ""
+
+
 def padded(text: str, width: int) -> str:
-    """The text with spaces after it up to a width in columns; a Chinese character takes two."""
+    """Pad a text with spaces to a width in columns; a Chinese character takes two."""
     return text + " " * (width - columns(text))
 
 
 def columns(text: str) -> int:
-    """How wide a text is where all letters are as wide as one another; a Chinese character takes two columns."""
+    """Return the width of a text in columns of a fixed-width font; a Chinese character takes two."""
     return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)

@@ -1,4 +1,4 @@
-"""Names the known word that is nearest to a mistyped one."""
+"""Suggest the known word that is nearest to a mistyped one."""
 
 import difflib
 from collections.abc import Iterable
@@ -7,12 +7,12 @@ from wenwen_magic.text.i18n import _
 
 
 def did_you_mean(word: str, known: Iterable[str], named: Iterable[str] = ()) -> str:
-    """Name the nearest known word, or, where none is near, all of them.
+    """Return a sentence that names the nearest known word, or, where none is near, all of them.
 
     Args:
-        word: the mistyped one.
-        known: all that would be understood.
-        named: those to name where none is near; none for all.
+        word: the mistyped word.
+        known: all words that would be understood.
+        named: the words to name where none is near; empty for all.
     """
     words = list(known)
     if near := nearest(word, words):
@@ -21,7 +21,7 @@ def did_you_mean(word: str, known: Iterable[str], named: Iterable[str] = ()) -> 
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """The nearest of the known words; empty when none is near."""
+    """Return the nearest of the known words; empty when none is near."""
     folded = {name.casefold(): name for name in known}
     found = difflib.get_close_matches(word[:100].casefold(), list(folded), n=1, cutoff=0.5)
     return folded[found[0]] if found else ""

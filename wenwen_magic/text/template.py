@@ -1,4 +1,4 @@
-"""Puts Python values into a prompt: ``{{expression}}``, once; every other brace stays as typed."""
+"""Put Python values into a prompt: ``{{expression}}``, once; every other brace stays as typed."""
 
 import ast
 import builtins
@@ -16,14 +16,14 @@ _EXPRESSION = re.compile(r"([^\W\d]\w*)(?:\[[^\[\]]+\]|\.[^\W\d]\w*)*")
 
 
 def interpolate(text: str, names: Mapping[str, Any]) -> str:
-    """Replace each ``{{expression}}`` by its value; inserted values are not looked at again.
+    """Replace each ``{{expression}}`` by its value; inserted values are not expanded again.
 
     Args:
         text: as the user typed it.
         names: the notebook's names.
 
     Raises:
-        ConfigError: a name is not defined (the text names the nearest one), or the expression fails.
+        ConfigError: a name is not defined (the message names the nearest one), or the expression fails.
     """
     pieces: list[str] = []
     for plain, expression in _parted(text):
@@ -32,7 +32,7 @@ def interpolate(text: str, names: Mapping[str, Any]) -> str:
 
 
 def names_in(text: str) -> set[str]:
-    """The names that the expressions in a text use; of one that is no Python none."""
+    """Return the names that the expressions in a text use; an expression that is not Python has none."""
     found: set[str] = set()
     for _text, expression in _parted(text):
         with suppress(SyntaxError, ValueError, RecursionError, MemoryError):
@@ -42,7 +42,7 @@ def names_in(text: str) -> set[str]:
 
 
 def _parted(text: str) -> Iterator[tuple[str, str | None]]:
-    """Pieces of plain text, each with the expression behind it; behind the last there is none."""
+    """Yield pieces of plain text, each with the expression that follows; None follows the last."""
     at = 0
     while (start := text.find("{{", at)) >= 0 and (end := text.find("}}", start + 2)) >= 0:
         yield text[at:start], text[start + 2 : end]
@@ -59,7 +59,7 @@ def _as_text(expression: str, names: Mapping[str, Any]) -> str:
 
 
 def value_of(expression: str, names: Mapping[str, Any]) -> Any:
-    """The value of an expression in the notebook's names.
+    """Evaluate an expression in the notebook's names.
 
     Raises:
         ConfigError: as :func:`interpolate`.
@@ -77,10 +77,10 @@ def value_of(expression: str, names: Mapping[str, Any]) -> Any:
 
 
 def known_value(word: str, names: Mapping[str, Any]) -> Any:
-    """What a word is in the notebook's names: a variable or a part of one; None for anything else.
+    """Return the value of a variable or a part of one; None for any other word.
 
     Raises:
-        ConfigError: as :func:`interpolate`, for a part that is not there.
+        ConfigError: as :func:`interpolate`, for a part that does not exist.
     """
     expression = _EXPRESSION.fullmatch(word)
     known = expression is not None and expression.group(1) in names

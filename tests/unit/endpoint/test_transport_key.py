@@ -1,8 +1,10 @@
-"""The key goes to the endpoint and to nobody else, and no error, frame or message holds it."""
+"""The key goes to the endpoint alone, in a header or the address, and no error, frame, record or message holds it."""
 
 import gzip
 import itertools
 import json
+import logging
+import re
 from unittest import mock
 
 import pytest
@@ -12,15 +14,19 @@ from IPython.core.ultratb import VerboseTB
 from support.clock import Ticks
 from test_transport import AWAY, BUSY, KEY, POST, failure, line_to, relay, said, silent, whole
 
+from wenwen_magic import Client
 from wenwen_magic.endpoint import transport
 from wenwen_magic.endpoint.api_key import Secret
 from wenwen_magic.endpoint.transport import Transport
 from wenwen_magic.errors import ConfigError, EndpointError, WenwenError
+from wenwen_magic.protocol import HttpCall
 
 __all__ = ["relay"]
 PLAIN = "0123456789abcdefghijklmnopqrstuv"
 """A key that nothing but its own text gives away."""
 NO_KEY_LEFT = "***"
+STREAM = HttpCall("POST", "/v1beta/models/m:streamGenerateContent?alt=sse", {"contents": []}, stream=True)
+IN_ADDRESS_KEY = (f"{transport.IN_ADDRESS}key", "{key}")
 
 
 def chain(error):
@@ -76,34 +82,30 @@ def broken_at(*way):
     }
 
 
-def failing(server):
-    return failure(Transport(server.origin, Secret(PLAIN), clock=Ticks(), read=0.2))
-
-
-@pytest.mark.parametrize("way", broken_at())
-def test_no_error_holds_the_key_in_words_fields_or_frames(way, relay):
-    error = failing(relay(*[broken_at()[way]] * 3))
-    assert not [text for text in held(error) if PLAIN in text]
-
-
-@pytest.mark.parametrize("way", broken_at())
-def test_a_verbose_traceback_does_not_show_the_key(way, relay):
-    assert PLAIN not in verbose(failing(relay(*[broken_at()[way]] * 3)))
+@pytest.mark.parametrize("call_and_auth", [(POST,), (STREAM, IN_ADDRESS_KEY)], ids=["header", "address"])
+@pytest.mark.parametrize("way", [*broken_at(), "unreachable"])
+def test_no_error_holds_the_key_in_words_fields_frames_or_traceback(way, call_and_auth, relay):
+    origin = "http://127.0.0.1:9" if way == "unreachable" else relay(*[broken_at()[way]] * 3).origin
+    with pytest.raises(WenwenError) as caught:
+        whole(Transport(origin, Secret(PLAIN), clock=Ticks(), read=0.1).send(*call_and_auth))
+    assert not [text for text in held(caught.value) if PLAIN in text]
+    assert PLAIN not in verbose(caught.value)
 
 
 def test_an_error_of_the_network_leads_back_to_no_request_with_the_key(relay):
-    error = failing(relay(lambda _: None))
+    error = failure(Transport(relay(lambda _: None).origin, Secret(PLAIN), clock=Ticks()))
     requests_seen = [getattr(one, "request", None) for one in chain(error)]
     assert not [one for one in requests_seen if one is not None and PLAIN in str(one.headers)]
 
 
-def test_a_verbose_traceback_of_an_interrupt_while_waiting_does_not_show_the_key(relay, monkeypatch):
+@pytest.mark.parametrize("call_and_auth", [(POST,), (STREAM, IN_ADDRESS_KEY)], ids=["header", "address"])
+def test_a_verbose_traceback_of_an_interrupt_while_waiting_does_not_show_the_key(call_and_auth, relay, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("http.client.HTTPConnection.getresponse", interrupted)
     with pytest.raises(KeyboardInterrupt) as caught:
-        Transport(relay(said()).origin, Secret(PLAIN), clock=Ticks()).send(POST)
+        Transport(relay(said()).origin, Secret(PLAIN), clock=Ticks()).send(*call_and_auth)
     assert PLAIN not in verbose(caught.value)
 
 
@@ -228,11 +230,7 @@ def test_a_key_that_arrives_in_two_packets_never_reaches_the_caller(relay):
 
 
 def masked(pieces, key):
-    return list(transport._masked(iter(pieces), key if _takes_bytes() else Secret(key.decode())))
-
-
-def _takes_bytes():
-    return "bytes" in str(transport._masked.__annotations__["key"])
+    return list(transport._masked(iter(pieces), Secret(key.decode())))
 
 
 def cut_at(body, places):
@@ -272,3 +270,48 @@ def test_masking_a_large_body_takes_time_in_proportion_to_it():
 
 def test_a_classrooms_short_key_does_not_spoil_a_picture_that_holds_its_letters():
     assert b"".join(masked([b"abc in a picture"], b"abc")) == b"abc in a picture"
+
+
+# In the address
+
+
+@pytest.mark.parametrize(
+    ("call", "line"),
+    [
+        (STREAM, f"/v1beta/models/m:streamGenerateContent?alt=sse&key={PLAIN}"),
+        (POST, f"/v1/chat/completions?key={PLAIN}"),
+    ],
+)
+def test_the_key_joins_the_address_and_stands_in_no_header(call, line, relay):
+    server = relay(said())
+    whole(Transport(server.origin, Secret(PLAIN)).send(call, IN_ADDRESS_KEY))
+    assert server.asked[0].startswith(f"POST {line} HTTP/1.1\r\n")
+    assert server.asked[0].count(PLAIN) == 1
+
+
+def test_signs_of_a_key_that_mean_something_in_an_address_are_written_for_it(relay):
+    server = relay(said())
+    whole(Transport(server.origin, Secret("a+b/c=d&e#f%25")).send(STREAM, IN_ADDRESS_KEY))
+    assert "?alt=sse&key=a%2Bb%2Fc%3Dd%26e%23f%2525 HTTP/1.1" in server.asked[0]
+
+
+def test_an_address_that_the_endpoint_repeats_is_told_without_the_key(relay):
+    body = json.dumps({"error": {"message": f"Invalid URL (POST /v1beta/x?alt=sse&key={PLAIN})"}}).encode()
+    with pytest.raises(WenwenError) as caught:
+        whole(Transport(relay(said("404 No", body=body)).origin, Secret(PLAIN)).send(STREAM, IN_ADDRESS_KEY))
+    assert "alt=sse&key=***" in str(caught.value)
+
+
+def test_no_record_and_no_log_holds_the_key(relay, tmp_path, caplog):
+    caplog.set_level(logging.DEBUG)
+    echo = json.dumps({"candidates": [{"content": {"parts": [{"text": f"?alt=sse&key={PLAIN}"}]}}]}).encode()
+    server = relay(said(body=echo))
+    client = Client(base_url=server.origin, api_key=PLAIN, format="gemini", key_in="query", history=str(tmp_path))
+    with pytest.raises(WenwenError) as caught:
+        client.generate("a cat", model="m", stream=True)
+    assert re.match(rf"POST \S+\?alt=sse&key={PLAIN} ", server.asked[0])
+    kept = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert b"key=***" in kept
+    assert PLAIN.encode() not in kept
+    assert PLAIN not in caplog.text
+    assert not [text for text in held(caught.value) if PLAIN in text]

@@ -692,7 +692,7 @@ def test_a_full_disk_while_the_picture_is_written_costs_nothing_more(payer, rela
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as context:
-        context.setattr("wenwen_magic.media.save.checked", full)
+        context.setattr("wenwen_magic.media.save.ImagePipeline._inspect", full)
         with pytest.raises(HistoryError) as caught:
             payer.generate("a cat")
     assert caught.value.charged == "yes"

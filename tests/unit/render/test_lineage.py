@@ -3,64 +3,77 @@
 from dataclasses import replace
 
 import pytest
-from support.shells import cell
+from support.html import read
 
-from wenwen_magic.render.lineage import MOST, family
-
-
-@pytest.fixture
-def chain(shell, painter):
-    """A fox, two edits of it, and an edit of the second edit; a cat that has nothing to do with them."""
-    shell.run(cell("fox", "a fox"))
-    shell.run(cell("blue --ref fox", "make it blue"))
-    shell.run(cell("hat --ref fox", "give it a hat"))
-    shell.run(cell("old --ref hat", "make it old"))
-    shell.run(cell("cat", "a cat"))
-    return {name: shell.user_ns[name] for name in ("fox", "blue", "hat", "old", "cat")}
+from wenwen_magic.records import Button, Generation, ImageRequest
+from wenwen_magic.render.lineage import MOST, family, family_bundle
 
 
-def order(shown):
-    return [row.request.prompt for row in shown]
+class Records:
+    """A history in memory, as far as a family needs one."""
+
+    def __init__(self, *generations):
+        self.kept = {generation.id: generation for generation in generations}
+
+    def find(self, name):
+        return self.kept.get(name)
+
+    def children(self, name):
+        return [one for one in self.kept.values() if one.parent == name]
 
 
-def test_any_of_a_family_shows_the_whole_family_each_behind_what_it_came_from(shell, chain):
-    wanted = ["a fox", "make it blue", "give it a hat", "make it old"]
-    for name in ("fox", "hat", "old"):
-        assert order(shell.run(f"%wenwen show {chain[name].id} --lineage")) == wanted
-    assert order(shell.run("%wenwen show cat --来历")) == ["a cat"]
+def drawn(name, parent=""):
+    return Generation(name, ImageRequest(f"{name} words", parent=parent), f"{name} words", "complete", "")
 
 
-def test_the_tree_says_depth_and_which_was_asked_for_in_html_and_in_plain_text(shell, chain):
-    shell.run("%wenwen show hat --lineage")
-    data = shell.shown()[-1]
-    assert data["text/html"].count("<img") == 4
-    assert "<b>give it a hat</b> ← this one" in data["text/html"]
-    lines = data["text/plain"].splitlines()
-    assert [line.split("#")[0] for line in lines] == ["", "  ─ ", "  ─ ", "    ── "]
-    assert lines[2].endswith("←")
+FAMILY = [drawn("fox"), drawn("blue", "fox"), drawn("hat", "fox"), drawn("old", "hat"), drawn("cat")]
 
 
-def test_without_the_option_one_picture_is_shown(shell, chain):
-    assert shell.run("%wenwen show hat").id == chain["hat"].id
+def members(wanted, *generations):
+    records = Records(*(generations or FAMILY))
+    return [(member.generation.id, member.depth) for member in family(records, records.kept[wanted])]
 
 
-def test_a_parent_that_is_gone_ends_the_way_back(shell, chain, here):
-    [path] = here.glob(f"wenwen_images/*/*-{chain['fox'].id}.json")
-    path.unlink()
-    assert order(shell.run("%wenwen show old --lineage")) == ["give it a hat", "make it old"]
+@pytest.mark.parametrize("wanted", ["fox", "blue", "hat", "old"])
+def test_any_of_a_family_leads_to_all_of_it_each_behind_what_it_came_from(wanted):
+    assert members(wanted) == [("fox", 0), ("blue", 1), ("hat", 1), ("old", 2)]
+    assert members("cat") == [("cat", 0)]
 
 
-def test_a_circle_in_the_records_is_walked_once(shell, chain):
-    history = shell.magics_manager.registry["WenwenMagics"]._client().history
-    fox = history.get(chain["fox"].id)
-    history.write(replace(fox, request=replace(fox.request, parent=chain["old"].id)))
-    found = [one.generation.id for one in family(history, chain["hat"])]
-    assert sorted(found) == sorted(chain[name].id for name in ("fox", "blue", "hat", "old"))
+def test_a_parent_that_is_gone_ends_the_way_back():
+    assert members("old", *FAMILY[1:]) == [("hat", 0), ("old", 1)]
 
 
-def test_a_very_large_family_is_cut(shell, chain):
-    history = shell.magics_manager.registry["WenwenMagics"]._client().history
-    child = replace(chain["blue"], pictures=())
-    for number in range(MOST + 5):
-        history.write(replace(child, id=f"{number:08x}"))
-    assert len(family(history, chain["fox"])) == MOST
+def test_a_circle_in_the_records_is_walked_once():
+    found = members("hat", drawn("fox", "old"), *FAMILY[1:])
+    assert sorted(name for name, _depth in found) == ["blue", "fox", "hat", "old"]
+
+
+def test_a_very_large_family_is_cut():
+    assert len(members("fox", *FAMILY, *(drawn(str(number), "fox") for number in range(MOST + 5)))) == MOST
+
+
+def test_the_tree_says_depth_button_and_which_was_asked_for_in_html_and_in_plain_text(make, failed):
+    fox = make((90, 60), id="fox", sent="a fox", buttons=(Button("U1", {"index": 1}),))
+    hat = make((90, 60), id="hat", sent="a hat", request=ImageRequest("x", parent="fox", params={"index": 1}))
+    old = failed(id="old", sent="old", request=ImageRequest("x", parent="hat"))
+    shown = family(Records(fox, hat, old), old)
+    bundle = family_bundle(shown, hat, {"fox": fox.still, "hat": hat.still})
+    ((head, *rows),) = read(bundle).tables
+    assert [cell.words for cell in head] == ["picture", "what was asked", "model", "id"]
+    assert [[cell.words for cell in row] for row in rows] == [
+        ["", "a fox", "gpt-4o-image", "#fox"],
+        ["", "─ U1: a hat ← this one", "gpt-4o-image", "#hat"],
+        ["✗ The endpoint failed.", "── old", "gpt-4o-image", "#old"],
+    ]
+    assert [image["alt"] for row in rows for cell in row for image in cell.images] == ["a cat"] * 2
+    assert bundle["text/plain"].splitlines() == [
+        "#fox  a fox  gpt-4o-image",
+        "  ─ #hat  U1: a hat  gpt-4o-image  ←",
+        "    ── #old  old  gpt-4o-image",
+    ]
+
+
+def test_words_that_were_wanted_are_no_failure(make):
+    told = make(id="told", request=ImageRequest("x", task="describe"), text="A fox.")
+    assert read(family_bundle(family(Records(told), told), replace(told, id="x"), {})).rows[1][0].words == "words"

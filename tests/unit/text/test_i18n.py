@@ -12,6 +12,7 @@ from babel.messages.pofile import read_po
 
 import wenwen_magic
 from wenwen_magic import errors
+from wenwen_magic.text import i18n
 from wenwen_magic.text.i18n import _, is_chinese, ngettext, speak, spoken
 
 PACKAGE = Path(wenwen_magic.__file__).parent
@@ -19,13 +20,15 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
 @pytest.fixture(autouse=True)
-def _no_choice():
+def _nothing_decided(monkeypatch):
+    monkeypatch.setattr(i18n, "_decided", "")
     speak("auto")
     yield
     speak("auto")
 
 
 def in_system(monkeypatch, **variables):
+    monkeypatch.setattr(locale, "setlocale", lambda *_: "C")
     for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
@@ -42,31 +45,43 @@ def test_a_text_without_han_characters_is_not_chinese(text):
     assert not is_chinese(text)
 
 
-def test_a_chinese_prompt_is_answered_in_chinese_on_an_english_system(monkeypatch):
-    in_system(monkeypatch, LANG="en_GB.UTF-8")
-    speak("auto", prompt="画一只猫")
+@pytest.mark.parametrize(
+    ("system", "heard"), [("zh_CN.UTF-8", "zh"), ("en_GB.UTF-8", "en"), ("de_DE.UTF-8", "en"), ("C.UTF-8", None)]
+)
+def test_the_readers_locale_goes_before_the_prompt(monkeypatch, system, heard):
+    in_system(monkeypatch, LANG=system)
+    speak("auto", prompt="a cat" if heard == "zh" else "画一只猫")
+    assert spoken() == (heard or "zh")
+
+
+@pytest.mark.parametrize(("first", "then"), [("画一只猫", "a cat"), ("a cat", "画一只猫")])
+def test_without_a_locale_the_first_prompt_decides_once(monkeypatch, first, then):
+    in_system(monkeypatch, LC_ALL="C.UTF-8")
+    speak("auto", prompt=first)
+    heard = spoken()
+    for prompt in ("", then, first, then):
+        speak("auto", prompt=prompt)
+        assert spoken() == heard == ("zh" if is_chinese(first) else "en")
+
+
+@pytest.mark.parametrize("text", ["", "  \n", "{{animal}}", "7 + 7", "{{a}} {{b}}"])
+def test_a_prompt_without_letters_of_its_own_decides_nothing(monkeypatch, text):
+    in_system(monkeypatch)
+    speak("auto", prompt=text)
+    speak("auto", prompt="猫")
     assert spoken() == "zh"
 
 
-@pytest.mark.parametrize(("system", "heard"), [("zh_CN.UTF-8", "zh"), ("en_US.UTF-8", "en"), ("de_DE.UTF-8", "en")])
-def test_an_english_prompt_is_answered_as_the_system_speaks(monkeypatch, system, heard):
-    in_system(monkeypatch, LANG=system)
-    speak("auto", prompt="a cat")
-    assert spoken() == heard
-
-
 @pytest.mark.parametrize("language", ["zh", "en"])
-def test_a_chosen_language_outweighs_prompt_and_system(monkeypatch, language):
+def test_a_chosen_language_outweighs_prompt_and_system_and_changes_at_once(monkeypatch, language):
+    other = "en" if language == "zh" else "zh"
     in_system(monkeypatch, LANG="en_US.UTF-8" if language == "zh" else "zh_CN.UTF-8")
+    speak("auto", prompt="a cat")
+    assert spoken() == other
     speak(language, prompt="a cat" if language == "zh" else "猫")
     assert spoken() == language
-
-
-def test_auto_forgets_what_an_earlier_prompt_decided(monkeypatch):
-    in_system(monkeypatch, LANG="en_US.UTF-8")
-    speak("auto", prompt="猫")
-    speak("auto", prompt="a cat")
-    assert spoken() == "en"
+    speak("auto")
+    assert spoken() == other
 
 
 @pytest.mark.parametrize(
@@ -77,6 +92,7 @@ def test_auto_forgets_what_an_earlier_prompt_decided(monkeypatch):
         ({"LC_MESSAGES": "zh_TW", "LANG": "en_US"}, "zh"),
         ({"LC_ALL": "", "LANG": "zh_SG"}, "zh"),
         ({"LANG": "ZH_cn"}, "zh"),
+        ({}, "en"),
     ],
 )
 def test_the_system_names_its_language_in_the_usual_order_of_variables(monkeypatch, variables, heard):
@@ -85,12 +101,49 @@ def test_the_system_names_its_language_in_the_usual_order_of_variables(monkeypat
 
 
 @pytest.mark.parametrize(
-    ("name", "heard"), [("Chinese (Simplified)_China", "zh"), ("zh_CN", "zh"), ("English_Europe", "en"), (None, "en")]
+    ("name", "heard"),
+    [
+        ("Chinese (Simplified)_China.936", "zh"),
+        ("zh_CN.UTF-8", "zh"),
+        ("English_Europe.1252", "en"),
+        ("C.UTF-8", None),
+        ("UTF-8", None),
+        ("C", None),
+    ],
 )
 def test_without_variables_the_locale_decides_as_on_windows(monkeypatch, name, heard):
     in_system(monkeypatch)
-    monkeypatch.setattr(locale, "getlocale", lambda *_: (name, "cp936"))
+    monkeypatch.setattr(locale, "setlocale", lambda *_: name)
+    speak("auto", prompt="a cat" if heard == "zh" else "画一只猫")
+    assert spoken() == (heard or "zh")
+
+
+SETTINGS = """{
+    // Locale
+    // @jupyterlab/translation-extension:plugin
+    // Set the interface display language.
+    // Examples: "locale": "es_ES"
+    // ************************************
+    "locale": %s
+}"""
+
+
+@pytest.mark.parametrize(
+    ("chosen", "heard"), [('"zh_CN"', "zh"), ('"zh_TW"', "zh"), ('"de_DE"', "en"), ('"default"', "en"), ("5", "en")]
+)
+def test_in_a_kernel_the_language_of_jupyterlab_goes_before_the_systems(monkeypatch, tmp_path, chosen, heard):
+    in_system(monkeypatch, LANG="en_US.UTF-8")
+    file = tmp_path / "lab/user-settings/@jupyterlab/translation-extension/plugin.jupyterlab-settings"
+    file.parent.mkdir(parents=True)
+    file.write_text(SETTINGS % chosen)
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path))
+    assert spoken() == "en"
+    monkeypatch.setenv("JPY_SESSION_NAME", "a.ipynb")
     assert spoken() == heard
+    file.write_bytes(b"\xff")
+    assert spoken() == "en"
+    file.unlink()
+    assert spoken() == "en"
 
 
 def test_work_that_takes_the_context_along_speaks_the_same_language():

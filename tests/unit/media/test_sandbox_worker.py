@@ -2,16 +2,15 @@
 
 import io
 import json
-import random
 import struct
 import subprocess
 import sys
-import zlib
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from PIL import Image, ImageFile
+from support.pictures import encoded, moving, noise, png, webp_header
 
 SCRIPT = Path(__file__).parents[3] / "wenwen_magic" / "media" / "sandbox_worker.py"
 PILLOW = str(Path(find_spec("PIL").origin).parents[1])
@@ -56,38 +55,6 @@ def _careless_notebook(monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
 
 
-def noise(width=300, height=260, mode="RGB", seed=1):
-    size = width * height * len(Image.new(mode, (1, 1)).tobytes())
-    return Image.frombytes(mode, (width, height), random.Random(seed).randbytes(size))
-
-
-def encoded(picture, kind, **options):
-    file = io.BytesIO()
-    picture.save(file, kind, **options)
-    return file.getvalue()
-
-
-def moving(kind):
-    frames = [noise(40, 30, seed=n) for n in range(3)]
-    return encoded(frames[0], kind, save_all=True, append_images=frames[1:])
-
-
-def png(width, height, *, depth=1, colour=0, rows=True):
-    def chunk(name, data):
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-    line = b"\0" + bytes((width * depth * {0: 1, 2: 3}[colour] + 7) // 8)
-    packer = zlib.compressobj(1)
-    packed = b"".join(packer.compress(line) for _ in range(height)) + packer.flush() if rows else b""
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
-
-
-def webp_header(name, data):
-    body = b"WEBP" + name + struct.pack("<I", len(data)) + data
-    return b"RIFF" + struct.pack("<I", len(body)) + body
-
-
 def test_it_says_when_it_is_ready(child):
     assert child.hello == {"ready": True}
 
@@ -111,7 +78,7 @@ def test_a_sound_picture_is_named_by_its_bytes_and_measured(child, kind):
 def test_a_picture_cut_off_anywhere_is_refused(child, kind):
     data = moving(kind.split()[1]) if " " in kind else encoded(noise(40, 30), kind)
     assert child.inspect(data)["ok"]
-    cuts = {*range(32, len(data), len(data) // 60), *range(len(data) - 9, len(data))}
+    cuts = {*range(32, len(data), len(data) // 25), *range(len(data) - 9, len(data))}
     passed = [cut for cut in sorted(cuts) if child.inspect(data[:cut]).get("code") != "truncated"]
     assert passed == []
 
@@ -125,20 +92,13 @@ def test_a_picture_with_a_flipped_byte_is_refused(child):
 @pytest.mark.parametrize(
     ("data", "code", "word"),
     [
-        (b'<svg xmlns="http://www.w3.org/2000/svg"/>', "svg", "SVG"),
-        (b'\xef\xbb\xbf <?xml version="1.0"?>\n<!-- x --><svg/>', "svg", "SVG"),
-        (b"<!-- a drawing --> <SVG/>", "svg", "SVG"),
-        (b"<!DOCTYPE html><body><svg/>", "html", "HTML"),
-        (b"\n<html><h1>502</h1>", "html", "HTML"),
-        (b"<div>no</div>", "html", "HTML"),
-        (b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>', "not-a-picture", "XML"),
-        (b' {"error": "expired"}', "not-a-picture", "JSON"),
-        (b"[]", "not-a-picture", "JSON"),
+        (b"<svg/>", "svg", "SVG text"),
+        (b"\n<html><h1>502</h1>", "html", "HTML text"),
+        (b' {"error": "expired"}', "not-a-picture", "JSON text"),
         (b"", "not-a-picture", "empty"),
         (b"cat", "not-a-picture", "no picture"),
         (b"%PDF-1.7", "format", "PDF"),
         (encoded(Image.new("L", (9, 9)), "BMP"), "format", "BMP"),
-        (encoded(Image.new("L", (9, 9)), "TIFF"), "format", "TIFF"),
         (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "format", "HEIC"),
     ],
 )

@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pytest
 from PIL import Image, ImageCms
-from test_inspector import encoded, moving, noise, png
+from support.pictures import encoded, moving, noise, png
 
 from wenwen_magic.errors import ImageError
-from wenwen_magic.media.sandbox import InspectorPool
+from wenwen_magic.media.sandbox import SandboxPool
 
 
 class Folder:
     """A folder with a pool: bytes in, what was found and made out."""
 
-    def __init__(self, path: Path, pool: InspectorPool) -> None:
+    def __init__(self, path: Path, pool: SandboxPool) -> None:
         self.path, self.pool = path, pool
 
     def inspect(self, data: bytes):
@@ -37,7 +37,7 @@ class Folder:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    pool = InspectorPool()
+    pool = SandboxPool()
     yield Folder(tmp_path_factory.mktemp("made"), pool)
     pool.close()
 

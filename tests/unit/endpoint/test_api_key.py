@@ -1,15 +1,29 @@
-"""The key is looked for in the environment, the keyring and Colab's secrets, in that order and quietly."""
+"""A key shows itself nowhere by accident; it is looked for in the environment, the keyring and Colab's secrets."""
 
+import copy
+import json
+import logging
+import pickle
+import pprint
+import traceback
+from dataclasses import asdict, dataclass
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from wenwen_magic.endpoint import api_key
 from wenwen_magic.endpoint.api_key import Secret
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.text.i18n import is_chinese, speak
 
-ENVIRONMENT = {"WENWEN_API_KEY": "key-of-environment"}
+KEY = "wk_0123456789abcdefghij"
+
+
+@dataclass(frozen=True)
+class Holder:
+    key: Secret
 
 
 @pytest.fixture(autouse=True)
@@ -17,6 +31,117 @@ def _english():
     speak("en")
     yield
     speak("auto")
+
+
+def test_a_key_gives_itself_only_when_asked_by_name():
+    assert Secret(KEY).reveal() == KEY
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        repr,
+        str,
+        ascii,
+        format,
+        pprint.pformat,
+        "{}".format,
+        "{0!r}".format,
+        "%s".__mod__,
+        lambda key: f"{key}",
+        lambda key: repr([key, {"key": key}]),
+        lambda key: repr(Holder(key)),
+        lambda key: json.dumps({"key": key}, default=str),
+        lambda key: logging.makeLogRecord({"msg": "key %s %r", "args": (key, key)}).getMessage(),
+    ],
+)
+def test_a_key_prints_as_three_stars(shown):
+    text = shown(Secret(KEY))
+    assert "***" in text
+    assert KEY not in text
+
+
+@pytest.mark.parametrize("padded", ["{:>40}", "{:40}", "{!s:<9}"])
+def test_a_key_in_a_column_of_a_table_does_not_show(padded):
+    try:
+        text = padded.format(Secret(KEY))
+    except TypeError as error:
+        text = str(error)
+    assert KEY not in text
+
+
+@pytest.mark.parametrize("written", [pickle.dumps, copy.copy, copy.deepcopy, json.dumps, vars])
+def test_a_key_is_not_written_anywhere(written):
+    with pytest.raises(TypeError) as caught:
+        written(Secret(KEY))
+    assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize("written", [pickle.dumps, asdict, copy.deepcopy])
+def test_what_holds_a_key_is_not_written_with_it(written):
+    with pytest.raises(TypeError, match="not written"):
+        written(Holder(Secret(KEY)))
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_no_protocol_of_pickle_takes_a_key(protocol):
+    with pytest.raises(TypeError):
+        pickle.dumps(Secret(KEY), protocol)
+
+
+def test_a_traceback_with_all_its_variables_does_not_show_the_key():
+    def fails(key):
+        raise RuntimeError(f"with {key}")
+
+    try:
+        fails(Secret(KEY))
+    except RuntimeError as error:
+        shown = "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
+    assert "key = ***" in shown
+    assert KEY not in shown
+
+
+@pytest.mark.parametrize("around", [" {}", "{}\n", "\t{}\r\n", "\u3000{}\u3000"])
+def test_white_space_around_a_pasted_key_is_dropped(around):
+    assert Secret(around.format(KEY)).reveal() == KEY
+
+
+@pytest.mark.parametrize(
+    "value", ["", "  \n", "a b", "a\nb", "a\r\nX-Evil: 1", "a\tb", "a\0b", "密钥", "ｓｋ-1", "\ufeffsk-1", "a\x7f"]
+)
+def test_what_cannot_stand_in_a_header_is_refused(value):
+    with pytest.raises(ConfigError):
+        Secret(value)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_refusal_says_why_and_what_to_do_and_not_the_key(language):
+    speak(language)
+    with pytest.raises(ConfigError) as caught:
+        Secret(f"{KEY} {KEY}")
+    error = caught.value
+    assert "%wenwen key" in error.do
+    assert error.charged == "no"
+    assert all(is_chinese(line) == (language == "zh") for line in (error.what, error.why, error.do))
+    assert KEY not in "".join(
+        [str(error), repr(error), *error._render_traceback_(), *traceback.format_exception(error)]
+    )
+
+
+@given(st.text())
+@settings(max_examples=60, deadline=None)
+def test_any_text_is_a_key_for_a_header_or_refused(value):
+    try:
+        key = Secret(value).reveal()
+    except ConfigError:
+        return
+    assert key == value.strip()
+    assert key.encode("ascii").isalnum() or all(33 <= letter <= 126 for letter in key.encode("ascii"))
+
+
+# Where it is looked for
+
+ENVIRONMENT = {"WENWEN_API_KEY": "key-of-environment"}
 
 
 def fails(*_):

@@ -1,11 +1,11 @@
-"""Which addresses may be fetched: disguises, trust and fake-ip, with every dial trapped."""
+"""Which addresses may be fetched: disguises, trust and fake-ip, with every connection trapped."""
 
 import socket
 
 import pytest
 
 from wenwen_magic.media.download import FetchFailed, Policy, fetch
-from wenwen_magic.media.ssrf import ip_problem, literal, place_of, proxied_problem, shown, spelling_problem
+from wenwen_magic.media.ssrf import ip_problem, literal, place_of, proxied_problem, redacted, spelling_problem
 
 TABLE = """
 http://127.0.0.1/ http://127.0.0.1:80/ http://127.1/ http://127.0.1/ http://2130706433/ http://017700000001/
@@ -86,22 +86,22 @@ def test_the_table_of_disguises_is_long_and_each_is_another():
     assert len(set(DISGUISES)) == len(DISGUISES) >= 60
 
 
-@pytest.mark.parametrize("address", [*DISGUISES, *UNTIDY])
-def test_a_disguised_address_is_refused_and_nothing_is_dialled(address, dialled, tmp_path):
-    with pytest.raises(FetchFailed) as caught:
-        fetch(address, tmp_path / "x", POLICY, resolve=inward)
-    assert (dialled, caught.value.again, caught.value.charged) == ([], False, "yes")
-    assert "trusted_hosts" in caught.value.do
-    assert "secret" not in str(caught.value)
-    assert not (tmp_path / "x").exists()
+def test_a_disguised_address_is_refused_and_nothing_is_dialled(dialled, tmp_path):
+    for address in [*DISGUISES, *UNTIDY]:
+        with pytest.raises(FetchFailed) as caught:
+            fetch(address, tmp_path / "x", POLICY, resolve=inward)
+        assert (address, dialled, caught.value.again, caught.value.charged) == (address, [], False, "yes")
+        assert "trusted_hosts" in caught.value.do
+        assert "secret" not in str(caught.value)
+        assert not (tmp_path / "x").exists()
 
 
-@pytest.mark.parametrize("address", sorted({*DISGUISES} - {"http://127.0.0.1.nip.example/"}))  # only the proxy knows
-def test_a_proxy_is_never_asked_for_a_disguised_literal_or_an_inside_name(address, dialled, tmp_path):
+def test_a_proxy_is_never_asked_for_a_disguised_literal_or_an_inside_name(dialled, tmp_path):
     policy = Policy(user_agent="tests", proxies={"http": "http://127.0.0.1:3128", "https": "http://127.0.0.1:3128"})
-    with pytest.raises(FetchFailed):
-        fetch(address, tmp_path / "x", policy, resolve=inward)
-    assert dialled == []
+    for address in {*DISGUISES} - {"http://127.0.0.1.nip.example/"}:  # only the proxy knows
+        with pytest.raises(FetchFailed):
+            fetch(address, tmp_path / "x", policy, resolve=inward)
+        assert (address, dialled) == (address, [])
 
 
 @pytest.mark.parametrize(
@@ -205,5 +205,5 @@ def test_a_name_written_in_chinese_is_read_as_its_ascii_form():
 
 
 def test_a_message_shows_an_address_without_secrets_and_controls():
-    assert shown("https://me:word@h.example/a\x1b[31m.png?sign=1#x") == "https://h.example/a.png"
-    assert len(shown("https://h.example/" + "a" * 9000)) == 201
+    assert redacted("https://me:word@h.example/a\x1b[31m.png?sign=1#x") == "https://h.example/a.png"
+    assert len(redacted("https://h.example/" + "a" * 9000)) == 201

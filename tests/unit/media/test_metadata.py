@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageOps, PngImagePlugin
 
 from wenwen_magic.errors import ImageError
-from wenwen_magic.media.metadata import LARGEST_RECIPE, embed, read, without_words
+from wenwen_magic.media.metadata import LARGEST_RECIPE, embed, read_recipe, without_words
 
 PROMPT = "画一只猫\n\"quoted\" & <b>bold</b> ]]> 🐱 'x' {a}%s"
 RECIPE = {
@@ -136,7 +136,7 @@ def wenwen_chunk(text, packed=False):
 @every_picture
 def test_a_recipe_comes_back_and_nothing_seen_changes(data):
     made = embed(data, RECIPE)
-    assert read(made) == CORE
+    assert read_recipe(made) == CORE
     assert look(made) == look(data)
 
 
@@ -150,7 +150,7 @@ def test_embedding_again_leaves_one_recipe_and_not_a_byte_more(data):
 
 @every_picture
 def test_a_picture_without_a_recipe_gives_none(data):
-    assert read(data) is None
+    assert read_recipe(data) is None
 
 
 @pytest.mark.parametrize("name", [name for name in PICTURES if name.startswith("png")])
@@ -178,7 +178,7 @@ def test_a_long_recipe_is_compressed_in_a_png():
     long = {**RECIPE, "prompt": "画一只猫，" * 5000}
     made = embed(PICTURES["png-RGB"], long)
     assert len(made) < len(PICTURES["png-RGB"]) + 2500
-    assert read(made)["prompt"] == long["prompt"]
+    assert read_recipe(made)["prompt"] == long["prompt"]
     with Image.open(io.BytesIO(made)) as picture:
         assert picture.text["Description"] == long["prompt"]
 
@@ -205,13 +205,13 @@ def test_a_description_that_is_there_is_not_doubled(kind):
     theirs = b'<dc:description xmlns:dc="http://purl.org/dc/elements/1.1/"><r:Alt/></dc:description></r:Description>'
     made = embed(with_packet(kind, FOREIGN_XMP.replace(b"</r:Description>", theirs)), RECIPE)
     assert packet_of(made).count(b"<dc:description") == 1
-    assert read(made) == CORE
+    assert read_recipe(made) == CORE
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
 @pytest.mark.parametrize("blank", [b"\n", b" \0"])
 def test_a_blank_packet_is_replaced(kind, blank):
-    assert read(embed(with_packet(kind, blank), RECIPE)) == CORE
+    assert read_recipe(embed(with_packet(kind, blank), RECIPE)) == CORE
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
@@ -242,9 +242,9 @@ def test_a_packet_that_another_program_has_written_anew_is_read_and_replaced(quo
     text = json.dumps(RECIPE).replace("&", "&amp;").replace("<", "&lt;").replace("'", "&#39;").replace('"', "&quot;")
     attribute = f" xmlns:wenwen={quote}urn:x-wenwen-magic:recipe:1#{quote} wenwen:recipe = {quote}{text}{quote}"
     data = with_packet("WEBP", FOREIGN_XMP.replace(b' r:about=""', b' r:about=""' + attribute.encode()))
-    assert read(data) == CORE
+    assert read_recipe(data) == CORE
     made = embed(data, {**RECIPE, "prompt": "new"})
-    assert read(made)["prompt"] == "new"
+    assert read_recipe(made)["prompt"] == "new"
     assert packet_of(made).count(b"wenwen:recipe>") == 2
     assert b'{"Label":"1"}' in packet_of(made)
     with Image.open(io.BytesIO(made)) as picture:
@@ -262,7 +262,7 @@ def test_the_longest_recipe_of_a_jpeg_fits_and_one_byte_more_is_refused():
     fits = {"prompt": "x", "params": {"p": ""}}
     base = len(packet_of(embed(PICTURES["jpeg"], fits))) - len(packet_of(embed(PICTURES["jpeg"], {"prompt": "x"})))
     fits["params"]["p"] = "y" * (room - base)
-    assert read(embed(PICTURES["jpeg"], fits)) == fits
+    assert read_recipe(embed(PICTURES["jpeg"], fits)) == fits
     assert Image.open(io.BytesIO(embed(PICTURES["jpeg"], fits))).getxmp()
     with pytest.raises(ImageError, match="65,534 bytes") as caught:
         embed(PICTURES["jpeg"], {**fits, "prompt": "x", "params": {"p": fits["params"]["p"] + "y"}})
@@ -273,7 +273,7 @@ def test_the_longest_recipe_of_a_jpeg_fits_and_one_byte_more_is_refused():
 def test_a_recipe_of_a_mebibyte_fits_and_one_byte_more_is_refused(name):
     fits = {"prompt": "x" * (LARGEST_RECIPE - len('{"prompt": ""}'))}
     made = embed(PICTURES[name], fits)
-    assert read(made) == fits
+    assert read_recipe(made) == fits
     assert look(made) == look(PICTURES[name])
     with pytest.raises(ImageError, match="1 MiB"):
         embed(PICTURES[name], {"prompt": fits["prompt"] + "x"})
@@ -297,28 +297,27 @@ def test_a_recipe_that_would_not_come_back_is_refused(data, recipe):
         embed(data, recipe)
 
 
-@one_of_each
-def test_a_recipe_that_holds_itself_or_is_endlessly_deep_is_refused(data):
+def test_a_recipe_that_holds_itself_or_is_endlessly_deep_is_refused():
     params, deep = {}, []
     params["again"] = params
-    for _ in range(200_000):
+    for _ in range(20_000):
         deep = [deep]
     for endless in (params, {"deep": deep}):
         with pytest.raises(ImageError, match="cannot be written"):
-            embed(data, {"prompt": "x", "params": endless})
+            embed(PICTURES["webp"], {"prompt": "x", "params": endless})
 
 
 @one_of_each
 def test_single_surrogates_are_replaced_and_pairs_put_together(data):
     made = embed(data, {"prompt": "a\ud83d\ude00b\udc00", "params": {"\ud800": "\udfff"}})
-    assert read(made) == {"prompt": "a😀b\ufffd", "params": {"\ufffd": "\ufffd"}}
+    assert read_recipe(made) == {"prompt": "a😀b\ufffd", "params": {"\ufffd": "\ufffd"}}
 
 
 @one_of_each
 def test_characters_that_xml_forbids_come_back_in_the_recipe(data):
     odd = "a\0b\x1b[31m\r\n\x0b\x7f\x85\u2028\ufeff\ufffe\uffff\U0010ffff\\u0000"
     made = embed(data, {"prompt": odd})
-    assert read(made)["prompt"] == odd
+    assert read_recipe(made)["prompt"] == odd
     with Image.open(io.BytesIO(made)) as picture:
         picture.load()
         assert picture.getxmp() or picture.text["wenwen"]
@@ -335,7 +334,7 @@ def test_lines_of_the_prompt_end_in_one_way_for_other_programs(data):
 def test_bytes_after_the_picture_stay(data):
     made = embed(data + b"and more", RECIPE)
     assert made.endswith(b"and more")
-    assert read(made) == CORE
+    assert read_recipe(made) == CORE
 
 
 words = st.text(st.characters(categories=None), max_size=40)
@@ -355,12 +354,11 @@ def expected(value):
     return json.loads(text)
 
 
-@pytest.mark.long
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(name=st.sampled_from(sorted(PICTURES)), recipe=recipes)
 def test_any_recipe_comes_back_from_any_picture(name, recipe):
     made = embed(PICTURES[name], recipe)
-    assert read(made) == expected(recipe)
+    assert read_recipe(made) == expected(recipe)
     with Image.open(io.BytesIO(made)) as picture:
         assert picture.format == "PNG" or picture.getxmp()
 
@@ -377,22 +375,22 @@ def test_other_types_are_refused(call, data):
         call(data)
     assert caught.value.why
     assert caught.value.do
-    assert read(data) is None
+    assert read_recipe(data) is None
 
 
 @every_picture
 def test_a_picture_cut_off_anywhere_is_refused(data):
     made = embed(data, RECIPE)
-    for length in range(12, len(made) - 1, max(1, len(made) // 300)):
+    for length in range(12, len(made) - 1, max(1, len(made) // 100)):
         for call in (lambda cut: embed(cut, RECIPE), without_words):
             with pytest.raises(ImageError):
                 call(made[:length])
-        assert read(made[:length]) in (None, CORE)
+        assert read_recipe(made[:length]) in (None, CORE)
 
 
 @pytest.mark.parametrize("name", ["png-RGB", "jpeg"])
 def test_a_picture_cut_off_in_its_pixels_still_gives_its_recipe(name):
-    assert read(embed(PICTURES[name], RECIPE)[:-20]) == CORE
+    assert read_recipe(embed(PICTURES[name], RECIPE)[:-20]) == CORE
 
 
 @pytest.mark.parametrize(
@@ -420,7 +418,7 @@ def test_a_structure_that_does_not_fit_together_is_refused(data):
     for call in (lambda broken: embed(broken, RECIPE), without_words):
         with pytest.raises(ImageError, match="broken"):
             call(data)
-    assert read(data) is None
+    assert read_recipe(data) is None
 
 
 @pytest.mark.parametrize("body", [b"", bytes(9), bytes(10)])
@@ -435,7 +433,7 @@ def test_a_webp_without_the_byte_after_an_odd_length_is_taken():
     data = next(data for data in made if data[data.index(b"XMP ") + 4] % 2)
     shorter = data[:4] + struct.pack("<I", len(data) - 9) + data[8:-1]
     for short in (shorter, data[:-1]):
-        assert read(short) == read(data)
+        assert read_recipe(short) == read_recipe(data)
         assert embed(short, RECIPE) == embed(data, RECIPE)
 
 
@@ -479,21 +477,21 @@ def test_a_webp_says_what_it_has():
     ids=range(19),
 )
 def test_what_is_no_recipe_is_not_read_as_one(text):
-    assert read(png_with(wenwen_chunk(text))) is None
-    assert read(png_with(wenwen_chunk(text, packed=True))) is None
+    assert read_recipe(png_with(wenwen_chunk(text))) is None
+    assert read_recipe(png_with(wenwen_chunk(text, packed=True))) is None
     packet = b'<wenwen:recipe xmlns:wenwen="urn:x-wenwen-magic:recipe:1#">' + text + b"</wenwen:recipe>"
-    assert read(with_packet("WEBP", packet)) is None
+    assert read_recipe(with_packet("WEBP", packet)) is None
 
 
 def test_only_the_fields_of_a_recipe_come_back():
     text = b'{"prompt": "x\\ud800", "key": "sk-1", "model": "m", "prompt_sent": "y", "__class__": {}, "version": 9}'
-    assert read(png_with(wenwen_chunk(text))) == {"prompt": "x\ufffd", "model": "m"}
+    assert read_recipe(png_with(wenwen_chunk(text))) == {"prompt": "x\ufffd", "model": "m"}
 
 
 def test_a_packed_text_that_swells_is_not_unpacked():
     data = png_with(wenwen_chunk(b'{"prompt": "x"' + b" " * 20_000_000 + b"}", packed=True))
     tracemalloc.start()
-    found, (_, peak) = read(data), tracemalloc.get_traced_memory()
+    found, (_, peak) = read_recipe(data), tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert found is None
     assert peak < 5_000_000
@@ -503,19 +501,19 @@ def test_of_many_packed_texts_the_first_is_unpacked_only(monkeypatch):
     unpacked = []
     unpack = zlib.decompressobj
     monkeypatch.setattr(zlib, "decompressobj", lambda: unpacked.append(1) or unpack())
-    assert read(png_with(*[wenwen_chunk(b" " * LARGEST_RECIPE, packed=True)] * 1000)) is None
+    assert read_recipe(png_with(*[wenwen_chunk(b" " * LARGEST_RECIPE, packed=True)] * 1000)) is None
     assert len(unpacked) == 1
 
 
 @pytest.mark.parametrize("packed", [b"", b"not packed at all", zlib.compress(b'{"prompt": "x"}')[:-9]])
 def test_a_packed_text_that_cannot_be_unpacked_is_not_read(packed):
-    assert read(png_with(chunk(b"iTXt", b"wenwen\0\1\0\0\0" + packed))) is None
+    assert read_recipe(png_with(chunk(b"iTXt", b"wenwen\0\1\0\0\0" + packed))) is None
 
 
 def test_a_recipe_whose_checksum_is_wrong_is_not_read():
     sound = wenwen_chunk(b'{"prompt": "a cat"}')
-    assert read(png_with(sound)) == {"prompt": "a cat"}
-    assert read(png_with(sound.replace(b"a cat", b"a rat"))) is None
+    assert read_recipe(png_with(sound)) == {"prompt": "a cat"}
+    assert read_recipe(png_with(sound.replace(b"a cat", b"a rat"))) is None
 
 
 def test_entities_that_a_stranger_declares_are_not_expanded():
@@ -523,21 +521,22 @@ def test_entities_that_a_stranger_declares_are_not_expanded():
         b'<!DOCTYPE x [<!ENTITY a "aaaaaaaa"><!ENTITY f SYSTEM "file:///etc/passwd">]>'
         b'<wenwen:recipe xmlns:wenwen="urn:x-wenwen-magic:recipe:1#">{"prompt": "&a;&f;"}</wenwen:recipe>'
     )
-    assert read(with_packet("WEBP", packet)) == {"prompt": "&a;&f;"}
+    assert read_recipe(with_packet("WEBP", packet)) == {"prompt": "&a;&f;"}
 
 
 @pytest.mark.parametrize("entity", [b"&#" + b"9" * 5000 + b";", b"&#x110000;", b"&#xd800;", b"&"])
 def test_entities_that_mean_nothing_do_not_raise(entity):
     packet = b'<wenwen:recipe xmlns:wenwen="urn:x-wenwen-magic:recipe:1#">{"prompt": "x%s"}</wenwen:recipe>' % entity
-    found = read(with_packet("WEBP", packet))
+    found = read_recipe(with_packet("WEBP", packet))
     assert found is None or found["prompt"].startswith("x")
 
 
 def test_a_recipe_of_another_namespace_is_none_of_ours():
-    assert read(with_packet("WEBP", b'<wenwen:recipe xmlns:wenwen="urn:y">{"prompt": "x"}</wenwen:recipe>')) is None
+    assert (
+        read_recipe(with_packet("WEBP", b'<wenwen:recipe xmlns:wenwen="urn:y">{"prompt": "x"}</wenwen:recipe>')) is None
+    )
 
 
-@pytest.mark.long
 @pytest.mark.parametrize(
     "piece",
     [
@@ -556,42 +555,44 @@ def test_a_recipe_of_another_namespace_is_none_of_ours():
     ],
 )
 def test_megabytes_of_a_hostile_packet_take_linear_time(piece):
-    packet = b"urn:x-wenwen-magic:recipe:1#" + piece * (5_000_000 // len(piece))
+    packet = b"urn:x-wenwen-magic:recipe:1#" + piece * (1_000_000 // len(piece))
     data = with_packet("WEBP", packet)
     begun = time.process_time()
-    assert read(data) is None
+    assert read_recipe(data) is None
     with contextlib.suppress(ImageError):
         embed(data, RECIPE)
-    assert time.process_time() - begun < 20
+    assert time.process_time() - begun < 5
 
 
-@pytest.mark.long
 @pytest.mark.parametrize(
-    "start", [PICTURES["png-RGB"][:33], b"RIFF\xf0\x5a\x31\1WEBP" + PICTURES["webp"][12:]], ids=["png", "webp"]
+    ("start", "part"),
+    [
+        (PICTURES["png-RGB"][:33], chunk(b"teXt", b"")),
+        (b"RIFF" + struct.pack("<I", 1_500_000) + b"WEBP" + PICTURES["webp"][12:], b"none\0\0\0\0"),
+        (b"\xff\xd8", b"\xff\xda\0\2"),
+    ],
+    ids=["png", "webp", "jpeg"],
 )
-def test_millions_of_empty_chunks_are_refused_in_time(start):
-    png = start.startswith(b"\x89")
-    data = start + (chunk(b"teXt", b"") if png else b"none\0\0\0\0") * 2_600_000
+def test_hundreds_of_thousands_of_empty_parts_are_refused_in_time(start, part):
+    data = start + part * 200_000
     begun = time.process_time()
-    assert read(data) is None
+    assert read_recipe(data) is None
     with pytest.raises(ImageError, match="broken"):
         without_words(data)
-    assert time.process_time() - begun < 20
+    assert time.process_time() - begun < 5
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("piece", [b"\xff", b"\xff\0", b"\xff\xff\0", b"\xff\xd0", b"\xff\xe1\0\2", b"\xff\xda\0\2"])
-def test_megabytes_of_a_hostile_jpeg_take_linear_time(piece):
-    data = b"\xff\xd8\xff\xda\0\2" + piece * (20_000_000 // len(piece))
+def test_megabytes_of_a_hostile_jpeg_take_linear_time():
     begun = time.process_time()
-    assert read(data) is None
-    with pytest.raises(ImageError):
-        without_words(data)
-    assert time.process_time() - begun < 20
+    for piece in (b"\xff", b"\xff\0", b"\xff\xff\0", b"\xff\xd0"):
+        data = b"\xff\xd8\xff\xda\0\2" + piece * (3_000_000 // len(piece))
+        assert read_recipe(data) is None
+        with pytest.raises(ImageError):
+            without_words(data)
+    assert time.process_time() - begun < 5
 
 
-@pytest.mark.long
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(
     name=st.sampled_from(sorted(PICTURES)),
     edits=st.lists(st.tuples(st.integers(0, 3000), st.integers(0, 6), st.binary(max_size=6)), min_size=1, max_size=5),
@@ -600,22 +601,22 @@ def test_no_change_of_its_bytes_makes_a_file_harmful(name, edits):
     data = embed(PICTURES[name], RECIPE)
     for place, gone, new in edits:
         data = data[:place] + new + data[place + gone :]
-    found = read(data)
+    found = read_recipe(data)
     assert found is None or (found["prompt"].strip() and json.dumps(found, ensure_ascii=False).encode())
     for call in (without_words, lambda changed: embed(changed, RECIPE)):
         try:
             made = call(data)
         except ImageError:
             continue
-        assert read(made) == (None if call is without_words else CORE)
+        assert read_recipe(made) == (None if call is without_words else CORE)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.sampled_from([b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF\x40\0\0\0WEBPVP8 ", b""]), st.binary(max_size=200)
 )
 def test_no_bytes_make_reading_raise(start, rest):
-    assert read(start + rest) is None
+    assert read_recipe(start + rest) is None
 
 
 # Taking words out
@@ -625,7 +626,7 @@ def test_no_bytes_make_reading_raise(start, rest):
 def test_without_words_nothing_is_left_to_read_and_nothing_seen_changes(data):
     bare = without_words(embed(data, RECIPE) + b"a secret tail")
     assert look(bare) == look(data)
-    assert read(bare) is None
+    assert read_recipe(bare) is None
     for trace in (b"secret", b"AIGC", b"wenwen", b"http://ns.adobe.com", b"Description"):
         assert trace not in bare
     with Image.open(io.BytesIO(bare)) as picture:

@@ -1,0 +1,40 @@
+"""Pictures for tests, sound, moving and hostile, made here byte by byte or by Pillow."""
+
+import io
+import random
+import struct
+import zlib
+
+from PIL import Image
+
+
+def noise(width=300, height=260, mode="RGB", seed=1):
+    size = width * height * len(Image.new(mode, (1, 1)).tobytes())
+    return Image.frombytes(mode, (width, height), random.Random(seed).randbytes(size))
+
+
+def encoded(picture, kind, **options):
+    file = io.BytesIO()
+    picture.save(file, kind, **options)
+    return file.getvalue()
+
+
+def moving(kind):
+    frames = [noise(40, 30, seed=n) for n in range(3)]
+    return encoded(frames[0], kind, save_all=True, append_images=frames[1:])
+
+
+def png(width, height, *, depth=1, colour=0, rows=True):
+    def chunk(name, data):
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    line = b"\0" + bytes((width * depth * {0: 1, 2: 3}[colour] + 7) // 8)
+    packer = zlib.compressobj(1)
+    packed = b"".join(packer.compress(line) for _ in range(height)) + packer.flush() if rows else b""
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
+
+
+def webp_header(name, data):
+    body = b"WEBP" + name + struct.pack("<I", len(data)) + data
+    return b"RIFF" + struct.pack("<I", len(body)) + body

@@ -1,0 +1,288 @@
+"""An address is downloaded within its limits (size, time, whole bodies), every way to it checked: redirects, proxies."""
+
+import itertools
+import pickle
+import socket
+import threading
+import time
+import zlib
+
+import pytest
+from support.loopback import PNG, PUBLIC, answering, moved, policy, reply, trickle
+
+from wenwen_magic.media.download import FetchFailed, fetch
+
+
+@pytest.fixture(autouse=True)
+def english(monkeypatch):
+    monkeypatch.setenv("LC_ALL", "C")
+
+
+def fetched(address, path, *rest, **options):
+    fetch(address, path, *rest, **options)
+    return path.read_bytes()
+
+
+def test_a_picture_is_written_whole_without_key_cookie_or_netrc(serve, tmp_path, monkeypatch):
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password secret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    server = serve(reply())
+    assert fetched(f"{server.origin}/a.png?sign=1#part", tmp_path / "x", policy(server.origin)) == PNG
+    lines = server.asked[0].split("\r\n")
+    assert lines[0] == "GET /a.png?sign=1 HTTP/1.1"
+    assert {line.split(":")[0] for line in lines[1:] if line} == {"Host", "User-Agent", "Accept", "Accept-Encoding"}
+    assert {"Accept-Encoding: identity", "User-Agent: Mozilla/5.0 (compatible; wenwen-magic/0)"} < set(lines)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nT: x\r\n\r\n",
+        b"HTTP/1.0 200 OK\r\n\r\nabcde",
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: identity\r\nContent-Length: 5\r\n\r\nabcde and more",
+    ],
+)
+def test_a_body_is_read_however_its_end_is_told(body, serve, tmp_path):
+    server = serve(body)
+    assert fetched(server.origin, tmp_path / "x", policy(server.origin)) == b"abcde"
+
+
+@pytest.mark.parametrize(
+    ("status", "again"),
+    [
+        (403, True),
+        (404, True),
+        (408, True),
+        (429, True),
+        (500, True),
+        (503, True),
+        (524, True),
+        (400, False),
+        (401, False),
+        (410, False),
+        (451, False),
+        (204, False),
+        (206, False),
+        (300, False),
+        (304, False),
+    ],
+)
+def test_a_status_says_whether_trying_again_may_help(status, again, serve, failing):
+    server = serve(reply(status=f"{status} Whatever"))
+    error = failing(f"{server.origin}/a.png?sign=secret", policy(server.origin))
+    assert (error.status, error.again, "free" in error.do) == (status, again, True)
+    assert f"{server.origin}/a.png" in str(error)
+    assert "secret" not in str(error)
+
+
+@pytest.mark.parametrize("packing", ["gzip", "GZip", "deflate", "br", "identity, gzip"])
+def test_a_packed_body_is_refused_before_a_byte_of_it_is_read(packing, serve, failing, tmp_path):
+    server = serve(reply(f"Content-Encoding: {packing}", body=zlib.compress(bytes(9_000_000))))
+    error = failing(server.origin, policy(server.origin))
+    assert ("packed" in error.why, error.again, (tmp_path / "x").exists()) == (True, False, False)
+
+
+def test_a_picture_announced_as_too_large_is_not_begun(serve, failing, tmp_path):
+    server = serve(reply())
+    error = failing(server.origin, policy(server.origin, limit=len(PNG) - 1))
+    assert ("larger" in error.why, error.again, (tmp_path / "x").exists()) == (True, False, False)
+
+
+@pytest.mark.parametrize(
+    "head", ["Transfer-Encoding: chunked\r\n\r\n12c00\r\n", "Content-Length: nonsense\r\n\r\n", "\r\n"]
+)
+def test_a_picture_that_turns_out_too_large_is_stopped_at_the_limit(head, serve, failing, tmp_path):
+    server = serve(b"HTTP/1.1 200 OK\r\n" + head.encode() + PNG)
+    error = failing(server.origin, policy(server.origin, limit=1000))
+    assert ("larger" in error.why, error.again) == (True, False)
+    assert (tmp_path / "x").stat().st_size <= 1000
+
+
+@pytest.mark.parametrize("head", ["Content-Length: 76809", "Transfer-Encoding: chunked\r\n\r\n12c09"])
+def test_a_body_cut_short_is_an_error_and_what_came_is_kept(head, serve, failing, tmp_path):
+    server = serve(f"HTTP/1.1 200 OK\r\n{head}\r\n\r\n".replace("12c09\r\n\r\n", "12c09\r\n").encode() + PNG)
+    assert failing(server.origin, policy(server.origin)).again
+    assert (tmp_path / "x").read_bytes() == PNG
+
+
+@pytest.mark.parametrize(
+    "garbage", [b"", b"\x16\x03\x01\x02", b"HTTP/1.1 abc\r\n\r\n", b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 200]
+)
+def test_a_server_that_speaks_no_http_is_a_failure_like_others(garbage, serve, failing):
+    server = serve(garbage)
+    assert failing(server.origin, policy(server.origin)).again
+
+
+def test_a_port_where_nobody_listens_may_be_tried_again(failing):
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    assert failing(f"http://127.0.0.1:{port}/", policy("127.0.0.1")).again
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nA: ",
+        b"HTTP/1.1 100 Go",
+    ],
+)
+def test_a_trickle_in_body_or_headers_ends_at_the_deadline_and_leaves_no_thread(first, serve, failing):
+    server, threads, begun = serve(trickle(first)), threading.active_count(), time.monotonic()
+    error = failing(server.origin, policy(server.origin, deadline=0.3))
+    assert ("after 0.3 s" in error.why, error.again) == (True, False)
+    assert time.monotonic() - begun < 1.3
+    assert threading.active_count() <= threads
+
+
+def test_the_deadline_goes_by_the_clock_that_is_handed_in(serve, failing, tmp_path):
+    server, ticks = serve(trickle(b"HTTP/1.1 200 OK\r\n\r\n")), itertools.count(step=20)
+    assert "after 300 s" in failing(server.origin, policy(server.origin), clock=lambda: next(ticks)).why
+    assert (tmp_path / "x").stat().st_size < 15
+
+
+def test_silence_ends_at_the_read_timeout(serve, failing):
+    server = serve(lambda connection: connection.recv(1))
+    error = failing(server.origin, policy(server.origin, read=0.1))
+    assert ("ReadTimeoutError" in error.why, error.again) == (True, True)
+
+
+def test_a_failure_keeps_its_fields_when_it_is_pickled():
+    error = pickle.loads(pickle.dumps(FetchFailed("x", again=True, why="y", status=503)))
+    assert (error.what, error.again, error.why, error.status, error.charged) == ("x", True, "y", 503, "yes")
+
+
+# The way: redirects, changing names, certificates, fake-ip and proxies
+
+
+@pytest.mark.parametrize("status", ["301 x", "302 x", "303 x", "307 x", "308 x"])
+def test_a_redirect_is_followed_without_cookies(status, serve, routes, tmp_path):
+    server = serve(moved("/图 1.png".replace(" ", "%20"), status), reply())
+    routes[PUBLIC], resolve = server.port, answering(PUBLIC, PUBLIC)
+    fetch("http://pictures.example/a/b.png", tmp_path / "x", policy(), resolve=resolve)
+    assert (tmp_path / "x").read_bytes() == PNG
+    assert server.asked[1].startswith("GET /%E5%9B%BE%201.png ")
+    assert "ookie" not in "".join(server.asked)
+    assert resolve.asked == ["pictures.example"] * 2
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "http://127.0.0.1/",
+        "//127.0.0.1/",
+        "http://[::1]/",
+        "http://0x7f.1/",
+        "http://localhost/",
+        "http://a@8.8.8.8/",
+        "file:///etc/passwd",
+        "http://169.254.169.254/latest",
+        "http://[::ffff:127.0.0.1]/",
+        "http://[::/",
+        "http://a b/",
+        "http:\\\\8.8.8.8",
+        "//a\x1b[2J/",
+    ],
+)
+def test_a_redirect_is_judged_from_the_start(location, serve, failing, routes):
+    server, canary = serve(moved(location)), serve(reply())
+    routes[PUBLIC] = server.port
+    error = failing("http://pictures.example/", policy(canary.origin), resolve=answering(PUBLIC, "127.0.0.1"))
+    assert ("refused" in error.what, error.again, len(server.asked)) == (True, False, 1)
+    assert "\x1b" not in str(error)
+    assert canary.asked == []
+
+
+def test_a_name_that_changes_its_answer_is_resolved_and_judged_once_per_connection(serve, failing, routes):
+    routes[PUBLIC], resolve = serve(moved("/again")).port, answering(PUBLIC, "127.0.0.1", PUBLIC)
+    assert "127.0.0.1" in failing("http://rebind.example/", policy(), resolve=resolve).why
+    assert resolve.asked == ["rebind.example"] * 2
+
+
+def test_five_redirects_are_followed_and_a_sixth_is_not(serve, failing, tmp_path):
+    server = serve(*[moved("/on")] * 5, reply())
+    assert fetched(server.origin, tmp_path / "x", policy(server.origin)) == PNG
+    server = serve(*[moved("/on")] * 6, reply())
+    assert "more than 5 redirects" in failing(server.origin, policy(server.origin)).why
+    assert len(server.asked) == 6
+
+
+def test_a_redirect_from_https_to_http_is_refused_unless_that_place_is_trusted(serve, failing, routes, tls, tmp_path):
+    plain = serve(reply())
+    server = serve((tls, moved("http://pictures.example/b")), (tls, moved(f"{plain.origin}/b")))
+    routes[PUBLIC] = server.port
+    error = failing(
+        "https://pictures.example/", policy(ca_bundle=str(tmp_path / "pem")), resolve=answering(PUBLIC, PUBLIC)
+    )
+    assert "from https to http" in error.why
+    trusting = policy(plain.origin, ca_bundle=str(tmp_path / "pem"))
+    assert fetched("https://pictures.example/", tmp_path / "x", trusting, resolve=answering(PUBLIC)) == PNG
+
+
+def test_a_fake_ip_passes_over_https_because_the_certificate_proves_the_name(serve, failing, routes, tls, tmp_path):
+    server = serve((tls, reply()), (tls, reply()), reply())
+    routes["198.18.0.7"], safe = server.port, policy(ca_bundle=str(tmp_path / "pem"))
+    assert fetched("https://pictures.example/a", tmp_path / "x", safe, resolve=answering("198.18.0.7")) == PNG
+    error = failing("https://other.example/a", safe, resolve=answering("198.18.0.7"))
+    assert ("CERTIFICATE_VERIFY_FAILED" in error.why, error.again) == (True, False)
+    error = failing("http://pictures.example/a", safe, resolve=answering("198.18.0.7"))
+    assert "fake-ip" in error.why
+    assert "trusted_hosts" in error.do
+    assert [ask.split()[4] for ask in server.asked] == ["pictures.example"]
+
+
+def test_a_certificate_nobody_vouches_for_is_not_accepted(serve, failing, routes, tls):
+    server = serve((tls, reply()))
+    routes[PUBLIC] = server.port
+    assert "CERTIFICATE" in failing("https://pictures.example/", policy(), resolve=answering(PUBLIC)).why
+    assert server.asked == []
+
+
+def test_a_proxy_resolves_names_itself_and_gets_its_own_password_only(serve, tmp_path):
+    proxy = serve(reply())
+    through = policy(proxies={"http": f"http://me:pass%20word@127.0.0.1:{proxy.port}"})
+    assert fetched("http://only.the-proxy.knows/a", tmp_path / "x", through, resolve=None) == PNG
+    assert proxy.asked[0].startswith("GET http://only.the-proxy.knows/a HTTP/1.1\r\n")
+    assert "Host: only.the-proxy.knows\r\n" in proxy.asked[0]
+    assert "roxy-authorization: basic bwu6cgfzcyb3b3jk" in proxy.asked[0].lower()
+
+
+def test_https_goes_through_a_proxy_in_a_tunnel_with_the_certificate_checked(serve, tls, failing, tmp_path):
+    def tunnel(connection):
+        connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        with tls.wrap_socket(connection, server_side=True) as secure:
+            proxy.hear(secure)
+            secure.sendall(reply())
+
+    proxy = serve(tunnel, tunnel, reply(status="407 No"))
+    through = policy(proxies={"all": f"127.0.0.1:{proxy.port}"}, ca_bundle=str(tmp_path / "pem"))
+    assert fetched("https://pictures.example/a", tmp_path / "x", through, resolve=None) == PNG
+    assert [ask.split(" HTTP")[0] for ask in proxy.asked] == ["CONNECT pictures.example:443", "GET /a"]
+    assert "CERTIFICATE_VERIFY_FAILED" in failing("https://other.example/a", through, resolve=None).why
+    assert failing("https://pictures.example/a", through, resolve=None).again
+
+
+@pytest.mark.parametrize(
+    "proxy", ["socks5://me:secret@127.0.0.1:1", "http://me:secret@127.0.0.1:99999", "http://me:secret@["]
+)
+def test_a_proxy_that_cannot_be_used_is_named_without_its_password(proxy, failing):
+    error = failing("http://pictures.example/", policy(proxies={"http": proxy}), resolve=None)
+    assert ("proxy" in error.why, "secret" in str(error), error.again) == (True, False, False)
+
+
+def test_a_proxied_redirect_into_this_machine_is_refused(serve, failing):
+    proxy = serve(moved("http://localhost/"))
+    error = failing(
+        "http://pictures.example/", policy(proxies={"http": f"http://127.0.0.1:{proxy.port}"}), resolve=None
+    )
+    assert ("refused" in error.what, len(proxy.asked)) == (True, 1)
+
+
+def test_a_trickle_below_tls_and_a_silent_handshake_end_at_the_deadline_too(serve, failing, routes, tls, tmp_path):
+    safe = policy(deadline=0.3, ca_bundle=str(tmp_path / "pem"))
+    drips = [(tls, trickle(b"HTTP/1.1 200 OK\r\n\r\n")), (tls, trickle(b"HTTP/1.1 200 OK\r\nA: "))]
+    for script in [*drips, lambda connection: connection.recv(9999)]:
+        routes[PUBLIC], begun = serve(script).port, time.monotonic()
+        assert "after 0.3 s" in failing("https://pictures.example/", safe, resolve=answering(PUBLIC)).why
+        assert time.monotonic() - begun < 1.3

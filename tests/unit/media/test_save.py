@@ -1,0 +1,433 @@
+"""Pictures pass from an answer to disk to sight: as they are, checked, several at a time, each failure alone."""
+
+import base64
+import hashlib
+import os
+import threading
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from support.clock import Ticks
+from support.scripted import answering, data_uri, png, read
+
+from wenwen_magic.demo import DemoServer
+from wenwen_magic.errors import HistoryError, ImageError, WenwenError
+from wenwen_magic.media import download
+from wenwen_magic.media.download import FetchFailed
+from wenwen_magic.media.sandbox import Inspection, SandboxPool
+from wenwen_magic.media.save import PAUSES, THUMBNAIL, WIDTH, ImagePipeline, _decode
+from wenwen_magic.protocol import Progress, Source
+from wenwen_magic.records import Generation, ImageRequest
+from wenwen_magic.settings import Settings
+from wenwen_magic.text.i18n import speak, spoken
+
+ADDRESS = "https://api.example/v9"
+PICTURE = png(40, 30)
+PLAIN = base64.b64encode(PICTURE)
+
+
+@pytest.fixture(scope="module")
+def sandbox():
+    """One for all tests: its children are slow to start."""
+    pool = SandboxPool()
+    yield pool
+    pool.close()
+
+
+class Careless:
+    """Stands for the sandbox: a picture passes the check when it is this file's; counts the checks."""
+
+    def __init__(self, preview_mime="image/jpeg"):
+        self.checked, self._preview_mime = 0, preview_mime
+
+    def inspect(self, path, preview):
+        self.checked += 1
+        if path.read_bytes() != PICTURE:
+            raise ImageError("This is no picture.", why="a web page", charged="yes")
+        preview.write_bytes(b"small")
+        return Inspection("image/png", "png", 40, 30, self._preview_mime)
+
+
+class Downloads:
+    """Stands for downloads: every address holds the same picture, ``broken`` ones none; may fail a few times before."""
+
+    def __init__(self):
+        self.policies, self.failures, self.asked = {}, [], []
+
+    def __call__(self, address, path, policy):
+        self.asked.append(address)
+        self.policies[address] = policy
+        if self.failures or "broken" in address:
+            path.write_bytes(b"half")
+            raise self.failures.pop(0) if self.failures else FetchFailed("There is no picture.")
+        path.write_bytes(PICTURE)
+
+
+@pytest.fixture
+def downloads(monkeypatch):
+    stand_in = Downloads()
+    monkeypatch.setattr(download, "fetch", stand_in)
+    return stand_in
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "w" / "2026-11-22").mkdir(parents=True)
+    return tmp_path / "w" / "2026-11-22"
+
+
+@pytest.fixture
+def ticks():
+    return Ticks()
+
+
+@pytest.fixture
+def pipeline(folder, ticks):
+    return ImagePipeline(Settings(), ADDRESS, Careless(), ticks)
+
+
+@pytest.fixture
+def checking(folder, sandbox):
+    return ImagePipeline(Settings(), ADDRESS, sandbox, Ticks())
+
+
+def save(pipeline, folder, *sources, prompt="画只猫\n 水彩"):
+    asked = Generation("a1b2c3d4", ImageRequest(prompt), prompt, "answered", "2026-11-22T12:00:00.000+08:00")
+    return pipeline.save(asked, sources, folder / "cat-a1b2c3d4")
+
+
+def save_one(pipeline, folder, source):
+    saved, failed = save(pipeline, folder, source)
+    assert failed == []
+    return saved[0]
+
+
+def of_data(data=PLAIN):
+    return Source("data:image/png", data=data)
+
+
+def own(colour="red", width=40):
+    return of_data(data_uri(png(width, 30, colour)).partition(",")[2].encode())
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+# In the answer itself
+
+
+def test_a_picture_in_the_answer_is_on_disk_bit_for_bit_with_all_that_is_known_of_it(pipeline, folder):
+    picture = save_one(pipeline, folder, of_data())
+    assert picture.path == folder / "cat-a1b2c3d4-1.png"
+    assert (picture.mime, picture.width, picture.height) == ("image/png", 40, 30)
+    assert (picture.data, picture.size) == (PICTURE, len(PICTURE))
+    assert picture.sha256 == hashlib.sha256(PICTURE).hexdigest()
+    assert (picture.alt, picture.problem, picture.preview.read_bytes()) == ("画只猫 水彩", "", b"small")
+    assert names(folder) == ["cat-a1b2c3d4-1.png"]
+
+
+@pytest.mark.parametrize(
+    "written",
+    {
+        "other alphabet": base64.urlsafe_b64encode(PICTURE),
+        "no padding": PLAIN.rstrip(b"="),
+        "too much padding": PLAIN.rstrip(b"=") + b"=====",
+        "line breaks": base64.encodebytes(PICTURE),
+        "carriage returns": base64.encodebytes(PICTURE).replace(b"\n", b"\r\n"),
+        "blanks": b" " + PLAIN[:50] + b"  \t" + PLAIN[50:] + b" ",
+        "escaped line breaks": PLAIN[:60] + b"\\" + PLAIN[60:],
+        "quotes around": b'"' + PLAIN + b'"',
+        "one letter too many": PLAIN.rstrip(b"=") + (b"A" if len(PLAIN.rstrip(b"=")) % 4 == 0 else b""),
+    }.items(),
+    ids=lambda item: item[0],
+)
+def test_base64_is_forgiven_what_people_forgive(written, pipeline, folder):
+    assert save_one(pipeline, folder, of_data(written[1])).data == PICTURE
+
+
+def test_a_percent_encoded_picture_in_an_answer_comes_to_disk_whole(pipeline, folder):
+    uri = "data:image/png;base64," + quote(data_uri(PICTURE).partition(",")[2], safe="")
+    (source,) = read(answering(f"![cat]({uri})")).sources
+    assert save_one(pipeline, folder, source).data == PICTURE
+
+
+@given(st.binary(max_size=300), st.integers(1, 99), st.booleans(), st.sampled_from([b"", b"\n", b" \r\n", b"\t"]))
+def test_any_bytes_survive_any_line_length_alphabet_and_padding(tmp_path_factory, data, width, other, gap):
+    text = (base64.urlsafe_b64encode if other else base64.b64encode)(data)
+    lines = gap.join(text[at : at + width] for at in range(0, len(text), width))
+    part = tmp_path_factory.getbasetemp() / "decoded"
+    _decode(lines.rstrip(b"="), part)
+    assert part.read_bytes() == data
+
+
+@pytest.mark.parametrize("over", [-3, -1, 0, 1, 2, 700_000])
+def test_a_large_picture_is_decoded_in_pieces_that_fit(over, tmp_path):
+    data = os.urandom((3 << 18) + over)
+    _decode(base64.b64encode(data), tmp_path / "x")
+    assert (tmp_path / "x").read_bytes() == data
+
+
+@pytest.mark.parametrize("data", [b"", b"=", b"!", b"A", b"AAAA", "猫".encode(), b"<html>"])
+def test_what_is_no_picture_is_kept_as_unsound_with_the_problem(data, pipeline, folder):
+    picture = save_one(pipeline, folder, of_data(data))
+    assert (picture.path.name, picture.mime, picture.preview) == ("cat-a1b2c3d4-1.unsound", "", None)
+    assert picture.problem == "This is no picture."
+    assert names(folder) == ["cat-a1b2c3d4-1.unsound"]
+
+
+def test_a_long_prompt_is_cut_for_the_alternative_text(pipeline, folder):
+    (picture,), _ = save(pipeline, folder, of_data(), prompt="a cat " * 900)
+    assert 100 < len(picture.alt) <= 200
+
+
+# Downloads
+
+
+def test_a_picture_that_is_not_there_yet_is_fetched_again_after_growing_pauses(pipeline, folder, downloads, ticks):
+    downloads.failures = [FetchFailed("not yet", again=True, status=status) for status in (404, 503)]
+    assert save_one(pipeline, folder, Source("https://h/x", draft=True)).draft
+    assert (len(downloads.asked), ticks.waits, names(folder)) == (3, list(PAUSES[:2]), ["cat-a1b2c3d4-1.png"])
+
+
+def test_a_picture_that_never_comes_is_tried_four_times_and_leaves_nothing_half(pipeline, folder, downloads, ticks):
+    downloads.failures = [FetchFailed("not yet", again=True)] * 9
+    assert [error.charged for error in save(pipeline, folder, Source("https://h/x"))[1]] == ["yes"]
+    assert (len(downloads.asked), ticks.waits, names(folder)) == (4, list(PAUSES), [])
+
+
+@pytest.mark.parametrize("failure", [FetchFailed("refused"), ImageError("no", charged="yes")])
+def test_an_address_that_is_refused_is_not_tried_again(failure, pipeline, folder, downloads, ticks):
+    downloads.failures = [failure] * 9
+    assert save(pipeline, folder, Source("http://169.254.169.254/x")) == ((), [failure])
+    assert (len(downloads.asked), ticks.waits) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("written", "fetched_from"),
+    [
+        ("https://h/x.png", "https://h/x.png"),
+        ("/pictures/x.png", "https://api.example/pictures/x.png"),
+        ("//cdn.example/x.png", "https://cdn.example/x.png"),
+    ],
+)
+def test_an_address_below_the_endpoint_is_made_whole(written, fetched_from, pipeline, folder, downloads):
+    save(pipeline, folder, Source(written))
+    assert downloads.asked == [fetched_from]
+
+
+def test_downloads_trust_the_endpoint_and_the_users_hosts_and_nothing_else(folder, downloads):
+    settings = Settings(trusted_hosts=("nas.local:80",), max_mib=3)
+    save(ImagePipeline(settings, ADDRESS, Careless(), Ticks()), folder, Source("https://h/x.png"))
+    policy = downloads.policies["https://h/x.png"]
+    assert policy.trusted == {"https://api.example:443", "nas.local:80"}
+    assert policy.limit == 3 << 20
+    assert "Mozilla" in policy.user_agent
+
+
+def test_an_endpoint_at_an_ipv6_address_is_trusted_with_its_own_pictures(folder, downloads):
+    save(ImagePipeline(Settings(), "http://[::1]:8010/demo", Careless(), Ticks()), folder, Source("/x.png"))
+    (address,) = downloads.asked
+    assert download.ssrf.place_of(address).trusted(downloads.policies[address].trusted)
+
+
+# Several, and their failures
+
+
+def test_pictures_are_numbered_in_the_answers_order_whatever_kind_they_are(checking, folder, downloads):
+    saved, failed = save(checking, folder, own(), Source("https://h/b.png"), own("blue", 50))
+    assert [picture.path.name for picture in saved] == [f"cat-a1b2c3d4-{number}.png" for number in (1, 2, 3)]
+    assert ([picture.width for picture in saved], failed) == ([40, 40, 50], [])
+    assert names(folder) == [picture.path.name for picture in saved]
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_one_picture_that_fails_leaves_the_others_alone(place, pipeline, folder, downloads):
+    sources = [of_data(), Source("https://h/a.png"), of_data()]
+    sources[place] = Source("https://h/broken")
+    saved, (failed,) = save(pipeline, folder, *sources)
+    assert [picture.path.stem[-1] for picture in saved] == [number for number in "123" if number != str(place + 1)]
+    assert (type(failed), failed.charged) == (FetchFailed, "yes")
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_an_error_that_is_not_ours_is_raised_after_the_others_are_saved(count, pipeline, folder, downloads):
+    downloads.failures = [ZeroDivisionError()]
+    with pytest.raises(ZeroDivisionError):
+        save(pipeline, folder, Source("https://h/a.png"), *[of_data()] * (count - 1))
+    assert len([name for name in names(folder) if name.endswith(".png")]) == count - 1
+
+
+@pytest.mark.parametrize(
+    "address", ["http://[::1", "http://[", "https://h:port/x", "//[x]/y.png", "http://\ud83d/x", "/\x00"]
+)
+def test_an_address_that_cannot_be_read_is_one_failure_among_the_others(address, pipeline, folder):
+    saved, failed = save(pipeline, folder, of_data(), Source(address))
+    assert (len(saved), len(failed)) == (1, 1)
+    assert isinstance(failed[0], WenwenError)
+
+
+def test_at_most_so_many_are_saved_at_once_in_the_callers_language(pipeline, folder, monkeypatch):
+    meeting, lock, now, most, languages = threading.Barrier(WIDTH, timeout=5), threading.Lock(), 0, 0, set()
+
+    def fetch(_address, path, _policy):
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+            languages.add(spoken())
+        meeting.wait()
+        path.write_bytes(PICTURE)
+        with lock:
+            now -= 1
+
+    monkeypatch.setattr(download, "fetch", fetch)
+    speak("zh")
+    try:
+        saved, failed = save(pipeline, folder, *[Source(f"https://h/{number}") for number in range(3 * WIDTH)])
+    finally:
+        speak("")
+    assert (len(saved), failed, most, languages) == (3 * WIDTH, [], WIDTH, {"zh"})
+
+
+def test_one_picture_alone_is_saved_in_the_calling_thread_and_none_is_nothing_to_do(pipeline, folder, monkeypatch):
+    threads = []
+    monkeypatch.setattr(download, "fetch", lambda *_: threads.append(threading.current_thread()) or (1 / 0))
+    with pytest.raises(ZeroDivisionError):
+        save(pipeline, folder, Source("https://h/a"))
+    assert threads == [threading.current_thread()]
+    assert save(pipeline, folder) == ((), [])
+
+
+def test_the_same_picture_many_times_comes_as_often(checking, folder):
+    saved, failed = save(checking, folder, *[own()] * 8)
+    assert (len(saved), failed, {picture.problem for picture in saved}) == (8, [], {""})
+    assert len({picture.path for picture in saved}) == 8
+    assert len({picture.preview for picture in saved}) == 1
+
+
+def test_a_disk_that_is_full_is_a_failure_that_can_be_mended_for_free(pipeline, folder):
+    saved, (failed,) = save(pipeline, folder / "gone", of_data())
+    assert (saved, type(failed), failed.charged) == ((), HistoryError, "yes")
+    assert "%wenwen fetch" in failed.do
+    assert str(folder) not in str(failed)
+
+
+def test_a_sandbox_that_cannot_run_is_no_fault_of_the_picture(pipeline, folder, monkeypatch):
+    for code in ("start", "died", "timeout", "disk"):
+        error = ImageError("no sandbox", charged="yes", text=code)
+        monkeypatch.setattr(pipeline._pool, "inspect", lambda *_, error=error: (_ for _ in ()).throw(error))
+        assert save(pipeline, folder, of_data()) == ((), [error])
+    assert not [name for name in names(folder) if name.endswith(".unsound")]
+
+
+def test_an_unsound_picture_is_kept_beside_the_others(checking, folder):
+    (bad, good), failed = save(checking, folder, of_data(b"AAAA"), own())
+    assert (bad.path.name, bool(bad.problem), good.problem, failed) == ("cat-a1b2c3d4-1.unsound", True, "", [])
+
+
+def test_a_picture_that_the_demo_does_not_have_is_a_failure(folder, sandbox):
+    with DemoServer() as demo:
+        pipeline = ImagePipeline(Settings(), demo.address, sandbox, Ticks())
+        source = Source(f"{demo.address.removesuffix('/demo')}/pictures/none.png")
+        assert isinstance(save(pipeline, folder, source)[1][0], ImageError)
+
+
+# Previews
+
+
+@pytest.mark.parametrize(("kind", "ending"), [("image/jpeg", ".jpg"), ("image/png", ".png")])
+def test_a_preview_is_in_the_cache_under_the_pictures_digest(kind, ending, folder, tmp_path):
+    picture = save_one(ImagePipeline(Settings(), ADDRESS, Careless(kind), Ticks()), folder, of_data())
+    assert picture.preview == tmp_path / "cache" / "wenwen_magic" / "previews" / f"{picture.sha256}{ending}"
+    assert names(picture.preview.parent) == [picture.preview.name]
+
+
+def test_a_cache_that_cannot_be_written_does_not_lose_a_picture_that_came(pipeline, folder, tmp_path):
+    (tmp_path / "cache").write_text("a file")
+    picture = save_one(pipeline, folder, of_data())
+    assert (picture.data, picture.problem, picture.width, picture.preview) == (PICTURE, "", 40, None)
+
+
+def test_progress_passes_on_with_a_preview_in_place_of_its_picture_and_downloads_once(pipeline, folder, downloads):
+    seen, downloads.failures = [], [FetchFailed("not yet", again=True)]
+    listener = pipeline.showing(seen.append)
+    for source in (of_data(), of_data(b"AAAA"), Source("https://h/later"), Source("http://["), None):
+        listener(Progress("drawing", 50.0, picture=source))
+    assert [progress.preview and progress.preview.read_bytes() for progress in seen] == [b"small"] + [None] * 4
+    assert {(progress.text, progress.percent, progress.picture) for progress in seen} == {("drawing", 50.0, None)}
+    assert (len(downloads.asked), names(folder)) == (1, [])
+
+
+# Ready to be shown
+
+
+def ready(pipeline, folder, *sources):
+    saved, _ = save(pipeline, folder, *sources)
+    return pipeline.ready(Generation("a1b2c3d4", ImageRequest("x"), "x", "complete", "", pictures=saved))
+
+
+def test_a_preview_at_hand_is_not_made_again_and_one_picture_stands_for_itself(pipeline, folder):
+    generation = ready(pipeline, folder, of_data())
+    assert generation.still == generation.images[0].preview
+    assert pipeline._pool.checked == 1
+
+
+def test_several_pictures_are_on_one_sheet_that_is_made_once(checking, folder, monkeypatch):
+    generation = ready(checking, folder, own(), own("blue", 50))
+    assert generation.still.read_bytes()[:2] == b"\xff\xd8"
+    monkeypatch.setattr(checking._pool, "sheet", lambda *_: pytest.fail("made again"))
+    assert checking.still(generation.images) == generation.still
+
+
+def test_galleries_that_differ_in_one_late_picture_have_sheets_of_their_own(checking, folder):
+    generation = ready(checking, folder, *[own("red", 40 + step) for step in range(15)])
+    first, second = generation.images[:14], (*generation.images[:13], generation.images[14])
+    assert checking.still(first) != checking.still(second)
+
+
+def test_a_lost_cache_is_made_again_for_pictures_and_sheet(checking, folder, tmp_path):
+    generation = ready(checking, folder, own(), own("blue", 50))
+    for path in (tmp_path / "cache").rglob("*.*"):
+        path.unlink()
+    again = checking.ready(generation)
+    assert all(picture.preview.is_file() for picture in again.images)
+    assert again.still.is_file()
+
+
+@pytest.mark.parametrize("change", [lambda path: path.unlink(), lambda path: path.write_bytes(b"changed")])
+def test_a_generation_whose_files_are_gone_or_changed_is_shown_without_them(change, pipeline, folder, tmp_path):
+    generation = ready(pipeline, folder, of_data())
+    for path in (tmp_path / "cache").rglob("*.*"):
+        path.unlink()
+    change(generation.images[0].path)
+    again = pipeline.ready(generation)
+    assert (again.images[0].preview, again.still) == (None, None)
+
+
+def test_an_unsound_picture_is_never_decoded_for_a_preview(pipeline, folder):
+    generation = ready(pipeline, folder, of_data(b"AAAA"))
+    assert (generation.pictures[0].preview, generation.still, pipeline._pool.checked) == (None, None, 1)
+
+
+def test_a_sheet_that_cannot_be_made_leaves_the_first_picture(checking, folder, monkeypatch):
+    def refused(*_):
+        raise ImageError("no")
+
+    monkeypatch.setattr(checking._pool, "sheet", refused)
+    generation = ready(checking, folder, own(), own("blue", 50))
+    assert generation.still == generation.images[0].preview
+
+
+def test_a_thumbnail_is_small_and_made_once_and_of_nothing_there_is_none(checking, folder, monkeypatch):
+    generation = ready(checking, folder, own("red", 900))
+    small = checking.thumbnail(generation)
+    with Image.open(small) as picture:
+        assert max(picture.size) == THUMBNAIL
+    monkeypatch.setattr(checking._pool, "convert", lambda *_, **__: pytest.fail("made again"))
+    assert checking.thumbnail(generation) == small
+    assert checking.thumbnail(Generation("a1b2c3d4", ImageRequest("x"), "x", "complete", "")) is None

@@ -1,0 +1,137 @@
+"""Commands on settings, models, money, the demo and the key."""
+
+from collections.abc import Mapping
+from getpass import getpass
+from typing import Any
+
+from wenwen_magic.demo import DemoServer
+from wenwen_magic.endpoint import api_key
+from wenwen_magic.engine import build_request, limits
+from wenwen_magic.errors import ConfigError
+from wenwen_magic.notebook.commands.registry import OFF, CommandContext, KernelState, command
+from wenwen_magic.notebook.options import Option
+from wenwen_magic.render import models as model_table
+from wenwen_magic.settings import NAMES
+from wenwen_magic.text.i18n import N_, _, comma, padded
+from wenwen_magic.text.suggest import did_you_mean
+
+
+@command("status", "状态", help=N_("every setting with its source"))
+def status(context: CommandContext, _line: str) -> str:
+    """List every setting with its source, then the key (set or not), and what is saved and under way."""
+    loaded, history = context.load(), context.client.history
+    folder = history.folder.name + "/"
+    rows = [(name, _shown(getattr(loaded.settings, name)), _(loaded.sources[name])) for name in NAMES]
+    rows.append((_("key"), *_key_status(context.state)))
+    rows.append((_("saved"), str(history.count()), folder))
+    rows += [(_("unreadable"), name, folder) for name in history.unreadable()]
+    rows.append((_("under way"), str(context.state.runner.under_way()), _("this kernel")))
+    return "\n".join(f"{padded(name, 16)} {padded(value or '–', 40)} {source or '–'}" for name, value, source in rows)
+
+
+def _key_status(state: KernelState) -> tuple[str, str]:
+    """Tell in a word whether there is a key, and where it comes from."""
+    try:
+        key, place = (state.key, "%wenwen key") if state.key else api_key.find()
+    except ConfigError as error:
+        return _("unusable"), error.why
+    return (_("set") if key else _("not set")), place
+
+
+def _shown(value: Any) -> str:
+    """Return a setting's value in one line; of a table its names."""
+    if value is None:
+        return ""
+    return ", ".join(value) if isinstance(value, (tuple, Mapping)) else str(value)
+
+
+@command(
+    "models",
+    "模型",
+    "[words]",
+    help=N_("the endpoint's models"),
+    options=(Option(("--refresh", "--刷新"), N_("ask again")),),
+)
+def models(context: CommandContext, words: str, *, refresh: bool = False) -> model_table.ModelTable:
+    """Show the models whose names hold all words; in mode ``replay`` those that were listed before."""
+    client = context.client
+    known = client.model_list(refresh=refresh)
+    replay = client.settings.mode == "replay"
+    return model_table.table(known, words, age=client.session.models.age(known), replay=replay)
+
+
+@command("styles", "风格", help=N_("named templates for prompts"))
+def styles(context: CommandContext, _line: str) -> str:
+    """List the styles."""
+    return build_request.listing(context.load().settings.styles)
+
+
+@command("budget", "预算", help=N_("spent, maybe, and left in this session"))
+def budget(context: CommandContext, _line: str) -> str:
+    """Tell what this session has spent, what may be charged, and what is left of its limits."""
+    settings, session = context.client.settings, context.client.session
+    spent = session.account()
+    limit = limits.pictures(settings.session_limit)
+    left = limits.pictures(max(0, settings.session_limit - spent.pictures))
+    if settings.budget is not None:
+        limit += comma() + limits.amount(settings.budget, settings.currency)
+        left += comma() + limits.amount(max(0.0, settings.budget - spent.units), settings.currency)
+    rows = [
+        (_("spent"), limits.told(session.account("yes"), settings.currency)),
+        (_("maybe"), limits.told(session.account("maybe"), settings.currency)),
+        (_("limit"), limit),
+        (_("left in this session"), left),
+    ]
+    lines = [f"{padded(name, 24)}{value}" for name, value in rows]
+    if spent.unknown:
+        lines.append(
+            _("A picture of unknown price counts as 1. Prices: %config WenwenMagics.prices = {'gpt-4o-image': 0.1}")
+        )
+    return "\n".join(lines)
+
+
+@command("demo", "演示", "[off]", help=N_("draw on this machine, without a key"))
+def demo(context: CommandContext, word: str) -> str:
+    """Start the demo endpoint in this kernel, or end it with ``off``; in mode ``replay`` it is not started.
+
+    Raises:
+        ConfigError: another word.
+    """
+    state = context.state
+    if word in OFF:
+        if state.demo is not None:
+            state.demo.stop()
+        state.demo = None
+        return _("The demo is off; cells ask the endpoint again.")
+    if context.load().settings.mode == "replay":
+        return _("Mode replay: the pictures come from the history, the demo is not started.")
+    if word not in {"", "on", "开"}:
+        what = _("There is no %wenwen demo {word}.", word=word)
+        raise ConfigError(what, do=did_you_mean(word, ("on", "off")))
+    if state.demo is None:
+        state.demo = DemoServer()
+        state.demo.start()
+    return _("Demo: painted on this machine, without a key, for free. %wenwen demo off ends it.")
+
+
+@command("key", "密钥", help=N_("set the key"))
+def key(context: CommandContext, word: str) -> str:
+    """Ask for the key, without showing it, and keep it.
+
+    Raises:
+        ConfigError: the key was typed into the cell, cannot be used, or there is nobody to ask.
+    """
+    if word:
+        raise ConfigError(
+            _("A key is not typed into a cell: it would be saved with the notebook."),
+            do=_("Run %wenwen key alone; it asks. Delete this cell."),
+        )
+    if not context.attended:
+        raise ConfigError(
+            _("Nobody is here to type a key."),
+            do=_("Set {variable} before the notebook is run.", variable=api_key.VARIABLE),
+        )
+    context.state.key = api_key.Secret(getpass(_("wenwen key: ")))
+    kept = api_key.keep(context.state.key)
+    where = _("kept in the system's keyring") if kept else _("kept until the kernel ends")
+    return _("The key is set, {where}.", where=where)

@@ -1,0 +1,323 @@
+"""Commands on saved pictures: search, show, star, repeat, compare, finish, mask, and ask after their jobs."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from itertools import takewhile
+from keyword import iskeyword
+from pathlib import Path
+from typing import Any
+
+from wenwen_magic.engine import build_request, limits
+from wenwen_magic.errors import ConfigError, mask
+from wenwen_magic.history.index import Wanted
+from wenwen_magic.notebook.cell_source import cell_of
+from wenwen_magic.notebook.commands.registry import OFF, CommandContext, command
+from wenwen_magic.notebook.options import Option, model_names
+from wenwen_magic.protocol import Progress
+from wenwen_magic.records import Gallery, Generation
+from wenwen_magic.render import history as history_table
+from wenwen_magic.render import lineage as lineage_table
+from wenwen_magic.render.generation import sound
+from wenwen_magic.text.i18n import N_, _, padded
+
+PAGE = 20
+"""Generations on a page of the history."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Generations that are shown in a way of their own.
+
+    Args:
+        rows: the generations.
+        bundle: what front ends show.
+    """
+
+    rows: tuple[Generation, ...]
+    bundle: dict[str, Any] = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> Generation:
+        return self.rows[index]
+
+    def __iter__(self) -> Iterator[Generation]:
+        return iter(self.rows)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:  # noqa: ARG002
+        return self.bundle
+
+
+# -- which pictures are meant ------------------------------------------------------------------------------------------
+
+
+def required_ids(line: str) -> list[str]:
+    """Split a line at spaces and commas.
+
+    Raises:
+        ConfigError: there is nothing on it.
+    """
+    ids = line.replace(",", " ").replace("，", " ").split()
+    if not ids:
+        raise ConfigError(
+            _("Which one? An id is missing."),
+            do=_("The id stands after # under a picture."),
+        )
+    return ids
+
+
+def split_quoted(line: str) -> list[str]:
+    """Split a line at spaces that are not in quotes."""
+    pieces = re.findall(r"""\"([^\"]*)\"|'([^']*)'|(\S+)""", line)
+    return [double or single or plain for double, single, plain in pieces]
+
+
+def all_saved(context: CommandContext, words: Sequence[str]) -> list[Generation]:
+    """Return the saved generations that words mean; a variable with a gallery means all of it."""
+    history, meant = context.client.history, list[Generation]()
+    for word in words:
+        value = context.value_of(word)
+        if isinstance(value, (Gallery, Shown)):
+            meant += [history.get(one.id) for one in value if one.id]
+        else:
+            meant.append(_saved(context, word))
+    return meant
+
+
+def _saved(context: CommandContext, word: str) -> Generation:
+    """Return the saved generation that a word means: an id, or a variable that holds one."""
+    required_ids(word)
+    value = context.value_of(word)
+    if isinstance(value, (Gallery, Shown)) and len(value):
+        if len(value) > 1:
+            raise ConfigError(
+                _("{word} holds {count}, and one is wanted.", word=word, count=len(value)),
+                do=_("Name it: {word}[0]", word=word),
+            )
+        value = value[0]
+    return context.client.history.get(value.id if isinstance(value, Generation) else word)
+
+
+# -- the history -------------------------------------------------------------------------------------------------------
+
+
+def _page_number(text: str) -> int:
+    if not re.fullmatch(r"0*[1-9]\d{0,8}", text.strip()):
+        raise ConfigError(_("There is no page {text!r}.", text=text), do="--page 2")
+    return int(text)
+
+
+_PAGE_OPTION = re.compile(r"\s*--(?:page|页)(?:\s+|=)\S+")
+_AGO = re.compile(r"(\d{1,4})\s*(h|d|w|小时|天|日|周)")
+_HOURS = {"h": 1, "小时": 1, "d": 24, "天": 24, "日": 24, "w": 168, "周": 168}
+_DAYS = {"today": 0, "今天": 0, "yesterday": 1, "昨天": 1}
+
+
+def _moment_of(text: str, *, end: bool = False) -> float:
+    """Read a day (2026-11-22), a moment, ``today`` or a time ago (3d, 2w, 12h), in seconds since 1970.
+
+    Args:
+        text: as it was typed.
+        end: whether the end of a day is meant, and not its beginning.
+
+    Raises:
+        ConfigError: it is none of these.
+    """
+    now = datetime.now().astimezone()
+    word = text.strip().lower()
+    if ago := _AGO.fullmatch(word):
+        return (now - timedelta(hours=int(ago.group(1)) * _HOURS[ago.group(2)])).timestamp()
+    try:
+        day = now.date() - timedelta(days=_DAYS[word]) if word in _DAYS else datetime.fromisoformat(word)
+        at = datetime.fromisoformat(day.isoformat()).astimezone()
+        whole_day = end and (word in _DAYS or len(word) <= len("2026-11-22"))
+        return (at + timedelta(days=1 if whole_day else 0)).timestamp()
+    except (ValueError, OverflowError):
+        raise ConfigError(
+            _("{text!r} is not a date.", text=text[:40]),
+            do=_("For example: 2026-11-22, today, 3d, 2w"),
+        ) from None
+
+
+@command(
+    "history",
+    "历史",
+    "[words]",
+    help=N_("saved pictures, searched by words and options"),
+    options=(
+        Option(
+            ("-m", "--model", "--模型"),
+            N_("a piece of the model's name"),
+            str,
+            choices=model_names,
+        ),
+        Option(("--since", "--自"), N_("from a day on: 2026-11-22, 3d"), _moment_of),
+        Option(("--until", "--至"), N_("up to a day"), lambda text: _moment_of(text, end=True)),
+        Option(("--star", "--星标"), N_("only marked ones")),
+        Option(("--failed", "--失败"), N_("only those without a picture")),
+        Option(("--page", "--页"), N_("which page"), _page_number),
+    ),
+)
+def history(context: CommandContext, words: str, *, page: int = 1, **conditions: Any) -> Shown:
+    """Show a page of the saved generations that hold all words and fulfil all conditions."""
+    client = context.client
+    result = client.history.page(Wanted(words=tuple(split_quoted(words)), **conditions), page, PAGE)
+    result = replace(result, rows=tuple(replace(one, take=client.history.take_of(one)) for one in result.rows))
+    thumbnails = {one.id: path for one in result.rows if (path := client.thumbnail(one))}
+    bundle = history_table.page_bundle(
+        result,
+        thumbnails=thumbnails,
+        command=f"%wenwen history {re.sub(_PAGE_OPTION, '', context.line.partition(' ')[2])}".strip(),
+        price=lambda price: limits.amount(price, client.settings.currency),
+    )
+    return Shown(result.rows, bundle)
+
+
+@command(
+    "show",
+    "查看",
+    "ID",
+    help=N_("a saved picture"),
+    options=(Option(("--lineage", "--来历"), N_("what it came from, and what was made of it")),),
+)
+def show(context: CommandContext, word: str, *, lineage: bool = False) -> Generation | Gallery | Shown:
+    """Show a saved picture, a whole gallery (a comparison in its table), or with ``--lineage`` a family of pictures."""
+    client, value = context.client, context.value_of(word)
+    if isinstance(value, (Gallery, Shown)) and len(value) > 1 and not lineage:
+        rows = [client.ready(one) for one in all_saved(context, [word])]
+        labels = value.labels if isinstance(value, Gallery) and len(value.labels) == len(rows) else ()
+        return client.gallery(rows, labels, blind=isinstance(value, Gallery) and value.blind)
+    generation = _saved(context, word)
+    if not lineage:
+        return client.ready(generation)
+    members = lineage_table.family(client.history, generation)
+    family = tuple(one.generation for one in members)
+    thumbnails = {one.id: path for one in family if (path := client.thumbnail(one))}
+    return Shown(family, lineage_table.family_bundle(members, generation, thumbnails))
+
+
+@command("star", "星标", "ID [off]", help=N_("mark a picture, or take the mark away"))
+def star(context: CommandContext, line: str) -> str:
+    """Mark pictures, or with ``off`` after them take the marks away; repeated, it changes nothing."""
+    words = required_ids(line)
+    on = words[-1] not in OFF
+    history, marks = context.client.history, []
+    for generation in all_saved(context, required_ids(" ".join(words if on else words[:-1]))):
+        changed = generation if generation.star == on else history.star(generation, on=on)
+        marks.append(f"{'★' if changed.star else '☆'} #{changed.id[:6]}")
+    return "  ".join(marks)
+
+
+@command("compare", "比较", "ID ID", help=N_("how two pictures differ"))
+def compare(context: CommandContext, line: str) -> Any:
+    """Show how two saved pictures differ."""
+    ids = required_ids(line)
+    if len(ids) != 2:  # noqa: PLR2004  old and new
+        raise ConfigError(_("Two ids are needed."), do="%wenwen compare a1b2c3 d4e5f6")
+    return context.client.compare(_saved(context, ids[0]), _saved(context, ids[1]))
+
+
+# -- going on from a picture -------------------------------------------------------------------------------------------
+
+
+@command("use", "使用", "ID", help=N_("the cell that made it, below; also of a file with a recipe"))
+def use(context: CommandContext, word: str) -> str:
+    """Insert the cell that made a picture: of a saved one by its id, of a file by the recipe in it."""
+    required_ids(word)
+    path = Path(word.strip("\"'")).expanduser()
+    client = context.client
+    if path.is_file():
+        request = build_request.read(path, client.settings.max_mib << 20)
+        # A format can check pictures only when they are here.
+        context.insert(cell_of(client, request if build_request.needed(request) else client.request(request)))
+        return _("The cell is below.") + build_request.needed(request)
+    generation = _saved(context, word)
+    context.insert(cell_of(client, generation))
+    if client.saved_takes.best(generation.request, 0) is None:
+        return _("The cell is below; running it asks anew.")
+    return _("The cell is below; running it shows the picture for free.")
+
+
+@command("fetch", "取回", "ID", help=N_("finish a download, for free"))
+def fetch(context: CommandContext, word: str) -> Generation:
+    """Finish a saved generation: download what is missing, or wait for its job; prints the progress."""
+    printed: list[str] = []
+
+    def tell(progress: Progress) -> None:
+        if progress.text and progress.text not in printed[-1:]:
+            printed.append(progress.text)
+            print(progress.text)
+
+    return context.client.fetch(_saved(context, word).id, tell=tell)
+
+
+@command("mask", "蒙版", "NAME", help=N_("paint where a picture may be changed"))
+def open_mask(context: CommandContext, line: str) -> Any:
+    """Open the mask editor on a picture; the mask goes into a variable, NAME_mask where none is named.
+
+    Raises:
+        ConfigError: nobody can paint here, it is not a picture, or the variable's name cannot be one.
+    """
+    word, *names = split_quoted(line) or required_ids(line)
+    if context.open_mask is None:
+        raise ConfigError(
+            _("The mask editor needs a live notebook."),
+            do=_("Give --mask an array or a PNG file."),
+        )
+    value = context.value_of(word)
+    if value is None:
+        value = word if Path(word).expanduser().is_file() else _saved(context, word)
+    stem = re.sub(r"\W+", "_", Path(word).stem).strip("_")
+    name = names[0] if names else f"{'' if stem.isidentifier() else 'picture_'}{stem}_mask"
+    if not name.isidentifier() or iskeyword(name):
+        raise ConfigError(_("{name!r} is not a variable's name.", name=name), do="%wenwen mask cat cat_mask")
+    return context.open_mask(*context.client.to_mask(value, word), name)
+
+
+# -- jobs at the endpoint ----------------------------------------------------------------------------------------------
+
+
+@command("task", "任务", "ID [seed|U1]", help=N_("ask after a Midjourney job, or press its button"))
+def task(context: CommandContext, line: str) -> Any:
+    """Ask after jobs that the endpoint numbers, or press a button of one; a button's label may hold spaces."""
+    words, client = required_ids(line), context.client
+    ids = list(
+        takewhile(lambda word: re.fullmatch(r"#?[0-9a-f]{6,8}", word) or context.value_of(word) is not None, words)
+    )
+    generations = all_saved(context, ids or words[:1])
+    rest = " ".join(words[len(ids) or 1 :]).strip("\"'")
+    buttons = generations[0].buttons if len(generations) == 1 else ()
+    wanted = _bare(rest)
+    if label := next((one.label for one in buttons if wanted and _bare(one.label) == wanted), ""):
+        return client.ready(client.press(generations[0], label))
+    return _formatted(client.ask_about(generations, rest or ("query" if len(generations) == 1 else "queries")))
+
+
+def _bare(label: str) -> str:
+    """Return a button's label in small letters, without its sign."""
+    return " ".join(re.findall(r"[\w.()]+", label)).lower()
+
+
+_LONGEST = 300
+_MOMENTS = range(10**12, 10**13)
+"""Numbers that are moments: milliseconds since 1970, of 2001 to 2286."""
+
+
+def _formatted(answer: Mapping[str, Any]) -> str:
+    """Return an endpoint's answer, a line for each value that is set; buttons stand under the picture."""
+    lines = []
+    for name, value in answer.items():
+        if value in ("", None, [], {}, 0) or name == "buttons":
+            continue
+        if isinstance(value, int) and value in _MOMENTS:
+            text = datetime.fromtimestamp(value / 1000).astimezone().isoformat(" ", "seconds")
+        else:
+            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+            text = " ".join(text.split())
+            text = text if len(text) <= _LONGEST else text[:_LONGEST] + " …"
+        lines.append(f"{padded(str(name), 16)}{text}")
+    return sound(mask("\n".join(lines)))

@@ -1,0 +1,170 @@
+"""Build HTML that is escaped by default, and the tables, pictures and bundles that all output is made of."""
+
+import base64
+import re
+from collections.abc import Iterable, Sequence
+from html import escape
+from itertools import accumulate
+from pathlib import Path
+from typing import Any, TypeVar
+
+from wenwen_magic.text.i18n import columns
+from wenwen_magic.text.sanitize import one_line, replace_unshown
+
+_Item = TypeVar("_Item")
+COLUMNS = 4
+"""Cells beside one another in a table of pictures."""
+# Front ends centre and stripe tables. Where styles are stripped, the attributes are what is left.
+_TABLE: dict[str, str | int | None] = {"cellpadding": 6, "style": "table-layout:auto;margin-left:0"}
+_PLACE = {"align": "left", "valign": "top"}
+_STYLE = "text-align:left;vertical-align:top;overflow-wrap:anywhere"
+_VOID = {"br", "img", "wbr"}
+_LONG_WORD = re.compile("[!-~]{20}(?=[!-~])")
+
+
+class Markup(str):
+    """Finished HTML: it is taken as it is, where every other text is escaped."""
+
+    __slots__ = ()
+
+
+class Cell(Markup):
+    """A finished cell of a table."""
+
+    __slots__ = ()
+
+
+def tag(name: str, *content: str, **attributes: str | int | None) -> Markup:
+    """Build an element.
+
+    Args:
+        name: of the element.
+        *content: what it holds; all but :class:`Markup` is escaped.
+        **attributes: by name, escaped; ``class_`` stands for ``class``, and None leaves the attribute out.
+    """
+    given = ((key.rstrip("_"), value) for key, value in attributes.items() if value is not None)
+    start = " ".join([name, *(f'{key}="{escape(str(value))}"' for key, value in given)])
+    return Markup(f"<{start}>" if name in _VOID else f"<{start}>{join(*content)}</{name}>")
+
+
+def join(*content: str, between: str = "") -> Markup:
+    """Put pieces of HTML one after another; all but :class:`Markup` is escaped, what stands between them too."""
+    pieces = [piece if isinstance(piece, Markup) else escape(piece) for piece in (between, *content)]
+    return Markup(pieces[0].join(pieces[1:]))
+
+
+BR = tag("br")
+
+
+def stacked(*content: str) -> Markup:
+    """Put pieces of HTML one below another, leaving out empty ones; all but :class:`Markup` is escaped."""
+    return join(*filter(None, content), between=BR)
+
+
+def lines(text: str) -> Markup:
+    """Give a text as HTML in its lines; a word as long as a line may break, with styles or without."""
+    text = _LONG_WORD.sub("\\g<0>\0", text.replace("\0", " "))
+    return Markup(escape(text).replace("\0", tag("wbr")).replace("\n", BR))
+
+
+def small(*content: str) -> Markup:
+    """Build an element of small letters."""
+    return tag("small", *content)
+
+
+def folded(head: str, *content: str) -> Markup:
+    """Build a line that unfolds what it stands for."""
+    return tag("details", tag("summary", small(head)), *content)
+
+
+def picture(
+    path: Path | None, alt: str, *, width: int | None = None, height: int | None = None, title: str | None = None
+) -> Markup:
+    """Show a small picture's file, JPEG or PNG, inside the HTML; empty when it is not at hand.
+
+    Args:
+        path: the file.
+        alt: alternative text.
+        width: in pixels, with styles or without; None for its own.
+        height: the most pixels where styles are obeyed; None for any number.
+        title: what a pointer over it shows.
+    """
+    style = "max-width:100%" + (f";max-height:{height}px" if height else "")
+    addresses = [f"data:{mime};base64,{data}" for mime, data in still(path).items()]
+    return join(*(tag("img", src=src, alt=alt, title=title, width=width, style=style) for src in addresses))
+
+
+def still(path: Path | None) -> dict[str, str]:
+    """Read a small picture's file as the entry of a bundle: base64 by its type; empty when it is not at hand."""
+    try:
+        data = path.read_bytes() if path else None
+    except OSError:
+        data = None
+    if path is None or data is None:
+        return {}
+    return {"image/png" if path.suffix == ".png" else "image/jpeg": base64.b64encode(data).decode()}
+
+
+def cell(*content: str, scope: str | None = None, style: str = "", **attributes: str | int | None) -> Cell:
+    """Build a cell of a table.
+
+    Args:
+        *content: what it holds; all but :class:`Markup` is escaped.
+        scope: of a header ``col``, ``row`` or ``colgroup``; None for no header.
+        style: what its style has beside that of every cell, each ending in a semicolon.
+        **attributes: ``width`` in pixels or per cent, ``colspan``, ``rowspan``.
+    """
+    name = "th" if scope else "td"
+    return Cell(tag(name, *content, scope=scope, **attributes, **_PLACE, style=style + _STYLE))
+
+
+def table(rows: Iterable[Iterable[str]], *, head: Iterable[Iterable[str]] = (), striped: bool = False) -> Markup:
+    """Build a table that is legible without styles too; empty when it has no rows.
+
+    Args:
+        rows: the content of the cells, row by row; a :class:`Cell` is taken as it is.
+        head: the same for the rows of column headers.
+        striped: whether front ends may colour every second row.
+    """
+    style = None if striped else "background:none"
+
+    def laid_out(name: str, rows: Iterable[Iterable[str]], scope: str | None) -> Markup:
+        cells = ([one if isinstance(one, Cell) else cell(one, scope=scope) for one in row] for row in rows)
+        made = [tag("tr", *row, style=style) for row in cells]
+        return tag(name, *made) if made else Markup()
+
+    body = laid_out("tbody", rows, None)
+    return tag("table", laid_out("thead", head, "col"), body, **_TABLE) if body else body
+
+
+def in_rows(items: Sequence[_Item], most: int = COLUMNS) -> list[Sequence[_Item]]:
+    """Cut a sequence into rows of at most so many."""
+    return [items[start : start + most] for start in range(0, len(items), most)]
+
+
+def even_columns(count: int) -> int:
+    """Choose in how many columns so many pictures stand: four as two by two, others up to four in a row."""
+    return COLUMNS // 2 if count == COLUMNS else max(1, min(COLUMNS, count))
+
+
+def text_table(rows: Iterable[Sequence[str]]) -> str:
+    """Lay out a table as plain text, a line for each row, padded for letters that take two columns."""
+    lined = [[one_line(text) for text in row] for row in rows]
+    taken = [[columns(text) for text in row] for row in lined]
+    widths = [max(column) for column in zip(*taken, strict=True)]
+    return "\n".join(
+        "  ".join(text + " " * (most - own) for text, own, most in zip(*row, widths, strict=True)).rstrip()
+        for row in zip(lined, taken, strict=True)
+    )
+
+
+def clipped(text: str, most: int) -> str:
+    """Cut a text to one line of so many columns; a Chinese letter takes two."""
+    text = one_line(text[: 20 * most])
+    kept = sum(width <= most for width in accumulate(map(columns, text)))
+    return text if kept == len(text) else text[: max(0, kept - 1)] + "…"
+
+
+def bundle(html: str, plain: str, image: Path | None = None) -> dict[str, Any]:
+    """Make a MIME bundle of HTML, plain text and a small picture that stands for all, as front ends can be sent it."""
+    return {**still(image), "text/html": replace_unshown(html), "text/plain": replace_unshown(plain)}

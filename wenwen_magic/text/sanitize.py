@@ -1,0 +1,59 @@
+"""Makes text fit to be shown or written: half characters, control characters, what turns the direction, long lines.
+
+The classes of characters go between the brackets of a regular expression.
+"""
+
+import re
+
+CONTROLS = "\x00-\x08\x0b-\x1f\x7f-\x9f"
+"""Control characters, all but tab and line feed."""
+SURROGATES = "\ud800-\udfff"
+"""Halves of characters, which no file and no page can hold."""
+DIRECTIONS = "\u202a-\u202e\u2066-\u2069"
+"""What turns the direction of all the writing that follows."""
+
+_TERMINAL = re.compile(rf"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?)|[{CONTROLS}]")
+_UNSHOWN = re.compile(f"[{CONTROLS}{SURROGATES}{DIRECTIONS}]")
+_NOT_IN_XML = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]")
+
+
+def replace_lone_surrogates(text: str) -> str:
+    """Put the halves of surrogate pairs together, and a U+FFFD in place of each single one."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
+
+
+def drop_controls(text: str) -> str:
+    """Drop control characters, tab and line feed apart, and the whole of a terminal's escape sequences."""
+    return _TERMINAL.sub("", text)
+
+
+def replace_unshown(text: str, mark: str = " ") -> str:
+    """Replace control characters, half characters and what turns the direction, so that a page can show the text.
+
+    Args:
+        text: any text.
+        mark: what replaces each.
+    """
+    return _UNSHOWN.sub(mark, text)
+
+
+def xml_text(text: str) -> str:
+    """Put a U+FFFD in place of what XML and PNG do not allow, and end all lines in one way; nothing is escaped."""
+    lines = replace_lone_surrogates(text).replace("\r\n", "\n").replace("\r", "\n")
+    return _NOT_IN_XML.sub("\ufffd", lines)
+
+
+def one_line(text: str, longest: int | None = None, more: str = "") -> str:
+    """Write a text in one line, with one space for each stretch of white space.
+
+    Args:
+        text: any text.
+        longest: characters that are kept; None for all.
+        more: what is put behind a line that was cut.
+    """
+    line = " ".join(text.split())
+    return line if longest is None or len(line) <= longest else line[:longest] + more
