@@ -50,7 +50,7 @@ WAIT = 30_000
 
 @contextmanager
 def browser() -> Iterator[Any]:
-    """A browser with an empty profile; its pages share a cache."""
+    """Start a browser with an empty profile; its pages share a cache."""
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
         yield chromium.new_context()
@@ -251,11 +251,11 @@ class Lab:
         return nbformat.read(self.path, as_version=4)
 
     def cell(self, index: int) -> Any:
-        """The cell of a number, from 0, as a locator."""
+        """Find the cell of a number, from 0, as a locator."""
         return self.page.locator(".jp-Notebook .jp-CodeCell").nth(index)
 
     def pictures(self, index: int = -1) -> Any:
-        """The pictures under a cell, thumbnails among the controls left out, as a locator."""
+        """Find the pictures under a cell, thumbnails among the controls left out, as a locator."""
         return self.cell(index).locator(".jp-OutputArea img:not(.widget-image)")
 
     def press(self, index: int, name: str, number: int = 0) -> None:
@@ -263,32 +263,32 @@ class Lab:
         self.cell(index).get_by_role("button", name=name, exact=True).nth(number).click()
 
     def thumbnails(self, index: int) -> Any:
-        """The thumbnails among the controls of a cell, as a locator."""
+        """Find the thumbnails among the controls of a cell, as a locator."""
         return self.cell(index).locator("img.widget-image")
 
     def words(self) -> Any:
-        """Wherever a word stands in the outputs, and the outputs themselves, as a locator."""
+        """Find all places of words in the outputs, and the outputs themselves, as a locator."""
         places = "th, td, figcaption, button, .widget-label, .widget-html-content"
         return self.page.locator(f".jp-OutputArea-output :is({places}), .jp-OutputArea-output")
 
     def frame(self) -> Any:
-        """What would scroll sideways if the notebook were too wide, as a locator."""
+        """Find what would scroll sideways if the notebook were too wide, as a locator."""
         return self.page.locator(".jp-Notebook, .jp-Notebook .jp-WindowedPanel-outer")
 
     def html(self, index: int) -> str:
-        """The saved HTML of a cell's outputs."""
+        """Read the saved HTML of a cell's outputs."""
         outputs = self.saved().cells[index].outputs
         return "".join(out.data.get("text/html", "") for out in outputs if "data" in out)
 
     def inserted(self, index: int) -> str:
-        """The text of a cell that a button has put there, once it has come."""
+        """Wait for a cell that a button puts there, and read its text."""
         came = """index => window.jupyterapp.shell.currentWidget.content.model.cells.get(index)
                                .sharedModel.getSource().startsWith("%%wenwen_image")"""
         self.page.wait_for_function(came, arg=index)
         return self.saved().cells[index].source
 
     def records(self) -> list[Path]:
-        """What is saved of the pictures that the notebook asked for, oldest first by name."""
+        """List the records of the pictures that the notebook asked for."""
         return sorted(self.path.parent.glob("wenwen_images/*/*.json"))
 
     def end(self) -> None:
@@ -301,31 +301,31 @@ class Lab:
 
 
 def source(picture: Any) -> str | None:
-    """The address of a picture."""
+    """Return the address of a picture."""
     return picture.get_attribute("src")
 
 
 def sizes(pictures: Any) -> list[tuple[int, int]]:
-    """Width and height in pixels, of every picture that the browser could decode."""
+    """Return width and height in pixels of every picture that the browser could decode."""
     found = [picture.evaluate("one => [one.naturalWidth, one.naturalHeight]") for picture in pictures.all()]
     return [(width, height) for width, height in found if width]
 
 
 def shown(pictures: Any) -> int:
-    """How many of the pictures a person can see."""
+    """Count the pictures that a person can see."""
     seen = """one => one.naturalWidth > 0 && one.getBoundingClientRect().width > 20
                      && one.checkVisibility({opacityProperty: true, visibilityProperty: true})"""
     return pictures.evaluate_all(f"all => all.filter({seen}).length")
 
 
 def legible(words: Any) -> list[str]:
-    """Those of the texts that a person can see."""
+    """Return those of the texts that a person can see."""
     seen = "one => one.offsetHeight > 0 && getComputedStyle(one).fontSize !== '0px'"
     return words.evaluate_all(f"all => all.filter({seen}).map(one => one.innerText)")
 
 
 def cut(elements: Any) -> list[str]:
-    """The texts that do not fit into their place."""
+    """Return the texts that do not fit into their place."""
     return elements.evaluate_all(
         "all => all.filter(one => one.scrollWidth > one.clientWidth).map(one => one.innerText)"
     )

@@ -37,14 +37,14 @@ class Ticks:
 
 
 def client_of(relay, **settings):
-    """A client of a relay with sums of its own, or those of ``session``."""
+    """Make a client of a relay with sums of its own, or those of ``session``."""
     speak("auto")
     settings.setdefault("session", Session())
     return Client(base_url=relay.address, api_key="sk-any-key-of-some-length", **settings)
 
 
 def cell_of(client, *requests, **more):
-    """A cell that wants requests; its options are given by name, ``text`` and ``renew`` as a cell has them."""
+    """Make a cell that wants requests; its options are given by name, ``text`` and ``renew`` as a cell has them."""
     screen = Screen()
     labels = more.pop("labels", ())
     own = {name: more.pop(name) for name in ("text", "renew") if name in more}
@@ -57,20 +57,20 @@ MODELS = ((("model", "one"),), (("model", "two"),))
 
 
 def comparison_of(client, *, format="chat", **more):
-    """A cell that compares two models, ``one`` and ``two``."""
+    """Make a cell that compares two models, ``one`` and ``two``."""
     requests = [client.request("a cat", model=model, format=format) for model in ("one", "two")]
     return cell_of(client, *requests, labels=MODELS, **more)
 
 
 def panel_of(cell):
-    """The controls under a cell as it is."""
+    """Make the controls under a cell as it is."""
     made = Panel(cell, lambda work: work(), ["one", "two"])
     made.ticks, made.names, made.cell = cell.runner.now, cell.front.names, cell
     return made
 
 
 def panel_under(cell):
-    """Draw a cell; gives the controls under it."""
+    """Draw a cell, and make the controls under it."""
     cell.draw()
     made = panel_of(cell)
     settle(made)
@@ -91,28 +91,28 @@ def press(panel):
 
 
 def takes_in(panel):
-    """The buttons of each take in the strip: show, star, edit, insert."""
+    """Return the buttons of each take in the strip: show, star, edit, insert."""
     settle(panel)
     return [item.children[-1].children for item in panel.strip.items]
 
 
 def called(panel):
-    """The names above the buttons of the strip, without markup."""
+    """Return the names above the buttons of the strip, without markup."""
     settle(panel)
     names = (item.children[-2].value for item in panel.strip.items)
     return [name.removeprefix("<small>").removesuffix("</small>") for name in names]
 
 
 def letters(panel):
-    """The buttons of a vote."""
+    """Return the buttons of a vote."""
     return [button for button in panel.ballot.children if len(button.description) == 1]
 
 
 def shown(panel):
-    """The HTML that the cell shows now."""
+    """Return the HTML that the cell shows now."""
     return panel.cell.front.show.bundles[-1]["text/html"]
 
 
 def words_to_copy(panel):
-    """The text that a person is shown to copy, as HTML."""
+    """Return the text that a person is shown to copy, as HTML."""
     return panel.inserter.view.children[0].value

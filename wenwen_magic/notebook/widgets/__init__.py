@@ -1,7 +1,6 @@
 """The ipywidgets under a picture; here the helpers with which all of them are made."""
 
 from collections.abc import Callable, Sequence
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -44,14 +43,4 @@ def thumbnails(path: Path | None, height: int, widest: int) -> list[Any]:
     if not path or not path.is_file():
         return []
     layout = {"max_height": f"{height}px", "width": "auto", "max_width": f"{widest}px", "margin": "0"}
-    return [ipywidgets.Image(value=path.read_bytes(), format=image_format(path), layout=layout)]
-
-
-def image_format(path: Path) -> str:
-    """Tell the format of a small picture's file as ipywidgets names it."""
-    return "png" if path.suffix == ".png" else "jpeg"
-
-
-def small(text: str) -> str:
-    """Return a text, escaped, as HTML in small letters."""
-    return f"<small>{escape(text)}</small>"
+    return [ipywidgets.Image.from_file(path, layout=layout)]

@@ -8,10 +8,12 @@ import ipywidgets
 from wenwen_magic.client import Client
 from wenwen_magic.engine.buttons import rows
 from wenwen_magic.errors import ConfigError
-from wenwen_magic.notebook.widgets import button, row, small, thumbnails
+from wenwen_magic.notebook.widgets import button, row, thumbnails
 from wenwen_magic.records import Button, Generation, ImageRequest
 from wenwen_magic.render import generation
+from wenwen_magic.render.markup import small
 from wenwen_magic.text.i18n import _
+from wenwen_magic.text.sanitize import one_line, replace_unshown
 
 _HEIGHT, _WIDEST = 72, 128
 
@@ -139,7 +141,7 @@ class ActionButtons:
 
     def _button(self, take: Generation, offered: Button) -> ipywidgets.Button:
         cost = _("draws anew each time (pays)") if offered.again else _("draws it once (pays), then shows it for free")
-        label = generation.sound(" ".join(offered.label.split()))[:_LONGEST_LABEL]
+        label = replace_unshown(one_line(offered.label))[:_LONGEST_LABEL]
         return button(
             label,
             lambda: self._press(take, offered),

@@ -2,20 +2,20 @@
 
 import json
 from functools import cache
-from html import escape
 from pathlib import Path
 from typing import Any
 
 import ipywidgets
 
-from wenwen_magic.notebook.widgets import small
+from wenwen_magic.render.markup import join, small, tag
 from wenwen_magic.text.i18n import _
+from wenwen_magic.text.sanitize import replace_lone_surrogates
 
 BOX, INSERTED, REFUSED = "wenwen-insertion", "wenwen-inserted", "wenwen-not-inserted"
 """CSS classes: of the box with the script's output, and of the two buttons in it, of which the script presses one."""
 
 # The text is shown a moment later, so that nothing flickers where the script makes it unnecessary.
-_LATE = "<style>@keyframes wenwen-late{from{visibility:hidden;max-height:0}}</style>"
+_LATE = tag("style", "@keyframes wenwen-late{from{visibility:hidden;max-height:0}}")
 _LATER = "animation:wenwen-late 1.5s step-end;overflow:hidden"
 _PRE = "user-select:all;white-space:pre-wrap;max-height:200px;overflow:auto"
 
@@ -49,12 +49,12 @@ def fallback_html(text: str) -> str:
     """
     ask = small(_("Copy this into a new cell:"))
     # HTML drops a line end right after <pre>: the first is not the text's.
-    return f'{_LATE}<div style="{_LATER}">{ask}<pre style="{_PRE}">\n{escape(_normalised(text))}</pre></div>'
+    return join(_LATE, tag("div", ask, tag("pre", "\n" + _normalised(text), style=_PRE), style=_LATER))
 
 
 def _normalised(text: str) -> str:
     """Return the text with line feeds and without lone surrogates: a notebook that holds one cannot be saved."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\r\n", "\n").replace("\r", "\n")
+    return replace_lone_surrogates(text).replace("\r\n", "\n").replace("\r", "\n")
 
 
 class Inserter:

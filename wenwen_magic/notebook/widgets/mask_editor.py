@@ -10,7 +10,7 @@ import ipywidgets
 from PIL import Image, ImageDraw
 
 from wenwen_magic.errors import ConfigError
-from wenwen_magic.notebook.widgets import button, image_format, row
+from wenwen_magic.notebook.widgets import button, row
 from wenwen_magic.text.i18n import _
 
 Point = tuple[float, float]
@@ -132,7 +132,7 @@ class MaskEditor:
         width, height = (max(1, round(side * self._scale)) for side in mask.size)
         self.canvas = library.MultiCanvas(3, width=width, height=height, layout={"width": f"{width}px"})
         self.canvas.layout.border = "1px solid #8886"
-        shown = ipywidgets.Image(value=picture.read_bytes(), format=image_format(picture))
+        shown = ipywidgets.Image.from_file(picture)
         self.canvas[0].draw_image(shown, 0, 0, width, height)
         pen = self.canvas[2]
         pen.line_cap = pen.line_join = "round"

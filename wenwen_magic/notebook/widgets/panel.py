@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +16,13 @@ from wenwen_magic.errors import ConfigError, LimitReached, WenwenError
 from wenwen_magic.notebook.cell import TICK, Cell
 from wenwen_magic.notebook.cell_source import cell_of
 from wenwen_magic.notebook.output_area import status_line
-from wenwen_magic.notebook.widgets import button, row, small
+from wenwen_magic.notebook.widgets import button, row
 from wenwen_magic.notebook.widgets.edit_row import ActionButtons, EditRow
 from wenwen_magic.notebook.widgets.insert_cell import Inserter
 from wenwen_magic.notebook.widgets.takes_strip import Presses, TakesStrip, saved_takes
 from wenwen_magic.records import ORIENTATIONS, Button, Generation, ImageRequest
 from wenwen_magic.render import generation
+from wenwen_magic.render.markup import small, stacked
 from wenwen_magic.text.i18n import _
 
 DOUBLE_PRESS = 0.8
@@ -180,7 +180,7 @@ class Panel:
 
     def show_message(self, *lines: str) -> None:
         """Write lines under the controls, escaped; only from the main thread."""
-        self.note.value = "<br>".join(map(escape, lines))
+        self.note.value = stacked(*lines)
 
     def follow(self, job: Job) -> None:
         """Show the result of the cell's own job, and let Stop end the waiting for it."""

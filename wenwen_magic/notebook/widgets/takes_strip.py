@@ -11,10 +11,12 @@ import ipywidgets
 from wenwen_magic.client import Client
 from wenwen_magic.history.record_json import moment
 from wenwen_magic.notebook.output_area import Area
-from wenwen_magic.notebook.widgets import button, small, thumbnails
+from wenwen_magic.notebook.widgets import button, thumbnails
 from wenwen_magic.records import Generation, ImageRequest
 from wenwen_magic.render import generation
+from wenwen_magic.render.markup import small
 from wenwen_magic.text.i18n import _
+from wenwen_magic.text.sanitize import one_line
 
 MOST = 12
 """Takes in a strip; the latest are shown."""
@@ -199,5 +201,5 @@ def _origin(request: ImageRequest, parent: Generation | None) -> str:
     labels = (offered.label for offered in (parent.buttons if parent else ()) if offered.params == request.params)
     if label := next(labels, ""):
         return label
-    change = " ".join(request.prompt.split()) if request.parent and request.references else ""
-    return f"✎ {change[:_LONGEST_CHANGE]}{'…' if len(change) > _LONGEST_CHANGE else ''}" if change else ""
+    edits = request.parent and request.references
+    return "✎ " + one_line(request.prompt, _LONGEST_CHANGE, "…") if edits else ""
