@@ -360,7 +360,7 @@ def test_a_kernel_killed_after_the_answer_loses_nothing(here, monkeypatch, direc
         until(answered)
         kill(first)
         if directive == "trickle":
-            monkeypatch.setattr("wenwen_magic.demo.handler.TRICKLE_SECONDS", 0.0)
+            monkeypatch.setattr("wenwen_magic.demo.server.TRICKLE_SECONDS", 0.0)
         assert images(start().run(cell(f"a cat [demo: {directive}]")))
         assert (len(demo.posts), [record["state"] for record in records()]) == (1, ["complete"])
 
