@@ -4,6 +4,7 @@ import ast
 import locale
 import threading
 from contextvars import copy_context
+from functools import cache
 from pathlib import Path
 from string import Formatter
 
@@ -161,13 +162,15 @@ def test_a_thread_of_somebody_else_keeps_its_own_language(monkeypatch):
     assert (heard, spoken()) == (["en"], "zh")
 
 
+@cache
 def messages():
     """Every message that the code names."""
-    marks = {"_": 1, "N_": 1, "ngettext": 2}
+    marks, found = {"_": 1, "N_": 1, "ngettext": 2}, []
     for path in MODULES:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             number = marks.get(getattr(node.func, "id", ""), 0) if isinstance(node, ast.Call) else 0
-            yield from (text.value for text in node.args[:number] if isinstance(text, ast.Constant)) if number else ()
+            found += [text.value for text in node.args[:number] if isinstance(text, ast.Constant)] if number else []
+    return found
 
 
 def catalogue():
