@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import logging
+import os
 import pickle
 import socket
 import threading
@@ -93,7 +94,7 @@ def records(folder=Path("wenwen_images")):
 
 def everything_under(*folders):
     return b"".join(
-        path.read_bytes() + str(path).encode() for one in folders for path in one.rglob("*") if path.is_file()
+        path.read_bytes() + os.fsencode(path) for one in folders for path in one.rglob("*") if path.is_file()
     )
 
 

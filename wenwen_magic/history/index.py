@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from wenwen_magic.history.record_json import moment
 from wenwen_magic.records import Generation
@@ -94,6 +94,14 @@ class Wanted:
         tests += [("id >= ? AND id < ?", [_folded(self.id), _folded(self.id) + "g"])] if self.id else []
         tests += [("parent = ? AND parent <> ''", [_folded(self.parent)])] if self.parent else []
         return " AND ".join(test for test, _ in tests), [value for _, values in tests for value in values]
+
+
+class _Day(NamedTuple):
+    """A day's folder: what the index has for it, and what it is, taken before it is looked through."""
+
+    name: str
+    known_stamp: str | None
+    folder: os.stat_result | None
 
 
 class Index:
@@ -174,9 +182,21 @@ class Index:
             return self._answer(question)
 
     def _answer(self, question: Callable[[sqlite3.Connection], _Answer]) -> _Answer:
+        """Answer in the same transaction that finds the index in step, or brings it there."""
+        # Between two transactions SQLite may undo what the file holds: where it was deleted under another kernel, that
+        # kernel's journal looks like a write that was broken off.
         line = self._connected()
-        self._bring_in_step(line)
-        return question(line)
+        with line:
+            line.execute("BEGIN")
+            changed = self._changed_days(line)
+            if not changed:
+                return question(line)
+        for day in changed[:-1]:
+            with line:
+                self._look_through(line, day)
+        with line:
+            self._look_through(line, changed[-1])
+            return question(line)
 
     def _delete_file(self) -> None:
         self._close()
@@ -225,7 +245,8 @@ class Index:
 
     # -- in step with the folder ---------------------------------------------------------------------------------------
 
-    def _bring_in_step(self, line: sqlite3.Connection) -> None:
+    def _changed_days(self, line: sqlite3.Connection) -> list[_Day]:
+        """Return the days that have to be looked through, those that are gone included."""
         rows = line.execute(
             "SELECT day, NULL, stamp FROM days UNION ALL SELECT day, name, stamp FROM records WHERE id = ''"
         ).fetchall()
@@ -234,14 +255,8 @@ class Index:
         filled = {day for day, name, stamp in rows if name is not None and self._stamp(day, name) != stamp}
         doubted, self._doubted = self._doubted | filled, set()
         present = {day: found for day, found in _entries(self._folder, _DAY).items() if stat.S_ISDIR(found.st_mode)}
-        for day, found in present.items():
-            if day in doubted or known.get(day) != stamp_of(found):
-                self._look_through(line, day, found, known.get(day))
-        if gone := [(day,) for day in known.keys() - present.keys()]:
-            with line:
-                line.execute("BEGIN IMMEDIATE")
-                line.executemany("DELETE FROM records WHERE day = ?", gone)
-                line.executemany("DELETE FROM days WHERE day = ?", gone)
+        days = [_Day(day, known.get(day), present.get(day)) for day in {**known, **present}]
+        return [day for day in days if not day.folder or day.name in doubted or day.known_stamp != stamp_of(day.folder)]
 
     def _stamp(self, day: str, name: bytes) -> str:
         try:
@@ -249,35 +264,29 @@ class Index:
         except OSError:
             return ""
 
-    def _look_through(
-        self, line: sqlite3.Connection, day: str, folder: os.stat_result, known_stamp: str | None
-    ) -> None:
-        """Bring a day in step, in one transaction: another kernel may be looking through the same day.
-
-        Args:
-            line: the connection.
-            day: the folder's name.
-            folder: the folder as it was before this look, so that what changes meanwhile is looked at again.
-            known_stamp: what the index has for it; None for a day that is new.
-        """
-        with line:
-            # The right to write is taken at once: taken later, what was read may not be true any more.
-            line.execute("BEGIN IMMEDIATE")
-            rows = line.execute("SELECT name, stamp FROM records WHERE day = ?", (day,))
-            known = {os.fsdecode(name): stamp for name, stamp in rows}
-            files = {name: stamp_of(found) for name, found in _entries(self._folder / day, _RECORD).items()}
-            gone = [(day, os.fsencode(name)) for name in known.keys() - files.keys()]
-            line.executemany("DELETE FROM records WHERE day = ? AND name = ?", gone)
-            for name, stamp in files.items():
-                if known.get(name) != stamp:
-                    line.execute(_PUT, _row(self._folder / day / name, stamp, self._read(self._folder / day / name)))
-                    self._read_so_far += 1
-                    if self._read_so_far == MANY:
-                        self.when_long()
-            settled = time.time_ns() - max(folder.st_mtime_ns, folder.st_ctime_ns) > SETTLED
-            stamp = stamp_of(folder) if settled else ""  # a change within the grain of the clock could be missed
-            if stamp != known_stamp:
-                line.execute("INSERT OR REPLACE INTO days VALUES (?, ?)", (day, stamp))
+    def _look_through(self, line: sqlite3.Connection, day: _Day) -> None:
+        """Bring a day in step, in a transaction that this begins: another kernel may look through the same day."""
+        # The right to write is taken at once: taken later, what was read may not be true any more.
+        line.execute("BEGIN IMMEDIATE")
+        rows = line.execute("SELECT name, stamp FROM records WHERE day = ?", (day.name,))
+        known = {os.fsdecode(name): stamp for name, stamp in rows}
+        folder = self._folder / day.name
+        files = {name: stamp_of(found) for name, found in _entries(folder, _RECORD).items()} if day.folder else {}
+        gone = [(day.name, os.fsencode(name)) for name in known.keys() - files.keys()]
+        line.executemany("DELETE FROM records WHERE day = ? AND name = ?", gone)
+        for name, stamp in files.items():
+            if known.get(name) != stamp:
+                line.execute(_PUT, _row(folder / name, stamp, self._read(folder / name)))
+                self._read_so_far += 1
+                if self._read_so_far == MANY:
+                    self.when_long()
+        if day.folder is None:
+            line.execute("DELETE FROM days WHERE day = ?", (day.name,))
+            return
+        settled = time.time_ns() - max(day.folder.st_mtime_ns, day.folder.st_ctime_ns) > SETTLED
+        stamp = stamp_of(day.folder) if settled else ""  # a change within the grain of the clock could be missed
+        if stamp != day.known_stamp:
+            line.execute("INSERT OR REPLACE INTO days VALUES (?, ?)", (day.name, stamp))
 
 
 def place(cache: Path, folder: Path) -> Path:

@@ -141,7 +141,6 @@ def test_a_fork_in_the_middle_of_a_write_is_not_locked_by_it_and_does_not_undo_i
     history.count()
 
     def write(line):
-        line.execute("BEGIN IMMEDIATE")
         line.execute("UPDATE records SET star = 1")
         held.set()
         done.wait(60)
