@@ -545,7 +545,3 @@ class Client:
             HistoryError: a file cannot be read or written.
         """
         return archive.import_archive(self.history, Path(path).expanduser())
-
-
-Look = Estimate
-"""The name of an earlier version."""

@@ -7,12 +7,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from wenwen_magic.client import Client, Look
+from wenwen_magic.client import Client
 from wenwen_magic.engine import limits
-from wenwen_magic.engine.batch import Rows
+from wenwen_magic.engine.batch import Estimate, Rows
 from wenwen_magic.engine.build_request import names_model
 from wenwen_magic.engine.outcomes import error_of_record, refuse_gaps, stopped, wait_ended
-from wenwen_magic.engine.worker_pool import POLL, Job, Many, Runner, wait_through
+from wenwen_magic.engine.worker_pool import POLL, BatchRun, Job, WorkerPool, wait_through
 from wenwen_magic.errors import ConfigError, LimitReached
 from wenwen_magic.notebook import voting
 from wenwen_magic.notebook.cell_requests import CellRequests
@@ -72,7 +72,7 @@ class Cell:
     options: Options
     name: str
     front: Frontend
-    runner: Runner
+    runner: WorkerPool
     area: Area
     labels: tuple[Label, ...] = ()
     text: str = ""
@@ -359,11 +359,11 @@ class BatchCell:
         """Return a line on each model that the first requests would ask and that the endpoint does not list."""
         return model_doubts(self.cell.client, islice(self.requests(), _CHECKED), fresh=self.cell.options.fresh)
 
-    def _look_through(self) -> Look:
+    def _look_through(self) -> Estimate:
         """Look at every prompt before any is sent."""
         return self.cell.client.look_through(self.requests(), fresh=self.cell.options.fresh)
 
-    def _wait(self, run: Many[Any, Any], rows: Rows) -> None:
+    def _wait(self, run: BatchRun[Any, Any], rows: Rows) -> None:
         cell = self.cell
         job = cell.runner.start(lambda _: run.run())
         last, shown, next_at = -1, 0, 0
@@ -383,7 +383,7 @@ class BatchCell:
             cell.area.clear(cell.front.clear)
             raise job.error
 
-    def _tell(self, run: Many[Any, Any], rows: Rows) -> None:
+    def _tell(self, run: BatchRun[Any, Any], rows: Rows) -> None:
         """Show the first pictures that are there, small, and a line."""
         line = run.tally.line()
         if run.stopped:
