@@ -62,6 +62,7 @@ class Client:
         session: the account of what was asked for, and what else is shared.
         address: the endpoint's, normalised.
         history: the folder of pictures and records.
+        is_demo: whether the address is the demo's: it ends in ``/demo``.
         saved_takes: tells which saved generations answer a request.
 
     Raises:
@@ -87,8 +88,8 @@ class Client:
         self._media = ImagePipeline(
             self.settings, self.address, session.pool(self.settings.max_megapixels), self._clock
         )
-        demo = urlsplit(self.address).path.endswith("/demo")
-        self.saved_takes = Takes(self.history, self.settings.mode, demo, transport.origin(self.address))
+        self.is_demo = urlsplit(self.address).path.endswith("/demo")
+        self.saved_takes = Takes(self.history, self.settings.mode, self.is_demo, transport.origin(self.address))
         self._engine = Engine(
             settings=self.settings,
             address=self.address,
@@ -232,7 +233,8 @@ class Client:
             ConfigError: an unknown option, or a value that cannot be; also one that only the format knows to refuse.
         """
         request = build_request.make(prompt, options, self.settings, self.reference)
-        self._media.check_mask(request)
+        if request.mask and request.references:
+            self._media.check_mask(request.mask, request.references[0])
         return request
 
     def requests_from(
@@ -417,11 +419,6 @@ class Client:
         """
         self._engine.check_limits(prices)
 
-    @property
-    def is_demo(self) -> bool:
-        """Whether the address is the demo's: it ends in ``/demo``."""
-        return self._engine.is_demo
-
     # -- what the endpoint can be asked for free -----------------------------------------------------------------------
 
     def models(self, *, refresh: bool = False) -> list[Model]:
@@ -545,7 +542,3 @@ class Client:
             HistoryError: a file cannot be read or written.
         """
         return archive.import_archive(self.history, Path(path).expanduser())
-
-
-Look = Estimate
-"""The name of an earlier version."""

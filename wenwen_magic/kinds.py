@@ -105,16 +105,3 @@ def split_data_uri(address: str) -> tuple[str, str]:
     """
     head = DATA_HEAD.match(address)
     return ((head[1] or "").lower(), address[head.end() :]) if head else ("", "")
-
-
-def kind_of_base64(text: str) -> Kind | None:
-    """Tell a picture's kind by the first characters of its base64; None when it is no picture.
-
-    Args:
-        text: the base64, or as much of its beginning as is at hand; 108 characters are enough.
-    """
-    head = text[:108]
-    try:
-        return kind_of(base64.b64decode(head[: len(head) // 4 * 4]))
-    except ValueError:
-        return None

@@ -17,6 +17,7 @@ MODES = ("cache", "live", "replay")
 PROJECT_FILE = "pyproject.toml"
 PLACE = "{prompt}"
 """The place of the prompt in a style's template."""
+_DEFAULT, _ENVIRONMENT = N_("default"), N_("environment")
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
@@ -223,7 +224,7 @@ def load(*layers: Layer, base: Loaded | None = None) -> Loaded:
         ConfigError: a layer has an unknown name or an unusable value; the message names the place and the nearest name.
     """
     values: dict[str, Any] = dict(vars(base.settings)) if base else {}
-    sources = dict(base.sources) if base else dict.fromkeys(NAMES, N_("default"))
+    sources = dict(base.sources) if base else dict.fromkeys(NAMES, _DEFAULT)
     for layer in reversed(layers):
         for name, value in layer.values.items():
             if value is not None:
@@ -255,7 +256,7 @@ def _parsed(layer: Layer, name: str, value: Any) -> Any:
 def environment(environ: Mapping[str, str] = os.environ) -> Layer:
     """Return the layer of ``WENWEN_<NAME>`` variables; other variables are not read."""
     values = {name: environ.get(f"WENWEN_{name.upper()}") for name in NAMES}
-    return Layer(N_("environment"), {name: value for name, value in values.items() if value})
+    return Layer(_ENVIRONMENT, {name: value for name, value in values.items() if value})
 
 
 def working_folder() -> Path:

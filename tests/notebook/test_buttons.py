@@ -18,10 +18,11 @@ from support.widgets import (
 )
 
 from wenwen_magic.client import Client
-from wenwen_magic.engine import buttons
+from wenwen_magic.engine.build_request import of_button
 from wenwen_magic.engine.limits import Session
 from wenwen_magic.errors import ConfigError, LimitReached
 from wenwen_magic.formats import FORMATS, chat
+from wenwen_magic.notebook.widgets.edit_row import button_rows
 from wenwen_magic.records import Button, Generation, ImageRequest
 
 OFFERED = (
@@ -143,15 +144,15 @@ def test_limits_apply_to_a_press(here, relay):
 
 def test_buttons_of_a_letter_and_a_digit_stand_in_rows_of_their_own_and_no_more_than_forty():
     labels = ["U1", "V1", "🔄 reroll", "U2", "V2", "pan left"]
-    shown = buttons.rows([Button(label) for label in labels])
+    shown = button_rows([Button(label) for label in labels])
     assert [[one.label for one in row] for row in shown] == [["U1", "U2"], ["V1", "V2"], ["🔄 reroll", "pan left"]]
-    assert sum(map(len, buttons.rows([Button(str(number)) for number in range(90)]))) == 40
-    assert buttons.rows(()) == []
+    assert sum(map(len, button_rows([Button(str(number)) for number in range(90)]))) == 40
+    assert button_rows(()) == []
 
 
 def test_the_request_of_a_button_keeps_nothing_of_the_picture_but_prompt_model_and_format():
     asked = ImageRequest("a cat", "one", "portrait", params={"seed": 7}, format="offering", stream=True, count=3)
-    wanted = buttons.request_of(Generation("a1b2c3d4", asked, "a cat", "complete", ""), OFFERED[0])
+    wanted = of_button(Generation("a1b2c3d4", asked, "a cat", "complete", ""), OFFERED[0])
     assert wanted == ImageRequest(
         "a cat", "one", params={"custom": "up-1"}, format="offering", task="action", parent="a1b2c3d4"
     )

@@ -3,10 +3,11 @@
 import itertools
 import os
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 from wenwen_magic.history import index
-from wenwen_magic.history.record_json import decode, encode, moment
+from wenwen_magic.history.record_json import decode, encode
 from wenwen_magic.records import GeneratedImage, Generation, ImageRequest
 
 IDS = itertools.count(1)
@@ -58,7 +59,7 @@ def true(folder):
             read.append(decode(path.read_bytes(), path.parent, None))
         except (ValueError, OSError):
             continue
-    return sorted(read, key=lambda one: (moment(one.created), one.id))
+    return sorted(read, key=lambda one: (datetime.fromisoformat(one.created), one.id))
 
 
 def agrees(history):

@@ -4,7 +4,7 @@ from threading import Event
 
 from wenwen_magic.client import Client
 from wenwen_magic.engine.limits import Session
-from wenwen_magic.engine.worker_pool import Runner
+from wenwen_magic.engine.worker_pool import WorkerPool
 from wenwen_magic.notebook.cell import Cell, Frontend
 from wenwen_magic.notebook.options import Options
 from wenwen_magic.notebook.output_area import Area
@@ -50,7 +50,7 @@ def cell_of(client, *requests, **more):
     own = {name: more.pop(name) for name in ("text", "renew") if name in more}
     area = Area(screen, live=True, gather=client.gallery)
     front = Frontend(screen, None, live=True, attended=True, ask=input, names={})
-    return Cell(client, requests, Options(**more), "cat", front, Runner(Ticks()), area, labels, **own)
+    return Cell(client, requests, Options(**more), "cat", front, WorkerPool(Ticks()), area, labels, **own)
 
 
 MODELS = ((("model", "one"),), (("model", "two"),))

@@ -61,8 +61,8 @@ def saved(engine: Engine, request: ImageRequest, options: DrawOptions) -> list[G
 
 def missing(engine: Engine, request: ImageRequest, options: DrawOptions, saved: int) -> list[float | None]:
     """Return the prices of a request's pictures that would be asked for beside the saved, None for an unknown one."""
-    asks_nobody = options.take or engine.settings.mode == "replay"
-    return [] if asks_nobody else engine.prices(request) * (request.count - saved)
+    count = 0 if options.take or engine.settings.mode == "replay" else request.count - saved
+    return engine.prices(request) * count if count > 0 else []
 
 
 def estimate(engine: Engine, requests: Iterable[ImageRequest], *, fresh: bool) -> Estimate:

@@ -157,9 +157,9 @@ def _new(prompt: str, given: Mapping[str, Any], settings: Settings) -> ImageRequ
     defaults = {name: getattr(settings, name) for name in _DEFAULTS}
     if given.get("task") in WORD_TASKS:  # words have no shape
         defaults |= {"model": settings.describe_model, "orientation": "auto"}
-    defaults["format"] = usual_format(given.get("model", defaults["model"]), settings)
-    chosen = defaults["model"] not in {Settings.model, Settings.describe_model}
-    if not chosen and best_pattern(defaults["model"], settings.formats) is None:
+    named = best_pattern(given.get("model", defaults["model"]), settings.formats)
+    defaults["format"] = named or settings.format
+    if named is None and defaults["model"] in {Settings.model, Settings.describe_model}:
         wire = FORMATS.get(given.get("format", defaults["format"]))
         own = (wire.reader if given.get("task") in WORD_TASKS else wire.model) if wire else ""
         defaults["model"] = own or defaults["model"]

@@ -67,11 +67,11 @@ class Takes:
         answered = (one for one in reversed(takes) if self._is_unfetched(one) or self._is_refused(one))
         return None if take else next(answered, None)
 
-    def counted(self, request: ImageRequest, *, fresh: bool, take: int, recorded: Recorded = None) -> list[Generation]:
+    def counted(self, request: ImageRequest, *, fresh: bool, take: int) -> list[Generation]:
         """Return the saved ones that count towards a request: drawn, paid but not fetched, and then refused."""
         if not self.may_answer(fresh=fresh, take=take):
             return []
-        takes = [one for one in self.of(request, recorded) if take in {0, one.take}]
+        takes = [one for one in self.of(request) if take in {0, one.take}]
         counted = _chosen([one for one in takes if is_here(one)], request.count)
         if len(counted) < request.count:
             others = [one for one in takes if not is_here(one)]

@@ -338,8 +338,3 @@ def wait_through(
                 ),
                 charged="maybe" if count else "no",
             ) from None
-
-
-# Names of an earlier version.
-Runner = WorkerPool
-Many = BatchRun

@@ -314,7 +314,7 @@ def _is_archive(path: Path) -> bool:
 # -- import ------------------------------------------------------------------------------------------------------------
 
 
-def import_archive(history: History, path: Path, *, limit: int = LIMIT) -> Imported:
+def import_archive(history: History, path: Path) -> Imported:
     """Add an archive's generations to a history: all of it is checked before anything is written.
 
     A generation that is here (same id, request and moment) is left as it is, but pictures whose files are gone here are
@@ -324,7 +324,6 @@ def import_archive(history: History, path: Path, *, limit: int = LIMIT) -> Impor
     Args:
         history: where to.
         path: the archive's.
-        limit: bytes that all its files may have, unpacked.
 
     Raises:
         ConfigError: it is refused; the message names the entry and the reason. Nothing was written.
@@ -333,7 +332,7 @@ def import_archive(history: History, path: Path, *, limit: int = LIMIT) -> Impor
     with ExitStack() as stack:
         with _refusing(path.name):
             zipped = stack.enter_context(ZipFile(path))
-            records = _checked(zipped, limit)
+            records = _checked(zipped)
         taken = {record.id for record, _entries in records}
         new, pictures = [], 0
         try:
@@ -358,7 +357,7 @@ _Record = tuple[Generation, Mapping[str, Entry]]
 """A generation, and the entries of its pictures by their SHA-256."""
 
 
-def _checked(zipped: ZipFile, limit: int) -> list[_Record]:
+def _checked(zipped: ZipFile) -> list[_Record]:
     """Read every record, and every picture that one names, and write nothing.
 
     Raises:
@@ -367,8 +366,8 @@ def _checked(zipped: ZipFile, limit: int) -> list[_Record]:
     listed = {entry.name: entry for entry in _read_list(zipped).files}
     sizes = {info.filename: info.file_size for info in zipped.infolist() if info.filename != LIST}
     words = sum(size for name, size in sizes.items() if name.endswith(".json"))
-    if sum(sizes.values()) > limit or words > MOST_WORDS:
-        most = f"{limit >> 20} MiB, {MOST_WORDS >> 20} MiB"
+    if sum(sizes.values()) > LIMIT or words > MOST_WORDS:
+        most = f"{LIMIT >> 20} MiB, {MOST_WORDS >> 20} MiB"
         raise _refused("", _("Unpacked it is too large ({most}).", most=most))
     records: dict[str, _Record] = {}
     for name in [name for name in listed if name.endswith(".json")]:

@@ -15,10 +15,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from wenwen_magic.history.record_json import moment
 from wenwen_magic.records import Generation
 
 _Answer = TypeVar("_Answer")
@@ -78,7 +78,7 @@ class Wanted:
         return (
             self.fingerprint in {"", generation.request.fingerprint}
             and generation.id.startswith(self.id)
-            and self.parent in {"", generation.parent}
+            and self.parent in {"", generation.request.parent}
         )
 
     def sql(self) -> tuple[str, list[Any]]:
@@ -315,9 +315,9 @@ def _row(path: Path, stamp: str, generation: Generation | None) -> tuple[Any, ..
     return (
         *key,
         generation.id,
-        moment(generation.created).timestamp(),
+        datetime.fromisoformat(generation.created).timestamp(),
         request.fingerprint,
-        _folded(generation.parent),
+        _folded(request.parent),
         _folded(request.model),
         _folded("\n".join((*dict.fromkeys(said), generation.text[:_LONGEST_TEXT]))),
         generation.star,

@@ -165,7 +165,7 @@ def decode(data: bytes, folder: Path, render: Render | None) -> Generation:
     made = from_json(Generation, record)
     if record.get("version") != VERSION or not re.fullmatch(r"[0-9a-f]{8}", made.id):
         raise ValueError("not a record of this version")
-    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}T.*", made.created) or moment(made.created).tzinfo is None:
+    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}T.*", made.created) or datetime.fromisoformat(made.created).tzinfo is None:
         raise ValueError("created is not a moment in time")
     if not all(re.fullmatch(r"[0-9a-f]{64}|", picture.sha256) for picture in made.pictures):
         raise ValueError("sha256 is not a digest")
@@ -175,11 +175,6 @@ def decode(data: bytes, folder: Path, render: Render | None) -> Generation:
         replace(picture, path=folder / picture.path, request=made.request, record=made.id) for picture in made.pictures
     )
     return replace(made, pictures=pictures, from_history=True, render=render)
-
-
-def moment(created: str) -> datetime:
-    """Return the moment that a record's ``created`` names; raise ValueError when it names none."""
-    return datetime.fromisoformat(created)
 
 
 def stripped(request: ImageRequest) -> ImageRequest:

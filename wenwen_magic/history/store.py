@@ -18,7 +18,7 @@ from platformdirs import user_cache_path
 from wenwen_magic.errors import HistoryError, WenwenError
 from wenwen_magic.history.atomic import settle, write_whole
 from wenwen_magic.history.index import Index, Wanted, stamp_of
-from wenwen_magic.history.record_json import decode, encode, moment
+from wenwen_magic.history.record_json import decode, encode
 from wenwen_magic.protocol import HttpReply
 from wenwen_magic.records import Generation, ImageRequest
 from wenwen_magic.text.i18n import _
@@ -210,15 +210,10 @@ class History:
         """
         return _numbered(self._records(Wanted(fingerprint=fingerprint), oldest_first=True))
 
-    def take_of(self, generation: Generation, takes: Sequence[Generation] | None = None) -> int:
-        """Return which take of its request a generation is, from 1; 0 when it holds no result.
-
-        Args:
-            generation: a saved one.
-            takes: the other generations of its request, where they are at hand; they are then not looked for.
-        """
-        rows = self.takes(generation.request.fingerprint) if takes is None else _with(generation, takes)
-        return next((row.take for row in rows if row.id == generation.id), 0)
+    def take_of(self, generation: Generation) -> int:
+        """Return which take of its request a generation is, from 1; 0 when it holds no result."""
+        takes = self.takes(generation.request.fingerprint)
+        return next((one.take for one in takes if one.id == generation.id), 0)
 
     def get(self, id: str) -> Generation:
         """Return the generation whose id begins with the digits given; a leading ``#`` is ignored.
@@ -321,12 +316,6 @@ def _numbered(rows: Sequence[Generation]) -> list[Generation]:
     """Return the takes of one request, given oldest first, with their numbers; the demo's have numbers of their own."""
     numbers = {demo: numbers_from(1) for demo in (True, False)}
     return [replace(row, take=next(numbers[row.demo]) if row.has_result else 0) for row in rows]
-
-
-def _with(generation: Generation, takes: Sequence[Generation]) -> list[Generation]:
-    """Return takes with their numbers, a generation as it is now among them."""
-    rows = {**{row.id: row for row in takes}, generation.id: generation}
-    return _numbered(sorted(rows.values(), key=lambda row: (moment(row.created), row.id)))
 
 
 def _copied(reply: HttpReply, path: Path) -> Iterator[bytes]:

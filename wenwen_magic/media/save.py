@@ -22,7 +22,7 @@ from wenwen_magic.errors import ConfigError, HistoryError, ImageError, WenwenErr
 from wenwen_magic.media import download
 from wenwen_magic.media.sandbox import Inspection, SandboxPool
 from wenwen_magic.protocol import Progress, Source
-from wenwen_magic.records import GeneratedImage, Generation, ImageRequest, Reference
+from wenwen_magic.records import GeneratedImage, Generation, Reference
 from wenwen_magic.settings import Settings
 from wenwen_magic.text.i18n import _
 from wenwen_magic.text.sanitize import one_line
@@ -77,19 +77,17 @@ class ImagePipeline:
         mime, data = kinds.split_data_uri(reference.address)
         return self._temporary(Source(f"data:{mime}", data=data.encode())) if data else None
 
-    def check_mask(self, request: ImageRequest) -> None:
-        """Check that a request's mask is as large as the picture that it belongs to.
+    def check_mask(self, mask: Reference, picture: Reference) -> None:
+        """Check that a mask is as large as the picture that it belongs to, as far as both can be seen from here.
 
         Raises:
             ConfigError: it is not.
         """
-        if request.mask is None or not request.references:
-            return
-        mask, first = self.seen(request.mask), self.seen(request.references[0])
-        if mask and first and (mask.width, mask.height) != (first.width, first.height):
+        hole, whole = self.seen(mask), self.seen(picture)
+        if hole and whole and (hole.width, hole.height) != (whole.width, whole.height):
             raise ConfigError(
                 _("Mask and picture are of different sizes."),
-                why=f"{mask.width}×{mask.height}, {first.width}×{first.height}",
+                why=f"{hole.width}×{hole.height}, {whole.width}×{whole.height}",
                 do=_("Make the mask as large as the picture."),
             )
 

@@ -3,16 +3,17 @@
 import random
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from wenwen_magic.client import Client, Look
+from wenwen_magic.client import Client
 from wenwen_magic.engine import limits
-from wenwen_magic.engine.batch import Rows
+from wenwen_magic.engine.batch import Estimate, Place, Rows
 from wenwen_magic.engine.build_request import names_model
 from wenwen_magic.engine.outcomes import error_of_record, refuse_gaps, stopped, wait_ended
-from wenwen_magic.engine.worker_pool import POLL, Job, Many, Runner, wait_through
+from wenwen_magic.engine.worker_pool import POLL, BatchRun, Job, WorkerPool, wait_through
 from wenwen_magic.errors import ConfigError, LimitReached
 from wenwen_magic.notebook import voting
 from wenwen_magic.notebook.cell_requests import CellRequests
@@ -72,7 +73,7 @@ class Cell:
     options: Options
     name: str
     front: Frontend
-    runner: Runner
+    runner: WorkerPool
     area: Area
     labels: tuple[Label, ...] = ()
     text: str = ""
@@ -140,8 +141,9 @@ class Cell:
         wanted = tuple((one.fingerprint, one.count) for one in self.requests)
         place = self.client.address, str(self.client.history.folder)
         key = None if self.options.fresh else (*place, self.options.take, wanted)
+        how = self.how
         return self.runner.start(
-            lambda job: self.client.draw(self.requests, **self.how, tell=job.tell, came=job.arrive), key
+            lambda job: self.client.draw(self.requests, **how, tell=job.tell, came=job.arrive), key
         )
 
     def _wait(self, job: Job) -> None:
@@ -173,15 +175,20 @@ class Cell:
 
     def _so_far(self, job: Job) -> Gallery:
         """Return the pictures that are there, in their places; in a comparison with a placeholder for each other."""
-        rows = dict(job.arrived)
-        if self.labels:
-            for number, request in enumerate(self.requests):
-                for place in ((number, take) for take in range(request.count)):
-                    rows.setdefault(place, Generation("", request, self.client.prompt_as_sent(request), "sent", ""))
+        rows = {**self._placeholders, **job.arrived}
         places = sorted(rows)
         return self.client.gallery([rows[place] for place in places], self._labels_of(places))
 
-    def _labels_of(self, places: list[tuple[int, int]]) -> tuple[Label, ...]:
+    @cached_property
+    def _placeholders(self) -> dict[Place, Generation]:
+        """What stands in each place of a comparison until its picture is there."""
+        return {
+            (number, take): Generation("", request, self.client.prompt_as_sent(request), "sent", "")
+            for number, request in enumerate(self.requests if self.labels else ())
+            for take in range(request.count)
+        }
+
+    def _labels_of(self, places: list[Place]) -> tuple[Label, ...]:
         return tuple(self.labels[number] for number, _ in places) if self.labels else ()
 
     def finished(self, job: Job) -> Generation | Gallery:
@@ -359,11 +366,11 @@ class BatchCell:
         """Return a line on each model that the first requests would ask and that the endpoint does not list."""
         return model_doubts(self.cell.client, islice(self.requests(), _CHECKED), fresh=self.cell.options.fresh)
 
-    def _look_through(self) -> Look:
+    def _look_through(self) -> Estimate:
         """Look at every prompt before any is sent."""
         return self.cell.client.look_through(self.requests(), fresh=self.cell.options.fresh)
 
-    def _wait(self, run: Many[Any, Any], rows: Rows) -> None:
+    def _wait(self, run: BatchRun[Any, Any], rows: Rows) -> None:
         cell = self.cell
         job = cell.runner.start(lambda _: run.run())
         last, shown, next_at = -1, 0, 0
@@ -383,7 +390,7 @@ class BatchCell:
             cell.area.clear(cell.front.clear)
             raise job.error
 
-    def _tell(self, run: Many[Any, Any], rows: Rows) -> None:
+    def _tell(self, run: BatchRun[Any, Any], rows: Rows) -> None:
         """Show the first pictures that are there, small, and a line."""
         line = run.tally.line()
         if run.stopped:

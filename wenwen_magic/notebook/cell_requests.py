@@ -101,7 +101,9 @@ class CellRequests:
                 names[axis.name] = value
             else:
                 own[axis.kind] = value
-        text = prompt if self.options.raw else interpolate(prompt, {**self.names, **names} if names else self.names)
+        text = prompt
+        if "{{" in prompt and not self.options.raw:
+            text = interpolate(prompt, {**self.names, **names} if names else self.names)
         return self.client.request(text, **{**own, "params": params or None})
 
     def _shared(self) -> dict[str, Any]:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from wenwen_magic.notebook.widgets.panel import Panel
 
 _MAGICS = ("wenwen", "wenwen_image", "wenwen_describe")
+_OPTION = N_("option")
 _SHOWN_ONCE = ("wenwen_magic.records.Generation", "wenwen_magic.records.Gallery")
 
 _TRAITS = {name: AnyTrait(None, allow_none=True, help=about(name)).tag(config=True) for name in NAMES}
@@ -242,7 +243,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         key = self.state.key
         if key is None and "google.colab" in sys.modules:  # whose answer comes through the main thread
             key = api_key.find()[0]
-        own = Layer(N_("option"), {"mode": given.mode, "timeout": given.timeout})
+        own = Layer(_OPTION, {"mode": given.mode, "timeout": given.timeout})
         client = Client(settings=load(own, base=loaded or self._load()), api_key=key)
         client.history.when_long(print)
         return client

@@ -50,6 +50,7 @@ class Area:
         self._show, self._live, self._gather = show, live, gather
         self._handle: Handle | None = None
         self._lock = threading.RLock()
+        self._style = display.dead_controls_style()
         self.rows: list[Generation] = []
         self.gallery: Gallery | None = None
 
@@ -107,7 +108,7 @@ class Area:
         return _joined(bundles) if bundles else {"text/plain": ""}
 
     def _put(self, bundle: dict[str, Any]) -> None:
-        bundle = {**bundle, "text/html": bundle.get("text/html", "") + display.dead_controls_style()}
+        bundle = {**bundle, "text/html": bundle.get("text/html", "") + self._style}
         if self._handle is not None:
             self._handle.update(bundle, raw=True)
         elif self._show is not None and (self.rows or self.gallery or self._live):

@@ -234,7 +234,7 @@ def test_a_new_picture_costs_three_reads_and_two_writes_of_the_index_at_most(tmp
     for number in (1, 2, 3):
         reads, writes = statements(history, partial(draw, number))
         assert (0 < reads <= 3, 0 < writes <= 2) == (True, True)
-    reads, writes = statements(history, lambda: history.take_of(history.recent(1)[0], []))
+    reads, writes = statements(history, lambda: history.recent(1))
     assert (reads <= 3, writes) == (True, 0)
 
 

@@ -13,7 +13,7 @@ from support.scripted import grows_in_proportion
 
 from wenwen_magic.errors import HistoryError
 from wenwen_magic.history.index import Wanted
-from wenwen_magic.history.record_json import encode, moment
+from wenwen_magic.history.record_json import encode
 from wenwen_magic.history.store import History
 from wenwen_magic.records import ImageRequest
 
@@ -71,7 +71,7 @@ WANTED = st.builds(
 def holds(one, wanted):
     """Whether a record is as wanted, in plain words."""
     said = (one.request.prompt, one.prompt_sent, one.request.model, one.model_reported, one.id, one.text)
-    sent = moment(one.created).timestamp()
+    sent = datetime.fromisoformat(one.created).timestamp()
     return (
         all(any(word.casefold() in text.casefold() for text in said) for word in wanted.words)
         and wanted.model.casefold() in one.request.model.casefold()
@@ -194,7 +194,7 @@ def test_moments_of_any_year_and_time_zone_stand_in_their_order(tmp_path):
         planted(tmp_path / "w", created=created)
     history = History(tmp_path / "w")
     assert agrees(history) == len(EXTREMES)
-    since = moment("2026-01-01T12:00:00+08:00").timestamp()
+    since = datetime.fromisoformat("2026-01-01T12:00:00+08:00").timestamp()
     assert history.count(Wanted(since=since)) + history.count(Wanted(until=since)) == len(EXTREMES)
 
 

@@ -297,19 +297,6 @@ def test_unchanged_records_are_not_read_again(history, monkeypatch):
     assert [len(history.recent()), len(list(history.all())), history.count()] == [1, 1, 1]
 
 
-def test_the_number_of_a_take_is_told_from_the_takes_at_hand(tmp_path):
-    history = at(tmp_path / "w", *(NOON + timedelta(minutes=minute) for minute in range(4)))
-    first, failed = completed(history), begun(history)
-    demo = completed(history, demo=True)
-    before = history.takes(first.request.fingerprint)
-    new = completed(history)
-    history.folder.rename(tmp_path / "gone")
-    numbers = [history.take_of(one, before) for one in (first, failed, demo, new)]
-    assert numbers == [1, 0, 1, 2]
-    late = replace(failed, state="complete", pictures=new.pictures)  # fetched after the others were drawn
-    assert history.take_of(late, [*before, replace(new, take=2)]) == 2
-
-
 # The raw reply
 
 

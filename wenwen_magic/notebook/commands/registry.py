@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from wenwen_magic.client import Client
     from wenwen_magic.demo import DemoServer
     from wenwen_magic.endpoint.api_key import Secret
-    from wenwen_magic.engine.worker_pool import Runner
+    from wenwen_magic.engine.worker_pool import WorkerPool
     from wenwen_magic.notebook.cell import Cell
 
 OFF = ("off", "stop", "关", "停")
@@ -40,11 +40,11 @@ class KernelState:
     ballot: "Cell | None" = None
 
     @cached_property
-    def runner(self) -> "Runner":
+    def runner(self) -> "WorkerPool":
         """What runs the jobs of this kernel."""
-        from wenwen_magic.engine.worker_pool import Runner  # noqa: PLC0415  it loads tqdm: %load_ext stays quick
+        from wenwen_magic.engine.worker_pool import WorkerPool  # noqa: PLC0415  it loads tqdm: %load_ext stays quick
 
-        return Runner()
+        return WorkerPool()
 
 
 @dataclass(frozen=True)

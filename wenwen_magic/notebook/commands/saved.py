@@ -166,7 +166,9 @@ def history(context: CommandContext, words: str, *, page: int = 1, **conditions:
     """Show a page of the saved generations that hold all words and fulfil all conditions."""
     client = context.client
     result = client.history.page(Wanted(words=tuple(split_quoted(words)), **conditions), page, PAGE)
-    result = replace(result, rows=tuple(replace(one, take=client.history.take_of(one)) for one in result.rows))
+    fingerprints = {one.request.fingerprint for one in result.rows}
+    numbers = {one.id: one.take for fingerprint in fingerprints for one in client.history.takes(fingerprint)}
+    result = replace(result, rows=tuple(replace(one, take=numbers.get(one.id, 0)) for one in result.rows))
     thumbnails = {one.id: path for one in result.rows if (path := client.thumbnail(one))}
     bundle = history_table.page_bundle(
         result,

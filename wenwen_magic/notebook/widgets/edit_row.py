@@ -1,12 +1,12 @@
 """What goes on from a picture: the row that says what to change in it, and the buttons its endpoint offers."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import ipywidgets
 
 from wenwen_magic.client import Client
-from wenwen_magic.engine.buttons import rows
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.notebook.widgets import button, row, thumbnails
 from wenwen_magic.records import Button, Generation, ImageRequest
@@ -94,8 +94,20 @@ class EditRow:
 
 MOST = 4
 """Pictures whose buttons are shown; the latest."""
+MOST_BUTTONS = 40
+"""Buttons of one picture that are shown."""
 _SIDE_HEIGHT, _SIDE_WIDEST = 56, 72
 _LONGEST_LABEL = 40
+
+
+def button_rows(offered: Sequence[Button]) -> list[list[Button]]:
+    """Group buttons: those of one letter and a digit by their letter (U1 to U4, V1 to V4), then all others."""
+    groups: dict[str, list[Button]] = {}
+    for one in offered[:MOST_BUTTONS]:
+        letter = re.fullmatch(r"([A-Za-z])\d", one.label)
+        groups.setdefault(letter[1].upper() if letter else "", []).append(one)
+    others = groups.pop("", [])
+    return [*groups.values(), *([others] if others else [])]
 
 
 class ActionButtons:
@@ -130,7 +142,7 @@ class ActionButtons:
 
     def _group(self, take: Generation, thumbnail: Path | None, *, alone: bool) -> ipywidgets.Box:
         """Return the rows of a picture's buttons and, where there are several pictures, which one it is."""
-        lines = [row([self._button(take, offered) for offered in line]) for line in rows(take.buttons)]
+        lines = [row([self._button(take, offered) for offered in line]) for line in button_rows(take.buttons)]
         layout = {"margin": "0 0 6px 0"}
         if alone:
             return ipywidgets.VBox(lines, layout=layout)

@@ -10,7 +10,6 @@ from typing import Any
 import ipywidgets
 
 from wenwen_magic.client import Client
-from wenwen_magic.engine import buttons
 from wenwen_magic.engine.worker_pool import Job
 from wenwen_magic.errors import ConfigError, LimitReached, WenwenError
 from wenwen_magic.notebook.cell import TICK, Cell
@@ -213,7 +212,7 @@ class Panel:
 
     def _press_action(self, take: Generation, offered: Button) -> None:
         key = f"{take.id} {offered.label} {offered.params}"
-        self._draw(key, lambda client: buttons.pressed(client, take, offered))
+        self._draw(key, lambda client: client.press_request(take, offered))
 
     def _draw(self, key: str, wanted: Callable[[Client], tuple[ImageRequest, bool]]) -> None:
         """Draw in the background, unless the same was pressed a moment ago: a double click wants one picture.

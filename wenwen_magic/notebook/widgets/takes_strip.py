@@ -3,13 +3,13 @@
 from collections import Counter
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import ipywidgets
 
 from wenwen_magic.client import Client
-from wenwen_magic.history.record_json import moment
 from wenwen_magic.notebook.output_area import Area
 from wenwen_magic.notebook.widgets import button, thumbnails
 from wenwen_magic.records import Generation, ImageRequest
@@ -162,7 +162,7 @@ def saved_takes(
     shown = (*(area.gallery or ()), *area.rows)
     requests = {drawn.request.fingerprint: drawn.request for drawn in shown}.values()
     takes = {take.id: take for request in requests for one in (client, *others) for take in one.takes(request)}
-    latest = sorted(takes, key=lambda key: moment(takes[key].created))[-MOST:]
+    latest = sorted(takes, key=lambda key: datetime.fromisoformat(takes[key].created))[-MOST:]
     ready = [client.ready(take) for key, take in takes.items() if key in latest]
     return [(take, client.thumbnail(take)) for take in ready], len(takes) - len(latest)
 
