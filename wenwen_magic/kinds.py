@@ -52,8 +52,8 @@ SENDABLE = (PNG, JPEG, WEBP)
 """The kinds that relays of the family take as references; they refuse others (not seen on wenwen's pages)."""
 CONVERTIBLE = (*PICTURES, BMP, TIFF)
 """The kinds that are opened where the user points at a file of his own, to be sent as one of :data:`SENDABLE`."""
-SUFFIXES = {kind.mime: kind.suffixes for kind in PICTURES}
-"""What a picture's file may be called by its type, the usual ending first."""
+BY_MIME = {kind.mime: kind for kind in PICTURES}
+"""The same by their types."""
 
 _TEXTS = re.compile(
     rb"(?P<SVG>(?!<!doctype html|<html)<(?:.*<)?svg)|(?P<XML><\?xml)|(?P<HTML><)|(?P<JSON>[{\[])", re.DOTALL
@@ -111,9 +111,9 @@ def kind_of_base64(text: str) -> Kind | None:
     """Tell a picture's kind by the first characters of its base64; None when it is no picture.
 
     Args:
-        text: the base64, or as much of its beginning as is at hand; 108 characters are enough.
+        text: the base64, or as much of its beginning as is at hand, perhaps in lines; 120 characters are enough.
     """
-    head = text[:108]
+    head = "".join(text[:120].split())
     try:
         return kind_of(base64.b64decode(head[: len(head) // 4 * 4]))
     except ValueError:

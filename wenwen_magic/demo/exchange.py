@@ -18,7 +18,9 @@ from threading import Lock
 from typing import Any
 
 from wenwen_magic.demo.painter import as_kind, check, describe, paint, within
+from wenwen_magic.kinds import PNG, split_data_uri
 from wenwen_magic.text.i18n import _, is_chinese
+from wenwen_magic.text.sanitize import replace_lone_surrogates
 
 REFUSES, SLOW, READERS = "demo-refuses", "demo-slow", ("gpt-4o", "demo-describes")
 PICTURE = re.compile(r"/pictures/(?:download/)?([0-9a-f]{32})\.png$")
@@ -138,7 +140,7 @@ def said(messages: Any, content: str) -> tuple[list[Any], str]:
 
 def decoded(text: str) -> bytes:
     """Read base64 in either alphabet, padded or not, behind a data URI's head or without one; else ValueError."""
-    data = text.rpartition(";base64,")[2].translate(str.maketrans("-_", "+/")).rstrip("=")
+    data = (split_data_uri(text)[1] or text).translate(str.maketrans("-_", "+/")).rstrip("=")
     try:
         return base64.b64decode(data + "=" * (-len(data) % 4), validate=True)
     except (binascii.Error, ValueError):
@@ -226,7 +228,7 @@ def spoilt(asked: Directives, kind: str, file: bytes) -> tuple[str, bytes]:
     header = struct.pack(">IIBBBBB", 40_000, 40_000, 8, 0, 0, 0, 0)
     for name, data in ((b"IHDR", header), (b"IDAT", zlib.compress(bytes(40_001))), (b"IEND", b"")):
         bomb += struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-    return "image/png", bomb
+    return PNG.mime, bomb
 
 
 @dataclass(frozen=True)
@@ -279,7 +281,7 @@ class Format:
 
 def json_bytes(value: Any) -> bytes:
     """Write a value as JSON."""
-    return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
+    return replace_lone_surrogates(json.dumps(value, ensure_ascii=False)).encode()
 
 
 def json_reply(value: Any, status: int = 200) -> Reply:
@@ -334,7 +336,7 @@ def special(ask: Ask) -> Reply | None:
 
 def cut(reply: Reply, addresses: Sequence[str], where: str) -> Reply:
     """Let an answer break off after its first picture's address, or for ``early`` before it."""
-    first = addresses[0].encode() if addresses else b""
-    first = first.partition(b";base64,")[2] or first  # some formats name a picture's type and its data apart
+    address = addresses[0] if addresses else ""
+    first = (split_data_uri(address)[1] or address).encode()  # some formats name a picture's type and its data apart
     start = max(reply.body.find(first), 1)
     return replace(reply, stop_at=start if where == "early" else min(start + len(first) + 1, len(reply.body) - 1))

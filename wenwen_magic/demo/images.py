@@ -20,6 +20,7 @@ from PIL import Image
 from wenwen_magic.demo import exchange
 from wenwen_magic.demo.exchange import Ask, Question, Refused, Reply
 from wenwen_magic.demo.painter import SIZES, check, coarse, turn_of
+from wenwen_magic.kinds import split_data_uri
 from wenwen_magic.protocol import FilePart
 from wenwen_magic.text.i18n import is_chinese
 
@@ -176,7 +177,7 @@ def _answer(ask: Ask, addresses: Sequence[str]) -> Reply:
 def _item(ask: Ask, address: str) -> dict[str, Any]:
     if ask.directives.form in {"data", "bare_data"}:
         return {"url" if ask.directives.form == "data" else "b64_json": address}
-    data = address.partition(";base64,")[2]
+    data = split_data_uri(address)[1]
     item = {"b64_json": data} if data else {"url": address}
     if ask.model.startswith(_DALL_E_3):
         words = "，演示服务手绘风格。" if is_chinese(ask.prompt) else ", as the demo paints it."
@@ -205,7 +206,7 @@ def _events(ask: Ask, addresses: Sequence[str]) -> tuple[list[bytes], list[bytes
         value = {"type": kind, "created_at": int(time.time()), **_told(ask), **more}
         return f"event: {kind}\ndata: {json.dumps(value)}\n\n".encode()
 
-    files = [address.partition(";base64,")[2] for address in addresses]
+    files = [split_data_uri(address)[1] for address in addresses]
     steps = range(0 if ask.directives.spoils else ask.more["partial_images"])
     data = [(i, coarse(base64.b64decode(file), _COARSE[i], _SKETCH, ask.kind)) for file in files for i in steps]
     partial = [{"partial_image_index": i, "b64_json": base64.b64encode(part).decode()} for i, part in data]

@@ -1,7 +1,7 @@
 """Speaks Midjourney: takes submissions, tells how far a work is, gives its picture and what can be done next.
 
 Source: wenwen's pages of the folder Midjourney for the calls they show, else midjourney-proxy and new-api (not seen on
-wenwen's pages); the call for refreshing links is a guess.
+wenwen's pages).
 """
 
 import hashlib
@@ -18,6 +18,8 @@ from PIL import Image
 from wenwen_magic.demo import exchange
 from wenwen_magic.demo.exchange import RELAY, Ask, Directives, Question, Reply, Shelf, Studio
 from wenwen_magic.demo.painter import check, coarse, encoded, opened, turn_of
+from wenwen_magic.kinds import JPEG, PNG
+from wenwen_magic.text.sanitize import one_line
 
 _UPLOADS = "/mj/uploads/"
 _PARAMETER = re.compile(r"\s*(?:--|—)[a-z]\w*(?:\s+(?!--|—)\S+)?", re.IGNORECASE)
@@ -93,7 +95,7 @@ def _work(action: str, body: Mapping[str, Any], files: Sequence[bytes] = (), tur
     prompt = _text(body, "prompt")
     words, asked = exchange.directives_in(prompt)
     asked = exchange.directives_in(_text(body, "state"))[1] if asked == Directives() else asked
-    bare, ratio = " ".join(_PARAMETER.sub("", _LINK.sub("", words)).split()), _RATIO.findall(prompt)
+    bare, ratio = one_line(_PARAMETER.sub("", _LINK.sub("", words))), _RATIO.findall(prompt)
     turn = turn or (turn_of((int(ratio[-1][0]), int(ratio[-1][1]))) if ratio else "square")
     ask = Ask("mj_imagine", bare, directives=asked, files=tuple(files), orientation=turn, count=count)
     return Work(action, prompt, ask)
@@ -195,8 +197,6 @@ def _read(question: Question) -> Ask | Reply:
         work = _submit(body, works, RELAY["submissions"][path])
     elif path in {"/mj/submit/action", "/mj/submit/modal"}:
         work = (_press if path.endswith("action") else _fill)(body, works)
-    elif path == "/mj/submit/refresh":
-        return _told(1, "提交成功", {}, works.find(body.get("taskId")).id)
     else:
         return exchange.wrong_path(question)
     more = {"work": work, "works": works, "root": question.root}
@@ -253,7 +253,7 @@ def _shown(question: Question, works: Works) -> Reply:
     upload = works.uploads.get(question.path.removeprefix(_UPLOADS))
     asked = _TASK.fullmatch(question.path)
     if upload or question.path.startswith(_UPLOADS):
-        return Reply(200, upload, "image/jpeg") if upload else exchange.no_such_key(question.path)
+        return Reply(200, upload, JPEG.mime) if upload else exchange.no_such_key(question.path)
     if not asked or (asked[1] == "task") != bool(asked[3]):
         return exchange.wrong_path(question)
     if asked[1] == "image":
@@ -304,8 +304,8 @@ def _picture(question: Question, works: Works, work: Work | None) -> Reply:
         works.files[work.id] = _sheet([works.studio.draw(tile) for tile in work.tiles])
     data, size = works.files[work.id], max(opened(works.files[work.id])[0].size)
     if step:
-        return Reply(200, coarse(data, max(8, size * int(step[1]) // 400), size // 4), "image/png")
-    kind, data = exchange.spoilt(work.ask.directives, "image/png", data)
+        return Reply(200, coarse(data, max(8, size * int(step[1]) // 400), size // 4), PNG.mime)
+    kind, data = exchange.spoilt(work.ask.directives, PNG.mime, data)
     return Reply(200, data, kind)
 
 

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.formats.parse.stream import read
+from wenwen_magic.kinds import split_data_uri
 from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Progress, WireFormat
 from wenwen_magic.records import DESCRIBE, DRAW, ImageRequest, Reference
 from wenwen_magic.text.i18n import _
@@ -104,8 +105,8 @@ def _inline(reference: Reference) -> dict[str, Any]:
             why=_("Its pictures go along in the request itself."),
             do=_("Download the picture and give the file: --ref cat.png"),
         )
-    head, _comma, data = reference.address.partition(";base64,")  # empty in a request read back from its record
-    return {"inline_data": {"mime_type": head.removeprefix("data:"), "data": data}}
+    mime, data = split_data_uri(reference.address)  # both empty in a request read back from its record
+    return {"inline_data": {"mime_type": mime, "data": data}}
 
 
 def _checked(name: str, value: Any, allowed: tuple[str, ...]) -> Any:

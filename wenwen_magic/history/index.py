@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 
 from wenwen_magic.history.record_json import moment
 from wenwen_magic.records import Generation
+from wenwen_magic.text.sanitize import replace_lone_surrogates
 
 _Answer = TypeVar("_Answer")
 VERSION = 4
@@ -317,8 +318,8 @@ def _row(path: Path, stamp: str, generation: Generation | None) -> tuple[Any, ..
 
 
 def _folded(text: str) -> str:
-    """Return a text as a search sees it; half a character, which the database cannot hold, is a question mark."""
-    return text.casefold().encode("utf-8", "replace").decode()
+    """Return a text as a search sees it; half characters, which the database cannot hold, are replaced."""
+    return replace_lone_surrogates(text.casefold())
 
 
 def _entries(folder: Path, names: re.Pattern[str]) -> Mapping[str, os.stat_result]:

@@ -23,7 +23,6 @@ from wenwen_magic.render.markup import (
     tag,
 )
 from wenwen_magic.text.i18n import N_, _
-from wenwen_magic.text.sanitize import replace_unshown
 
 _CIRCLED = "⓪①②③④⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯⑰⑱⑲⑳"
 MOST_SHOWN = 24
@@ -40,8 +39,6 @@ WORDS_OF_RECORDS = (
     *(N_("no"), N_("maybe"), N_("yes"), N_("style")),
 )
 """Words of records that are translated where they are shown."""
-
-sound = replace_unshown  # the name by which the notebook knows it
 
 
 def generation_bundle(generation: Generation) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, TypeVar
 
+from wenwen_magic.kinds import JPEG, PNG
 from wenwen_magic.text.i18n import columns
 from wenwen_magic.text.sanitize import one_line, replace_unshown
 
@@ -102,7 +103,7 @@ def still(path: Path | None) -> dict[str, str]:
         data = None
     if path is None or data is None:
         return {}
-    return {"image/png" if path.suffix == ".png" else "image/jpeg": base64.b64encode(data).decode()}
+    return {(PNG if path.suffix in PNG.suffixes else JPEG).mime: base64.b64encode(data).decode()}
 
 
 def cell(*content: str, scope: str | None = None, style: str = "", **attributes: str | int | None) -> Cell:

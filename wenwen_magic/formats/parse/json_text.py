@@ -7,6 +7,8 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+from wenwen_magic.text.sanitize import replace_lone_surrogates
+
 SHORTEST = 1024
 """A run of fewer bytes than this stays in the text."""
 
@@ -48,12 +50,12 @@ class Payloads:
     def restore(self, text: str) -> bytes:
         """Return a piece of text as bytes, every token in it replaced by the run that it stands for."""
         if not self._runs:
-            return text.encode("utf-8", "replace")
+            return replace_lone_surrogates(text).encode()
         pieces = self._token.split(text)
         if len(pieces) == 3 and not pieces[0] and not pieces[2]:  # noqa: PLR2004  a token alone: no copy is made
             return self._runs[int(pieces[1])]
         return b"".join(
-            self._runs[int(piece)] if index % 2 else piece.encode("utf-8", "replace")
+            self._runs[int(piece)] if index % 2 else replace_lone_surrogates(piece).encode()
             for index, piece in enumerate(pieces)
         )
 
@@ -76,7 +78,7 @@ class Payloads:
         if not isinstance(value, str):
             return ""
         text = self._token.sub("…", value) if self._runs else value
-        return text.encode("utf-8", "replace").decode()
+        return replace_lone_surrogates(text)
 
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"|[{}\[\],:"]', re.DOTALL)

@@ -20,8 +20,8 @@ from wenwen_magic.protocol import Progress
 from wenwen_magic.records import Gallery, Generation
 from wenwen_magic.render import history as history_table
 from wenwen_magic.render import lineage as lineage_table
-from wenwen_magic.render.generation import sound
 from wenwen_magic.text.i18n import N_, _, padded
+from wenwen_magic.text.sanitize import replace_unshown as sound
 
 PAGE = 20
 """Generations on a page of the history."""
