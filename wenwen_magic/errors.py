@@ -144,7 +144,7 @@ class NoImageError(AnswerError):
 
 
 class ImageError(WenwenError):
-    """A picture could not be fetched, or what came is not a valid picture; the bytes are kept."""
+    """A picture could not be fetched, or what was fetched is not a valid picture; the bytes are kept."""
 
 
 class HistoryError(WenwenError):

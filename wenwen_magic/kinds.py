@@ -1,6 +1,6 @@
 """What kinds of pictures there are: their types, file endings and first bytes, and how a picture is written as text.
 
-Also what files that are no pictures begin with, for the sentence that refuses them. The sandbox's worker loads this
+Also what files that are not pictures begin with, for the sentence that refuses them. The sandbox's worker loads this
 file by its path, outside of the package: it imports nothing of ours.
 """
 
@@ -108,7 +108,7 @@ def split_data_uri(address: str) -> tuple[str, str]:
 
 
 def kind_of_base64(text: str) -> Kind | None:
-    """Tell a picture's kind by the first characters of its base64; None when it is no picture.
+    """Tell a picture's kind by the first characters of its base64; None when it is not a picture.
 
     Args:
         text: the base64, or as much of its beginning as is at hand, perhaps in lines; 120 characters are enough.

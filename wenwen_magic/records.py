@@ -451,7 +451,7 @@ def _line(row: Generation) -> dict[str, Any]:
     """Return the columns of one row of the DataFrame."""
     image = row.images[0] if row.images else None
     asked = {name: getattr(row.request, name) for name in ("prompt", "model", "orientation")}
-    told = (
+    columns = (
         "id",
         "state",
         "created",
@@ -465,4 +465,9 @@ def _line(row: Generation) -> dict[str, Any]:
         "text",
     )
     found = {"path": str(image.path), "width": image.width, "height": image.height} if image else {}
-    return {**asked, **{name: getattr(row, name) for name in told}, **found, "error": (row.error or {}).get("what", "")}
+    return {
+        **asked,
+        **{name: getattr(row, name) for name in columns},
+        **found,
+        "error": (row.error or {}).get("what", ""),
+    }

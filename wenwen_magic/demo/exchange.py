@@ -32,7 +32,7 @@ RELAY: dict[str, dict[str, Any]] = tomllib.loads(Path(__file__).with_name("relay
 
 @dataclass(frozen=True)
 class Directives:
-    """What one answer of the demo shall be like; as it stands: an ordinary one."""
+    """What one answer of the demo shall be like; the defaults make an ordinary one."""
 
     delay: float = 0.0  # seconds before the answer, 0 to 3600
     status: int = 0  # the HTTP status of an error to answer with; 0 for none
@@ -54,8 +54,8 @@ class Directives:
     missing: int = 0  # how often the picture's address answers 404 first
     trickle: bool = False  # send the picture one byte every half second
     bomb: bool = False  # give a PNG file that claims 40000 x 40000 pixels
-    fail: bool = False  # let a Midjourney work fail
-    queued: bool = False  # let a Midjourney work wait in a queue first
+    fail: bool = False  # let a Midjourney job fail
+    queued: bool = False  # let a Midjourney job wait in a queue first
     full: bool = False  # answer that Midjourney's queue is full
     saturated: bool = False  # answer that Midjourney's relay is saturated, with status 429
     safety: bool = False  # stop for safety, in the format's own way; chat then says nothing at all
@@ -239,7 +239,7 @@ class Reply:
     body: bytes
     content_type: str = _JSON
     headers: tuple[tuple[str, str], ...] = ()
-    stop_at: int | None = None  # break the connection after so many bytes of the body
+    stop_at: int | None = None  # bytes of the body after which the connection breaks; None for all
 
 
 class Refused(Exception):

@@ -81,7 +81,7 @@ def _read(question: Question) -> Ask | Reply:
             raise ValueError("invalid character looking for beginning of value")
         return _understood(body, "dall-e-2", "image_generation")
     if not isinstance(body, Form):
-        raise ValueError("request Content-Type isn't multipart/form-data")  # noqa: TRY004  told like all the rest
+        raise ValueError("request Content-Type isn't multipart/form-data")  # noqa: TRY004  answered like every wrong body
     ask = _understood(body.fields, f"{_GPT}-1", "image_edit")
     files = tuple(check(each.data) for each in body.files if each.name.partition("[")[0] == "image")
     mask = next((check(each.data) for each in body.files if each.name == "mask"), b"")
@@ -98,7 +98,7 @@ def _read(question: Question) -> Ask | Reply:
 def _understood(values: Mapping[str, Any], usual_model: str, event: str) -> Ask:
     model, words = values.get("model") or usual_model, values.get("prompt")
     if not isinstance(model, str):
-        raise ValueError("model is not a string")  # noqa: TRY004  told like all that is wrong with a body
+        raise ValueError("model is not a string")  # noqa: TRY004  answered like every wrong body
     size = _size(model, values.get("size") or "")
     if not isinstance(words, str) or not words.strip():
         raise _invalid("Missing required parameter: 'prompt'.", "prompt", "missing_required_parameter")
@@ -128,7 +128,7 @@ def _understood(values: Mapping[str, Any], usual_model: str, event: str) -> Ask:
 def _size(model: str, size: Any) -> tuple[int, int] | None:
     """Read the size asked for; what the relay refuses itself comes with its own words and status."""
     if not isinstance(size, str):
-        raise ValueError("size is not a string")  # noqa: TRY004  told like all that is wrong with a body
+        raise ValueError("size is not a string")  # noqa: TRY004  answered like every wrong body
     if "×" in size:
         raise Refused(exchange.error_reply(_TIMES, 500, "invalid_request"))
     known, words = next((row for start, row in _DALL_E_SIZES.items() if model.startswith(start)), ((), ""))

@@ -133,7 +133,7 @@ class _Listener(ThreadingTCPServer):
     allow_reuse_address = os.name != "nt"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        # A client that goes away is no event; anything else is a fault of ours and shall be seen.
+        # A client that goes away is ordinary; anything else is a bug of ours and is shown.
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 

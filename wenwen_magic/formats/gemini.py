@@ -45,7 +45,7 @@ def path(request: ImageRequest) -> str:
     """Return where the request goes: the model's name is part of it, and a stream has an address of its own.
 
     Raises:
-        ConfigError: the model's name cannot stand in an address.
+        ConfigError: the model's name does not fit into an address.
     """
     model = request.model
     if not model.isprintable() or any(sign in model for sign in _UNFIT_FOR_A_PATH):

@@ -1,8 +1,8 @@
 """Export a history as one zip file, a lesson, and import a lesson without touching what is here.
 
-An archive holds the JSON records, their pictures, and a list of all files with sizes and digests. Whoever made it, no
-name in it is trusted: records are read, the pictures that they name are checked, and both are written under names that
-the history makes itself.
+An archive holds the JSON records, their pictures, and a list of all files with sizes and digests. No name in it is
+trusted: records are read, the pictures that they name are checked, and both are written under names that the history
+makes itself.
 """
 
 import hashlib
@@ -95,7 +95,7 @@ class Exported:
 
 @dataclass(frozen=True)
 class Imported:
-    """Count what came out of an archive.
+    """Count what was taken out of an archive.
 
     Args:
         records: generations that are new here.

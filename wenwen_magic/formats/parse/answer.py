@@ -43,7 +43,7 @@ _SCHEME = re.compile(r"(?i)[a-z][a-z0-9+.-]*:")
 
 
 def source_of(value: Any, payloads: Payloads, key: str = "url", mime: str = PNG.mime) -> Source | None:
-    """Return what a field's value stands for: an address, base64 with or without a head, or nothing.
+    """Return what a field's value names: an address, base64 with or without a head, or nothing.
 
     Args:
         value: of the field.
@@ -104,7 +104,7 @@ _MEANINGS = {
 
 def progress_in(line: str) -> Progress | None:
     """Read one line of text as a report of progress; None when it is none."""
-    match = _PROGRESS.match(line) if len(line) < 200 else None  # noqa: PLR2004  longer is no status line
+    match = _PROGRESS.match(line) if len(line) < 200 else None  # noqa: PLR2004  a longer line is not a status line
     if not match or "![" in line or "](" in line:
         return None
     text = line.strip().lstrip("> ").strip().replace("**", "")
@@ -137,7 +137,7 @@ class AnswerParser:
     Args:
         payloads: where base64 that was taken out of the objects is kept.
         wanted: how many pictures were asked for.
-        words_wanted: whether words are the result, so that a refusal must not pass for them.
+        words_wanted: whether words are the result, so that a refusal must not pass for a result.
     """
 
     def __init__(self, payloads: Payloads, wanted: int = 1, *, words_wanted: bool = False) -> None:
@@ -355,7 +355,7 @@ class AnswerParser:
 
 
 def _get(value: Any, *names: str) -> Any:
-    """Return the first of these fields that an object has; None for none, and for what is no object."""
+    """Return the first of these fields that an object has; None for none, and for what is not an object."""
     return next((value[name] for name in names if name in value), None) if isinstance(value, Mapping) else None
 
 

@@ -48,7 +48,7 @@ class Payloads:
         return f"{self._head}{len(self._runs) - 1}n".encode()
 
     def restore(self, text: str) -> bytes:
-        """Return a piece of text as bytes, every token in it replaced by the run that it stands for."""
+        """Return a piece of text as bytes, every token in it replaced by its run."""
         if not self._runs:
             return replace_lone_surrogates(text).encode()
         pieces = self._token.split(text)
@@ -60,7 +60,7 @@ class Payloads:
         )
 
     def restore_text(self, text: str) -> str:
-        """Return a piece of text with every token in it replaced by the run that it stands for."""
+        """Return a piece of text with every token in it replaced by its run."""
         return self.restore(text).decode("utf-8", "replace") if self._head in text else text
 
     def restore_base64(self, text: str) -> bytes:
@@ -71,7 +71,7 @@ class Payloads:
         return b"".join(data.split()) if any(space in data for space in _SPACES) else data
 
     def redact(self, value: Any) -> str:
-        """Return a piece of text for reading; empty for what is no text.
+        """Return a piece of text for reading; empty for what is not a text.
 
         Every run is an ellipsis, and half characters, which no file and no page can hold, are replaced.
         """
@@ -87,7 +87,7 @@ _CLOSING = {"{": "}", "[": "]"}
 
 
 def parse_partial_json(text: str, open_fields: tuple[str, ...] = ("text", "content")) -> Any:
-    """Parse as much of a JSON text as came whole; None when that is nothing, or the text is no JSON.
+    """Parse as much of a JSON text as came whole; None when that is nothing, or the text is not JSON.
 
     Takes time in proportion to the text.
 

@@ -21,7 +21,7 @@ from wenwen_magic.records import Gallery, Generation
 from wenwen_magic.render import history as history_table
 from wenwen_magic.render import lineage as lineage_table
 from wenwen_magic.text.i18n import N_, _, padded
-from wenwen_magic.text.sanitize import replace_unshown as sound
+from wenwen_magic.text.sanitize import replace_unshown
 
 PAGE = 20
 """Generations on a page of the history."""
@@ -320,4 +320,4 @@ def _formatted(answer: Mapping[str, Any]) -> str:
             text = " ".join(text.split())
             text = text if len(text) <= _LONGEST else text[:_LONGEST] + " …"
         lines.append(f"{padded(str(name), 16)}{text}")
-    return sound(mask("\n".join(lines)))
+    return replace_unshown(mask("\n".join(lines)))
