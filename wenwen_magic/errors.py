@@ -15,14 +15,17 @@ WenwenError
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Literal
 
 from wenwen_magic.text.i18n import _
+from wenwen_magic.text.sanitize import drop_controls, one_line
 
 Charged = Literal["no", "maybe", "yes"]
+_LONGEST_LINE = 600
+"""Characters of each line of a message."""
 
 _KEY_LIKE = re.compile(r"(?i)\b(?:sk|ak|key)-[\w*.-]{6,}|\bbearer\s+[\w.*-]{6,}|(?<=[?&]key=)[^&\s\"'<>]+")
-_CONTROLS = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?)|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def mask(text: str, secret: str = "") -> str:
@@ -32,7 +35,7 @@ def mask(text: str, secret: str = "") -> str:
         text: text from outside, such as an endpoint's answer.
         secret: the key itself, replaced wherever it occurs; empty for none.
     """
-    text = _CONTROLS.sub("", text)
+    text = drop_controls(text)
     return _KEY_LIKE.sub("***", text.replace(secret, "***") if secret else text)
 
 
@@ -88,7 +91,8 @@ class WenwenError(Exception):
             (_("try"), self.do),
             (_("charged"), self._cost()),
         ]
-        return [_one_line(self.what), *(f"  {name}: {_one_line(value)}" for name, value in named if value.strip())]
+        line = partial(one_line, longest=_LONGEST_LINE, more=" …")
+        return [line(self.what), *(f"  {name}: {line(value)}" for name, value in named if value.strip())]
 
     def _cost(self) -> str:
         words = {
@@ -107,11 +111,6 @@ class WenwenError(Exception):
 
 def _rebuild(kind: type[WenwenError], what: str, fields: Mapping[str, Any]) -> WenwenError:
     return kind(what, **fields)
-
-
-def _one_line(text: str, limit: int = 600) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= limit else text[:limit] + " …"
 
 
 class ConfigError(WenwenError):
@@ -145,7 +144,7 @@ class NoImageError(AnswerError):
 
 
 class ImageError(WenwenError):
-    """A picture could not be fetched, or what came is not a valid picture; the bytes are kept."""
+    """A picture could not be fetched, or what was fetched is not a valid picture; the bytes are kept."""
 
 
 class HistoryError(WenwenError):

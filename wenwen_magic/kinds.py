@@ -1,6 +1,6 @@
 """What kinds of pictures there are: their types, file endings and first bytes, and how a picture is written as text.
 
-Also what files that are no pictures begin with, for the sentence that refuses them. The sandbox's worker loads this
+Also what files that are not pictures begin with, for the sentence that refuses them. The sandbox's worker loads this
 file by its path, outside of the package: it imports nothing of ours.
 """
 
@@ -52,8 +52,8 @@ SENDABLE = (PNG, JPEG, WEBP)
 """The kinds that relays of the family take as references; they refuse others (not seen on wenwen's pages)."""
 CONVERTIBLE = (*PICTURES, BMP, TIFF)
 """The kinds that are opened where the user points at a file of his own, to be sent as one of :data:`SENDABLE`."""
-SUFFIXES = {kind.mime: kind.suffixes for kind in PICTURES}
-"""What a picture's file may be called by its type, the usual ending first."""
+BY_MIME = {kind.mime: kind for kind in PICTURES}
+"""The same by their types."""
 
 _TEXTS = re.compile(
     rb"(?P<SVG>(?!<!doctype html|<html)<(?:.*<)?svg)|(?P<XML><\?xml)|(?P<HTML><)|(?P<JSON>[{\[])", re.DOTALL
@@ -105,3 +105,16 @@ def split_data_uri(address: str) -> tuple[str, str]:
     """
     head = DATA_HEAD.match(address)
     return ((head[1] or "").lower(), address[head.end() :]) if head else ("", "")
+
+
+def kind_of_base64(text: str) -> Kind | None:
+    """Tell a picture's kind by the first characters of its base64; None when it is not a picture.
+
+    Args:
+        text: the base64, or as much of its beginning as is at hand, perhaps in lines; 120 characters are enough.
+    """
+    head = "".join(text[:120].split())
+    try:
+        return kind_of(base64.b64decode(head[: len(head) // 4 * 4]))
+    except ValueError:
+        return None

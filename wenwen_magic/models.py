@@ -1,4 +1,4 @@
-"""Know model names: which draw pictures, other names for them, and the list that an endpoint gives."""
+"""Model names: which draw pictures, their aliases, and the list that an endpoint gives."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping

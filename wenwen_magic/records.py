@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from wenwen_magic.errors import Charged, ConfigError, ImageError
-from wenwen_magic.kinds import SUFFIXES
+from wenwen_magic.kinds import BY_MIME, PICTURES
 from wenwen_magic.text.i18n import _
 
 __all__ = ["Button", "Gallery", "GeneratedImage", "Generation", "ImageRequest", "Label", "Reference"]
@@ -252,14 +252,12 @@ class GeneratedImage:
         return target
 
     def _refuse_other_ending(self, target: Path) -> None:
-        known, ending = SUFFIXES.get(self.mime, ()), target.suffix.lower()
-        others = {one for endings in SUFFIXES.values() for one in endings} - {*known}
-        if known and ending in others:
-            kind = self.mime.removeprefix("image/").upper()
+        kind, ending = BY_MIME.get(self.mime), target.suffix.lower()
+        if kind and any(ending in other.suffixes for other in PICTURES if other is not kind):
             raise ImageError(
-                _("The picture is a {kind}, not a {ending}.", kind=kind, ending=ending),
+                _("The picture is a {kind}, not a {ending}.", kind=kind.name, ending=ending),
                 why=_("It is copied as it came, nothing was written."),
-                do=_("Save it as ") + target.with_suffix(known[0]).name,
+                do=_("Save it as ") + target.with_suffix(kind.suffixes[0]).name,
             )
 
     def _with_recipe(self) -> bytes:
@@ -453,7 +451,7 @@ def _line(row: Generation) -> dict[str, Any]:
     """Return the columns of one row of the DataFrame."""
     image = row.images[0] if row.images else None
     asked = {name: getattr(row.request, name) for name in ("prompt", "model", "orientation")}
-    told = (
+    columns = (
         "id",
         "state",
         "created",
@@ -467,4 +465,9 @@ def _line(row: Generation) -> dict[str, Any]:
         "text",
     )
     found = {"path": str(image.path), "width": image.width, "height": image.height} if image else {}
-    return {**asked, **{name: getattr(row, name) for name in told}, **found, "error": (row.error or {}).get("what", "")}
+    return {
+        **asked,
+        **{name: getattr(row, name) for name in columns},
+        **found,
+        "error": (row.error or {}).get("what", ""),
+    }

@@ -158,7 +158,6 @@ def test_a_seed_is_told_once_the_work_is_done(demo):
         ("describe", {}, "base64不能为空 "),
         ("action", {"taskId": "1", "customId": "x"}, "task_no_found "),
         ("modal", {"taskId": "1"}, "task_no_found "),
-        ("refresh", {"taskId": "1"}, "task_no_found "),
     ],
 )  # fmt: skip
 def test_what_cannot_be_taken_is_refused_as_new_api_words_it(demo, what, body, words):

@@ -72,7 +72,7 @@ def gradient(stops: Sequence[Colour], width: int, height: int) -> Image.Image:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a figure stands, and how."""
+    """The place, size and direction of a figure."""
 
     x: float  # its base, in pixels from the left
     y: float  # its base, in pixels from the top
@@ -99,7 +99,7 @@ class Canvas:
     def fill(
         self, ink: Colour, *outlines: Outline, fade: Colour | None = None, opacity: float = 1.0, blur: float = 0.0
     ) -> None:
-        """Fill outlines in pixels, in colours from top to bottom; ``blur`` softens the edge by so many pixels."""
+        """Fill outlines in pixels, in colours from top to bottom; ``blur`` is the softness of the edge in pixels."""
         margin = 3 * blur + 1
         xs, ys = [x for line in outlines for x, _ in line], [y for line in outlines for _, y in line]
         if not xs:

@@ -9,10 +9,10 @@ from typing import Any
 
 from wenwen_magic.demo import exchange
 from wenwen_magic.demo.exchange import Ask, Question, Refused, Reply
+from wenwen_magic.kinds import split_data_uri
 from wenwen_magic.text.i18n import is_chinese
 
 _PROGRESS = ("> 排队中......\n\n", "> 进度 **14%**\n\n", "> 进度 **34%**\n\n", "> 进度 **76%**\n\n")
-_ADDRESS = re.compile(r"https?://|data:image/[\w.+-]+(?:;[\w=-]+)*;base64,", re.IGNORECASE)
 _INLINE = frozenset({"data", "bare_data", "images"})
 _PATTERNS = {"data": "![image]({})", "bare": "{}", "bare_data": "{}", "link": "[点击查看]({})"}
 _REFUSALS = (
@@ -45,7 +45,8 @@ def _read(question: Question) -> Ask | Reply:
 
 def _address(image: Any) -> str:
     address = image.get("url") if isinstance(image, dict) else image
-    if not isinstance(address, str) or not _ADDRESS.match(address):
+    remote = isinstance(address, str) and address.lower().startswith(("http://", "https://"))
+    if not isinstance(address, str) or not (remote or split_data_uri(address)[0].startswith("image/")):
         raise ValueError("invalid base64 image data")
     return address
 

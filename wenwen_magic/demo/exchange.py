@@ -18,7 +18,9 @@ from threading import Lock
 from typing import Any
 
 from wenwen_magic.demo.painter import as_kind, check, describe, paint, within
+from wenwen_magic.kinds import PNG, split_data_uri
 from wenwen_magic.text.i18n import _, is_chinese
+from wenwen_magic.text.sanitize import replace_lone_surrogates
 
 REFUSES, SLOW, READERS = "demo-refuses", "demo-slow", ("gpt-4o", "demo-describes")
 PICTURE = re.compile(r"/pictures/(?:download/)?([0-9a-f]{32})\.png$")
@@ -30,7 +32,7 @@ RELAY: dict[str, dict[str, Any]] = tomllib.loads(Path(__file__).with_name("relay
 
 @dataclass(frozen=True)
 class Directives:
-    """What one answer of the demo shall be like; as it stands: an ordinary one."""
+    """What one answer of the demo shall be like; the defaults make an ordinary one."""
 
     delay: float = 0.0  # seconds before the answer, 0 to 3600
     status: int = 0  # the HTTP status of an error to answer with; 0 for none
@@ -52,8 +54,8 @@ class Directives:
     missing: int = 0  # how often the picture's address answers 404 first
     trickle: bool = False  # send the picture one byte every half second
     bomb: bool = False  # give a PNG file that claims 40000 x 40000 pixels
-    fail: bool = False  # let a Midjourney work fail
-    queued: bool = False  # let a Midjourney work wait in a queue first
+    fail: bool = False  # let a Midjourney job fail
+    queued: bool = False  # let a Midjourney job wait in a queue first
     full: bool = False  # answer that Midjourney's queue is full
     saturated: bool = False  # answer that Midjourney's relay is saturated, with status 429
     safety: bool = False  # stop for safety, in the format's own way; chat then says nothing at all
@@ -138,7 +140,7 @@ def said(messages: Any, content: str) -> tuple[list[Any], str]:
 
 def decoded(text: str) -> bytes:
     """Read base64 in either alphabet, padded or not, behind a data URI's head or without one; else ValueError."""
-    data = text.rpartition(";base64,")[2].translate(str.maketrans("-_", "+/")).rstrip("=")
+    data = (split_data_uri(text)[1] or text).translate(str.maketrans("-_", "+/")).rstrip("=")
     try:
         return base64.b64decode(data + "=" * (-len(data) % 4), validate=True)
     except (binascii.Error, ValueError):
@@ -226,7 +228,7 @@ def spoilt(asked: Directives, kind: str, file: bytes) -> tuple[str, bytes]:
     header = struct.pack(">IIBBBBB", 40_000, 40_000, 8, 0, 0, 0, 0)
     for name, data in ((b"IHDR", header), (b"IDAT", zlib.compress(bytes(40_001))), (b"IEND", b"")):
         bomb += struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-    return "image/png", bomb
+    return PNG.mime, bomb
 
 
 @dataclass(frozen=True)
@@ -237,7 +239,7 @@ class Reply:
     body: bytes
     content_type: str = _JSON
     headers: tuple[tuple[str, str], ...] = ()
-    stop_at: int | None = None  # break the connection after so many bytes of the body
+    stop_at: int | None = None  # bytes of the body after which the connection breaks; None for all
 
 
 class Refused(Exception):
@@ -279,7 +281,7 @@ class Format:
 
 def json_bytes(value: Any) -> bytes:
     """Write a value as JSON."""
-    return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
+    return replace_lone_surrogates(json.dumps(value, ensure_ascii=False)).encode()
 
 
 def json_reply(value: Any, status: int = 200) -> Reply:
@@ -334,7 +336,7 @@ def special(ask: Ask) -> Reply | None:
 
 def cut(reply: Reply, addresses: Sequence[str], where: str) -> Reply:
     """Let an answer break off after its first picture's address, or for ``early`` before it."""
-    first = addresses[0].encode() if addresses else b""
-    first = first.partition(b";base64,")[2] or first  # some formats name a picture's type and its data apart
+    address = addresses[0] if addresses else ""
+    first = (split_data_uri(address)[1] or address).encode()  # some formats name a picture's type and its data apart
     start = max(reply.body.find(first), 1)
     return replace(reply, stop_at=start if where == "early" else min(start + len(first) + 1, len(reply.body) - 1))

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, unquote
 from wenwen_magic.demo import exchange
 from wenwen_magic.demo.exchange import Ask, Question, Reply
 from wenwen_magic.demo.painter import as_kind, check, turn_of
+from wenwen_magic.kinds import PNG, split_data_uri
 
 _PATH = re.compile(r"/v1(?:beta)?/models/([^/]+):(generateContent|streamGenerateContent)")
 _SIZES = exchange.RELAY["ratios"]
@@ -79,7 +80,9 @@ def _file(part: Mapping[str, Any]) -> bytes:
 
 def _answer(ask: Ask, addresses: Sequence[str]) -> Reply:
     if ask.directives.form == "data_list" and addresses:
-        return exchange.json_reply({"created": 0, "data": [{"b64_json": each.partition(",")[2]} for each in addresses]})
+        return exchange.json_reply(
+            {"created": 0, "data": [{"b64_json": split_data_uri(each)[1]} for each in addresses]}
+        )
     first, rest = _chunks(ask, addresses)
     if ask.more["array"]:
         return exchange.json_reply([*first, *rest])
@@ -109,8 +112,8 @@ def _before(ask: Ask, addresses: Sequence[str]) -> list[dict[str, Any]]:
     if not addresses or spoilt or not ask.model.startswith("gemini-3-pro"):
         return []
     width, height = ask.size or (1024, 1024)
-    small = as_kind(base64.b64decode(addresses[0].partition(",")[2]), "png", (width // 4, height // 4))
-    draft = {"mimeType": "image/png", "data": base64.b64encode(small).decode()}
+    small = as_kind(base64.b64decode(split_data_uri(addresses[0])[1]), "png", (width // 4, height // 4))
+    draft = {"mimeType": PNG.mime, "data": base64.b64encode(small).decode()}
     words = "**Composing the scene**\n\nA first sketch of the whole."
     return [{"text": words, "thought": True}, {"inlineData": draft, "thought": True}]
 
@@ -125,11 +128,11 @@ def _part(ask: Ask, address: str) -> dict[str, Any]:
     if ask.directives.form == "parts":
         return {"url": address}
     if ask.directives.form == "link":
-        return {"fileData": {"mimeType": "image/png", "fileUri": address}}
+        return {"fileData": {"mimeType": PNG.mime, "fileUri": address}}
     if ask.directives.form == "data":
         return {"text": f"![image]({address})"}
-    head, _, data = address.partition(";base64,")
-    return {"inlineData": {"mimeType": head.removeprefix("data:"), "data": data}, "thoughtSignature": "ZGVtbw=="}
+    mime, data = split_data_uri(address)
+    return {"inlineData": {"mimeType": mime, "data": data}, "thoughtSignature": "ZGVtbw=="}
 
 
 def _chunk(ask: Ask, parts: list[dict[str, Any]], finish: str = "") -> dict[str, Any]:

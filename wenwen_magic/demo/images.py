@@ -20,6 +20,7 @@ from PIL import Image
 from wenwen_magic.demo import exchange
 from wenwen_magic.demo.exchange import Ask, Question, Refused, Reply
 from wenwen_magic.demo.painter import SIZES, check, coarse, turn_of
+from wenwen_magic.kinds import split_data_uri
 from wenwen_magic.protocol import FilePart
 from wenwen_magic.text.i18n import is_chinese
 
@@ -80,7 +81,7 @@ def _read(question: Question) -> Ask | Reply:
             raise ValueError("invalid character looking for beginning of value")
         return _understood(body, "dall-e-2", "image_generation")
     if not isinstance(body, Form):
-        raise ValueError("request Content-Type isn't multipart/form-data")  # noqa: TRY004  told like all the rest
+        raise ValueError("request Content-Type isn't multipart/form-data")  # noqa: TRY004  answered like every wrong body
     ask = _understood(body.fields, f"{_GPT}-1", "image_edit")
     files = tuple(check(each.data) for each in body.files if each.name.partition("[")[0] == "image")
     mask = next((check(each.data) for each in body.files if each.name == "mask"), b"")
@@ -97,7 +98,7 @@ def _read(question: Question) -> Ask | Reply:
 def _understood(values: Mapping[str, Any], usual_model: str, event: str) -> Ask:
     model, words = values.get("model") or usual_model, values.get("prompt")
     if not isinstance(model, str):
-        raise ValueError("model is not a string")  # noqa: TRY004  told like all that is wrong with a body
+        raise ValueError("model is not a string")  # noqa: TRY004  answered like every wrong body
     size = _size(model, values.get("size") or "")
     if not isinstance(words, str) or not words.strip():
         raise _invalid("Missing required parameter: 'prompt'.", "prompt", "missing_required_parameter")
@@ -127,7 +128,7 @@ def _understood(values: Mapping[str, Any], usual_model: str, event: str) -> Ask:
 def _size(model: str, size: Any) -> tuple[int, int] | None:
     """Read the size asked for; what the relay refuses itself comes with its own words and status."""
     if not isinstance(size, str):
-        raise ValueError("size is not a string")  # noqa: TRY004  told like all that is wrong with a body
+        raise ValueError("size is not a string")  # noqa: TRY004  answered like every wrong body
     if "×" in size:
         raise Refused(exchange.error_reply(_TIMES, 500, "invalid_request"))
     known, words = next((row for start, row in _DALL_E_SIZES.items() if model.startswith(start)), ((), ""))
@@ -176,7 +177,7 @@ def _answer(ask: Ask, addresses: Sequence[str]) -> Reply:
 def _item(ask: Ask, address: str) -> dict[str, Any]:
     if ask.directives.form in {"data", "bare_data"}:
         return {"url" if ask.directives.form == "data" else "b64_json": address}
-    data = address.partition(";base64,")[2]
+    data = split_data_uri(address)[1]
     item = {"b64_json": data} if data else {"url": address}
     if ask.model.startswith(_DALL_E_3):
         words = "，演示服务手绘风格。" if is_chinese(ask.prompt) else ", as the demo paints it."
@@ -205,7 +206,7 @@ def _events(ask: Ask, addresses: Sequence[str]) -> tuple[list[bytes], list[bytes
         value = {"type": kind, "created_at": int(time.time()), **_told(ask), **more}
         return f"event: {kind}\ndata: {json.dumps(value)}\n\n".encode()
 
-    files = [address.partition(";base64,")[2] for address in addresses]
+    files = [split_data_uri(address)[1] for address in addresses]
     steps = range(0 if ask.directives.spoils else ask.more["partial_images"])
     data = [(i, coarse(base64.b64decode(file), _COARSE[i], _SKETCH, ask.kind)) for file in files for i in steps]
     partial = [{"partial_image_index": i, "b64_json": base64.b64encode(part).decode()} for i, part in data]

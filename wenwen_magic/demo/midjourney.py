@@ -1,7 +1,7 @@
-"""Speaks Midjourney: takes submissions, tells how far a work is, gives its picture and what can be done next.
+"""Serves the Midjourney format: takes submissions, reports how far a job is, its picture and its buttons.
 
 Source: wenwen's pages of the folder Midjourney for the calls they show, else midjourney-proxy and new-api (not seen on
-wenwen's pages); the call for refreshing links is a guess.
+wenwen's pages).
 """
 
 import hashlib
@@ -18,6 +18,8 @@ from PIL import Image
 from wenwen_magic.demo import exchange
 from wenwen_magic.demo.exchange import RELAY, Ask, Directives, Question, Reply, Shelf, Studio
 from wenwen_magic.demo.painter import check, coarse, encoded, opened, turn_of
+from wenwen_magic.kinds import JPEG, PNG
+from wenwen_magic.text.sanitize import one_line
 
 _UPLOADS = "/mj/uploads/"
 _PARAMETER = re.compile(r"\s*(?:--|—)[a-z]\w*(?:\s+(?!--|—)\S+)?", re.IGNORECASE)
@@ -31,8 +33,8 @@ _MOST_LISTED, _GRID = 100, 4
 
 
 @dataclass(frozen=True)
-class Work:
-    """One work."""
+class Job:
+    """A job as it was submitted, and what it draws."""
 
     action: str  # ``IMAGINE``, ``UPSCALE`` and so on
     prompt: str  # as it came
@@ -40,7 +42,7 @@ class Work:
     tiles: tuple[Ask, ...] = ()  # what is painted: one picture, or four in two rows; none for words
     words: str = ""  # the result of a description
     window: str = ""  # the order of a button that opens a window first; empty once it is filled
-    parent: str = ""  # the number of the work whose button it was
+    parent: str = ""  # the number of the job whose button it was
     id: str = ""  # its number, sixteen digits
     born: float = field(default_factory=time.time)  # when it was submitted, in seconds since 1970
 
@@ -57,14 +59,14 @@ class Work:
 
     @property
     def buttons(self) -> list[dict[str, Any]]:
-        """Tell what can be done next with it."""
+        """The buttons under its picture."""
         known = RELAY["buttons"]["described" if self.words else "four" if len(self.tiles) == _GRID else "one"]
         mark, usual = uuid.UUID(int=int(self.id)), {"type": 2, "style": 2}
         return [{"customId": one.format(mark), "emoji": sign, "label": label, **usual} for one, sign, label in known]
 
 
-class Works:
-    """Remembers the last works, some of their files, and uploads."""
+class Jobs:
+    """Remembers the last jobs, some of their files, and uploads."""
 
     def __init__(self, studio: Studio) -> None:
         self.studio = studio
@@ -72,31 +74,31 @@ class Works:
         self.looks: Counter[str] = Counter()
         self.missed: Counter[str] = Counter()
 
-    def find(self, id: Any) -> Work:
-        """Give a work by its number.
+    def find(self, id: Any) -> Job:
+        """Give a job by its number.
 
         Raises:
             ValueError: there is none.
         """
         if str(id) not in self.known:
             raise ValueError("task_no_found")
-        work: Work = self.known[str(id)]
-        return work
+        job: Job = self.known[str(id)]
+        return job
 
-    def look(self, work: Work) -> tuple[str, int]:
-        """Tell how far a work is: status and percent; the looks that were counted bring it forward."""
-        return work.steps[min(max(self.looks[work.id] - 1, 0), len(work.steps) - 1)]
+    def look(self, job: Job) -> tuple[str, int]:
+        """Return how far a job is: status and percent; each question that was counted brings it forward."""
+        return job.steps[min(max(self.looks[job.id] - 1, 0), len(job.steps) - 1)]
 
 
-def _work(action: str, body: Mapping[str, Any], files: Sequence[bytes] = (), turn: str = "", count: int = 4) -> Work:
-    """Make a work for the prompt of a body; what it asks of the demo itself may also stand in ``state``."""
+def _job(action: str, body: Mapping[str, Any], files: Sequence[bytes] = (), turn: str = "", count: int = 4) -> Job:
+    """Make a job for the prompt of a body; directives for the demo may also be in ``state``."""
     prompt = _text(body, "prompt")
     words, asked = exchange.directives_in(prompt)
     asked = exchange.directives_in(_text(body, "state"))[1] if asked == Directives() else asked
-    bare, ratio = " ".join(_PARAMETER.sub("", _LINK.sub("", words)).split()), _RATIO.findall(prompt)
+    bare, ratio = one_line(_PARAMETER.sub("", _LINK.sub("", words))), _RATIO.findall(prompt)
     turn = turn or (turn_of((int(ratio[-1][0]), int(ratio[-1][1]))) if ratio else "square")
     ask = Ask("mj_imagine", bare, directives=asked, files=tuple(files), orientation=turn, count=count)
-    return Work(action, prompt, ask)
+    return Job(action, prompt, ask)
 
 
 def _text(body: Mapping[str, Any], name: str) -> str:
@@ -104,13 +106,13 @@ def _text(body: Mapping[str, Any], name: str) -> str:
     return value.strip() if isinstance(value, str) else ""
 
 
-def _files(given: Sequence[Any], works: Works) -> list[bytes]:
+def _files(given: Sequence[Any], jobs: Jobs) -> list[bytes]:
     """Read pictures that came as data URIs or as links to uploads; links elsewhere are left out."""
     files = []
     for one in given:
         name = str(one).rpartition(_UPLOADS)[2]
-        if name in works.uploads:
-            files.append(works.uploads[name])
+        if name in jobs.uploads:
+            files.append(jobs.uploads[name])
         elif not isinstance(one, str) or not one.startswith(("data:image/", "http://", "https://")):
             raise ValueError("base64格式错误")
         elif one.startswith("data:"):
@@ -118,7 +120,7 @@ def _files(given: Sequence[Any], works: Works) -> list[bytes]:
     return files
 
 
-def _submit(body: Mapping[str, Any], works: Works, row: Sequence[Any]) -> Work:
+def _submit(body: Mapping[str, Any], jobs: Jobs, row: Sequence[Any]) -> Job:
     """Understand what brings pictures or words of its own."""
     action, names, count, least, most = row
     prompt, mask = _text(body, "prompt"), body.get("maskBase64")
@@ -126,109 +128,107 @@ def _submit(body: Mapping[str, Any], works: Works, row: Sequence[Any]) -> Work:
         raise ValueError("prompt不能为空")
     given = [body[name] for name in names if body.get(name)]
     listed = [one for each in given for one in (each if isinstance(each, list) else [each])]
-    files, turn = _files([*listed, *_LINK.findall(prompt)], works), _text(body, "dimensions").lower()
+    files, turn = _files([*listed, *_LINK.findall(prompt)], jobs), _text(body, "dimensions").lower()
     if not least <= len(files) <= most:
         raise ValueError("base64List参数错误" if action == "BLEND" else "base64不能为空")
-    work = _work(action, body, files, turn if turn in _RATIOS else "", count)
-    return replace(work, ask=replace(work.ask, mask=_files([mask], works)[0] if mask else b""))
+    job = _job(action, body, files, turn if turn in _RATIOS else "", count)
+    return replace(job, ask=replace(job.ask, mask=_files([mask], jobs)[0] if mask else b""))
 
 
-def _press(body: Mapping[str, Any], works: Works) -> Work:
+def _press(body: Mapping[str, Any], jobs: Jobs) -> Job:
     """Understand a press on a button."""
-    parent, order = works.find(body.get("taskId")), _text(body, "customId")
-    if works.look(parent)[0] != "SUCCESS":
+    parent, order = jobs.find(body.get("taskId")), _text(body, "customId")
+    if jobs.look(parent)[0] != "SUCCESS":
         raise ValueError("task_status_not_success")
     if order not in {button["customId"] for button in parent.buttons}:
         raise ValueError("customId参数错误")
     which = next((int(digit) - 1 for digit in re.findall(r"::(\d)::", order)), 0)
     if "PicReader" in order:
         line = parent.words.split("\n\n")[which].partition(" ")[2]
-        return replace(_work("IMAGINE", {**body, "prompt": line}), parent=parent.id)
+        return replace(_job("IMAGINE", {**body, "prompt": line}), parent=parent.id)
     if "upsample" in order:
         return replace(_again(parent, body, "UPSCALE", count=0), tiles=(parent.tiles[which],))
     if "reroll" in order:
         return _again(parent, body, "REROLL")
     for sign, (action, words) in RELAY["edits"].items():
         if sign in order:
-            return _edited(_again(parent, body, action), parent.tiles[which], words, works)
+            return _edited(_again(parent, body, action), parent.tiles[which], words, jobs)
     return replace(_again(parent, body, "MODAL", count=0), window=order)
 
 
-def _fill(body: Mapping[str, Any], works: Works) -> Work:
+def _fill(body: Mapping[str, Any], jobs: Jobs) -> Job:
     """Understand what a window was filled with."""
-    work = works.find(body.get("taskId"))
-    parent = works.find(work.parent)
-    if not work.window:
+    job = jobs.find(body.get("taskId"))
+    parent = jobs.find(job.parent)
+    if not job.window:
         raise ValueError("task_status_not_modal")
-    made = replace(_again(parent, body, work.action), id=work.id)
-    if "Inpaint" not in work.window:
+    made = replace(_again(parent, body, job.action), id=job.id)
+    if "Inpaint" not in job.window:
         zoom = _ZOOM.search(made.prompt)
-        return _edited(made, parent.tiles[0], f"zoom out {zoom[1]}" if zoom else "zoom out", works)
-    mask = _files([body["maskBase64"]], works)[0] if body.get("maskBase64") else b""
-    return _edited(replace(made, ask=replace(made.ask, mask=mask)), parent.tiles[0], made.ask.prompt, works)
+        return _edited(made, parent.tiles[0], f"zoom out {zoom[1]}" if zoom else "zoom out", jobs)
+    mask = _files([body["maskBase64"]], jobs)[0] if body.get("maskBase64") else b""
+    return _edited(replace(made, ask=replace(made.ask, mask=mask)), parent.tiles[0], made.ask.prompt, jobs)
 
 
-def _again(parent: Work, body: Mapping[str, Any], action: str, count: int = 4) -> Work:
-    """Go on from a work: with a prompt of its own, else with that work's."""
+def _again(parent: Job, body: Mapping[str, Any], action: str, count: int = 4) -> Job:
+    """Make a job that continues another, with its own prompt or the other's."""
     prompt = _text(body, "prompt") or parent.prompt
-    work = _work(action, {**body, "prompt": prompt}, parent.ask.files, parent.ask.orientation, count)
-    return replace(work, parent=parent.id)
+    job = _job(action, {**body, "prompt": prompt}, parent.ask.files, parent.ask.orientation, count)
+    return replace(job, parent=parent.id)
 
 
-def _edited(work: Work, tile: Ask, words: str, works: Works) -> Work:
-    """Let a work be an edit of a picture."""
-    return replace(work, ask=replace(work.ask, files=(works.studio.draw(tile),), prompt=words))
+def _edited(job: Job, tile: Ask, words: str, jobs: Jobs) -> Job:
+    """Turn a job into an edit of a picture."""
+    return replace(job, ask=replace(job.ask, files=(jobs.studio.draw(tile),), prompt=words))
 
 
 def _read(question: Question) -> Ask | Reply:
-    works: Works = question.shelf.setdefault("midjourney", Works(question.studio))
+    jobs: Jobs = question.shelf.setdefault("midjourney", Jobs(question.studio))
     path, body = question.path, question.body
     if question.method == "GET":
-        return _shown(question, works)
+        return _shown(question, jobs)
     if not isinstance(body, dict):
-        raise ValueError("bind_request_body_failed")  # noqa: TRY004  told like all that is wrong with a body
+        raise ValueError("bind_request_body_failed")  # noqa: TRY004  answered with 400 like every wrong body
     if path == "/mj/task/list-by-condition":
         ids = body["ids"] if isinstance(body.get("ids"), list) else []
-        known = [works.find(one) for one in ids[:_MOST_LISTED] if str(one) in works.known]
-        return exchange.json_reply([_as_task(work, works.look(work), question.root) for work in known])
+        known = [jobs.find(one) for one in ids[:_MOST_LISTED] if str(one) in jobs.known]
+        return exchange.json_reply([_as_task(job, jobs.look(job), question.root) for job in known])
     if path in RELAY["submissions"]:
-        work = _submit(body, works, RELAY["submissions"][path])
+        job = _submit(body, jobs, RELAY["submissions"][path])
     elif path in {"/mj/submit/action", "/mj/submit/modal"}:
-        work = (_press if path.endswith("action") else _fill)(body, works)
-    elif path == "/mj/submit/refresh":
-        return _told(1, "提交成功", {}, works.find(body.get("taskId")).id)
+        job = (_press if path.endswith("action") else _fill)(body, jobs)
     else:
         return exchange.wrong_path(question)
-    more = {"work": work, "works": works, "root": question.root}
-    return replace(work.ask, describe=work.action == "DESCRIBE", count=0, more=more)
+    more = {"job": job, "jobs": jobs, "root": question.root}
+    return replace(job.ask, describe=job.action == "DESCRIBE", count=0, more=more)
 
 
 def _answer(ask: Ask, _: Sequence[str]) -> Reply:
-    work, works, root = ask.more["work"], ask.more["works"], ask.more["root"]
+    job, jobs, root = ask.more["job"], ask.more["jobs"], ask.more["root"]
     if ask.refused:
         word = (ask.prompt.split() or ["demo"])[-1]
-        return _told(24, "可能包含敏感词", {"promptEn": ask.prompt, "bannedWord": word})
+        return _result_reply(24, "可能包含敏感词", {"promptEn": ask.prompt, "bannedWord": word})
     if ask.directives.full:
-        return _told(23, "队列已满，请稍后尝试", {})
+        return _result_reply(23, "队列已满，请稍后尝试", {})
     if ask.directives.saturated:
         words = "当前分组负载已饱和，请稍后再试，或升级账户以提升服务质量。"
         return exchange.json_reply({"description": words, "type": "upstream_error", "code": 30}, 429)
-    if work.action == "UPLOAD":
+    if job.action == "UPLOAD":
         names = [f"{hashlib.sha256(file).hexdigest()[:32]}.jpg" for file in ask.files]
-        works.uploads.update(zip(names, ask.files, strict=True))
-        return _told(1, "success", {}, [f"{root}{_UPLOADS}{name}" for name in names])
+        jobs.uploads.update(zip(names, ask.files, strict=True))
+        return _result_reply(1, "success", {}, [f"{root}{_UPLOADS}{name}" for name in names])
     # The directives that spoil a file do not reach the pieces it is laid of.
-    tiles = work.tiles or works.studio.order(replace(work.ask, directives=Directives()))
-    number = work.id or str(time.time_ns() // 1000)
-    works.known[number] = replace(work, id=number, tiles=tuple(tiles), words=_prompts(ask.words))
-    works.looks[number] = 0
-    result = int(number) if work.action == "BLEND" else number  # as on wenwen's page
-    told: tuple[int, str, dict[str, Any]] = 1, "提交成功", {}
-    if work.window:
-        told = 21, "Waiting for window confirm", {"status": "MODAL", "remix": True}
+    tiles = job.tiles or jobs.studio.order(replace(job.ask, directives=Directives()))
+    number = job.id or str(time.time_ns() // 1000)
+    jobs.known[number] = replace(job, id=number, tiles=tuple(tiles), words=_prompts(ask.words))
+    jobs.looks[number] = 0
+    result = int(number) if job.action == "BLEND" else number  # as on wenwen's page
+    outcome: tuple[int, str, dict[str, Any]] = 1, "提交成功", {}
+    if job.window:
+        outcome = 21, "Waiting for window confirm", {"status": "MODAL", "remix": True}
     elif ask.directives.queued:
-        told = 22, "排队中，前面还有1个任务", {"numberOfQueues": 1}
-    return _told(*told, result)
+        outcome = 22, "排队中，前面还有1个任务", {"numberOfQueues": 1}
+    return _result_reply(*outcome, result)
 
 
 def _prompts(seen: str) -> str:
@@ -239,7 +239,7 @@ def _prompts(seen: str) -> str:
     return "\n\n".join(lines) if seen else ""
 
 
-def _told(code: int, description: str, properties: Mapping[str, Any], result: Any = None) -> Reply:
+def _result_reply(code: int, description: str, properties: Mapping[str, Any], result: Any = None) -> Reply:
     return exchange.json_reply({"code": code, "description": description, "properties": properties, "result": result})
 
 
@@ -248,35 +248,35 @@ def _refuse(problem: str) -> Reply:
     return exchange.json_reply({"description": f"{problem} ", "type": "upstream_error", "code": 4}, 400)
 
 
-def _shown(question: Question, works: Works) -> Reply:
-    """Answer a question after a work, its seed or its picture, or after an upload."""
-    upload = works.uploads.get(question.path.removeprefix(_UPLOADS))
+def _shown(question: Question, jobs: Jobs) -> Reply:
+    """Answer a question about a job, its seed or its picture, or about an upload."""
+    upload = jobs.uploads.get(question.path.removeprefix(_UPLOADS))
     asked = _TASK.fullmatch(question.path)
     if upload or question.path.startswith(_UPLOADS):
-        return Reply(200, upload, "image/jpeg") if upload else exchange.no_such_key(question.path)
+        return Reply(200, upload, JPEG.mime) if upload else exchange.no_such_key(question.path)
     if not asked or (asked[1] == "task") != bool(asked[3]):
         return exchange.wrong_path(question)
     if asked[1] == "image":
-        return _picture(question, works, works.known.get(asked[2]))
-    work = works.find(asked[2])
+        return _picture(question, jobs, jobs.known.get(asked[2]))
+    job = jobs.find(asked[2])
     if asked[3] == "/fetch":
-        works.looks[work.id] += 1
-        return exchange.json_reply(_as_task(work, works.look(work), question.root))
-    if works.look(work)[0] != "SUCCESS":
+        jobs.looks[job.id] += 1
+        return exchange.json_reply(_as_task(job, jobs.look(job), question.root))
+    if jobs.look(job)[0] != "SUCCESS":
         raise ValueError("task_status_not_success")
-    return _told(1, "成功", {}, str(int(hashlib.sha256(work.id.encode()).hexdigest()[:8], 16)))
+    return _result_reply(1, "成功", {}, str(int(hashlib.sha256(job.id.encode()).hexdigest()[:8], 16)))
 
 
-def _as_task(work: Work, step: tuple[str, int], root: str) -> dict[str, Any]:
-    """Word a work as the proxies do, at one of its steps."""
+def _as_task(job: Job, step: tuple[str, int], root: str) -> dict[str, Any]:
+    """Describe a job at one of its steps, in the fields of the proxies."""
     status, percent = step
-    done, began = status == "SUCCESS", round(work.born * 1000)
-    address = f"{root}/mj/image/{work.id}" if work.tiles and status in {"SUCCESS", "IN_PROGRESS"} else ""
+    done, began = status == "SUCCESS", round(job.born * 1000)
+    address = f"{root}/mj/image/{job.id}" if job.tiles and status in {"SUCCESS", "IN_PROGRESS"} else ""
     return {
-        "id": work.id,
-        "action": work.action,
-        "prompt": work.prompt,
-        "promptEn": work.prompt,
+        "id": job.id,
+        "action": job.action,
+        "prompt": job.prompt,
+        "promptEn": job.prompt,
         "description": "",
         "state": "",
         "botType": "MID_JOURNEY",
@@ -287,25 +287,25 @@ def _as_task(work: Work, step: tuple[str, int], root: str) -> dict[str, Any]:
         "progress": f"{percent}%",
         "imageUrl": address if done or not address else f"{address}?progress={percent}",
         "failReason": "The demo failed to do this work, as it was asked to." if status == "FAILURE" else "",
-        "buttons": work.buttons if done else None,
-        "properties": {"finalPrompt": work.words or work.prompt} if done else {},
+        "buttons": job.buttons if done else None,
+        "properties": {"finalPrompt": job.words or job.prompt} if done else {},
     }
 
 
-def _picture(question: Question, works: Works, work: Work | None) -> Reply:
-    """Give a work's picture, spoilt where the directives say so; before its end only what can be seen so far."""
+def _picture(question: Question, jobs: Jobs, job: Job | None) -> Reply:
+    """Answer with a job's picture, spoilt where the directives say so; before its end with a preview."""
     step = re.fullmatch(r"progress=(\d{1,2})", question.query)
-    if work is None or not work.tiles or not (step or works.look(work)[0] == "SUCCESS"):
+    if job is None or not job.tiles or not (step or jobs.look(job)[0] == "SUCCESS"):
         return exchange.no_such_key(question.path)
-    works.missed[work.id] += not step
-    if not step and works.missed[work.id] <= work.ask.directives.missing:
+    jobs.missed[job.id] += not step
+    if not step and jobs.missed[job.id] <= job.ask.directives.missing:
         return exchange.no_such_key(question.path)
-    if work.id not in works.files:
-        works.files[work.id] = _sheet([works.studio.draw(tile) for tile in work.tiles])
-    data, size = works.files[work.id], max(opened(works.files[work.id])[0].size)
+    if job.id not in jobs.files:
+        jobs.files[job.id] = _sheet([jobs.studio.draw(tile) for tile in job.tiles])
+    data, size = jobs.files[job.id], max(opened(jobs.files[job.id])[0].size)
     if step:
-        return Reply(200, coarse(data, max(8, size * int(step[1]) // 400), size // 4), "image/png")
-    kind, data = exchange.spoilt(work.ask.directives, "image/png", data)
+        return Reply(200, coarse(data, max(8, size * int(step[1]) // 400), size // 4), PNG.mime)
+    kind, data = exchange.spoilt(job.ask.directives, PNG.mime, data)
     return Reply(200, data, kind)
 
 

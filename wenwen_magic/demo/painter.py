@@ -286,7 +286,7 @@ def as_kind(file: bytes, kind: str, size: tuple[int, int] | None) -> bytes:
 
 
 def coarse(file: bytes, spots: int, side: int, kind: str = "png") -> bytes:
-    """Show a picture that is not yet done: so many spots along its longer side, which has so many pixels."""
+    """Draw a coarse preview: ``spots`` squares along the longer side, which has ``side`` pixels."""
     picture, _ = opened(file)
     long = max(picture.size)
     few = max(1, picture.width * spots // long), max(1, picture.height * spots // long)

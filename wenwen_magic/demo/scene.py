@@ -1,4 +1,4 @@
-"""Plans a picture by its prompt's words and paints it: sky, land, water, and what stands in them."""
+"""Plans a picture by its prompt's words and paints it: sky, land, water, and the figures in them."""
 
 import hashlib
 import math
@@ -93,7 +93,7 @@ def paint_scene(canvas: Canvas, plan: Plan, chance: Random) -> Place | None:
 
 
 def specks(canvas: Canvas, chance: Random, kinds: tuple[tuple[float, int], ...], bottom: float, ink: Colour) -> None:
-    """Strew stars or flakes above a height in pixels, so many of each size."""
+    """Scatter stars or flakes above a height in pixels, the given number of each size."""
     for size, count in kinds:
         radius = size * canvas.unit
         spots = [(chance.uniform(0, canvas.width), bottom * chance.random()) for _ in range(count)]

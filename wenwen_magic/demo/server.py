@@ -1,6 +1,5 @@
 """Serves the demo endpoint on a thread of its own: a relay on this machine that paints by itself."""
 
-import base64
 import json
 import os
 import re
@@ -19,6 +18,7 @@ from typing import Any, Self
 from wenwen_magic.demo import chat, exchange, gemini, images, midjourney
 from wenwen_magic.demo.exchange import Ask, Format, Question, Refused, Reply, Studio
 from wenwen_magic.errors import ConfigError
+from wenwen_magic.kinds import data_uri
 from wenwen_magic.text.i18n import _
 
 FORMATS = (chat.FORMAT, gemini.FORMAT, images.FORMAT, midjourney.FORMAT, chat.MODELS)
@@ -133,7 +133,7 @@ class _Listener(ThreadingTCPServer):
     allow_reuse_address = os.name != "nt"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        # A client that goes away is no event; anything else is a fault of ours and shall be seen.
+        # A client that goes away is ordinary; anything else is a bug of ours and is shown.
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
@@ -234,8 +234,8 @@ class _Handler(BaseHTTPRequestHandler):
             pictures = [] if ask.refused or ask.describe else studio.order(ask)
             addresses = [f"{root}/pictures/{each.name}.png" for each in pictures]
             if spoken.inline(ask):
-                files = [(kind.partition(";")[0], base64.b64encode(data)) for kind, data in map(studio.file, pictures)]
-                addresses = [f"data:{kind};base64,{data.decode()}" for kind, data in files]
+                files = map(studio.file, pictures)
+                addresses = [data_uri(content_type.partition(";")[0], data) for content_type, data in files]
             if streams:
                 self._stream(ask, spoken, addresses, seconds)
             else:

@@ -18,7 +18,7 @@ class Secret:
         value: the key; white space around it is dropped.
 
     Raises:
-        ConfigError: it holds spaces, line breaks or letters that cannot stand in an HTTP header; the text does not
+        ConfigError: it holds spaces, line breaks or letters that an HTTP header cannot hold; the text does not
             repeat the key.
     """
 

@@ -35,7 +35,7 @@ SHORTEST_KEY = 16
 """Characters of a key that is looked for in answers; a shorter one, such as a classroom's, is in any picture."""
 REPEATS = 2
 IN_ADDRESS = "?"
-"""Begins the name of a key's place that is no header but a parameter of the address."""
+"""Begins the name of a key's place that is a parameter of the address, not a header."""
 ECHO = 8
 """Bytes at the end of a broken body that may be shown though a key begins with them."""
 LONGEST_PAUSE = 60.0
@@ -48,7 +48,7 @@ def normalised(base_url: str) -> str:
     """Give the endpoint's address without ``/v1``, ``/v1beta``, ``/chat/completions`` and trailing slashes.
 
     Raises:
-        ConfigError: it is no http or https address with a host, or it carries a user name or a password.
+        ConfigError: it is not an http or https address with a host, or it carries a user name or a password.
     """
     address = base_url.strip().rstrip("/")
     for ending in ("/chat/completions", "/v1beta", "/v1"):
@@ -123,7 +123,7 @@ class _Body(io.BytesIO):
 
 
 def _body_of(call: HttpCall) -> tuple[_Body | None, dict[str, str]]:
-    """Return a call's body and the header of its type: JSON, or a form in which what is no text is written as JSON.
+    """Return a call's body and the header of its type: JSON, or a form whose values are texts or JSON.
 
     Raises:
         ConfigError: it cannot be written as JSON.

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.formats.parse.stream import read
+from wenwen_magic.kinds import split_data_uri
 from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Progress, WireFormat
 from wenwen_magic.records import DESCRIBE, DRAW, ImageRequest, Reference
 from wenwen_magic.text.i18n import _
@@ -44,7 +45,7 @@ def path(request: ImageRequest) -> str:
     """Return where the request goes: the model's name is part of it, and a stream has an address of its own.
 
     Raises:
-        ConfigError: the model's name cannot stand in an address.
+        ConfigError: the model's name does not fit into an address.
     """
     model = request.model
     if not model.isprintable() or any(sign in model for sign in _UNFIT_FOR_A_PATH):
@@ -104,8 +105,8 @@ def _inline(reference: Reference) -> dict[str, Any]:
             why=_("Its pictures go along in the request itself."),
             do=_("Download the picture and give the file: --ref cat.png"),
         )
-    head, _comma, data = reference.address.partition(";base64,")  # empty in a request read back from its record
-    return {"inline_data": {"mime_type": head.removeprefix("data:"), "data": data}}
+    mime, data = split_data_uri(reference.address)  # both empty in a request read back from its record
+    return {"inline_data": {"mime_type": mime, "data": data}}
 
 
 def _checked(name: str, value: Any, allowed: tuple[str, ...]) -> Any:

@@ -16,6 +16,7 @@ from typing import Any
 
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.formats.parse.stream import read
+from wenwen_magic.kinds import BY_MIME, PNG, SENDABLE, kind_of, split_data_uri
 from wenwen_magic.protocol import Answer, FilePart, HttpCall, HttpReply, Progress, WireFormat
 from wenwen_magic.records import ImageRequest, Reference
 from wenwen_magic.text.i18n import _
@@ -206,8 +207,6 @@ def _shape(request: ImageRequest, family: Family) -> dict[str, str]:
 
 # -- files -------------------------------------------------------------------------------------------------------------
 
-_DATA = re.compile(r"data:(image/(png|jpeg|webp));base64,")
-_PNG = b"\x89PNG\r\n\x1a\n"
 _SHOW_THROUGH = {4, 6}
 """PNG's types of colour that have an alpha channel."""
 
@@ -240,22 +239,23 @@ def files_of(request: ImageRequest) -> tuple[FilePart, ...]:
 def _file(name: str, filename: str, reference: Reference) -> FilePart:
     """Return a picture as a file; its name ends as its type demands, for relays go by that (new-api's sources)."""
     if not reference.address:  # known from its record alone: its answer is being read again, nothing is sent
-        return FilePart(name, f"{filename}.png", "image/png", b"")
+        return FilePart(name, f"{filename}.png", PNG.mime, b"")
+    mime, text = split_data_uri(reference.address)
+    kind = BY_MIME.get(mime)
     try:
-        head = _DATA.match(reference.address)
-        data = base64.b64decode(reference.address[head.end() :], validate=True) if head else b""
+        data = base64.b64decode(text, validate=True)
     except binascii.Error:
-        head = None
-    if head is None:
+        kind = None
+    if kind not in SENDABLE:
         raise ConfigError(
             _("The reference {label} is an address; this format sends files.", label=reference.label[:80]),
             do=_("Download the picture and name the file, or use --format chat."),
         )
-    return FilePart(name, f"{filename}.{head[2]}", head[1], data)
+    return FilePart(name, f"{filename}.{kind.name.lower()}", mime, data)
 
 
 def _is_small_square(picture: FilePart) -> bool:
-    small_png = picture.mime == "image/png" and len(picture.data) < SMALL
+    small_png = picture.mime == PNG.mime and len(picture.data) < SMALL
     return small_png and len(set(_size_of_png(picture.data))) < 2  # noqa: PLR2004  width and height are the same
 
 
@@ -277,7 +277,7 @@ def _check_mask(mask: FilePart, first: FilePart) -> None:
 
 def _size_of_png(data: bytes) -> tuple[int, ...]:
     """Return width and height in pixels out of a PNG's head; nothing for another file."""
-    return struct.unpack(">II", data[16:24]) if data.startswith(_PNG) and len(data) > 25 else ()  # noqa: PLR2004
+    return struct.unpack(">II", data[16:24]) if kind_of(data, (PNG,)) and len(data) > 25 else ()  # noqa: PLR2004
 
 
 def talk(request: ImageRequest) -> Generator[HttpCall | Progress, HttpReply | None, Answer]:

@@ -1,8 +1,8 @@
 """Export a history as one zip file, a lesson, and import a lesson without touching what is here.
 
-An archive holds the JSON records, their pictures, and a list of all files with sizes and digests. Whoever made it, no
-name in it is trusted: records are read, the pictures that they name are checked, and both are written under names that
-the history makes itself.
+An archive holds the JSON records, their pictures, and a list of all files with sizes and digests. No name in it is
+trusted: records are read, the pictures that they name are checked, and both are written under names that the history
+makes itself.
 """
 
 import hashlib
@@ -24,6 +24,7 @@ from wenwen_magic.errors import ConfigError, HistoryError, ImageError, WenwenErr
 from wenwen_magic.history.atomic import whole_file
 from wenwen_magic.history.record_json import decode, encode, from_json, is_stripped, stripped, to_json
 from wenwen_magic.history.store import History
+from wenwen_magic.kinds import BY_MIME, HEAD, kind_of
 from wenwen_magic.media.metadata import without_words
 from wenwen_magic.records import GeneratedImage, Generation, ImageRequest, Reference
 from wenwen_magic.text.i18n import _
@@ -37,16 +38,6 @@ MOST_WORDS = 32 << 20
 """Bytes of the list, and of all records together: they are read into memory, pictures never are."""
 PIECE = 1 << 20
 """Bytes that are read at a time."""
-HEAD = 80
-"""First bytes of a picture that show its type."""
-TYPES: Mapping[str, tuple[str, re.Pattern[bytes]]] = {
-    "image/png": ("png", re.compile(rb"\x89PNG\r\n\x1a\n")),
-    "image/jpeg": ("jpg", re.compile(rb"\xff\xd8\xff")),
-    "image/gif": ("gif", re.compile(rb"GIF8[79]a")),
-    "image/webp": ("webp", re.compile(rb"(?s)RIFF....WEBP")),
-    "image/avif": ("avif", re.compile(rb"(?s)....ftyp.{0,56}avi[fs]")),
-}
-"""The types of pictures: the ending of their files, and how they begin."""
 LEFT_BEHIND: Mapping[str, Any] = {"endpoint": "", "error": None, "price": None, "job": "", "buttons": ()}
 """What is private: which endpoint was asked, what went wrong, what it cost, what could be done next there."""
 _UNSOUND = (BadZipFile, RuntimeError, zlib.error, EOFError, struct.error, ValueError, OverflowError, KeyError)
@@ -104,7 +95,7 @@ class Exported:
 
 @dataclass(frozen=True)
 class Imported:
-    """Count what came out of an archive.
+    """Count what was taken out of an archive.
 
     Args:
         records: generations that are new here.
@@ -476,11 +467,12 @@ def _is_whole(image: GeneratedImage) -> bool:
 
 def _place(history: History, generation: Generation, image: GeneratedImage, number: int) -> Path:
     """Return where a picture is, in a history and in an archive: never where a record says."""
-    return history.path(generation, f"-{number}.{TYPES[image.mime][0]}")
+    return history.path(generation, f"-{number}.{BY_MIME[image.mime].extension}")
 
 
 def _looks_like(mime: str, head: bytes) -> bool:
-    return mime in TYPES and bool(TYPES[mime][1].match(head))
+    kind = kind_of(head)
+    return kind is not None and kind.mime == mime
 
 
 def _refused(name: str, why: str) -> ConfigError:

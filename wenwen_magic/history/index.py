@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from wenwen_magic.records import Generation
+from wenwen_magic.text.sanitize import replace_lone_surrogates
 
 _Answer = TypeVar("_Answer")
 VERSION = 4
@@ -29,7 +30,7 @@ WAIT = 30.0
 SETTLED = 2_000_000_000
 """Nanoseconds after which a folder's time of change is trusted; some file systems count in steps of two seconds."""
 MANY = 4000
-"""Records that are new to the index after which the user is told that it takes a while."""
+"""Records that are new to the index after which the user gets a message that it takes a while."""
 _LONGEST_TEXT = 2000
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _RECORD = re.compile(r"(?s)[^.].*\.json")
@@ -53,7 +54,7 @@ class Wanted:
     """Describe the records that a search is for; the empty one is for all.
 
     Args:
-        words: each must stand somewhere in prompt, answer, model or id; any piece of a word, in any letter case.
+        words: each must occur somewhere in prompt, answer, model or id; any piece of a word, in any letter case.
         model: a piece of the model's name.
         since, until: seconds since 1970; ``until`` is the first moment that is too late.
         star: only marked ones.
@@ -83,7 +84,7 @@ class Wanted:
 
     def sql(self) -> tuple[str, list[Any]]:
         """Return the condition of a query, and its values."""
-        tests: list[tuple[str, list[Any]]] = [("id <> ''", [])]  # a file that is no record has no id
+        tests: list[tuple[str, list[Any]]] = [("id <> ''", [])]  # a file that is not a record has no id
         tests += [("instr(words, ?)", [_folded(word)]) for word in dict.fromkeys(self.words)]
         tests += [("instr(model, ?)", [_folded(self.model)])] if self.model else []
         tests += [("moment >= ?", [self.since])] if self.since is not None else []
@@ -225,7 +226,7 @@ class Index:
             line = self._line = sqlite3.connect(
                 self._file or ":memory:", timeout=WAIT, isolation_level=None, check_same_thread=False
             )
-            # The plain rollback journal loses nothing among many kernels, nor on a network disk; and nobody has to wait
+            # The plain rollback journal loses nothing among many kernels, nor on a network disk; and no call waits
             # for the disk, where the records are already.
             line.execute("PRAGMA journal_mode = TRUNCATE")
             line.execute("PRAGMA synchronous = OFF")
@@ -326,8 +327,8 @@ def _row(path: Path, stamp: str, generation: Generation | None) -> tuple[Any, ..
 
 
 def _folded(text: str) -> str:
-    """Return a text as a search sees it; half a character, which the database cannot hold, is a question mark."""
-    return text.casefold().encode("utf-8", "replace").decode()
+    """Return a text as a search sees it; half characters, which the database cannot hold, are replaced."""
+    return replace_lone_surrogates(text.casefold())
 
 
 def _entries(folder: Path, names: re.Pattern[str]) -> Mapping[str, os.stat_result]:

@@ -147,7 +147,7 @@ def encode(generation: Generation) -> bytes:
 
 
 def decode(data: bytes, folder: Path, render: Render | None) -> Generation:
-    """Read a generation's JSON, from whoever it comes.
+    """Read a generation's JSON, from a trusted source or not.
 
     Args:
         data: the file's bytes.

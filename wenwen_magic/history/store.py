@@ -248,7 +248,7 @@ class History:
         """Return generations, newest first.
 
         Args:
-            wanted: which ones; a text stands for its words, all of which must be found.
+            wanted: which ones; of a text, all words must be found.
             count: how many at most.
             skip: how many of the newest to pass over.
         """

@@ -131,7 +131,7 @@ def _response(step: _Step) -> Iterator[BaseHTTPResponse]:
 
 
 def _redirect(step: _Step, response: BaseHTTPResponse) -> str:
-    """Return where a redirect leads, allowed as a step from here; empty for an answer that is no redirect."""
+    """Return where a redirect leads, allowed as a step from here; empty for an answer that is not a redirect."""
     location = response.headers.get("location", "")
     if response.status not in _REDIRECTS or not location:
         return ""

@@ -31,7 +31,7 @@ def reference(value: Any, label: str = "", *, convert: Callable[[bytes], bytes] 
             ImageError. None sends them as they are.
 
     Raises:
-        ConfigError: it is no picture, is not of type PNG, JPEG or WebP, or is larger than 20 MiB.
+        ConfigError: it is not a picture, is not of type PNG, JPEG or WebP, or is larger than 20 MiB.
     """
     if isinstance(value, Reference):
         return value

@@ -182,7 +182,7 @@ class SandboxPool:
             target: where to write; appears whole or not at all.
 
         Raises:
-            ImageError: a preview is no picture, or the sheet cannot be made; ``text`` is the code.
+            ImageError: a preview is not a picture, or the sheet cannot be made; ``text`` is the code.
         """
         return self._make({"job": "sheet", "previews": list(previews)}, "target", target, "yes")
 

@@ -84,7 +84,7 @@ def _check_size(width: int, height: int, pixels: int, side: int) -> None:
 
 
 def _webp_size(data: bytes) -> tuple[int, int]:
-    """Return width and height from a WebP's header: on opening Pillow takes the memory for them before any check."""
+    """Return width and height from a WebP's header: Pillow allocates the memory on opening, before any check."""
     if data[12:16] == b"VP8X":
         return int.from_bytes(data[24:27], "little") + 1, int.from_bytes(data[27:30], "little") + 1
     if data[12:16] == b"VP8L":

@@ -254,9 +254,9 @@ class ImagePipeline:
             return None
 
     def still(self, images: Sequence[GeneratedImage]) -> Path | None:
-        """Return one small picture that stands for all: the preview of one, a contact sheet of several."""
+        """Return one small picture of all: the preview of one, a contact sheet of several."""
         previews = [image.preview for image in images if image.preview]
-        if len(previews) < 2:  # noqa: PLR2004  one picture stands for itself
+        if len(previews) < 2:  # noqa: PLR2004  one picture needs no sheet
             return previews[0] if previews else None
         digest = hashlib.sha256(" ".join(preview.name for preview in previews).encode()).hexdigest()
         sheet = self._previews / f"sheet-{digest}.jpg"

@@ -67,7 +67,7 @@ def pieces(old: str, new: str) -> list[Piece]:
     """Mark the difference of two prompts: Chinese, Japanese and Korean characters one by one, all else word by word.
 
     What both share and what is gone make the old prompt, what both share and what is new the new one. Between two
-    pieces of what both share stands at most one piece that is gone, then at most one that is new.
+    pieces of what both share is at most one piece that is gone, then at most one that is new.
 
     Args:
         old: one prompt, of any length; long ones that have little in common are marked coarsely.
@@ -169,7 +169,7 @@ def diff_text(marked: Iterable[Piece]) -> str:
 
 
 def diff_html(marked: Iterable[Piece]) -> Markup:
-    """Give marked words as HTML: ``画一只<del>[−猫]</del><ins>[+狗]</ins>``, told apart without any styles too.
+    """Give marked words as HTML: ``画一只<del>[−猫]</del><ins>[+狗]</ins>``, distinct without any styles too.
 
     Args:
         marked: what :func:`pieces` returns.
@@ -199,7 +199,7 @@ def _safe(text: str) -> str:
 
 
 def cut(marked: list[Piece], *, around: int, most: int, count: int) -> list[Piece]:
-    """Keep the first pieces, with so many characters of shared text around changes and so many at most of a change."""
+    """Keep the first pieces, ``around`` characters of shared text beside changes and at most ``most`` of a change."""
     last = len(marked) - 1
     kept = []
     for place, piece in enumerate(marked[:count]):
@@ -209,7 +209,7 @@ def cut(marked: list[Piece], *, around: int, most: int, count: int) -> list[Piec
 
 
 def ends_of(text: str, head: int, tail: int) -> str:
-    """Keep the beginning and the end of a long text, so many characters each."""
+    """Keep the first ``head`` and the last ``tail`` characters of a long text."""
     return text if len(text) <= head + tail + 1 else text[:head] + "…" + text[len(text) - tail :]
 
 

@@ -43,12 +43,12 @@ from wenwen_magic.text.sanitize import one_line
 _WIDTH, _LARGEST, _PADDING = 760, 360, 16
 _HEADER, _WIDEST_HEADER, _LETTER_WIDTH = 88, 152, 8
 _SHORT, _BEFORE = 100, 12
-"""Characters of a prompt that stand under a picture, and how many of them are those that others share."""
+"""Characters of a prompt that are shown under a picture, and how many of these may be shared with others."""
 _NAME = "font-weight:normal;"
 
 
 def _width(columns: int, heads: int = 0) -> int:
-    """Divide what the headers of the rows leave free among so many columns, in pixels."""
+    """Return the width of a column in pixels: the columns share what the headers of the rows leave free."""
     return max(1, min(_LARGEST, (_WIDTH - heads) // columns - _PADDING))
 
 
@@ -78,7 +78,7 @@ def _outcome(
     prompt: str = "",
     sent: str = "",
 ) -> Markup:
-    """Show what came of a request in a cell, with a caption that does not repeat the headers.
+    """Show the result of a request in a cell, with a caption that does not repeat the headers.
 
     Args:
         row: the generation.
@@ -86,11 +86,11 @@ def _outcome(
         label: what the headers say.
         numbered: whether a first take has its number too.
         enlarged: whether a picture smaller than its column fills it.
-        prompt: what stands above the caption.
-        sent: what stands below the caption.
+        prompt: shown above the caption.
+        sent: shown below the caption.
     """
     asked = {("model", row.request.model), ("orientation", row.request.orientation)}
-    words = caption_html(row, numbered=numbered, told={axis for axis, _value in asked & set(label)})
+    words = caption_html(row, numbered=numbered, known={axis for axis, _value in asked & set(label)})
     if not row.images:
         return join(prompt, no_picture_html(row), words, sent)
     pictures = []
@@ -107,7 +107,7 @@ def _outcome(
 def gallery_bundle(gallery: Gallery) -> dict[str, Any]:
     """Make the bundle of several generations: one table, failures in their place, a contact sheet as still picture.
 
-    Where the prompts differ each stands under its picture, a long one in short.
+    Where the prompts differ each is under its picture, a long one in short.
     """
     # A gallery may be longer than a notebook should be heavy.
     rows, said = _without_shared_notes(list(islice(gallery, MOST_SHOWN)))
@@ -152,7 +152,7 @@ _Place = tuple[str, ...]
 def grid_bundle(gallery: Gallery) -> dict[str, Any]:
     """Make the bundle of a comparison: every combination in its place under headers; of a blind one letters only.
 
-    Where the rows do not all stand on the same axes it is that of any gallery.
+    Where the rows are not all on the same axes it is that of any gallery.
     """
     if gallery.blind:
         return _blind_bundle(gallery)
@@ -219,7 +219,7 @@ def _across(counts: Sequence[int]) -> int:
 
 
 def _grid_cell(rows: Sequence[Generation], label: Label, width: int, *, with_prompts: bool) -> Markup:
-    """Show all that stands in one place; takes of one prompt have it once below them."""
+    """Show all takes of one place; takes of one prompt have it once below them."""
     shown: list[Markup] = []
     for prompt, takes in groupby(rows, key=prompt_of):
         for row in takes:
@@ -264,7 +264,7 @@ def _blind_bundle(gallery: Gallery) -> dict[str, Any]:
 
 
 def vote_result(winner: str) -> Callable[[Gallery], dict[str, Any]]:
-    """Choose how a comparison is shown after its vote: letters with labels and captions; failures stand below.
+    """Choose how a comparison is shown after its vote: letters with labels and captions; failures are below.
 
     Args:
         winner: the letter of the picture that is best.
@@ -306,7 +306,7 @@ def _values(label: Label) -> str:
 
 
 def _under_headers(shown: Sequence[tuple[Markup, Markup]], width: int) -> Markup:
-    """Lay out headers and what stands below them, at most four beside one another."""
+    """Lay out headers and what is below them, at most four beside one another."""
     tables = []
     for band in in_rows(shown):
         heads, cells = zip(*band, strict=True)

@@ -23,14 +23,13 @@ from wenwen_magic.render.markup import (
     tag,
 )
 from wenwen_magic.text.i18n import N_, _
-from wenwen_magic.text.sanitize import replace_unshown
 
 _CIRCLED = "⓪①②③④⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯⑰⑱⑲⑳"
 MOST_SHOWN = 24
 """Generations of a long gallery that are shown."""
 LONGEST_TEXT = 20_000
 """Characters of a prompt, or of an answer, that are shown."""
-_LONGEST_PATH = 4  # parts that are shown; of a working folder high up they would tell a home
+_LONGEST_PATH = 4  # parts that are shown; of a working folder high up they would show a home folder
 _LONGEST_OPEN_TEXT = 400
 _PREVIEW_HEIGHT, _PICTURE_HEIGHT = 320, 448  # pixels: a screen has room for the caption and the controls too
 _NO_CONTROLS = N_("Run the cell to have its controls here.")
@@ -41,8 +40,6 @@ WORDS_OF_RECORDS = (
 )
 """Words of records that are translated where they are shown."""
 
-sound = replace_unshown  # the name by which the notebook knows it
-
 
 def generation_bundle(generation: Generation) -> dict[str, Any]:
     """Make the bundle of one generation: HTML with picture and caption, a still picture, and one line of text."""
@@ -50,7 +47,7 @@ def generation_bundle(generation: Generation) -> dict[str, Any]:
 
 
 def generation_html(generation: Generation) -> Markup:
-    """Show one generation as HTML: a figure, a table for several pictures, or what came in place of one."""
+    """Show one generation as HTML: a figure, a table for several pictures, or what there is in place of one."""
     words, images = caption_html(generation), generation.images
     if not images:
         shown = join(no_picture_html(generation), words)
@@ -73,27 +70,27 @@ def no_preview(image: GeneratedImage) -> Markup:
 
 
 def no_picture_html(generation: Generation) -> Markup:
-    """Show what came in place of a picture: the formatted text that was asked for, or why there is none."""
+    """Show what there is in place of a picture: the formatted text that was asked for, or why there is none."""
     if generation.has_result:
         return tag("div", Markup(markdown.render(generation.text)))
     error = generation.error or {}
     return tag("p", stacked(f"✗ {error.get('what') or generation.state}", str(error.get("why", ""))[:600]))
 
 
-def caption(generation: Generation, *, numbered: bool = False, told: Container[str] = ()) -> str:
+def caption(generation: Generation, *, numbered: bool = False, known: Container[str] = ()) -> str:
     """Describe a generation in one line: take, orientation, size, model asked and answered, seconds, id.
 
     Args:
         generation: what it is about.
         numbered: whether a first take has its number too; later ones always have it.
-        told: what a header says already: ``model``, ``orientation``.
+        known: what a header says already: ``model``, ``orientation``.
     """
     size = ""
     if generation.images:
         image = generation.images[0]
-        size = ("" if "orientation" in told else _(orientation_of(image)) + " ") + f"{image.width}×{image.height}"
+        size = ("" if "orientation" in known else _(orientation_of(image)) + " ") + f"{image.width}×{image.height}"
     model, answered = model_words(generation), generation.model_reported
-    if "model" in told:
+    if "model" in known:
         other = answered not in {"", generation.request.model}
         model = _("answered by {answered}", answered=answered) if other else ""
     parts = [
@@ -164,9 +161,9 @@ def notes(generation: Generation) -> list[str]:
     return said
 
 
-def caption_html(generation: Generation, *, numbered: bool = False, told: Container[str] = ()) -> Markup:
+def caption_html(generation: Generation, *, numbered: bool = False, known: Container[str] = ()) -> Markup:
     """Give the caption, as :func:`caption` does, with the notes below it, as HTML."""
-    return stacked(*map(small, [caption(generation, numbered=numbered, told=told), *notes(generation)]))
+    return stacked(*map(small, [caption(generation, numbered=numbered, known=known), *notes(generation)]))
 
 
 def text_html(generation: Generation) -> Markup:
@@ -198,7 +195,7 @@ def plain(generation: Generation, *, numbered: bool = False) -> str:
 
 
 def short_path(path: Path) -> str:
-    """Shorten a path to what is below the working folder, else to its last two parts, to tell nobody's home."""
+    """Shorten a path to what is below the working folder, else to its last two parts: no home folder is shown."""
     with suppress(ValueError, OSError):
         below = path.relative_to(Path.cwd())
         if len(below.parts) <= _LONGEST_PATH:
@@ -228,6 +225,6 @@ _DEAD = f":is({_OUTPUT}:not(:has(*)),{_OUTPUT}:has(>.jupyter-widgets-disconnecte
 
 
 def dead_controls_style() -> Markup:
-    """Give a style that lets controls without a kernel say so, in the output area it stands in."""
+    """Return a style by which controls without a kernel say so, in its own output area."""
     after = f'{_DEAD}::after{{content:"{_(_NO_CONTROLS)}";font-size:11px;opacity:.7}}'
     return tag("style", Markup(f"{_DEAD}{{font-size:0}}{_DEAD}>*{{display:none}}{after}"), class_="wenwen")

@@ -8,6 +8,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, TypeVar
 
+from wenwen_magic.kinds import JPEG, PNG
 from wenwen_magic.text.i18n import columns
 from wenwen_magic.text.sanitize import one_line, replace_unshown
 
@@ -40,7 +41,7 @@ def tag(name: str, *content: str, **attributes: str | int | None) -> Markup:
     Args:
         name: of the element.
         *content: what it holds; all but :class:`Markup` is escaped.
-        **attributes: by name, escaped; ``class_`` stands for ``class``, and None leaves the attribute out.
+        **attributes: by name, escaped; ``class_`` is written ``class``, and None leaves the attribute out.
     """
     given = ((key.rstrip("_"), value) for key, value in attributes.items() if value is not None)
     start = " ".join([name, *(f'{key}="{escape(str(value))}"' for key, value in given)])
@@ -48,7 +49,7 @@ def tag(name: str, *content: str, **attributes: str | int | None) -> Markup:
 
 
 def join(*content: str, between: str = "") -> Markup:
-    """Put pieces of HTML one after another; all but :class:`Markup` is escaped, what stands between them too."""
+    """Put pieces of HTML one after another; all but :class:`Markup` is escaped, the separator too."""
     pieces = [piece if isinstance(piece, Markup) else escape(piece) for piece in (between, *content)]
     return Markup(pieces[0].join(pieces[1:]))
 
@@ -73,7 +74,7 @@ def small(*content: str) -> Markup:
 
 
 def folded(head: str, *content: str) -> Markup:
-    """Build a line that unfolds what it stands for."""
+    """Build a line that unfolds its content."""
     return tag("details", tag("summary", small(head)), *content)
 
 
@@ -102,7 +103,7 @@ def still(path: Path | None) -> dict[str, str]:
         data = None
     if path is None or data is None:
         return {}
-    return {"image/png" if path.suffix == ".png" else "image/jpeg": base64.b64encode(data).decode()}
+    return {(PNG if path.suffix in PNG.suffixes else JPEG).mime: base64.b64encode(data).decode()}
 
 
 def cell(*content: str, scope: str | None = None, style: str = "", **attributes: str | int | None) -> Cell:
@@ -138,12 +139,12 @@ def table(rows: Iterable[Iterable[str]], *, head: Iterable[Iterable[str]] = (), 
 
 
 def in_rows(items: Sequence[_Item], most: int = COLUMNS) -> list[Sequence[_Item]]:
-    """Cut a sequence into rows of at most so many."""
+    """Cut a sequence into rows of at most ``most`` items."""
     return [items[start : start + most] for start in range(0, len(items), most)]
 
 
 def even_columns(count: int) -> int:
-    """Choose in how many columns so many pictures stand: four as two by two, others up to four in a row."""
+    """Choose the number of columns for some pictures: four as two by two, others up to four in a row."""
     return COLUMNS // 2 if count == COLUMNS else max(1, min(COLUMNS, count))
 
 
@@ -159,12 +160,12 @@ def text_table(rows: Iterable[Sequence[str]]) -> str:
 
 
 def clipped(text: str, most: int) -> str:
-    """Cut a text to one line of so many columns; a Chinese letter takes two."""
+    """Cut a text to one line of at most ``most`` columns; a Chinese letter takes two."""
     text = one_line(text[: 20 * most])
     kept = sum(width <= most for width in accumulate(map(columns, text)))
     return text if kept == len(text) else text[: max(0, kept - 1)] + "…"
 
 
 def bundle(html: str, plain: str, image: Path | None = None) -> dict[str, Any]:
-    """Make a MIME bundle of HTML, plain text and a small picture that stands for all, as front ends can be sent it."""
+    """Make a MIME bundle of HTML, plain text and a small picture of all, which every front end accepts."""
     return {**still(image), "text/html": replace_unshown(html), "text/plain": replace_unshown(plain)}

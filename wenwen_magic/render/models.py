@@ -49,7 +49,7 @@ def table(known: ModelList, words: str = "", *, age: float = 0.0, replay: bool =
         words: pieces of names, owners, endpoint types or aliases, in any letter case; ``picture`` (图片) for those
             that draw.
         age: seconds since the endpoint named them.
-        replay: whether nobody may be asked.
+        replay: whether no endpoint may be asked.
     """
     wanted = _folded(words).split()
     found = tuple(model for model in known.models if all(word in _searchable(model) for word in wanted))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 _DOMAIN = "wenwen_magic"
 _CATALOGUES = {"zh": "zh_CN"}
-"""The folder of each language that has a catalogue; messages stand in English in the code."""
+"""The folder of each language that has a catalogue; the code itself has the messages in English."""
 _chosen: ContextVar[str] = ContextVar("wenwen_language", default="")
 _decided = ""
 """What ``auto`` means in this process, as soon as that is known."""
@@ -41,7 +41,7 @@ def N_(message: str) -> str:  # noqa: N802  the usual name of gettext's mark
 
 
 def in_every_language(message: str) -> tuple[str, ...]:
-    """Return a message as it stands in the code and in each catalogue, for searches that know no language."""
+    """Return a message as it is in the code and in each catalogue, for searches that know no language."""
     return (message, *(_catalogue(language).gettext(message) for language in _CATALOGUES))
 
 

@@ -23,6 +23,8 @@ def test_a_picture_that_pillow_wrote_is_known_by_its_first_bytes(kind):
     address = kinds.data_uri(kind.mime, data)
     mime, text = kinds.split_data_uri(address)
     assert (mime, base64.b64decode(text)) == (kind.mime, data)
+    for written in (text, base64.encodebytes(data).decode(), base64.encodebytes(data).decode().replace("\n", "\r\n")):
+        assert kinds.kind_of_base64(written) == kinds.kind_of(data)
 
 
 @pytest.mark.parametrize(

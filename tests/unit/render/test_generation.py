@@ -73,8 +73,8 @@ def test_several_pictures_of_one_answer_stand_in_a_table_with_their_sizes(make):
         ({}, {"numbered": True}, "① square 9×9 · gpt-4o-image · 41 s · #000001"),
         ({"model_reported": "gpt-4o-image"}, {}, "square 9×9 · gpt-4o-image · 41 s · #000001"),
         ({"model_reported": "sora"}, {}, "square 9×9 · gpt-4o-image → sora · 41 s · #000001"),
-        ({"model_reported": "sora"}, {"told": {"model", "orientation"}}, "9×9 · answered by sora · 41 s · #000001"),
-        ({}, {"told": {"model"}}, "square 9×9 · 41 s · #000001"),
+        ({"model_reported": "sora"}, {"known": {"model", "orientation"}}, "9×9 · answered by sora · 41 s · #000001"),
+        ({}, {"known": {"model"}}, "square 9×9 · 41 s · #000001"),
         ({"demo": True}, {}, "square 9×9 · gpt-4o-image · 41 s · #000001 · demo"),
         *(
             ({"take": take}, {}, f"{mark} square 9×9")

@@ -15,10 +15,10 @@ from wenwen_magic.records import DESCRIBE, DRAW, ImageRequest
 from wenwen_magic.text.i18n import _
 
 _RATIOS = {"landscape": "3:2", "portrait": "2:3", "square": "1:1"}
-# A long dash is what some keyboards make of two hyphens; Midjourney takes it for them.
+# A long dash is what some keyboards make of two hyphens; Midjourney reads it as two hyphens.
 _HAS_RATIO = re.compile(r"(?:^|\s)(?:--|—)(?:ar|aspect)\b", re.IGNORECASE)
 _MANY = 100
-"""References that no limit of ours cuts short."""
+"""The most references of a call for which no limit is known."""
 
 
 @dataclass(frozen=True)

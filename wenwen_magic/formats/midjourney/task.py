@@ -18,6 +18,7 @@ from wenwen_magic.formats.parse.stream import read_json
 from wenwen_magic.protocol import HttpReply, Progress, Source
 from wenwen_magic.records import Button
 from wenwen_magic.text.i18n import N_, _
+from wenwen_magic.text.sanitize import one_line
 
 SUCCESS, FAILURE, CANCEL = "SUCCESS", "FAILURE", "CANCEL"
 """The statuses of a job that has ended."""
@@ -138,7 +139,7 @@ class Job:
         label, sign = (self.payloads.redact(item.get(name)).strip() for name in ("label", "emoji"))
         meaning = _SIGNS.get(sign.replace(_SELECTOR, ""))
         label = label or (f"{sign} {_(meaning)}" if meaning else sign)
-        label = " ".join(mask(label).split())[:_LONGEST_LABEL] or self.payloads.redact(number)[:_LONGEST_LABEL]
+        label = one_line(mask(label), _LONGEST_LABEL) or self.payloads.redact(number)[:_LONGEST_LABEL]
         small = number.lower()
         return Button(
             label,

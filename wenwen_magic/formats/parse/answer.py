@@ -14,6 +14,7 @@ from typing import Any
 from wenwen_magic.endpoint.failures import read_problem
 from wenwen_magic.formats.parse import markdown
 from wenwen_magic.formats.parse.json_text import Payloads
+from wenwen_magic.kinds import PICTURES, PNG, kind_of_base64, split_data_uri
 from wenwen_magic.protocol import Answer, Progress, Source
 from wenwen_magic.text.i18n import N_, _
 
@@ -33,17 +34,16 @@ _TYPED = ("inlineData", "inline_data")
 """Fields whose object has a picture's base64 under ``data``, beside its type."""
 _DEEPEST = 8
 """Wrappers within wrappers that are looked into; an honest answer has three."""
-_BEGINNINGS = ("iVBORw0KGgo", "/9j/", "UklGR", "R0lGOD")
-"""How PNG, JPEG, WebP and GIF begin in base64."""
 _SHORTEST = 40
 """Bytes of base64 that no picture is shorter than; a word such as ``pending`` is."""
-_TYPES = {"png": "image/png", "jpeg": "image/jpeg", "jpg": "image/jpeg", "webp": "image/webp"}
+_TYPES = {suffix[1:]: kind.mime for kind in PICTURES for suffix in kind.suffixes}
+"""The types of pictures by their short names."""
 _MIME = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
 _SCHEME = re.compile(r"(?i)[a-z][a-z0-9+.-]*:")
 
 
-def source_of(value: Any, payloads: Payloads, key: str = "url", mime: str = "image/png") -> Source | None:
-    """Return what a field's value stands for: an address, base64 with or without a head, or nothing.
+def source_of(value: Any, payloads: Payloads, key: str = "url", mime: str = PNG.mime) -> Source | None:
+    """Return what a field's value names: an address, base64 with or without a head, or nothing.
 
     Args:
         value: of the field.
@@ -55,11 +55,12 @@ def source_of(value: Any, payloads: Payloads, key: str = "url", mime: str = "ima
         return None
     if value[:8].lower().startswith(("http://", "https://")) and (key or len(value.split()) == 1):
         return Source(payloads.restore_text(value))
-    if head := markdown.DATA_HEAD.match(value):
-        value, key, mime = value[head.end() :], _BASE64[0], (head.group(1) or mime).lower()
+    named, data_of_uri = split_data_uri(value)
+    if data_of_uri:
+        value, key, mime = data_of_uri, _BASE64[0], named or mime
     elif _SCHEME.match(value):
         return None
-    if key in _BASE64 or payloads.restore(value[:80])[:16].decode("ascii", "replace").startswith(_BEGINNINGS):
+    if key in _BASE64 or kind_of_base64(payloads.restore(value[:120])[:120].decode("ascii", "replace")):
         data = payloads.restore_base64(value) if mime.startswith(markdown.PICTURE_TYPES) else b""
         return Source(f"data:{mime}", data=data) if len(data) >= _SHORTEST else None
     below_endpoint = value.startswith("/") or (key in {"url", "image_url"} and ("/" in value or "." in value))
@@ -67,7 +68,7 @@ def source_of(value: Any, payloads: Payloads, key: str = "url", mime: str = "ima
     return Source(payloads.restore_text(value)) if below_endpoint and len(value.split()) == 1 < len(value) else None
 
 
-def _type_in(item: Mapping[str, Any], mime: str = "image/png") -> str:
+def _type_in(item: Mapping[str, Any], mime: str = PNG.mime) -> str:
     """Return the pictures' type as an object names it; the bytes decide later."""
     named = item.get("output_format") or item.get("mime_type") or item.get("mimeType")
     if not isinstance(named, str):
@@ -103,7 +104,7 @@ _MEANINGS = {
 
 def progress_in(line: str) -> Progress | None:
     """Read one line of text as a report of progress; None when it is none."""
-    match = _PROGRESS.match(line) if len(line) < 200 else None  # noqa: PLR2004  longer is no status line
+    match = _PROGRESS.match(line) if len(line) < 200 else None  # noqa: PLR2004  a longer line is not a status line
     if not match or "![" in line or "](" in line:
         return None
     text = line.strip().lstrip("> ").strip().replace("**", "")
@@ -136,7 +137,7 @@ class AnswerParser:
     Args:
         payloads: where base64 that was taken out of the objects is kept.
         wanted: how many pictures were asked for.
-        words_wanted: whether words are the result, so that a refusal must not pass for them.
+        words_wanted: whether words are the result, so that a refusal must not pass for a result.
     """
 
     def __init__(self, payloads: Payloads, wanted: int = 1, *, words_wanted: bool = False) -> None:
@@ -269,7 +270,7 @@ class AnswerParser:
 
     def _keep(self, value: Any, kept: Pictures) -> list[Source]:
         """Put the pictures in a value of any shape to those that are kept; returns them."""
-        found = list(self._find(value, "image/png", 0))
+        found = list(self._find(value, PNG.mime, 0))
         for source in found:
             kept.setdefault((source.address, source.data), source)
         return found
@@ -354,7 +355,7 @@ class AnswerParser:
 
 
 def _get(value: Any, *names: str) -> Any:
-    """Return the first of these fields that an object has; None for none, and for what is no object."""
+    """Return the first of these fields that an object has; None for none, and for what is not an object."""
     return next((value[name] for name in names if name in value), None) if isinstance(value, Mapping) else None
 
 

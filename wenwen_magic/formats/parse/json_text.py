@@ -7,6 +7,8 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+from wenwen_magic.text.sanitize import replace_lone_surrogates
+
 SHORTEST = 1024
 """A run of fewer bytes than this stays in the text."""
 
@@ -46,19 +48,19 @@ class Payloads:
         return f"{self._head}{len(self._runs) - 1}n".encode()
 
     def restore(self, text: str) -> bytes:
-        """Return a piece of text as bytes, every token in it replaced by the run that it stands for."""
+        """Return a piece of text as bytes, every token in it replaced by its run."""
         if not self._runs:
-            return text.encode("utf-8", "replace")
+            return replace_lone_surrogates(text).encode()
         pieces = self._token.split(text)
         if len(pieces) == 3 and not pieces[0] and not pieces[2]:  # noqa: PLR2004  a token alone: no copy is made
             return self._runs[int(pieces[1])]
         return b"".join(
-            self._runs[int(piece)] if index % 2 else piece.encode("utf-8", "replace")
+            self._runs[int(piece)] if index % 2 else replace_lone_surrogates(piece).encode()
             for index, piece in enumerate(pieces)
         )
 
     def restore_text(self, text: str) -> str:
-        """Return a piece of text with every token in it replaced by the run that it stands for."""
+        """Return a piece of text with every token in it replaced by its run."""
         return self.restore(text).decode("utf-8", "replace") if self._head in text else text
 
     def restore_base64(self, text: str) -> bytes:
@@ -69,14 +71,14 @@ class Payloads:
         return b"".join(data.split()) if any(space in data for space in _SPACES) else data
 
     def redact(self, value: Any) -> str:
-        """Return a piece of text for reading; empty for what is no text.
+        """Return a piece of text for reading; empty for what is not a text.
 
         Every run is an ellipsis, and half characters, which no file and no page can hold, are replaced.
         """
         if not isinstance(value, str):
             return ""
         text = self._token.sub("…", value) if self._runs else value
-        return text.encode("utf-8", "replace").decode()
+        return replace_lone_surrogates(text)
 
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"|[{}\[\],:"]', re.DOTALL)
@@ -85,7 +87,7 @@ _CLOSING = {"{": "}", "[": "]"}
 
 
 def parse_partial_json(text: str, open_fields: tuple[str, ...] = ("text", "content")) -> Any:
-    """Parse as much of a JSON text as came whole; None when that is nothing, or the text is no JSON.
+    """Parse as much of a JSON text as came whole; None when that is nothing, or the text is not JSON.
 
     Takes time in proportion to the text.
 

@@ -3,11 +3,13 @@
 import re
 from dataclasses import dataclass
 from html.parser import HTMLParser
+from itertools import chain
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from wenwen_magic.formats.parse.json_text import Payloads
+from wenwen_magic.kinds import DATA_HEAD, PICTURES, PNG
 from wenwen_magic.protocol import Source
 
 LONGEST = 20_000
@@ -25,8 +27,6 @@ _PARSER.normalizeLink = lambda url: url  # type: ignore[method-assign]
 _SHOWN = MarkdownIt("commonmark", {"html": False, "maxNesting": 20}).enable("table").disable("image")
 _SHOWN.validateLink = lambda url: url.lower().startswith(("http://", "https://"))  # type: ignore[method-assign]
 
-DATA_HEAD = re.compile(r"(?i)data:([\w.+-]+/[\w.+-]+)?(?:;[\w=.+-]+)*;base64,")
-"""What a ``data:`` URI begins with; its type, if it names one, is the first group."""
 PICTURE_TYPES = ("image/", "application/octet-stream")
 """Beginnings of the types that a picture may be said to have."""
 _RUN = re.compile(r"[A-Za-z0-9+/_=%-]*+")
@@ -41,7 +41,7 @@ _MARKUP = re.compile(r"!\[[^\[\]\n]{0,2000}+\]\((?:[^()\n]|\([^()\n]*+\))*+\)|<i
 _DOWNLOAD = re.compile(
     r"(?i)^[>\s|·-]*+(?:\[[^\[\]\n]{0,200}?(?:下载|download|预览|原始数据|⏬)[^\[\]\n]*+\]\([^()\n]*+\)[\s|·]*+)++$"
 )
-_PICTURE = re.compile(r"(?i)\.(?:png|jpe?g|webp|gif|avif)(?:$|[?#!~&])")
+_PICTURE = re.compile(rf"(?i)(?:{'|'.join(map(re.escape, chain(*(kind.suffixes for kind in PICTURES))))})(?:$|[?#!~&])")
 _VIDEO = re.compile(r"(?i)\.(?:mp4|webm|mov|m4v)(?:$|[?#])")
 
 
@@ -135,7 +135,7 @@ def _without_data(text: str, payloads: Payloads, data: list[Source], *, whole: b
     while head := DATA_HEAD.search(text, at):
         closing = _NEED_CLOSING.get(text[head.start() - 1 : head.start()])
         end = _end_of_run(text, head, closing)
-        mime = (head.group(1) or "image/png").lower()
+        mime = (head[1] or PNG.mime).lower()
         taken = mime.startswith(PICTURE_TYPES) and (whole or not closing or _CLOSED.match(text, end))
         run = payloads.restore_base64(text[head.end() : end]) if taken else b""
         data.append(Source(f"data:{mime}", data=run))

@@ -17,7 +17,7 @@ from wenwen_magic.text.i18n import _
 
 _FIELDS = (b"event:", b"id:", b"retry:")
 _BOM = b"\xef\xbb\xbf"
-# These first bytes, or so many of any others, tell what a body is; `d` alone could still become `data:`.
+# These first bytes, or this many of any others, show what a body is; `d` alone could still become `data:`.
 _DECIDING = (b"{", b"[", b":")
 _ENOUGH = 16
 

@@ -20,8 +20,8 @@ from wenwen_magic.protocol import Progress
 from wenwen_magic.records import Gallery, Generation
 from wenwen_magic.render import history as history_table
 from wenwen_magic.render import lineage as lineage_table
-from wenwen_magic.render.generation import sound
 from wenwen_magic.text.i18n import N_, _, padded
+from wenwen_magic.text.sanitize import replace_unshown
 
 PAGE = 20
 """Generations on a page of the history."""
@@ -322,4 +322,4 @@ def _formatted(answer: Mapping[str, Any]) -> str:
             text = " ".join(text.split())
             text = text if len(text) <= _LONGEST else text[:_LONGEST] + " …"
         lines.append(f"{padded(str(name), 16)}{text}")
-    return sound(mask("\n".join(lines)))
+    return replace_unshown(mask("\n".join(lines)))
