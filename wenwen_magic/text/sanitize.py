@@ -11,6 +11,8 @@ SURROGATES = "\ud800-\udfff"
 """Halves of characters, which no file and no page can hold."""
 DIRECTIONS = "\u202a-\u202e\u2066-\u2069"
 """What turns the direction of all the writing that follows."""
+
+_TERMINAL = re.compile(rf"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?)|[{CONTROLS}]")
 _UNSHOWN = re.compile(f"[{CONTROLS}{SURROGATES}{DIRECTIONS}]")
 _NOT_IN_XML = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]")
 
@@ -22,6 +24,11 @@ def replace_lone_surrogates(text: str) -> str:
     except UnicodeEncodeError:
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return text
+
+
+def drop_controls(text: str) -> str:
+    """Drop control characters, tab and line feed apart, and the whole of a terminal's escape sequences."""
+    return _TERMINAL.sub("", text)
 
 
 def replace_unshown(text: str, mark: str = " ") -> str:

@@ -16,7 +16,7 @@ def picture(kind):
 
 
 @pytest.mark.parametrize("kind", kinds.CONVERTIBLE, ids=lambda kind: kind.name)
-def test_a_picture_that_pillow_wrote_is_known_by_its_first_bytes(kind):
+def test_a_picture_that_pillow_wrote_is_known_by_its_first_bytes_and_by_its_base64(kind):
     data = picture(kind.name)
     assert [one for one in kinds.CONVERTIBLE if kinds.kind_of(data[:80], (one,))] == [kind]
     assert kinds.kind_of(data[:80]) == (kind if kind in kinds.PICTURES else None)
@@ -61,6 +61,11 @@ def test_what_is_no_picture_of_ours_has_a_name_where_one_is_known(data, name):
 )
 def test_an_address_that_is_a_picture_is_taken_apart(address, parts):
     assert kinds.split_data_uri(address) == parts
+
+
+@pytest.mark.parametrize("text", ["", "pending", "iVBORw0KGgo", "图", "/9j", "R0lGOD!!"])
+def test_what_is_too_short_or_no_base64_is_no_picture(text):
+    assert kinds.kind_of_base64(text) is None
 
 
 def test_no_two_kinds_share_an_ending():

@@ -10,6 +10,8 @@ from wenwen_magic.text import sanitize
     [
         (sanitize.replace_lone_surrogates, "一只狐狸", "一只狐狸"),
         (sanitize.replace_lone_surrogates, "a\ud83e\udd8ab\ud83e", "a🦊b\ufffd"),
+        (sanitize.drop_controls, "a\x1b[31mred\x1b[0m\x07b\tc\nd\r\x9b", "aredb\tc\nd"),
+        (sanitize.drop_controls, "a\x1b]0;title\x07b", "ab"),
         (sanitize.replace_unshown, "a\x00b\u202ec\u2066d\ud800e\tf\n", "a b c d e\tf\n"),
         (sanitize.xml_text, "a\x00b\ufffec\r\nd\re\ud800\ud83e\udd8a", "a\ufffdb\ufffdc\nd\ne\ufffd🦊"),
         (sanitize.one_line, "  a \n\t b  ", "a b"),
