@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from wenwen_magic.demo.scene import orientation_of
+from wenwen_magic.text import i18n
 
 pytest_plugins = ["support.loopback", "support.shells"]
 
@@ -26,6 +27,8 @@ def _own_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
     cache = tmp_path_factory.getbasetemp() / "cache"
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
     shutil.rmtree(cache / "wenwen_magic" / "models", ignore_errors=True)  # a port may have been another endpoint's
+    i18n.speak("")  # what an earlier test has spoken or decided
+    monkeypatch.setattr(i18n, "_decided", "")
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
 
 

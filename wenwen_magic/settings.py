@@ -10,7 +10,7 @@ from typing import Any, Literal, TypedDict
 
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.records import ORIENTATION_WORDS, ORIENTATIONS
-from wenwen_magic.text.i18n import N_, _
+from wenwen_magic.text.i18n import LANGUAGES, N_, _
 from wenwen_magic.text.suggest import did_you_mean
 
 MODES = ("cache", "live", "replay")
@@ -142,7 +142,7 @@ class Settings:
     max_megapixels: int = _setting(100, _at_least(int, 1), "largest picture to decode, in million pixels")
     trusted_hosts: tuple[str, ...] = _setting((), _names, 'private hosts to fetch pictures from: "host" or "host:port"')
     ui: bool = _setting(True, _flag, "show the controls under a picture")
-    lang: str = _setting("auto", _one_of("auto", "zh", "en"), "language of the messages: auto, zh or en")
+    lang: str = _setting("auto", _one_of("auto", *LANGUAGES), "language of the messages: auto, en or zh")
 
 
 class SettingsOptions(TypedDict, total=False):
@@ -173,7 +173,7 @@ class SettingsOptions(TypedDict, total=False):
     max_megapixels: int | None
     trusted_hosts: Sequence[str] | None
     ui: bool | None
-    lang: Literal["auto", "zh", "en"] | None
+    lang: str | None
 
 
 NAMES = tuple(setting.name for setting in fields(Settings))

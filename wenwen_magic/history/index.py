@@ -118,7 +118,7 @@ class Index:
         self._folder, self._read = folder, read
         self._file: Path | None = place(cache, folder)
         self._lock, self._process = threading.RLock(), os.getpid()
-        self._line: sqlite3.Connection | None = None
+        self._connection: sqlite3.Connection | None = None
         self._opened: tuple[int, int] | None = None
         self._inherited: list[sqlite3.Connection | None] = []
         self._doubted: set[str] = set()
@@ -141,7 +141,7 @@ class Index:
         where, values = wanted.sql()
         order = "moment, id" if oldest_first else "moment DESC, id DESC"
         query = f"SELECT day, name FROM records WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608  bound
-        rows = self._ask(lambda line: line.execute(query, (*values, count, skip)).fetchall())
+        rows = self._ask(lambda connection: connection.execute(query, (*values, count, skip)).fetchall())
         return [self._folder / day / os.fsdecode(name) for day, name in rows]
 
     def count(self, wanted: Wanted) -> int:
@@ -152,7 +152,7 @@ class Index:
         """
         where, values = wanted.sql()
         query = f"SELECT count(*) FROM records WHERE {where}"  # noqa: S608  values are bound
-        return self._ask(lambda line: int(line.execute(query, values).fetchone()[0]))
+        return self._ask(lambda connection: int(connection.execute(query, values).fetchone()[0]))
 
     def unreadable(self) -> list[str]:
         """Return the names of the files that are not records.
@@ -161,7 +161,7 @@ class Index:
             OSError: a folder cannot be read.
         """
         query = "SELECT name FROM records WHERE id = '' ORDER BY day, name"
-        return [os.fsdecode(name) for (name,) in self._ask(lambda line: line.execute(query).fetchall())]
+        return [os.fsdecode(name) for (name,) in self._ask(lambda connection: connection.execute(query).fetchall())]
 
     def doubt(self, path: Path) -> None:
         """Have the folder of a record looked through again: its file is not what the index says."""
@@ -172,8 +172,8 @@ class Index:
     def _ask(self, question: Callable[[sqlite3.Connection], _Answer]) -> _Answer:
         """Bring the index in step, and answer from it."""
         if self._process != os.getpid():  # a fork: the parent's locks stay locked, and closing its file would undo ...
-            self._inherited.append(self._line)  # ... what it is writing, so its connection is kept for good
-            self._line, self._lock, self._process = None, threading.RLock(), os.getpid()
+            self._inherited.append(self._connection)  # ... what it is writing, so its connection is kept for good
+            self._connection, self._lock, self._process = None, threading.RLock(), os.getpid()
         with self._lock:
             for recover in (self._delete_file, self._use_memory):
                 try:
@@ -186,18 +186,18 @@ class Index:
         """Answer in the same transaction that finds the index in step, or brings it there."""
         # Between two transactions SQLite may undo what the file holds: where it was deleted under another kernel, that
         # kernel's journal looks like a write that was broken off.
-        line = self._connected()
-        with line:
-            line.execute("BEGIN")
-            changed = self._changed_days(line)
+        connection = self._connected()
+        with connection:
+            connection.execute("BEGIN")
+            changed = self._changed_days(connection)
             if not changed:
-                return question(line)
+                return question(connection)
         for day in changed[:-1]:
-            with line:
-                self._look_through(line, day)
-        with line:
-            self._look_through(line, changed[-1])
-            return question(line)
+            with connection:
+                self._look_through(connection, day)
+        with connection:
+            self._look_through(connection, changed[-1])
+            return question(connection)
 
     def _delete_file(self) -> None:
         self._close()
@@ -210,32 +210,32 @@ class Index:
         self._file = None
 
     def _close(self) -> None:
-        if self._line is not None:
+        if self._connection is not None:
             with suppress(sqlite3.Error):
-                self._line.close()
-        self._line = None
+                self._connection.close()
+        self._connection = None
 
     def _connected(self) -> sqlite3.Connection:
         """Return the connection to the file that is there now; one that was deleted would still answer."""
-        if self._line is not None and self._opened != self._identity():
+        if self._connection is not None and self._opened != self._identity():
             self._close()
-        if self._line is None:
+        if self._connection is None:
             if self._file:
                 with suppress(OSError):
                     self._file.parent.mkdir(parents=True, exist_ok=True)
-            line = self._line = sqlite3.connect(
+            connection = self._connection = sqlite3.connect(
                 self._file or ":memory:", timeout=WAIT, isolation_level=None, check_same_thread=False
             )
             # The plain rollback journal loses nothing among many kernels, nor on a network disk; and no call waits
             # for the disk, where the records are already.
-            line.execute("PRAGMA journal_mode = TRUNCATE")
-            line.execute("PRAGMA synchronous = OFF")
-            with line:
-                line.execute("BEGIN IMMEDIATE")
+            connection.execute("PRAGMA journal_mode = TRUNCATE")
+            connection.execute("PRAGMA synchronous = OFF")
+            with connection:
+                connection.execute("BEGIN IMMEDIATE")
                 for statement in _SCHEMA.split(";"):
-                    line.execute(statement)
+                    connection.execute(statement)
             self._opened = self._identity()
-        return self._line
+        return self._connection
 
     def _identity(self) -> tuple[int, int] | None:
         try:
@@ -246,9 +246,9 @@ class Index:
 
     # -- in step with the folder ---------------------------------------------------------------------------------------
 
-    def _changed_days(self, line: sqlite3.Connection) -> list[_Day]:
+    def _changed_days(self, connection: sqlite3.Connection) -> list[_Day]:
         """Return the days that have to be looked through, those that are gone included."""
-        rows = line.execute(
+        rows = connection.execute(
             "SELECT day, NULL, stamp FROM days UNION ALL SELECT day, name, stamp FROM records WHERE id = ''"
         ).fetchall()
         known = {day: stamp for day, name, stamp in rows if name is None}
@@ -265,29 +265,29 @@ class Index:
         except OSError:
             return ""
 
-    def _look_through(self, line: sqlite3.Connection, day: _Day) -> None:
+    def _look_through(self, connection: sqlite3.Connection, day: _Day) -> None:
         """Bring a day in step, in a transaction that this begins: another kernel may look through the same day."""
         # The right to write is taken at once: taken later, what was read may not be true any more.
-        line.execute("BEGIN IMMEDIATE")
-        rows = line.execute("SELECT name, stamp FROM records WHERE day = ?", (day.name,))
+        connection.execute("BEGIN IMMEDIATE")
+        rows = connection.execute("SELECT name, stamp FROM records WHERE day = ?", (day.name,))
         known = {os.fsdecode(name): stamp for name, stamp in rows}
         folder = self._folder / day.name
         files = {name: stamp_of(found) for name, found in _entries(folder, _RECORD).items()} if day.folder else {}
         gone = [(day.name, os.fsencode(name)) for name in known.keys() - files.keys()]
-        line.executemany("DELETE FROM records WHERE day = ? AND name = ?", gone)
+        connection.executemany("DELETE FROM records WHERE day = ? AND name = ?", gone)
         for name, stamp in files.items():
             if known.get(name) != stamp:
-                line.execute(_PUT, _row(folder / name, stamp, self._read(folder / name)))
+                connection.execute(_PUT, _row(folder / name, stamp, self._read(folder / name)))
                 self._read_so_far += 1
                 if self._read_so_far == MANY:
                     self.when_long()
         if day.folder is None:
-            line.execute("DELETE FROM days WHERE day = ?", (day.name,))
+            connection.execute("DELETE FROM days WHERE day = ?", (day.name,))
             return
         settled = time.time_ns() - max(day.folder.st_mtime_ns, day.folder.st_ctime_ns) > SETTLED
         stamp = stamp_of(day.folder) if settled else ""  # a change within the grain of the clock could be missed
         if stamp != day.known_stamp:
-            line.execute("INSERT OR REPLACE INTO days VALUES (?, ?)", (day.name, stamp))
+            connection.execute("INSERT OR REPLACE INTO days VALUES (?, ?)", (day.name, stamp))
 
 
 def place(cache: Path, folder: Path) -> Path:

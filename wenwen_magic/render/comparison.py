@@ -17,7 +17,7 @@ from wenwen_magic.records import Generation, ImageRequest
 from wenwen_magic.render import markup
 from wenwen_magic.render.generation import generation_html
 from wenwen_magic.render.markup import Markup, cell, join, lines, stacked, table, tag
-from wenwen_magic.text.i18n import _, spoken
+from wenwen_magic.text.i18n import _
 from wenwen_magic.text.sanitize import one_line, replace_unshown
 
 _CJK = "\u3005-\u3007\u3040-\u3098\u309b-\u30ff\u3105-\u318f\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
@@ -262,8 +262,8 @@ class Comparison:
         return *asked, *_between(*(_results(one, self.currency) for one in (self.old, self.new)))
 
     def __str__(self) -> str:
-        form = "{}：{} → {}" if spoken() == "zh" else "{}: {} → {}"
-        table = (form.format(*map(_value, astuple(one))) for one in self.differences)
+        rows = (map(_value, astuple(one)) for one in self.differences)
+        table = [_("{name}: {old} → {new}", name=name, old=old, new=new) for name, old, new in rows]
         words = diff_text(cut(self.prompt, around=200, most=2_000, count=500))
         return "\n".join(line for line in (" → ".join(_names(self)), _sentence(self), words, *table) if line)
 
@@ -409,4 +409,4 @@ def told(wanted: ImageRequest, found: ImageRequest) -> str:
             if hidden
             else _("prompt ([-there-] {{+here+}}): {line}", line=line)
         )
-    return ("；" if spoken() == "zh" else "; ").join(parts) or _("nothing differs")
+    return _("; ").join(parts) or _("nothing differs")

@@ -11,8 +11,11 @@ from functools import cache
 from pathlib import Path
 
 _DOMAIN = "wenwen_magic"
-_CATALOGUES = {"zh": "zh_CN"}
-"""The folder of each language that has a catalogue; the code itself has the messages in English."""
+_LOCALE = Path(__file__).with_name("locale")
+_CATALOGUES = {folder.name.partition("_")[0]: folder.name for folder in sorted(_LOCALE.glob("[a-z]*"))}
+"""The folder of each language that has a catalogue, by its code, such as ``zh``: ``zh_CN``."""
+LANGUAGES = ("en", *_CATALOGUES)
+"""The languages of messages; those of the code itself are English."""
 _chosen: ContextVar[str] = ContextVar("wenwen_language", default="")
 _decided = ""
 """What ``auto`` means in this process, as soon as that is known."""
@@ -48,7 +51,7 @@ def in_every_language(message: str) -> tuple[str, ...]:
 @cache
 def _catalogue(language: str) -> gettext.NullTranslations:
     names = [_CATALOGUES[language]] if language in _CATALOGUES else []
-    return gettext.translation(_DOMAIN, Path(__file__).with_name("locale"), names, fallback=True)
+    return gettext.translation(_DOMAIN, _LOCALE, names, fallback=True)
 
 
 def is_chinese(text: str) -> bool:
@@ -80,7 +83,7 @@ def _language_of(prompt: str) -> str:
 
 
 def spoken() -> str:
-    """Return the language of messages: ``zh`` for Chinese, ``en`` for English."""
+    """Return the language of messages, one of :data:`LANGUAGES`."""
     return _chosen.get() or _decided or _readers_language() or "en"
 
 
@@ -90,13 +93,14 @@ def comma() -> str:
 
 
 def _readers_language() -> str:
-    """Return the language that JupyterLab or the locale names, ``zh`` or ``en``; empty where neither names any."""
+    """Return the language that JupyterLab or the locale names, English for an unknown one; empty where none is."""
     name = _jupyterlab_locale() if "JPY_SESSION_NAME" in os.environ else ""  # a Jupyter server started this kernel
     name = name or next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "")
     name = name or locale.setlocale(locale.LC_CTYPE)  # not getlocale(), which calls C.UTF-8 en_US
     if name.partition(".")[0].upper() in {"", "C", "POSIX", "UTF-8"}:
         return ""
-    return "zh" if name.lower().startswith(("zh", "chinese")) else "en"
+    code = re.split(r"[_\W]", name.lower().replace("chinese", "zh"))[0]  # Windows spells the language out
+    return code if code in LANGUAGES else "en"
 
 
 def _jupyterlab_locale() -> str:

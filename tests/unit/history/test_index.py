@@ -208,9 +208,9 @@ def test_every_index_has_its_place_by_the_folders_real_path(tmp_path):
 def statements(history, work):
     """How many statements of SQL read and how many write while something is done."""
     said = []
-    history._index._line.set_trace_callback(said.append)
+    history._index._connection.set_trace_callback(said.append)
     work()
-    history._index._line.set_trace_callback(None)
+    history._index._connection.set_trace_callback(None)
     verbs = [one.split()[0] for one in said]
     return verbs.count("SELECT"), sum(verbs.count(verb) for verb in ("INSERT", "UPDATE", "DELETE"))
 
