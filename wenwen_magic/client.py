@@ -16,10 +16,10 @@ from wenwen_magic.endpoint.failures import about_models, no_models_in_replay
 from wenwen_magic.engine import batch, build_request, prompt_files
 from wenwen_magic.engine.batch import DrawOptions, Estimate, Rows
 from wenwen_magic.engine.build_request import EditOptions, RequestOptions
-from wenwen_magic.engine.generate import Engine, OnProgress, ignore
+from wenwen_magic.engine.generate import Engine, OnProgress
 from wenwen_magic.engine.limits import SESSION, Session
 from wenwen_magic.engine.takes import Takes, is_here
-from wenwen_magic.engine.worker_pool import BatchRun, beside_main_thread
+from wenwen_magic.engine.worker_pool import BatchRun, beside_main_thread, ignore
 from wenwen_magic.errors import ConfigError, EndpointError
 from wenwen_magic.formats import FORMATS
 from wenwen_magic.history import archive

@@ -8,9 +8,9 @@ from typing import Any
 from tqdm import tqdm
 
 from wenwen_magic.engine import outcomes
-from wenwen_magic.engine.generate import Engine, OnProgress, ignore
+from wenwen_magic.engine.generate import Engine, OnProgress
 from wenwen_magic.engine.limits import Session
-from wenwen_magic.engine.worker_pool import BatchRun, Tally, WorkerPool, wait_through
+from wenwen_magic.engine.worker_pool import BatchRun, Tally, WorkerPool, ignore, wait_through
 from wenwen_magic.errors import LimitReached, WenwenError
 from wenwen_magic.formats import FORMATS
 from wenwen_magic.history.store import History

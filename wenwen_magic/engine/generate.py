@@ -8,11 +8,12 @@ from urllib.parse import urlsplit
 
 from wenwen_magic.endpoint import api_key, transport
 from wenwen_magic.endpoint.api_key import Secret
-from wenwen_magic.engine import limits, outcomes
+from wenwen_magic.engine import outcomes
 from wenwen_magic.engine.build_request import refuse_stripped
 from wenwen_magic.engine.executor import LOCAL, ExecutorTransport
-from wenwen_magic.engine.limits import Limits, Session
+from wenwen_magic.engine.limits import Limits, Session, best_pattern
 from wenwen_magic.engine.takes import Takes, is_here
+from wenwen_magic.engine.worker_pool import ignore
 from wenwen_magic.errors import (
     ConfigError,
     EndpointError,
@@ -40,10 +41,6 @@ LONGEST = 10.0
 """Seconds of the longest pause between two questions."""
 _UNKNOWN = {400, 404, 410}
 """The statuses with which an endpoint says that it does not know a job."""
-
-
-def ignore(*_: object) -> None:
-    """Take what nobody asked to be told."""
 
 
 @dataclass(frozen=True)
@@ -155,10 +152,11 @@ class Engine:
 
     def _save(self, record: Generation, answer: Answer) -> Generation:
         """Save every picture of an answer, or its words where words were wanted; then the record is complete."""
+        words = record.request.wants_words
         # A picture that is named in words on another one is anybody's, and is not fetched.
-        if record.request.wants_words or not answer.sources:
-            if not (record.request.wants_words and answer.text):
-                raise outcomes.no_image(answer, words=record.request.wants_words)
+        if words or not answer.sources:
+            if not (words and answer.text):
+                raise outcomes.no_image(answer, words=words)
             return self.history.update(record, state="complete")
         saved, failed = self.media.save(record, answer.sources, self.history.path(record, ""))
         pictures = tuple(replace(picture, request=record.request, record=record.id) for picture in saved)
@@ -336,7 +334,7 @@ class Engine:
 
     def price_of(self, request: ImageRequest) -> float | None:
         """Return the price of one picture by the user's table; None for unknown, and for the demo, which is free."""
-        return None if self.is_demo else limits.price_of(request.model, self.settings.prices)
+        return None if self.is_demo else best_pattern(request.model, self.settings.prices)
 
     def prices(self, request: ImageRequest) -> list[float | None]:
         """Return the price of each picture of one answer."""

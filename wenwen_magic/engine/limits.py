@@ -53,11 +53,6 @@ def best_pattern(model: str, table: Mapping[str, Value]) -> Value | None:
     return table[max(patterns, key=len)] if patterns else None
 
 
-def price_of(model: str, prices: Mapping[str, float]) -> float | None:
-    """Return the price of one picture: of the model itself, else of the longest pattern (``gpt-*``) that fits it."""
-    return best_pattern(model, prices)
-
-
 def cost_of(prices: Sequence[float | None]) -> Cost:
     """Add up the cost of pictures with these prices, None for an unknown one."""
     known = [price for price in prices if price is not None]

@@ -163,7 +163,7 @@ class Tally:
         )
 
 
-def _ignore(*_: object) -> None:
+def ignore(*_: object) -> None:
     """Take what nobody asked to be told."""
 
 
@@ -195,8 +195,8 @@ class BatchRun(Generic[Item, Result]):
         *,
         width: int = 4,
         total: int | None = None,
-        done: Callable[[int, Result | WenwenError], None] = _ignore,
-        tell: Callable[[Tally], None] = _ignore,
+        done: Callable[[int, Result | WenwenError], None] = ignore,
+        tell: Callable[[Tally], None] = ignore,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         if width < 1:
@@ -307,7 +307,7 @@ class BatchRun(Generic[Item, Result]):
 
 
 def wait_through(
-    run: BatchRun[Any, Any], wait: Callable[[float], bool], stopping: Callable[[int], None] = _ignore
+    run: BatchRun[Any, Any], wait: Callable[[float], bool], stopping: Callable[[int], None] = ignore
 ) -> None:
     """Wait in the main thread for a run in another one; the first interrupt stops it, the second ends the waiting.
 

@@ -6,7 +6,7 @@ from itertools import permutations
 
 import pytest
 
-from wenwen_magic.engine.limits import Cost, Limits, Session, price_of
+from wenwen_magic.engine.limits import Cost, Limits, Session, best_pattern
 from wenwen_magic.errors import EndpointError, LimitReached, NoImageError
 
 
@@ -76,9 +76,9 @@ def test_a_price_is_that_of_the_longest_pattern_that_fits_in_any_order():
     for order in permutations(prices):
         table = {pattern: prices[pattern] for pattern in order}
         models = ("gpt-4o-image", "gpt-4o-mini", "gpt-5", "flux")
-        assert [price_of(model, table) for model in models] == [4.0, 2.0, 1.0, 3.0]
-        assert price_of("gpt-4o-image", {**table, "gpt-4o-image": 5.0}) == 5.0
-    assert price_of("flux", {"gpt-*": 1.0}) is None
+        assert [best_pattern(model, table) for model in models] == [4.0, 2.0, 1.0, 3.0]
+        assert best_pattern("gpt-4o-image", {**table, "gpt-4o-image": 5.0}) == 5.0
+    assert best_pattern("flux", {"gpt-*": 1.0}) is None
 
 
 def test_a_budget_counts_known_prices_and_pictures_of_unknown_price_as_one():
