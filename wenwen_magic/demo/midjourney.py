@@ -18,7 +18,7 @@ from PIL import Image
 from wenwen_magic.demo import exchange
 from wenwen_magic.demo.exchange import RELAY, Ask, Directives, Question, Reply, Shelf, Studio
 from wenwen_magic.demo.painter import check, coarse, encoded, opened, turn_of
-from wenwen_magic.kinds import JPEG, PNG
+from wenwen_magic.kinds import JPEG, PNG, split_data_uri
 from wenwen_magic.text.sanitize import one_line
 
 _UPLOADS = "/mj/uploads/"
@@ -113,10 +113,10 @@ def _files(given: Sequence[Any], jobs: Jobs) -> list[bytes]:
         name = str(one).rpartition(_UPLOADS)[2]
         if name in jobs.uploads:
             files.append(jobs.uploads[name])
-        elif not isinstance(one, str) or not one.startswith(("data:image/", "http://", "https://")):
-            raise ValueError("base64格式错误")
-        elif one.startswith("data:"):
+        elif split_data_uri(str(one))[0].startswith("image/"):
             files.append(check(exchange.decoded(one)))
+        elif not str(one).startswith(("http://", "https://")):
+            raise ValueError("base64格式错误")
     return files
 
 
