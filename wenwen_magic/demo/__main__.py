@@ -12,7 +12,7 @@ from wenwen_magic.text.i18n import _
 
 
 def main(arguments: Sequence[str] | None = None, *, wait: Callable[[], object] | None = None) -> int:
-    """Serve until Ctrl-C; gives the exit code.
+    """Serve until Ctrl-C, and return the exit code.
 
     Args:
         arguments: the command line; None for the program's own.

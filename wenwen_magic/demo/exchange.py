@@ -62,7 +62,7 @@ class Directives:
 
     @property
     def spoils(self) -> bool:
-        """Whether the picture's file is none that can be opened."""
+        """Whether the picture's file cannot be opened."""
         return self.broken or self.svg or self.html_picture or self.bomb
 
 
@@ -182,7 +182,7 @@ class Studio:
         return made
 
     def find(self, name: str) -> Ask | None:
-        """Give what a picture was asked with; None for an unknown name, and while it shall seem to be missing."""
+        """Return the request for a picture; None for an unknown name, and while the picture shall seem missing."""
         with self._lock:
             if self._missing.get(name, 0) > 0:
                 self._missing[name] -= 1
@@ -207,7 +207,7 @@ class Studio:
         return spoilt(ask.directives, f"image/{ask.kind}", self.draw(ask))
 
     def describe(self, ask: Ask) -> str:
-        """Say in words what is on the pictures that came along; errors as for :meth:`order`."""
+        """Describe the pictures of a request in words; errors as for :meth:`order`."""
         return describe(ask.prompt, [*ask.files, *self._own(ask.links)])
 
     def _own(self, links: Sequence[str]) -> list[bytes]:
@@ -270,7 +270,7 @@ class Format:
     path: re.Pattern[str]  # the pattern of its paths
     # Understands a request, or answers it at once; raises Refused, or ValueError with what is wrong.
     read: Callable[[Question], Ask | Reply]
-    refuse: Callable[[str], Reply]  # words what is wrong
+    refuse: Callable[[str], Reply]  # answers with what is wrong
     # Words the plain answer for the addresses of the pictures, none for a refusal or a description.
     answer: Callable[[Ask, Sequence[str]], Reply]
     # Words the streamed answer: the events before the picture, and those from the picture on.
@@ -302,7 +302,7 @@ def bad_request(problem: str) -> Reply:
 
 
 def wrong_path(question: Question) -> Reply:
-    """Answer to a path that is none."""
+    """Answer to an unknown path."""
     return error_reply(f"Invalid URL ({question.method} {question.path})", 404, kind="invalid_request_error")
 
 

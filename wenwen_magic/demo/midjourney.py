@@ -18,7 +18,7 @@ from PIL import Image
 from wenwen_magic.demo import exchange
 from wenwen_magic.demo.exchange import RELAY, Ask, Directives, Question, Reply, Shelf, Studio
 from wenwen_magic.demo.painter import check, coarse, encoded, opened, turn_of
-from wenwen_magic.kinds import JPEG, PNG
+from wenwen_magic.kinds import JPEG, PNG, split_data_uri
 from wenwen_magic.text.sanitize import one_line
 
 _UPLOADS = "/mj/uploads/"
@@ -107,21 +107,21 @@ def _text(body: Mapping[str, Any], name: str) -> str:
 
 
 def _files(given: Sequence[Any], jobs: Jobs) -> list[bytes]:
-    """Read pictures that came as data URIs or as links to uploads; links elsewhere are left out."""
+    """Read pictures from data URIs or links to uploads; links elsewhere are left out."""
     files = []
     for one in given:
         name = str(one).rpartition(_UPLOADS)[2]
         if name in jobs.uploads:
             files.append(jobs.uploads[name])
-        elif not isinstance(one, str) or not one.startswith(("data:image/", "http://", "https://")):
-            raise ValueError("base64格式错误")
-        elif one.startswith("data:"):
+        elif split_data_uri(str(one))[0].startswith("image/"):
             files.append(check(exchange.decoded(one)))
+        elif not str(one).startswith(("http://", "https://")):
+            raise ValueError("base64格式错误")
     return files
 
 
 def _submit(body: Mapping[str, Any], jobs: Jobs, row: Sequence[Any]) -> Job:
-    """Understand what brings pictures or words of its own."""
+    """Read a submission with its own pictures or words."""
     action, names, count, least, most = row
     prompt, mask = _text(body, "prompt"), body.get("maskBase64")
     if action in {"IMAGINE", "EDIT"} and not prompt:
@@ -136,7 +136,7 @@ def _submit(body: Mapping[str, Any], jobs: Jobs, row: Sequence[Any]) -> Job:
 
 
 def _press(body: Mapping[str, Any], jobs: Jobs) -> Job:
-    """Understand a press on a button."""
+    """Read a press on a button."""
     parent, order = jobs.find(body.get("taskId")), _text(body, "customId")
     if jobs.look(parent)[0] != "SUCCESS":
         raise ValueError("task_status_not_success")
@@ -157,7 +157,7 @@ def _press(body: Mapping[str, Any], jobs: Jobs) -> Job:
 
 
 def _fill(body: Mapping[str, Any], jobs: Jobs) -> Job:
-    """Understand what a window was filled with."""
+    """Read what a window was filled with."""
     job = jobs.find(body.get("taskId"))
     parent = jobs.find(job.parent)
     if not job.window:
@@ -232,7 +232,7 @@ def _answer(ask: Ask, _: Sequence[str]) -> Reply:
 
 
 def _prompts(seen: str) -> str:
-    """Word four prompts that could have drawn a picture, as far as the demo sees it; nothing for nothing."""
+    """Return four prompts that could have drawn a picture, by what the demo sees in it; empty when it sees nothing."""
     seen = seen.rpartition("**: ")[2]
     turn = next((ratio for word, ratio in _RATIOS.items() if word in seen), "1:1")
     lines = (f"{n}\ufe0f\u20e3 {scene}, {seen} --ar {turn}" for n, scene in enumerate(_SCENES, 1))

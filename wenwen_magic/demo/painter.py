@@ -43,7 +43,7 @@ def paint(
     references: Sequence[bytes] = (),
     mask: bytes = b"",
 ) -> bytes:
-    """Paint a prompt, or edit the first reference by it; gives a PNG file.
+    """Paint a prompt, or edit the first reference by it, and return a PNG file.
 
     Args:
         prompt: the words, Chinese or English.
@@ -130,7 +130,7 @@ def _vary(canvas: Canvas, chance: Random, *, strew: bool) -> None:
 
 
 def _view(canvas: Canvas, found: re.Match[str], head: Place | None) -> Place | None:
-    """Widen a picture's view, or move it by a third; gives where the head is then."""
+    """Widen a picture's view, or move it by a third, and return where the head is then."""
     old, amount = canvas.picture, 1.0 if found["way"] else min(max(float(found["amount"] or 2), 1.01), 4.0)
     across, down = _WAYS.get(found["way"], (0, 0))
     small = old.resize((math.ceil(old.width / amount), math.ceil(old.height / amount)))
@@ -296,7 +296,7 @@ def coarse(file: bytes, spots: int, side: int, kind: str = "png") -> bytes:
 
 
 def opened(file: bytes) -> tuple[Image.Image, Place | None]:
-    """Open a picture file upright, on paper where it is transparent; gives where it notes that a head is, too."""
+    """Open a picture file upright, on paper where it is transparent, and return where it notes that a head is, too."""
     with Image.open(io.BytesIO(file)) as picture:
         noted = re.fullmatch(r"(0\.\d+) (0\.\d+) (0\.\d+)", str(picture.info.get("demo-head", "")))
         upright = ImageOps.exif_transpose(picture).convert("RGBA")

@@ -77,7 +77,7 @@ def plan(prompt: str, chance: Random) -> Plan:
 
 
 def paint_scene(canvas: Canvas, plan: Plan, chance: Random) -> Place | None:
-    """Paint a whole picture; gives where the first animal's head is: its top, and its width as the size."""
+    """Paint a whole picture, and return where the first animal's head is: its top, and its width as the size."""
     if plan.backdrop == "pond":
         _pond(canvas, plan, chance)
         return None
@@ -123,7 +123,7 @@ def _shine(canvas: Canvas, palette: Palette, place: Point, radius: float) -> Non
 
 
 def _sky(canvas: Canvas, plan: Plan, chance: Random, horizon: float) -> float:
-    """Paint all above the horizon; gives the sun's or moon's place across."""
+    """Paint all above the horizon, and return the sun's or moon's place across."""
     sky, tint, dark = plan.palette.sky, plan.palette.light, plan.palette.dark
     canvas.picture.paste(gradient(sky, canvas.width, canvas.height), (0, 0))
     radius = chance.uniform(64, 104) * canvas.unit * (1.5 if "moon" in plan.words else 1.0) * (0.8 if dark else 1.0)
@@ -236,7 +236,7 @@ def _afar(canvas: Canvas, plan: Plan, chance: Random, horizon: float) -> None:
 
 
 def _near(canvas: Canvas, plan: Plan, chance: Random) -> Place | None:
-    """Draw the foreground; gives the first animal's head."""
+    """Draw the foreground, and return the first animal's head."""
     animals = [one for name, one in ANIMALS.items() if name in plan.words][:3]
     things = plan.words & {"lighthouse", "tree", "house", "flower"}
     if not animals and not things:
@@ -262,7 +262,7 @@ def _near(canvas: Canvas, plan: Plan, chance: Random) -> Place | None:
 
 
 def sit(canvas: Canvas, plan: Plan, animal: Figure, place: Place) -> Place:
-    """Draw an animal; gives the place of its head."""
+    """Draw an animal, and return the place of its head."""
     if not animal.perch:
         shadow = oval(place.x, place.y, place.size * 0.36, place.size * 0.045)
         canvas.fill((10, 14, 24), shadow, opacity=0.34, blur=7 * canvas.unit)

@@ -66,7 +66,7 @@ class DemoServer:
         self.address = ""
 
     def start(self) -> str:
-        """Begin to listen; gives the base address, such as ``http://127.0.0.1:8010/demo``.
+        """Begin to listen, and return the base address, such as ``http://127.0.0.1:8010/demo``.
 
         Raises:
             ConfigError: the port is in use, or the host is not an address of this machine.
@@ -184,7 +184,7 @@ class _Handler(BaseHTTPRequestHandler):
                 return
 
     def _note(self, body: Any, size: int) -> str:
-        """Keep a request; gives its path below the demo's address."""
+        """Keep a request, and return its path below the demo's address."""
         headers = {name.lower(): value for name, value in self.headers.items()}
         self.demo.note(Call(self.command, self.path, headers, body, size))
         path = self.path.partition("?")[0]

@@ -56,7 +56,7 @@ def normalised(base_url: str) -> str:
     try:
         parts = urlsplit(address)
         usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:  # also for a port that is none
+    except ValueError:  # also for a port that is not valid
         usable = False
     if not usable or not address.isprintable() or any(sign in address for sign in " @?#\\"):
         raise ConfigError(

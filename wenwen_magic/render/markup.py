@@ -8,7 +8,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, TypeVar
 
-from wenwen_magic.kinds import JPEG, PNG
+from wenwen_magic.kinds import JPEG, PNG, data_uri
 from wenwen_magic.text.i18n import columns
 from wenwen_magic.text.sanitize import one_line, replace_unshown
 
@@ -91,19 +91,21 @@ def picture(
         title: what a pointer over it shows.
     """
     style = "max-width:100%" + (f";max-height:{height}px" if height else "")
-    addresses = [f"data:{mime};base64,{data}" for mime, data in still(path).items()]
-    return join(*(tag("img", src=src, alt=alt, title=title, width=width, style=style) for src in addresses))
+    file = _small_file(path)
+    return tag("img", src=data_uri(*file), alt=alt, title=title, width=width, style=style) if file else Markup()
 
 
 def still(path: Path | None) -> dict[str, str]:
     """Read a small picture's file as the entry of a bundle: base64 by its type; empty when it is not at hand."""
+    file = _small_file(path)
+    return {file[0]: base64.b64encode(file[1]).decode()} if file else {}
+
+
+def _small_file(path: Path | None) -> tuple[str, bytes] | None:
     try:
-        data = path.read_bytes() if path else None
+        return ((PNG if path.suffix in PNG.suffixes else JPEG).mime, path.read_bytes()) if path else None
     except OSError:
-        data = None
-    if path is None or data is None:
-        return {}
-    return {(PNG if path.suffix in PNG.suffixes else JPEG).mime: base64.b64encode(data).decode()}
+        return None
 
 
 def cell(*content: str, scope: str | None = None, style: str = "", **attributes: str | int | None) -> Cell:

@@ -53,7 +53,7 @@ def _submit(call: HttpCall) -> Generator[Step, HttpReply | None, task.Submission
 
 
 def _fill_window(request: ImageRequest, number: str) -> Generator[Step, HttpReply | None, str]:
-    """Fill the window that a button has opened; gives the number of the job that goes on."""
+    """Fill the window that a button has opened, and return the number of the job that goes on."""
     taken = yield from _submit(HttpCall("POST", SUBMITS["modal"].path, window(request, number)))
     return taken.job or number
 
@@ -100,7 +100,7 @@ def _answer(request: ImageRequest, job: task.Job, number: str) -> Answer:
 
 
 def query(job: str) -> Generator[Step, HttpReply | None, Mapping[str, Any]]:
-    """Ask about one job (page 任务查询接口, cut off behind ``buttons``); gives it as it is there, free.
+    """Ask about one job (page 任务查询接口, cut off behind ``buttons``), and return it as it is there, free.
 
     Args:
         job: its number.
@@ -116,7 +116,7 @@ def query(job: str) -> Generator[Step, HttpReply | None, Mapping[str, Any]]:
 
 
 def queries(jobs: str) -> Generator[Step, HttpReply | None, Mapping[str, Any]]:
-    """Ask about several jobs (page 任务批量查询接口); gives those that the endpoint knows, by their numbers, free.
+    """Ask about several jobs (page 任务批量查询接口), and return those that the endpoint knows, by their numbers, free.
 
     Args:
         jobs: the numbers, commas between them.
@@ -133,7 +133,7 @@ def queries(jobs: str) -> Generator[Step, HttpReply | None, Mapping[str, Any]]:
 
 
 def seed(job: str) -> Generator[Step, HttpReply | None, Mapping[str, Any]]:
-    """Ask for a job's seed (page 获取种子(Seed): the method only); gives it under ``seed``, free.
+    """Ask for a job's seed (page 获取种子(Seed): the method only), and return it under ``seed``, free.
 
     Args:
         job: the job's number.

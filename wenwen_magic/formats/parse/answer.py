@@ -173,7 +173,7 @@ class AnswerParser:
         return bool(self._pictures) and self._completed >= self._wanted
 
     def add(self, body: Any) -> Iterator[Progress]:
-        """Take in one object, or a list of them; gives the progress that it reports, pictures on their way included."""
+        """Take in one object, or a list of them, and yield the progress in it, pictures on their way included."""
         for item in body if isinstance(body, list) else [body]:
             if isinstance(item, Mapping):
                 self.seen = True
