@@ -495,7 +495,7 @@ class Client:
 
     def thumbnail(self, generation: Generation) -> Path | None:
         """Return a small picture of a generation, at most 224 pixels a side, in the user's cache folder; or None."""
-        return self._media.thumbnail(self.ready(generation))
+        return self._media.thumbnail(generation)
 
     def gallery(self, rows: Sequence[Generation], labels: tuple[Label, ...] = (), *, blind: bool = False) -> Gallery:
         """Return several generations as one thing to show and to return.

@@ -10,6 +10,6 @@ def test_the_lineage_of_any_of_a_family_shows_it_all_and_marks_the_one(shell, pa
         assert [row.request.prompt for row in shell.run(line)] == ["a fox", "give it a hat"]
     html = shell.shown()[-1]["text/html"]
     assert html.count("<img") == 2
-    assert "<b>give it a hat</b> ← 这一张" in html
+    assert "<b>give it a hat</b> ← this one" in html
     assert [row.request.prompt for row in shell.run("%wenwen show cat --lineage")] == ["a cat"]
     assert shell.run("%wenwen show hat").id == shell.user_ns["hat"].id

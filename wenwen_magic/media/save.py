@@ -264,7 +264,7 @@ class ImagePipeline:
 
     def thumbnail(self, generation: Generation) -> Path | None:
         """Return a small picture of a generation's first image, made once; None when there is no preview of it."""
-        preview = next((image.preview for image in generation.images if image.preview), None)
+        preview = next((path for image in generation.images if (path := self._preview_of(image))), None)
         if preview is None:
             return None
         small = preview.with_name(f"small-{preview.name}")
