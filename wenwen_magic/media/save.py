@@ -162,17 +162,20 @@ class ImagePipeline:
             _decode(source.data, part)
         else:
             self._download(urljoin(self._address + "/", source.address), part, pauses)
-        with part.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        picture = GeneratedImage(part, "", 0, 0, alt=alt, draft=source.draft, size=part.stat().st_size, sha256=digest)
-        try:
-            result, preview = self._inspect(part, digest)
-        except ImageError as error:
-            if error.text in _NOT_THE_PICTURES_FAULT:
-                raise
-            return replace(picture, path=part.replace(stem.with_name(stem.name + ".unsound")), problem=error.what)
-        path = part.replace(stem.with_name(f"{stem.name}.{result.extension}"))
-        return replace(picture, path=path, mime=result.mime, width=result.width, height=result.height, preview=preview)
+        size, problem, result, preview = part.stat().st_size, "", None, None
+        with ThreadPoolExecutor(1, thread_name_prefix="wenwen") as thread:
+            digest = thread.submit(_sync, part)  # while the sandbox decodes
+            try:
+                result, preview = self._inspect(part, digest.result)
+            except ImageError as error:
+                if error.text in _NOT_THE_PICTURES_FAULT:
+                    raise
+                problem = error.what
+        path = part.replace(stem.with_name(f"{stem.name}.{result.extension if result else 'unsound'}"))
+        kept = GeneratedImage(path, "", 0, 0, alt=alt, draft=source.draft, size=size, sha256=digest.result())
+        if result is None:
+            return replace(kept, problem=problem)
+        return replace(kept, mime=result.mime, width=result.width, height=result.height, preview=preview)
 
     def _download(self, address: str, part: Path, pauses: Sequence[float]) -> None:
         policy = download.Policy(
@@ -193,8 +196,12 @@ class ImagePipeline:
             else:
                 return
 
-    def _inspect(self, path: Path, digest: str) -> tuple[Inspection, Path | None]:
+    def _inspect(self, path: Path, digest: Callable[[], str]) -> tuple[Inspection, Path | None]:
         """Check a file; returns what it is and where its preview is, None when the cache cannot be written.
+
+        Args:
+            path: the file.
+            digest: gives its SHA-256 in hexadecimal, by which the preview is named.
 
         Raises:
             ImageError: it cannot be decoded within the limits, or cannot be checked now.
@@ -203,7 +210,7 @@ class ImagePipeline:
             made = Path(folder) / "preview"
             result = self._pool.inspect(path, made)
             ending = "png" if result.preview_mime == kinds.PNG.mime else "jpg"
-            place = self._previews / f"{digest}.{ending}"
+            place = self._previews / f"{digest()}.{ending}"
             temporary = place.with_name(f".{place.name}.{secrets.token_hex(4)}")
             try:
                 place.parent.mkdir(parents=True, exist_ok=True)
@@ -249,7 +256,7 @@ class ImagePipeline:
             if (preview := self._previews / f"{picture.sha256}.{ending}").is_file():
                 return preview
         try:
-            return self._inspect(picture.path, picture.sha256)[1]
+            return self._inspect(picture.path, lambda: picture.sha256)[1]
         except (ImageError, OSError):
             return None
 
@@ -294,5 +301,10 @@ def _decode(data: bytes, part: Path) -> None:
             if len(piece) % 4 == 1:  # one letter alone holds no byte
                 piece = piece[:-1]
             file.write(base64.b64decode(piece + b"=" * (-len(piece) % 4)))
-        file.flush()
+
+
+def _sync(path: Path) -> str:
+    """Make a file's bytes last on the disk; returns their SHA-256 in hexadecimal."""
+    with path.open("rb+") as file:
         os.fsync(file.fileno())
+        return hashlib.file_digest(file, "sha256").hexdigest()
