@@ -127,7 +127,7 @@ class Client:
                 name); all in :class:`wenwen_magic.engine.build_request.RequestOptions`.
 
         Raises:
-            WenwenError: of any kind; ``charged`` tells whether money may be gone, the history what came.
+            WenwenError: of any kind; ``charged`` tells whether money may be gone.
         """
         request = self.request(prompt, **options)
         if saved := self._engine.saved(request, fresh=fresh, take=take):
@@ -200,7 +200,7 @@ class Client:
             raise ConfigError(
                 _("This picture was drawn by another endpoint."),
                 why=generation.endpoint,
-                do=_("Its buttons work there only. Draw it anew here."),
+                do=_("Its buttons work there only. Draw it again here."),
             )
         return request, fresh
 
@@ -472,12 +472,12 @@ class Client:
                 do=did_you_mean(question, wire.inquiries) if wire.inquiries else "",
             )
         if self.settings.mode == "replay":
-            raise ConfigError(_("In mode replay nobody is asked."))
+            raise ConfigError(_("Replay mode is offline: no endpoint is asked."))
         jobs = [one.job for one in generations if one.job]
         if len(jobs) < len(generations):
             raise ConfigError(
                 _("The endpoint has no number for this picture."),
-                do=_("%wenwen fetch finishes a work that is under way."),
+                do=_("%wenwen fetch finishes a running job."),
             )
         notes: list[str] = []
         answer = self._engine.ask_about(wire, question, ",".join(jobs), lambda said: notes.append(said.text))

@@ -43,7 +43,7 @@ def test_in_mode_replay_the_list_at_hand_is_shown_and_nobody_is_asked(shell, rel
     shell.run("%wenwen models")
     shell.run("%config WenwenMagics.mode = 'replay'")
     assert len(shell.run("%wenwen models --refresh")) == 2
-    assert "in mode replay nobody is asked" in shell.words()
+    assert "replay mode is offline" in shell.words()
     assert relay.gets == 1
 
 

@@ -181,7 +181,7 @@ def test_fresh_in_replay_says_that_nothing_is_drawn(shell, relay, forbid):
     shell.run(cell())
     replayed(shell, forbid, "config")
     shell.run(cell("--fresh"))
-    assert "mode replay draws none" in shell.words()
+    assert "replay mode is offline" in shell.words()
     assert "draws a new one" not in shell.words()
 
 

@@ -150,7 +150,7 @@ def about_models(error: EndpointError) -> EndpointError:
 def no_models_in_replay() -> ConfigError:
     """Make the error for a request for models in mode ``replay`` where no list is saved."""
     return ConfigError(
-        _("In mode replay nobody is asked, for models neither, and no list is saved."),
+        _("Replay mode is offline and has no saved model list."),
         do="%config WenwenMagics.mode = 'cache'",
     )
 

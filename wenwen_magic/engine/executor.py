@@ -21,7 +21,7 @@ LOCAL = ("127.0.0.1", "localhost", "::1")
 
 @dataclass(frozen=True)
 class Delivery:
-    """A reply read to its end, and the error if it broke off: what came before is not lost."""
+    """Hold a reply read to its end, and the error if the connection broke; the bytes before it are kept."""
 
     reply: HttpReply
     broken: EndpointError | None = None

@@ -88,7 +88,7 @@ class Engine:
 
         Raises:
             LimitReached: a limit would be passed; nothing was sent.
-            WenwenError: of any kind; ``charged`` tells whether money may be gone, the record what came.
+            WenwenError: of any kind; ``charged`` tells whether money may be gone.
         """
         with self.session.turn(None if fresh else self.same(request)):
             recorded = self.history.takes(request.fingerprint)

@@ -74,7 +74,7 @@ def not_in_history(request: ImageRequest, take: int, *, why: str = "", replay: b
 
 
 def _nobody_asked() -> str:
-    return _("Nothing was sent: in mode replay nobody is asked. In mode cache the endpoint is.")
+    return _("Nothing was sent: replay mode is offline. Mode cache asks the endpoint.")
 
 
 def refuse_gaps(rows: Iterable[Generation]) -> None:
@@ -166,7 +166,7 @@ def unknown_job(error: WenwenError) -> EndpointError:
     return EndpointError(
         _("The endpoint does not know this work any more."),
         do=_(
-            "%wenwen fetch with the id asks for it once more, for free; running the cell submits it anew, "
+            "%wenwen fetch with the id asks for it once more, for free; running the cell submits it again, "
             "which may cost again."
         ),
         **_quoted(error),

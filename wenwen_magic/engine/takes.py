@@ -146,5 +146,5 @@ def _saved_note(generation: Generation, mode: str) -> str:
     """Say that it was free, and how to get another."""
     words = generation.request.wants_words
     if mode == "replay":
-        return _("saved answer; mode replay asks nobody") if words else _("saved take; mode replay draws none")
+        return _("saved answer; replay mode is offline") if words else _("saved take; replay mode is offline")
     return _("saved answer, free; --fresh asks again") if words else _("saved take, free; --fresh draws a new one")

@@ -173,7 +173,7 @@ class BatchRun(Generic[Item, Result]):
     Args:
         items: are taken one at a time, when there is a thread free to work on the next; a generator's are never held
             all at once. It is run in several threads, never in two at once.
-        work: makes an item's result; sees the context of whoever called :meth:`run`, such as its language.
+        work: makes an item's result; runs in the context of the caller of :meth:`run`, such as its language.
         width: how many works are under way at the same time.
         total: how many items there are, where that is known; only for the tally.
         done: is handed each item's index and its result or its error, in the order in which they come, never two at
@@ -216,11 +216,11 @@ class BatchRun(Generic[Item, Result]):
     def run(self) -> Tally:
         """Work through the items; return when all are done, or, once stopped, when those under way are.
 
-        An error of ours is its item's result. Anything else that is raised, by a work, the items or a listener, ends
+        An error of ours is its item's result. Anything else that is raised, by a task, the items or a listener, ends
         the run: nothing new begins, what is under way is finished and delivered, then it is raised.
 
         Raises:
-            BaseException: what a work, the items or a listener raised; at once an interrupt of this thread: it stops.
+            BaseException: what a task, the items or a listener raised; at once an interrupt of this thread: it stops.
         """
         self._began = self._now()
         try:

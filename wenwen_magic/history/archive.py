@@ -206,7 +206,7 @@ class Archive:
         """
         if not self.records:
             raise ConfigError(
-                _("There is no picture to hand on."),
+                _("There is no picture to export."),
                 do=_("%wenwen history lists what is saved."),
             )
         self._words = 0  # the list has as much room as the records

@@ -122,7 +122,7 @@ def _footer(known: ModelList, found: Sequence[Model], *, age: float, replay: boo
         parts.append(_("the first {most} are shown; words narrow it: ", most=MOST) + "%wenwen models gemini")
     if known.kept:
         parts.append(_("named by the endpoint {ago}", ago=_ago(age)))
-        parts.append(_("in mode replay nobody is asked") if replay else _("%wenwen models --refresh asks again"))
+        parts.append(_("replay mode is offline") if replay else _("%wenwen models --refresh asks again"))
     return " · ".join(parts)
 
 

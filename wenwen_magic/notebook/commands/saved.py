@@ -240,7 +240,7 @@ def use(context: CommandContext, word: str) -> str:
     generation = _saved(context, word)
     context.insert(cell_of(client, generation))
     if client.saved_takes.best(generation.request, 0) is None:
-        return _("The cell is below; running it asks anew.")
+        return _("The cell is below; running it sends a new request.")
     return _("The cell is below; running it shows the picture for free.")
 
 

@@ -152,7 +152,11 @@ class ActionButtons:
         return ipywidgets.HBox([side, ipywidgets.VBox(lines)], layout=layout)
 
     def _button(self, take: Generation, offered: Button) -> ipywidgets.Button:
-        cost = _("draws anew each time (pays)") if offered.again else _("draws it once (pays), then shows it for free")
+        cost = (
+            _("draws a new picture each time (pays)")
+            if offered.again
+            else _("draws it once (pays), then shows it for free")
+        )
         label = replace_unshown(one_line(offered.label))[:_LONGEST_LABEL]
         return button(
             label,

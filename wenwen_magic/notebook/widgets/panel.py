@@ -219,7 +219,7 @@ class Panel:
 
         Args:
             key: tells one button from another.
-            wanted: makes the request, and tells whether it is to be drawn anew though a take is saved.
+            wanted: makes the request, and tells whether it is drawn although a take is saved.
         """
         runner, before = self._cell.runner, self._pressed.get(key, float("-inf"))
         self._pressed[key] = runner.now()
@@ -422,7 +422,7 @@ class Panel:
                 if not text:
                     self.show_message(_("The new cell draws the first combination alone."))
                 elif cell.options.fresh:
-                    self.show_message(_("The new cell has --fresh: run, it draws anew and pays."))
+                    self.show_message(_("The new cell has --fresh: running it draws a new picture and pays."))
             self.inserter.insert(text or cell_of(cell.now, self._chosen(cell.now)))
 
 
