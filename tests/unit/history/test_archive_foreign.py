@@ -67,10 +67,10 @@ def with_record(files, change):
     return {**files, record_of(files): json.dumps(record).encode()}
 
 
-def refused(pupil, lesson, *said, **options):
+def refused(pupil, lesson, *said):
     """What the refusal says, after it was seen that nothing was written."""
     with pytest.raises(ConfigError) as caught:
-        import_(pupil, lesson, **options)
+        import_(pupil, lesson)
     assert all(word in caught.value.why for word in said), caught.value.why
     assert not pupil.folder.exists()
     return caught.value
@@ -247,10 +247,12 @@ def patched(lesson, name, offset, value):
 def test_more_than_the_limit_is_refused_before_it_is_unpacked(pupil, lesson, files, monkeypatch):
     packed(lesson, files)
     size = sum(map(len, files.values()))
-    monkeypatch.setattr(archive, "_pieces", lambda *_: pytest.fail("unpacked"))
-    refused(pupil, lesson, "too large", limit=size - 1)
-    monkeypatch.undo()
-    assert import_(pupil, lesson, limit=size).records == 1
+    with monkeypatch.context() as context:
+        context.setattr(archive, "_pieces", lambda *_: pytest.fail("unpacked"))
+        context.setattr(archive, "LIMIT", size - 1)
+        refused(pupil, lesson, "too large")
+    monkeypatch.setattr(archive, "LIMIT", size)
+    assert import_(pupil, lesson).records == 1
 
 
 def test_a_bomb_that_says_what_it_is_is_refused_unopened(pupil, lesson, files, monkeypatch):
