@@ -30,8 +30,8 @@ from wenwen_magic import Client
 
 PROMPT = "a red cat on a roof"
 PICTURES = {
-    "a PNG of 1.9 MB, 1024 x 1024": ("RGB", (1024, 1024), 5, 1.25),
-    "a PNG of 30 MB, 3840 x 2160": ("RGBA", (3840, 2160), 80, 1.10),
+    "a PNG of 1.9 MB, 1024 x 1024": ("RGB", (1024, 1024), 4, 1.25),
+    "a PNG of 30 MB, 4096 x 2800": ("RGB", (4096, 2800), 80, 1.10),
 }
 """What is drawn: mode, width x height in pixels, strength of the noise, and the highest ratio of a whole cell."""
 Way = Callable[[str], None]
