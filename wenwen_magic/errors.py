@@ -21,6 +21,21 @@ from typing import Any, Literal
 from wenwen_magic.text.i18n import _
 from wenwen_magic.text.sanitize import drop_controls, one_line
 
+__all__ = [
+    "AnswerError",
+    "Charged",
+    "ConfigError",
+    "EndpointError",
+    "HistoryError",
+    "ImageError",
+    "LimitReached",
+    "NoImageError",
+    "NotInHistory",
+    "NotSentError",
+    "WaitEnded",
+    "WenwenError",
+]
+
 Charged = Literal["no", "maybe", "yes"]
 _LONGEST_LINE = 600
 """Characters of each line of a message."""

@@ -7,6 +7,20 @@ from typing import Any
 
 from wenwen_magic.records import DRAW, Button, ImageRequest
 
+__all__ = [
+    "Answer",
+    "FilePart",
+    "HttpCall",
+    "HttpReply",
+    "Inquiry",
+    "Pause",
+    "Progress",
+    "Source",
+    "Step",
+    "Talk",
+    "WireFormat",
+]
+
 
 @dataclass(frozen=True)
 class FilePart:

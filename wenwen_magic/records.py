@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 from wenwen_magic.errors import Charged, ConfigError, ImageError
 from wenwen_magic.kinds import BY_MIME, PICTURES
@@ -398,7 +398,13 @@ class Gallery(Sequence[Generation]):
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, index: Any) -> Any:
+    @overload
+    def __getitem__(self, index: int) -> Generation: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Generation]: ...
+
+    def __getitem__(self, index: int | slice) -> Generation | Sequence[Generation]:
         return self.rows[index]
 
     def __iter__(self) -> Iterator[Generation]:

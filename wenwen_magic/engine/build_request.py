@@ -61,7 +61,8 @@ class RequestOptions(EditOptions, total=False):
     task: str | None
 
 
-_OPTIONS = RequestOptions.__annotations__ | {"prompt": str}
+REQUEST_OPTIONS = tuple(RequestOptions.__annotations__)
+"""The names of all options of a request; an option of a magic that has such a name is passed on."""
 
 
 def styled(prompt: str, name: str, styles: Mapping[str, str]) -> str:
@@ -100,9 +101,10 @@ def make(
     Raises:
         ConfigError: an unknown option, or a value that cannot be; also one that only the format knows to refuse.
     """
-    if unknown := next((name for name in options if name not in _OPTIONS), ""):
+    known = ("prompt", *REQUEST_OPTIONS)
+    if unknown := next((name for name in options if name not in known), ""):
         what = _("There is no option {unknown!r}.", unknown=unknown)
-        raise ConfigError(what, do=did_you_mean(unknown, _OPTIONS))
+        raise ConfigError(what, do=did_you_mean(unknown, known))
     given = {name: value for name, value in options.items() if value is not None}
     style = given.pop("style", "")
     if "references" in given:

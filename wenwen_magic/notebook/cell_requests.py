@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from wenwen_magic.client import Client
+from wenwen_magic.engine.build_request import REQUEST_OPTIONS
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.notebook.options import Options, typed
 from wenwen_magic.records import ORIENTATION_WORDS, ImageRequest, Label, Reference
@@ -109,17 +110,14 @@ class CellRequests:
     def _shared(self) -> dict[str, Any]:
         """Return what is the same for all requests of a cell, unless an axis varies it."""
         options = self.options
+        same = {name: getattr(options, name) for name in REQUEST_OPTIONS if hasattr(options, name)}
         return {
+            **same,
             "model": next(iter(options.model), None),
-            "orientation": options.orientation,
-            "style": options.style,
-            "count": options.count,
             "params": dict(options.param),
             "references": [self.reference(word) for word in options.ref],
             "mask": self.reference(options.mask) if options.mask else None,
             "stream": options.stream or None,
-            "format": options.format,
-            "task": options.task,
         }
 
     def many(self, template: str, source: str) -> Callable[[], Iterator[ImageRequest]]:

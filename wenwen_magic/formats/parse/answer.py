@@ -24,9 +24,9 @@ _BASE64 = ("b64_json", "b64", "base64", "image_base64", "bytesBase64Encoded", "b
 """Fields that hold a picture in base64."""
 _ADDRESSES = ("url", "image_url", "image", "result", "fileUri", "file_uri")
 """Fields that hold a picture's address, or base64 that begins as a picture does."""
-_TEXTS = {"data", "images", "image_urls", "urls", "output", "outputs", "results"}
+_LISTS = {"data", "images", "image_urls", "urls", "output", "outputs", "results"}
 """Fields with pictures in them that may be one address, or base64 that begins as a picture does."""
-_WRAPPERS = _TEXTS | {
+_WRAPPERS = _LISTS | {
     *("result", "response", "item", "artifacts", "predictions", "image", "image_url", "url", "fileData", "file_data")
 }
 """Fields with pictures in them: an object, or a list."""
@@ -297,7 +297,7 @@ class AnswerParser:
             if key in _TYPED:
                 typed = {"mime_type": _get(inner, "mimeType", "mime_type"), _BASE64[0]: _get(inner, "data")}
                 yield from self._find(typed, mime, depth + 1)
-            elif key in _TEXTS or (key in (*_WRAPPERS, *_BASE64) and isinstance(inner, (list, Mapping))):
+            elif key in _LISTS or (key in (*_WRAPPERS, *_BASE64) and isinstance(inner, (list, Mapping))):
                 yield from self._find(inner, mime, depth + 1)
 
     def _own_picture(self, item: Mapping[str, Any], mime: str) -> Source | None:
