@@ -583,7 +583,7 @@ def test_in_mode_replay_the_models_at_hand_are_given_and_nobody_is_asked(payer, 
     replay = Client(base_url=relay.address, mode="replay", session=Session())
     assert replay.models() == replay.models(refresh=True) == named
     assert relay.gets == 1
-    with pytest.raises(ConfigError, match="replay"):
+    with pytest.raises(ConfigError, match="Replay"):
         Client(base_url="http://127.0.0.1:9", mode="replay", session=Session()).models()
 
 

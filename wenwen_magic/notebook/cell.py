@@ -192,17 +192,19 @@ class Cell:
         return tuple(self.labels[number] for number, _ in places) if self.labels else ()
 
     def finished(self, job: Job) -> Generation | Gallery:
-        """Show the result of a job of this cell, and return it."""
+        """Name the result of a job of this cell, show it, and return it: what is seen can be used at once."""
         places = sorted(job.arrived)
         if not self.labels:
+            result = self.hand_over(job.result)
             self.area.add(*job.result)
-            return self.hand_over(job.result)
+            return result
         if self.blind:
             random.SystemRandom().shuffle(places)
         rows = [job.arrived[place] for place in places]
         gallery = self.client.gallery(rows, self._labels_of(places), blind=self.blind)
+        self.named(gallery)
         self.area.put(gallery)
-        return self.named(gallery)
+        return gallery
 
     def hand_over(self, rows: list[Generation]) -> Generation | Gallery:
         """Put generations into the cell's variable as one result, and return it."""

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import cached_property
 from keyword import iskeyword
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,10 +19,6 @@ from traitlets import Any as AnyTrait
 from traitlets.config import Configurable
 
 from wenwen_magic.errors import ConfigError
-from wenwen_magic.notebook import options
-from wenwen_magic.notebook.commands import registry
-from wenwen_magic.notebook.commands.registry import CommandContext, KernelState
-from wenwen_magic.notebook.options import Options
 from wenwen_magic.records import DESCRIBE
 from wenwen_magic.settings import NAMES, Layer, Loaded, about, environment, load, project, working_folder
 from wenwen_magic.text.i18n import N_, _, is_chinese, speak
@@ -30,6 +27,8 @@ from wenwen_magic.text.template import interpolate, known_value
 if TYPE_CHECKING:
     from wenwen_magic.client import Client
     from wenwen_magic.notebook.cell import BatchCell, Cell
+    from wenwen_magic.notebook.commands.registry import KernelState
+    from wenwen_magic.notebook.options import Options
     from wenwen_magic.notebook.widgets.mask_editor import Mask
     from wenwen_magic.notebook.widgets.panel import Panel
 
@@ -49,8 +48,14 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
 
     def __init__(self, shell: Any) -> None:
         super().__init__(shell)
-        self.state = KernelState()
         self.shown: Any = None
+
+    @cached_property
+    def state(self) -> "KernelState":
+        """What outlives a cell: the demo, the typed key, the running jobs."""
+        from wenwen_magic.notebook.commands.registry import KernelState  # noqa: PLC0415
+
+        return KernelState()
 
     @no_var_expand
     @line_cell_magic
@@ -73,8 +78,10 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
     @line_magic
     def wenwen(self, line: str) -> Any:
         """Look at settings, models and saved pictures; ``%wenwen help`` lists the commands."""
+        from wenwen_magic.notebook.commands import registry  # noqa: PLC0415
+
         loaded = self._begin(line)
-        context = CommandContext(
+        context = registry.CommandContext(
             line=line,
             make_client=lambda: self._client(loaded=loaded),
             load=lambda: loaded or self._load(),
@@ -92,19 +99,23 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
 
     # -- a cell --------------------------------------------------------------------------------------------------------
 
-    def _read(self, line: str, cell: str | None) -> tuple[Options, Loaded | None]:
+    def _read(self, line: str, cell: str | None) -> "tuple[Options, Loaded | None]":
         """Load the settings, choose the language, and read the line."""
+        from wenwen_magic.notebook import options  # noqa: PLC0415
+
         loaded = self._begin(line, cell)
         given = options.read(line, self._fill)
         if cell is None and loaded is not None:
             speak(loaded.settings.lang, prompt=given.words)  # the prompt is known only now
         return given, loaded
 
-    def _run(self, given: Options, cell: str | None, loaded: Loaded | None, magic: str, typed: str = "") -> Any:
+    def _run(self, given: "Options", cell: str | None, loaded: Loaded | None, magic: str, typed: str = "") -> Any:
         """Run a cell, or a line where there is no cell."""
         if cell is None and given.words.endswith(";"):  # as anywhere in IPython, it quiets; a cell's text may end so
             given = replace(given, quiet=True, words=given.words.rstrip("; "))
         if given.help:
+            from wenwen_magic.notebook import options  # noqa: PLC0415
+
             print(options.help_text(f"%%{magic}" if cell is not None else f"%{magic}"))
             return None
         name, prompt = name_and_prompt(given, cell)
@@ -121,7 +132,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
 
     def _cell(
         self,
-        given: Options,
+        given: "Options",
         prompt: str,
         name: str,
         loaded: Loaded | None = None,
@@ -147,7 +158,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         )
         return cell.with_requests(prompt)
 
-    def _draw(self, drawn: "Cell | BatchCell", given: Options) -> Any:
+    def _draw(self, drawn: "Cell | BatchCell", given: "Options") -> Any:
         from wenwen_magic.notebook.cell import BatchCell  # noqa: PLC0415
 
         if isinstance(drawn, BatchCell):
@@ -165,7 +176,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             self._show_controls(drawn)
         return self.shown
 
-    def _open_panel(self, given: Options, loaded: Loaded | None) -> None:
+    def _open_panel(self, given: "Options", loaded: Loaded | None) -> None:
         if not self._attended:
             print(_("The control panel needs a live notebook."))
             return
@@ -174,6 +185,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         cell.area.status(_("The picture will appear here."))
 
     def _show_controls(self, cell: "Cell", *, with_prompt: bool = False) -> "Panel":
+        from wenwen_magic.notebook import options  # noqa: PLC0415
         from wenwen_magic.notebook.widgets.panel import Panel  # noqa: PLC0415
 
         client, asked = cell.client, self.state.asked
@@ -236,14 +248,14 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             project(working_folder()),
         )
 
-    def _client(self, given: Options = Options(), loaded: Loaded | None = None) -> "Client":  # noqa: B008  it is frozen
+    def _client(self, given: "Options | None" = None, loaded: Loaded | None = None) -> "Client":
         from wenwen_magic.client import Client  # noqa: PLC0415
         from wenwen_magic.endpoint import api_key  # noqa: PLC0415
 
         key = self.state.key
         if key is None and "google.colab" in sys.modules:  # whose answer comes through the main thread
             key = api_key.find()[0]
-        own = Layer(_OPTION, {"mode": given.mode, "timeout": given.timeout})
+        own = Layer(_OPTION, {"mode": given.mode, "timeout": given.timeout} if given else {})
         client = Client(settings=load(own, base=loaded or self._load()), api_key=key)
         client.history.when_long(print)
         return client
@@ -255,6 +267,9 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
 
     def complete(self, line: str) -> Sequence[str]:
         """Return the words that could stand at the end of a line of ours; asks nobody."""
+        from wenwen_magic.notebook import options  # noqa: PLC0415
+        from wenwen_magic.notebook.commands import registry  # noqa: PLC0415
+
         settings = lambda: self._load().settings  # noqa: E731
         if line.split(maxsplit=1)[:1] == ["%wenwen"]:
             return registry.complete_command(line, settings)
@@ -274,7 +289,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         raise NotImplementedError  # IPython then goes on to the MIME bundle
 
 
-def name_and_prompt(given: Options, cell: str | None) -> tuple[str, str]:
+def name_and_prompt(given: "Options", cell: str | None) -> tuple[str, str]:
     """Split what was typed into the variable's name and the prompt; a line magic has only the prompt.
 
     Raises:
