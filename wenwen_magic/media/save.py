@@ -188,8 +188,8 @@ class ImagePipeline:
         for pause in (*pauses, None):
             try:
                 download.fetch(address, part, policy)
-            except ImageError as error:
-                if pause is None or not getattr(error, "again", False):
+            except download.FetchFailed as error:
+                if pause is None or not error.again:
                     part.unlink(missing_ok=True)
                     raise
                 self._clock.sleep(pause)
