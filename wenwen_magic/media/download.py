@@ -300,7 +300,7 @@ def _save(step: _Step, response: BaseHTTPResponse, target: Path) -> None:
         again = status in _PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR
         raise _failed(step.address, why, again=again, status=status)
     if encoding not in {"", "identity"}:
-        raise _failed(step.address, _("it came packed ({encoding})", encoding=mask(encoding)))
+        raise _failed(step.address, _("it is compressed ({encoding})", encoding=mask(encoding)))
     size = response.length_remaining or 0
     if size <= limit:
         size = 0
@@ -341,4 +341,4 @@ def _failed(address: str, problem: str, *, again: bool = False, status: int = 0)
 
 
 def _late(step: _Step) -> FetchFailed:
-    return _failed(step.address, _("it was not there after {seconds:g} s", seconds=step.policy.deadline))
+    return _failed(step.address, _("it was not complete after {seconds:g} s", seconds=step.policy.deadline))

@@ -29,7 +29,7 @@ _MESSAGES = {
     "too-long-a-side": N_("The picture is too wide or too high to be opened safely."),
     "memory": N_("The picture needs too much memory to be opened safely."),
     "timeout": N_("The picture took too long to open."),
-    "died": N_("The program that checks pictures broke off on this one."),
+    "died": N_("The program that checks pictures stopped on this one."),
     "start": N_("The program that checks pictures could not be started."),
     "disk": N_("A file could not be read or written."),
     "failed": N_("The picture could not be handled."),

@@ -97,7 +97,7 @@ def _host_problem(address: str, authority: str) -> str:
     if "%" in authority or not all(_LABEL.fullmatch(label) for label in labels):
         return _("its host is not a plain name, IPv4 or IPv6 address")
     if _NUMBER.fullmatch(labels[-1]):
-        return _("its host is a number in disguise")
+        return _("its host is a numeric address in an unusual spelling")
     return ""
 
 
@@ -136,7 +136,7 @@ def ip_problem(ip: IP, place: Place, trusted: AbstractSet[str]) -> str:
         # Tools such as Clash answer every name from this block; the certificate proves whom they connect us to.
         return ""
     return _(
-        "{host} leads to {ip}, what a local proxy tool hands out (fake-ip): safe only by name over https",
+        "{host} leads to {ip}, an address that local proxy tools give out (fake-ip): safe only by name over https",
         host=place.host,
         ip=ip,
     )
