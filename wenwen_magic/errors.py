@@ -106,16 +106,16 @@ class WenwenError(Exception):
             (_("try"), self.do),
             (_("charged"), self._cost()),
         ]
-        line = partial(one_line, longest=_LONGEST_LINE, more=" …")
-        return [line(self.what), *(f"  {name}: {line(value)}" for name, value in named if value.strip())]
+        shorten = partial(one_line, longest=_LONGEST_LINE, more=" …")
+        return [shorten(self.what), *(f"  {name}: {shorten(value)}" for name, value in named if value.strip())]
 
     def _cost(self) -> str:
-        words = {
+        costs = {
             "no": _("no"),
             "maybe": _("maybe: the endpoint may have done the work"),
             "yes": _("yes: an answer came"),
         }
-        marks = [words[self.charged], f"#{self.record[:6]}" if self.record else "", self.request_id]
+        marks = [costs[self.charged], f"#{self.record[:6]}" if self.record else "", self.request_id]
         return " · ".join(mark for mark in marks if mark)
 
     def _render_traceback_(self) -> list[str]:

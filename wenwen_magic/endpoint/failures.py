@@ -311,6 +311,6 @@ def broken(error: Exception) -> EndpointError:
     return EndpointError(
         what,
         why="" if late else _describe(reasons),
-        do=_("The work may have been done and charged, so it was not sent again. Running the cell again asks again."),
+        do=_(_MAYBE),
         charged="maybe",
     )

@@ -18,6 +18,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, LocationValueError
 from urllib3.util import make_headers, parse_url
 
+from wenwen_magic.endpoint.transport import USER_AGENT
 from wenwen_magic.errors import ImageError, mask
 from wenwen_magic.media import ssrf
 from wenwen_magic.text.i18n import _
@@ -28,6 +29,13 @@ Resolve = Callable[[str, int, int, int], Sequence[tuple[Any, ...]]]
 Dial = Callable[[str, int], socket.socket]
 
 _CHUNK = 1 << 18
+_CONNECT = 10.0  # seconds to wait for a connection
+_MOST_REDIRECTS = 5
+_HEADERS = {
+    "User-Agent": f"Mozilla/5.0 (compatible; {USER_AGENT})",
+    "Accept": "image/*,*/*;q=0.8",
+    "Accept-Encoding": "identity",
+}
 _WHOLE = frozenset({200, 203})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PASSING = frozenset({403, 404, 408, 429})
@@ -43,23 +51,17 @@ class Policy:
         proxies: proxy address by scheme, ``{"http": "http://...", "https": ...}``; empty for none.
         ca_bundle: file or folder of certificate authorities; None for the system's own.
         limit: largest picture, in bytes.
-        connect: longest wait for a connection, in seconds.
         read: longest silence of a server, in seconds.
         deadline: longest time for the whole download with all redirects, in seconds; only the system's resolver
             of names cannot be cut short.
-        redirects: how many are followed.
-        user_agent: the header by which servers know us.
     """
 
     trusted: frozenset[str] = frozenset()
     proxies: Mapping[str, str] = field(default_factory=dict)
     ca_bundle: str | None = None
     limit: int = 64 * 1024 * 1024
-    connect: float = 10.0
     read: float = 60.0
     deadline: float = 300.0
-    redirects: int = 5
-    user_agent: str
 
 
 class FetchFailed(ImageError):
@@ -103,14 +105,14 @@ def fetch(
         OSError: the file cannot be written.
     """
     with _Watchdog(policy.deadline, clock) as watchdog:
-        for _hop in range(policy.redirects + 1):
+        for _hop in range(_MOST_REDIRECTS + 1):
             step = _Step(address, policy, watchdog, resolve)
             with _response(step) as response:
                 redirect = _redirect(step, response)
                 if not redirect:
                     return _save(step, response, target)
             address = redirect
-    raise _failed(address, _("more than {redirects} redirects", redirects=policy.redirects))
+    raise _failed(address, _("more than {redirects} redirects", redirects=_MOST_REDIRECTS))
 
 
 class _Watchdog:
@@ -188,20 +190,20 @@ class _Step:
             ips = [written] if written else [ip for row in rows if (ip := ssrf.literal(row[4][0]))]
             for ip in () if self.proxy else ips:
                 _refuse_for(ssrf.ip_problem(ip, self.place, self.policy.trusted), self.address)
-            return _connect(ips, port, self.policy.connect, self.watchdog)
+            return _connect(ips, port, self.watchdog)
         except (OSError, UnicodeError) as problem:
             if self.watchdog.expired:
                 raise _late(self) from None
             raise _failed(self.address, f"{host}: {problem}", again=True) from None
 
 
-def _connect(ips: Sequence[ssrf.IP], port: int, wait: float, watchdog: _Watchdog) -> socket.socket:
-    """Connect to the first of some addresses that can be reached, each within ``wait`` seconds and the deadline."""
+def _connect(ips: Sequence[ssrf.IP], port: int, watchdog: _Watchdog) -> socket.socket:
+    """Connect to the first of some addresses that can be reached before the deadline."""
     problem = OSError("no address")
     for ip in ips:
         connection = socket.socket(socket.AF_INET if isinstance(ip, IPv4Address) else socket.AF_INET6)
         try:
-            connection.settimeout(min(wait, watchdog.left))
+            connection.settimeout(min(_CONNECT, watchdog.left))
             connection.connect((str(ip), port))
             watchdog.watch(connection)
         except OSError as error:
@@ -217,13 +219,12 @@ def _connect(ips: Sequence[ssrf.IP], port: int, wait: float, watchdog: _Watchdog
 
 @contextmanager
 def _response(step: _Step) -> Iterator[BaseHTTPResponse]:
-    headers = {"User-Agent": step.policy.user_agent, "Accept": "image/*,*/*;q=0.8", "Accept-Encoding": "identity"}
     left = step.watchdog.left
-    wait = Timeout(connect=min(step.policy.connect, left), read=min(step.policy.read, left))
+    wait = Timeout(connect=min(_CONNECT, left), read=min(step.policy.read, left))
     once: dict[str, Any] = {"redirect": False, "retries": False, "preload_content": False, "decode_content": False}
     try:
         with _pool_manager(step.dial, proxy=step.proxy, ca_bundle=step.policy.ca_bundle) as pools:
-            response = pools.urlopen("GET", step.address, headers=headers, timeout=wait, **once)
+            response = pools.urlopen("GET", step.address, headers=_HEADERS, timeout=wait, **once)
             try:
                 yield response
             finally:

@@ -183,7 +183,6 @@ class ImagePipeline:
             proxies=transport.proxies_for(address),
             ca_bundle=transport.ca_bundle(),
             limit=self._settings.max_mib << 20,
-            user_agent=f"Mozilla/5.0 (compatible; {transport.USER_AGENT})",
         )
         for pause in (*pauses, None):
             try:

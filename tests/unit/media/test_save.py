@@ -226,7 +226,6 @@ def test_downloads_trust_the_endpoint_and_the_users_hosts_and_nothing_else(folde
     policy = downloads.policies["https://h/x.png"]
     assert policy.trusted == {"https://api.example:443", "nas.local:80"}
     assert policy.limit == 3 << 20
-    assert "Mozilla" in policy.user_agent
 
 
 def test_an_endpoint_at_an_ipv6_address_is_trusted_with_its_own_pictures(folder, downloads):
