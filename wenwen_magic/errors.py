@@ -14,7 +14,6 @@ WenwenError
 """
 
 import re
-from collections.abc import Mapping
 from functools import partial
 from typing import Any, Literal
 
@@ -88,9 +87,6 @@ class WenwenError(Exception):
     def __str__(self) -> str:
         return "\n".join(self.lines())
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self.what, self.as_dict()), dict(vars(self))
-
     def as_dict(self) -> dict[str, Any]:
         """Return the fields beside ``what``, ready for JSON."""
         names = ("why", "do", "charged", "status", "request_id", "text", "record")
@@ -122,10 +118,6 @@ class WenwenError(Exception):
         """Return the lines that IPython shows instead of a stack trace."""
         first, *rest = self.lines()
         return [f"{type(self).__name__}: {first}", *rest]
-
-
-def _rebuild(kind: type[WenwenError], what: str, fields: Mapping[str, Any]) -> WenwenError:
-    return kind(what, **fields)
 
 
 class ConfigError(WenwenError):

@@ -77,9 +77,6 @@ class FetchFailed(ImageError):
         super().__init__(what, **{"charged": "yes", **fields})
         self.again = again
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return partial(type(self), again=self.again, **self.as_dict()), (self.what,)
-
 
 def fetch(
     address: str,
