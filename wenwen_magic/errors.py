@@ -14,7 +14,6 @@ WenwenError
 """
 
 import re
-from collections.abc import Mapping
 from functools import partial
 from typing import Any, Literal
 
@@ -88,9 +87,6 @@ class WenwenError(Exception):
     def __str__(self) -> str:
         return "\n".join(self.lines())
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self.what, self.as_dict()), dict(vars(self))
-
     def as_dict(self) -> dict[str, Any]:
         """Return the fields beside ``what``, ready for JSON."""
         names = ("why", "do", "charged", "status", "request_id", "text", "record")
@@ -106,26 +102,22 @@ class WenwenError(Exception):
             (_("try"), self.do),
             (_("charged"), self._cost()),
         ]
-        line = partial(one_line, longest=_LONGEST_LINE, more=" …")
-        return [line(self.what), *(f"  {name}: {line(value)}" for name, value in named if value.strip())]
+        shorten = partial(one_line, longest=_LONGEST_LINE, more=" …")
+        return [shorten(self.what), *(f"  {name}: {shorten(value)}" for name, value in named if value.strip())]
 
     def _cost(self) -> str:
-        words = {
+        costs = {
             "no": _("no"),
             "maybe": _("maybe: the endpoint may have done the work"),
             "yes": _("yes: an answer came"),
         }
-        marks = [words[self.charged], f"#{self.record[:6]}" if self.record else "", self.request_id]
+        marks = [costs[self.charged], f"#{self.record[:6]}" if self.record else "", self.request_id]
         return " · ".join(mark for mark in marks if mark)
 
     def _render_traceback_(self) -> list[str]:
         """Return the lines that IPython shows instead of a stack trace."""
         first, *rest = self.lines()
         return [f"{type(self).__name__}: {first}", *rest]
-
-
-def _rebuild(kind: type[WenwenError], what: str, fields: Mapping[str, Any]) -> WenwenError:
-    return kind(what, **fields)
 
 
 class ConfigError(WenwenError):

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 from wenwen_magic.errors import ConfigError
-from wenwen_magic.records import ORIENTATION_WORDS, ORIENTATIONS
 from wenwen_magic.text.i18n import LANGUAGES, N_, _
 from wenwen_magic.text.suggest import did_you_mean
 
@@ -32,6 +31,8 @@ def _one_of(*names: str) -> Callable[[Any], str]:
 
 
 def _orientation(value: Any) -> str:
+    from wenwen_magic.records import ORIENTATION_WORDS, ORIENTATIONS  # noqa: PLC0415  %load_ext needs no records
+
     word = str(value).strip().lower()
     if word not in ORIENTATION_WORDS:
         raise ValueError(_("one of ") + ", ".join(ORIENTATIONS))
@@ -62,7 +63,7 @@ def _text(value: Any) -> str:
 
 def _unit(value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError(_("some text"))  # noqa: TRY004  all that is wrong with a value is told alike
+        raise ValueError(_("some text"))  # noqa: TRY004  a wrong type is reported like any wrong value
     return value.strip()
 
 
@@ -81,11 +82,11 @@ def _names(value: Any) -> tuple[str, ...]:
 def _pairs(value: Any) -> dict[str, Any]:
     """Read a table; as a text it is ``name=value, name=value``."""
     if isinstance(value, Mapping):
-        return {str(name).strip(): one for name, one in value.items()}
+        return {str(name).strip(): entry for name, entry in value.items()}
     parts = [part.partition("=") for part in _names(value) if isinstance(value, str)]
     if not parts or not all(sign for _, sign, _ in parts):
         raise ValueError(_("a table: name=value, name=value"))
-    return {name.strip(): one.strip() for name, _, one in parts}
+    return {name.strip(): entry.strip() for name, _, entry in parts}
 
 
 def _prices(value: Any) -> Mapping[str, float]:
@@ -99,7 +100,7 @@ def _words(value: Any) -> Mapping[str, str]:
 def _styles(value: Any) -> Mapping[str, str]:
     """Read templates by name; as a text they are a JSON object, because they hold commas."""
     table = json.loads(value) if isinstance(value, str) else value
-    if not isinstance(table, Mapping) or not all(PLACE in str(one) for one in table.values()):
+    if not isinstance(table, Mapping) or not all(PLACE in str(template) for template in table.values()):
         raise ValueError(_("a table of templates that hold {place}", place=PLACE))
     return {str(name).strip(): str(template) for name, template in table.items()}
 
@@ -176,15 +177,16 @@ class SettingsOptions(TypedDict, total=False):
     lang: str | None
 
 
-NAMES = tuple(setting.name for setting in fields(Settings))
+_FIELDS = {setting.name: setting for setting in fields(Settings)}
+NAMES = tuple(_FIELDS)
 """The names of all settings."""
-TABLES = tuple(setting.name for setting in fields(Settings) if setting.metadata.get("table"))
+TABLES = tuple(name for name, setting in _FIELDS.items() if setting.metadata.get("table"))
 """The names of those that are tables."""
 
 
 def about(name: str) -> str:
     """Return one phrase that says what a setting is."""
-    return next(str(setting.metadata["about"]) for setting in fields(Settings) if setting.name == name)
+    return str(_FIELDS[name].metadata["about"])
 
 
 @dataclass(frozen=True)
@@ -235,20 +237,19 @@ def load(*layers: Layer, base: Loaded | None = None) -> Loaded:
 
 
 def _parsed(layer: Layer, name: str, value: Any) -> Any:
-    known = {setting.name: setting for setting in fields(Settings)}
-    if name not in known:
+    if name not in _FIELDS:
         raise ConfigError(
             _("There is no setting {name!r}.", name=name),
-            why=_("It stands in {source}.", source=_(layer.source)),
-            do=did_you_mean(name, known),
+            why=_("It is set in {source}.", source=_(layer.source)),
+            do=did_you_mean(name, NAMES),
         )
     try:
-        return known[name].metadata["parse"](value)
+        return _FIELDS[name].metadata["parse"](value)
     except (ValueError, TypeError, ArithmeticError) as error:
         shown = reprlib.repr(value)
         raise ConfigError(
             _("The setting {name} cannot be {shown}.", name=name, shown=shown),
-            why=_("It stands in {source}.", source=_(layer.source)),
+            why=_("It is set in {source}.", source=_(layer.source)),
             do=_("It should be: ") + f"{error} ({about(name)})",
         ) from None
 

@@ -262,7 +262,7 @@ VALUES |= st.lists(VALUES, max_size=2) | st.dictionaries(st.text(max_size=2), VA
 def test_any_fields_are_a_request_or_an_error(fields):
     files = (FilePart("image", "", "", SMALL),)
     for path, body in (("generations", fields), ("edits", Form(fields, files))):
-        question = Question("POST", f"/v1/images/{path}", "", body, "", Studio(), {})
+        question = Question("POST", f"/v1/images/{path}", "", body, "", Studio())
         with contextlib.suppress(ValueError, Refused):
             assert isinstance(FORMAT.read(question), Ask)
 

@@ -155,7 +155,7 @@ def failing(tmp_path):
 
 
 def policy(*trusted, **options):
-    return Policy(trusted=frozenset(trusted), user_agent="Mozilla/5.0 (compatible; wenwen-magic/0)", **options)
+    return Policy(trusted=frozenset(trusted), **options)
 
 
 def answering(*ips):

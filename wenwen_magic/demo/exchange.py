@@ -71,7 +71,7 @@ _VALUES = {**{each.name: ("", "") for each in fields(Directives) if each.name !=
 
 def directives_in(prompt: str) -> tuple[str, Directives]:
     """Split a prompt into its words and its directives, ``[demo: status=503 delay=3]``; ValueError lists the known."""
-    found: dict[str, Any] = {}
+    given: dict[str, Any] = {}
     for note in _NOTE.findall(prompt):
         for word in filter(None, re.split(r"[\s,，]+", note)):
             name, equals, value = word.partition("=")
@@ -82,9 +82,9 @@ def directives_in(prompt: str) -> tuple[str, Directives]:
                 raise ValueError(message)
             name = "form" if name == "as" else name
             kind = type(getattr(Directives, name))
-            found[name] = kind(value or {"cut": "late"}.get(name, True))
+            given[name] = kind(value or {"cut": "late"}.get(name, True))
     words = (piece.strip() for piece in _NOTE.split(prompt)[::2])
-    return " ".join(filter(None, words)), Directives(**found)
+    return " ".join(filter(None, words)), Directives(**given)
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,9 @@ class Studio:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._asks, self._files, self._counts, self._missing = Shelf(512), Shelf(64), Shelf(10_000), Shelf(512)
+        self._asks, self._files, self._counts, self._misses = Shelf(512), Shelf(64), Shelf(10_000), Shelf(512)
+        self.kept: dict[str, Any] = {}
+        """What a format keeps between its requests, by the format's name."""
 
     def order(self, ask: Ask) -> list[Ask]:
         """Note pictures to be painted; the same request again gets other pictures. ValueError for a bad reference."""
@@ -178,16 +180,19 @@ class Studio:
             self._counts[key] = before + count
             made = [replace(first, variant=before + i) for i in range(count)]
             for each in made:
-                self._asks[each.name], self._missing[each.name] = each, ask.directives.missing
+                self._asks[each.name] = each
         return made
 
     def find(self, name: str) -> Ask | None:
         """Return the request for a picture; None for an unknown name, and while the picture shall seem missing."""
+        ask: Ask | None = self._asks.get(name)
+        return None if ask is None or self.misses(name, ask.directives) else ask
+
+    def misses(self, name: str, asked: Directives) -> bool:
+        """Tell whether a picture shall seem missing this time, as often as the directives say."""
         with self._lock:
-            if self._missing.get(name, 0) > 0:
-                self._missing[name] -= 1
-                return None
-            return self._asks.get(name)
+            self._misses[name] = self._misses.get(name, 0) + 1
+            return bool(self._misses[name] <= asked.missing)
 
     def draw(self, ask: Ask) -> bytes:
         """Paint a picture, whatever the directives say of its file."""
@@ -243,11 +248,7 @@ class Reply:
 
 
 class Refused(Exception):
-    """A request that is answered with an error."""
-
-    def __init__(self, reply: Reply) -> None:
-        super().__init__()
-        self.reply = reply
+    """A request is answered with an error, the only argument: a :class:`Reply`."""
 
 
 @dataclass(frozen=True)
@@ -260,7 +261,6 @@ class Question:
     body: Any  # parsed JSON, a form of the images format, or the bytes of anything else; None without one
     root: str  # the address that the request came to, without a path
     studio: Studio  # where pictures are painted
-    shelf: dict[str, Any]  # what a format keeps between its requests
 
 
 @dataclass(frozen=True)

@@ -60,9 +60,8 @@ def _expanded(lines: str) -> str:
 def _figures(kind: str) -> dict[str, Figure]:
     made = {}
     for name, row in _DATA[kind].items():
-        coat = colour(row["coat"]) if "coat" in row else None
-        head = tuple(row.get("head", (0, -0.9, 0.4)))
-        made[name] = Figure(row["words"], _expanded(row["lines"]), coat, head, row.get("perch", False))
+        coat = {"coat": colour(row["coat"])} if "coat" in row else {}
+        made[name] = Figure(**{**row, "lines": _expanded(row["lines"]), **coat})
     return made
 
 

@@ -169,7 +169,7 @@ def _answer(ask: Ask, addresses: Sequence[str]) -> Reply:
         return exchange.json_reply({"images": [{"url": address} for address in addresses]})
     if form == "bare":
         return exchange.json_reply({"created": int(time.time()), "data": list(addresses)})
-    more = {**_told(ask), "usage": _usage(ask, len(addresses))} if ask.model.startswith(_GPT) else {}
+    more = {**_settings_of(ask), "usage": _usage(ask, len(addresses))} if ask.model.startswith(_GPT) else {}
     data = [_item(ask, address) for address in addresses]
     return exchange.json_reply({"created": int(time.time()), **more, "data": data})
 
@@ -186,8 +186,8 @@ def _item(ask: Ask, address: str) -> dict[str, Any]:
     return item if ask.model.startswith((_GPT, _DALL_E)) else {"url": "", "b64_json": "", "revised_prompt": "", **item}
 
 
-def _told(ask: Ask) -> dict[str, Any]:
-    """Tell of the picture beside it, as gpt-image does."""
+def _settings_of(ask: Ask) -> dict[str, Any]:
+    """Return the settings of a picture that gpt-image names beside it."""
     quality = ask.more.get("quality", "auto")
     shown = {"background": "opaque", "output_format": ask.kind, "quality": "medium" if quality == "auto" else quality}
     return {**shown, "size": "x".join(map(str, ask.size or SIZES.get(ask.orientation, SIZES["square"])))}
@@ -203,7 +203,7 @@ def _usage(ask: Ask, pictures: int) -> dict[str, Any]:
 def _events(ask: Ask, addresses: Sequence[str]) -> tuple[list[bytes], list[bytes]]:
     def event(name: str, more: dict[str, Any]) -> bytes:
         kind = f"{ask.more['event']}.{name}"
-        value = {"type": kind, "created_at": int(time.time()), **_told(ask), **more}
+        value = {"type": kind, "created_at": int(time.time()), **_settings_of(ask), **more}
         return f"event: {kind}\ndata: {json.dumps(value)}\n\n".encode()
 
     files = [split_data_uri(address)[1] for address in addresses]

@@ -72,7 +72,6 @@ class Jobs:
         self.studio = studio
         self.known, self.files, self.uploads = Shelf(512), Shelf(8), Shelf(64)
         self.looks: Counter[str] = Counter()
-        self.missed: Counter[str] = Counter()
 
     def find(self, id: Any) -> Job:
         """Give a job by its number.
@@ -183,7 +182,7 @@ def _edited(job: Job, tile: Ask, words: str, jobs: Jobs) -> Job:
 
 
 def _read(question: Question) -> Ask | Reply:
-    jobs: Jobs = question.shelf.setdefault("midjourney", Jobs(question.studio))
+    jobs: Jobs = question.studio.kept.setdefault("midjourney", Jobs(question.studio))
     path, body = question.path, question.body
     if question.method == "GET":
         return _shown(question, jobs)
@@ -297,8 +296,7 @@ def _picture(question: Question, jobs: Jobs, job: Job | None) -> Reply:
     step = re.fullmatch(r"progress=(\d{1,2})", question.query)
     if job is None or not job.tiles or not (step or jobs.look(job)[0] == "SUCCESS"):
         return exchange.no_such_key(question.path)
-    jobs.missed[job.id] += not step
-    if not step and jobs.missed[job.id] <= job.ask.directives.missing:
+    if not step and jobs.studio.misses(job.id, job.ask.directives):
         return exchange.no_such_key(question.path)
     if job.id not in jobs.files:
         jobs.files[job.id] = _sheet([jobs.studio.draw(tile) for tile in job.tiles])

@@ -59,7 +59,7 @@ def paint(
     turn = scene.orientation_of(prompt) if orientation == "auto" else orientation
     if references and not _HANGING.search(prompt):
         base, head = opened(references[0])
-        base, head = _fitted(base, head, SIZES[turn]) if turn and not mask else (base, head)
+        base, head = _fitted(base, head, None if mask else SIZES.get(turn))
         canvas, hung, view = Canvas(base), references[1:], _VIEW.search(prompt)
         known = bool(view or plan.words or plan.coat or style)
         if hung and not prompt.strip():
@@ -280,9 +280,7 @@ def _hole(mask: bytes, size: tuple[int, int]) -> Image.Image:
 
 def as_kind(file: bytes, kind: str, size: tuple[int, int] | None) -> bytes:
     """Give a picture file as ``png``, ``jpeg`` or ``webp``, and cropped to a size unless that is None."""
-    picture, head = opened(file)
-    picture, head = _fitted(picture, head, size) if size else (picture, head)
-    return encoded(picture, head, kind)
+    return encoded(*_fitted(*opened(file), size), kind)
 
 
 def coarse(file: bytes, spots: int, side: int, kind: str = "png") -> bytes:
@@ -315,8 +313,10 @@ def encoded(picture: Image.Image, head: Place | None = None, kind: str = "png") 
     return file.getvalue()
 
 
-def _fitted(picture: Image.Image, head: Place | None, size: tuple[int, int]) -> tuple[Image.Image, Place | None]:
-    """Scale and crop a picture to a size, and follow the head."""
+def _fitted(picture: Image.Image, head: Place | None, size: tuple[int, int] | None) -> tuple[Image.Image, Place | None]:
+    """Scale and crop a picture to a size unless that is None, and follow the head."""
+    if size is None:
+        return picture, head
     scale = max(size[0] / picture.width, size[1] / picture.height)
     left, top = (picture.width * scale - size[0]) / 2, (picture.height * scale - size[1]) / 2
     moved = Place(head.x * scale - left, head.y * scale - top, head.size * scale) if head else None

@@ -48,12 +48,9 @@ def orientation_of(prompt: str) -> str:
 
 def dice(prompt: str, *marks: object) -> Random:
     """Make the chance that paints a prompt: the same for the same words and marks, whatever the orientation."""
-    bare = (
-        re.sub(r"[\W_]+", " ", re.sub("|".join(figures.TURNS.values()), " ", prompt, flags=re.IGNORECASE))
-        .strip()
-        .lower()
-    )
-    seed = hashlib.sha256(repr((bare, *marks)).encode("utf-8", "surrogatepass")).digest()
+    turnless = re.sub("|".join(figures.TURNS.values()), " ", prompt, flags=re.IGNORECASE)
+    words = re.sub(r"[\W_]+", " ", turnless).strip().lower()
+    seed = hashlib.sha256(repr((words, *marks)).encode("utf-8", "surrogatepass")).digest()
     return Random(seed)  # noqa: S311  a brush, not a lock
 
 
@@ -164,12 +161,11 @@ def _layers(canvas: Canvas, plan: Plan, chance: Random, horizon: float) -> None:
         line = _wave(canvas, chance, horizon - 100 * unit + step * i, (18 if woods else 52 - 6 * i) * unit)
         feet = line[: -2 : 2 + i // 2] if woods else [line[chance.randint(2, 86)] for _ in range(6 if i else 0)]
         leaves = mix(tone, (26, 44, 60), 0.5 * share if "winter" in plan.words else dark)
+        tree = PARTS["pine" if woods or i > 1 else "bush"]
+        paints = {"coat": leaves, "haze": mix(leaves, sky, 0.3 * (1 - share))}
         for x, y in feet:
             high = (130 + 38 * i if woods else 16 + 34 * share) * unit * chance.uniform(0.6, 1.2)
-            tree = PARTS["pine" if woods or i > 1 else "bush"]
-            canvas.draw(
-                tree, Place(x, y + high * 0.2, high), {"coat": leaves, "haze": mix(leaves, sky, 0.3 * (1 - share))}
-            )
+            canvas.draw(tree, Place(x, y + high * 0.2, high), paints)
         canvas.fill(tone, line, fade=mix(tone, sky, 0.5 * (1 - share)))
 
 

@@ -62,7 +62,7 @@ class DemoServer:
         self._calls: deque[Call] = deque()
         self._lock, self._stopped = Lock(), Event()
         self._listener: _Listener | None = None
-        self.studio, self.shelf = Studio(), dict[str, Any]()
+        self.studio = Studio()
         self.address = ""
 
     def start(self) -> str:
@@ -198,7 +198,7 @@ class _Handler(BaseHTTPRequestHandler):
         host = self.headers.get("Host", "")
         known = host if _HOST.fullmatch(host) else "{}:{}".format(*self.request.getsockname()[:2])
         query = self.path.partition("?")[2]
-        question = Question(self.command, path, query, body, f"http://{known}", self.demo.studio, self.demo.shelf)
+        question = Question(self.command, path, query, body, f"http://{known}", self.demo.studio)
         spoken = next((each for each in FORMATS if each.path.fullmatch(path)), None)
         if spoken is None:
             self._send(exchange.wrong_path(question))
@@ -210,7 +210,7 @@ class _Handler(BaseHTTPRequestHandler):
             else:
                 self._perform(ask, spoken, question.root)
         except Refused as refused:
-            self._send(refused.reply)
+            self._send(*refused.args)
         except ValueError as problem:
             self._send(spoken.refuse(str(problem)))
 

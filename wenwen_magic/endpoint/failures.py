@@ -171,7 +171,7 @@ def unreadable(text: str, what: str = "") -> AnswerError:
 def too_long(limit: int) -> EndpointError:
     """Make the error for an answer longer than some bytes, a whole number of MiB."""
     return EndpointError(
-        _("The answer is longer than {longest_reply} MiB and was not read on.", longest_reply=limit >> 20),
+        _("The answer is longer than {longest_reply} MiB; reading stopped there.", longest_reply=limit >> 20),
         do=_("Ask for fewer or smaller pictures."),
         charged="maybe",
     )
@@ -224,7 +224,7 @@ def _charged(status: int, code: str, seconds: float) -> Charged:
 _MAYBE = N_("The work may have been done and charged, so it was not sent again. Running the cell again asks again.")
 _BY_STATUS: dict[int, tuple[str, str]] = {
     300: (
-        N_("The address sends requests elsewhere; a paid request is not sent on."),
+        N_("The address redirects to another one; a paid request does not follow redirects."),
         N_("Set base_url to the final address."),
     ),
     400: (
@@ -240,7 +240,7 @@ _BY_STATUS: dict[int, tuple[str, str]] = {
         N_("Check the balance and what the key may use, on the relay's site."),
     ),
     404: (
-        N_("The endpoint knows no such address."),
+        N_("The endpoint has no such address."),
         N_("Check base_url: %wenwen status shows it."),
     ),
     413: (
@@ -311,6 +311,6 @@ def broken(error: Exception) -> EndpointError:
     return EndpointError(
         what,
         why="" if late else _describe(reasons),
-        do=_("The work may have been done and charged, so it was not sent again. Running the cell again asks again."),
+        do=_(_MAYBE),
         charged="maybe",
     )

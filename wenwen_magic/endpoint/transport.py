@@ -39,6 +39,7 @@ IN_ADDRESS = "?"
 ECHO = 8
 """Bytes at the end of a broken body that may be shown though a key begins with them."""
 LONGEST_PAUSE = 60.0
+_CONNECT = 10.0  # seconds to wait for a connection
 hide_in_log("urllib3.connectionpool")  # it logs every address
 _PASSING = {0, 200, 408, 500, 502, 504, 520, 522, 524}
 """What a free question may be asked again after: a connection that broke (0), a page in its place (200), a failure."""
@@ -154,7 +155,6 @@ class Transport:
     Args:
         base_url: the endpoint's address, in any of the forms :func:`normalised` takes.
         key: goes into the header of every call, and nowhere else; None for none.
-        connect: seconds to wait for a connection.
         read: seconds to wait for the next byte.
         clock: measures and waits time.
 
@@ -162,18 +162,10 @@ class Transport:
         ConfigError: as :func:`normalised`.
     """
 
-    def __init__(
-        self,
-        base_url: str,
-        key: Secret | None,
-        *,
-        connect: float = 10.0,
-        read: float = 600.0,
-        clock: Clock | None = None,
-    ) -> None:
+    def __init__(self, base_url: str, key: Secret | None, *, read: float = 600.0, clock: Clock | None = None) -> None:
         self.address = normalised(base_url)
         self._key = key
-        self._timeout = (connect, read)
+        self._timeout = (_CONNECT, read)
         self._clock = clock or Clock()
 
     def send(self, call: HttpCall, auth: tuple[str, str] = ("Authorization", "Bearer {key}")) -> HttpReply:

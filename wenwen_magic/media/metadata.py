@@ -68,7 +68,7 @@ def embed(data: bytes, recipe: Mapping[str, Any]) -> bytes:
     except (TypeError, ValueError, RecursionError):
         valid = False
     if not valid:
-        reason = _("It has no prompt, is no JSON, or is over 1 MiB.")
+        reason = _("It has no prompt, is not JSON, or is over 1 MiB.")
         raise _refusal(_("The recipe cannot be written into a picture."), reason)
     return family.join(family.place(list(family.split(data)), text, xml_text(str(recipe["prompt"]))))
 
@@ -381,5 +381,5 @@ def _family(data: bytes) -> _Family:
     if kind is None:
         why = _("Only these can be changed without touching the pixels.")
         do = _("Use the picture as it is.")
-        raise _refusal(_("The picture is no PNG, JPEG or WebP."), why, do)
+        raise _refusal(_("The picture is not a PNG, JPEG or WebP file."), why, do)
     return _FAMILIES[kind]

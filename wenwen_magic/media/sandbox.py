@@ -29,7 +29,7 @@ _MESSAGES = {
     "too-long-a-side": N_("The picture is too wide or too high to be opened safely."),
     "memory": N_("The picture needs too much memory to be opened safely."),
     "timeout": N_("The picture took too long to open."),
-    "died": N_("The program that checks pictures broke off on this one."),
+    "died": N_("The program that checks pictures stopped on this one."),
     "start": N_("The program that checks pictures could not be started."),
     "disk": N_("A file could not be read or written."),
     "failed": N_("The picture could not be handled."),
@@ -133,7 +133,6 @@ class SandboxPool:
         memory: what a child may hold, in bytes, where the platform can bound it.
         seconds: what a job may take before its child is killed.
         max_pixels: width x height of a picture that is opened, at most.
-        max_side: width or height of a picture that is opened, in pixels, at most.
     """
 
     def __init__(
@@ -143,9 +142,8 @@ class SandboxPool:
         memory: int = 2 << 30,
         seconds: float = 30.0,
         max_pixels: int = 100_000_000,
-        max_side: int = 16_384,
     ) -> None:
-        self._memory, self._seconds, self._max_pixels, self._max_side = memory, seconds, max_pixels, max_side
+        self._memory, self._seconds, self._max_pixels = memory, seconds, max_pixels
         self._slots, self._lock = threading.Semaphore(size), threading.RLock()
         self._idle, self._children = list[_Child](), set[_Child]()
         weakref.finalize(self, _end_all, self._children)
@@ -171,8 +169,7 @@ class SandboxPool:
         Raises:
             ImageError: it cannot be decoded within the limits, or cannot be checked now; ``text`` is the code.
         """
-        limits = {"max_pixels": self._max_pixels, "max_side": self._max_side, "preview_side": 768, "quality": 85}
-        return self._make({"job": "inspect", "path": path, **limits}, "preview", preview, "yes")
+        return self._make("inspect", preview, "yes", path=path)
 
     def sheet(self, previews: Sequence[Path], target: Path) -> Inspection:
         """Write a contact sheet of several previews: a JPEG at most 768 pixels wide.
@@ -184,7 +181,7 @@ class SandboxPool:
         Raises:
             ImageError: a preview is not a picture, or the sheet cannot be made; ``text`` is the code.
         """
-        return self._make({"job": "sheet", "previews": list(previews)}, "target", target, "yes")
+        return self._make("sheet", target, "yes", previews=list(previews))
 
     def convert(self, path: Path, target: Path, *, max_side: int = 2048) -> Inspection:
         """Write a picture that a relay accepts as a reference: PNG, JPEG or WebP, upright, without location data.
@@ -197,18 +194,17 @@ class SandboxPool:
         Raises:
             ImageError: it cannot be decoded within the limits, or cannot be converted; ``text`` is the code.
         """
-        limits = {"max_pixels": self._max_pixels, "limit_side": self._max_side, "max_side": max_side}
-        return self._make({"job": "convert", "path": path, **limits}, "target", target, "no")
+        return self._make("convert", target, "no", path=path, max_side=max_side)
 
     def close(self) -> None:
         """End the children; a job in flight fails, a later one starts a new child."""
         with self._lock:
             _end_all(self._children)
 
-    def _make(self, job: Mapping[str, Any], key: str, target: Path, charged: Charged) -> Inspection:
+    def _make(self, job: str, target: Path, charged: Charged, **options: Any) -> Inspection:
         part = target.with_name(f"{target.name}.{secrets.token_hex(4)}.part")
         try:
-            answer = self._run({**job, key: part})
+            answer = self._run({"job": job, "target": part, "max_pixels": self._max_pixels, **options})
             part.replace(target)
         except (_Failed, OSError) as error:
             code, why = error.args if isinstance(error, _Failed) else ("disk", error.strerror or type(error).__name__)

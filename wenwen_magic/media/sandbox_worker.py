@@ -53,7 +53,9 @@ Image.MAX_IMAGE_PIXELS = None  # the job's own limits are checked between openin
 AvifImagePlugin.DEFAULT_MAX_THREADS = 2  # each thread of a many-core machine would take its share of the limit
 
 kinds: Any = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "kinds.py")))
-PIXELS, SIDE, SMALL = 100_000_000, 16_384, 256  # up to SMALL pixels a side a PNG is as light as a JPEG, and exact
+LONGEST_SIDE = 16_384  # pixels of a picture that is opened
+SHOWN = 768  # pixels of a preview's side, and of a sheet's width
+SMALL = 256  # up to this many pixels a side a PNG is as light as a JPEG, and exact
 ORIENTATION, GPS = 0x0112, 0x8825
 TURNS = dict(zip(range(2, 9), map(Image.Transpose, (0, 3, 1, 5, 4, 6, 2)), strict=True))  # by EXIF's numbers
 
@@ -75,12 +77,12 @@ def _kind_of(data: bytes, among: Iterable[Any]) -> Any:
     raise RefusedError("not-a-picture", "The first bytes are those of no picture." if data else "The file is empty.")
 
 
-def _check_size(width: int, height: int, pixels: int, side: int) -> None:
+def _check_size(width: int, height: int, pixels: int) -> None:
     size = f"The picture has {width} x {height} pixels; the limit is"
     if width * height > pixels:
         raise RefusedError("too-many-pixels", f"{size} {pixels} in all.")
-    if max(width, height) > side:
-        raise RefusedError("too-long-a-side", f"{size} {side} a side.")
+    if max(width, height) > LONGEST_SIDE:
+        raise RefusedError("too-long-a-side", f"{size} {LONGEST_SIDE} a side.")
 
 
 def _webp_size(data: bytes) -> tuple[int, int]:
@@ -93,19 +95,20 @@ def _webp_size(data: bytes) -> tuple[int, int]:
     return int.from_bytes(data[26:28], "little") & 0x3FFF, int.from_bytes(data[28:30], "little") & 0x3FFF
 
 
-def _opened(data: bytes, pixels: int, side: int, among: Iterable[Any]) -> tuple[Any, ImageFile.ImageFile]:
+def _opened(path: str, pixels: int, among: Iterable[Any]) -> tuple[Any, ImageFile.ImageFile]:
     """Return the kind and the first frame, decoded, of a whole picture within the limits, of one of some kinds."""
+    data = Path(path).read_bytes()
     kind = _kind_of(data, among)
     name = kind.name
     importlib.import_module(f"PIL.{'WebP' if name == 'WEBP' else name.title()}ImagePlugin")
     if name == "WEBP":
-        _check_size(*_webp_size(data), pixels, side)
+        _check_size(*_webp_size(data), pixels)
     try:
         with Image.open(io.BytesIO(data), formats=[name]) as picture:
-            _check_size(*picture.size, pixels, side)
+            _check_size(*picture.size, pixels)
             if picture.format == "MPO":  # decoding its last part shows whether the file is whole
                 picture.seek(getattr(picture, "n_frames", 1) - 1)
-                _check_size(*picture.size, pixels, side)
+                _check_size(*picture.size, pixels)
                 picture.load()
             picture.verify()
         picture = Image.open(io.BytesIO(data), formats=[name])
@@ -159,7 +162,7 @@ def _in_srgb(picture: Image.Image) -> Image.Image:
         return picture
 
 
-def _write(picture: Image.Image, target: str, quality: int, *, exact: bool = False) -> dict[str, Any]:
+def _write(picture: Image.Image, target: str, *, quality: int = 85, exact: bool = False) -> dict[str, Any]:
     """Write PNG when it shows through or must be exact, else JPEG."""
     kind = kinds.PNG if exact or picture.mode == "RGBA" else kinds.JPEG
     picture.save(target, kind.name, quality=quality)
@@ -171,19 +174,16 @@ def _facts(kind: Any, width: int, height: int) -> dict[str, Any]:
 
 
 def _inspect(job: Mapping[str, Any]) -> dict[str, Any]:
-    data = Path(job["path"]).read_bytes()
-    kind, picture = _opened(data, job["max_pixels"], job["max_side"], kinds.PICTURES)
+    kind, picture = _opened(job["path"], job["max_pixels"], kinds.PICTURES)
     width, height = picture.size[::-1] if _exif(picture).get(ORIENTATION, 1) in (5, 6, 7, 8) else picture.size
-    small, exact = _fit(picture, job["preview_side"]), max(width, height) <= SMALL
-    preview = _write(small, job["preview"], job["quality"], exact=exact)
+    preview = _write(_fit(picture, SHOWN), job["target"], exact=max(width, height) <= SMALL)
     return {**_facts(kind, width, height), "preview_mime": preview["mime"]}
 
 
 def _convert(job: Mapping[str, Any]) -> dict[str, Any]:
-    data = Path(job["path"]).read_bytes()
-    kind, picture = _opened(data, job["max_pixels"], job["limit_side"], kinds.CONVERTIBLE)
+    kind, picture = _opened(job["path"], job["max_pixels"], kinds.CONVERTIBLE)
     if max(picture.size) > job["max_side"] or not _may_pass(picture):
-        return _write(_fit(picture, job["max_side"]), job["target"], 92)
+        return _write(_fit(picture, job["max_side"]), job["target"], quality=92)
     shutil.copyfile(job["path"], job["target"])
     return _facts(kind, *picture.size)
 
@@ -198,20 +198,20 @@ def _may_pass(picture: ImageFile.ImageFile) -> bool:
 
 def _sheet(job: Mapping[str, Any]) -> dict[str, Any]:
     """Write a grid on white, at most 768 px wide, each row as high as its highest picture."""
-    files, width = [Path(name).read_bytes() for name in job["previews"]], 768
-    columns = min(math.isqrt(max(len(files) - 1, 0)) + 1, 64)
+    paths = job["previews"]
+    columns = min(math.isqrt(max(len(paths) - 1, 0)) + 1, 64)
     gap = max(2, 16 // columns)
-    cell = (width - gap) // columns - gap
-    cells = [_fit(_opened(data, PIXELS, SIDE, kinds.PICTURES)[1], cell).convert("RGBA") for data in files]
+    cell = (SHOWN - gap) // columns - gap
+    cells = [_fit(_opened(path, job["max_pixels"], kinds.PICTURES)[1], cell).convert("RGBA") for path in paths]
     rows = [cells[start : start + columns] for start in range(0, len(cells), columns)]
     heights = [max(small.height for small in row) for row in rows]
-    sheet, y = Image.new("RGB", (width, gap + sum(height + gap for height in heights)), "white"), gap
+    sheet, y = Image.new("RGB", (SHOWN, gap + sum(height + gap for height in heights)), "white"), gap
     for row, height in zip(rows, heights, strict=True):
         for n, small in enumerate(row):
             at = gap + n * (cell + gap) + (cell - small.width) // 2, y + (height - small.height) // 2
             sheet.paste(small, at, small)
         y += height + gap
-    return _write(sheet, job["target"], 85)
+    return _write(sheet, job["target"])
 
 
 def _answer(line: bytes) -> dict[str, Any]:

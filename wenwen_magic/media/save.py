@@ -183,13 +183,12 @@ class ImagePipeline:
             proxies=transport.proxies_for(address),
             ca_bundle=transport.ca_bundle(),
             limit=self._settings.max_mib << 20,
-            user_agent=f"Mozilla/5.0 (compatible; {transport.USER_AGENT})",
         )
         for pause in (*pauses, None):
             try:
                 download.fetch(address, part, policy)
-            except ImageError as error:
-                if pause is None or not getattr(error, "again", False):
+            except download.FetchFailed as error:
+                if pause is None or not error.again:
                     part.unlink(missing_ok=True)
                     raise
                 self._clock.sleep(pause)

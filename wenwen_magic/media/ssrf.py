@@ -1,9 +1,8 @@
 """Checks addresses against server-side request forgery: which may be fetched; opens no socket, resolves no name."""
 
 import re
-from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from urllib3.exceptions import LocationParseError
@@ -46,35 +45,6 @@ _NEVER = tuple(
     )
 )
 _CARRIERS = tuple(ip_network(block) for block in ("::/96", "64:ff9b::/96", "64:ff9b:1::/48"))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Policy:
-    """What may be fetched, by which way, and how much of it.
-
-    Args:
-        trusted: exact origins ``scheme://host:port`` (the user's own endpoint), and ``host`` or ``host:port`` (the
-            setting ``trusted_hosts``); they may lead to private addresses, never to metadata or link-local ones.
-        proxies: proxy address by scheme, ``{"http": "http://...", "https": ...}``; empty for none.
-        ca_bundle: file or folder of certificate authorities; None for the system's own.
-        limit: largest picture, in bytes.
-        connect: longest wait for a connection, in seconds.
-        read: longest silence of a server, in seconds.
-        deadline: longest time for the whole download with all redirects, in seconds; only the system's resolver
-            of names cannot be cut short.
-        redirects: how many are followed.
-        user_agent: the header by which servers know us.
-    """
-
-    trusted: frozenset[str] = frozenset()
-    proxies: Mapping[str, str] = field(default_factory=dict)
-    ca_bundle: str | None = None
-    limit: int = 64 * 1024 * 1024
-    connect: float = 10.0
-    read: float = 60.0
-    deadline: float = 300.0
-    redirects: int = 5
-    user_agent: str
 
 
 @dataclass(frozen=True)
@@ -127,7 +97,7 @@ def _host_problem(address: str, authority: str) -> str:
     if "%" in authority or not all(_LABEL.fullmatch(label) for label in labels):
         return _("its host is not a plain name, IPv4 or IPv6 address")
     if _NUMBER.fullmatch(labels[-1]):
-        return _("its host is a number in disguise")
+        return _("its host is a numeric address in an unusual spelling")
     return ""
 
 
@@ -166,7 +136,7 @@ def ip_problem(ip: IP, place: Place, trusted: AbstractSet[str]) -> str:
         # Tools such as Clash answer every name from this block; the certificate proves whom they connect us to.
         return ""
     return _(
-        "{host} leads to {ip}, what a local proxy tool hands out (fake-ip): safe only by name over https",
+        "{host} leads to {ip}, an address that local proxy tools give out (fake-ip): safe only by name over https",
         host=place.host,
         ip=ip,
     )

@@ -10,6 +10,7 @@ import zlib
 import pytest
 from support.loopback import PNG, PUBLIC, answering, moved, policy, reply, trickle
 
+from wenwen_magic.endpoint.transport import USER_AGENT
 from wenwen_magic.media.download import FetchFailed, fetch
 
 
@@ -31,7 +32,7 @@ def test_a_picture_is_written_whole_without_key_cookie_or_netrc(serve, tmp_path,
     lines = server.asked[0].split("\r\n")
     assert lines[0] == "GET /a.png?sign=1 HTTP/1.1"
     assert {line.split(":")[0] for line in lines[1:] if line} == {"Host", "User-Agent", "Accept", "Accept-Encoding"}
-    assert {"Accept-Encoding: identity", "User-Agent: Mozilla/5.0 (compatible; wenwen-magic/0)"} < set(lines)
+    assert {"Accept-Encoding: identity", f"User-Agent: Mozilla/5.0 (compatible; {USER_AGENT})"} < set(lines)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +80,7 @@ def test_a_status_says_whether_trying_again_may_help(status, again, serve, faili
 def test_a_packed_body_is_refused_before_a_byte_of_it_is_read(packing, serve, failing, tmp_path):
     server = serve(reply(f"Content-Encoding: {packing}", body=zlib.compress(bytes(9_000_000))))
     error = failing(server.origin, policy(server.origin))
-    assert ("packed" in error.why, error.again, (tmp_path / "x").exists()) == (True, False, False)
+    assert ("compressed" in error.why, error.again, (tmp_path / "x").exists()) == (True, False, False)
 
 
 def test_a_picture_announced_as_too_large_is_not_begun(serve, failing, tmp_path):

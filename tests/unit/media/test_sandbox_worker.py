@@ -15,7 +15,6 @@ from support.pictures import encoded, moving, noise, png, webp_header
 SCRIPT = Path(__file__).parents[3] / "wenwen_magic" / "media" / "sandbox_worker.py"
 PILLOW = str(Path(find_spec("PIL").origin).parents[1])
 KINDS = {"PNG": "png", "JPEG": "jpg", "WEBP": "webp", "GIF": "gif", "AVIF": "avif"}
-LIMITS = {"max_pixels": 100_000_000, "max_side": 16_384, "preview_side": 768, "quality": 85}
 
 
 class Child:
@@ -31,9 +30,9 @@ class Child:
         self.process.stdin.flush()
         return json.loads(self.process.stdout.readline())
 
-    def inspect(self, data: bytes, **limits):
+    def inspect(self, data: bytes, max_pixels: int = 100_000_000):
         (self.folder / "picture").write_bytes(data)
-        return self.ask(job="inspect", path="picture", preview="preview", **{**LIMITS, **limits})
+        return self.ask(job="inspect", path="picture", target="preview", max_pixels=max_pixels)
 
     def end(self) -> int:
         self.process.stdin.close()
@@ -125,11 +124,10 @@ def test_a_bomb_is_refused_by_its_header(child, data, code):
     assert " x " in said["problem"]
 
 
-def test_the_limits_come_with_the_job(child):
+def test_the_limit_of_pixels_comes_with_the_job(child):
     data = encoded(noise(300, 260), "PNG")
-    assert child.inspect(data, max_pixels=300 * 260, max_side=300)["ok"]
+    assert child.inspect(data, max_pixels=300 * 260)["ok"]
     assert child.inspect(data, max_pixels=300 * 260 - 1)["code"] == "too-many-pixels"
-    assert child.inspect(data, max_side=299)["code"] == "too-long-a-side"
 
 
 @pytest.mark.long
@@ -147,7 +145,12 @@ def test_a_broken_note_in_the_file_does_not_make_a_broken_picture(child):
 
 
 def test_whatever_a_job_meets_the_next_one_works(child):
-    lines = [{"job": "dance"}, {}, {"job": "inspect", "path": "gone", "preview": "x"}, {"job": "sheet", "previews": []}]
+    lines = [
+        {"job": "dance"},
+        {},
+        {"job": "inspect", "path": "gone", "max_pixels": 1},
+        {"job": "sheet", "previews": []},
+    ]
     said = [child.ask(**line) for line in lines]
     assert [one["code"] for one in said] == ["failed", "failed", "disk", "failed"]
     child.process.stdin.write(b"not json\n")

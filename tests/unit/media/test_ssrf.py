@@ -53,7 +53,7 @@ UNTIDY = [
     ),
     *("http://8.8.8.8/\ud800", "", "http://8.8.8.8/" + "a" * 8192, "http://8.8.8.8/" + "画" * 2800),
 ]
-POLICY = Policy(user_agent="tests")
+POLICY = Policy()
 
 
 @pytest.fixture(autouse=True)
@@ -97,7 +97,7 @@ def test_a_disguised_address_is_refused_and_nothing_is_dialled(dialled, tmp_path
 
 
 def test_a_proxy_is_never_asked_for_a_disguised_literal_or_an_inside_name(dialled, tmp_path):
-    policy = Policy(user_agent="tests", proxies={"http": "http://127.0.0.1:3128", "https": "http://127.0.0.1:3128"})
+    policy = Policy(proxies={"http": "http://127.0.0.1:3128", "https": "http://127.0.0.1:3128"})
     for address in {*DISGUISES} - {"http://127.0.0.1.nip.example/"}:  # only the proxy knows
         with pytest.raises(FetchFailed):
             fetch(address, tmp_path / "x", policy, resolve=inward)
