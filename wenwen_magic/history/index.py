@@ -16,13 +16,15 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
+from wenwen_magic.errors import HistoryError, WenwenError
 from wenwen_magic.records import Generation
+from wenwen_magic.text.i18n import _
 from wenwen_magic.text.sanitize import replace_lone_surrogates
 
-_Answer = TypeVar("_Answer")
 VERSION = 4
 """Part of the file's name: each version of the tables has a file of its own."""
 WAIT = 30.0
@@ -31,6 +33,8 @@ SETTLED = 2_000_000_000
 """Nanoseconds after which a folder's time of change is trusted; some file systems count in steps of two seconds."""
 MANY = 4000
 """Records that are new to the index after which the user gets a message that it takes a while."""
+REMEMBERED = 512
+"""Records kept in memory, so that they are not read again while their files stay the same."""
 _LONGEST_TEXT = 2000
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _RECORD = re.compile(r"(?s)[^.].*\.json")
@@ -85,16 +89,16 @@ class Wanted:
     def sql(self) -> tuple[str, list[Any]]:
         """Return the condition of a query, and its values."""
         tests: list[tuple[str, list[Any]]] = [("id <> ''", [])]  # a file that is not a record has no id
-        tests += [("instr(words, ?)", [_folded(word)]) for word in dict.fromkeys(self.words)]
-        tests += [("instr(model, ?)", [_folded(self.model)])] if self.model else []
+        tests += [("instr(words, ?)", [word.casefold()]) for word in dict.fromkeys(self.words)]
+        tests += [("instr(model, ?)", [self.model.casefold()])] if self.model else []
         tests += [("moment >= ?", [self.since])] if self.since is not None else []
         tests += [("moment < ?", [self.until])] if self.until is not None else []
         tests += [("star", [])] if self.star else []
         tests += [("NOT drawn", [])] if self.failed else []
-        tests += [("fingerprint = ?", [_folded(self.fingerprint)])] if self.fingerprint else []
-        tests += [("id >= ? AND id < ?", [_folded(self.id), _folded(self.id) + "g"])] if self.id else []
-        tests += [("parent = ? AND parent <> ''", [_folded(self.parent)])] if self.parent else []
-        return " AND ".join(test for test, _ in tests), [value for _, values in tests for value in values]
+        tests += [("fingerprint = ?", [self.fingerprint])] if self.fingerprint else []
+        tests += [("id >= ? AND id < ?", [self.id, self.id + "g"])] if self.id else []
+        tests += [("parent = ? AND parent <> ''", [self.parent])] if self.parent else []
+        return " AND ".join(test for test, _values in tests), [value for _test, values in tests for value in values]
 
 
 class _Day(NamedTuple):
@@ -111,11 +115,12 @@ class Index:
     Args:
         folder: the history's.
         cache: the package's folder in the user's cache.
-        read: reads a record's file; None for one that is not a record.
+        decode: reads a record's file; raises OSError, ValueError or WenwenError for one that is not a record.
     """
 
-    def __init__(self, folder: Path, cache: Path, read: Callable[[Path], Generation | None]) -> None:
-        self._folder, self._read = folder, read
+    def __init__(self, folder: Path, cache: Path, decode: Callable[[Path], Generation]) -> None:
+        self._folder = folder
+        self._decoded = lru_cache(REMEMBERED)(lambda path, _stamp: decode(path))  # the stamp is part of the key
         self._file: Path | None = place(cache, folder)
         self._lock, self._process = threading.RLock(), os.getpid()
         self._connection: sqlite3.Connection | None = None
@@ -126,7 +131,31 @@ class Index:
         self.when_long: Callable[[], None] = lambda: None
         """Called once when many records are new to the index."""
 
-    def find(self, wanted: Wanted, *, count: int = -1, skip: int = 0, oldest_first: bool = False) -> list[Path]:
+    def records(
+        self, wanted: Wanted, *, count: int = -1, skip: int = 0, oldest_first: bool = False
+    ) -> list[Generation]:
+        """Return records, newest first, as their files are now; a day that the index is wrong about is read again once.
+
+        Args:
+            wanted: which ones.
+            count: how many at most; -1 for all.
+            skip: how many to pass over.
+            oldest_first: the other order.
+
+        Raises:
+            HistoryError: a folder cannot be read.
+        """
+        rows: dict[Path, Generation | None] = {}
+        for _attempt in range(2):
+            paths = self.paths(wanted, count=count, skip=skip, oldest_first=oldest_first)
+            rows = {path: self.read(path) for path in paths}
+            wrong = [path for path, row in rows.items() if row is None or not wanted.names(row)]
+            if not wrong:
+                break
+            self._doubted.update(path.parent.name for path in wrong)
+        return [row for row in rows.values() if row and wanted.names(row)]
+
+    def paths(self, wanted: Wanted, *, count: int = -1, skip: int = 0, oldest_first: bool = False) -> list[Path]:
         """Return the files of records, newest first.
 
         Args:
@@ -136,53 +165,68 @@ class Index:
             oldest_first: the other order.
 
         Raises:
-            OSError: a folder cannot be read.
+            HistoryError: a folder cannot be read.
         """
         where, values = wanted.sql()
         order = "moment, id" if oldest_first else "moment DESC, id DESC"
         query = f"SELECT day, name FROM records WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608  bound
-        rows = self._ask(lambda connection: connection.execute(query, (*values, count, skip)).fetchall())
-        return [self._folder / day / os.fsdecode(name) for day, name in rows]
+        return [self._folder / day / os.fsdecode(name) for day, name in self._ask(query, *values, count, skip)]
+
+    def read(self, path: Path, stamp: str = "") -> Generation | None:
+        """Return the record in a file; None for a torn or foreign file, which is never written over.
+
+        Args:
+            path: the file.
+            stamp: what :func:`stamp_of` just gave for it; empty to ask for it.
+        """
+        try:
+            return self._decoded(path, stamp or stamp_of(path.stat()))
+        except (OSError, ValueError, WenwenError):
+            return None
 
     def count(self, wanted: Wanted) -> int:
         """Return how many records there are.
 
         Raises:
-            OSError: a folder cannot be read.
+            HistoryError: a folder cannot be read.
         """
         where, values = wanted.sql()
-        query = f"SELECT count(*) FROM records WHERE {where}"  # noqa: S608  values are bound
-        return self._ask(lambda connection: int(connection.execute(query, values).fetchone()[0]))
+        [(number,)] = self._ask(f"SELECT count(*) FROM records WHERE {where}", *values)  # noqa: S608  bound
+        return int(number)
 
     def unreadable(self) -> list[str]:
         """Return the names of the files that are not records.
 
         Raises:
-            OSError: a folder cannot be read.
+            HistoryError: a folder cannot be read.
         """
-        query = "SELECT name FROM records WHERE id = '' ORDER BY day, name"
-        return [os.fsdecode(name) for (name,) in self._ask(lambda connection: connection.execute(query).fetchall())]
-
-    def doubt(self, path: Path) -> None:
-        """Have the folder of a record looked through again: its file is not what the index says."""
-        self._doubted.add(path.parent.name)
+        rows = self._ask("SELECT name FROM records WHERE id = '' ORDER BY day, name")
+        return [os.fsdecode(name) for (name,) in rows]
 
     # -- the database --------------------------------------------------------------------------------------------------
 
-    def _ask(self, question: Callable[[sqlite3.Connection], _Answer]) -> _Answer:
-        """Bring the index in step, and answer from it."""
+    def _ask(self, query: str, *values: Any) -> list[Any]:
+        """Bring the index in step, and return the rows of a query."""
         if self._process != os.getpid():  # a fork: the parent's locks stay locked, and closing its file would undo ...
             self._inherited.append(self._connection)  # ... what it is writing, so its connection is kept for good
             self._connection, self._lock, self._process = None, threading.RLock(), os.getpid()
-        with self._lock:
-            for recover in (self._delete_file, self._use_memory):
-                try:
-                    return self._answer(question)
-                except sqlite3.Error:
-                    recover()
-            return self._answer(question)
+        try:
+            with self._lock:
+                for recover in (self._delete_file, self._use_memory):
+                    try:
+                        return self._answer(query, values)
+                    except sqlite3.Error:
+                        recover()
+                return self._answer(query, values)
+        except OSError as error:
+            folder = Path(error.filename or self._folder)
+            raise HistoryError(
+                _("The history folder cannot be read."),
+                why=f"{error.strerror}: {folder.name}/",
+                do=_("Nothing was sent. Make it readable, or set another folder: history"),
+            ) from None
 
-    def _answer(self, question: Callable[[sqlite3.Connection], _Answer]) -> _Answer:
+    def _answer(self, query: str, values: Sequence[Any]) -> list[Any]:
         """Answer in the same transaction that finds the index in step, or brings it there."""
         # Between two transactions SQLite may undo what the file holds: where it was deleted under another kernel, that
         # kernel's journal looks like a write that was broken off.
@@ -191,13 +235,13 @@ class Index:
             connection.execute("BEGIN")
             changed = self._changed_days(connection)
             if not changed:
-                return question(connection)
+                return _execute(connection, query, values)
         for day in changed[:-1]:
             with connection:
                 self._look_through(connection, day)
         with connection:
             self._look_through(connection, changed[-1])
-            return question(connection)
+            return _execute(connection, query, values)
 
     def _delete_file(self) -> None:
         self._close()
@@ -277,7 +321,7 @@ class Index:
         connection.executemany("DELETE FROM records WHERE day = ? AND name = ?", gone)
         for name, stamp in files.items():
             if known.get(name) != stamp:
-                connection.execute(_PUT, _row(folder / name, stamp, self._read(folder / name)))
+                _execute(connection, _PUT, _row(folder / name, stamp, self.read(folder / name, stamp)))
                 self._read_so_far += 1
                 if self._read_so_far == MANY:
                     self.when_long()
@@ -318,17 +362,21 @@ def _row(path: Path, stamp: str, generation: Generation | None) -> tuple[Any, ..
         generation.id,
         datetime.fromisoformat(generation.created).timestamp(),
         request.fingerprint,
-        _folded(request.parent),
-        _folded(request.model),
-        _folded("\n".join((*dict.fromkeys(said), generation.text[:_LONGEST_TEXT]))),
+        request.parent,
+        request.model.casefold(),
+        "\n".join((*dict.fromkeys(said), generation.text[:_LONGEST_TEXT])).casefold(),
         generation.star,
         generation.has_result,
     )
 
 
-def _folded(text: str) -> str:
-    """Return a text as a search sees it; half characters, which the database cannot hold, are replaced."""
-    return replace_lone_surrogates(text.casefold())
+def _execute(connection: sqlite3.Connection, statement: str, values: Sequence[Any]) -> list[Any]:
+    """Run a statement and return its rows; half characters in its values, which SQLite cannot hold, are replaced."""
+    try:
+        return connection.execute(statement, values).fetchall()
+    except UnicodeEncodeError:
+        valid = [replace_lone_surrogates(value) if isinstance(value, str) else value for value in values]
+        return connection.execute(statement, valid).fetchall()
 
 
 def _entries(folder: Path, names: re.Pattern[str]) -> Mapping[str, os.stat_result]:
