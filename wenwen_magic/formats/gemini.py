@@ -50,7 +50,7 @@ def path(request: ImageRequest) -> str:
     model = request.model
     if not model.isprintable() or any(sign in model for sign in _UNFIT_FOR_A_PATH):
         raise ConfigError(
-            _("The model's name {model!r} cannot stand in an address.", model=model),
+            _("The model's name {model!r} cannot be used in an address.", model=model),
             do=_("Give its plain name: -m gemini-2.5-flash-image-preview"),
         )
     method = "streamGenerateContent?alt=sse" if request.stream else "generateContent"

@@ -148,7 +148,7 @@ def _check_number(name: str, value: Any, low: int, high: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         several = _(" Several pictures of one prompt: -n") if name == "n" and high == 1 else ""
         raise ConfigError(
-            _("{name}={value!s:.80} cannot be.", name=name, value=value),
+            _("{name} cannot be {value!s:.80}.", name=name, value=value),
             do=_("A whole number from {low} to {high}.", low=low, high=high) + several,
         )
 
@@ -165,7 +165,7 @@ def _check_size(model: str, value: Any, family: Family) -> None:
         raise _not_taken(model, "size", value, family.sizes)
     if any(int(side) % family.step for side in re.findall(r"\d+", value) if family.step > 1):
         raise ConfigError(
-            _("{model} draws no picture of {value}.", model=model, value=value),
+            _("{model} cannot draw a picture of size {value}.", model=model, value=value),
             do=_("Width and height in steps of {step} pixels.", step=family.step),
         )
 
@@ -188,7 +188,7 @@ def _check_pairs(request: ImageRequest, family: Family) -> None:
     if request.stream and not family.streams:
         raise ConfigError(_("{model} does not stream.", model=request.model), do=_("Leave --stream out."))
     if "partial_images" in params and not request.stream:
-        raise ConfigError(_("partial_images come in a stream only."), do=_("Add --stream."))
+        raise ConfigError(_("partial_images needs a streamed answer."), do=_("Add --stream."))
     if params.get("background") == "transparent" and params.get("output_format") == "jpeg":
         raise ConfigError(_("A JPEG cannot be transparent."), do="--param output_format=png")
 

@@ -132,7 +132,7 @@ def export_archive(
     if os.path.lexists(path) and not _is_archive(path):
         raise ConfigError(
             _("There is another file of this name."),
-            why=_("{name} is no lesson, and stays.", name=path.name),
+            why=_("{name} is not a lesson, so it is not overwritten.", name=path.name),
             do=_("Choose another name."),
         )
     if not path.parent.is_dir():
@@ -233,7 +233,7 @@ class Archive:
                             limit=LIMIT >> 20,
                             most_words=MOST_WORDS >> 20,
                         ),
-                        do=_("Name the ids that belong into it."),
+                        do=_("Name the ids that it should hold."),
                     )
                 digest.update(piece)
                 out.write(piece)
@@ -367,7 +367,7 @@ def _checked(zipped: ZipFile) -> list[_Record]:
         try:
             record = decode(data, Path(PurePosixPath(name).parent), None)
         except (ValueError, OverflowError, RecursionError, WenwenError) as error:
-            raise _refused(name, _("it is no record ({error}).", error=error)) from None
+            raise _refused(name, _("it is not a valid record ({error}).", error=error)) from None
         if not record.has_result:
             raise _refused(name, _("it has no result."))
         if record.id in records:
@@ -383,15 +383,15 @@ def _checked_picture(zipped: ZipFile, image: GeneratedImage, listed: dict[str, E
     name = image.path.as_posix()
     entry = listed.pop(name, None)  # named twice, one picture would be written many times
     if entry is None:
-        raise _refused(name, _("a record names it, and it is not there for that record."))
+        raise _refused(name, _("a record names it, but it is missing or belongs to another record."))
     if (image.sha256, image.size) != (entry.sha256, entry.size):
-        raise _refused(name, _("its record tells another size or digest."))
+        raise _refused(name, _("its size or SHA-256 differs from its record."))
     with _refusing(name):
         head = b""
         for piece in _pieces(zipped, entry):
             head += piece[: HEAD - len(head)]
     if not _looks_like(image.mime, head):
-        raise _refused(name, _("it is no picture of the type that its record says."))
+        raise _refused(name, _("it is not a picture of the type that its record names."))
     return entry
 
 
@@ -403,14 +403,14 @@ def _read_list(zipped: ZipFile) -> Contents:
     """
     try:
         if any(info.compress_type not in {ZIP_STORED, ZIP_DEFLATED} for info in zipped.infolist()):
-            raise _refused("", _("an entry is packed in an unusual way."))  # others may need any amount of memory
+            raise _refused("", _("an entry uses an unsupported compression."))  # others may need any amount of memory
         with zipped.open(LIST) as source:
             data = source.read(MOST_WORDS + 1)
         contents = from_json(Contents, json.loads(data))
         if len(data) > MOST_WORDS or (contents.kind, contents.version) != (KIND, VERSION):
             raise ValueError("another kind or version")
     except _UNSOUND:
-        raise _refused(LIST, _("this is no lesson, or one of another version.")) from None
+        raise _refused(LIST, _("this is not a lesson, or its version is not supported.")) from None
     return contents
 
 
@@ -479,7 +479,7 @@ def _refused(name: str, why: str) -> ConfigError:
     return ConfigError(
         _("The lesson is refused; nothing was written."),
         why=f"{name[:120]!r}: {why}" if name else why,
-        do=_("Ask for it again, made with: %wenwen export"),
+        do=_("Ask for a new one, made with: %wenwen export"),
     )
 
 
@@ -496,12 +496,12 @@ def _refusing(name: str) -> Iterator[None]:
         reason = error.strerror or str(error)
         raise _refused(name, _("it cannot be read ({reason}).", reason=reason)) from None
     except _UNSOUND as error:
-        raise _refused(name, _("it is no sound zip file ({error}).", error=error)) from None
+        raise _refused(name, _("it is not a valid zip file ({error}).", error=error)) from None
 
 
 def _unfinished(name: str, error: Exception) -> HistoryError:
     return HistoryError(
-        _("The lesson cannot be read or written to its end."),
+        _("The lesson could not be read or written completely."),
         why=f"{getattr(error, 'strerror', None) or error}: {name}",
-        do=_("Free space, and run it again: it goes on."),
+        do=_("Free disk space, then run it again: it continues where it stopped."),
     )

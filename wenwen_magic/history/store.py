@@ -15,7 +15,7 @@ from typing import IO, Any
 from platformdirs import user_cache_path
 
 from wenwen_magic.errors import HistoryError
-from wenwen_magic.history.atomic import settle, write_whole
+from wenwen_magic.history.atomic import settle, sync_names, write_whole
 from wenwen_magic.history.index import Index, Wanted
 from wenwen_magic.history.record_json import decode, encode
 from wenwen_magic.protocol import HttpReply
@@ -194,6 +194,7 @@ class History:
         path = self.path(generation, ".reply")
         with suppress(OSError):
             if path.stat().st_size > _LARGE_REPLY:
+                sync_names(path.parent)  # after a crash either the reply or the pictures' names are there
                 path.unlink()
 
     # -- reading -------------------------------------------------------------------------------------------------------

@@ -251,7 +251,7 @@ def test_a_preview_is_shown_once():
 def test_an_answer_on_progress_that_cannot_be_read_is_asked_for_again(unread):
     played = play("submit-text.json", unread(), "task-grid.json")
     assert (played.calls[1:], played.waits) == ([FETCH, FETCH], 2)
-    assert [one.text for one in played.told] == ["no readable word from the endpoint; asking again"]
+    assert [one.text for one in played.told] == ["the endpoint's answer could not be read; asking again"]
     assert played.result.sources
 
 

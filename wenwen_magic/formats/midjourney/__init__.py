@@ -65,7 +65,7 @@ def _follow(request: ImageRequest, number: str, *, windows: bool) -> Generator[S
         yield Pause()
         job = task.read_job((yield _question(number)))
         if job is None:
-            yield Progress(_("no readable word from the endpoint; asking again"))
+            yield Progress(_("the endpoint's answer could not be read; asking again"))
             continue
         if job.status == task.SUCCESS:
             return _answer(request, job, number)

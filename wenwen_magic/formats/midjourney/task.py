@@ -235,12 +235,12 @@ _CODES: Mapping[int, tuple[str, str, Charged]] = {
     23: (N_("The endpoint's queue is full."), _WAIT, "no"),
     24: (
         N_("The prompt holds a word that is not allowed."),
-        N_("Say it in another way, then run the cell again."),
+        N_("Rephrase the prompt, then run the cell again."),
         "no",
     ),
     30: (N_("The endpoint is at its limit."), _WAIT, "no"),
 }
-_OTHER: tuple[str, str, Charged] = (N_("The endpoint failed to take the request."), _LATER, "maybe")
+_OTHER: tuple[str, str, Charged] = (N_("The endpoint could not accept the request."), _LATER, "maybe")
 
 
 def _refused(code: int, answer: Job) -> EndpointError:
@@ -271,4 +271,4 @@ def failed(job: Job) -> EndpointError:
 
 def unnumbered() -> AnswerError:
     """Make the error for a submission that was taken and whose job has no number to ask after."""
-    return unreadable("", _("The endpoint took the request and named no job."))
+    return unreadable("", _("The endpoint accepted the request but named no job."))

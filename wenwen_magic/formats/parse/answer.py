@@ -97,7 +97,7 @@ _MEANINGS = {
     "BLOCKLIST": N_("it holds a word that is not allowed"),
     "NO_IMAGE": N_("the model drew no picture"),
     "MAX_TOKENS": N_("the answer met its limit of length (maxOutputTokens)"),
-    "OTHER": N_("the endpoint tells no reason"),
+    "OTHER": N_("the endpoint gives no reason"),
 }
 """What Google's reasons for the end of an answer mean."""
 
