@@ -36,11 +36,6 @@ _OWN_FIELDS = frozenset({"model", "contents", "stream", "generationConfig", "ima
 _UNFIT_FOR_A_PATH = "/\\?#%"
 
 
-def prompt_as_sent(request: ImageRequest) -> str:
-    """Return the prompt as it is: an orientation goes out as ``aspectRatio``."""
-    return request.prompt
-
-
 def path(request: ImageRequest) -> str:
     """Return where the request goes: the model's name is part of it, and a stream has an address of its own.
 
@@ -135,7 +130,6 @@ def talk(request: ImageRequest) -> Generator[HttpCall | Progress, HttpReply | No
 FORMAT = WireFormat(
     name="gemini",
     talk=talk,
-    prompt_as_sent=prompt_as_sent,
     auth=("x-goog-api-key", "{key}"),
     key_parameter="key",
     model="gemini-2.5-flash-image-preview",

@@ -102,11 +102,6 @@ def family_of(model: str) -> Family:
     return next(family for start, family in FAMILIES.items() if name.startswith(start))
 
 
-def prompt_as_sent(request: ImageRequest) -> str:
-    """Return the prompt itself: an orientation goes into the size."""
-    return request.prompt
-
-
 # -- fields: what cannot be is refused here, for free, before an endpoint counts it as a failure of its own ------------
 
 
@@ -294,4 +289,4 @@ def talk(request: ImageRequest) -> Generator[HttpCall | Progress, HttpReply | No
     return (yield from read(reply, request))
 
 
-FORMAT = WireFormat(name="images", talk=talk, prompt_as_sent=prompt_as_sent, model="gpt-image-1")
+FORMAT = WireFormat(name="images", talk=talk, model="gpt-image-1")

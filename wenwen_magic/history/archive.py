@@ -40,7 +40,7 @@ PIECE = 1 << 20
 """Bytes that are read at a time."""
 LEFT_BEHIND: Mapping[str, Any] = {"endpoint": "", "error": None, "price": None, "job": "", "buttons": ()}
 """What is private: which endpoint was asked, what went wrong, what it cost, what could be done next there."""
-_UNSOUND = (BadZipFile, RuntimeError, zlib.error, EOFError, struct.error, ValueError, OverflowError, KeyError)
+_INVALID_ZIP = (BadZipFile, RuntimeError, zlib.error, EOFError, struct.error, ValueError, OverflowError, KeyError)
 """What zipfile raises for a file that is not a valid zip, is encrypted, or lacks an entry."""
 
 
@@ -259,7 +259,7 @@ def redacted(generation: Generation, *, strip: bool) -> Generation:
         **(bare if strip else masked),
         model_reported=mask(generation.model_reported, secret),
         request=_redacted_request(generation.request, strip=strip),
-        pictures=tuple(replace(one, alt="" if strip else mask(one.alt, secret)) for one in generation.pictures),
+        pictures=tuple(replace(image, alt="" if strip else mask(image.alt, secret)) for image in generation.pictures),
     )
 
 
@@ -280,12 +280,12 @@ def _redacted_request(request: ImageRequest, *, strip: bool) -> ImageRequest:
     return replace(request, references=tuple(map(_redacted_reference, request.references)), mask=hole)
 
 
-def _redacted_reference(one: Reference) -> Reference:
-    return Reference("", one.digest, mask(re.split("[?#]", one.label)[0]), one.origin)
+def _redacted_reference(reference: Reference) -> Reference:
+    return Reference("", reference.digest, mask(re.split("[?#]", reference.label)[0]), reference.origin)
 
 
 def _is_picture(image: GeneratedImage) -> bool:
-    """Tell whether the file is what its record says: in a folder out of other hands it may be a link to anything."""
+    """Tell whether the file is what its record says: in a folder that came from others it may be a link to anything."""
     try:
         with image.path.open("rb") as file:
             return _looks_like(image.mime, file.read(HEAD))
@@ -297,7 +297,7 @@ def _is_archive(path: Path) -> bool:
     try:
         with ZipFile(path) as zipped:
             _read_list(zipped)
-    except (WenwenError, OSError, *_UNSOUND):
+    except (WenwenError, OSError, *_INVALID_ZIP):
         return False
     return True
 
@@ -337,7 +337,7 @@ def import_archive(history: History, path: Path) -> Imported:
                         with whole_file(image.path) as file:
                             file.writelines(_pieces(zipped, entries[image.sha256]))
                         pictures += 1
-        except (OSError, *_UNSOUND) as error:
+        except (OSError, *_INVALID_ZIP) as error:
             raise _unfinished(history.folder.name + "/", error) from None
     for record in new:  # only now: no record is here without its picture
         history.write(record)
@@ -409,7 +409,7 @@ def _read_list(zipped: ZipFile) -> Contents:
         contents = from_json(Contents, json.loads(data))
         if len(data) > MOST_WORDS or (contents.kind, contents.version) != (KIND, VERSION):
             raise ValueError("another kind or version")
-    except _UNSOUND:
+    except _INVALID_ZIP:
         raise _refused(LIST, _("this is not a lesson, or its version is not supported.")) from None
     return contents
 
@@ -446,15 +446,15 @@ def _kept_as(history: History, record: Generation, taken: set[str]) -> tuple[Gen
         if own and (own.created, own.request.fingerprint) == (record.created, record.request.fingerprint):
             return own, False
         kept = replace(record, id=name, **LEFT_BEHIND)
-        places = [replace(one, path=_place(history, kept, one, n)) for n, one in enumerate(kept.pictures, 1)]
-        files = [history.path(kept, ".json"), *(one.path for one in places if not _is_whole(one))]
+        places = [replace(image, path=_place(history, kept, image, n)) for n, image in enumerate(kept.pictures, 1)]
+        files = [history.path(kept, ".json"), *(image.path for image in places if not _is_whole(image))]
         if not own and not any(map(os.path.lexists, files)):
             return replace(kept, pictures=tuple(places)), True
     raise AssertionError("four thousand million ids are taken")
 
 
 def _is_whole(image: GeneratedImage) -> bool:
-    """Tell whether a picture is here that an interrupted import has left."""
+    """Tell whether a picture's file is here, left by an interrupted import."""
     try:
         with image.path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest() == image.sha256
@@ -495,7 +495,7 @@ def _refusing(name: str) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or str(error)
         raise _refused(name, _("it cannot be read ({reason}).", reason=reason)) from None
-    except _UNSOUND as error:
+    except _INVALID_ZIP as error:
         raise _refused(name, _("it is not a valid zip file ({error}).", error=error)) from None
 
 

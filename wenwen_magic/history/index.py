@@ -79,7 +79,7 @@ class Wanted:
     parent: str = ""
 
     def names(self, generation: Generation) -> bool:
-        """Tell whether a generation is one of the request, id and parent wanted; the rest is not looked at."""
+        """Tell whether a generation has the wanted fingerprint, id and parent; other conditions are not checked."""
         return (
             self.fingerprint in {"", generation.request.fingerprint}
             and generation.id.startswith(self.id)
@@ -173,7 +173,7 @@ class Index:
         return [self._folder / day / os.fsdecode(name) for day, name in self._ask(query, *values, count, skip)]
 
     def read(self, path: Path, stamp: str = "") -> Generation | None:
-        """Return the record in a file; None for a torn or foreign file, which is never written over.
+        """Return the record in a file; None for a damaged or foreign file, which is never written over.
 
         Args:
             path: the file.
@@ -283,10 +283,10 @@ class Index:
 
     def _identity(self) -> tuple[int, int] | None:
         try:
-            found = self._file.stat() if self._file else None
+            status = self._file.stat() if self._file else None
         except OSError:
             return None
-        return (found.st_dev, found.st_ino) if found else None
+        return (status.st_dev, status.st_ino) if status else None
 
     # -- in step with the folder ---------------------------------------------------------------------------------------
 
@@ -299,7 +299,7 @@ class Index:
         # What was not a record may have been copied by half: filled, it does not change its folder.
         filled = {day for day, name, stamp in rows if name is not None and self._stamp(day, name) != stamp}
         doubted, self._doubted = self._doubted | filled, set()
-        present = {day: found for day, found in _entries(self._folder, _DAY).items() if stat.S_ISDIR(found.st_mode)}
+        present = {day: status for day, status in _entries(self._folder, _DAY).items() if stat.S_ISDIR(status.st_mode)}
         days = [_Day(day, known.get(day), present.get(day)) for day in {**known, **present}]
         return [day for day in days if not day.folder or day.name in doubted or day.known_stamp != stamp_of(day.folder)]
 
@@ -316,7 +316,7 @@ class Index:
         rows = connection.execute("SELECT name, stamp FROM records WHERE day = ?", (day.name,))
         known = {os.fsdecode(name): stamp for name, stamp in rows}
         folder = self._folder / day.name
-        files = {name: stamp_of(found) for name, found in _entries(folder, _RECORD).items()} if day.folder else {}
+        files = {name: stamp_of(status) for name, status in _entries(folder, _RECORD).items()} if day.folder else {}
         gone = [(day.name, os.fsencode(name)) for name in known.keys() - files.keys()]
         connection.executemany("DELETE FROM records WHERE day = ? AND name = ?", gone)
         for name, stamp in files.items():
@@ -345,9 +345,9 @@ def place(cache: Path, folder: Path) -> Path:
     return cache / "index" / f"{digest}-{VERSION}.sqlite"
 
 
-def stamp_of(found: os.stat_result) -> str:
+def stamp_of(status: os.stat_result) -> str:
     """Return what changes when a file or folder does; a time alone may not: it can be set back, and has a grain."""
-    return f"{found.st_mtime_ns}-{found.st_ctime_ns}-{found.st_ino}-{found.st_size}"
+    return f"{status.st_mtime_ns}-{status.st_ctime_ns}-{status.st_ino}-{status.st_size}"
 
 
 def _row(path: Path, stamp: str, generation: Generation | None) -> tuple[Any, ...]:
@@ -380,14 +380,14 @@ def _execute(connection: sqlite3.Connection, statement: str, values: Sequence[An
 
 
 def _entries(folder: Path, names: re.Pattern[str]) -> Mapping[str, os.stat_result]:
-    """Return what a folder holds under such names; a folder or file that has just gone, or a dead link, is nothing."""
-    found = {}
+    """Return what a folder holds under such names, without dead links and what has just been deleted."""
+    present = {}
     with suppress(FileNotFoundError), os.scandir(folder) as entries:
         for entry in entries:
             if names.fullmatch(entry.name):
                 try:
-                    found[entry.name] = entry.stat()
+                    present[entry.name] = entry.stat()
                 except OSError as error:
                     if error.errno not in {errno.ENOENT, errno.ELOOP}:
                         raise
-    return found
+    return present

@@ -14,7 +14,7 @@ from wenwen_magic.records import GeneratedImage, Generation, ImageRequest, Refer
 
 VERSION = 1
 STRIPPED = "…"
-"""Stands for a prompt that was left out; the request's fingerprint is kept beside it."""
+"""The prompt of a request whose own was left out; its fingerprint is kept beside it."""
 Render = Callable[[Generation], dict[str, Any]]
 _T = TypeVar("_T")
 _UNSAVED: Mapping[type, tuple[str, ...]] = {
@@ -73,9 +73,14 @@ def from_json(kind: type[_T], value: Any) -> _T:
 def _saved_fields(kind: Any) -> tuple[_Field, ...]:
     types, unsaved = get_type_hints(kind), _UNSAVED.get(kind, ())
     return tuple(
-        _Field(one.name, _KEYS.get(one.name, one.name), types[one.name], one.default is one.default_factory is MISSING)
-        for one in fields(kind)
-        if one.init and one.name not in unsaved
+        _Field(
+            field.name,
+            _KEYS.get(field.name, field.name),
+            types[field.name],
+            field.default is field.default_factory is MISSING,
+        )
+        for field in fields(kind)
+        if field.init and field.name not in unsaved
     )
 
 
@@ -90,7 +95,7 @@ def _reader(kind: Any) -> Callable[[Any, str], Any]:
     if origin is Literal:
         return lambda value, key: _insist(value, value in arguments, key)
     if NoneType in arguments:
-        read = _reader(next(one for one in arguments if one is not NoneType))
+        read = _reader(next(argument for argument in arguments if argument is not NoneType))
         return lambda value, key: None if value is None else read(value, key)
     if origin is tuple:
         read = _reader(arguments[0])
@@ -195,11 +200,11 @@ def is_stripped(request: ImageRequest) -> bool:
 
 
 def _know_by(request: ImageRequest, fingerprint: Any) -> None:
-    """Give a stripped request its fingerprint; a prompt that can be read gives its own.
+    """Give a stripped request its fingerprint; any other request computes its own.
 
     Raises:
         ValueError: it is not a fingerprint, or the request has a prompt.
     """
     if request.prompt != STRIPPED or not (isinstance(fingerprint, str) and re.fullmatch("[0-9a-f]{64}", fingerprint)):
-        raise ValueError("fingerprint is none, or of a request that has a prompt")
+        raise ValueError("fingerprint is not a digest, or the request has a prompt")
     request.__dict__["fingerprint"] = fingerprint

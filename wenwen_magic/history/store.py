@@ -210,7 +210,7 @@ class History:
     def take_of(self, generation: Generation) -> int:
         """Return which take of its request a generation is, from 1; 0 when it holds no result."""
         takes = self.takes(generation.request.fingerprint)
-        return next((one.take for one in takes if one.id == generation.id), 0)
+        return next((take.take for take in takes if take.id == generation.id), 0)
 
     def get(self, id: str) -> Generation:
         """Return the generation whose id begins with the digits given; a leading ``#`` is ignored.

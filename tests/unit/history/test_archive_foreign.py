@@ -76,7 +76,7 @@ def refused(pupil, lesson, *said):
     return caught.value
 
 
-# What is no lesson
+# What is not a lesson
 
 
 def test_a_lesson_made_by_hand_is_taken_in(pupil, lesson, files):
@@ -119,7 +119,7 @@ def test_a_list_that_is_foreign_or_broken_is_refused(listed, pupil, lesson):
 def test_a_zip_without_a_list_is_refused_as_no_lesson(pupil, lesson):
     with zipfile.ZipFile(lesson, "w") as zipped:
         zipped.writestr("../thesis.txt", "x")
-    refused(pupil, lesson, LIST, "no lesson")
+    refused(pupil, lesson, LIST, "not a lesson")
 
 
 def test_the_refusal_is_told_in_chinese_too(pupil, lesson):
@@ -177,7 +177,7 @@ def test_a_name_in_the_list_alone_leads_nowhere(pupil, lesson, files):
 
 def test_a_picture_that_is_not_in_the_list_is_refused(pupil, lesson, files):
     alone = {record_of(files): files[record_of(files)]}
-    refused(pupil, packed(lesson, files, listing(alone)), picture_of(files), "not there")
+    refused(pupil, packed(lesson, files, listing(alone)), picture_of(files), "missing")
 
 
 def test_an_entry_that_is_there_twice_with_other_content_is_refused(pupil, lesson, files):
@@ -221,7 +221,7 @@ def test_whatever_an_entry_says_it_is_a_plain_file_is_written(system, kind, pupi
 
 @pytest.mark.parametrize("packing", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_an_unusual_packing_is_refused(packing, pupil, lesson, files):
-    refused(pupil, packed(lesson, files, compress_type=packing), "unusual")
+    refused(pupil, packed(lesson, files, compress_type=packing), "unsupported")
 
 
 def test_an_encrypted_entry_is_refused(pupil, lesson, files):
@@ -315,7 +315,7 @@ def test_a_prompt_that_can_be_read_does_not_answer_for_another(pupil, lesson, fi
 
 @pytest.mark.parametrize("content", [b"", b"{", b"null", b"[]", b"{}", b"[" * 100_000, b"\xff", b"9" * 9000])
 def test_an_entry_that_is_no_record_is_refused(content, pupil, lesson, files):
-    refused(pupil, packed(lesson, {**files, record_of(files): content}), record_of(files), "no record")
+    refused(pupil, packed(lesson, {**files, record_of(files): content}), record_of(files), "not a valid record")
 
 
 CHANGES = [
@@ -379,7 +379,7 @@ def test_a_file_that_does_not_begin_like_the_picture_it_should_be_is_refused(one
 
 def test_one_picture_named_many_times_is_not_written_many_times(pupil, lesson, files):
     changed = with_record(files, lambda record: record.update(pictures=record["pictures"] * 50))
-    refused(pupil, packed(lesson, changed), picture_of(files), "for that record")
+    refused(pupil, packed(lesson, changed), picture_of(files), "belongs to another record")
 
 
 def test_two_records_of_one_id_are_refused(pupil, lesson, files):

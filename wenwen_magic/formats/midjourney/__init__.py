@@ -109,10 +109,10 @@ def query(job: str) -> Generator[Step, HttpReply | None, Mapping[str, Any]]:
         EndpointError: the answer is a web page, or the connection broke.
         AnswerError: the answer is empty or cannot be read.
     """
-    found = yield from _ask_free(_question(job))
-    if not isinstance(found, Mapping):
-        raise unreadable(str(found)[:1000])
-    return dict(found)
+    answer = yield from _ask_free(_question(job))
+    if not isinstance(answer, Mapping):
+        raise unreadable(str(answer)[:1000])
+    return dict(answer)
 
 
 def queries(jobs: str) -> Generator[Step, HttpReply | None, Mapping[str, Any]]:
@@ -126,9 +126,9 @@ def queries(jobs: str) -> Generator[Step, HttpReply | None, Mapping[str, Any]]:
         AnswerError: the answer is empty or cannot be read.
     """
     ids = [number.strip() for number in jobs.replace("，", ",").split(",") if number.strip()]
-    found = yield from _ask_free(HttpCall("POST", "/mj/task/list-by-condition", {"ids": ids}, free=True))
+    answer = yield from _ask_free(HttpCall("POST", "/mj/task/list-by-condition", {"ids": ids}, free=True))
     # The page shows an object, other servers answer with an array.
-    known = [item for item in (found if isinstance(found, list) else [found]) if isinstance(item, Mapping)]
+    known = [item for item in (answer if isinstance(answer, list) else [answer]) if isinstance(item, Mapping)]
     return {str(item.get("id", place)): dict(item) for place, item in enumerate(known)}
 
 
