@@ -88,17 +88,21 @@ class Wanted:
 
     def sql(self) -> tuple[str, list[Any]]:
         """Return the condition of a query, and its values."""
-        tests: list[tuple[str, list[Any]]] = [("id <> ''", [])]  # a file that is not a record has no id
-        tests += [("instr(words, ?)", [word.casefold()]) for word in dict.fromkeys(self.words)]
-        tests += [("instr(model, ?)", [self.model.casefold()])] if self.model else []
-        tests += [("moment >= ?", [self.since])] if self.since is not None else []
-        tests += [("moment < ?", [self.until])] if self.until is not None else []
-        tests += [("star", [])] if self.star else []
-        tests += [("NOT drawn", [])] if self.failed else []
-        tests += [("fingerprint = ?", [self.fingerprint])] if self.fingerprint else []
-        tests += [("id >= ? AND id < ?", [self.id, self.id + "g"])] if self.id else []
-        tests += [("parent = ? AND parent <> ''", [self.parent])] if self.parent else []
-        return " AND ".join(test for test, _values in tests), [value for _test, values in tests for value in values]
+        tests: list[tuple[str, Any]] = [
+            *(("instr(words, ?)", word.casefold()) for word in dict.fromkeys(self.words)),
+            ("instr(model, ?)", self.model.casefold()),
+            ("moment >= ?", self.since),
+            ("moment < ?", self.until),
+            ("fingerprint = ?", self.fingerprint),
+            ("id >= ?", self.id),
+            ("id < ?", self.id and self.id + "g"),
+            ("parent = ? AND parent <> ''", self.parent),
+        ]
+        tests = [(test, value) for test, value in tests if value not in {"", None}]
+        flags = ["id <> ''"]  # a file that is not a record has no id
+        flags += ["star"] if self.star else []
+        flags += ["NOT drawn"] if self.failed else []
+        return " AND ".join([*flags, *(test for test, _value in tests)]), [value for _test, value in tests]
 
 
 class _Day(NamedTuple):

@@ -186,9 +186,9 @@ def read_submission(reply: HttpReply | None) -> Submission:
     code, result = _number(body.get("code")), body.get("result")
     if code is None and not result:
         raise error_of_object(body) if body else unreadable(json.dumps(body))
-    if code not in {None, _TAKEN, _EXISTS, _QUEUED}:
-        raise _refused(int(code or 0), Job(body, payloads))
-    links = [str(item) for item in (result if isinstance(result, list) else [result]) if _is_link(item)]
+    if code is not None and code not in {_TAKEN, _EXISTS, _QUEUED}:
+        raise _refused(code, Job(body, payloads))
+    links = [item for item in (result if isinstance(result, list) else [result]) if _is_link(item)]
     named = isinstance(result, (str, int)) and not isinstance(result, bool) and not links
     more = body.get("properties")
     more = more if isinstance(more, Mapping) else {}
@@ -267,8 +267,3 @@ def failed(job: Job) -> EndpointError:
         status=200,
         text=job.as_text(),
     )
-
-
-def unnumbered() -> AnswerError:
-    """Make the error for a submission that was taken and whose job has no number to ask after."""
-    return unreadable("", _("The endpoint accepted the request but named no job."))
