@@ -34,7 +34,7 @@ _WHOLE_NUMBERS = {"n": (1, 10), "output_compression": (0, 100), "partial_images"
 
 @dataclass(frozen=True)
 class Family:
-    """What models whose names begin alike take, as far as it is known before anything is sent.
+    """Describe what the models of one family accept, as far as that is known before sending.
 
     Args:
         shapes: the size for each orientation; the usual ones of gpt-image.
@@ -97,16 +97,16 @@ FAMILIES = {
 
 
 def family_of(model: str) -> Family:
-    """Return what is known of a model by its name; of an unknown one what holds for all."""
+    """Return the family of a model by its name; the general one for an unknown model."""
     name = model.lower().rpartition("/")[2]
     return next(family for start, family in FAMILIES.items() if name.startswith(start))
 
 
-# -- fields: what cannot be is refused here, for free, before an endpoint counts it as a failure of its own ------------
+# -- fields: invalid values are refused here, for free, before an endpoint counts them as a failure --------------------
 
 
 def fields_of(request: ImageRequest) -> dict[str, Any]:
-    """Return the fields of a request beside its files; of a form they are the form's.
+    """Return the fields of a request, or of its form, without the files.
 
     Raises:
         ConfigError: a field that the model or the relay is known to refuse.
@@ -172,13 +172,13 @@ def _not_taken(model: str, name: str, value: Any, known: tuple[str, ...]) -> Con
             do=_("Leave --param {name} out.", name=name),
         )
     return ConfigError(
-        _("{model} takes no {name}={value!s:.80}.", model=model, name=name, value=value),
+        _("{model} does not accept {name}={value!s:.80}.", model=model, name=name, value=value),
         do=_("Use one of: ") + ", ".join(known),
     )
 
 
 def _check_pairs(request: ImageRequest, family: Family) -> None:
-    """Check what goes together or not."""
+    """Refuse combinations that no model accepts."""
     params = request.params
     if request.stream and not family.streams:
         raise ConfigError(_("{model} does not stream.", model=request.model), do=_("Leave --stream out."))
@@ -276,7 +276,7 @@ def _size_of_png(data: bytes) -> tuple[int, ...]:
 
 
 def talk(request: ImageRequest) -> Generator[HttpCall | Progress, HttpReply | None, Answer]:
-    """Lead the conversation: one call, one reply.
+    """Make one call, and read its reply.
 
     Raises:
         ConfigError: as :func:`fields_of` and :func:`files_of`.

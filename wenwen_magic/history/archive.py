@@ -1,4 +1,4 @@
-"""Export a history as one zip file, a lesson, and import a lesson without touching what is here.
+"""Export a history as one zip file, a lesson, and import a lesson without changing what is saved already.
 
 An archive holds the JSON records, their pictures, and a list of all files with sizes and digests. No name in it is
 trusted: records are read, the pictures that they name are checked, and both are written under names that the history
@@ -39,7 +39,7 @@ MOST_WORDS = 32 << 20
 PIECE = 1 << 20
 """Bytes that are read at a time."""
 LEFT_BEHIND: Mapping[str, Any] = {"endpoint": "", "error": None, "price": None, "job": "", "buttons": ()}
-"""What is private: which endpoint was asked, what went wrong, what it cost, what could be done next there."""
+"""The private fields, and what an archive has in their place."""
 _INVALID_ZIP = (BadZipFile, RuntimeError, zlib.error, EOFError, struct.error, ValueError, OverflowError, KeyError)
 """What zipfile raises for a file that is not a valid zip, is encrypted, or lacks an entry."""
 
@@ -175,7 +175,7 @@ class Archive:
         self.records, self.pictures = 0, 0
 
     def add(self, generation: Generation) -> None:
-        """Add a generation's pictures, read a piece at a time, then its record; nothing if words have to stay in it.
+        """Add a generation's pictures, read a piece at a time, then its record; skip it if words cannot be removed.
 
         Raises:
             ConfigError: it is too much for one archive.
@@ -242,7 +242,7 @@ class Archive:
 
 
 def redacted(generation: Generation, *, strip: bool) -> Generation:
-    """Return a generation as an archive holds it: nothing of the endpoint, the account, the prices or the machine.
+    """Return a generation without what must not leave this machine: endpoint, account, prices and folders.
 
     Args:
         generation: with the pictures that go along.
@@ -359,7 +359,7 @@ def _checked(zipped: ZipFile) -> list[_Record]:
     words = sum(size for name, size in sizes.items() if name.endswith(".json"))
     if sum(sizes.values()) > LIMIT or words > MOST_WORDS:
         most = f"{LIMIT >> 20} MiB, {MOST_WORDS >> 20} MiB"
-        raise _refused("", _("Unpacked it is too large ({most}).", most=most))
+        raise _refused("", _("It is too large when unpacked ({most}).", most=most))
     records: dict[str, _Record] = {}
     for name in [name for name in listed if name.endswith(".json")]:
         with _refusing(name):
@@ -426,7 +426,7 @@ def _pieces(zipped: ZipFile, entry: Entry) -> Iterator[bytes]:
             digest.update(piece)
             yield piece
     if (zipped.getinfo(entry.name).file_size, digest.hexdigest()) != (entry.size, entry.sha256):
-        raise BadZipFile(f"{entry.name[:120]!r}: " + _("not what the list says"))
+        raise BadZipFile(f"{entry.name[:120]!r}: " + _("its content differs from the list"))
 
 
 def _kept_as(history: History, record: Generation, taken: set[str]) -> tuple[Generation, bool]:
@@ -466,7 +466,7 @@ def _is_whole(image: GeneratedImage) -> bool:
 
 
 def _place(history: History, generation: Generation, image: GeneratedImage, number: int) -> Path:
-    """Return where a picture is, in a history and in an archive: never where a record says."""
+    """Return a picture's path, in a history and in an archive; never the one in its record."""
     return history.path(generation, f"-{number}.{BY_MIME[image.mime].extension}")
 
 

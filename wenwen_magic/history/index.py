@@ -1,4 +1,4 @@
-"""Find records without reading them all: an SQLite index of one history folder; the one home of SQLite.
+"""Find records without reading them all: an SQLite index of one history folder. SQLite is used here only.
 
 The index is only a cache. Every question first brings it in step with the folder, whose files are the truth. After any
 error of SQLite the file is deleted and made again; after a second one the index is kept in memory.
@@ -106,7 +106,7 @@ class Wanted:
 
 
 class _Day(NamedTuple):
-    """A day's folder: what the index has for it, and what it is, taken before it is looked through."""
+    """Describe a day's folder: its stamp in the index, and its status before its files are looked through."""
 
     name: str
     known_stamp: str | None
@@ -350,12 +350,12 @@ def place(cache: Path, folder: Path) -> Path:
 
 
 def stamp_of(status: os.stat_result) -> str:
-    """Return what changes when a file or folder does; a time alone may not: it can be set back, and has a grain."""
+    """Return a text that changes when a file or folder does; its time alone may not: clocks are set back or coarse."""
     return f"{status.st_mtime_ns}-{status.st_ctime_ns}-{status.st_ino}-{status.st_size}"
 
 
 def _row(path: Path, stamp: str, generation: Generation | None) -> tuple[Any, ...]:
-    """Return a record's row; its name, which out of some archives is not text, is kept as bytes."""
+    """Return a record's row; the file's name is kept as bytes, as it may not be valid text."""
     key = (path.parent.name, os.fsencode(path.name), stamp)
     if generation is None:
         return (*key, "", 0.0, "", "", "", "", False, False)

@@ -22,7 +22,7 @@ _UNSAVED: Mapping[type, tuple[str, ...]] = {
     GeneratedImage: ("preview", "request", "record"),
     ImageRequest: ("count",),
 }
-"""The fields that are not saved: they are of the moment, or given by what surrounds the value."""
+"""The fields that are not saved: they hold for one session, or follow from the object around them."""
 _KEYS = {"path": "file"}
 """The fields that have another name in JSON."""
 

@@ -23,7 +23,7 @@ from wenwen_magic.text.i18n import _
 
 
 def talk(request: ImageRequest) -> Generator[Step, HttpReply | None, Answer]:
-    """Lead the conversation: submit, fill the window that a button may open, ask about the job until it has ended.
+    """Submit a job, fill the window that a button may open, and ask about the job until it has ended.
 
     Raises:
         ConfigError: as :func:`wenwen_magic.formats.midjourney.submit.body`.
@@ -78,7 +78,7 @@ def _follow(request: ImageRequest, number: str, *, windows: bool) -> Generator[S
 
 
 def _question(number: str) -> HttpCall:
-    """Page 任务查询接口; its curl leaves the number's place in the path open, and every other server has it there."""
+    """Return the question about a job (page 任务查询接口, without the number that other servers have in the path)."""
     return HttpCall("GET", f"/mj/task/{quote(number, safe='')}/fetch", free=True)
 
 

@@ -1,4 +1,4 @@
-"""Reads the pictures and words of an answer out of the JSON objects that it comes in, whatever format was asked.
+"""Read the pictures and texts of an answer from its JSON objects, whatever format was asked.
 
 An answer is one whole object, or the pieces of a stream. Pictures are found by the tables of field names below: a new
 shape is one more name there. Choices with Markdown and ``{"data": [{"url": ...}]}`` are on wenwen's pages
@@ -36,7 +36,7 @@ _TYPED = ("inlineData", "inline_data")
 _DEEPEST = 8
 """Wrappers within wrappers that are looked into; ordinary answers have three."""
 _SHORTEST = 40
-"""Bytes of base64 that no picture is shorter than; a word such as ``pending`` is."""
+"""Least bytes of a picture's base64; a word such as ``pending`` is shorter."""
 _TYPES = {suffix[1:]: kind.mime for kind in PICTURES for suffix in kind.suffixes}
 """The types of pictures by their short names."""
 _MIME = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
@@ -97,7 +97,7 @@ _MEANINGS = {
     "RECITATION": N_("it comes too close to an existing work"),
     "BLOCKLIST": N_("it holds a word that is not allowed"),
     "NO_IMAGE": N_("the model drew no picture"),
-    "MAX_TOKENS": N_("the answer met its limit of length (maxOutputTokens)"),
+    "MAX_TOKENS": N_("the answer reached its length limit (maxOutputTokens)"),
     "OTHER": N_("the endpoint gives no reason"),
 }
 """What Google's reasons for the end of an answer mean."""
@@ -133,7 +133,7 @@ Pictures = dict[tuple[str, bytes], Source]
 
 
 class AnswerParser:
-    """Collects what the objects of one answer hold; :meth:`answer` reads the whole.
+    """Collect what the objects of one answer hold; :meth:`answer` reads the whole.
 
     Args:
         request: says how many pictures are wanted, or that words are the result: then a refusal must not pass for one.
@@ -269,7 +269,7 @@ class AnswerParser:
                 texts.append("\n\n")  # the texts before and after a picture are two paragraphs
 
     def _keep(self, value: Any, kept: Pictures) -> list[Source]:
-        """Put the pictures in a value of any shape to those that are kept; returns them."""
+        """Add the pictures in a value of any shape to those that are kept, and return them."""
         sources = list(self._find(value, PNG.mime, 0))
         for source in sources:
             kept.setdefault((source.address, source.data), source)

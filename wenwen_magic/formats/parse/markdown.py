@@ -1,4 +1,4 @@
-"""Finds the pictures in Markdown as models write it; read with markdown-it-py, in time linear in its length."""
+"""Find the pictures in Markdown as models write it; read with markdown-it-py, in time linear in its length."""
 
 import re
 from dataclasses import dataclass
@@ -56,7 +56,7 @@ def render(text: str) -> str:
 
 @dataclass(frozen=True)
 class Reading:
-    """What a piece of Markdown holds.
+    """Hold what was read from a piece of Markdown.
 
     Args:
         images: what is written as a picture, in order, each address once.
@@ -153,7 +153,7 @@ def _end_of_run(text: str, head: re.Match[str], closing: str | None) -> int:
 
 
 class _Addresses:
-    """Collects addresses, with the words that came with them, by the way they are written."""
+    """Collect addresses, with the texts beside them, by the way they are written."""
 
     def __init__(self) -> None:
         self.images: list[tuple[str, str]] = []

@@ -1,4 +1,4 @@
-"""Reads a reply as it comes, whole or as a stream of events, into one answer."""
+"""Read a reply as it comes, whole or as a stream of events, into one answer."""
 
 import json
 import re
@@ -50,7 +50,7 @@ def read_all(chunks: Iterable[bytes]) -> tuple[bytearray, EndpointError | None]:
 
 
 def lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Split at line feeds only (a JSON string may hold U+2028 and its kind); the carriage return is dropped.
+    """Split at line feeds only (a JSON string may hold U+2028 and similar signs); the carriage return is dropped.
 
     Takes time in proportion to the body, however long a line is.
     """
@@ -66,7 +66,7 @@ def lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def event_data(chunks: Iterable[bytes], strays: list[bytes]) -> Iterator[bytes]:
-    """Give the payload of every ``data:`` line; comments and the other fields are passed over.
+    """Yield the payload of every ``data:`` line; comments and the other fields are passed over.
 
     Args:
         chunks: the body in pieces.
@@ -148,7 +148,7 @@ def _read_object(chunks: Iterator[bytes], payloads: Payloads, request: ImageRequ
 
 
 def _read_torn(text: str, payloads: Payloads, request: ImageRequest, cut: EndpointError | None) -> Answer:
-    """Read what a broken-off object still holds: pictures that had come whole, by its shape, else by their looks."""
+    """Read what a broken-off object still holds: whole pictures, found by its structure, else by patterns."""
     words = text.partition('"content"')[2].partition('"')[2]
     words = _unescaped(words[: words.rfind(")") + 1])  # up to the last bracket that closes a picture
     listed = [{name or "url": _unescaped(value)} for name, value in _WHOLE_ADDRESS.findall(text)]
