@@ -12,7 +12,7 @@ import sqlite3
 import stat
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -135,6 +135,8 @@ class Index:
         self.when_long: Callable[[], None] = lambda: None
         """Called once when many records are new to the index."""
 
+    # -- questions: all raise HistoryError when a folder cannot be read ------------------------------------------------
+
     def records(
         self, wanted: Wanted, *, count: int = -1, skip: int = 0, oldest_first: bool = False
     ) -> list[Generation]:
@@ -145,38 +147,38 @@ class Index:
             count: how many at most; -1 for all.
             skip: how many to pass over.
             oldest_first: the other order.
-
-        Raises:
-            HistoryError: a folder cannot be read.
         """
         rows: dict[Path, Generation | None] = {}
         for _attempt in range(2):
-            paths = self.paths(wanted, count=count, skip=skip, oldest_first=oldest_first)
-            rows = {path: self.read(path) for path in paths}
+            rows = {path: self._read(path) for path in self._paths(wanted, count, skip, oldest_first=oldest_first)}
             wrong = [path for path, row in rows.items() if row is None or not wanted.names(row)]
             if not wrong:
                 break
             self._doubted.update(path.parent.name for path in wrong)
         return [row for row in rows.values() if row and wanted.names(row)]
 
-    def paths(self, wanted: Wanted, *, count: int = -1, skip: int = 0, oldest_first: bool = False) -> list[Path]:
-        """Return the files of records, newest first.
+    def all(self) -> Iterator[Generation]:
+        """Return all records, oldest first, read one at a time."""
+        return filter(None, map(self._read, self._paths(Wanted(), oldest_first=True)))
 
-        Args:
-            wanted: which ones.
-            count: how many at most; -1 for all.
-            skip: how many to pass over.
-            oldest_first: the other order.
+    def count(self, wanted: Wanted) -> int:
+        """Return how many records there are."""
+        where, values = wanted.sql()
+        [(number,)] = self._ask(f"SELECT count(*) FROM records WHERE {where}", *values)  # noqa: S608  bound
+        return int(number)
 
-        Raises:
-            HistoryError: a folder cannot be read.
-        """
+    def unreadable(self) -> list[str]:
+        """Return the names of the files that are not records."""
+        rows = self._ask("SELECT name FROM records WHERE id = '' ORDER BY day, name")
+        return [os.fsdecode(name) for (name,) in rows]
+
+    def _paths(self, wanted: Wanted, count: int = -1, skip: int = 0, *, oldest_first: bool) -> list[Path]:
         where, values = wanted.sql()
         order = "moment, id" if oldest_first else "moment DESC, id DESC"
         query = f"SELECT day, name FROM records WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608  bound
         return [self._folder / day / os.fsdecode(name) for day, name in self._ask(query, *values, count, skip)]
 
-    def read(self, path: Path, stamp: str = "") -> Generation | None:
+    def _read(self, path: Path, stamp: str = "") -> Generation | None:
         """Return the record in a file; None for a damaged or foreign file, which is never written over.
 
         Args:
@@ -187,25 +189,6 @@ class Index:
             return self._decoded(path, stamp or stamp_of(path.stat()))
         except (OSError, ValueError, WenwenError):
             return None
-
-    def count(self, wanted: Wanted) -> int:
-        """Return how many records there are.
-
-        Raises:
-            HistoryError: a folder cannot be read.
-        """
-        where, values = wanted.sql()
-        [(number,)] = self._ask(f"SELECT count(*) FROM records WHERE {where}", *values)  # noqa: S608  bound
-        return int(number)
-
-    def unreadable(self) -> list[str]:
-        """Return the names of the files that are not records.
-
-        Raises:
-            HistoryError: a folder cannot be read.
-        """
-        rows = self._ask("SELECT name FROM records WHERE id = '' ORDER BY day, name")
-        return [os.fsdecode(name) for (name,) in rows]
 
     # -- the database --------------------------------------------------------------------------------------------------
 
@@ -325,7 +308,7 @@ class Index:
         connection.executemany("DELETE FROM records WHERE day = ? AND name = ?", gone)
         for name, stamp in files.items():
             if known.get(name) != stamp:
-                _execute(connection, _PUT, _row(folder / name, stamp, self.read(folder / name, stamp)))
+                _execute(connection, _PUT, _row(folder / name, stamp, self._read(folder / name, stamp)))
                 self._read_so_far += 1
                 if self._read_so_far == MANY:
                     self.when_long()

@@ -42,8 +42,8 @@ def to_json(value: Any) -> Any:
 
     A dataclass becomes an object, a tuple a list, a path the name of its file, and a reference loses its bytes.
     """
-    if isinstance(value, Reference):
-        value = _without_bytes(value)
+    if isinstance(value, Reference) and not value.is_link:  # of the picture itself: its digest, and its name
+        value = replace(value, address="", label=value.pointer)
     if is_dataclass(value):
         kind: Any = type(value)
         return {field.key: to_json(getattr(value, field.name)) for field in _saved_fields(kind)}
@@ -73,14 +73,9 @@ def from_json(kind: type[_T], value: Any) -> _T:
 def _saved_fields(kind: Any) -> tuple[_Field, ...]:
     types, unsaved = get_type_hints(kind), _UNSAVED.get(kind, ())
     return tuple(
-        _Field(
-            field.name,
-            _KEYS.get(field.name, field.name),
-            types[field.name],
-            field.default is field.default_factory is MISSING,
-        )
-        for field in fields(kind)
-        if field.init and field.name not in unsaved
+        _Field(f.name, _KEYS.get(f.name, f.name), types[f.name], f.default is f.default_factory is MISSING)
+        for f in fields(kind)
+        if f.init and f.name not in unsaved
     )
 
 
@@ -128,11 +123,6 @@ def _read_file_name(value: Any, key: str) -> Path:
     if not name or "\\" in name or "\0" in name:
         raise ValueError(f"{key} is not the name of a file")
     return Path(name)
-
-
-def _without_bytes(reference: Reference) -> Reference:
-    """Return a reference without its bytes and without folders: an address on the web, or digest and name."""
-    return reference if reference.is_link else replace(reference, address="", label=reference.pointer)
 
 
 # -- records -----------------------------------------------------------------------------------------------------------

@@ -267,8 +267,7 @@ class History:
         Raises:
             HistoryError: a folder cannot be read: what is saved there must not be paid for again.
         """
-        paths = self._index.paths(Wanted(), oldest_first=True)
-        return (generation for path in paths if (generation := self._index.read(path)))
+        return self._index.all()
 
     def unreadable(self) -> list[str]:
         """Return the names of the records that cannot be read; they are left as they are."""
