@@ -306,7 +306,7 @@ def test_a_button_without_a_number_is_not_taken_for_the_work_it_hangs_under():
 
 
 def test_a_conversation_whose_last_reply_was_kept_goes_on_from_it():
-    """A window's own answer, the last that may have cost, stands for the whole way to it."""
+    """A window's own answer is the last that may have cost, so the way to it is not repeated."""
     assert [call.path for call in play("submit-text.json", "task-grid.json", request=ZOOM).calls] == [
         "/mj/submit/action",
         FETCH.path,

@@ -24,10 +24,10 @@ KIND = {"kind": archive.KIND, "version": archive.VERSION, "created": DAY}
 
 
 def listing(files):
-    told = [
+    entries = [
         {"name": name, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in files.items()
     ]
-    return {**KIND, "files": told}
+    return {**KIND, "files": entries}
 
 
 def packed(lesson, files, listed=None, **of_entry):
@@ -38,14 +38,14 @@ def packed(lesson, files, listed=None, **of_entry):
             for field, value in of_entry.items():
                 setattr(info, field, value)
             zipped.writestr(info, data)
-        told = listing(files) if listed is None else listed
-        zipped.writestr(LIST, told if isinstance(told, bytes) else json.dumps(told))
+        content = listing(files) if listed is None else listed
+        zipped.writestr(LIST, content if isinstance(content, bytes) else json.dumps(content))
     return lesson
 
 
 @pytest.fixture
 def files(history, lesson):
-    """What a sound lesson of one generation holds, but for the list; the record first."""
+    """What a valid lesson of one generation holds, but for the list; the record first."""
     saved(history)
     export(history, lesson)
     found = unpacked(lesson)
@@ -171,8 +171,8 @@ def test_a_record_and_its_picture_are_written_under_names_of_ours_wherever_they_
 
 
 def test_a_name_in_the_list_alone_leads_nowhere(pupil, lesson, files):
-    told = listing({**files, "../../x.json": b"{}"})
-    refused(pupil, packed(lesson, files, told), "../../x.json")
+    listed = listing({**files, "../../x.json": b"{}"})
+    refused(pupil, packed(lesson, files, listed), "../../x.json")
 
 
 def test_a_picture_that_is_not_in_the_list_is_refused(pupil, lesson, files):
@@ -265,11 +265,11 @@ def test_a_bomb_that_says_what_it_is_is_refused_unopened(pupil, lesson, files, m
 
 def test_a_bomb_that_calls_itself_small_is_refused_and_never_held_whole(pupil, lesson, files):
     name, data = picture_of(files), png() + bytes(64 << 20)
-    told = listing({**files, name: data[:100]})
-    digest = {"size": 100, "sha256": told["files"][-1]["sha256"]}
+    listed = listing({**files, name: data[:100]})
+    digest = {"size": 100, "sha256": listed["files"][-1]["sha256"]}
     bomb = {**with_record(files, lambda record: record["pictures"][0].update(digest)), name: data}
-    told["files"][0] = listing(bomb)["files"][0]
-    packed(lesson, bomb, told, compress_type=zipfile.ZIP_DEFLATED)
+    listed["files"][0] = listing(bomb)["files"][0]
+    packed(lesson, bomb, listed, compress_type=zipfile.ZIP_DEFLATED)
     for file in (lesson, patched(lesson, name, 24, struct.pack("<I", 100))):
         tracemalloc.start()
         try:

@@ -1,4 +1,4 @@
-"""Many share one history: kernels, threads, forks, links to it, and whoever clears the cache; nobody misses a record."""
+"""Kernels, threads and forks share one history, also over links and with its cache deleted; no record is missed."""
 
 import itertools
 import os

@@ -78,7 +78,7 @@ class Payloads:
         if not isinstance(value, str):
             return ""
         text = self._token.sub("…", value) if self._runs else value
-        return replace_lone_surrogates(text)
+        return text if text.isascii() else replace_lone_surrogates(text)
 
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"|[{}\[\],:"]', re.DOTALL)
