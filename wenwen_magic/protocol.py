@@ -155,8 +155,9 @@ class WireFormat:
         name: what ``--format`` calls it.
         talk: the conversation as a generator: it yields calls, is sent the replies and returns the answer; it opens
             no socket.
-        prompt_as_sent: returns the prompt that will be sent for a request, orientation included.
-        auth: the header's name and its pattern, ``{key}`` standing for the key.
+        prompt_as_sent: returns the prompt that will be sent for a request, orientation included; without it, the prompt
+            is sent as it is.
+        auth: the header's name and its pattern, in which ``{key}`` is replaced by the key.
         key_parameter: the name under which the key may go into the address instead; empty where it may not.
         model: the model that draws when neither the cell nor a setting names one; empty for the setting's default.
         reader: the model that describes pictures then.
@@ -166,7 +167,7 @@ class WireFormat:
 
     name: str
     talk: Talk
-    prompt_as_sent: Callable[[ImageRequest], str]
+    prompt_as_sent: Callable[[ImageRequest], str] = lambda request: request.prompt
     auth: tuple[str, str] = ("Authorization", "Bearer {key}")
     key_parameter: str = ""
     model: str = ""

@@ -172,13 +172,13 @@ class ImageRequest:
         """The fields that are written into a picture's file, ready for JSON; of references only their names."""
         names = ("prompt", "model", "orientation", "format")
         more: dict[str, Any] = {"task": self.task} if self.task != DRAW else {}
-        more |= {"references": [one.pointer for one in self.references]} if self.references else {}
+        more |= {"references": [reference.pointer for reference in self.references]} if self.references else {}
         more |= {"mask": self.mask.pointer} if self.mask else {}
         return {"version": 1, **{name: getattr(self, name) for name in names}, "params": dict(self.params), **more}
 
 
 def _named(kind: Any) -> str:
-    return " | ".join(one.__name__ for one in kind) if isinstance(kind, tuple) else str(kind.__name__)
+    return " | ".join(option.__name__ for option in kind) if isinstance(kind, tuple) else str(kind.__name__)
 
 
 State = Literal["sent", "answered", "complete", "failed"]
@@ -443,7 +443,7 @@ class Gallery(Sequence[Generation]):
         import pandas as pd  # noqa: PLC0415  pandas is optional
 
         labels = self.labels or ((),) * len(self)
-        return pd.DataFrame([{**dict(label), **_line(row)} for label, row in zip(labels, self, strict=True)])
+        return pd.DataFrame([{**dict(label), **_columns(row)} for label, row in zip(labels, self, strict=True)])
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:  # noqa: ARG002
         return self.render(self) if self.render else {"text/plain": repr(self)}
@@ -453,7 +453,7 @@ def _letter(place: int) -> str:
     return (_letter(place // 26 - 1) if place >= 26 else "") + chr(ord("A") + place % 26)  # noqa: PLR2004
 
 
-def _line(row: Generation) -> dict[str, Any]:
+def _columns(row: Generation) -> dict[str, Any]:
     """Return the columns of one row of the DataFrame."""
     image = row.images[0] if row.images else None
     asked = {name: getattr(row.request, name) for name in ("prompt", "model", "orientation")}
@@ -470,10 +470,10 @@ def _line(row: Generation) -> dict[str, Any]:
         "model_reported",
         "text",
     )
-    found = {"path": str(image.path), "width": image.width, "height": image.height} if image else {}
+    file = {"path": str(image.path), "width": image.width, "height": image.height} if image else {}
     return {
         **asked,
         **{name: getattr(row, name) for name in columns},
-        **found,
+        **file,
         "error": (row.error or {}).get("what", ""),
     }

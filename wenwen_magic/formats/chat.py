@@ -60,7 +60,7 @@ def body(request: ImageRequest) -> dict[str, Any]:
 
 
 def talk(request: ImageRequest) -> Generator[HttpCall | Progress, HttpReply | None, Answer]:
-    """Lead the conversation: one call, one reply.
+    """Make one call, and read its reply.
 
     Raises:
         ConfigError: as :func:`body`.

@@ -31,14 +31,9 @@ _SETTINGS = frozenset(
         *("thinkingConfig", "mediaResolution", "responseLogprobs", "logprobs", "speechConfig"),
     }
 )
-"""The generation settings that are not about the picture's shape; of the rest of ``params``, each goes to the top."""
+"""The generation settings that are not about the picture's shape; other ``params`` go to the top of the body."""
 _OWN_FIELDS = frozenset({"model", "contents", "stream", "generationConfig", "imageConfig", "n", "candidateCount"})
 _UNFIT_FOR_A_PATH = "/\\?#%"
-
-
-def prompt_as_sent(request: ImageRequest) -> str:
-    """Return the prompt as it is: an orientation goes out as ``aspectRatio``."""
-    return request.prompt
 
 
 def path(request: ImageRequest) -> str:
@@ -50,7 +45,7 @@ def path(request: ImageRequest) -> str:
     model = request.model
     if not model.isprintable() or any(sign in model for sign in _UNFIT_FOR_A_PATH):
         raise ConfigError(
-            _("The model's name {model!r} cannot stand in an address.", model=model),
+            _("The model's name {model!r} cannot be used in an address.", model=model),
             do=_("Give its plain name: -m gemini-2.5-flash-image-preview"),
         )
     method = "streamGenerateContent?alt=sse" if request.stream else "generateContent"
@@ -102,7 +97,7 @@ def _inline(reference: Reference) -> dict[str, Any]:
     if reference.is_link:
         raise ConfigError(
             _("The gemini format cannot send the address {label}.", label=reference.label or reference.address),
-            why=_("Its pictures go along in the request itself."),
+            why=_("Its pictures are sent inside the request."),
             do=_("Download the picture and give the file: --ref cat.png"),
         )
     mime, data = split_data_uri(reference.address)  # both empty in a request read back from its record
@@ -110,7 +105,7 @@ def _inline(reference: Reference) -> dict[str, Any]:
 
 
 def _checked(name: str, value: Any, allowed: tuple[str, ...]) -> Any:
-    """Return a value of a known list, whose letters may be small; any value where no list is known."""
+    """Return a value as the list of allowed values spells it; any value where there is no list."""
     given = str(value).strip().upper()
     if allowed and given not in allowed:
         raise ConfigError(
@@ -121,7 +116,7 @@ def _checked(name: str, value: Any, allowed: tuple[str, ...]) -> Any:
 
 
 def talk(request: ImageRequest) -> Generator[HttpCall | Progress, HttpReply | None, Answer]:
-    """Lead the conversation: one call, one reply.
+    """Make one call, and read its reply.
 
     Raises:
         ConfigError: as :func:`path` and :func:`body`.
@@ -135,7 +130,6 @@ def talk(request: ImageRequest) -> Generator[HttpCall | Progress, HttpReply | No
 FORMAT = WireFormat(
     name="gemini",
     talk=talk,
-    prompt_as_sent=prompt_as_sent,
     auth=("x-goog-api-key", "{key}"),
     key_parameter="key",
     model="gemini-2.5-flash-image-preview",

@@ -34,7 +34,7 @@ _WHOLE_NUMBERS = {"n": (1, 10), "output_compression": (0, 100), "partial_images"
 
 @dataclass(frozen=True)
 class Family:
-    """What models whose names begin alike take, as far as it is known before anything is sent.
+    """Describe what the models of one family accept, as far as that is known before sending.
 
     Args:
         shapes: the size for each orientation; the usual ones of gpt-image.
@@ -97,21 +97,16 @@ FAMILIES = {
 
 
 def family_of(model: str) -> Family:
-    """Return what is known of a model by its name; of an unknown one what holds for all."""
+    """Return the family of a model by its name; the general one for an unknown model."""
     name = model.lower().rpartition("/")[2]
     return next(family for start, family in FAMILIES.items() if name.startswith(start))
 
 
-def prompt_as_sent(request: ImageRequest) -> str:
-    """Return the prompt itself: an orientation goes into the size."""
-    return request.prompt
-
-
-# -- fields: what cannot be is refused here, for free, before an endpoint counts it as a failure of its own ------------
+# -- fields: invalid values are refused here, for free, before an endpoint counts them as a failure --------------------
 
 
 def fields_of(request: ImageRequest) -> dict[str, Any]:
-    """Return the fields of a request beside its files; of a form they are the form's.
+    """Return the fields of a request, or of its form, without the files.
 
     Raises:
         ConfigError: a field that the model or the relay is known to refuse.
@@ -148,7 +143,7 @@ def _check_number(name: str, value: Any, low: int, high: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         several = _(" Several pictures of one prompt: -n") if name == "n" and high == 1 else ""
         raise ConfigError(
-            _("{name}={value!s:.80} cannot be.", name=name, value=value),
+            _("{name} cannot be {value!s:.80}.", name=name, value=value),
             do=_("A whole number from {low} to {high}.", low=low, high=high) + several,
         )
 
@@ -165,7 +160,7 @@ def _check_size(model: str, value: Any, family: Family) -> None:
         raise _not_taken(model, "size", value, family.sizes)
     if any(int(side) % family.step for side in re.findall(r"\d+", value) if family.step > 1):
         raise ConfigError(
-            _("{model} draws no picture of {value}.", model=model, value=value),
+            _("{model} cannot draw a picture of size {value}.", model=model, value=value),
             do=_("Width and height in steps of {step} pixels.", step=family.step),
         )
 
@@ -177,18 +172,18 @@ def _not_taken(model: str, name: str, value: Any, known: tuple[str, ...]) -> Con
             do=_("Leave --param {name} out.", name=name),
         )
     return ConfigError(
-        _("{model} takes no {name}={value!s:.80}.", model=model, name=name, value=value),
+        _("{model} does not accept {name}={value!s:.80}.", model=model, name=name, value=value),
         do=_("Use one of: ") + ", ".join(known),
     )
 
 
 def _check_pairs(request: ImageRequest, family: Family) -> None:
-    """Check what goes together or not."""
+    """Refuse combinations that no model accepts."""
     params = request.params
     if request.stream and not family.streams:
         raise ConfigError(_("{model} does not stream.", model=request.model), do=_("Leave --stream out."))
     if "partial_images" in params and not request.stream:
-        raise ConfigError(_("partial_images come in a stream only."), do=_("Add --stream."))
+        raise ConfigError(_("partial_images needs a streamed answer."), do=_("Add --stream."))
     if params.get("background") == "transparent" and params.get("output_format") == "jpeg":
         raise ConfigError(_("A JPEG cannot be transparent."), do="--param output_format=png")
 
@@ -281,7 +276,7 @@ def _size_of_png(data: bytes) -> tuple[int, ...]:
 
 
 def talk(request: ImageRequest) -> Generator[HttpCall | Progress, HttpReply | None, Answer]:
-    """Lead the conversation: one call, one reply.
+    """Make one call, and read its reply.
 
     Raises:
         ConfigError: as :func:`fields_of` and :func:`files_of`.
@@ -294,4 +289,4 @@ def talk(request: ImageRequest) -> Generator[HttpCall | Progress, HttpReply | No
     return (yield from read(reply, request))
 
 
-FORMAT = WireFormat(name="images", talk=talk, prompt_as_sent=prompt_as_sent, model="gpt-image-1")
+FORMAT = WireFormat(name="images", talk=talk, model="gpt-image-1")

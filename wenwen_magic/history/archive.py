@@ -1,4 +1,4 @@
-"""Export a history as one zip file, a lesson, and import a lesson without touching what is here.
+"""Export a history as one zip file, a lesson, and import a lesson without changing what is saved already.
 
 An archive holds the JSON records, their pictures, and a list of all files with sizes and digests. No name in it is
 trusted: records are read, the pictures that they name are checked, and both are written under names that the history
@@ -39,8 +39,8 @@ MOST_WORDS = 32 << 20
 PIECE = 1 << 20
 """Bytes that are read at a time."""
 LEFT_BEHIND: Mapping[str, Any] = {"endpoint": "", "error": None, "price": None, "job": "", "buttons": ()}
-"""What is private: which endpoint was asked, what went wrong, what it cost, what could be done next there."""
-_UNSOUND = (BadZipFile, RuntimeError, zlib.error, EOFError, struct.error, ValueError, OverflowError, KeyError)
+"""The private fields, and what an archive has in their place."""
+_INVALID_ZIP = (BadZipFile, RuntimeError, zlib.error, EOFError, struct.error, ValueError, OverflowError, KeyError)
 """What zipfile raises for a file that is not a valid zip, is encrypted, or lacks an entry."""
 
 
@@ -132,7 +132,7 @@ def export_archive(
     if os.path.lexists(path) and not _is_archive(path):
         raise ConfigError(
             _("There is another file of this name."),
-            why=_("{name} is no lesson, and stays.", name=path.name),
+            why=_("{name} is not a lesson, so it is not overwritten.", name=path.name),
             do=_("Choose another name."),
         )
     if not path.parent.is_dir():
@@ -175,7 +175,7 @@ class Archive:
         self.records, self.pictures = 0, 0
 
     def add(self, generation: Generation) -> None:
-        """Add a generation's pictures, read a piece at a time, then its record; nothing if words have to stay in it.
+        """Add a generation's pictures, read a piece at a time, then its record; skip it if words cannot be removed.
 
         Raises:
             ConfigError: it is too much for one archive.
@@ -233,7 +233,7 @@ class Archive:
                             limit=LIMIT >> 20,
                             most_words=MOST_WORDS >> 20,
                         ),
-                        do=_("Name the ids that belong into it."),
+                        do=_("Name the ids that it should hold."),
                     )
                 digest.update(piece)
                 out.write(piece)
@@ -242,7 +242,7 @@ class Archive:
 
 
 def redacted(generation: Generation, *, strip: bool) -> Generation:
-    """Return a generation as an archive holds it: nothing of the endpoint, the account, the prices or the machine.
+    """Return a generation without what must not leave this machine: endpoint, account, prices and folders.
 
     Args:
         generation: with the pictures that go along.
@@ -259,7 +259,7 @@ def redacted(generation: Generation, *, strip: bool) -> Generation:
         **(bare if strip else masked),
         model_reported=mask(generation.model_reported, secret),
         request=_redacted_request(generation.request, strip=strip),
-        pictures=tuple(replace(one, alt="" if strip else mask(one.alt, secret)) for one in generation.pictures),
+        pictures=tuple(replace(image, alt="" if strip else mask(image.alt, secret)) for image in generation.pictures),
     )
 
 
@@ -280,12 +280,12 @@ def _redacted_request(request: ImageRequest, *, strip: bool) -> ImageRequest:
     return replace(request, references=tuple(map(_redacted_reference, request.references)), mask=hole)
 
 
-def _redacted_reference(one: Reference) -> Reference:
-    return Reference("", one.digest, mask(re.split("[?#]", one.label)[0]), one.origin)
+def _redacted_reference(reference: Reference) -> Reference:
+    return Reference("", reference.digest, mask(re.split("[?#]", reference.label)[0]), reference.origin)
 
 
 def _is_picture(image: GeneratedImage) -> bool:
-    """Tell whether the file is what its record says: in a folder out of other hands it may be a link to anything."""
+    """Tell whether the file is what its record says: in a folder that came from others it may be a link to anything."""
     try:
         with image.path.open("rb") as file:
             return _looks_like(image.mime, file.read(HEAD))
@@ -297,7 +297,7 @@ def _is_archive(path: Path) -> bool:
     try:
         with ZipFile(path) as zipped:
             _read_list(zipped)
-    except (WenwenError, OSError, *_UNSOUND):
+    except (WenwenError, OSError, *_INVALID_ZIP):
         return False
     return True
 
@@ -337,7 +337,7 @@ def import_archive(history: History, path: Path) -> Imported:
                         with whole_file(image.path) as file:
                             file.writelines(_pieces(zipped, entries[image.sha256]))
                         pictures += 1
-        except (OSError, *_UNSOUND) as error:
+        except (OSError, *_INVALID_ZIP) as error:
             raise _unfinished(history.folder.name + "/", error) from None
     for record in new:  # only now: no record is here without its picture
         history.write(record)
@@ -359,7 +359,7 @@ def _checked(zipped: ZipFile) -> list[_Record]:
     words = sum(size for name, size in sizes.items() if name.endswith(".json"))
     if sum(sizes.values()) > LIMIT or words > MOST_WORDS:
         most = f"{LIMIT >> 20} MiB, {MOST_WORDS >> 20} MiB"
-        raise _refused("", _("Unpacked it is too large ({most}).", most=most))
+        raise _refused("", _("It is too large when unpacked ({most}).", most=most))
     records: dict[str, _Record] = {}
     for name in [name for name in listed if name.endswith(".json")]:
         with _refusing(name):
@@ -367,7 +367,7 @@ def _checked(zipped: ZipFile) -> list[_Record]:
         try:
             record = decode(data, Path(PurePosixPath(name).parent), None)
         except (ValueError, OverflowError, RecursionError, WenwenError) as error:
-            raise _refused(name, _("it is no record ({error}).", error=error)) from None
+            raise _refused(name, _("it is not a valid record ({error}).", error=error)) from None
         if not record.has_result:
             raise _refused(name, _("it has no result."))
         if record.id in records:
@@ -383,15 +383,15 @@ def _checked_picture(zipped: ZipFile, image: GeneratedImage, listed: dict[str, E
     name = image.path.as_posix()
     entry = listed.pop(name, None)  # named twice, one picture would be written many times
     if entry is None:
-        raise _refused(name, _("a record names it, and it is not there for that record."))
+        raise _refused(name, _("a record names it, but it is missing or belongs to another record."))
     if (image.sha256, image.size) != (entry.sha256, entry.size):
-        raise _refused(name, _("its record tells another size or digest."))
+        raise _refused(name, _("its size or SHA-256 differs from its record."))
     with _refusing(name):
         head = b""
         for piece in _pieces(zipped, entry):
             head += piece[: HEAD - len(head)]
     if not _looks_like(image.mime, head):
-        raise _refused(name, _("it is no picture of the type that its record says."))
+        raise _refused(name, _("it is not a picture of the type that its record names."))
     return entry
 
 
@@ -403,14 +403,14 @@ def _read_list(zipped: ZipFile) -> Contents:
     """
     try:
         if any(info.compress_type not in {ZIP_STORED, ZIP_DEFLATED} for info in zipped.infolist()):
-            raise _refused("", _("an entry is packed in an unusual way."))  # others may need any amount of memory
+            raise _refused("", _("an entry uses an unsupported compression."))  # others may need any amount of memory
         with zipped.open(LIST) as source:
             data = source.read(MOST_WORDS + 1)
         contents = from_json(Contents, json.loads(data))
         if len(data) > MOST_WORDS or (contents.kind, contents.version) != (KIND, VERSION):
             raise ValueError("another kind or version")
-    except _UNSOUND:
-        raise _refused(LIST, _("this is no lesson, or one of another version.")) from None
+    except _INVALID_ZIP:
+        raise _refused(LIST, _("this is not a lesson, or its version is not supported.")) from None
     return contents
 
 
@@ -426,7 +426,7 @@ def _pieces(zipped: ZipFile, entry: Entry) -> Iterator[bytes]:
             digest.update(piece)
             yield piece
     if (zipped.getinfo(entry.name).file_size, digest.hexdigest()) != (entry.size, entry.sha256):
-        raise BadZipFile(f"{entry.name[:120]!r}: " + _("not what the list says"))
+        raise BadZipFile(f"{entry.name[:120]!r}: " + _("its content differs from the list"))
 
 
 def _kept_as(history: History, record: Generation, taken: set[str]) -> tuple[Generation, bool]:
@@ -446,15 +446,15 @@ def _kept_as(history: History, record: Generation, taken: set[str]) -> tuple[Gen
         if own and (own.created, own.request.fingerprint) == (record.created, record.request.fingerprint):
             return own, False
         kept = replace(record, id=name, **LEFT_BEHIND)
-        places = [replace(one, path=_place(history, kept, one, n)) for n, one in enumerate(kept.pictures, 1)]
-        files = [history.path(kept, ".json"), *(one.path for one in places if not _is_whole(one))]
+        places = [replace(image, path=_place(history, kept, image, n)) for n, image in enumerate(kept.pictures, 1)]
+        files = [history.path(kept, ".json"), *(image.path for image in places if not _is_whole(image))]
         if not own and not any(map(os.path.lexists, files)):
             return replace(kept, pictures=tuple(places)), True
     raise AssertionError("four thousand million ids are taken")
 
 
 def _is_whole(image: GeneratedImage) -> bool:
-    """Tell whether a picture is here that an interrupted import has left."""
+    """Tell whether a picture's file is here, left by an interrupted import."""
     try:
         with image.path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest() == image.sha256
@@ -466,7 +466,7 @@ def _is_whole(image: GeneratedImage) -> bool:
 
 
 def _place(history: History, generation: Generation, image: GeneratedImage, number: int) -> Path:
-    """Return where a picture is, in a history and in an archive: never where a record says."""
+    """Return a picture's path, in a history and in an archive; never the one in its record."""
     return history.path(generation, f"-{number}.{BY_MIME[image.mime].extension}")
 
 
@@ -479,7 +479,7 @@ def _refused(name: str, why: str) -> ConfigError:
     return ConfigError(
         _("The lesson is refused; nothing was written."),
         why=f"{name[:120]!r}: {why}" if name else why,
-        do=_("Ask for it again, made with: %wenwen export"),
+        do=_("Ask for a new one, made with: %wenwen export"),
     )
 
 
@@ -495,13 +495,13 @@ def _refusing(name: str) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or str(error)
         raise _refused(name, _("it cannot be read ({reason}).", reason=reason)) from None
-    except _UNSOUND as error:
-        raise _refused(name, _("it is no sound zip file ({error}).", error=error)) from None
+    except _INVALID_ZIP as error:
+        raise _refused(name, _("it is not a valid zip file ({error}).", error=error)) from None
 
 
 def _unfinished(name: str, error: Exception) -> HistoryError:
     return HistoryError(
-        _("The lesson cannot be read or written to its end."),
+        _("The lesson could not be read or written completely."),
         why=f"{getattr(error, 'strerror', None) or error}: {name}",
-        do=_("Free space, and run it again: it goes on."),
+        do=_("Free disk space, then run it again: it continues where it stopped."),
     )

@@ -48,9 +48,19 @@ def settle(file: IO[bytes], path: Path) -> None:
     os.fsync(file.fileno())
     file.close()
     Path(file.name).replace(path)
-    if new and os.name == "posix":  # of a name that was there, the old file or the new one is found, and both are whole
-        folder = os.open(path.parent, os.O_RDONLY)
+    if new:  # of a name that was there, the old file or the new one is found, and both are whole
+        sync_names(path.parent)
+
+
+def sync_names(folder: Path) -> None:
+    """Bring a folder's names to disk, where the system can: files that were made, renamed or deleted in it.
+
+    Raises:
+        OSError: the disk fails.
+    """
+    if os.name == "posix":
+        opened = os.open(folder, os.O_RDONLY)
         try:
-            os.fsync(folder)
+            os.fsync(opened)
         finally:
-            os.close(folder)
+            os.close(opened)

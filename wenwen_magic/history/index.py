@@ -1,4 +1,4 @@
-"""Find records without reading them all: an SQLite index of one history folder; the one home of SQLite.
+"""Find records without reading them all: an SQLite index of one history folder. SQLite is used here only.
 
 The index is only a cache. Every question first brings it in step with the folder, whose files are the truth. After any
 error of SQLite the file is deleted and made again; after a second one the index is kept in memory.
@@ -12,17 +12,19 @@ import sqlite3
 import stat
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
+from wenwen_magic.errors import HistoryError, WenwenError
 from wenwen_magic.records import Generation
+from wenwen_magic.text.i18n import _
 from wenwen_magic.text.sanitize import replace_lone_surrogates
 
-_Answer = TypeVar("_Answer")
 VERSION = 4
 """Part of the file's name: each version of the tables has a file of its own."""
 WAIT = 30.0
@@ -31,6 +33,8 @@ SETTLED = 2_000_000_000
 """Nanoseconds after which a folder's time of change is trusted; some file systems count in steps of two seconds."""
 MANY = 4000
 """Records that are new to the index after which the user gets a message that it takes a while."""
+REMEMBERED = 512
+"""Records kept in memory, so that they are not read again while their files stay the same."""
 _LONGEST_TEXT = 2000
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _RECORD = re.compile(r"(?s)[^.].*\.json")
@@ -75,7 +79,7 @@ class Wanted:
     parent: str = ""
 
     def names(self, generation: Generation) -> bool:
-        """Tell whether a generation is one of the request, id and parent wanted; the rest is not looked at."""
+        """Tell whether a generation has the wanted fingerprint, id and parent; other conditions are not checked."""
         return (
             self.fingerprint in {"", generation.request.fingerprint}
             and generation.id.startswith(self.id)
@@ -84,21 +88,25 @@ class Wanted:
 
     def sql(self) -> tuple[str, list[Any]]:
         """Return the condition of a query, and its values."""
-        tests: list[tuple[str, list[Any]]] = [("id <> ''", [])]  # a file that is not a record has no id
-        tests += [("instr(words, ?)", [_folded(word)]) for word in dict.fromkeys(self.words)]
-        tests += [("instr(model, ?)", [_folded(self.model)])] if self.model else []
-        tests += [("moment >= ?", [self.since])] if self.since is not None else []
-        tests += [("moment < ?", [self.until])] if self.until is not None else []
-        tests += [("star", [])] if self.star else []
-        tests += [("NOT drawn", [])] if self.failed else []
-        tests += [("fingerprint = ?", [_folded(self.fingerprint)])] if self.fingerprint else []
-        tests += [("id >= ? AND id < ?", [_folded(self.id), _folded(self.id) + "g"])] if self.id else []
-        tests += [("parent = ? AND parent <> ''", [_folded(self.parent)])] if self.parent else []
-        return " AND ".join(test for test, _ in tests), [value for _, values in tests for value in values]
+        tests: list[tuple[str, Any]] = [
+            *(("instr(words, ?)", word.casefold()) for word in dict.fromkeys(self.words)),
+            ("instr(model, ?)", self.model.casefold()),
+            ("moment >= ?", self.since),
+            ("moment < ?", self.until),
+            ("fingerprint = ?", self.fingerprint),
+            ("id >= ?", self.id),
+            ("id < ?", self.id and self.id + "g"),
+            ("parent = ? AND parent <> ''", self.parent),
+        ]
+        tests = [(test, value) for test, value in tests if value not in {"", None}]
+        flags = ["id <> ''"]  # a file that is not a record has no id
+        flags += ["star"] if self.star else []
+        flags += ["NOT drawn"] if self.failed else []
+        return " AND ".join([*flags, *(test for test, _value in tests)]), [value for _test, value in tests]
 
 
 class _Day(NamedTuple):
-    """A day's folder: what the index has for it, and what it is, taken before it is looked through."""
+    """Describe a day's folder: its stamp in the index, and its status before its files are looked through."""
 
     name: str
     known_stamp: str | None
@@ -111,11 +119,12 @@ class Index:
     Args:
         folder: the history's.
         cache: the package's folder in the user's cache.
-        read: reads a record's file; None for one that is not a record.
+        decode: reads a record's file; raises OSError, ValueError or WenwenError for one that is not a record.
     """
 
-    def __init__(self, folder: Path, cache: Path, read: Callable[[Path], Generation | None]) -> None:
-        self._folder, self._read = folder, read
+    def __init__(self, folder: Path, cache: Path, decode: Callable[[Path], Generation]) -> None:
+        self._folder = folder
+        self._decoded = lru_cache(REMEMBERED)(lambda path, _stamp: decode(path))  # the stamp is part of the key
         self._file: Path | None = place(cache, folder)
         self._lock, self._process = threading.RLock(), os.getpid()
         self._connection: sqlite3.Connection | None = None
@@ -126,63 +135,85 @@ class Index:
         self.when_long: Callable[[], None] = lambda: None
         """Called once when many records are new to the index."""
 
-    def find(self, wanted: Wanted, *, count: int = -1, skip: int = 0, oldest_first: bool = False) -> list[Path]:
-        """Return the files of records, newest first.
+    # -- questions: all raise HistoryError when a folder cannot be read ------------------------------------------------
+
+    def records(
+        self, wanted: Wanted, *, count: int = -1, skip: int = 0, oldest_first: bool = False
+    ) -> list[Generation]:
+        """Return records, newest first, as their files are now; a day that the index is wrong about is read again once.
 
         Args:
             wanted: which ones.
             count: how many at most; -1 for all.
             skip: how many to pass over.
             oldest_first: the other order.
-
-        Raises:
-            OSError: a folder cannot be read.
         """
+        rows: dict[Path, Generation | None] = {}
+        for _attempt in range(2):
+            rows = {path: self._read(path) for path in self._paths(wanted, count, skip, oldest_first=oldest_first)}
+            wrong = [path for path, row in rows.items() if row is None or not wanted.names(row)]
+            if not wrong:
+                break
+            self._doubted.update(path.parent.name for path in wrong)
+        return [row for row in rows.values() if row and wanted.names(row)]
+
+    def all(self) -> Iterator[Generation]:
+        """Return all records, oldest first, read one at a time."""
+        return filter(None, map(self._read, self._paths(Wanted(), oldest_first=True)))
+
+    def count(self, wanted: Wanted) -> int:
+        """Return how many records there are."""
+        where, values = wanted.sql()
+        [(number,)] = self._ask(f"SELECT count(*) FROM records WHERE {where}", *values)  # noqa: S608  bound
+        return int(number)
+
+    def unreadable(self) -> list[str]:
+        """Return the names of the files that are not records."""
+        rows = self._ask("SELECT name FROM records WHERE id = '' ORDER BY day, name")
+        return [os.fsdecode(name) for (name,) in rows]
+
+    def _paths(self, wanted: Wanted, count: int = -1, skip: int = 0, *, oldest_first: bool) -> list[Path]:
         where, values = wanted.sql()
         order = "moment, id" if oldest_first else "moment DESC, id DESC"
         query = f"SELECT day, name FROM records WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608  bound
-        rows = self._ask(lambda connection: connection.execute(query, (*values, count, skip)).fetchall())
-        return [self._folder / day / os.fsdecode(name) for day, name in rows]
+        return [self._folder / day / os.fsdecode(name) for day, name in self._ask(query, *values, count, skip)]
 
-    def count(self, wanted: Wanted) -> int:
-        """Return how many records there are.
+    def _read(self, path: Path, stamp: str = "") -> Generation | None:
+        """Return the record in a file; None for a damaged or foreign file, which is never written over.
 
-        Raises:
-            OSError: a folder cannot be read.
+        Args:
+            path: the file.
+            stamp: what :func:`stamp_of` just gave for it; empty to ask for it.
         """
-        where, values = wanted.sql()
-        query = f"SELECT count(*) FROM records WHERE {where}"  # noqa: S608  values are bound
-        return self._ask(lambda connection: int(connection.execute(query, values).fetchone()[0]))
-
-    def unreadable(self) -> list[str]:
-        """Return the names of the files that are not records.
-
-        Raises:
-            OSError: a folder cannot be read.
-        """
-        query = "SELECT name FROM records WHERE id = '' ORDER BY day, name"
-        return [os.fsdecode(name) for (name,) in self._ask(lambda connection: connection.execute(query).fetchall())]
-
-    def doubt(self, path: Path) -> None:
-        """Have the folder of a record looked through again: its file is not what the index says."""
-        self._doubted.add(path.parent.name)
+        try:
+            return self._decoded(path, stamp or stamp_of(path.stat()))
+        except (OSError, ValueError, WenwenError):
+            return None
 
     # -- the database --------------------------------------------------------------------------------------------------
 
-    def _ask(self, question: Callable[[sqlite3.Connection], _Answer]) -> _Answer:
-        """Bring the index in step, and answer from it."""
+    def _ask(self, query: str, *values: Any) -> list[Any]:
+        """Bring the index in step, and return the rows of a query."""
         if self._process != os.getpid():  # a fork: the parent's locks stay locked, and closing its file would undo ...
             self._inherited.append(self._connection)  # ... what it is writing, so its connection is kept for good
             self._connection, self._lock, self._process = None, threading.RLock(), os.getpid()
-        with self._lock:
-            for recover in (self._delete_file, self._use_memory):
-                try:
-                    return self._answer(question)
-                except sqlite3.Error:
-                    recover()
-            return self._answer(question)
+        try:
+            with self._lock:
+                for recover in (self._delete_file, self._use_memory):
+                    try:
+                        return self._answer(query, values)
+                    except sqlite3.Error:
+                        recover()
+                return self._answer(query, values)
+        except OSError as error:
+            folder = Path(error.filename or self._folder)
+            raise HistoryError(
+                _("The history folder cannot be read."),
+                why=f"{error.strerror}: {folder.name}/",
+                do=_("Nothing was sent. Make it readable, or set another folder: history"),
+            ) from None
 
-    def _answer(self, question: Callable[[sqlite3.Connection], _Answer]) -> _Answer:
+    def _answer(self, query: str, values: Sequence[Any]) -> list[Any]:
         """Answer in the same transaction that finds the index in step, or brings it there."""
         # Between two transactions SQLite may undo what the file holds: where it was deleted under another kernel, that
         # kernel's journal looks like a write that was broken off.
@@ -191,13 +222,13 @@ class Index:
             connection.execute("BEGIN")
             changed = self._changed_days(connection)
             if not changed:
-                return question(connection)
+                return _execute(connection, query, values)
         for day in changed[:-1]:
             with connection:
                 self._look_through(connection, day)
         with connection:
             self._look_through(connection, changed[-1])
-            return question(connection)
+            return _execute(connection, query, values)
 
     def _delete_file(self) -> None:
         self._close()
@@ -239,10 +270,10 @@ class Index:
 
     def _identity(self) -> tuple[int, int] | None:
         try:
-            found = self._file.stat() if self._file else None
+            status = self._file.stat() if self._file else None
         except OSError:
             return None
-        return (found.st_dev, found.st_ino) if found else None
+        return (status.st_dev, status.st_ino) if status else None
 
     # -- in step with the folder ---------------------------------------------------------------------------------------
 
@@ -255,7 +286,7 @@ class Index:
         # What was not a record may have been copied by half: filled, it does not change its folder.
         filled = {day for day, name, stamp in rows if name is not None and self._stamp(day, name) != stamp}
         doubted, self._doubted = self._doubted | filled, set()
-        present = {day: found for day, found in _entries(self._folder, _DAY).items() if stat.S_ISDIR(found.st_mode)}
+        present = {day: status for day, status in _entries(self._folder, _DAY).items() if stat.S_ISDIR(status.st_mode)}
         days = [_Day(day, known.get(day), present.get(day)) for day in {**known, **present}]
         return [day for day in days if not day.folder or day.name in doubted or day.known_stamp != stamp_of(day.folder)]
 
@@ -272,12 +303,12 @@ class Index:
         rows = connection.execute("SELECT name, stamp FROM records WHERE day = ?", (day.name,))
         known = {os.fsdecode(name): stamp for name, stamp in rows}
         folder = self._folder / day.name
-        files = {name: stamp_of(found) for name, found in _entries(folder, _RECORD).items()} if day.folder else {}
+        files = {name: stamp_of(status) for name, status in _entries(folder, _RECORD).items()} if day.folder else {}
         gone = [(day.name, os.fsencode(name)) for name in known.keys() - files.keys()]
         connection.executemany("DELETE FROM records WHERE day = ? AND name = ?", gone)
         for name, stamp in files.items():
             if known.get(name) != stamp:
-                connection.execute(_PUT, _row(folder / name, stamp, self._read(folder / name)))
+                _execute(connection, _PUT, _row(folder / name, stamp, self._read(folder / name, stamp)))
                 self._read_so_far += 1
                 if self._read_so_far == MANY:
                     self.when_long()
@@ -301,13 +332,13 @@ def place(cache: Path, folder: Path) -> Path:
     return cache / "index" / f"{digest}-{VERSION}.sqlite"
 
 
-def stamp_of(found: os.stat_result) -> str:
-    """Return what changes when a file or folder does; a time alone may not: it can be set back, and has a grain."""
-    return f"{found.st_mtime_ns}-{found.st_ctime_ns}-{found.st_ino}-{found.st_size}"
+def stamp_of(status: os.stat_result) -> str:
+    """Return a text that changes when a file or folder does; its time alone may not: clocks are set back or coarse."""
+    return f"{status.st_mtime_ns}-{status.st_ctime_ns}-{status.st_ino}-{status.st_size}"
 
 
 def _row(path: Path, stamp: str, generation: Generation | None) -> tuple[Any, ...]:
-    """Return a record's row; its name, which out of some archives is not text, is kept as bytes."""
+    """Return a record's row; the file's name is kept as bytes, as it may not be valid text."""
     key = (path.parent.name, os.fsencode(path.name), stamp)
     if generation is None:
         return (*key, "", 0.0, "", "", "", "", False, False)
@@ -318,28 +349,32 @@ def _row(path: Path, stamp: str, generation: Generation | None) -> tuple[Any, ..
         generation.id,
         datetime.fromisoformat(generation.created).timestamp(),
         request.fingerprint,
-        _folded(request.parent),
-        _folded(request.model),
-        _folded("\n".join((*dict.fromkeys(said), generation.text[:_LONGEST_TEXT]))),
+        request.parent,
+        request.model.casefold(),
+        "\n".join((*dict.fromkeys(said), generation.text[:_LONGEST_TEXT])).casefold(),
         generation.star,
         generation.has_result,
     )
 
 
-def _folded(text: str) -> str:
-    """Return a text as a search sees it; half characters, which the database cannot hold, are replaced."""
-    return replace_lone_surrogates(text.casefold())
+def _execute(connection: sqlite3.Connection, statement: str, values: Sequence[Any]) -> list[Any]:
+    """Run a statement and return its rows; half characters in its values, which SQLite cannot hold, are replaced."""
+    try:
+        return connection.execute(statement, values).fetchall()
+    except UnicodeEncodeError:
+        valid = [replace_lone_surrogates(value) if isinstance(value, str) else value for value in values]
+        return connection.execute(statement, valid).fetchall()
 
 
 def _entries(folder: Path, names: re.Pattern[str]) -> Mapping[str, os.stat_result]:
-    """Return what a folder holds under such names; a folder or file that has just gone, or a dead link, is nothing."""
-    found = {}
+    """Return what a folder holds under such names, without dead links and what has just been deleted."""
+    present = {}
     with suppress(FileNotFoundError), os.scandir(folder) as entries:
         for entry in entries:
             if names.fullmatch(entry.name):
                 try:
-                    found[entry.name] = entry.stat()
+                    present[entry.name] = entry.stat()
                 except OSError as error:
                     if error.errno not in {errno.ENOENT, errno.ELOOP}:
                         raise
-    return found
+    return present

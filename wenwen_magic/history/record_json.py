@@ -14,7 +14,7 @@ from wenwen_magic.records import GeneratedImage, Generation, ImageRequest, Refer
 
 VERSION = 1
 STRIPPED = "…"
-"""Stands for a prompt that was left out; the request's fingerprint is kept beside it."""
+"""The prompt of a request whose own was left out; its fingerprint is kept beside it."""
 Render = Callable[[Generation], dict[str, Any]]
 _T = TypeVar("_T")
 _UNSAVED: Mapping[type, tuple[str, ...]] = {
@@ -22,7 +22,7 @@ _UNSAVED: Mapping[type, tuple[str, ...]] = {
     GeneratedImage: ("preview", "request", "record"),
     ImageRequest: ("count",),
 }
-"""The fields that are not saved: they are of the moment, or given by what surrounds the value."""
+"""The fields that are not saved: they hold for one session, or follow from the object around them."""
 _KEYS = {"path": "file"}
 """The fields that have another name in JSON."""
 
@@ -42,8 +42,8 @@ def to_json(value: Any) -> Any:
 
     A dataclass becomes an object, a tuple a list, a path the name of its file, and a reference loses its bytes.
     """
-    if isinstance(value, Reference):
-        value = _without_bytes(value)
+    if isinstance(value, Reference) and not value.is_link:  # of the picture itself: its digest, and its name
+        value = replace(value, address="", label=value.pointer)
     if is_dataclass(value):
         kind: Any = type(value)
         return {field.key: to_json(getattr(value, field.name)) for field in _saved_fields(kind)}
@@ -73,9 +73,9 @@ def from_json(kind: type[_T], value: Any) -> _T:
 def _saved_fields(kind: Any) -> tuple[_Field, ...]:
     types, unsaved = get_type_hints(kind), _UNSAVED.get(kind, ())
     return tuple(
-        _Field(one.name, _KEYS.get(one.name, one.name), types[one.name], one.default is one.default_factory is MISSING)
-        for one in fields(kind)
-        if one.init and one.name not in unsaved
+        _Field(f.name, _KEYS.get(f.name, f.name), types[f.name], f.default is f.default_factory is MISSING)
+        for f in fields(kind)
+        if f.init and f.name not in unsaved
     )
 
 
@@ -90,7 +90,7 @@ def _reader(kind: Any) -> Callable[[Any, str], Any]:
     if origin is Literal:
         return lambda value, key: _insist(value, value in arguments, key)
     if NoneType in arguments:
-        read = _reader(next(one for one in arguments if one is not NoneType))
+        read = _reader(next(argument for argument in arguments if argument is not NoneType))
         return lambda value, key: None if value is None else read(value, key)
     if origin is tuple:
         read = _reader(arguments[0])
@@ -123,11 +123,6 @@ def _read_file_name(value: Any, key: str) -> Path:
     if not name or "\\" in name or "\0" in name:
         raise ValueError(f"{key} is not the name of a file")
     return Path(name)
-
-
-def _without_bytes(reference: Reference) -> Reference:
-    """Return a reference without its bytes and without folders: an address on the web, or digest and name."""
-    return reference if reference.is_link else replace(reference, address="", label=reference.pointer)
 
 
 # -- records -----------------------------------------------------------------------------------------------------------
@@ -195,11 +190,11 @@ def is_stripped(request: ImageRequest) -> bool:
 
 
 def _know_by(request: ImageRequest, fingerprint: Any) -> None:
-    """Give a stripped request its fingerprint; a prompt that can be read gives its own.
+    """Give a stripped request its fingerprint; any other request computes its own.
 
     Raises:
         ValueError: it is not a fingerprint, or the request has a prompt.
     """
     if request.prompt != STRIPPED or not (isinstance(fingerprint, str) and re.fullmatch("[0-9a-f]{64}", fingerprint)):
-        raise ValueError("fingerprint is none, or of a request that has a prompt")
+        raise ValueError("fingerprint is not a digest, or the request has a prompt")
     request.__dict__["fingerprint"] = fingerprint

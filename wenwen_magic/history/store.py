@@ -8,24 +8,20 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache
 from itertools import count as numbers_from
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, Any
 
 from platformdirs import user_cache_path
 
-from wenwen_magic.errors import HistoryError, WenwenError
-from wenwen_magic.history.atomic import settle, write_whole
-from wenwen_magic.history.index import Index, Wanted, stamp_of
+from wenwen_magic.errors import HistoryError
+from wenwen_magic.history.atomic import settle, sync_names, write_whole
+from wenwen_magic.history.index import Index, Wanted
 from wenwen_magic.history.record_json import decode, encode
 from wenwen_magic.protocol import HttpReply
 from wenwen_magic.records import Generation, ImageRequest
 from wenwen_magic.text.i18n import _
 
-_Answer = TypeVar("_Answer")
-REMEMBERED = 512
-"""Records kept in memory, so that they are not read again while their files stay the same."""
 MOST_WORDS = 500
 """Words of a search that are looked for; a query of SQLite may be a thousand terms deep."""
 _LARGE_REPLY = 1 << 18
@@ -78,8 +74,8 @@ class History:
     ) -> None:
         self.folder = folder.absolute()
         self._render, self._now = render, now
-        self._decoded = lru_cache(REMEMBERED)(lambda path, stamp: decode(path.read_bytes(), path.parent, render))  # noqa: ARG005  the stamp is part of the key
-        self._index = Index(self.folder, user_cache_path("wenwen_magic", appauthor=False), self._load)
+        cache = user_cache_path("wenwen_magic", appauthor=False)
+        self._index = Index(self.folder, cache, lambda path: decode(path.read_bytes(), path.parent, render))
 
     def when_long(self, tell: Callable[[str], None]) -> None:
         """Have a line shown, once, when an index of many records is made.
@@ -198,6 +194,7 @@ class History:
         path = self.path(generation, ".reply")
         with suppress(OSError):
             if path.stat().st_size > _LARGE_REPLY:
+                sync_names(path.parent)  # after a crash either the reply or the pictures' names are there
                 path.unlink()
 
     # -- reading -------------------------------------------------------------------------------------------------------
@@ -208,12 +205,12 @@ class History:
         Raises:
             HistoryError: the folder cannot be read; so do all functions below.
         """
-        return _numbered(self._records(Wanted(fingerprint=fingerprint), oldest_first=True))
+        return _numbered(self._index.records(Wanted(fingerprint=fingerprint), oldest_first=True))
 
     def take_of(self, generation: Generation) -> int:
         """Return which take of its request a generation is, from 1; 0 when it holds no result."""
         takes = self.takes(generation.request.fingerprint)
-        return next((one.take for one in takes if one.id == generation.id), 0)
+        return next((take.take for take in takes if take.id == generation.id), 0)
 
     def get(self, id: str) -> Generation:
         """Return the generation whose id begins with the digits given; a leading ``#`` is ignored.
@@ -222,7 +219,7 @@ class History:
             HistoryError: there is none, or more than one.
         """
         start = id.strip().lstrip("#").lower()
-        rows = self._records(Wanted(id=start), count=2) if start else []
+        rows = self._index.records(Wanted(id=start), count=2) if start else []
         if len(rows) != 1:
             number = _("Several records have") if rows else _("No record has")
             raise HistoryError(
@@ -233,12 +230,12 @@ class History:
 
     def find(self, id: str) -> Generation | None:
         """Return the generation with exactly this id, as it is on disk; None when there is none."""
-        rows = self._records(Wanted(id=id), count=2) if id else []
+        rows = self._index.records(Wanted(id=id), count=2) if id else []
         return next((row for row in rows if row.id == id), None)
 
     def children(self, id: str) -> list[Generation]:
         """Return the generations that continue one, oldest first."""
-        return self._records(Wanted(parent=id), oldest_first=True) if id else []
+        return self._index.records(Wanted(parent=id), oldest_first=True) if id else []
 
     def recent(self, count: int = 50) -> list[Generation]:
         """Return the newest generations, newest first."""
@@ -252,7 +249,7 @@ class History:
             count: how many at most.
             skip: how many of the newest to pass over.
         """
-        return self._records(_wanted(wanted), count=count, skip=skip)
+        return self._index.records(_wanted(wanted), count=count, skip=skip)
 
     def page(self, wanted: Wanted | str, number: int = 1, size: int = 20) -> Page:
         """Return one page of a search, and how many records there are."""
@@ -262,7 +259,7 @@ class History:
 
     def count(self, wanted: Wanted | str = "") -> int:
         """Return how many generations there are."""
-        return self._ask(lambda index: index.count(_wanted(wanted)))
+        return self._index.count(_wanted(wanted))
 
     def all(self) -> Iterator[Generation]:
         """Return every record that can be read, oldest first, read one at a time.
@@ -270,42 +267,11 @@ class History:
         Raises:
             HistoryError: a folder cannot be read: what is saved there must not be paid for again.
         """
-        paths = self._ask(lambda index: index.find(Wanted(), oldest_first=True))
-        return (generation for path in paths if (generation := self._load(path)))
+        return self._index.all()
 
     def unreadable(self) -> list[str]:
         """Return the names of the records that cannot be read; they are left as they are."""
-        return self._ask(lambda index: index.unreadable())
-
-    def _records(self, wanted: Wanted, **how: Any) -> list[Generation]:
-        """Read the records that the index names, and ask again once where it is wrong about one."""
-        rows: dict[Path, Generation | None] = {}
-        for _once_more in range(2):
-            rows = {path: self._load(path) for path in self._ask(lambda index: index.find(wanted, **how))}
-            wrong = [path for path, row in rows.items() if row is None or not wanted.names(row)]
-            if not wrong:
-                break
-            for path in wrong:
-                self._index.doubt(path)
-        return [row for row in rows.values() if row and wanted.names(row)]
-
-    def _ask(self, question: Callable[[Index], _Answer]) -> _Answer:
-        try:
-            return question(self._index)
-        except OSError as error:
-            folder = Path(error.filename or self.folder)
-            raise HistoryError(
-                _("The history folder cannot be read."),
-                why=f"{error.strerror}: {folder.name}/",
-                do=_("Nothing was sent. Make it readable, or set another folder: history"),
-            ) from None
-
-    def _load(self, path: Path) -> Generation | None:
-        """Read a record; None for a torn or foreign file, which is never written over."""
-        try:
-            return self._decoded(path, stamp_of(path.stat()))
-        except (OSError, ValueError, WenwenError):
-            return None
+        return self._index.unreadable()
 
 
 def _wanted(wanted: Wanted | str) -> Wanted:

@@ -148,7 +148,7 @@ def most(relay, folder, count):
 
 
 def test_memory_does_not_grow_with_the_number_of_prompts(relay, here, monkeypatch):
-    monkeypatch.setattr("wenwen_magic.history.store.REMEMBERED", 8)
+    monkeypatch.setattr("wenwen_magic.history.index.REMEMBERED", 8)
 
     class Forgetting(list):
         def append(self, post):

@@ -1,4 +1,4 @@
-"""The format that CONTRIBUTING.md shows works as it stands there: one file and one line, and everything else follows."""
+"""The format that CONTRIBUTING.md shows works as it is: one file and one line, and everything else follows."""
 
 import re
 import threading

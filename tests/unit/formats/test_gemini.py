@@ -132,7 +132,7 @@ def test_a_models_name_is_written_so_that_it_stays_one_piece_of_the_address():
 
 @pytest.mark.parametrize("model", ["a/b", "models/a", "../a", "a?b", "a#b", "a%2Fb", "a\\b", "a\nb", "a\ud800"])
 def test_a_models_name_that_would_lead_elsewhere_is_refused(model):
-    assert "cannot stand in an address" in refusal_of(model=model)
+    assert "cannot be used in an address" in refusal_of(model=model)
 
 
 def test_a_question_about_pictures_asks_for_words_alone():

@@ -251,7 +251,7 @@ def test_a_preview_is_shown_once():
 def test_an_answer_on_progress_that_cannot_be_read_is_asked_for_again(unread):
     played = play("submit-text.json", unread(), "task-grid.json")
     assert (played.calls[1:], played.waits) == ([FETCH, FETCH], 2)
-    assert [one.text for one in played.told] == ["no readable word from the endpoint; asking again"]
+    assert [one.text for one in played.told] == ["the endpoint's answer could not be read; asking again"]
     assert played.result.sources
 
 
@@ -306,7 +306,7 @@ def test_a_button_without_a_number_is_not_taken_for_the_work_it_hangs_under():
 
 
 def test_a_conversation_whose_last_reply_was_kept_goes_on_from_it():
-    """A window's own answer, the last that may have cost, stands for the whole way to it."""
+    """A window's own answer is the last that may have cost, so the way to it is not repeated."""
     assert [call.path for call in play("submit-text.json", "task-grid.json", request=ZOOM).calls] == [
         "/mj/submit/action",
         FETCH.path,

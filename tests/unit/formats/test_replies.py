@@ -1,4 +1,4 @@
-"""Every recorded reply gives the pictures, words and errors that are expected of it, however it comes and whoever asked."""
+"""Every recorded reply gives the pictures, words and errors that are expected of it, however it comes and whatever was asked."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Streams and JSON of the chat format may be written in many ways; progress is told on the way."""
+"""Streams and JSON of the chat format may be written in many ways; progress is reported on the way."""
 
 import json
 

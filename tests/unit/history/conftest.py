@@ -8,7 +8,7 @@ from wenwen_magic.history import index
 
 @pytest.fixture
 def trusted(monkeypatch):
-    """Every folder's time of change is trusted at once; with ``later`` between changes, nobody has to wait."""
+    """Every folder's time of change is trusted at once; with ``later`` between changes, no test has to wait."""
     monkeypatch.setattr(index, "SETTLED", -(10**30))
 
 

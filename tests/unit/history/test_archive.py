@@ -33,7 +33,7 @@ ENDPOINT = "https://relay-of-mine.example:8443"
 
 
 def png(*, colour="red", words=""):
-    """A PNG of a colour; words stand in a text chunk of it."""
+    """A PNG of a colour; words are in a text chunk of it."""
     chunk = PngImagePlugin.PngInfo()
     if words:
         chunk.add_text("Description", words)
@@ -198,9 +198,9 @@ def test_entries_have_no_date_no_owner_no_extra_field_and_plain_names(history, l
             assert (info.create_system, info.external_attr >> 16) == (3, stat.S_IFREG | 0o644)
             kept = info.filename.endswith(".png")
             assert info.compress_type == (zipfile.ZIP_STORED if kept else zipfile.ZIP_DEFLATED)
-        told = json.loads(zipped.read(LIST))
-    assert (told["kind"], told["version"], told["created"]) == ("wenwen lesson", 1, DAY)
-    assert [one["name"] for one in told["files"]] == names(history.folder)
+        contents = json.loads(zipped.read(LIST))
+    assert (contents["kind"], contents["version"], contents["created"]) == ("wenwen lesson", 1, DAY)
+    assert [one["name"] for one in contents["files"]] == names(history.folder)
 
 
 # What goes along, and what stays behind
@@ -221,8 +221,8 @@ def test_what_has_no_picture_here_is_left_out_and_counted(history, lesson):
 
 def test_drafts_unsound_pictures_and_raw_replies_stay_behind(history, lesson):
     made = saved(history, pictures=[png(colour=colour) for colour in ("red", "blue", "green")])
-    draft, unsound, good = made.pictures
-    pictures = (replace(draft, draft=True), replace(unsound, problem="torn"), good)
+    draft, invalid, good = made.pictures
+    pictures = (replace(draft, draft=True), replace(invalid, problem="torn"), good)
     history.update(made, pictures=pictures)
     history.path(made, ".reply").write_bytes(b"account 12345")
     assert export(history, lesson).pictures == 1
@@ -628,5 +628,5 @@ def test_a_rewritten_prompt_is_a_prompt_and_the_endpoints_numbers_stay_behind(tm
     assert four.job
     assert four.buttons
     with zipfile.ZipFile("whole.zip") as zipped:
-        told = [json.loads(zipped.read(name)) for name in zipped.namelist() if name.endswith(f"{four.id}.json")]
-    assert [(one["job"], one["buttons"]) for one in told] == [("", [])]
+        records = [json.loads(zipped.read(name)) for name in zipped.namelist() if name.endswith(f"{four.id}.json")]
+    assert [(one["job"], one["buttons"]) for one in records] == [("", [])]

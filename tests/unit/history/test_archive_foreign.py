@@ -24,10 +24,10 @@ KIND = {"kind": archive.KIND, "version": archive.VERSION, "created": DAY}
 
 
 def listing(files):
-    told = [
+    entries = [
         {"name": name, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in files.items()
     ]
-    return {**KIND, "files": told}
+    return {**KIND, "files": entries}
 
 
 def packed(lesson, files, listed=None, **of_entry):
@@ -38,14 +38,14 @@ def packed(lesson, files, listed=None, **of_entry):
             for field, value in of_entry.items():
                 setattr(info, field, value)
             zipped.writestr(info, data)
-        told = listing(files) if listed is None else listed
-        zipped.writestr(LIST, told if isinstance(told, bytes) else json.dumps(told))
+        content = listing(files) if listed is None else listed
+        zipped.writestr(LIST, content if isinstance(content, bytes) else json.dumps(content))
     return lesson
 
 
 @pytest.fixture
 def files(history, lesson):
-    """What a sound lesson of one generation holds, but for the list; the record first."""
+    """What a valid lesson of one generation holds, but for the list; the record first."""
     saved(history)
     export(history, lesson)
     found = unpacked(lesson)
@@ -76,7 +76,7 @@ def refused(pupil, lesson, *said):
     return caught.value
 
 
-# What is no lesson
+# What is not a lesson
 
 
 def test_a_lesson_made_by_hand_is_taken_in(pupil, lesson, files):
@@ -119,7 +119,7 @@ def test_a_list_that_is_foreign_or_broken_is_refused(listed, pupil, lesson):
 def test_a_zip_without_a_list_is_refused_as_no_lesson(pupil, lesson):
     with zipfile.ZipFile(lesson, "w") as zipped:
         zipped.writestr("../thesis.txt", "x")
-    refused(pupil, lesson, LIST, "no lesson")
+    refused(pupil, lesson, LIST, "not a lesson")
 
 
 def test_the_refusal_is_told_in_chinese_too(pupil, lesson):
@@ -171,13 +171,13 @@ def test_a_record_and_its_picture_are_written_under_names_of_ours_wherever_they_
 
 
 def test_a_name_in_the_list_alone_leads_nowhere(pupil, lesson, files):
-    told = listing({**files, "../../x.json": b"{}"})
-    refused(pupil, packed(lesson, files, told), "../../x.json")
+    listed = listing({**files, "../../x.json": b"{}"})
+    refused(pupil, packed(lesson, files, listed), "../../x.json")
 
 
 def test_a_picture_that_is_not_in_the_list_is_refused(pupil, lesson, files):
     alone = {record_of(files): files[record_of(files)]}
-    refused(pupil, packed(lesson, files, listing(alone)), picture_of(files), "not there")
+    refused(pupil, packed(lesson, files, listing(alone)), picture_of(files), "missing")
 
 
 def test_an_entry_that_is_there_twice_with_other_content_is_refused(pupil, lesson, files):
@@ -221,7 +221,7 @@ def test_whatever_an_entry_says_it_is_a_plain_file_is_written(system, kind, pupi
 
 @pytest.mark.parametrize("packing", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_an_unusual_packing_is_refused(packing, pupil, lesson, files):
-    refused(pupil, packed(lesson, files, compress_type=packing), "unusual")
+    refused(pupil, packed(lesson, files, compress_type=packing), "unsupported")
 
 
 def test_an_encrypted_entry_is_refused(pupil, lesson, files):
@@ -265,11 +265,11 @@ def test_a_bomb_that_says_what_it_is_is_refused_unopened(pupil, lesson, files, m
 
 def test_a_bomb_that_calls_itself_small_is_refused_and_never_held_whole(pupil, lesson, files):
     name, data = picture_of(files), png() + bytes(64 << 20)
-    told = listing({**files, name: data[:100]})
-    digest = {"size": 100, "sha256": told["files"][-1]["sha256"]}
+    listed = listing({**files, name: data[:100]})
+    digest = {"size": 100, "sha256": listed["files"][-1]["sha256"]}
     bomb = {**with_record(files, lambda record: record["pictures"][0].update(digest)), name: data}
-    told["files"][0] = listing(bomb)["files"][0]
-    packed(lesson, bomb, told, compress_type=zipfile.ZIP_DEFLATED)
+    listed["files"][0] = listing(bomb)["files"][0]
+    packed(lesson, bomb, listed, compress_type=zipfile.ZIP_DEFLATED)
     for file in (lesson, patched(lesson, name, 24, struct.pack("<I", 100))):
         tracemalloc.start()
         try:
@@ -315,7 +315,7 @@ def test_a_prompt_that_can_be_read_does_not_answer_for_another(pupil, lesson, fi
 
 @pytest.mark.parametrize("content", [b"", b"{", b"null", b"[]", b"{}", b"[" * 100_000, b"\xff", b"9" * 9000])
 def test_an_entry_that_is_no_record_is_refused(content, pupil, lesson, files):
-    refused(pupil, packed(lesson, {**files, record_of(files): content}), record_of(files), "no record")
+    refused(pupil, packed(lesson, {**files, record_of(files): content}), record_of(files), "not a valid record")
 
 
 CHANGES = [
@@ -379,7 +379,7 @@ def test_a_file_that_does_not_begin_like_the_picture_it_should_be_is_refused(one
 
 def test_one_picture_named_many_times_is_not_written_many_times(pupil, lesson, files):
     changed = with_record(files, lambda record: record.update(pictures=record["pictures"] * 50))
-    refused(pupil, packed(lesson, changed), picture_of(files), "for that record")
+    refused(pupil, packed(lesson, changed), picture_of(files), "belongs to another record")
 
 
 def test_two_records_of_one_id_are_refused(pupil, lesson, files):

@@ -1,4 +1,4 @@
-"""Whoever changes the records on disk, and however, the next question sees it."""
+"""Changes to the records on disk, of any kind and by anybody, are seen by the next question."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Files in the history folder that are not ours, torn, newer or hostile: left as they are, told, never obeyed."""
+"""Files in the history folder that are not ours, damaged, newer or hostile: left as they are, named, never obeyed."""
 
 import json
 import os

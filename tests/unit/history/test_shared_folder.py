@@ -1,4 +1,4 @@
-"""Many share one history: kernels, threads, forks, links to it, and whoever clears the cache; nobody misses a record."""
+"""Kernels, threads and forks share one history, also over links and with its cache deleted; no record is missed."""
 
 import itertools
 import os
@@ -14,7 +14,6 @@ import pytest
 from support.records import agrees, file_of, forked, later, planted, saved, takes
 
 from wenwen_magic.history import index
-from wenwen_magic.history import store as module
 from wenwen_magic.history.store import History
 from wenwen_magic.protocol import HttpReply
 from wenwen_magic.records import ImageRequest
@@ -92,7 +91,7 @@ def test_a_clock_that_goes_backwards_loses_no_record(tmp_path):
 
 
 def test_eight_threads_ask_and_write_and_each_finds_what_it_saved(folder, monkeypatch):
-    monkeypatch.setattr(module, "REMEMBERED", 3)
+    monkeypatch.setattr(index, "REMEMBERED", 3)
     histories = [History(folder), History(folder)]
     before = sys.getswitchinterval()
 
@@ -140,13 +139,16 @@ def test_a_fork_in_the_middle_of_a_write_is_not_locked_by_it_and_does_not_undo_i
     history, held, done = History(folder), threading.Event(), threading.Event()
     history.count()
 
-    def write(line):
-        line.execute("UPDATE records SET star = 1")
-        held.set()
-        done.wait(60)
-        line.execute("ROLLBACK")
+    def write():
+        with history._index._lock:
+            connection = history._index._connected()
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("UPDATE records SET star = 1")
+            held.set()
+            done.wait(60)
+            connection.execute("ROLLBACK")
 
-    busy = threading.Thread(target=history._index._ask, args=(write,))
+    busy = threading.Thread(target=write)
     busy.start()
     held.wait(60)
     assert forked(lambda: (len(takes(history, "fox")), agrees(history)))() == "(6, 12)"

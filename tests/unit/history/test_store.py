@@ -377,6 +377,16 @@ def test_only_a_large_reply_is_forgotten_when_its_pictures_are_saved(history):
     history.forget_reply(large)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="folders are brought to disk on POSIX only")
+def test_a_reply_is_forgotten_only_when_the_names_of_its_pictures_are_on_disk(history, monkeypatch):
+    generation = begun(history)
+    list(kept(history, generation, [b"x" * (1 << 19)]).chunks)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(FULL))
+        history.forget_reply(generation)
+    assert history.reply(generation) is not None
+
+
 # What a crash leaves
 
 

@@ -23,7 +23,7 @@ from wenwen_magic.text.i18n import _
 
 
 def talk(request: ImageRequest) -> Generator[Step, HttpReply | None, Answer]:
-    """Lead the conversation: submit, fill the window that a button may open, ask about the job until it has ended.
+    """Submit a job, fill the window that a button may open, and ask about the job until it has ended.
 
     Raises:
         ConfigError: as :func:`wenwen_magic.formats.midjourney.submit.body`.
@@ -38,7 +38,7 @@ def talk(request: ImageRequest) -> Generator[Step, HttpReply | None, Answer]:
         return Answer(sources=tuple(map(Source, taken.links)), finish_reason=task.SUCCESS)
     number = taken.job or (str(request.params["taskId"]) if submit.continues else "")
     if not number:
-        raise task.unnumbered()
+        raise unreadable("", _("The endpoint accepted the request but named no job."))
     windows = request.task == "action"
     if taken.modal and windows:
         number, windows = (yield from _fill_window(request, number)), False
@@ -65,7 +65,7 @@ def _follow(request: ImageRequest, number: str, *, windows: bool) -> Generator[S
         yield Pause()
         job = task.read_job((yield _question(number)))
         if job is None:
-            yield Progress(_("no readable word from the endpoint; asking again"))
+            yield Progress(_("the endpoint's answer could not be read; asking again"))
             continue
         if job.status == task.SUCCESS:
             return _answer(request, job, number)
@@ -78,7 +78,7 @@ def _follow(request: ImageRequest, number: str, *, windows: bool) -> Generator[S
 
 
 def _question(number: str) -> HttpCall:
-    """Page 任务查询接口; its curl leaves the number's place in the path open, and every other server has it there."""
+    """Return the question about a job (page 任务查询接口, without the number that other servers have in the path)."""
     return HttpCall("GET", f"/mj/task/{quote(number, safe='')}/fetch", free=True)
 
 
@@ -109,10 +109,10 @@ def query(job: str) -> Generator[Step, HttpReply | None, Mapping[str, Any]]:
         EndpointError: the answer is a web page, or the connection broke.
         AnswerError: the answer is empty or cannot be read.
     """
-    found = yield from _ask_free(_question(job))
-    if not isinstance(found, Mapping):
-        raise unreadable(str(found)[:1000])
-    return dict(found)
+    answer = yield from _ask_free(_question(job))
+    if not isinstance(answer, Mapping):
+        raise unreadable(str(answer)[:1000])
+    return dict(answer)
 
 
 def queries(jobs: str) -> Generator[Step, HttpReply | None, Mapping[str, Any]]:
@@ -126,9 +126,9 @@ def queries(jobs: str) -> Generator[Step, HttpReply | None, Mapping[str, Any]]:
         AnswerError: the answer is empty or cannot be read.
     """
     ids = [number.strip() for number in jobs.replace("，", ",").split(",") if number.strip()]
-    found = yield from _ask_free(HttpCall("POST", "/mj/task/list-by-condition", {"ids": ids}, free=True))
+    answer = yield from _ask_free(HttpCall("POST", "/mj/task/list-by-condition", {"ids": ids}, free=True))
     # The page shows an object, other servers answer with an array.
-    known = [item for item in (found if isinstance(found, list) else [found]) if isinstance(item, Mapping)]
+    known = [item for item in (answer if isinstance(answer, list) else [answer]) if isinstance(item, Mapping)]
     return {str(item.get("id", place)): dict(item) for place, item in enumerate(known)}
 
 

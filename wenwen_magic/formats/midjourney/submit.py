@@ -1,4 +1,4 @@
-"""Builds what a Midjourney proxy is sent: the path and the body of each task's submission.
+"""Build what a Midjourney proxy is sent: the path and the body of each task's submission.
 
 Source: wenwen's pages 文生图(Imagine), 图片融合(Blend) and 按钮点击(Action). Of 图生文(Describe), 换脸(FaceSwap),
 上传(upload), 窗口执行(Modal) and 编辑图片(Edit) only the names are there: their paths and bodies are those of
@@ -23,7 +23,7 @@ _MANY = 100
 
 @dataclass(frozen=True)
 class Submit:
-    """How a task is submitted.
+    """Describe how a task is submitted.
 
     Args:
         path: where to.
@@ -94,7 +94,7 @@ def window(request: ImageRequest, job: str) -> dict[str, Any]:
 
 
 def _needed(request: ImageRequest, name: str) -> str:
-    """Return a param that must be there; a number typed after ``--param`` has become one on the way."""
+    """Return a param that must be there; a number typed after ``--param`` arrives as an int."""
     value = request.params.get(name)
     if isinstance(value, bool) or not isinstance(value, (str, int)) or not str(value).strip():
         raise ConfigError(

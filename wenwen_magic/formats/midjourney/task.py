@@ -1,4 +1,4 @@
-"""Reads what a Midjourney proxy answers: how far a job is, its picture, its words, the buttons under it, and errors.
+"""Read a Midjourney proxy's answers: a job's progress, picture, texts, buttons and errors.
 
 Source: wenwen's page 任务查询接口 shows the fields ``action`` and ``buttons`` of a job and is cut off there;
 the others are those of midjourney-proxy (novicezk, trueai-org) and new-api (not seen on wenwen's pages).
@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 from wenwen_magic.endpoint.failures import error_of_object, read_problem, unreadable
 from wenwen_magic.errors import AnswerError, Charged, EndpointError, mask
@@ -60,7 +60,7 @@ _ASKS = {"inpaint": "region", "customzoom": "words"}
 
 @dataclass(frozen=True)
 class Job:
-    """How far a job is.
+    """Hold the state of a job.
 
     Args:
         body: as it came, long base64 taken out.
@@ -82,12 +82,12 @@ class Job:
 
     @property
     def picture(self) -> Source | None:
-        """Its picture, a preview while it goes on."""
+        """Its picture; a preview while the job is running."""
         return source_of(self.body.get("imageUrl"), self.payloads, "imageUrl")
 
     @property
     def videos(self) -> tuple[str, ...]:
-        """The addresses of its films, each once."""
+        """The addresses of its videos, each once."""
         listed = self.body.get("videoUrls")
         items = [self.body.get("videoUrl"), *(listed if isinstance(listed, list) else [])]
         urls = [item.get("url") if isinstance(item, Mapping) else item for item in items]
@@ -96,16 +96,16 @@ class Job:
 
     @property
     def rewritten(self) -> str:
-        """The prompt that was drawn from; empty where it does not say."""
+        """The prompt as it was rewritten; empty if it is not given."""
         return self.text("finalPrompt", "properties") or self.text("promptEn")
 
     @property
     def described(self) -> str:
-        """The words that a description gives."""
+        """The text of a description."""
         return self.text("finalPrompt", "properties") or self.text("prompt") or self.text("promptEn")
 
     def as_text(self) -> str:
-        """Return all of it as it came, for reading."""
+        """Return the whole body as text, with keys masked."""
         text = json.dumps(dict(self.body), ensure_ascii=False, default=str)
         return mask(self.payloads.redact(text))[:65_536]
 
@@ -123,7 +123,7 @@ class Job:
         return Progress(words if percent is None else f"{words} {percent:g}%", percent, picture=preview)
 
     def buttons(self, job: str) -> tuple[Button, ...]:
-        """Return what can be done next with it: at most 40; links and whatever has no number are left out.
+        """Return what can be done next with it: at most 40; links and buttons without a number are left out.
 
         Args:
             job: the job's number.
@@ -154,7 +154,7 @@ _TAKEN, _EXISTS, _QUEUED = 1, 21, 22
 
 @dataclass(frozen=True)
 class Submission:
-    """A submission that was taken.
+    """Hold the answer to a submission that was accepted.
 
     Args:
         job: the job's number; empty where none was named.
@@ -186,9 +186,9 @@ def read_submission(reply: HttpReply | None) -> Submission:
     code, result = _number(body.get("code")), body.get("result")
     if code is None and not result:
         raise error_of_object(body) if body else unreadable(json.dumps(body))
-    if code not in {None, _TAKEN, _EXISTS, _QUEUED}:
-        raise _refused(int(code or 0), Job(body, payloads))
-    links = [str(item) for item in (result if isinstance(result, list) else [result]) if _is_link(item)]
+    if code is not None and code not in {_TAKEN, _EXISTS, _QUEUED}:
+        raise _refused(code, Job(body, payloads))
+    links = [item for item in (result if isinstance(result, list) else [result]) if _is_link(item)]
     named = isinstance(result, (str, int)) and not isinstance(result, bool) and not links
     more = body.get("properties")
     more = more if isinstance(more, Mapping) else {}
@@ -219,7 +219,7 @@ def _number(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def _is_link(value: Any) -> bool:
+def _is_link(value: Any) -> TypeGuard[str]:
     return isinstance(value, str) and value.startswith(("http://", "https://"))
 
 
@@ -235,12 +235,12 @@ _CODES: Mapping[int, tuple[str, str, Charged]] = {
     23: (N_("The endpoint's queue is full."), _WAIT, "no"),
     24: (
         N_("The prompt holds a word that is not allowed."),
-        N_("Say it in another way, then run the cell again."),
+        N_("Rephrase the prompt, then run the cell again."),
         "no",
     ),
     30: (N_("The endpoint is at its limit."), _WAIT, "no"),
 }
-_OTHER: tuple[str, str, Charged] = (N_("The endpoint failed to take the request."), _LATER, "maybe")
+_OTHER: tuple[str, str, Charged] = (N_("The endpoint could not accept the request."), _LATER, "maybe")
 
 
 def _refused(code: int, answer: Job) -> EndpointError:
@@ -267,8 +267,3 @@ def failed(job: Job) -> EndpointError:
         status=200,
         text=job.as_text(),
     )
-
-
-def unnumbered() -> AnswerError:
-    """Make the error for a submission that was taken and whose job has no number to ask after."""
-    return unreadable("", _("The endpoint took the request and named no job."))

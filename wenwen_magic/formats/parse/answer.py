@@ -1,4 +1,4 @@
-"""Reads the pictures and words of an answer out of the JSON objects that it comes in, whatever format was asked.
+"""Read the pictures and texts of an answer from its JSON objects, whatever format was asked.
 
 An answer is one whole object, or the pieces of a stream. Pictures are found by the tables of field names below: a new
 shape is one more name there. Choices with Markdown and ``{"data": [{"url": ...}]}`` are on wenwen's pages
@@ -16,6 +16,7 @@ from wenwen_magic.formats.parse import markdown
 from wenwen_magic.formats.parse.json_text import Payloads
 from wenwen_magic.kinds import PICTURES, PNG, kind_of_base64, split_data_uri
 from wenwen_magic.protocol import Answer, Progress, Source
+from wenwen_magic.records import ImageRequest
 from wenwen_magic.text.i18n import N_, _
 
 # -- where pictures are ------------------------------------------------------------------------------------------------
@@ -33,9 +34,9 @@ _WRAPPERS = _LISTS | {
 _TYPED = ("inlineData", "inline_data")
 """Fields whose object has a picture's base64 under ``data``, beside its type."""
 _DEEPEST = 8
-"""Wrappers within wrappers that are looked into; an honest answer has three."""
+"""Wrappers within wrappers that are looked into; ordinary answers have three."""
 _SHORTEST = 40
-"""Bytes of base64 that no picture is shorter than; a word such as ``pending`` is."""
+"""Least bytes of a picture's base64; a word such as ``pending`` is shorter."""
 _TYPES = {suffix[1:]: kind.mime for kind in PICTURES for suffix in kind.suffixes}
 """The types of pictures by their short names."""
 _MIME = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
@@ -77,7 +78,7 @@ def _type_in(item: Mapping[str, Any], mime: str = PNG.mime) -> str:
     return _TYPES.get(named.removeprefix("image/")) or (named if _MIME.fullmatch(named) else mime)
 
 
-# -- what else is said -------------------------------------------------------------------------------------------------
+# -- progress, and reasons for the end of an answer --------------------------------------------------------------------
 
 _PROGRESS = re.compile(
     r"(?i)^\s*>?\s*[^\w\s>]*\s*.{0,12}?(?:进度|progress|排队|queue|生成中|generating|生成完成)"
@@ -96,8 +97,8 @@ _MEANINGS = {
     "RECITATION": N_("it comes too close to an existing work"),
     "BLOCKLIST": N_("it holds a word that is not allowed"),
     "NO_IMAGE": N_("the model drew no picture"),
-    "MAX_TOKENS": N_("the answer met its limit of length (maxOutputTokens)"),
-    "OTHER": N_("the endpoint tells no reason"),
+    "MAX_TOKENS": N_("the answer reached its length limit (maxOutputTokens)"),
+    "OTHER": N_("the endpoint gives no reason"),
 }
 """What Google's reasons for the end of an answer mean."""
 
@@ -132,16 +133,15 @@ Pictures = dict[tuple[str, bytes], Source]
 
 
 class AnswerParser:
-    """Collects what the objects of one answer hold; :meth:`answer` reads the whole.
+    """Collect what the objects of one answer hold; :meth:`answer` reads the whole.
 
     Args:
+        request: says how many pictures are wanted, or that words are the result: then a refusal must not pass for one.
         payloads: where base64 that was taken out of the objects is kept.
-        wanted: how many pictures were asked for.
-        words_wanted: whether words are the result, so that a refusal must not pass for a result.
     """
 
-    def __init__(self, payloads: Payloads, wanted: int = 1, *, words_wanted: bool = False) -> None:
-        self._payloads, self._wanted, self._words_wanted = payloads, wanted, words_wanted
+    def __init__(self, request: ImageRequest, payloads: Payloads) -> None:
+        self._request, self._payloads = request, payloads
         self._texts: dict[int, list[str]] = {}
         self._line = ""
         self._reasoning: list[str] = []
@@ -164,13 +164,13 @@ class AnswerParser:
 
     @property
     def ended(self) -> bool:
-        """Whether the answer said that this is its end: by a reason, a completed picture, or a plain list of them."""
+        """Whether the answer named its end: by a reason, a completed picture, or a plain list of them."""
         return self._listed or bool(self._finish_reason)
 
     @property
     def complete(self) -> bool:
         """Whether as many pictures as were asked for are complete: no further event, not even ``[DONE]``, is due."""
-        return bool(self._pictures) and self._completed >= self._wanted
+        return bool(self._pictures) and self._completed >= self._request.pictures
 
     def add(self, body: Any) -> Iterator[Progress]:
         """Take in one object, or a list of them, and yield the progress in it, pictures on their way included."""
@@ -237,7 +237,7 @@ class AnswerParser:
                 yield from self._add_part(part, texts)
 
     def _add_end(self, reason: Any, message: Any) -> None:
-        """Note why an answer ended: Google's word, and what is said about it or what is known of it."""
+        """Note why an answer ended: Google's reason, and its explanation or our own."""
         if not reason or not isinstance(reason, str):
             return
         self._finish_reason = reason
@@ -248,9 +248,11 @@ class AnswerParser:
 
     def _add_part(self, part: Any, texts: list[str]) -> Iterator[Progress]:
         """Read one part of a message: text, a picture, or a thought on the way to them."""
-        thought = _get(part, "thought") is True
-        text = _get(part, "text") if _get(part, "type") in _TEXT_PARTS else None
-        text = part if isinstance(part, str) else text
+        part = {"text": part} if isinstance(part, str) else part
+        if not isinstance(part, Mapping):
+            return
+        thought = part.get("thought") is True
+        text = part.get("text") if part.get("type") in _TEXT_PARTS else None
         if isinstance(text, str) and thought:
             self._thoughts.append(text)
             if title := _THOUGHT_TITLE.match(text):
@@ -260,20 +262,18 @@ class AnswerParser:
             *lines, self._line = (self._line + text[-4096:]).split("\n")
             self._line = self._line[-256:]
             yield from filter(None, map(progress_in, lines))
-        if not isinstance(part, Mapping):
-            return
         for source in self._keep(part, self._drafts if thought else self._pictures):
             if thought:
                 yield Progress(_("A draft"), picture=source)
             else:
-                texts.append("\n\n")  # what is said before a picture and behind it are two things
+                texts.append("\n\n")  # the texts before and after a picture are two paragraphs
 
     def _keep(self, value: Any, kept: Pictures) -> list[Source]:
-        """Put the pictures in a value of any shape to those that are kept; returns them."""
-        found = list(self._find(value, PNG.mime, 0))
-        for source in found:
+        """Add the pictures in a value of any shape to those that are kept, and return them."""
+        sources = list(self._find(value, PNG.mime, 0))
+        for source in sources:
             kept.setdefault((source.address, source.data), source)
-        return found
+        return sources
 
     def _find(self, value: Any, mime: str, depth: int) -> Iterator[Source]:
         """Find the pictures in a value; prompts that were rewritten and pictures that failed are noted on the way."""
@@ -321,7 +321,7 @@ class AnswerParser:
         text = "\n".join(part for part in (text, *failures) if part)
         finish_reason = "cut" if cut else self._payloads.redact(self._finish_reason)
         if self._refusal and not sources:
-            if not self._words_wanted:  # the reason comes before the words, where no length of theirs can hide it
+            if not self._request.wants_words:  # the reason comes first, where no length of the text can hide it
                 text = "\n\n".join(part for part in (self._refusal, text) if part)
             elif not text:
                 finish_reason = self._refusal

@@ -1,4 +1,4 @@
-"""Prepares the JSON text of an answer for parsing: takes long base64 out, and parses what broke off all the same."""
+"""Prepare the JSON text of an answer for parsing: take long base64 out, and parse a text that broke off."""
 
 import json
 import re
@@ -19,7 +19,7 @@ _SPACES = (b"\n", b" ", b"\r", b"\t")
 
 
 class Payloads:
-    """Long base64 runs taken out of one answer, each replaced by a token that is itself made of base64 letters.
+    """Hold the long base64 runs of one answer, each replaced by a token that is itself made of base64 letters.
 
     A token may so be in the middle of a run: a picture that comes in several pieces is joined by joining the text.
     Tokens hold 64 random bits, so an answer cannot name one by itself.
@@ -78,7 +78,7 @@ class Payloads:
         if not isinstance(value, str):
             return ""
         text = self._token.sub("…", value) if self._runs else value
-        return replace_lone_surrogates(text)
+        return text if text.isascii() else replace_lone_surrogates(text)
 
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"|[{}\[\],:"]', re.DOTALL)

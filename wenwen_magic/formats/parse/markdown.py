@@ -1,4 +1,4 @@
-"""Finds the pictures in Markdown as models write it; read with markdown-it-py, in time linear in its length."""
+"""Find the pictures in Markdown as models write it; read with markdown-it-py, in time linear in its length."""
 
 import re
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from wenwen_magic.kinds import DATA_HEAD, PICTURES, PNG
 from wenwen_magic.protocol import Source
 
 LONGEST = 20_000
-"""Characters that are parsed as Markdown, after pictures were taken out; an honest answer has a few thousand.
+"""Characters that are parsed as Markdown, after pictures were taken out; an ordinary answer has a few thousand.
 
 The parser is not linear on brackets; what comes behind is searched for pictures all the same, by plain patterns.
 """
@@ -28,7 +28,7 @@ _SHOWN = MarkdownIt("commonmark", {"html": False, "maxNesting": 20}).enable("tab
 _SHOWN.validateLink = lambda url: url.lower().startswith(("http://", "https://"))  # type: ignore[method-assign]
 
 PICTURE_TYPES = ("image/", "application/octet-stream")
-"""Beginnings of the types that a picture may be said to have."""
+"""Beginnings of the types that an answer may name for a picture."""
 _RUN = re.compile(r"[A-Za-z0-9+/_=%-]*+")
 _RUN_IN_LINES = re.compile(r"[A-Za-z0-9+/_=%\s-]*+")
 _NEED_CLOSING = {"(": ")", '"': '"', "'": "'", "<": ">"}
@@ -56,7 +56,7 @@ def render(text: str) -> str:
 
 @dataclass(frozen=True)
 class Reading:
-    """What a piece of Markdown holds.
+    """Hold what was read from a piece of Markdown.
 
     Args:
         images: what is written as a picture, in order, each address once.
@@ -81,7 +81,7 @@ class Reading:
         return self.images or self.naked or self.addresses or self.linked
 
 
-def read(text: str, payloads: Payloads | None = None, *, whole: bool = True) -> Reading:
+def read(text: str, payloads: Payloads, *, whole: bool = True) -> Reading:
     """Read a piece of Markdown.
 
     Args:
@@ -89,19 +89,18 @@ def read(text: str, payloads: Payloads | None = None, *, whole: bool = True) -> 
         payloads: where runs that were taken out of the text before are kept.
         whole: whether the text came to its end; of one that broke off, the last word is not trusted.
     """
-    payloads = payloads or Payloads()
     data: list[Source] = []
     short = _without_data(text, payloads, data, whole=whole)
     if not whole:  # up to where its last address is certainly whole
         short = short[: max(short.rfind(end) for end in ")>\"' \n") + 1]
-    found = _Addresses()
+    addresses = _Addresses()
     for token in _PARSER.parse(short[:LONGEST]):
         if token.type == "inline":
-            found.add_inline(token.children or [])
+            addresses.add_inline(token.children or [])
         elif token.type == "html_block":
-            found.add_html(token.content)
-    found.add_text(short[LONGEST:])
-    video = any(_VIDEO.search(address) for address, _ in (*found.bare, *found.links))
+            addresses.add_html(token.content)
+    addresses.add_text(short[LONGEST:])
+    video = any(_VIDEO.search(address) for address, _ in (*addresses.bare, *addresses.links))
     alone = short.strip()
     path = [(alone, "")] if re.fullmatch(r"/(?!/)\S*", alone) else []
 
@@ -111,10 +110,10 @@ def read(text: str, payloads: Payloads | None = None, *, whole: bool = True) -> 
         return tuple(source for source in made if source is not None)
 
     return Reading(
-        images=sources(found.images),
-        naked=sources(found.naked),
-        addresses=sources([pair for pair in found.bare if _PICTURE.search(pair[0])] + path),
-        linked=sources([pair for pair in found.links if _PICTURE.search(pair[0])]),
+        images=sources(addresses.images),
+        naked=sources(addresses.naked),
+        addresses=sources([pair for pair in addresses.bare if _PICTURE.search(pair[0])] + path),
+        linked=sources([pair for pair in addresses.links if _PICTURE.search(pair[0])]),
         video=video,
         words=_words(short),
     )
@@ -154,7 +153,7 @@ def _end_of_run(text: str, head: re.Match[str], closing: str | None) -> int:
 
 
 class _Addresses:
-    """Collects addresses, with the words that came with them, by the way they are written."""
+    """Collect addresses, with the texts beside them, by the way they are written."""
 
     def __init__(self) -> None:
         self.images: list[tuple[str, str]] = []

@@ -1,9 +1,8 @@
-"""Reads a reply as it comes, whole or as a stream of events, into one answer."""
+"""Read a reply as it comes, whole or as a stream of events, into one answer."""
 
 import json
 import re
-from collections.abc import Callable, Generator, Iterable, Iterator
-from functools import partial
+from collections.abc import Generator, Iterable, Iterator
 from itertools import chain
 from typing import Any
 
@@ -51,7 +50,7 @@ def read_all(chunks: Iterable[bytes]) -> tuple[bytearray, EndpointError | None]:
 
 
 def lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Split at line feeds only (a JSON string may hold U+2028 and its kind); the carriage return is dropped.
+    """Split at line feeds only (a JSON string may hold U+2028 and similar signs); the carriage return is dropped.
 
     Takes time in proportion to the body, however long a line is.
     """
@@ -67,7 +66,7 @@ def lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def event_data(chunks: Iterable[bytes], strays: list[bytes]) -> Iterator[bytes]:
-    """Give the payload of every ``data:`` line; comments and the other fields are passed over.
+    """Yield the payload of every ``data:`` line; comments and the other fields are passed over.
 
     Args:
         chunks: the body in pieces.
@@ -103,11 +102,10 @@ def read(reply: HttpReply | None, request: ImageRequest) -> Generator[Progress, 
         raise TypeError(_UNANSWERED)
     head, chunks = begin(reply.chunks)
     payloads = Payloads()
-    new_parser = partial(AnswerParser, payloads, request.pictures, words_wanted=request.wants_words)
     if head.startswith((b"{", b"[")):
-        return _read_object(chunks, payloads, new_parser)
+        return _read_object(chunks, payloads, request)
     if head.startswith(_EVENTS):
-        return (yield from _read_events(chunks, payloads, new_parser()))
+        return (yield from _read_events(chunks, payloads, AnswerParser(request, payloads)))
     raise _no_json(reply.status, read_all(chunks)[0][:65_536].decode("utf-8", "replace"))
 
 
@@ -137,25 +135,25 @@ def _no_json(status: int, text: str) -> WenwenError:
     return web_page(status, text) if looks_like_html(text) else unreadable(text)
 
 
-def _read_object(chunks: Iterator[bytes], payloads: Payloads, new_parser: Callable[[], AnswerParser]) -> Answer:
+def _read_object(chunks: Iterator[bytes], payloads: Payloads, request: ImageRequest) -> Answer:
     body, cut = read_all(chunks)
     small = payloads.extract(body)
     del body
-    parser = new_parser()
+    parser = AnswerParser(request, payloads)
     try:
         list(parser.add(json.loads(small)))
     except (ValueError, RecursionError):
-        return _read_torn(small.decode("utf-8", "replace"), new_parser, cut)
+        return _read_torn(small.decode("utf-8", "replace"), payloads, request, cut)
     return _finished(parser, cut)
 
 
-def _read_torn(text: str, new_parser: Callable[[], AnswerParser], cut: EndpointError | None) -> Answer:
-    """Read what a broken-off object still holds: pictures that had come whole, by its shape, else by their looks."""
+def _read_torn(text: str, payloads: Payloads, request: ImageRequest, cut: EndpointError | None) -> Answer:
+    """Read what a broken-off object still holds: whole pictures, found by its structure, else by patterns."""
     words = text.partition('"content"')[2].partition('"')[2]
     words = _unescaped(words[: words.rfind(")") + 1])  # up to the last bracket that closes a picture
     listed = [{name or "url": _unescaped(value)} for name, value in _WHOLE_ADDRESS.findall(text)]
     for body in (parse_partial_json(text), {"choices": [{"message": {"content": words}}], "data": listed}):
-        parser = new_parser()
+        parser = AnswerParser(request, payloads)
         list(parser.add(body))
         answer = parser.answer(cut=True)
         if answer.sources:
@@ -186,7 +184,7 @@ def _read_events(chunks: Iterator[bytes], payloads: Payloads, parser: AnswerPars
                 break
     except EndpointError as error:
         cut = error
-    whole = _parsed(b"\n".join(strays), []) if strays else None  # a JSON answer behind a comment that kept it awake
+    whole = _parsed(b"\n".join(strays), []) if strays else None  # a JSON answer after keep-alive comments
     done = done or whole is not None
     for body in [whole] if whole is not None else [_parsed(line, []) for line in strays]:
         yield from parser.add(body)
