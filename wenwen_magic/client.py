@@ -12,21 +12,20 @@ from tqdm import tqdm
 
 from wenwen_magic.endpoint import transport
 from wenwen_magic.endpoint.api_key import Secret
-from wenwen_magic.endpoint.failures import about_models, no_models_in_replay
+from wenwen_magic.endpoint.failures import no_models_in_replay
 from wenwen_magic.engine import batch, build_request, prompt_files
 from wenwen_magic.engine.batch import DrawOptions, Estimate, Rows
 from wenwen_magic.engine.build_request import EditOptions, RequestOptions
 from wenwen_magic.engine.generate import Engine, OnProgress
 from wenwen_magic.engine.limits import SESSION, Session
 from wenwen_magic.engine.takes import Takes, is_here
-from wenwen_magic.engine.worker_pool import BatchRun, beside_main_thread, ignore
-from wenwen_magic.errors import ConfigError, EndpointError
+from wenwen_magic.engine.worker_pool import BatchRun, ignore
+from wenwen_magic.errors import ConfigError
 from wenwen_magic.formats import FORMATS
 from wenwen_magic.history import archive
 from wenwen_magic.media.reference import reference
 from wenwen_magic.media.save import ImagePipeline
 from wenwen_magic.models import Model, ModelList
-from wenwen_magic.protocol import HttpCall
 from wenwen_magic.records import DESCRIBE, Button, Gallery, Generation, ImageRequest, Label, Reference
 from wenwen_magic.render import comparison, gallery
 from wenwen_magic.render.comparison import Comparison
@@ -40,8 +39,7 @@ from wenwen_magic.settings import (
     project,
     working_folder,
 )
-from wenwen_magic.text.i18n import _
-from wenwen_magic.text.suggest import did_you_mean
+from wenwen_magic.text.i18n import _, speak
 
 _SHOWN = 16
 """Pictures on the contact sheet of a long gallery."""
@@ -81,13 +79,14 @@ class Client:
         key = Secret(api_key) if isinstance(api_key, str) else api_key
         api_key = None  # no frame that may be shown keeps it as a text
         loaded = settings or load(Layer(_("keyword"), values), environment(), project(working_folder()))
+        if settings is None and loaded.settings.lang != "auto":  # a script: no magic has chosen the language
+            speak(loaded.settings.lang)
         self.settings, self.session = loaded.settings, session
         self.address = transport.normalised(self.settings.base_url)
         self.history = session.history(working_folder() / Path(self.settings.history).expanduser())
-        self._clock = clock or transport.Clock()
-        self._media = ImagePipeline(
-            self.settings, self.address, session.pool(self.settings.max_megapixels), self._clock
-        )
+        clock = clock or transport.Clock()
+        pool = session.pool(self.settings.max_megapixels)
+        self._media = ImagePipeline(self.settings, self.address, pool, clock)
         self.is_demo = urlsplit(self.address).path.endswith("/demo")
         self.saved_takes = Takes(self.history, self.settings.mode, self.is_demo, transport.origin(self.address))
         self._engine = Engine(
@@ -97,7 +96,7 @@ class Client:
             session=session,
             takes=self.saved_takes,
             media=self._media,
-            clock=self._clock,
+            clock=clock,
             key=key,
             foreign=loaded.sources["base_url"] == PROJECT_FILE,
         )
@@ -130,12 +129,7 @@ class Client:
             WenwenError: of any kind; ``charged`` tells whether money may be gone.
         """
         request = self.request(prompt, **options)
-        if saved := self._engine.saved(request, fresh=fresh, take=take):
-            return saved
-        key = self._engine.key_for(request)
-        return beside_main_thread(
-            lambda: self._engine.draw(request, key, fresh=fresh, progress=tell or ignore),
-        )
+        return self.draw([replace(request, count=1)], fresh=fresh, take=take, tell=tell)[0]
 
     def edit(self, prompt: str, *, references: Any, **options: Unpack[EditOptions]) -> Generation:
         """Draw from pictures: what to change, in words.
@@ -401,15 +395,13 @@ class Client:
         engine = replace(self._engine, executor=executor)
         return batch.prepare_run(engine, requests, DrawOptions(fresh), width=width, **how)
 
-    def look_through(self, requests: Iterable[ImageRequest], *, fresh: bool = False) -> Estimate:
+    def look_through(self, requests: Iterable[ImageRequest], *, fresh: bool = False, take: int = 0) -> Estimate:
         """Look at requests before any is sent: what they want, and what of it is missing; equal ones share theirs."""
-        return batch.estimate(self._engine, requests, fresh=fresh)
+        return batch.estimate(self._engine, requests, DrawOptions(fresh, take))
 
     def missing(self, requests: Iterable[ImageRequest], *, fresh: bool = False, take: int = 0) -> list[float | None]:
         """Return the prices of the pictures that would be asked for, None for an unknown one."""
-        how = DrawOptions(fresh, take)
-        counted = ((request, len(batch.saved(self._engine, request, how))) for request in requests)
-        return [price for request, saved in counted for price in batch.missing(self._engine, request, how, saved)]
+        return self.look_through(requests, fresh=fresh, take=take).missing
 
     def check_limits(self, prices: Sequence[float | None]) -> None:
         """Check that pictures of these prices may be asked for: all of a cell, before the first.
@@ -442,12 +434,7 @@ class Client:
             return known
         if replay:
             raise no_models_in_replay()
-        line = transport.Transport(self.address, self._engine.find_key(), read=30.0, clock=self._clock)
-        try:
-            models = transport.read_models(line.send(HttpCall("GET", "/v1/models", free=True)))
-        except EndpointError as error:
-            raise about_models(error) from None
-        return self.session.models.keep(self.address, models, lasting=not self.is_demo)
+        return self.session.models.keep(self.address, self._engine.ask_for_models(), lasting=not self.is_demo)
 
     def known_models(self, *, fresh: bool = False) -> ModelList | None:
         """Return the models that are known without asking, however old; ``fresh`` for those of the last day only."""
@@ -465,23 +452,7 @@ class Client:
             ConfigError: the format has no such question, or a generation has no number there.
             WenwenError: the endpoint cannot be asked; asking costs nothing, unless the format says that it may.
         """
-        wire = FORMATS[generations[0].request.format]
-        if question not in wire.inquiries:
-            raise ConfigError(
-                _("The format {name} has no question {question!r}.", name=wire.name, question=question),
-                do=did_you_mean(question, wire.inquiries) if wire.inquiries else "",
-            )
-        if self.settings.mode == "replay":
-            raise ConfigError(_("Replay mode is offline: no endpoint is asked."))
-        jobs = [one.job for one in generations if one.job]
-        if len(jobs) < len(generations):
-            raise ConfigError(
-                _("The endpoint has no number for this picture."),
-                do=_("%wenwen fetch finishes a running job."),
-            )
-        notes: list[str] = []
-        answer = self._engine.ask_about(wire, question, ",".join(jobs), lambda said: notes.append(said.text))
-        return {**({_("note"): " ".join(notes)} if notes else {}), **answer}
+        return self._engine.ask_about(generations, question)
 
     # -- what is saved -------------------------------------------------------------------------------------------------
 

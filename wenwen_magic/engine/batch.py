@@ -26,7 +26,7 @@ Task = Callable[[], Generation]
 
 @dataclass(frozen=True)
 class DrawOptions:
-    """How to draw.
+    """Hold how to draw.
 
     Args:
         fresh: draw although takes are saved.
@@ -54,30 +54,28 @@ class Estimate:
     missing: list[float | None]
 
 
-def saved(engine: Engine, request: ImageRequest, options: DrawOptions) -> list[Generation]:
-    """Return the saved generations that count towards a request."""
+def estimate(engine: Engine, requests: Iterable[ImageRequest], options: DrawOptions) -> Estimate:
+    """Look at requests before any is sent: what they want, and what of it is missing; equal ones share theirs."""
+    number = wanted = 0
+    missing: list[float | None] = []
+    counted: dict[bytes, int] = {}
+    for request in requests:
+        number, wanted = number + 1, wanted + request.count * request.pictures
+        own = _missing(engine, request, options, len(_saved(engine, request, options)))
+        mark = bytes.fromhex(request.fingerprint[:24])
+        missing += own[counted.get(mark, 0) :]
+        counted[mark] = max(len(own), counted.get(mark, 0))
+    return Estimate(number, wanted, missing)
+
+
+def _saved(engine: Engine, request: ImageRequest, options: DrawOptions) -> list[Generation]:
     return engine.takes.counted(request, fresh=options.fresh, take=options.take)
 
 
-def missing(engine: Engine, request: ImageRequest, options: DrawOptions, saved: int) -> list[float | None]:
-    """Return the prices of a request's pictures that would be asked for beside the saved, None for an unknown one."""
-    count = 0 if options.take or engine.settings.mode == "replay" else request.count - saved
-    return engine.prices(request) * count if count > 0 else []
-
-
-def estimate(engine: Engine, requests: Iterable[ImageRequest], *, fresh: bool) -> Estimate:
-    """Look at requests before any is sent: what they want, and what of it is missing; equal ones share theirs."""
-    number = wanted = 0
-    prices: list[float | None] = []
-    counted: dict[bytes, int] = {}
-    options = DrawOptions(fresh)
-    for request in requests:
-        number, wanted = number + 1, wanted + request.count * request.pictures
-        own = missing(engine, request, options, len(saved(engine, request, options)))
-        mark = bytes.fromhex(request.fingerprint[:24])
-        prices += own[counted.get(mark, 0) :]
-        counted[mark] = max(len(own), counted.get(mark, 0))
-    return Estimate(number, wanted, prices)
+def _missing(engine: Engine, request: ImageRequest, options: DrawOptions, saved: int) -> list[float | None]:
+    """Return the prices of a request's pictures that would be asked for when so many takes are saved."""
+    takes = 0 if options.take or engine.settings.mode == "replay" else request.count - saved
+    return [engine.price_of(request)] * request.pictures * takes if takes > 0 else []
 
 
 def tasks(engine: Engine, request: ImageRequest, options: DrawOptions, saved: Sequence[Generation]) -> Iterator[Task]:
@@ -89,7 +87,13 @@ def tasks(engine: Engine, request: ImageRequest, options: DrawOptions, saved: Se
 
 
 def _draw(engine: Engine, request: ImageRequest, options: DrawOptions, number: int) -> Generation:
-    """Draw the take that would be a request's number so and so.
+    """Draw one more take of a request.
+
+    Args:
+        engine: draws it.
+        request: what is wanted.
+        options: how.
+        number: which of the wanted takes it would be, from 1.
 
     Raises:
         NotInHistory: a take was asked for by its number, or the mode is ``replay``.
@@ -98,7 +102,7 @@ def _draw(engine: Engine, request: ImageRequest, options: DrawOptions, number: i
         raise engine.takes.not_in_history(request, options.take or (number if number > 1 else 0))
     # Where one picture is wanted, any that is saved meanwhile will do; of several each is a picture of its own.
     fresh = options.fresh or request.count > 1
-    return engine.draw(request, engine.key_for(request), fresh=fresh, progress=options.progress)
+    return engine.draw(request, fresh=fresh, progress=options.progress)
 
 
 def _as_row(engine: Engine, request: ImageRequest, result: Generation | WenwenError) -> Generation:
@@ -134,27 +138,20 @@ def draw(
     for index, request in enumerate(requests):
         equal.setdefault(request.fingerprint, []).append(index)
     largest = [max(indexes, key=lambda index: requests[index].count) for indexes in equal.values()]
-    here = {index: saved(engine, requests[index], options) for index in largest}
-    engine.check_limits(
-        [
-            price
-            for index in largest
-            for twin in equal[requests[index].fingerprint]
-            for price in missing(engine, requests[twin], options, len(here[index]))
-        ]
-    )
-    todo = [
-        ((index, number), task)
-        for index in largest
-        for number, task in enumerate(tasks(engine, requests[index], options, here[index]))
-    ]
+    todo: list[tuple[Place, Task]] = []
+    missing: list[float | None] = []
+    for index in largest:
+        saved = _saved(engine, requests[index], options)
+        missing += _missing(engine, requests[index], options, len(saved))
+        todo += [((index, number), task) for number, task in enumerate(tasks(engine, requests[index], options, saved))]
+    engine.check_limits(missing)
     results: dict[Place, Generation | WenwenError] = {}
     rows: dict[Place, Generation] = {}
 
     def put(place: Place, row: Generation) -> None:
-        """Put a row where it was wanted, and where an equal request wanted it too."""
+        """Put a row where it was wanted, and where an equal request wants as many."""
         for index in equal[requests[place[0]].fingerprint]:
-            if index == place[0] or place[1] < requests[index].count:
+            if place[1] < requests[index].count:
                 rows[index, place[1]] = row
                 arrived((index, place[1]), row)
 
@@ -266,7 +263,7 @@ def prepare_run(
 def _draw_all(engine: Engine, index: int, request: ImageRequest, options: DrawOptions, rows: Rows) -> None:
     """Draw all that a request wants, one after the other; the last error is raised when the others are done."""
     failed: WenwenError | None = None
-    for number, task in enumerate(tasks(engine, request, options, saved(engine, request, options))):
+    for number, task in enumerate(tasks(engine, request, options, _saved(engine, request, options))):
         try:
             result: Generation | WenwenError = task()
         except WenwenError as error:

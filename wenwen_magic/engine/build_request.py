@@ -15,6 +15,7 @@ from wenwen_magic.protocol import HttpCall
 from wenwen_magic.records import DESCRIBE, WORD_TASKS, Button, Gallery, Generation, ImageRequest, Reference
 from wenwen_magic.settings import PLACE, Settings
 from wenwen_magic.text.i18n import _, columns, comma, padded
+from wenwen_magic.text.sanitize import one_line
 from wenwen_magic.text.suggest import did_you_mean
 
 _HOW = "%config WenwenMagics.styles = {'watercolour': '{prompt}, watercolour'}"
@@ -84,7 +85,7 @@ def listing(styles: Mapping[str, str]) -> str:
     if not styles:
         return _("There are no styles yet. Define one: ") + _HOW
     width = max(map(columns, styles)) + 2
-    return "\n".join(f"{padded(name, width)}{' '.join(template.split())}" for name, template in styles.items())
+    return "\n".join(f"{padded(name, width)}{one_line(template)}" for name, template in styles.items())
 
 
 def make(

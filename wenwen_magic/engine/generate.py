@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from wenwen_magic.endpoint import api_key, transport
 from wenwen_magic.endpoint.api_key import Secret
+from wenwen_magic.endpoint.failures import about_models
 from wenwen_magic.engine import outcomes
 from wenwen_magic.engine.build_request import refuse_stripped
 from wenwen_magic.engine.executor import LOCAL, ExecutorTransport
@@ -27,10 +28,12 @@ from wenwen_magic.errors import (
 from wenwen_magic.formats import FORMATS
 from wenwen_magic.history.store import History
 from wenwen_magic.media.save import ImagePipeline
+from wenwen_magic.models import Model
 from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Pause, Progress, Step, WireFormat
 from wenwen_magic.records import Generation, ImageRequest
 from wenwen_magic.settings import Settings
 from wenwen_magic.text.i18n import _
+from wenwen_magic.text.suggest import did_you_mean
 
 Result = TypeVar("Result")
 OnProgress = Callable[[Progress], None]
@@ -39,6 +42,8 @@ GROWTH = 1.2
 """How many times longer each pause between two questions is than the one before."""
 LONGEST = 10.0
 """Seconds of the longest pause between two questions."""
+_MODELS_TIMEOUT = 30.0
+"""Seconds of the endpoint's silence before the question for its models ends."""
 _UNKNOWN = {400, 404, 410}
 """The statuses with which an endpoint says that it does not know a job."""
 
@@ -73,16 +78,13 @@ class Engine:
 
     # -- from a request to a picture -----------------------------------------------------------------------------------
 
-    def draw(
-        self, request: ImageRequest, key: Secret | None, *, fresh: bool = False, progress: OnProgress = ignore
-    ) -> Generation:
+    def draw(self, request: ImageRequest, *, fresh: bool = False, progress: OnProgress = ignore) -> Generation:
         """Ask the endpoint for one picture and save it.
 
         Equal requests wait for one another, and the second gets the picture of the first.
 
         Args:
             request: what to draw.
-            key: what :meth:`key_for` gave.
             fresh: draw although a take is saved.
             progress: is called with the endpoint's words on progress.
 
@@ -93,10 +95,10 @@ class Engine:
         with self.session.turn(None if fresh else self.same(request)):
             recorded = self.history.takes(request.fingerprint)
             # Another cell or kernel may have drawn it by now: looked up last thing before paying.
-            if self.takes.may_answer(fresh=fresh) and (saved := self.takes.best(request, 0, recorded)):
-                return self.completed(saved)
-            price = self.price_of(request)
-            with self.session.reserve([] if self.is_demo else self.prices(request), self.limits):
+            if saved := self.takes.counted(request, fresh=fresh, recorded=recorded):
+                return self.completed(saved[0])
+            key, price = self._key_for(request), self.price_of(request)
+            with self.session.reserve([] if self.is_demo else [price] * request.pictures, self.limits):
                 record = self.history.begin(  # on disk before the POST
                     request,
                     prompt_sent=FORMATS[request.format].prompt_as_sent(request),
@@ -131,7 +133,7 @@ class Engine:
 
     def _talk(self, record: Generation, send: Send, progress: OnProgress) -> Answer:
         talk = FORMATS[record.request.format].talk(record.request)
-        return run_protocol(talk, send, self.media.showing(progress), self.backoff().wait)
+        return run_protocol(talk, send, self.media.showing(progress), self._backoff().wait)
 
     def _answered(self, record: Generation, answer: Answer, **more: Any) -> Generation:
         return self.history.update(
@@ -189,19 +191,6 @@ class Engine:
 
     # -- what is saved -------------------------------------------------------------------------------------------------
 
-    def saved(self, request: ImageRequest, *, fresh: bool = False, take: int = 0) -> Generation | None:
-        """Return the saved take of a request, its pictures fetched if they were not; None when it has to be drawn.
-
-        Raises:
-            NotInHistory: in mode ``replay``, or with a take's number, when there is none.
-            NoImageError: the saved answer holds no picture; asking again is ``fresh``.
-        """
-        if self.takes.may_answer(fresh=fresh, take=take) and (best := self.takes.best(request, take)):
-            return self.completed(best)
-        if take or self.settings.mode == "replay":
-            raise self.takes.not_in_history(request, take)
-        return None
-
     def completed(self, generation: Generation) -> Generation:
         """Return a saved generation with its pictures here: fetched, if they were not.
 
@@ -247,19 +236,40 @@ class Engine:
 
     # -- calls ---------------------------------------------------------------------------------------------------------
 
-    def ask_about(self, wire: WireFormat, question: str, jobs: str, progress: OnProgress) -> Mapping[str, Any]:
-        """Ask one of a format's questions about jobs.
-
-        Args:
-            wire: the format.
-            question: which of its ``inquiries``.
-            jobs: the endpoint's numbers of the jobs, with commas between.
-            progress: is called with notes on the question.
+    def ask_for_models(self) -> list[Model]:
+        """Ask the endpoint which models it offers to this key; free.
 
         Raises:
+            WenwenError: the endpoint cannot be reached or answers with an error.
+        """
+        line = transport.Transport(self.address, self.find_key(), read=_MODELS_TIMEOUT, clock=self.clock)
+        try:
+            return transport.read_models(line.send(HttpCall("GET", "/v1/models", free=True)))
+        except EndpointError as error:
+            raise about_models(error) from None
+
+    def ask_about(self, generations: Sequence[Generation], question: str) -> Mapping[str, Any]:
+        """Ask the endpoint one of a format's ``inquiries`` about the jobs of generations; notes come with the answer.
+
+        Raises:
+            ConfigError: the format has no such question, a generation has no job, or the mode is ``replay``.
             WenwenError: the endpoint cannot be asked; what is wrong with a free call has cost nothing.
         """
-        send = self._sender(wire, self.find_key())
+        wire = FORMATS[generations[0].request.format]
+        if question not in wire.inquiries:
+            raise ConfigError(
+                _("The format {name} has no question {question!r}.", name=wire.name, question=question),
+                do=did_you_mean(question, wire.inquiries) if wire.inquiries else "",
+            )
+        if self.settings.mode == "replay":
+            raise ConfigError(_("Replay mode is offline: no endpoint is asked."))
+        jobs = [one.job for one in generations if one.job]
+        if len(jobs) < len(generations):
+            raise ConfigError(
+                _("The endpoint has no number for this picture."),
+                do=_("%wenwen fetch finishes a running job."),
+            )
+        send, notes = self._sender(wire, self.find_key()), list[str]()
 
         def ask(call: HttpCall) -> HttpReply:
             try:
@@ -269,7 +279,9 @@ class Engine:
                     error.charged, error.do = "no", _("Ask again later.")
                 raise
 
-        return run_protocol(wire.inquiries[question](jobs), ask, progress, self.backoff().wait)
+        talk = wire.inquiries[question](",".join(jobs))
+        answer = run_protocol(talk, ask, lambda progress: notes.append(progress.text), self._backoff().wait)
+        return {**({_("note"): " ".join(notes)} if notes else {}), **answer}
 
     def _sender(self, wire: WireFormat, key: Secret | None) -> Send:
         """Return what sends a call in a format: from here, or from an executor's workers."""
@@ -282,11 +294,11 @@ class Engine:
         )
         return lambda call: line.send(call, auth)
 
-    def backoff(self) -> "Backoff":
+    def _backoff(self) -> "Backoff":
         """Return the pauses between questions about a job, as the settings say."""
         return Backoff(self.settings.poll_seconds, self.settings.poll_limit, self.clock.sleep)
 
-    def key_for(self, request: ImageRequest) -> Secret | None:
+    def _key_for(self, request: ImageRequest) -> Secret | None:
         """Return the key to ask with; None for an endpoint on this machine that may need none.
 
         Raises:
@@ -335,10 +347,6 @@ class Engine:
     def price_of(self, request: ImageRequest) -> float | None:
         """Return the price of one picture by the user's table; None for unknown, and for the demo, which is free."""
         return None if self.is_demo else best_pattern(request.model, self.settings.prices)
-
-    def prices(self, request: ImageRequest) -> list[float | None]:
-        """Return the price of each picture of one answer."""
-        return [self.price_of(request)] * request.pictures
 
     def same(self, request: ImageRequest) -> tuple[Hashable, ...]:
         """Return what two requests have in common that give the same picture."""

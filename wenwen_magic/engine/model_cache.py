@@ -7,12 +7,14 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from platformdirs import user_cache_path
 
 from wenwen_magic.history.atomic import write_whole
+from wenwen_magic.history.index import stamp_of
 from wenwen_magic.models import LONGEST_NAME, Model, ModelList
 
 FRESH = 24 * 3600.0
@@ -35,8 +37,12 @@ class ModelCache:
 
     def read(self, address: str) -> ModelList | None:
         """Return the latest list of an endpoint, however old, also another process's; None where there is none."""
-        lists = [one for one in (self._held.get(address), self._read_file(address)) if one]
-        return replace(max(lists, key=lambda one: one.asked), kept=True) if lists else None
+        path = self._path(address)
+        saved = None
+        with suppress(OSError):
+            saved = _read_file(path, address, stamp_of(path.stat()))
+        lists = [models for models in (self._held.get(address), saved) if models]
+        return replace(max(lists, key=lambda models: models.asked), kept=True) if lists else None
 
     def keep(self, address: str, models: Iterable[Model], *, lasting: bool = True) -> ModelList:
         """Keep a list that an endpoint has just given; where the folder cannot be written, in this process only.
@@ -68,18 +74,25 @@ class ModelCache:
         folder = self._folder or user_cache_path("wenwen_magic", appauthor=False) / "models"
         return folder / f"{hashlib.sha256(address.encode()).hexdigest()[:32]}.json"
 
-    def _read_file(self, address: str) -> ModelList | None:
-        """Return the list in an endpoint's file; None for one that is damaged, or not ours."""
-        path = self._path(address)
-        try:
-            whole = path.is_file() and path.stat().st_size <= _LONGEST_FILE
-            saved: Any = json.loads(path.read_bytes()) if whole else None
-            asked = float(saved["asked"])
-            if (saved["version"], saved["address"]) != (VERSION, address) or not 0 < asked < math.inf:
-                return None
-            return ModelList(tuple(map(_model, saved["models"])), asked)
-        except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
+
+@lru_cache(maxsize=8)
+def _read_file(path: Path, address: str, stamp: str) -> ModelList | None:  # noqa: ARG001  part of the key
+    """Return the list in an endpoint's file; None for one that is damaged, or not ours.
+
+    Args:
+        path: of the file.
+        address: the endpoint's.
+        stamp: of the file: while it stays the same, the file is not read again.
+    """
+    try:
+        whole = path.is_file() and path.stat().st_size <= _LONGEST_FILE
+        saved: Any = json.loads(path.read_bytes()) if whole else None
+        asked = float(saved["asked"])
+        if (saved["version"], saved["address"]) != (VERSION, address) or not 0 < asked < math.inf:
             return None
+        return ModelList(tuple(map(_model, saved["models"])), asked)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
+        return None
 
 
 def _model(row: Mapping[str, Any]) -> Model:

@@ -18,6 +18,7 @@ from wenwen_magic.errors import (
 from wenwen_magic.protocol import Answer
 from wenwen_magic.records import GeneratedImage, Generation, ImageRequest
 from wenwen_magic.text.i18n import _
+from wenwen_magic.text.sanitize import one_line
 
 _LONGEST_PROMPT = 200
 """Characters of a prompt that an error quotes."""
@@ -68,7 +69,7 @@ def not_in_history(request: ImageRequest, take: int, *, why: str = "", replay: b
     which = _("Take {take} of this request", take=take) if take else _("This request")
     return NotInHistory(
         which + _(" is not saved."),
-        why=" · ".join(part for part in (" ".join(request.prompt.split())[:_LONGEST_PROMPT], why) if part),
+        why=" · ".join(part for part in (one_line(request.prompt, _LONGEST_PROMPT), why) if part),
         do=_nobody_asked() if replay else _("Nothing was sent. Without --take the endpoint is asked."),
     )
 
@@ -101,7 +102,7 @@ def not_fetched(generation: Generation) -> NotInHistory:
     """Make the error for a saved answer whose pictures would have to be fetched, in mode ``replay``."""
     return NotInHistory(
         _("This prompt's answer is saved, its picture is not."),
-        why=" ".join(generation.request.prompt.split())[:_LONGEST_PROMPT],
+        why=one_line(generation.request.prompt, _LONGEST_PROMPT),
         do=_("Nothing was sent. Where there is a network: %wenwen fetch {id} in mode cache.", id=generation.id[:6]),
         charged=generation.charged,
         record=generation.id,

@@ -55,30 +55,35 @@ class Takes:
             return sorted(recorded, key=lambda one: one.demo)
         return [one for one in recorded if one.demo == self.demo or (one.demo and one.endpoint == self.origin)]
 
-    def may_answer(self, *, fresh: bool, take: int = 0) -> bool:
-        """Tell whether what is saved counts at all."""
-        return bool(take) or self.mode == "replay" or (self.mode == "cache" and not fresh)
+    def counted(
+        self, request: ImageRequest, *, fresh: bool = False, take: int = 0, recorded: Recorded = None
+    ) -> list[Generation]:
+        """Return the saved generations that count towards a request, at most as many as it wants.
 
-    def best(self, request: ImageRequest, take: int, recorded: Recorded = None) -> Generation | None:
-        """Return the take to show for one, or the one with a number; else a kept answer; None for neither."""
-        takes = self.of(request, recorded)
-        if drawn := [one for one in takes if is_here(one) and take in {0, one.take}]:
-            return _chosen(drawn, 1)[0]
-        answered = (one for one in reversed(takes) if self._is_unfetched(one) or self._is_refused(one))
-        return None if take else next(answered, None)
+        Args:
+            request: what is wanted.
+            fresh: whether to draw although takes are saved; mode ``replay`` draws none all the same.
+            take: a saved take by its number; 0 for any.
+            recorded: as for :meth:`of`.
+        """
+        if take or self.mode == "replay" or (self.mode == "cache" and not fresh):
+            return self._answers(request, request.count, take, recorded)
+        return []
 
-    def counted(self, request: ImageRequest, *, fresh: bool, take: int) -> list[Generation]:
-        """Return the saved ones that count towards a request: drawn, paid but not fetched, and then refused."""
-        if not self.may_answer(fresh=fresh, take=take):
-            return []
-        takes = [one for one in self.of(request) if take in {0, one.take}]
-        counted = _chosen([one for one in takes if is_here(one)], request.count)
-        if len(counted) < request.count:
+    def best(self, request: ImageRequest, take: int = 0) -> Generation | None:
+        """Return the saved generation to show where one is wanted, whatever the mode; None where nothing is saved."""
+        return next(iter(self._answers(request, 1, take)), None)
+
+    def _answers(self, request: ImageRequest, count: int, take: int, recorded: Recorded = None) -> list[Generation]:
+        """Return at most ``count`` that answer a request: drawn ones, then paid but not fetched, then refusals."""
+        takes = [one for one in self.of(request, recorded) if take in {0, one.take}]
+        answers = _chosen([one for one in takes if is_here(one)], count)
+        if len(answers) < count:
             others = [one for one in takes if not is_here(one)]
-            counted += [one for one in others if self._is_unfetched(one)][: request.count - len(counted)]
-        if len(counted) < request.count:  # refused: an answer too, it is not paid for again
-            counted += [one for one in takes if self._is_refused(one)][len(counted) - request.count :]
-        return counted
+            answers += [one for one in others if self._is_unfetched(one)][: count - len(answers)]
+        if len(answers) < count:  # a refusal is an answer too: it is not paid for again
+            answers += [one for one in takes if self._is_refused(one)][len(answers) - count :]
+        return answers
 
     def noted(self, generation: Generation, recorded: Sequence[Generation] = ()) -> Generation:
         """Return the generation with a note for its caption: it was free, or how to see it again.

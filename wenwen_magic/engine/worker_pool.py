@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Iterable
 from contextvars import copy_context
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
 from tqdm import tqdm
 
@@ -113,22 +113,6 @@ class WorkerPool:
             return sum(not job.done for job in self._jobs.values())
 
 
-def beside_main_thread(work: Callable[[], Result]) -> Result:
-    """Do a piece of work and wait for it; an interrupt of the main thread ends the waiting and not the work.
-
-    Args:
-        work: what to do; in any other thread it is simply done.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        return work()
-    job = WorkerPool().start(lambda _: work())
-    while not job.wait(POLL):
-        pass
-    if job.error is not None:
-        raise job.error
-    return cast(Result, job.result)
-
-
 # -- many items --------------------------------------------------------------------------------------------------------
 
 
@@ -227,8 +211,9 @@ class BatchRun(Generic[Item, Result]):
             pool = WorkerPool()
             for _number in range(self._width):
                 pool.start(self._keep_working, name="wenwen-many")
-            with self._change:
-                self._change.wait_for(lambda: self._is_closed() and self._begun == self._left)
+            with self._change:  # on Windows an interrupt is heard between two waits only
+                while not self._change.wait_for(lambda: self._is_closed() and self._begun == self._left, POLL):
+                    pass
         except BaseException:
             self.stop()
             raise
