@@ -1,4 +1,4 @@
-"""Keeps the models that endpoints named: in this process, and for a day in the user's cache folder."""
+"""Keep the lists of models that endpoints gave: in this process, and in files in the user's cache folder."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ from wenwen_magic.history.index import stamp_of
 from wenwen_magic.models import LONGEST_NAME, Model, ModelList
 
 FRESH = 24 * 3600.0
-"""Seconds for which a list is taken for what the endpoint offers; an older one only suggests."""
+"""Seconds for which a list counts as what the endpoint offers; an older one only gives suggestions."""
 VERSION = 1
 _LONGEST_FILE = 1 << 25
 
@@ -27,8 +27,8 @@ class ModelCache:
     """The lists of models by the address of their endpoint; nothing in a file comes from the key.
 
     Args:
-        folder: where the files are, one for each address; None for that of this package below the user's cache folder.
-        now: tells seconds since 1970.
+        folder: of the files, one for each address; None for ``models`` in the user's cache folder of this package.
+        now: returns the seconds since 1970.
     """
 
     def __init__(self, folder: Path | None = None, now: Callable[[], float] = time.time) -> None:
@@ -36,7 +36,7 @@ class ModelCache:
         self._held: dict[str, ModelList] = {}
 
     def read(self, address: str) -> ModelList | None:
-        """Return the latest list of an endpoint, however old, also another process's; None where there is none."""
+        """Return the latest list of an endpoint, of any age and from any process; None if there is none."""
         path = self._path(address)
         saved = None
         with suppress(OSError):
@@ -45,12 +45,12 @@ class ModelCache:
         return replace(max(lists, key=lambda models: models.asked), kept=True) if lists else None
 
     def keep(self, address: str, models: Iterable[Model], *, lasting: bool = True) -> ModelList:
-        """Keep a list that an endpoint has just given; where the folder cannot be written, in this process only.
+        """Keep a list that an endpoint has just given, and return it.
 
         Args:
             address: the endpoint's.
             models: in order.
-            lasting: whether it outlives this process.
+            lasting: whether to write a file too; where the folder cannot be written, there is none.
         """
         made = self._held[address] = ModelList(tuple(models), self._now())
         if lasting:
@@ -63,11 +63,11 @@ class ModelCache:
         return made
 
     def age(self, models: ModelList) -> float:
-        """Return the seconds since a list was asked for; never below 0, for clocks are set back."""
+        """Return the seconds since a list was asked for; at least 0, as clocks may be set back."""
         return max(0.0, self._now() - models.asked)
 
     def is_fresh(self, models: ModelList) -> bool:
-        """Tell whether a list is of the last day; one from the future is not."""
+        """Tell whether a list was asked for within the last day, and not in the future."""
         return 0 <= self._now() - models.asked < FRESH
 
     def _path(self, address: str) -> Path:
@@ -77,7 +77,7 @@ class ModelCache:
 
 @lru_cache(maxsize=8)
 def _read_file(path: Path, address: str, stamp: str) -> ModelList | None:  # noqa: ARG001  part of the key
-    """Return the list in an endpoint's file; None for one that is damaged, or not ours.
+    """Return the list in an endpoint's file; None for a damaged or foreign file.
 
     Args:
         path: of the file.
