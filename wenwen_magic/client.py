@@ -298,7 +298,7 @@ class Client:
         fresh: bool = False,
         take: int = 0,
         tell: OnProgress | None = None,
-        came: batch.OnArrival = ignore,
+        on_arrival: batch.OnArrival = ignore,
     ) -> list[Generation]:
         """Draw what is missing of several requests, side by side; saved takes count towards a request's ``count``.
 
@@ -309,13 +309,13 @@ class Client:
             fresh: draw although takes are saved.
             take: a saved take by its number; 0 for any.
             tell: is called with the endpoint's progress.
-            came: is called with each row's place and the row, when it comes.
+            on_arrival: is called with each row's place and the row, when it comes.
 
         Raises:
             LimitReached: more pictures are missing than may be asked for; nothing was sent.
             WenwenError: nothing could be drawn; the first request's error.
         """
-        return batch.draw(self._engine, requests, DrawOptions(fresh, take, tell or ignore), came)
+        return batch.draw(self._engine, requests, DrawOptions(fresh, take, tell or ignore), on_arrival)
 
     def generate_many(
         self,

@@ -120,7 +120,7 @@ def _as_row(engine: Engine, request: ImageRequest, result: Generation | WenwenEr
 
 
 def draw(
-    engine: Engine, requests: Sequence[ImageRequest], options: DrawOptions, arrived: OnArrival
+    engine: Engine, requests: Sequence[ImageRequest], options: DrawOptions, on_arrival: OnArrival
 ) -> list[Generation]:
     """Draw what is missing of several requests; equal ones share their pictures.
 
@@ -128,7 +128,7 @@ def draw(
         engine: draws one.
         requests: what is wanted.
         options: how.
-        arrived: is called with each row's place and the row, when it comes.
+        on_arrival: is called with each row's place and the row, when it comes.
 
     Raises:
         LimitReached: more are missing than may be asked for; nothing was sent.
@@ -153,7 +153,7 @@ def draw(
         for index in equal[requests[place[0]].fingerprint]:
             if place[1] < requests[index].count:
                 rows[index, place[1]] = row
-                arrived((index, place[1]), row)
+                on_arrival((index, place[1]), row)
 
     def done(number: int, result: Generation | WenwenError) -> None:
         place = todo[number][0]

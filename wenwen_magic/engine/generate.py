@@ -318,8 +318,10 @@ class Engine:
         Raises:
             ConfigError: the user's own key would go to an endpoint that only a project file names.
         """
-        if self.is_demo or self.key:
-            return None if self.is_demo else self.key
+        if self.is_demo:
+            return None
+        if self.key:
+            return self.key
         if self.foreign and urlsplit(self.address).hostname not in LOCAL:
             raise api_key.not_for(self.takes.origin)
         return api_key.find()[0]

@@ -71,7 +71,7 @@ def pictures(count: int) -> str:
     return ngettext("{count} picture", "{count} pictures", count)
 
 
-def told(cost: Cost, currency: str = "") -> str:
+def cost_text(cost: Cost, currency: str = "") -> str:
     """Format a cost, such as ``3 pictures, 0.12 $`` or ``3 pictures, price unknown``."""
     if not cost.unknown:
         price = amount(cost.known, currency)
@@ -204,12 +204,12 @@ def limit_reached(asked: int, limit: int) -> LimitReached:
 
 def budget_reached(so_far: Cost, more: Cost, budget: float, currency: str, *, cell: bool = False) -> LimitReached:
     """Make the error for pictures that would cost more than a budget allows: the session's, or the cell's own."""
-    spent = "" if cell else _("so far {told}; ", told=told(so_far, currency))
+    spent = "" if cell else _("so far {cost}; ", cost=cost_text(so_far, currency))
     by_piece = (so_far + more).unknown
     unit = _("; a picture of unknown price counts as 1") if by_piece else ""
     return LimitReached(
         _("The budget of {amount} is too small.", amount=amount(budget, currency)),
-        why=spent + _("asked for now: {told}", told=told(more, currency)) + unit,
+        why=spent + _("asked for now: {cost}", cost=cost_text(more, currency)) + unit,
         do=_("Nothing was sent. Raise it: ") + ("--budget" if cell else "%config WenwenMagics.budget"),
     )
 
