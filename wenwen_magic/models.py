@@ -1,4 +1,4 @@
-"""Model names: which draw pictures, their aliases, and the list that an endpoint gives."""
+"""Model names: which of them draw pictures, their aliases, and the list that an endpoint gives."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,7 +10,7 @@ PICTURE_MODELS = ("gpt-4o-image", "gemini-2.5-flash-image-preview", "gemini-3-pr
 """Suggested before the endpoint has named its own; the first three are on wenwen's page 生成图片(chat)."""
 LONGEST_NAME = 200
 """Most characters of a model's name."""
-_LONGEST_WORD, _MOST_TYPES = 60, 12
+_LONGEST_TEXT, _MOST_TYPES = 60, 12
 _TYPES = ("supported_endpoint_types", "supported_endpoints")
 _PICTURE_TYPE = "image-generation"
 
@@ -54,7 +54,7 @@ RULES = (
 )
 """The first rule that matches a name decides; where none does, the model does not draw.
 
-An endpoint's own word does not help: a model such as gpt-4o-image is listed as ``openai``, like any that chats.
+The types that an endpoint lists do not help: gpt-4o-image is listed as ``openai``, like any model that chats.
 """
 
 ALIASES = {
@@ -62,7 +62,7 @@ ALIASES = {
     "nano-banana2": "gemini-3-pro-image-preview",
     "nano-banana-pro": "gemini-3-pro-image-preview",
 }
-"""Other names, and the models they mean; a name is still sent as it was typed.
+"""Other names, and the models that they mean; a name is still sent as it was typed.
 
 The first is on wenwen's page 编辑图片(nano banana), the second on 生成图片(chat), the third not on wenwen's pages.
 """
@@ -74,10 +74,10 @@ class Model:
 
     Args:
         id: its name, as requests use it.
-        owner: who it belongs to, as the endpoint says; empty where it does not say.
-        endpoint_types: the interfaces it may be used through, as the endpoint says.
+        owner: its owner, as the endpoint says; empty where it does not say.
+        endpoint_types: the interfaces through which it may be used, as the endpoint says.
         picture: whether it draws, by :data:`RULES` or its endpoint type ``image-generation``.
-        alias_of: the model it is another name for; empty for none.
+        alias_of: the model that it is another name for; empty for none.
         aliases: other names for it.
     """
 
@@ -96,12 +96,12 @@ class Model:
 
 @dataclass(frozen=True)
 class ModelList:
-    """Hold the models that an endpoint named.
+    """Hold the models that an endpoint listed.
 
     Args:
         models: those for pictures first, then by name.
-        asked: when, in seconds since 1970.
-        kept: whether the list was saved earlier.
+        asked: when the endpoint was asked, in seconds since 1970.
+        kept: whether the list was saved earlier, and not just asked for.
     """
 
     models: tuple[Model, ...]
@@ -110,19 +110,19 @@ class ModelList:
 
     @cached_property
     def names(self) -> dict[str, bool]:
-        """The names in their order, and for each whether the model draws."""
+        """Whether each model draws, by its name; in the list's order."""
         return {model.id: model.picture for model in self.models}
 
 
 def draws(name: str, types: Iterable[str] = ()) -> bool:
-    """Tell whether a model draws pictures: by its name, and where that says nothing by its endpoint types."""
+    """Tell whether a model draws pictures: by its name, and where no rule matches by its endpoint types."""
     rule = rule_for(name)
     return rule.picture if rule else _PICTURE_TYPE in types
 
 
 @lru_cache(maxsize=8192)
 def rule_for(name: str) -> Rule | None:
-    """Return the rule that decides about a name; None when no rule matches."""
+    """Return the first rule that matches a name; None when none does."""
     return next((rule for rule in RULES if rule.fits(name)), None)
 
 
@@ -140,18 +140,18 @@ def listed(answer: Any) -> list[Model]:
     """Read the models in an answer to ``GET /v1/models``, in order, each once.
 
     Rows are under ``data`` with an ``id`` (OpenAI's and Anthropic's shape), or under ``models`` with a ``name``
-    (Gemini's). The fields are those of new-api and its kin; they are not seen on wenwen's pages.
+    (Gemini's). The fields are those of new-api and its forks; they are not seen on wenwen's pages.
 
     Raises:
         ValueError: the answer is not a list of models, or reports an error.
     """
     rows = list(_rows(answer))
-    found: dict[str, Model] = {}
-    for model in (one for one in map(_model, rows) if one):
-        found.setdefault(model.id, model)
-    if rows and not found:
+    models: dict[str, Model] = {}
+    for model in filter(None, map(_model, rows)):
+        models.setdefault(model.id, model)
+    if rows and not models:
         raise ValueError("no row names a model")
-    return in_order(found.values())
+    return in_order(models.values())
 
 
 def _rows(answer: Any) -> Iterator[Any]:
@@ -173,20 +173,19 @@ def _gemini_name(row: Mapping[str, Any]) -> Any:
 
 
 def _model(row: Any) -> Model | None:
-    """Read one row; returns None for a row without a name that can be typed."""
+    """Return the model of one row; None for a row without a name that can be typed."""
     name = row.get("id") if isinstance(row, Mapping) else None
     if not isinstance(name, str) or not 0 < len(name) <= LONGEST_NAME or not name.isprintable() or not name.strip():
         return None
     types = next((row[key] for key in _TYPES if row.get(key)), ())
     several = types if isinstance(types, list) else [types]
-    words = (word for word in map(_word, several[:_MOST_TYPES]) if word)
-    return Model(name, _word(row.get("owned_by")), tuple(words))
+    return Model(name, _short(row.get("owned_by")), tuple(filter(None, map(_short, several[:_MOST_TYPES]))))
 
 
-def _word(value: Any) -> str:
-    """Return a short text of one line; empty for anything else."""
+def _short(value: Any) -> str:
+    """Return the first characters of a text of one line; empty for anything else."""
     text = value.strip() if isinstance(value, str) else ""
-    return text[:_LONGEST_WORD] if text.isprintable() else ""
+    return text[:_LONGEST_TEXT] if text.isprintable() else ""
 
 
 def _folded(name: str) -> str:

@@ -526,6 +526,16 @@ def test_a_wrong_setting_is_told_with_the_right_one(here, wrong, told):
         Client(session=Session(), **wrong)
 
 
+def test_a_script_speaks_the_language_that_it_names(here, monkeypatch):
+    with pytest.raises(ConfigError, match="没有"):
+        Client(session=Session(), lang="zh").generate("a cat")
+    with pytest.raises(ConfigError, match="no key"):
+        Client(session=Session(), lang="en").generate("画一只猫")
+    monkeypatch.setenv("WENWEN_LANG", "zh")
+    with pytest.raises(ConfigError, match="没有"):
+        Client(session=Session()).generate("a cat")
+
+
 @pytest.mark.parametrize("options", [{"modle": "x"}, {"format": "chaat"}, {"orientation": "wide"}, {"count": 0}])
 def test_a_wrong_option_is_told_before_anything_is_sent(payer, relay, options):
     with pytest.raises(ConfigError):

@@ -144,7 +144,7 @@ def test_an_interrupt_ends_the_waiting_and_the_picture_is_saved(name, here, quic
 
         monkeypatch.setattr(Engine, "_save", saving)
         with monkeypatch.context() as patch:
-            patch.setattr("wenwen_magic.engine.worker_pool.Job.wait", interrupt)
+            patch.setattr(threading.Condition, "wait_for", interrupt)
             with pytest.raises(KeyboardInterrupt):
                 client.generate("a cat [demo: delay=1]")
         gate.set()

@@ -107,9 +107,11 @@ def test_a_wrong_row_is_found_before_anything_is_sent(client, relay, wrong):
     assert relay.posts == []
 
 
-def test_a_wrong_row_of_a_list_is_told_by_its_number(client):
-    with pytest.raises(ConfigError, match="row 3"):
-        many(client, ["a cat", "a dog", ""])
+def test_a_wrong_row_is_named_by_its_number_in_a_list_and_a_generator_requests_among_them(client):
+    rows = ["a cat", ImageRequest("a dog"), ""]
+    for source in (rows, iter(rows)):
+        with pytest.raises(ConfigError, match="row 3"):
+            many(client, source)
 
 
 def test_a_wrong_line_of_a_file_is_told_by_its_number(client, relay):

@@ -394,7 +394,7 @@ def test_a_wait_that_ends_leaves_the_work_sent_and_the_same_cell_goes_on_for_fre
 def test_a_wait_that_ends_can_be_ended_again_and_again(new_client, demo, monkeypatch):
     client, _ = new_client(poll_limit=1), Dying(monkeypatch, silent)
     for _ in range(3):
-        with pytest.raises(WaitEnded, match="still at work"):
+        with pytest.raises(WaitEnded, match="still running"):
             client.generate("Cat")
     assert [one.state for one in client.history.all()] == ["sent"]
     assert len(demo.posts) == 1
@@ -444,7 +444,7 @@ def test_a_work_that_the_endpoint_forgot_is_told_fetched_for_free_if_it_comes_up
     new_client, demo, monkeypatch
 ):
     client, line = new_client(), Dying(monkeypatch, forgotten)
-    with pytest.raises(EndpointError, match="does not know this work") as caught:
+    with pytest.raises(EndpointError, match="no longer knows this job") as caught:
         client.generate("Cat")
     assert (caught.value.charged, [one.state for one in client.history.all()]) == ("maybe", ["failed"])
     line.dead = False

@@ -68,7 +68,7 @@ def test_a_picture_of_a_stranger_in_those_kinds_stays_unopened(shell, relay):
     from support.scripted import answering, data_uri
 
     relay.answer = lambda _: answering(f"![x]({data_uri(picture('TIFF'), 'image/tiff')})")
-    assert "not a sound picture" in str(shell.fail(cell("", "a fox")))
+    assert "is damaged" in str(shell.fail(cell("", "a fox")))
 
 
 def test_a_large_file_is_shrunk_and_not_refused(shell, relay, here):

@@ -1,4 +1,4 @@
-"""Draws several requests, or many, a few at a time; saved takes count, and one failure leaves the rest alone."""
+"""Draw several requests, or many, a few at a time; saved takes count, and one failure does not stop the rest."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -19,14 +19,14 @@ from wenwen_magic.render.generation import generation_bundle
 from wenwen_magic.text.i18n import _
 
 Place = tuple[int, int]
-"""The number of a request, and of a row among those of the request."""
+"""The number of a request, and the number of a row among its rows; both from 0."""
 OnArrival = Callable[[Place, Generation], None]
 Task = Callable[[], Generation]
 
 
 @dataclass(frozen=True)
 class DrawOptions:
-    """How to draw.
+    """Hold how to draw.
 
     Args:
         fresh: draw although takes are saved.
@@ -41,7 +41,7 @@ class DrawOptions:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What many requests would ask for.
+    """Hold what requests would ask for.
 
     Args:
         requests: how many there are.
@@ -54,34 +54,32 @@ class Estimate:
     missing: list[float | None]
 
 
-def saved(engine: Engine, request: ImageRequest, options: DrawOptions) -> list[Generation]:
-    """Return the saved generations that count towards a request."""
+def estimate(engine: Engine, requests: Iterable[ImageRequest], options: DrawOptions) -> Estimate:
+    """Count what requests want, and what of it is missing, before any is sent; equal requests share their takes."""
+    number = wanted = 0
+    missing: list[float | None] = []
+    counted: dict[bytes, int] = {}
+    for request in requests:
+        number, wanted = number + 1, wanted + request.count * request.pictures
+        own = _missing(engine, request, options, len(_saved(engine, request, options)))
+        mark = bytes.fromhex(request.fingerprint[:24])
+        missing += own[counted.get(mark, 0) :]
+        counted[mark] = max(len(own), counted.get(mark, 0))
+    return Estimate(number, wanted, missing)
+
+
+def _saved(engine: Engine, request: ImageRequest, options: DrawOptions) -> list[Generation]:
     return engine.takes.counted(request, fresh=options.fresh, take=options.take)
 
 
-def missing(engine: Engine, request: ImageRequest, options: DrawOptions, saved: int) -> list[float | None]:
-    """Return the prices of a request's pictures that would be asked for beside the saved, None for an unknown one."""
-    count = 0 if options.take or engine.settings.mode == "replay" else request.count - saved
-    return engine.prices(request) * count if count > 0 else []
-
-
-def estimate(engine: Engine, requests: Iterable[ImageRequest], *, fresh: bool) -> Estimate:
-    """Look at requests before any is sent: what they want, and what of it is missing; equal ones share theirs."""
-    number = wanted = 0
-    prices: list[float | None] = []
-    counted: dict[bytes, int] = {}
-    options = DrawOptions(fresh)
-    for request in requests:
-        number, wanted = number + 1, wanted + request.count * request.pictures
-        own = missing(engine, request, options, len(saved(engine, request, options)))
-        mark = bytes.fromhex(request.fingerprint[:24])
-        prices += own[counted.get(mark, 0) :]
-        counted[mark] = max(len(own), counted.get(mark, 0))
-    return Estimate(number, wanted, prices)
+def _missing(engine: Engine, request: ImageRequest, options: DrawOptions, saved: int) -> list[float | None]:
+    """Return the prices of a request's pictures that would be asked for when so many takes are saved."""
+    takes = 0 if options.take or engine.settings.mode == "replay" else request.count - saved
+    return [engine.price_of(request)] * request.pictures * takes if takes > 0 else []
 
 
 def tasks(engine: Engine, request: ImageRequest, options: DrawOptions, saved: Sequence[Generation]) -> Iterator[Task]:
-    """Yield what gives the rows of a request: its saved takes, then the missing ones."""
+    """Yield a task for each row of a request: first for its saved takes, then for the missing ones."""
     for generation in saved:
         yield partial(engine.completed, generation)
     for number in range(len(saved) + 1, 1 if options.take and saved else request.count + 1):
@@ -89,20 +87,26 @@ def tasks(engine: Engine, request: ImageRequest, options: DrawOptions, saved: Se
 
 
 def _draw(engine: Engine, request: ImageRequest, options: DrawOptions, number: int) -> Generation:
-    """Draw the take that would be a request's number so and so.
+    """Draw one more take of a request.
+
+    Args:
+        engine: draws it.
+        request: what is wanted.
+        options: how.
+        number: which of the wanted takes it would be, from 1.
 
     Raises:
         NotInHistory: a take was asked for by its number, or the mode is ``replay``.
     """
     if options.take or engine.settings.mode == "replay":
         raise engine.takes.not_in_history(request, options.take or (number if number > 1 else 0))
-    # Where one picture is wanted, any that is saved meanwhile will do; of several each is a picture of its own.
+    # Where one picture is wanted, one that was saved meanwhile is taken; of several each must be a new one.
     fresh = options.fresh or request.count > 1
-    return engine.draw(request, engine.key_for(request), fresh=fresh, progress=options.progress)
+    return engine.draw(request, fresh=fresh, progress=options.progress)
 
 
 def _as_row(engine: Engine, request: ImageRequest, result: Generation | WenwenError) -> Generation:
-    """Return a result as it is; a failure as its record, or, where nothing was sent, as a generation without one."""
+    """Return a generation as it is, and an error as the failed generation of its record, or as one without an id."""
     if isinstance(result, Generation):
         return result
     error = outcomes.as_recorded(result)
@@ -116,7 +120,7 @@ def _as_row(engine: Engine, request: ImageRequest, result: Generation | WenwenEr
 
 
 def draw(
-    engine: Engine, requests: Sequence[ImageRequest], options: DrawOptions, arrived: OnArrival
+    engine: Engine, requests: Sequence[ImageRequest], options: DrawOptions, on_arrival: OnArrival
 ) -> list[Generation]:
     """Draw what is missing of several requests; equal ones share their pictures.
 
@@ -124,39 +128,32 @@ def draw(
         engine: draws one.
         requests: what is wanted.
         options: how.
-        arrived: is handed each row when it comes, and its place.
+        on_arrival: is called with each row's place and the row, when it comes.
 
     Raises:
-        LimitReached: there are more missing than may be asked for; nothing was sent.
+        LimitReached: more are missing than may be asked for; nothing was sent.
         WenwenError: nothing could be drawn; the first request's error.
     """
     equal: dict[str, list[int]] = {}
     for index, request in enumerate(requests):
         equal.setdefault(request.fingerprint, []).append(index)
     largest = [max(indexes, key=lambda index: requests[index].count) for indexes in equal.values()]
-    here = {index: saved(engine, requests[index], options) for index in largest}
-    engine.check_limits(
-        [
-            price
-            for index in largest
-            for twin in equal[requests[index].fingerprint]
-            for price in missing(engine, requests[twin], options, len(here[index]))
-        ]
-    )
-    todo = [
-        ((index, number), task)
-        for index in largest
-        for number, task in enumerate(tasks(engine, requests[index], options, here[index]))
-    ]
+    todo: list[tuple[Place, Task]] = []
+    missing: list[float | None] = []
+    for index in largest:
+        saved = _saved(engine, requests[index], options)
+        missing += _missing(engine, requests[index], options, len(saved))
+        todo += [((index, number), task) for number, task in enumerate(tasks(engine, requests[index], options, saved))]
+    engine.check_limits(missing)
     results: dict[Place, Generation | WenwenError] = {}
     rows: dict[Place, Generation] = {}
 
     def put(place: Place, row: Generation) -> None:
-        """Put a row where it was wanted, and where an equal request wanted it too."""
+        """Put a row at its place, and at that of each equal request that wants as many."""
         for index in equal[requests[place[0]].fingerprint]:
-            if index == place[0] or place[1] < requests[index].count:
+            if place[1] < requests[index].count:
                 rows[index, place[1]] = row
-                arrived((index, place[1]), row)
+                on_arrival((index, place[1]), row)
 
     def done(number: int, result: Generation | WenwenError) -> None:
         place = todo[number][0]
@@ -166,14 +163,14 @@ def draw(
     BatchRun(todo, lambda task: task[1](), width=min(engine.settings.concurrency, len(todo) or 1), done=done).run()
     if results and not any(isinstance(result, Generation) for result in results.values()):
         raise next(result for _, result in sorted(results.items()) if isinstance(result, WenwenError))
-    for index in largest:  # only now is it known which take is which
+    for index in largest:  # the numbers of takes are known when all are drawn
         if (index, 1) in results:
             _put_in_order(engine, {place: rows[place] for place in sorted(results) if place[0] == index}, put)
     return [rows[place] for place in sorted(rows)]
 
 
 def _put_in_order(engine: Engine, rows: dict[Place, Generation], put: OnArrival) -> None:
-    """Put the rows of one request in the order of their takes, numbered as the history numbers them."""
+    """Put the rows of one request again, in the order of their takes, with the history's numbers."""
     recorded = engine.history.takes(next(iter(rows.values())).request.fingerprint)
     numbers = {one.id: one.take for one in recorded}
     numbered = {
@@ -188,14 +185,14 @@ def _put_in_order(engine: Engine, rows: dict[Place, Generation], put: OnArrival)
 
 
 class Rows(Sequence[Generation]):
-    """Rows that are read from the history when they are looked at: any number of them needs little memory.
+    """The rows of a run, read from the history when they are used, so that many of them need little memory.
 
     Args:
-        history: where they are.
+        history: has the rows' records.
         ready: makes a generation ready to be shown.
 
     Attributes:
-        refusal: the limit that ended the run that fills them; None for none.
+        refusal: the limit that ended the run; None for none.
     """
 
     def __init__(self, history: History, ready: Callable[[Generation], Generation]) -> None:
@@ -205,13 +202,13 @@ class Rows(Sequence[Generation]):
         self.refusal: LimitReached | None = None
 
     def put(self, place: Place, row: Generation) -> None:
-        """Take a row; of one whose record says all of it only the id is kept."""
+        """Put a row at its place; where it can be read from its record, only its id is kept."""
         whole = row.id and (row.error or {}).get("kind") != "NotInHistory"
         self._kept[place] = (row.id, row.from_history, row.note) if whole else row
 
     @property
     def asked(self) -> bool:
-        """Whether any of the rows with a record was asked for now, and not saved before."""
+        """Whether any of the rows with a record was asked for in this run, and not saved before."""
         return any(isinstance(row, tuple) and not row[1] for row in list(self._kept.values()))
 
     def __len__(self) -> int:
@@ -240,11 +237,11 @@ class Rows(Sequence[Generation]):
 def prepare_run(
     engine: Engine, requests: Iterable[ImageRequest], options: DrawOptions, **how: Any
 ) -> tuple[BatchRun[Any, Any], Rows]:
-    """Return a run through any number of requests, not yet begun, and the rows that it fills.
+    """Return a run through any number of requests, not yet started, and the rows that it fills.
 
     Args:
         engine: draws one.
-        requests: what is wanted; a generator's are made one at a time.
+        requests: what is wanted; a generator's are taken one at a time.
         options: how.
         **how: ``width``, ``total`` and ``tell`` of :class:`wenwen_magic.engine.worker_pool.BatchRun`.
     """
@@ -252,11 +249,11 @@ def prepare_run(
 
     def work(item: tuple[int, ImageRequest]) -> None:
         try:
-            with engine.session.turn(("all of", *engine.same(item[1]))):  # an equal one then finds these saved
+            with engine.session.turn(("all of", *engine.same(item[1]))):  # equal requests wait, and find these saved
                 _draw_all(engine, *item, options, rows)
         except LimitReached as error:
             rows.refusal = error
-            run.stop()  # the rest would all be refused alike
+            run.stop()  # the rest would be refused too
             raise
 
     run = BatchRun(enumerate(requests), work, **how)
@@ -264,9 +261,9 @@ def prepare_run(
 
 
 def _draw_all(engine: Engine, index: int, request: ImageRequest, options: DrawOptions, rows: Rows) -> None:
-    """Draw all that a request wants, one after the other; the last error is raised when the others are done."""
+    """Draw all takes that a request wants, one after the other; raise the last error when the others are done."""
     failed: WenwenError | None = None
-    for number, task in enumerate(tasks(engine, request, options, saved(engine, request, options))):
+    for number, task in enumerate(tasks(engine, request, options, _saved(engine, request, options))):
         try:
             result: Generation | WenwenError = task()
         except WenwenError as error:
@@ -279,12 +276,12 @@ def _draw_all(engine: Engine, index: int, request: ImageRequest, options: DrawOp
 
 
 def finish_run(run: BatchRun[Any, Any], rows: Rows, session: Session) -> None:
-    """Run through many requests and wait: the first interrupt stops what has not begun, the second ends the waiting.
+    """Run through many requests and wait: the first interrupt begins no new one, the second ends the wait.
 
     Args:
-        run: not yet begun.
-        rows: that it fills.
-        session: its account tells whether anything was paid.
+        run: not yet started.
+        rows: which it fills.
+        session: whose account says whether anything was paid.
 
     Raises:
         WaitEnded: it was interrupted.
@@ -308,7 +305,7 @@ def finish_run(run: BatchRun[Any, Any], rows: Rows, session: Session) -> None:
 
 
 def move(bar: "tqdm[Any]", tally: Tally) -> None:
-    """Move a bar to where a run is."""
+    """Show a tally in a progress bar."""
     bar.n = tally.done + tally.failed
     if tally.failed:
         bar.set_postfix_str(_("{failed} failed", failed=tally.failed), refresh=False)

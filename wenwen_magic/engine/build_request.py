@@ -1,4 +1,4 @@
-"""Builds requests from prompts and options, buttons and recipes; what can be wrong with one is found here."""
+"""Build and check requests, from prompts and options, buttons and recipes."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -15,6 +15,7 @@ from wenwen_magic.protocol import HttpCall
 from wenwen_magic.records import DESCRIBE, WORD_TASKS, Button, Gallery, Generation, ImageRequest, Reference
 from wenwen_magic.settings import PLACE, Settings
 from wenwen_magic.text.i18n import _, columns, comma, padded
+from wenwen_magic.text.sanitize import one_line
 from wenwen_magic.text.suggest import did_you_mean
 
 _HOW = "%config WenwenMagics.styles = {'watercolour': '{prompt}, watercolour'}"
@@ -34,7 +35,7 @@ class EditOptions(TypedDict, total=False):
         stream: whether to ask for the answer as a stream.
         style: the name of a template around the prompt, one of the setting ``styles``.
         mask: where the first reference may be changed, as a reference.
-        parent: the id of the generation that this one goes on from.
+        parent: the id of the generation that this one continues.
     """
 
     model: str | None
@@ -54,7 +55,7 @@ class RequestOptions(EditOptions, total=False):
     Args:
         references: a picture to start from or several, each as for
             :func:`wenwen_magic.media.reference.reference`.
-        task: what for: ``draw``, ``describe``, or another that the format knows.
+        task: ``draw``, ``describe``, or another that the format knows.
     """
 
     references: Any
@@ -66,7 +67,7 @@ REQUEST_OPTIONS = tuple(RequestOptions.__annotations__)
 
 
 def styled(prompt: str, name: str, styles: Mapping[str, str]) -> str:
-    """Put a prompt into the template of a style; what is in the prompt is not looked at.
+    """Put a prompt into the template of a style; braces in the prompt stay as they are.
 
     Raises:
         ConfigError: there is no such style; the text names the nearest.
@@ -80,11 +81,11 @@ def styled(prompt: str, name: str, styles: Mapping[str, str]) -> str:
 
 
 def listing(styles: Mapping[str, str]) -> str:
-    """List the styles with their templates, a line each; where there are none say how to define one."""
+    """List the styles with their templates, a line each; without any say how to define one."""
     if not styles:
         return _("There are no styles yet. Define one: ") + _HOW
     width = max(map(columns, styles)) + 2
-    return "\n".join(f"{padded(name, width)}{' '.join(template.split())}" for name, template in styles.items())
+    return "\n".join(f"{padded(name, width)}{one_line(template)}" for name, template in styles.items())
 
 
 def make(
@@ -95,8 +96,8 @@ def make(
     Args:
         prompt: the words, or a finished request to change.
         options: the request's fields by name, and ``style``; None counts as not given.
-        settings: what is not given comes from them.
-        reference: makes a reference of whatever a user points at.
+        settings: for what is not given.
+        reference: makes a reference of a value that the user gave.
 
     Raises:
         ConfigError: an unknown option, or a value that cannot be; also one that only the format knows to refuse.
@@ -119,9 +120,9 @@ def make(
         refuse_stripped(prompt)
         request = replace(prompt, **given)
     else:
-        request = prompt  # as it is, its prompt left out or not
+        request = prompt  # unchanged, even where a lesson left its prompt out
     origin = next((one.origin for one in request.references if one.origin), "")
-    if origin and not request.parent:  # it goes on from the generation that its first reference is a picture of
+    if origin and not request.parent:  # it continues the generation of its first reference
         request = replace(request, parent=origin)
     if style:
         request = replace(request, prompt=styled(request.prompt, style, settings.styles))
@@ -146,7 +147,7 @@ def _check_format(request: ImageRequest) -> None:
             _("There is no picture to describe."),
             do=_("Name one: --ref with a variable, an id, a path or an address."),
         )
-    next(FORMATS[request.format].talk(request))  # what the first call refuses is refused here
+    next(FORMATS[request.format].talk(request))  # raises what the format refuses
 
 
 def _new(prompt: str, given: Mapping[str, Any], settings: Settings) -> ImageRequest:
@@ -157,7 +158,7 @@ def _new(prompt: str, given: Mapping[str, Any], settings: Settings) -> ImageRequ
             do='client.generate("a cat")',
         )
     defaults = {name: getattr(settings, name) for name in _DEFAULTS}
-    if given.get("task") in WORD_TASKS:  # words have no shape
+    if given.get("task") in WORD_TASKS:  # a text has no orientation
         defaults |= {"model": settings.describe_model, "orientation": "auto"}
     named = best_pattern(given.get("model", defaults["model"]), settings.formats)
     defaults["format"] = named or settings.format
@@ -169,7 +170,7 @@ def _new(prompt: str, given: Mapping[str, Any], settings: Settings) -> ImageRequ
 
 
 def names_model(request: ImageRequest) -> bool:
-    """Tell whether the model's name goes out with a request; to some formats it only says which of them to speak."""
+    """Tell whether a request sends its model's name; some formats only use it to choose how to ask."""
     call = next(FORMATS[request.format].talk(request))
     if not isinstance(call, HttpCall):
         return False
@@ -178,15 +179,15 @@ def names_model(request: ImageRequest) -> bool:
 
 
 def usual_format(model: str, settings: Settings) -> str:
-    """Return the format of a model's requests that name none."""
+    """Return the format of a model's requests that do not name one."""
     return best_pattern(model, settings.formats) or settings.format
 
 
 def refuse_stripped(request: ImageRequest) -> None:
-    """Refuse a request whose prompt a lesson left out: nobody here knows what to ask for.
+    """Refuse a request whose prompt a lesson left out.
 
     Raises:
-        ConfigError: it is one.
+        ConfigError: the request has no prompt.
     """
     if is_stripped(request):
         raise ConfigError(
@@ -196,14 +197,14 @@ def refuse_stripped(request: ImageRequest) -> None:
 
 
 def read(path: Path, limit: int) -> ImageRequest:
-    """Read the request in a picture's file; its reference pictures have names and nothing else.
+    """Read the request from the recipe in a picture's file; its references have names only.
 
     Args:
         path: the picture's file.
-        limit: bytes of it that are looked at.
+        limit: bytes of the file that are read.
 
     Raises:
-        ConfigError: there is no recipe, it could not be asked for, or it started from pictures without names.
+        ConfigError: there is no recipe, its request is invalid, or it started from pictures without names.
     """
     with path.open("rb") as file:
         recipe = metadata.read_recipe(file.read(limit))
@@ -225,15 +226,15 @@ def read(path: Path, limit: int) -> ImageRequest:
 
 
 def needed(request: ImageRequest) -> str:
-    """Say which pictures have to be given before the cell of a recipe can be run; empty for none."""
-    words = [f"--ref {one.label}" for one in request.references]
-    words += [f"--mask {request.mask.label}"] if request.mask else []
-    if not words:
+    """Say which pictures the user has to provide before the cell of a recipe can run; empty for none."""
+    options = [f"--ref {one.label}" for one in request.references]
+    options += [f"--mask {request.mask.label}"] if request.mask else []
+    if not options:
         return ""
     return _(
         " It starts from pictures that are not in the file: {words}. Before you run it, have them under "
         "these names, or name others.",
-        words=comma().join(words),
+        words=comma().join(options),
     )
 
 
@@ -267,7 +268,7 @@ def of_button(generation: Generation, button: Button, prompt: str = "", mask: Re
         mask: where the picture may be changed, for a button that asks for a region.
 
     Raises:
-        ConfigError: nobody knows what the generation was asked with, or the button asks for more than is given.
+        ConfigError: a lesson left the generation's prompt out, or the button asks for more than is given.
     """
     asked = generation.request
     refuse_stripped(asked)

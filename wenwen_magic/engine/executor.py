@@ -31,9 +31,9 @@ class ExecutorTransport:
     """Sends calls as :class:`wenwen_magic.endpoint.transport.Transport` does, from the workers of an executor.
 
     The key is never sent to a worker: each finds its own, in ``WENWEN_API_KEY`` of its environment or in its keyring,
-    and the package has to be installed there. An answer is delivered when it is whole; the waiting for a free worker
-    has no limit, the endpoint's silence has (``read``). Dask runs a task again whose worker is lost; such a call is
-    not made twice. Any other executor must not run a task again by itself.
+    and the package has to be installed there. A reply is returned when it is whole. The wait for a free worker has no
+    limit; the endpoint's silence has one (``read``). Dask runs the task of a lost worker again; such a call is not made
+    twice. Any other executor must not run a task again by itself.
 
     Args:
         executor: such as a process pool, or Dask's ``client.get_executor()``.
@@ -41,7 +41,7 @@ class ExecutorTransport:
         read: seconds that a worker waits for the endpoint's next byte.
 
     Raises:
-        ConfigError: the address is none.
+        ConfigError: the address is invalid.
     """
 
     def __init__(self, executor: Executor, address: str, *, read: float) -> None:
@@ -57,11 +57,11 @@ class ExecutorTransport:
         Raises:
             NotSentError: the executor did not take it, or the worker could not send it.
             ConfigError: the call cannot be sent as JSON, or the worker has no key.
-            EndpointError: as the transport; also when the worker was lost, and nobody knows whether it had sent.
+            EndpointError: as the transport; also when the worker was lost, which may have sent the call.
         """
-        try:  # as bytes: executors look into other values, and would meet what cannot be pickled only after taking it
+        try:  # pickled here: an executor would find only after taking the call that it cannot be pickled
             packed = pickle.dumps((spoken(), uuid4().hex, self._address, call, auth, self._read))
-        except Exception as error:  # noqa: BLE001  an object may raise anything when it is pickled
+        except Exception as error:  # noqa: BLE001  pickling may raise anything
             raise ConfigError(
                 _("A parameter cannot be sent as JSON."),
                 why=str(error),
@@ -78,7 +78,7 @@ class ExecutorTransport:
                 why=_masked(error),
                 do=_("Start a new executor, then ask again."),
             ) from None
-        try:  # asked for and not raised: an interrupt that is raised here is ours
+        try:  # exception() returns the worker's error; an interrupt that is raised here is this process's own
             fault = future.exception()
         except CancelledError as cancelled:
             fault = cancelled
@@ -113,12 +113,12 @@ def _masked(error: BaseException) -> str:
 
 
 def carry_out(packed: bytes) -> Delivery | WenwenError:
-    """Make a call on a worker; an error is returned and not raised, for executors may log and repeat what raises.
+    """Make a call on a worker; return errors, as executors may log what is raised and run it again.
 
     Args:
-        packed: a pickled call. Whoever can give a worker one can have it run anything anyway.
+        packed: a pickled call. Anyone who can submit a task to a worker can run any code there anyway.
     """
-    return copy_context().run(_carry_out, *pickle.loads(packed))  # noqa: S301  as the docstring says
+    return copy_context().run(_carry_out, *pickle.loads(packed))  # noqa: S301  see the docstring
 
 
 def _carry_out(language: str, ticket: str, *order: Any) -> Delivery | WenwenError:
@@ -131,7 +131,7 @@ def _carry_out(language: str, ticket: str, *order: Any) -> Delivery | WenwenErro
 
 
 def deliver(address: str, call: HttpCall, auth: tuple[str, str], read: float) -> Delivery:
-    """Ask the endpoint with the key that is found here, and read the whole answer.
+    """Ask the endpoint with the key that is found on this machine, and read the whole answer.
 
     Raises:
         ConfigError: there is no key here, and the endpoint is neither the demo nor on this machine.
@@ -160,12 +160,12 @@ def deliver(address: str, call: HttpCall, auth: tuple[str, str], read: float) ->
 def _refuse_second_run(ticket: str) -> None:
     """Note the ticket at Dask's scheduler, which outlives workers and runs the tasks of lost ones again.
 
-    ``allowed-failures`` would not do: it does not count workers that are retired, nor results lost with their worker.
+    ``allowed-failures`` is not enough: it does not count retired workers, nor results lost with their worker.
 
     Raises:
         EndpointError: it is noted already; the worker that noted it may have sent the request.
     """
-    dask: Any = sys.modules.get("distributed")  # loaded wherever its tasks run; no dependency of ours
+    dask: Any = sys.modules.get("distributed")  # loaded wherever its tasks run; this package does not depend on it
     try:
         dask.get_worker()
     except (AttributeError, ValueError):  # there is no Dask, or this is not one of its tasks

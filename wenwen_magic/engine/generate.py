@@ -1,4 +1,4 @@
-"""Draws one picture, from the request to the files on disk, and gives what is saved without asking again."""
+"""Draw one picture, from the request to the files on disk, or finish a saved one without paying again."""
 
 from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from concurrent.futures import Executor
@@ -8,10 +8,11 @@ from urllib.parse import urlsplit
 
 from wenwen_magic.endpoint import api_key, transport
 from wenwen_magic.endpoint.api_key import Secret
+from wenwen_magic.endpoint.failures import about_models
 from wenwen_magic.engine import outcomes
 from wenwen_magic.engine.build_request import refuse_stripped
 from wenwen_magic.engine.executor import LOCAL, ExecutorTransport
-from wenwen_magic.engine.limits import Limits, Session, best_pattern
+from wenwen_magic.engine.limits import Session, best_pattern
 from wenwen_magic.engine.takes import Takes, is_here
 from wenwen_magic.engine.worker_pool import ignore
 from wenwen_magic.errors import (
@@ -27,10 +28,12 @@ from wenwen_magic.errors import (
 from wenwen_magic.formats import FORMATS
 from wenwen_magic.history.store import History
 from wenwen_magic.media.save import ImagePipeline
+from wenwen_magic.models import Model
 from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Pause, Progress, Step, WireFormat
 from wenwen_magic.records import Generation, ImageRequest
 from wenwen_magic.settings import Settings
 from wenwen_magic.text.i18n import _
+from wenwen_magic.text.suggest import did_you_mean
 
 Result = TypeVar("Result")
 OnProgress = Callable[[Progress], None]
@@ -39,6 +42,8 @@ GROWTH = 1.2
 """How many times longer each pause between two questions is than the one before."""
 LONGEST = 10.0
 """Seconds of the longest pause between two questions."""
+_MODELS_TIMEOUT = 30.0
+"""Seconds of the endpoint's silence before the question for its models ends."""
 _UNKNOWN = {400, 404, 410}
 """The statuses with which an endpoint says that it does not know a job."""
 
@@ -52,9 +57,9 @@ class Engine:
         address: the endpoint's, normalised.
         history: where records and pictures are kept.
         session: what is shared with other clients of this process.
-        takes: tells which saved generations answer a request.
-        media: brings pictures to disk and makes previews.
-        clock: tells and waits time.
+        takes: finds the saved generations that answer a request.
+        media: saves pictures and makes previews.
+        clock: returns the time and waits.
         key: the key that the client was given; None to look for one.
         foreign: whether only a project file names the endpoint: the user's own key does not go there.
         executor: sends the calls from its workers; None to send them from here.
@@ -73,16 +78,13 @@ class Engine:
 
     # -- from a request to a picture -----------------------------------------------------------------------------------
 
-    def draw(
-        self, request: ImageRequest, key: Secret | None, *, fresh: bool = False, progress: OnProgress = ignore
-    ) -> Generation:
+    def draw(self, request: ImageRequest, *, fresh: bool = False, progress: OnProgress = ignore) -> Generation:
         """Ask the endpoint for one picture and save it.
 
-        Equal requests wait for one another, and the second gets the picture of the first.
+        Equal requests in one process wait for each other; the second gets the picture of the first.
 
         Args:
             request: what to draw.
-            key: what :meth:`key_for` gave.
             fresh: draw although a take is saved.
             progress: is called with the endpoint's words on progress.
 
@@ -92,11 +94,11 @@ class Engine:
         """
         with self.session.turn(None if fresh else self.same(request)):
             recorded = self.history.takes(request.fingerprint)
-            # Another cell or kernel may have drawn it by now: looked up last thing before paying.
-            if self.takes.may_answer(fresh=fresh) and (saved := self.takes.best(request, 0, recorded)):
-                return self.completed(saved)
-            price = self.price_of(request)
-            with self.session.reserve([] if self.is_demo else self.prices(request), self.limits):
+            # Read again just before paying: another cell or kernel may have drawn it meanwhile.
+            if saved := self.takes.counted(request, fresh=fresh, recorded=recorded):
+                return self.completed(saved[0])
+            key, price = self._key_for(request), self.price_of(request)
+            with self.session.reserve([] if self.is_demo else [price] * request.pictures, self.settings):
                 record = self.history.begin(  # on disk before the POST
                     request,
                     prompt_sent=FORMATS[request.format].prompt_as_sent(request),
@@ -104,7 +106,7 @@ class Engine:
                     demo=self.is_demo,
                     price=None if price is None else price * request.pictures,
                 )
-                self.media.warm()  # while the endpoint is thinking
+                self.media.warm()  # while the endpoint draws
                 try:
                     record, answer = self._ask(record, key, progress)
                     record = self._save(record, answer)
@@ -115,13 +117,13 @@ class Engine:
         return self.takes.noted(record, recorded)
 
     def _ask(self, record: Generation, key: Secret | None, progress: OnProgress) -> tuple[Generation, Answer]:
-        """Call, reply, answer; the raw reply is on disk before anything is read from it."""
+        """Return the answered record and the answer; the raw reply is written to disk as it is read."""
         send, began, demo = self._sender(FORMATS[record.request.format], key), self.clock.now(), record.demo
 
         def pay(call: HttpCall) -> HttpReply:
             nonlocal demo
             reply = send(call)
-            if reply.demo and not demo:  # noted before the answer is on disk and could pass for a real one's
+            if reply.demo and not demo:  # saved before the reply is: it must not count as a real endpoint's
                 self.history.update(record, demo=True)
             demo = demo or reply.demo
             return self.history.keep_reply(record, reply)
@@ -131,7 +133,7 @@ class Engine:
 
     def _talk(self, record: Generation, send: Send, progress: OnProgress) -> Answer:
         talk = FORMATS[record.request.format].talk(record.request)
-        return run_protocol(talk, send, self.media.showing(progress), self.backoff().wait)
+        return run_protocol(talk, send, self.media.showing(progress), self._backoff().wait)
 
     def _answered(self, record: Generation, answer: Answer, **more: Any) -> Generation:
         return self.history.update(
@@ -151,9 +153,9 @@ class Engine:
         )
 
     def _save(self, record: Generation, answer: Answer) -> Generation:
-        """Save every picture of an answer, or its words where words were wanted; then the record is complete."""
+        """Save every picture of an answer, or its words where words were wanted, and return the complete record."""
         words = record.request.wants_words
-        # A picture that is named in words on another one is anybody's, and is not fetched.
+        # A picture that a description mentions is not a result, and is not fetched.
         if words or not answer.sources:
             if not (words and answer.text):
                 raise outcomes.no_image(answer, words=words)
@@ -169,12 +171,12 @@ class Engine:
         return record
 
     def failed(self, record: Generation, error: WenwenError) -> WenwenError:
-        """Return the error with the record's id, after it was written into the record as well as that can be."""
+        """Write an error into its record, as far as that can be written, and return it with the record's id."""
         error.record = error.record or record.id
         latest = self.history.find(record.id) or record
         if latest.state == "complete":  # another kernel has finished it meanwhile
             return error
-        # What is paid and kept stays "answered": the next run goes on from the reply and asks nobody.
+        # What is paid and kept stays "answered": the next run reads the kept reply and asks no endpoint.
         kept = self.takes.is_kept(latest)
         paid = isinstance(error, (ImageError, HistoryError)) and kept
         error.charged = "yes" if paid else error.charged
@@ -189,21 +191,8 @@ class Engine:
 
     # -- what is saved -------------------------------------------------------------------------------------------------
 
-    def saved(self, request: ImageRequest, *, fresh: bool = False, take: int = 0) -> Generation | None:
-        """Return the saved take of a request, its pictures fetched if they were not; None when it has to be drawn.
-
-        Raises:
-            NotInHistory: in mode ``replay``, or with a take's number, when there is none.
-            NoImageError: the saved answer holds no picture; asking again is ``fresh``.
-        """
-        if self.takes.may_answer(fresh=fresh, take=take) and (best := self.takes.best(request, take)):
-            return self.completed(best)
-        if take or self.settings.mode == "replay":
-            raise self.takes.not_in_history(request, take)
-        return None
-
     def completed(self, generation: Generation) -> Generation:
-        """Return a saved generation with its pictures here: fetched, if they were not.
+        """Return a saved generation with its pictures; fetch them where their files are missing.
 
         Raises:
             WenwenError: as :meth:`finish`.
@@ -228,7 +217,7 @@ class Engine:
             if self.settings.mode == "replay":
                 raise outcomes.not_fetched(generation)
             if generation.endpoint not in {"", self.takes.origin}:
-                raise outcomes.at_work_elsewhere(generation)
+                raise outcomes.job_elsewhere(generation)
             return self._sender(FORMATS[generation.request.format], self.find_key())(call)
 
         try:
@@ -247,18 +236,40 @@ class Engine:
 
     # -- calls ---------------------------------------------------------------------------------------------------------
 
-    def ask_about(self, wire: WireFormat, question: str, jobs: str, progress: OnProgress) -> Mapping[str, Any]:
-        """Ask one of a format's questions about jobs.
-
-        Args:
-            wire: the format.
-            question: which of its ``inquiries``.
-            jobs: the endpoint's numbers of the jobs, with commas between.
-            progress: is called with notes on the question.
+    def ask_for_models(self) -> list[Model]:
+        """Ask the endpoint which models it offers to this key; free.
 
         Raises:
+            WenwenError: the endpoint cannot be reached or answers with an error.
+        """
+        line = transport.Transport(self.address, self.find_key(), read=_MODELS_TIMEOUT, clock=self.clock)
+        try:
+            return transport.read_models(line.send(HttpCall("GET", "/v1/models", free=True)))
+        except EndpointError as error:
+            raise about_models(error) from None
+
+    def ask_about(self, generations: Sequence[Generation], question: str) -> Mapping[str, Any]:
+        """Ask the endpoint one of a format's ``inquiries`` about the jobs of generations; notes come with the answer.
+
+        Raises:
+            ConfigError: the format has no such question, a generation has no job, or the mode is ``replay``.
             WenwenError: the endpoint cannot be asked; what is wrong with a free call has cost nothing.
         """
+        wire = FORMATS[generations[0].request.format]
+        if question not in wire.inquiries:
+            raise ConfigError(
+                _("The format {name} has no question {question!r}.", name=wire.name, question=question),
+                do=did_you_mean(question, wire.inquiries) if wire.inquiries else "",
+            )
+        if self.settings.mode == "replay":
+            raise ConfigError(_("Replay mode is offline: no endpoint is asked."))
+        jobs = [one.job for one in generations if one.job]
+        if len(jobs) < len(generations):
+            raise ConfigError(
+                _("The endpoint has no number for this picture."),
+                do=_("%wenwen fetch finishes a running job."),
+            )
+        notes: list[str] = []
         send = self._sender(wire, self.find_key())
 
         def ask(call: HttpCall) -> HttpReply:
@@ -269,10 +280,12 @@ class Engine:
                     error.charged, error.do = "no", _("Ask again later.")
                 raise
 
-        return run_protocol(wire.inquiries[question](jobs), ask, progress, self.backoff().wait)
+        talk = wire.inquiries[question](",".join(jobs))
+        answer = run_protocol(talk, ask, lambda progress: notes.append(progress.text), self._backoff().wait)
+        return {**({_("note"): " ".join(notes)} if notes else {}), **answer}
 
     def _sender(self, wire: WireFormat, key: Secret | None) -> Send:
-        """Return what sends a call in a format: from here, or from an executor's workers."""
+        """Return what sends a format's calls: from this process, or from an executor's workers."""
         in_address = self.settings.key_in == "query" and wire.key_parameter
         auth = (transport.IN_ADDRESS + wire.key_parameter, "{key}") if in_address else wire.auth
         line = (
@@ -282,15 +295,15 @@ class Engine:
         )
         return lambda call: line.send(call, auth)
 
-    def backoff(self) -> "Backoff":
+    def _backoff(self) -> "Backoff":
         """Return the pauses between questions about a job, as the settings say."""
         return Backoff(self.settings.poll_seconds, self.settings.poll_limit, self.clock.sleep)
 
-    def key_for(self, request: ImageRequest) -> Secret | None:
+    def _key_for(self, request: ImageRequest) -> Secret | None:
         """Return the key to ask with; None for an endpoint on this machine that may need none.
 
         Raises:
-            ConfigError: there is no key, or nobody knows what to ask for.
+            ConfigError: there is no key, or a lesson left the prompt out.
         """
         refuse_stripped(request)
         key = self.find_key()
@@ -303,10 +316,12 @@ class Engine:
         """Return the key for this endpoint; None for none.
 
         Raises:
-            ConfigError: the user's own key would go where only a project file says.
+            ConfigError: the user's own key would go to an endpoint that only a project file names.
         """
-        if self.is_demo or self.key:
-            return None if self.is_demo else self.key
+        if self.is_demo:
+            return None
+        if self.key:
+            return self.key
         if self.foreign and urlsplit(self.address).hostname not in LOCAL:
             raise api_key.not_for(self.takes.origin)
         return api_key.find()[0]
@@ -318,11 +333,6 @@ class Engine:
         """Whether the address is the demo's."""
         return self.takes.demo
 
-    @property
-    def limits(self) -> Limits:
-        """What the session may ask for."""
-        return Limits(self.settings.session_limit, self.settings.budget, self.settings.currency)
-
     def check_limits(self, prices: Sequence[float | None]) -> None:
         """Check that pictures of these prices may be asked for; the demo's are not counted.
 
@@ -330,22 +340,18 @@ class Engine:
             LimitReached: a limit would be passed.
         """
         if not self.is_demo:
-            self.session.check(prices, self.limits)
+            self.session.check(prices, self.settings)
 
     def price_of(self, request: ImageRequest) -> float | None:
         """Return the price of one picture by the user's table; None for unknown, and for the demo, which is free."""
         return None if self.is_demo else best_pattern(request.model, self.settings.prices)
 
-    def prices(self, request: ImageRequest) -> list[float | None]:
-        """Return the price of each picture of one answer."""
-        return [self.price_of(request)] * request.pictures
-
     def same(self, request: ImageRequest) -> tuple[Hashable, ...]:
-        """Return what two requests have in common that give the same picture."""
+        """Return what is equal for requests that give the same picture."""
         return self.address, self.history.folder, request.fingerprint
 
 
-# -- leading a format's conversation -----------------------------------------------------------------------------------
+# -- running a format's conversation -----------------------------------------------------------------------------------
 
 
 def run_protocol(
@@ -354,7 +360,7 @@ def run_protocol(
     progress: OnProgress,
     wait: Callable[[], None],
 ) -> Result:
-    """Run a format's conversation: send its calls, pass on progress, wait when it wants to, return its answer."""
+    """Run a format's conversation: send its calls, report its progress, wait at its pauses, return its answer."""
     try:
         step = next(talk)
         while True:
@@ -373,8 +379,8 @@ def run_protocol(
 def asking(pay: Send, ask: Send) -> Send:
     """Return what sends calls: those that may cost with ``pay``, free questions with ``ask``.
 
-    A question that gets no answer leaves the job as it is: it goes on, and can be asked about again. A job that the
-    endpoint does not know any more has failed.
+    A job goes on, and can be asked about again, when a question about it gets no answer. It has failed when the
+    endpoint no longer knows it.
     """
 
     def send(call: HttpCall) -> HttpReply:
@@ -389,7 +395,7 @@ def asking(pay: Send, ask: Send) -> Send:
 
 
 class Backoff:
-    """Waits between questions about a job that goes on: a little longer each time, and not for ever.
+    """Waits between questions about a running job: a little longer each time, up to a limit.
 
     Args:
         first: seconds of the first pause.
@@ -401,10 +407,10 @@ class Backoff:
         self._next, self._left, self._sleep = first, limit, sleep
 
     def wait(self) -> None:
-        """Wait once.
+        """Wait for the next pause.
 
         Raises:
-            WaitEnded: it has waited long enough; the job goes on.
+            WaitEnded: the pauses have reached the limit; the job goes on.
         """
         if self._left <= 0:
             raise outcomes.still_working()

@@ -1,4 +1,4 @@
-"""Counts what was asked for and what it costs, and keeps what else the clients of one process share."""
+"""Count what was asked for and what it costs, and keep what else the clients of one process share."""
 
 import threading
 from collections.abc import Hashable, Iterator, Mapping, Sequence
@@ -13,6 +13,7 @@ from wenwen_magic.errors import Charged, LimitReached, WenwenError
 from wenwen_magic.history.store import History
 from wenwen_magic.media.sandbox import SandboxPool
 from wenwen_magic.render import generation
+from wenwen_magic.settings import Settings
 from wenwen_magic.text.i18n import _, comma, ngettext
 
 Value = TypeVar("Value")
@@ -20,10 +21,10 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True)
 class Cost:
-    """What some pictures cost.
+    """Hold what some pictures cost.
 
     Args:
-        pictures: how many.
+        pictures: how many there are.
         known: the sum of the known prices, in the unit of the table of prices.
         unknown: how many of the pictures have no known price.
     """
@@ -46,7 +47,7 @@ class Cost:
 
 
 def best_pattern(model: str, table: Mapping[str, Value]) -> Value | None:
-    """Return what a table has for a model: under its name, else under the longest pattern that fits; else None."""
+    """Return a table's value for a model: that of its name, else of the longest pattern that matches; else None."""
     if model in table:
         return table[model]
     patterns = [pattern for pattern in table if fnmatchcase(model, pattern)]
@@ -66,12 +67,12 @@ def amount(value: float, currency: str = "") -> str:
 
 
 def pictures(count: int) -> str:
-    """Say so many pictures in words."""
+    """Format a number of pictures."""
     return ngettext("{count} picture", "{count} pictures", count)
 
 
-def told(cost: Cost, currency: str = "") -> str:
-    """Say a cost in words: ``3 pictures, 0.12 $``, ``3 pictures, price unknown``."""
+def cost_text(cost: Cost, currency: str = "") -> str:
+    """Format a cost, such as ``3 pictures, 0.12 $`` or ``3 pictures, price unknown``."""
     if not cost.unknown:
         price = amount(cost.known, currency)
     elif cost.unknown == cost.pictures:
@@ -81,24 +82,9 @@ def told(cost: Cost, currency: str = "") -> str:
     return f"{pictures(cost.pictures)}{comma()}{price}"
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What a session may ask for.
-
-    Args:
-        pictures: how many.
-        budget: what they may cost, by the table of prices; None for no limit.
-        currency: the unit of the prices.
-    """
-
-    pictures: int
-    budget: float | None = None
-    currency: str = ""
-
-
 @dataclass
 class Session:
-    """What one kernel or script shares between its clients.
+    """Hold what the clients of one kernel or script share: the account, histories, child processes, model lists.
 
     Args:
         models: the models that endpoints named.
@@ -112,45 +98,53 @@ class Session:
     _histories: dict[Path, History] = field(default_factory=dict)
 
     def pool(self, megapixels: int) -> SandboxPool:
-        """Return the child processes that check pictures of at most so many million pixels."""
+        """Return the child processes that check pictures of at most ``megapixels`` million pixels."""
         with self._lock:
             if megapixels not in self._pools:
                 self._pools[megapixels] = SandboxPool(max_pixels=megapixels * 1_000_000)
             return self._pools[megapixels]
 
     def history(self, folder: Path) -> History:
-        """Return the history in a folder; what was read of it once is not read again."""
+        """Return the history in a folder, one for each folder: records that were read are not read again."""
         with self._lock:
             if folder not in self._histories:
                 self._histories[folder] = History(folder, generation.generation_bundle)
             return self._histories[folder]
 
     def account(self, *charged: Charged) -> Cost:
-        """Return what was asked for and charged so; without an argument what may have cost: ``yes`` and ``maybe``."""
-        with self._lock:
-            return sum((self._sums[word] for word in charged or ("yes", "maybe")), Cost())
+        """Return what was asked for in this session.
 
-    def check(self, prices: Sequence[float | None], limits: Limits) -> None:
+        Args:
+            *charged: which of it; without any what may have cost, ``yes`` and ``maybe``.
+        """
+        with self._lock:
+            return sum((self._sums[state] for state in charged or ("yes", "maybe")), Cost())
+
+    def check(self, prices: Sequence[float | None], settings: Settings) -> None:
         """Check that pictures of these prices may be asked for; counts nothing.
+
+        Args:
+            prices: of the pictures, by the table of prices; None for an unknown one.
+            settings: ``session_limit`` and ``budget`` are the limits.
 
         Raises:
             LimitReached: a limit would be passed.
         """
         so_far, more = self.account(), cost_of(prices)
-        if more.pictures and so_far.pictures + more.pictures > limits.pictures:
-            raise limit_reached(so_far.pictures, limits.pictures)
-        if limits.budget is not None and more.pictures and (so_far + more).units > limits.budget:
-            raise budget_reached(so_far, more, limits.budget, limits.currency)
+        if more.pictures and so_far.pictures + more.pictures > settings.session_limit:
+            raise limit_reached(so_far.pictures, settings.session_limit)
+        if settings.budget is not None and more.pictures and (so_far + more).units > settings.budget:
+            raise budget_reached(so_far, more, settings.budget, settings.currency)
 
     @contextmanager
-    def reserve(self, prices: Sequence[float | None], limits: Limits) -> Iterator[None]:
-        """Count pictures while they are asked for, as ``maybe``, and then as what they came to.
+    def reserve(self, prices: Sequence[float | None], settings: Settings) -> Iterator[None]:
+        """Count pictures as ``maybe`` charged while they are asked for, and then as they were charged.
 
-        They are charged when the block ends well, what its error says when it raises one of ours, else ``maybe``.
+        That is ``yes`` when the block ends well, what its error says when it raises one of ours, else ``maybe``.
 
         Args:
-            prices: of the pictures, by the table of prices; None for unknown.
-            limits: what the session may ask for.
+            prices: of the pictures, as for :meth:`check`.
+            settings: as for :meth:`check`.
 
         Raises:
             LimitReached: a limit would be passed; nothing is counted then.
@@ -158,7 +152,7 @@ class Session:
         cost = cost_of(prices)
         charged: Charged = "maybe"
         with self._lock:
-            self.check(prices, limits)
+            self.check(prices, settings)
             self._sums["maybe"] += cost
         try:
             yield
@@ -173,10 +167,10 @@ class Session:
 
     @contextmanager
     def turn(self, key: Hashable) -> Iterator[None]:
-        """Let one at a time of those who want the same do it; the others wait.
+        """Hold the lock of a key while the block runs; others with an equal key wait.
 
         Args:
-            key: what makes two the same; None for one that is like no other.
+            key: of the work; None for work that never waits.
         """
         if key is None:
             yield
@@ -195,7 +189,12 @@ class Session:
 
 
 def limit_reached(asked: int, limit: int) -> LimitReached:
-    """Make the error for a session that asked for as many pictures as it may."""
+    """Make the error for pictures beyond the session's limit.
+
+    Args:
+        asked: pictures that were asked for so far.
+        limit: pictures that may be asked for.
+    """
     return LimitReached(
         _("This session's limit of {limit} pictures is reached.", limit=limit),
         why=_("{asked} were asked for since the kernel started.", asked=asked),
@@ -205,15 +204,15 @@ def limit_reached(asked: int, limit: int) -> LimitReached:
 
 def budget_reached(so_far: Cost, more: Cost, budget: float, currency: str, *, cell: bool = False) -> LimitReached:
     """Make the error for pictures that would cost more than a budget allows: the session's, or the cell's own."""
-    spent = "" if cell else _("so far {told}; ", told=told(so_far, currency))
+    spent = "" if cell else _("so far {cost}; ", cost=cost_text(so_far, currency))
     by_piece = (so_far + more).unknown
     unit = _("; a picture of unknown price counts as 1") if by_piece else ""
     return LimitReached(
         _("The budget of {amount} is too small.", amount=amount(budget, currency)),
-        why=spent + _("asked for now: {told}", told=told(more, currency)) + unit,
+        why=spent + _("asked for now: {cost}", cost=cost_text(more, currency)) + unit,
         do=_("Nothing was sent. Raise it: ") + ("--budget" if cell else "%config WenwenMagics.budget"),
     )
 
 
 SESSION = Session()
-"""The one of this process."""
+"""The session that the clients of this process share."""

@@ -1,4 +1,4 @@
-"""Keeps the models that endpoints named: in this process, and for a day in the user's cache folder."""
+"""Keep the lists of models that endpoints gave: in this process, and in files in the user's cache folder."""
 
 import hashlib
 import json
@@ -7,16 +7,18 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from platformdirs import user_cache_path
 
 from wenwen_magic.history.atomic import write_whole
+from wenwen_magic.history.index import stamp_of
 from wenwen_magic.models import LONGEST_NAME, Model, ModelList
 
 FRESH = 24 * 3600.0
-"""Seconds for which a list is taken for what the endpoint offers; an older one only suggests."""
+"""Seconds for which a list counts as what the endpoint offers; an older one only gives suggestions."""
 VERSION = 1
 _LONGEST_FILE = 1 << 25
 
@@ -25,8 +27,8 @@ class ModelCache:
     """The lists of models by the address of their endpoint; nothing in a file comes from the key.
 
     Args:
-        folder: where the files are, one for each address; None for that of this package below the user's cache folder.
-        now: tells seconds since 1970.
+        folder: of the files, one for each address; None for ``models`` in the user's cache folder of this package.
+        now: returns the seconds since 1970.
     """
 
     def __init__(self, folder: Path | None = None, now: Callable[[], float] = time.time) -> None:
@@ -34,17 +36,21 @@ class ModelCache:
         self._held: dict[str, ModelList] = {}
 
     def read(self, address: str) -> ModelList | None:
-        """Return the latest list of an endpoint, however old, also another process's; None where there is none."""
-        lists = [one for one in (self._held.get(address), self._read_file(address)) if one]
-        return replace(max(lists, key=lambda one: one.asked), kept=True) if lists else None
+        """Return the latest list of an endpoint, of any age and from any process; None if there is none."""
+        path = self._path(address)
+        saved = None
+        with suppress(OSError):
+            saved = _read_file(path, address, stamp_of(path.stat()))
+        lists = [models for models in (self._held.get(address), saved) if models]
+        return replace(max(lists, key=lambda models: models.asked), kept=True) if lists else None
 
     def keep(self, address: str, models: Iterable[Model], *, lasting: bool = True) -> ModelList:
-        """Keep a list that an endpoint has just given; where the folder cannot be written, in this process only.
+        """Keep a list that an endpoint has just given, and return it.
 
         Args:
             address: the endpoint's.
             models: in order.
-            lasting: whether it outlives this process.
+            lasting: whether to write a file too; where the folder cannot be written, there is none.
         """
         made = self._held[address] = ModelList(tuple(models), self._now())
         if lasting:
@@ -57,29 +63,36 @@ class ModelCache:
         return made
 
     def age(self, models: ModelList) -> float:
-        """Return the seconds since a list was asked for; never below 0, for clocks are set back."""
+        """Return the seconds since a list was asked for; at least 0, as clocks may be set back."""
         return max(0.0, self._now() - models.asked)
 
     def is_fresh(self, models: ModelList) -> bool:
-        """Tell whether a list is of the last day; one from the future is not."""
+        """Tell whether a list was asked for within the last day, and not in the future."""
         return 0 <= self._now() - models.asked < FRESH
 
     def _path(self, address: str) -> Path:
         folder = self._folder or user_cache_path("wenwen_magic", appauthor=False) / "models"
         return folder / f"{hashlib.sha256(address.encode()).hexdigest()[:32]}.json"
 
-    def _read_file(self, address: str) -> ModelList | None:
-        """Return the list in an endpoint's file; None for one that is damaged, or not ours."""
-        path = self._path(address)
-        try:
-            whole = path.is_file() and path.stat().st_size <= _LONGEST_FILE
-            saved: Any = json.loads(path.read_bytes()) if whole else None
-            asked = float(saved["asked"])
-            if (saved["version"], saved["address"]) != (VERSION, address) or not 0 < asked < math.inf:
-                return None
-            return ModelList(tuple(map(_model, saved["models"])), asked)
-        except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
+
+@lru_cache(maxsize=8)
+def _read_file(path: Path, address: str, stamp: str) -> ModelList | None:  # noqa: ARG001  part of the key
+    """Return the list in an endpoint's file; None for a damaged or foreign file.
+
+    Args:
+        path: of the file.
+        address: the endpoint's.
+        stamp: of the file: while it stays the same, the file is not read again.
+    """
+    try:
+        whole = path.is_file() and path.stat().st_size <= _LONGEST_FILE
+        saved: Any = json.loads(path.read_bytes()) if whole else None
+        asked = float(saved["asked"])
+        if (saved["version"], saved["address"]) != (VERSION, address) or not 0 < asked < math.inf:
             return None
+        return ModelList(tuple(map(_model, saved["models"])), asked)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
+        return None
 
 
 def _model(row: Mapping[str, Any]) -> Model:

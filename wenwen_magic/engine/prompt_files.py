@@ -1,8 +1,8 @@
 """Reads many prompts, one row at a time, from a file, a list or a table.
 
-Nothing is dropped in silence: a list or a table with an empty row is refused, for results stand in the order asked.
-Only what files have between their rows (blank lines, rows of empty cells) is passed over. A line of a text file that
-begins with ``#`` is a prompt like any other.
+No row is dropped silently: a list or a table with an empty row is refused, because results come in the order of the
+rows. Only the blank lines and rows of empty cells of files are skipped. A line of a text file that begins with ``#`` is
+a prompt like any other.
 """
 
 import codecs
@@ -25,41 +25,41 @@ from wenwen_magic.text.suggest import did_you_mean
 from wenwen_magic.text.template import interpolate, names_in
 
 LONGEST_LINE = 1 << 24
-"""Characters of one line of a file; more is no list of prompts."""
+"""Characters of one line of a file; a longer line is refused."""
 _ALIASES = {"提示词": "prompt", "模型": "model", "方向": "orientation", "风格": "style"}
 _COLUMNS = _ALIASES | {name: name for name in _ALIASES.values()}
 _MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
-_WINDOW = 1 << 16  # bytes that are looked at, from the first that is not ASCII, to tell UTF-8 from GB18030
-_TELLING = 8  # so many characters of UTF-8 in a row are no accident: a fault behind them is a fault in UTF-8
-_MISSING = ("NoneType", "NAType", "NaTType")  # told by name: those of pandas are equal to nothing
-_BOOLS = ("bool", "bool_")  # likewise: those of numpy are no bools of Python
-_LARGEST_WHOLE = 1e15  # beyond it a float no longer tells one whole number from the next
+_WINDOW = 1 << 16  # bytes that are read, from the first that is not ASCII, to tell UTF-8 from GB18030
+_TELLING = 8  # after so many valid characters of UTF-8 in a row, a wrong byte is taken for an error in UTF-8
+_MISSING = ("NoneType", "NAType", "NaTType")  # recognized by name: those of pandas do not compare equal
+_BOOLS = ("bool", "bool_")  # recognized by name: those of numpy are not instances of bool
+_LARGEST_WHOLE = 1e15  # larger floats cannot represent every whole number
 
 Row = tuple[str, Any]
-"""Where a row is, in words, and what it holds."""
+"""The text that says where a row is, such as ``a.csv, line 3``, and its raw value."""
 
 
-def read(source: Any) -> Iterator[Mapping[str, str]]:
+def read(source: Any) -> Iterator[Mapping[str, str] | ImageRequest]:
     """Yield the rows of a source, each as column names with their texts; memory does not grow with their number.
 
-    A row that is a plain text becomes ``{"prompt": text}``. Texts lose outer spaces, numbers become texts, and what is
-    missing (None, NaN, an empty cell) is an empty text. The columns 提示词, 模型, 方向 and 风格 are called ``prompt``,
-    ``model``, ``orientation`` and ``style``; so are these in capitals.
+    A plain text becomes ``{"prompt": text}``; a request is yielded as it is. Texts lose outer spaces, numbers become
+    texts, and missing values (None, NaN, an empty cell) become empty texts. The columns 提示词, 模型, 方向 and 风格 are
+    called ``prompt``, ``model``, ``orientation`` and ``style``, as are those with capital letters.
 
     Args:
         source: the path of a file: ``.txt`` (a prompt a line), ``.csv`` or ``.tsv`` (the first row names the columns),
             ``.jsonl`` or ``.ndjson`` (an object or a text a line), ``.json`` (a list; read whole); in UTF-8 or UTF-16
-            with their marks, in UTF-8 without one, else in GB18030. Or a list or any iterable of texts and mappings; or
-            a Series or DataFrame of pandas or polars; or a numpy array of texts.
+            with a byte order mark, in UTF-8 without one, else in GB18030. Or a list or any iterable of texts, mappings
+            and requests; or a Series or DataFrame of pandas or polars; or a numpy array of texts.
 
     Raises:
-        ConfigError: while rows are taken, at the first one that is wrong, naming the file and the line; earlier rows
+        ConfigError: while rows are taken, at the first one that is wrong; it names the file and the line. Earlier rows
             may have been used by then.
     """
     empty = True
     for where, raw in _rows(source):
         empty = False
-        yield _row(where, raw)
+        yield raw if isinstance(raw, ImageRequest) else _row(where, raw)
     if empty:
         raise _wrong(_named(source), _("there are no prompts in it"))
 
@@ -72,10 +72,10 @@ def _rows(source: Any) -> Iterator[Row]:
             columns = _columns(list(source.columns), _named(source))
             return ((where, _joined(columns, cells, where)) for where, cells in _numbered(getattr(source, name)(**how)))
     if not isinstance(source, (bytes, bytearray, Mapping)):
-        with suppress(TypeError):  # what cannot be gone through; some tell only when they are asked
+        with suppress(TypeError):  # not iterable, which some types say only when iter() is called
             return _numbered(iter(source))
     example = 'client.generate_many(["a cat", {"prompt": "a dog", "model": "gpt-4o-image"}])'
-    raise _wrong(_named(source), _("it is no list of prompts"), do=example)
+    raise _wrong(_named(source), _("it is not a list of prompts"), do=example)
 
 
 def _numbered(rows: Iterable[Any], name: str = "") -> Iterator[Row]:
@@ -98,18 +98,18 @@ def _row(where: str, raw: Any) -> dict[str, str]:
 
 
 def _columns(names: Iterable[Any], where: str) -> list[str]:
-    """Return the names of columns as they are called inside; an empty one is no column."""
+    """Return the English names of columns; an empty name means that the column is not used."""
     typed = ["" if _is_missing(name) else str(name).strip() for name in names]
-    words = [_COLUMNS.get(word.casefold(), word) for word in typed]
-    if twice := next((word for word in words if word and words.count(word) > 1), ""):
+    columns = [_COLUMNS.get(name.casefold(), name) for name in typed]
+    if twice := next((name for name in columns if name and columns.count(name) > 1), ""):
         raise _wrong(where, _("two columns are called {twice!r}", twice=twice[:80]))
-    if not any(words):
+    if not any(columns):
         raise _wrong(where, _("it names no column"), do="prompt,model,orientation")
-    return words
+    return columns
 
 
 def _joined(columns: Sequence[str], cells: Sequence[Any], where: str) -> dict[str, Any]:
-    """Return cells by the names of their columns; a cell without a named column has to be empty."""
+    """Return cells by the names of their columns; cells of columns without a name have to be empty."""
     named = [*columns, *[""] * (len(cells) - len(columns))]
     filled = [*cells, *[""] * (len(columns) - len(cells))]
     if any(_text(cell, where) for name, cell in zip(named, filled, strict=True) if not name):
@@ -131,13 +131,13 @@ def _text(value: Any, where: str) -> str:
     if type(value).__name__ in _BOOLS:
         return str(value).lower()
     if not isinstance(value, (str, Number, date, time)):
-        raise _wrong(where, _("{__name__} is no text", __name__=type(value).__name__))
-    try:  # a column of whole numbers with a gap comes as 7.0 from pandas
+        raise _wrong(where, _("{kind} is not text", kind=type(value).__name__))
+    try:  # pandas gives the whole numbers of a column with gaps as 7.0
         whole = (
             isinstance(value, Real) and -_LARGEST_WHOLE < float(value) < _LARGEST_WHOLE and float(value).is_integer()
         )
         return (f"{float(value):.0f}" if whole else str(value)).strip()  # type: ignore[arg-type]
-    except (ValueError, OverflowError) as error:  # more digits than Python writes
+    except (ValueError, OverflowError) as error:  # more digits than Python converts
         raise _wrong(where, str(error)) from None
 
 
@@ -156,7 +156,7 @@ def _lines(path: Path) -> Iterator[str]:
     """Yield the lines of a text file with their ends; a line ends at LF, CR or CRLF, nowhere else."""
     try:
         encoding = _encoding(path)
-        with path.open(encoding=encoding, errors="replace", newline="") as file:  # each line is looked at: _checked
+        with path.open(encoding=encoding, errors="replace", newline="") as file:  # _checked finds what was replaced
             for number in itertools.count(1):
                 if not (line := file.readline(LONGEST_LINE)):
                     return
@@ -169,7 +169,7 @@ def _checked(line: str, name: str, number: int, encoding: str) -> str:
     if len(line) >= LONGEST_LINE or "\0" in line:
         raise _wrong(_line(name, number), _("it is not a line of text"))
     if "\N{REPLACEMENT CHARACTER}" in line:
-        why = _("there are bytes in it that are no text in {encoding}", encoding=encoding)
+        why = _("it holds bytes that are not {encoding} text", encoding=encoding)
         raise _wrong(_line(name, number), why, do=_("Save the file as UTF-8."))
     return line
 
@@ -189,17 +189,17 @@ def _encoding(path: Path) -> str:
 
 
 def _utf8_or_gb18030(window: bytes, *, ended: bool) -> str:
-    """Tell which of the two a text is in.
+    """Tell whether a text is in UTF-8 or in GB18030.
 
     Args:
-        window: a part of it that begins with a character and, if not ended, ends anywhere.
-        ended: whether it goes to the text's end.
+        window: a part of the text that begins with a whole character; its last one may be cut.
+        ended: whether the part reaches the text's end.
     """
     valid = _valid(window, "utf-8", ended=ended)
-    text = window[:valid].decode(errors="ignore")  # a character that the window's end cuts
+    text = window[:valid].decode(errors="ignore")  # the window's end may cut a character
     if valid < len(window) and valid < _valid(window, "gb18030", ended=ended):
         return "utf-8" if sum(not letter.isascii() for letter in text) >= _TELLING else "gb18030"
-    # Letters of several scripts, of two bytes each: so look a few Chinese characters in GB18030 (一只猫 as һֻè).
+    # A few Chinese characters in GB18030 are also valid UTF-8: letters of several scripts (一只猫 reads as һֻè).
     letters = {letter for letter in text if letter.isalpha() and not letter.isascii()}
     scripts = {unicodedata.name(letter, "").partition(" ")[0] for letter in letters}
     is_gb2312 = valid == _valid(window, "gb2312", ended=ended)
@@ -207,7 +207,7 @@ def _utf8_or_gb18030(window: bytes, *, ended: bool) -> str:
 
 
 def _valid(window: bytes, encoding: str, *, ended: bool) -> int:
-    """Count the bytes that can be read before the first wrong one."""
+    """Count the bytes before the first that is wrong in an encoding."""
     try:
         codecs.getincrementaldecoder(encoding)().decode(window, ended)
     except UnicodeDecodeError as error:
@@ -220,7 +220,7 @@ def _text_rows(name: str, lines: Iterator[str]) -> Iterator[Row]:
 
 
 def _table_rows(name: str, lines: Iterator[str], *, delimiter: str) -> Iterator[Row]:
-    """Yield the rows of a table, each with the line it begins on: a quote that is never closed runs far."""
+    """Yield the rows of a table, each with the line that it begins on, as a quoted cell may go over many lines."""
     reader = csv.reader(lines, delimiter=delimiter, strict=True, skipinitialspace=True)
     columns: list[str] = []
     try:
@@ -232,11 +232,11 @@ def _table_rows(name: str, lines: Iterator[str], *, delimiter: str) -> Iterator[
                 if len(columns) == 1 and any(sign in columns[0] for sign in ";；\t"):
                     raise _wrong(
                         where,
-                        _("its columns are not parted by commas"),
+                        _("its columns are not separated by commas"),
                         do=_("Save it with commas, or with tabs as .tsv."),
                     )
     except csv.Error as error:
-        raise _wrong(where, _("it is no row of a table: {error}", error=error)) from None
+        raise _wrong(where, _("it is not a row of a table: {error}", error=error)) from None
 
 
 def _json_rows(name: str, lines: Iterator[str]) -> Iterator[Row]:
@@ -255,16 +255,16 @@ def _parsed(text: str, where: str, *, whole: bool = False) -> Any:
         return json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
         where = _line(where, error.lineno) if whole else where
-        raise _wrong(where, _("it is no JSON: {msg}", msg=error.msg)) from None
+        raise _wrong(where, _("it is not valid JSON: {error}", error=error.msg)) from None
     except (ValueError, RecursionError) as error:
-        raise _wrong(where, _("it is no JSON: {error}", error=error)) from None
+        raise _wrong(where, _("it is not valid JSON: {error}", error=error)) from None
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    names = [name for name, _ in pairs]
+    names = [name for name, _value in pairs]
     if len(fields := dict(pairs)) < len(pairs):
         twice = next(name for name in names if names.count(name) > 1)[:80]
-        raise ValueError(_("{twice!r} stands twice in an object", twice=twice))
+        raise ValueError(_("{twice!r} is in an object twice", twice=twice))
     return fields
 
 
@@ -305,18 +305,18 @@ def prompts(
     """Yield the prompt of each row, or the finished request that it is, and the options that the row has of its own.
 
     Args:
-        source: as for :func:`wenwen_magic.engine.prompt_files.read`; a list may hold requests too.
+        source: as for :func:`read`.
         template: a prompt with ``{{column}}``; empty for the column ``prompt``.
-        names: further names for the template; a row's columns go before.
+        names: further names for the template; a row's columns win over them.
 
     Raises:
-        ConfigError: a row is wrong, or would be asked for otherwise than it says.
+        ConfigError: a row is wrong, or has a column that would be ignored.
     """
     used = names_in(template)
-    # An object per row may be meant as what an endpoint is sent, where ``n`` is a number of pictures.
+    # An object may be meant as an endpoint's request body, where ``n`` is a number of pictures.
     is_json = isinstance(source, (str, Path)) and Path(source).suffix.lower() in _JSON
     counts = (*_COUNTS, "n") if is_json else _COUNTS
-    for row in _rows_and_requests(source):
+    for row in read(source):
         if isinstance(row, ImageRequest):
             yield row, {}
             continue
@@ -343,15 +343,3 @@ def prompts(
                 do=_("-n 2 on the line counts for every row; else give the column another name."),
             )
         yield prompt, own
-
-
-def _rows_and_requests(source: Any) -> Iterator[Any]:
-    """Yield the rows of a source; requests as they are."""
-    mixed = isinstance(source, Iterator) or (
-        isinstance(source, (list, tuple)) and any(isinstance(item, ImageRequest) for item in source)
-    )
-    if not mixed:
-        yield from read(source)
-        return
-    for item in source:
-        yield from [item] if isinstance(item, ImageRequest) else read([item])

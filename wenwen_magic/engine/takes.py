@@ -1,4 +1,4 @@
-"""Says which saved generations answer a request, so that nothing is paid for twice."""
+"""Find the saved generations that answer a request, so that nothing is paid for twice."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,11 +14,11 @@ from wenwen_magic.text.i18n import _
 
 Recorded = Sequence[Generation] | None
 _CANDIDATES = 1000
-"""Latest records among which the nearest to one that is not saved is looked for."""
+"""How many of the latest records are compared with a request that is not saved, to name the nearest."""
 
 
 def is_here(generation: Generation) -> bool:
-    """Tell whether a generation has pictures whose files are still there, or the words that were wanted."""
+    """Tell whether a generation has a picture whose file still exists, or the words that were wanted."""
     if generation.request.wants_words:
         return generation.has_result
     return any(image.path.is_file() for image in generation.images)
@@ -31,7 +31,7 @@ class Takes:
     Args:
         history: where they are.
         mode: ``cache``, ``live`` or ``replay``.
-        demo: whether the client's address says that it is the demo's.
+        demo: whether the client's address is the demo's.
         origin: scheme, host and port that the client asks.
     """
 
@@ -43,49 +43,54 @@ class Takes:
     def of(self, request: ImageRequest, recorded: Recorded = None) -> list[Generation]:
         """Return the generations that may answer a request, oldest first.
 
-        The demo's never answer for a real endpoint, nor the other way round. In mode ``replay`` nobody is asked, and
-        any will do; real ones come first.
+        The demo's never answer for a real endpoint, nor the other way round. In mode ``replay``, where no endpoint is
+        asked, both may; real ones come first.
 
         Args:
             request: what is wanted.
-            recorded: what the history has of it, where that was just looked up; None to look it up.
+            recorded: the history's generations of the request, where they were just read; None to read them.
         """
         recorded = self.history.takes(request.fingerprint) if recorded is None else recorded
         if self.mode == "replay":
             return sorted(recorded, key=lambda one: one.demo)
         return [one for one in recorded if one.demo == self.demo or (one.demo and one.endpoint == self.origin)]
 
-    def may_answer(self, *, fresh: bool, take: int = 0) -> bool:
-        """Tell whether what is saved counts at all."""
-        return bool(take) or self.mode == "replay" or (self.mode == "cache" and not fresh)
-
-    def best(self, request: ImageRequest, take: int, recorded: Recorded = None) -> Generation | None:
-        """Return the take to show for one, or the one with a number; else a kept answer; None for neither."""
-        takes = self.of(request, recorded)
-        if drawn := [one for one in takes if is_here(one) and take in {0, one.take}]:
-            return _chosen(drawn, 1)[0]
-        answered = (one for one in reversed(takes) if self._is_unfetched(one) or self._is_refused(one))
-        return None if take else next(answered, None)
-
-    def counted(self, request: ImageRequest, *, fresh: bool, take: int) -> list[Generation]:
-        """Return the saved ones that count towards a request: drawn, paid but not fetched, and then refused."""
-        if not self.may_answer(fresh=fresh, take=take):
-            return []
-        takes = [one for one in self.of(request) if take in {0, one.take}]
-        counted = _chosen([one for one in takes if is_here(one)], request.count)
-        if len(counted) < request.count:
-            others = [one for one in takes if not is_here(one)]
-            counted += [one for one in others if self._is_unfetched(one)][: request.count - len(counted)]
-        if len(counted) < request.count:  # refused: an answer too, it is not paid for again
-            counted += [one for one in takes if self._is_refused(one)][len(counted) - request.count :]
-        return counted
-
-    def noted(self, generation: Generation, recorded: Sequence[Generation] = ()) -> Generation:
-        """Return the generation with a note for its caption: it was free, or how to see it again.
+    def counted(
+        self, request: ImageRequest, *, fresh: bool = False, take: int = 0, recorded: Recorded = None
+    ) -> list[Generation]:
+        """Return the saved generations that count towards a request, at most as many as it wants.
 
         Args:
-            generation: numbered as a take.
-            recorded: for one that was drawn now: what the history has of its request, with or without it.
+            request: what is wanted.
+            fresh: whether to draw although takes are saved; mode ``replay`` draws none all the same.
+            take: a saved take by its number; 0 for any.
+            recorded: as for :meth:`of`.
+        """
+        if take or self.mode == "replay" or (self.mode == "cache" and not fresh):
+            return self._answers(request, request.count, take, recorded)
+        return []
+
+    def best(self, request: ImageRequest, take: int = 0) -> Generation | None:
+        """Return the saved generation to show where one is wanted, whatever the mode; None where nothing is saved."""
+        return next(iter(self._answers(request, 1, take)), None)
+
+    def _answers(self, request: ImageRequest, count: int, take: int, recorded: Recorded = None) -> list[Generation]:
+        """Return at most ``count`` that answer a request: drawn ones, then paid but not fetched, then refusals."""
+        takes = [one for one in self.of(request, recorded) if take in {0, one.take}]
+        answers = _chosen([one for one in takes if is_here(one)], count)
+        if len(answers) < count:
+            others = [one for one in takes if not is_here(one)]
+            answers += [one for one in others if self._is_unfetched(one)][: count - len(answers)]
+        if len(answers) < count:  # a refusal is an answer too: it is not paid for again
+            answers += [one for one in takes if self._is_refused(one)][len(answers) - count :]
+        return answers
+
+    def noted(self, generation: Generation, recorded: Sequence[Generation] = ()) -> Generation:
+        """Return the generation with a note for its caption: that it was free, or how to see it again.
+
+        Args:
+            generation: with the number of its take.
+            recorded: where it was drawn now, the history's generations of its request, with or without itself.
         """
         if not generation.has_result:
             return replace(generation, note="")
@@ -100,18 +105,18 @@ class Takes:
         return replace(generation, note="" if again else self._new_take_note(generation))
 
     def _new_take_note(self, generation: Generation) -> str:
-        if generation.request.count > 1 or self.mode != "cache":  # a star decides about one saved picture only
+        if generation.request.count > 1 or self.mode != "cache":  # a star matters only where one saved picture is shown
             return _("new take; --take {number} shows it again", number=generation.take)
         return _("new take; star it, or --take {number}, to see it again", number=generation.take)
 
     def not_in_history(self, request: ImageRequest, take: int) -> NotInHistory:
-        """Make the error for what is not saved; it names the takes that are, or the nearest request."""
+        """Make the error for a request or take that is not saved; it names the saved takes, or the nearest request."""
         saved = [one.take for one in self.of(request) if one.take]
         why = _("Saved takes: {count}.", count=len(saved)) if saved else self._nearest(request)
         return outcomes.not_in_history(request, take, why=why, replay=self.mode == "replay")
 
     def _nearest(self, request: ImageRequest) -> str:
-        """Say in words which saved request is nearest, and what differs; empty for none."""
+        """Describe the nearest saved request and how it differs; empty for none."""
         nearest = comparison.nearest(request, [one.request for one in self._candidates])
         if nearest is None:
             return ""
@@ -120,12 +125,12 @@ class Takes:
 
     @cached_property
     def _candidates(self) -> list[Generation]:
-        """The records among which the nearest is looked for; read once, as a cell may miss many."""
+        """The latest records, to find the nearest among; read once, as many requests of a cell may not be saved."""
         return self.history.search(Wanted(), count=_CANDIDATES)
 
     def _is_unfetched(self, generation: Generation) -> bool:
-        """Tell whether one whose pictures are not here, or not any more, is paid and its answer kept."""
-        gone = generation.demo and generation.endpoint != self.origin  # a demo's pictures end with its kernel
+        """Tell whether the pictures of a generation can be fetched without paying again: its answer is kept."""
+        gone = generation.demo and generation.endpoint != self.origin  # a demo and its pictures end with their kernel
         return generation.state != "failed" and not gone and self.is_kept(generation)
 
     def _is_refused(self, generation: Generation) -> bool:
@@ -137,13 +142,13 @@ class Takes:
 
 
 def _chosen(drawn: Sequence[Generation], count: int) -> list[Generation]:
-    """Return the first takes: what a notebook showed first it shows again; of one the latest with a star goes first."""
+    """Return the first takes, which a notebook showed first; where one is wanted, the latest with a star instead."""
     starred = [one for one in drawn if one.star and one.demo == drawn[0].demo]  # real ones come first in a replay
     return starred[-1:] if starred and count == 1 else list(drawn[:count])
 
 
 def _saved_note(generation: Generation, mode: str) -> str:
-    """Say that it was free, and how to get another."""
+    """Return the note that a saved generation was free, and how to get another."""
     words = generation.request.wants_words
     if mode == "replay":
         return _("saved answer; replay mode is offline") if words else _("saved take; replay mode is offline")

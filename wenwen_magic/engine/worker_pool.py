@@ -1,4 +1,4 @@
-"""Works beside the main thread: one job, joined by its key, or a run through many items, a few at a time."""
+"""Run work in threads beside the main one: a job that equal ones join, or a run through many items."""
 
 import threading
 import time
@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Iterable
 from contextvars import copy_context
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
 from tqdm import tqdm
 
@@ -17,19 +17,19 @@ from wenwen_magic.text.i18n import _
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 POLL = 0.1
-"""Seconds between two looks; an interrupt is heard at least so often."""
+"""Seconds between two checks whether work is done; on Windows an interrupt is noticed only between them."""
 
 
 class Job:
-    """One piece of work under way.
+    """A task that runs in a thread of its own.
 
     Attributes:
         began: when it was started, in seconds of the pool's clock.
-        progress: the endpoint's latest words, None before the first.
-        preview: how far the picture is, a small file; None before there is something to see.
+        progress: the endpoint's latest progress; None before the first.
+        preview: the path of a small picture of what is drawn so far; None before the first.
         arrived: the parts of the result that have come so far, by their places.
-        result: what the work returned; None until then.
-        error: what the work raised; None for none.
+        result: what the task returned; None until then.
+        error: what the task raised; None for none.
     """
 
     def __init__(self, began: float) -> None:
@@ -42,27 +42,27 @@ class Job:
         self._done = threading.Event()
 
     def tell(self, progress: Progress) -> None:
-        """Take the endpoint's words on progress."""
+        """Note the endpoint's latest progress."""
         self.progress = progress
         self.preview = progress.preview or self.preview
 
     def arrive(self, place: Any, part: Any) -> None:
-        """Take a part of the result that has come before the whole."""
+        """Note a part of the result that has come before the whole."""
         self.arrived[place] = part
 
     def wait(self, seconds: float) -> bool:
-        """Wait at most some seconds; tell whether the work is done."""
+        """Wait at most some seconds; return whether the task is done."""
         return self._done.wait(seconds)
 
     @property
     def done(self) -> bool:
-        """Whether the work is done, well or badly."""
+        """Whether the task has returned or raised."""
         return self._done.is_set()
 
-    def run(self, work: "Callable[[Job], Any]") -> None:
-        """Do the work and keep its result or its error."""
+    def run(self, task: "Callable[[Job], Any]") -> None:
+        """Run the task and keep its result or its error."""
         try:
-            self.result = work(self)
+            self.result = task(self)
         except BaseException as error:  # noqa: BLE001  the waiting thread raises it
             self.error = error
         finally:
@@ -70,10 +70,10 @@ class Job:
 
 
 class WorkerPool:
-    """Starts every thread of the engine: daemon threads, for which neither Python's end nor the kernel's waits.
+    """Starts every thread of the engine: daemon threads, which do not keep Python or a kernel from ending.
 
     Args:
-        now: tells seconds.
+        now: returns seconds that only grow.
     """
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
@@ -81,13 +81,13 @@ class WorkerPool:
         self._jobs: dict[Hashable, Job] = {}
         self._lock = threading.Lock()
 
-    def start(self, work: Callable[[Job], Any], key: Hashable = None, *, name: str = "wenwen-job") -> Job:
-        """Start a piece of work, or join the one with the same key that is still under way.
+    def start(self, task: Callable[[Job], Any], key: Hashable = None, *, name: str = "wenwen-job") -> Job:
+        """Start a task in a thread, or return the job with the same key that is still running.
 
         Args:
-            work: is handed the job, to tell it of progress and of what arrives; sees the caller's context, such as
-                its language.
-            key: what makes two works the same; None for work that is never joined.
+            task: is called with the job, to report progress and results to it; runs in a copy of the caller's context,
+                such as its language.
+            key: equal for tasks that are the same; None for a task that is never joined.
             name: of the thread.
 
         Raises:
@@ -100,9 +100,9 @@ class WorkerPool:
             job = Job(self.now())
             self._jobs[key if key is not None else id(job)] = job
         try:
-            threading.Thread(target=copy_context().run, args=(job.run, work), daemon=True, name=name).start()
+            threading.Thread(target=copy_context().run, args=(job.run, task), daemon=True, name=name).start()
         except RuntimeError:
-            with self._lock:  # nobody may wait for it
+            with self._lock:  # it must not be joined: it never ends
                 self._jobs = {known: other for known, other in self._jobs.items() if other is not job}
             raise
         return job
@@ -113,34 +113,18 @@ class WorkerPool:
             return sum(not job.done for job in self._jobs.values())
 
 
-def beside_main_thread(work: Callable[[], Result]) -> Result:
-    """Do a piece of work and wait for it; an interrupt of the main thread ends the waiting and not the work.
-
-    Args:
-        work: what to do; in any other thread it is simply done.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        return work()
-    job = WorkerPool().start(lambda _: work())
-    while not job.wait(POLL):
-        pass
-    if job.error is not None:
-        raise job.error
-    return cast(Result, job.result)
-
-
 # -- many items --------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Tally:
-    """How far a run is.
+    """Hold how far a run is.
 
     Args:
         total: how many items there are; None for unknown.
         done: how many gave a result.
         failed: how many gave an error.
-        under_way: how many are being worked on.
+        under_way: how many are running.
         seconds: since the run began.
     """
 
@@ -151,7 +135,7 @@ class Tally:
     seconds: float = 0.0
 
     def line(self) -> str:
-        """Format the tally as one line: a bar and the time left, as far as the total is known, and the failures."""
+        """Format the tally as one line: a bar and the time left where the total is known, and the failures."""
         known = self.total is not None and self.done + self.failed <= self.total
         with_bar = "{percentage:3.0f}%|{bar:20}| {n_fmt}/{total_fmt} " + _("[{elapsed}, {remaining} left{postfix}]")
         return tqdm.format_meter(
@@ -164,22 +148,21 @@ class Tally:
 
 
 def ignore(*_: object) -> None:
-    """Take what nobody asked to be told."""
+    """Do nothing: the listener where none is given."""
 
 
 class BatchRun(Generic[Item, Result]):
-    """A run through many items, a few at a time, with bounded memory; one failure leaves the others alone.
+    """A run through many items, a few at a time, with bounded memory; one failure does not stop the others.
 
     Args:
-        items: are taken one at a time, when there is a thread free to work on the next; a generator's are never held
-            all at once. It is run in several threads, never in two at once.
-        work: makes an item's result; runs in the context of the caller of :meth:`run`, such as its language.
-        width: how many works are under way at the same time.
+        items: one is taken whenever a thread is free for it, so that a generator's are never held all at once. A
+            generator runs in several threads, but never in two at the same time.
+        work: makes an item's result; runs in a copy of the context of :meth:`run`'s caller, such as its language.
+        width: how many items are worked on at the same time.
         total: how many items there are, where that is known; only for the tally.
-        done: is handed each item's index and its result or its error, in the order in which they come, never two at
-            once.
-        tell: is handed the tally after each.
-        now: tells seconds that only grow.
+        done: is called with each item's index and its result or error, as they come, one call at a time.
+        tell: is called with the tally after each.
+        now: returns seconds that only grow.
 
     Raises:
         ConfigError: a width below 1.
@@ -201,7 +184,7 @@ class BatchRun(Generic[Item, Result]):
     ) -> None:
         if width < 1:
             raise ConfigError(
-                _("{width} at a time is none.", width=width),
+                _("Requests cannot run {width} at a time.", width=width),
                 do=_("Ask for at least 1 at a time."),
             )
         self.stopped = False
@@ -214,13 +197,14 @@ class BatchRun(Generic[Item, Result]):
         self._fault: BaseException | None = None
 
     def run(self) -> Tally:
-        """Work through the items; return when all are done, or, once stopped, when those under way are.
+        """Work through the items; return when all are done, or, once stopped, when those that began are.
 
-        An error of ours is its item's result. Anything else that is raised, by a task, the items or a listener, ends
-        the run: nothing new begins, what is under way is finished and delivered, then it is raised.
+        A :class:`WenwenError` is its item's result. Any other exception of the work, the items or a listener ends the
+        run: no new item begins, those that began are finished and reported, then it is raised.
 
         Raises:
-            BaseException: what a task, the items or a listener raised; at once an interrupt of this thread: it stops.
+            BaseException: what the work, the items or a listener raised. An interrupt of this thread stops the run and
+                is raised at once.
         """
         self._began = self._now()
         try:
@@ -228,17 +212,18 @@ class BatchRun(Generic[Item, Result]):
             for _number in range(self._width):
                 pool.start(self._keep_working, name="wenwen-many")
             with self._change:
-                self._change.wait_for(lambda: self._is_closed() and self._begun == self._left)
+                while not self._change.wait_for(lambda: self._is_closed() and self._begun == self._left, POLL):
+                    pass
         except BaseException:
             self.stop()
             raise
-        with self._delivering:  # the last tally may still be being told
+        with self._delivering:  # until the last tally has been reported
             if self._fault is not None:
                 raise self._fault
             return self.tally
 
     def stop(self) -> None:
-        """Begin nothing new; may be called from any thread, and from a listener."""
+        """Begin no new item; may be called from any thread, and from a listener."""
         self.stopped = True
         with self._change:
             self._change.notify_all()
@@ -259,14 +244,14 @@ class BatchRun(Generic[Item, Result]):
             self._work_on(*pulled)
 
     def _pull(self) -> tuple[int, Item] | None:
-        """Take the next item, counted as begun; None when nothing new may begin."""
+        """Return the next item and its index, counted as begun; None when no new one may begin."""
         with self._pulling:
             pulled = None
             try:
                 pulled = None if self._is_closed() else next(self._items, None)
             except BaseException as fault:  # noqa: BLE001  the thread that called run raises it
                 self._end(fault)
-            with self._change:  # inside the other lock: the end may not be seen before the last item is counted
+            with self._change:  # inside the other lock: the last item is counted before the end is seen
                 if pulled is None or self._is_closed():
                     self._end()
                     return None
@@ -299,7 +284,7 @@ class BatchRun(Generic[Item, Result]):
             self._end(fault)
 
     def _end(self, fault: BaseException | None = None) -> None:
-        """Let nothing new begin; the first fault is the one that is raised."""
+        """Begin no new item; of several faults the first is raised."""
         with self._change:
             self._ended = True
             self._fault = fault if self._fault is None else self._fault
@@ -309,15 +294,15 @@ class BatchRun(Generic[Item, Result]):
 def wait_through(
     run: BatchRun[Any, Any], wait: Callable[[float], bool], stopping: Callable[[int], None] = ignore
 ) -> None:
-    """Wait in the main thread for a run in another one; the first interrupt stops it, the second ends the waiting.
+    """Wait in the main thread for a run in another one; the first interrupt stops it, the second ends the wait.
 
     Args:
         run: what to wait for.
-        wait: waits at most some seconds and tells whether the run is over, such as a job's ``wait``.
-        stopping: is handed the number of works under way when the run is being stopped.
+        wait: waits at most some seconds and returns whether the run is over, such as a job's ``wait``.
+        stopping: is called with the number of items that are running when the run is stopped.
 
     Raises:
-        WaitEnded: at the second interrupt; what is under way goes on.
+        WaitEnded: at the second interrupt; the items that are running go on.
     """
     try:
         while not wait(POLL):

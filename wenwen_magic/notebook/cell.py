@@ -143,7 +143,7 @@ class Cell:
         key = None if self.options.fresh else (*place, self.options.take, wanted)
         how = self.how
         return self.runner.start(
-            lambda job: self.client.draw(self.requests, **how, tell=job.tell, came=job.arrive), key
+            lambda job: self.client.draw(self.requests, **how, tell=job.tell, on_arrival=job.arrive), key
         )
 
     def _wait(self, job: Job) -> None:
@@ -283,7 +283,7 @@ class Cell:
 def cost_line(client: Client, cost: limits.Cost) -> str:
     """Return the last line of a dry run: how many pictures would be asked for, and what they cost."""
     free = _(", free (demo)") if client.is_demo else ""
-    told = limits.pictures(cost.pictures) if free else limits.told(cost, client.settings.currency)
+    told = limits.pictures(cost.pictures) if free else limits.cost_text(cost, client.settings.currency)
     return _("Would be asked for: {told}{free}. Nothing was sent.", told=told, free=free)
 
 
@@ -307,7 +307,7 @@ def confirm(cell: Cell, wanted: int, missing: Callable[[], limits.Cost]) -> None
         raise limits.budget_reached(limits.Cost(), cost, options.budget, currency, cell=True)
     if options.yes or cost.pictures <= limit:
         return
-    told = limits.told(cost, currency)
+    told = limits.cost_text(cost, currency)
     question = _("This cell asks for {told}. Go on? [y/N] ", told=told)
     if cell.front.attended and cell.front.ask(question).strip().lower() in {"y", "yes", "是", "好"}:
         return

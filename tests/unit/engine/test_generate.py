@@ -147,6 +147,14 @@ def test_a_run_that_is_refused_by_a_limit_begins_nothing_new(relay, here):
     assert rows.refusal.charged == "no"
 
 
+def test_equal_requests_of_a_cell_count_once_towards_the_limits(relay, here):
+    client = Client(base_url=relay.address, session=Session(), session_limit=2)
+    wanted = [client.request("a cat"), client.request("a cat", count=2), client.request("a cat")]
+    assert len(client.missing(wanted)) == 2
+    rows = client.draw(wanted)
+    assert (len(rows), len({row.id for row in rows}), len(relay.posts)) == (4, 2, 2)
+
+
 def test_a_refusal_while_an_equal_request_waits_is_told_to_both_and_paid_once(client, relay):
     relay.answer = lambda _: answering("never")
     with pytest.raises(NoImageError):

@@ -6,19 +6,20 @@ from itertools import permutations
 
 import pytest
 
-from wenwen_magic.engine.limits import Cost, Limits, Session, best_pattern
+from wenwen_magic.engine.limits import Cost, Session, best_pattern
 from wenwen_magic.errors import EndpointError, LimitReached, NoImageError
+from wenwen_magic.settings import Settings
 
 
 def fill(session, *prices, limit=100):
     for price in prices:
-        with session.reserve([price], Limits(limit)):
+        with session.reserve([price], Settings(session_limit=limit)):
             pass
 
 
 def ended(session, price, error):
     """A reservation whose block ends with an error."""
-    with suppress(type(error)), session.reserve([price], Limits(100)):
+    with suppress(type(error)), session.reserve([price], Settings(session_limit=100)):
         raise error
 
 
@@ -34,7 +35,7 @@ def test_pictures_are_counted_up_to_the_limit_and_not_beyond():
 
 def test_what_is_under_way_is_counted_as_it_may_cost():
     session = Session()
-    with session.reserve([0.5, None], Limits(2)):
+    with session.reserve([0.5, None], Settings(session_limit=2)):
         assert session.account("maybe") == Cost(2, 0.5, 1)
         with pytest.raises(LimitReached):
             fill(session, None, limit=2)
@@ -45,8 +46,8 @@ def test_what_would_pass_the_limit_together_is_refused_together():
     session = Session()
     fill(session, None)
     with pytest.raises(LimitReached):
-        session.check([None] * 3, Limits(3))
-    session.check([None] * 2, Limits(3))
+        session.check([None] * 3, Settings(session_limit=3))
+    session.check([None] * 2, Settings(session_limit=3))
 
 
 def test_a_limit_of_nothing_lets_nothing_through():
@@ -84,20 +85,20 @@ def test_a_price_is_that_of_the_longest_pattern_that_fits_in_any_order():
 def test_a_budget_counts_known_prices_and_pictures_of_unknown_price_as_one():
     session = Session()
     fill(session, 0.3, 0.3)
-    session.check([0.4], Limits(100, budget=1.0))
+    session.check([0.4], Settings(session_limit=100, budget=1.0))
     with pytest.raises(LimitReached) as caught:
-        session.check([0.5], Limits(100, budget=1.0, currency="元"))
+        session.check([0.5], Settings(session_limit=100, budget=1.0, currency="元"))
     assert "0.6 元" in caught.value.why
-    session.check([None], Limits(100, budget=1.6))
+    session.check([None], Settings(session_limit=100, budget=1.6))
     with pytest.raises(LimitReached, match="too small") as caught:
-        session.check([None], Limits(100, budget=1.5))
+        session.check([None], Settings(session_limit=100, budget=1.5))
     assert "counts as 1" in caught.value.why
 
 
 def test_a_budget_that_is_spent_stops_no_cell_that_asks_for_nothing():
     session = Session()
     fill(session, 2.0)
-    session.check([], Limits(100, budget=1.0))
+    session.check([], Settings(session_limit=100, budget=1.0))
 
 
 def test_many_threads_together_do_not_pass_the_limit():

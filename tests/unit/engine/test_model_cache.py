@@ -1,6 +1,7 @@
 """The list of models is kept for a day, one file for each endpoint, and a damaged file is no list."""
 
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -91,6 +92,14 @@ def test_the_later_of_two_kernels_lists_is_read(cache, tmp_path, clock):
     clock.now += 60
     ModelCache(tmp_path / "models", clock).keep(HERE, MODELS[:1])
     assert cache.read(HERE).models == MODELS[:1]
+
+
+def test_a_file_that_stays_the_same_is_read_once(cache, tmp_path, clock, monkeypatch):
+    cache.keep(HERE, MODELS)
+    fresh, reads = ModelCache(tmp_path / "models", clock), []
+    monkeypatch.setattr(Path, "read_bytes", lambda path, _read=Path.read_bytes: (reads.append(path), _read(path))[1])
+    assert fresh.read(HERE).models == fresh.read(HERE).models == MODELS
+    assert len(reads) == 1
 
 
 def test_without_a_folder_of_its_own_the_list_is_in_the_users_cache(monkeypatch, tmp_path):

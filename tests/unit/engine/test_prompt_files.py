@@ -337,7 +337,7 @@ def test_what_is_no_list_is_refused_with_an_example(source):
     assert "generate_many" in refused(source).do
 
 
-@pytest.mark.parametrize("source", [[], (), np.array([], dtype=str)])
+@pytest.mark.parametrize("source", [[], (), iter(()), np.array([], dtype=str)])
 def test_a_list_without_prompts_is_refused(source):
     assert "no prompts" in refused(source).why
 

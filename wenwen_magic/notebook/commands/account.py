@@ -77,8 +77,8 @@ def budget(context: CommandContext, _line: str) -> str:
         limit += comma() + limits.amount(settings.budget, settings.currency)
         left += comma() + limits.amount(max(0.0, settings.budget - spent.units), settings.currency)
     rows = [
-        (_("spent"), limits.told(session.account("yes"), settings.currency)),
-        (_("maybe"), limits.told(session.account("maybe"), settings.currency)),
+        (_("spent"), limits.cost_text(session.account("yes"), settings.currency)),
+        (_("maybe"), limits.cost_text(session.account("maybe"), settings.currency)),
         (_("limit"), limit),
         (_("left in this session"), left),
     ]
