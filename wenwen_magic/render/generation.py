@@ -128,21 +128,6 @@ def orientation_of(image: GeneratedImage) -> str:
     return "landscape" if image.width > image.height else "portrait"
 
 
-def orientation_word(orientation: str) -> str:
-    """Translate an orientation."""
-    return _(orientation)
-
-
-def axis_word(name: str) -> str:
-    """Translate the name of a comparison's axis."""
-    return _(name)
-
-
-def value_word(axis: str, value: str) -> str:
-    """Translate a value on an axis: only orientations are words of ours."""
-    return _(value) if axis == "orientation" else value
-
-
 def notes(generation: Generation) -> list[str]:
     """List what to know beside the caption: a saved take, another shape than asked, drafts, damaged pictures."""
     said = []

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from wenwen_magic.kinds import JPEG, PNG, data_uri
-from wenwen_magic.text.i18n import columns
+from wenwen_magic.text.i18n import padded, text_width
 from wenwen_magic.text.sanitize import one_line, replace_unshown
 
 _Item = TypeVar("_Item")
@@ -95,12 +95,6 @@ def picture(
     return tag("img", src=data_uri(*file), alt=alt, title=title, width=width, style=style) if file else Markup()
 
 
-def still(path: Path | None) -> dict[str, str]:
-    """Read a small picture's file as the entry of a bundle: base64 by its type; empty when it is not at hand."""
-    file = _small_file(path)
-    return {file[0]: base64.b64encode(file[1]).decode()} if file else {}
-
-
 def _small_file(path: Path | None) -> tuple[str, bytes] | None:
     try:
         return ((PNG if path.suffix in PNG.suffixes else JPEG).mime, path.read_bytes()) if path else None
@@ -153,21 +147,25 @@ def even_columns(count: int) -> int:
 def text_table(rows: Iterable[Sequence[str]]) -> str:
     """Lay out a table as plain text, a line for each row, padded for letters that take two columns."""
     lined = [[one_line(text) for text in row] for row in rows]
-    taken = [[columns(text) for text in row] for row in lined]
-    widths = [max(column) for column in zip(*taken, strict=True)]
-    return "\n".join(
-        "  ".join(text + " " * (most - own) for text, own, most in zip(*row, widths, strict=True)).rstrip()
-        for row in zip(lined, taken, strict=True)
-    )
+    widths = [max(map(text_width, column)) for column in zip(*lined, strict=True)]
+    return "\n".join("  ".join(map(padded, row, widths)).rstrip() for row in lined)
 
 
 def clipped(text: str, most: int) -> str:
     """Cut a text to one line of at most ``most`` columns; a Chinese letter takes two."""
     text = one_line(text[: 20 * most])
-    kept = sum(width <= most for width in accumulate(map(columns, text)))
+    kept = sum(width <= most for width in accumulate(map(text_width, text)))
     return text if kept == len(text) else text[: max(0, kept - 1)] + "…"
 
 
 def bundle(html: str, plain: str, image: Path | None = None) -> dict[str, Any]:
-    """Make a MIME bundle of HTML, plain text and a small picture of all, which every front end accepts."""
-    return {**still(image), "text/html": replace_unshown(html), "text/plain": replace_unshown(plain)}
+    """Make a MIME bundle of HTML, plain text and a small picture of all, which every front end accepts.
+
+    Args:
+        html: what most front ends show.
+        plain: what a terminal shows.
+        image: the picture's file, JPEG or PNG; left out when it is not at hand.
+    """
+    file = _small_file(image)
+    still = {file[0]: base64.b64encode(file[1]).decode()} if file else {}
+    return {**still, "text/html": replace_unshown(html), "text/plain": replace_unshown(plain)}

@@ -120,9 +120,9 @@ def _jupyterlab_locale() -> str:
 
 def padded(text: str, width: int) -> str:
     """Pad a text with spaces to a width in columns; a Chinese character takes two."""
-    return text + " " * (width - columns(text))
+    return text + " " * (width - text_width(text))
 
 
-def columns(text: str) -> int:
+def text_width(text: str) -> int:
     """Return the width of a text in columns of a fixed-width font; a Chinese character takes two."""
     return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)

@@ -5,7 +5,7 @@ from support.html import read
 
 from wenwen_magic.models import Model, ModelList, in_order
 from wenwen_magic.render.models import MOST, doubt, table
-from wenwen_magic.text.i18n import columns, is_chinese, speak
+from wenwen_magic.text.i18n import is_chinese, speak, text_width
 
 MODELS = (
     Model("gpt-4o", "openai", ("openai",)),
@@ -41,7 +41,7 @@ def test_the_text_says_the_same_in_columns():
     start = len(head[: head.index("owner")])
     for row, line in zip(rows(shown)[1:], lines, strict=True):
         assert all(cell in line for cell in row)
-        assert columns(line[: line.index(row[3])]) == start
+        assert text_width(line[: line.index(row[3])]) == start
 
 
 @pytest.mark.parametrize(
