@@ -2,13 +2,11 @@
 
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
 from wenwen_magic.errors import mask
 from wenwen_magic.models import Model, ModelList, meant_by
 from wenwen_magic.render import markup
-from wenwen_magic.render.markup import Markup, bundle, join, lines, tag, text_table
+from wenwen_magic.render.markup import Markup, Shown, bundle, join, lines, tag, text_table
 from wenwen_magic.text.i18n import N_, _, in_every_language
 from wenwen_magic.text.suggest import nearest
 
@@ -19,29 +17,7 @@ _PICTURE, _OTHER = N_("picture"), N_("other")
 _UNITS = (86_400, N_("{count} d ago")), (3600, N_("{count} h ago")), (60, N_("{count} min ago"))
 
 
-@dataclass(frozen=True)
-class ModelTable:
-    """Models that can be shown and used from Python.
-
-    Args:
-        models: those that were found, pictures first.
-        bundle: what front ends show.
-    """
-
-    models: tuple[Model, ...]
-    bundle: dict[str, Any] = field(repr=False)
-
-    def __len__(self) -> int:
-        return len(self.models)
-
-    def __getitem__(self, index: int) -> Model:
-        return self.models[index]
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:  # noqa: ARG002
-        return self.bundle
-
-
-def table(known: ModelList, words: str = "", *, age: float = 0.0, replay: bool = False) -> ModelTable:
+def table(known: ModelList, words: str = "", *, age: float = 0.0, replay: bool = False) -> Shown[Model]:
     """Find the models that hold all the words, as a table.
 
     Args:
@@ -56,11 +32,11 @@ def table(known: ModelList, words: str = "", *, age: float = 0.0, replay: bool =
     footer = _footer(known, found, age=age, replay=replay)
     if not found:
         footer = f"{_('No model has such a name.')} {footer}"
-        return ModelTable(found, bundle(tag("p", footer), footer))
+        return Shown(found, bundle(tag("p", footer), footer))
     heads = [_("model"), _("draws"), _("other names"), _("owner"), _("endpoint types")]
     rows = [_row(model) for model in found[:MOST]]
     shown = markup.table([map(_names, row) for row in rows], head=[heads], striped=True)
-    return ModelTable(found, bundle(join(shown, tag("p", footer)), f"{text_table([heads, *rows])}\n\n{footer}"))
+    return Shown(found, bundle(join(shown, tag("p", footer)), f"{text_table([heads, *rows])}\n\n{footer}"))
 
 
 def doubt(name: str, known: ModelList) -> str:

@@ -16,8 +16,7 @@ from wenwen_magic.render.comparison import bundle as comparison_bundle
 from wenwen_magic.render.comparison import compare
 from wenwen_magic.render.gallery import gallery_bundle, grid_bundle, vote_result
 from wenwen_magic.render.generation import generation_bundle, status_html
-from wenwen_magic.render.history import page_bundle
-from wenwen_magic.render.lineage import Member, family_bundle
+from wenwen_magic.render.history import Member, family_bundle, page_bundle
 from wenwen_magic.render.models import table
 
 ATTACKS = [
