@@ -14,8 +14,8 @@ from wenwen_magic.render.generation import (
     MOST_SHOWN,
     as_sent,
     caption_html,
+    image_html,
     no_picture_html,
-    no_preview,
     plain,
     prompt_of,
     status_html,
@@ -53,18 +53,18 @@ def _width(columns: int, heads: int = 0) -> int:
 
 
 def _without_shared_notes(rows: Sequence[Generation]) -> tuple[list[Generation], list[str]]:
-    """Take the notes that several rows share out of them; return these too, each once with how many it is about."""
+    """Take the notes that several rows share out of them; return these notes too, each with how many rows it is for."""
     counted = Counter(row.note for row in rows if row.note)
     shared = {note: count for note, count in counted.items() if count > 1}
-    said = [
+    notes = [
         note if count == len(rows) else _("{count} of {count2}: {note}", count=count, count2=len(rows), note=note)
         for note, count in shared.items()
     ]
-    return [replace(row, note="") if row.note in shared else row for row in rows], said
+    return [replace(row, note="") if row.note in shared else row for row in rows], notes
 
 
 def _fitting(image: GeneratedImage, width: int) -> int:
-    """Give the width in pixels at which a picture fills its column and is not too high."""
+    """Return the width in pixels at which a picture fills its column and is not too high."""
     return max(1, min(width, _LARGEST * image.width // max(1, image.height))) if image.width else width
 
 
@@ -83,21 +83,21 @@ def _outcome(
     Args:
         row: the generation.
         width: of the column, in pixels.
-        label: what the headers say.
+        label: the pairs of axis and value in the headers.
         numbered: whether a first take has its number too.
         enlarged: whether a picture smaller than its column fills it.
         prompt: shown above the caption.
         sent: shown below the caption.
     """
     asked = {("model", row.request.model), ("orientation", row.request.orientation)}
-    words = caption_html(row, numbered=numbered, known={axis for axis, _value in asked & set(label)})
+    description = caption_html(row, numbered=numbered, known={axis for axis, _value in asked & set(label)})
     if not row.images:
-        return join(prompt, no_picture_html(row), words, sent)
+        return join(prompt, no_picture_html(row), description, sent)
     pictures = []
     for image in row.images:
         wide = _fitting(image, width) if enlarged else min(_fitting(image, width), image.width or width)
-        pictures.append(picture(image.preview, image.alt, width=wide) or no_preview(image))
-    shown = stacked(*pictures, join(prompt, words, sent))
+        pictures.append(image_html(image, width=wide))
+    shown = stacked(*pictures, join(prompt, description, sent))
     return join(tag("div", shown, style="margin-bottom:8px"), text_html(row))
 
 
@@ -110,9 +110,9 @@ def gallery_bundle(gallery: Gallery) -> dict[str, Any]:
     Where the prompts differ each is under its picture, a long one in short.
     """
     # A gallery may be longer than a notebook should be heavy.
-    rows, said = _without_shared_notes(list(islice(gallery, MOST_SHOWN)))
+    rows, notes = _without_shared_notes(list(islice(gallery, MOST_SHOWN)))
     if (more := len(gallery) - len(rows)) > 0:
-        said.append(_("… and {count} more: %wenwen history shows them all", count=more))
+        notes.append(_("… and {count} more: %wenwen history shows them all", count=more))
     prompts = [prompt_of(row) for row in rows]
     heads = _in_short(prompts) if len(set(prompts)) > 1 else [""] * len(rows)
     counted = Counter(row.request.fingerprint for row in rows)
@@ -128,14 +128,14 @@ def gallery_bundle(gallery: Gallery) -> dict[str, Any]:
         line = plain(row, numbered=numbered)
         text.append(f"{mask(head)}: {line}" if head else line)
     sent = as_sent(rows[0]) if rows and not heads[0] else ""
-    html = join(table(in_rows(cells, columns)), sent, *map(status_html, said))
-    return bundle(html, "\n".join([*text, *said]), gallery.still)
+    html = join(table(in_rows(cells, columns)), sent, *map(status_html, notes))
+    return bundle(html, "\n".join([*text, *notes]), gallery.still)
 
 
 def _in_short(prompts: Sequence[str]) -> list[str]:
-    """Cut each prompt to its beginning; where all begin alike for long, from shortly before they part."""
-    letters = enumerate(zip(*prompts, strict=False))
-    alike = next((place for place, found in letters if len(set(found)) > 1), min(map(len, prompts)))
+    """Cut each prompt to its beginning; where all begin alike for long, to what begins shortly before they differ."""
+    characters = enumerate(zip(*prompts, strict=False))
+    alike = next((index for index, column in characters if len(set(column)) > 1), min(map(len, prompts)))
     word = prompts[0].rfind(" ", alike - 2 * _BEFORE, alike - _BEFORE // 2) + 1
     start = (word or alike - _BEFORE) if alike > _SHORT // 2 else 0
     texts = (one_line(prompt[start : start + 2 * _SHORT]) for prompt in prompts)
@@ -246,31 +246,31 @@ def _is_drawing(row: Generation) -> bool:
 
 
 def _blind_bundle(gallery: Gallery) -> dict[str, Any]:
-    """Make the bundle of pictures under letters, which tells neither name nor size of any of them."""
+    """Make the bundle of pictures under letters, which shows neither name nor size of any of them."""
     letters = gallery.letters
     width = _width(min(COLUMNS, len(letters) or 1))
-    said = [_("Which is best? Press a letter below, or %wenwen vote A")] if letters else []
+    notes = [_("Which is best? Press a letter below, or %wenwen vote A")] if letters else []
     if missing := len(gallery) - len(letters):
-        said.append(_("Left out, without a picture: {missing}.", missing=missing))
+        notes.append(_("Left out, without a picture: {missing}.", missing=missing))
     shown = []
     for letter, number in letters.items():
         lost = tag("p", f"{letter}: ", _("no preview at hand"))
         images = gallery[number].images
         pictures = [picture(image.preview, letter, width=_fitting(image, width)) or lost for image in images]
         shown.append((_letter(letter), stacked(*pictures)))
-    html = join(_under_headers(shown, width), *(tag("p", words) for words in said))
-    text = ["  ".join(letters), *said] if letters else said
+    html = join(_under_headers(shown, width), *(tag("p", note) for note in notes))
+    text = ["  ".join(letters), *notes] if letters else notes
     return bundle(html, "\n".join(text), gallery.still)
 
 
 def vote_result(winner: str) -> Callable[[Gallery], dict[str, Any]]:
-    """Choose how a comparison is shown after its vote: letters with labels and captions; failures are below.
+    """Choose how a comparison is shown after its vote: letters with labels and captions, failures below them.
 
     Args:
-        winner: the letter of the picture that is best.
+        winner: the letter of the best picture.
 
     Returns:
-        What makes the bundle of a gallery with a label for each row.
+        A function that makes the bundle of a gallery with a label for each row.
     """
     return partial(_result_bundle, winner=winner.strip().upper())
 
