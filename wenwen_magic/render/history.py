@@ -100,7 +100,7 @@ def _stack(first: str, second: str = "") -> Markup:
 
 
 def _picture(generation: Generation, thumbnail: Path | None) -> Markup:
-    """Show the first picture of a generation, or why it has none, short."""
+    """Show the first picture of a generation, or shortly why it has none."""
     if generation.images:
         image, *others = generation.images
         shown = picture(thumbnail, image.alt, width=_THUMBNAIL) or small(_("saved, no preview at hand"))
@@ -115,7 +115,7 @@ def _picture(generation: Generation, thumbnail: Path | None) -> Markup:
 
 
 def _beginning(text: str) -> Markup:
-    """Show the beginning of a text and fold the rest, parted between words; what is hardly longer stays whole."""
+    """Show the beginning of a text and fold the rest, split between words; do not split what is hardly longer."""
     end = max(text.rfind(gap, _OPEN * 4 // 5, _OPEN) for gap in " \n，。、；,;")
     cut = min(end + 1 or _OPEN, len("\n".join(text.split("\n")[:_OPEN_LINES])))
     if len(text) <= max(cut, _OPEN * 6 // 5) and text.count("\n") < _OPEN_LINES:

@@ -1,4 +1,4 @@
-"""Build HTML that is escaped by default, and the tables, pictures and bundles that all output is made of."""
+"""Build HTML that is escaped by default, and the tables, pictures and bundles of all output."""
 
 import base64
 import re
@@ -15,8 +15,8 @@ from wenwen_magic.text.sanitize import one_line, replace_unshown
 
 _Item = TypeVar("_Item")
 COLUMNS = 4
-"""Cells beside one another in a table of pictures."""
-# Front ends centre and stripe tables. Where styles are stripped, the attributes are what is left.
+"""The most cells side by side in a table of pictures."""
+# Front ends centre and stripe tables. Where styles are stripped, the attributes still apply.
 _TABLE: dict[str, str | int | None] = {"cellpadding": 6, "style": "table-layout:auto;margin-left:0"}
 _PLACE = {"align": "left", "valign": "top"}
 _STYLE = "text-align:left;vertical-align:top;overflow-wrap:anywhere"
@@ -25,13 +25,13 @@ _LONG_WORD = re.compile("[!-~]{20}(?=[!-~])")
 
 
 class Markup(str):
-    """Finished HTML: it is taken as it is, where every other text is escaped."""
+    """Mark a text as HTML: it is taken as it is, where every other text is escaped."""
 
     __slots__ = ()
 
 
 class Cell(Markup):
-    """A finished cell of a table."""
+    """Mark HTML as a whole cell of a table."""
 
     __slots__ = ()
 
@@ -41,8 +41,8 @@ def tag(name: str, *content: str, **attributes: str | int | None) -> Markup:
 
     Args:
         name: of the element.
-        *content: what it holds; all but :class:`Markup` is escaped.
-        **attributes: by name, escaped; ``class_`` is written ``class``, and None leaves the attribute out.
+        *content: what is in it; all but :class:`Markup` is escaped.
+        **attributes: values by name, escaped; ``class_`` is written ``class``, and None leaves the attribute out.
     """
     given = ((key.rstrip("_"), value) for key, value in attributes.items() if value is not None)
     start = " ".join([name, *(f'{key}="{escape(str(value))}"' for key, value in given)])
@@ -64,7 +64,7 @@ def stacked(*content: str) -> Markup:
 
 
 def lines(text: str) -> Markup:
-    """Give a text as HTML in its lines; a word as long as a line may break, with styles or without."""
+    """Show a text in its lines; a word as long as a line may break, with styles or without."""
     text = _LONG_WORD.sub("\\g<0>\0", text.replace("\0", " "))
     return Markup(escape(text).replace("\0", tag("wbr")).replace("\n", BR))
 
@@ -82,13 +82,13 @@ def folded(head: str, *content: str) -> Markup:
 def picture(
     path: Path | None, alt: str, *, width: int | None = None, height: int | None = None, title: str | None = None
 ) -> Markup:
-    """Show a small picture's file, JPEG or PNG, inside the HTML; empty when it is not at hand.
+    """Put a small picture's file, JPEG or PNG, inside the HTML; empty when it cannot be read.
 
     Args:
-        path: the file.
+        path: the file; None for none.
         alt: alternative text.
-        width: in pixels, with styles or without; None for its own.
-        height: the most pixels where styles are obeyed; None for any number.
+        width: in pixels, with styles or without; None for the picture's own.
+        height: the most pixels where styles apply; None for no limit.
         title: what a pointer over it shows.
     """
     style = "max-width:100%" + (f";max-height:{height}px" if height else "")
@@ -107,9 +107,9 @@ def cell(*content: str, scope: str | None = None, style: str = "", **attributes:
     """Build a cell of a table.
 
     Args:
-        *content: what it holds; all but :class:`Markup` is escaped.
+        *content: what is in it; all but :class:`Markup` is escaped.
         scope: of a header ``col``, ``row`` or ``colgroup``; None for no header.
-        style: what its style has beside that of every cell, each ending in a semicolon.
+        style: declarations beside those of every cell, each ending in a semicolon.
         **attributes: ``width`` in pixels or per cent, ``colspan``, ``rowspan``.
     """
     name = "th" if scope else "td"
@@ -126,13 +126,13 @@ def table(rows: Iterable[Iterable[str]], *, head: Iterable[Iterable[str]] = (), 
     """
     style = None if striped else "background:none"
 
-    def laid_out(name: str, rows: Iterable[Iterable[str]], scope: str | None) -> Markup:
-        cells = ([one if isinstance(one, Cell) else cell(one, scope=scope) for one in row] for row in rows)
-        made = [tag("tr", *row, style=style) for row in cells]
-        return tag(name, *made) if made else Markup()
+    def section(name: str, rows: Iterable[Iterable[str]], scope: str | None) -> Markup:
+        cells = ([item if isinstance(item, Cell) else cell(item, scope=scope) for item in row] for row in rows)
+        built = [tag("tr", *row, style=style) for row in cells]
+        return tag(name, *built) if built else Markup()
 
-    body = laid_out("tbody", rows, None)
-    return tag("table", laid_out("thead", head, "col"), body, **_TABLE) if body else body
+    body = section("tbody", rows, None)
+    return tag("table", section("thead", head, "col"), body, **_TABLE) if body else body
 
 
 def in_rows(items: Sequence[_Item], most: int = COLUMNS) -> list[Sequence[_Item]]:
@@ -190,7 +190,7 @@ def bundle(html: str, plain: str, image: Path | None = None) -> dict[str, Any]:
     Args:
         html: what most front ends show.
         plain: what a terminal shows.
-        image: the picture's file, JPEG or PNG; left out when it is not at hand.
+        image: the picture's file, JPEG or PNG; left out when it cannot be read.
     """
     file = _small_file(image)
     still = {file[0]: base64.b64encode(file[1]).decode()} if file else {}
