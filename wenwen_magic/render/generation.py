@@ -198,7 +198,7 @@ def short_path(path: Path) -> str:
 
 def preview_html(path: Path | None) -> Markup:
     """Show the preview of a picture that is being drawn, from its small file; empty when there is none."""
-    return picture(path, _("preview of the picture on its way"), height=_PREVIEW_HEIGHT)
+    return picture(path, _("preview of the picture being drawn"), height=_PREVIEW_HEIGHT)
 
 
 def status_html(line: str) -> Markup:

@@ -111,7 +111,7 @@ def _picture(generation: Generation, thumbnail: Path | None) -> Markup:
         return _stack(f"✗ {what}", why)
     if generation.state == "sent":
         return _stack("… " + _("sent, no answer so far"))
-    return _stack(_("words only") if generation.text else f"✗ {generation.state}")
+    return _stack(_("text only") if generation.text else f"✗ {generation.state}")
 
 
 def _beginning(text: str) -> Markup:
@@ -232,5 +232,5 @@ def _member_picture(generation: Generation, thumbnail: Path | None) -> Markup:
     if shown := picture(thumbnail, alt, width=_SMALLER_THUMBNAIL):
         return shown
     if generation.has_result:
-        return small(_("words"))
+        return small(_("text"))
     return small("✗ ", str((generation.error or {}).get("what", generation.state))[:_LONGEST_REASON])

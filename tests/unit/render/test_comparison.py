@@ -68,7 +68,7 @@ def test_both_prompts_can_be_read_from_pieces_that_are_few_and_in_order(old, new
     marked = pieces(old, new)
     assert sides(marked) == (old, new)
     assert all(one.text for one in marked)
-    # Each change is what is gone, then what is new, and no white space alone stands between two changes.
+    # Each change is what is gone, then what is new, and no white space alone is between two changes.
     assert not re.search("ss|gg|nn|ng", "".join(one.mark[0] for one in marked))
     assert not any(one.mark == "same" and one.text.isspace() for one in marked[1:-1])
     assert pieces(old, old) == ([Piece(old, "same")] if old else [])
@@ -115,7 +115,7 @@ def test_a_short_word_between_long_changes_is_no_island():
     )
 
 
-def test_a_space_seen_as_another_space_is_told_by_its_number():
+def test_a_space_seen_as_another_space_is_shown_by_its_number():
     assert marks("a\u3000b", "a b") == "a[-U+3000-]{+ +}b"
     assert marks("a", "a\u200b") == "a{+U+200B+}"
 
@@ -244,7 +244,7 @@ def test_the_order_of_a_parameters_keys_is_no_difference():
     assert Comparison(first, second).differences == ()
 
 
-def test_references_are_told_in_order_and_apart():
+def test_references_are_listed_in_order_and_apart():
     first, second = (
         make(request=ImageRequest("a cat", references=refs)) for refs in ((CAT, OTHER_CAT), (OTHER_CAT, CAT))
     )
@@ -252,7 +252,7 @@ def test_references_are_told_in_order_and_apart():
     assert (old, new) == ("cat.png 1f3a1f, cat.png 9c2d9c", "cat.png 9c2d9c, cat.png 1f3a1f")
 
 
-def test_settings_are_told_before_what_came_of_them():
+def test_settings_are_listed_before_results():
     new = make(request=ImageRequest("a cat", model="z", params={"seed": 1}), take=2, price=1)
     assert list(differing(make(), new)) == ["model", "param seed", "price", "take"]
 
@@ -435,7 +435,7 @@ def test_a_long_prompt_is_cut_around_its_changes():
     assert len(line) < 120
 
 
-def test_a_hidden_difference_is_told_without_what_it_hides():
+def test_a_hidden_difference_is_mentioned_without_what_it_hides():
     line = describe_differences(ImageRequest("a sk-abcdefghij"), ImageRequest("a sk-klmnopqrst"))
     assert line == "prompt: the difference cannot be shown"
 
@@ -458,7 +458,7 @@ def test_the_line_about_hostile_words_is_one_line():
     assert not UNSHOWABLE.search(line)
 
 
-def test_a_comparison_can_be_told_from_another():
+def test_a_comparison_is_equal_to_another_of_the_same_two():
     assert Comparison(make(), make("a dog")) == Comparison(make(), make("a dog")) != Comparison(make(), make("a cow"))
 
 

@@ -62,7 +62,7 @@ def test_a_word_as_long_as_a_line_may_break_and_loses_nothing():
     assert Document(html).words == words.replace("\0", " ")
 
 
-def test_what_is_folded_stands_behind_its_head():
+def test_what_is_folded_follows_its_head():
     reader = Document(folded(HOSTILE, tag("pre", "all")))
     assert [name for name, _ in reader.tags] == ["details", "summary", "small", "pre"]
     assert reader.words == HOSTILE + "all"
@@ -99,7 +99,7 @@ def test_front_ends_stripe_only_what_may_be_striped():
 @pytest.mark.parametrize(
     ("count", "rows"), [(0, []), (1, [1]), (2, [2]), (3, [3]), (4, [2, 2]), (5, [4, 1]), (8, [4, 4]), (9, [4, 4, 1])]
 )
-def test_pictures_stand_in_even_rows_of_at_most_four(count, rows):
+def test_pictures_are_in_even_rows_of_at_most_four(count, rows):
     cut = in_rows(range(count), even_columns(count))
     assert [len(row) for row in cut] == rows
     assert [number for row in cut for number in row] == list(range(count))

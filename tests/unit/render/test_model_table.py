@@ -93,7 +93,7 @@ def test_a_list_that_was_just_asked_for_tells_no_age():
     assert "ago" not in text
 
 
-def test_in_mode_replay_nobody_is_told_to_ask():
+def test_in_mode_replay_nobody_is_advised_to_ask():
     text = table(known(), replay=True).bundle["text/plain"]
     assert "--refresh" not in text
     assert "replay" in text
@@ -131,7 +131,7 @@ def test_the_rows_can_be_used_from_python():
         ("claude-sonet", "claude-sonnet"),
     ],
 )
-def test_a_name_that_is_not_listed_is_told_in_one_line_with_the_nearest(name, near):
+def test_a_name_that_is_not_listed_gets_a_warning_in_one_line_with_the_nearest(name, near):
     line = model_warning(name, known())
     assert "\n" not in line
     assert line.startswith(name)
@@ -145,11 +145,11 @@ def test_where_no_name_is_near_none_is_named():
 
 
 @pytest.mark.parametrize("name", ["gpt-4o", "nano-banana"])
-def test_a_listed_name_is_not_doubted(name):
+def test_a_listed_name_gets_no_warning(name):
     assert model_warning(name, known()) == ""
 
 
-def test_a_list_of_nothing_doubts_no_name():
+def test_an_empty_list_warns_of_no_name():
     assert model_warning("gpt-4o", ModelList((), 1.0)) == ""
 
 
