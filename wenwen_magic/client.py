@@ -478,9 +478,9 @@ class Client:
         return Gallery(rows, labels=labels, blind=blind, still=still, render=render, differ=self.compare)
 
     def compare(self, old: Generation, new: Generation) -> Comparison:
-        """Compare two generations: the prompts marked, and the settings, seconds and price that differ."""
-        shown = (replace(self.ready(one), note="") for one in (old, new))
-        return replace(comparison.compare(*shown), render=self._comparison_bundle, currency=self.settings.currency)
+        """Compare two generations: the prompts marked, and the settings, seconds and price that are not the same."""
+        old, new = (replace(self.ready(generation), note="") for generation in (old, new))
+        return Comparison(old, new, render=self._comparison_bundle, currency=self.settings.currency)
 
     def _comparison_bundle(self, shown: Comparison) -> dict[str, Any]:
         still = self.gallery((shown.old, shown.new)).still

@@ -14,7 +14,7 @@ from wenwen_magic.media import metadata
 from wenwen_magic.protocol import HttpCall
 from wenwen_magic.records import DESCRIBE, WORD_TASKS, Button, Gallery, Generation, ImageRequest, Reference
 from wenwen_magic.settings import PLACE, Settings
-from wenwen_magic.text.i18n import _, columns, comma, padded
+from wenwen_magic.text.i18n import _, comma, padded, text_width
 from wenwen_magic.text.sanitize import one_line
 from wenwen_magic.text.suggest import did_you_mean
 
@@ -84,7 +84,7 @@ def listing(styles: Mapping[str, str]) -> str:
     """List the styles with their templates, a line each; without any say how to define one."""
     if not styles:
         return _("There are no styles yet. Define one: ") + _HOW
-    width = max(map(columns, styles)) + 2
+    width = max(map(text_width, styles)) + 2
     return "\n".join(f"{padded(name, width)}{one_line(template)}" for name, template in styles.items())
 
 

@@ -121,7 +121,7 @@ class Takes:
         if nearest is None:
             return ""
         name = next(one.id for one in self._candidates if one.request is nearest)[:6]
-        return _("Nearest: #{name}, {differs}", name=name, differs=comparison.told(request, nearest))
+        return _("Nearest: #{name}, {differs}", name=name, differs=comparison.describe_differences(request, nearest))
 
     @cached_property
     def _candidates(self) -> list[Generation]:

@@ -22,7 +22,7 @@ from wenwen_magic.notebook.output_area import Area, Handle, status_line
 from wenwen_magic.records import Gallery, Generation, ImageRequest, Label
 from wenwen_magic.render.gallery import gallery_bundle, vote_result
 from wenwen_magic.render.generation import MOST_SHOWN
-from wenwen_magic.render.models import doubt
+from wenwen_magic.render.models import model_warning
 from wenwen_magic.text.i18n import _, speak
 
 TICK = 1.0
@@ -433,4 +433,4 @@ def model_doubts(client: Client, requests: Iterable[ImageRequest], **how: Any) -
         return []
     unlisted = [one for one in requests if one.model not in known.names and names_model(one)]
     asked = dict.fromkeys(one.model for one in unlisted if client.missing([one], **how))
-    return [line for line in (doubt(model, known) for model in asked) if line]
+    return [line for line in (model_warning(model, known) for model in asked) if line]

@@ -10,7 +10,7 @@ from typing import Any
 from wenwen_magic.errors import ConfigError, HistoryError
 from wenwen_magic.history.atomic import write_whole
 from wenwen_magic.records import ORIENTATION_WORDS, Gallery, Label
-from wenwen_magic.render import generation
+from wenwen_magic.render.gallery import label_words
 from wenwen_magic.text.i18n import _, padded
 from wenwen_magic.text.suggest import did_you_mean
 
@@ -90,8 +90,8 @@ def listing(history: Path) -> str:
     if not counts:
         return _("No votes yet. %%wenwen_image -m a,b --blind asks for one.")
     ordered = sorted(counts.items(), key=lambda item: (item[0][0], -item[1][0] / item[1][1], item[0][1]))
+    words = label_words(counts)
     return "\n".join(
-        f"{padded(generation.axis_word(axis), 14)}{padded(generation.value_word(axis, value), 34)}"
-        + _("{won} of {shown} votes", won=won, shown=shown)
-        for (axis, value), (won, shown) in ordered
+        f"{padded(words[pair][0], 14)}{padded(words[pair][1], 34)}" + _("{won} of {shown} votes", won=won, shown=shown)
+        for pair, (won, shown) in ordered
     )

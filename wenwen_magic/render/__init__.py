@@ -1,1 +1,1 @@
-"""What is shown: MIME bundles of plain HTML and text."""
+"""Rendering: MIME bundles of plain HTML and text."""

@@ -1,4 +1,4 @@
-"""Compare two generations, or two requests: prompts marked word by word, settings by name."""
+"""Compare two generations, or two requests: prompts word by word, settings and results by name."""
 
 import json
 import re
@@ -22,19 +22,19 @@ from wenwen_magic.text.sanitize import one_line, replace_unshown
 
 _CJK = "\u3005-\u3007\u3040-\u3098\u309b-\u30ff\u3105-\u318f\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
 _CJK += "\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
-# What belongs to the sign before it: accents, voicing marks, emoji variants and skin colours.
+# What belongs to the character before it: accents, voicing marks, emoji variants and skin colours.
 _MARKS = "[\u0300-\u036f\u3099\u309a\u20d0-\u20ff\ufe00-\ufe0f\U0001f3fb-\U0001f3ff]"
 _LETTER = rf"[^\W{_CJK}]"
 # A word and the white space after it; only a text that begins with white space begins with an empty word.
 _WORD = re.compile(
     rf"(\A(?=\s)|[{_CJK}]{_MARKS}*"
-    # The signs of India and Thailand are letters here: half of their words are marks.
+    # All characters of the scripts of India and Thailand are letters here: half of their words are marks.
     rf"|{_LETTER}(?:{_LETTER}|{_MARKS}|[\u0900-\u0eff]|['’](?={_LETTER}))*"
     rf"|[\U0001f1e6-\U0001f1ff]{{2}}|.(?:{_MARKS}|\u200d\S)*)(\s*)",
     re.DOTALL,
 )
 _MOST_STEPS = 2_000_000  # comparisons of two words that one pair of prompts may cost: about a third of a second
-_CONFETTI = 4
+_STRAY = 4  # how many times longer than a shared word the changes beside it are, for it to be one of them
 _TEXT = {"same": "%s", "gone": "[-%s-]", "new": "{+%s+}"}
 _HTML = {
     "gone": ("del", "[−", "color:#82071e;background:#ffebe9;text-decoration:none"),
@@ -49,7 +49,7 @@ class Piece:
     """A part of two prompts.
 
     Args:
-        text: the words.
+        text: the text of the part.
         mark: ``same`` in both, ``gone`` from the old one, or ``new`` in the new one.
     """
 
@@ -58,40 +58,42 @@ class Piece:
 
 
 class _Step(NamedTuple):
+    """Text that both share, then what is gone after it and what is new in its place."""
+
     same: str
     gone: str
     new: str
 
 
 def pieces(old: str, new: str) -> list[Piece]:
-    """Mark the difference of two prompts: Chinese, Japanese and Korean characters one by one, all else word by word.
+    """Mark how two prompts differ: Chinese, Japanese and Korean character by character, all else word by word.
 
-    What both share and what is gone make the old prompt, what both share and what is new the new one. Between two
-    pieces of what both share is at most one piece that is gone, then at most one that is new.
+    The pieces marked ``same`` and ``gone`` make the old prompt, those marked ``same`` and ``new`` the new one. Between
+    two pieces marked ``same`` is at most one marked ``gone``, then at most one marked ``new``.
 
     Args:
         old: one prompt, of any length; long ones that have little in common are marked coarsely.
-        new: the other one.
+        new: the other prompt.
     """
-    calm: list[_Step] = []
-    for step in _gathered(_steps(_WORD.findall(old), _WORD.findall(new))):
-        if calm and _is_stray(calm[-1], step):
-            same, gone, new_ = calm.pop()
-            calm.append(_Step(same, gone + step.same + step.gone, new_ + step.same + step.new))
+    steps: list[_Step] = []
+    for step in _merged(_steps(_WORD.findall(old), _WORD.findall(new))):
+        if steps and _is_stray(steps[-1], step):
+            same, gone, new_ = steps.pop()
+            steps.append(_Step(same, gone + step.same + step.gone, new_ + step.same + step.new))
         else:
-            calm.append(step)
-    return [Piece(text, mark) for step in calm for text, mark in zip(step, get_args(Mark), strict=True) if text]
+            steps.append(step)
+    return [Piece(text, mark) for step in steps for text, mark in zip(step, get_args(Mark), strict=True) if text]
 
 
 def _is_stray(before: _Step, step: _Step) -> bool:
-    """Whether what is shared is too little to read: white space, or a short word between long changes."""
+    """Tell whether the shared text is too short to be read: white space, or a short word between long changes."""
     word, changed = step.same.strip(), len(step.gone) + len(step.new)
     around = min(changed, len(before.gone) + len(before.new))
-    return changed > 0 and (not word or (word.isalnum() and _CONFETTI * len(word) <= around))
+    return changed > 0 and (not word or (word.isalnum() and _STRAY * len(word) <= around))
 
 
-def _gathered(steps: Iterable[_Step]) -> Iterator[_Step]:
-    """Join steps, so that each has all that is shared up to the next change."""
+def _merged(steps: Iterable[_Step]) -> Iterator[_Step]:
+    """Join steps, so that each has all shared text up to the next change."""
     held: tuple[list[str], ...] = [], [], []
     for step in steps:
         if step.same and (held[1] or held[2]):
@@ -103,7 +105,7 @@ def _gathered(steps: Iterable[_Step]) -> Iterator[_Step]:
 
 
 def _steps(old: list[_Word], new: list[_Word]) -> Iterator[_Step]:
-    """Give shared and changed text in turn; white space is compared only behind a word that both have."""
+    """Yield shared and changed text in turn; white space is compared only after a word that both have."""
     at_old = at_new = 0
     for here, there, size in [*_blocks(old, new), (len(old), len(new), 0)]:
         gone, added = old[at_old:here], new[at_new:there]
@@ -119,38 +121,38 @@ def _steps(old: list[_Word], new: list[_Word]) -> Iterator[_Step]:
 
 
 def _blocks(old: list[_Word], new: list[_Word]) -> list[tuple[int, int, int]]:
-    """Find what two lists of words share, in order: place in the old, place in the new, length."""
-    first, second = [word for word, _ in old], [word for word, _ in new]
-    start, end = shared_ends(first, second)
+    """Find the runs of words that two lists share, in order: index in the old, index in the new, length."""
+    first, second = [word for word, _space in old], [word for word, _space in new]
+    start, end = _shared_ends(first, second)
     inner = _inner_blocks(first[start : len(first) - end], second[start : len(second) - end])
-    found = [(here + start, there + start, size) for here, there, size in sorted(inner)]
-    return [(0, 0, start), *found, (len(first) - end, len(second) - end, end)]
+    blocks = [(here + start, there + start, size) for here, there, size in sorted(inner)]
+    return [(0, 0, start), *blocks, (len(first) - end, len(second) - end, end)]
 
 
 def _inner_blocks(old: list[str], new: list[str]) -> list[tuple[int, int, int]]:
-    """Find what two lists of words share, the longest first, until :data:`_MOST_STEPS` are taken.
+    """Find the runs of words that two lists share, the longest first, until :data:`_MOST_STEPS` are taken.
 
     :meth:`SequenceMatcher.get_matching_blocks` does the same without a limit, and needs minutes for hostile prompts.
     """
-    counted, often, left = Counter(new), len(new), _MOST_STEPS
-    if sum(counted[word] for word in old) > _MOST_STEPS // 20:
-        often = len(new) // 100 + 1  # so says SequenceMatcher, which then starts no run with a word seen more often
-    matcher = SequenceMatcher(None, old, new, autojunk=often < len(new))
-    costs = list(accumulate((1 + counted[word] * (counted[word] <= often) for word in old), initial=0))
-    found, waiting = [], deque([(0, len(old), 0, len(new))])
-    while waiting:
-        first, last, low, high = waiting.popleft()
-        if first == last or low == high or (cost := costs[last] - costs[first]) > left:
+    counts, most_frequent, steps_left = Counter(new), len(new), _MOST_STEPS
+    if sum(counts[word] for word in old) > _MOST_STEPS // 20:
+        most_frequent = len(new) // 100 + 1  # SequenceMatcher's own limit: it starts no run with a more frequent word
+    matcher = SequenceMatcher(None, old, new, autojunk=most_frequent < len(new))
+    costs = list(accumulate((1 + counts[word] * (counts[word] <= most_frequent) for word in old), initial=0))
+    blocks, ranges = [], deque([(0, len(old), 0, len(new))])
+    while ranges:
+        first, last, low, high = ranges.popleft()
+        if first == last or low == high or (cost := costs[last] - costs[first]) > steps_left:
             continue
         here, there, size = matcher.find_longest_match(first, last, low, high)
-        left -= cost
+        steps_left -= cost
         if size:
-            found.append((here, there, size))
-            waiting += (first, here, low, there), (here + size, last, there + size, high)
-    return found
+            blocks.append((here, there, size))
+            ranges += (first, here, low, there), (here + size, last, there + size, high)
+    return blocks
 
 
-def shared_ends(old: Sequence[str], new: Sequence[str]) -> tuple[int, int]:
+def _shared_ends(old: Sequence[str], new: Sequence[str]) -> tuple[int, int]:
     """Count the items that two sequences share at their beginnings, and those more at their ends."""
     short = range(1, min(len(old), len(new)) + 1)
     start = bisect_left(short, True, key=lambda count: old[:count] != new[:count])
@@ -160,7 +162,7 @@ def shared_ends(old: Sequence[str], new: Sequence[str]) -> tuple[int, int]:
 
 
 def diff_text(marked: Iterable[Piece]) -> str:
-    """Give marked words as plain text: ``画一只[-猫-]{+狗+}``.
+    """Write marked pieces as plain text: ``画一只[-猫-]{+狗+}``.
 
     Args:
         marked: what :func:`pieces` returns.
@@ -169,7 +171,7 @@ def diff_text(marked: Iterable[Piece]) -> str:
 
 
 def diff_html(marked: Iterable[Piece]) -> Markup:
-    """Give marked words as HTML: ``画一只<del>[−猫]</del><ins>[+狗]</ins>``, distinct without any styles too.
+    """Write marked pieces as HTML: ``画一只<del>[−猫]</del><ins>[+狗]</ins>``, distinct without any styles too.
 
     Args:
         marked: what :func:`pieces` returns.
@@ -186,11 +188,11 @@ def diff_html(marked: Iterable[Piece]) -> Markup:
 
 
 def _visible(piece: Piece) -> str:
-    """Sanitize the words of a piece; a change that cannot be seen is named by its code points."""
+    """Return a piece's text, safe to show; a change that cannot be seen is named by its code points."""
     text = _safe(piece.text)
-    if piece.mark == "same" or any(sign in " \n" or (sign.isprintable() and not sign.isspace()) for sign in text):
+    if piece.mark == "same" or any(char in " \n" or (char.isprintable() and not char.isspace()) for char in text):
         return text
-    return "".join(f"U+{ord(sign):04X} " for sign in text).rstrip()
+    return " ".join(f"U+{ord(char):04X}" for char in text)
 
 
 def _safe(text: str) -> str:
@@ -198,17 +200,22 @@ def _safe(text: str) -> str:
     return replace_unshown(mask(text), "\ufffd")
 
 
-def cut(marked: list[Piece], *, around: int, most: int, count: int) -> list[Piece]:
+def _cut(marked: list[Piece], *, around: int, most: int, count: int) -> list[Piece]:
     """Keep the first pieces, ``around`` characters of shared text beside changes and at most ``most`` of a change."""
     last = len(marked) - 1
     kept = []
     for place, piece in enumerate(marked[:count]):
-        sides = (around if place else 0, around if place < last else 0) if last else (most, 0)
-        kept.append(replace(piece, text=ends_of(piece.text, *(sides if piece.mark == "same" else [most // 2] * 2))))
+        if piece.mark != "same":
+            head = tail = most // 2
+        elif last:
+            head, tail = around if place else 0, around if place < last else 0
+        else:
+            head, tail = most, 0
+        kept.append(replace(piece, text=_shortened(piece.text, head, tail)))
     return [*kept, Piece(" …", "same")] if len(marked) > count else kept
 
 
-def ends_of(text: str, head: int, tail: int) -> str:
+def _shortened(text: str, head: int, tail: int) -> str:
     """Keep the first ``head`` and the last ``tail`` characters of a long text."""
     return text if len(text) <= head + tail + 1 else text[:head] + "…" + text[len(text) - tail :]
 
@@ -221,12 +228,12 @@ _json = partial(json.dumps, ensure_ascii=False, sort_keys=True, default=str)
 
 @dataclass(frozen=True)
 class Difference:
-    """One setting or result in which two generations differ.
+    """Name one setting or result in which two generations differ.
 
     Args:
-        name: what it is, in the reader's language.
-        old: its value in the old one, as text.
-        new: its value in the new one, as text.
+        name: of the setting or result, in the reader's language.
+        old: its value in the old generation, as text.
+        new: its value in the new generation, as text.
     """
 
     name: str
@@ -236,11 +243,11 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two generations side by side.
+    """Compare two generations side by side.
 
     Args:
-        old: the one that is compared with.
-        new: the one that is compared.
+        old: the generation to compare with.
+        new: the generation to compare.
         render: makes the MIME bundle that front ends show.
         currency: the unit of the prices.
     """
@@ -252,38 +259,28 @@ class Comparison:
 
     @cached_property
     def prompt(self) -> list[Piece]:
-        """The old prompt and the new one, marked; whatever looks like a key is masked."""
+        """The old prompt and the new one, marked; what looks like a key is masked."""
         return pieces(mask(self.old.request.prompt), mask(self.new.request.prompt))
 
     @property
     def differences(self) -> tuple[Difference, ...]:
         """What differs beside the prompt: settings first, then results."""
-        asked = _between(_settings(self.old.request), _settings(self.new.request))
-        return *asked, *_between(*(_results(one, self.currency) for one in (self.old, self.new)))
+        settings = _differing(_settings(self.old.request), _settings(self.new.request))
+        return *settings, *_differing(_results(self.old, self.currency), _results(self.new, self.currency))
 
     def __str__(self) -> str:
-        rows = (map(_value, astuple(one)) for one in self.differences)
+        rows = map(_shown, self.differences)
         table = [_("{name}: {old} → {new}", name=name, old=old, new=new) for name, old, new in rows]
-        words = diff_text(cut(self.prompt, around=200, most=2_000, count=500))
-        return "\n".join(line for line in (" → ".join(_names(self)), _sentence(self), words, *table) if line)
+        prompt = diff_text(_cut(self.prompt, around=200, most=2_000, count=500))
+        return "\n".join(filter(None, [" → ".join(_names(self)), _sameness(self), prompt, *table]))
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:  # noqa: ARG002
         return self.render(self) if self.render else {"text/plain": str(self)}
 
 
-def compare(old: Generation, new: Generation) -> Comparison:
-    """Put two generations side by side.
-
-    Args:
-        old: the one to compare with.
-        new: the one to compare.
-    """
-    return Comparison(old, new)
-
-
 def _settings(request: ImageRequest) -> dict[str, str]:
     """List what a request asks for beside the prompt, by name, in the order of the options."""
-    references = (f"{one.label} {one.digest[:6]}".strip() for one in request.references)
+    references = (f"{reference.label} {reference.digest[:6]}".strip() for reference in request.references)
     return {
         _("model"): request.model,
         _("orientation"): _(request.orientation),
@@ -293,32 +290,32 @@ def _settings(request: ImageRequest) -> dict[str, str]:
     }
 
 
-def _results(one: Generation, currency: str) -> dict[str, str]:
+def _results(row: Generation, currency: str) -> dict[str, str]:
     """List the results of a request, by name."""
     none, unknown = _("none"), _("unknown")
-    error = {} if one.has_result else one.error or {}
+    error = {} if row.has_result else row.error or {}
     return {
-        _("model as reported"): one.model_reported or unknown,
-        _("endpoint"): "demo" if one.demo else one.endpoint or unknown,
-        _("size"): ", ".join(f"{image.width}×{image.height}" for image in one.images) or none,
-        _("seconds"): unknown if one.elapsed is None else f"{one.elapsed:.{int(one.elapsed < 10)}f} s",  # noqa: PLR2004
-        _("price"): unknown if one.price is None else f"{one.price:g} {currency}".strip(),
-        _("charged"): _(one.charged),
+        _("model as reported"): row.model_reported or unknown,
+        _("endpoint"): "demo" if row.demo else row.endpoint or unknown,
+        _("size"): ", ".join(f"{image.width}×{image.height}" for image in row.images) or none,
+        _("seconds"): unknown if row.elapsed is None else f"{row.elapsed:.{int(row.elapsed < 10)}f} s",  # noqa: PLR2004
+        _("price"): unknown if row.price is None else f"{row.price:g} {currency}".strip(),
+        _("charged"): _(row.charged),
         _("failure"): " ".join(str(error[name]) for name in ("what", "why") if error.get(name)) or none,
-        _("take"): str(one.take or none),
-        _("state"): _(one.state),
-        _("day"): one.created[:10] or unknown,
+        _("take"): str(row.take or none),
+        _("state"): _(row.state),
+        _("day"): row.created[:10] or unknown,
     }
 
 
-def _between(old: dict[str, str], new: dict[str, str]) -> Iterator[Difference]:
+def _differing(old: dict[str, str], new: dict[str, str]) -> Iterator[Difference]:
     none = _("none")
     for name in {**old, **new}:
         if old.get(name) != new.get(name):
             yield Difference(name, old.get(name, none), new.get(name, none))
 
 
-def _sentence(comparison: Comparison) -> str:
+def _sameness(comparison: Comparison) -> str:
     old, new = comparison.old, comparison.new
     if old.id and old.id == new.id:
         return _("This is one and the same generation.")
@@ -328,12 +325,13 @@ def _sentence(comparison: Comparison) -> str:
 
 def _names(comparison: Comparison) -> tuple[str, str]:
     """Name the two by the beginnings of their ids, numbered where these are the same."""
-    left, right = (_safe(f"#{one.id[:6]}" if one.id else "") for one in (comparison.old, comparison.new))
+    left, right = (_safe(f"#{row.id[:6]}" if row.id else "") for row in (comparison.old, comparison.new))
     return (left, right) if left != right and left and right else (f"1. {left}".strip(), f"2. {right}".strip())
 
 
-def _value(text: str, most: int = 200) -> str:
-    return one_line(_safe(ends_of(text, most, 0)))
+def _shown(difference: Difference, most: int = 200) -> list[str]:
+    """Return a difference's name and values, each in one line of about ``most`` characters."""
+    return [one_line(_safe(_shortened(text, most, 0))) for text in astuple(difference)]
 
 
 def bundle(comparison: Comparison, still: Path | None) -> dict[str, Any]:
@@ -346,17 +344,13 @@ def bundle(comparison: Comparison, still: Path | None) -> dict[str, Any]:
     names = [tag("b", name) for name in _names(comparison)]
     shown = generation_html(comparison.old), generation_html(comparison.new)
     both = [cell(stacked(name, html), width="50%") for name, html in zip(names, shown, strict=True)]
-    words = diff_html(cut(comparison.prompt, around=2_000, most=20_000, count=2_000))
-    prompt = cell(tag("span", words, style="white-space:pre-wrap"), colspan=2)
-    rows = [map(_value, astuple(difference)) for difference in comparison.differences]
-    # Of a long value on one side the other side and the names keep their room.
+    marked = diff_html(_cut(comparison.prompt, around=2_000, most=20_000, count=2_000))
+    prompt = cell(tag("span", marked, style="white-space:pre-wrap"), colspan=2)
+    rows = list(map(_shown, comparison.differences))
+    # A long value on one side leaves room for the other side and the names.
     heads = [cell(name, width=width) for name, width in zip(["", *names], _WIDTHS, strict=True)]
-    same = _sentence(comparison)
-    html = join(
-        table([both, [prompt]]),
-        tag("p", same) if same else "",
-        table([heads, *rows]) if rows else "",
-    )
+    same = _sameness(comparison)
+    html = join(table([both, [prompt]]), tag("p", same) if same else "", table([heads, *rows]) if rows else "")
     return markup.bundle(html, str(comparison), still)
 
 
@@ -368,45 +362,44 @@ def nearest(wanted: ImageRequest, known: Iterable[ImageRequest]) -> ImageRequest
     """Find the request that is most like another: the same prompt first, then a similar one; None without any.
 
     Args:
-        wanted: what is looked for.
+        wanted: the request that is looked for.
         known: where to look; 2,000 prompts of 10,000 characters take about a fifth of a second.
     """
     requests = list(known)
-    likeness = {prompt: _likeness(wanted.prompt, prompt) for prompt in {one.prompt for one in requests}}
+    likeness = {prompt: _likeness(wanted.prompt, prompt) for prompt in {request.prompt for request in requests}}
     best = max(likeness.values(), default=0.0)
-    alike = (one for one in requests if likeness[one.prompt] == best >= _ALIKE)
-    return min(alike, key=lambda one: len([*_between(_settings(wanted), _settings(one))]), default=None)
+    alike = (request for request in requests if likeness[request.prompt] == best >= _ALIKE)
+    settings = _settings(wanted)
+    return min(alike, key=lambda request: len([*_differing(settings, _settings(request))]), default=None)
 
 
 def _likeness(first: str, second: str) -> float:
-    """Rate two texts from 0 for nothing in common to 1 for equal: shared ends, and pairs of neighbours between them.
+    """Rate two texts from 0 for nothing in common to 1 for equal: by shared ends, and pairs of characters between them.
 
-    Pairs and not :class:`SequenceMatcher`, which is slower by far and finds half of any English sentence in any other.
+    Not by :class:`SequenceMatcher`, which is much slower and finds half of any English sentence in any other.
     """
-    start, end = shared_ends(first, second)
+    start, end = _shared_ends(first, second)
     middles = [text[start : len(text) - end] for text in (first, second)]
     here, there = (set(zip(" " + text[:_LOOK], text[:_LOOK] + " ", strict=True)) for text in middles)
     between = len(here & there) / (len(here) + len(there)) * sum(map(len, middles))
     return 2 * (start + end + between) / (len(first) + len(second))
 
 
-def told(wanted: ImageRequest, found: ImageRequest) -> str:
+def describe_differences(wanted: ImageRequest, saved: ImageRequest) -> str:
     """Describe how a request differs from a saved one, in one line: settings, then the prompt around its changes.
 
     Args:
-        wanted: what was asked for here.
-        found: what is saved there.
+        wanted: the request that was made here.
+        saved: the request in the history.
     """
     form = _("{0}: {2} here, {1} there")
-    differences = _between(_settings(found), _settings(wanted))
-    parts = [form.format(*(_value(text, 60) for text in astuple(one))) for one in differences]
-    if wanted.prompt != found.prompt:
-        marked = pieces(mask(found.prompt), mask(wanted.prompt))
-        line = one_line(diff_text(cut(marked, around=12, most=40, count=12)).replace("\n", "¶ "))
-        hidden = all(piece.mark == "same" for piece in marked)
-        parts.append(
-            _("prompt: only in what cannot be shown")
-            if hidden
-            else _("prompt ([-there-] {{+here+}}): {line}", line=line)
-        )
+    differences = _differing(_settings(saved), _settings(wanted))
+    parts = [form.format(*_shown(difference, 60)) for difference in differences]
+    if wanted.prompt != saved.prompt:
+        marked = pieces(mask(saved.prompt), mask(wanted.prompt))
+        if all(piece.mark == "same" for piece in marked):
+            parts.append(_("prompt: the difference cannot be shown"))
+        else:
+            text = diff_text(_cut(marked, around=12, most=40, count=12)).replace("\n", "¶ ")
+            parts.append(_("prompt ([-there-] {{+here+}}): {line}", line=one_line(text)))
     return _("; ").join(parts) or _("nothing differs")

@@ -1,10 +1,11 @@
 """Lay pictures out in tables: many side by side, a grid of a comparison, a blind vote and its result."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import groupby, islice
+from itertools import chain, groupby, islice, product
+from operator import itemgetter
 from typing import Any
 
 from wenwen_magic.errors import mask
@@ -13,13 +14,12 @@ from wenwen_magic.render.generation import (
     MOST_SHOWN,
     as_sent,
     caption_html,
+    image_html,
     no_picture_html,
-    no_preview,
     plain,
     prompt_of,
     status_html,
     text_html,
-    value_word,
 )
 from wenwen_magic.render.markup import (
     COLUMNS,
@@ -36,7 +36,7 @@ from wenwen_magic.render.markup import (
     table,
     tag,
 )
-from wenwen_magic.text.i18n import _, columns
+from wenwen_magic.text.i18n import _, text_width
 from wenwen_magic.text.sanitize import one_line
 
 # All in pixels. A notebook has room for _WIDTH; a picture alone in its row is at most _LARGEST wide, any so high.
@@ -53,18 +53,18 @@ def _width(columns: int, heads: int = 0) -> int:
 
 
 def _without_shared_notes(rows: Sequence[Generation]) -> tuple[list[Generation], list[str]]:
-    """Take the notes that several rows share out of them; return these too, each once with how many it is about."""
+    """Take the notes that several rows share out of them; return these notes too, each with how many rows it is for."""
     counted = Counter(row.note for row in rows if row.note)
     shared = {note: count for note, count in counted.items() if count > 1}
-    said = [
+    notes = [
         note if count == len(rows) else _("{count} of {count2}: {note}", count=count, count2=len(rows), note=note)
         for note, count in shared.items()
     ]
-    return [replace(row, note="") if row.note in shared else row for row in rows], said
+    return [replace(row, note="") if row.note in shared else row for row in rows], notes
 
 
 def _fitting(image: GeneratedImage, width: int) -> int:
-    """Give the width in pixels at which a picture fills its column and is not too high."""
+    """Return the width in pixels at which a picture fills its column and is not too high."""
     return max(1, min(width, _LARGEST * image.width // max(1, image.height))) if image.width else width
 
 
@@ -83,21 +83,21 @@ def _outcome(
     Args:
         row: the generation.
         width: of the column, in pixels.
-        label: what the headers say.
+        label: the pairs of axis and value in the headers.
         numbered: whether a first take has its number too.
         enlarged: whether a picture smaller than its column fills it.
         prompt: shown above the caption.
         sent: shown below the caption.
     """
     asked = {("model", row.request.model), ("orientation", row.request.orientation)}
-    words = caption_html(row, numbered=numbered, known={axis for axis, _value in asked & set(label)})
+    description = caption_html(row, numbered=numbered, known={axis for axis, _value in asked & set(label)})
     if not row.images:
-        return join(prompt, no_picture_html(row), words, sent)
+        return join(prompt, no_picture_html(row), description, sent)
     pictures = []
     for image in row.images:
         wide = _fitting(image, width) if enlarged else min(_fitting(image, width), image.width or width)
-        pictures.append(picture(image.preview, image.alt, width=wide) or no_preview(image))
-    shown = stacked(*pictures, join(prompt, words, sent))
+        pictures.append(image_html(image, width=wide))
+    shown = stacked(*pictures, join(prompt, description, sent))
     return join(tag("div", shown, style="margin-bottom:8px"), text_html(row))
 
 
@@ -110,9 +110,9 @@ def gallery_bundle(gallery: Gallery) -> dict[str, Any]:
     Where the prompts differ each is under its picture, a long one in short.
     """
     # A gallery may be longer than a notebook should be heavy.
-    rows, said = _without_shared_notes(list(islice(gallery, MOST_SHOWN)))
+    rows, notes = _without_shared_notes(list(islice(gallery, MOST_SHOWN)))
     if (more := len(gallery) - len(rows)) > 0:
-        said.append(_("… and {count} more: %wenwen history shows them all", count=more))
+        notes.append(_("… and {count} more: %wenwen history shows them all", count=more))
     prompts = [prompt_of(row) for row in rows]
     heads = _in_short(prompts) if len(set(prompts)) > 1 else [""] * len(rows)
     counted = Counter(row.request.fingerprint for row in rows)
@@ -128,14 +128,14 @@ def gallery_bundle(gallery: Gallery) -> dict[str, Any]:
         line = plain(row, numbered=numbered)
         text.append(f"{mask(head)}: {line}" if head else line)
     sent = as_sent(rows[0]) if rows and not heads[0] else ""
-    html = join(table(in_rows(cells, columns)), sent, *map(status_html, said))
-    return bundle(html, "\n".join([*text, *said]), gallery.still)
+    html = join(table(in_rows(cells, columns)), sent, *map(status_html, notes))
+    return bundle(html, "\n".join([*text, *notes]), gallery.still)
 
 
 def _in_short(prompts: Sequence[str]) -> list[str]:
-    """Cut each prompt to its beginning; where all begin alike for long, from shortly before they part."""
-    letters = enumerate(zip(*prompts, strict=False))
-    alike = next((place for place, found in letters if len(set(found)) > 1), min(map(len, prompts)))
+    """Cut each prompt to its beginning; where all begin alike for long, to what begins shortly before they differ."""
+    characters = enumerate(zip(*prompts, strict=False))
+    alike = next((index for index, column in characters if len(set(column)) > 1), min(map(len, prompts)))
     word = prompts[0].rfind(" ", alike - 2 * _BEFORE, alike - _BEFORE // 2) + 1
     start = (word or alike - _BEFORE) if alike > _SHORT // 2 else 0
     texts = (one_line(prompt[start : start + 2 * _SHORT]) for prompt in prompts)
@@ -145,8 +145,13 @@ def _in_short(prompts: Sequence[str]) -> list[str]:
 
 # -- a comparison ------------------------------------------------------------------------------------------------------
 
-_Place = tuple[str, ...]
-"""A value on every axis of a comparison."""
+_Pair = tuple[str, str]
+_Words = Mapping[_Pair, _Pair]
+
+
+def label_words(pairs: Iterable[_Pair]) -> dict[_Pair, _Pair]:
+    """Translate pairs of axis and value, each once: axes are named by us, and of the values the orientations."""
+    return {(axis, value): (_(axis), _(value) if axis == "orientation" else value) for axis, value in {*pairs}}
 
 
 def grid_bundle(gallery: Gallery) -> dict[str, Any]:
@@ -159,55 +164,57 @@ def grid_bundle(gallery: Gallery) -> dict[str, Any]:
     axes = {tuple(axis for axis, _value in label) for label in gallery.labels}
     if len(axes) != 1 or axes == {()} or len(gallery.labels) != len(gallery):
         return gallery_bundle(gallery)
-    rows, said = _without_shared_notes(list(gallery))
-    places: dict[_Place, list[Generation]] = {}
-    for label, row in zip(gallery.labels, rows, strict=True):
-        places.setdefault(tuple(value for _axis, value in label), []).append(row)
-    prompt = _common_prompt(rows)
-    grid = _grid(axes.pop(), places, with_prompts=not prompt)
-    text = [_grid_line(label, row) for label, row in zip(gallery.labels, rows, strict=True)]
-    return bundle(join(grid, prompt, *map(status_html, said)), "\n".join([*text, *said]), gallery.still)
+    rows, notes = _without_shared_notes(list(gallery))
+    shared_prompt, prompts = _prompts_html(rows)
+    words = label_words(chain(*gallery.labels))
+    takes: dict[Label, list[_Take]] = {}
+    text = []
+    for label, row, prompt in zip(gallery.labels, rows, prompts, strict=True):
+        takes.setdefault(label, []).append((row, prompt))
+        place = " · ".join("=".join(words[pair]) for pair in label)
+        line = "… " + _("drawing") if _is_drawing(row) else plain(row)
+        text.append(f"{mask(one_line(place))}: {line}")
+    html = join(_grid(takes, words), shared_prompt, *map(status_html, notes))
+    return bundle(html, "\n".join([*text, *notes]), gallery.still)
 
 
-def _common_prompt(rows: Sequence[Generation]) -> Markup:
-    """Give what was sent for all rows, if it was the same."""
-    prompts = {prompt_of(row) for row in rows}
-    return tag("p", small(_("as sent"), ": ", lines(prompts.pop()))) if len(prompts) == 1 else Markup()
+def _prompts_html(rows: Sequence[Generation]) -> tuple[Markup, list[Markup]]:
+    """Show what was sent: once for all rows if it was the same, else for each row."""
+    prompts = [prompt_of(row) for row in rows]
+    if len(set(prompts)) == 1:
+        return tag("p", small(_("as sent"), ": ", lines(prompts[0]))), [Markup()] * len(prompts)
+    return Markup(), [tag("p", small(lines(prompt))) for prompt in prompts]
 
 
-def _grid(axes: tuple[str, ...], places: Mapping[_Place, Sequence[Generation]], *, with_prompts: bool) -> Markup:
+_Take = tuple[Generation, Markup]
+"""A generation, and its prompt where the prompts differ."""
+
+
+def _grid(takes: Mapping[Label, Sequence[_Take]], words: _Words) -> Markup:
     """Lay combinations out in tables of at most four columns, each with all headers."""
-    # The values on each axis in the order in which they came, with their names.
-    names = [
-        {value: value_word(axis, value) for value in column}
-        for axis, column in zip(axes, zip(*places, strict=True), strict=True)
-    ]
-    across = _across([len(values) for values in names])
-    down = [axis for axis in range(len(axes)) if axis != across]
+    # The pairs of each axis, in the order in which they came.
+    axes = [list(dict.fromkeys(pairs)) for pairs in zip(*takes, strict=True)]
+    across = _across([len(pairs) for pairs in axes])
+    columns, down = axes[across], [*axes[:across], *axes[across + 1 :]]
     # A model's name has one line, if it is not too long.
-    longest = {axis: max(map(columns, names[axis].values())) * _LETTER_WIDTH + _PADDING for axis in down}
-    widths = {axis: min(_WIDEST_HEADER, max(_HEADER, most)) for axis, most in longest.items()}
-    width = _width(min(COLUMNS, len(names[across])), sum(widths.values()) + _PADDING * len(down))
-    order = [{value: number for number, value in enumerate(values)} for values in names]
-    sides = sorted(
-        {tuple(place[axis] for axis in down) for place in places},
-        key=lambda side: [order[axis][value] for axis, value in zip(down, side, strict=True)],
-    )
+    longest = [max(text_width(words[pair][1]) for pair in pairs) * _LETTER_WIDTH + _PADDING for pairs in down]
+    head_widths = [min(_WIDEST_HEADER, max(_HEADER, most)) for most in longest]
+    width = _width(min(COLUMNS, len(columns)), sum(head_widths) + _PADDING * len(down))
+    asked_for = {(*label[:across], *label[across + 1 :]) for label in takes}
+    sides = [side for side in product(*down) if side in asked_for]
     tables = []
-    for band in in_rows(list(names[across])):
-        corner = [cell(lines(_(axes[axis])), scope="col", rowspan=2, style=_NAME) for axis in down]
-        name = cell(lines(_(axes[across])), scope="colgroup", colspan=len(band), style=_NAME)
-        rows: list[list[str]] = []
+    for band in in_rows(columns):
+        corner = [cell(lines(words[pairs[0]][0]), scope="col", rowspan=2, style=_NAME) for pairs in down]
+        name = cell(lines(words[band[0]][0]), scope="colgroup", colspan=len(band), style=_NAME)
+        heads = [cell(lines(words[pair][1]), scope="col", width=width) for pair in band]
+        rows = []
         for side in sides:
-            heads = zip(down, side, strict=True)
-            row: list[str] = [cell(lines(names[axis][one]), scope="row", width=widths[axis]) for axis, one in heads]
-            for value in band:
-                place = (*side[:across], value, *side[across:])
-                label = tuple(zip(axes, place, strict=True))
-                row.append(_grid_cell(places.get(place, ()), label, width, with_prompts=with_prompts))
+            labels = [(*side[:across], pair, *side[across:]) for pair in band]
+            side_heads = zip(side, head_widths, strict=True)
+            row: list[str] = [cell(lines(words[pair][1]), scope="row", width=wide) for pair, wide in side_heads]
+            row += [_grid_cell(takes.get(label, ()), label, width) for label in labels]
             rows.append(row)
-        heads_across = [cell(lines(names[across][value]), scope="col", width=width) for value in band]
-        tables.append(table(rows, head=[[*corner, name], heads_across]))
+        tables.append(table(rows, head=[[*corner, name], heads]))
     return join(*tables)
 
 
@@ -218,17 +225,16 @@ def _across(counts: Sequence[int]) -> int:
     return len(counts) - 1 - counts[::-1].index(best)
 
 
-def _grid_cell(rows: Sequence[Generation], label: Label, width: int, *, with_prompts: bool) -> Markup:
+def _grid_cell(takes: Sequence[_Take], label: Label, width: int) -> Markup:
     """Show all takes of one place; takes of one prompt have it once below them."""
     shown: list[Markup] = []
-    for prompt, takes in groupby(rows, key=prompt_of):
-        for row in takes:
+    for prompt, same in groupby(takes, key=itemgetter(1)):
+        for row, _prompt in same:
             if _is_drawing(row):
                 shown.append(tag("p", "… ", _("drawing")))
             else:
-                shown.append(_outcome(row, width, label=label, numbered=len(rows) > 1))
-        if with_prompts:
-            shown.append(tag("p", small(lines(prompt))))
+                shown.append(_outcome(row, width, label=label, numbered=len(takes) > 1))
+        shown.append(prompt)
     return join(*shown) or Markup("–")
 
 
@@ -236,41 +242,35 @@ def _is_drawing(row: Generation) -> bool:
     return row.state == "sent" and not row.error and not row.images
 
 
-def _grid_line(label: Label, row: Generation) -> str:
-    place = " · ".join(one_line(_(axis) + "=" + value_word(axis, value)) for axis, value in label)
-    line = f"… {_('drawing')}" if _is_drawing(row) else plain(row)
-    return f"{mask(place)}: {line}"
-
-
 # -- a blind vote ------------------------------------------------------------------------------------------------------
 
 
 def _blind_bundle(gallery: Gallery) -> dict[str, Any]:
-    """Make the bundle of pictures under letters, which tells neither name nor size of any of them."""
+    """Make the bundle of pictures under letters, which shows neither name nor size of any of them."""
     letters = gallery.letters
     width = _width(min(COLUMNS, len(letters) or 1))
-    said = [_("Which is best? Press a letter below, or %wenwen vote A")] if letters else []
+    notes = [_("Which is best? Press a letter below, or %wenwen vote A")] if letters else []
     if missing := len(gallery) - len(letters):
-        said.append(_("Left out, without a picture: {missing}.", missing=missing))
+        notes.append(_("Left out, without a picture: {missing}.", missing=missing))
     shown = []
     for letter, number in letters.items():
         lost = tag("p", f"{letter}: ", _("no preview at hand"))
         images = gallery[number].images
         pictures = [picture(image.preview, letter, width=_fitting(image, width)) or lost for image in images]
         shown.append((_letter(letter), stacked(*pictures)))
-    html = join(_under_headers(shown, width), *(tag("p", words) for words in said))
-    text = ["  ".join(letters), *said] if letters else said
+    html = join(_under_headers(shown, width), *(tag("p", note) for note in notes))
+    text = ["  ".join(letters), *notes] if letters else notes
     return bundle(html, "\n".join(text), gallery.still)
 
 
 def vote_result(winner: str) -> Callable[[Gallery], dict[str, Any]]:
-    """Choose how a comparison is shown after its vote: letters with labels and captions; failures are below.
+    """Choose how a comparison is shown after its vote: letters with labels and captions, failures below them.
 
     Args:
-        winner: the letter of the picture that is best.
+        winner: the letter of the best picture.
 
     Returns:
-        What makes the bundle of a gallery with a label for each row.
+        A function that makes the bundle of a gallery with a label for each row.
     """
     return partial(_result_bundle, winner=winner.strip().upper())
 
@@ -278,31 +278,27 @@ def vote_result(winner: str) -> Callable[[Gallery], dict[str, Any]]:
 def _result_bundle(gallery: Gallery, winner: str) -> dict[str, Any]:
     letters = gallery.letters
     width = _width(min(COLUMNS, len(letters) or 1))
-    prompt = _common_prompt(gallery)
+    shared_prompt, prompts = _prompts_html(gallery)
+    words = label_words(chain(*gallery.labels))
+    names = [" · ".join(words[pair][1] for pair in label) for label in gallery.labels]
     shown, text = [], []
     for letter, number in letters.items():
-        row, label = gallery[number], gallery.labels[number]
+        row, name = gallery[number], names[number]
         mark = f"{letter} ★" if letter == winner else letter
-        below = Markup() if prompt else tag("p", small(lines(prompt_of(row))))
         # As large as before the vote, so that no picture moves.
-        outcome = join(_outcome(row, width, label=label, enlarged=True), below)
-        shown.append((stacked(_letter(mark), lines(_values(label))), outcome))
-        text.append(f"{mark} {_values(label)}: {plain(row)}")
+        outcome = _outcome(row, width, label=gallery.labels[number], enlarged=True)
+        shown.append((stacked(_letter(mark), lines(name)), join(outcome, prompts[number])))
+        text.append(f"{mark} {name}: {plain(row)}")
     failed = [
-        join(tag("p", tag("b", lines(_values(label)))), no_picture_html(row), caption_html(row))
-        for row, label in zip(gallery, gallery.labels, strict=True)
+        join(tag("p", tag("b", lines(name))), no_picture_html(row), caption_html(row))
+        for row, name in zip(gallery, names, strict=True)
         if not row.images
     ]
-    return bundle(join(_under_headers(shown, width), *failed, prompt), "\n".join(text), gallery.still)
+    return bundle(join(_under_headers(shown, width), *failed, shared_prompt), "\n".join(text), gallery.still)
 
 
 def _letter(letter: str) -> Markup:
     return tag("span", letter, style="font-size:24px")
-
-
-def _values(label: Label) -> str:
-    """Give the values of a label in the reader's language."""
-    return " · ".join(value_word(axis, value) for axis, value in label)
 
 
 def _under_headers(shown: Sequence[tuple[Markup, Markup]], width: int) -> Markup:

@@ -48,25 +48,32 @@ def generation_bundle(generation: Generation) -> dict[str, Any]:
 
 def generation_html(generation: Generation) -> Markup:
     """Show one generation as HTML: a figure, a table for several pictures, or what there is in place of one."""
-    words, images = caption_html(generation), generation.images
-    if not images:
-        shown = join(no_picture_html(generation), words)
-    elif len(images) == 1:
-        shown = tag("figure", _image(images[0]), tag("figcaption", words), style="margin:0")
+    description, images = caption_html(generation), generation.images
+    pictures = [image_html(image, title=image.alt, height=_PICTURE_HEIGHT) for image in images]
+    if not pictures:
+        shown = join(no_picture_html(generation), description)
+    elif len(pictures) == 1:
+        shown = tag("figure", *pictures, tag("figcaption", description), style="margin:0")
     else:
         sizes = [small(f"{number}. {image.width}×{image.height}") for number, image in enumerate(images, 1)]
-        cells = [stacked(_image(image), size) for image, size in zip(images, sizes, strict=True)]
-        shown = join(table(in_rows(cells, even_columns(len(cells)))), tag("p", words))
+        cells = list(map(stacked, pictures, sizes))
+        shown = join(table(in_rows(cells, even_columns(len(cells)))), tag("p", description))
     return join(shown, text_html(generation) if images else "", as_sent(generation))
 
 
-def _image(image: GeneratedImage) -> Markup:
-    return picture(image.preview, image.alt, title=image.alt, height=_PICTURE_HEIGHT) or no_preview(image)
+def image_html(
+    image: GeneratedImage, *, width: int | None = None, height: int | None = None, title: str | None = None
+) -> Markup:
+    """Show a picture's preview, or say that the picture is saved and cannot be shown.
 
-
-def no_preview(image: GeneratedImage) -> Markup:
-    """Say that a picture is saved and cannot be shown."""
-    return tag("p", _("The picture is saved, its preview is not at hand: "), image.path.name)
+    Args:
+        image: the picture.
+        width: as in :func:`~wenwen_magic.render.markup.picture`, like the others.
+        height: the most pixels.
+        title: what a pointer over it shows.
+    """
+    shown = picture(image.preview, image.alt, width=width, height=height, title=title)
+    return shown or tag("p", _("The picture is saved, its preview is not at hand: "), image.path.name)
 
 
 def no_picture_html(generation: Generation) -> Markup:
@@ -81,14 +88,15 @@ def caption(generation: Generation, *, numbered: bool = False, known: Container[
     """Describe a generation in one line: take, orientation, size, model asked and answered, seconds, id.
 
     Args:
-        generation: what it is about.
+        generation: what to describe.
         numbered: whether a first take has its number too; later ones always have it.
         known: what a header says already: ``model``, ``orientation``.
     """
     size = ""
     if generation.images:
         image = generation.images[0]
-        size = ("" if "orientation" in known else _(orientation_of(image)) + " ") + f"{image.width}×{image.height}"
+        orientation = "" if "orientation" in known else _(orientation_of(image)) + " "
+        size = f"{orientation}{image.width}×{image.height}"
     model, answered = model_words(generation), generation.model_reported
     if "model" in known:
         other = answered not in {"", generation.request.model}
@@ -105,7 +113,7 @@ def caption(generation: Generation, *, numbered: bool = False, known: Container[
 
 
 def take_mark(take: int) -> str:
-    """Give a take's number in a circle, a large one with a dot."""
+    """Return a take's number in a circle, a large one with a dot."""
     return _CIRCLED[take] if take < len(_CIRCLED) else f"{take}."
 
 
@@ -128,41 +136,26 @@ def orientation_of(image: GeneratedImage) -> str:
     return "landscape" if image.width > image.height else "portrait"
 
 
-def orientation_word(orientation: str) -> str:
-    """Translate an orientation."""
-    return _(orientation)
-
-
-def axis_word(name: str) -> str:
-    """Translate the name of a comparison's axis."""
-    return _(name)
-
-
-def value_word(axis: str, value: str) -> str:
-    """Translate a value on an axis: only orientations are words of ours."""
-    return _(value) if axis == "orientation" else value
-
-
 def notes(generation: Generation) -> list[str]:
     """List what to know beside the caption: a saved take, another shape than asked, drafts, damaged pictures."""
-    said = []
+    listed = []
     if not generation.has_result:
-        said.append(_("charged: ") + _(generation.charged))
+        listed.append(_("charged: ") + _(generation.charged))
     elif generation.note:
-        said.append(generation.note)
+        listed.append(generation.note)
     asked = generation.request.orientation
     if generation.images and asked != "auto" and orientation_of(generation.images[0]) != asked:
-        said.append(_("asked for {orientation}", orientation=_(asked)))
+        listed.append(_("asked for {orientation}", orientation=_(asked)))
     if drafts := sum(image.draft for image in generation.pictures):
-        said.append(_("{drafts} draft(s) kept beside it", drafts=drafts))
-    said += [f"{image.path.name}: {image.problem}" for image in generation.pictures if image.problem]
+        listed.append(_("{drafts} draft(s) kept beside it", drafts=drafts))
+    listed += [f"{image.path.name}: {image.problem}" for image in generation.pictures if image.problem]
     if generation.finish_reason == "cut":
-        said.append(_("the answer broke off after this"))
-    return said
+        listed.append(_("the answer broke off after this"))
+    return listed
 
 
 def caption_html(generation: Generation, *, numbered: bool = False, known: Container[str] = ()) -> Markup:
-    """Give the caption, as :func:`caption` does, with the notes below it, as HTML."""
+    """Show the caption, as :func:`caption` makes it, with the notes below it."""
     return stacked(*map(small, [caption(generation, numbered=numbered, known=known), *notes(generation)]))
 
 
@@ -190,12 +183,12 @@ def plain(generation: Generation, *, numbered: bool = False) -> str:
     missing = "" if generation.has_result else f"✗ {error.get('what', generation.state)}"
     parts = [caption(generation, numbered=numbered), where or missing, *notes(generation)]
     length = LONGEST_TEXT if generation.request.wants_words else _LONGEST_OPEN_TEXT
-    words = f"\n{generation.text[:length]}" if generation.text else ""
-    return mask(" · ".join(part for part in parts if part) + words)
+    text = f"\n{generation.text[:length]}" if generation.text else ""
+    return mask(" · ".join(part for part in parts if part) + text)
 
 
 def short_path(path: Path) -> str:
-    """Shorten a path to what is below the working folder, else to its last two parts: no home folder is shown."""
+    """Shorten a path to its parts below the working folder, else to its last two: no home folder is shown."""
     with suppress(ValueError, OSError):
         below = path.relative_to(Path.cwd())
         if len(below.parts) <= _LONGEST_PATH:
@@ -204,27 +197,27 @@ def short_path(path: Path) -> str:
 
 
 def preview_html(path: Path | None) -> Markup:
-    """Show a picture on its way, from its small file; empty when there is none."""
-    return picture(path, _("preview of the picture on its way"), height=_PREVIEW_HEIGHT)
+    """Show the preview of a picture that is being drawn, from its small file; empty when there is none."""
+    return picture(path, _("preview of the picture being drawn"), height=_PREVIEW_HEIGHT)
 
 
 def status_html(line: str) -> Markup:
-    """Give a status line as HTML."""
+    """Show a status line."""
     return tag("p", small(line))
 
 
 def controls_html() -> Markup:
-    """Give the words in place of the controls where no live widget can be."""
+    """Show what is in place of the controls where no live widget can be."""
     return status_html(_(_NO_CONTROLS))
 
 
 # JupyterLab puts "Error displaying widget" where a saved notebook's controls were, whatever else their bundle holds;
-# this says in its place, in this cell only, what to do. Without styles nothing is lost: the bundle has the same words.
+# this style shows in its place, in this cell only, what to do. Without styles the bundle still has the same sentence.
 _OUTPUT = ".jp-OutputArea:has(style.wenwen)>.jp-OutputArea-child>.jp-OutputArea-output"
 _DEAD = f":is({_OUTPUT}:not(:has(*)),{_OUTPUT}:has(>.jupyter-widgets-disconnected))"
 
 
 def dead_controls_style() -> Markup:
-    """Return a style by which controls without a kernel say so, in its own output area."""
+    """Return a style that shows what to do in place of controls without a kernel, in its own output area only."""
     after = f'{_DEAD}::after{{content:"{_(_NO_CONTROLS)}";font-size:11px;opacity:.7}}'
     return tag("style", Markup(f"{_DEAD}{{font-size:0}}{_DEAD}>*{{display:none}}{after}"), class_="wenwen")

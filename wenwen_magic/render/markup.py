@@ -1,21 +1,22 @@
-"""Build HTML that is escaped by default, and the tables, pictures and bundles that all output is made of."""
+"""Build HTML that is escaped by default, and the tables, pictures and bundles of all output."""
 
 import base64
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from html import escape
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from wenwen_magic.kinds import JPEG, PNG, data_uri
-from wenwen_magic.text.i18n import columns
+from wenwen_magic.text.i18n import padded, text_width
 from wenwen_magic.text.sanitize import one_line, replace_unshown
 
 _Item = TypeVar("_Item")
 COLUMNS = 4
-"""Cells beside one another in a table of pictures."""
-# Front ends centre and stripe tables. Where styles are stripped, the attributes are what is left.
+"""The most cells side by side in a table of pictures."""
+# Front ends centre and stripe tables. Where styles are stripped, the attributes still apply.
 _TABLE: dict[str, str | int | None] = {"cellpadding": 6, "style": "table-layout:auto;margin-left:0"}
 _PLACE = {"align": "left", "valign": "top"}
 _STYLE = "text-align:left;vertical-align:top;overflow-wrap:anywhere"
@@ -24,13 +25,13 @@ _LONG_WORD = re.compile("[!-~]{20}(?=[!-~])")
 
 
 class Markup(str):
-    """Finished HTML: it is taken as it is, where every other text is escaped."""
+    """Mark a text as HTML: it is taken as it is, where every other text is escaped."""
 
     __slots__ = ()
 
 
 class Cell(Markup):
-    """A finished cell of a table."""
+    """Mark HTML as a whole cell of a table."""
 
     __slots__ = ()
 
@@ -40,8 +41,8 @@ def tag(name: str, *content: str, **attributes: str | int | None) -> Markup:
 
     Args:
         name: of the element.
-        *content: what it holds; all but :class:`Markup` is escaped.
-        **attributes: by name, escaped; ``class_`` is written ``class``, and None leaves the attribute out.
+        *content: what is in it; all but :class:`Markup` is escaped.
+        **attributes: values by name, escaped; ``class_`` is written ``class``, and None leaves the attribute out.
     """
     given = ((key.rstrip("_"), value) for key, value in attributes.items() if value is not None)
     start = " ".join([name, *(f'{key}="{escape(str(value))}"' for key, value in given)])
@@ -63,7 +64,7 @@ def stacked(*content: str) -> Markup:
 
 
 def lines(text: str) -> Markup:
-    """Give a text as HTML in its lines; a word as long as a line may break, with styles or without."""
+    """Show a text in its lines; a word as long as a line may break, with styles or without."""
     text = _LONG_WORD.sub("\\g<0>\0", text.replace("\0", " "))
     return Markup(escape(text).replace("\0", tag("wbr")).replace("\n", BR))
 
@@ -81,24 +82,18 @@ def folded(head: str, *content: str) -> Markup:
 def picture(
     path: Path | None, alt: str, *, width: int | None = None, height: int | None = None, title: str | None = None
 ) -> Markup:
-    """Show a small picture's file, JPEG or PNG, inside the HTML; empty when it is not at hand.
+    """Put a small picture's file, JPEG or PNG, inside the HTML; empty when it cannot be read.
 
     Args:
-        path: the file.
+        path: the file; None for none.
         alt: alternative text.
-        width: in pixels, with styles or without; None for its own.
-        height: the most pixels where styles are obeyed; None for any number.
+        width: in pixels, with styles or without; None for the picture's own.
+        height: the most pixels where styles apply; None for no limit.
         title: what a pointer over it shows.
     """
     style = "max-width:100%" + (f";max-height:{height}px" if height else "")
     file = _small_file(path)
     return tag("img", src=data_uri(*file), alt=alt, title=title, width=width, style=style) if file else Markup()
-
-
-def still(path: Path | None) -> dict[str, str]:
-    """Read a small picture's file as the entry of a bundle: base64 by its type; empty when it is not at hand."""
-    file = _small_file(path)
-    return {file[0]: base64.b64encode(file[1]).decode()} if file else {}
 
 
 def _small_file(path: Path | None) -> tuple[str, bytes] | None:
@@ -112,9 +107,9 @@ def cell(*content: str, scope: str | None = None, style: str = "", **attributes:
     """Build a cell of a table.
 
     Args:
-        *content: what it holds; all but :class:`Markup` is escaped.
+        *content: what is in it; all but :class:`Markup` is escaped.
         scope: of a header ``col``, ``row`` or ``colgroup``; None for no header.
-        style: what its style has beside that of every cell, each ending in a semicolon.
+        style: declarations beside those of every cell, each ending in a semicolon.
         **attributes: ``width`` in pixels or per cent, ``colspan``, ``rowspan``.
     """
     name = "th" if scope else "td"
@@ -131,13 +126,13 @@ def table(rows: Iterable[Iterable[str]], *, head: Iterable[Iterable[str]] = (), 
     """
     style = None if striped else "background:none"
 
-    def laid_out(name: str, rows: Iterable[Iterable[str]], scope: str | None) -> Markup:
-        cells = ([one if isinstance(one, Cell) else cell(one, scope=scope) for one in row] for row in rows)
-        made = [tag("tr", *row, style=style) for row in cells]
-        return tag(name, *made) if made else Markup()
+    def section(name: str, rows: Iterable[Iterable[str]], scope: str | None) -> Markup:
+        cells = ([item if isinstance(item, Cell) else cell(item, scope=scope) for item in row] for row in rows)
+        built = [tag("tr", *row, style=style) for row in cells]
+        return tag(name, *built) if built else Markup()
 
-    body = laid_out("tbody", rows, None)
-    return tag("table", laid_out("thead", head, "col"), body, **_TABLE) if body else body
+    body = section("tbody", rows, None)
+    return tag("table", section("thead", head, "col"), body, **_TABLE) if body else body
 
 
 def in_rows(items: Sequence[_Item], most: int = COLUMNS) -> list[Sequence[_Item]]:
@@ -153,21 +148,50 @@ def even_columns(count: int) -> int:
 def text_table(rows: Iterable[Sequence[str]]) -> str:
     """Lay out a table as plain text, a line for each row, padded for letters that take two columns."""
     lined = [[one_line(text) for text in row] for row in rows]
-    taken = [[columns(text) for text in row] for row in lined]
-    widths = [max(column) for column in zip(*taken, strict=True)]
-    return "\n".join(
-        "  ".join(text + " " * (most - own) for text, own, most in zip(*row, widths, strict=True)).rstrip()
-        for row in zip(lined, taken, strict=True)
-    )
+    widths = [max(map(text_width, column)) for column in zip(*lined, strict=True)]
+    return "\n".join("  ".join(map(padded, row, widths)).rstrip() for row in lined)
 
 
 def clipped(text: str, most: int) -> str:
     """Cut a text to one line of at most ``most`` columns; a Chinese letter takes two."""
     text = one_line(text[: 20 * most])
-    kept = sum(width <= most for width in accumulate(map(columns, text)))
+    kept = sum(width <= most for width in accumulate(map(text_width, text)))
     return text if kept == len(text) else text[: max(0, kept - 1)] + "…"
 
 
+@dataclass(frozen=True)
+class Shown(Generic[_Item]):
+    """Hold a sequence that front ends show in a way of its own.
+
+    Args:
+        rows: the items, for use in Python.
+        bundle: the MIME bundle that front ends show.
+    """
+
+    rows: tuple[_Item, ...]
+    bundle: dict[str, Any] = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> _Item:
+        return self.rows[index]
+
+    def __iter__(self) -> Iterator[_Item]:
+        return iter(self.rows)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:  # noqa: ARG002
+        return self.bundle
+
+
 def bundle(html: str, plain: str, image: Path | None = None) -> dict[str, Any]:
-    """Make a MIME bundle of HTML, plain text and a small picture of all, which every front end accepts."""
-    return {**still(image), "text/html": replace_unshown(html), "text/plain": replace_unshown(plain)}
+    """Make a MIME bundle of HTML, plain text and a small picture of all, which every front end accepts.
+
+    Args:
+        html: what most front ends show.
+        plain: what a terminal shows.
+        image: the picture's file, JPEG or PNG; left out when it cannot be read.
+    """
+    file = _small_file(image)
+    still = {file[0]: base64.b64encode(file[1]).decode()} if file else {}
+    return {**still, "text/html": replace_unshown(html), "text/plain": replace_unshown(plain)}

@@ -1,14 +1,12 @@
-"""Show the models of an endpoint as a table, and warn when a name is not among them."""
+"""Show the models of an endpoint as a table, and warn of a name that is not among them."""
 
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
 from wenwen_magic.errors import mask
 from wenwen_magic.models import Model, ModelList, meant_by
 from wenwen_magic.render import markup
-from wenwen_magic.render.markup import Markup, bundle, join, lines, tag, text_table
+from wenwen_magic.render.markup import Markup, Shown, bundle, join, lines, tag, text_table
 from wenwen_magic.text.i18n import N_, _, in_every_language
 from wenwen_magic.text.suggest import nearest
 
@@ -19,33 +17,11 @@ _PICTURE, _OTHER = N_("picture"), N_("other")
 _UNITS = (86_400, N_("{count} d ago")), (3600, N_("{count} h ago")), (60, N_("{count} min ago"))
 
 
-@dataclass(frozen=True)
-class ModelTable:
-    """Models that can be shown and used from Python.
+def table(known: ModelList, words: str = "", *, age: float = 0.0, replay: bool = False) -> Shown[Model]:
+    """Show the models that match all words as a table.
 
     Args:
-        models: those that were found, pictures first.
-        bundle: what front ends show.
-    """
-
-    models: tuple[Model, ...]
-    bundle: dict[str, Any] = field(repr=False)
-
-    def __len__(self) -> int:
-        return len(self.models)
-
-    def __getitem__(self, index: int) -> Model:
-        return self.models[index]
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:  # noqa: ARG002
-        return self.bundle
-
-
-def table(known: ModelList, words: str = "", *, age: float = 0.0, replay: bool = False) -> ModelTable:
-    """Find the models that hold all the words, as a table.
-
-    Args:
-        known: what the endpoint named.
+        known: the endpoint's list.
         words: pieces of names, owners, endpoint types or aliases, in any letter case; ``picture`` (图片) for those
             that draw.
         age: seconds since the endpoint named them.
@@ -55,20 +31,22 @@ def table(known: ModelList, words: str = "", *, age: float = 0.0, replay: bool =
     found = tuple(model for model in known.models if all(word in _searchable(model) for word in wanted))
     footer = _footer(known, found, age=age, replay=replay)
     if not found:
-        footer = f"{_('No model has such a name.')} {footer}"
-        return ModelTable(found, bundle(tag("p", footer), footer))
+        footer = f"{_('No model matches.')} {footer}"
+        return Shown(found, bundle(tag("p", footer), footer))
     heads = [_("model"), _("draws"), _("other names"), _("owner"), _("endpoint types")]
     rows = [_row(model) for model in found[:MOST]]
     shown = markup.table([map(_names, row) for row in rows], head=[heads], striped=True)
-    return ModelTable(found, bundle(join(shown, tag("p", footer)), f"{text_table([heads, *rows])}\n\n{footer}"))
+    return Shown(found, bundle(join(shown, tag("p", footer)), f"{text_table([heads, *rows])}\n\n{footer}"))
 
 
-def doubt(name: str, known: ModelList) -> str:
-    """Warn in one line of a model's name that is not in the endpoint's list, with the nearest that is.
+def model_warning(name: str, known: ModelList) -> str:
+    """Warn in one line of a model's name that is not in the endpoint's list, with the nearest names that are.
 
-    The nearest are the names of the model that is meant; else a name like it of one that draws, else of any.
+    The nearest are those of the model that the name is an alias of; else a name spelt like it, first of a model that
+    draws, then of any.
 
-    Empty for a listed name, and for any name where the list is empty.
+    Returns:
+        The warning; empty for a listed name, and for any name where the list is empty.
     """
     if name in known.names or not known.models:
         return ""
@@ -89,7 +67,7 @@ def _folded(text: str) -> str:
 
 
 def _searchable(model: Model) -> str:
-    """Give all that a search looks through."""
+    """Return the text in which a search looks for its words."""
     kind = _PICTURE if model.picture else _OTHER
     names = (model.id, model.owner, *model.endpoint_types, *model.aliases, model.alias_of)
     return _folded("\n".join((*names, *in_every_language(kind))))
@@ -102,7 +80,7 @@ def _row(model: Model) -> list[str]:
 
 
 def _names(text: str) -> Markup:
-    """Give a list of names as HTML: broken between two of them, and inside one only where it is long."""
+    """Show a list of names: broken between two of them, and inside one only where it is long."""
     names = text.split(", ")
     shown = [lines(name) if len(name) > _WHOLE else tag("nobr", name) for name in names]
     return join(*shown, between=", ")
@@ -119,7 +97,9 @@ def _footer(known: ModelList, found: Sequence[Model], *, age: float, replay: boo
         )
     ]
     if len(found) > MOST:
-        parts.append(_("the first {most} are shown; words narrow it: ", most=MOST) + "%wenwen models gemini")
+        parts.append(
+            _("the first {most} are shown; add words to narrow the list: ", most=MOST) + "%wenwen models gemini"
+        )
     if known.kept:
         parts.append(_("named by the endpoint {ago}", ago=_ago(age)))
         parts.append(_("replay mode is offline") if replay else _("%wenwen models --refresh asks again"))
@@ -127,8 +107,8 @@ def _footer(known: ModelList, found: Sequence[Model], *, age: float, replay: boo
 
 
 def _ago(seconds: float) -> str:
-    """Say how long ago it was, in whole minutes, hours or days."""
-    for size, words in _UNITS:
+    """Return how long ago it was, in whole minutes, hours or days."""
+    for size, message in _UNITS:
         if seconds >= size:
-            return _(words, count=int(seconds // size))
+            return _(message, count=int(seconds // size))
     return _("just now")

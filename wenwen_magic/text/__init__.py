@@ -1,1 +1,1 @@
-"""Words: languages, templates, suggestions and what is safe to show."""
+"""Text: its language, templates, suggestions, and what is safe to show."""

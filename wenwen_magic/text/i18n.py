@@ -18,7 +18,7 @@ LANGUAGES = ("en", *_CATALOGUES)
 """The languages of messages; those of the code itself are English."""
 _chosen: ContextVar[str] = ContextVar("wenwen_language", default="")
 _decided = ""
-"""What ``auto`` means in this process, as soon as that is known."""
+"""The language that ``auto`` means in this process; empty until it is known."""
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 
 
@@ -62,8 +62,8 @@ def is_chinese(text: str) -> bool:
 def speak(language: str, *, prompt: str = "") -> None:
     """Choose the language of the messages to come, in this context and the threads that inherit it.
 
-    ``auto`` is decided once for the process and then stays: the reader's own language where the system or JupyterLab
-    names one, else that of the first prompt.
+    ``auto`` is decided once for the process: the reader's own language where the system or JupyterLab names one, else
+    that of the first prompt.
 
     Args:
         language: ``zh``, ``en`` or ``auto``.
@@ -95,7 +95,8 @@ def comma() -> str:
 def _readers_language() -> str:
     """Return the language that JupyterLab or the locale names, English for an unknown one; empty where none is."""
     name = _jupyterlab_locale() if "JPY_SESSION_NAME" in os.environ else ""  # a Jupyter server started this kernel
-    name = name or next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "")
+    for variable in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        name = name or os.environ.get(variable, "")
     name = name or locale.setlocale(locale.LC_CTYPE)  # not getlocale(), which calls C.UTF-8 en_US
     if name.partition(".")[0].upper() in {"", "C", "POSIX", "UTF-8"}:
         return ""
@@ -104,7 +105,7 @@ def _readers_language() -> str:
 
 
 def _jupyterlab_locale() -> str:
-    """Return the display language chosen in JupyterLab's settings, if the kernel can read them; else nothing.
+    """Return the display language chosen in JupyterLab's settings; empty where none is, or it cannot be read.
 
     Source: https://jupyterlab.readthedocs.io/en/stable/user/directories.html (user-settings) and the schema of
     @jupyterlab/translation-extension, whose value ``default`` leaves the choice to the system.
@@ -113,6 +114,7 @@ def _jupyterlab_locale() -> str:
         config = Path(os.environ.get("JUPYTER_CONFIG_DIR") or Path.home() / ".jupyter")
         folder = Path(os.environ.get("JUPYTERLAB_SETTINGS_DIR") or config / "lab" / "user-settings")
         path = folder / "@jupyterlab" / "translation-extension" / "plugin.jupyterlab-settings"
+        # The file is JSON with comments.
         chosen = re.search(r'^\s*"locale"\s*:\s*"(\w+)"', path.read_text("utf-8"), re.MULTILINE)
         return chosen[1] if chosen and chosen[1] != "default" else ""
     return ""
@@ -120,9 +122,9 @@ def _jupyterlab_locale() -> str:
 
 def padded(text: str, width: int) -> str:
     """Pad a text with spaces to a width in columns; a Chinese character takes two."""
-    return text + " " * (width - columns(text))
+    return text + " " * (width - text_width(text))
 
 
-def columns(text: str) -> int:
+def text_width(text: str) -> int:
     """Return the width of a text in columns of a fixed-width font; a Chinese character takes two."""
     return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)

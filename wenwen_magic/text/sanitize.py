@@ -1,4 +1,4 @@
-"""Makes text fit to be shown or written: half characters, control characters, what turns the direction, long lines.
+"""Make text safe to show or write: lone surrogates, control characters, direction overrides, line breaks.
 
 The classes of characters go between the brackets of a regular expression.
 """
@@ -6,11 +6,11 @@ The classes of characters go between the brackets of a regular expression.
 import re
 
 CONTROLS = "\x00-\x08\x0b-\x1f\x7f-\x9f"
-"""Control characters, all but tab and line feed."""
+"""Control characters, except tab and line feed."""
 SURROGATES = "\ud800-\udfff"
-"""Halves of characters, which no file and no page can hold."""
+"""Surrogates: halves of characters, which no file and no page can hold."""
 DIRECTIONS = "\u202a-\u202e\u2066-\u2069"
-"""What turns the direction of all the writing that follows."""
+"""Marks that change the direction of all text after them."""
 
 _TERMINAL = re.compile(rf"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?)|[{CONTROLS}]")
 _UNSHOWN = re.compile(f"[{CONTROLS}{SURROGATES}{DIRECTIONS}]")
@@ -18,7 +18,7 @@ _NOT_IN_XML = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]")
 
 
 def replace_lone_surrogates(text: str) -> str:
-    """Put the halves of surrogate pairs together, and a U+FFFD in place of each single one."""
+    """Join surrogate pairs into characters, and put a U+FFFD in place of each lone surrogate."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -27,24 +27,24 @@ def replace_lone_surrogates(text: str) -> str:
 
 
 def drop_controls(text: str) -> str:
-    """Drop control characters, tab and line feed apart, and the whole of a terminal's escape sequences."""
+    """Drop control characters, except tab and line feed, and whole escape sequences of terminals."""
     return _TERMINAL.sub("", text)
 
 
 def replace_unshown(text: str, mark: str = " ") -> str:
-    """Replace control characters, half characters and what turns the direction, so that a page can show the text.
+    """Replace control characters, surrogates and direction marks, so that a page can show the text.
 
     Args:
         text: any text.
-        mark: what replaces each.
+        mark: what replaces each of them.
     """
     return _UNSHOWN.sub(mark, text)
 
 
 def xml_text(text: str) -> str:
-    """Put a U+FFFD in place of what XML and PNG do not allow, and end all lines in one way; nothing is escaped."""
-    lines = replace_lone_surrogates(text).replace("\r\n", "\n").replace("\r", "\n")
-    return _NOT_IN_XML.sub("\ufffd", lines)
+    """Put a U+FFFD in place of what XML and PNG do not allow, and a line feed at each line's end; escape nothing."""
+    text = replace_lone_surrogates(text).replace("\r\n", "\n").replace("\r", "\n")
+    return _NOT_IN_XML.sub("\ufffd", text)
 
 
 def one_line(text: str, longest: int | None = None, more: str = "") -> str:
@@ -52,8 +52,8 @@ def one_line(text: str, longest: int | None = None, more: str = "") -> str:
 
     Args:
         text: any text.
-        longest: characters that are kept; None for all.
-        more: what is put behind a line that was cut.
+        longest: characters to keep; None for all.
+        more: what follows a line that was cut.
     """
     line = " ".join(text.split())
     return line if longest is None or len(line) <= longest else line[:longest] + more

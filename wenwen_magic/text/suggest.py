@@ -11,17 +11,17 @@ def did_you_mean(word: str, known: Iterable[str], named: Iterable[str] = ()) -> 
 
     Args:
         word: the mistyped word.
-        known: all words that would be understood.
+        known: all accepted words.
         named: the words to name where none is near; empty for all.
     """
-    words = list(known)
-    if near := nearest(word, words):
+    accepted = list(known)
+    if near := nearest(word, accepted):
         return _("Did you mean {near}?", near=near)
-    return _("Known: ") + ", ".join(list(named) or words)
+    return _("Known: ") + ", ".join(list(named) or accepted)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return the nearest of the known words; empty when none is near."""
     folded = {name.casefold(): name for name in known}
-    found = difflib.get_close_matches(word[:100].casefold(), list(folded), n=1, cutoff=0.5)
-    return folded[found[0]] if found else ""
+    matches = difflib.get_close_matches(word[:100].casefold(), list(folded), n=1, cutoff=0.5)
+    return folded[matches[0]] if matches else ""

@@ -19,60 +19,62 @@ def interpolate(text: str, names: Mapping[str, Any]) -> str:
     """Replace each ``{{expression}}`` by its value; inserted values are not expanded again.
 
     Args:
-        text: as the user typed it.
-        names: the notebook's names.
+        text: the text as the user typed it.
+        names: the notebook's variables by name.
 
     Raises:
         ConfigError: a name is not defined (the message names the nearest one), or the expression fails.
     """
     pieces: list[str] = []
-    for plain, expression in _parted(text):
-        pieces += [plain, "" if expression is None else _as_text(expression.strip(), names) if expression else "{{}}"]
+    for plain, expression in _split(text):
+        pieces.append(plain)
+        if expression is not None:
+            pieces.append(_as_text(expression.strip(), names) if expression else "{{}}")
     return "".join(pieces)
 
 
 def names_in(text: str) -> set[str]:
     """Return the names that the expressions in a text use; an expression that is not Python has none."""
-    found: set[str] = set()
-    for _text, expression in _parted(text):
+    names: set[str] = set()
+    for _text, expression in _split(text):
         with suppress(SyntaxError, ValueError, RecursionError, MemoryError):
             tree = ast.parse((expression or "0").strip(), mode="eval")
-            found |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    return found
+            names |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    return names
 
 
-def _parted(text: str) -> Iterator[tuple[str, str | None]]:
-    """Yield pieces of plain text, each with the expression that follows; None follows the last."""
-    at = 0
-    while (start := text.find("{{", at)) >= 0 and (end := text.find("}}", start + 2)) >= 0:
-        yield text[at:start], text[start + 2 : end]
-        at = end + 2
-    yield text[at:], None
+def _split(text: str) -> Iterator[tuple[str, str | None]]:
+    """Yield pieces of plain text, each with the expression after it; None for the last."""
+    position = 0
+    while (start := text.find("{{", position)) >= 0 and (end := text.find("}}", start + 2)) >= 0:
+        yield text[position:start], text[start + 2 : end]
+        position = end + 2
+    yield text[position:], None
 
 
 def _as_text(expression: str, names: Mapping[str, Any]) -> str:
     value = value_of(expression, names)
     try:
         return str(value)
-    except Exception as error:  # noqa: BLE001  whatever an object raises when it is asked for its text
+    except Exception as error:  # noqa: BLE001  an object's own code makes its text
         raise _failed(expression, error) from None
 
 
 def value_of(expression: str, names: Mapping[str, Any]) -> Any:
-    """Evaluate an expression in the notebook's names.
+    """Evaluate an expression with the notebook's variables.
 
     Raises:
         ConfigError: as :func:`interpolate`.
     """
     try:
-        return eval(expression, dict(names))  # noqa: S307  the user's own expression in the user's own names
+        return eval(expression, dict(names))  # noqa: S307  the user's own expression and variables
     except NameError as error:
         missing = error.name or expression
         raise ConfigError(
             _("{missing!r} is not defined; nothing was sent.", missing=missing),
             do=_nearest(missing, names),
         ) from None
-    except Exception as error:  # noqa: BLE001  whatever the expression raises, nothing may be sent
+    except Exception as error:  # noqa: BLE001  an expression may raise anything; nothing may be sent
         raise _failed(expression, error) from None
 
 
@@ -96,7 +98,7 @@ def _failed(expression: str, error: Exception) -> ConfigError:
 
 
 def _nearest(missing: str, names: Mapping[str, Any]) -> str:
-    also = dir(builtins) if len(missing) > _SHORT else ()  # of a letter or two almost anything is near
+    also = dir(builtins) if len(missing) > _SHORT else ()  # almost any name is near to one or two letters
     known = [name for name in (*names, *also) if not name.startswith("_")]
     if near := nearest(missing, known):
         return _("Did you mean {{{{{near}}}}}?", near=near)

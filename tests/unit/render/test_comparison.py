@@ -19,12 +19,11 @@ from wenwen_magic.render.comparison import (
     Difference,
     Piece,
     bundle,
-    compare,
+    describe_differences,
     diff_html,
     diff_text,
     nearest,
     pieces,
-    told,
 )
 from wenwen_magic.text.i18n import speak
 
@@ -57,7 +56,7 @@ def marks(old, new):
 
 
 def differing(old, new):
-    return {one.name: (one.old, one.new) for one in compare(old, new).differences}
+    return {one.name: (one.old, one.new) for one in Comparison(old, new).differences}
 
 
 # Pieces
@@ -69,7 +68,7 @@ def test_both_prompts_can_be_read_from_pieces_that_are_few_and_in_order(old, new
     marked = pieces(old, new)
     assert sides(marked) == (old, new)
     assert all(one.text for one in marked)
-    # Each change is what is gone, then what is new, and no white space alone stands between two changes.
+    # Each change is what is gone, then what is new, and no white space alone is between two changes.
     assert not re.search("ss|gg|nn|ng", "".join(one.mark[0] for one in marked))
     assert not any(one.mark == "same" and one.text.isspace() for one in marked[1:-1])
     assert pieces(old, old) == ([Piece(old, "same")] if old else [])
@@ -116,7 +115,7 @@ def test_a_short_word_between_long_changes_is_no_island():
     )
 
 
-def test_a_space_seen_as_another_space_is_told_by_its_number():
+def test_a_space_seen_as_another_space_is_shown_by_its_number():
     assert marks("a\u3000b", "a b") == "a[-U+3000-]{+ +}b"
     assert marks("a", "a\u200b") == "a{+U+200B+}"
 
@@ -192,11 +191,11 @@ def test_hostile_words_stay_words():
 
 
 def test_the_prompts_of_two_generations_are_marked():
-    assert diff_text(compare(make("画一只猫"), make("画一只狗")).prompt) == "画一只[-猫-]{+狗+}"
+    assert diff_text(Comparison(make("画一只猫"), make("画一只狗")).prompt) == "画一只[-猫-]{+狗+}"
 
 
 def test_two_equal_generations_have_no_differences():
-    assert compare(make(), make()).differences == ()
+    assert Comparison(make(), make()).differences == ()
 
 
 @pytest.mark.parametrize(
@@ -225,11 +224,11 @@ def test_two_equal_generations_have_no_differences():
     ],
 )
 def test_one_change_is_one_difference(changes, name, values):
-    assert compare(make(), make(**changes)).differences == (Difference(name, *values),)
+    assert Comparison(make(), make(**changes)).differences == (Difference(name, *values),)
 
 
 def test_what_is_too_small_to_tell_is_no_difference():
-    assert compare(make(), make(elapsed=41.3, created="2026-11-22T23:00:00+08:00", id="b1")).differences == ()
+    assert Comparison(make(), make(elapsed=41.3, created="2026-11-22T23:00:00+08:00", id="b1")).differences == ()
 
 
 def test_one_and_true_and_the_word_one_are_three_values():
@@ -242,10 +241,10 @@ def test_the_order_of_a_parameters_keys_is_no_difference():
     first, second = (
         make(request=ImageRequest("a cat", params={"x": value})) for value in ({"a": 1, "b": 2}, {"b": 2, "a": 1})
     )
-    assert compare(first, second).differences == ()
+    assert Comparison(first, second).differences == ()
 
 
-def test_references_are_told_in_order_and_apart():
+def test_references_are_listed_in_order_and_apart():
     first, second = (
         make(request=ImageRequest("a cat", references=refs)) for refs in ((CAT, OTHER_CAT), (OTHER_CAT, CAT))
     )
@@ -253,7 +252,7 @@ def test_references_are_told_in_order_and_apart():
     assert (old, new) == ("cat.png 1f3a1f, cat.png 9c2d9c", "cat.png 9c2d9c, cat.png 1f3a1f")
 
 
-def test_settings_are_told_before_what_came_of_them():
+def test_settings_are_listed_before_results():
     new = make(request=ImageRequest("a cat", model="z", params={"seed": 1}), take=2, price=1)
     assert list(differing(make(), new)) == ["model", "param seed", "price", "take"]
 
@@ -261,7 +260,7 @@ def test_settings_are_told_before_what_came_of_them():
 def test_a_comparison_speaks_chinese():
     speak("zh")
     new = make(request=ImageRequest("a cat", orientation="portrait", params={"seed": 1}), state="failed", size=())
-    assert str(compare(make(), replace(new, id="b1c2d3"))).splitlines()[2:] == [
+    assert str(Comparison(make(), replace(new, id="b1c2d3"))).splitlines()[2:] == [
         "方向：自动 → 竖屏",
         "参数 seed：无 → 1",
         "尺寸：1536×1024 → 无",
@@ -270,26 +269,26 @@ def test_a_comparison_speaks_chinese():
 
 
 def test_the_text_of_a_comparison_has_ids_prompt_and_differences():
-    text = str(compare(make("画一只猫"), make("画一只狗", id="d4e5f6a7", take=3)))
+    text = str(Comparison(make("画一只猫"), make("画一只狗", id="d4e5f6a7", take=3)))
     assert text.splitlines() == ["#a1b2c3 → #d4e5f6", "画一只[-猫-]{+狗+}", "take: 1 → 3"]
 
 
 def test_two_takes_of_one_request_are_called_so():
-    assert "The same request, two takes." in str(compare(make(), make(id="d4e5f6a7", take=2)))
-    assert "The same request" not in str(compare(make(), make("a dog", id="d4e5f6a7")))
+    assert "The same request, two takes." in str(Comparison(make(), make(id="d4e5f6a7", take=2)))
+    assert "The same request" not in str(Comparison(make(), make("a dog", id="d4e5f6a7")))
 
 
 def test_a_generation_beside_itself_is_called_so():
-    assert "one and the same generation" in str(compare(make(), make()))
+    assert "one and the same generation" in str(Comparison(make(), make()))
 
 
 def test_ids_that_begin_alike_or_are_missing_are_numbered():
-    assert str(compare(make(), make(id="a1b2c3ff"))).startswith("1. #a1b2c3 → 2. #a1b2c3\n")
-    assert str(compare(make(id=""), make(id=""))).startswith("1. → 2.\n")
+    assert str(Comparison(make(), make(id="a1b2c3ff"))).startswith("1. #a1b2c3 → 2. #a1b2c3\n")
+    assert str(Comparison(make(id=""), make(id=""))).startswith("1. → 2.\n")
 
 
 def test_a_comparison_is_shown_by_its_own_function_or_as_text():
-    comparison = compare(make(), make("a dog"))
+    comparison = Comparison(make(), make("a dog"))
     assert comparison._repr_mimebundle_() == {"text/plain": str(comparison)}
     shown = replace(comparison, render=lambda one: {"text/plain": f"{one.new.request.prompt}!"})
     assert shown._repr_mimebundle_() == {"text/plain": "a dog!"}
@@ -303,7 +302,7 @@ def test_a_bundle_has_pictures_prompt_and_differences_in_this_order(tmp_path):
     (tmp_path / "a.png").write_bytes(png())
     old, new = make("画一只猫"), make("画一只狗", id="d4e5f6a7", take=2)
     pictures = tuple(replace(old.images[0], alt=alt, preview=tmp_path / "a.png") for alt in ("left", "right"))
-    comparison = compare(replace(old, pictures=pictures[:1]), replace(new, pictures=pictures[1:]))
+    comparison = Comparison(replace(old, pictures=pictures[:1]), replace(new, pictures=pictures[1:]))
     shown = bundle(comparison, tmp_path / "a.png")
     reader = read(shown)
     assert (set(shown), shown["text/plain"]) == ({"image/png", "text/html", "text/plain"}, str(comparison))
@@ -315,27 +314,27 @@ def test_a_bundle_has_pictures_prompt_and_differences_in_this_order(tmp_path):
 
 
 def test_a_bundle_without_differences_says_why_and_shows_no_empty_table():
-    reader = read(bundle(compare(make(), make(id="d4e5f6a7")), None))
+    reader = read(bundle(Comparison(make(), make(id="d4e5f6a7")), None))
     assert "The same request, two takes." in reader.words
     assert len(reader.tables) == 1
 
 
 def test_a_key_in_a_prompt_is_not_marked_as_a_difference():
-    shown = bundle(compare(make("use sk-abcdefghij please"), make("use sk-klmnopqrst please")), None)
+    shown = bundle(Comparison(make("use sk-abcdefghij please"), make("use sk-klmnopqrst please")), None)
     assert read(shown).tables[0][1][0].words == "use *** please"
     assert not re.search("abcdef|klmnop", shown["text/plain"])
 
 
 def test_prompts_without_end_leave_the_bundle_small():
     words = " ".join(map(str, range(20_000)))
-    shown = bundle(compare(make(words), make(words[::-1] + words)), None)
+    shown = bundle(Comparison(make(words), make(words[::-1] + words)), None)
     assert len(shown["text/html"]) < 110_000
     assert len(shown["text/plain"]) < 10_000
 
 
 def test_a_value_without_end_is_cut():
     new = make(request=ImageRequest("a cat", params={"x": "y" * 10_000}))
-    assert len(str(compare(make(), new))) < 400
+    assert len(str(Comparison(make(), new))) < 400
 
 
 # The nearest saved request
@@ -404,19 +403,19 @@ def test_two_thousand_long_prompts_are_looked_through_quickly(case):
 def test_the_line_tells_settings_and_prompt():
     wanted = ImageRequest("画一只狗", orientation="landscape")
     assert (
-        told(wanted, ImageRequest("画一只猫"))
+        describe_differences(wanted, ImageRequest("画一只猫"))
         == "orientation: landscape here, auto there; prompt ([-there-] {+here+}): 画一只[-猫-]{+狗+}"
     )
     speak("zh")
     assert (
-        told(wanted, ImageRequest("画一只猫"))
+        describe_differences(wanted, ImageRequest("画一只猫"))
         == "方向：此处 横屏，已存 自动；提示词（[-已存-]{+此处+}）：画一只[-猫-]{+狗+}"
     )
 
 
 def test_the_line_tells_every_setting_that_differs():
     wanted = ImageRequest("a cat", model="m", format="images", params={"seed": 7, "hd": True}, references=(CAT,))
-    assert told(wanted, ImageRequest("a cat", params={"seed": 8})).split("; ") == [
+    assert describe_differences(wanted, ImageRequest("a cat", params={"seed": 8})).split("; ") == [
         "model: m here, gpt-4o-image there",
         "format: images here, chat there",
         "param seed: 7 here, 8 there",
@@ -426,25 +425,27 @@ def test_the_line_tells_every_setting_that_differs():
 
 
 def test_the_line_about_equal_requests_says_so():
-    assert told(ImageRequest("a cat"), ImageRequest("a cat", count=2)) == "nothing differs"
+    assert describe_differences(ImageRequest("a cat"), ImageRequest("a cat", count=2)) == "nothing differs"
 
 
 def test_a_long_prompt_is_cut_around_its_changes():
     words = " ".join(f"w{number}" for number in range(500))
-    line = told(ImageRequest(words.replace("w250 ", "changed ")), ImageRequest(words))
+    line = describe_differences(ImageRequest(words.replace("w250 ", "changed ")), ImageRequest(words))
     assert "w249 [-w250-]{+changed+} w251" in line
     assert len(line) < 120
 
 
-def test_a_hidden_difference_is_told_without_what_it_hides():
-    line = told(ImageRequest("a sk-abcdefghij"), ImageRequest("a sk-klmnopqrst"))
-    assert line == "prompt: only in what cannot be shown"
+def test_a_hidden_difference_is_mentioned_without_what_it_hides():
+    line = describe_differences(ImageRequest("a sk-abcdefghij"), ImageRequest("a sk-klmnopqrst"))
+    assert line == "prompt: the difference cannot be shown"
 
 
 @settings(max_examples=50)
 @given(TEXTS, TEXTS)
 def test_the_line_is_one_line_and_short(there, here):
-    line = told(ImageRequest(f"a{here}", params={"x": here}), ImageRequest(f"a{there}", params={"x": there}))
+    line = describe_differences(
+        ImageRequest(f"a{here}", params={"x": here}), ImageRequest(f"a{there}", params={"x": there})
+    )
     assert len(line.splitlines()) == 1
     assert not UNSHOWABLE.search(line)
     assert len(line) < 1_000
@@ -452,17 +453,17 @@ def test_the_line_is_one_line_and_short(there, here):
 
 def test_the_line_about_hostile_words_is_one_line():
     wanted = ImageRequest(f"a {HOSTILE}", model=HOSTILE, params={HOSTILE: HOSTILE})
-    line = told(wanted, ImageRequest(f"a {HOSTILE[::-1] * 10}"))
+    line = describe_differences(wanted, ImageRequest(f"a {HOSTILE[::-1] * 10}"))
     assert len(line.splitlines()) == 1
     assert not UNSHOWABLE.search(line)
 
 
-def test_a_comparison_can_be_told_from_another():
-    assert compare(make(), make("a dog")) == Comparison(make(), make("a dog")) != compare(make(), make("a cow"))
+def test_a_comparison_is_equal_to_another_of_the_same_two():
+    assert Comparison(make(), make("a dog")) == Comparison(make(), make("a dog")) != Comparison(make(), make("a cow"))
 
 
 def test_a_long_reason_on_one_side_leaves_room_for_the_names():
     lost = replace(make(), pictures=(), state="failed", error={"what": "no " * 80})
-    html = bundle(compare(make(), lost), None)["text/html"]
+    html = bundle(Comparison(make(), lost), None)["text/html"]
     assert re.findall(r'<td width="(\d{3})" ', html) == ["120", "310", "310"]
     assert "no no no" in html

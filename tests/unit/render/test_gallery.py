@@ -1,4 +1,4 @@
-"""Galleries, comparisons and votes as tables: all in its place under headers, and nothing told that is hidden."""
+"""Galleries, comparisons and votes as tables: all in its place under headers, and nothing shown that is hidden."""
 
 import base64
 import itertools
@@ -47,7 +47,7 @@ def many(make, *prompts, **more):
     return Gallery(tuple(replace(row, prompt_sent=row.request.prompt) for row in rows))
 
 
-def test_where_prompts_differ_each_stands_under_its_picture_and_in_the_plain_text(make):
+def test_where_prompts_differ_each_is_under_its_picture_and_in_the_plain_text(make):
     gallery = many(make, "a cat", "a dog", "a hen")
     lost = replace(gallery[1], pictures=(), state="failed", error={"what": "The endpoint failed."})
     bundle = gallery_bundle(Gallery((gallery[0], lost, gallery[2])))
@@ -57,7 +57,7 @@ def test_where_prompts_differ_each_stands_under_its_picture_and_in_the_plain_tex
     assert len({cell.attributes["width"] for cell in cells}) == 1
 
 
-def test_one_prompt_of_all_is_told_once_and_takes_are_numbered_in_both_texts(make):
+def test_one_prompt_of_all_is_shown_once_and_takes_are_numbered_in_both_texts(make):
     gallery = many(make, "a cat", "a cat")
     numbered = Gallery(tuple(replace(row, take=number) for number, row in enumerate(gallery, 1)))
     bundle = gallery_bundle(numbered)
@@ -66,7 +66,7 @@ def test_one_prompt_of_all_is_told_once_and_takes_are_numbered_in_both_texts(mak
         assert [bundle[kind].count(mark) for mark in "①②③"] == [1, 1, 0]
 
 
-def test_a_long_prompt_stands_in_short_and_whole_where_it_is_unfolded(make):
+def test_a_long_prompt_is_cut_and_whole_where_it_is_unfolded(make):
     long = "word " * 60
     bundle = gallery_bundle(many(make, long + "one", "another"))
     assert long + "one" in bundle["text/html"]
@@ -74,7 +74,7 @@ def test_a_long_prompt_stands_in_short_and_whole_where_it_is_unfolded(make):
     assert max(map(len, bundle["text/plain"].splitlines())) < 260
 
 
-def test_prompts_that_begin_alike_for_long_stand_from_where_they_part(make):
+def test_prompts_that_begin_alike_for_long_are_shown_from_where_they_differ(make):
     begin = "in the style of an old master, " * 8
     bundle = gallery_bundle(many(make, begin + "a cat", begin + "a dog"))
     assert "… master, a cat:" in bundle["text/plain"]
@@ -88,7 +88,7 @@ def test_a_gallery_longer_than_a_notebook_should_be_heavy_is_cut_and_says_so(mak
     assert "3 more" in read(bundle).outside
 
 
-def test_a_note_that_several_share_is_told_once_below(make):
+def test_a_note_that_several_share_is_shown_once_below(make):
     saved = many(make, "a cat", "a dog", "a hen", note="saved take, free")
     for bundle in (
         gallery_bundle(saved),
@@ -119,7 +119,7 @@ def test_one_axis_has_a_column_for_each_value(make):
     assert ["#00000" + str(number) in cell.words for number, (_, _, cell) in enumerate(found, 1)] == [True] * 3
 
 
-def test_many_values_stand_in_bands_of_four_with_their_headers_again(make):
+def test_many_values_are_in_bands_of_four_with_their_headers_again(make):
     tables = read(grid_bundle(grid_of(make, {"model": list("abcdefghi")}))).tables
     assert [[column for column, _, _ in headers(table)] for table in tables] == [list("abcd"), list("efgh"), ["i"]]
     assert {table[0][0].words for table in tables} == {"model"}
@@ -164,7 +164,7 @@ def test_of_three_axes_the_one_that_fits_best_has_the_columns(make, counts, name
     assert ids == {}
 
 
-def test_rows_stand_in_the_order_of_their_values_however_they_came(make):
+def test_rows_are_in_the_order_of_their_values_however_they_came(make):
     gallery = grid_of(make, {"x": ["b", "a"], "y": ["2", "1"], "z": ["m", "n"]})
     order = [0, 7, 3, 4, 1, 6, 2, 5]
     mixed = Gallery(tuple(gallery[i] for i in order), tuple(gallery.labels[i] for i in order))
@@ -212,7 +212,7 @@ def test_takes_of_one_combination_share_its_place_and_have_numbers(make):
     assert ["①" in cell.words and "②" in cell.words for cell in cells] == [True, False]
 
 
-def test_a_failure_stands_in_its_place_with_its_reason_and_cost(make, failed):
+def test_a_failure_is_in_its_place_with_its_reason_and_cost(make, failed):
     gallery = grid_of(make, {"x": ["1", "2", "3"]})
     rows = (gallery[0], failed(), gallery[2])
     bundle = grid_bundle(replace(gallery, rows=rows))
@@ -235,13 +235,13 @@ def test_a_combination_that_was_not_asked_for_leaves_its_place_empty(make):
     assert found[3][2].words == "–"
 
 
-def test_one_prompt_for_all_stands_once_under_the_table(make):
+def test_one_prompt_for_all_is_once_under_the_table(make):
     reader = read(grid_bundle(grid_of(make, {"x": ["1", "2"]}, sent=lambda values: "a cat <b>\nnight")))
     assert reader.outside == "as sent: a cat <b>\nnight"
     assert "night" not in "".join(cell.words for cell in reader.cells)
 
 
-def test_prompts_that_differ_stand_whole_and_open_under_each_picture(make):
+def test_prompts_that_differ_are_whole_and_open_under_each_picture(make):
     long = "一只戴着圆框眼镜的橘猫坐在石桥上，" * 60
     reader = read(grid_bundle(grid_of(make, {"animal": ["猫", "狗"]}, sent=lambda values: long + values["animal"])))
     found = headers(reader.tables[0])
@@ -345,11 +345,11 @@ def test_a_blind_comparison_shows_letters_and_pictures_in_order(contest):
 
 def test_a_blind_comparison_tells_nothing_else(contest):
     bundle = grid_bundle(contest)
-    told = re.sub(r'src="[^"]*"', "", bundle["text/html"]) + bundle["text/plain"]
+    shown = re.sub(r'src="[^"]*"', "", bundle["text/html"]) + bundle["text/plain"]
     for row in contest:
         for secret in (row.request.model, row.id[:6], "secret-", "prompt of", "drawn by", "alt ", "title", "saved"):
-            assert secret not in told
-    assert not re.search(r"90\d|60\d|10\d s|demo|orientation|portrait|endpoint|charged|2026", told)
+            assert secret not in shown
+    assert not re.search(r"90\d|60\d|10\d s|demo|orientation|portrait|endpoint|charged|2026", shown)
     images = [image for cell in read(bundle).cells for image in cell.images]
     assert [image["alt"] for image in images] == ["A", "B", "C"]
     assert len({image["width"] for image in images}) == 1
@@ -375,7 +375,7 @@ def test_a_lost_preview_tells_no_name_in_a_blind_comparison(contest, tmp_path):
     assert read(grid_bundle(contest)).tables[0][1][1].words == "B: no preview at hand"
 
 
-def test_blind_letters_stand_four_beside_one_another_and_go_on_after_z(make):
+def test_blind_letters_are_four_to_a_row_and_go_on_after_z(make):
     rows = tuple(make((9, 9)) for _ in range(28))
     gallery = Gallery(rows, blind=True)
     tables = read(grid_bundle(gallery)).tables
@@ -387,7 +387,7 @@ def test_blind_letters_stand_four_beside_one_another_and_go_on_after_z(make):
     )
 
 
-def test_a_letter_stands_for_the_row_that_is_shown_under_it(contest):
+def test_a_letter_means_the_row_that_is_shown_under_it(contest):
     assert [row.request.model for row in map(contest.__getitem__, contest.letters.values())] == [
         "alpha-model",
         "gamma-model",
@@ -433,13 +433,13 @@ def test_pictures_are_as_wide_after_the_vote_as_before(make):
     assert [image["width"] for image in before] == [image["width"] for image in after] == ["360", "360"]
 
 
-def test_what_nobody_could_vote_for_stands_below_the_result_with_its_label_and_reason(contest):
+def test_a_failure_is_below_the_result_with_its_label_and_reason(contest):
     outside = read(vote_result("A")(contest)).outside
     assert outside.startswith("beta-model✗ The endpoint failed.\nup <stream>")
     assert "charged" in outside
 
 
-def test_one_prompt_of_all_stands_once_under_the_result(make):
+def test_one_prompt_of_all_is_once_under_the_result(make):
     gallery = grid_of(make, {"orientation": ["landscape", "portrait"]}, sent=lambda values: "a cat <b>\nnight")
     reader = read(vote_result("A")(gallery))
     assert reader.outside == "as sent: a cat <b>\nnight"

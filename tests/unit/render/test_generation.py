@@ -57,7 +57,7 @@ def test_a_still_picture_is_the_small_one_and_not_the_original(make, here):
     assert base64.b64encode(original).decode()[:60] not in json.dumps(generation_bundle(generation))
 
 
-def test_several_pictures_of_one_answer_stand_in_a_table_with_their_sizes(make):
+def test_several_pictures_of_one_answer_are_in_a_table_with_their_sizes(make):
     ((row,),) = read(generation_bundle(make((10, 20), (30, 40), (50, 60)))).tables
     assert [cell.words for cell in row] == ["\n1. 10×20", "\n2. 30×40", "\n3. 50×60"]
     assert [len(cell.images) for cell in row] == [1, 1, 1]
@@ -94,7 +94,7 @@ def test_the_caption_describes_the_picture_without_what_a_header_says(changes, o
         *(((94, 100), "portrait"), ((1, 9), "portrait")),
     ],
 )
-def test_the_shape_is_told_by_the_size(size, shape, make):
+def test_the_size_decides_about_the_shape(size, shape, make):
     assert display.orientation_of(make(size).images[0]) == shape
 
 
@@ -106,13 +106,13 @@ def test_the_caption_speaks_chinese(make):
 # Notes
 
 
-def test_the_note_of_the_engine_is_told_and_nothing_without_one(make):
+def test_the_note_of_the_engine_is_shown_and_nothing_without_one(make):
     assert notes(make((9, 9), note="saved take, free")) == ["saved take, free"]
     assert notes(make((9, 9), from_history=True)) == []
 
 
 @pytest.mark.parametrize(
-    ("asked", "size", "told"),
+    ("asked", "size", "noted"),
     [
         ("landscape", (1024, 1536), True),
         ("landscape", (1536, 1024), False),
@@ -121,9 +121,9 @@ def test_the_note_of_the_engine_is_told_and_nothing_without_one(make):
         ("auto", (1024, 1536), False),
     ],
 )
-def test_another_shape_than_asked_for_is_told(asked, size, told, make):
+def test_another_shape_than_asked_for_is_noted(asked, size, noted, make):
     said = notes(make(size, request=ImageRequest("x", orientation=asked)))
-    assert [asked in note for note in said] == [True] * told
+    assert [asked in note for note in said] == [True] * noted
 
 
 def test_drafts_are_counted_and_damaged_pictures_named_and_neither_is_shown(make):
@@ -211,7 +211,7 @@ def test_a_bundle_does_not_tell_where_the_home_folder_is(make, tmp_path, monkeyp
         assert tmp_path.parent.name not in json.dumps(bundle)
 
 
-def test_a_path_below_the_working_folder_is_told_from_there_and_another_by_its_end(here):
+def test_a_path_below_the_working_folder_is_shown_from_there_and_another_by_its_end(here):
     assert short_path(here / "a" / "b.png") == "a/b.png"
     assert short_path(Path("/home/somebody/pictures/w/2026/x.png")) == "…/2026/x.png"
 

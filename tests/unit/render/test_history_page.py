@@ -79,17 +79,17 @@ def test_a_failure_tells_its_reason_and_what_it_cost(failed):
     ("changes", "words"),
     [
         ({"state": "sent", "charged": "maybe"}, "… sent, no answer so far"),
-        ({"text": "A fox.", "charged": "yes"}, "words only"),
+        ({"text": "A fox.", "charged": "yes"}, "text only"),
         ({"state": "answered"}, "✗ answered"),
     ],
 )
-def test_other_reasons_for_no_picture_are_told(make, changes, words):
+def test_other_reasons_for_no_picture_are_shown(make, changes, words):
     row = read(listed(make(**changes))).rows[1]
     assert row[0].words == words
     assert "charged" in row[5].words
 
 
-def test_a_long_reason_is_told_short(failed):
+def test_a_long_reason_is_cut(failed):
     error = {**FAULT, "what": "w" * 500, "why": "y" * 500}
     assert len(read(listed(failed(error=error))).rows[1][0].words) < 140
 
@@ -132,7 +132,7 @@ def test_a_prompt_that_is_hardly_longer_stays_whole_in_the_open(make):
     assert (cell.words, cell.folded) == ("猫" * 340, "")
 
 
-def test_the_footer_tells_where_the_page_stands_and_how_to_turn_it(make):
+def test_the_footer_says_which_page_it_is_and_how_to_turn_it(make):
     rows = [make((9, 9)) for _ in range(20)]
     bundle = listed(*rows, total=137, number=2, command="%wenwen history 猫")
     footer = "21–40 of 137 · page 2 of 7 · next: %wenwen history 猫 --page 3"

@@ -22,12 +22,11 @@ from wenwen_magic.render.markup import (
     lines,
     picture,
     stacked,
-    still,
     table,
     tag,
     text_table,
 )
-from wenwen_magic.text.i18n import columns
+from wenwen_magic.text.i18n import text_width
 
 HOSTILE = "<b>\"x\" & 'y'</b>"
 
@@ -63,7 +62,7 @@ def test_a_word_as_long_as_a_line_may_break_and_loses_nothing():
     assert Document(html).words == words.replace("\0", " ")
 
 
-def test_what_is_folded_stands_behind_its_head():
+def test_what_is_folded_follows_its_head():
     reader = Document(folded(HOSTILE, tag("pre", "all")))
     assert [name for name, _ in reader.tags] == ["details", "summary", "small", "pre"]
     assert reader.words == HOSTILE + "all"
@@ -100,7 +99,7 @@ def test_front_ends_stripe_only_what_may_be_striped():
 @pytest.mark.parametrize(
     ("count", "rows"), [(0, []), (1, [1]), (2, [2]), (3, [3]), (4, [2, 2]), (5, [4, 1]), (8, [4, 4]), (9, [4, 4, 1])]
 )
-def test_pictures_stand_in_even_rows_of_at_most_four(count, rows):
+def test_pictures_are_in_even_rows_of_at_most_four(count, rows):
     cut = in_rows(range(count), even_columns(count))
     assert [len(row) for row in cut] == rows
     assert [number for row in cut for number in row] == list(range(count))
@@ -109,15 +108,15 @@ def test_pictures_stand_in_even_rows_of_at_most_four(count, rows):
 def test_columns_of_text_are_aligned_with_chinese_in_them_and_one_line_high():
     text = text_table([["name", "", "end"], ["画一只猫", "★", "x"], ["a\nb \u2028c", "", "y"]])
     head, *rest = text.splitlines()
-    assert columns(head[: head.index("end")]) == 8 + 2 + 2 + 2 - 1
-    assert [columns(line[: line.index(last)]) for line, last in zip(rest, "xy", strict=True)] == [13, 13]
+    assert text_width(head[: head.index("end")]) == 8 + 2 + 2 + 2 - 1
+    assert [text_width(line[: line.index(last)]) for line, last in zip(rest, "xy", strict=True)] == [13, 13]
     assert text.splitlines()[2].startswith("a b c ")
 
 
 @given(st.text("ab 猫，", max_size=40), st.integers(1, 30))
 def test_a_clipped_text_fits_its_columns_and_is_whole_where_it_can_be(text, most):
     cut = clipped(text, most)
-    assert columns(cut) <= most
+    assert text_width(cut) <= most
     assert cut == " ".join(text.split()) or cut.endswith("…")
 
 
@@ -128,7 +127,7 @@ def test_a_clipped_text_fits_its_columns_and_is_whole_where_it_can_be(text, most
 def test_a_picture_is_inside_the_html_and_the_bundle_with_its_type(tmp_path, name, mime):
     (tmp_path / name).write_bytes(b"bytes")
     data = base64.b64encode(b"bytes").decode()
-    assert still(tmp_path / name) == {mime: data}
+    assert bundle("<p>a</p>", "a", tmp_path / name) == {mime: data, "text/html": "<p>a</p>", "text/plain": "a"}
     (shown,) = Document(picture(tmp_path / name, HOSTILE, width=7, height=9)).named("img")
     assert (shown["src"], shown["alt"], shown["width"]) == (f"data:{mime};base64,{data}", HOSTILE, "7")
     assert "max-height:9px" in shown["style"]
@@ -136,7 +135,7 @@ def test_a_picture_is_inside_the_html_and_the_bundle_with_its_type(tmp_path, nam
 
 def test_a_picture_that_is_not_at_hand_is_empty(tmp_path):
     assert [picture(path, "a") for path in (None, tmp_path / "gone.png", tmp_path)] == [""] * 3
-    assert still(None) == still(tmp_path / "gone.png") == {}
+    assert bundle("a", "a", tmp_path / "gone.png") == bundle("a", "a")
 
 
 def test_a_bundle_can_be_sent_and_steers_nothing():

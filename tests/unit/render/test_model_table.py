@@ -4,8 +4,8 @@ import pytest
 from support.html import read
 
 from wenwen_magic.models import Model, ModelList, in_order
-from wenwen_magic.render.models import MOST, doubt, table
-from wenwen_magic.text.i18n import columns, is_chinese, speak
+from wenwen_magic.render.models import MOST, model_warning, table
+from wenwen_magic.text.i18n import is_chinese, speak, text_width
 
 MODELS = (
     Model("gpt-4o", "openai", ("openai",)),
@@ -41,7 +41,7 @@ def test_the_text_says_the_same_in_columns():
     start = len(head[: head.index("owner")])
     for row, line in zip(rows(shown)[1:], lines, strict=True):
         assert all(cell in line for cell in row)
-        assert columns(line[: line.index(row[3])]) == start
+        assert text_width(line[: line.index(row[3])]) == start
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_models_are_found_by_all_words_in_any_case_and_language(words, found, la
 def test_what_is_not_found_is_said_with_what_there_is():
     shown = table(known(), "nothing")
     for kind in ("text/plain", "text/html"):
-        assert "No model has such a name" in shown.bundle[kind]
+        assert "No model matches" in shown.bundle[kind]
         assert "0 of 5 models" in shown.bundle[kind]
     assert rows(shown) == []
 
@@ -93,7 +93,7 @@ def test_a_list_that_was_just_asked_for_tells_no_age():
     assert "ago" not in text
 
 
-def test_in_mode_replay_nobody_is_told_to_ask():
+def test_in_mode_replay_nobody_is_advised_to_ask():
     text = table(known(), replay=True).bundle["text/plain"]
     assert "--refresh" not in text
     assert "replay" in text
@@ -131,8 +131,8 @@ def test_the_rows_can_be_used_from_python():
         ("claude-sonet", "claude-sonnet"),
     ],
 )
-def test_a_name_that_is_not_listed_is_told_in_one_line_with_the_nearest(name, near):
-    line = doubt(name, known())
+def test_a_name_that_is_not_listed_gets_a_warning_in_one_line_with_the_nearest(name, near):
+    line = model_warning(name, known())
     assert "\n" not in line
     assert line.startswith(name)
     assert f"nearest: {near}" in line
@@ -140,17 +140,17 @@ def test_a_name_that_is_not_listed_is_told_in_one_line_with_the_nearest(name, ne
 
 
 def test_where_no_name_is_near_none_is_named():
-    assert "nearest" not in doubt("zzz", known())
-    assert "zzz" in doubt("zzz", known())
+    assert "nearest" not in model_warning("zzz", known())
+    assert "zzz" in model_warning("zzz", known())
 
 
 @pytest.mark.parametrize("name", ["gpt-4o", "nano-banana"])
-def test_a_listed_name_is_not_doubted(name):
-    assert doubt(name, known()) == ""
+def test_a_listed_name_gets_no_warning(name):
+    assert model_warning(name, known()) == ""
 
 
-def test_a_list_of_nothing_doubts_no_name():
-    assert doubt("gpt-4o", ModelList((), 1.0)) == ""
+def test_an_empty_list_warns_of_no_name():
+    assert model_warning("gpt-4o", ModelList((), 1.0)) == ""
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -161,6 +161,6 @@ def test_all_is_said_in_the_readers_language(language):
         *table(models, age=90).bundle["text/plain"].splitlines()[:2],
         table(models, age=90).bundle["text/plain"].splitlines()[-1],
         table(models, "nothing", replay=True).bundle["text/plain"],
-        doubt("c", models),
+        model_warning("c", models),
     ]
     assert [is_chinese(text) for text in texts] == [language == "zh"] * len(texts)

@@ -12,12 +12,11 @@ from support.html import UNSHOWABLE, Document, read
 from wenwen_magic.history.store import Page
 from wenwen_magic.models import Model, ModelList
 from wenwen_magic.records import Button, Gallery, Generation, ImageRequest, Reference
+from wenwen_magic.render.comparison import Comparison
 from wenwen_magic.render.comparison import bundle as comparison_bundle
-from wenwen_magic.render.comparison import compare
 from wenwen_magic.render.gallery import gallery_bundle, grid_bundle, vote_result
 from wenwen_magic.render.generation import generation_bundle, status_html
-from wenwen_magic.render.history import page_bundle
-from wenwen_magic.render.lineage import Member, family_bundle
+from wenwen_magic.render.history import Member, family_bundle, page_bundle
 from wenwen_magic.render.models import table
 
 ATTACKS = [
@@ -79,7 +78,7 @@ BUNDLES = {
     "page": page_of,
     "empty page": lambda rows, words: page_of((), words),
     "lineage": family_of,
-    "comparison": lambda rows, words: comparison_bundle(compare(rows[0], rows[2]), None),
+    "comparison": lambda rows, words: comparison_bundle(Comparison(rows[0], rows[2]), None),
     "models": lambda rows, words: table(ModelList((Model(words, words, (words,)),), 1.0)).bundle,
 }
 HIDES = {"blind", "empty page", "models", "one picture"}  # what was said is hidden, or cut, or is no prompt

@@ -2,8 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import takewhile
 from keyword import iskeyword
@@ -19,38 +19,12 @@ from wenwen_magic.notebook.options import Option, model_names
 from wenwen_magic.protocol import Progress
 from wenwen_magic.records import Gallery, Generation
 from wenwen_magic.render import history as history_table
-from wenwen_magic.render import lineage as lineage_table
+from wenwen_magic.render.markup import Shown
 from wenwen_magic.text.i18n import N_, _, padded
 from wenwen_magic.text.sanitize import replace_unshown
 
 PAGE = 20
 """Generations on a page of the history."""
-
-
-@dataclass(frozen=True)
-class Shown:
-    """Generations that are shown in a way of their own.
-
-    Args:
-        rows: the generations.
-        bundle: what front ends show.
-    """
-
-    rows: tuple[Generation, ...]
-    bundle: dict[str, Any] = field(repr=False)
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, index: int) -> Generation:
-        return self.rows[index]
-
-    def __iter__(self) -> Iterator[Generation]:
-        return iter(self.rows)
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:  # noqa: ARG002
-        return self.bundle
-
 
 # -- which pictures are meant ------------------------------------------------------------------------------------------
 
@@ -162,7 +136,7 @@ def _moment_of(text: str, *, end: bool = False) -> float:
         Option(("--page", "--页"), N_("which page"), _page_number),
     ),
 )
-def history(context: CommandContext, words: str, *, page: int = 1, **conditions: Any) -> Shown:
+def history(context: CommandContext, words: str, *, page: int = 1, **conditions: Any) -> Shown[Generation]:
     """Show a page of the saved generations that hold all words and fulfil all conditions."""
     client = context.client
     result = client.history.page(Wanted(words=tuple(split_quoted(words)), **conditions), page, PAGE)
@@ -186,7 +160,7 @@ def history(context: CommandContext, words: str, *, page: int = 1, **conditions:
     help=N_("a saved picture"),
     options=(Option(("--lineage", "--来历"), N_("what it came from, and what was made of it")),),
 )
-def show(context: CommandContext, word: str, *, lineage: bool = False) -> Generation | Gallery | Shown:
+def show(context: CommandContext, word: str, *, lineage: bool = False) -> Generation | Gallery | Shown[Generation]:
     """Show a saved picture, a whole gallery (a comparison in its table), or with ``--lineage`` a family of pictures."""
     client, value = context.client, context.value_of(word)
     if isinstance(value, (Gallery, Shown)) and len(value) > 1 and not lineage:
@@ -196,10 +170,10 @@ def show(context: CommandContext, word: str, *, lineage: bool = False) -> Genera
     generation = _saved(context, word)
     if not lineage:
         return client.ready(generation)
-    members = lineage_table.family(client.history, generation)
+    members = history_table.family(client.history, generation)
     family = tuple(one.generation for one in members)
     thumbnails = {one.id: path for one in family if (path := client.thumbnail(one))}
-    return Shown(family, lineage_table.family_bundle(members, generation, thumbnails))
+    return Shown(family, history_table.family_bundle(members, generation, thumbnails))
 
 
 @command("star", "星标", "ID [off]", help=N_("mark a picture, or take the mark away"))

@@ -62,7 +62,7 @@ class Choices:
             layout={"width": "310px"},
         )
         self.orientation = ipywidgets.ToggleButtons(
-            options=[(generation.orientation_word(name), name) for name in ORIENTATIONS],
+            options=[(_(name), name) for name in ORIENTATIONS],
             value=request.orientation,
             style={"button_width": "92px"},
         )

@@ -185,7 +185,7 @@ def names(takes: Sequence[Generation]) -> dict[str, str]:
             for part in (
                 _origin(request, parents.get(request.parent)),
                 request.model if differs["model"] else "",
-                generation.orientation_word(request.orientation) if differs["orientation"] else "",
+                _(request.orientation) if differs["orientation"] else "",
             )
             if part
         )

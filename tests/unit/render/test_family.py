@@ -6,7 +6,7 @@ import pytest
 from support.html import read
 
 from wenwen_magic.records import Button, Generation, ImageRequest
-from wenwen_magic.render.lineage import MOST, family, family_bundle
+from wenwen_magic.render.history import MOST_RELATED, family, family_bundle
 
 
 class Records:
@@ -50,7 +50,9 @@ def test_a_circle_in_the_records_is_walked_once():
 
 
 def test_a_very_large_family_is_cut():
-    assert len(members("fox", *FAMILY, *(drawn(str(number), "fox") for number in range(MOST + 5)))) == MOST
+    assert (
+        len(members("fox", *FAMILY, *(drawn(str(number), "fox") for number in range(MOST_RELATED + 5)))) == MOST_RELATED
+    )
 
 
 def test_the_tree_says_depth_button_and_which_was_asked_for_in_html_and_in_plain_text(make, failed):
@@ -74,6 +76,9 @@ def test_the_tree_says_depth_button_and_which_was_asked_for_in_html_and_in_plain
     ]
 
 
-def test_words_that_were_wanted_are_no_failure(make):
-    told = make(id="told", request=ImageRequest("x", task="describe"), text="A fox.")
-    assert read(family_bundle(family(Records(told), told), replace(told, id="x"), {})).rows[1][0].words == "words"
+def test_a_text_that_was_asked_for_is_no_failure(make):
+    described = make(id="described", request=ImageRequest("x", task="describe"), text="A fox.")
+    assert (
+        read(family_bundle(family(Records(described), described), replace(described, id="x"), {})).rows[1][0].words
+        == "text"
+    )
