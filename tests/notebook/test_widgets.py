@@ -337,7 +337,7 @@ def test_a_blind_comparison_in_the_background_hides_its_names_until_the_vote(bli
     assert takes_in(panel) == []
     for row in blind.area.gallery:
         assert row.id[:6] not in shown(panel) + panel.note.value
-    assert blind.front.names["cat"].blind
+    assert blind.names["cat"].blind
 
 
 def test_a_blind_comparison_that_could_not_be_drawn_lets_generate_draw_again(blind, relay):
@@ -356,7 +356,7 @@ def test_a_comparison_in_the_background_keeps_its_headers(client):
     panel.follow(cell.draw_in_background())
     settle(panel)
     assert "<th" in shown(panel)
-    assert cell.front.names["cat"].labels == cell.labels
+    assert cell.names["cat"].labels == cell.labels
     assert len(takes_in(panel)) == 2
 
 

@@ -18,7 +18,7 @@ from wenwen_magic.errors import ConfigError, LimitReached
 from wenwen_magic.notebook import voting
 from wenwen_magic.notebook.cell_requests import CellRequests
 from wenwen_magic.notebook.options import Options
-from wenwen_magic.notebook.output_area import Area, Handle, status_line
+from wenwen_magic.notebook.output_area import Area
 from wenwen_magic.records import Gallery, Generation, ImageRequest, Label
 from wenwen_magic.render.gallery import gallery_bundle, vote_result
 from wenwen_magic.render.generation import MOST_SHOWN
@@ -29,25 +29,10 @@ TICK = 1.0
 """Seconds between two status lines."""
 
 
-@dataclass(frozen=True)
-class Frontend:
-    """What the front end around a cell can do.
-
-    Args:
-        show: puts a MIME bundle into a new output and gives its handle.
-        clear: empties the cell's outputs; None where the cell may have others than ours.
-        live: whether a shown output can be changed: in a notebook, not in a terminal.
-        attended: whether a person can answer a question.
-        ask: asks a person for a line of text.
-        names: the notebook's names.
-    """
-
-    show: Callable[[dict[str, Any]], Handle]
-    clear: Callable[[], None] | None
-    live: bool
-    attended: bool
-    ask: Callable[[str], str]
-    names: MutableMapping[str, Any]
+def status_line(job: Job, now: float) -> str:
+    """Return one line on a job under way: how long it takes, and the endpoint's words."""
+    line = _("sent, drawing · {seconds} s", seconds=max(0, int(now - job.began)))
+    return f"{line} · {job.progress.text}" if job.progress else line
 
 
 @dataclass(frozen=True)
@@ -59,7 +44,8 @@ class Cell:
         requests: what is wanted; several are shown as one table.
         options: what stands on the cell's line.
         name: the variable that receives the result; empty for none.
-        front: the front end.
+        names: the notebook's names.
+        ask: asks a person for a line of text; None where nobody can answer.
         runner: runs jobs beside the main thread.
         area: where the pictures go.
         labels: for each request where in a comparison it stands; empty for no comparison.
@@ -72,7 +58,8 @@ class Cell:
     requests: tuple[ImageRequest, ...]
     options: Options
     name: str
-    front: Frontend
+    names: MutableMapping[str, Any]
+    ask: Callable[[str], str] | None
     runner: WorkerPool
     area: Area
     labels: tuple[Label, ...] = ()
@@ -86,7 +73,7 @@ class Cell:
         Raises:
             ConfigError: something on the line or in the text is wrong; nothing was sent.
         """
-        wanted = CellRequests(self.client, self.options, self.front.names)
+        wanted = CellRequests(self.client, self.options, self.names)
         if self.options.from_:
             return BatchCell(self, wanted.many(prompt, self.options.from_))
         requests, labels = wanted.all(prompt)
@@ -148,40 +135,52 @@ class Cell:
 
     def _wait(self, job: Job) -> None:
         """Wait for a job in the main thread; an interrupt ends the waiting and not the job."""
-        shown = (0, 0)
+        shown, show_progress = (0, 0), self.progress_of(job)
         try:
             while not job.wait(POLL):
                 if (now := (int(self.runner.now() - job.began), len(job.arrived))) != shown:
                     shown = now
-                    self.tell(job)
+                    show_progress()
         except KeyboardInterrupt:
             # The output is made here: from another thread it would come under whichever cell ran last.
-            self.tell(job)
+            show_progress()
             self.follow(job)
             raise wait_ended() from None
         if job.error is not None:
-            self.area.clear(self.front.clear)
+            self.area.clear()
             raise job.error
 
     # -- what is shown -------------------------------------------------------------------------------------------------
 
-    def tell(self, job: Job) -> None:
-        """Show how far a job of this cell is: those of several pictures that are there, and a line."""
-        line = status_line(job, self.runner.now())
-        if self.blind or not job.arrived or (len(self.requests) == 1 and self.requests[0].count == 1):
-            self.area.status(line, None if self.blind else job.preview)
-        else:
-            self.area.preview(self._so_far(job), line)
+    def progress_of(self, job: Job) -> Callable[[], None]:
+        """Return a function that shows how far a job of this cell is: the pictures that have arrived, and a line.
 
-    def _so_far(self, job: Job) -> Gallery:
-        """Return the pictures that are there, in their places; in a comparison with a placeholder for each other."""
-        rows = {**self._placeholders, **job.arrived}
-        places = sorted(rows)
-        return self.client.gallery([rows[place] for place in places], self._labels_of(places))
+        In a comparison the others have a placeholder each. The pictures are rendered when one has arrived, not at
+        every call.
+        """
+        blind, alone = self.blind, len(self.requests) == 1 and self.requests[0].count == 1
+        arrived, pictures = 0, dict[str, Any]()
+
+        def show_progress() -> None:
+            nonlocal arrived, pictures
+            if not self.area.live:
+                return
+            line = status_line(job, self.runner.now())
+            if blind or alone or not job.arrived:
+                self.area.status(line, None if blind else job.preview)
+                return
+            if arrived < len(job.arrived):
+                arrived, rows = len(job.arrived), {**self._placeholders, **job.arrived}
+                places = sorted(rows)
+                so_far = self.client.gallery([rows[place] for place in places], self._labels_of(places))
+                pictures = so_far._repr_mimebundle_()
+            self.area.preview(pictures, line)
+
+        return show_progress
 
     @cached_property
     def _placeholders(self) -> dict[Place, Generation]:
-        """What stands in each place of a comparison until its picture is there."""
+        """What is in each place of a comparison until its picture arrives."""
         return {
             (number, take): Generation("", request, self.client.prompt_as_sent(request), "sent", "")
             for number, request in enumerate(self.requests if self.labels else ())
@@ -213,7 +212,7 @@ class Cell:
     def named(self, result: Generation | Gallery) -> Generation | Gallery:
         """Put a result into the cell's variable, and return it."""
         if self.name:
-            self.front.names[self.name] = result
+            self.names[self.name] = result
         return result
 
     @property
@@ -246,8 +245,9 @@ class Cell:
         """Follow a job in the background; its pictures come into the area by themselves."""
 
         def follow(_: Any) -> None:
+            show_progress = self.progress_of(job)
             while not job.wait(TICK):
-                self.tell(job)
+                show_progress()
             if job.error is None:
                 self.finished(job)
             else:
@@ -291,7 +291,7 @@ def confirm(cell: Cell, wanted: int, missing: Callable[[], limits.Cost]) -> None
     """Keep to the cell's own budget, and ask a person before many pictures; without a person, fail.
 
     Args:
-        cell: has the limits, the options ``budget`` and ``yes``, and the front end that asks.
+        cell: has the limits, the options ``budget`` and ``yes``, and asks.
         wanted: the number of pictures, saved ones included.
         missing: tells what would be asked for.
 
@@ -309,7 +309,7 @@ def confirm(cell: Cell, wanted: int, missing: Callable[[], limits.Cost]) -> None
         return
     told = limits.told(cost, currency)
     question = _("This cell asks for {told}. Go on? [y/N] ", told=told)
-    if cell.front.attended and cell.front.ask(question).strip().lower() in {"y", "yes", "是", "好"}:
+    if cell.ask is not None and cell.ask(question).strip().lower() in {"y", "yes", "是", "好"}:
         return
     raise LimitReached(
         _("This cell asks for {told}; more than {limit} need a yes.", told=told, limit=limit),
@@ -351,7 +351,7 @@ class BatchCell:
         run, rows = cell.client.begin_many(self.requests(), fresh=cell.options.fresh, total=look.requests)
         self._wait(run, rows)
         if not run.tally.done and run.tally.failed:
-            cell.area.clear(cell.front.clear)
+            cell.area.clear()
             raise error_of_record(dict(rows[0].error or {}))
         gallery = cell.client.gallery(rows)
         cell.area.put(gallery)
@@ -382,14 +382,14 @@ class BatchCell:
             over, now = job.wait(seconds), int(run.tally.seconds)
             arrived = min(len(rows), MOST_SHOWN)
             # With pictures an update is heavy: it is made for new pictures, else at times only.
-            if not over and now != last and (arrived > shown or now >= next_at):
+            if cell.area.live and not over and now != last and (arrived > shown or now >= next_at):
                 last, shown, next_at = now, arrived, now + (PATIENCE if arrived else 1)
                 self._tell(run, rows)
             return over
 
         wait_through(run, wait)
         if job.error is not None:
-            cell.area.clear(cell.front.clear)
+            cell.area.clear()
             raise job.error
 
     def _tell(self, run: BatchRun[Any, Any], rows: Rows) -> None:
@@ -399,7 +399,7 @@ class BatchCell:
             line += _(" · stopping, waiting for {count}; interrupt again to stop waiting", count=run.tally.under_way)
         small = [_with_thumbnail(row, self.cell.client.thumbnail(row)) for row in rows[:MOST_SHOWN]]
         if small:
-            self.cell.area.preview(Gallery(small, render=gallery_bundle), line)
+            self.cell.area.preview(gallery_bundle(Gallery(small)), line)
         else:
             self.cell.area.status(line)
 

@@ -140,21 +140,30 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         alone: bool,
         typed: str = "",
     ) -> "Cell | BatchCell":
-        from wenwen_magic.notebook.cell import Cell, Frontend  # noqa: PLC0415
+        from wenwen_magic.notebook.cell import Cell  # noqa: PLC0415
         from wenwen_magic.notebook.output_area import Area  # noqa: PLC0415
 
-        front = Frontend(
-            show=lambda bundle: display(bundle, raw=True, display_id=True),  # type: ignore[no-untyped-call]
-            clear=clear_output if alone else None,
-            live=self._kernel is not None,
-            attended=self._attended,
-            ask=input,
-            names=self.shell.user_ns,
+        def show(bundle: dict[str, Any]) -> Any:
+            return display(bundle, raw=True, display_id=True)  # type: ignore[no-untyped-call]
+
+        client = self._client(given, loaded)
+        area = Area(
+            None if given.quiet else show,
+            live=self._kernel is not None and not given.quiet,
+            gather=client.gallery,
+            wipe=clear_output if alone else None,
         )
-        client, show = self._client(given, loaded), None if given.quiet else front.show
-        area = Area(show, live=front.live and not given.quiet, gather=client.gallery)
         cell = Cell(
-            client, (), given, name, front, self.state.runner, area, text=typed, renew=lambda: self._client(given)
+            client=client,
+            requests=(),
+            options=given,
+            name=name,
+            names=self.shell.user_ns,
+            ask=input if self._attended else None,
+            runner=self.state.runner,
+            area=area,
+            text=typed,
+            renew=lambda: self._client(given),
         )
         return cell.with_requests(prompt)
 

@@ -12,9 +12,8 @@ import ipywidgets
 from wenwen_magic.client import Client
 from wenwen_magic.engine.worker_pool import Job
 from wenwen_magic.errors import ConfigError, LimitReached, WenwenError
-from wenwen_magic.notebook.cell import TICK, Cell
+from wenwen_magic.notebook.cell import TICK, Cell, status_line
 from wenwen_magic.notebook.cell_source import cell_of
-from wenwen_magic.notebook.output_area import status_line
 from wenwen_magic.notebook.widgets import button, row
 from wenwen_magic.notebook.widgets.edit_row import ActionButtons, EditRow
 from wenwen_magic.notebook.widgets.insert_cell import Inserter
@@ -257,9 +256,10 @@ class Panel:
     def _watch(self, job: Job, *, own: bool) -> None:
         """Follow a job to its end; runs in a thread of its own and changes no widget itself."""
         area, runner = self._cell.area, self._cell.runner
+        show_progress = self._cell.progress_of(job)
         while not job.wait(TICK):
             if job in self._jobs:
-                self._cell.tell(job) if own else area.status(status_line(job, runner.now()), job.preview)
+                show_progress() if own else area.status(status_line(job, runner.now()), job.preview)
         try:
             if job.error is not None:
                 area.refresh()
