@@ -16,7 +16,6 @@ from wenwen_magic.engine.outcomes import error_of_record, refuse_gaps, stopped, 
 from wenwen_magic.engine.worker_pool import POLL, BatchRun, Job, WorkerPool, wait_through
 from wenwen_magic.errors import ConfigError, LimitReached
 from wenwen_magic.notebook import voting
-from wenwen_magic.notebook.cell_requests import CellRequests
 from wenwen_magic.notebook.options import Options
 from wenwen_magic.notebook.output_area import Area
 from wenwen_magic.records import Gallery, Generation, ImageRequest, Label
@@ -40,18 +39,18 @@ class Cell:
     """One run of a cell.
 
     Args:
-        client: asks and keeps.
+        client: sends the requests and keeps the answers.
         requests: what is wanted; several are shown as one table.
-        options: what stands on the cell's line.
+        options: those of the cell's line.
         name: the variable that receives the result; empty for none.
         names: the notebook's names.
         ask: asks a person for a line of text; None where nobody can answer.
         runner: runs jobs beside the main thread.
         area: where the pictures go.
-        labels: for each request where in a comparison it stands; empty for no comparison.
+        labels: for each request its place in the comparison; empty for no comparison.
         text: the cell as it was typed; empty for none.
         renew: makes a client of the settings as they are when it is called; None for the same client always.
-        voted: what is called when a vote has been cast.
+        voted: functions to call when a vote has been cast.
     """
 
     client: Client
@@ -66,18 +65,6 @@ class Cell:
     text: str = ""
     renew: Callable[[], Client] | None = None
     voted: list[Callable[[], None]] = field(default_factory=list)
-
-    def with_requests(self, prompt: str) -> "Cell | BatchCell":
-        """Return this cell with the requests of its line and its text: one, a comparison, or with ``--from`` many.
-
-        Raises:
-            ConfigError: something on the line or in the text is wrong; nothing was sent.
-        """
-        wanted = CellRequests(self.client, self.options, self.names)
-        if self.options.from_:
-            return BatchCell(self, wanted.many(prompt, self.options.from_))
-        requests, labels = wanted.all(prompt)
-        return replace(self, requests=requests, labels=labels)
 
     @property
     def now(self) -> Client:
@@ -125,7 +112,7 @@ class Cell:
 
     def _start(self) -> Job:
         """Start the job; a cell that is run again joins the same job under way instead of paying twice."""
-        wanted = tuple((one.fingerprint, one.count) for one in self.requests)
+        wanted = tuple((request.fingerprint, request.count) for request in self.requests)
         place = self.client.address, str(self.client.history.folder)
         key = None if self.options.fresh else (*place, self.options.take, wanted)
         how = self.how
@@ -239,7 +226,7 @@ class Cell:
         for call in self.voted:
             call()
         named = " · ".join(value for _, value in label)
-        return _("{letter} was {named}. %wenwen votes tallies.", letter=letter.upper(), named=named)
+        return _("{letter} was {named}. %wenwen votes shows the tally.", letter=letter.upper(), named=named)
 
     def follow(self, job: Job) -> None:
         """Follow a job in the background; its pictures come into the area by themselves."""
@@ -265,26 +252,26 @@ class Cell:
         """Return what would be sent, how many pictures that asks for, and what they cost; sends nothing."""
         head = _("as sent")
         texts = []
-        for number, one in enumerate(self.requests):
-            label = " · ".join(value for _, value in self.labels[number]) if self.labels else one.model
-            texts.append(f"{head} ({label}):\n{self.client.prompt_as_sent(one)}\n")
+        for number, request in enumerate(self.requests):
+            label = " · ".join(value for _, value in self.labels[number]) if self.labels else request.model
+            texts.append(f"{head} ({label}):\n{self.client.prompt_as_sent(request)}\n")
         missing = self.client.missing(self.requests, **self.how)
         return "\n".join([*texts, cost_line(self.client, limits.cost_of(missing))])
 
     def doubts(self) -> list[str]:
-        """Return a line on each model that would be asked and that the endpoint does not list; asks nobody."""
+        """Return a line on each model that would be asked and that the endpoint does not list; sends nothing."""
         return model_doubts(self.client, self.requests, **self.how)
 
     def _confirm(self) -> None:
-        wanted = sum(one.count * one.pictures for one in self.requests)
+        wanted = sum(request.count * request.pictures for request in self.requests)
         confirm(self, wanted, lambda: limits.cost_of(self.client.missing(self.requests, **self.how)))
 
 
 def cost_line(client: Client, cost: limits.Cost) -> str:
     """Return the last line of a dry run: how many pictures would be asked for, and what they cost."""
     free = _(", free (demo)") if client.is_demo else ""
-    told = limits.pictures(cost.pictures) if free else limits.told(cost, client.settings.currency)
-    return _("Would be asked for: {told}{free}. Nothing was sent.", told=told, free=free)
+    amount = limits.pictures(cost.pictures) if free else limits.told(cost, client.settings.currency)
+    return _("Would be asked for: {cost}{free}. Nothing was sent.", cost=amount, free=free)
 
 
 def confirm(cell: Cell, wanted: int, missing: Callable[[], limits.Cost]) -> None:
@@ -293,10 +280,10 @@ def confirm(cell: Cell, wanted: int, missing: Callable[[], limits.Cost]) -> None
     Args:
         cell: has the limits, the options ``budget`` and ``yes``, and asks.
         wanted: the number of pictures, saved ones included.
-        missing: tells what would be asked for.
+        missing: returns what would be asked for.
 
     Raises:
-        LimitReached: the budget is too small, or nobody said yes; nothing was sent.
+        LimitReached: the budget is too small, or it was not confirmed; nothing was sent.
     """
     client, options = cell.client, cell.options
     limit, currency = client.settings.confirm_above, client.settings.currency
@@ -307,12 +294,12 @@ def confirm(cell: Cell, wanted: int, missing: Callable[[], limits.Cost]) -> None
         raise limits.budget_reached(limits.Cost(), cost, options.budget, currency, cell=True)
     if options.yes or cost.pictures <= limit:
         return
-    told = limits.told(cost, currency)
-    question = _("This cell asks for {told}. Go on? [y/N] ", told=told)
+    amount = limits.told(cost, currency)
+    question = _("This cell asks for {cost}. Go on? [y/N] ", cost=amount)
     if cell.ask is not None and cell.ask(question).strip().lower() in {"y", "yes", "是", "好"}:
         return
     raise LimitReached(
-        _("This cell asks for {told}; more than {limit} need a yes.", told=told, limit=limit),
+        _("This cell asks for {cost}; more than {limit} must be confirmed.", cost=amount, limit=limit),
         do=_("Nothing was sent. Add -y to go on."),
     )
 
@@ -341,14 +328,14 @@ class BatchCell:
         """Draw what is missing, wait, and show.
 
         Raises:
-            WenwenError: a prompt cannot be asked for, a limit stands in the way, none could be drawn, or the run was
+            WenwenError: a prompt cannot be asked for, a limit would be passed, none could be drawn, or the run was
                 interrupted.
         """
         cell = self.cell
-        look, before = self._look_through(), cell.client.session.account()
-        cell.client.check_limits(look.missing)
-        confirm(cell, look.wanted, lambda: limits.cost_of(look.missing))
-        run, rows = cell.client.begin_many(self.requests(), fresh=cell.options.fresh, total=look.requests)
+        estimate, before = self._estimate(), cell.client.session.account()
+        cell.client.check_limits(estimate.missing)
+        confirm(cell, estimate.wanted, lambda: limits.cost_of(estimate.missing))
+        run, rows = cell.client.begin_many(self.requests(), fresh=cell.options.fresh, total=estimate.requests)
         self._wait(run, rows)
         if not run.tally.done and run.tally.failed:
             cell.area.clear()
@@ -368,7 +355,7 @@ class BatchCell:
         """Return a line on each model that the first requests would ask and that the endpoint does not list."""
         return model_doubts(self.cell.client, islice(self.requests(), _CHECKED), fresh=self.cell.options.fresh)
 
-    def _look_through(self) -> Estimate:
+    def _estimate(self) -> Estimate:
         """Look at every prompt before any is sent."""
         return self.cell.client.look_through(self.requests(), fresh=self.cell.options.fresh)
 
@@ -407,11 +394,11 @@ class BatchCell:
         """Return the first prompts as sent, how many pictures are missing, and what they cost; sends nothing."""
         cell = self.cell
         first = enumerate(islice(self.requests(), _SHOWN), 1)
-        shown = [f"{number}. {cell.client.prompt_as_sent(one)}\n" for number, one in first]
-        look = self._look_through()
-        more = _("… {requests} prompts in all", requests=look.requests)
-        lines = [*shown, more] if look.requests > len(shown) else shown
-        return "\n".join([*lines, cost_line(cell.client, limits.cost_of(look.missing))])
+        shown = [f"{number}. {cell.client.prompt_as_sent(request)}\n" for number, request in first]
+        estimate = self._estimate()
+        more = _("… {requests} prompts in all", requests=estimate.requests)
+        lines = [*shown, more] if estimate.requests > len(shown) else shown
+        return "\n".join([*lines, cost_line(cell.client, limits.cost_of(estimate.missing))])
 
 
 def _with_thumbnail(row: Generation, thumbnail: Path | None) -> Generation:
@@ -431,6 +418,6 @@ def model_doubts(client: Client, requests: Iterable[ImageRequest], **how: Any) -
     known = client.known_models(fresh=True)
     if known is None:
         return []
-    unlisted = [one for one in requests if one.model not in known.names and names_model(one)]
-    asked = dict.fromkeys(one.model for one in unlisted if client.missing([one], **how))
+    unlisted = [request for request in requests if request.model not in known.names and names_model(request)]
+    asked = dict.fromkeys(request.model for request in unlisted if client.missing([request], **how))
     return [line for line in (doubt(model, known) for model in asked) if line]

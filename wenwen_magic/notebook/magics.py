@@ -140,13 +140,21 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         alone: bool,
         typed: str = "",
     ) -> "Cell | BatchCell":
-        from wenwen_magic.notebook.cell import Cell  # noqa: PLC0415
+        """Make the cell with its requests: one, those of a comparison, or with ``--from`` many.
+
+        Raises:
+            ConfigError: something on the line or in the text is wrong; nothing was sent.
+        """
+        from wenwen_magic.notebook.cell import BatchCell, Cell  # noqa: PLC0415
+        from wenwen_magic.notebook.cell_requests import CellRequests  # noqa: PLC0415
         from wenwen_magic.notebook.output_area import Area  # noqa: PLC0415
 
         def show(bundle: dict[str, Any]) -> Any:
             return display(bundle, raw=True, display_id=True)  # type: ignore[no-untyped-call]
 
         client = self._client(given, loaded)
+        wanted = CellRequests(client, given, self.shell.user_ns)
+        requests, labels = ((), ()) if given.from_ else wanted.all(prompt)
         area = Area(
             None if given.quiet else show,
             live=self._kernel is not None and not given.quiet,
@@ -155,17 +163,18 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         )
         cell = Cell(
             client=client,
-            requests=(),
+            requests=requests,
             options=given,
             name=name,
             names=self.shell.user_ns,
             ask=input if self._attended else None,
             runner=self.state.runner,
             area=area,
+            labels=labels,
             text=typed,
             renew=lambda: self._client(given),
         )
-        return cell.with_requests(prompt)
+        return BatchCell(cell, wanted.many(prompt, given.from_)) if given.from_ else cell
 
     def _draw(self, drawn: "Cell | BatchCell", given: "Options") -> Any:
         from wenwen_magic.notebook.cell import BatchCell  # noqa: PLC0415
@@ -244,7 +253,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         loaded = None
         with suppress(ConfigError):  # raised again when a setting is needed
             loaded = self._load()
-        # An English line may be all options, or a command that anybody types: it tells no language.
+        # An English line may hold only options or a command, which Chinese readers type as well.
         prompt = cell or (line if is_chinese(line) else "")
         speak(loaded.settings.lang if loaded else "auto", prompt=prompt)
         return loaded
@@ -275,7 +284,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
     # -- completion ----------------------------------------------------------------------------------------------------
 
     def complete(self, line: str) -> Sequence[str]:
-        """Return the words that could stand at the end of a line of ours; asks nobody."""
+        """Return the words that may complete the end of a line of ours; sends nothing."""
         from wenwen_magic.notebook import options  # noqa: PLC0415
         from wenwen_magic.notebook.commands import registry  # noqa: PLC0415
 

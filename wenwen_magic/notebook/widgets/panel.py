@@ -232,7 +232,7 @@ class Panel:
         self._pressed[key] = runner.now()  # a second click has waited while this was done
 
     def _chosen(self, client: Client) -> ImageRequest:
-        """Make the request that the controls stand for.
+        """Make the request that is chosen in the controls.
 
         Raises:
             ConfigError: a value that cannot be.
@@ -414,13 +414,13 @@ class Panel:
             self.inserter.insert(cell_of(self._cell.now, take))
 
     def _press_insert(self) -> None:
-        """Insert the cell that the controls stand for: a comparison's own, until something else is chosen."""
+        """Insert the cell that is chosen in the controls: a comparison's own, until something else is chosen."""
         with self._handling():
             cell, text = self._cell, ""
             if cell.labels and self.choices.untouched and self.edit_row.take is None:
                 text = cell.text
                 if not text:
-                    self.show_message(_("The new cell draws the first combination alone."))
+                    self.show_message(_("The new cell draws only the first combination."))
                 elif cell.options.fresh:
                     self.show_message(_("The new cell has --fresh: running it draws a new picture and pays."))
             self.inserter.insert(text or cell_of(cell.now, self._chosen(cell.now)))
