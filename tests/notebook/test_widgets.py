@@ -8,7 +8,6 @@ from support.scripted import answering
 from support.widgets import (
     called,
     cell_of,
-    client_of,
     comparison_of,
     letters,
     panel_of,
@@ -23,11 +22,6 @@ from support.widgets import (
 from wenwen_magic.client import Client
 from wenwen_magic.notebook.widgets.takes_strip import MOST, names
 from wenwen_magic.text.i18n import speak
-
-
-@pytest.fixture
-def client(here, relay):
-    return client_of(relay)
 
 
 @pytest.fixture

@@ -44,13 +44,14 @@ def client_of(relay, **settings):
 
 
 def cell_of(client, *requests, **more):
-    """Make a cell that wants requests; its options are given by name, ``text`` and ``renew`` as a cell has them."""
+    """Make a cell that wants requests; its options are given by name, ``text`` and ``current_client`` as a cell has them."""
     screen = Screen()
     labels = more.pop("labels", ())
-    own = {name: more.pop(name) for name in ("text", "renew") if name in more}
+    text, current_client = more.pop("text", ""), more.pop("current_client", lambda: client)
     area = Area(screen, live=True, gather=client.gallery)
     area.screen = screen
-    return Cell(client, requests, Options(**more), "cat", {}, input, WorkerPool(Ticks()), area, labels, **own)
+    runner, options = WorkerPool(Ticks()), Options(**more)
+    return Cell(client, requests, options, "cat", {}, input, runner, area, current_client, labels, text)
 
 
 MODELS = ((("model", "one"),), (("model", "two"),))

@@ -49,7 +49,8 @@ class Cell:
         area: where the pictures go.
         labels: for each request its place in the comparison; empty for no comparison.
         text: the cell as it was typed; empty for none.
-        renew: makes a client of the settings as they are when it is called; None for the same client always.
+        current_client: makes a client of the settings as they are when it is called; the cell's own options still
+            override them.
         voted: functions to call when a vote has been cast.
     """
 
@@ -61,19 +62,10 @@ class Cell:
     ask: Callable[[str], str] | None
     runner: WorkerPool
     area: Area
+    current_client: Callable[[], Client]
     labels: tuple[Label, ...] = ()
     text: str = ""
-    renew: Callable[[], Client] | None = None
     voted: list[Callable[[], None]] = field(default_factory=list)
-
-    @property
-    def now(self) -> Client:
-        """A client of the settings as they are now; the cell's own options still override them.
-
-        Raises:
-            ConfigError: a setting has an unusable value.
-        """
-        return self.renew() if self.renew else self.client
 
     @property
     def how(self) -> dict[str, Any]:
@@ -125,7 +117,8 @@ class Cell:
         shown, show_progress = (0, 0), self.progress_of(job)
         try:
             while not job.wait(POLL):
-                if (now := (int(self.runner.now() - job.began), len(job.arrived))) != shown:
+                now = (int(self.runner.now() - job.began), len(job.arrived))
+                if self.area.live and now != shown:
                     shown = now
                     show_progress()
         except KeyboardInterrupt:
@@ -150,8 +143,6 @@ class Cell:
 
         def show_progress() -> None:
             nonlocal arrived, pictures
-            if not self.area.live:
-                return
             line = status_line(job, self.runner.now())
             if blind or alone or not job.arrived:
                 self.area.status(line, None if blind else job.preview)

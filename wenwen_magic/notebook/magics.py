@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
-from keyword import iskeyword
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,14 +110,14 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
 
     def _run(self, given: "Options", cell: str | None, loaded: Loaded | None, magic: str, typed: str = "") -> Any:
         """Run a cell, or a line where there is no cell."""
+        from wenwen_magic.notebook import options  # noqa: PLC0415
+
         if cell is None and given.words.endswith(";"):  # as anywhere in IPython, it quiets; a cell's text may end so
             given = replace(given, quiet=True, words=given.words.rstrip("; "))
         if given.help:
-            from wenwen_magic.notebook import options  # noqa: PLC0415
-
             print(options.help_text(f"%%{magic}" if cell is not None else f"%{magic}"))
             return None
-        name, prompt = name_and_prompt(given, cell)
+        name, prompt = options.name_and_prompt(given, cell)
         if not prompt and cell is None and not given.from_:
             return self._open_panel(given, loaded)
         drawn = self._cell(given, prompt, name, loaded, alone=cell is not None, typed=typed)
@@ -170,9 +169,9 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             ask=input if self._attended else None,
             runner=self.state.runner,
             area=area,
+            current_client=lambda: self._client(given),
             labels=labels,
             text=typed,
-            renew=lambda: self._client(given),
         )
         return BatchCell(cell, wanted.many(prompt, given.from_)) if given.from_ else cell
 
@@ -305,24 +304,6 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             self.shown = None
             return
         raise NotImplementedError  # IPython then goes on to the MIME bundle
-
-
-def name_and_prompt(given: "Options", cell: str | None) -> tuple[str, str]:
-    """Split what was typed into the variable's name and the prompt; a line magic has only the prompt.
-
-    Raises:
-        ConfigError: the word on a cell magic's line cannot be a variable's name.
-    """
-    if cell is None:
-        words = given.words
-        quoted = len(words) > 1 and words[0] == words[-1] and words[0] in "\"'"
-        return "", (words[1:-1] if quoted else words).strip()
-    if given.words and (not given.words.isidentifier() or iskeyword(given.words)):
-        raise ConfigError(
-            _("{words!r} is not a variable's name.", words=given.words),
-            do=_("The prompt goes below the first line."),
-        )
-    return given.words, cell.strip()
 
 
 def register(shell: Any) -> None:

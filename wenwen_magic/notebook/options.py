@@ -402,3 +402,33 @@ def read(line: str, fill: Callable[[str], str] = str) -> Options:
     """
     given, words = read_line(line, TABLE, fill)
     return Options(words, **given)
+
+
+def name_and_prompt(given: Options, cell: str | None) -> tuple[str, str]:
+    """Split what was typed into the variable's name and the prompt; a line magic has only the prompt.
+
+    Raises:
+        ConfigError: the word on a cell magic's line cannot be a variable's name.
+    """
+    if cell is None:
+        words = given.words
+        quoted = len(words) > 1 and words[0] == words[-1] and words[0] in "\"'"
+        return "", (words[1:-1] if quoted else words).strip()
+    if given.words:
+        check_variable(given.words, do=_("The prompt goes below the first line."))
+    return given.words, cell.strip()
+
+
+def check_variable(name: str, *, do: str) -> str:
+    """Return a word that can be the name of a variable.
+
+    Args:
+        name: the word.
+        do: what the error advises.
+
+    Raises:
+        ConfigError: it cannot be one.
+    """
+    if not name.isidentifier() or iskeyword(name):
+        raise ConfigError(_("{name!r} is not a variable's name.", name=name), do=do)
+    return name

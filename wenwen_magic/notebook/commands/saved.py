@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import takewhile
-from keyword import iskeyword
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from wenwen_magic.history.index import Wanted
 from wenwen_magic.notebook import voting
 from wenwen_magic.notebook.cell_source import cell_of
 from wenwen_magic.notebook.commands.registry import OFF, CommandContext, command
-from wenwen_magic.notebook.options import Option, model_names
+from wenwen_magic.notebook.options import Option, check_variable, model_names
 from wenwen_magic.protocol import Progress
 from wenwen_magic.records import Gallery, Generation
 from wenwen_magic.render import history as history_table
@@ -60,22 +59,20 @@ def all_saved(context: CommandContext, words: Sequence[str]) -> list[Generation]
         if isinstance(value, Gallery):
             meant += [history.get(row.id) for row in value if row.id]
         else:
-            meant.append(_saved(context, word))
+            meant.append(history.get(value.id if isinstance(value, Generation) else word))
     return meant
 
 
 def _saved(context: CommandContext, word: str) -> Generation:
     """Return the saved generation that a word means: an id, or a variable that holds one."""
     required_ids(word)
-    value = context.value_of(word)
-    if isinstance(value, Gallery) and len(value):
-        if len(value) > 1:
-            raise ConfigError(
-                _("{word} holds {count} pictures; choose one.", word=word, count=len(value)),
-                do=_("Name it: {word}[0]", word=word),
-            )
-        value = value[0]
-    return context.client.history.get(value.id if isinstance(value, Generation) else word)
+    meant = all_saved(context, [word])
+    if len(meant) != 1:
+        raise ConfigError(
+            _("{word} holds {count} pictures; choose one.", word=word, count=len(meant)),
+            do=_("Name it: {word}[0]", word=word),
+        )
+    return meant[0]
 
 
 # -- the history -------------------------------------------------------------------------------------------------------
@@ -252,8 +249,7 @@ def open_mask(context: CommandContext, line: str) -> Any:
         value = word if Path(word).expanduser().is_file() else _saved(context, word)
     stem = re.sub(r"\W+", "_", Path(word).stem).strip("_")
     name = names[0] if names else f"{'' if stem.isidentifier() else 'picture_'}{stem}_mask"
-    if not name.isidentifier() or iskeyword(name):
-        raise ConfigError(_("{name!r} is not a variable's name.", name=name), do="%wenwen mask cat cat_mask")
+    check_variable(name, do="%wenwen mask cat cat_mask")
     return context.open_mask(*context.client.to_mask(value, word), name)
 
 

@@ -225,7 +225,7 @@ class Panel:
         if self._pressed[key] - before < DOUBLE_PRESS:
             return
         with self._handling():
-            client = self._cell.now
+            client = self._cell.current_client()
             request, fresh = wanted(client)
             job = runner.start(lambda job: client.draw([request], fresh=fresh, tell=job.tell))
             self._follow(job, own=False)
@@ -245,7 +245,7 @@ class Panel:
     def _check_count(self, change: Mapping[str, Any]) -> None:
         """Tell at once that a count is too large; it stays as it was typed."""
         with self._handling():
-            if change["new"] > (most := _most(self._cell.now)):
+            if change["new"] > (most := _most(self._cell.current_client())):
                 self.show_message(_too_many(change["new"], most).what)
 
     def _follow(self, job: Job, *, own: bool) -> None:
@@ -353,7 +353,7 @@ class Panel:
         own, others = self._cell.client, []
         # Asked in the main thread: a key that is kept by the notebook's page comes through it.
         with suppress(ConfigError):
-            others = [now for now in [self._cell.now] if now.saved_takes != own.saved_takes]
+            others = [now for now in [self._cell.current_client()] if now.saved_takes != own.saved_takes]
 
         def find() -> None:
             try:
@@ -406,12 +406,12 @@ class Panel:
     def _press_star(self, take: Generation) -> Generation:
         with self._handling():
             own = self._cell.client.history
-            return (own if own.find(take.id) else self._cell.now.history).star(take, on=not take.star)
+            return (own if own.find(take.id) else self._cell.current_client().history).star(take, on=not take.star)
         return take
 
     def _press_insert_take(self, take: Generation) -> None:
         with self._handling():
-            self.inserter.insert(cell_of(self._cell.now, take))
+            self.inserter.insert(cell_of(self._cell.current_client(), take))
 
     def _press_insert(self) -> None:
         """Insert the cell that is chosen in the controls: a comparison's own, until something else is chosen."""
@@ -423,7 +423,10 @@ class Panel:
                     self.show_message(_("The new cell draws only the first combination."))
                 elif cell.options.fresh:
                     self.show_message(_("The new cell has --fresh: running it draws a new picture and pays."))
-            self.inserter.insert(text or cell_of(cell.now, self._chosen(cell.now)))
+            if not text:
+                client = cell.current_client()
+                text = cell_of(client, self._chosen(client))
+            self.inserter.insert(text)
 
 
 def _most(client: Client) -> int:
