@@ -81,7 +81,10 @@ class EditRow:
             ConfigError: no words, a value that cannot be, or the picture cannot be sent.
         """
         if not (change := self.words.value.strip()):
-            raise ConfigError(_("The text that says what to change is missing."), do=_("Write it, for example: make it night"))
+            raise ConfigError(
+                _("The text that says what to change is missing."),
+                do=_("Write it, for example: make it night"),
+            )
         return client.request(
             change,
             references=[client.reference(take, take.id)],
