@@ -18,7 +18,7 @@ from wenwen_magic.engine.build_request import refuse_stripped, usual_format
 from wenwen_magic.errors import ConfigError, WenwenError
 from wenwen_magic.notebook.options import check_variable
 from wenwen_magic.records import DESCRIBE, DRAW, Generation, ImageRequest, Reference
-from wenwen_magic.text.i18n import _
+from wenwen_magic.text.i18n import N_, _
 
 # Characters that end a line for IPython, or that editors and notebook files change or drop; "\n" is what they keep.
 _FRAGILE = "\0\x0b\x0c\r\x1c-\x1e\x85\u2028\u2029\ud800-\udfff"
@@ -56,7 +56,7 @@ def cell(
     body, raw = _body(request.prompt)
     # The orientation is a plain word and comes after the values: IPython drops spaces at the end of the line.
     words = [
-        *([check_variable(name, do=_("Use letters, digits and _: cat_1"))] if name else []),
+        *([check_variable(name, do=N_("Use letters, digits and _: cat_1"))] if name else []),
         _option("-m", _folding(request.model)),
         *([_option("--format", _folding(request.format))] if request.format != usual else []),
         *(_option("--param", text) for text in _params(request)),

@@ -404,6 +404,9 @@ def read(line: str, fill: Callable[[str], str] = str) -> Options:
     return Options(words, **given)
 
 
+_BELOW = N_("The prompt goes below the first line.")
+
+
 def name_and_prompt(given: Options, cell: str | None) -> tuple[str, str]:
     """Split what was typed into the variable's name and the prompt; a line magic has only the prompt.
 
@@ -415,7 +418,7 @@ def name_and_prompt(given: Options, cell: str | None) -> tuple[str, str]:
         quoted = len(words) > 1 and words[0] == words[-1] and words[0] in "\"'"
         return "", (words[1:-1] if quoted else words).strip()
     if given.words:
-        check_variable(given.words, do=_("The prompt goes below the first line."))
+        check_variable(given.words, do=_BELOW)
     return given.words, cell.strip()
 
 
@@ -424,11 +427,11 @@ def check_variable(name: str, *, do: str) -> str:
 
     Args:
         name: the word.
-        do: what the error advises.
+        do: what the error advises, marked for translation.
 
     Raises:
         ConfigError: it cannot be one.
     """
     if not name.isidentifier() or iskeyword(name):
-        raise ConfigError(_("{name!r} is not a variable's name.", name=name), do=do)
+        raise ConfigError(_("{name!r} is not a variable's name.", name=name), do=_(do))
     return name
