@@ -15,46 +15,13 @@ from threading import Event, Thread
 import openai
 import pytest
 from PIL import Image
+from support.demo import SECONDS, ask_server, connect
 
 from wenwen_magic.demo import DemoServer
 from wenwen_magic.demo.__main__ import main
 from wenwen_magic.demo.exchange import Directives, directives_in
 from wenwen_magic.demo.painter import paint
 from wenwen_magic.errors import ConfigError
-
-SECONDS = 20
-
-
-@pytest.fixture
-def waits():
-    return []
-
-
-@pytest.fixture
-def demo(waits):
-    with DemoServer(wait=waits.append) as server:
-        yield server
-
-
-class Got:
-    def __init__(self, response, body):
-        self.status, self.body = response.status, body
-        self.headers = {name.lower(): value for name, value in response.getheaders()}
-
-    @property
-    def json(self):
-        return json.loads(self.body)
-
-
-def ask_server(demo, method, path, body=None, headers=None):
-    host, port = demo.address.removeprefix("http://").removesuffix("/demo").split(":")
-    connection = http.client.HTTPConnection(host, int(port), timeout=SECONDS)
-    try:
-        connection.request(method, path, body, headers or {})
-        response = connection.getresponse()
-        return Got(response, response.read())
-    finally:
-        connection.close()
 
 
 def chat(demo, prompt, *, model="gpt-4o-image", path="/demo/v1/chat/completions", **more):
@@ -493,8 +460,7 @@ def test_a_key_does_not_show_in_the_log(demo):
 
 
 def test_one_connection_carries_many_requests(demo):
-    host, port = demo.address.removeprefix("http://").removesuffix("/demo").split(":")
-    connection = http.client.HTTPConnection(host, int(port), timeout=SECONDS)
+    connection = connect(demo)
     for path in ("/v1/models", "/nowhere", "/v1/models"):
         connection.request("GET", path)
         opened = connection.sock

@@ -1,7 +1,6 @@
 """The demo speaks Gemini: Google's own client and ours draw, edit, describe and stream with it."""
 
 import base64
-import http.client
 import io
 import json
 
@@ -9,9 +8,10 @@ import pytest
 from google import genai
 from google.genai import types
 from PIL import Image
+from support.demo import ask_server
 
 from wenwen_magic import Client
-from wenwen_magic.demo import DemoServer, painter
+from wenwen_magic.demo import painter
 from wenwen_magic.endpoint.transport import Clock
 from wenwen_magic.errors import ConfigError, EndpointError, ImageError, NoImageError
 
@@ -19,12 +19,6 @@ pytestmark = pytest.mark.usefixtures("quick_paint")
 
 MODEL, THINKER = "gemini-2.5-flash-image-preview", "gemini-3-pro-image-preview"
 BOTH = ["TEXT", "IMAGE"]
-
-
-@pytest.fixture
-def demo():
-    with DemoServer(wait=lambda _: None) as server:
-        yield server
 
 
 @pytest.fixture
@@ -45,14 +39,8 @@ def said(demo, *parts, model=MODEL, method="generateContent", query="", headers=
 
 
 def posted(demo, path, body, headers=None):
-    host, port = demo.address.removeprefix("http://").removesuffix("/demo").split(":")
-    connection = http.client.HTTPConnection(host, int(port), timeout=20)
-    try:
-        connection.request("POST", f"/demo{path}", body, headers or {})
-        response = connection.getresponse()
-        return response.status, response.read()
-    finally:
-        connection.close()
+    reply = ask_server(demo, "POST", f"/demo{path}", body, headers)
+    return reply.status, reply.body
 
 
 def parts_of(answer):

@@ -5,15 +5,16 @@ import contextlib
 import http.client
 import io
 import json
+from urllib.parse import urlsplit
 
 import openai
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageDraw
+from support.demo import ask_server
 
 from wenwen_magic import Client, WenwenError
-from wenwen_magic.demo import DemoServer
 from wenwen_magic.demo.exchange import Ask, Question, Refused, Studio
 from wenwen_magic.demo.images import FORMAT, Form
 from wenwen_magic.demo.painter import paint
@@ -21,19 +22,6 @@ from wenwen_magic.endpoint.transport import Clock
 from wenwen_magic.engine.limits import Session
 from wenwen_magic.errors import AnswerError, ConfigError, EndpointError
 from wenwen_magic.protocol import FilePart
-
-SECONDS = 20
-
-
-@pytest.fixture
-def waits():
-    return []
-
-
-@pytest.fixture
-def demo(waits):
-    with DemoServer(wait=waits.append) as server:
-        yield server
 
 
 @pytest.fixture
@@ -54,29 +42,8 @@ def client(demo, tmp_path, quick_paint):
     )
 
 
-class Got:
-    def __init__(self, response, body):
-        self.status, self.body = response.status, body
-        self.kind = response.getheader("Content-Type")
-
-    @property
-    def json(self):
-        return json.loads(self.body)
-
-    @property
-    def fault(self):
-        return self.json["error"]
-
-
 def post(demo, path, body, kind="application/json"):
-    host, port = demo.address.removeprefix("http://").removesuffix("/demo").split(":")
-    connection = http.client.HTTPConnection(host, int(port), timeout=SECONDS)
-    try:
-        connection.request("POST", f"/demo{path}", body, {"Content-Type": kind})
-        response = connection.getresponse()
-        return Got(response, response.read())
-    finally:
-        connection.close()
+    return ask_server(demo, "POST", f"/demo{path}", body, {"Content-Type": kind})
 
 
 def ask(demo, prompt="a cat", model="gpt-image-1", **more):
@@ -109,16 +76,6 @@ def decoded(item):
     return base64.b64decode(item.b64_json, validate=True)
 
 
-def fetched(demo, address):
-    host, port = demo.address.removeprefix("http://").removesuffix("/demo").split(":")
-    connection = http.client.HTTPConnection(host, int(port), timeout=SECONDS)
-    try:
-        connection.request("GET", address.split(f":{port}")[1])
-        return connection.getresponse().read()
-    finally:
-        connection.close()
-
-
 # -- OpenAI's own client
 
 
@@ -142,7 +99,7 @@ def test_dall_e_gives_addresses_and_says_what_it_made_of_the_prompt(official, de
     (item,) = answer.data
     assert (item.b64_json, answer.usage) == (None, None)
     assert item.revised_prompt.startswith("a cat, ")
-    assert fetched(demo, item.url) == paint("a cat", "square", hand="dall-e-3")
+    assert ask_server(demo, "GET", urlsplit(item.url).path).body == paint("a cat", "square", hand="dall-e-3")
     inline = official.images.generate(model="dall-e-3", prompt="a dog", response_format="b64_json")
     assert opened(decoded(inline.data[0])).size == (1024, 1024)
 
@@ -289,11 +246,7 @@ def test_a_change_wants_a_picture_and_a_mask_of_its_size_that_is_transparent(off
 
 
 def test_a_picture_is_not_got_by_asking_for_the_path(demo):
-    host, port = demo.address.removeprefix("http://").removesuffix("/demo").split(":")
-    connection = http.client.HTTPConnection(host, int(port), timeout=SECONDS)
-    connection.request("GET", "/demo/v1/images/generations")
-    assert connection.getresponse().status == 404
-    connection.close()
+    assert ask_server(demo, "GET", "/demo/v1/images/generations").status == 404
 
 
 # -- directives

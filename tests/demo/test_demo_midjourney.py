@@ -27,12 +27,6 @@ PANS = ["⬅️ pan left", "➡️ pan right", "⬆️ pan up", "⬇️ pan down
 
 
 @pytest.fixture
-def demo():
-    with DemoServer(wait=lambda _: None) as server:
-        yield server
-
-
-@pytest.fixture
 def new_client(demo, here):
     """Makes clients of the demo, each like one of a fresh kernel, that never sleep; their pauses can be read."""
 

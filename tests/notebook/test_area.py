@@ -5,7 +5,8 @@ import threading
 import pytest
 
 from wenwen_magic.engine.worker_pool import Job
-from wenwen_magic.notebook.output_area import KEPT, Area, status_line
+from wenwen_magic.notebook.cell import status_line
+from wenwen_magic.notebook.output_area import KEPT, Area
 from wenwen_magic.protocol import Progress
 from wenwen_magic.records import Gallery, Generation, ImageRequest
 from wenwen_magic.render import gallery, generation
@@ -48,8 +49,8 @@ def screen():
     return Screen()
 
 
-def area_on(screen, *, live=True, gather=gathered):
-    return Area(screen.show if screen else None, live=live, gather=gather)
+def area_on(screen, *, live=True, gather=gathered, wipe=None):
+    return Area(screen.show if screen else None, live=live, gather=gather, wipe=wipe)
 
 
 def order(screen, *names):
@@ -148,10 +149,10 @@ def test_where_nothing_can_be_changed_only_the_end_result_is_shown(screen):
 
 
 def test_where_nothing_may_be_shown_nothing_is():
-    area = area_on(None)
+    area = area_on(None, wipe=lambda: pytest.fail("there is nothing to clear"))
     area.status("sent")
     area.add(drawn("aaaa"))
-    area.clear(lambda: pytest.fail("there is nothing to clear"))
+    area.clear()
     assert len(area.rows) == 1
 
 

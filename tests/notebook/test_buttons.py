@@ -45,11 +45,6 @@ def offering(monkeypatch):
 
 
 @pytest.fixture
-def client(here, relay):
-    return client_of(relay)
-
-
-@pytest.fixture
 def grid(client):
     return client.generate("a cat", format="offering", model="one")
 

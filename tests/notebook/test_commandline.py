@@ -341,7 +341,7 @@ def test_a_lesson_is_exported_and_taken_in_by_name(saved, here, monkeypatch, cap
     monkeypatch.setenv("WENWEN_HISTORY", "other")
     saved.run("%wenwen import lesson.zip\n%wenwen import 'lesson.zip'")
     told = capsys.readouterr().out
-    assert "2 records and 2 pictures taken in" in told
+    assert "2 records and 2 pictures imported" in told
     assert "2 were here already" in told
     assert found(saved, "") == ["a hen", "a black cat"]
     assert saved.run(cell("--mode replay -o 横屏", "a black cat")).id == saved.user_ns["cat"].id

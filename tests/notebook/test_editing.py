@@ -21,11 +21,6 @@ from wenwen_magic.notebook import options
 
 
 @pytest.fixture
-def client(here, relay):
-    return client_of(relay)
-
-
-@pytest.fixture
 def panel(client):
     """The controls under one picture."""
     return panel_under(cell_of(client, client.request("a cat", orientation="landscape", model="one")))
@@ -52,7 +47,7 @@ def test_a_setting_that_was_changed_since_the_cell_ran_counts_at_the_press(here,
     session = Session()
     client = client_of(relay, session=session)
     now = [client]
-    panel = panel_under(cell_of(client, client.request("a cat"), renew=lambda: now[0]))
+    panel = panel_under(cell_of(client, client.request("a cat"), current_client=lambda: now[0]))
     now[0] = client_of(relay, session=session, **settings)
     press(panel)
     assert len(relay.posts) == 1
@@ -62,7 +57,7 @@ def test_a_setting_that_was_changed_since_the_cell_ran_counts_at_the_press(here,
 
 
 def test_a_setting_that_cannot_be_is_told_at_the_press(client, relay):
-    panel = panel_under(cell_of(client, client.request("a cat"), renew=lambda: Client(mode="never")))
+    panel = panel_under(cell_of(client, client.request("a cat"), current_client=lambda: Client(mode="never")))
     press(panel)
     assert "never" in panel.note.value
     assert len(relay.posts) == 1
@@ -73,14 +68,15 @@ def test_a_magics_cell_has_the_settings_of_the_moment_with_its_own_options_first
     cell = magics._cell(options.read("--timeout 7"), "a cat", "", alone=True, typed="%%wenwen_image --timeout 7\na cat")
     own = magics._cell(options.read("--mode live"), "a cat", "", alone=True)
     shell.run("%config WenwenMagics.mode = 'replay'\n%config WenwenMagics.timeout = 9")
-    assert (cell.client.settings.mode, cell.now.settings.mode, cell.now.settings.timeout) == ("cache", "replay", 7)
-    assert own.now.settings.mode == "live"
+    now = cell.current_client().settings
+    assert (cell.client.settings.mode, now.mode, now.timeout) == ("cache", "replay", 7)
+    assert own.current_client().settings.mode == "live"
     assert cell.text == "%%wenwen_image --timeout 7\na cat"
 
 
 def test_takes_drawn_before_a_setting_was_changed_stay_in_the_strip(client, relay):
     other = Client(base_url=relay.address + "/elsewhere", api_key="sk-any-key-of-some-length", session=Session())
-    panel = panel_under(cell_of(client, client.request("a cat"), renew=lambda: other))
+    panel = panel_under(cell_of(client, client.request("a cat"), current_client=lambda: other))
     assert len(takes_in(panel)) == 1
 
 

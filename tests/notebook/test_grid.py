@@ -4,8 +4,10 @@ import re
 
 import pytest
 from support.shells import cell, prompts, records
+from support.widgets import client_of, comparison_of
 
-from wenwen_magic import Gallery
+from wenwen_magic import Client, Gallery
+from wenwen_magic.engine.worker_pool import Job
 from wenwen_magic.errors import ConfigError, EndpointError, WenwenError
 
 
@@ -137,8 +139,8 @@ def test_one_value_is_a_comparison_with_one_place(shell, relay):
         ('-o square --grid "orientation=square;auto"', "twice"),
         ('--style x --grid "style=x;y"', "twice"),
         ('--param q=1 --grid "param.q=1;2"', "twice"),
-        ('--for "animal=a;b" "x=1;2"', "{{x}} does not stand in the prompt"),
-        ('--raw --for "animal=a;b"', "{{animal}} does not stand in the prompt"),
+        ('--for "animal=a;b" "x=1;2"', "prompt does not contain {{x}}"),
+        ('--raw --for "animal=a;b"', "prompt does not contain {{animal}}"),
         ('--grid "model=a;b" --for "model=1;2"', "twice"),
         ("--blind", "compare blindly"),
         ("--blind -n 3", "compare blindly"),
@@ -226,6 +228,26 @@ def test_combinations_that_come_to_the_same_request_are_paid_once(shell, relay):
 def test_takes_of_combinations_that_come_to_the_same_request_are_paid_once(shell, relay):
     shell.run(cell('--for "x=1;2" -n 2', "a cat{{x[:0]}}"))
     assert len(relay.posts) == 2
+
+
+def test_what_is_there_is_rendered_again_only_when_a_picture_has_arrived(here, relay, monkeypatch):
+    compared, rendered = comparison_of(client_of(relay)), []
+    gallery = Client.gallery
+    monkeypatch.setattr(Client, "gallery", lambda client, *rows: rendered.append(rows) or gallery(client, *rows))
+    job, clock, screen = Job(100.0), compared.runner.now, compared.area.screen
+    show_progress = compared.progress_of(job)
+    first = compared.client.generate(compared.requests[0])
+    for arrived in ([], [first], []):
+        for row in arrived:
+            job.arrive((0, 0), row)
+        show_progress()
+        clock.now += 1
+    assert len(rendered) == 1
+    waiting, one, later = (bundle["text/plain"] for bundle in screen.bundles)
+    assert waiting == "sent, drawing · 0 s"
+    assert one.replace("1 s", "2 s") == later
+    assert f"#{first.id[:6]}" in one
+    assert "model=two: … drawing" in one
 
 
 # -- with other options ------------------------------------------------------------------------------------------------

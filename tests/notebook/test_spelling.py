@@ -12,7 +12,6 @@ from IPython.core.inputtransformer2 import TransformerManager
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.notebook import options
 from wenwen_magic.notebook.cell_source import cell
-from wenwen_magic.notebook.magics import name_and_prompt
 from wenwen_magic.records import ImageRequest, Reference
 from wenwen_magic.text.i18n import is_chinese, speak
 from wenwen_magic.text.template import interpolate
@@ -39,7 +38,7 @@ def asked_by(text, references=()):
 
     assert options.read(line) == options.read(line, fill)  # nothing on the line waits to be filled in
     read = options.read(line, fill)
-    name, prompt = name_and_prompt(read, body)
+    name, prompt = options.name_and_prompt(read, body)
     (model,) = read.model
     known = {one.address if one.address.startswith("http") else one.label: one for one in references}
     request = ImageRequest(

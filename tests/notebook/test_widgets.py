@@ -8,7 +8,6 @@ from support.scripted import answering
 from support.widgets import (
     called,
     cell_of,
-    client_of,
     comparison_of,
     letters,
     panel_of,
@@ -23,11 +22,6 @@ from support.widgets import (
 from wenwen_magic.client import Client
 from wenwen_magic.notebook.widgets.takes_strip import MOST, names
 from wenwen_magic.text.i18n import speak
-
-
-@pytest.fixture
-def client(here, relay):
-    return client_of(relay)
 
 
 @pytest.fixture
@@ -337,7 +331,7 @@ def test_a_blind_comparison_in_the_background_hides_its_names_until_the_vote(bli
     assert takes_in(panel) == []
     for row in blind.area.gallery:
         assert row.id[:6] not in shown(panel) + panel.note.value
-    assert blind.front.names["cat"].blind
+    assert blind.names["cat"].blind
 
 
 def test_a_blind_comparison_that_could_not_be_drawn_lets_generate_draw_again(blind, relay):
@@ -356,7 +350,7 @@ def test_a_comparison_in_the_background_keeps_its_headers(client):
     panel.follow(cell.draw_in_background())
     settle(panel)
     assert "<th" in shown(panel)
-    assert cell.front.names["cat"].labels == cell.labels
+    assert cell.names["cat"].labels == cell.labels
     assert len(takes_in(panel)) == 2
 
 

@@ -5,7 +5,7 @@ from threading import Event
 from wenwen_magic.client import Client
 from wenwen_magic.engine.limits import Session
 from wenwen_magic.engine.worker_pool import WorkerPool
-from wenwen_magic.notebook.cell import Cell, Frontend
+from wenwen_magic.notebook.cell import Cell
 from wenwen_magic.notebook.options import Options
 from wenwen_magic.notebook.output_area import Area
 from wenwen_magic.notebook.widgets.panel import Panel
@@ -44,13 +44,14 @@ def client_of(relay, **settings):
 
 
 def cell_of(client, *requests, **more):
-    """Make a cell that wants requests; its options are given by name, ``text`` and ``renew`` as a cell has them."""
+    """Make a cell that wants requests; its options are given by name, ``text`` and ``current_client`` as a cell has them."""
     screen = Screen()
     labels = more.pop("labels", ())
-    own = {name: more.pop(name) for name in ("text", "renew") if name in more}
+    text, current_client = more.pop("text", ""), more.pop("current_client", lambda: client)
     area = Area(screen, live=True, gather=client.gallery)
-    front = Frontend(screen, None, live=True, attended=True, ask=input, names={})
-    return Cell(client, requests, Options(**more), "cat", front, WorkerPool(Ticks()), area, labels, **own)
+    area.screen = screen
+    runner, options = WorkerPool(Ticks()), Options(**more)
+    return Cell(client, requests, options, "cat", {}, input, runner, area, current_client, labels, text)
 
 
 MODELS = ((("model", "one"),), (("model", "two"),))
@@ -65,7 +66,7 @@ def comparison_of(client, *, format="chat", **more):
 def panel_of(cell):
     """Make the controls under a cell as it is."""
     made = Panel(cell, lambda work: work(), ["one", "two"])
-    made.ticks, made.names, made.cell = cell.runner.now, cell.front.names, cell
+    made.ticks, made.names, made.cell = cell.runner.now, cell.names, cell
     return made
 
 
@@ -110,7 +111,7 @@ def letters(panel):
 
 def shown(panel):
     """Return the HTML that the cell shows now."""
-    return panel.cell.front.show.bundles[-1]["text/html"]
+    return panel.cell.area.screen.bundles[-1]["text/html"]
 
 
 def words_to_copy(panel):

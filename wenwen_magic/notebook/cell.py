@@ -16,9 +16,8 @@ from wenwen_magic.engine.outcomes import error_of_record, refuse_gaps, stopped, 
 from wenwen_magic.engine.worker_pool import POLL, BatchRun, Job, WorkerPool, wait_through
 from wenwen_magic.errors import ConfigError, LimitReached
 from wenwen_magic.notebook import voting
-from wenwen_magic.notebook.cell_requests import CellRequests
 from wenwen_magic.notebook.options import Options
-from wenwen_magic.notebook.output_area import Area, Handle, status_line
+from wenwen_magic.notebook.output_area import Area
 from wenwen_magic.records import Gallery, Generation, ImageRequest, Label
 from wenwen_magic.render.gallery import gallery_bundle, vote_result
 from wenwen_magic.render.generation import MOST_SHOWN
@@ -29,25 +28,10 @@ TICK = 1.0
 """Seconds between two status lines."""
 
 
-@dataclass(frozen=True)
-class Frontend:
-    """What the front end around a cell can do.
-
-    Args:
-        show: puts a MIME bundle into a new output and gives its handle.
-        clear: empties the cell's outputs; None where the cell may have others than ours.
-        live: whether a shown output can be changed: in a notebook, not in a terminal.
-        attended: whether a person can answer a question.
-        ask: asks a person for a line of text.
-        names: the notebook's names.
-    """
-
-    show: Callable[[dict[str, Any]], Handle]
-    clear: Callable[[], None] | None
-    live: bool
-    attended: bool
-    ask: Callable[[str], str]
-    names: MutableMapping[str, Any]
+def status_line(job: Job, now: float) -> str:
+    """Return one line on a job under way: how long it takes, and the endpoint's words."""
+    line = _("sent, drawing · {seconds} s", seconds=max(0, int(now - job.began)))
+    return f"{line} · {job.progress.text}" if job.progress else line
 
 
 @dataclass(frozen=True)
@@ -55,51 +39,33 @@ class Cell:
     """One run of a cell.
 
     Args:
-        client: asks and keeps.
+        client: sends the requests and keeps the answers.
         requests: what is wanted; several are shown as one table.
-        options: what stands on the cell's line.
+        options: those of the cell's line.
         name: the variable that receives the result; empty for none.
-        front: the front end.
+        names: the notebook's names.
+        ask: asks a person for a line of text; None where nobody can answer.
         runner: runs jobs beside the main thread.
         area: where the pictures go.
-        labels: for each request where in a comparison it stands; empty for no comparison.
+        labels: for each request its place in the comparison; empty for no comparison.
         text: the cell as it was typed; empty for none.
-        renew: makes a client of the settings as they are when it is called; None for the same client always.
-        voted: what is called when a vote has been cast.
+        current_client: makes a client of the settings as they are when it is called; the cell's own options still
+            override them.
+        voted: functions to call when a vote has been cast.
     """
 
     client: Client
     requests: tuple[ImageRequest, ...]
     options: Options
     name: str
-    front: Frontend
+    names: MutableMapping[str, Any]
+    ask: Callable[[str], str] | None
     runner: WorkerPool
     area: Area
+    current_client: Callable[[], Client]
     labels: tuple[Label, ...] = ()
     text: str = ""
-    renew: Callable[[], Client] | None = None
     voted: list[Callable[[], None]] = field(default_factory=list)
-
-    def with_requests(self, prompt: str) -> "Cell | BatchCell":
-        """Return this cell with the requests of its line and its text: one, a comparison, or with ``--from`` many.
-
-        Raises:
-            ConfigError: something on the line or in the text is wrong; nothing was sent.
-        """
-        wanted = CellRequests(self.client, self.options, self.front.names)
-        if self.options.from_:
-            return BatchCell(self, wanted.many(prompt, self.options.from_))
-        requests, labels = wanted.all(prompt)
-        return replace(self, requests=requests, labels=labels)
-
-    @property
-    def now(self) -> Client:
-        """A client of the settings as they are now; the cell's own options still override them.
-
-        Raises:
-            ConfigError: a setting has an unusable value.
-        """
-        return self.renew() if self.renew else self.client
 
     @property
     def how(self) -> dict[str, Any]:
@@ -138,7 +104,7 @@ class Cell:
 
     def _start(self) -> Job:
         """Start the job; a cell that is run again joins the same job under way instead of paying twice."""
-        wanted = tuple((one.fingerprint, one.count) for one in self.requests)
+        wanted = tuple((request.fingerprint, request.count) for request in self.requests)
         place = self.client.address, str(self.client.history.folder)
         key = None if self.options.fresh else (*place, self.options.take, wanted)
         how = self.how
@@ -148,40 +114,51 @@ class Cell:
 
     def _wait(self, job: Job) -> None:
         """Wait for a job in the main thread; an interrupt ends the waiting and not the job."""
-        shown = (0, 0)
+        shown, show_progress = (0, 0), self.progress_of(job)
         try:
             while not job.wait(POLL):
-                if (now := (int(self.runner.now() - job.began), len(job.arrived))) != shown:
+                now = (int(self.runner.now() - job.began), len(job.arrived))
+                if self.area.live and now != shown:
                     shown = now
-                    self.tell(job)
+                    show_progress()
         except KeyboardInterrupt:
             # The output is made here: from another thread it would come under whichever cell ran last.
-            self.tell(job)
+            show_progress()
             self.follow(job)
             raise wait_ended() from None
         if job.error is not None:
-            self.area.clear(self.front.clear)
+            self.area.clear()
             raise job.error
 
     # -- what is shown -------------------------------------------------------------------------------------------------
 
-    def tell(self, job: Job) -> None:
-        """Show how far a job of this cell is: those of several pictures that are there, and a line."""
-        line = status_line(job, self.runner.now())
-        if self.blind or not job.arrived or (len(self.requests) == 1 and self.requests[0].count == 1):
-            self.area.status(line, None if self.blind else job.preview)
-        else:
-            self.area.preview(self._so_far(job), line)
+    def progress_of(self, job: Job) -> Callable[[], None]:
+        """Return a function that shows how far a job of this cell is: the pictures that have arrived, and a line.
 
-    def _so_far(self, job: Job) -> Gallery:
-        """Return the pictures that are there, in their places; in a comparison with a placeholder for each other."""
-        rows = {**self._placeholders, **job.arrived}
-        places = sorted(rows)
-        return self.client.gallery([rows[place] for place in places], self._labels_of(places))
+        In a comparison the others have a placeholder each. The pictures are rendered when one has arrived, not at
+        every call.
+        """
+        blind, alone = self.blind, len(self.requests) == 1 and self.requests[0].count == 1
+        arrived, pictures = 0, dict[str, Any]()
+
+        def show_progress() -> None:
+            nonlocal arrived, pictures
+            line = status_line(job, self.runner.now())
+            if blind or alone or not job.arrived:
+                self.area.status(line, None if blind else job.preview)
+                return
+            if arrived < len(job.arrived):
+                arrived, rows = len(job.arrived), {**self._placeholders, **job.arrived}
+                places = sorted(rows)
+                so_far = self.client.gallery([rows[place] for place in places], self._labels_of(places))
+                pictures = so_far._repr_mimebundle_()
+            self.area.preview(pictures, line)
+
+        return show_progress
 
     @cached_property
     def _placeholders(self) -> dict[Place, Generation]:
-        """What stands in each place of a comparison until its picture is there."""
+        """What is in each place of a comparison until its picture arrives."""
         return {
             (number, take): Generation("", request, self.client.prompt_as_sent(request), "sent", "")
             for number, request in enumerate(self.requests if self.labels else ())
@@ -213,7 +190,7 @@ class Cell:
     def named(self, result: Generation | Gallery) -> Generation | Gallery:
         """Put a result into the cell's variable, and return it."""
         if self.name:
-            self.front.names[self.name] = result
+            self.names[self.name] = result
         return result
 
     @property
@@ -240,14 +217,15 @@ class Cell:
         for call in self.voted:
             call()
         named = " · ".join(value for _, value in label)
-        return _("{letter} was {named}. %wenwen votes tallies.", letter=letter.upper(), named=named)
+        return _("{letter} was {named}. %wenwen votes shows the tally.", letter=letter.upper(), named=named)
 
     def follow(self, job: Job) -> None:
         """Follow a job in the background; its pictures come into the area by themselves."""
 
         def follow(_: Any) -> None:
+            show_progress = self.progress_of(job)
             while not job.wait(TICK):
-                self.tell(job)
+                show_progress()
             if job.error is None:
                 self.finished(job)
             else:
@@ -265,38 +243,38 @@ class Cell:
         """Return what would be sent, how many pictures that asks for, and what they cost; sends nothing."""
         head = _("as sent")
         texts = []
-        for number, one in enumerate(self.requests):
-            label = " · ".join(value for _, value in self.labels[number]) if self.labels else one.model
-            texts.append(f"{head} ({label}):\n{self.client.prompt_as_sent(one)}\n")
+        for number, request in enumerate(self.requests):
+            label = " · ".join(value for _, value in self.labels[number]) if self.labels else request.model
+            texts.append(f"{head} ({label}):\n{self.client.prompt_as_sent(request)}\n")
         missing = self.client.missing(self.requests, **self.how)
         return "\n".join([*texts, cost_line(self.client, limits.cost_of(missing))])
 
     def doubts(self) -> list[str]:
-        """Return a line on each model that would be asked and that the endpoint does not list; asks nobody."""
+        """Return a line on each model that would be asked and that the endpoint does not list; sends nothing."""
         return model_doubts(self.client, self.requests, **self.how)
 
     def _confirm(self) -> None:
-        wanted = sum(one.count * one.pictures for one in self.requests)
+        wanted = sum(request.count * request.pictures for request in self.requests)
         confirm(self, wanted, lambda: limits.cost_of(self.client.missing(self.requests, **self.how)))
 
 
 def cost_line(client: Client, cost: limits.Cost) -> str:
     """Return the last line of a dry run: how many pictures would be asked for, and what they cost."""
     free = _(", free (demo)") if client.is_demo else ""
-    told = limits.pictures(cost.pictures) if free else limits.cost_text(cost, client.settings.currency)
-    return _("Would be asked for: {told}{free}. Nothing was sent.", told=told, free=free)
+    amount = limits.pictures(cost.pictures) if free else limits.cost_text(cost, client.settings.currency)
+    return _("Would be asked for: {cost}{free}. Nothing was sent.", cost=amount, free=free)
 
 
 def confirm(cell: Cell, wanted: int, missing: Callable[[], limits.Cost]) -> None:
     """Keep to the cell's own budget, and ask a person before many pictures; without a person, fail.
 
     Args:
-        cell: has the limits, the options ``budget`` and ``yes``, and the front end that asks.
+        cell: has the limits, the options ``budget`` and ``yes``, and asks.
         wanted: the number of pictures, saved ones included.
-        missing: tells what would be asked for.
+        missing: returns what would be asked for.
 
     Raises:
-        LimitReached: the budget is too small, or nobody said yes; nothing was sent.
+        LimitReached: the budget is too small, or it was not confirmed; nothing was sent.
     """
     client, options = cell.client, cell.options
     limit, currency = client.settings.confirm_above, client.settings.currency
@@ -307,12 +285,12 @@ def confirm(cell: Cell, wanted: int, missing: Callable[[], limits.Cost]) -> None
         raise limits.budget_reached(limits.Cost(), cost, options.budget, currency, cell=True)
     if options.yes or cost.pictures <= limit:
         return
-    told = limits.cost_text(cost, currency)
-    question = _("This cell asks for {told}. Go on? [y/N] ", told=told)
-    if cell.front.attended and cell.front.ask(question).strip().lower() in {"y", "yes", "是", "好"}:
+    amount = limits.cost_text(cost, currency)
+    question = _("This cell asks for {cost}. Go on? [y/N] ", cost=amount)
+    if cell.ask is not None and cell.ask(question).strip().lower() in {"y", "yes", "是", "好"}:
         return
     raise LimitReached(
-        _("This cell asks for {told}; more than {limit} need a yes.", told=told, limit=limit),
+        _("This cell asks for {cost}; more than {limit} must be confirmed.", cost=amount, limit=limit),
         do=_("Nothing was sent. Add -y to go on."),
     )
 
@@ -341,17 +319,17 @@ class BatchCell:
         """Draw what is missing, wait, and show.
 
         Raises:
-            WenwenError: a prompt cannot be asked for, a limit stands in the way, none could be drawn, or the run was
+            WenwenError: a prompt cannot be asked for, a limit would be passed, none could be drawn, or the run was
                 interrupted.
         """
         cell = self.cell
-        look, before = self._look_through(), cell.client.session.account()
-        cell.client.check_limits(look.missing)
-        confirm(cell, look.wanted, lambda: limits.cost_of(look.missing))
-        run, rows = cell.client.begin_many(self.requests(), fresh=cell.options.fresh, total=look.requests)
+        estimate, before = self._estimate(), cell.client.session.account()
+        cell.client.check_limits(estimate.missing)
+        confirm(cell, estimate.wanted, lambda: limits.cost_of(estimate.missing))
+        run, rows = cell.client.begin_many(self.requests(), fresh=cell.options.fresh, total=estimate.requests)
         self._wait(run, rows)
         if not run.tally.done and run.tally.failed:
-            cell.area.clear(cell.front.clear)
+            cell.area.clear()
             raise error_of_record(dict(rows[0].error or {}))
         gallery = cell.client.gallery(rows)
         cell.area.put(gallery)
@@ -368,7 +346,7 @@ class BatchCell:
         """Return a line on each model that the first requests would ask and that the endpoint does not list."""
         return model_doubts(self.cell.client, islice(self.requests(), _CHECKED), fresh=self.cell.options.fresh)
 
-    def _look_through(self) -> Estimate:
+    def _estimate(self) -> Estimate:
         """Look at every prompt before any is sent."""
         return self.cell.client.look_through(self.requests(), fresh=self.cell.options.fresh)
 
@@ -382,14 +360,14 @@ class BatchCell:
             over, now = job.wait(seconds), int(run.tally.seconds)
             arrived = min(len(rows), MOST_SHOWN)
             # With pictures an update is heavy: it is made for new pictures, else at times only.
-            if not over and now != last and (arrived > shown or now >= next_at):
+            if cell.area.live and not over and now != last and (arrived > shown or now >= next_at):
                 last, shown, next_at = now, arrived, now + (PATIENCE if arrived else 1)
                 self._tell(run, rows)
             return over
 
         wait_through(run, wait)
         if job.error is not None:
-            cell.area.clear(cell.front.clear)
+            cell.area.clear()
             raise job.error
 
     def _tell(self, run: BatchRun[Any, Any], rows: Rows) -> None:
@@ -399,7 +377,7 @@ class BatchCell:
             line += _(" · stopping, waiting for {count}; interrupt again to stop waiting", count=run.tally.under_way)
         small = [_with_thumbnail(row, self.cell.client.thumbnail(row)) for row in rows[:MOST_SHOWN]]
         if small:
-            self.cell.area.preview(Gallery(small, render=gallery_bundle), line)
+            self.cell.area.preview(gallery_bundle(Gallery(small)), line)
         else:
             self.cell.area.status(line)
 
@@ -407,11 +385,11 @@ class BatchCell:
         """Return the first prompts as sent, how many pictures are missing, and what they cost; sends nothing."""
         cell = self.cell
         first = enumerate(islice(self.requests(), _SHOWN), 1)
-        shown = [f"{number}. {cell.client.prompt_as_sent(one)}\n" for number, one in first]
-        look = self._look_through()
-        more = _("… {requests} prompts in all", requests=look.requests)
-        lines = [*shown, more] if look.requests > len(shown) else shown
-        return "\n".join([*lines, cost_line(cell.client, limits.cost_of(look.missing))])
+        shown = [f"{number}. {cell.client.prompt_as_sent(request)}\n" for number, request in first]
+        estimate = self._estimate()
+        more = _("… {requests} prompts in all", requests=estimate.requests)
+        lines = [*shown, more] if estimate.requests > len(shown) else shown
+        return "\n".join([*lines, cost_line(cell.client, limits.cost_of(estimate.missing))])
 
 
 def _with_thumbnail(row: Generation, thumbnail: Path | None) -> Generation:
@@ -431,6 +409,6 @@ def model_doubts(client: Client, requests: Iterable[ImageRequest], **how: Any) -
     known = client.known_models(fresh=True)
     if known is None:
         return []
-    unlisted = [one for one in requests if one.model not in known.names and names_model(one)]
-    asked = dict.fromkeys(one.model for one in unlisted if client.missing([one], **how))
+    unlisted = [request for request in requests if request.model not in known.names and names_model(request)]
+    asked = dict.fromkeys(request.model for request in unlisted if client.missing([request], **how))
     return [line for line in (model_warning(model, known) for model in asked) if line]

@@ -37,7 +37,7 @@ MOST = 400
 
 @dataclass(frozen=True)
 class Axis:
-    """One thing that a comparison varies.
+    """What a comparison varies in one direction.
 
     Args:
         kind: a field of the request, a style, a parameter that is passed through, or a name in the prompt.
@@ -56,7 +56,7 @@ class CellRequests:
 
     Args:
         client: makes requests.
-        options: what stands on the cell's line.
+        options: those of the cell's line.
         names: the notebook's.
     """
 
@@ -65,7 +65,7 @@ class CellRequests:
     names: MutableMapping[str, Any]
 
     def all(self, prompt: str) -> tuple[tuple[ImageRequest, ...], tuple[Label, ...]]:
-        """Return a request for every combination of the axes, and where in the comparison it stands.
+        """Return a request for every combination of the axes, and its place in the comparison.
 
         The last axis changes fastest. Without axes there is one request and no label.
 
@@ -88,9 +88,11 @@ class CellRequests:
                 do=_("Name several models: -m a,b --blind"),
             )
         chosen = [tuple(zip(axes, values, strict=True)) for values in combinations]
-        labels = tuple(tuple((axis.name, value) for axis, value in one) for one in chosen) if axes else ()
+        labels = (
+            tuple(tuple((axis.name, value) for axis, value in combination) for combination in chosen) if axes else ()
+        )
         shared = self._shared()
-        return tuple(self._request(prompt, one, shared) for one in chosen), labels
+        return tuple(self._request(prompt, combination, shared) for combination in chosen), labels
 
     def _request(self, prompt: str, chosen: Iterable[tuple[Axis, str]], shared: dict[str, Any]) -> ImageRequest:
         """Make the request of one combination."""
@@ -194,20 +196,19 @@ class CellRequests:
         name, sign, values = re.sub("＝", "=", text, count=1).partition("=")
         if not sign or not name.strip():
             raise ConfigError(
-                _("{text!r} names no values.", text=text[:60]),
+                _("{text!r} has no values.", text=text[:60]),
                 do='--grid "model=a;b"   --for "animal=猫;狗"',
             )
         kind, name = kind_of(unicodedata.normalize("NFKC", name).strip())
         if expression := _WHOLE_EXPRESSION.fullmatch(values):  # a single one may be a list of its own
             value = value_of(expression.group(1).strip(), self.names)
-            parts = [
-                str(one) for one in ([value] if isinstance(value, str) or not hasattr(value, "__iter__") else value)
-            ]
+            several = hasattr(value, "__iter__") and not isinstance(value, str)
+            parts = [str(part) for part in (value if several else [value])]
         else:
             parts = [interpolate(part, self.names) for part in _PART.findall(values)]
         parts = [part.strip() for part in parts if part.strip()]
         if not parts:
-            raise ConfigError(_("{text!r} holds no values.", text=values[:60]), do='--grid "model=a;b"')
+            raise ConfigError(_("{text!r} has no values.", text=values[:60]), do='--grid "model=a;b"')
         if kind == "orientation":  # square and 方形 are one
             parts = [ORIENTATION_WORDS.get(part, part) for part in parts]
         return Axis(kind, name, _different(parts))
@@ -225,15 +226,15 @@ class CellRequests:
             if axis.kind == "name" and axis.name not in used:
                 word = "{{" + axis.name + "}}"
                 raise ConfigError(
-                    _("{word} does not stand in the prompt.", word=word),
-                    why=_("Every picture would be asked for alike."),
+                    _("The prompt does not contain {word}.", word=word),
+                    why=_("All pictures would have the same request."),
                     do=did_you_mean("{{" + axis.name, ["{{" + name + "}}" for name in used])
                     if used
                     else _("Write {word} where its values belong.", word=word),
                 )
             if single.get(axis.kind, axis.kind == "param" and axis.name in dict(options.param)):
                 raise ConfigError(
-                    _("{name} is given twice, as an axis too.", name=axis.name),
+                    _("{name} is given twice: as an option and as an axis.", name=axis.name),
                     do=_("Put all its values into --grid."),
                 )
 

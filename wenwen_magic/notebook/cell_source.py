@@ -11,14 +11,14 @@ import unicodedata
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from keyword import iskeyword
 from typing import Any
 
 from wenwen_magic.client import Client
 from wenwen_magic.engine.build_request import refuse_stripped, usual_format
 from wenwen_magic.errors import ConfigError, WenwenError
+from wenwen_magic.notebook.options import check_variable
 from wenwen_magic.records import DESCRIBE, DRAW, Generation, ImageRequest, Reference
-from wenwen_magic.text.i18n import _
+from wenwen_magic.text.i18n import N_, _
 
 # Characters that end a line for IPython, or that editors and notebook files change or drop; "\n" is what they keep.
 _FRAGILE = "\0\x0b\x0c\r\x1c-\x1e\x85\u2028\u2029\ud800-\udfff"
@@ -56,7 +56,7 @@ def cell(
     body, raw = _body(request.prompt)
     # The orientation is a plain word and comes after the values: IPython drops spaces at the end of the line.
     words = [
-        *_name(name),
+        *([check_variable(name, do=N_("Use letters, digits and _: cat_1"))] if name else []),
         _option("-m", _folding(request.model)),
         *([_option("--format", _folding(request.format))] if request.format != usual else []),
         *(_option("--param", text) for text in _params(request)),
@@ -85,15 +85,6 @@ def _body(prompt: str) -> tuple[str, bool]:
 def _expression(fragile: re.Match[str]) -> str:
     """Return text that would be changed on its way as an expression in ASCII for the cell to fill in."""
     return f"{{{{{json.dumps(fragile.group())}}}}}"
-
-
-def _name(name: str) -> list[str]:
-    if name and (not name.isidentifier() or iskeyword(name)):
-        raise ConfigError(
-            _("{name!r} is not a variable's name.", name=name),
-            do=_("Use letters, digits and _: cat_1"),
-        )
-    return [name] if name else []
 
 
 def _folding(word: str) -> str:

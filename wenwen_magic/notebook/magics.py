@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
-from keyword import iskeyword
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,14 +110,14 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
 
     def _run(self, given: "Options", cell: str | None, loaded: Loaded | None, magic: str, typed: str = "") -> Any:
         """Run a cell, or a line where there is no cell."""
+        from wenwen_magic.notebook import options  # noqa: PLC0415
+
         if cell is None and given.words.endswith(";"):  # as anywhere in IPython, it quiets; a cell's text may end so
             given = replace(given, quiet=True, words=given.words.rstrip("; "))
         if given.help:
-            from wenwen_magic.notebook import options  # noqa: PLC0415
-
             print(options.help_text(f"%%{magic}" if cell is not None else f"%{magic}"))
             return None
-        name, prompt = name_and_prompt(given, cell)
+        name, prompt = options.name_and_prompt(given, cell)
         if not prompt and cell is None and not given.from_:
             return self._open_panel(given, loaded)
         drawn = self._cell(given, prompt, name, loaded, alone=cell is not None, typed=typed)
@@ -140,23 +139,41 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         alone: bool,
         typed: str = "",
     ) -> "Cell | BatchCell":
-        from wenwen_magic.notebook.cell import Cell, Frontend  # noqa: PLC0415
+        """Make the cell with its requests: one, those of a comparison, or with ``--from`` many.
+
+        Raises:
+            ConfigError: something on the line or in the text is wrong; nothing was sent.
+        """
+        from wenwen_magic.notebook.cell import BatchCell, Cell  # noqa: PLC0415
+        from wenwen_magic.notebook.cell_requests import CellRequests  # noqa: PLC0415
         from wenwen_magic.notebook.output_area import Area  # noqa: PLC0415
 
-        front = Frontend(
-            show=lambda bundle: display(bundle, raw=True, display_id=True),  # type: ignore[no-untyped-call]
-            clear=clear_output if alone else None,
-            live=self._kernel is not None,
-            attended=self._attended,
-            ask=input,
-            names=self.shell.user_ns,
+        def show(bundle: dict[str, Any]) -> Any:
+            return display(bundle, raw=True, display_id=True)  # type: ignore[no-untyped-call]
+
+        client = self._client(given, loaded)
+        wanted = CellRequests(client, given, self.shell.user_ns)
+        requests, labels = ((), ()) if given.from_ else wanted.all(prompt)
+        area = Area(
+            None if given.quiet else show,
+            live=self._kernel is not None and not given.quiet,
+            gather=client.gallery,
+            wipe=clear_output if alone else None,
         )
-        client, show = self._client(given, loaded), None if given.quiet else front.show
-        area = Area(show, live=front.live and not given.quiet, gather=client.gallery)
         cell = Cell(
-            client, (), given, name, front, self.state.runner, area, text=typed, renew=lambda: self._client(given)
+            client=client,
+            requests=requests,
+            options=given,
+            name=name,
+            names=self.shell.user_ns,
+            ask=input if self._attended else None,
+            runner=self.state.runner,
+            area=area,
+            current_client=lambda: self._client(given),
+            labels=labels,
+            text=typed,
         )
-        return cell.with_requests(prompt)
+        return BatchCell(cell, wanted.many(prompt, given.from_)) if given.from_ else cell
 
     def _draw(self, drawn: "Cell | BatchCell", given: "Options") -> Any:
         from wenwen_magic.notebook.cell import BatchCell  # noqa: PLC0415
@@ -235,7 +252,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         loaded = None
         with suppress(ConfigError):  # raised again when a setting is needed
             loaded = self._load()
-        # An English line may be all options, or a command that anybody types: it tells no language.
+        # An English line may hold only options or a command, which Chinese readers type as well.
         prompt = cell or (line if is_chinese(line) else "")
         speak(loaded.settings.lang if loaded else "auto", prompt=prompt)
         return loaded
@@ -266,7 +283,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
     # -- completion ----------------------------------------------------------------------------------------------------
 
     def complete(self, line: str) -> Sequence[str]:
-        """Return the words that could stand at the end of a line of ours; asks nobody."""
+        """Return the words that may complete the end of a line of ours; sends nothing."""
         from wenwen_magic.notebook import options  # noqa: PLC0415
         from wenwen_magic.notebook.commands import registry  # noqa: PLC0415
 
@@ -287,24 +304,6 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             self.shown = None
             return
         raise NotImplementedError  # IPython then goes on to the MIME bundle
-
-
-def name_and_prompt(given: "Options", cell: str | None) -> tuple[str, str]:
-    """Split what was typed into the variable's name and the prompt; a line magic has only the prompt.
-
-    Raises:
-        ConfigError: the word on a cell magic's line cannot be a variable's name.
-    """
-    if cell is None:
-        words = given.words
-        quoted = len(words) > 1 and words[0] == words[-1] and words[0] in "\"'"
-        return "", (words[1:-1] if quoted else words).strip()
-    if given.words and (not given.words.isidentifier() or iskeyword(given.words)):
-        raise ConfigError(
-            _("{words!r} is not a variable's name.", words=given.words),
-            do=_("The prompt goes below the first line."),
-        )
-    return given.words, cell.strip()
 
 
 def register(shell: Any) -> None:

@@ -159,7 +159,7 @@ def _value(option: Option, text: str, fill: Callable[[str], str]) -> str:
 
 
 def complete(line: str, table: Sequence[Option], settings: Callable[[], Settings]) -> list[str]:
-    """Return the words that could stand at the end of a line: options, or values of the option before the cursor.
+    """Return the words that may complete a line: options, or values of the option before the cursor.
 
     Args:
         line: the line up to the cursor, beginning with the name of a magic or command.
@@ -193,12 +193,12 @@ def suggested_models(known: ModelList | None) -> list[str]:
 
 
 def model_names(settings: Settings) -> list[str]:
-    """Return the setting's model and those that are suggested for its endpoint; asks nobody."""
+    """Return the setting's model and those that are suggested for its endpoint; sends nothing."""
     from wenwen_magic.endpoint.transport import normalised  # noqa: PLC0415  heavy, and only Tab needs it
     from wenwen_magic.engine.limits import SESSION  # noqa: PLC0415  likewise
 
     known = None
-    with suppress(ConfigError):  # a wrong address is told when somebody is asked
+    with suppress(ConfigError):  # a wrong address is reported when a request is made
         known = SESSION.models.read(normalised(settings.base_url))
     return list(dict.fromkeys([settings.model, *suggested_models(known)]))
 
@@ -212,6 +212,7 @@ def _format_names(_settings: Settings) -> list[str]:
 # -- the options of the image magics -----------------------------------------------------------------------------------
 
 _AXIS = re.compile(r"""["'][^\W\d][\w.]*\s*[=＝].*["']|[^\W\d][\w.]*[=＝][^;；]*[;；].*""", re.DOTALL)
+_AXES: dict[str, Any] = {"parse": str, "repeat": True, "more": _AXIS, "filled": False}
 
 
 def _word(value: str) -> str:
@@ -293,7 +294,7 @@ def _option(*names: str, help: str, parse: Callable[[str], Any] | None = None, r
 
 @dataclass(frozen=True)
 class Options:
-    """What stands on an image magic's line: the words that are no options, and every option.
+    """The line of an image magic: the words that are no options, and every option.
 
     An option is declared here and nowhere else: its names, what it does, how its value is read and completed.
     """
@@ -330,18 +331,12 @@ class Options:
     grid: tuple[str, ...] = _option(
         *("--grid", "--网格"),
         help=N_('"model=a;b" "orientation=横屏;竖屏": every combination as a table'),
-        parse=str,
-        repeat=True,
-        more=_AXIS,
-        filled=False,
+        **_AXES,
     )
     for_: tuple[str, ...] = _option(
         *("--for", "--对"),
         help=N_('"animal=猫;狗": one picture for each {{animal}}'),
-        parse=str,
-        repeat=True,
-        more=_AXIS,
-        filled=False,
+        **_AXES,
     )
     blind: bool = _option("--blind", "--盲评", help=N_("hide what is compared until a vote is cast"))
     from_: str | None = _option(
@@ -375,10 +370,10 @@ class Options:
     help: bool = _option("-h", "--help", "--帮助", help=N_("this text"))
 
 
-TABLE: tuple[Option, ...] = tuple(one.metadata["option"] for one in fields(Options) if one.metadata)
+TABLE: tuple[Option, ...] = tuple(declared.metadata["option"] for declared in fields(Options) if declared.metadata)
 """The options of the image magics."""
 NAMES = tuple(name for option in TABLE for name in option.names)
-"""Every one of them as it may be typed."""
+"""All names of these options."""
 
 
 def help_lines(table: Sequence[Option]) -> list[str]:
@@ -407,3 +402,36 @@ def read(line: str, fill: Callable[[str], str] = str) -> Options:
     """
     given, words = read_line(line, TABLE, fill)
     return Options(words, **given)
+
+
+_BELOW = N_("The prompt goes below the first line.")
+
+
+def name_and_prompt(given: Options, cell: str | None) -> tuple[str, str]:
+    """Split what was typed into the variable's name and the prompt; a line magic has only the prompt.
+
+    Raises:
+        ConfigError: the word on a cell magic's line cannot be a variable's name.
+    """
+    if cell is None:
+        words = given.words
+        quoted = len(words) > 1 and words[0] == words[-1] and words[0] in "\"'"
+        return "", (words[1:-1] if quoted else words).strip()
+    if given.words:
+        check_variable(given.words, do=_BELOW)
+    return given.words, cell.strip()
+
+
+def check_variable(name: str, *, do: str) -> str:
+    """Return a word that can be the name of a variable.
+
+    Args:
+        name: the word.
+        do: what the error advises, marked for translation.
+
+    Raises:
+        ConfigError: it cannot be one.
+    """
+    if not name.isidentifier() or iskeyword(name):
+        raise ConfigError(_("{name!r} is not a variable's name.", name=name), do=_(do))
+    return name

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-from wenwen_magic.engine.worker_pool import Job
 from wenwen_magic.records import Gallery, Generation
 from wenwen_magic.render import generation as display
 from wenwen_magic.text.i18n import _
@@ -21,12 +20,6 @@ class Handle(Protocol):
         """Show something else in the same output."""
 
 
-def status_line(job: Job, now: float) -> str:
-    """Return one line on a job under way: how long it takes, and the endpoint's words."""
-    line = _("sent, drawing · {seconds} s", seconds=max(0, int(now - job.began)))
-    return f"{line} · {job.progress.text}" if job.progress else line
-
-
 class Area:
     """The output where a cell's pictures are.
 
@@ -34,8 +27,10 @@ class Area:
         show: puts a MIME bundle into a new output and returns its handle; None where nothing may be shown.
         live: whether a shown output can be changed; a terminal's cannot, it gets the end result only.
         gather: makes a gallery of several generations.
+        wipe: empties the cell's outputs; None where the cell may have others than ours.
 
     Attributes:
+        live: as given.
         rows: the generations that are shown, in the order they came; those of a gallery not among them.
         gallery: the comparison that the cell drew; above the rows.
     """
@@ -46,11 +41,13 @@ class Area:
         *,
         live: bool,
         gather: Callable[[list[Generation]], Gallery],
+        wipe: Callable[[], None] | None = None,
     ) -> None:
-        self._show, self._live, self._gather = show, live, gather
+        self._show, self.live, self._gather, self._wipe = show, live, gather, wipe
         self._handle: Handle | None = None
         self._lock = threading.RLock()
         self._style = display.dead_controls_style()
+        self._rendered: dict[str, Any] = {"text/plain": ""}  # the gallery and the rows
         self.rows: list[Generation] = []
         self.gallery: Gallery | None = None
 
@@ -62,14 +59,14 @@ class Area:
             preview: a small file of the next picture as far as it is; it replaces the one before.
         """
         with self._lock:
-            if self._live:
-                self._put(_with_line(self._bundle(), line, preview))
+            if self.live:
+                self._put(_with_line(self._rendered, line, preview))
 
-    def preview(self, gallery: Gallery, line: str) -> None:
-        """Show an unfinished gallery and a line under it, without keeping it."""
+    def preview(self, bundle: dict[str, Any], line: str) -> None:
+        """Show a bundle, such as an unfinished gallery's, and a line under it, without keeping it."""
         with self._lock:
-            if self._live:
-                self._put(_with_line(dict(gallery._repr_mimebundle_()), line))
+            if self.live:
+                self._put(_with_line(bundle, line))
 
     def put(self, gallery: Gallery) -> None:
         """Show a gallery in place of the one before."""
@@ -94,7 +91,8 @@ class Area:
     def refresh(self) -> None:
         """Show the generations as they are, without a status line."""
         with self._lock:
-            self._put(self._bundle())
+            self._rendered = self._bundle()
+            self._put(self._rendered)
 
     def _bundle(self) -> dict[str, Any]:
         """Return the comparison and, under a heading of their own, the generations beside it."""
@@ -111,18 +109,14 @@ class Area:
         bundle = {**bundle, "text/html": bundle.get("text/html", "") + self._style}
         if self._handle is not None:
             self._handle.update(bundle, raw=True)
-        elif self._show is not None and (self.rows or self.gallery or self._live):
+        elif self._show is not None and (self.rows or self.gallery or self.live):
             self._handle = self._show(bundle)
 
-    def clear(self, wipe: Callable[[], None] | None) -> None:
-        """Remove a status line.
-
-        Args:
-            wipe: empties the cell's outputs; None where the cell may have others than ours.
-        """
+    def clear(self) -> None:
+        """Remove a status line."""
         with self._lock:
-            if self._handle is not None and wipe is not None:
-                wipe()
+            if self._handle is not None and self._wipe is not None:
+                self._wipe()
             elif self._handle is not None:
                 self._handle.update({"text/plain": ""}, raw=True)
 
@@ -130,12 +124,10 @@ class Area:
 def _joined(bundles: list[dict[str, Any]]) -> dict[str, Any]:
     """Join bundles: texts below one another, the still picture of the first that has one."""
     texts = {kind: "\n".join(bundle.get(kind, "") for bundle in bundles) for kind in ("text/html", "text/plain")}
-    stills = [{kind: one for kind, one in bundle.items() if kind.startswith("image/")} for bundle in bundles]
+    stills = [{kind: data for kind, data in bundle.items() if kind.startswith("image/")} for bundle in bundles]
     return {**next((still for still in stills if still), {}), **texts}
 
 
 def _with_line(bundle: dict[str, Any], line: str, preview: Path | None = None) -> dict[str, Any]:
-    html = bundle.get("text/html", "") + display.preview_html(preview)
-    plain = bundle["text/plain"]
-    said = display.status_html(line)
-    return {**bundle, "text/html": html + said, "text/plain": f"{plain}\n{line}".strip()}
+    html = bundle.get("text/html", "") + display.preview_html(preview) + display.status_html(line)
+    return {**bundle, "text/html": html, "text/plain": f"{bundle['text/plain']}\n{line}".strip()}

@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -78,9 +79,11 @@ def tally(history: Path) -> dict[tuple[str, str], tuple[int, int]]:
     counts: dict[tuple[str, str], tuple[int, int]] = {}
     for winner, candidates in votes(history):
         values = dict.fromkeys(pair for label in candidates for pair in label)
-        for pair in (one for one in values if any(other != one and other[0] == one[0] for other in values)):
-            won, shown = counts.get(pair, (0, 0))
-            counts[pair] = won + (pair in winner), shown + 1
+        axes = Counter(axis for axis, _value in values)
+        for pair in values:
+            if axes[pair[0]] > 1:
+                won, shown = counts.get(pair, (0, 0))
+                counts[pair] = won + (pair in winner), shown + 1
     return counts
 
 

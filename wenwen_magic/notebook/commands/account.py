@@ -32,7 +32,7 @@ def status(context: CommandContext, _line: str) -> str:
 
 
 def _key_status(state: KernelState) -> tuple[str, str]:
-    """Tell in a word whether there is a key, and where it comes from."""
+    """Return whether there is a key, in a word, and where it comes from."""
     try:
         key, place = (state.key, "%wenwen key") if state.key else api_key.find()
     except ConfigError as error:
@@ -70,7 +70,7 @@ def styles(context: CommandContext, _line: str) -> str:
 
 @command("budget", "预算", help=N_("spent, maybe, and left in this session"))
 def budget(context: CommandContext, _line: str) -> str:
-    """Tell what this session has spent, what may be charged, and what is left of its limits."""
+    """Show what this session has spent, what may be charged, and what is left of its limits."""
     settings, session = context.client.settings, context.client.session
     spent = session.account()
     limit = limits.pictures(settings.session_limit)
@@ -121,7 +121,7 @@ def key(context: CommandContext, word: str) -> str:
     """Ask for the key, without showing it, and keep it.
 
     Raises:
-        ConfigError: the key was typed into the cell, cannot be used, or there is nobody to ask.
+        ConfigError: the key was typed into the cell, cannot be used, or the notebook runs unattended.
     """
     if word:
         raise ConfigError(
@@ -130,7 +130,7 @@ def key(context: CommandContext, word: str) -> str:
         )
     if not context.attended:
         raise ConfigError(
-            _("Nobody is here to type a key."),
+            _("This notebook runs unattended: no key can be typed."),
             do=_("Set {variable} before the notebook is run.", variable=api_key.VARIABLE),
         )
     context.state.key = api_key.Secret(getpass(_("wenwen key: ")))

@@ -54,13 +54,13 @@ class CommandContext:
     Args:
         line: what was typed after ``%wenwen``.
         make_client: makes a client of the settings.
-        load: gives the settings and their sources.
+        load: returns the settings and their sources.
         state: what lasts in this kernel.
         attended: whether a person can be asked.
         insert: puts a text into a new cell below.
-        value_of: what a word is as an expression in the notebook's names; None for no such name.
+        value_of: returns the value of a word as an expression in the notebook; None for no such name.
         open_mask: opens the mask editor on a small picture, for a size in pixels, filling a variable; None where
-            nobody can paint.
+            the notebook is not live.
     """
 
     line: str
@@ -121,11 +121,8 @@ def command(
 
 def commands() -> dict[str, Command]:
     """Return the commands by their English names; the first call loads what they work with."""
-    from wenwen_magic.notebook.commands import (  # noqa: F401, PLC0415  %load_ext stays quick, and they import this module
-        account,
-        saved,
-        sharing,
-    )
+    # Here: they import this module, and %load_ext stays quick.
+    from wenwen_magic.notebook.commands import account, saved  # noqa: F401, PLC0415
 
     return _commands
 
@@ -134,10 +131,10 @@ def commands() -> dict[str, Command]:
 def _help(_context: CommandContext, _line: str) -> str:
     """List the magics, the commands and their options."""
     lines = [f"{padded(usage, 34)}{_(text)}" for usage, text in _MAGICS.items()]
-    for one in commands().values():
-        usage = f"%wenwen {one.name} {one.usage}".rstrip()
-        chinese = f"{one.chinese} · " if spoken() == "zh" else ""
-        lines += [f"{padded(usage, 34)}{chinese}{_(one.help)}", *help_lines(one.options)]
+    for known in commands().values():
+        usage = f"%wenwen {known.name} {known.usage}".rstrip()
+        chinese = f"{known.chinese} · " if spoken() == "zh" else ""
+        lines += [f"{padded(usage, 34)}{chinese}{_(known.help)}", *help_lines(known.options)]
     return "\n".join(lines)
 
 
@@ -156,19 +153,24 @@ def run(context: CommandContext) -> Any:
         WenwenError: of any kind, by the command.
     """
     name, _space, rest = context.line.strip().partition(" ")
-    known = commands()
-    found = known.get(name or "help") or next((one for one in known.values() if one.chinese == name), None)
-    if found is None:
+    by_name = _by_name()
+    typed = by_name.get(name or "help")
+    if typed is None:
         raise ConfigError(
             _("There is no command %wenwen {command}.", command=name),
-            do=did_you_mean(name, [one.chinese if is_chinese(name) else one.name for one in known.values()]),
+            do=did_you_mean(name, [known for known in by_name if is_chinese(known) == is_chinese(name)]),
         )
-    given, words = read_line(rest, found.options) if found.options else ({}, rest.strip())
-    return found.run(context, words, **given)
+    given, words = read_line(rest, typed.options) if typed.options else ({}, rest.strip())
+    return typed.run(context, words, **given)
+
+
+def _by_name() -> dict[str, Command]:
+    """Return the commands by either of their names, English and Chinese in turn."""
+    return {name: known for known in commands().values() for name in (known.name, known.chinese)}
 
 
 def complete_command(line: str, settings: Callable[[], Settings]) -> Sequence[str]:
-    """Return what could stand at the end of a line: a command in either language, or an option of the one before.
+    """Return what may complete a line: a command in either language, or an option of the one before.
 
     Args:
         line: the line up to the cursor, beginning with ``%wenwen``.
@@ -176,7 +178,7 @@ def complete_command(line: str, settings: Callable[[], Settings]) -> Sequence[st
     """
     _magic, _space, typed = line.partition(" ")
     name, space, _rest = typed.lstrip().partition(" ")
-    names = {one: made for made in commands().values() for one in (made.name, made.chinese)}
+    by_name = _by_name()
     if not space:
-        return [one for one in names if one.startswith(name)]
-    return complete(typed, names[name].options, settings) if name in names else []
+        return [known for known in by_name if known.startswith(name)]
+    return complete(typed, by_name[name].options, settings) if name in by_name else []

@@ -1,4 +1,4 @@
-"""Commands on saved pictures: search, show, star, repeat, compare, finish, mask, and ask after their jobs."""
+"""Commands on saved pictures: search, show, star, compare, repeat, finish, mask, ask after jobs, vote, export."""
 
 import json
 import re
@@ -6,22 +6,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import takewhile
-from keyword import iskeyword
 from pathlib import Path
 from typing import Any
 
 from wenwen_magic.engine import build_request, limits
-from wenwen_magic.errors import ConfigError, mask
+from wenwen_magic.errors import ConfigError, HistoryError, mask
 from wenwen_magic.history.index import Wanted
+from wenwen_magic.notebook import voting
 from wenwen_magic.notebook.cell_source import cell_of
 from wenwen_magic.notebook.commands.registry import OFF, CommandContext, command
-from wenwen_magic.notebook.options import Option, model_names
+from wenwen_magic.notebook.options import Option, check_variable, model_names
 from wenwen_magic.protocol import Progress
 from wenwen_magic.records import Gallery, Generation
 from wenwen_magic.render import history as history_table
-from wenwen_magic.render.markup import Shown
 from wenwen_magic.text.i18n import N_, _, padded
-from wenwen_magic.text.sanitize import replace_unshown
+from wenwen_magic.text.sanitize import one_line, replace_unshown
 
 PAGE = 20
 """Generations on a page of the history."""
@@ -55,25 +54,23 @@ def all_saved(context: CommandContext, words: Sequence[str]) -> list[Generation]
     history, meant = context.client.history, list[Generation]()
     for word in words:
         value = context.value_of(word)
-        if isinstance(value, (Gallery, Shown)):
-            meant += [history.get(one.id) for one in value if one.id]
+        if isinstance(value, Gallery):
+            meant += [history.get(row.id) for row in value if row.id]
         else:
-            meant.append(_saved(context, word))
+            meant.append(history.get(value.id if isinstance(value, Generation) else word))
     return meant
 
 
 def _saved(context: CommandContext, word: str) -> Generation:
     """Return the saved generation that a word means: an id, or a variable that holds one."""
     required_ids(word)
-    value = context.value_of(word)
-    if isinstance(value, (Gallery, Shown)) and len(value):
-        if len(value) > 1:
-            raise ConfigError(
-                _("{word} holds {count}, and one is wanted.", word=word, count=len(value)),
-                do=_("Name it: {word}[0]", word=word),
-            )
-        value = value[0]
-    return context.client.history.get(value.id if isinstance(value, Generation) else word)
+    meant = all_saved(context, [word])
+    if len(meant) != 1:
+        raise ConfigError(
+            _("{word} holds {count} pictures; choose one.", word=word, count=len(meant)),
+            do=_("Name it: {word}[0]", word=word),
+        )
+    return meant[0]
 
 
 # -- the history -------------------------------------------------------------------------------------------------------
@@ -136,21 +133,21 @@ def _moment_of(text: str, *, end: bool = False) -> float:
         Option(("--page", "--页"), N_("which page"), _page_number),
     ),
 )
-def history(context: CommandContext, words: str, *, page: int = 1, **conditions: Any) -> Shown[Generation]:
+def history(context: CommandContext, words: str, *, page: int = 1, **conditions: Any) -> Gallery:
     """Show a page of the saved generations that hold all words and fulfil all conditions."""
     client = context.client
     result = client.history.page(Wanted(words=tuple(split_quoted(words)), **conditions), page, PAGE)
-    fingerprints = {one.request.fingerprint for one in result.rows}
-    numbers = {one.id: one.take for fingerprint in fingerprints for one in client.history.takes(fingerprint)}
-    result = replace(result, rows=tuple(replace(one, take=numbers.get(one.id, 0)) for one in result.rows))
-    thumbnails = {one.id: path for one in result.rows if (path := client.thumbnail(one))}
+    fingerprints = {row.request.fingerprint for row in result.rows}
+    numbers = {take.id: take.take for fingerprint in fingerprints for take in client.history.takes(fingerprint)}
+    result = replace(result, rows=tuple(replace(row, take=numbers.get(row.id, 0)) for row in result.rows))
+    thumbnails = {row.id: path for row in result.rows if (path := client.thumbnail(row))}
     bundle = history_table.page_bundle(
         result,
         thumbnails=thumbnails,
         command=f"%wenwen history {re.sub(_PAGE_OPTION, '', context.line.partition(' ')[2])}".strip(),
         price=lambda price: limits.amount(price, client.settings.currency),
     )
-    return Shown(result.rows, bundle)
+    return Gallery(result.rows, render=lambda _gallery: bundle, differ=client.compare)
 
 
 @command(
@@ -160,20 +157,21 @@ def history(context: CommandContext, words: str, *, page: int = 1, **conditions:
     help=N_("a saved picture"),
     options=(Option(("--lineage", "--来历"), N_("what it came from, and what was made of it")),),
 )
-def show(context: CommandContext, word: str, *, lineage: bool = False) -> Generation | Gallery | Shown[Generation]:
+def show(context: CommandContext, word: str, *, lineage: bool = False) -> Generation | Gallery:
     """Show a saved picture, a whole gallery (a comparison in its table), or with ``--lineage`` a family of pictures."""
     client, value = context.client, context.value_of(word)
-    if isinstance(value, (Gallery, Shown)) and len(value) > 1 and not lineage:
-        rows = [client.ready(one) for one in all_saved(context, [word])]
-        labels = value.labels if isinstance(value, Gallery) and len(value.labels) == len(rows) else ()
-        return client.gallery(rows, labels, blind=isinstance(value, Gallery) and value.blind)
+    if isinstance(value, Gallery) and len(value) > 1 and not lineage:
+        rows = [client.ready(row) for row in all_saved(context, [word])]
+        labels = value.labels if len(value.labels) == len(rows) else ()
+        return client.gallery(rows, labels, blind=value.blind)
     generation = _saved(context, word)
     if not lineage:
         return client.ready(generation)
     members = history_table.family(client.history, generation)
-    family = tuple(one.generation for one in members)
-    thumbnails = {one.id: path for one in family if (path := client.thumbnail(one))}
-    return Shown(family, history_table.family_bundle(members, generation, thumbnails))
+    family = tuple(member.generation for member in members)
+    thumbnails = {row.id: path for row in family if (path := client.thumbnail(row))}
+    bundle = history_table.family_bundle(members, generation, thumbnails)
+    return Gallery(family, render=lambda _gallery: bundle, differ=client.compare)
 
 
 @command("star", "星标", "ID [off]", help=N_("mark a picture, or take the mark away"))
@@ -236,7 +234,7 @@ def open_mask(context: CommandContext, line: str) -> Any:
     """Open the mask editor on a picture; the mask goes into a variable, NAME_mask where none is named.
 
     Raises:
-        ConfigError: nobody can paint here, it is not a picture, or the variable's name cannot be one.
+        ConfigError: the notebook is not live, it is not a picture, or the variable's name cannot be one.
     """
     word, *names = split_quoted(line) or required_ids(line)
     if context.open_mask is None:
@@ -249,15 +247,14 @@ def open_mask(context: CommandContext, line: str) -> Any:
         value = word if Path(word).expanduser().is_file() else _saved(context, word)
     stem = re.sub(r"\W+", "_", Path(word).stem).strip("_")
     name = names[0] if names else f"{'' if stem.isidentifier() else 'picture_'}{stem}_mask"
-    if not name.isidentifier() or iskeyword(name):
-        raise ConfigError(_("{name!r} is not a variable's name.", name=name), do="%wenwen mask cat cat_mask")
+    check_variable(name, do="%wenwen mask cat cat_mask")
     return context.open_mask(*context.client.to_mask(value, word), name)
 
 
 # -- jobs at the endpoint ----------------------------------------------------------------------------------------------
 
 
-@command("task", "任务", "ID [seed|U1]", help=N_("ask after a Midjourney job, or press its button"))
+@command("task", "任务", "ID [seed|U1]", help=N_("query a Midjourney job, or press its button"))
 def task(context: CommandContext, line: str) -> Any:
     """Ask after jobs that the endpoint numbers, or press a button of one; a button's label may hold spaces."""
     words, client = required_ids(line), context.client
@@ -284,7 +281,7 @@ _MOMENTS = range(10**12, 10**13)
 
 
 def _formatted(answer: Mapping[str, Any]) -> str:
-    """Return an endpoint's answer, a line for each value that is set; buttons stand under the picture."""
+    """Return an endpoint's answer, a line for each value that is set; buttons are shown under the picture."""
     lines = []
     for name, value in answer.items():
         if value in ("", None, [], {}, 0) or name == "buttons":
@@ -293,7 +290,88 @@ def _formatted(answer: Mapping[str, Any]) -> str:
             text = datetime.fromtimestamp(value / 1000).astimezone().isoformat(" ", "seconds")
         else:
             text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-            text = " ".join(text.split())
-            text = text if len(text) <= _LONGEST else text[:_LONGEST] + " …"
+            text = one_line(text, _LONGEST, " …")
         lines.append(f"{padded(str(name), 16)}{text}")
     return replace_unshown(mask("\n".join(lines)))
+
+
+# -- votes -------------------------------------------------------------------------------------------------------------
+
+
+@command("vote", "投票", "LETTER", help=N_("the best picture of a blind comparison"))
+def vote(context: CommandContext, letter: str) -> str:
+    """Vote in the blind comparison that was drawn last, and show its labels.
+
+    Raises:
+        ConfigError: no comparison waits for a vote, or no picture has this letter.
+        HistoryError: the vote cannot be written.
+    """
+    if context.state.ballot is None:
+        raise ConfigError(
+            _("There is nothing to vote on."),
+            do=_("%%wenwen_image -m a,b --blind shows pictures without names."),
+        )
+    result = context.state.ballot.vote(letter)
+    context.state.ballot = None
+    return result
+
+
+@command("votes", "统计", help=N_("the tally"))
+def votes(context: CommandContext, _line: str) -> str:
+    """Tally all votes."""
+    return voting.listing(context.client.history.folder)
+
+
+# -- archives ----------------------------------------------------------------------------------------------------------
+
+
+@command(
+    "export",
+    "导出",
+    "FILE [IDs]",
+    help=N_("records and pictures as a zip"),
+    options=(Option(("--strip", "--去提示词"), N_("leave the prompts out")),),
+)
+def export(context: CommandContext, line: str, *, strip: bool = False) -> str:
+    """Write records and pictures into a zip, all or those that are named; a name without an ending gets ``.zip``.
+
+    Raises:
+        ConfigError: no file is named, or it cannot be written there.
+        HistoryError: an id is unknown.
+    """
+    name, *ids = split_quoted(line) or [""]
+    if not name:
+        raise ConfigError(_("The file's name is missing."), do="%wenwen export lesson.zip")
+    chosen = [row.id for row in all_saved(context, required_ids(" ".join(ids)))] if ids else None
+    path = Path(name if Path(name).suffix else f"{name}.zip")
+    done = context.client.export(path, chosen, strip=strip)
+    result = _(
+        "{name}: {records} records, {pictures} pictures, {bytes:.1f} MiB",
+        name=path.name,
+        records=done.records,
+        pictures=done.pictures,
+        bytes=done.bytes / 2**20,
+    )
+    return result + (_("; {left_out} without a picture left out", left_out=done.left_out) if done.left_out else "")
+
+
+@command("import", "导入", "FILE", help=N_("import pictures from such a zip"))
+def import_(context: CommandContext, line: str) -> str:
+    """Import records and pictures from such a zip.
+
+    Raises:
+        HistoryError: there is no such file, or it cannot be read.
+        ConfigError: it was not written by ``%wenwen export``, or something in it is wrong.
+    """
+    named = Path(line.strip("\"'")).expanduser()
+    path = next((file for file in (named, Path(f"{named}.zip")) if file.is_file()), None)
+    if path is None:
+        raise HistoryError(_("There is no file {name!r}.", name=named.name), do="%wenwen import lesson.zip")
+    done = context.client.import_(path)
+    result = _(
+        "{name}: {records} records and {pictures} pictures imported",
+        name=path.name,
+        records=done.records,
+        pictures=done.pictures,
+    )
+    return result + (_("; {already} were here already", already=done.already) if done.already else "")

@@ -56,14 +56,14 @@ class EditRow:
         self.take = take
         self._picture.children = tuple(thumbnails(thumbnail, _HEIGHT, _WIDEST))
         number = generation.take_mark(take.take) + " " if take.take else ""
-        told = f"{number}#{take.id[:6]}"
-        self._head.value = small(_("what to change in {told} (Generate draws it, and pays)", told=told))
+        picture = f"{number}#{take.id[:6]}"
+        self._head.value = small(_("what to change in {picture} (Generate draws it, and pays)", picture=picture))
         self.words.value = ""
         self.view.layout.display = None
         self.words.focus()
 
     def close(self) -> None:
-        """Change nothing any more."""
+        """Close the row; Generate draws the prompt again."""
         self.take = None
         self.view.layout.display = "none"
 
@@ -81,7 +81,10 @@ class EditRow:
             ConfigError: no words, a value that cannot be, or the picture cannot be sent.
         """
         if not (change := self.words.value.strip()):
-            raise ConfigError(_("It is not said what to change."), do=_("Write it, for example: make it night"))
+            raise ConfigError(
+                _("The text that says what to change is missing."),
+                do=_("Write it, for example: make it night"),
+            )
         return client.request(
             change,
             references=[client.reference(take, take.id)],

@@ -58,7 +58,7 @@ def _normalised(text: str) -> str:
 
 
 class Inserter:
-    """Puts texts into new cells below the cell whose controls it stands in.
+    """Puts texts into new cells below the cell to whose controls it belongs.
 
     Attributes:
         view: to be put among the controls; empty but for a text to copy where no script could insert it.

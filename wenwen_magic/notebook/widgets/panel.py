@@ -12,9 +12,8 @@ import ipywidgets
 from wenwen_magic.client import Client
 from wenwen_magic.engine.worker_pool import Job
 from wenwen_magic.errors import ConfigError, LimitReached, WenwenError
-from wenwen_magic.notebook.cell import TICK, Cell
+from wenwen_magic.notebook.cell import TICK, Cell, status_line
 from wenwen_magic.notebook.cell_source import cell_of
-from wenwen_magic.notebook.output_area import status_line
 from wenwen_magic.notebook.widgets import button, row
 from wenwen_magic.notebook.widgets.edit_row import ActionButtons, EditRow
 from wenwen_magic.notebook.widgets.insert_cell import Inserter
@@ -226,14 +225,14 @@ class Panel:
         if self._pressed[key] - before < DOUBLE_PRESS:
             return
         with self._handling():
-            client = self._cell.now
+            client = self._cell.current_client()
             request, fresh = wanted(client)
             job = runner.start(lambda job: client.draw([request], fresh=fresh, tell=job.tell))
             self._follow(job, own=False)
         self._pressed[key] = runner.now()  # a second click has waited while this was done
 
     def _chosen(self, client: Client) -> ImageRequest:
-        """Make the request that the controls stand for.
+        """Make the request that is chosen in the controls.
 
         Raises:
             ConfigError: a value that cannot be.
@@ -246,7 +245,7 @@ class Panel:
     def _check_count(self, change: Mapping[str, Any]) -> None:
         """Tell at once that a count is too large; it stays as it was typed."""
         with self._handling():
-            if change["new"] > (most := _most(self._cell.now)):
+            if change["new"] > (most := _most(self._cell.current_client())):
                 self.show_message(_too_many(change["new"], most).what)
 
     def _follow(self, job: Job, *, own: bool) -> None:
@@ -257,9 +256,10 @@ class Panel:
     def _watch(self, job: Job, *, own: bool) -> None:
         """Follow a job to its end; runs in a thread of its own and changes no widget itself."""
         area, runner = self._cell.area, self._cell.runner
+        show_progress = self._cell.progress_of(job)
         while not job.wait(TICK):
             if job in self._jobs:
-                self._cell.tell(job) if own else area.status(status_line(job, runner.now()), job.preview)
+                show_progress() if own else area.status(status_line(job, runner.now()), job.preview)
         try:
             if job.error is not None:
                 area.refresh()
@@ -353,7 +353,7 @@ class Panel:
         own, others = self._cell.client, []
         # Asked in the main thread: a key that is kept by the notebook's page comes through it.
         with suppress(ConfigError):
-            others = [now for now in [self._cell.now] if now.saved_takes != own.saved_takes]
+            others = [now for now in [self._cell.current_client()] if now.saved_takes != own.saved_takes]
 
         def find() -> None:
             try:
@@ -406,24 +406,27 @@ class Panel:
     def _press_star(self, take: Generation) -> Generation:
         with self._handling():
             own = self._cell.client.history
-            return (own if own.find(take.id) else self._cell.now.history).star(take, on=not take.star)
+            return (own if own.find(take.id) else self._cell.current_client().history).star(take, on=not take.star)
         return take
 
     def _press_insert_take(self, take: Generation) -> None:
         with self._handling():
-            self.inserter.insert(cell_of(self._cell.now, take))
+            self.inserter.insert(cell_of(self._cell.current_client(), take))
 
     def _press_insert(self) -> None:
-        """Insert the cell that the controls stand for: a comparison's own, until something else is chosen."""
+        """Insert the cell that is chosen in the controls: a comparison's own, until something else is chosen."""
         with self._handling():
             cell, text = self._cell, ""
             if cell.labels and self.choices.untouched and self.edit_row.take is None:
                 text = cell.text
                 if not text:
-                    self.show_message(_("The new cell draws the first combination alone."))
+                    self.show_message(_("The new cell draws only the first combination."))
                 elif cell.options.fresh:
                     self.show_message(_("The new cell has --fresh: running it draws a new picture and pays."))
-            self.inserter.insert(text or cell_of(cell.now, self._chosen(cell.now)))
+            if not text:
+                client = cell.current_client()
+                text = cell_of(client, self._chosen(client))
+            self.inserter.insert(text)
 
 
 def _most(client: Client) -> int:
