@@ -13,12 +13,11 @@ WenwenError
 └── WaitEnded         the wait was interrupted; the request goes on
 """
 
-import re
 from functools import partial
 from typing import Any, Literal
 
 from wenwen_magic.text.i18n import _
-from wenwen_magic.text.sanitize import drop_controls, one_line
+from wenwen_magic.text.sanitize import one_line
 
 __all__ = [
     "AnswerError",
@@ -38,19 +37,6 @@ __all__ = [
 Charged = Literal["no", "maybe", "yes"]
 _LONGEST_LINE = 600
 """Characters of each line of a message."""
-
-_KEY_LIKE = re.compile(r"(?i)\b(?:sk|ak|key)-[\w*.-]{6,}|\bbearer\s+[\w.*-]{6,}|(?<=[?&]key=)[^&\s\"'<>]+")
-
-
-def mask(text: str, secret: str = "") -> str:
-    """Replace a key, and anything that looks like one, by ``***``; drop terminal control characters.
-
-    Args:
-        text: text from outside, such as an endpoint's answer.
-        secret: the key itself, replaced wherever it occurs; empty for none.
-    """
-    text = drop_controls(text)
-    return _KEY_LIKE.sub("***", text.replace(secret, "***") if secret else text)
 
 
 class WenwenError(Exception):

@@ -8,9 +8,9 @@ from typing import Any
 
 from urllib3 import exceptions as low
 
-from wenwen_magic.errors import AnswerError, Charged, ConfigError, EndpointError, NotSentError, mask
+from wenwen_magic.errors import AnswerError, Charged, ConfigError, EndpointError, NotSentError
 from wenwen_magic.text.i18n import N_, _
-from wenwen_magic.text.sanitize import one_line
+from wenwen_magic.text.sanitize import mask_keys, one_line
 
 LONGEST_TEXT = 65_536
 """Characters of a body that an error keeps."""
@@ -67,9 +67,9 @@ def read_problem(body: Any) -> Problem:
     else:
         text, code = str(body), ""
         message = _title(text[:LONGEST_TEXT]) if looks_like_html(text) else text
-    message = mask(message.strip())
+    message = mask_keys(message.strip())
     number = _REQUEST_ID.search(message)
-    return Problem(_REQUEST_ID.sub("", message).strip(), mask(str(code)), number[1] if number else "")
+    return Problem(_REQUEST_ID.sub("", message).strip(), mask_keys(str(code)), number[1] if number else "")
 
 
 def _title(page: str) -> str:
@@ -110,7 +110,7 @@ def error_of_reply(status: int, body: bytes, *, seconds: float, request_id: str 
         do=do,
         charged=_charged(status, problem.code, seconds),
         status=status,
-        request_id=problem.request_id or mask(request_id),
+        request_id=problem.request_id or mask_keys(request_id),
         text=_kept(text),
     )
 
@@ -120,7 +120,7 @@ def error_of_object(body: Any) -> EndpointError:
     problem = read_problem(body)
     return EndpointError(
         _("The endpoint answered with an error."),
-        why=problem.message or problem.code or mask(str(body))[:600],
+        why=problem.message or problem.code or mask_keys(str(body))[:600],
         do=_("Read the reason; run the cell again to ask again, which may cost again."),
         charged="no" if problem.code in _REFUSED_UNASKED else "maybe",
         status=200,
@@ -165,7 +165,7 @@ def unreadable(text: str, what: str = "") -> AnswerError:
     empty = _("The answer is empty.")
     what = what or (_("The answer cannot be read.") if text.strip() else empty)
     do = _("What came is kept in the history. Running the cell again asks again, which may cost again.")
-    return AnswerError(what, why=mask(text)[:600], do=do, charged="maybe", text=_kept(text))
+    return AnswerError(what, why=mask_keys(text)[:600], do=do, charged="maybe", text=_kept(text))
 
 
 def too_long(limit: int) -> EndpointError:
@@ -210,7 +210,7 @@ def _parsed(text: str) -> Any:
 
 
 def _kept(text: str) -> str:
-    return mask(text)[:LONGEST_TEXT]
+    return mask_keys(text)[:LONGEST_TEXT]
 
 
 def _charged(status: int, code: str, seconds: float) -> Charged:

@@ -19,10 +19,11 @@ from urllib3.filepost import encode_multipart_formdata
 
 from wenwen_magic.endpoint import failures
 from wenwen_magic.endpoint.api_key import Secret, hide_in_log
-from wenwen_magic.errors import ConfigError, EndpointError, NotSentError, mask
+from wenwen_magic.errors import ConfigError, EndpointError, NotSentError
 from wenwen_magic.models import Model, listed
 from wenwen_magic.protocol import HttpCall, HttpReply
 from wenwen_magic.text.i18n import _
+from wenwen_magic.text.sanitize import mask_keys
 
 USER_AGENT = "wenwen-magic/0.1 (+https://pypi.org/project/wenwen-magic)"
 PIECE = 1 << 16
@@ -209,7 +210,7 @@ class Transport:
         return HttpReply(response.status_code, content_type, pieces, demo="X-Wenwen-Demo" in response.headers)
 
     def _masked_text(self, text: str) -> str:
-        return mask(text, self._key.reveal() if self._key else "")
+        return mask_keys(text, self._key.reveal() if self._key else "")
 
     def _clean(self, error: NotSentError | EndpointError) -> None:
         """Take the key out of an error, should the endpoint have echoed it somewhere."""
@@ -278,7 +279,7 @@ def _masked(pieces: Iterator[bytes], key: Secret | None) -> Iterator[bytes]:
             del piece  # it may hold an echo of the key, and this frame may be shown
             yield whole
     except EndpointError as error:
-        error.why = mask(error.why, key.reveal() if key else "")
+        error.why = mask_keys(error.why, key.reveal() if key else "")
         yield waiting if len(waiting) < ECHO else b"***"  # what arrived before the break is not lost either
         raise error.with_traceback(None) from None
     yield waiting

@@ -11,9 +11,10 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from wenwen_magic.endpoint import api_key, transport
-from wenwen_magic.errors import ConfigError, EndpointError, NotSentError, WenwenError, mask
+from wenwen_magic.errors import ConfigError, EndpointError, NotSentError, WenwenError
 from wenwen_magic.protocol import HttpCall, HttpReply
 from wenwen_magic.text.i18n import _, speak, spoken
+from wenwen_magic.text.sanitize import mask_keys
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
 """Hosts that are this machine: an endpoint there may need no key."""
@@ -106,7 +107,7 @@ def _lost(error: BaseException | str) -> EndpointError:
 
 
 def _masked(error: BaseException) -> str:
-    return mask(f"{type(error).__name__}: {error}".removesuffix(": "))[:600]
+    return mask_keys(f"{type(error).__name__}: {error}".removesuffix(": "))[:600]
 
 
 # -- on the worker -----------------------------------------------------------------------------------------------------

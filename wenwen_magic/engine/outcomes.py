@@ -13,12 +13,11 @@ from wenwen_magic.errors import (
     NotInHistory,
     WaitEnded,
     WenwenError,
-    mask,
 )
 from wenwen_magic.protocol import Answer
 from wenwen_magic.records import GeneratedImage, Generation, ImageRequest
 from wenwen_magic.text.i18n import _
-from wenwen_magic.text.sanitize import one_line
+from wenwen_magic.text.sanitize import mask_keys, one_line
 
 _LONGEST_PROMPT = 200
 """Characters of a prompt that an error quotes."""
@@ -28,11 +27,11 @@ def no_image(answer: Answer, *, words: bool = False) -> NoImageError:
     """Make the error for an answer without the picture, or the words, that were asked for; its text says why."""
     return NoImageError(
         _("The answer holds no words.") if words else _("The answer holds no picture."),
-        why=mask(answer.text) or answer.finish_reason,
+        why=mask_keys(answer.text) or answer.finish_reason,
         do=_("Change the prompt. This answer is saved: the same cell shows it again for free, --fresh asks again."),
         charged="yes",
         status=200,
-        text=mask(answer.text),
+        text=mask_keys(answer.text),
     )
 
 
@@ -46,7 +45,9 @@ def error_of_record(fault: Mapping[str, Any]) -> WenwenError:
     """Make the error that a record describes; the record may be imported, so nothing in it is trusted."""
     kind = getattr(tree, str(fault.get("kind")), None)
     kind = kind if isinstance(kind, type) and issubclass(kind, WenwenError) else WenwenError
-    texts = {name: mask(str(fault.get(name) or "")) for name in ("what", "why", "do", "request_id", "text", "record")}
+    texts = {
+        name: mask_keys(str(fault.get(name) or "")) for name in ("what", "why", "do", "request_id", "text", "record")
+    }
     status, charged = fault.get("status"), fault.get("charged")
     return kind(
         texts.pop("what") or _("An error is recorded."),

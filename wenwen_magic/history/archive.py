@@ -20,7 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
-from wenwen_magic.errors import ConfigError, HistoryError, ImageError, WenwenError, mask
+from wenwen_magic.errors import ConfigError, HistoryError, ImageError, WenwenError
 from wenwen_magic.history.atomic import whole_file
 from wenwen_magic.history.record_json import decode, encode, from_json, is_stripped, stripped, to_json
 from wenwen_magic.history.store import History
@@ -28,6 +28,7 @@ from wenwen_magic.kinds import BY_MIME, HEAD, kind_of
 from wenwen_magic.media.metadata import without_words
 from wenwen_magic.records import GeneratedImage, Generation, ImageRequest, Reference
 from wenwen_magic.text.i18n import _
+from wenwen_magic.text.sanitize import mask_keys
 
 LIST = "wenwen-lesson.json"
 """The entry that lists all others."""
@@ -257,16 +258,18 @@ def redacted(generation: Generation, *, strip: bool) -> Generation:
         generation,
         **LEFT_BEHIND,
         **(bare if strip else masked),
-        model_reported=mask(generation.model_reported, secret),
+        model_reported=mask_keys(generation.model_reported, secret),
         request=_redacted_request(generation.request, strip=strip),
-        pictures=tuple(replace(image, alt="" if strip else mask(image.alt, secret)) for image in generation.pictures),
+        pictures=tuple(
+            replace(image, alt="" if strip else mask_keys(image.alt, secret)) for image in generation.pictures
+        ),
     )
 
 
 def _masked(value: Any, secret: str) -> Any:
     """Return a value out of JSON with the keys in its texts masked."""
     if isinstance(value, str):
-        return mask(value, secret)
+        return mask_keys(value, secret)
     if isinstance(value, Mapping):
         return {_masked(name, secret): _masked(inner, secret) for name, inner in value.items()}
     return type(value)(_masked(inner, secret) for inner in value) if isinstance(value, (list, tuple)) else value
@@ -281,7 +284,7 @@ def _redacted_request(request: ImageRequest, *, strip: bool) -> ImageRequest:
 
 
 def _redacted_reference(reference: Reference) -> Reference:
-    return Reference("", reference.digest, mask(re.split("[?#]", reference.label)[0]), reference.origin)
+    return Reference("", reference.digest, mask_keys(re.split("[?#]", reference.label)[0]), reference.origin)
 
 
 def _is_picture(image: GeneratedImage) -> bool:

@@ -19,9 +19,10 @@ from urllib3.exceptions import HTTPError, LocationValueError
 from urllib3.util import make_headers, parse_url
 
 from wenwen_magic.endpoint.transport import USER_AGENT
-from wenwen_magic.errors import ImageError, mask
+from wenwen_magic.errors import ImageError
 from wenwen_magic.media import ssrf
 from wenwen_magic.text.i18n import _
+from wenwen_magic.text.sanitize import mask_keys
 
 __all__ = ["FetchFailed", "Policy", "fetch"]
 
@@ -298,7 +299,7 @@ def _save(step: _Step, response: BaseHTTPResponse, target: Path) -> None:
         again = status in _PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR
         raise _failed(step.address, why, again=again, status=status)
     if encoding not in {"", "identity"}:
-        raise _failed(step.address, _("it is compressed ({encoding})", encoding=mask(encoding)))
+        raise _failed(step.address, _("it is compressed ({encoding})", encoding=mask_keys(encoding)))
     size = response.length_remaining or 0
     if size <= limit:
         size = 0
@@ -332,7 +333,7 @@ def _failed(address: str, problem: str, *, again: bool = False, status: int = 0)
     return FetchFailed(
         _("The picture could not be fetched: {shown}", shown=ssrf.redacted(address)),
         again=again,
-        why=mask(problem),
+        why=mask_keys(problem),
         do=_("The answer is kept; the picture can be fetched again for free."),
         status=status,
     )

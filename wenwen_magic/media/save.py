@@ -18,14 +18,14 @@ from platformdirs import user_cache_path
 
 from wenwen_magic import kinds
 from wenwen_magic.endpoint import transport
-from wenwen_magic.errors import ConfigError, HistoryError, ImageError, WenwenError, mask
+from wenwen_magic.errors import ConfigError, HistoryError, ImageError, WenwenError
 from wenwen_magic.media import download
 from wenwen_magic.media.sandbox import Inspection, SandboxPool
 from wenwen_magic.protocol import Progress, Source
 from wenwen_magic.records import GeneratedImage, Generation, Reference
 from wenwen_magic.settings import Settings
 from wenwen_magic.text.i18n import _
-from wenwen_magic.text.sanitize import one_line
+from wenwen_magic.text.sanitize import mask_keys, one_line
 
 PAUSES = (1.0, 2.0, 4.0)
 """Seconds between the tries of one download: an object store may not have the picture yet."""
@@ -131,7 +131,7 @@ class ImagePipeline:
         except ValueError as error:  # an address that is none, such as http://[
             raise ImageError(
                 _("The picture's address cannot be used."),
-                why=f"{mask(source.address)[:200]}: {error}",
+                why=f"{mask_keys(source.address)[:200]}: {error}",
                 do=_("Run the cell with --fresh for a new picture."),
                 charged="yes",
             ) from None

@@ -8,9 +8,8 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib3.exceptions import LocationParseError
 from urllib3.util import parse_url
 
-from wenwen_magic.errors import mask
 from wenwen_magic.text.i18n import _
-from wenwen_magic.text.sanitize import CONTROLS, SURROGATES
+from wenwen_magic.text.sanitize import CONTROLS, SURROGATES, mask_keys
 
 IP = IPv4Address | IPv6Address
 
@@ -179,7 +178,7 @@ def redirect_problem(here: Place, redirect: str, trusted: AbstractSet[str]) -> s
 def redacted(address: str) -> str:
     """Return an address for a message: no user name, no query, no control characters, at most 200 characters."""
     plain = re.sub(r"//[^/?#]*@", "//", re.split(r"[?#]", address, maxsplit=1)[0])
-    return mask(plain if len(plain) <= _SHOWN else plain[:_SHOWN] + "…")
+    return mask_keys(plain if len(plain) <= _SHOWN else plain[:_SHOWN] + "…")
 
 
 def _metadata_problem(what: str) -> str:

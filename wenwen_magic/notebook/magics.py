@@ -18,7 +18,6 @@ from traitlets import Any as AnyTrait
 from traitlets.config import Configurable
 
 from wenwen_magic.errors import ConfigError
-from wenwen_magic.records import DESCRIBE
 from wenwen_magic.settings import NAMES, Layer, Loaded, about, environment, load, project, working_folder
 from wenwen_magic.text.i18n import N_, _, is_chinese, speak
 from wenwen_magic.text.template import interpolate, known_value
@@ -68,6 +67,8 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
     @line_cell_magic
     def wenwen_describe(self, line: str, cell: str | None = None) -> Any:
         """Answer the cell's question on pictures with words: ``%%wenwen_describe --ref cat.png``."""
+        from wenwen_magic.records import DESCRIBE  # noqa: PLC0415
+
         given, loaded = self._read(line, cell)
         question = given.words or ("" if cell else _("What is in this picture?"))
         given = replace(given, task=DESCRIBE, no_ui=True, words=question)

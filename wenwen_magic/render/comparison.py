@@ -12,13 +12,12 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
-from wenwen_magic.errors import mask
 from wenwen_magic.records import Generation, ImageRequest
 from wenwen_magic.render import markup
 from wenwen_magic.render.generation import generation_html
 from wenwen_magic.render.markup import Markup, cell, join, lines, stacked, table, tag
 from wenwen_magic.text.i18n import _
-from wenwen_magic.text.sanitize import one_line, replace_unshown
+from wenwen_magic.text.sanitize import mask_keys, one_line, replace_unshown
 
 _CJK = "\u3005-\u3007\u3040-\u3098\u309b-\u30ff\u3105-\u318f\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
 _CJK += "\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
@@ -197,7 +196,7 @@ def _visible(piece: Piece) -> str:
 
 def _safe(text: str) -> str:
     """Take keys out of a text, and mark what cannot be shown in it."""
-    return replace_unshown(mask(text), "\ufffd")
+    return replace_unshown(mask_keys(text), "\ufffd")
 
 
 def _cut(marked: list[Piece], *, around: int, most: int, count: int) -> list[Piece]:
@@ -260,7 +259,7 @@ class Comparison:
     @cached_property
     def prompt(self) -> list[Piece]:
         """The old prompt and the new one, marked; what looks like a key is masked."""
-        return pieces(mask(self.old.request.prompt), mask(self.new.request.prompt))
+        return pieces(mask_keys(self.old.request.prompt), mask_keys(self.new.request.prompt))
 
     @property
     def differences(self) -> tuple[Difference, ...]:
@@ -396,7 +395,7 @@ def describe_differences(wanted: ImageRequest, saved: ImageRequest) -> str:
     differences = _differing(_settings(saved), _settings(wanted))
     parts = [form.format(*_shown(difference, 60)) for difference in differences]
     if wanted.prompt != saved.prompt:
-        marked = pieces(mask(saved.prompt), mask(wanted.prompt))
+        marked = pieces(mask_keys(saved.prompt), mask_keys(wanted.prompt))
         if all(piece.mark == "same" for piece in marked):
             parts.append(_("prompt: the difference cannot be shown"))
         else:

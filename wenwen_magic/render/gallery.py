@@ -8,7 +8,6 @@ from itertools import chain, groupby, islice, product
 from operator import itemgetter
 from typing import Any
 
-from wenwen_magic.errors import mask
 from wenwen_magic.records import Gallery, GeneratedImage, Generation, Label
 from wenwen_magic.render.generation import (
     MOST_SHOWN,
@@ -37,7 +36,7 @@ from wenwen_magic.render.markup import (
     tag,
 )
 from wenwen_magic.text.i18n import _, text_width
-from wenwen_magic.text.sanitize import one_line
+from wenwen_magic.text.sanitize import mask_keys, one_line
 
 # All in pixels. A notebook has room for _WIDTH; a picture alone in its row is at most _LARGEST wide, any so high.
 _WIDTH, _LARGEST, _PADDING = 760, 360, 16
@@ -126,7 +125,7 @@ def gallery_bundle(gallery: Gallery) -> dict[str, Any]:
         shown = _outcome(row, width, numbered=numbered, prompt=above, sent=as_sent(row) if unfolds else "")
         cells.append(cell(shown, width=width))
         line = plain(row, numbered=numbered)
-        text.append(f"{mask(head)}: {line}" if head else line)
+        text.append(f"{mask_keys(head)}: {line}" if head else line)
     sent = as_sent(rows[0]) if rows and not heads[0] else ""
     html = join(table(in_rows(cells, columns)), sent, *map(status_html, notes))
     return bundle(html, "\n".join([*text, *notes]), gallery.still)
@@ -173,7 +172,7 @@ def grid_bundle(gallery: Gallery) -> dict[str, Any]:
         takes.setdefault(label, []).append((row, prompt))
         place = " · ".join("=".join(words[pair]) for pair in label)
         line = "… " + _("drawing") if _is_drawing(row) else plain(row)
-        text.append(f"{mask(one_line(place))}: {line}")
+        text.append(f"{mask_keys(one_line(place))}: {line}")
     html = join(_grid(takes, words), shared_prompt, *map(status_html, notes))
     return bundle(html, "\n".join([*text, *notes]), gallery.still)
 

@@ -5,7 +5,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from wenwen_magic.errors import mask
 from wenwen_magic.formats.parse import markdown
 from wenwen_magic.records import GeneratedImage, Generation
 from wenwen_magic.render.markup import (
@@ -23,6 +22,7 @@ from wenwen_magic.render.markup import (
     tag,
 )
 from wenwen_magic.text.i18n import N_, _
+from wenwen_magic.text.sanitize import mask_keys
 
 _CIRCLED = "⓪①②③④⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯⑰⑱⑲⑳"
 MOST_SHOWN = 24
@@ -184,7 +184,7 @@ def plain(generation: Generation, *, numbered: bool = False) -> str:
     parts = [caption(generation, numbered=numbered), where or missing, *notes(generation)]
     length = LONGEST_TEXT if generation.request.wants_words else _LONGEST_OPEN_TEXT
     text = f"\n{generation.text[:length]}" if generation.text else ""
-    return mask(" · ".join(part for part in parts if part) + text)
+    return mask_keys(" · ".join(part for part in parts if part) + text)
 
 
 def short_path(path: Path) -> str:

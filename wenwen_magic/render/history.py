@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wenwen_magic.errors import mask
 from wenwen_magic.history.store import History, Page
 from wenwen_magic.records import Generation
 from wenwen_magic.render.generation import LONGEST_TEXT, model_words, prompt_of, take_mark
@@ -25,7 +24,7 @@ from wenwen_magic.render.markup import (
     text_table,
 )
 from wenwen_magic.text.i18n import _
-from wenwen_magic.text.sanitize import one_line
+from wenwen_magic.text.sanitize import mask_keys, one_line
 
 # -- a page ------------------------------------------------------------------------------------------------------------
 
@@ -86,7 +85,7 @@ def _row(
     text = [
         name,
         f"{date} {time}",
-        clipped(mask(model), _MODEL_COLUMNS) + (" (demo)" if generation.demo else ""),
+        clipped(mask_keys(model), _MODEL_COLUMNS) + (" (demo)" if generation.demo else ""),
         f"{cost} {charged}",
         f"{marks} {failed}",
         clipped(prompt, _PROMPT_COLUMNS),

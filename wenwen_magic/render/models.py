@@ -3,11 +3,11 @@
 import unicodedata
 from collections.abc import Sequence
 
-from wenwen_magic.errors import mask
 from wenwen_magic.models import Model, ModelList, meant_by
 from wenwen_magic.render import markup
 from wenwen_magic.render.markup import Markup, Shown, bundle, join, lines, tag, text_table
 from wenwen_magic.text.i18n import N_, _, in_every_language
+from wenwen_magic.text.sanitize import mask_keys
 from wenwen_magic.text.suggest import nearest
 
 MOST = 120
@@ -53,8 +53,8 @@ def model_warning(name: str, known: ModelList) -> str:
     meant = meant_by(name) or name
     same = [model.id for model in known.models if meant in {model.id, model.alias_of}]
     drawing = [model.id for model in known.models if model.picture]
-    near = mask(", ".join(same) or nearest(name, drawing) or nearest(name, known.names))
-    called = mask(name)[:_LONGEST_NAME]
+    near = mask_keys(", ".join(same) or nearest(name, drawing) or nearest(name, known.names))
+    called = mask_keys(name)[:_LONGEST_NAME]
     if not near:
         return _("{called} is unknown to the endpoint's list. It is sent as typed.", called=called)
     return _(
@@ -76,7 +76,7 @@ def _searchable(model: Model) -> str:
 def _row(model: Model) -> list[str]:
     kind = "✓ " + _(_PICTURE) if model.picture else "– " + _(_OTHER)
     names = f"= {model.alias_of}" if model.alias_of else ", ".join(model.aliases)
-    return [mask(text) for text in (model.id, kind, names, model.owner, ", ".join(model.endpoint_types))]
+    return [mask_keys(text) for text in (model.id, kind, names, model.owner, ", ".join(model.endpoint_types))]
 
 
 def _names(text: str) -> Markup:

@@ -7,7 +7,7 @@ import re
 import unicodedata
 from contextlib import suppress
 from contextvars import ContextVar
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 _DOMAIN = "wenwen_magic"
@@ -54,6 +54,7 @@ def _catalogue(language: str) -> gettext.NullTranslations:
     return gettext.translation(_DOMAIN, _LOCALE, names, fallback=True)
 
 
+@lru_cache(64)  # several parts of a cell ask about the same prompt
 def is_chinese(text: str) -> bool:
     """Tell whether a text holds at least one Chinese character."""
     return bool(_HAN.search(text))

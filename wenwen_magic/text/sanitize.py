@@ -1,4 +1,4 @@
-"""Make text safe to show or write: lone surrogates, control characters, direction overrides, line breaks.
+"""Make text safe to show or write: keys, lone surrogates, control characters, direction overrides, line breaks.
 
 The classes of characters go between the brackets of a regular expression.
 """
@@ -14,6 +14,7 @@ DIRECTIONS = "\u202a-\u202e\u2066-\u2069"
 
 _TERMINAL = re.compile(rf"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?)|[{CONTROLS}]")
 _UNSHOWN = re.compile(f"[{CONTROLS}{SURROGATES}{DIRECTIONS}]")
+_KEY_LIKE = re.compile(r"(?i)\b(?:sk|ak|key)-[\w*.-]{6,}|\bbearer\s+[\w.*-]{6,}|(?<=[?&]key=)[^&\s\"'<>]+")
 _NOT_IN_XML = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]")
 
 
@@ -29,6 +30,17 @@ def replace_lone_surrogates(text: str) -> str:
 def drop_controls(text: str) -> str:
     """Drop control characters, except tab and line feed, and whole escape sequences of terminals."""
     return _TERMINAL.sub("", text)
+
+
+def mask_keys(text: str, secret: str = "") -> str:
+    """Replace a key, and anything that looks like one, by ``***``; drop terminal control characters.
+
+    Args:
+        text: text from outside, such as an endpoint's answer.
+        secret: the key itself, replaced wherever it occurs; empty for none.
+    """
+    text = drop_controls(text)
+    return _KEY_LIKE.sub("***", text.replace(secret, "***") if secret else text)
 
 
 def replace_unshown(text: str, mark: str = " ") -> str:

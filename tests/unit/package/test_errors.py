@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wenwen_magic import errors
-from wenwen_magic.errors import EndpointError, WenwenError, mask
+from wenwen_magic.errors import EndpointError, WenwenError
 from wenwen_magic.text.i18n import is_chinese, speak
+from wenwen_magic.text.sanitize import mask_keys
 
 TREE = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, WenwenError)]
 DESIGN = {
@@ -157,7 +158,7 @@ def test_catching_the_root_catches_every_error():
     ],
 )
 def test_what_looks_like_a_key_is_masked(text):
-    masked = mask(text)
+    masked = mask_keys(text)
     assert "***" in masked
     assert "6789" not in masked
     assert "123456" not in masked
@@ -176,25 +177,25 @@ def test_what_looks_like_a_key_is_masked(text):
     ],
 )
 def test_ordinary_words_are_not_masked(text):
-    assert mask(text) == text
+    assert mask_keys(text) == text
 
 
 @pytest.mark.parametrize(
     "text", ["\x1b[31mred\x1b[0m", "\x1b]0;title\x07red", "r\x00e\x7fd", "r\x9be\rd\b", "\x1b]8;;red"]
 )
 def test_what_could_command_a_terminal_is_dropped(text):
-    assert mask(text) in {"red", ""}
+    assert mask_keys(text) in {"red", ""}
 
 
 @pytest.mark.parametrize("between", ["\x00", "\x1b[1m", "\r", "\x9b"])
 def test_a_key_cut_by_control_characters_is_masked_too(between):
-    assert KEY not in mask(f"key: {KEY[:9]}{between}{KEY[9:]}", KEY)
+    assert KEY not in mask_keys(f"key: {KEY[:9]}{between}{KEY[9:]}", KEY)
 
 
 @given(st.text(), st.text(), st.text(string.hexdigits, min_size=12, max_size=60))
 @settings(max_examples=60, deadline=None)
 def test_the_key_is_masked_wherever_it_stands(before, after, key):
-    masked = mask(f"{before}{key}{after} {key}", key)
+    masked = mask_keys(f"{before}{key}{after} {key}", key)
     assert key not in masked
     assert masked.count("***") >= 1
 
@@ -202,4 +203,4 @@ def test_the_key_is_masked_wherever_it_stands(before, after, key):
 @given(st.text())
 @settings(max_examples=60, deadline=None)
 def test_masking_twice_is_masking_once(text):
-    assert mask(mask(text)) == mask(text)
+    assert mask_keys(mask_keys(text)) == mask_keys(text)

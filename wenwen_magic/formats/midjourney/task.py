@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 
 from wenwen_magic.endpoint.failures import error_of_object, read_problem, unreadable
-from wenwen_magic.errors import AnswerError, Charged, EndpointError, mask
+from wenwen_magic.errors import AnswerError, Charged, EndpointError
 from wenwen_magic.formats.parse.answer import source_of
 from wenwen_magic.formats.parse.json_text import Payloads
 from wenwen_magic.formats.parse.stream import read_json
 from wenwen_magic.protocol import HttpReply, Progress, Source
 from wenwen_magic.records import Button
 from wenwen_magic.text.i18n import N_, _
-from wenwen_magic.text.sanitize import one_line
+from wenwen_magic.text.sanitize import mask_keys, one_line
 
 SUCCESS, FAILURE, CANCEL = "SUCCESS", "FAILURE", "CANCEL"
 """The statuses of a job that has ended."""
@@ -107,7 +107,7 @@ class Job:
     def as_text(self) -> str:
         """Return the whole body as text, with keys masked."""
         text = json.dumps(dict(self.body), ensure_ascii=False, default=str)
-        return mask(self.payloads.redact(text))[:65_536]
+        return mask_keys(self.payloads.redact(text))[:65_536]
 
     def progress(self, before: Source | None = None) -> Progress:
         """Report how far it is, in the reader's language, with its preview.
@@ -116,7 +116,7 @@ class Job:
             before: the preview shown last, which is not shown again.
         """
         known = _STATUS.get(self.status)
-        words = _(known) if known else mask(self.status)
+        words = _(known) if known else mask_keys(self.status)
         number = _PERCENT.match(str(self.body.get("progress")))
         percent = min(float(number[1]), 100.0) if number else None
         preview = None if self.picture == before else self.picture
@@ -139,7 +139,7 @@ class Job:
         label, sign = (self.payloads.redact(item.get(name)).strip() for name in ("label", "emoji"))
         meaning = _SIGNS.get(sign.replace(_SELECTOR, ""))
         label = label or (f"{sign} {_(meaning)}" if meaning else sign)
-        label = one_line(mask(label), _LONGEST_LABEL) or self.payloads.redact(number)[:_LONGEST_LABEL]
+        label = one_line(mask_keys(label), _LONGEST_LABEL) or self.payloads.redact(number)[:_LONGEST_LABEL]
         small = number.lower()
         return Button(
             label,
@@ -245,7 +245,7 @@ _OTHER: tuple[str, str, Charged] = (N_("The endpoint could not accept the reques
 
 def _refused(code: int, answer: Job) -> EndpointError:
     what, do, charged = _CODES.get(code, _OTHER)
-    banned = mask(answer.text("bannedWord", "properties"))
+    banned = mask_keys(answer.text("bannedWord", "properties"))
     problem = read_problem(answer.body)
     return EndpointError(
         f"{_(what)} (code {code})",
@@ -261,7 +261,7 @@ def failed(job: Job) -> EndpointError:
     """Make the error for a job that ended without a picture."""
     return EndpointError(
         _("Midjourney could not do the work.") if job.status == FAILURE else _("The work was cancelled."),
-        why=mask(job.text("failReason") or job.text("description")),
+        why=mask_keys(job.text("failReason") or job.text("description")),
         do=_("Change the prompt if the reason names it. Running the cell again submits again, which may cost again."),
         charged="maybe",
         status=200,

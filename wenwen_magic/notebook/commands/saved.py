@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from wenwen_magic.engine import build_request, limits
-from wenwen_magic.errors import ConfigError, HistoryError, mask
+from wenwen_magic.errors import ConfigError, HistoryError
 from wenwen_magic.history.index import Wanted
 from wenwen_magic.notebook import voting
 from wenwen_magic.notebook.cell_source import cell_of
@@ -20,7 +20,7 @@ from wenwen_magic.protocol import Progress
 from wenwen_magic.records import Gallery, Generation
 from wenwen_magic.render import history as history_table
 from wenwen_magic.text.i18n import N_, _, padded
-from wenwen_magic.text.sanitize import one_line, replace_unshown
+from wenwen_magic.text.sanitize import mask_keys, one_line, replace_unshown
 
 PAGE = 20
 """Generations on a page of the history."""
@@ -292,7 +292,7 @@ def _formatted(answer: Mapping[str, Any]) -> str:
             text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
             text = one_line(text, _LONGEST, " …")
         lines.append(f"{padded(str(name), 16)}{text}")
-    return replace_unshown(mask("\n".join(lines)))
+    return replace_unshown(mask_keys("\n".join(lines)))
 
 
 # -- votes -------------------------------------------------------------------------------------------------------------
