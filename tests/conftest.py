@@ -13,6 +13,13 @@ from wenwen_magic.demo.scene import orientation_of
 from wenwen_magic.text import i18n
 
 pytest_plugins = ["support.loopback", "support.shells"]
+SLOW = ("tests/browser/", "notebooks/", "tests/kernel/", "tests/client/", "tests/properties/", "tests/demo/")
+"""Where the slowest files are, the slowest first."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the slowest files first: one that came last would keep one worker while the others have nothing to do."""
+    items.sort(key=lambda item: next((rank for rank, place in enumerate(SLOW) if item.nodeid.startswith(place)), 99))
 
 
 @pytest.fixture(autouse=True)

@@ -132,7 +132,6 @@ def test_the_limits_come_with_the_job(child):
     assert child.inspect(data, max_side=299)["code"] == "too-long-a-side"
 
 
-@pytest.mark.long
 def test_a_picture_over_the_memory_is_refused_and_the_next_one_is_not(tmp_path):
     if sys.platform != "linux":
         pytest.skip("the platform does not bound memory")
