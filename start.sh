@@ -17,7 +17,8 @@ if [ "${1:-lab}" = test ]; then
     command -v "${WENWEN_CHROMIUM:-chromium}" >/dev/null || debian chromium
     [ -n "$(fc-list :lang=zh 2>/dev/null)" ] || debian fontconfig fonts-noto-cjk
     .venv/bin/pip install -q --disable-pip-version-check -e '.[test]'
-    exec .venv/bin/pytest -n auto --dist loadfile --nbval-lax tests notebooks
+    unset PYTHONDONTWRITEBYTECODE # the tests' own programs import the package a hundred times
+    exec .venv/bin/pytest -n auto --dist loadfile --no-loadscope-reorder -p nbval.plugin --nbval-lax tests notebooks
 fi
 
 .venv/bin/pip install -q --disable-pip-version-check -e '.[lab]'

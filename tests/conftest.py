@@ -1,5 +1,6 @@
 """What every test starts from: no settings of this machine, a cache of its own, English messages."""
 
+import gc
 import hashlib
 import io
 import os
@@ -7,12 +8,29 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from PIL import Image
 
 from wenwen_magic.demo.scene import orientation_of
 from wenwen_magic.text import i18n
 
 pytest_plugins = ["support.loopback", "support.shells"]
+settings.register_profile("quick", max_examples=100, deadline=None)
+settings.register_profile("long", max_examples=2000, deadline=None)  # by --hypothesis-profile=long
+settings.load_profile("quick")
+SLOW = ("tests/browser/", "notebooks/", "tests/kernel/", "tests/client/", "tests/properties/", "tests/demo/")
+"""Where the slowest files are, the slowest first."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the slowest files first: one that came last would keep one worker while the others have nothing to do."""
+    items.sort(key=lambda item: next((rank for rank, place in enumerate(SLOW) if item.nodeid.startswith(place)), 99))
+
+
+def pytest_collection_finish() -> None:
+    """Have the garbage collector pass over all modules and tests, which live as long as the process."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

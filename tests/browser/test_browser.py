@@ -5,7 +5,7 @@ import re
 import pytest
 from support.lab import DEMO, cut, expect, legible, sizes
 
-pytestmark = [pytest.mark.browser, pytest.mark.long]
+pytestmark = pytest.mark.browser
 FOX = "%%wenwen_image fox -o 横屏\n画一只狐狸，水彩"
 ERROR = ".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.stderr'], .jp-OutputArea-output[data-mime-type='application/vnd.jupyter.error']"
 

@@ -5,7 +5,7 @@ import json
 import pytest
 from support.lab import DEMO, NARROW, cut, expect, source
 
-pytestmark = [pytest.mark.browser, pytest.mark.long]
+pytestmark = pytest.mark.browser
 OFFERING = """
 from dataclasses import replace
 from wenwen_magic.formats import FORMATS, chat

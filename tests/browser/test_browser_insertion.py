@@ -5,7 +5,7 @@ import json
 import pytest
 from support.lab import expect, write_notebook
 
-pytestmark = [pytest.mark.browser, pytest.mark.long]
+pytestmark = pytest.mark.browser
 CONTROLS = """
 import ipywidgets
 from wenwen_magic.notebook.widgets.insert_cell import Inserter

@@ -6,7 +6,7 @@ import shutil
 import pytest
 from support.lab import DEMO, NARROW, Lab, cut, expect, legible, shown, sizes, source, write_notebook
 
-pytestmark = [pytest.mark.browser, pytest.mark.long]
+pytestmark = pytest.mark.browser
 LONG = (
     "一只猫坐在窗台上看雨，窗外是江南的石桥和乌篷船，桌上有一盏灯、一本翻开的书和一杯冒着热气的茶，水彩，留白，柔和的光"
 )

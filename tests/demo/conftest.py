@@ -1,8 +1,14 @@
-"""A demo endpoint that waits for nothing, and notes how long it would have waited."""
+"""A demo endpoint that waits for nothing, and notes how long it would have waited; each picture is painted once."""
 
 import pytest
+from support.pictures import painted
 
 from wenwen_magic.demo import DemoServer
+
+
+@pytest.fixture(autouse=True)
+def _painted_once(monkeypatch):
+    monkeypatch.setattr("wenwen_magic.demo.exchange.paint", painted)
 
 
 @pytest.fixture

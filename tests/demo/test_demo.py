@@ -16,11 +16,11 @@ import openai
 import pytest
 from PIL import Image
 from support.demo import SECONDS, ask_server, connect
+from support.pictures import painted
 
 from wenwen_magic.demo import DemoServer
 from wenwen_magic.demo.__main__ import main
 from wenwen_magic.demo.exchange import Directives, directives_in
-from wenwen_magic.demo.painter import paint
 from wenwen_magic.errors import ConfigError
 
 
@@ -80,14 +80,14 @@ def test_an_answer_has_the_shape_of_the_relays_page(demo, path):
 def test_the_picture_is_the_one_painted_for_the_words(demo):
     got = picture_of(demo, chat(demo, "画只猫，竖屏"))
     assert (got.status, got.headers["content-type"]) == (200, "image/png")
-    assert got.body == paint("画只猫，竖屏", "portrait")
+    assert got.body == painted("画只猫，竖屏", "portrait")
 
 
 def test_asking_again_gives_another_picture_and_the_first_address_stays_good(demo):
     first, second = chat(demo, "a cat"), chat(demo, "a cat")
     assert picture_path(content(first)) != picture_path(content(second))
-    assert picture_of(demo, second).body == paint("a cat", variant=1)
-    assert picture_of(demo, first).body == paint("a cat")
+    assert picture_of(demo, second).body == painted("a cat", variant=1)
+    assert picture_of(demo, first).body == painted("a cat")
 
 
 def test_two_models_paint_differently(demo):
@@ -167,15 +167,15 @@ def test_the_openai_client_reads_the_errors(demo):
 
 def test_a_reference_goes_into_the_picture(demo):
     got = picture_of(demo, chat(demo, with_reference("a cat", data_uri(png()))))
-    assert got.body == paint("a cat", references=[png()])
-    assert got.body != paint("a cat")
+    assert got.body == painted("a cat", references=[png()])
+    assert got.body != painted("a cat")
 
 
 def test_a_picture_of_the_demo_itself_may_be_the_reference(demo):
     first = chat(demo, "a cat")
     address = content(first).split("(")[1].split(")")[0]
     second = chat(demo, with_reference("at night", address))
-    assert picture_of(demo, second).body == paint("at night", references=[paint("a cat")])
+    assert picture_of(demo, second).body == painted("at night", references=[painted("a cat")])
 
 
 @pytest.mark.parametrize("address", ["data:image/png;base64,@", "data:image/png;base64,AAAA", "ftp://x/y.png", ""])
@@ -190,7 +190,7 @@ def test_the_last_words_of_the_user_are_the_prompt(demo):
         {"role": "assistant", "content": "ok"},
         {"role": "user", "content": "a cat"},
     ]
-    assert picture_of(demo, chat(demo, "", messages=messages)).body == paint("a cat")
+    assert picture_of(demo, chat(demo, "", messages=messages)).body == painted("a cat")
 
 
 # Mistakes a person makes
@@ -301,7 +301,7 @@ def test_long_strange_prompts_are_read_quickly():
 
 
 def test_directives_do_not_change_what_is_painted(demo):
-    assert picture_of(demo, chat(demo, "a cat [demo: text]")).body == paint("a cat")
+    assert picture_of(demo, chat(demo, "a cat [demo: text]")).body == painted("a cat")
 
 
 def test_a_delay_is_waited_for(demo, waits):
@@ -371,7 +371,7 @@ def test_a_connection_is_reset_without_an_answer(demo):
 def test_several_pictures_come_one_a_line(demo):
     lines = content(chat(demo, "a cat [demo: images=3]")).strip().split("\n")
     assert [line.startswith("![图片](http://") for line in lines] == [True] * 3
-    assert ask_server(demo, "GET", picture_path(lines[2])).body == paint("a cat", variant=2)
+    assert ask_server(demo, "GET", picture_path(lines[2])).body == painted("a cat", variant=2)
 
 
 def test_the_forms_of_an_answer(demo):
@@ -395,7 +395,7 @@ def test_the_forms_of_an_answer(demo):
 
 def test_a_picture_within_the_answer_is_a_sound_one(demo):
     text = content(chat(demo, "a cat [demo: as=bare_data]"))
-    assert base64.b64decode(text.split(",")[1]) == paint("a cat")
+    assert base64.b64decode(text.split(",")[1]) == painted("a cat")
 
 
 def test_words_beside_the_picture_speak_the_prompts_language(demo):
@@ -408,7 +408,7 @@ def test_progress_stands_around_the_picture_and_the_download_link_works(demo):
     assert text.startswith("```json\n{")
     assert text.index("进度 **14%**") < text.index("![图片](") < text.index("[点击下载](")
     download = text[text.index("/pictures/download/") :].split(")")[0]
-    assert ask_server(demo, "GET", download).body == paint("a cat")
+    assert ask_server(demo, "GET", download).body == painted("a cat")
 
 
 def test_a_stream_may_come_unasked(demo):
@@ -419,8 +419,8 @@ def test_spoilt_pictures(demo):
     broken, svg, page, bomb = (
         picture_of(demo, chat(demo, f"a cat [demo: {word}]")) for word in ("broken", "svg", "html_picture", "bomb")
     )
-    assert paint("a cat", variant=0).startswith(broken.body)
-    assert len(broken.body) < len(paint("a cat", variant=0))
+    assert painted("a cat", variant=0).startswith(broken.body)
+    assert len(broken.body) < len(painted("a cat", variant=0))
     assert svg.headers["content-type"] == "image/svg+xml"
     assert page.headers["content-type"].startswith("text/html")
     assert bomb.body[16:24] == (40_000).to_bytes(4) * 2
@@ -548,7 +548,6 @@ def test_the_command_says_plainly_that_a_port_is_in_use(demo, capsys):
     assert port in capsys.readouterr().err
 
 
-@pytest.mark.long
 @pytest.mark.skipif(os.name == "nt", reason="Ctrl-C cannot be sent to another program there")
 def test_the_program_serves_and_ends_cleanly_on_ctrl_c():
     command = [sys.executable, "-m", "wenwen_magic.demo", "--port", "0"]

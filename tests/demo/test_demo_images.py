@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageDraw
 from support.demo import ask_server
+from support.pictures import painted
 
 from wenwen_magic import Client, WenwenError
 from wenwen_magic.demo.exchange import Ask, Question, Refused, Studio
 from wenwen_magic.demo.images import FORMAT, Form
-from wenwen_magic.demo.painter import paint
 from wenwen_magic.endpoint.transport import Clock
 from wenwen_magic.engine.limits import Session
 from wenwen_magic.errors import AnswerError, ConfigError, EndpointError
@@ -81,7 +81,7 @@ def decoded(item):
 
 def test_the_official_client_draws_a_picture_with_usage(official):
     answer = official.images.generate(model="gpt-image-1", prompt="a cat", size="1536x1024", quality="high")
-    assert decoded(answer.data[0]) == paint("a cat", "landscape", hand="gpt-image-1")
+    assert decoded(answer.data[0]) == painted("a cat", "landscape", hand="gpt-image-1")
     assert (answer.size, answer.quality, answer.output_format) == ("1536x1024", "high", "png")
     assert answer.usage.total_tokens == answer.usage.input_tokens + answer.usage.output_tokens > 4000
 
@@ -99,7 +99,7 @@ def test_dall_e_gives_addresses_and_says_what_it_made_of_the_prompt(official, de
     (item,) = answer.data
     assert (item.b64_json, answer.usage) == (None, None)
     assert item.revised_prompt.startswith("a cat, ")
-    assert ask_server(demo, "GET", urlsplit(item.url).path).body == paint("a cat", "square", hand="dall-e-3")
+    assert ask_server(demo, "GET", urlsplit(item.url).path).body == painted("a cat", "square", hand="dall-e-3")
     inline = official.images.generate(model="dall-e-3", prompt="a dog", response_format="b64_json")
     assert opened(decoded(inline.data[0])).size == (1024, 1024)
 
@@ -117,7 +117,7 @@ def test_the_official_client_changes_a_picture_only_where_the_mask_is_transparen
     assert changed.getbbox() == (10, 10, 41, 41)
     hand = {"hand": "gpt-image-1", "references": [png(), png(colour="red")]}
     several = official.images.edit(model="gpt-image-1", image=hand["references"], prompt="a dog")
-    assert decoded(several.data[0]) == paint("a dog", **hand)
+    assert decoded(several.data[0]) == painted("a dog", **hand)
 
 
 @pytest.mark.usefixtures("quick_paint")

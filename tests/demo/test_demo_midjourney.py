@@ -233,7 +233,6 @@ def test_a_reroll_draws_four_others(client):
     assert not set(colours(press(client, grid, "🔄 reroll"))) & set(colours(grid))
 
 
-@pytest.mark.long
 def test_every_button_under_one_picture_gives_four_others_of_its_size(client, demo):
     large = press(client, client.generate("Cat", orientation="portrait"), "U2")
     made = [press(client, large, label) for label in (*SINGLE, *PANS)]

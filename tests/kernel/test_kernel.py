@@ -24,7 +24,6 @@ from support.scripted import answering
 
 from wenwen_magic.demo import DemoServer
 
-pytestmark = pytest.mark.long
 KEY = "MARKER7f3a9c-not-like-a-key"
 LOAD = "%load_ext wenwen_magic"
 WIDGET = "application/vnd.jupyter.widget-view+json"

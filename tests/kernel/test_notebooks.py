@@ -8,7 +8,6 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-pytestmark = pytest.mark.long
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 # The kernel's own pipes are zmq's and the event loop's: neither connects by Python's sockets, asks for a name, or binds.
 NO_NETWORK = """

@@ -311,7 +311,6 @@ BOOK = (
 )
 
 
-@pytest.mark.long
 @pytest.mark.skipif(os.name == "nt", reason="there the event loop wakes itself through a socket of the network")
 def test_a_notebook_that_was_drawn_runs_again_in_a_kernel_without_sockets(here, monkeypatch, tmp_path_factory):
     home = tmp_path_factory.mktemp("home")

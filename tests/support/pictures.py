@@ -4,8 +4,11 @@ import io
 import random
 import struct
 import zlib
+from functools import cache
 
 from PIL import Image
+
+from wenwen_magic.demo.painter import paint
 
 
 def noise(width=300, height=260, mode="RGB", seed=1):
@@ -38,3 +41,11 @@ def png(width, height, *, depth=1, colour=0, rows=True):
 def webp_header(name, data):
     body = b"WEBP" + name + struct.pack("<I", len(data)) + data
     return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+_painted = cache(paint)
+
+
+def painted(*words, references=(), **more):
+    """What the demo paints, painted once: ``tests/demo/test_paint.py`` shows that the same words give the same bytes."""
+    return _painted(*words, references=tuple(references), **more)

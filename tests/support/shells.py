@@ -12,6 +12,7 @@ from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets import Type
+from traitlets.config import Config
 
 from support.relay import Relay
 from wenwen_magic import client
@@ -38,6 +39,9 @@ class Hook(DisplayHook):
 
     def write_format_data(self, format_dict, md_dict=None):
         self.shell.seen.append(("result", format_dict))
+
+    def flush(self):
+        """Keep what the shell shows: the shell ends, and IPython would look through all objects of the process."""
 
 
 class Shell(InteractiveShell):
@@ -92,16 +96,15 @@ class Shell(InteractiveShell):
 
 
 @pytest.fixture
-def shell(here, monkeypatch, quick_paint):
-    monkeypatch.setenv("IPYTHONDIR", str(here / "ipython"))
+def shell(here, monkeypatch, quick_paint, tmp_path_factory):
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path_factory.getbasetemp() / "ipython"))
     hasty = transport.Clock(sleep=lambda _: None)
     monkeypatch.setattr(transport, "Clock", lambda: hasty)
     monkeypatch.setattr(SESSION, "_sums", Session()._sums)
     monkeypatch.setattr(SESSION, "models", Session().models)
     InteractiveShell.clear_instance()
     main = sys.modules["__main__"]
-    made = Shell.instance()
-    made.history_manager.enabled = False
+    made = Shell.instance(config=Config({"HistoryManager": {"enabled": False}}))
     made.run("%load_ext wenwen_magic")
     yield made
     magics = made.magics_manager.registry["WenwenMagics"]

@@ -564,13 +564,13 @@ def test_megabytes_of_a_hostile_packet_take_linear_time(piece):
     ],
     ids=["png", "webp", "jpeg"],
 )
-def test_hundreds_of_thousands_of_empty_parts_are_refused_in_time(start, part):
-    data = start + part * 200_000
+def test_a_hundred_thousand_empty_parts_are_refused_in_time(start, part):
+    data = start + part * 100_000
     begun = time.process_time()
     assert read_recipe(data) is None
     with pytest.raises(ImageError, match="broken"):
         without_words(data)
-    assert time.process_time() - begun < 5
+    assert time.process_time() - begun < 2
 
 
 def test_megabytes_of_a_hostile_jpeg_take_linear_time():

@@ -92,7 +92,6 @@ def test_a_place_that_cannot_be_written_is_said(pool, picture, tmp_path):
     assert pool.inspect(picture, tmp_path / "preview").width == 300
 
 
-@pytest.mark.long
 def test_eighty_million_pixels_do_not_weigh_on_the_notebook(tmp_path):
     (tmp_path / "large.png").write_bytes(png(9000, 9000))
     code = (

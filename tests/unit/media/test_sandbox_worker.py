@@ -130,7 +130,6 @@ def test_the_limit_of_pixels_comes_with_the_job(child):
     assert child.inspect(data, max_pixels=300 * 260 - 1)["code"] == "too-many-pixels"
 
 
-@pytest.mark.long
 def test_a_picture_over_the_memory_is_refused_and_the_next_one_is_not(tmp_path):
     if sys.platform != "linux":
         pytest.skip("the platform does not bound memory")

@@ -51,12 +51,10 @@ def test_the_demo_alone_needs_neither_a_notebook_nor_requests():
     assert loaded_by("import wenwen_magic.demo") & {"IPython", "ipywidgets", "requests", "urllib3"} == set()
 
 
-@pytest.mark.long
 def test_loading_the_extension_adds_nothing_heavy(here):
     assert loaded_by(SHELL + LOAD) == loaded_by(SHELL)
 
 
-@pytest.mark.long
 def test_loading_the_extension_opens_no_socket(here):
     said = words(NO_SOCKETS + SHELL + LOAD + "print('READY')")
     assert "READY" in said

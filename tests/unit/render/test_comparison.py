@@ -134,7 +134,6 @@ HUGE = {
 }
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("case", HUGE)
 def test_the_longest_prompts_take_no_long_time(case):
     start = time.process_time()
@@ -155,7 +154,6 @@ def test_changes_far_apart_in_a_long_prompt_are_marked_apart(case):
     assert [one.text.strip() for one in pieces(join(words), join(changed)) if one.mark == "new"] == ["X", "Y", "Z"]
 
 
-@pytest.mark.long
 def test_a_hundred_changes_in_a_hundred_thousand_characters_are_all_found():
     chance = random.Random(2)
     words = [f"w{chance.randrange(3000)}" for _ in range(18_000)]
@@ -381,7 +379,6 @@ def test_a_request_is_nearest_to_itself(prompt):
     assert nearest(wanted, [ImageRequest(prompt + "!"), replace(wanted)]) == wanted
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("case", ["ends alike", "nothing alike", "all alike"])
 def test_two_thousand_long_prompts_are_looked_through_quickly(case):
     base = " ".join(f"w{number * 7919 % 3000}" for number in range(1_700))[:10_000]

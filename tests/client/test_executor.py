@@ -119,19 +119,17 @@ def doomed():
         yield client
 
 
-@pytest.fixture(
-    params=[
-        "threads",
-        pytest.param("processes", marks=pytest.mark.long),
-        pytest.param("dask", marks=pytest.mark.long),
-    ]
-)
+@pytest.fixture(scope="module")
+def processes():
+    with spawned(2) as pool:
+        yield pool
+
+
+@pytest.fixture(params=["threads", "processes", "dask"])
 def executor(request):
     if request.param == "dask":
-        yield request.getfixturevalue("dask").get_executor()
-    else:
-        with spawned(2) if request.param == "processes" else ThreadPoolExecutor(4) as pool:
-            yield pool
+        return request.getfixturevalue("dask").get_executor()
+    return request.getfixturevalue(request.param)
 
 
 # -- the straight way --------------------------------------------------------------------------------------------------
@@ -166,7 +164,6 @@ def test_a_get_is_brought_too(threads, demo):
     assert json.loads(body_of(reply))["data"]
 
 
-@pytest.mark.long
 def test_dask_has_both_its_workers_ask_at_the_same_time(dask, held):
     pids = dask.run(os.getpid)
     line = remote.ExecutorTransport(dask.get_executor(), held.address, read=PATIENCE)
@@ -217,7 +214,6 @@ def have_a_key_of_its_own():
     os.environ["WENWEN_API_KEY"] = WORKERS
 
 
-@pytest.mark.long
 def test_a_worker_asks_with_the_key_of_its_own_environment(relay, monkeypatch):
     monkeypatch.setenv("WENWEN_API_KEY", CALLERS)
     with spawned(1, initializer=have_a_key_of_its_own) as executor:
@@ -283,7 +279,6 @@ def test_an_endpoints_error_comes_back_as_the_transport_raises_it(threads, demo,
     assert len(demo.posts) == 2
 
 
-@pytest.mark.long
 def test_an_error_crosses_processes_with_all_it_knows(executor, demo):
     error = error_of(
         remote.ExecutorTransport(executor, demo.address, read=PATIENCE), "a cat [demo: status=429 retry_after=100]"
@@ -436,7 +431,6 @@ def test_an_executor_that_is_shut_down_takes_nothing(demo):
     assert demo.posts == []
 
 
-@pytest.mark.long
 @pytest.mark.skipif(os.name == "nt", reason="processes are killed by a signal")
 def test_a_pools_process_killed_in_mid_call_has_asked_once(held):
     before = set(multiprocessing.active_children())
@@ -467,7 +461,6 @@ def worker_at_work(dask):
     return address
 
 
-@pytest.mark.long
 @pytest.mark.skipif(os.name == "nt", reason="processes are killed by a signal")
 @pytest.mark.parametrize("way", ["killed", "retired"])
 def test_a_dask_worker_lost_in_mid_call_has_asked_once_though_dask_runs_the_task_again(doomed, held, way):
@@ -496,7 +489,6 @@ def test_without_a_ticket_dask_would_have_asked_twice(doomed, held, way):
     assert asked(held) == ["a cat"] * 2
 
 
-@pytest.mark.long
 def test_an_order_that_dask_runs_again_for_any_reason_is_carried_out_once(dask, demo):
     order = pickle.dumps(("en", "ticket 1", demo.address, call("a cat"), BEARER, PATIENCE))
     first, second = (dask.submit(remote.carry_out, order, pure=False).result(PATIENCE) for _ in "12")
@@ -505,7 +497,6 @@ def test_an_order_that_dask_runs_again_for_any_reason_is_carried_out_once(dask, 
     assert len(demo.posts) == 1
 
 
-@pytest.mark.long
 def test_dasks_own_retries_do_not_repeat_a_call_that_failed(dask, demo):
     executor = dask.get_executor(retries=3)
     error = error_of(remote.ExecutorTransport(executor, demo.address, read=PATIENCE), "a cat [demo: status=500]")
