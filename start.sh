@@ -16,7 +16,9 @@ python3 -c 'import ensurepip' 2>/dev/null || debian python3-venv
 if [ "${1:-lab}" = test ]; then
     command -v "${WENWEN_CHROMIUM:-chromium}" >/dev/null || debian chromium
     [ -n "$(fc-list :lang=zh 2>/dev/null)" ] || debian fontconfig fonts-noto-cjk
-    .venv/bin/pip install -q --disable-pip-version-check -e '.[test]'
+    # What is never imported need not be compiled; nor is anything installed again that is there.
+    [ .venv/.tests -nt pyproject.toml ] || .venv/bin/pip install -q --no-compile --disable-pip-version-check -e '.[test]'
+    touch .venv/.tests
     unset PYTHONDONTWRITEBYTECODE # the tests' own programs import the package a hundred times
     exec .venv/bin/pytest -n auto --dist loadfile --no-loadscope-reorder -p nbval.plugin --nbval-lax tests notebooks
 fi

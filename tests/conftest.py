@@ -18,8 +18,13 @@ pytest_plugins = ["support.loopback", "support.shells"]
 settings.register_profile("quick", max_examples=100, deadline=None)
 settings.register_profile("long", max_examples=2000, deadline=None)  # by --hypothesis-profile=long
 settings.load_profile("quick")
-SLOW = ("tests/browser/", "notebooks/", "tests/kernel/", "tests/client/", "tests/properties/", "tests/demo/")
+SLOW = ("tests/browser/", "notebooks/", "tests/kernel/", "tests/client/", "tests/properties/", "tests/demo/", "tests/system/")
 """Where the slowest files are, the slowest first."""
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Have one more worker than cores for ``-n auto``: those with browsers and kernels wait much."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
