@@ -18,7 +18,15 @@ pytest_plugins = ["support.loopback", "support.shells"]
 settings.register_profile("quick", max_examples=100, deadline=None)
 settings.register_profile("long", max_examples=2000, deadline=None)  # by --hypothesis-profile=long
 settings.load_profile("quick")
-SLOW = ("tests/browser/", "notebooks/", "tests/kernel/", "tests/client/", "tests/properties/", "tests/demo/", "tests/system/")
+SLOW = (
+    "tests/browser/",
+    "notebooks/",
+    "tests/kernel/",
+    "tests/client/",
+    "tests/properties/",
+    "tests/demo/",
+    "tests/system/",
+)
 """Where the slowest files are, the slowest first."""
 
 
