@@ -2,7 +2,7 @@
 
     python benchmarks/load_ext.py [PAIRS]
 
-Exit code 1 when the median of the pairs' ratios is above 1.15.
+Exit code 1 when the median of the pairs' ratios is above 1.10.
 """
 
 import os
@@ -12,7 +12,7 @@ import tempfile
 import time
 from statistics import median
 
-MOST = 1.15
+MOST = 1.10
 
 
 def seconds(code: str, folder: str) -> float:

@@ -15,7 +15,7 @@ from wenwen_magic.demo.scene import orientation_of
 from wenwen_magic.text import i18n
 
 pytest_plugins = ["support.loopback", "support.shells"]
-settings.register_profile("quick", max_examples=100, deadline=None)
+settings.register_profile("quick", max_examples=60, deadline=None)
 settings.register_profile("long", max_examples=2000, deadline=None)  # by --hypothesis-profile=long
 settings.load_profile("quick")
 SLOW = (
