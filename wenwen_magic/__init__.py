@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from wenwen_magic.errors import NoImageError as NoImageError
     from wenwen_magic.errors import NotInHistory as NotInHistory
     from wenwen_magic.errors import NotSentError as NotSentError
+    from wenwen_magic.errors import UnansweredRequest as UnansweredRequest
     from wenwen_magic.errors import WaitEnded as WaitEnded
     from wenwen_magic.errors import WenwenError as WenwenError
     from wenwen_magic.models import Model as Model
@@ -34,7 +35,7 @@ _MODULES = {
     "client": ("Client",),
     "errors": (
         *("AnswerError", "ConfigError", "EndpointError", "HistoryError", "ImageError", "LimitReached"),
-        *("NoImageError", "NotInHistory", "NotSentError", "WaitEnded", "WenwenError"),
+        *("NoImageError", "NotInHistory", "NotSentError", "UnansweredRequest", "WaitEnded", "WenwenError"),
     ),
     "models": ("Model",),
     "records": ("Button", "Gallery", "GeneratedImage", "Generation", "ImageRequest", "Reference"),

@@ -6,7 +6,6 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Unpack
-from urllib.parse import urlsplit
 
 from tqdm import tqdm
 
@@ -18,13 +17,12 @@ from wenwen_magic.engine.batch import DrawOptions, Estimate, Rows
 from wenwen_magic.engine.build_request import EditOptions, RequestOptions
 from wenwen_magic.engine.generate import Engine, OnProgress
 from wenwen_magic.engine.limits import SESSION, Session
-from wenwen_magic.engine.takes import Takes, is_here
+from wenwen_magic.engine.takes import is_here
 from wenwen_magic.engine.worker_pool import BatchRun, ignore
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.formats import FORMATS
 from wenwen_magic.history import archive
 from wenwen_magic.media.reference import reference
-from wenwen_magic.media.save import ImagePipeline
 from wenwen_magic.models import Model, ModelList
 from wenwen_magic.records import DESCRIBE, Button, Gallery, Generation, ImageRequest, Label, Reference
 from wenwen_magic.render import comparison, gallery
@@ -53,6 +51,7 @@ class Client:
         session: shared with other clients of this process.
         settings: finished settings with their sources, in place of the keywords.
         clock: returns the time and waits.
+        worker: draw in a process of its own, which goes on when this one ends; the magics do so.
         **values: any setting by its name, such as ``base_url``, ``history``, ``mode`` or ``timeout`` (seconds).
 
     Attributes:
@@ -74,6 +73,7 @@ class Client:
         session: Session = SESSION,
         settings: Loaded | None = None,
         clock: transport.Clock | None = None,
+        worker: bool = False,
         **values: Unpack[SettingsOptions],
     ) -> None:
         key = Secret(api_key) if isinstance(api_key, str) else api_key
@@ -82,24 +82,17 @@ class Client:
         if settings is None and loaded.settings.lang != "auto":  # a script: no magic has chosen the language
             speak(loaded.settings.lang)
         self.settings, self.session = loaded.settings, session
-        self.address = transport.normalised(self.settings.base_url)
-        self.history = session.history(working_folder() / Path(self.settings.history).expanduser())
-        clock = clock or transport.Clock()
-        pool = session.pool(self.settings.max_megapixels)
-        self._media = ImagePipeline(self.settings, self.address, pool, clock)
-        self.is_demo = urlsplit(self.address).path.endswith("/demo")
-        self.saved_takes = Takes(self.history, self.settings.mode, self.is_demo, transport.origin(self.address))
-        self._engine = Engine(
-            settings=self.settings,
-            address=self.address,
-            history=self.history,
-            session=session,
-            takes=self.saved_takes,
-            media=self._media,
-            clock=clock,
+        self._engine = Engine.of(
+            self.settings,
+            working_folder() / Path(self.settings.history).expanduser(),
+            session,
+            clock or transport.Clock(),
             key=key,
             foreign=loaded.sources["base_url"] == PROJECT_FILE,
+            detached=worker,
         )
+        self.address, self.history, self._media = self._engine.address, self._engine.history, self._engine.media
+        self.is_demo, self.saved_takes = self._engine.is_demo, self._engine.takes
 
     # -- one picture ---------------------------------------------------------------------------------------------------
 
@@ -398,6 +391,17 @@ class Client:
     def missing(self, requests: Iterable[ImageRequest], *, fresh: bool = False, take: int = 0) -> list[float | None]:
         """Return the prices of the pictures that would be asked for, None for an unknown one."""
         return self.look_through(requests, fresh=fresh, take=take).missing
+
+    def give_up(self, records: Iterable[str]) -> None:
+        """Note that the answers to requests will not come, so that they may be sent, and paid for, again.
+
+        Args:
+            records: the ids of their records, as :class:`wenwen_magic.errors.UnansweredRequest` names them.
+
+        Raises:
+            HistoryError: the folder cannot be written, or there is no such record.
+        """
+        self._engine.give_up([self.history.get(record) for record in records])
 
     def check_limits(self, prices: Sequence[float | None]) -> None:
         """Check that pictures of these prices may be asked for: all of a cell, before its first call.

@@ -7,6 +7,7 @@ WenwenError
 ├── EndpointError     the endpoint answered with an error, or the connection broke (status)
 ├── AnswerError       an answer came that cannot be read
 │   └── NoImageError  an answer came, readable, without a picture (text)
+├── UnansweredRequest  an earlier process ended before its answer came; nothing was sent now
 ├── ImageError        a picture could not be fetched, or is not a valid picture
 ├── HistoryError      the history folder cannot be read or written
 │   └── NotInHistory  replay was asked for and no such take is saved
@@ -30,6 +31,7 @@ __all__ = [
     "NoImageError",
     "NotInHistory",
     "NotSentError",
+    "UnansweredRequest",
     "WaitEnded",
     "WenwenError",
 ]
@@ -134,6 +136,15 @@ class AnswerError(WenwenError):
 
 class NoImageError(AnswerError):
     """An answer came without a picture; ``text`` holds its words."""
+
+
+class UnansweredRequest(WenwenError):
+    """An earlier process asked for the same picture and ended before the answer came; nothing was sent now.
+
+    ``records`` holds the ids of the records of such requests.
+    """
+
+    records: tuple[str, ...] = ()
 
 
 class ImageError(WenwenError):

@@ -47,29 +47,38 @@ class Estimate:
         requests: how many there are.
         wanted: how many pictures they want, saved ones included.
         missing: the prices of the pictures that would be asked for, None for an unknown one.
+        unanswered: records of requests that an earlier process sent, and whose answers never came.
     """
 
     requests: int
     wanted: int
     missing: list[float | None]
+    unanswered: list[Generation]
 
 
 def estimate(engine: Engine, requests: Iterable[ImageRequest], options: DrawOptions) -> Estimate:
     """Count what requests want, and what of it is missing, before any is sent; equal requests share their takes."""
     number = wanted = 0
     missing: list[float | None] = []
+    unanswered: dict[str, Generation] = {}
     counted: dict[bytes, int] = {}
     for request in requests:
         number, wanted = number + 1, wanted + request.count * request.pictures
-        own = _missing(engine, request, options, len(_saved(engine, request, options)))
+        saved, sent = _saved(engine, request, options)
+        unanswered.update((record.id, record) for record in sent)
+        own = _missing(engine, request, options, len(saved))
         mark = bytes.fromhex(request.fingerprint[:24])
         missing += own[counted.get(mark, 0) :]
         counted[mark] = max(len(own), counted.get(mark, 0))
-    return Estimate(number, wanted, missing)
+    return Estimate(number, wanted, missing, list(unanswered.values()))
 
 
-def _saved(engine: Engine, request: ImageRequest, options: DrawOptions) -> list[Generation]:
-    return engine.takes.counted(request, fresh=options.fresh, take=options.take)
+def _saved(engine: Engine, request: ImageRequest, options: DrawOptions) -> tuple[list[Generation], list[Generation]]:
+    """Return the saved takes that count towards a request, and the unanswered records where more are wanted."""
+    recorded = engine.history.takes(request.fingerprint)
+    saved = engine.takes.counted(request, fresh=options.fresh, take=options.take, recorded=recorded)
+    more = len(saved) < request.count and not (options.fresh or options.take)
+    return saved, engine.unanswered(request, recorded) if more else []
 
 
 def _missing(engine: Engine, request: ImageRequest, options: DrawOptions, saved: int) -> list[float | None]:
@@ -100,9 +109,7 @@ def _draw(engine: Engine, request: ImageRequest, options: DrawOptions, number: i
     """
     if options.take or engine.settings.mode == "replay":
         raise engine.takes.not_in_history(request, options.take or (number if number > 1 else 0))
-    # Where one picture is wanted, one that was saved meanwhile is taken; of several each must be a new one.
-    fresh = options.fresh or request.count > 1
-    return engine.draw(request, fresh=fresh, progress=options.progress)
+    return engine.draw(request, fresh=options.fresh, number=number, progress=options.progress)
 
 
 def _as_row(engine: Engine, request: ImageRequest, result: Generation | WenwenError) -> Generation:
@@ -140,11 +147,14 @@ def draw(
     largest = [max(indexes, key=lambda index: requests[index].count) for indexes in equal.values()]
     todo: list[tuple[Place, Task]] = []
     missing: list[float | None] = []
+    unanswered: list[Generation] = []
     for index in largest:
-        saved = _saved(engine, requests[index], options)
+        saved, sent = _saved(engine, requests[index], options)
+        unanswered += sent
         missing += _missing(engine, requests[index], options, len(saved))
         todo += [((index, number), task) for number, task in enumerate(tasks(engine, requests[index], options, saved))]
     engine.check_limits(missing)
+    outcomes.refuse_unanswered(unanswered)
     results: dict[Place, Generation | WenwenError] = {}
     rows: dict[Place, Generation] = {}
 
@@ -263,7 +273,7 @@ def prepare_run(
 def _draw_all(engine: Engine, index: int, request: ImageRequest, options: DrawOptions, rows: Rows) -> None:
     """Draw all takes that a request wants, one after the other; raise the last error when the others are done."""
     failed: WenwenError | None = None
-    for number, task in enumerate(tasks(engine, request, options, _saved(engine, request, options))):
+    for number, task in enumerate(tasks(engine, request, options, _saved(engine, request, options)[0])):
         try:
             result: Generation | WenwenError = task()
         except WenwenError as error:

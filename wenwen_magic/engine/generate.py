@@ -1,8 +1,11 @@
 """Draw one picture, from the request to the files on disk, or finish a saved one without paying again."""
 
+import secrets
 from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
@@ -11,6 +14,8 @@ from wenwen_magic.endpoint.api_key import Secret
 from wenwen_magic.endpoint.failures import about_models
 from wenwen_magic.engine import outcomes
 from wenwen_magic.engine.build_request import refuse_stripped
+from wenwen_magic.engine.claims import Claims
+from wenwen_magic.engine.detached import Order, environment_without_key
 from wenwen_magic.engine.executor import LOCAL, ExecutorTransport
 from wenwen_magic.engine.limits import Session, best_pattern
 from wenwen_magic.engine.takes import Takes, is_here
@@ -32,7 +37,7 @@ from wenwen_magic.models import Model
 from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Pause, Progress, Step, WireFormat
 from wenwen_magic.records import Generation, ImageRequest
 from wenwen_magic.settings import Settings
-from wenwen_magic.text.i18n import _
+from wenwen_magic.text.i18n import _, spoken
 from wenwen_magic.text.suggest import did_you_mean
 
 Result = TypeVar("Result")
@@ -44,6 +49,8 @@ LONGEST = 10.0
 """Seconds of the longest pause between two questions."""
 _MODELS_TIMEOUT = 30.0
 """Seconds of the endpoint's silence before the question for its models ends."""
+_LOOK = 0.5
+"""Seconds between two looks at the request of another process."""
 _UNKNOWN = {400, 404, 410}
 """The statuses with which an endpoint says that it does not know a job."""
 
@@ -57,64 +64,190 @@ class Engine:
         address: the endpoint's, normalised.
         history: where records and pictures are kept.
         session: what is shared with other clients of this process.
+        claims: say which process asks for a request.
         takes: finds the saved generations that answer a request.
         media: saves pictures and makes previews.
         clock: returns the time and waits.
         key: the key that the client was given; None to look for one.
         foreign: whether only a project file names the endpoint: the user's own key does not go there.
         executor: sends the calls from its workers; None to send them from here.
+        detached: whether to draw in a process that outlives this one, where one can be had.
     """
 
     settings: Settings
     address: str
     history: History
     session: Session
+    claims: Claims
     takes: Takes
     media: ImagePipeline
     clock: transport.Clock
     key: Secret | None = field(default=None, repr=False)
     foreign: bool = False
     executor: Executor | None = None
+    detached: bool = False
+
+    @classmethod
+    def of(cls, settings: Settings, folder: Path, session: Session, clock: transport.Clock, **more: Any) -> "Engine":
+        """Make the engine for settings.
+
+        Args:
+            settings: all of them.
+            folder: the history's.
+            session: what is shared with other clients of this process.
+            clock: returns the time and waits.
+            **more: ``key``, ``foreign`` and ``detached``, as for the class.
+
+        Raises:
+            ConfigError: the endpoint's address is none.
+        """
+        address, history = transport.normalised(settings.base_url), session.history(folder)
+        is_demo = urlsplit(address).path.endswith("/demo")
+        return cls(
+            settings=settings,
+            address=address,
+            history=history,
+            session=session,
+            claims=session.claims(folder),
+            takes=Takes(history, settings.mode, is_demo, transport.origin(address)),
+            media=ImagePipeline(settings, address, session.pool(settings.max_megapixels), clock),
+            clock=clock,
+            **more,
+        )
 
     # -- from a request to a picture -----------------------------------------------------------------------------------
 
-    def draw(self, request: ImageRequest, *, fresh: bool = False, progress: OnProgress = ignore) -> Generation:
+    def draw(
+        self, request: ImageRequest, *, fresh: bool = False, number: int = 1, progress: OnProgress = ignore
+    ) -> Generation:
         """Ask the endpoint for one picture and save it.
 
-        Equal requests in one process wait for each other; the second gets the picture of the first.
+        Where several processes, or threads of one, want the same picture, one asks and the others wait for its answer.
 
         Args:
             request: what to draw.
             fresh: draw although a take is saved.
+            number: which of the pictures that the request wants, from 1.
             progress: is called with the endpoint's words on progress.
 
         Raises:
             LimitReached: a limit would be passed; nothing was sent.
+            UnansweredRequest: an earlier process asked for the same, and ended before the answer came.
             WenwenError: of any kind; ``charged`` tells whether money may be gone.
         """
-        with self.session.turn(None if fresh else self.same(request)):
+        with self.session.turn(None if fresh or request.count > 1 else self.same(request)):
             recorded = self.history.takes(request.fingerprint)
-            # Read again just before paying: another cell or kernel may have drawn it meanwhile.
-            if saved := self.takes.counted(request, fresh=fresh, recorded=recorded):
+            # Of several pictures that are wanted at the same time each is a new one.
+            if request.count == 1 and (saved := self.takes.counted(request, fresh=fresh, recorded=recorded)):
                 return self.completed(saved[0])
             key, price = self._key_for(request), self.price_of(request)
-            with self.session.reserve([] if self.is_demo else [price] * request.pictures, self.settings):
-                record = self.history.begin(  # on disk before the POST
-                    request,
-                    prompt_sent=FORMATS[request.format].prompt_as_sent(request),
-                    endpoint=self.takes.origin,
-                    demo=self.is_demo,
-                    price=None if price is None else price * request.pictures,
-                )
-                self.media.warm()  # while the endpoint draws
-                try:
-                    record, answer = self._ask(record, key, progress)
-                    record = self._save(record, answer)
-                except WenwenError as error:
-                    raise self.failed(record, error) from None
+            with self.session.reserve([] if self.is_demo else [price] * request.pictures, self.settings) as bill:
+                pay = self._pay_detached if self._is_detached() else self.pay
+                record = pay(request, key, fresh=fresh, number=number, progress=progress)
+                if record.from_history:
+                    bill.charged = "no"
+                    return self.completed(record)
         take = 1 + sum(one.has_result and one.demo == record.demo for one in recorded)
         record = self.media.ready(replace(record, take=take))
         return self.takes.noted(record, recorded)
+
+    def pay(
+        self, request: ImageRequest, key: Secret | None, *, fresh: bool, number: int, progress: OnProgress
+    ) -> Generation:
+        """Ask the endpoint for one picture, unless another process has drawn it or is drawing it, and save it.
+
+        Args:
+            request: what to draw.
+            key: for the endpoint; None for none.
+            fresh: draw although a take is saved.
+            number: which of the pictures that the request wants, from 1.
+            progress: is called with the endpoint's words on progress.
+
+        Raises:
+            UnansweredRequest: an earlier process asked for the same, and ended before the answer came.
+            WenwenError: of any kind; ``charged`` tells whether money may be gone.
+        """
+        record_id, waited = secrets.token_hex(4), False
+        name = f"{request.fingerprint}.{record_id}" if fresh else request.fingerprint
+        while True:
+            with self.claims.held(name, record_id) as other:
+                if other is None:
+                    recorded = self.history.takes(request.fingerprint)  # just before paying
+                    saved = self.takes.counted(request, fresh=fresh, recorded=recorded)
+                    if len(saved) >= number and (waited or request.count == 1):
+                        return saved[number - 1]
+                    if not fresh:
+                        outcomes.refuse_unanswered(self.unanswered(request, recorded))
+                    return self._pay_now(request, record_id, key, partial(self._report, name, progress))
+            waited = True
+            while (owner := self.claims.owner(name)) and owner.token == other.token:
+                progress(Progress(owner.text or _("waiting for another kernel, which asks for this picture")))
+                self.clock.sleep(_LOOK)
+
+    def _pay_now(self, request: ImageRequest, record_id: str, key: Secret | None, progress: OnProgress) -> Generation:
+        price = self.price_of(request)
+        record = self.history.begin(  # on disk before the POST
+            request,
+            id=record_id,
+            prompt_sent=FORMATS[request.format].prompt_as_sent(request),
+            endpoint=self.takes.origin,
+            demo=self.is_demo,
+            price=None if price is None else price * request.pictures,
+        )
+        self.media.warm()  # while the endpoint draws
+        try:
+            record, answer = self._ask(record, key, progress)
+            return self._save(record, answer)
+        except WenwenError as error:
+            raise self.failed(record, error) from None
+
+    def _report(self, name: str, progress: OnProgress, step: Progress) -> None:
+        self.claims.report(name, step.text)
+        progress(step)
+
+    def _is_detached(self) -> bool:
+        """Tell whether another process draws for this one; the demo ends with this one, and executors have workers."""
+        return self.detached and not self.is_demo and self.executor is None and self.session.detached.start()
+
+    def _pay_detached(
+        self, request: ImageRequest, key: Secret | None, *, fresh: bool, number: int, progress: OnProgress
+    ) -> Generation:
+        """Pay as :meth:`pay` does, from the process that outlives this one."""
+        order = Order(
+            self.settings,
+            self.history.folder,
+            request,
+            key.reveal() if key else "",
+            fresh=fresh,
+            number=number,
+            language=spoken(),
+            environment=environment_without_key(),
+        )
+        record_id, saved = self.session.detached.draw(order, progress)
+        record = self.history.find(record_id)
+        if record is None:
+            raise outcomes.record_gone(record_id)
+        return replace(record, from_history=saved)
+
+    def unanswered(self, request: ImageRequest, recorded: Sequence[Generation] | None = None) -> list[Generation]:
+        """Return the records of a request that were sent, whose answer is not saved, and that no process waits for.
+
+        Args:
+            request: what is wanted.
+            recorded: the history's generations of the request, where they were just read; None to read them.
+        """
+        if self.is_demo or self.settings.mode != "cache":  # a demo is free; in mode live each run is a new request
+            return []
+        sent = [one for one in self.takes.of(request, recorded) if one.state == "sent" and not self.takes.is_kept(one)]
+        names = request.fingerprint, *(f"{request.fingerprint}.{one.id}" for one in sent)
+        owners = [owner for name in names if sent and (owner := self.claims.owner(name))]
+        return [one for one in sent if not any(one.id in owner.records for owner in owners)]
+
+    def give_up(self, generations: Sequence[Generation]) -> None:
+        """Write into unanswered records that their answer will not come, so that the request may be sent again."""
+        for generation in generations:
+            error = outcomes.never_answered(generation)
+            self.history.update(generation, state="failed", error=outcomes.as_recorded(error))
 
     def _ask(self, record: Generation, key: Secret | None, progress: OnProgress) -> tuple[Generation, Answer]:
         """Return the answered record and the answer; the raw reply is written to disk as it is read."""

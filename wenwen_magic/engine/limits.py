@@ -8,6 +8,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TypeVar
 
+from wenwen_magic.engine.claims import Claims
+from wenwen_magic.engine.detached import Detached
 from wenwen_magic.engine.model_cache import ModelCache
 from wenwen_magic.errors import Charged, LimitReached, WenwenError
 from wenwen_magic.history.store import History
@@ -83,19 +85,33 @@ def cost_text(cost: Cost, currency: str = "") -> str:
 
 
 @dataclass
+class Bill:
+    """Hold how pictures were charged that a session asked for.
+
+    Args:
+        charged: ``yes``, until it turns out that they were saved or paid for by another process.
+    """
+
+    charged: Charged = "yes"
+
+
+@dataclass
 class Session:
     """Hold what the clients of one kernel or script share: the account, histories, child processes, model lists.
 
     Args:
         models: the models that endpoints named.
+        detached: the process that draws for this one.
     """
 
     models: ModelCache = field(default_factory=ModelCache)
+    detached: Detached = field(default_factory=Detached)
     _sums: dict[Charged, Cost] = field(default_factory=lambda: {"no": Cost(), "maybe": Cost(), "yes": Cost()})
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _turns: dict[Hashable, tuple[threading.Lock, int]] = field(default_factory=dict)
     _pools: dict[int, SandboxPool] = field(default_factory=dict)
     _histories: dict[Path, History] = field(default_factory=dict)
+    _claims: dict[Path, Claims] = field(default_factory=dict)
 
     def pool(self, megapixels: int) -> SandboxPool:
         """Return the child processes that check pictures of at most ``megapixels`` million pixels."""
@@ -110,6 +126,11 @@ class Session:
             if folder not in self._histories:
                 self._histories[folder] = History(folder, generation.generation_bundle)
             return self._histories[folder]
+
+    def claims(self, folder: Path) -> Claims:
+        """Return the claims in a history's folder, one for each folder."""
+        with self._lock:
+            return self._claims.setdefault(folder, Claims(folder))
 
     def account(self, *charged: Charged) -> Cost:
         """Return what was asked for in this session.
@@ -137,10 +158,11 @@ class Session:
             raise budget_reached(so_far, more, settings.budget, settings.currency)
 
     @contextmanager
-    def reserve(self, prices: Sequence[float | None], settings: Settings) -> Iterator[None]:
+    def reserve(self, prices: Sequence[float | None], settings: Settings) -> "Iterator[Bill]":
         """Count pictures as ``maybe`` charged while they are asked for, and then as they were charged.
 
-        That is ``yes`` when the block ends well, what its error says when it raises one of ours, else ``maybe``.
+        That is what the bill says when the block ends well, what its error says when it raises one of ours, else
+        ``maybe``.
 
         Args:
             prices: of the pictures, as for :meth:`check`.
@@ -155,8 +177,9 @@ class Session:
             self.check(prices, settings)
             self._sums["maybe"] += cost
         try:
-            yield
-            charged = "yes"
+            bill = Bill()
+            yield bill
+            charged = bill.charged
         except WenwenError as error:
             charged = error.charged
             raise

@@ -1,6 +1,6 @@
 """Make the errors of requests that give no picture: an answer without one, nothing saved, a job that goes on."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from wenwen_magic import errors as tree
@@ -8,15 +8,17 @@ from wenwen_magic.errors import (
     Charged,
     ConfigError,
     EndpointError,
+    HistoryError,
     ImageError,
     NoImageError,
     NotInHistory,
+    UnansweredRequest,
     WaitEnded,
     WenwenError,
 )
 from wenwen_magic.protocol import Answer
 from wenwen_magic.records import GeneratedImage, Generation, ImageRequest
-from wenwen_magic.text.i18n import _
+from wenwen_magic.text.i18n import _, ngettext
 from wenwen_magic.text.sanitize import mask_keys, one_line
 
 _LONGEST_PROMPT = 200
@@ -202,6 +204,55 @@ def still_working() -> WaitEnded:
 
 def _ask_again() -> str:
     return _("Nothing is sent twice: running this cell again, or %wenwen fetch with the id, goes on waiting for free.")
+
+
+def never_answered(generation: Generation) -> EndpointError:
+    """Make the error for a request whose process ended before its answer came."""
+    return EndpointError(
+        _("The process that sent this request ended before the answer came."),
+        do=_("Run its cell again to ask again."),
+        charged="maybe",
+        record=generation.id,
+    )
+
+
+def record_gone(record: str) -> HistoryError:
+    """Make the error for a picture that was drawn, and whose record cannot be found any more."""
+    return HistoryError(
+        _("The picture was saved, but its record cannot be found."),
+        do=_("Look in the history folder for files with {id} in their names.", id=record),
+        charged="yes",
+        record=record,
+    )
+
+
+def refuse_unanswered(generations: Sequence[Generation]) -> None:
+    """Refuse to ask again for what an earlier process asked for, and may have paid for.
+
+    Args:
+        generations: the records that were sent, and whose answers are not saved.
+
+    Raises:
+        UnansweredRequest: there are any.
+    """
+    if generations:
+        error = UnansweredRequest(
+            ngettext(
+                "{count} request for this picture was sent and has no answer.",
+                "{count} requests for this picture were sent and have no answer.",
+                len(generations),
+            ),
+            why=_(
+                "Sent at {moment}; the process that waited for the answer has ended.",
+                moment=generations[-1].created[:16].replace("T", " "),
+            ),
+            do=_(
+                "Nothing was sent now: the earlier request may have been charged. --fresh (fresh=True) sends a new one."
+            ),
+            record=generations[-1].id,
+        )
+        error.records = tuple(generation.id for generation in generations)
+        raise error
 
 
 def stopped(done: int, *, paid: bool) -> WaitEnded:

@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from platformdirs import user_cache_path
 
-from wenwen_magic.errors import HistoryError
+from wenwen_magic.errors import Charged, HistoryError
 from wenwen_magic.history.atomic import settle, sync_names, write_whole
 from wenwen_magic.history.index import Index, Wanted
 from wenwen_magic.history.record_json import decode, encode
@@ -96,6 +96,7 @@ class History:
         endpoint: str,
         demo: bool = False,
         price: float | None = None,
+        id: str = "",
     ) -> Generation:
         """Write the record of a request that is about to be sent.
 
@@ -105,12 +106,13 @@ class History:
             endpoint: scheme, host and port.
             demo: whether it is the demo's.
             price: of what one answer holds, by the user's table of prices; None for unknown.
+            id: of the record, eight hexadecimal digits; empty for a new one.
 
         Raises:
             HistoryError: the folder cannot be written; nothing was sent then.
         """
         generation = Generation(
-            id=secrets.token_hex(4),
+            id=id or secrets.token_hex(4),
             request=request,
             prompt_sent=prompt_sent,
             state="sent",
@@ -146,13 +148,8 @@ class History:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(path, data)
         except OSError as error:
-            raise HistoryError(
-                _("The history folder cannot be written."),
-                why=f"{error.strerror}: {self.folder.name}/",
-                do=_("Free space, or set another folder: history"),
-                charged="no" if generation.state == "sent" else generation.charged,
-                text=generation.text,
-            ) from None
+            charged: Charged = "no" if generation.state == "sent" else generation.charged
+            raise unwritable(self.folder, error, charged=charged, text=generation.text) from None
 
     def star(self, generation: Generation, *, on: bool = True) -> Generation:
         """Mark a generation, or take the mark away.
@@ -272,6 +269,24 @@ class History:
     def unreadable(self) -> list[str]:
         """Return the names of the records that cannot be read; they are left as they are."""
         return self._index.unreadable()
+
+
+def unwritable(folder: Path, error: OSError, *, charged: Charged = "no", text: str = "") -> HistoryError:
+    """Make the error for a history folder that cannot be written.
+
+    Args:
+        folder: the history's.
+        error: what the system said.
+        charged: whether the request has cost by then.
+        text: of the answer, which would be lost otherwise.
+    """
+    return HistoryError(
+        _("The history folder cannot be written."),
+        why=f"{error.strerror}: {folder.name}/",
+        do=_("Free space, or set another folder: history"),
+        charged=charged,
+        text=text,
+    )
 
 
 def _wanted(wanted: Wanted | str) -> Wanted:

@@ -12,9 +12,9 @@ from wenwen_magic.client import Client
 from wenwen_magic.engine import limits
 from wenwen_magic.engine.batch import Estimate, Place, Rows
 from wenwen_magic.engine.build_request import names_model
-from wenwen_magic.engine.outcomes import error_of_record, refuse_gaps, stopped, wait_ended
+from wenwen_magic.engine.outcomes import error_of_record, refuse_gaps, refuse_unanswered, stopped, wait_ended
 from wenwen_magic.engine.worker_pool import POLL, BatchRun, Job, WorkerPool, wait_through
-from wenwen_magic.errors import ConfigError, LimitReached
+from wenwen_magic.errors import ConfigError, LimitReached, UnansweredRequest
 from wenwen_magic.notebook import voting
 from wenwen_magic.notebook.options import Options
 from wenwen_magic.notebook.output_area import Area
@@ -85,7 +85,12 @@ class Cell:
         """
         self._confirm()
         job = self._start()
-        self._wait(job)
+        try:
+            self._wait(job)
+        except UnansweredRequest as error:
+            confirm_again(self, error)
+            job = self._start()
+            self._wait(job)
         result = self.finished(job)
         if self.client.settings.mode == "replay":
             refuse_gaps(job.result)
@@ -98,7 +103,9 @@ class Cell:
             LimitReached: the cell asks for more than is allowed; nothing was sent.
         """
         self._confirm()
-        self.client.check_limits(self.client.missing(self.requests, **self.how))
+        estimate = self.client.look_through(self.requests, **self.how)
+        self.client.check_limits(estimate.missing)
+        self.confirm_unanswered(estimate)
         self.area.status(_("drawing in the background"))
         return self._start()
 
@@ -253,6 +260,17 @@ class Cell:
         """Return a line on each model that would be asked and that the endpoint does not list; sends nothing."""
         return model_doubts(self.client, self.requests, **self.how)
 
+    def confirm_unanswered(self, estimate: Estimate) -> None:
+        """Ask a person before requests are sent again whose answers never came; without a person, fail.
+
+        Raises:
+            UnansweredRequest: it was not confirmed; nothing was sent.
+        """
+        try:
+            refuse_unanswered(estimate.unanswered)
+        except UnansweredRequest as error:
+            confirm_again(self, error)
+
     def _confirm(self) -> None:
         wanted = sum(request.count * request.pictures for request in self.requests)
         confirm(self, wanted, lambda: limits.cost_of(self.client.missing(self.requests, **self.how)))
@@ -287,12 +305,27 @@ def confirm(cell: Cell, wanted: int, missing: Callable[[], limits.Cost]) -> None
         return
     amount = limits.cost_text(cost, currency)
     question = _("This cell asks for {cost}. Go on? [y/N] ", cost=amount)
-    if cell.ask is not None and cell.ask(question).strip().lower() in {"y", "yes", "是", "好"}:
-        return
-    raise LimitReached(
-        _("This cell asks for {cost}; more than {limit} must be confirmed.", cost=amount, limit=limit),
-        do=_("Nothing was sent. Add -y to go on."),
-    )
+    if not _says_yes(cell, question):
+        raise LimitReached(
+            _("This cell asks for {cost}; more than {limit} must be confirmed.", cost=amount, limit=limit),
+            do=_("Nothing was sent. Add -y to go on."),
+        )
+
+
+def confirm_again(cell: Cell, error: UnansweredRequest) -> None:
+    """Ask a person whether a request is sent again whose answer never came; without a person, fail.
+
+    Raises:
+        UnansweredRequest: it was not confirmed; nothing was sent.
+    """
+    question = _("{what} {why} It may have been charged. Send it again? [y/N] ", what=error.what, why=error.why)
+    if not _says_yes(cell, question):
+        raise error
+    cell.client.give_up(error.records)
+
+
+def _says_yes(cell: Cell, question: str) -> bool:
+    return cell.ask is not None and cell.ask(question).strip().lower() in {"y", "yes", "是", "好"}
 
 
 PATIENCE = 10
@@ -325,6 +358,7 @@ class BatchCell:
         cell = self.cell
         estimate, before = self._estimate(), cell.client.session.account()
         cell.client.check_limits(estimate.missing)
+        cell.confirm_unanswered(estimate)
         confirm(cell, estimate.wanted, lambda: limits.cost_of(estimate.missing))
         run, rows = cell.client.begin_many(self.requests(), fresh=cell.options.fresh, total=estimate.requests)
         self._wait(run, rows)

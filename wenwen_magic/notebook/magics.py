@@ -3,6 +3,7 @@
 # What draws and shows is imported where it is first needed, each time with PLC0415: %load_ext stays quick.
 
 import inspect
+import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 _MAGICS = ("wenwen", "wenwen_image", "wenwen_describe")
 _OPTION = N_("option")
+_QUIET = 0.5
+"""Seconds after the extension was loaded until the process that draws is started."""
 _SHOWN_ONCE = ("wenwen_magic.records.Generation", "wenwen_magic.records.Gallery")
 
 _TRAITS = {name: AnyTrait(None, allow_none=True, help=about(name)).tag(config=True) for name in NAMES}
@@ -86,7 +89,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             make_client=lambda: self._client(loaded=loaded),
             load=lambda: loaded or self._load(),
             state=self.state,
-            attended=self._attended or self._kernel is None,
+            attended=self._attended or self.kernel is None,
             insert=self.shell.set_next_input,
             value_of=lambda word: known_value(word, self.shell.user_ns),
             open_mask=self._open_mask if self._attended else None,
@@ -157,7 +160,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         requests, labels = ((), ()) if given.from_ else wanted.all(prompt)
         area = Area(
             None if given.quiet else show,
-            live=self._kernel is not None and not given.quiet,
+            live=self.kernel is not None and not given.quiet,
             gather=client.gallery,
             wipe=clear_output if alone else None,
         )
@@ -234,17 +237,18 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
     # -- the front end -------------------------------------------------------------------------------------------------
 
     @property
-    def _kernel(self) -> Any:
+    def kernel(self) -> Any:
+        """The kernel around the shell; None in a terminal."""
         return getattr(self.shell, "kernel", None)
 
     @property
     def _attended(self) -> bool:
         """Whether a person is at the notebook: papermill, nbconvert and their kind allow no input."""
-        return bool(self._kernel is not None and getattr(self._kernel, "_allow_stdin", False))
+        return bool(self.kernel is not None and getattr(self.kernel, "_allow_stdin", False))
 
     def _defer(self, work: Callable[[], None]) -> None:
         """Run something in the main thread when it is free; widgets must not be changed from another."""
-        self._kernel.io_loop.add_callback(work)
+        self.kernel.io_loop.add_callback(work)
 
     # -- settings ------------------------------------------------------------------------------------------------------
 
@@ -274,7 +278,8 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         if key is None and "google.colab" in sys.modules:  # whose answer comes through the main thread
             key = api_key.find()[0]
         own = Layer(_OPTION, {"mode": given.mode, "timeout": given.timeout} if given else {})
-        client = Client(settings=load(own, base=loaded or self._load()), api_key=key)
+        worker = self.kernel is not None  # a terminal that is closed ends its work; a kernel may be restarted
+        client = Client(settings=load(own, base=loaded or self._load()), api_key=key, worker=worker)
         client.history.when_long(print)
         return client
 
@@ -317,8 +322,23 @@ def register(shell: Any) -> None:
     for kind in _SHOWN_ONCE:
         formatter.for_type(kind, magics.show_once)
     shell.events.register("pre_run_cell", magics.forget_shown)
+    if magics.kernel is not None and os.environ.get("WENWEN_API_KEY"):
+        # The process that draws is ready before the first cell needs it, and loading the extension waits for nothing.
+        magics.kernel.io_loop.call_later(_QUIET, _start_worker)
     for name in ("%wenwen", *(f"{sign}{magic}" for magic in _MAGICS[1:] for sign in ("%%", "%"))):
         shell.set_hook("complete_command", _complete, str_key=name)
+
+
+def _start_worker() -> None:
+    """Start the process that draws, in a thread: a cell may be running by now."""
+    from threading import Thread  # noqa: PLC0415
+
+    def start() -> None:
+        from wenwen_magic.engine.limits import SESSION  # noqa: PLC0415
+
+        SESSION.detached.start()
+
+    Thread(target=start, daemon=True, name="wenwen-start").start()
 
 
 def _complete(shell: Any, event: Any) -> Sequence[str]:

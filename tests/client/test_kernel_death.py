@@ -1,0 +1,151 @@
+"""A process that dies while the endpoint thinks: nothing is lost where a worker draws, nothing is paid again unasked."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import psutil
+import pytest
+from support.shells import KEY, records
+
+from wenwen_magic import Client
+from wenwen_magic.engine.limits import Session
+from wenwen_magic.errors import UnansweredRequest
+
+SCRIPT = """
+import sys
+from wenwen_magic import Client, WenwenError
+try:
+    made = Client(worker=sys.argv[1] == "worker").generate("fox", fresh="fresh" in sys.argv)
+    print(made.id, made.from_history, made.charged, flush=True)
+except WenwenError as error:
+    print(type(error).__name__, error.charged, flush=True)
+"""
+
+
+@pytest.fixture
+def processes():
+    """Start scripts; those that still run are killed at the end."""
+    started = []
+
+    def start(*words):
+        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+        command = [sys.executable, "-c", SCRIPT, *words]
+        started.append(
+            subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True)
+        )
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def wait_for(true):
+    never = threading.Event()
+    for _ in range(1500):
+        if true():
+            return
+        never.wait(0.02)
+    raise AssertionError("it never came true")
+
+
+def killed_while_thinking(relay, processes, how):
+    """Kill a script, and all of its process group, after its POST and before the answer."""
+    relay.gate.clear()
+    script = processes(how)
+    wait_for(lambda: relay.posts)
+    os.killpg(script.pid, signal.SIGKILL)
+    script.communicate()
+
+
+def client(**more):
+    return Client(session=Session(), **more)
+
+
+def test_what_a_killed_process_asked_for_is_in_the_history_and_paid_once(relay, here, processes):
+    killed_while_thinking(relay, processes, "worker")
+    again = processes("worker")
+    relay.gate.set()
+    out, _ = again.communicate(timeout=60)
+    (record,) = records()
+    assert out.split() == [record["id"], "True", "yes"]
+    assert (record["state"], len(relay.posts)) == ("complete", 1)
+
+
+def test_the_worker_ends_with_its_work_and_holds_no_key_in_arguments_or_environment(relay, here, processes):
+    relay.gate.clear()
+    script = processes("worker")
+    wait_for(lambda: relay.posts)
+    (worker,) = psutil.Process(script.pid).children()
+    assert not [text for text in (*worker.cmdline(), *worker.environ().values()) if KEY in text]
+    os.killpg(script.pid, signal.SIGKILL)
+    script.communicate()
+    assert worker.is_running()
+    relay.gate.set()
+    assert psutil.wait_procs([worker], timeout=60)[0]
+    assert [record["state"] for record in records()] == ["complete"]
+
+
+def test_the_end_of_the_process_alone_ends_an_idle_worker(relay, here, processes):
+    script = processes("worker")
+    out, _ = script.communicate(timeout=60)
+    assert out.split()[1:] == ["False", "yes"]
+    wait_for(lambda: not [one for one in psutil.process_iter() if "detached_worker" in " ".join(_arguments(one))])
+
+
+def _arguments(process):
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
+def test_without_a_worker_the_next_run_pays_nothing_and_says_what_is_open(relay, here, processes):
+    killed_while_thinking(relay, processes, "thread")
+    relay.gate.set()
+    out, _ = processes("thread").communicate(timeout=60)
+    assert out.split() == ["UnansweredRequest", "no"]
+    assert len(relay.posts) == 1
+    out, _ = processes("thread", "fresh").communicate(timeout=60)
+    assert out.split()[1:] == ["False", "yes"]
+    assert len(relay.posts) == 2
+    out, _ = processes("thread").communicate(timeout=60)
+    assert out.split()[1:] == ["True", "yes"]
+
+
+def test_what_was_given_up_may_be_asked_for_again(relay, here, processes):
+    killed_while_thinking(relay, processes, "thread")
+    relay.gate.set()
+    with pytest.raises(UnansweredRequest) as caught:
+        client().generate("fox")
+    (record,) = records()
+    assert caught.value.records == (record["id"],)
+    client().give_up(caught.value.records)
+    assert client().generate("fox").charged == "yes"
+    assert sorted(one["state"] for one in records()) == ["complete", "failed"]
+
+
+def test_of_several_requests_none_is_sent_while_one_is_open(relay, here, processes):
+    killed_while_thinking(relay, processes, "thread")
+    relay.gate.set()
+    drawer = client()
+    with pytest.raises(UnansweredRequest):
+        drawer.draw([drawer.request("cat"), drawer.request("fox")])
+    assert len(relay.posts) == 1
+
+
+@pytest.mark.parametrize("how", ["thread", "worker"])
+def test_two_processes_that_want_the_same_pay_once(relay, here, processes, how):
+    relay.gate.clear()
+    first, second = processes(how), processes(how)
+    wait_for(lambda: relay.posts)
+    relay.gate.set()
+    outs = [process.communicate(timeout=60)[0].split() for process in (first, second)]
+    assert len(relay.posts) == 1
+    assert outs[0][0] == outs[1][0]
+    assert sorted(out[1] for out in outs) == ["False", "True"]

@@ -1,0 +1,131 @@
+"""One process at a time asks for a request: claims, their owners, and what becomes of those of the dead."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from wenwen_magic.engine import claims as claims_module
+from wenwen_magic.engine.claims import FOLDER, Claims
+from wenwen_magic.errors import HistoryError
+
+HOLD = """
+import sys
+from pathlib import Path
+from wenwen_magic.engine.claims import Claims
+with Claims(Path(sys.argv[1])).held("fox", "00000001") as other:
+    print("other" if other else "mine", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def holder(folder):
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    command = [sys.executable, "-c", HOLD, str(folder)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+    assert process.stdout.readline().strip() == "mine"
+    return process
+
+
+@pytest.fixture
+def claims(tmp_path):
+    return Claims(tmp_path)
+
+
+def claim_file(folder):
+    return folder / FOLDER / "fox"
+
+
+def change(folder, **fields):
+    """Make a claim look like that of another machine or process."""
+    path = claim_file(folder)
+    path.write_text(json.dumps({**json.loads(path.read_bytes()), **fields}))
+    return path
+
+
+def test_a_claim_names_its_process_and_record_and_leaves_nothing_behind(claims, tmp_path):
+    with claims.held("fox", "0000000a") as other:
+        assert other is None
+        owner = Claims(tmp_path).owner("fox")
+        assert (owner.pid, owner.records) == (os.getpid(), ("0000000a",))
+    assert claims.owner("fox") is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_several_records_of_one_process_share_a_claim(claims, tmp_path):
+    with claims.held("fox", "0000000a"), claims.held("fox", "0000000b") as other:
+        assert other is None
+        assert claims.owner("fox").records == ("0000000a", "0000000b")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_process_holds_its_claim_until_it_ends(claims, tmp_path):
+    with holder(tmp_path) as process:
+        with claims.held("fox", "0000000a") as other:
+            assert (other.pid, other.records) == (process.pid, ("00000001",))
+        assert claims.owner("fox").pid == process.pid
+        process.communicate("\n")
+    assert claims.owner("fox") is None
+
+
+def test_the_claim_of_a_killed_process_is_taken_over(claims, tmp_path):
+    with holder(tmp_path) as process:
+        process.kill()
+    assert claim_file(tmp_path).exists()
+    assert claims.owner("fox") is None
+    with claims.held("fox", "0000000a") as other:
+        assert other is None
+        assert claims.owner("fox").pid == os.getpid()
+
+
+def test_a_later_process_with_the_number_of_a_dead_one_is_not_its_owner(claims, tmp_path):
+    with holder(tmp_path) as process:
+        process.kill()
+    change(tmp_path, pid=os.getpid())  # this process started at another time
+    assert claims.owner("fox") is None
+
+
+@pytest.mark.parametrize(
+    ("age", "alive"), [(0, True), (claims_module.SILENCE / 2, True), (claims_module.SILENCE + 9, False)]
+)
+def test_an_owner_on_another_machine_lives_as_long_as_it_shows_life(claims, tmp_path, age, alive):
+    with holder(tmp_path) as process:
+        path = change(tmp_path, host="elsewhere")
+        moment = path.stat().st_mtime - age
+        os.utime(path, (moment, moment))
+        assert bool(claims.owner("fox")) is alive
+        with claims.held("fox", "0000000a") as other:
+            assert bool(other) is alive
+        process.kill()
+
+
+def test_a_claim_that_is_just_being_written_belongs_to_somebody(claims, tmp_path):
+    claim_file(tmp_path).parent.mkdir()
+    claim_file(tmp_path).write_bytes(b"")
+    with claims.held("fox", "0000000a") as other:
+        assert other is not None
+
+
+def test_a_claim_that_was_taken_over_is_neither_kept_fresh_nor_deleted(claims, tmp_path):
+    with claims.held("fox", "0000000a"):
+        path = change(tmp_path, token="another")
+        claims._show_life_once()
+        assert json.loads(path.read_bytes())["token"] == "another"
+    assert path.exists()
+
+
+def test_words_on_progress_are_seen_by_others_at_the_next_sign_of_life(claims, tmp_path):
+    with claims.held("fox", "0000000a"):
+        claims.report("fox", "50 %")
+        claims._show_life_once()
+        assert Claims(tmp_path).owner("fox").text == "50 %"
+
+
+def test_a_folder_that_cannot_be_written_costs_nothing(tmp_path):
+    (tmp_path / "h").write_text("a file")
+    with pytest.raises(HistoryError) as caught, Claims(tmp_path / "h").held("fox", "0000000a"):
+        pass
+    assert caught.value.charged == "no"

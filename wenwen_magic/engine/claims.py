@@ -1,0 +1,249 @@
+"""Say which process is asking the endpoint for a request: one small file for each request, beside the records.
+
+Several kernels, scripts and machines may share one history folder. A process that is going to pay for a request first
+makes the claim of the request, a file that only one process can make (``O_EXCL``, which network folders know too), and
+keeps it fresh. Others wait for its records. A claim of a process that is gone, or that was not kept fresh, is worth
+nothing: another process takes its place.
+"""
+
+import json
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from pathlib import Path
+
+from wenwen_magic.engine.worker_pool import Job, WorkerPool
+from wenwen_magic.history.store import unwritable
+
+FOLDER = ".claims"
+"""The folder of the claims, in the history's."""
+BEAT = 5.0
+"""Seconds between two signs of life of an owner."""
+SILENCE = 30.0
+"""Seconds without a sign of life after which an owner on another machine counts as gone."""
+_CLOCK = 2.0
+"""Seconds by which two looks at the start of a process may differ: they count from a clock that may be set."""
+
+_PAUSE = 0.02
+"""Seconds before a claim that was stale is tried for again."""
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Name the process that asks for a request.
+
+    Args:
+        records: the ids of the records that it fills.
+        host: the machine, with the name space of its process numbers.
+        pid: the number of the process.
+        started: when the process started, in seconds since 1970; a number alone may name a later process.
+        token: makes this claim unlike every other.
+        text: the endpoint's latest words on progress.
+    """
+
+    records: tuple[str, ...] = ()
+    host: str = ""
+    pid: int = 0
+    started: float = 0.0
+    token: str = ""
+    text: str = ""
+
+
+class Claims:
+    """The claims on the requests of one history folder, as one process sees them; threads share them.
+
+    Args:
+        folder: the history's.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / FOLDER
+        self._held: dict[str, Owner] = {}
+        self._lock = threading.RLock()
+        self._released = threading.Event()
+
+    @contextmanager
+    def held(self, name: str, record: str) -> Iterator[Owner | None]:
+        """Hold a claim while the block runs, or yield the owner where another process holds it.
+
+        Args:
+            name: of the request, such as its fingerprint.
+            record: the id of the record that is going to be filled; several of one process share a claim.
+
+        Raises:
+            HistoryError: the folder cannot be written; nothing was sent then.
+        """
+        with self._lock:
+            other = self._join(name, record)
+        try:
+            yield other
+        finally:
+            if other is None:
+                with self._lock:
+                    self._leave(name, record)
+
+    def owner(self, name: str) -> Owner | None:
+        """Return the process that holds a claim; None where none does, or the process is gone."""
+        path = self._folder / name
+        try:
+            owner = _read(path)
+            return owner if self._is_alive(owner, path) else None
+        except OSError:  # a claim that cannot be read is none: the record still says what was sent
+            return None
+
+    def report(self, name: str, text: str) -> None:
+        """Let other processes see the endpoint's latest words on progress, at the next sign of life."""
+        with self._lock:
+            if name in self._held:
+                self._held[name] = replace(self._held[name], text=text)
+
+    # -- one's own -----------------------------------------------------------------------------------------------------
+
+    def _join(self, name: str, record: str) -> Owner | None:
+        if mine := self._held.get(name):
+            self._write(name, replace(mine, records=(*mine.records, record)))
+            return None
+        pid = os.getpid()
+        mine = Owner((record,), _host(), pid, _started_once(pid), secrets.token_hex(8))
+        while not self._made(name, mine):
+            if owner := self.owner(name):
+                return owner
+            self._remove_stale(name)
+            time.sleep(_PAUSE)
+        self._held[name] = mine
+        if len(self._held) == 1:
+            self._released.clear()
+            WorkerPool().start(self._show_life, name="wenwen-claims")
+        return None
+
+    def _made(self, name: str, mine: Owner) -> bool:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with (self._folder / name).open("xb") as file:
+                file.write(_encode(mine))
+        except (FileExistsError, FileNotFoundError):  # the folder is deleted with its last claim
+            return False
+        except OSError as error:
+            raise unwritable(self._folder.parent, error) from None
+        return True
+
+    def _leave(self, name: str, record: str) -> None:
+        mine = self._held[name]
+        left = replace(mine, records=tuple(one for one in mine.records if one != record))
+        if left.records:
+            self._write(name, left)
+            return
+        del self._held[name]
+        if not self._held:
+            self._released.set()
+        path = self._folder / name
+        with suppress(OSError):
+            if _read(path).token == mine.token:
+                path.unlink()
+            self._folder.rmdir()
+
+    def _write(self, name: str, mine: Owner) -> None:
+        """Write a claim that is held; the file's time is the sign of life."""
+        self._held[name] = mine
+        path = self._folder / name
+        temporary = path.with_name(f".{name}.{mine.token}")
+        with suppress(OSError):
+            if _read(path).token == mine.token:  # else it was taken over: this process had stopped for long
+                temporary.write_bytes(_encode(mine))
+                temporary.replace(path)
+
+    def _show_life(self, _: Job) -> None:
+        while not self._released.wait(BEAT):
+            self._show_life_once()
+
+    def _show_life_once(self) -> None:
+        with self._lock:
+            for name, mine in list(self._held.items()):
+                self._write(name, mine)
+
+    # -- others' -------------------------------------------------------------------------------------------------------
+
+    def _is_alive(self, owner: Owner, path: Path) -> bool:
+        if owner.host == _host():
+            return abs(_started(owner.pid) - owner.started) < _CLOCK
+        return self._age(path) < SILENCE
+
+    def _age(self, path: Path) -> float:
+        """Return how many seconds ago a file was written, by the clock of the disk that holds it."""
+        probe = path.with_name(f".{secrets.token_hex(8)}")
+        try:
+            probe.touch()
+            return probe.stat().st_mtime - path.stat().st_mtime
+        finally:
+            probe.unlink(missing_ok=True)
+
+    def _remove_stale(self, name: str) -> None:
+        """Delete a claim whose process is gone, under a lock: another process may do so too and make its own."""
+        path, lock = self._folder / name, self._folder / f".{name}.lock"
+        with suppress(FileNotFoundError):
+            try:
+                lock.open("xb").close()
+            except FileExistsError:
+                if self._age(lock) > SILENCE:
+                    lock.unlink()
+                return
+            try:
+                if not self._is_alive(_read(path), path):
+                    path.unlink()
+            finally:
+                lock.unlink(missing_ok=True)
+
+
+@cache
+def _host() -> str:
+    """Return the name of this machine, and the name space of its process numbers: containers may share a name."""
+    space = ""
+    with suppress(OSError):
+        space = str(Path("/proc/self/ns/pid").readlink())
+    return f"{socket.gethostname()}{space}"
+
+
+@cache
+def _started_once(pid: int) -> float:
+    return _started(pid)
+
+
+def _started(pid: int) -> float:
+    """Return when a process of this machine started, in seconds since 1970; 0 for one that does not run."""
+    import psutil  # noqa: PLC0415  only where a request is going to be sent
+
+    try:
+        process = psutil.Process(pid)
+        return 0.0 if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
+    except psutil.Error:
+        return 0.0
+
+
+def _encode(owner: Owner) -> bytes:
+    return json.dumps(asdict(owner)).encode()
+
+
+def _read(path: Path) -> Owner:
+    """Read a claim; one that is just being written, or is damaged, names no process.
+
+    Raises:
+        OSError: it is not there, or cannot be read.
+    """
+    try:
+        saved = json.loads(path.read_bytes())
+        return Owner(
+            tuple(map(str, saved["records"])),
+            str(saved["host"]),
+            int(saved["pid"]),
+            float(saved["started"]),
+            str(saved["token"]),
+            str(saved["text"]),
+        )
+    except (ValueError, TypeError, KeyError, RecursionError, OverflowError):
+        return Owner()

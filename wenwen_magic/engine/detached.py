@@ -1,0 +1,197 @@
+"""Draw in a process of its own, which goes on when the kernel is interrupted, restarted or killed.
+
+The process (``detached_worker``) is handed each order by its standard input, the key included,
+and draws it with the unchanged engine. Its standard output reports progress and the record of the result. It ends when
+its input is closed, which the end of the kernel does too, and all its orders are done.
+"""
+
+import json
+import os
+import pickle
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from wenwen_magic.endpoint import api_key
+from wenwen_magic.engine.outcomes import error_of_record
+from wenwen_magic.errors import Charged, EndpointError, UnansweredRequest, WenwenError
+from wenwen_magic.protocol import Progress
+from wenwen_magic.records import ImageRequest
+from wenwen_magic.settings import Settings
+from wenwen_magic.text.i18n import _
+
+_START = 60.0
+"""Seconds within which the process must be ready: Python may come from a slow network disk."""
+_PACKAGES = str(Path(__file__).parents[2])
+"""The folder that this package is in: the process must not import another copy."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """Hold all that the process must know to draw one picture.
+
+    Args:
+        settings: the client's.
+        folder: the history's.
+        request: what to draw.
+        key: the key itself; empty for none.
+        fresh: draw although a take is saved.
+        number: which of the pictures that the request wants, from 1.
+        language: of the messages.
+        environment: the kernel's variables as they are now, such as those of a proxy, but for the key.
+    """
+
+    settings: Settings
+    folder: Path
+    request: ImageRequest
+    key: str
+    fresh: bool
+    number: int
+    language: str
+    environment: Mapping[str, str]
+
+
+class Detached:
+    """The process that draws for this one; it is started when it is first needed, and may be used from all threads."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._owner = 0
+        self._numbers = count(1)
+        self._replies: dict[int, queue.SimpleQueue[Mapping[str, Any]]] = {}
+        self._starting, self._writing = threading.Lock(), threading.Lock()
+        self.problem = ""
+        """Why there is no process; empty where there is one, or none was needed yet."""
+
+    @property
+    def pid(self) -> int:
+        """The number of the process; 0 where none runs."""
+        return self._process.pid if self._process and self._is_running() else 0
+
+    def start(self) -> bool:
+        """Start the process, if it does not run, and wait until it is ready; tell whether it is."""
+        with self._starting:
+            if self._is_running():
+                return True
+            if self.problem:  # what failed once is not tried at every cell
+                return False
+            self._replies, ready = {}, threading.Event()
+            try:
+                self._process, self._owner = self._started(), os.getpid()
+                arguments = (self._process, self._replies, ready)
+                threading.Thread(target=self._read, args=arguments, daemon=True, name="wenwen-detached").start()
+            except (OSError, RuntimeError) as error:
+                self.problem = str(error)
+                return False
+            if not ready.wait(_START) or not self._is_running():
+                self.problem = _("The process did not start.")
+                self._process.kill()
+            return not self.problem
+
+    def draw(self, order: Order, progress: Callable[[Progress], None]) -> tuple[str, bool]:
+        """Have a picture drawn, and wait for it.
+
+        Args:
+            order: what to draw.
+            progress: is called with the endpoint's words on progress.
+
+        Returns:
+            The id of the record, and whether it was saved before or paid for by another process.
+
+        Raises:
+            EndpointError: the process ended before its answer came.
+            WenwenError: as the engine's.
+        """
+        number, replies = next(self._numbers), queue.SimpleQueue[Mapping[str, Any]]()
+        process, self._replies[number] = self._process, replies
+        try:
+            self._send(process, number, order)
+            while True:
+                reply = replies.get()
+                if "progress" in reply:
+                    text, percent, preview = reply["progress"]
+                    progress(Progress(text, percent, preview=Path(preview) if preview else None))
+                elif "error" in reply:
+                    raise _error_of(reply["error"])
+                else:
+                    return str(reply["record"]), bool(reply["saved"])
+        finally:
+            self._replies.pop(number, None)
+
+    # -- the process ---------------------------------------------------------------------------------------------------
+
+    def _is_running(self) -> bool:
+        return self._process is not None and self._owner == os.getpid() and self._process.poll() is None
+
+    @staticmethod
+    def _started() -> subprocess.Popen[bytes]:
+        environment = environment_without_key()
+        if not sys.executable:
+            raise OSError(_("No Python interpreter was found."))
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", "wenwen_magic.engine.detached_worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={
+                **environment,
+                "PYTHONPATH": os.pathsep.join(filter(None, (_PACKAGES, environment.get("PYTHONPATH")))),
+            },
+            start_new_session=True,  # neither an interrupt nor the end of the kernel's process group reaches it
+            creationflags=getattr(subprocess, "DETACHED_PROCESS", 0),
+        )
+
+    def _send(self, process: subprocess.Popen[bytes] | None, number: int, order: Order) -> None:
+        frame = pickle.dumps((number, order))
+        try:
+            with self._writing:
+                pipe: Any = process and process.stdin
+                pipe.write(len(frame).to_bytes(8, "big") + frame)
+                pipe.flush()
+        except (OSError, ValueError, AttributeError):
+            raise _lost(charged="no") from None
+
+    @staticmethod
+    def _read(
+        process: subprocess.Popen[bytes],
+        replies: Mapping[int, queue.SimpleQueue[Mapping[str, Any]]],
+        ready: threading.Event,
+    ) -> None:
+        """Hand each reply to the thread that waits for it; at the end tell all that there will be none."""
+        output: Any = process.stdout
+        for line in output:
+            ready.set()  # the first line says no more than that
+            reply = json.loads(line)
+            if waiting := replies.get(reply["order"]):
+                waiting.put(reply)
+        process.wait()
+        ready.set()
+        for waiting in list(replies.values()):
+            waiting.put({"error": None})
+
+
+def environment_without_key() -> dict[str, str]:
+    """Return this process's variables without the key, for another process."""
+    return {name: value for name, value in os.environ.items() if name != api_key.VARIABLE}
+
+
+def _error_of(fault: Mapping[str, Any] | None) -> WenwenError:
+    error = _lost(charged="maybe") if fault is None else error_of_record(fault)
+    if isinstance(error, UnansweredRequest):
+        error.records = (error.record,)
+    return error
+
+
+def _lost(*, charged: Charged) -> EndpointError:
+    """Make the error for a process that ended: nobody knows whether the endpoint had been asked."""
+    return EndpointError(
+        _("The process that was asking the endpoint has ended."),
+        do=_("Run the cell again: a saved picture is shown for free, and nothing is paid again without asking."),
+        charged=charged,
+    )

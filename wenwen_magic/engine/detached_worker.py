@@ -1,0 +1,67 @@
+"""Draw the orders of a kernel, in a process that goes on when the kernel ends; ``detached`` starts it."""
+
+import json
+import os
+import pickle
+import sys
+import threading
+from contextlib import suppress
+from typing import IO, Any
+
+from wenwen_magic.endpoint.api_key import Secret
+from wenwen_magic.endpoint.transport import Clock
+from wenwen_magic.engine.detached import Order
+from wenwen_magic.engine.generate import Engine
+from wenwen_magic.engine.limits import SESSION
+from wenwen_magic.engine.outcomes import as_recorded
+from wenwen_magic.errors import WenwenError
+from wenwen_magic.protocol import Progress
+from wenwen_magic.text.i18n import _, speak
+
+_writing = threading.Lock()
+
+
+def main(orders: IO[bytes], replies: IO[bytes]) -> None:
+    """Draw each order in a thread of its own, until the orders end, and wait for the threads."""
+    replies.write(b'{"order": 0}\n')  # ready
+    replies.flush()
+    threads: list[threading.Thread] = []
+    while len(head := orders.read(8)) == 8:  # noqa: PLR2004  the length of what follows
+        number, order = pickle.loads(orders.read(int.from_bytes(head, "big")))  # noqa: S301  from our own kernel
+        threads = [thread for thread in threads if thread.is_alive()]
+        threads.append(threading.Thread(target=_draw, args=(number, order, replies), name="wenwen-order"))
+        threads[-1].start()
+    for thread in threads:  # at the end of Python itself they could start no threads of their own
+        thread.join()
+
+
+def _draw(number: int, order: Order, replies: IO[bytes]) -> None:
+    def reply(**values: Any) -> None:
+        line = json.dumps({"order": number, **values}, default=str).encode() + b"\n"
+        with _writing, suppress(OSError, ValueError):  # the kernel may be gone: the answer is saved all the same
+            replies.write(line)
+            replies.flush()
+
+    def progress(step: Progress) -> None:
+        reply(progress=(step.text, step.percent, step.preview))
+
+    os.environ.clear()
+    os.environ.update(order.environment)
+    speak(order.language)
+    try:
+        key = Secret(order.key) if order.key else None
+        engine = Engine.of(order.settings, order.folder, SESSION, Clock(), key=key)
+        made = engine.pay(order.request, key, fresh=order.fresh, number=order.number, progress=progress)
+        reply(record=made.id, saved=made.from_history)
+    except WenwenError as error:
+        reply(error=as_recorded(error))
+    except BaseException as error:
+        unexpected = WenwenError(
+            _("Something unexpected failed."), why=f"{type(error).__name__}: {error}", charged="maybe"
+        )
+        reply(error=as_recorded(unexpected))
+        raise
+
+
+if __name__ == "__main__":
+    main(sys.stdin.buffer, sys.stdout.buffer)
