@@ -364,25 +364,57 @@ def test_a_kernel_killed_after_the_answer_loses_nothing(here, monkeypatch, direc
         assert (len(demo.posts), [record["state"] for record in records()]) == (1, ["complete"])
 
 
-def test_a_kernel_killed_while_the_endpoint_thinks_leaves_a_record_of_what_was_sent(relay, here):
+def end_group(kernel):
+    """End a kernel with its process group, as a server does that restarts it."""
+    os.killpg(os.getpgid(kernel.process.pid), signal.SIGKILL)
+    kernel.process.wait(10)
+
+
+@pytest.mark.parametrize("end", [kill, end_group, lambda kernel: kernel.manager.restart_kernel(now=True)])
+def test_what_a_kernel_asked_for_before_it_ended_is_shown_by_the_next_and_paid_once(relay, here, end):
     with kernels() as start:
         relay.gate.clear()
         first = start()
         first.send(cell("a cat"))
         until(lambda: relay.posts)
-        kill(first)
+        end(first)
         assert [(record["state"], record["charged"]) for record in records()] == [("sent", "maybe")]
+        second = start()
+        joined = second.send(cell("a cat"))
+        second.later(joined, lambda content: "another kernel has asked" in str(content.get("data")))
         relay.gate.set()
-        assert images(start().run(cell("a cat")))
+        (*_, picture) = images(second.gather(joined))
+        assert "joined a request that was already running" in picture["data"]["text/html"]
+        assert len(relay.posts) == 1
+        assert [record["state"] for record in records()] == ["complete"]
+
+
+def test_where_all_processes_of_a_kernel_end_the_next_run_asks_before_it_pays_again(relay, here):
+    with kernels() as start:
+        relay.gate.clear()
+        first = start()
+        first.send(cell("a cat"))
+        until(lambda: relay.posts)
+        for process in first.process.children(recursive=True):  # as when a container is deleted
+            process.kill()
+        kill(first)
+        relay.gate.set()
+        second = start()
+        (shown,) = errors(second.run(cell("a cat")))
+        assert shown["ename"] == "UnansweredRequest"
+        assert "--fresh" in shown["evalue"]
+        assert len(relay.posts) == 1
+        assert images(second.run(cell("a cat", "--fresh")))
         assert len(relay.posts) == 2
 
 
-def test_the_checking_children_end_with_a_killed_kernel(relay, here):
+def test_the_children_of_a_killed_kernel_end_when_their_work_is_done(relay, here):
     with kernels() as start:
         one = start()
         one.run(cell("a cat", "-n 4 -y"))
         children = one.process.children(recursive=True)
-        assert 1 <= len(children) <= 2
+        # The process that draws, its checking processes for two pictures at a time, and the kernel's own for previews.
+        assert 1 <= len(children) <= 4
         kill(one)
         psutil.wait_procs(children, timeout=5)
         assert [child for child in children if child.is_running() and child.status() != "zombie"] == []

@@ -57,6 +57,21 @@ class Order:
     environment: Mapping[str, str]
 
 
+@dataclass(frozen=True)
+class Result:
+    """Hold what became of an order.
+
+    Args:
+        record: the id of the record.
+        saved: whether it was saved before, or paid for by another process.
+        note: for the caption, where it was saved.
+    """
+
+    record: str
+    saved: bool
+    note: str
+
+
 class Detached:
     """The process that draws for this one; it is started when it is first needed, and may be used from all threads."""
 
@@ -94,15 +109,12 @@ class Detached:
                 self._process.kill()
             return not self.problem
 
-    def draw(self, order: Order, progress: Callable[[Progress], None]) -> tuple[str, bool]:
+    def draw(self, order: Order, progress: Callable[[Progress], None]) -> Result:
         """Have a picture drawn, and wait for it.
 
         Args:
             order: what to draw.
             progress: is called with the endpoint's words on progress.
-
-        Returns:
-            The id of the record, and whether it was saved before or paid for by another process.
 
         Raises:
             EndpointError: the process ended before its answer came.
@@ -120,7 +132,7 @@ class Detached:
                 elif "error" in reply:
                     raise _error_of(reply["error"])
                 else:
-                    return str(reply["record"]), bool(reply["saved"])
+                    return Result(str(reply["record"]), bool(reply["saved"]), str(reply["note"]))
         finally:
             self._replies.pop(number, None)
 

@@ -52,7 +52,7 @@ def _draw(number: int, order: Order, replies: IO[bytes]) -> None:
         key = Secret(order.key) if order.key else None
         engine = Engine.of(order.settings, order.folder, SESSION, Clock(), key=key)
         made = engine.pay(order.request, key, fresh=order.fresh, number=order.number, progress=progress)
-        reply(record=made.id, saved=made.from_history)
+        reply(record=made.id, saved=made.from_history, note=made.note)
     except WenwenError as error:
         reply(error=as_recorded(error))
     except BaseException as error:

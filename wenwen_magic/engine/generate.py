@@ -146,7 +146,7 @@ class Engine:
                 record = pay(request, key, fresh=fresh, number=number, progress=progress)
                 if record.from_history:
                     bill.charged = "no"
-                    return self.completed(record)
+                    return replace(self.completed(record), note=record.note)
         take = 1 + sum(one.has_result and one.demo == record.demo for one in recorded)
         record = self.media.ready(replace(record, take=take))
         return self.takes.noted(record, recorded)
@@ -175,13 +175,13 @@ class Engine:
                     recorded = self.history.takes(request.fingerprint)  # just before paying
                     saved = self.takes.counted(request, fresh=fresh, recorded=recorded)
                     if len(saved) >= number and (waited or request.count == 1):
-                        return saved[number - 1]
+                        return self.takes.noted(saved[number - 1], joined=waited)
                     if not fresh:
                         outcomes.refuse_unanswered(self.unanswered(request, recorded))
                     return self._pay_now(request, record_id, key, partial(self._report, name, progress))
             waited = True
             while (owner := self.claims.owner(name)) and owner.token == other.token:
-                progress(Progress(owner.text or _("waiting for another kernel, which asks for this picture")))
+                progress(Progress(owner.text or _("another kernel has asked for this picture; waiting for its answer")))
                 self.clock.sleep(_LOOK)
 
     def _pay_now(self, request: ImageRequest, record_id: str, key: Secret | None, progress: OnProgress) -> Generation:
@@ -223,11 +223,11 @@ class Engine:
             language=spoken(),
             environment=environment_without_key(),
         )
-        record_id, saved = self.session.detached.draw(order, progress)
-        record = self.history.find(record_id)
+        result = self.session.detached.draw(order, progress)
+        record = self.history.find(result.record)
         if record is None:
-            raise outcomes.record_gone(record_id)
-        return replace(record, from_history=saved)
+            raise outcomes.record_gone(result.record)
+        return replace(record, from_history=result.saved, note=result.note)
 
     def unanswered(self, request: ImageRequest, recorded: Sequence[Generation] | None = None) -> list[Generation]:
         """Return the records of a request that were sent, whose answer is not saved, and that no process waits for.

@@ -85,15 +85,18 @@ class Takes:
             answers += [one for one in takes if self._is_refused(one)][len(answers) - count :]
         return answers
 
-    def noted(self, generation: Generation, recorded: Sequence[Generation] = ()) -> Generation:
+    def noted(self, generation: Generation, recorded: Sequence[Generation] = (), *, joined: bool = False) -> Generation:
         """Return the generation with a note for its caption: that it was free, or how to see it again.
 
         Args:
             generation: with the number of its take.
             recorded: where it was drawn now, the history's generations of its request, with or without itself.
+            joined: whether another process was asking for it, and its answer was waited for.
         """
         if not generation.has_result:
             return replace(generation, note="")
+        if joined:
+            return replace(generation, note=_("joined a request that was already running: paid once"))
         if generation.from_history:
             return replace(generation, note=_saved_note(generation, self.mode))
         others = [one for one in recorded if one.id != generation.id]
