@@ -24,6 +24,7 @@ class Relay:
     def __init__(self, answer=whole):
         self.answer, self.posts, self.gets, self.gate = answer, [], 0, threading.Event()
         self.listing = lambda: json.dumps({"data": [{"id": name} for name in MODELS]})
+        self.content_type = "application/json"
         self.gate.set()
         relay = self
 
@@ -33,15 +34,15 @@ class Relay:
                 relay.posts.append((dict(self.headers), body))
                 number = len(relay.posts) - 1
                 relay.gate.wait(10)
-                self._say(relay.answer(number))
+                self._say(relay.answer(number), relay.content_type)
 
             def do_GET(self):
                 relay.gets += 1
                 self._say(relay.listing())
 
-            def _say(self, text):
+            def _say(self, text, content_type="application/json"):
                 self.send_response(200)
-                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Type", content_type)
                 self.send_header("Content-Length", str(len(text.encode())))
                 self.end_headers()
                 self.wfile.write(text.encode())

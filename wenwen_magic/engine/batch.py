@@ -75,10 +75,11 @@ def estimate(engine: Engine, requests: Iterable[ImageRequest], options: DrawOpti
 
 def _saved(engine: Engine, request: ImageRequest, options: DrawOptions) -> tuple[list[Generation], list[Generation]]:
     """Return the saved takes that count towards a request, and the unanswered records where more are wanted."""
+    if options.fresh or options.take or engine.settings.mode != "cache":
+        return engine.takes.counted(request, fresh=options.fresh, take=options.take), []
     recorded = engine.history.takes(request.fingerprint)
-    saved = engine.takes.counted(request, fresh=options.fresh, take=options.take, recorded=recorded)
-    more = len(saved) < request.count and not (options.fresh or options.take)
-    return saved, engine.unanswered(request, recorded) if more else []
+    saved = engine.takes.counted(request, recorded=recorded)
+    return saved, engine.unanswered(request, recorded) if len(saved) < request.count else []
 
 
 def _missing(engine: Engine, request: ImageRequest, options: DrawOptions, saved: int) -> list[float | None]:

@@ -135,37 +135,24 @@ class Engine:
             UnansweredRequest: an earlier process asked for the same, and ended before the answer came.
             WenwenError: of any kind; ``charged`` tells whether money may be gone.
         """
+        way = self._draw_detached if self._is_detached() else self.draw_here
         with self.session.turn(None if fresh or request.count > 1 else self.same(request)):
-            recorded = self.history.takes(request.fingerprint)
-            # Of several pictures that are wanted at the same time each is a new one.
-            if request.count == 1 and (saved := self.takes.counted(request, fresh=fresh, recorded=recorded)):
-                return self.completed(saved[0])
-            key, price = self._key_for(request), self.price_of(request)
-            with self.session.reserve([] if self.is_demo else [price] * request.pictures, self.settings) as bill:
-                pay = self._pay_detached if self._is_detached() else self.pay
-                record = pay(request, key, fresh=fresh, number=number, progress=progress)
-                if record.from_history:
-                    bill.charged = "no"
-                    return replace(self.completed(record), note=record.note)
-        take = 1 + sum(one.has_result and one.demo == record.demo for one in recorded)
-        record = self.media.ready(replace(record, take=take))
-        return self.takes.noted(record, recorded)
+            return way(request, fresh=fresh, number=number, progress=progress)
 
-    def pay(
-        self, request: ImageRequest, key: Secret | None, *, fresh: bool, number: int, progress: OnProgress
+    def draw_here(
+        self, request: ImageRequest, *, fresh: bool, number: int, progress: OnProgress, counted: bool = False
     ) -> Generation:
-        """Ask the endpoint for one picture, unless another process has drawn it or is drawing it, and save it.
+        """Draw in this process, as :meth:`draw` does; while another process asks for the same, wait for its answer.
 
         Args:
             request: what to draw.
-            key: for the endpoint; None for none.
             fresh: draw although a take is saved.
             number: which of the pictures that the request wants, from 1.
             progress: is called with the endpoint's words on progress.
+            counted: whether the limits have counted the picture already.
 
         Raises:
-            UnansweredRequest: an earlier process asked for the same, and ended before the answer came.
-            WenwenError: of any kind; ``charged`` tells whether money may be gone.
+            WenwenError: as :meth:`draw`.
         """
         record_id, waited = secrets.token_hex(4), False
         name = f"{request.fingerprint}.{record_id}" if fresh else request.fingerprint
@@ -174,17 +161,49 @@ class Engine:
                 if other is None:
                     recorded = self.history.takes(request.fingerprint)  # just before paying
                     saved = self.takes.counted(request, fresh=fresh, recorded=recorded)
+                    # Of several pictures of this process each is a new one; those of another process are as good.
                     if len(saved) >= number and (waited or request.count == 1):
-                        return self.takes.noted(saved[number - 1], joined=waited)
+                        return self.takes.noted(self.completed(saved[number - 1]), joined=waited)
                     if not fresh:
                         outcomes.refuse_unanswered(self.unanswered(request, recorded))
-                    return self._pay_now(request, record_id, key, partial(self._report, name, progress))
+                    key, prices = self._key_for(request), [] if counted else self._prices(request)
+                    with self.session.reserve(prices, self.settings):
+                        record = self._pay(request, record_id, key, partial(self._report, name, progress))
+                    break
             waited = True
             while (owner := self.claims.owner(name)) and owner.token == other.token:
                 progress(Progress(owner.text or _("another kernel has asked for this picture; waiting for its answer")))
                 self.clock.sleep(_LOOK)
+        take = 1 + sum(one.has_result and one.demo == record.demo for one in recorded)
+        record = self.media.ready(replace(record, take=take))
+        return self.takes.noted(record, recorded)
 
-    def _pay_now(self, request: ImageRequest, record_id: str, key: Secret | None, progress: OnProgress) -> Generation:
+    def _draw_detached(self, request: ImageRequest, *, fresh: bool, number: int, progress: OnProgress) -> Generation:
+        """Draw as :meth:`draw_here` does, in the process that outlives this one; the limits count here."""
+        recorded = self.history.takes(request.fingerprint)
+        if request.count == 1 and (saved := self.takes.counted(request, fresh=fresh, recorded=recorded)):
+            return self.completed(saved[0])
+        key = self._key_for(request)
+        order = Order(
+            self.settings,
+            self.history.folder,
+            request,
+            key.reveal() if key else "",
+            fresh=fresh,
+            number=number,
+            language=spoken(),
+            environment=environment_without_key(),
+        )
+        with self.session.reserve(self._prices(request), self.settings) as bill:
+            result = self.session.detached.draw(order, progress)
+            bill.charged = "no" if result.saved else bill.charged
+        record = self.history.find(result.record)
+        if record is None:
+            raise outcomes.record_gone(result.record)
+        take = self.history.take_of(record)
+        return self.media.ready(replace(record, take=take, from_history=result.saved, note=result.note))
+
+    def _pay(self, request: ImageRequest, record_id: str, key: Secret | None, progress: OnProgress) -> Generation:
         price = self.price_of(request)
         record = self.history.begin(  # on disk before the POST
             request,
@@ -208,26 +227,6 @@ class Engine:
     def _is_detached(self) -> bool:
         """Tell whether another process draws for this one; the demo ends with this one, and executors have workers."""
         return self.detached and not self.is_demo and self.executor is None and self.session.detached.start()
-
-    def _pay_detached(
-        self, request: ImageRequest, key: Secret | None, *, fresh: bool, number: int, progress: OnProgress
-    ) -> Generation:
-        """Pay as :meth:`pay` does, from the process that outlives this one."""
-        order = Order(
-            self.settings,
-            self.history.folder,
-            request,
-            key.reveal() if key else "",
-            fresh=fresh,
-            number=number,
-            language=spoken(),
-            environment=environment_without_key(),
-        )
-        result = self.session.detached.draw(order, progress)
-        record = self.history.find(result.record)
-        if record is None:
-            raise outcomes.record_gone(result.record)
-        return replace(record, from_history=result.saved, note=result.note)
 
     def unanswered(self, request: ImageRequest, recorded: Sequence[Generation] | None = None) -> list[Generation]:
         """Return the records of a request that were sent, whose answer is not saved, and that no process waits for.
@@ -478,6 +477,10 @@ class Engine:
     def price_of(self, request: ImageRequest) -> float | None:
         """Return the price of one picture by the user's table; None for unknown, and for the demo, which is free."""
         return None if self.is_demo else best_pattern(request.model, self.settings.prices)
+
+    def _prices(self, request: ImageRequest) -> list[float | None]:
+        """Return what the limits count for one answer: nothing for the demo."""
+        return [] if self.is_demo else [self.price_of(request)] * request.pictures
 
     def same(self, request: ImageRequest) -> tuple[Hashable, ...]:
         """Return what is equal for requests that give the same picture."""
