@@ -19,6 +19,7 @@ from urllib3.filepost import encode_multipart_formdata
 
 from wenwen_magic.endpoint import failures
 from wenwen_magic.endpoint.api_key import Secret, hide_in_log
+from wenwen_magic.endpoint.masking import mask, mask_bytes
 from wenwen_magic.errors import ConfigError, EndpointError, NotSentError
 from wenwen_magic.models import Model, listed
 from wenwen_magic.protocol import HttpCall, HttpReply
@@ -32,8 +33,6 @@ LONGEST_LIST = 1 << 24
 """Bytes of a list of models that are read at most: 16 MiB, for some relays spend half a kilobyte on each."""
 LONGEST_REPLY = 1 << 29
 """Bytes of an answer that are read at most: 512 MiB, a dozen pictures of 30 MB in base64."""
-SHORTEST_KEY = 16
-"""Characters of a key that is looked for in answers; a shorter one, such as a classroom's, is in any picture."""
 REPEATS = 2
 IN_ADDRESS = "?"
 """Begins the name of a key's place that is a parameter of the address, not a header."""
@@ -210,7 +209,7 @@ class Transport:
         return HttpReply(response.status_code, content_type, pieces, demo="X-Wenwen-Demo" in response.headers)
 
     def _masked_text(self, text: str) -> str:
-        return mask_keys(text, self._key.reveal() if self._key else "")
+        return mask_keys(mask(text, self._key), self._key.reveal() if self._key else "")
 
     def _clean(self, error: NotSentError | EndpointError) -> None:
         """Take the key out of an error, should the endpoint have echoed it somewhere."""
@@ -275,7 +274,7 @@ def _masked(pieces: Iterator[bytes], key: Secret | None) -> Iterator[bytes]:
     waiting = b""
     try:
         for piece in pieces:
-            whole, waiting = _without_key(waiting + piece, key)
+            whole, waiting = mask_bytes(waiting + piece, key)
             del piece  # it may hold an echo of the key, and this frame may be shown
             yield whole
     except EndpointError as error:
@@ -283,16 +282,6 @@ def _masked(pieces: Iterator[bytes], key: Secret | None) -> Iterator[bytes]:
         yield waiting if len(waiting) < ECHO else b"***"  # what arrived before the break is not lost either
         raise error.with_traceback(None) from None
     yield waiting
-
-
-def _without_key(text: bytes, key: Secret | None) -> tuple[bytes, bytes]:
-    """Split bytes into those without the key, and an end that may be its beginning. No variable here holds the key."""
-    if key is None or len(key.reveal()) < SHORTEST_KEY:
-        return text, b""
-    text = text.replace(key.reveal().encode(), b"***")
-    sizes = range(min(len(key.reveal()) - 1, len(text)), 0, -1)
-    kept = next((size for size in sizes if key.reveal().encode().startswith(text[-size:])), 0)
-    return text[: len(text) - kept], text[len(text) - kept :]
 
 
 def _beginning(pieces: Iterator[bytes], longest: int = LONGEST_ERROR) -> bytes:
