@@ -80,7 +80,8 @@ class WenwenError(Exception):
     def as_dict(self) -> dict[str, Any]:
         """Return the fields beside ``what``, ready for JSON."""
         names = ("why", "do", "charged", "status", "request_id", "text", "record")
-        return {name: getattr(self, name) for name in names}
+        values = ((name, getattr(self, name)) for name in names)
+        return {name: replace_lone_surrogates(value) if isinstance(value, str) else value for name, value in values}
 
     def lines(self) -> list[str]:
         """Return the message as lines: what happened, why, what to do, and whether it cost.
