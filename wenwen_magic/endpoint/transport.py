@@ -122,8 +122,11 @@ class _Body(io.BytesIO):
     """A body that knows whether sending it has begun; before that, a call cannot have arrived."""
 
     touched = False
+    deadline: Deadline | None = None
 
     def read(self, size: int | None = -1, /) -> bytes:
+        if self.deadline and self.deadline.left <= 0:  # the other side takes it very slowly
+            raise TimeoutError("the deadline of the call has passed")
         self.touched = True
         return super().read(size)
 
@@ -227,6 +230,8 @@ class Transport:
     def _open(self, call: HttpCall, auth: _Auth, deadline: Deadline) -> requests.Response:
         """Open a connection of its own: a kept one may be dead, and then it is not known whether the call arrived."""
         body, content_type = _body_of(call)
+        if body is not None:
+            body.deadline = deadline
         session = requests.Session()
         session.trust_env = False
         for scheme in ("http://", "https://"):

@@ -153,7 +153,7 @@ class ImagePipeline:
             pauses: seconds between the tries of a download.
 
         Raises:
-            ImageError: it cannot be fetched, or cannot be checked now.
+            ImageError: it cannot be fetched, or cannot be checked now: then it is kept as ``<stem>.unchecked``.
             ValueError: its address cannot be parsed.
             OSError: the disk cannot be written.
         """

@@ -20,7 +20,7 @@ from wenwen_magic.endpoint.api_key import Secret
 from wenwen_magic.endpoint.transport import Transport, normalised, origin, read_models
 from wenwen_magic.errors import AnswerError, ConfigError, EndpointError, NotSentError, WenwenError
 from wenwen_magic.models import Model
-from wenwen_magic.protocol import HttpCall, HttpReply
+from wenwen_magic.protocol import FilePart, HttpCall, HttpReply
 
 KEY = "sk-Zq8vT1bY6mWn4xLd0pRc"
 POST = HttpCall("POST", "/v1/chat/completions", {"model": "m", "messages": [{"role": "user", "content": "画只猫"}]})
@@ -571,6 +571,20 @@ def test_the_body_of_an_error_that_comes_for_ever_is_shown_as_far_as_it_came_in_
     assert error.status == 400
     assert error.why.startswith("why")
     assert ticks.passed < 5 * 3600
+
+
+def test_a_request_that_is_taken_little_by_little_for_ever_ends_after_half_an_hour(relay, ticks, monkeypatch):
+    read = transport._Body.read
+
+    def slowly(body, size=-1, /):
+        ticks.passed += 600
+        return read(body, size)
+
+    monkeypatch.setattr(transport._Body, "read", slowly)
+    call = HttpCall("POST", "/v1/images/edits", {}, files=(FilePart("image[]", "a.png", "image/png", bytes(1 << 20)),))
+    error = failure(line_to(relay(said()), ticks), call)
+    assert (type(error), error.charged) == (EndpointError, "maybe")
+    assert "in time" in error.what
 
 
 def test_a_silence_that_the_user_allows_is_not_cut_short_by_the_limit_of_a_call(relay, ticks):
