@@ -14,11 +14,10 @@ WenwenError
 └── WaitEnded         the wait was interrupted; the request goes on
 """
 
-from functools import partial
 from typing import Any, Literal
 
 from wenwen_magic.text.i18n import _
-from wenwen_magic.text.sanitize import one_line
+from wenwen_magic.text.sanitize import drop_controls, one_line, replace_lone_surrogates, replace_unshown
 
 __all__ = [
     "AnswerError",
@@ -67,10 +66,13 @@ class WenwenError(Exception):
         text: str = "",
         record: str = "",
     ) -> None:
+        # No file and no message of a kernel can hold half a character.
+        what, why, do, text = map(replace_lone_surrogates, (what, why, do, text))
         super().__init__(what)
         self.what, self.why, self.do = what, why, do
         self.charged: Charged = charged
-        self.status, self.request_id, self.text, self.record = status, request_id, text, record
+        self.status, self.request_id = status, replace_lone_surrogates(request_id)
+        self.text, self.record = text, replace_lone_surrogates(record)
 
     def __str__(self) -> str:
         return "\n".join(self.lines())
@@ -78,20 +80,20 @@ class WenwenError(Exception):
     def as_dict(self) -> dict[str, Any]:
         """Return the fields beside ``what``, ready for JSON."""
         names = ("why", "do", "charged", "status", "request_id", "text", "record")
-        return {name: getattr(self, name) for name in names}
+        values = ((name, getattr(self, name)) for name in names)
+        return {name: replace_lone_surrogates(value) if isinstance(value, str) else value for name, value in values}
 
     def lines(self) -> list[str]:
         """Return the message as lines: what happened, why, what to do, and whether it cost.
 
-        A quoted text cannot add lines of its own, nor push the cost off the screen.
+        A quoted text cannot add lines of its own, nor push the cost off the screen, nor steer a terminal.
         """
         named = [
             (_("why"), self.why),
             (_("try"), self.do),
             (_("charged"), self._cost()),
         ]
-        shorten = partial(one_line, longest=_LONGEST_LINE, more=" …")
-        return [shorten(self.what), *(f"  {name}: {shorten(value)}" for name, value in named if value.strip())]
+        return [_line(self.what), *(f"  {name}: {_line(value)}" for name, value in named if value.strip())]
 
     def _cost(self) -> str:
         costs = {
@@ -106,6 +108,12 @@ class WenwenError(Exception):
         """Return the lines that IPython shows instead of a stack trace."""
         first, *rest = self.lines()
         return [f"{type(self).__name__}: {first}", *rest]
+
+
+def _line(text: str) -> str:
+    """Return a text as one line without half characters, controls and marks of direction, shortened."""
+    shown = replace_unshown(drop_controls(replace_lone_surrogates(text)))
+    return one_line(shown, _LONGEST_LINE, " …")
 
 
 class ConfigError(WenwenError):

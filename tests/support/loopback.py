@@ -168,3 +168,8 @@ def answering(*ips):
 
     resolve.asked = asked
     return resolve
+
+
+def nowhere(*_):
+    """A resolver that knows no name."""
+    raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")

@@ -49,3 +49,10 @@ _painted = cache(paint)
 def painted(*words, references=(), **more):
     """What the demo paints, painted once: ``tests/demo/test_paint.py`` shows that the same words give the same bytes."""
     return _painted(*words, references=tuple(references), **more)
+
+
+def with_scans(times, side=2000, **options):
+    """Give a square JPEG of one colour whose last scan comes so many times; pixels of a side."""
+    data = encoded(Image.new("L", (side, side)), "JPEG", **options)
+    last = data.rfind(b"\xff\xda")
+    return data[:last] + data[last:-2] * times + b"\xff\xd9"

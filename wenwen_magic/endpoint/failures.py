@@ -177,6 +177,20 @@ def too_long(limit: int) -> EndpointError:
     )
 
 
+def too_packed(size: int) -> AnswerError:
+    """Make the error for an answer that came packed and becomes far larger than any answer.
+
+    Args:
+        size: the bytes that it had become.
+    """
+    return AnswerError(
+        _("The answer is packed, and unpacks to more than {size} MiB; reading stopped there.", size=size >> 20),
+        do=_("What came is kept in the history. Running the cell again asks again, which may cost again."),
+        charged="yes",
+        status=200,
+    )
+
+
 def web_page(status: int, text: str) -> EndpointError:
     """Make the error for a web page where an answer was expected.
 

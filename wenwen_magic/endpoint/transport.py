@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from functools import partial
 from itertools import chain
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,27 +20,30 @@ from urllib3.filepost import encode_multipart_formdata
 
 from wenwen_magic.endpoint import failures
 from wenwen_magic.endpoint.api_key import Secret, hide_in_log
-from wenwen_magic.errors import ConfigError, EndpointError, NotSentError
+from wenwen_magic.endpoint.bounded import PIECE, Deadline, DeadlineAdapter, unpacked
+from wenwen_magic.endpoint.masking import mask, mask_bytes
+from wenwen_magic.errors import AnswerError, ConfigError, EndpointError, NotSentError, WenwenError
 from wenwen_magic.models import Model, listed
 from wenwen_magic.protocol import HttpCall, HttpReply
 from wenwen_magic.text.i18n import _
 from wenwen_magic.text.sanitize import mask_keys
 
 USER_AGENT = "wenwen-magic/0.1 (+https://pypi.org/project/wenwen-magic)"
-PIECE = 1 << 16
 LONGEST_ERROR = 1 << 20
 LONGEST_LIST = 1 << 24
 """Bytes of a list of models that are read at most: 16 MiB, for some relays spend half a kilobyte on each."""
 LONGEST_REPLY = 1 << 29
 """Bytes of an answer that are read at most: 512 MiB, a dozen pictures of 30 MB in base64."""
-SHORTEST_KEY = 16
-"""Characters of a key that is looked for in answers; a shorter one, such as a classroom's, is in any picture."""
 REPEATS = 2
 IN_ADDRESS = "?"
 """Begins the name of a key's place that is a parameter of the address, not a header."""
 ECHO = 8
 """Bytes at the end of a broken body that may be shown though a key begins with them."""
 LONGEST_PAUSE = 60.0
+LONGEST_CALL = 1800.0
+"""Seconds of a whole call, to the last byte of its answer; a longer silence that the user allows counts more."""
+LONGEST_ERROR_BODY = 5.0
+"""Seconds to wait for the body of an error: the status is known, and may be worth repeating the call."""
 _CONNECT = 10.0  # seconds to wait for a connection
 hide_in_log("urllib3.connectionpool")  # it logs every address
 _PASSING = {0, 200, 408, 500, 502, 504, 520, 522, 524}
@@ -118,8 +122,11 @@ class _Body(io.BytesIO):
     """A body that knows whether sending it has begun; before that, a call cannot have arrived."""
 
     touched = False
+    deadline: Deadline | None = None
 
     def read(self, size: int | None = -1, /) -> bytes:
+        if self.deadline and self.deadline.left <= 0:  # the other side takes it very slowly
+            raise TimeoutError("the deadline of the call has passed")
         self.touched = True
         return super().read(size)
 
@@ -195,33 +202,40 @@ class Transport:
 
     def _send_once(self, call: HttpCall, auth: tuple[str, str]) -> HttpReply:
         began = self._clock.now()
-        response = self._open(call, _Auth(self._key, *auth))
+        deadline = Deadline(max(LONGEST_CALL, self._timeout[1]), self._clock.now)
+        response = self._open(call, _Auth(self._key, *auth), deadline)
         content_type = self._masked_text(response.headers.get("Content-Type", "")).lower()
         pieces = _masked(_pieces(response), self._key)
         if response.status_code >= 300:  # noqa: PLR2004  a redirect of a paid request is not followed either
+            deadline.shorten(LONGEST_ERROR_BODY)
             error = _error(response, pieces, self._clock.now() - began)
             self._clean(error)
             raise error
         if "text/html" in content_type:  # the type may lie
             first = next(pieces, b"")
             if failures.looks_like_html(first.decode("utf-8", "replace")):
+                deadline.shorten(LONGEST_ERROR_BODY)
                 raise failures.web_page(response.status_code, (first + _beginning(pieces)).decode("utf-8", "replace"))
             pieces = chain([first], pieces)
         return HttpReply(response.status_code, content_type, pieces, demo="X-Wenwen-Demo" in response.headers)
 
     def _masked_text(self, text: str) -> str:
-        return mask_keys(text, self._key.reveal() if self._key else "")
+        return mask_keys(mask(text, self._key), self._key.reveal() if self._key else "")
 
     def _clean(self, error: NotSentError | EndpointError) -> None:
         """Take the key out of an error, should the endpoint have echoed it somewhere."""
         error.why, error.text = self._masked_text(error.why), self._masked_text(error.text)
         error.request_id = self._masked_text(error.request_id)
 
-    def _open(self, call: HttpCall, auth: _Auth) -> requests.Response:
+    def _open(self, call: HttpCall, auth: _Auth, deadline: Deadline) -> requests.Response:
         """Open a connection of its own: a kept one may be dead, and then it is not known whether the call arrived."""
         body, content_type = _body_of(call)
+        if body is not None:
+            body.deadline = deadline
         session = requests.Session()
         session.trust_env = False
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, DeadlineAdapter(deadline))
         try:
             return session.request(
                 call.method,
@@ -250,15 +264,20 @@ class Transport:
 
 def _pieces(response: requests.Response) -> Iterator[bytes]:
     """Yield the body as it arrives: what arrived before a connection broke is not lost."""
-    size = 0
+    read = partial(response.raw.read1, PIECE, decode_content=False)
+    pieces, size = unpacked(iter(read, b""), response.headers.get("Content-Encoding", "")), 0
+    error: WenwenError
     try:
         while True:
             try:
-                piece = bytes(response.raw.read1(PIECE, decode_content=True))
+                piece = next(pieces, None)
+            except AnswerError as problem:
+                error = problem
+                break
             except Exception as problem:  # noqa: BLE001  as above
                 error = failures.broken(problem)
                 break
-            if not piece:
+            if piece is None:
                 return
             size += len(piece)
             if size > LONGEST_REPLY:
@@ -267,7 +286,7 @@ def _pieces(response: requests.Response) -> Iterator[bytes]:
             yield piece
     finally:
         response.close()
-    raise error  # out here, so that it carries no frames of requests
+    raise error.with_traceback(None)  # out here, so that it carries no frames of requests
 
 
 def _masked(pieces: Iterator[bytes], key: Secret | None) -> Iterator[bytes]:
@@ -275,24 +294,14 @@ def _masked(pieces: Iterator[bytes], key: Secret | None) -> Iterator[bytes]:
     waiting = b""
     try:
         for piece in pieces:
-            whole, waiting = _without_key(waiting + piece, key)
+            whole, waiting = mask_bytes(waiting + piece, key)
             del piece  # it may hold an echo of the key, and this frame may be shown
             yield whole
-    except EndpointError as error:
+    except (AnswerError, EndpointError) as error:
         error.why = mask_keys(error.why, key.reveal() if key else "")
         yield waiting if len(waiting) < ECHO else b"***"  # what arrived before the break is not lost either
         raise error.with_traceback(None) from None
     yield waiting
-
-
-def _without_key(text: bytes, key: Secret | None) -> tuple[bytes, bytes]:
-    """Split bytes into those without the key, and an end that may be its beginning. No variable here holds the key."""
-    if key is None or len(key.reveal()) < SHORTEST_KEY:
-        return text, b""
-    text = text.replace(key.reveal().encode(), b"***")
-    sizes = range(min(len(key.reveal()) - 1, len(text)), 0, -1)
-    kept = next((size for size in sizes if key.reveal().encode().startswith(text[-size:])), 0)
-    return text[: len(text) - kept], text[len(text) - kept :]
 
 
 def _beginning(pieces: Iterator[bytes], longest: int = LONGEST_ERROR) -> bytes:
@@ -302,7 +311,7 @@ def _beginning(pieces: Iterator[bytes], longest: int = LONGEST_ERROR) -> bytes:
             body += piece
             if len(body) > longest:
                 break
-    except EndpointError:
+    except (AnswerError, EndpointError):
         pass  # what matters is the status; the body is shown as far as it arrived
     return body
 

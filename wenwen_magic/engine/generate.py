@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from wenwen_magic.endpoint import api_key, transport
 from wenwen_magic.endpoint.api_key import Secret
 from wenwen_magic.endpoint.failures import about_models
+from wenwen_magic.endpoint.masking import guarded
 from wenwen_magic.engine import outcomes
 from wenwen_magic.engine.build_request import refuse_stripped
 from wenwen_magic.engine.claims import Claims
@@ -260,11 +261,11 @@ class Engine:
             demo = demo or reply.demo
             return self.history.keep_reply(record, reply)
 
-        answer = self._talk(record, asking(pay, send), progress)
+        answer = self._talk(record, asking(pay, send), progress, key)
         return self._answered(record, answer, elapsed=round(self.clock.now() - began, 1), demo=demo), answer
 
-    def _talk(self, record: Generation, send: Send, progress: OnProgress) -> Answer:
-        talk = FORMATS[record.request.format].talk(record.request)
+    def _talk(self, record: Generation, send: Send, progress: OnProgress, key: Secret | None) -> Answer:
+        talk = guarded(FORMATS[record.request.format].talk(record.request), key)
         return run_protocol(talk, send, self.media.showing(progress), self._backoff().wait)
 
     def _answered(self, record: Generation, answer: Answer, **more: Any) -> Generation:
@@ -353,7 +354,7 @@ class Engine:
             return self._sender(FORMATS[generation.request.format], self.find_key())(call)
 
         try:
-            answer = self._talk(generation, asking(lambda _: kept, ask), progress)
+            answer = self._talk(generation, asking(lambda _: kept, ask), progress, self._key_to_mask())
             if self.settings.mode == "replay" and not all(one.address.startswith("data:") for one in answer.sources):
                 raise outcomes.not_fetched(generation)
             latest = self.history.find(generation.id) or generation  # asking may have taken long
@@ -412,7 +413,7 @@ class Engine:
                     error.charged, error.do = "no", _("Ask again later.")
                 raise
 
-        talk = wire.inquiries[question](",".join(jobs))
+        talk = guarded(wire.inquiries[question](",".join(jobs)), self._key_to_mask())
         answer = run_protocol(talk, ask, lambda progress: notes.append(progress.text), self._backoff().wait)
         return {**({_("note"): " ".join(notes)} if notes else {}), **answer}
 
@@ -457,6 +458,13 @@ class Engine:
         if self.foreign and urlsplit(self.address).hostname not in LOCAL:
             raise api_key.not_for(self.takes.origin)
         return api_key.find()[0]
+
+    def _key_to_mask(self) -> Secret | None:
+        """Return the key that this endpoint can have echoed; None where none was sent."""
+        try:
+            return self.find_key()
+        except ConfigError:
+            return None
 
     # -- money ---------------------------------------------------------------------------------------------------------
 

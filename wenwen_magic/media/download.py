@@ -31,6 +31,8 @@ Dial = Callable[[str, int], socket.socket]
 
 _CHUNK = 1 << 18
 _CONNECT = 10.0  # seconds to wait for a connection
+_LOOK = 3.0
+"""Seconds to wait for a name's addresses before a proxy is asked for it: without a resolver they never come."""
 _MOST_REDIRECTS = 5
 _HEADERS = {
     "User-Agent": f"Mozilla/5.0 (compatible; {USER_AGENT})",
@@ -179,6 +181,22 @@ class _Step:
         self.proxy = f"http://{proxy}" if proxy and "://" not in proxy else proxy
         if self.proxy:
             _refuse_for(ssrf.proxied_problem(self.place, policy.trusted), address)
+            for ip in self._seen_from_here():
+                _refuse_for(ssrf.seen_problem(ip, self.place, policy.trusted), address)
+
+    def _seen_from_here(self) -> Sequence[ssrf.IP]:
+        """Return the addresses that the name has here; none where they take long: only the proxy may know the name."""
+        seen: list[ssrf.IP] = []
+
+        def look() -> None:
+            with suppress(OSError, UnicodeError):
+                rows = self._resolve(self.place.host, self.place.port, 0, socket.SOCK_STREAM)
+                seen.extend(ip for row in rows if (ip := ssrf.literal(row[4][0])))
+
+        thread = threading.Thread(target=look, name="wenwen-look", daemon=True)
+        thread.start()
+        thread.join(_LOOK)
+        return tuple(seen)
 
     def dial(self, host: str, port: int) -> socket.socket:
         """Resolve once, check all answers, connect to the first that can be reached."""

@@ -5,8 +5,10 @@ import importlib.util
 import json
 import os
 import secrets
+import signal
 import subprocess
 import sys
+import sysconfig
 import threading
 import weakref
 from collections.abc import Mapping, Sequence
@@ -18,7 +20,12 @@ from wenwen_magic.errors import Charged, ImageError
 from wenwen_magic.text.i18n import N_, _
 
 _WORKER = Path(__file__).with_name("sandbox_worker.py")
-_ENVIRONMENT = ("PATH", "LD_", "DYLD_", "LANG", "LC_", "TMP", "TEMP", "SYSTEM", "WINDIR")  # no key goes to a child
+_ENVIRONMENT = frozenset({"PATH", "LANG", "LC_ALL", "LC_CTYPE", "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR"})
+"""The variables that go to a child: none that holds a key, or that loads code of others into it."""
+_LIBRARIES = {"LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"} if sysconfig.get_config_var("Py_ENABLE_SHARED") else set()
+"""Where an interpreter that is a library itself may have to be found."""
+_OVERWORKED = -getattr(signal, "SIGXCPU", 0)
+"""How a child ends whose job took more of the processor's time than it may; Windows has no such limit."""
 _MESSAGES = {
     "truncated": N_("The picture is cut off or damaged."),
     "not-a-picture": N_("What came is not a picture."),
@@ -28,6 +35,7 @@ _MESSAGES = {
     "too-many-pixels": N_("The picture has too many pixels to be opened safely."),
     "too-long-a-side": N_("The picture is too wide or too high to be opened safely."),
     "memory": N_("The picture needs too much memory to be opened safely."),
+    "effort": N_("The picture takes too much work to be opened safely."),
     "timeout": N_("The picture took too long to open."),
     "died": N_("The program that checks pictures stopped on this one."),
     "start": N_("The program that checks pictures could not be started."),
@@ -74,7 +82,7 @@ class _Child:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={name: value for name, value in os.environ.items() if name.upper().startswith(_ENVIRONMENT)},
+            env={name: value for name, value in os.environ.items() if name.upper() in _ENVIRONMENT | _LIBRARIES},
             start_new_session=True,
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
@@ -104,9 +112,16 @@ class _Child:
         finally:
             timer.cancel()
             timer.join()  # from here on it is certain whether the child was killed
-        if late or not reply.endswith(b"\n"):
-            raise _Failed(("timeout" if late else "died") if self._greeted else "start", "")
-        return dict(json.loads(reply))
+        if not late and reply.endswith(b"\n"):
+            return dict(json.loads(reply))
+        if not self._greeted:
+            raise _Failed("start", "")
+        raise _Failed("timeout" if late else "effort" if self._was_overworked() else "died", "")
+
+    def _was_overworked(self) -> bool:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return bool(_OVERWORKED and self._process.wait(5) == _OVERWORKED)
+        return False
 
     def end(self) -> None:
         """Kill the child and wait for it; one that a forked process inherited is its parent's to end."""
@@ -132,6 +147,7 @@ class SandboxPool:
         size: children at most; further callers wait for a free one.
         memory: what a child may hold, in bytes, where the platform can bound it.
         seconds: what a job may take before its child is killed.
+        work: seconds of the processor that a job may take; then the picture counts as one that cannot be opened.
         max_pixels: width x height of a picture that is opened, at most.
     """
 
@@ -141,9 +157,11 @@ class SandboxPool:
         size: int = 2,
         memory: int = 2 << 30,
         seconds: float = 30.0,
+        work: int = 10,
         max_pixels: int = 100_000_000,
     ) -> None:
-        self._memory, self._seconds, self._max_pixels = memory, seconds, max_pixels
+        self._memory, self._seconds = memory, seconds
+        self._limits = {"max_pixels": max_pixels, "work": work}
         self._slots, self._lock = threading.Semaphore(size), threading.RLock()
         self._idle, self._children = list[_Child](), set[_Child]()
         weakref.finalize(self, _end_all, self._children)
@@ -204,7 +222,7 @@ class SandboxPool:
     def _make(self, job: str, target: Path, charged: Charged, **options: Any) -> Inspection:
         part = target.with_name(f"{target.name}.{secrets.token_hex(4)}.part")
         try:
-            answer = self._run({"job": job, "target": part, "max_pixels": self._max_pixels, **options})
+            answer = self._run({"job": job, "target": part, **self._limits, **options})
             part.replace(target)
         except (_Failed, OSError) as error:
             code, why = error.args if isinstance(error, _Failed) else ("disk", error.strerror or type(error).__name__)

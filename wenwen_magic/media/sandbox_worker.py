@@ -10,9 +10,11 @@ import io
 import json
 import math
 import os
+import re
 import runpy
 import shutil
 import sys
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -38,6 +40,13 @@ def _limit_memory(size: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (size, size))
 
 
+def _limit_work(seconds: int) -> None:
+    """Let the system end this process when it has used so many further seconds of the processor."""
+    with contextlib.suppress(OSError, ValueError, NameError):
+        hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+        resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(time.process_time()) + seconds, hard))
+
+
 if __name__ == "__main__":  # before Pillow is loaded: from that one folder, within the limit, failing aloud
     OUT = os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what a library prints goes nowhere
@@ -54,6 +63,7 @@ AvifImagePlugin.DEFAULT_MAX_THREADS = 2  # each thread of a many-core machine wo
 
 kinds: Any = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "kinds.py")))
 LONGEST_SIDE = 16_384  # pixels of a picture that is opened
+MOST_WORK = 8_000_000_000  # pixels of all scans of a JPEG together: some two seconds; ordinary ones have ten scans
 SHOWN = 768  # pixels of a preview's side, and of a sheet's width
 SMALL = 256  # up to this many pixels a side a PNG is as light as a JPEG, and exact
 ORIENTATION, GPS = 0x0112, 0x8825
@@ -95,6 +105,23 @@ def _webp_size(data: bytes) -> tuple[int, int]:
     return int.from_bytes(data[26:28], "little") & 0x3FFF, int.from_bytes(data[28:30], "little") & 0x3FFF
 
 
+def _check_scans(name: str, data: bytes, picture: ImageFile.ImageFile) -> None:
+    if name == "JPEG" and _scans(data) * math.prod(picture.size) > MOST_WORK:
+        raise RefusedError("effort", "The picture is drawn over itself too many times.")
+
+
+_MARKER = re.compile(rb"\xff+([^\0\xd0-\xd7\xff])", re.DOTALL)
+
+
+def _scans(data: bytes) -> int:
+    """Count the scans of a JPEG's first picture; each goes over all its pixels again."""
+    at, scans = 2, 0
+    while (marker := _MARKER.search(data, at)) and marker[1] != b"\xd9":
+        scans += marker[1] == b"\xda"
+        at = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2], "big")
+    return scans
+
+
 def _opened(path: str, pixels: int, among: Iterable[Any]) -> tuple[Any, ImageFile.ImageFile]:
     """Return the kind and the first frame, decoded, of a whole picture within the limits, of one of some kinds."""
     data = Path(path).read_bytes()
@@ -106,6 +133,7 @@ def _opened(path: str, pixels: int, among: Iterable[Any]) -> tuple[Any, ImageFil
     try:
         with Image.open(io.BytesIO(data), formats=[name]) as picture:
             _check_size(*picture.size, pixels)
+            _check_scans(name, data, picture)
             if picture.format == "MPO":  # decoding its last part shows whether the file is whole
                 picture.seek(getattr(picture, "n_frames", 1) - 1)
                 _check_size(*picture.size, pixels)
@@ -217,6 +245,7 @@ def _sheet(job: Mapping[str, Any]) -> dict[str, Any]:
 def _answer(line: bytes) -> dict[str, Any]:
     try:
         job = json.loads(line)
+        _limit_work(job["work"])
         return {"ok": True, **JOBS[job["job"]](job)}
     except RefusedError as refused:
         code, problem = refused.args

@@ -153,7 +153,7 @@ class ImagePipeline:
             pauses: seconds between the tries of a download.
 
         Raises:
-            ImageError: it cannot be fetched, or cannot be checked now.
+            ImageError: it cannot be fetched, or cannot be checked now: then it is kept as ``<stem>.unchecked``.
             ValueError: its address cannot be parsed.
             OSError: the disk cannot be written.
         """
@@ -169,6 +169,7 @@ class ImagePipeline:
                 result, preview = self._inspect(part, digest.result)
             except ImageError as error:
                 if error.text in _NOT_THE_PICTURES_FAULT:
+                    part.replace(stem.with_name(f"{stem.name}.unchecked"))  # one, however often it is tried
                     raise
                 problem = error.what
         path = part.replace(stem.with_name(f"{stem.name}.{result.extension if result else 'unsound'}"))

@@ -21,8 +21,45 @@ _UNSAFE = re.compile(rf"[\s\\{CONTROLS}{SURROGATES}]")
 _FRONT = re.compile(r"(?i)https?://([^/?#]+)")
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
-_INSIDE = re.compile(r"(?:.+\.)?(?:localhost|local|internal)\.?")
-_METADATA_NAMES = frozenset({"metadata.google.internal", "metadata.goog"})
+_INSIDE = frozenset(
+    {
+        *("localhost", "local", "localdomain", "internal", "lan", "home", "home.arpa", "corp", "private", "intranet"),
+        *("intra", "domain", "workgroup", "test", "invalid", "onion", "alt", "svc", "consul", "docker", "in-addr.arpa"),
+        "ip6.arpa",
+    }
+)
+"""Endings of names that no public server has: reserved (RFC 6761, 6762, 8375, 9476), or in use inside networks."""
+_WRITTEN_OUT = frozenset(
+    {
+        *(
+            "nip.io",
+            "sslip.io",
+            "xip.io",
+            "traefik.me",
+            "backname.io",
+            "localtest.me",
+            "lvh.me",
+            "vcap.me",
+            "lacolhost.com",
+        ),
+        *("local.gd", "localho.st", "yoogle.com", "fuf.me", "1u.ms", "rbndr.us", "rebind.network", "127-0-0-1.org.uk"),
+    }
+)
+"""Endings whose names lead to whatever address is written in them, or to this machine."""
+_METADATA_NAMES = frozenset(
+    {
+        *("metadata", "metadata.google.internal", "metadata.goog", "instance-data", "instance-data.ec2.internal"),
+        *("metadata.azure.internal", "metadata.azure.com", "metadata.tencentyun.com", "metadata.packet.net"),
+        *(
+            "metadata.platformequinix.com",
+            "metadata.nicesrv.de",
+            "rancher-metadata",
+            "rancher-metadata.rancher.internal",
+        ),
+    }
+)
+_WRITTEN = re.compile(r"(?<![0-9])(?:[0-9]{1,3}[.-]){3}[0-9]{1,3}(?![0-9])")
+"""An IPv4 address inside a name."""
 
 _FAKE = ip_network("198.18.0.0/15")
 _PUBLIC_6 = ip_network("2000::/3")
@@ -151,11 +188,29 @@ def proxied_problem(place: Place, trusted: AbstractSet[str]) -> str:
     ip = literal(place.host)
     if ip:
         return ip_problem(ip, place, trusted)
-    if place.host.removesuffix(".") in _METADATA_NAMES:
+    name = place.host.removesuffix(".")
+    if name in _METADATA_NAMES:
         return _metadata_problem(place.host)
-    if _INSIDE.fullmatch(place.host) and not place.trusted(trusted):
+    if place.trusted(trusted):
+        return ""
+    labels = name.split(".")
+    endings = {".".join(labels[start:]) for start in range(len(labels))}
+    written = (literal(run.replace("-", ".")) for run in _WRITTEN.findall(name))
+    leads_inside = any(ip and ip_problem(ip, place, trusted) for ip in written)
+    if len(labels) == 1 or endings & (_INSIDE | _WRITTEN_OUT) or leads_inside:
         return _("{host} is a name inside this machine or network", host=place.host)
     return ""
+
+
+def seen_problem(ip: IP, place: Place, trusted: AbstractSet[str]) -> str:
+    """Say why a place must not be asked of a proxy, by an address that its name has here; empty when it may.
+
+    Args:
+        ip: what the name was resolved to here; an address that proxy tools give out says nothing on the place.
+        place: what is fetched.
+        trusted: as for :func:`ip_problem`.
+    """
+    return "" if ip in _FAKE else ip_problem(ip, place, trusted)
 
 
 def redirect_problem(here: Place, redirect: str, trusted: AbstractSet[str]) -> str:

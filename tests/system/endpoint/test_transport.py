@@ -3,10 +3,12 @@
 import gzip
 import os
 import re
+import select
 import socket
 import struct
 import threading
 import time
+import zlib
 from email.utils import formatdate
 
 import pytest
@@ -16,9 +18,9 @@ from support.loopback import Server
 from wenwen_magic.endpoint import transport
 from wenwen_magic.endpoint.api_key import Secret
 from wenwen_magic.endpoint.transport import Transport, normalised, origin, read_models
-from wenwen_magic.errors import ConfigError, EndpointError, NotSentError, WenwenError
+from wenwen_magic.errors import AnswerError, ConfigError, EndpointError, NotSentError, WenwenError
 from wenwen_magic.models import Model
-from wenwen_magic.protocol import HttpCall, HttpReply
+from wenwen_magic.protocol import FilePart, HttpCall, HttpReply
 
 KEY = "sk-Zq8vT1bY6mWn4xLd0pRc"
 POST = HttpCall("POST", "/v1/chat/completions", {"model": "m", "messages": [{"role": "user", "content": "画只猫"}]})
@@ -499,9 +501,95 @@ def test_the_last_letters_before_a_break_are_kept_also_when_a_key_could_begin_wi
 @pytest.mark.parametrize("coding", ["gzip", "deflate"])
 def test_an_answer_that_comes_packed_unasked_is_unpacked(coding, relay):
     text = b'{"content": "' + b"a cat " * 9000 + b'"}'
-    packed = gzip.compress(text) if coding == "gzip" else __import__("zlib").compress(text)
+    packed = gzip.compress(text) if coding == "gzip" else zlib.compress(text)
     server = relay(said("200 OK", f"Content-Encoding: {coding}", body=packed))
     assert whole(line_to(server).send(POST)) == text
+
+
+@pytest.mark.parametrize("filling", [b" ", b"[],", b"![x](a)"])
+def test_a_small_answer_that_unpacks_to_a_large_one_is_given_up_early(filling, relay):
+    packer = zlib.compressobj(1, wbits=31)
+    body = b"".join(packer.compress(filling * (1 << 20)) for _ in range(20)) + packer.flush()
+    came = []
+    with pytest.raises(AnswerError, match="unpacks to more than") as caught:
+        came.extend(line_to(relay(said("200 OK", "Content-Encoding: gzip", body=body))).send(POST).chunks)
+    assert caught.value.charged == "yes"
+    assert 8 << 20 < sum(map(len, came)) < 16 << 20
+    assert max(map(len, came)) <= 1 << 16
+
+
+@pytest.mark.parametrize("size", [transport.PIECE - 1, transport.PIECE, transport.PIECE + 1, 3 * transport.PIECE])
+@pytest.mark.parametrize(
+    ("window", "parts"),
+    [(31, 1), (31, 2), (15, 1), (-15, 1)],
+    ids=["gzip", "gzip in two parts", "deflate", "deflate without a head"],
+)
+def test_a_packed_answer_is_unpacked_to_its_last_byte(window, parts, size, relay):
+    packer = [zlib.compressobj(9, wbits=window) for _ in range(parts)]
+    body = b"".join(one.compress(b"a" * size) + one.flush() for one in packer)
+    coding = "gzip" if window == 31 else "deflate"
+    server = relay(said("200 OK", f"Content-Encoding: {coding}", body=body))
+    assert whole(line_to(server).send(POST)) == b"a" * size * parts
+
+
+# The time of a whole call
+
+
+def dripping(first, drip, ticks):
+    """A script that says something, then a little more with each ten minutes that pass, for a day."""
+
+    def script(connection):
+        connection.sendall(first)
+        for _ in range(144):
+            ticks.passed += 600
+            connection.sendall(drip)
+            if select.select([connection], [], [], 0.02)[0]:
+                return
+
+    return script
+
+
+ENDLESS = {
+    "headers": (b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n"),
+    "one header": (b"HTTP/1.1 200 OK\r\nX-A: ", b"b"),
+    "continue": (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "body": (b"HTTP/1.1 200 OK\r\n\r\n", b"x"),
+    "chunks": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
+}
+
+
+@pytest.mark.parametrize("way", ENDLESS)
+def test_an_answer_that_comes_little_by_little_for_ever_ends_after_half_an_hour(way, relay, ticks):
+    error = failure(line_to(relay(dripping(*ENDLESS[way], ticks)), ticks))
+    assert (type(error), error.charged) == (EndpointError, "maybe")
+    assert "in time" in error.what
+    assert 1800 <= ticks.passed < 5 * 3600
+
+
+def test_the_body_of_an_error_that_comes_for_ever_is_shown_as_far_as_it_came_in_time(relay, ticks):
+    error = failure(line_to(relay(dripping(b"HTTP/1.1 400 Bad\r\n\r\nwhy", b" and", ticks)), ticks))
+    assert error.status == 400
+    assert error.why.startswith("why")
+    assert ticks.passed < 5 * 3600
+
+
+def test_a_request_that_is_taken_little_by_little_for_ever_ends_after_half_an_hour(relay, ticks, monkeypatch):
+    read = transport._Body.read
+
+    def slowly(body, size=-1, /):
+        ticks.passed += 600
+        return read(body, size)
+
+    monkeypatch.setattr(transport._Body, "read", slowly)
+    call = HttpCall("POST", "/v1/images/edits", {}, files=(FilePart("image[]", "a.png", "image/png", bytes(1 << 20)),))
+    error = failure(line_to(relay(said()), ticks), call)
+    assert (type(error), error.charged) == (EndpointError, "maybe")
+    assert "in time" in error.what
+
+
+def test_a_silence_that_the_user_allows_is_not_cut_short_by_the_limit_of_a_call(relay, ticks):
+    server = relay(ticks.during(7000, said()))
+    assert whole(line_to(server, ticks, read=7200.0).send(POST)) == b'{"ok": 1}'
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from support.clock import Ticks
 from test_transport import AWAY, BUSY, KEY, POST, failure, line_to, relay, said, silent, whole
 
 from wenwen_magic import Client
-from wenwen_magic.endpoint import transport
+from wenwen_magic.endpoint import masking, transport
 from wenwen_magic.endpoint.api_key import Secret
 from wenwen_magic.endpoint.transport import Transport
 from wenwen_magic.errors import ConfigError, EndpointError, WenwenError
@@ -256,7 +256,7 @@ LETTERS = st.text("ab*", min_size=1, max_size=6).map(str.encode)
 @example(b"abab", [b"ab", None, b"ab"], [3])
 def test_no_piece_and_no_joint_of_pieces_holds_the_key(key, words, places):
     body = b"".join(key if word is None else word for word in words)
-    with mock.patch.object(transport, "SHORTEST_KEY", 1):
+    with mock.patch.object(masking, "SHORTEST_IN_BYTES", 1):
         came = b"".join(masked(cut_at(body, places), key))
     assert b"*" in key or key not in came
     assert key in body or came == body

@@ -8,7 +8,7 @@ import time
 import zlib
 
 import pytest
-from support.loopback import PNG, PUBLIC, answering, moved, policy, reply, trickle
+from support.loopback import PNG, PUBLIC, answering, moved, nowhere, policy, reply, trickle
 
 from wenwen_magic.endpoint.transport import USER_AGENT
 from wenwen_magic.media.download import FetchFailed, fetch
@@ -243,7 +243,7 @@ def test_a_certificate_nobody_vouches_for_is_not_accepted(serve, failing, routes
 def test_a_proxy_resolves_names_itself_and_gets_its_own_password_only(serve, tmp_path):
     proxy = serve(reply())
     through = policy(proxies={"http": f"http://me:pass%20word@127.0.0.1:{proxy.port}"})
-    assert fetched("http://only.the-proxy.knows/a", tmp_path / "x", through, resolve=None) == PNG
+    assert fetched("http://only.the-proxy.knows/a", tmp_path / "x", through, resolve=nowhere) == PNG
     assert proxy.asked[0].startswith("GET http://only.the-proxy.knows/a HTTP/1.1\r\n")
     assert "Host: only.the-proxy.knows\r\n" in proxy.asked[0]
     assert "roxy-authorization: basic bwu6cgfzcyb3b3jk" in proxy.asked[0].lower()
@@ -258,24 +258,38 @@ def test_https_goes_through_a_proxy_in_a_tunnel_with_the_certificate_checked(ser
 
     proxy = serve(tunnel, tunnel, reply(status="407 No"))
     through = policy(proxies={"all": f"127.0.0.1:{proxy.port}"}, ca_bundle=str(tmp_path / "pem"))
-    assert fetched("https://pictures.example/a", tmp_path / "x", through, resolve=None) == PNG
+    assert fetched("https://pictures.example/a", tmp_path / "x", through, resolve=nowhere) == PNG
     assert [ask.split(" HTTP")[0] for ask in proxy.asked] == ["CONNECT pictures.example:443", "GET /a"]
-    assert "CERTIFICATE_VERIFY_FAILED" in failing("https://other.example/a", through, resolve=None).why
-    assert failing("https://pictures.example/a", through, resolve=None).again
+    assert "CERTIFICATE_VERIFY_FAILED" in failing("https://other.example/a", through, resolve=nowhere).why
+    assert failing("https://pictures.example/a", through, resolve=nowhere).again
 
 
 @pytest.mark.parametrize(
     "proxy", ["socks5://me:secret@127.0.0.1:1", "http://me:secret@127.0.0.1:99999", "http://me:secret@["]
 )
 def test_a_proxy_that_cannot_be_used_is_named_without_its_password(proxy, failing):
-    error = failing("http://pictures.example/", policy(proxies={"http": proxy}), resolve=None)
+    error = failing("http://pictures.example/", policy(proxies={"http": proxy}), resolve=nowhere)
     assert ("proxy" in error.why, "secret" in str(error), error.again) == (True, False, False)
+
+
+@pytest.mark.parametrize("seen", ["10.0.0.7", "127.0.0.1", "169.254.169.254", "100.64.0.1"])
+def test_a_proxy_is_not_asked_for_a_name_that_leads_inside_from_here(seen, failing):
+    through = policy(proxies={"http": "http://127.0.0.1:9"})
+    error = failing("http://wiki.company.example/", through, resolve=answering(seen))
+    assert ("refused" in error.what, seen in error.why) == (True, True)
+
+
+@pytest.mark.parametrize("seen", [PUBLIC, "198.18.0.7"])
+def test_a_proxy_is_asked_for_a_name_with_a_public_address_or_one_that_proxy_tools_give_out(seen, serve, tmp_path):
+    proxy = serve(reply())
+    through = policy(proxies={"http": f"http://127.0.0.1:{proxy.port}"})
+    assert fetched("http://pictures.example/a", tmp_path / "x", through, resolve=answering(seen)) == PNG
 
 
 def test_a_proxied_redirect_into_this_machine_is_refused(serve, failing):
     proxy = serve(moved("http://localhost/"))
     error = failing(
-        "http://pictures.example/", policy(proxies={"http": f"http://127.0.0.1:{proxy.port}"}), resolve=None
+        "http://pictures.example/", policy(proxies={"http": f"http://127.0.0.1:{proxy.port}"}), resolve=nowhere
     )
     assert ("refused" in error.what, len(proxy.asked)) == (True, 1)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image, ImageFile
-from support.pictures import encoded, noise, png
+from support.pictures import encoded, noise, png, with_scans
 
 from wenwen_magic.errors import ImageError
 from wenwen_magic.media.sandbox import Inspection, SandboxPool
@@ -169,6 +169,16 @@ def test_a_job_over_its_time_is_ended_and_the_next_one_works(picture, tmp_path):
 
 
 @needs_posix
+def test_a_picture_that_keeps_the_processor_busy_is_given_up_and_the_next_one_is_opened(picture, tmp_path):
+    pool = SandboxPool(work=0)
+    (tmp_path / "busy").write_bytes(with_scans(120, 8000, progressive=True))
+    assert refused(pool.inspect, tmp_path / "busy", tmp_path / "preview").text == "effort"
+    assert pool.pids == ()
+    assert pool.inspect(picture, tmp_path / "preview").width == 300
+    pool.close()
+
+
+@needs_posix
 def test_closing_leaves_no_process_and_a_later_job_starts_anew(picture, tmp_path):
     pool = SandboxPool()
     pool.inspect(picture, tmp_path / "preview")
@@ -240,10 +250,26 @@ def test_a_child_that_cannot_load_is_told(picture, tmp_path):
 
 
 @needs_posix
-def test_no_key_goes_to_a_child(picture, tmp_path, monkeypatch):
+def test_no_key_and_nothing_that_loads_code_goes_to_a_child(picture, tmp_path, monkeypatch):
     monkeypatch.setenv("WENWEN_API_KEY", "sk-nobody-may-see-this")
+    for name in (
+        "LD_PRELOAD",
+        "LD_AUDIT",
+        "DYLD_INSERT_LIBRARIES",
+        "TMPDIR",
+        "TMP",
+        "TEMP",
+        "PYTHONPATH",
+        "LANGSMITH_KEY",
+    ):
+        monkeypatch.setenv(name, "")
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
     pool = SandboxPool()
     pool.warm()
     if Path("/proc").is_dir():
-        assert b"sk-nobody" not in Path(f"/proc/{pool.pids[0]}/environ").read_bytes()
+        given = Path(f"/proc/{pool.pids[0]}/environ").read_bytes().decode()
+        names = {line.partition("=")[0] for line in given.split("\0") if line}
+        assert "sk-nobody" not in given
+        assert "LC_ALL" in names
+        assert names <= {"PATH", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH"}
     pool.close()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image, ImageFile
-from support.pictures import encoded, moving, noise, png, webp_header
+from support.pictures import encoded, moving, noise, png, webp_header, with_scans
 
 SCRIPT = Path(__file__).parents[3] / "wenwen_magic" / "media" / "sandbox_worker.py"
 PILLOW = str(Path(find_spec("PIL").origin).parents[1])
@@ -26,7 +26,7 @@ class Child:
         self.folder, self.hello = folder, json.loads(self.process.stdout.readline())
 
     def ask(self, **job):
-        self.process.stdin.write(json.dumps(job).encode() + b"\n")
+        self.process.stdin.write(json.dumps({"work": 10, **job}).encode() + b"\n")
         self.process.stdin.flush()
         return json.loads(self.process.stdout.readline())
 
@@ -173,3 +173,13 @@ def test_what_stops_it_from_starting_is_said(tmp_path):
     done = subprocess.run(command, input=b"", capture_output=True, check=False)
     assert done.returncode == 1
     assert json.loads(done.stdout) == {"ready": False, "problem": "ModuleNotFoundError: No module named 'PIL'"}
+
+
+def test_a_jpeg_with_scan_after_scan_over_many_pixels_is_refused_before_it_is_decoded(child):
+    assert child.inspect(with_scans(1, progressive=True))["ok"]
+    refused = child.inspect(with_scans(4000, progressive=True))
+    assert (refused["ok"], refused["code"]) == (False, "effort")
+
+
+def test_a_small_jpeg_may_have_many_scans(child):
+    assert child.inspect(with_scans(300, 64, progressive=True))["ok"]

@@ -16,6 +16,7 @@ from support.scripted import (
 )
 
 from wenwen_magic.errors import AnswerError, EndpointError, WenwenError
+from wenwen_magic.formats.parse import stream
 
 CAT = "https://h.example/cat.png"
 STREAM = "text/event-stream"
@@ -135,3 +136,11 @@ def test_a_silent_end_before_a_whole_picture_may_have_cost(name):
     with pytest.raises(WenwenError) as caught:
         read(*CUT_EARLY[name])
     assert caught.value.charged == "maybe"
+
+
+def test_of_a_broken_answer_only_the_beginning_is_searched_which_takes_time(monkeypatch):
+    searched, parse = [], stream.parse_partial_json
+    monkeypatch.setattr(stream, "parse_partial_json", lambda text: searched.append(len(text)) or parse(text))
+    monkeypatch.setattr(stream, "_LONGEST_TORN", 1000)
+    assert addresses(read('{"data":[{"url":"' + CAT + '"},' + "[]," * 1000)) == [CAT]
+    assert searched == [1000]

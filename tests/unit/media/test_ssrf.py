@@ -98,7 +98,7 @@ def test_a_disguised_address_is_refused_and_nothing_is_dialled(dialled, tmp_path
 
 def test_a_proxy_is_never_asked_for_a_disguised_literal_or_an_inside_name(dialled, tmp_path):
     policy = Policy(proxies={"http": "http://127.0.0.1:3128", "https": "http://127.0.0.1:3128"})
-    for address in {*DISGUISES} - {"http://127.0.0.1.nip.example/"}:  # only the proxy knows
+    for address in DISGUISES:
         with pytest.raises(FetchFailed):
             fetch(address, tmp_path / "x", policy, resolve=inward)
         assert (address, dialled) == (address, [])
@@ -208,3 +208,39 @@ def test_a_name_written_in_chinese_is_read_as_its_ascii_form():
 def test_a_message_shows_an_address_without_secrets_and_controls():
     assert redacted("https://me:word@h.example/a\x1b[31m.png?sign=1#x") == "https://h.example/a.png"
     assert len(redacted("https://h.example/" + "a" * 9000)) == 201
+
+
+NAMES = """
+10.0.0.1.nip.io app.10.0.0.1.nip.io app-10-0-0-1.sslip.io 0a000001.nip.io 127-0-0-1.sslip.io www.192.168.1.1.xip.io
+10-0-0-1.my.example 192.168.0.10.example.net ip-172-16-4-4.pictures.example localtest.me a.lvh.me 7f000001.1u.ms
+nas.lan printer.local wiki.internal router.home.arpa db.localdomain intranet wiki router printer host files.corp hub.home
+share.private portal.intranet box.test x.invalid a.svc.cluster.local consul.service.consul site.onion localhost a.localhost
+metadata instance-data metadata.google.internal metadata.goog metadata.tencentyun.com metadata.azure.com
+"""
+INSIDE = NAMES.split()
+
+
+@pytest.mark.parametrize("ending", ["", "."])
+def test_a_proxy_is_not_asked_for_a_name_that_can_only_be_inside(ending):
+    asked = [name for name in INSIDE if not proxied_problem(place_of(f"http://{name}{ending}/"), set())]
+    assert asked == []
+
+
+def test_a_trusted_name_inside_is_asked_of_a_proxy_and_a_metadata_name_never():
+    refused = [name for name in INSIDE if proxied_problem(place_of(f"http://{name}/"), {name})]
+    assert refused == [name for name in INSIDE if name.startswith(("metadata", "instance-data"))]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "pictures.example",
+        "cdn-8-8-8-8.pictures.example",
+        "v1-2-3.example",
+        "a.local.example.com",
+        "lan.example",
+        "1.2.3.example",
+    ],
+)
+def test_a_proxy_is_asked_for_ordinary_names(name):
+    assert proxied_problem(place_of(f"https://{name}/"), set()) == ""

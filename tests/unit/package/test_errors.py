@@ -111,6 +111,21 @@ def test_a_quoted_text_cannot_pretend_to_be_the_line_on_the_cost():
     ]
 
 
+UNSHOWN = ("\ud800", "\udfff", "\x00", "\x1b[2J", "\x9b31m", "\u202e", "\u2066", "\x7f")
+
+
+@pytest.mark.parametrize("sign", UNSHOWN)
+def test_no_line_of_an_error_holds_half_a_character_or_what_steers_a_terminal(sign):
+    error = WenwenError(
+        *[f"what{sign}ever"], **dict.fromkeys(("why", "do", "request_id", "text", "record"), f"a{sign}b")
+    )
+    error.do += sign  # some are completed later
+    lines = "".join([str(error), *error._render_traceback_()])
+    assert sign not in lines
+    assert json.dumps(lines, ensure_ascii=False).encode()
+    assert json.dumps({"what": error.what, **error.as_dict()}, ensure_ascii=False).encode()
+
+
 @pytest.mark.parametrize("kind", TREE)
 @pytest.mark.parametrize("copied", [lambda error: pickle.loads(pickle.dumps(error)), copy.copy, copy.deepcopy])
 def test_every_error_survives_pickle_and_copy_whole(kind, copied):

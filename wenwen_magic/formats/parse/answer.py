@@ -252,7 +252,8 @@ class AnswerParser:
         if not isinstance(part, Mapping):
             return
         thought = part.get("thought") is True
-        text = part.get("text") if part.get("type") in _TEXT_PARTS else None
+        kind = part.get("type")
+        text = part.get("text") if kind in _TEXT_PARTS or not isinstance(kind, str) else None
         if isinstance(text, str) and thought:
             self._thoughts.append(text)
             if title := _THOUGHT_TITLE.match(text):

@@ -81,6 +81,8 @@ def event_data(chunks: Iterable[bytes], strays: list[bytes]) -> Iterator[bytes]:
             strays.append(line.strip())
 
 
+_LONGEST_TORN = 2 << 20
+"""Characters of a broken answer, without base64, that are searched for pictures: a million takes a second or two."""
 _UNANSWERED = "a call must be answered with a reply"
 _DONE = b"[DONE]"
 _EVENTS = (b"data:", b":", *_FIELDS)
@@ -149,6 +151,7 @@ def _read_object(chunks: Iterator[bytes], payloads: Payloads, request: ImageRequ
 
 def _read_torn(text: str, payloads: Payloads, request: ImageRequest, cut: EndpointError | None) -> Answer:
     """Read what a broken-off object still holds: whole pictures, found by its structure, else by patterns."""
+    text = text[:_LONGEST_TORN]
     words = text.partition('"content"')[2].partition('"')[2]
     words = _unescaped(words[: words.rfind(")") + 1])  # up to the last bracket that closes a picture
     listed = [{name or "url": _unescaped(value)} for name, value in _WHOLE_ADDRESS.findall(text)]

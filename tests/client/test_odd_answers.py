@@ -1,0 +1,82 @@
+"""An answer of a shape that nobody foresaw ends in a picture or in an error that can be shown, and is kept."""
+
+import base64
+import json
+
+import pytest
+from support.pictures import with_scans
+from support.relay import Relay
+from support.scripted import answering, data_uri, png
+
+from wenwen_magic import Client, WenwenError
+from wenwen_magic.endpoint import transport
+from wenwen_magic.engine.limits import Session
+from wenwen_magic.errors import AnswerError, ImageError
+from wenwen_magic.formats.parse.answer import AnswerParser
+
+HASTE = transport.Clock(sleep=lambda _: None)
+PICTURE = f"![x]({data_uri(png())})"
+
+
+@pytest.fixture
+def relay():
+    with Relay() as server:
+        yield server
+
+
+@pytest.fixture
+def client(relay, here):
+    return Client(base_url=relay.address, api_key="k" * 20, clock=HASTE, session=Session())
+
+
+def failure(client):
+    with pytest.raises(WenwenError) as caught:
+        client.generate("p")
+    return caught.value
+
+
+def endings(client):
+    return sorted(path.name.partition("-")[2][8:] for path in client.history.folder.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("kind", [[], {}, ["text"], None, 5])
+def test_a_part_whose_type_is_no_text_gives_its_picture(kind, client, relay):
+    relay.answer = lambda _: answering([{"type": kind, "text": PICTURE}])
+    assert client.generate("p").images
+    assert client.generate("p").from_history
+    assert len(relay.posts) == 1
+
+
+@pytest.mark.parametrize("place", ["http://a\ud800.invalid/x.png", "http://h.invalid/\udfff.png", "/\ud800"])
+def test_an_address_with_half_a_character_is_an_error_that_can_be_sent_and_shown(place, client, relay):
+    relay.answer = lambda _: json.dumps({"choices": [{"message": {"content": f"![x]({place})"}}]})
+    error = failure(client)
+    assert error.charged == "yes"
+    assert json.dumps([str(error), *error._render_traceback_(), vars(error)], ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize("kind", [TypeError, KeyError, RecursionError, OverflowError, IndexError])
+def test_an_answer_that_its_reader_fails_at_is_kept_and_paid_and_the_next_run_is_no_crash(
+    kind, client, relay, monkeypatch
+):
+    def broken(*_, **__):
+        raise kind("no reader")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(AnswerParser, "answer", broken)
+        error = failure(client)
+    assert (type(error), error.charged) == (AnswerError, "yes")
+    assert [name for name in endings(client) if name.endswith(".reply")]
+    assert client.fetch(error.record).images  # a reader that knows the shape reads the kept answer, for free
+    assert len(relay.posts) == 1
+
+
+def test_slow_jpeg_of_thousands_of_scans_is_kept_as_unsound_and_leaves_no_further_files(client, relay):
+    data = base64.b64encode(with_scans(4000, progressive=True)).decode()
+    relay.answer = lambda _: answering(f"![x](data:image/jpeg;base64,{data})")
+    first, files = failure(client), endings(client)
+    second = failure(client)
+    assert (type(first), type(second), len(relay.posts)) == (ImageError, ImageError, 1)
+    assert files == endings(client)
+    assert [name for name in files if name.endswith(".unsound")]
+    assert not [name for name in files if name.endswith(".part")]

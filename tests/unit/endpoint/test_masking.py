@@ -1,0 +1,229 @@
+"""A key that an endpoint echoes is found again in what was read, in whatever pieces and by whatever spelling it came."""
+
+import base64
+import itertools
+import json
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.scripted import ASKED, answering, data_uri, event, png, reply_of
+
+from wenwen_magic.endpoint import masking
+from wenwen_magic.endpoint.api_key import Secret
+from wenwen_magic.endpoint.masking import guarded, mask, mask_bytes
+from wenwen_magic.errors import AnswerError, NoImageError, WenwenError
+from wenwen_magic.formats import FORMATS
+from wenwen_magic.protocol import Answer, HttpCall, Progress
+
+KEYS = ("sk-QzVxWkPmTnRsLhGfDbJc7391", "QzVxWkPmTnRsLhGfDbJc7391aabb", "Ab/9+_x.Y-z~Kk$(m)|n")
+PICTURE = f"![x]({data_uri(png())})"
+
+
+def drive(talk, *replies):
+    """All steps of a guarded conversation but its calls, and its answer or its error."""
+    told, waiting, step = [], iter(replies), next(talk)
+    while True:
+        try:
+            told += [] if isinstance(step, HttpCall) else [step]
+            step = talk.send(next(waiting) if isinstance(step, HttpCall) else None)
+        except StopIteration as end:
+            return told, end.value
+        except WenwenError as error:
+            return told, error
+
+
+def read(body, key, name="chat", **reply):
+    return drive(guarded(FORMATS[name].talk(ASKED), Secret(key)), reply_of(body, **reply))
+
+
+def everything(outcome):
+    """All that can be read off progress and an answer, or an error, signs without width left out."""
+    told, end = outcome
+    texts = [repr(told), repr(end), json.dumps(end.usage) if isinstance(end, Answer) else f"{end} {vars(end)}"]
+    return "".join(texts).replace("\u200b", "").replace("\\u200b", "")
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_no_cut_over_two_pieces_of_a_stream_brings_the_key_back(key):
+    for at in range(len(key) + 1):
+        for last in (PICTURE, "no picture"):
+            body = "".join(map(event, (f"key {key[:at]}", f"{key[at:]} ", last))) + event("", "stop")
+            outcome = read(body, key)
+            assert key not in everything(outcome), (at, last)
+            assert "***" in outcome[1].text
+
+
+def hexadecimal(value):
+    return value.encode().hex()
+
+
+def in_base64(value, before=""):
+    return base64.b64encode((before + value + " and more").encode()).decode()
+
+
+SPELLINGS = {
+    "plain": lambda key: key,
+    "small escapes": lambda key: "".join(f"\\u{ord(sign):04x}" for sign in key),
+    "large escapes": lambda key: "".join(f"\\u{ord(sign):04X}" for sign in key),
+    "half escaped": lambda key: "".join(f"\\u{ord(sign):04x}" if n % 2 else sign for n, sign in enumerate(key)),
+    "first escaped": lambda key: f"\\u{ord(key[0]):04x}{key[1:]}",
+    "escaped twice": lambda key: "".join(f"\\\\u{ord(sign):04x}" for sign in key),
+    "percent": lambda key: "".join(f"%{ord(sign):02X}" for sign in key),
+    "percent where needed": lambda key: quote(key, safe=""),
+    "entities": lambda key: "".join(f"&#{ord(sign)};" for sign in key),
+    "entities in hexadecimal": lambda key: "".join(f"&#x{ord(sign):x};" for sign in key),
+    "without width": "\u200b".join,
+    "slashes": lambda key: key.replace("/", "\\/"),
+    "base64": in_base64,
+    "base64 of a header": lambda key: in_base64(key, "Bearer "),
+    "base64 of a longer header": lambda key: in_base64(key, "Bearer:  "),
+    "base64 for addresses": lambda key: in_base64(key, "a").replace("+", "-").replace("/", "_"),
+    "hexadecimal": hexadecimal,
+}
+PLACES = {
+    "text": lambda key: answering("KEYHERE " + PICTURE),
+    "words": lambda key: answering("KEYHERE"),
+    "alternative text": lambda key: answering("![KEYHERE](https://h.example/a.png)"),
+    "address": lambda key: answering("![x](https://h.example/a.png?token=KEYHERE)"),
+    "reason": lambda key: json.dumps({"choices": [{"message": {"content": "no"}, "finish_reason": "KEYHERE"}]}),
+    "model": lambda key: json.dumps({"model": "KEYHERE", "choices": [{"message": {"content": PICTURE}}]}),
+    "usage": lambda key: json.dumps(
+        {"usage": {"KEYHERE": {"a": ["KEYHERE"]}}, "data": [{"url": "https://h.example/a"}]}
+    ),
+    "prompt": lambda key: json.dumps({"data": [{"url": "https://h.example/a", "revised_prompt": "KEYHERE"}]}),
+    "error": lambda key: json.dumps({"error": {"message": "KEYHERE", "code": "KEYHERE"}}),
+    "page": lambda key: "<html><title>KEYHERE</title>",
+    "progress": lambda key: event("> 进度 40% KEYHERE\n") + event(PICTURE, "stop"),
+    "torn": lambda key: answering("KEYHERE " + PICTURE)[:-20],
+    "nothing": lambda key: "KEYHERE",
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("key", KEYS)
+def test_no_spelling_of_the_key_comes_back_from_any_place_of_an_answer(key, place):
+    body = PLACES[place](key)
+    for name, spelled in SPELLINGS.items():
+        seen = everything(read(body.replace("KEYHERE", spelled(key)), key))
+        assert key not in seen, name
+        assert hexadecimal(key) not in seen
+        assert in_base64(key)[:20] not in seen
+
+
+@pytest.mark.parametrize("name", SPELLINGS)
+def test_each_spelling_is_masked_in_a_text_and_the_words_around_it_are_kept(name):
+    for key in KEYS:
+        spelled = SPELLINGS[name](key)
+        assert mask(f"红 before {spelled} behind", Secret(key)).startswith("红 before ")
+        assert mask(f"before {spelled} behind", Secret(key)).endswith(" behind")
+        assert "***" in mask(spelled, Secret(key))
+
+
+def test_buttons_and_the_number_of_a_job_are_masked_too():
+    key = KEYS[0]
+    buttons = [{"customId": key, "label": f"U1 {key}"}]
+    job = {"status": "SUCCESS", "imageUrl": f"https://h.example/{key}.png", "buttons": buttons, "promptEn": key}
+    talk = guarded(FORMATS["midjourney"].talk(ASKED), Secret(key))
+    outcome = drive(talk, reply_of(json.dumps({"code": 1, "result": key})), *[reply_of(json.dumps(job))] * 3)
+    assert isinstance(outcome[1], Answer)
+    assert outcome[1].buttons
+    assert key not in everything(outcome)
+
+
+@given(st.sampled_from(KEYS), st.lists(st.text("ab\\/u0-+", max_size=5)), st.sets(st.integers(0, 200)))
+def test_a_body_in_any_pieces_is_masked_as_the_whole_and_nothing_else_is_lost(key, words, places):
+    body = key.join(words).encode()
+    waiting, out = b"", b""
+    for first, last in itertools.pairwise(sorted({0, len(body), *(at for at in places if at < len(body))})):
+        ready, waiting = mask_bytes(waiting + body[first:last], Secret(key))
+        out += ready
+    assert out + waiting == body.replace(key.encode(), b"***")
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize(
+    "name", ["plain", "small escapes", "large escapes", "half escaped", "first escaped", "slashes"]
+)
+def test_a_key_with_escapes_of_json_is_masked_in_a_body_at_every_cut(key, name):
+    body = f'{{"a": "{SPELLINGS[name](key)}!"}}'.encode()
+    for at in range(len(body)):
+        first, waiting = mask_bytes(body[:at], Secret(key))
+        second, waiting = mask_bytes(waiting + body[at:], Secret(key))
+        assert json.loads(first + second + waiting) == {"a": "***!"}
+
+
+def test_short_keys_are_left_for_they_are_in_any_text():
+    assert mask("a demo for all", Secret("demo")) == "a demo for all"
+    assert mask_bytes(b"password here", Secret("password")) == (b"password here", b"")
+
+
+def test_a_mask_of_a_long_text_takes_time_in_proportion(monkeypatch):
+    text = "\\u200b\u200b&#" * 200_000
+    assert mask(text, Secret(KEYS[0])) == text
+
+
+class OddError(Exception):
+    """What nobody foresaw."""
+
+
+def failing(kind):
+    reply = yield HttpCall("POST", "/v1/x", {})
+    next(iter(reply.chunks))
+    raise kind
+
+
+@pytest.mark.parametrize(
+    "kind", [TypeError, KeyError("x"), RecursionError, OverflowError, MemoryError, OddError(KEYS[0])]
+)
+def test_whatever_a_reader_raises_is_an_answer_that_cannot_be_read_and_was_paid_and_is_kept_whole(kind):
+    rest = iter([b"first", b"second"])
+    reply = type(reply_of(""))(200, "", rest)
+    _told, error = drive(guarded(failing(kind), Secret(KEYS[0])), reply)
+    assert type(error) is AnswerError
+    assert error.charged == "yes"
+    assert error.__context__ is None
+    assert KEYS[0] not in str(error)
+    assert list(rest) == []
+
+
+def test_what_fails_before_the_first_call_is_no_answer():
+    def broken():
+        raise TypeError
+        yield
+
+    with pytest.raises(TypeError):
+        next(guarded(broken(), None))
+
+
+def test_half_characters_are_replaced_in_all_texts_also_without_a_key():
+    def halves():
+        yield Progress("a\ud800")
+        return Answer(text="\udfff", usage={"\ud800": "\ud801"})
+
+    told, answer = drive(guarded(halves(), None))
+    assert told == [Progress("a\ufffd")]
+    assert (answer.text, answer.usage) == ("\ufffd", {"\ufffd": "\ufffd"})
+
+
+def test_a_value_nested_too_deeply_is_shortened():
+    deep = []
+    for _ in range(900):
+        deep = [deep]
+
+    def nested():
+        yield Progress("")
+        return Answer(usage={"a": deep})
+
+    assert len(json.dumps(drive(guarded(nested(), None))[1].usage)) < 100
+
+
+def test_an_error_without_a_picture_is_masked_in_its_arguments_too():
+    def refused():
+        yield HttpCall("POST", "/", {})
+        raise NoImageError(f"{KEYS[1]}", text=KEYS[1], record=KEYS[1])
+
+    _told, error = drive(guarded(refused(), Secret(KEYS[1])), reply_of(""))
+    assert KEYS[1] not in repr(error.args) + repr(vars(error))
+    assert masking.mask(KEYS[1], None) == KEYS[1]
