@@ -19,6 +19,7 @@ from traitlets import Any as AnyTrait
 from traitlets.config import Configurable
 
 from wenwen_magic.errors import ConfigError
+from wenwen_magic.notebook import scope
 from wenwen_magic.settings import NAMES, Layer, Loaded, about, environment, load, project, working_folder
 from wenwen_magic.text.i18n import N_, _, is_chinese, speak
 from wenwen_magic.text.template import interpolate, known_value
@@ -83,7 +84,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         """Look at settings, models and saved pictures; ``%wenwen help`` lists the commands."""
         from wenwen_magic.notebook.commands import registry  # noqa: PLC0415
 
-        loaded = self._begin(line)
+        loaded, names = self._begin(line), scope.seen_names(self.shell.user_ns)
         context = registry.CommandContext(
             line=line,
             make_client=lambda: self._client(loaded=loaded),
@@ -91,7 +92,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             state=self.state,
             attended=self._attended or self.kernel is None,
             insert=self.shell.set_next_input,
-            value_of=lambda word: known_value(word, self.shell.user_ns),
+            value_of=lambda word: known_value(word, names),
             open_mask=self._open_mask if self._attended else None,
         )
         result = registry.run(context)
@@ -122,6 +123,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             print(options.help_text(f"%%{magic}" if cell is not None else f"%{magic}"))
             return None
         name, prompt = options.name_and_prompt(given, cell)
+        scope.check_settable(name)
         if not prompt and cell is None and not given.from_:
             return self._open_panel(given, loaded)
         drawn = self._cell(given, prompt, name, loaded, alone=cell is not None, typed=typed)
@@ -156,7 +158,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             return display(bundle, raw=True, display_id=True)  # type: ignore[no-untyped-call]
 
         client = self._client(given, loaded)
-        wanted = CellRequests(client, given, self.shell.user_ns)
+        wanted = CellRequests(client, given, scope.seen_names(self.shell.user_ns))
         requests, labels = ((), ()) if given.from_ else wanted.all(prompt)
         area = Area(
             None if given.quiet else show,
@@ -284,7 +286,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         return client
 
     def _fill(self, text: str) -> str:
-        return interpolate(text, self.shell.user_ns)
+        return interpolate(text, scope.seen_names(self.shell.user_ns))
 
     # -- completion ----------------------------------------------------------------------------------------------------
 
@@ -318,6 +320,8 @@ def register(shell: Any) -> None:
     if earlier is not None:
         magics.state = earlier.state  # after %reload_ext the demo, the typed key and the jobs go on
     shell.register_magics(magics)
+    _take_hooks_out(shell)  # of a %reload_ext
+    shell.ast_transformers.append(scope.Capture())
     formatter = shell.display_formatter.ipython_display_formatter
     for kind in _SHOWN_ONCE:
         formatter.for_type(kind, magics.show_once)
@@ -355,9 +359,17 @@ def unregister(shell: Any) -> None:
     if magics is not None:
         with suppress(ValueError):  # unregistered before
             shell.events.unregister("pre_run_cell", magics.forget_shown)
+    _take_hooks_out(shell)
     for kind_of_magic in shell.magics_manager.magics.values():
         for name in _MAGICS:
             kind_of_magic.pop(name, None)
+
+
+def _take_hooks_out(shell: Any) -> None:
+    """Take what reads cells before they run out of a shell."""
+    hooks = shell.ast_transformers
+    # By name: after %reload_ext the classes of the hooks may be those of an earlier import.
+    hooks[:] = [hook for hook in hooks if type(hook).__module__ != scope.__name__]
 
 
 def _is_for_the_cells_end() -> bool:
