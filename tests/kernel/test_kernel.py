@@ -331,12 +331,19 @@ def test_a_cell_run_again_while_its_call_is_under_way_joins_it(relay, kernel):
 
 def test_background_lets_the_next_cell_run_at_once(relay, kernel):
     relay.gate.clear()
-    ticket = kernel.send(cell("a cat", "img --background"))
+    ticket = kernel.send(cell("a cat", "img --background"), stdin=True)
     kernel.gather(ticket, seconds=5)
     assert [content["data"]["text/plain"] for _, content in shown(kernel.run("1 + 1"))] == ["2"]
     relay.gate.set()
     kernel.later(ticket, lambda content: "<img" in content.get("data", {}).get("text/html", ""))
     assert images(kernel.run("img"))
+
+
+def test_where_nobody_is_a_picture_in_the_background_is_waited_for_and_saved(relay, here):
+    book = run(notebook(LOAD, cell("a cat", "--background"), cell("a dog", "--background")))
+    assert len(pictures(book)) == 2
+    assert "drawing in the background" not in str(book)
+    assert [record["state"] for record in records()] == ["complete"] * 2
 
 
 def kill(kernel):

@@ -178,6 +178,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             current_client=lambda: self._client(given),
             labels=labels,
             text=typed,
+            put=self.state.put,
         )
         return BatchCell(cell, wanted.many(prompt, given.from_)) if given.from_ else cell
 
@@ -190,7 +191,8 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         if drawn.blind:
             self.state.ballot = drawn  # an earlier one is not on the screen any more
         controls = self._attended and drawn.client.settings.ui and not (given.no_ui or given.quiet)
-        if given.background:
+        # Where nobody is, the kernel is ended after the last cell, and what comes later is seen by nobody.
+        if given.background and (self._attended or self.kernel is None):
             job = drawn.draw_in_background()
             self._show_controls(drawn).follow(job) if controls else drawn.follow(job)
             return None

@@ -32,12 +32,14 @@ class KernelState:
         key: the key typed in this kernel, None when none was.
         asked: addresses of endpoints that were asked for their models.
         ballot: the blind comparison that waits for a vote; None for none.
+        put: what cells have put into variables; as in :class:`~wenwen_magic.notebook.cell.Cell`.
     """
 
     demo: "DemoServer | None" = None
     key: "Secret | None" = None
     asked: set[str] = field(default_factory=set)
     ballot: "Cell | None" = None
+    put: dict[str, tuple[int, Any]] = field(default_factory=dict)
 
     @cached_property
     def runner(self) -> "WorkerPool":
