@@ -4,6 +4,7 @@
 
 import inspect
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -51,6 +52,9 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
     def __init__(self, shell: Any) -> None:
         super().__init__(shell)
         self.shown: Any = None
+        self.folder: Path | None = None
+        with suppress(ConfigError):  # it was deleted; the next command says so
+            self.folder = working_folder()
 
     @cached_property
     def state(self) -> "KernelState":
@@ -83,8 +87,12 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
     def wenwen(self, line: str) -> Any:
         """Look at settings, models and saved pictures; ``%wenwen help`` lists the commands."""
         from wenwen_magic.notebook.commands import registry  # noqa: PLC0415
+        from wenwen_magic.notebook.options import comment_note, split_comment  # noqa: PLC0415
 
+        line, comment = split_comment(line)
         loaded, names = self._begin(line), scope.seen_names(self.shell.user_ns)
+        if comment:
+            print(comment_note(comment))
         context = registry.CommandContext(
             line=line,
             make_client=lambda: self._client(loaded=loaded),
@@ -94,6 +102,8 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             insert=self.shell.set_next_input,
             value_of=lambda word: known_value(word, names),
             open_mask=self._open_mask if self._attended else None,
+            in_kernel=self.kernel is not None,
+            folder=self.folder,
         )
         result = registry.run(context)
         if not isinstance(result, str):
@@ -108,9 +118,12 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         from wenwen_magic.notebook import options  # noqa: PLC0415
 
         loaded = self._begin(line, cell)
+        line, comment = options.split_comment(line)
         given = options.read(line, self._fill)
         if cell is None and loaded is not None:
             speak(loaded.settings.lang, prompt=given.words)  # the prompt is known only now
+        if comment and not given.quiet:
+            print(options.comment_note(comment))
         return given, loaded
 
     def _run(self, given: "Options", cell: str | None, loaded: Loaded | None, magic: str, typed: str = "") -> Any:
@@ -283,7 +296,11 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             key = api_key.find()[0]
         own = Layer(_OPTION, {"mode": given.mode, "timeout": given.timeout} if given else {})
         worker = self.kernel is not None  # a terminal that is closed ends its work; a kernel may be restarted
-        client = Client(settings=load(own, base=loaded or self._load()), api_key=key, worker=worker)
+        wanted = load(own, base=loaded or self._load())
+        if self.folder is not None:  # after a %cd the same cell must find its pictures
+            place = self.folder / Path(wanted.settings.history).expanduser()
+            wanted = replace(wanted, settings=replace(wanted.settings, history=str(place)))
+        client = Client(settings=wanted, api_key=key, worker=worker)
         client.history.when_long(print)
         return client
 
@@ -320,10 +337,12 @@ def register(shell: Any) -> None:
     """Register the magics, their completion, and the rule that a drawn picture is shown once."""
     magics, earlier = WenwenMagics(shell), shell.magics_manager.registry.get(WenwenMagics.__name__)
     if earlier is not None:
-        magics.state = earlier.state  # after %reload_ext the demo, the typed key and the jobs go on
+        # After %reload_ext the demo, the typed key and the jobs go on, and the history stays where it is.
+        magics.state, magics.folder = earlier.state, earlier.folder
     shell.register_magics(magics)
     _take_hooks_out(shell)  # of a %reload_ext
     shell.ast_transformers.append(scope.Capture())
+    shell.input_transformers_cleanup.append(_with_plain_space)
     formatter = shell.display_formatter.ipython_display_formatter
     for kind in _SHOWN_ONCE:
         formatter.for_type(kind, magics.show_once)
@@ -369,9 +388,19 @@ def unregister(shell: Any) -> None:
 
 def _take_hooks_out(shell: Any) -> None:
     """Take what reads cells before they run out of a shell."""
-    hooks = shell.ast_transformers
-    # By name: after %reload_ext the classes of the hooks may be those of an earlier import.
+    # By name: after %reload_ext they may be those of an earlier import.
+    hooks, cleaners = shell.ast_transformers, shell.input_transformers_cleanup
     hooks[:] = [hook for hook in hooks if type(hook).__module__ != scope.__name__]
+    cleaners[:] = [cleaner for cleaner in cleaners if getattr(cleaner, "__module__", "") != __name__]
+
+
+_OTHER_SPACE = re.compile(r"^(\s*(?:[^\W\d][\w.,\[\] ]*=\s*)?%%?wenwen(?:_image|_describe)?)[^\S \r\n]")
+
+
+def _with_plain_space(lines: list[str]) -> list[str]:
+    """Put a plain space behind a magic's name, in place of a Chinese one or a tab: IPython knows no other."""
+    cell = bool(lines) and lines[0].startswith("%%")  # whose text stays as it is
+    return [line if cell and number else _OTHER_SPACE.sub(r"\1 ", line) for number, line in enumerate(lines)]
 
 
 def _is_for_the_cells_end() -> bool:
