@@ -13,7 +13,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from IPython.core.displayhook import DisplayHook
+from IPython.core.displayhook import CapturingDisplayHook, DisplayHook
+from IPython.core.displaypub import CapturingDisplayPublisher
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
 from IPython.display import clear_output, display
 from traitlets import Any as AnyTrait
@@ -167,7 +168,13 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         from wenwen_magic.notebook.cell_requests import CellRequests  # noqa: PLC0415
         from wenwen_magic.notebook.output_area import Area  # noqa: PLC0415
 
+        outputs = self._capturing()
+
         def show(bundle: dict[str, Any]) -> Any:
+            if outputs and self._attended:
+                from wenwen_magic.notebook.widgets.captured import CapturedHandle  # noqa: PLC0415
+
+                return CapturedHandle(bundle, outputs, self._defer)
             return display(bundle, raw=True, display_id=True)  # type: ignore[no-untyped-call]
 
         client = self._client(given, loaded)
@@ -175,9 +182,9 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         requests, labels = ((), ()) if given.from_ else wanted.all(prompt)
         area = Area(
             None if given.quiet else show,
-            live=self.kernel is not None and not given.quiet,
+            live=self._live and not given.quiet and (self._attended or not outputs),
             gather=client.gallery,
-            wipe=clear_output if alone else None,
+            wipe=clear_output if alone and not outputs else None,  # an Output may hold more than this cell's
         )
         cell = Cell(
             client=client,
@@ -199,20 +206,27 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         from wenwen_magic.notebook.cell import BatchCell  # noqa: PLC0415
 
         if isinstance(drawn, BatchCell):
-            self.shown = drawn.draw()
+            self.shown = self._settled(drawn.draw, drawn.cell)
             return self.shown
         if drawn.blind:
             self.state.ballot = drawn  # an earlier one is not on the screen any more
         controls = self._attended and drawn.client.settings.ui and not (given.no_ui or given.quiet)
         # Where nobody is, the kernel is ended after the last cell, and what comes later is seen by nobody.
         if given.background and (self._attended or self.kernel is None):
-            job = drawn.draw_in_background()
+            job = self._settled(drawn.draw_in_background, drawn)
             self._show_controls(drawn).follow(job) if controls else drawn.follow(job)
             return None
-        self.shown = drawn.draw()
+        self.shown = self._settled(drawn.draw, drawn)
         if controls:
             self._show_controls(drawn)
         return self.shown
+
+    @staticmethod
+    def _settled(draw: Callable[[], Any], cell: "Cell") -> Any:
+        try:
+            return draw()
+        finally:
+            cell.area.settle()
 
     def _open_panel(self, given: "Options", loaded: Loaded | None) -> None:
         if not self._attended:
@@ -221,6 +235,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         cell: Any = self._cell(replace(given, raw=True), "…", "", loaded, alone=False)
         self._show_controls(cell, with_prompt=True)
         cell.area.status(_("The picture will appear here."))
+        cell.area.settle()
 
     def _show_controls(self, cell: "Cell", *, with_prompt: bool = False) -> "Panel":
         from wenwen_magic.notebook import options  # noqa: PLC0415
@@ -257,6 +272,19 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
     def kernel(self) -> Any:
         """The kernel around the shell; None in a terminal."""
         return getattr(self.shell, "kernel", None)
+
+    @property
+    def _live(self) -> bool:
+        """Whether an output can be changed: a terminal's cannot, and ``%%capture`` keeps every change of one."""
+        return self.kernel is not None and not isinstance(self.shell.display_pub, CapturingDisplayPublisher)
+
+    def _capturing(self) -> list[Any]:
+        """Return the ``Output`` widgets that capture what is shown now."""
+        if self.kernel is None or "ipywidgets" not in sys.modules:
+            return []
+        from wenwen_magic.notebook.widgets.captured import capturing  # noqa: PLC0415
+
+        return capturing()
 
     @property
     def _attended(self) -> bool:
@@ -386,6 +414,9 @@ def unregister(shell: Any) -> None:
             kind_of_magic.pop(name, None)
 
 
+_AT_THE_END = {DisplayHook.compute_format_data.__code__, CapturingDisplayHook.__call__.__code__}
+
+
 def _take_hooks_out(shell: Any) -> None:
     """Take what reads cells before they run out of a shell."""
     # By name: after %reload_ext they may be those of an earlier import.
@@ -409,6 +440,6 @@ def _is_for_the_cells_end() -> bool:
     Nothing else tells the two apart: ipykernel's display hook does not keep ``is_active``.
     """
     frame = inspect.currentframe()
-    while frame is not None and frame.f_code is not DisplayHook.compute_format_data.__code__:
+    while frame is not None and frame.f_code not in _AT_THE_END:
         frame = frame.f_back
     return frame is not None
