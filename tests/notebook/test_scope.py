@@ -95,6 +95,24 @@ SEEN = {
             %time %wenwen_image -q {{animal}} in {{style}}
         draw("cat", "ink")
         """,
+    "functions in a timed cell": f"""
+        def run():
+            cell = get_ipython().run_cell_magic
+            return cell("time", "", made)
+        made = '''def outer(style):
+            def inner(animal):
+                {CALL.replace("'", '"')}
+            inner("cat")
+        outer("ink")'''
+        run()
+        """,
+    "a call by way of a library": f"""
+        from contextlib import ExitStack
+        def draw(animal, style):
+            with ExitStack() as stack:
+                stack.callback(get_ipython().run_line_magic, "wenwen_image", "{LINE.partition(" ")[2]}")
+        draw("cat", "ink")
+        """,
     "a text of a function": """
         def draw(animal, style, line="-q {{animal}} in {{style}}"):
             get_ipython().run_line_magic("wenwen_image", line)

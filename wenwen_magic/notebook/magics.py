@@ -2,6 +2,7 @@
 
 # What draws and shows is imported where it is first needed, each time with PLC0415: %load_ext stays quick.
 
+import atexit
 import inspect
 import os
 import re
@@ -38,6 +39,8 @@ _MAGICS = ("wenwen", "wenwen_image", "wenwen_describe")
 _OPTION = N_("option")
 _QUIET = 0.5
 """Seconds after the extension was loaded until the process that draws is started."""
+_LAST_WAIT = 3600.0
+"""Seconds that a terminal waits at its end, at most, for a picture in the background."""
 _SHOWN_ONCE = ("wenwen_magic.records.Generation", "wenwen_magic.records.Gallery")
 
 _TRAITS = {name: AnyTrait(None, allow_none=True, help=about(name)).tag(config=True) for name in NAMES}
@@ -214,6 +217,8 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         # Where nobody is, the kernel is ended after the last cell, and what comes later is seen by nobody.
         if given.background and (self._attended or self.kernel is None):
             job = self._settled(drawn.draw_in_background, drawn)
+            if self.kernel is None:  # a script in a terminal may end here; an interrupt ends the wait
+                atexit.register(job.wait, _LAST_WAIT)
             self._show_controls(drawn).follow(job) if controls else drawn.follow(job)
             return None
         self.shown = self._settled(drawn.draw, drawn)

@@ -4,6 +4,7 @@ import ast
 import inspect
 import linecache
 import re
+import sysconfig
 from collections.abc import Iterator, Mapping
 from keyword import iskeyword
 from types import CodeType, FrameType
@@ -18,6 +19,8 @@ _BETWEEN = {"IPython", "decorator", "wenwen_magic"}
 """Packages whose frames may be between a magic and the code that runs it."""
 _CALLERS = {"asyncio", "comm", "concurrent", "ipykernel", "ipywidgets", "threading", "tornado", "traitlets"}
 """Packages that run a magic which was handed to them as it is: their names are nobody's."""
+_LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
+_MARK = "_wenwen_words"
 _WORD = re.compile(r"[^\W\d]\w*")
 
 
@@ -63,9 +66,17 @@ def _called(frame: FrameType) -> str:
 def _caller() -> FrameType | None:
     """Return the frame of the code that runs the magic; None where no Python code does."""
     frame = inspect.currentframe()
-    while frame is not None and _package(frame) in _BETWEEN:
+    while frame is not None and (_package(frame) in _BETWEEN or _only_calls(frame)):
         frame = frame.f_back
     return None if frame is None or _package(frame) in _CALLERS else frame
+
+
+def _only_calls(frame: FrameType) -> bool:
+    """Tell whether a library's code runs what it was handed, such as a retry: the magic's text is its caller's."""
+    code = frame.f_code
+    words = {*code.co_names, *(constant for constant in code.co_consts if isinstance(constant, str))}
+    library = code.co_filename.startswith(_LIBRARIES) and _package(frame) not in _CALLERS
+    return library and not any(word in _CALLS or "wenwen" in word for word in words)
 
 
 def _package(frame: FrameType) -> str:
@@ -103,6 +114,8 @@ def _around(code: CodeType) -> Iterator[CodeType]:
     except (SyntaxError, ValueError):
         tree = None
     path = tree and _path(tree, code)
+    if not path and any(isinstance(one, CodeType) and _MARK in one.co_varnames for one in code.co_consts):
+        return  # it was made to keep all names that its texts use
     if not path:
         raise ConfigError(
             _("The names of {function} cannot be seen from a magic: its source is gone.", function=code.co_qualname),
@@ -129,7 +142,7 @@ def _lines(code: CodeType) -> set[int]:
 class Capture(ast.NodeTransformer):
     """Let functions in cells keep the names that their magics' texts use, as if the texts were code.
 
-    ``f(text)`` becomes ``f(text) if lambda: (word, …) else None``: the lambda is never called, but for it Python hands
+    ``f(text)`` becomes ``f(text) if lambda mark: (word, …) else None``: it is never called, but for it Python hands
     the words to the function, where they are names of the functions around it.
     """
 
@@ -143,6 +156,6 @@ class Capture(ast.NodeTransformer):
         if called not in _CALLS or "wenwen" not in text:
             return node
         names = ast.Tuple([ast.Name(word, ast.Load()) for word in words], ast.Load())
-        nothing = ast.arguments(posonlyargs=[], args=[], kwonlyargs=[], kw_defaults=[], defaults=[])
-        kept = ast.IfExp(ast.Lambda(nothing, names), node, ast.Constant(None))
+        mark = ast.arguments(posonlyargs=[], args=[ast.arg(_MARK)], kwonlyargs=[], kw_defaults=[], defaults=[])
+        kept = ast.IfExp(ast.Lambda(mark, names), node, ast.Constant(None))
         return ast.fix_missing_locations(ast.copy_location(kept, node))
