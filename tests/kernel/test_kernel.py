@@ -294,6 +294,83 @@ def test_tab_completes_through_the_kernel(kernel):
         assert any(text.endswith(wanted) for text in done), (line, content)
 
 
+# -- inside Output widgets ---------------------------------------------------------------------------------------------
+
+
+def states(messages):
+    """What comm messages set, in order."""
+    kinds = {"comm_open", "comm_msg"}
+    return [content["data"].get("state", {}) for kind, content in messages if kind in kinds]
+
+
+OUTPUT = "import ipywidgets\nout = ipywidgets.Output()\n"
+INSIDE = {
+    "with": OUTPUT + "with out:\n    print('before')\n    %wenwen_image a cat",
+    "a loop": OUTPUT + "with out:\n    print('before')\n    for n in (1, 2):\n        %wenwen_image cat {{n}}",
+    "a cell magic": OUTPUT
+    + "with out:\n    print('before')\n    get_ipython().run_cell_magic('wenwen_image', '', 'a cat')",
+    "a function": OUTPUT + "@out.capture()\ndef draw():\n    print('before')\n    %wenwen_image a cat\ndraw()",
+    "--from": OUTPUT + "with out:\n    print('before')\n    %wenwen_image --from {{['a cat', 'a dog']}}",
+    "a comparison": OUTPUT + "with out:\n    print('before')\n    %wenwen_image -m a,b a cat",
+}
+
+
+def test_pictures_inside_an_output_widget_are_in_it_beside_all_else(relay, here):
+    for text in INSIDE.values():
+        book = run(notebook(LOAD, text))
+        widgets = book.metadata["widgets"]["application/vnd.jupyter.widget-state+json"]["state"].values()
+        (inside,) = [one["state"]["outputs"] for one in widgets if one["model_name"] == "OutputModel"]
+        assert inside[0]["text"] == "before\n"
+        wanted = 2 if "loop" in text or "for n" in text else 1
+        drawn = [one for one in inside if "<img" in one.get("data", {}).get("text/html", "")]
+        assert len(drawn) == wanted, text
+        assert "sent, drawing" not in str(book)
+
+
+def test_progress_inside_an_output_widget_is_seen_and_goes(relay, kernel):
+    relay.gate.clear()
+    ticket = kernel.send(OUTPUT + "with out:\n    %wenwen_image a cat --no-ui", stdin=True)
+    until(lambda: relay.posts)
+    threading.Timer(1.6, relay.gate.set).start()
+    messages = kernel.gather(ticket)
+    lines = [state["value"] for state in states(messages) if "value" in state]
+    assert "sent, drawing" in lines[0] + lines[1]
+    assert lines[-1] == ""
+    assert not [kind for kind, _ in messages if kind == "update_display_data"]
+    assert [kind for kind, content in shown(messages) if "<img" in content.get("data", {}).get("text/html", "")]
+
+
+def test_a_failure_inside_an_output_widget_leaves_no_line_of_progress(relay, kernel):
+    relay.answer = lambda _: answering("never")
+    messages = kernel.run(OUTPUT + "with out:\n    print('before')\n    %wenwen_image a cat", stdin=True)
+    assert not [kind for kind, _ in messages if kind == "clear_output"]
+    assert [state["value"] for state in states(messages) if "value" in state][-1:] in ([], [""])
+    assert errors(messages)
+
+
+def test_a_late_picture_inside_an_output_widget_takes_the_place_of_its_line(relay, kernel):
+    relay.gate.clear()
+    ticket = kernel.send(OUTPUT + "with out:\n    %wenwen_image --background --no-ui a cat", stdin=True)
+    messages = kernel.gather(ticket)
+    (line,) = [content for _, content in shown(messages) if "drawing in the background" in str(content)]
+    kernel.run(
+        f"out.outputs = ({{'output_type': 'stream', 'name': 'stdout', 'text': 'x'}}, "
+        f"{{'output_type': 'display_data', 'data': {line['data']!r}, 'metadata': {{}}}})"
+    )
+    relay.gate.set()
+    until(lambda: [record["state"] for record in records()] == ["complete"])
+    until(lambda: "<img" in str(kernel.run("print([one.get('data') for one in out.outputs])")))
+    said = str(kernel.run("print(len(out.outputs), out.outputs[0]['text'], '<img' in str(out.outputs[1]))"))
+    assert "2 x True" in said
+
+
+def test_what_is_captured_is_shown_once(relay, kernel):
+    kernel.run("%%capture cap\n%wenwen_image a cat")
+    assert len(images(kernel.run("cap.show()"))) == 1
+    kernel.run("%%capture cap\nimg = %wenwen_image a cat\nimg")
+    assert len(images(kernel.run("cap.show()"))) == 1
+
+
 # -- interrupts and ends -----------------------------------------------------------------------------------------------
 
 
@@ -331,12 +408,19 @@ def test_a_cell_run_again_while_its_call_is_under_way_joins_it(relay, kernel):
 
 def test_background_lets_the_next_cell_run_at_once(relay, kernel):
     relay.gate.clear()
-    ticket = kernel.send(cell("a cat", "img --background"))
+    ticket = kernel.send(cell("a cat", "img --background"), stdin=True)
     kernel.gather(ticket, seconds=5)
     assert [content["data"]["text/plain"] for _, content in shown(kernel.run("1 + 1"))] == ["2"]
     relay.gate.set()
     kernel.later(ticket, lambda content: "<img" in content.get("data", {}).get("text/html", ""))
     assert images(kernel.run("img"))
+
+
+def test_where_nobody_is_a_picture_in_the_background_is_waited_for_and_saved(relay, here):
+    book = run(notebook(LOAD, cell("a cat", "--background"), cell("a dog", "--background")))
+    assert len(pictures(book)) == 2
+    assert "drawing in the background" not in str(book)
+    assert [record["state"] for record in records()] == ["complete"] * 2
 
 
 def kill(kernel):

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from wenwen_magic.endpoint.api_key import Secret
+from wenwen_magic.engine import limits
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.notebook.commands import account
 from wenwen_magic.notebook.commands.registry import CommandContext, KernelState, commands, complete_command, run
@@ -56,7 +57,7 @@ def client(saved=0, unreadable=()):
     return SimpleNamespace(history=history)
 
 
-def said(line, state=None, *, loaded=None, asks=None, attended=True):
+def said(line, state=None, *, loaded=None, asks=None, attended=True, in_kernel=False):
     """What a command answers, in a kernel where nothing is but what is handed in."""
     return run(
         CommandContext(
@@ -68,6 +69,7 @@ def said(line, state=None, *, loaded=None, asks=None, attended=True):
             insert=lambda _: pytest.fail("inserted"),
             value_of=lambda _: None,
             open_mask=None,
+            in_kernel=in_kernel,
         )
     )
 
@@ -251,3 +253,32 @@ def test_importing_the_magics_loads_no_command():
         "print([name for name in late if name in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+WHO = {
+    "a process": ({"pid": 4711, "problem": ""}, True, "process 4711", "goes on when the kernel is restarted"),
+    "none yet": ({"pid": 0, "problem": ""}, True, "a process of its own", "from the first picture on"),
+    "none to be had": ({"pid": 0, "problem": "No memory."}, True, "threads of this kernel", "end with it: No memory."),
+    "a terminal": ({"pid": 0, "problem": ""}, False, "threads of this Python", "end with it"),
+}
+
+
+@pytest.mark.parametrize(("detached", "in_kernel", "who", "meaning"), WHO.values(), ids=WHO)
+def test_status_says_who_draws_and_whether_that_outlives_the_kernel(monkeypatch, detached, in_kernel, who, meaning):
+    monkeypatch.setattr(limits.SESSION, "detached", SimpleNamespace(**detached))
+    (line,) = [line for line in said("status", in_kernel=in_kernel).splitlines() if line.startswith("drawn by")]
+    assert line.removeprefix("drawn by").strip().startswith(who)
+    assert meaning in line
+
+
+def test_after_a_change_of_folder_the_same_cell_is_free_and_status_says_where_its_pictures_are(
+    shell, relay, capsys, here
+):
+    shell.run("%%wenwen_image -q\na cat")
+    (here / "elsewhere").mkdir()
+    shell.run("%cd elsewhere\n%reload_ext wenwen_magic")
+    shell.run("%%wenwen_image -q\na cat")
+    capsys.readouterr()
+    shell.run("%wenwen status")
+    assert f"{here / 'wenwen_images'}/" in capsys.readouterr().out
+    assert (len(relay.posts), list((here / "elsewhere").iterdir())) == (1, [])

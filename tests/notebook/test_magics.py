@@ -6,6 +6,7 @@ import os
 import re
 import socket
 import threading
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,6 +19,7 @@ from PIL import Image
 from support.relay import whole
 from support.scripted import answering, png
 from support.shells import KEY, cell, prompts, records
+from support.widgets import cell_of
 
 from wenwen_magic import Gallery, Generation, WenwenError
 from wenwen_magic.demo import DemoServer
@@ -317,9 +319,9 @@ def until(true, seconds=10):
 
 
 def test_background_returns_at_once_and_the_picture_comes(shell, relay, monkeypatch):
-    monkeypatch.setattr(shell, "kernel", SimpleNamespace(_allow_stdin=False), raising=False)
+    shell.attend(monkeypatch, "")
     relay.gate.clear()
-    assert shell.run(cell("img --background")) is None
+    assert shell.run(cell("img --background --no-ui")) is None
     assert "img" not in shell.user_ns
     relay.gate.set()
     assert until(lambda: "img" in shell.user_ns)
@@ -327,10 +329,46 @@ def test_background_returns_at_once_and_the_picture_comes(shell, relay, monkeypa
     assert len(relay.posts) == 1
 
 
+MEANWHILE = {
+    "by hand": "fox = 5",
+    "by a later cell": "%%wenwen_image fox\na hen",
+    "by deleting it": "del fox",
+}
+
+
+@pytest.mark.parametrize("meanwhile", MEANWHILE.values(), ids=MEANWHILE)
+def test_a_late_picture_leaves_a_variable_alone_that_was_set_meanwhile(shell, relay, monkeypatch, meanwhile):
+    slow = threading.Event()
+    relay.answer = lambda number: (number or slow.wait(10)) and whole(number)
+    shell.attend(monkeypatch, "")
+    shell.run("fox = 1")
+    shell.run(cell("fox --background --no-ui"))
+    assert until(lambda: relay.posts)
+    shell.run(meanwhile)
+    now = shell.user_ns.get("fox")
+    slow.set()
+    assert until(lambda: "%wenwen show" in shell.words())
+    assert shell.user_ns.get("fox") is now
+    (record,) = [record for record in records() if record["request"]["prompt"] == "a cat"]
+    assert f"fox was set meanwhile and is left alone. These: %wenwen show {record['id']}" in shell.words()
+
+
+def test_of_two_late_pictures_the_later_cells_is_in_the_variable(client):
+    names, put = {}, {}
+    first, second = (replace(cell_of(client, client.request(text)), names=names, put=put) for text in ("a", "b"))
+    turns = first.turn(), second.turn()
+    early, late = client.generate("a"), client.generate("b")
+    first.named(early, turns[0])
+    second.named(late, turns[1])
+    assert names["cat"] is late
+    first.named(early, turns[0])
+    assert names["cat"] is late
+
+
 def test_a_failure_in_the_background_is_told_in_the_cell(shell, relay, monkeypatch):
-    monkeypatch.setattr(shell, "kernel", SimpleNamespace(_allow_stdin=False), raising=False)
+    shell.attend(monkeypatch, "")
     relay.answer = lambda _: answering("never")
-    shell.run(cell("--background"))
+    shell.run(cell("--background --no-ui"))
     assert until(lambda: any(kind == "update" and "no picture" in data["text/html"] for kind, data in shell.seen))
 
 

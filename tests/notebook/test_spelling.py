@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from IPython.core.inputtransformer2 import TransformerManager
+from support.shells import prompts
 
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.notebook import options
@@ -325,3 +326,48 @@ WRITABLE = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"], ex
 @example("' \" \\ x")
 def test_a_text_of_one_line_that_begins_with_a_letter_can_always_be_a_params_value(value):
     assert comes_back(ImageRequest("a cat", params={"p": f"x{value}."}))
+
+
+# -- the author's comments, and white space behind a magic's name ------------------------------------------------------
+
+COMMENTED = {
+    "a boat  # the line form": ("a boat", "# the line form"),
+    "a boat\t\t#x": ("a boat", "#x"),
+    "a boat # not apart": ("a boat # not apart", ""),
+    r"a boat  \# kept": ("a boat  # kept", ""),
+    "--raw a boat  # kept": ("a boat  # kept", ""),
+    '"a boat  # quoted"  # left out': ("a boat  # quoted", "# left out"),
+    "a {{'#  # x'}} boat  # left out": ("a #  # x boat", "# left out"),
+    "it's a boat  # isn't": ("it's a boat", "# isn't"),
+    "-o square a boat  # -o landscape": ("a boat", "# -o landscape"),
+}
+
+
+@pytest.mark.parametrize(("typed", "expected"), COMMENTED.items(), ids=COMMENTED)
+def test_a_comment_behind_a_line_is_no_part_of_the_prompt_and_is_told(shell, relay, capsys, typed, expected):
+    capsys.readouterr()
+    prompt, comment = expected
+    shell.run(f"%wenwen_image {typed}")
+    said = capsys.readouterr().out
+    assert relay.posts[0][1]["messages"][0]["content"].startswith(prompt)
+    assert not any(word in str(relay.posts) for word in ("left out", "the line form", "landscape"))
+    assert (f"Left out as a comment: {comment} " in said) == bool(comment)
+
+
+def test_a_comment_is_left_out_behind_commands_and_first_lines_and_an_id_is_none(shell, relay, capsys):
+    fox = shell.run("%%wenwen_image fox -q  # my fox\na fox")
+    assert shell.user_ns["fox"] is fox
+    assert shell.run(f"%wenwen show {fox.id}  # look").id == fox.id
+    assert shell.run(f"%wenwen show  #{fox.id[:6]}").id == fox.id
+    shell.run("%wenwen demo  # draw here")
+    assert "draw here" in capsys.readouterr().out
+    assert shell.magics_manager.registry["WenwenMagics"].state.demo
+
+
+@pytest.mark.parametrize("space", ["\u3000", "\u00a0", "\t", "\u2003", "\u3000 "])
+def test_any_white_space_ends_a_magics_name(shell, relay, space):
+    shell.run(f"%%wenwen_image{space}fox -q\na fox\n%wenwen_image{space}is text")
+    shell.run(f"hen = %wenwen_image{space}-q a hen\nfor _ in 'a':\n    %wenwen_image{space}-q a cat")
+    shell.run(f"%wenwen{space}show{space}fox")
+    assert prompts(relay) == [f"a fox\n%wenwen_image{space}is text", "a hen", "a cat"]
+    assert shell.user_ns["hen"].images

@@ -4,6 +4,7 @@ import atexit
 import builtins
 import json
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -74,6 +75,11 @@ class Shell(InteractiveShell):
         result = self.run_cell(text, store_history=True)
         assert not result.success
         return result.error_in_exec or result.error_before_exec
+
+    def wait_for(self, true, seconds=10):
+        """Wait until something is true; gives whether it came true."""
+        moment = threading.Event()
+        return any(true() or moment.wait(0.02) for _ in range(int(seconds / 0.02)))
 
     def shown(self):
         return [data for kind, data in self.seen if kind != "clear" and data.get("text/plain")]

@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,23 @@ def status_line(job: Job, now: float) -> str:
     return f"{line} · {job.progress.text}" if job.progress else line
 
 
+_numbers = count()
+_NOTHING = object()
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Hold what a variable was when a job for it was started.
+
+    Args:
+        number: counts the jobs.
+        was: the variable's value, or a mark for none.
+    """
+
+    number: int
+    was: Any
+
+
 @dataclass(frozen=True)
 class Cell:
     """One run of a cell.
@@ -52,6 +69,7 @@ class Cell:
         current_client: makes a client of the settings as they are when it is called; the cell's own options still
             override them.
         voted: functions to call when a vote has been cast.
+        put: by the names of variables the number of the job whose result was put there last, and that result.
     """
 
     client: Client
@@ -66,6 +84,7 @@ class Cell:
     labels: tuple[Label, ...] = ()
     text: str = ""
     voted: list[Callable[[], None]] = field(default_factory=list)
+    put: dict[str, tuple[int, Any]] = field(default_factory=dict)
 
     @property
     def how(self) -> dict[str, Any]:
@@ -175,30 +194,59 @@ class Cell:
     def _labels_of(self, places: list[Place]) -> tuple[Label, ...]:
         return tuple(self.labels[number] for number, _ in places) if self.labels else ()
 
-    def finished(self, job: Job) -> Generation | Gallery:
-        """Name the result of a job of this cell, show it, and return it: what is seen can be used at once."""
+    def finished(self, job: Job, turn: Turn | None = None) -> Generation | Gallery:
+        """Name the result of a job of this cell, show it, and return it: what is seen can be used at once.
+
+        Args:
+            job: that is done.
+            turn: what the variable was when the job was started, where others may have set it since.
+        """
         places = sorted(job.arrived)
         if not self.labels:
-            result = self.hand_over(job.result)
+            result = self.hand_over(job.result, turn)
             self.area.add(*job.result)
+            self.say_left_alone(result)
             return result
         if self.blind:
             random.SystemRandom().shuffle(places)
         rows = [job.arrived[place] for place in places]
         gallery = self.client.gallery(rows, self._labels_of(places), blind=self.blind)
-        self.named(gallery)
+        self.named(gallery, turn)
         self.area.put(gallery)
+        self.say_left_alone(gallery)
         return gallery
 
-    def hand_over(self, rows: list[Generation]) -> Generation | Gallery:
-        """Put generations into the cell's variable as one result, and return it."""
-        return self.named(rows[0] if len(rows) == 1 else self.client.gallery(rows))
+    def hand_over(self, rows: list[Generation], turn: Turn | None = None) -> Generation | Gallery:
+        """Put generations into the cell's variable as one result, and return it; ``turn`` as for :meth:`named`."""
+        return self.named(rows[0] if len(rows) == 1 else self.client.gallery(rows), turn)
 
-    def named(self, result: Generation | Gallery) -> Generation | Gallery:
-        """Put a result into the cell's variable, and return it."""
-        if self.name:
+    def turn(self) -> Turn:
+        """Note what the cell's variable is now."""
+        return Turn(next(_numbers), self.names.get(self.name, _NOTHING))
+
+    def named(self, result: Generation | Gallery, turn: Turn | None = None) -> Generation | Gallery:
+        """Put a result into the cell's variable, and return it.
+
+        Args:
+            result: what a job gave.
+            turn: of the job. The variable is set only while it is what it was, or holds the result of an earlier job:
+                what a person has put there meanwhile, and the result of a later cell, are newer. None to set it.
+        """
+        if not self.name:
+            return result
+        turn, now = turn or self.turn(), self.names.get(self.name, _NOTHING)
+        number, latest = self.put.get(self.name, (turn.number, _NOTHING))
+        if now is turn.was or (now is latest and number < turn.number):
             self.names[self.name] = result
+            self.put[self.name] = turn.number, result
         return result
+
+    def say_left_alone(self, result: Generation | Gallery) -> None:
+        """Say under the pictures that the variable holds something newer, and how to get them."""
+        if self.name and self.names.get(self.name) is not result:
+            ids = " ".join(row.id for row in ([result] if isinstance(result, Generation) else result) if row.id)
+            line = _("{name} was set meanwhile and is left alone. These: %wenwen show {ids}", name=self.name, ids=ids)
+            self.area.status(line)
 
     @property
     def hides_labels(self) -> bool:
@@ -220,7 +268,8 @@ class Cell:
         label = voting.cast(self.client.history.folder, gallery, letter)
         revealed = replace(gallery, blind=False)
         self.area.put(replace(revealed, render=vote_result(letter)))
-        self.named(revealed)
+        if self.names.get(self.name) is gallery:
+            self.named(revealed)
         for call in self.voted:
             call()
         named = " · ".join(value for _, value in label)
@@ -228,13 +277,14 @@ class Cell:
 
     def follow(self, job: Job) -> None:
         """Follow a job in the background; its pictures come into the area by themselves."""
+        turn = self.turn()
 
         def follow(_: Any) -> None:
             show_progress = self.progress_of(job)
             while not job.wait(TICK):
                 show_progress()
             if job.error is None:
-                self.finished(job)
+                self.finished(job, turn)
             else:
                 self.area.status(str(job.error).replace("\n", " · "))
 

@@ -2,8 +2,10 @@
 
 # What draws and shows is imported where it is first needed, each time with PLC0415: %load_ext stays quick.
 
+import atexit
 import inspect
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -12,13 +14,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from IPython.core.displayhook import DisplayHook
+from IPython.core.displayhook import CapturingDisplayHook, DisplayHook
+from IPython.core.displaypub import CapturingDisplayPublisher
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
 from IPython.display import clear_output, display
 from traitlets import Any as AnyTrait
 from traitlets.config import Configurable
 
 from wenwen_magic.errors import ConfigError
+from wenwen_magic.notebook import scope
 from wenwen_magic.settings import NAMES, Layer, Loaded, about, environment, load, project, working_folder
 from wenwen_magic.text.i18n import N_, _, is_chinese, speak
 from wenwen_magic.text.template import interpolate, known_value
@@ -35,6 +39,8 @@ _MAGICS = ("wenwen", "wenwen_image", "wenwen_describe")
 _OPTION = N_("option")
 _QUIET = 0.5
 """Seconds after the extension was loaded until the process that draws is started."""
+_LAST_WAIT = 3600.0
+"""Seconds that a terminal waits at its end, at most, for a picture in the background."""
 _SHOWN_ONCE = ("wenwen_magic.records.Generation", "wenwen_magic.records.Gallery")
 
 _TRAITS = {name: AnyTrait(None, allow_none=True, help=about(name)).tag(config=True) for name in NAMES}
@@ -50,6 +56,9 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
     def __init__(self, shell: Any) -> None:
         super().__init__(shell)
         self.shown: Any = None
+        self.folder: Path | None = None
+        with suppress(ConfigError):  # it was deleted; the next command says so
+            self.folder = working_folder()
 
     @cached_property
     def state(self) -> "KernelState":
@@ -82,8 +91,12 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
     def wenwen(self, line: str) -> Any:
         """Look at settings, models and saved pictures; ``%wenwen help`` lists the commands."""
         from wenwen_magic.notebook.commands import registry  # noqa: PLC0415
+        from wenwen_magic.notebook.options import comment_note, split_comment  # noqa: PLC0415
 
-        loaded = self._begin(line)
+        line, comment = split_comment(line)
+        loaded, names = self._begin(line), scope.seen_names(self.shell.user_ns)
+        if comment:
+            print(comment_note(comment))
         context = registry.CommandContext(
             line=line,
             make_client=lambda: self._client(loaded=loaded),
@@ -91,8 +104,10 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             state=self.state,
             attended=self._attended or self.kernel is None,
             insert=self.shell.set_next_input,
-            value_of=lambda word: known_value(word, self.shell.user_ns),
+            value_of=lambda word: known_value(word, names),
             open_mask=self._open_mask if self._attended else None,
+            in_kernel=self.kernel is not None,
+            folder=self.folder,
         )
         result = registry.run(context)
         if not isinstance(result, str):
@@ -107,9 +122,12 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         from wenwen_magic.notebook import options  # noqa: PLC0415
 
         loaded = self._begin(line, cell)
+        line, comment = options.split_comment(line)
         given = options.read(line, self._fill)
         if cell is None and loaded is not None:
             speak(loaded.settings.lang, prompt=given.words)  # the prompt is known only now
+        if comment and not given.quiet:
+            print(options.comment_note(comment))
         return given, loaded
 
     def _run(self, given: "Options", cell: str | None, loaded: Loaded | None, magic: str, typed: str = "") -> Any:
@@ -122,6 +140,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             print(options.help_text(f"%%{magic}" if cell is not None else f"%{magic}"))
             return None
         name, prompt = options.name_and_prompt(given, cell)
+        scope.check_settable(name)
         if not prompt and cell is None and not given.from_:
             return self._open_panel(given, loaded)
         drawn = self._cell(given, prompt, name, loaded, alone=cell is not None, typed=typed)
@@ -152,17 +171,23 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         from wenwen_magic.notebook.cell_requests import CellRequests  # noqa: PLC0415
         from wenwen_magic.notebook.output_area import Area  # noqa: PLC0415
 
+        outputs = self._capturing()
+
         def show(bundle: dict[str, Any]) -> Any:
+            if outputs and self._attended:
+                from wenwen_magic.notebook.widgets.captured import CapturedHandle  # noqa: PLC0415
+
+                return CapturedHandle(bundle, outputs, self._defer)
             return display(bundle, raw=True, display_id=True)  # type: ignore[no-untyped-call]
 
         client = self._client(given, loaded)
-        wanted = CellRequests(client, given, self.shell.user_ns)
+        wanted = CellRequests(client, given, scope.seen_names(self.shell.user_ns))
         requests, labels = ((), ()) if given.from_ else wanted.all(prompt)
         area = Area(
             None if given.quiet else show,
-            live=self.kernel is not None and not given.quiet,
+            live=self._live and not given.quiet and (self._attended or not outputs),
             gather=client.gallery,
-            wipe=clear_output if alone else None,
+            wipe=clear_output if alone and not outputs else None,  # an Output may hold more than this cell's
         )
         cell = Cell(
             client=client,
@@ -176,6 +201,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             current_client=lambda: self._client(given),
             labels=labels,
             text=typed,
+            put=self.state.put,
         )
         return BatchCell(cell, wanted.many(prompt, given.from_)) if given.from_ else cell
 
@@ -183,19 +209,29 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         from wenwen_magic.notebook.cell import BatchCell  # noqa: PLC0415
 
         if isinstance(drawn, BatchCell):
-            self.shown = drawn.draw()
+            self.shown = self._settled(drawn.draw, drawn.cell)
             return self.shown
         if drawn.blind:
             self.state.ballot = drawn  # an earlier one is not on the screen any more
         controls = self._attended and drawn.client.settings.ui and not (given.no_ui or given.quiet)
-        if given.background:
-            job = drawn.draw_in_background()
+        # Where nobody is, the kernel is ended after the last cell, and what comes later is seen by nobody.
+        if given.background and (self._attended or self.kernel is None):
+            job = self._settled(drawn.draw_in_background, drawn)
+            if self.kernel is None:  # a script in a terminal may end here; an interrupt ends the wait
+                atexit.register(job.wait, _LAST_WAIT)
             self._show_controls(drawn).follow(job) if controls else drawn.follow(job)
             return None
-        self.shown = drawn.draw()
+        self.shown = self._settled(drawn.draw, drawn)
         if controls:
             self._show_controls(drawn)
         return self.shown
+
+    @staticmethod
+    def _settled(draw: Callable[[], Any], cell: "Cell") -> Any:
+        try:
+            return draw()
+        finally:
+            cell.area.settle()
 
     def _open_panel(self, given: "Options", loaded: Loaded | None) -> None:
         if not self._attended:
@@ -204,6 +240,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         cell: Any = self._cell(replace(given, raw=True), "…", "", loaded, alone=False)
         self._show_controls(cell, with_prompt=True)
         cell.area.status(_("The picture will appear here."))
+        cell.area.settle()
 
     def _show_controls(self, cell: "Cell", *, with_prompt: bool = False) -> "Panel":
         from wenwen_magic.notebook import options  # noqa: PLC0415
@@ -240,6 +277,19 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
     def kernel(self) -> Any:
         """The kernel around the shell; None in a terminal."""
         return getattr(self.shell, "kernel", None)
+
+    @property
+    def _live(self) -> bool:
+        """Whether an output can be changed: a terminal's cannot, and ``%%capture`` keeps every change of one."""
+        return self.kernel is not None and not isinstance(self.shell.display_pub, CapturingDisplayPublisher)
+
+    def _capturing(self) -> list[Any]:
+        """Return the ``Output`` widgets that capture what is shown now."""
+        if self.kernel is None or "ipywidgets" not in sys.modules:
+            return []
+        from wenwen_magic.notebook.widgets.captured import capturing  # noqa: PLC0415
+
+        return capturing()
 
     @property
     def _attended(self) -> bool:
@@ -279,12 +329,16 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             key = api_key.find()[0]
         own = Layer(_OPTION, {"mode": given.mode, "timeout": given.timeout} if given else {})
         worker = self.kernel is not None  # a terminal that is closed ends its work; a kernel may be restarted
-        client = Client(settings=load(own, base=loaded or self._load()), api_key=key, worker=worker)
+        wanted = load(own, base=loaded or self._load())
+        if self.folder is not None:  # after a %cd the same cell must find its pictures
+            place = self.folder / Path(wanted.settings.history).expanduser()
+            wanted = replace(wanted, settings=replace(wanted.settings, history=str(place)))
+        client = Client(settings=wanted, api_key=key, worker=worker)
         client.history.when_long(print)
         return client
 
     def _fill(self, text: str) -> str:
-        return interpolate(text, self.shell.user_ns)
+        return interpolate(text, scope.seen_names(self.shell.user_ns))
 
     # -- completion ----------------------------------------------------------------------------------------------------
 
@@ -316,8 +370,12 @@ def register(shell: Any) -> None:
     """Register the magics, their completion, and the rule that a drawn picture is shown once."""
     magics, earlier = WenwenMagics(shell), shell.magics_manager.registry.get(WenwenMagics.__name__)
     if earlier is not None:
-        magics.state = earlier.state  # after %reload_ext the demo, the typed key and the jobs go on
+        # After %reload_ext the demo, the typed key and the jobs go on, and the history stays where it is.
+        magics.state, magics.folder = earlier.state, earlier.folder
     shell.register_magics(magics)
+    _take_hooks_out(shell)  # of a %reload_ext
+    shell.ast_transformers.append(scope.Capture())
+    shell.input_transformers_cleanup.append(_with_plain_space)
     formatter = shell.display_formatter.ipython_display_formatter
     for kind in _SHOWN_ONCE:
         formatter.for_type(kind, magics.show_once)
@@ -355,9 +413,30 @@ def unregister(shell: Any) -> None:
     if magics is not None:
         with suppress(ValueError):  # unregistered before
             shell.events.unregister("pre_run_cell", magics.forget_shown)
+    _take_hooks_out(shell)
     for kind_of_magic in shell.magics_manager.magics.values():
         for name in _MAGICS:
             kind_of_magic.pop(name, None)
+
+
+_AT_THE_END = {DisplayHook.compute_format_data.__code__, CapturingDisplayHook.__call__.__code__}
+
+
+def _take_hooks_out(shell: Any) -> None:
+    """Take what reads cells before they run out of a shell."""
+    # By name: after %reload_ext they may be those of an earlier import.
+    hooks, cleaners = shell.ast_transformers, shell.input_transformers_cleanup
+    hooks[:] = [hook for hook in hooks if type(hook).__module__ != scope.__name__]
+    cleaners[:] = [cleaner for cleaner in cleaners if getattr(cleaner, "__module__", "") != __name__]
+
+
+_OTHER_SPACE = re.compile(r"^(\s*(?:[^\W\d][\w.,\[\] ]*=\s*)?%%?wenwen(?:_image|_describe)?)[^\S \r\n]")
+
+
+def _with_plain_space(lines: list[str]) -> list[str]:
+    """Put a plain space behind a magic's name, in place of a Chinese one or a tab: IPython knows no other."""
+    cell = bool(lines) and lines[0].startswith("%%")  # whose text stays as it is
+    return [line if cell and number else _OTHER_SPACE.sub(r"\1 ", line) for number, line in enumerate(lines)]
 
 
 def _is_for_the_cells_end() -> bool:
@@ -366,6 +445,6 @@ def _is_for_the_cells_end() -> bool:
     Nothing else tells the two apart: ipykernel's display hook does not keep ``is_active``.
     """
     frame = inspect.currentframe()
-    while frame is not None and frame.f_code is not DisplayHook.compute_format_data.__code__:
+    while frame is not None and frame.f_code not in _AT_THE_END:
         frame = frame.f_back
     return frame is not None

@@ -116,6 +116,37 @@ def read_line(line: str, table: Sequence[Option], fill: Callable[[str], str] = s
     return given, "".join(words).strip()
 
 
+_ID = re.compile(r"#[0-9a-fA-F]{6,8}")
+_RAW = {"--raw", "--原样"}
+
+
+def split_comment(line: str) -> tuple[str, str]:
+    r"""Split a line and the comment of its author behind it: a word that begins with ``#`` behind two spaces.
+
+    ``\#`` is such a ``#`` in the text; ``--raw`` before it keeps it too; and ``#`` with an id is the id.
+
+    Args:
+        line: all that follows a magic's name and the space behind that.
+    """
+    kept: list[str] = []
+    end = 0
+    for piece in (_PIECE if "}}" in line else _PLAIN_PIECE).finditer(line):
+        word, start = piece.group(), piece.start()
+        if word in _RAW:
+            return line, ""
+        apart = len(f" {line[end:start]}" if end == 0 else line[end:start]) > 1
+        if apart and word.startswith("#") and not _ID.fullmatch(word):
+            return "".join(kept), line[start:]
+        kept += [line[end:start], word[1:] if apart and word.startswith("\\#") else word]
+        end = piece.end()
+    return "".join(kept), ""
+
+
+def comment_note(comment: str) -> str:
+    """Return a line that says what was left out."""
+    return _("Left out as a comment: {comment}   (\\# or --raw keeps it)", comment=comment)
+
+
 def _as_option(word: str, by_name: dict[str, Option]) -> tuple[str, str, str]:
     """Split a piece into an option's name, the sign after it, and its value; no name for a word that is no option."""
     name, sign, value = word.partition("=")

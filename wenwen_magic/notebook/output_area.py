@@ -112,6 +112,12 @@ class Area:
         elif self._show is not None and (self.rows or self.gallery or self.live):
             self._handle = self._show(bundle)
 
+    def settle(self) -> None:
+        """Leave what is shown in its place for good: the cell ends, and with it what captures its outputs."""
+        with self._lock:
+            if settle := getattr(self._handle, "settle", None):
+                settle()
+
     def clear(self) -> None:
         """Remove a status line."""
         with self._lock:

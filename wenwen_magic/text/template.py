@@ -5,6 +5,7 @@ import builtins
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from wenwen_magic.errors import ConfigError
@@ -13,6 +14,19 @@ from wenwen_magic.text.suggest import nearest
 
 _SHORT = 2
 _EXPRESSION = re.compile(r"([^\W\d]\w*)(?:\[[^\[\]]+\]|\.[^\W\d]\w*)*")
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """Stands in the place of a name that belongs to a function and has no value that can be read.
+
+    Args:
+        name: the name.
+        function: whose it is.
+    """
+
+    name: str
+    function: str
 
 
 def interpolate(text: str, names: Mapping[str, Any]) -> str:
@@ -37,10 +51,15 @@ def names_in(text: str) -> set[str]:
     """Return the names that the expressions in a text use; an expression that is not Python has none."""
     names: set[str] = set()
     for _text, expression in _split(text):
-        with suppress(SyntaxError, ValueError, RecursionError, MemoryError):
-            tree = ast.parse((expression or "0").strip(), mode="eval")
-            names |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        names |= _names_of((expression or "0").strip())
     return names
+
+
+def _names_of(expression: str) -> set[str]:
+    with suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+        tree = ast.parse(expression, mode="eval")
+        return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    return set()
 
 
 def _split(text: str) -> Iterator[tuple[str, str | None]]:
@@ -64,8 +83,11 @@ def value_of(expression: str, names: Mapping[str, Any]) -> Any:
     """Evaluate an expression with the notebook's variables.
 
     Raises:
-        ConfigError: as :func:`interpolate`.
+        ConfigError: as :func:`interpolate`; or a name is an :class:`Unseen`.
     """
+    for name in sorted(_names_of(expression)):
+        if isinstance(value := names.get(name), Unseen):
+            raise _unseen(value)
     try:
         return eval(expression, dict(names))  # noqa: S307  the user's own expression and variables
     except NameError as error:
@@ -87,6 +109,14 @@ def known_value(word: str, names: Mapping[str, Any]) -> Any:
     expression = _EXPRESSION.fullmatch(word)
     known = expression is not None and expression.group(1) in names
     return value_of(word, names) if known else None
+
+
+def _unseen(hidden: Unseen) -> ConfigError:
+    return ConfigError(
+        _("{name!r} of {function} cannot be seen here; nothing was sent.", name=hidden.name, function=hidden.function),
+        why=_("It has no value yet, or belongs to a function around this one whose code here does not use it."),
+        do=_("Give it a value above, or hand it to this function as an argument."),
+    )
 
 
 def _failed(expression: str, error: Exception) -> ConfigError:

@@ -13,7 +13,7 @@ from wenwen_magic.notebook.commands.registry import OFF, CommandContext, KernelS
 from wenwen_magic.notebook.options import Option
 from wenwen_magic.render import models as model_table
 from wenwen_magic.render.markup import Shown
-from wenwen_magic.settings import NAMES
+from wenwen_magic.settings import NAMES, working_folder
 from wenwen_magic.text.i18n import N_, _, comma, padded
 from wenwen_magic.text.suggest import did_you_mean
 
@@ -22,13 +22,30 @@ from wenwen_magic.text.suggest import did_you_mean
 def status(context: CommandContext, _line: str) -> str:
     """List every setting with its source, then the key (set or not), and what is saved and under way."""
     loaded, history = context.load(), context.client.history
-    folder = history.folder.name + "/"
+    # The path is shown only where it is needed: notebooks are shared.
+    moved = context.folder is not None and context.folder != working_folder()
+    folder = f"{history.folder if moved else history.folder.name}/"
     rows = [(name, _shown(getattr(loaded.settings, name)), _(loaded.sources[name])) for name in NAMES]
     rows.append((_("key"), *_key_status(context.state)))
     rows.append((_("saved"), str(history.count()), folder))
     rows += [(_("unreadable"), name, folder) for name in history.unreadable()]
     rows.append((_("under way"), str(context.state.runner.under_way()), _("this kernel")))
+    rows.append((_("drawn by"), *_who_draws(context)))
     return "\n".join(f"{padded(name, 16)} {padded(value or '–', 40)} {source or '–'}" for name, value, source in rows)
+
+
+def _who_draws(context: CommandContext) -> tuple[str, str]:
+    """Return who asks the endpoint and saves the pictures, and what that means when the kernel ends."""
+    detached = limits.SESSION.detached
+    if context.state.demo is not None:
+        return _("this kernel"), _("the demo ends with it")
+    if detached.pid:
+        return _("process {pid}", pid=detached.pid), _("goes on when the kernel is restarted")
+    if detached.problem:
+        return _("threads of this kernel"), _("end with it: {problem}", problem=detached.problem)
+    if context.in_kernel:
+        return _("a process of its own"), _("from the first picture on; goes on when the kernel is restarted")
+    return _("threads of this Python"), _("end with it")
 
 
 def _key_status(state: KernelState) -> tuple[str, str]:

@@ -32,12 +32,14 @@ class KernelState:
         key: the key typed in this kernel, None when none was.
         asked: addresses of endpoints that were asked for their models.
         ballot: the blind comparison that waits for a vote; None for none.
+        put: what cells have put into variables; as in :class:`~wenwen_magic.notebook.cell.Cell`.
     """
 
     demo: "DemoServer | None" = None
     key: "Secret | None" = None
     asked: set[str] = field(default_factory=set)
     ballot: "Cell | None" = None
+    put: dict[str, tuple[int, Any]] = field(default_factory=dict)
 
     @cached_property
     def runner(self) -> "WorkerPool":
@@ -61,6 +63,8 @@ class CommandContext:
         value_of: returns the value of a word as an expression in the notebook; None for no such name.
         open_mask: opens the mask editor on a small picture, for a size in pixels, filling a variable; None where
             the notebook is not live.
+        in_kernel: whether a Jupyter kernel runs this, and not a terminal.
+        folder: the working folder when the extension was loaded, which the history's is named from; None for unknown.
     """
 
     line: str
@@ -71,6 +75,8 @@ class CommandContext:
     insert: Callable[[str], None]
     value_of: Callable[[str], Any]
     open_mask: Callable[[Path, tuple[int, int], str], Any] | None
+    in_kernel: bool = False
+    folder: Path | None = None
 
     @cached_property
     def client(self) -> "Client":
@@ -152,7 +158,7 @@ def run(context: CommandContext) -> Any:
         ConfigError: there is no such command, or its line cannot be understood.
         WenwenError: of any kind, by the command.
     """
-    name, _space, rest = context.line.strip().partition(" ")
+    name, rest = (*context.line.split(maxsplit=1), "", "")[:2]
     by_name = _by_name()
     typed = by_name.get(name or "help")
     if typed is None:

@@ -12,7 +12,7 @@ import ipywidgets
 from wenwen_magic.client import Client
 from wenwen_magic.engine.worker_pool import Job
 from wenwen_magic.errors import ConfigError, LimitReached, WenwenError
-from wenwen_magic.notebook.cell import TICK, Cell, status_line
+from wenwen_magic.notebook.cell import TICK, Cell, Turn, status_line
 from wenwen_magic.notebook.cell_source import cell_of
 from wenwen_magic.notebook.widgets import button, row
 from wenwen_magic.notebook.widgets.edit_row import ActionButtons, EditRow
@@ -251,9 +251,10 @@ class Panel:
     def _follow(self, job: Job, *, own: bool) -> None:
         self._jobs.append(job)
         self.stop.disabled = False
-        self._cell.runner.start(lambda _: self._watch(job, own=own))
+        turn = self._cell.turn()
+        self._cell.runner.start(lambda _: self._watch(job, turn, own=own))
 
-    def _watch(self, job: Job, *, own: bool) -> None:
+    def _watch(self, job: Job, turn: Turn, *, own: bool) -> None:
         """Follow a job to its end; runs in a thread of its own and changes no widget itself."""
         area, runner = self._cell.area, self._cell.runner
         show_progress = self._cell.progress_of(job)
@@ -264,13 +265,13 @@ class Panel:
             if job.error is not None:
                 area.refresh()
             elif own:
-                self._cell.finished(job)
+                self._cell.finished(job, turn)
             else:
                 area.add(*job.result)
         finally:
-            self._defer(lambda: self._finish(job, own=own))
+            self._defer(lambda: self._finish(job, turn, own=own))
 
-    def _finish(self, job: Job, *, own: bool) -> None:
+    def _finish(self, job: Job, turn: Turn, *, own: bool) -> None:
         """Update, in the main thread, the buttons, the message and the cell's variable after a job."""
         self._speak()
         if job in self._jobs:
@@ -287,7 +288,7 @@ class Panel:
         several = self._cell.labels or first.count > 1
         # A variable that holds several pictures of the cell's own stays, and so does one that was gone on from.
         if not (own or several or any(take.parent != first.parent for take in job.result)):
-            self._cell.hand_over(job.result)
+            self._cell.say_left_alone(self._cell.hand_over(job.result, turn))
         if not (own and hidden):
             self.show_message(_summary(job.result))
         self._show_result()
