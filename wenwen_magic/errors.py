@@ -15,7 +15,7 @@ WenwenError
 """
 
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from wenwen_magic.text.i18n import _
 from wenwen_magic.text.sanitize import one_line
@@ -37,6 +37,8 @@ __all__ = [
 ]
 
 Charged = Literal["no", "maybe", "yes"]
+CHARGES: tuple[Charged, ...] = get_args(Charged)
+"""All that may be said about a cost, the least first."""
 _LONGEST_LINE = 600
 """Characters of each line of a message."""
 

@@ -206,12 +206,7 @@ class Index:
                         recover()
                 return self._answer(query, values)
         except OSError as error:
-            folder = Path(error.filename or self._folder)
-            raise HistoryError(
-                _("The history folder cannot be read."),
-                why=f"{error.strerror}: {folder.name}/",
-                do=_("Nothing was sent. Make it readable, or set another folder: history"),
-            ) from None
+            raise unreadable(self._folder, error) from None
 
     def _answer(self, query: str, values: Sequence[Any]) -> list[Any]:
         """Answer in the same transaction that finds the index in step, or brings it there."""
@@ -319,6 +314,21 @@ class Index:
         stamp = stamp_of(day.folder) if settled else ""  # a change within the grain of the clock could be missed
         if stamp != day.known_stamp:
             connection.execute("INSERT OR REPLACE INTO days VALUES (?, ?)", (day.name, stamp))
+
+
+def unreadable(folder: Path, error: Exception) -> HistoryError:
+    """Make the error for a history folder that cannot be read.
+
+    Args:
+        folder: the history's.
+        error: what the system said, with the name of the file or folder where it knows it.
+    """
+    name = Path(getattr(error, "filename", None) or folder).name
+    return HistoryError(
+        _("The history folder cannot be read."),
+        why=f"{getattr(error, 'strerror', None) or error}: {name}",
+        do=_("Make it readable, or set another folder: history"),
+    )
 
 
 def place(cache: Path, folder: Path) -> Path:

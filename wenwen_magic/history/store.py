@@ -16,7 +16,7 @@ from platformdirs import user_cache_path
 
 from wenwen_magic.errors import Charged, HistoryError
 from wenwen_magic.history.atomic import settle, sync_names, write_whole
-from wenwen_magic.history.index import Index, Wanted
+from wenwen_magic.history.index import Index, Wanted, unreadable
 from wenwen_magic.history.record_json import decode, encode
 from wenwen_magic.protocol import HttpReply
 from wenwen_magic.records import Generation, ImageRequest
@@ -123,7 +123,13 @@ class History:
             price=price,
             render=self._render,
         )
-        self.write(generation)
+        try:
+            self.write(generation)
+        except HistoryError as error:
+            with suppress(OSError):  # it may be there all the same, and would count as sent
+                self.path(generation, ".json").unlink()
+            error.charged = "no"
+            raise
         return generation
 
     def update(self, generation: Generation, **changes: Any) -> Generation:
@@ -148,8 +154,7 @@ class History:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(path, data)
         except OSError as error:
-            charged: Charged = "no" if generation.state == "sent" else generation.charged
-            raise unwritable(self.folder, error, charged=charged, text=generation.text) from None
+            raise unwritable(self.folder, error, charged=generation.charged, text=generation.text) from None
 
     def star(self, generation: Generation, *, on: bool = True) -> Generation:
         """Mark a generation, or take the mark away.
@@ -177,22 +182,37 @@ class History:
         return replace(reply, chunks=_copied(reply, self.path(generation, ".reply")))
 
     def reply(self, generation: Generation) -> HttpReply | None:
-        """Return the raw reply that was kept for a generation; None when there is none."""
-        path = self.path(generation, ".reply")
-        try:
-            with path.open("rb") as file:
-                head = json.loads(file.readline(65_536))
-            return HttpReply(int(head["status"]), str(head["content_type"]), _body_of(path), demo=bool(head["demo"]))
-        except (OSError, ValueError, TypeError, KeyError):
-            return None
+        """Return the raw reply that was kept for a generation, whole or as far as it came; None when there is none."""
+        for path in self._replies(generation):
+            try:
+                with path.open("rb") as file:
+                    head = json.loads(file.readline(65_536))
+                return HttpReply(
+                    int(head["status"]), str(head["content_type"]), _body_of(path), demo=bool(head["demo"])
+                )
+            except (OSError, ValueError, TypeError, KeyError):
+                continue
+        return None
+
+    def has_whole_reply(self, generation: Generation) -> bool:
+        """Tell whether the raw reply was kept to its end, or to where the connection broke.
+
+        Raises:
+            HistoryError: the folder cannot be read.
+        """
+        return is_file(self.path(generation, ".reply"))
 
     def forget_reply(self, generation: Generation) -> None:
         """Delete the raw reply, if it is large, once all its pictures are saved in files of their own."""
-        path = self.path(generation, ".reply")
-        with suppress(OSError):
-            if path.stat().st_size > _LARGE_REPLY:
-                sync_names(path.parent)  # after a crash either the reply or the pictures' names are there
-                path.unlink()
+        for path in self._replies(generation):
+            with suppress(OSError):
+                if path.stat().st_size > _LARGE_REPLY:
+                    sync_names(path.parent)  # after a crash either the reply or the pictures' names are there
+                    path.unlink()
+
+    def _replies(self, generation: Generation) -> tuple[Path, ...]:
+        """Return where a raw reply may be, the best place first: a whole one, one whose writing was broken off."""
+        return self.path(generation, ".reply"), self.path(generation, ".reply.part")
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
@@ -282,11 +302,23 @@ def unwritable(folder: Path, error: OSError, *, charged: Charged = "no", text: s
     """
     return HistoryError(
         _("The history folder cannot be written."),
-        why=f"{error.strerror}: {folder.name}/",
+        why=f"{error.strerror or error}: {folder.name}/",
         do=_("Free space, or set another folder: history"),
         charged=charged,
         text=text,
     )
+
+
+def is_file(path: Path) -> bool:
+    """Tell whether a file of the history is there.
+
+    Raises:
+        HistoryError: that cannot be told now.
+    """
+    try:
+        return path.is_file()
+    except OSError as error:
+        raise unreadable(path.parent, error) from None
 
 
 def _wanted(wanted: Wanted | str) -> Wanted:
