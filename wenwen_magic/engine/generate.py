@@ -301,6 +301,7 @@ class Engine:
         error.record = error.record or record.id
         if isinstance(error, HistoryError):  # it may not know that the request was sent
             error.charged = max(error.charged, record.charged, key=CHARGES.index)
+            error.do = outcomes.with_answer(error.do, record.sources, self.history.spooled(record))
         latest = None
         with suppress(HistoryError):
             latest = self.history.find(record.id)
