@@ -14,7 +14,7 @@ WenwenError
 └── WaitEnded         the wait was interrupted; the request goes on
 """
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from wenwen_magic.text.i18n import _
 from wenwen_magic.text.sanitize import drop_controls, one_line, replace_lone_surrogates, replace_unshown
@@ -36,6 +36,8 @@ __all__ = [
 ]
 
 Charged = Literal["no", "maybe", "yes"]
+CHARGES: tuple[Charged, ...] = get_args(Charged)
+"""All that may be said about a cost, the least first."""
 _LONGEST_LINE = 600
 """Characters of each line of a message."""
 

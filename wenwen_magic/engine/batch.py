@@ -1,6 +1,7 @@
 """Draw several requests, or many, a few at a time; saved takes count, and one failure does not stop the rest."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -11,7 +12,7 @@ from wenwen_magic.engine import outcomes
 from wenwen_magic.engine.generate import Engine, OnProgress
 from wenwen_magic.engine.limits import Session
 from wenwen_magic.engine.worker_pool import BatchRun, Tally, WorkerPool, ignore, wait_through
-from wenwen_magic.errors import LimitReached, WenwenError
+from wenwen_magic.errors import HistoryError, LimitReached, WenwenError
 from wenwen_magic.formats import FORMATS
 from wenwen_magic.history.store import History
 from wenwen_magic.records import Generation, ImageRequest
@@ -119,7 +120,8 @@ def _as_row(engine: Engine, request: ImageRequest, result: Generation | WenwenEr
         return result
     error = outcomes.as_recorded(result)
     if result.record:
-        return replace(engine.history.get(result.record), from_history=False, error=error)
+        with suppress(HistoryError):  # the error itself says more than that its record cannot be read
+            return replace(engine.history.get(result.record), from_history=False, error=error)
     words = FORMATS[request.format].prompt_as_sent(request)
     return Generation("", request, words, "failed", "", error=error, render=generation_bundle)
 
@@ -182,7 +184,10 @@ def draw(
 
 def _put_in_order(engine: Engine, rows: dict[Place, Generation], put: OnArrival) -> None:
     """Put the rows of one request again, in the order of their takes, with the history's numbers."""
-    recorded = engine.history.takes(next(iter(rows.values())).request.fingerprint)
+    try:
+        recorded = engine.history.takes(next(iter(rows.values())).request.fingerprint)
+    except HistoryError:  # what is drawn is shown all the same, in the order of asking
+        return
     numbers = {one.id: one.take for one in recorded}
     numbered = {
         place: engine.takes.noted(replace(row, take=numbers.get(row.id, 0)), recorded) for place, row in rows.items()

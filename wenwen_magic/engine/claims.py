@@ -30,6 +30,8 @@ SILENCE = 30.0
 _CLOCK = 2.0
 """Seconds by which two looks at the start of a process may differ: they count from a clock that may be set."""
 
+_live: set[str] = set()
+"""The tokens of all claims that this process holds: one whose file could not be deleted is not among them."""
 _PAUSE = 0.02
 """Seconds before a claim that was stale is tried for again."""
 
@@ -79,8 +81,11 @@ class Claims:
         Raises:
             HistoryError: the folder cannot be written; nothing was sent then.
         """
-        with self._lock:
-            other = self._join(name, record)
+        try:
+            with self._lock:
+                other = self._join(name, record)
+        except OSError as error:
+            raise unwritable(self._folder.parent, error) from None
         try:
             yield other
         finally:
@@ -96,6 +101,11 @@ class Claims:
             return owner if self._is_alive(owner, path) else None
         except OSError:  # a claim that cannot be read is none: the record still says what was sent
             return None
+
+    def records(self, name: str) -> tuple[str, ...]:
+        """Return the ids of the records that the holder of a claim fills; none where nobody holds it."""
+        owner = self.owner(name)
+        return owner.records if owner else ()
 
     def report(self, name: str, text: str) -> None:
         """Let other processes see the endpoint's latest words on progress, at the next sign of life."""
@@ -117,6 +127,7 @@ class Claims:
             self._remove_stale(name)
             time.sleep(_PAUSE)
         self._held[name] = mine
+        _live.add(mine.token)
         if len(self._held) == 1:
             self._released.clear()
             WorkerPool().start(self._show_life, name="wenwen-claims")
@@ -129,8 +140,6 @@ class Claims:
                 file.write(_encode(mine))
         except (FileExistsError, FileNotFoundError):  # the folder is deleted with its last claim
             return False
-        except OSError as error:
-            raise unwritable(self._folder.parent, error) from None
         return True
 
     def _leave(self, name: str, record: str) -> None:
@@ -140,6 +149,7 @@ class Claims:
             self._write(name, left)
             return
         del self._held[name]
+        _live.discard(mine.token)
         if not self._held:
             self._released.set()
         path = self._folder / name
@@ -170,6 +180,8 @@ class Claims:
     # -- others' -------------------------------------------------------------------------------------------------------
 
     def _is_alive(self, owner: Owner, path: Path) -> bool:
+        if owner.host == _host() and owner.pid == os.getpid():
+            return owner.token in _live
         if owner.host == _host():
             return abs(_started(owner.pid) - owner.started) < _CLOCK
         return self._age(path) < SILENCE

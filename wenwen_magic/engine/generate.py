@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,7 @@ from wenwen_magic.engine.limits import Session, best_pattern
 from wenwen_magic.engine.takes import Takes, is_here
 from wenwen_magic.engine.worker_pool import ignore
 from wenwen_magic.errors import (
+    CHARGES,
     ConfigError,
     EndpointError,
     HistoryError,
@@ -32,7 +34,7 @@ from wenwen_magic.errors import (
     WenwenError,
 )
 from wenwen_magic.formats import FORMATS
-from wenwen_magic.history.store import History
+from wenwen_magic.history.store import History, unwritable
 from wenwen_magic.media.save import ImagePipeline
 from wenwen_magic.models import Model
 from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Pause, Progress, Step, WireFormat
@@ -103,14 +105,15 @@ class Engine:
             ConfigError: the endpoint's address is none.
         """
         address, history = transport.normalised(settings.base_url), session.history(folder)
+        claims = session.claims(folder)
         is_demo = urlsplit(address).path.endswith("/demo")
         return cls(
             settings=settings,
             address=address,
             history=history,
             session=session,
-            claims=session.claims(folder),
-            takes=Takes(history, settings.mode, is_demo, transport.origin(address)),
+            claims=claims,
+            takes=Takes(history, settings.mode, is_demo, transport.origin(address), claims.records),
             media=ImagePipeline(settings, address, session.pool(settings.max_megapixels), clock),
             clock=clock,
             **more,
@@ -176,8 +179,10 @@ class Engine:
                 progress(Progress(owner.text or _("another kernel has asked for this picture; waiting for its answer")))
                 self.clock.sleep(_LOOK)
         take = 1 + sum(one.has_result and one.demo == record.demo for one in recorded)
-        record = self.media.ready(replace(record, take=take))
-        return self.takes.noted(record, recorded)
+        record = replace(record, take=take)
+        with suppress(WenwenError, OSError):  # it is paid for and saved: its note and previews can be had later
+            return self.takes.noted(self.media.ready(record), recorded)
+        return record
 
     def _draw_detached(self, request: ImageRequest, *, fresh: bool, number: int, progress: OnProgress) -> Generation:
         """Draw as :meth:`draw_here` does, in the process that outlives this one; the limits count here."""
@@ -198,11 +203,15 @@ class Engine:
         with self.session.reserve(self._prices(request), self.settings) as bill:
             result = self.session.detached.draw(order, progress)
             bill.charged = "no" if result.saved else bill.charged
-        record = self.history.find(result.record)
+        record = None
+        with suppress(HistoryError):
+            record = self.history.find(result.record)
         if record is None:
             raise outcomes.record_gone(result.record)
-        take = self.history.take_of(record)
-        return self.media.ready(replace(record, take=take, from_history=result.saved, note=result.note))
+        record = replace(record, from_history=result.saved, note=result.note)
+        with suppress(WenwenError, OSError):
+            return self.media.ready(replace(record, take=self.history.take_of(record)))
+        return record
 
     def _pay(self, request: ImageRequest, record_id: str, key: Secret | None, progress: OnProgress) -> Generation:
         price = self.price_of(request)
@@ -214,11 +223,11 @@ class Engine:
             demo=self.is_demo,
             price=None if price is None else price * request.pictures,
         )
-        self.media.warm()  # while the endpoint draws
         try:
+            self.media.warm()  # while the endpoint draws
             record, answer = self._ask(record, key, progress)
             return self._save(record, answer)
-        except WenwenError as error:
+        except (WenwenError, OSError) as error:
             raise self.failed(record, error) from None
 
     def _report(self, name: str, progress: OnProgress, step: Progress) -> None:
@@ -240,8 +249,8 @@ class Engine:
             return []
         sent = [one for one in self.takes.of(request, recorded) if one.state == "sent" and not self.takes.is_kept(one)]
         names = request.fingerprint, *(f"{request.fingerprint}.{one.id}" for one in sent)
-        owners = [owner for name in names if sent and (owner := self.claims.owner(name))]
-        return [one for one in sent if not any(one.id in owner.records for owner in owners)]
+        filled = {record for name in names if sent for record in self.claims.records(name)}
+        return [one for one in sent if one.id not in filled]
 
     def give_up(self, generations: Sequence[Generation]) -> None:
         """Write into unanswered records that their answer will not come, so that the request may be sent again."""
@@ -250,43 +259,28 @@ class Engine:
             self.history.update(generation, state="failed", error=outcomes.as_recorded(error))
 
     def _ask(self, record: Generation, key: Secret | None, progress: OnProgress) -> tuple[Generation, Answer]:
-        """Return the answered record and the answer; the raw reply is written to disk as it is read."""
+        """Return the record as answered, still to be written, and the answer; the raw reply is kept as it is read."""
         send, began, demo = self._sender(FORMATS[record.request.format], key), self.clock.now(), record.demo
 
         def pay(call: HttpCall) -> HttpReply:
             nonlocal demo
             reply = send(call)
             if reply.demo and not demo:  # saved before the reply is: it must not count as a real endpoint's
-                self.history.update(record, demo=True)
+                with suppress(HistoryError):  # the reply says so too
+                    self.history.update(record, demo=True)
             demo = demo or reply.demo
             return self.history.keep_reply(record, reply)
 
         answer = self._talk(record, asking(pay, send), progress, key)
-        return self._answered(record, answer, elapsed=round(self.clock.now() - began, 1), demo=demo), answer
+        return _answered(record, answer, elapsed=round(self.clock.now() - began, 1), demo=demo), answer
 
     def _talk(self, record: Generation, send: Send, progress: OnProgress, key: Secret | None) -> Answer:
         talk = guarded(FORMATS[record.request.format].talk(record.request), key)
         return run_protocol(talk, send, self.media.showing(progress), self._backoff().wait)
 
-    def _answered(self, record: Generation, answer: Answer, **more: Any) -> Generation:
-        return self.history.update(
-            record,
-            state="answered",
-            charged="yes",
-            text=answer.text,
-            sources=tuple(source.address for source in answer.sources),
-            finish_reason=answer.finish_reason,
-            model_reported=answer.model,
-            usage=answer.usage,
-            revised_prompt=answer.revised_prompt,
-            buttons=answer.buttons,
-            job=answer.job,
-            error=None,
-            **more,
-        )
-
     def _save(self, record: Generation, answer: Answer) -> Generation:
-        """Save every picture of an answer, or its words where words were wanted, and return the complete record."""
+        """Save an answered record and every picture of it, or its words where wanted; return the complete record."""
+        record = self.history.update(record)
         words = record.request.wants_words
         # A picture that a description mentions is not a result, and is not fetched.
         if words or not answer.sources:
@@ -303,14 +297,24 @@ class Engine:
         self.history.forget_reply(record)
         return record
 
-    def failed(self, record: Generation, error: WenwenError) -> WenwenError:
+    def failed(self, record: Generation, fault: WenwenError | OSError) -> WenwenError:
         """Write an error into its record, as far as that can be written, and return it with the record's id."""
+        error = unwritable(self.history.folder, fault) if isinstance(fault, OSError) else fault
         error.record = error.record or record.id
-        latest = self.history.find(record.id) or record
+        if isinstance(error, HistoryError):  # it may not know that the request was sent
+            error.charged = max(error.charged, record.charged, key=CHARGES.index)
+            error.do = outcomes.with_answer(error.do, record.sources, self.history.spooled(record))
+        latest = None
+        with suppress(HistoryError):
+            latest = self.history.find(record.id)
+        if latest is None or latest.state == "sent":  # then the one in hand may know more
+            latest = record
         if latest.state == "complete":  # another kernel has finished it meanwhile
             return error
         # What is paid and kept stays "answered": the next run reads the kept reply and asks no endpoint.
-        kept = self.takes.is_kept(latest)
+        kept = True  # where it cannot be told now, the next run looks again
+        with suppress(HistoryError):
+            kept = self.takes.is_kept(latest)
         paid = isinstance(error, (ImageError, HistoryError)) and kept
         error.charged = "yes" if paid else error.charged
         error.do = outcomes.with_fetch(error.do, record.id) if paid else error.do
@@ -318,8 +322,8 @@ class Engine:
         changes = {"state": state, "charged": error.charged, "error": outcomes.as_recorded(error)}
         try:
             self.history.update(latest, **changes)
-        except WenwenError as unwritable:
-            error.do += " " + unwritable.what
+        except WenwenError as second:
+            error.do += " " + second.what
         return error
 
     # -- what is saved -------------------------------------------------------------------------------------------------
@@ -342,7 +346,7 @@ class Engine:
             WaitEnded: the job goes on; it can be asked about again.
             WenwenError: there is no kept answer, or its pictures still cannot be had.
         """
-        kept = self.history.reply(generation)
+        kept = self.history.reply(generation) if self.takes.is_kept(generation) else None
         if kept is None:
             raise outcomes.nothing_kept(generation)
 
@@ -360,12 +364,14 @@ class Engine:
             latest = self.history.find(generation.id) or generation  # asking may have taken long
             if not (latest.state == "complete" and is_here(latest)):
                 demo = latest.demo or kept.demo
-                latest = self._save(self._answered(latest, answer, demo=demo, from_history=True), answer)
-            return self.media.ready(replace(latest, take=self.history.take_of(latest)))
+                latest = self._save(_answered(latest, answer, demo=demo, from_history=True), answer)
+            with suppress(HistoryError, OSError):  # it is saved: its number and previews can be had later
+                latest = self.media.ready(replace(latest, take=self.history.take_of(latest)))
         except NotInHistory:
             raise
-        except WenwenError as error:
+        except (WenwenError, OSError) as error:
             raise self.failed(generation, error) from None
+        return latest
 
     # -- calls ---------------------------------------------------------------------------------------------------------
 
@@ -493,6 +499,24 @@ class Engine:
     def same(self, request: ImageRequest) -> tuple[Hashable, ...]:
         """Return what is equal for requests that give the same picture."""
         return self.address, self.history.folder, request.fingerprint
+
+
+def _answered(record: Generation, answer: Answer, **more: Any) -> Generation:
+    return replace(
+        record,
+        state="answered",
+        charged="yes",
+        text=answer.text,
+        sources=tuple(source.address for source in answer.sources),
+        finish_reason=answer.finish_reason,
+        model_reported=answer.model,
+        usage=answer.usage,
+        revised_prompt=answer.revised_prompt,
+        buttons=answer.buttons,
+        job=answer.job,
+        error=None,
+        **more,
+    )
 
 
 # -- running a format's conversation -----------------------------------------------------------------------------------

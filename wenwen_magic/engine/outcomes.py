@@ -1,6 +1,7 @@
 """Make the errors of requests that give no picture: an answer without one, nothing saved, a job that goes on."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, cast
 
 from wenwen_magic import errors as tree
@@ -143,6 +144,26 @@ def with_fetch(do: str, record: str) -> str:
     if "%wenwen fetch" in do:
         return do
     return f"{do} %wenwen fetch {record[:6]}".strip()
+
+
+def with_answer(do: str, sources: Sequence[str], spooled: Path | None) -> str:
+    """Add to what an error says to do where an answer can be had that the history folder did not take.
+
+    Args:
+        do: what the error says.
+        sources: the addresses in the answer; pictures in the answer itself are not quoted.
+        spooled: where the raw answer is kept instead; None for nowhere.
+    """
+    addresses = " ".join(one_line(mask_keys(address), 400) for address in sources if not address.startswith("data:"))
+    return " ".join(
+        part
+        for part in (
+            do,
+            addresses and _("The picture is at {addresses}", addresses=addresses),
+            spooled and _("The answer is kept in {place}; the same cell uses it for free.", place=spooled),
+        )
+        if part
+    )
 
 
 def wait_ended() -> WaitEnded:

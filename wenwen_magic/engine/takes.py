@@ -1,13 +1,15 @@
 """Find the saved generations that answer a request, so that nothing is paid for twice."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from wenwen_magic.engine import outcomes
-from wenwen_magic.errors import NotInHistory
+from wenwen_magic.errors import NotInHistory, WenwenError
+from wenwen_magic.formats import FORMATS
 from wenwen_magic.history.index import Wanted
-from wenwen_magic.history.store import History
+from wenwen_magic.history.store import History, is_file
+from wenwen_magic.protocol import HttpCall, HttpReply
 from wenwen_magic.records import Generation, ImageRequest
 from wenwen_magic.render import comparison
 from wenwen_magic.text.i18n import _
@@ -18,10 +20,14 @@ _CANDIDATES = 1000
 
 
 def is_here(generation: Generation) -> bool:
-    """Tell whether a generation has a picture whose file still exists, or the words that were wanted."""
+    """Tell whether a generation has a picture whose file still exists, or the words that were wanted.
+
+    Raises:
+        HistoryError: the folder cannot be read: the picture may be there, and must not be paid for again.
+    """
     if generation.request.wants_words:
         return generation.has_result
-    return any(image.path.is_file() for image in generation.images)
+    return any(is_file(image.path) for image in generation.images)
 
 
 @dataclass(frozen=True)
@@ -33,12 +39,14 @@ class Takes:
         mode: ``cache``, ``live`` or ``replay``.
         demo: whether the client's address is the demo's.
         origin: scheme, host and port that the client asks.
+        claimed: returns the ids of the records that the holder of a claim fills, by the claim's name.
     """
 
     history: History
     mode: str
     demo: bool
     origin: str
+    claimed: Callable[[str], Sequence[str]] = lambda _: ()
 
     def of(self, request: ImageRequest, recorded: Recorded = None) -> list[Generation]:
         """Return the generations that may answer a request, oldest first.
@@ -134,14 +142,42 @@ class Takes:
     def _is_unfetched(self, generation: Generation) -> bool:
         """Tell whether the pictures of a generation can be fetched without paying again: its answer is kept."""
         gone = generation.demo and generation.endpoint != self.origin  # a demo and its pictures end with their kernel
-        return generation.state != "failed" and not gone and self.is_kept(generation)
+        return generation.state != "failed" and not gone and self.is_kept(generation) and not self._arrives(generation)
+
+    def _arrives(self, generation: Generation) -> bool:
+        """Tell whether another request is still writing a generation's reply."""
+        if generation.state != "sent" or self.history.has_whole_reply(generation):
+            return False
+        fingerprint = generation.request.fingerprint
+        owners = map(self.claimed, (fingerprint, f"{fingerprint}.{generation.id}"))
+        return any(generation.id in records for records in owners)
 
     def _is_refused(self, generation: Generation) -> bool:
         return (generation.error or {}).get("kind") == "NoImageError" and self.is_kept(generation)
 
     def is_kept(self, generation: Generation) -> bool:
-        """Tell whether the raw reply is on disk."""
-        return self.history.path(generation, ".reply").is_file()
+        """Tell whether the raw reply is on disk, or as much of it as holds a picture or all words that were wanted.
+
+        Raises:
+            HistoryError: the folder cannot be read.
+        """
+        return self.history.has_whole_reply(generation) or _holds_answer(generation, self.history.reply(generation))
+
+
+def _holds_answer(generation: Generation, part: HttpReply | None) -> bool:
+    """Tell whether a reply whose writing was broken off, with its process, is an answer all the same."""
+    if part is None:
+        return False
+    talk = FORMATS[generation.request.format].talk(generation.request)
+    try:
+        step = next(talk)
+        while not (isinstance(step, HttpCall) and step.free):  # a job that can be asked about is one
+            step = talk.send(part) if isinstance(step, HttpCall) else next(talk)
+    except StopIteration as end:
+        return end.value.finish_reason != "cut" or any(not source.draft for source in end.value.sources)
+    except (WenwenError, OSError):
+        return False
+    return True
 
 
 def _chosen(drawn: Sequence[Generation], count: int) -> list[Generation]:

@@ -27,8 +27,8 @@ from wenwen_magic.text.sanitize import replace_lone_surrogates
 
 VERSION = 4
 """Part of the file's name: each version of the tables has a file of its own."""
-WAIT = 30.0
-"""Seconds to wait for another kernel that writes."""
+WAIT = 2.0
+"""Seconds to wait for another kernel that writes; after that, the index is kept in memory."""
 SETTLED = 2_000_000_000
 """Nanoseconds after which a folder's time of change is trusted; some file systems count in steps of two seconds."""
 MANY = 4000
@@ -36,6 +36,8 @@ MANY = 4000
 REMEMBERED = 512
 """Records kept in memory, so that they are not read again while their files stay the same."""
 _LONGEST_TEXT = 2000
+_DAMAGE = (sqlite3.Error, UnicodeError, TypeError, ValueError, OverflowError)
+"""What a damaged index raises: SQLite quotes the damage, in any bytes, and returns values of any type."""
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _RECORD = re.compile(r"(?s)[^.].*\.json")
 # A power cut may lose what was written last, so the latest days are looked through again by every kernel that starts.
@@ -86,6 +88,10 @@ class Wanted:
             and self.parent in {"", generation.request.parent}
         )
 
+    def may_be_in(self, path: Path) -> bool:
+        """Tell whether a record that cannot be read may be the one that is wanted, by its fingerprint or id."""
+        return bool(self.fingerprint or (self.id and f"-{self.id}" in path.name))
+
     def sql(self) -> tuple[str, list[Any]]:
         """Return the condition of a query, and its values."""
         tests: list[tuple[str, Any]] = [
@@ -131,6 +137,7 @@ class Index:
         self._opened: tuple[int, int] | None = None
         self._inherited: list[sqlite3.Connection | None] = []
         self._doubted: set[str] = set()
+        self._unread: dict[Path, OSError] = {}
         self._read_so_far = 0
         self.when_long: Callable[[], None] = lambda: None
         """Called once when many records are new to the index."""
@@ -150,7 +157,12 @@ class Index:
         """
         rows: dict[Path, Generation | None] = {}
         for _attempt in range(2):
-            rows = {path: self._read(path) for path in self._paths(wanted, count, skip, oldest_first=oldest_first)}
+            unread: dict[Path, OSError] = {}
+            paths = self._paths(wanted, count, skip, oldest_first=oldest_first)
+            rows = {path: self._read(path, unread=unread) for path in paths}
+            for path, error in {**self._unread, **unread}.items():
+                if wanted.may_be_in(path):
+                    raise _record_unread(path, error)
             wrong = [path for path, row in rows.items() if row is None or not wanted.names(row)]
             if not wrong:
                 break
@@ -159,7 +171,7 @@ class Index:
 
     def all(self) -> Iterator[Generation]:
         """Return all records, oldest first, read one at a time."""
-        return filter(None, map(self._read, self._paths(Wanted(), oldest_first=True)))
+        return filter(None, (self._read(path, unread={}) for path in self._paths(Wanted(), oldest_first=True)))
 
     def count(self, wanted: Wanted) -> int:
         """Return how many records there are."""
@@ -168,9 +180,9 @@ class Index:
         return int(number)
 
     def unreadable(self) -> list[str]:
-        """Return the names of the files that are not records."""
+        """Return the names of the files that are not records, or cannot be read now."""
         rows = self._ask("SELECT name FROM records WHERE id = '' ORDER BY day, name")
-        return [os.fsdecode(name) for (name,) in rows]
+        return [*(os.fsdecode(name) for (name,) in rows), *sorted(path.name for path in self._unread)]
 
     def _paths(self, wanted: Wanted, count: int = -1, skip: int = 0, *, oldest_first: bool) -> list[Path]:
         where, values = wanted.sql()
@@ -178,16 +190,21 @@ class Index:
         query = f"SELECT day, name FROM records WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608  bound
         return [self._folder / day / os.fsdecode(name) for day, name in self._ask(query, *values, count, skip)]
 
-    def _read(self, path: Path, stamp: str = "") -> Generation | None:
+    def _read(self, path: Path, stamp: str = "", *, unread: dict[Path, OSError]) -> Generation | None:
         """Return the record in a file; None for a damaged or foreign file, which is never written over.
 
         Args:
             path: the file.
             stamp: what :func:`stamp_of` just gave for it; empty to ask for it.
+            unread: gets the error of a file that cannot be read now: it may be a valid record.
         """
         try:
             return self._decoded(path, stamp or stamp_of(path.stat()))
-        except (OSError, ValueError, WenwenError):
+        except (FileNotFoundError, IsADirectoryError, ValueError, WenwenError):
+            return None
+        except OSError as error:
+            if path.is_file():  # Windows says of a folder that it is denied
+                unread[path] = error
             return None
 
     # -- the database --------------------------------------------------------------------------------------------------
@@ -199,19 +216,20 @@ class Index:
             self._connection, self._lock, self._process = None, threading.RLock(), os.getpid()
         try:
             with self._lock:
-                for recover in (self._delete_file, self._use_memory):
-                    try:
-                        return self._answer(query, values)
-                    except sqlite3.Error:
-                        recover()
+                try:
+                    return self._answer(query, values)
+                except _DAMAGE as error:
+                    if _is_locked(error):  # the file is another kernel's, and in use
+                        self._use_memory()
+                    else:
+                        self._delete_file()
+                try:
+                    return self._answer(query, values)
+                except _DAMAGE:
+                    self._use_memory()
                 return self._answer(query, values)
-        except OSError as error:
-            folder = Path(error.filename or self._folder)
-            raise HistoryError(
-                _("The history folder cannot be read."),
-                why=f"{error.strerror}: {folder.name}/",
-                do=_("Nothing was sent. Make it readable, or set another folder: history"),
-            ) from None
+        except (OSError, *_DAMAGE) as error:
+            raise unreadable(self._folder, error) from None
 
     def _answer(self, query: str, values: Sequence[Any]) -> list[Any]:
         """Answer in the same transaction that finds the index in step, or brings it there."""
@@ -304,11 +322,15 @@ class Index:
         known = {os.fsdecode(name): stamp for name, stamp in rows}
         folder = self._folder / day.name
         files = {name: stamp_of(status) for name, status in _entries(folder, _RECORD).items()} if day.folder else {}
+        self._unread = {path: error for path, error in self._unread.items() if path.parent != folder}
         gone = [(day.name, os.fsencode(name)) for name in known.keys() - files.keys()]
         connection.executemany("DELETE FROM records WHERE day = ? AND name = ?", gone)
         for name, stamp in files.items():
             if known.get(name) != stamp:
-                _execute(connection, _PUT, _row(folder / name, stamp, self._read(folder / name, stamp)))
+                record = self._read(folder / name, stamp, unread=self._unread)
+                if folder / name in self._unread:  # it is read at the next question
+                    continue
+                _execute(connection, _PUT, _row(folder / name, stamp, record))
                 self._read_so_far += 1
                 if self._read_so_far == MANY:
                     self.when_long()
@@ -316,9 +338,37 @@ class Index:
             connection.execute("DELETE FROM days WHERE day = ?", (day.name,))
             return
         settled = time.time_ns() - max(day.folder.st_mtime_ns, day.folder.st_ctime_ns) > SETTLED
-        stamp = stamp_of(day.folder) if settled else ""  # a change within the grain of the clock could be missed
+        whole = settled and all(path.parent != folder for path in self._unread)
+        stamp = stamp_of(day.folder) if whole else ""  # a change within the grain of the clock could be missed
         if stamp != day.known_stamp:
             connection.execute("INSERT OR REPLACE INTO days VALUES (?, ?)", (day.name, stamp))
+
+
+def unreadable(folder: Path, error: Exception) -> HistoryError:
+    """Make the error for a history folder that cannot be read.
+
+    Args:
+        folder: the history's.
+        error: what the system said, with the name of the file or folder where it knows it.
+    """
+    name = Path(getattr(error, "filename", None) or folder).name
+    return HistoryError(
+        _("The history folder cannot be read."),
+        why=f"{getattr(error, 'strerror', None) or error}: {name}",
+        do=_("Make it readable, or set another folder: history"),
+    )
+
+
+def _record_unread(path: Path, error: OSError) -> HistoryError:
+    return HistoryError(
+        _("A record of the history cannot be read now."),
+        why=f"{error.strerror or error}: {path.parent.name}/{path.name}",
+        do=_("It may hold the picture. Run the cell again; if that does not help, make the file readable or move it."),
+    )
+
+
+def _is_locked(error: Exception) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
 def place(cache: Path, folder: Path) -> Path:

@@ -1,22 +1,27 @@
 """Keep every request and its results as files: pictures as they came, and one JSON record each."""
 
+import errno
 import json
+import os
 import re
 import secrets
+import shutil
+import stat
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import count as numbers_from
 from pathlib import Path
+from tempfile import TemporaryFile, gettempdir
 from typing import IO, Any
 
 from platformdirs import user_cache_path
 
 from wenwen_magic.errors import Charged, HistoryError
 from wenwen_magic.history.atomic import settle, sync_names, write_whole
-from wenwen_magic.history.index import Index, Wanted
+from wenwen_magic.history.index import Index, Wanted, unreadable
 from wenwen_magic.history.record_json import decode, encode
 from wenwen_magic.protocol import HttpReply
 from wenwen_magic.records import Generation, ImageRequest
@@ -24,6 +29,8 @@ from wenwen_magic.text.i18n import _
 
 MOST_WORDS = 500
 """Words of a search that are looked for; a query of SQLite may be a thousand terms deep."""
+SPACE = 4 << 20
+"""Bytes that have to be free before a request is sent: a record, an answer and a usual picture."""
 _LARGE_REPLY = 1 << 18
 """Bytes of a raw reply that is not worth keeping beside its pictures."""
 _SLUG_LENGTH = 24
@@ -74,8 +81,8 @@ class History:
     ) -> None:
         self.folder = folder.absolute()
         self._render, self._now = render, now
-        cache = user_cache_path("wenwen_magic", appauthor=False)
-        self._index = Index(self.folder, cache, lambda path: decode(path.read_bytes(), path.parent, render))
+        self._cache = user_cache_path("wenwen_magic", appauthor=False)
+        self._index = Index(self.folder, self._cache, lambda path: decode(path.read_bytes(), path.parent, render))
 
     def when_long(self, tell: Callable[[str], None]) -> None:
         """Have a line shown, once, when an index of many records is made.
@@ -123,7 +130,15 @@ class History:
             price=price,
             render=self._render,
         )
-        self.write(generation)
+        try:
+            self.write(generation)
+            with self._telling(generation):
+                check_space(self.path(generation, "").parent)
+        except HistoryError as error:
+            with suppress(OSError):  # it may be there all the same, and would count as sent
+                self.path(generation, ".json").unlink()
+            error.charged = "no"
+            raise
         return generation
 
     def update(self, generation: Generation, **changes: Any) -> Generation:
@@ -144,12 +159,17 @@ class History:
         """
         path = self.path(generation, ".json")
         data = encode(generation)
-        try:
+        with self._telling(generation):
             path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(path, data)
+
+    @contextmanager
+    def _telling(self, generation: Generation) -> Iterator[None]:
+        """Raise an OSError of the block as the error for a folder that cannot be written."""
+        try:
+            yield
         except OSError as error:
-            charged: Charged = "no" if generation.state == "sent" else generation.charged
-            raise unwritable(self.folder, error, charged=charged, text=generation.text) from None
+            raise unwritable(self.folder, error, charged=generation.charged, text=generation.text) from None
 
     def star(self, generation: Generation, *, on: bool = True) -> Generation:
         """Mark a generation, or take the mark away.
@@ -168,31 +188,64 @@ class History:
     def keep_reply(self, generation: Generation, reply: HttpReply) -> HttpReply:
         """Return the same reply, whose body is written to disk as it is read, so that it survives the kernel.
 
-        A full disk does not stop the reading: the answer in hand is worth more than its copy.
+        A full disk does not stop the reading: the answer in hand is worth more than its copy. What the folder does not
+        take is kept in the user's cache, or else in the folder for temporary files.
 
         Args:
             generation: the one it answers.
             reply: as it comes; its chunks are read once.
         """
-        return replace(reply, chunks=_copied(reply, self.path(generation, ".reply")))
+        return replace(reply, chunks=_copied(reply, self.path(generation, ".reply"), self._spools(generation)))
 
     def reply(self, generation: Generation) -> HttpReply | None:
-        """Return the raw reply that was kept for a generation; None when there is none."""
-        path = self.path(generation, ".reply")
-        try:
-            with path.open("rb") as file:
-                head = json.loads(file.readline(65_536))
-            return HttpReply(int(head["status"]), str(head["content_type"]), _body_of(path), demo=bool(head["demo"]))
-        except (OSError, ValueError, TypeError, KeyError):
-            return None
+        """Return the raw reply that was kept for a generation, whole or as far as it came; None when there is none."""
+        whole, part = self._replies(generation)
+        for path in filter(None, (whole, self.spooled(generation), part)):
+            try:
+                with path.open("rb") as file:
+                    head = json.loads(file.readline(65_536))
+                return HttpReply(
+                    int(head["status"]), str(head["content_type"]), _body_of(path), demo=bool(head["demo"])
+                )
+            except (OSError, ValueError, TypeError, KeyError):
+                continue
+        return None
+
+    def has_whole_reply(self, generation: Generation) -> bool:
+        """Tell whether the raw reply was kept to its end, or to where the connection broke.
+
+        Raises:
+            HistoryError: the folder cannot be read.
+        """
+        return is_file(self.path(generation, ".reply")) or self.spooled(generation) is not None
+
+    def spooled(self, generation: Generation) -> Path | None:
+        """Return where a raw reply was kept that the folder did not take; None where there is none."""
+        for path in self._spools(generation):
+            with suppress(OSError):
+                status = path.lstat()  # others may write to the folder for temporary files
+                if stat.S_ISREG(status.st_mode) and status.st_uid == getattr(os, "getuid", lambda: 0)():
+                    return path
+        return None
+
+    def _spools(self, generation: Generation) -> tuple[Path, ...]:
+        name = f"wenwen-{generation.id}-{generation.request.fingerprint[:16]}.reply"
+        return self._cache / "replies" / name, Path(gettempdir()) / name
 
     def forget_reply(self, generation: Generation) -> None:
         """Delete the raw reply, if it is large, once all its pictures are saved in files of their own."""
-        path = self.path(generation, ".reply")
-        with suppress(OSError):
-            if path.stat().st_size > _LARGE_REPLY:
-                sync_names(path.parent)  # after a crash either the reply or the pictures' names are there
-                path.unlink()
+        for path in self._replies(generation):
+            with suppress(OSError):
+                if path.stat().st_size > _LARGE_REPLY:
+                    sync_names(path.parent)  # after a crash either the reply or the pictures' names are there
+                    path.unlink()
+        if spooled := self.spooled(generation):
+            with suppress(OSError):
+                spooled.unlink()
+
+    def _replies(self, generation: Generation) -> tuple[Path, ...]:
+        """Return where a raw reply may be, the best place first: a whole one, one whose writing was broken off."""
+        return self.path(generation, ".reply"), self.path(generation, ".reply.part")
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
@@ -282,11 +335,42 @@ def unwritable(folder: Path, error: OSError, *, charged: Charged = "no", text: s
     """
     return HistoryError(
         _("The history folder cannot be written."),
-        why=f"{error.strerror}: {folder.name}/",
+        why=f"{error.strerror or error}: {folder.name}/",
         do=_("Free space, or set another folder: history"),
         charged=charged,
         text=text,
     )
+
+
+def check_space(folder: Path) -> None:
+    """Check that a folder takes :data:`SPACE` bytes, by reserving them for a moment where the system can.
+
+    Raises:
+        OSError: it does not.
+    """
+    with TemporaryFile(dir=folder) as file:
+        if hasattr(os, "posix_fallocate"):
+            try:
+                os.posix_fallocate(file.fileno(), 0, SPACE)
+            except OSError as error:
+                if error.errno not in {errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS}:  # not every file system can
+                    raise
+            else:
+                return
+        if shutil.disk_usage(folder).free < SPACE:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def is_file(path: Path) -> bool:
+    """Tell whether a file of the history is there.
+
+    Raises:
+        HistoryError: that cannot be told now.
+    """
+    try:
+        return path.is_file()
+    except OSError as error:
+        raise unreadable(path.parent, error) from None
 
 
 def _wanted(wanted: Wanted | str) -> Wanted:
@@ -299,24 +383,23 @@ def _numbered(rows: Sequence[Generation]) -> list[Generation]:
     return [replace(row, take=next(numbers[row.demo]) if row.has_result else 0) for row in rows]
 
 
-def _copied(reply: HttpReply, path: Path) -> Iterator[bytes]:
+def _copied(reply: HttpReply, path: Path, spools: Sequence[Path]) -> Iterator[bytes]:
     """Yield a reply's chunks, and copy them to disk; until the copy is whole, its name ends in ``.part``."""
     head = {"status": reply.status, "content_type": reply.content_type, "demo": reply.demo}
     part = path.with_name(path.name + ".part")
+    seen = [json.dumps(head).encode() + b"\n"]
+    file: IO[bytes] | None = None
     try:
-        file = part.open("wb", buffering=0)
-        file.write(json.dumps(head).encode() + b"\n")
-    except OSError:
-        yield from reply.chunks
-        return
-    whole = True
-    try:
+        with suppress(OSError):
+            file = part.open("wb", buffering=0)
+        whole = file is not None and _written(file, seen[0])
         for chunk in reply.chunks:
-            whole = whole and _written(file, chunk)
+            seen.append(chunk)
+            whole = whole and file is not None and _written(file, chunk)
             yield chunk
     finally:  # a body that breaks off is kept as far as it came
-        with suppress(OSError), file:
-            settle(file, path if whole else part)
+        if not _settled(file, path if whole else part) or not whole:
+            _spool(seen, spools)
 
 
 def _written(file: IO[bytes], chunk: bytes) -> bool:
@@ -324,6 +407,31 @@ def _written(file: IO[bytes], chunk: bytes) -> bool:
         return file.write(chunk) == len(chunk)
     except OSError:
         return False
+
+
+def _settled(file: IO[bytes] | None, path: Path) -> bool:
+    """Bring a copy to disk under its name, and tell whether that went well."""
+    if file is None:
+        return False
+    try:
+        with file:
+            settle(file, path)
+    except OSError:
+        return False
+    return True
+
+
+def _spool(pieces: Sequence[bytes], places: Sequence[Path]) -> None:
+    """Write a reply to the first place that takes it, for nobody else to read."""
+    for place in places:
+        with suppress(OSError):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.unlink(missing_ok=True)  # never through a link that somebody else has put there
+            with os.fdopen(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                file.writelines(pieces)
+                file.flush()
+                os.fsync(file.fileno())
+            return
 
 
 def _body_of(path: Path) -> Iterator[bytes]:

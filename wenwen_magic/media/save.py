@@ -252,10 +252,10 @@ class ImagePipeline:
         return replace(generation, still=self.still(generation.images))
 
     def _preview_of(self, picture: GeneratedImage) -> Path | None:
-        for ending in ("jpg", "png"):
-            if (preview := self._previews / f"{picture.sha256}.{ending}").is_file():
-                return preview
         try:
+            for ending in ("jpg", "png"):
+                if (preview := self._previews / f"{picture.sha256}.{ending}").is_file():
+                    return preview
             return self._inspect(picture.path, lambda: picture.sha256)[1]
         except (ImageError, OSError):
             return None

@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path, PureWindowsPath
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -329,7 +330,7 @@ def test_a_reply_that_is_being_read_is_not_yet_taken_for_a_whole_one(history):
     generation = begun(history)
     chunks = iter(kept(history, generation, [b"first", b"second"]).chunks)
     next(chunks)
-    assert history.reply(generation) is None
+    assert not history.has_whole_reply(generation)
     assert any(b"first" in path.read_bytes() for path in history.folder.rglob("*") if path.is_file())
 
 
@@ -339,7 +340,10 @@ def test_a_disk_that_is_full_does_not_stop_the_reading(history, monkeypatch):
     assert next(chunks) == b"first"
     monkeypatch.setattr("wenwen_magic.history.store._written", lambda *_: False)
     assert list(chunks) == [b"second", b"third"]
-    assert history.reply(generation) is None
+    assert not history.path(generation, ".reply").exists()
+    assert b"".join(fresh(history).reply(generation).chunks) == b"firstsecondthird"
+    history.forget_reply(generation)
+    assert history.spooled(generation) is None
 
 
 @pytest.mark.parametrize("place", ["os.fsync", "pathlib.Path.replace", "pathlib.Path.open"])
@@ -406,3 +410,19 @@ def test_a_generation_out_of_the_history_says_so_and_can_be_changed(history):
     generation = fresh(history).get(begun(history).id)
     assert generation.from_history
     assert history.update(replace(generation, text="new")).text == "new"
+
+
+@pytest.mark.parametrize("code", [28, 122, 30, 5], ids=["full", "quota", "read-only", "broken"])
+def test_a_folder_without_room_for_an_answer_stops_before_anything_is_sent(code, history, monkeypatch):
+    monkeypatch.setattr(os, "posix_fallocate", lambda *_: (_ for _ in ()).throw(OSError(code, "no")), raising=False)
+    with pytest.raises(HistoryError) as caught:
+        begun(history)
+    assert (caught.value.charged, names(history)) == ("no", [])
+
+
+def test_where_space_cannot_be_reserved_the_free_space_is_looked_at(history, monkeypatch):
+    monkeypatch.setattr(os, "posix_fallocate", lambda *_: (_ for _ in ()).throw(OSError(95, "no")), raising=False)
+    assert begun(history).state == "sent"
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
+    with pytest.raises(HistoryError):
+        begun(history, "another")
