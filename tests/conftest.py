@@ -5,6 +5,8 @@ import hashlib
 import io
 import os
 import shutil
+import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -12,15 +14,20 @@ from hypothesis import settings
 from PIL import Image
 
 from wenwen_magic.demo.scene import orientation_of
+from wenwen_magic.engine import limits
+from wenwen_magic.media.sandbox import SandboxPool
 from wenwen_magic.text import i18n
 
 pytest_plugins = ["support.loopback", "support.shells"]
+# Where jsonschema finds this, it compiles 39 grammars in four seconds, for formats that no notebook has.
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]  its import fails as if it were not installed
 settings.register_profile("quick", max_examples=60, deadline=None)
 settings.register_profile("long", max_examples=2000, deadline=None)  # by --hypothesis-profile=long
 settings.load_profile("quick")
+if os.access("/dev/shm", os.W_OK) and shutil.disk_usage("/dev/shm").free > 2 << 30:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", "/dev/shm")  # the tests make 100,000 small files
 SLOW = (
     "tests/browser/",
-    "notebooks/",
     "tests/kernel/",
     "tests/client/",
     "tests/properties/",
@@ -46,6 +53,12 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+@cache
+def shared_sandbox(**options: int) -> SandboxPool:
+    """Make the children that check pictures once for all tests: a child for each client would cost more than the test."""
+    return SandboxPool(**options)
+
+
 @pytest.fixture(autouse=True)
 def _own_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     for name in list(os.environ):
@@ -61,6 +74,8 @@ def _own_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
     i18n.speak("")  # what an earlier test has spoken or decided
     monkeypatch.setattr(i18n, "_decided", "")
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
+    monkeypatch.setattr(limits, "SandboxPool", shared_sandbox)
+    monkeypatch.setattr(os, "fsync", lambda _: None)  # no test cuts the machine's power
 
 
 @pytest.fixture
@@ -72,11 +87,11 @@ def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def quick_paint(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The demo gives plain pictures of the right size, each of its own colour: painting is tested elsewhere."""
+    """The demo gives plain pictures of the right shape, each of its own colour: painting is tested elsewhere."""
 
     def plain(prompt: str, orientation: str = "auto", *, variant: int = 0, **_: object) -> bytes:
         turn = orientation_of(prompt) if orientation == "auto" else orientation
-        size = {"landscape": (1536, 1024), "portrait": (1024, 1536)}.get(turn, (1024, 1024))
+        size = {"landscape": (384, 256), "portrait": (256, 384)}.get(turn, (256, 256))
         colour = tuple(hashlib.sha256(f"{prompt} {variant}".encode("utf-8", "replace")).digest()[:3])
         file = io.BytesIO()
         Image.new("RGB", size, colour).save(file, "PNG", compress_level=1)

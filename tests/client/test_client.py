@@ -107,10 +107,10 @@ def test_a_prompt_becomes_one_call_and_the_picture_that_came_bit_for_bit(client,
     with urllib.request.urlopen(drawn.sources[0]) as reply:
         assert image.data == reply.read() == image.path.read_bytes()
     assert asked(demo) == ["a cat\nlandscape composition"] == [drawn.prompt_sent]
-    assert (image.width, image.height, image.mime, image.alt) == (1536, 1024, "image/png", "a cat")
+    assert (image.width, image.height, image.mime, image.alt) == (384, 256, "image/png", "a cat")
     assert (drawn.state, drawn.charged, drawn.demo, drawn.take) == ("complete", "yes", True, 1)
     assert drawn.model_reported == "sora_image"
-    assert image.pil().size == (1536, 1024)
+    assert image.pil().size == (384, 256)
     assert image.save("copy.png").read_bytes() == image.data
 
 

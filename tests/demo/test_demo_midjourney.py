@@ -112,7 +112,7 @@ def test_a_work_goes_forward_with_each_look_and_shows_how_far_it_is(demo):
         ("SUCCESS", "100%"),
     ]
     first, second, last, _ = [picture(one["imageUrl"]) for one in looks]
-    assert (first.size, second.size, last.size) == ((384, 256), (384, 256), (1536, 1024))
+    assert (first.size, second.size, last.size) == ((96, 64), (96, 64), (384, 256))
     assert first.tobytes() != second.tobytes()
     assert looks[0]["buttons"] is None
     signs = [one["label"] or one["emoji"] for one in looks[-1]["buttons"]]
@@ -188,7 +188,7 @@ def test_a_prompt_becomes_four_pictures_in_one_with_buttons_below(client, demo):
     told = []
     drawn = client.generate("Cat", orientation="landscape", tell=told.append)
     assert drawn.prompt_sent == "Cat --ar 3:2"
-    assert [(one.width, one.height, one.mime) for one in drawn.images] == [(1536, 1024, "image/png")]
+    assert [(one.width, one.height, one.mime) for one in drawn.images] == [(384, 256, "image/png")]
     assert len(set(colours(drawn))) == 4
     assert [(one.text, one.percent, bool(one.preview)) for one in told] == [
         ("drawing 31%", 31, True),
@@ -236,7 +236,7 @@ def test_a_reroll_draws_four_others(client):
 def test_every_button_under_one_picture_gives_four_others_of_its_size(client, demo):
     large = press(client, client.generate("Cat", orientation="portrait"), "U2")
     made = [press(client, large, label) for label in (*SINGLE, *PANS)]
-    assert {(one.images[0].width, one.images[0].height) for one in made} == {(1024, 1536)}
+    assert {(one.images[0].width, one.images[0].height) for one in made} == {(256, 384)}
     assert {one.buttons[0].label for one in made} == {"U1"}
     assert len({one.images[0].sha256 for one in made}) == len(made)
     assert posts(demo).count("/mj/submit/modal") == 2
@@ -244,8 +244,8 @@ def test_every_button_under_one_picture_gives_four_others_of_its_size(client, de
 
 def test_a_window_gets_the_prompt_and_the_mask(client, demo):
     large = press(client, client.generate("Cat"), "U1")
-    mask = Image.new("RGBA", (1024, 1024), (0, 0, 0, 255))
-    mask.paste((0, 0, 0, 0), (0, 0, 1024, 512))
+    mask = Image.new("RGBA", (256, 256), (0, 0, 0, 255))
+    mask.paste((0, 0, 0, 0), (0, 0, 256, 128))
     made = press(client, large, "Vary (Region)", "a blue hat", mask=client.reference(mask))
     body = demo.posts[-1].body
     assert (body["prompt"], body["maskBase64"][:22]) == ("a blue hat", "data:image/png;base64,")
@@ -256,7 +256,7 @@ def test_a_window_gets_the_prompt_and_the_mask(client, demo):
 
 def test_pictures_are_blended(client, demo):
     made = client.generate("mix", task="blend", references=[png(), png(colour="blue")], orientation="landscape")
-    assert (made.images[0].width, made.images[0].height) == (1536, 1024)
+    assert (made.images[0].width, made.images[0].height) == (384, 256)
     assert demo.posts[0].body["dimensions"] == "LANDSCAPE"
     with pytest.raises(ConfigError):
         client.generate("mix", task="blend", references=[png()])
@@ -270,7 +270,7 @@ def test_a_picture_is_described_in_four_prompts_that_can_be_drawn(client):
     assert (told.images, told.state, told.charged) == ((), "complete", "yes")
     assert client.generate("what is this?", task="describe", references=[png(600, 400)]).id == told.id
     drawn = press(client, told, "2️⃣")
-    assert drawn.images[0].width == 1536
+    assert drawn.images[0].width == 384
 
 
 def test_faces_are_swapped_and_pictures_edited(client):
@@ -400,7 +400,7 @@ def test_a_second_kernel_goes_on_by_the_id_without_a_second_submission(new_clien
         new_client().generate("mix", task="blend", references=[png(), png(colour="blue")], orientation="portrait")
     line.dead = False
     drawn = new_client().fetch(caught.value.record)
-    assert (drawn.state, drawn.charged, drawn.images[0].height) == ("complete", "yes", 1536)
+    assert (drawn.state, drawn.charged, drawn.images[0].height) == ("complete", "yes", 384)
     assert [one.label for one in drawn.buttons][:1] == ["U1"]
     assert posts(demo) == ["/mj/submit/blend"]
 

@@ -30,7 +30,7 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 @pytest.fixture
-def demo(here, monkeypatch):
+def demo(here, monkeypatch, quick_paint):
     with DemoServer() as server:
         monkeypatch.setenv("WENWEN_BASE_URL", server.address)
         yield server
@@ -68,13 +68,13 @@ def run(book, **options):
     return book
 
 
-def convert(folder, name="book", to="done"):
-    command = [sys.executable, "-m", "jupyter", "nbconvert", "--to", "notebook", "--execute", "--output", to]
+def convert(folder):
+    command = [sys.executable, "-m", "jupyter", "nbconvert", "--to", "notebook", "--execute", "--output", "done"]
     done = subprocess.run(
-        [*command, f"{name}.ipynb"], cwd=folder, capture_output=True, text=True, timeout=120, check=False
+        [*command, "book.ipynb"], cwd=folder, capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, done.stderr
-    return nbformat.read(folder / f"{to}.ipynb", 4)
+    return nbformat.read(folder / "done.ipynb", 4)
 
 
 def outputs(book):
@@ -159,10 +159,34 @@ def kernels():
             one.end()
 
 
-@pytest.fixture
-def kernel(here):
+@pytest.fixture(scope="module")
+def any_kernel():
+    """One kernel for the tests that do not end theirs."""
     with kernels() as start:
         yield start()
+
+
+ANEW = """
+import os
+from wenwen_magic.engine.limits import SESSION, Session
+get_ipython().run_line_magic("unload_ext", "wenwen_magic")
+vars(SESSION).update({{**vars(Session()), "detached": SESSION.detached}})
+os.chdir({folder!r})
+for name in [name for name in os.environ if name.startswith("WENWEN_")]:
+    del os.environ[name]
+os.environ.update({wenwen!r})
+get_ipython().reset()
+"""
+
+
+@pytest.fixture
+def kernel(here, any_kernel):
+    """A kernel without variables, outputs and costs, in the test's folder, with the test's settings."""
+    wenwen = {name: value for name, value in os.environ.items() if name.startswith("WENWEN_")}
+    ticket = any_kernel.client.execute(ANEW.format(folder=str(here), wenwen=wenwen), silent=True)
+    assert errors(any_kernel.gather(ticket)) == []
+    assert shown(any_kernel.run(LOAD)) == []
+    return any_kernel
 
 
 def shown(messages):
@@ -187,14 +211,14 @@ def images(messages):
 
 
 def test_a_notebook_run_twice_pays_once_and_embeds_its_pictures(demo, here):
-    nbformat.write(
-        notebook(LOAD, cell("a cat"), cell("画一只狗", "-o 横屏"), cell("a hen", "img")), here / "book.ipynb"
-    )
-    first = convert(here)
+    book = notebook(LOAD, cell("a cat"), cell("画一只狗", "-o 横屏"), cell("a hen", "img"))
+    nbformat.write(book, here / "book.ipynb")
+    first = run(book)
     assert (len(pictures(first)), len(demo.posts)) == (3, 3)
     assert all(output.data["text/html"].count("data:image/") == 1 for output in pictures(first))
-    second = convert(here, to="again")
+    second = convert(here)
     assert (len(pictures(second)), len(demo.posts)) == (3, 3)
+    assert all(output.data["text/html"].count("data:image/") == 1 for output in pictures(second))
     assert not [output for output in outputs(second) if WIDGET in output.get("data", {})]
     assert not second.metadata.get("widgets")
 
@@ -225,7 +249,6 @@ FAILURES = {
     "status=403": ("no", 1),
     "status=429": ("no", 3),
     "status=500": ("maybe", 1),
-    "status=503": ("no", 3),
     "status=524": ("maybe", 1),
     "html": ("no", 1),
     "error200": ("maybe", 1),
@@ -435,7 +458,7 @@ def answered():
 
 
 @pytest.mark.parametrize("directive", ["trickle", "missing=3"])
-def test_a_kernel_killed_after_the_answer_loses_nothing(here, monkeypatch, directive):
+def test_a_kernel_killed_after_the_answer_loses_nothing(here, monkeypatch, quick_paint, directive):
     with DemoServer() as demo, kernels() as start:
         monkeypatch.setenv("WENWEN_BASE_URL", demo.address)
         first = start()
