@@ -147,7 +147,8 @@ class SandboxPool:
         size: children at most; further callers wait for a free one.
         memory: what a child may hold, in bytes, where the platform can bound it.
         seconds: what a job may take before its child is killed.
-        work: seconds of the processor that a job may take; then the picture counts as one that cannot be opened.
+        work: seconds of the processor that a job may take; then the picture counts as one that cannot be opened. A
+            hundred million pixels of noise take ten.
         max_pixels: width x height of a picture that is opened, at most.
     """
 
@@ -157,7 +158,7 @@ class SandboxPool:
         size: int = 2,
         memory: int = 2 << 30,
         seconds: float = 30.0,
-        work: int = 10,
+        work: int = 20,
         max_pixels: int = 100_000_000,
     ) -> None:
         self._memory, self._seconds = memory, seconds
