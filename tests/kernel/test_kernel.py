@@ -448,7 +448,7 @@ def test_a_kernel_killed_after_the_answer_loses_nothing(here, monkeypatch, direc
         assert (len(demo.posts), [record["state"] for record in records()]) == (1, ["complete"])
 
 
-def test_a_kernel_killed_while_the_endpoint_thinks_leaves_a_record_of_what_was_sent(relay, here):
+def test_a_kernel_killed_while_the_endpoint_thinks_loses_nothing_for_another_process_waits(relay, here):
     with kernels() as start:
         relay.gate.clear()
         first = start()
@@ -457,8 +457,9 @@ def test_a_kernel_killed_while_the_endpoint_thinks_leaves_a_record_of_what_was_s
         kill(first)
         assert [(record["state"], record["charged"]) for record in records()] == [("sent", "maybe")]
         relay.gate.set()
+        until(lambda: [record["state"] for record in records()] == ["complete"])
         assert images(start().run(cell("a cat")))
-        assert len(relay.posts) == 2
+        assert len(relay.posts) == 1
 
 
 def test_the_checking_children_end_with_a_killed_kernel(relay, here):
@@ -466,7 +467,9 @@ def test_the_checking_children_end_with_a_killed_kernel(relay, here):
         one = start()
         one.run(cell("a cat", "-n 4 -y"))
         children = one.process.children(recursive=True)
-        assert 1 <= len(children) <= 2
+        assert (
+            1 <= len(children) <= 5
+        )  # the process that draws, and those that check pictures, for it and for the kernel
         kill(one)
         psutil.wait_procs(children, timeout=5)
         assert [child for child in children if child.is_running() and child.status() != "zombie"] == []
