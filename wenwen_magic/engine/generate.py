@@ -183,13 +183,16 @@ class Engine:
                         return saved[number - 1]
                     if not fresh:
                         outcomes.refuse_unanswered(self.unanswered(request, recorded))
-                    return self._pay_now(request, record_id, key, partial(self._report, name, progress))
+                    place = 1 + max((one.number for one in recorded), default=0)
+                    return self._pay_now(request, record_id, key, partial(self._report, name, progress), place)
             waited = True
             while (owner := self.claims.owner(name)) and owner.token == other.token:
                 progress(Progress(owner.text or _("waiting for another kernel, which asks for this picture")))
                 self.clock.sleep(_LOOK)
 
-    def _pay_now(self, request: ImageRequest, record_id: str, key: Secret | None, progress: OnProgress) -> Generation:
+    def _pay_now(
+        self, request: ImageRequest, record_id: str, key: Secret | None, progress: OnProgress, number: int
+    ) -> Generation:
         price = self.price_of(request)
         record = self.history.begin(  # on disk before the POST
             request,
@@ -198,6 +201,7 @@ class Engine:
             endpoint=self.takes.origin,
             demo=self.is_demo,
             price=None if price is None else price * request.pictures,
+            number=number,
         )
         try:
             self.media.warm()  # while the endpoint draws
