@@ -318,6 +318,7 @@ class Generation:
         revised_prompt: the prompt as the endpoint rewrote it; empty where it did not say.
         buttons: what the endpoint offers to do next.
         job: the endpoint's own number of the job; empty for none.
+        number: which request of its kind this is, from 1, as a clock may be set back; 0 in records of version 0.1.0.
         note: a remark for the caption; not in the record.
         still: a small picture that represents all of them, in the user's cache folder.
         render: makes the MIME bundle that front ends show.
@@ -346,6 +347,7 @@ class Generation:
     revised_prompt: str = ""
     buttons: tuple[Button, ...] = ()
     job: str = ""
+    number: int = 0
     note: str = field(default="", repr=False, compare=False)
     still: Path | None = field(default=None, repr=False, compare=False)
     render: "Callable[[Generation], dict[str, Any]] | None" = field(default=None, repr=False, compare=False)

@@ -61,6 +61,10 @@ def _text(value: Any) -> str:
     return value.strip()
 
 
+def _folder(value: Any) -> str:
+    return _text(str(value) if isinstance(value, Path) else value)
+
+
 def _unit(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError(_("some text"))  # noqa: TRY004  a wrong type is reported like any wrong value
@@ -129,7 +133,7 @@ class Settings:
     poll_limit: float = _setting(1200.0, _at_least(float, 0), "seconds to wait for a running job in all")
     reference_side: int = _setting(2048, _at_least(int, 64), "pixels of a reference picture's longer side")
     mode: str = _setting("cache", _one_of(*MODES), "cache: saved takes are free; live: always ask; replay: never ask")
-    history: str = _setting("wenwen_images", _text, "the folder of the pictures and records")
+    history: str = _setting("wenwen_images", _folder, "the folder of the pictures and records")
     timeout: float = _setting(600.0, _at_least(float, 0.1), "seconds to wait for the next byte of an answer")
     stream: bool = _setting(False, _flag, "ask for answers as a stream, with progress")
     confirm_above: int = _setting(4, _at_least(int, 0), "pictures one cell may ask for without a question")
@@ -160,7 +164,7 @@ class SettingsOptions(TypedDict, total=False):
     poll_limit: float | None
     reference_side: int | None
     mode: Literal["cache", "live", "replay"] | None
-    history: str | None
+    history: str | Path | None
     timeout: float | None
     stream: bool | None
     confirm_above: int | None

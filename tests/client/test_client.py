@@ -13,6 +13,7 @@ import traceback
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import datetime, timedelta
 from http.client import HTTPResponse
 from pathlib import Path
 from threading import Event
@@ -758,3 +759,17 @@ def test_an_answer_that_holds_half_a_character_can_be_shown_and_kept(payer, rela
     drawn = payer.generate("a cat")
     drawn._repr_mimebundle_()["text/html"].encode()
     assert payer.history.get(drawn.id).text == drawn.text
+
+
+def test_a_clock_that_is_set_back_shows_no_other_picture_at_a_second_run(relay, here, monkeypatch):
+    client = Client(base_url=relay.address, session=Session())
+    first = client.generate("fox")
+    earlier = datetime.now().astimezone() - timedelta(days=2)
+    monkeypatch.setattr(client.history, "_now", lambda: earlier)
+    second = client.generate("fox", fresh=True)
+    assert (first.id != second.id, second.take, "--take 2" in second.note) == (True, 2, True)
+    assert Client(base_url=relay.address, session=Session()).generate("fox").id == first.id
+
+
+def test_the_history_may_be_given_as_a_path(relay, here):
+    assert Client(session=Session(), history=here / "elsewhere").history.folder == here / "elsewhere"

@@ -171,8 +171,10 @@ class Engine:
                     if not fresh:
                         outcomes.refuse_unanswered(self.unanswered(request, recorded))
                     key, prices = self._key_for(request), [] if counted else self._prices(request)
+                    place = 1 + max((one.number for one in recorded), default=0)
                     with self.session.reserve(prices, self.settings):
-                        record = self._pay(request, record_id, key, partial(self._report, name, progress))
+                        report = partial(self._report, name, progress)
+                        record = self._pay(request, record_id, key, report, number=place)
                     break
             waited = True
             while (owner := self.claims.owner(name)) and owner.token == other.token:
@@ -213,7 +215,9 @@ class Engine:
             return self.media.ready(replace(record, take=self.history.take_of(record)))
         return record
 
-    def _pay(self, request: ImageRequest, record_id: str, key: Secret | None, progress: OnProgress) -> Generation:
+    def _pay(
+        self, request: ImageRequest, record_id: str, key: Secret | None, progress: OnProgress, *, number: int
+    ) -> Generation:
         price = self.price_of(request)
         record = self.history.begin(  # on disk before the POST
             request,
@@ -222,6 +226,7 @@ class Engine:
             endpoint=self.takes.origin,
             demo=self.is_demo,
             price=None if price is None else price * request.pictures,
+            number=number,
         )
         try:
             self.media.warm()  # while the endpoint draws

@@ -120,7 +120,7 @@ def _read_object(kind: Any, value: Any, key: str) -> Any:
 
 def _read_file_name(value: Any, key: str) -> Path:
     name = Path(_insist(value, isinstance(value, str), key)).name
-    if not name or "\\" in name or "\0" in name:
+    if name in {"", ".."} or "\\" in name or "\0" in name:
         raise ValueError(f"{key} is not the name of a file")
     return Path(name)
 

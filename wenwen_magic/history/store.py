@@ -104,6 +104,7 @@ class History:
         demo: bool = False,
         price: float | None = None,
         id: str = "",
+        number: int = 0,
     ) -> Generation:
         """Write the record of a request that is about to be sent.
 
@@ -114,6 +115,7 @@ class History:
             demo: whether it is the demo's.
             price: of what one answer holds, by the user's table of prices; None for unknown.
             id: of the record, eight hexadecimal digits; empty for a new one.
+            number: which request of its kind it is, from 1; 0 for unknown.
 
         Raises:
             HistoryError: the folder cannot be written; nothing was sent then.
@@ -128,6 +130,7 @@ class History:
             endpoint=endpoint,
             demo=demo,
             price=price,
+            number=number,
             render=self._render,
         )
         try:
@@ -378,7 +381,12 @@ def _wanted(wanted: Wanted | str) -> Wanted:
 
 
 def _numbered(rows: Sequence[Generation]) -> list[Generation]:
-    """Return the takes of one request, given oldest first, with their numbers; the demo's have numbers of their own."""
+    """Return the takes of one request in order, with their numbers; the demo's have numbers of their own.
+
+    Args:
+        rows: the takes, oldest first; that counts where they have no number in their records, or the same.
+    """
+    rows = sorted(rows, key=lambda row: row.number)
     numbers = {demo: numbers_from(1) for demo in (True, False)}
     return [replace(row, take=next(numbers[row.demo]) if row.has_result else 0) for row in rows]
 

@@ -426,3 +426,21 @@ def test_where_space_cannot_be_reserved_the_free_space_is_looked_at(history, mon
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
     with pytest.raises(HistoryError):
         begun(history, "another")
+
+
+def test_takes_are_in_the_order_of_asking_though_the_clock_is_set_back_two_days(tmp_path):
+    history = at(tmp_path / "wenwen_images", NOON, NOON - timedelta(days=2))
+    ids = []
+    for number in (1, 2):
+        one = history.begin(ImageRequest("a"), prompt_sent="a", endpoint=ENDPOINT, number=number)
+        ids.append(history.update(one, state="complete", pictures=(picture(history, one),)).id)
+    found = fresh(history).takes(ImageRequest("a").fingerprint)
+    assert [(one.id, one.take) for one in found] == [(ids[0], 1), (ids[1], 2)]
+
+
+def test_takes_without_a_number_come_first_in_the_order_of_their_time(tmp_path):
+    history = at(tmp_path / "wenwen_images", NOON, NOON - timedelta(days=1), NOON - timedelta(days=2))
+    new, late, early = (
+        history.begin(ImageRequest("a"), prompt_sent="a", endpoint=ENDPOINT, number=number) for number in (1, 0, 0)
+    )
+    assert [one.id for one in fresh(history).takes(new.request.fingerprint)] == [early.id, late.id, new.id]
