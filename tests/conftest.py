@@ -19,7 +19,7 @@ from wenwen_magic.media.sandbox import SandboxPool
 from wenwen_magic.text import i18n
 
 pytest_plugins = ["support.loopback", "support.shells"]
-# Where jsonschema finds this, it compiles 39 grammars in four seconds, for formats that no notebook has.
+# Where jsonschema finds this module, it compiles 39 grammars in four seconds, for formats that no notebook has.
 sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]  its import fails as if it were not installed
 settings.register_profile("quick", max_examples=60, deadline=None)
 settings.register_profile("long", max_examples=2000, deadline=None)  # by --hypothesis-profile=long

@@ -23,7 +23,7 @@ def test_a_question_on_a_picture_is_answered_with_words(shell, demo):
     asked = demo.posts[-1].body
     assert (asked["model"], asked["max_tokens"]) == ("gpt-4o", 2000)
     assert [part["type"] for part in asked["messages"][0]["content"]] == ["text", "image_url"]
-    assert "1024×1024" in said.text
+    assert "256×256" in said.text
     assert (said.images, said.state, said.charged) == ((), "complete", "yes")
     assert shell.user_ns["words"] is said
     assert "<li><strong>Picture 1</strong>" in shell.words()

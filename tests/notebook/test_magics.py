@@ -622,6 +622,7 @@ def test_tab_completes_options_values_and_commands(shell, line, wanted):
 
 
 def completed(shell, line):
+    shell.Completer.use_jedi = False  # it is asked too, in a kernel, by a test of that
     with provisionalcompleter():
         return [line[: one.start] + one.text for one in shell.Completer.completions(line, len(line))]
 
