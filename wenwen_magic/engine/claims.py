@@ -32,6 +32,8 @@ _CLOCK = 2.0
 
 _PAUSE = 0.02
 """Seconds before a claim that was stale is tried for again."""
+_live: set[str] = set()
+"""The tokens of all claims that this process holds: one whose file could not be deleted is not among them."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +81,11 @@ class Claims:
         Raises:
             HistoryError: the folder cannot be written; nothing was sent then.
         """
-        with self._lock:
-            other = self._join(name, record)
+        try:
+            with self._lock:
+                other = self._join(name, record)
+        except OSError as error:
+            raise unwritable(self._folder.parent, error) from None
         try:
             yield other
         finally:
@@ -97,6 +102,11 @@ class Claims:
         except OSError:  # a claim that cannot be read is none: the record still says what was sent
             return None
 
+    def records(self, name: str) -> tuple[str, ...]:
+        """Return the ids of the records that the holder of a claim fills; none where nobody holds it."""
+        owner = self.owner(name)
+        return owner.records if owner else ()
+
     def report(self, name: str, text: str) -> None:
         """Let other processes see the endpoint's latest words on progress, at the next sign of life."""
         with self._lock:
@@ -111,8 +121,10 @@ class Claims:
             return None
         pid = os.getpid()
         mine = Owner((record,), _host(), pid, _started_once(pid), secrets.token_hex(8))
+        _live.add(mine.token)  # before others can see the file
         while not self._made(name, mine):
             if owner := self.owner(name):
+                _live.discard(mine.token)
                 return owner
             self._remove_stale(name)
             time.sleep(_PAUSE)
@@ -129,8 +141,6 @@ class Claims:
                 file.write(_encode(mine))
         except (FileExistsError, FileNotFoundError):  # the folder is deleted with its last claim
             return False
-        except OSError as error:
-            raise unwritable(self._folder.parent, error) from None
         return True
 
     def _leave(self, name: str, record: str) -> None:
@@ -140,6 +150,7 @@ class Claims:
             self._write(name, left)
             return
         del self._held[name]
+        _live.discard(mine.token)
         if not self._held:
             self._released.set()
         path = self._folder / name
@@ -170,6 +181,8 @@ class Claims:
     # -- others' -------------------------------------------------------------------------------------------------------
 
     def _is_alive(self, owner: Owner, path: Path) -> bool:
+        if owner.host == _host() and owner.pid == os.getpid():
+            return owner.token in _live
         if owner.host == _host():
             return abs(_started(owner.pid) - owner.started) < _CLOCK
         return self._age(path) < SILENCE

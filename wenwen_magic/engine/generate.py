@@ -239,8 +239,8 @@ class Engine:
             return []
         sent = [one for one in self.takes.of(request, recorded) if one.state == "sent" and not self.takes.is_kept(one)]
         names = request.fingerprint, *(f"{request.fingerprint}.{one.id}" for one in sent)
-        owners = [owner for name in names if sent and (owner := self.claims.owner(name))]
-        return [one for one in sent if not any(one.id in owner.records for owner in owners)]
+        filled = {record for name in names if sent for record in self.claims.records(name)}
+        return [one for one in sent if one.id not in filled]
 
     def give_up(self, generations: Sequence[Generation]) -> None:
         """Write into unanswered records that their answer will not come, so that the request may be sent again."""
