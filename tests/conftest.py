@@ -87,12 +87,20 @@ def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def quick_paint(monkeypatch: pytest.MonkeyPatch) -> None:
+def plain_side() -> int:
+    """The shorter side of a plain picture, pixels: small, where no test looks at its size."""
+    return 256
+
+
+@pytest.fixture
+def quick_paint(monkeypatch: pytest.MonkeyPatch, plain_side: int) -> None:
     """The demo gives plain pictures of the right shape, each of its own colour: painting is tested elsewhere."""
 
     def plain(prompt: str, orientation: str = "auto", *, variant: int = 0, **_: object) -> bytes:
         turn = orientation_of(prompt) if orientation == "auto" else orientation
-        size = {"landscape": (384, 256), "portrait": (256, 384)}.get(turn, (256, 256))
+        longer = plain_side * 3 // 2
+        sizes = {"landscape": (longer, plain_side), "portrait": (plain_side, longer)}
+        size = sizes.get(turn, (plain_side, plain_side))
         colour = tuple(hashlib.sha256(f"{prompt} {variant}".encode("utf-8", "replace")).digest()[:3])
         file = io.BytesIO()
         Image.new("RGB", size, colour).save(file, "PNG", compress_level=1)

@@ -30,7 +30,8 @@ from support.scripted import Scripted, answering, png, reply_of
 from wenwen_magic import Client, Generation, ImageRequest, WenwenError
 from wenwen_magic.demo import DemoServer
 from wenwen_magic.endpoint import transport
-from wenwen_magic.engine.generate import Engine, run_protocol
+from wenwen_magic.engine import generate
+from wenwen_magic.engine.generate import run_protocol
 from wenwen_magic.engine.limits import Session
 from wenwen_magic.engine.model_cache import FRESH, ModelCache
 from wenwen_magic.errors import (
@@ -415,7 +416,7 @@ def test_several_lost_pictures_are_all_fetched_and_none_is_drawn_again(client, d
 def die_between_answer_and_record(client, monkeypatch):
     """End the process between the answer's last byte and the record."""
     with monkeypatch.context() as patch:
-        patch.setattr(Engine, "_answered", lambda *_, **__: (_ for _ in ()).throw(SystemExit))
+        patch.setattr(generate, "_answered", lambda *_, **__: (_ for _ in ()).throw(SystemExit))
         with pytest.raises(SystemExit):
             client.generate("a cat")
 

@@ -92,17 +92,14 @@ def test_the_worker_ends_with_its_work_and_holds_no_key_in_arguments_or_environm
 
 
 def test_the_end_of_the_process_alone_ends_an_idle_worker(relay, here, processes):
+    relay.gate.clear()
     script = processes("worker")
+    wait_for(lambda: relay.posts)
+    (worker,) = psutil.Process(script.pid).children()
+    relay.gate.set()
     out, _ = script.communicate(timeout=60)
     assert out.split()[1:] == ["False", "yes"]
-    wait_for(lambda: not [one for one in psutil.process_iter() if "detached_worker" in " ".join(_arguments(one))])
-
-
-def _arguments(process):
-    try:
-        return process.cmdline()
-    except psutil.Error:
-        return []
+    assert psutil.wait_procs([worker], timeout=60)[0]
 
 
 def test_without_a_worker_the_next_run_pays_nothing_and_says_what_is_open(relay, here, processes):

@@ -21,3 +21,9 @@ def waits():
 def demo(waits):
     with DemoServer(wait=waits.append) as server:
         yield server
+
+
+@pytest.fixture
+def plain_side():
+    """Plain pictures have the size of painted ones here."""
+    return 1024

@@ -27,6 +27,12 @@ PANS = ["⬅️ pan left", "➡️ pan right", "⬆️ pan up", "⬇️ pan down
 
 
 @pytest.fixture
+def plain_side():
+    """Four pictures in one are quick when they are small."""
+    return 256
+
+
+@pytest.fixture
 def new_client(demo, here):
     """Makes clients of the demo, each like one of a fresh kernel, that never sleep; their pauses can be read."""
 

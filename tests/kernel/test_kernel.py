@@ -170,6 +170,7 @@ ANEW = """
 import os
 from wenwen_magic.engine.limits import SESSION, Session
 get_ipython().run_line_magic("unload_ext", "wenwen_magic")
+get_ipython().magics_manager.registry.pop("WenwenMagics")  # which a %reload_ext carries on
 vars(SESSION).update({{**vars(Session()), "detached": SESSION.detached}})
 os.chdir({folder!r})
 for name in [name for name in os.environ if name.startswith("WENWEN_")]:

@@ -15,7 +15,7 @@ from support.scripted import answering
 from support.shells import KEY, cell, records
 
 from wenwen_magic import Client
-from wenwen_magic.engine.generate import Engine
+from wenwen_magic.engine import generate
 from wenwen_magic.engine.limits import Session
 from wenwen_magic.errors import ConfigError, NotInHistory, WenwenError
 
@@ -209,7 +209,7 @@ def test_an_answer_whose_picture_was_never_fetched_is_an_error_and_is_not_fetche
 def interrupted(monkeypatch, client, text):
     """A generation whose process ends between the answer's last byte and the record."""
     with monkeypatch.context() as context:
-        context.setattr(Engine, "_answered", lambda *_, **__: (_ for _ in ()).throw(SystemExit))
+        context.setattr(generate, "_answered", lambda *_, **__: (_ for _ in ()).throw(SystemExit))
         with pytest.raises(SystemExit):
             client.generate(text)
     assert records()[0]["state"] == "sent"

@@ -273,10 +273,10 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self._head(200, kind, ("Content-Length", str(len(data))))
         for place in range(len(data)):
-            self.wfile.write(data[place : place + 1])
             if not self.demo.pause(TRICKLE_SECONDS):
                 self.close_connection = True
                 return
+            self.wfile.write(data[place : place + 1])
 
     def _send(self, reply: Reply) -> None:
         self._head(reply.status, reply.content_type, ("Content-Length", str(len(reply.body))), *reply.headers)

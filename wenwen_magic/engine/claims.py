@@ -30,10 +30,10 @@ SILENCE = 30.0
 _CLOCK = 2.0
 """Seconds by which two looks at the start of a process may differ: they count from a clock that may be set."""
 
-_live: set[str] = set()
-"""The tokens of all claims that this process holds: one whose file could not be deleted is not among them."""
 _PAUSE = 0.02
 """Seconds before a claim that was stale is tried for again."""
+_live: set[str] = set()
+"""The tokens of all claims that this process holds: one whose file could not be deleted is not among them."""
 
 
 @dataclass(frozen=True)
@@ -121,13 +121,14 @@ class Claims:
             return None
         pid = os.getpid()
         mine = Owner((record,), _host(), pid, _started_once(pid), secrets.token_hex(8))
+        _live.add(mine.token)  # before others can see the file
         while not self._made(name, mine):
             if owner := self.owner(name):
+                _live.discard(mine.token)
                 return owner
             self._remove_stale(name)
             time.sleep(_PAUSE)
         self._held[name] = mine
-        _live.add(mine.token)
         if len(self._held) == 1:
             self._released.clear()
             WorkerPool().start(self._show_life, name="wenwen-claims")

@@ -13,13 +13,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from wenwen_magic.endpoint import api_key
-from wenwen_magic.engine.outcomes import error_of_record
+from wenwen_magic.engine.outcomes import error_of_record, not_json
 from wenwen_magic.errors import Charged, EndpointError, UnansweredRequest, WenwenError
 from wenwen_magic.protocol import Progress
 from wenwen_magic.records import ImageRequest
@@ -50,11 +50,11 @@ class Order:
     settings: Settings
     folder: Path
     request: ImageRequest
-    key: str
+    key: str = field(repr=False)
     fresh: bool
     number: int
     language: str
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -117,6 +117,7 @@ class Detached:
             progress: is called with the endpoint's words on progress.
 
         Raises:
+            ConfigError: a parameter cannot be handed over; nothing was sent.
             EndpointError: the process ended before its answer came.
             WenwenError: as the engine's.
         """
@@ -160,7 +161,10 @@ class Detached:
         )
 
     def _send(self, process: subprocess.Popen[bytes] | None, number: int, order: Order) -> None:
-        frame = pickle.dumps((number, order))
+        try:
+            frame = pickle.dumps((number, order))
+        except Exception as error:  # noqa: BLE001  an object may raise anything when it is pickled
+            raise not_json(error) from None
         try:
             with self._writing:
                 pipe: Any = process and process.stdin

@@ -45,8 +45,9 @@ def _draw(number: int, order: Order, replies: IO[bytes]) -> None:
     def progress(step: Progress) -> None:
         reply(progress=(step.text, step.percent, step.preview))
 
-    os.environ.clear()
     os.environ.update(order.environment)
+    for name in os.environ.keys() - order.environment.keys():  # other orders may read the rest at the same time
+        os.environ.pop(name, None)
     speak(order.language)
     try:
         key = Secret(order.key) if order.key else None

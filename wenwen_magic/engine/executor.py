@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from wenwen_magic.endpoint import api_key, transport
+from wenwen_magic.engine.outcomes import not_json
 from wenwen_magic.errors import ConfigError, EndpointError, NotSentError, WenwenError
 from wenwen_magic.protocol import HttpCall, HttpReply
 from wenwen_magic.text.i18n import _, speak, spoken
@@ -63,11 +64,7 @@ class ExecutorTransport:
         try:  # pickled here: an executor would find only after taking the call that it cannot be pickled
             packed = pickle.dumps((spoken(), uuid4().hex, self._address, call, auth, self._read))
         except Exception as error:  # noqa: BLE001  pickling may raise anything
-            raise ConfigError(
-                _("A parameter cannot be sent as JSON."),
-                why=str(error),
-                do=_("Use text, numbers, true, false, lists and dicts."),
-            ) from None
+            raise not_json(error) from None
         try:
             future = self._executor.submit(carry_out, packed)
         except Exception as error:  # noqa: BLE001  executors have errors of their own

@@ -380,9 +380,10 @@ def register(shell: Any) -> None:
     for kind in _SHOWN_ONCE:
         formatter.for_type(kind, magics.show_once)
     shell.events.register("pre_run_cell", magics.forget_shown)
-    if magics.kernel is not None and os.environ.get("WENWEN_API_KEY"):
+    loop = getattr(magics.kernel, "io_loop", None)  # kernels other than ipykernel have none
+    if loop is not None and os.environ.get("WENWEN_API_KEY"):
         # The process that draws is ready before the first cell needs it, and loading the extension waits for nothing.
-        magics.kernel.io_loop.call_later(_QUIET, _start_worker)
+        loop.call_later(_QUIET, _start_worker)
     for name in ("%wenwen", *(f"{sign}{magic}" for magic in _MAGICS[1:] for sign in ("%%", "%"))):
         shell.set_hook("complete_command", _complete, str_key=name)
 

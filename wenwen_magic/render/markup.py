@@ -2,12 +2,11 @@
 
 import base64
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 from html import escape
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from wenwen_magic.kinds import JPEG, PNG, data_uri
 from wenwen_magic.text.i18n import padded, text_width
@@ -157,31 +156,6 @@ def clipped(text: str, most: int) -> str:
     text = one_line(text[: 20 * most])
     kept = sum(width <= most for width in accumulate(map(text_width, text)))
     return text if kept == len(text) else text[: max(0, kept - 1)] + "…"
-
-
-@dataclass(frozen=True)
-class Shown(Generic[_Item]):
-    """Hold a sequence that front ends show in a way of its own.
-
-    Args:
-        rows: the items, for use in Python.
-        bundle: the MIME bundle that front ends show.
-    """
-
-    rows: tuple[_Item, ...]
-    bundle: dict[str, Any] = field(repr=False)
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, index: int) -> _Item:
-        return self.rows[index]
-
-    def __iter__(self) -> Iterator[_Item]:
-        return iter(self.rows)
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:  # noqa: ARG002
-        return self.bundle
 
 
 def bundle(html: str, plain: str, image: Path | None = None) -> dict[str, Any]:

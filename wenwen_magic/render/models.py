@@ -1,11 +1,13 @@
 """Show the models of an endpoint as a table, and warn of a name that is not among them."""
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from wenwen_magic.models import Model, ModelList, meant_by
 from wenwen_magic.render import markup
-from wenwen_magic.render.markup import Markup, Shown, bundle, join, lines, tag, text_table
+from wenwen_magic.render.markup import Markup, bundle, join, lines, tag, text_table
 from wenwen_magic.text.i18n import N_, _, in_every_language
 from wenwen_magic.text.sanitize import mask_keys
 from wenwen_magic.text.suggest import nearest
@@ -17,7 +19,32 @@ _PICTURE, _OTHER = N_("picture"), N_("other")
 _UNITS = (86_400, N_("{count} d ago")), (3600, N_("{count} h ago")), (60, N_("{count} min ago"))
 
 
-def table(known: ModelList, words: str = "", *, age: float = 0.0, replay: bool = False) -> Shown[Model]:
+@dataclass(frozen=True)
+class ModelTable:
+    """Hold models that front ends show as a table.
+
+    Args:
+        rows: the models, for use in Python.
+        bundle: the MIME bundle that front ends show.
+    """
+
+    rows: tuple[Model, ...]
+    bundle: dict[str, Any] = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> Model:
+        return self.rows[index]
+
+    def __iter__(self) -> Iterator[Model]:
+        return iter(self.rows)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:  # noqa: ARG002
+        return self.bundle
+
+
+def table(known: ModelList, words: str = "", *, age: float = 0.0, replay: bool = False) -> ModelTable:
     """Show the models that match all words as a table.
 
     Args:
@@ -32,11 +59,11 @@ def table(known: ModelList, words: str = "", *, age: float = 0.0, replay: bool =
     footer = _footer(known, found, age=age, replay=replay)
     if not found:
         footer = f"{_('No model matches.')} {footer}"
-        return Shown(found, bundle(tag("p", footer), footer))
+        return ModelTable(found, bundle(tag("p", footer), footer))
     heads = [_("model"), _("draws"), _("other names"), _("owner"), _("endpoint types")]
     rows = [_row(model) for model in found[:MOST]]
     shown = markup.table([map(_names, row) for row in rows], head=[heads], striped=True)
-    return Shown(found, bundle(join(shown, tag("p", footer)), f"{text_table([heads, *rows])}\n\n{footer}"))
+    return ModelTable(found, bundle(join(shown, tag("p", footer)), f"{text_table([heads, *rows])}\n\n{footer}"))
 
 
 def model_warning(name: str, known: ModelList) -> str:

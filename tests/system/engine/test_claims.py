@@ -129,3 +129,16 @@ def test_a_folder_that_cannot_be_written_costs_nothing(tmp_path):
     with pytest.raises(HistoryError) as caught, Claims(tmp_path / "h").held("fox", "0000000a"):
         pass
     assert caught.value.charged == "no"
+
+
+def test_a_claim_whose_file_cannot_be_deleted_does_not_keep_its_own_process_waiting(claims, tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", refuse)
+        with claims.held("fox", "0000000a"):
+            pass
+    assert claim_file(tmp_path).exists()
+    with Claims(tmp_path).held("fox", "0000000b") as other:
+        assert other is None

@@ -8,11 +8,9 @@ from wenwen_magic.demo import DemoServer
 from wenwen_magic.endpoint import api_key
 from wenwen_magic.engine import build_request, limits
 from wenwen_magic.errors import ConfigError
-from wenwen_magic.models import Model
 from wenwen_magic.notebook.commands.registry import OFF, CommandContext, KernelState, command
 from wenwen_magic.notebook.options import Option
 from wenwen_magic.render import models as model_table
-from wenwen_magic.render.markup import Shown
 from wenwen_magic.settings import NAMES, working_folder
 from wenwen_magic.text.i18n import N_, _, comma, padded
 from wenwen_magic.text.suggest import did_you_mean
@@ -71,7 +69,7 @@ def _shown(value: Any) -> str:
     help=N_("the endpoint's models"),
     options=(Option(("--refresh", "--刷新"), N_("ask again")),),
 )
-def models(context: CommandContext, words: str, *, refresh: bool = False) -> Shown[Model]:
+def models(context: CommandContext, words: str, *, refresh: bool = False) -> model_table.ModelTable:
     """Show the models whose names hold all words; in mode ``replay`` those that were listed before."""
     client = context.client
     known = client.model_list(refresh=refresh)

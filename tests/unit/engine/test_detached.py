@@ -1,0 +1,28 @@
+"""Orders for the process that draws: what they show, and what cannot be handed over."""
+
+from pathlib import Path
+
+import pytest
+
+from wenwen_magic.engine.detached import Detached, Order
+from wenwen_magic.errors import ConfigError
+from wenwen_magic.records import ImageRequest
+from wenwen_magic.settings import Settings
+
+KEY = "MARKER7f3a9c-not-like-a-key"
+
+
+def order(**params):
+    request = ImageRequest("fox", params=params)
+    return Order(Settings(), Path("w"), request, KEY, False, 1, "en", {"TOKEN": "another secret"})
+
+
+def test_an_order_shows_neither_the_key_nor_the_variables_of_the_kernel():
+    assert KEY not in repr(order())
+    assert "another secret" not in repr(order())
+
+
+def test_a_parameter_that_cannot_be_handed_over_is_refused_before_anything_is_sent():
+    with pytest.raises(ConfigError, match="cannot be sent as JSON") as caught:
+        Detached()._send(None, 1, order(seed=lambda: 3))
+    assert caught.value.charged == "no"
