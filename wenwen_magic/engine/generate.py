@@ -16,10 +16,10 @@ from wenwen_magic.endpoint.failures import about_models
 from wenwen_magic.endpoint.masking import guarded
 from wenwen_magic.engine import outcomes
 from wenwen_magic.engine.build_request import refuse_stripped
-from wenwen_magic.engine.claims import Claims
-from wenwen_magic.engine.detached import Order, environment_without_key
 from wenwen_magic.engine.executor import LOCAL, ExecutorTransport
 from wenwen_magic.engine.limits import Session, best_pattern
+from wenwen_magic.engine.processes.claims import Claims
+from wenwen_magic.engine.processes.detached import Order, environment_without_key
 from wenwen_magic.engine.takes import Takes, is_here
 from wenwen_magic.engine.worker_pool import ignore
 from wenwen_magic.errors import (

@@ -8,9 +8,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TypeVar
 
-from wenwen_magic.engine.claims import Claims
-from wenwen_magic.engine.detached import Detached
 from wenwen_magic.engine.model_cache import ModelCache
+from wenwen_magic.engine.processes.claims import Claims
+from wenwen_magic.engine.processes.detached import Detached
 from wenwen_magic.errors import Charged, LimitReached, WenwenError
 from wenwen_magic.history.store import History
 from wenwen_magic.media.sandbox import SandboxPool

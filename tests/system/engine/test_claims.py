@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from wenwen_magic.engine import claims as claims_module
-from wenwen_magic.engine.claims import FOLDER, Claims
+from wenwen_magic.engine.processes import claims as claims_module
+from wenwen_magic.engine.processes.claims import FOLDER, Claims
 from wenwen_magic.errors import HistoryError
 
 HOLD = """
 import sys
 from pathlib import Path
-from wenwen_magic.engine.claims import Claims
+from wenwen_magic.engine.processes.claims import Claims
 with Claims(Path(sys.argv[1])).held("fox", "00000001") as other:
     print("other" if other else "mine", flush=True)
     sys.stdin.readline()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from wenwen_magic.engine.detached import Detached, Order
+from wenwen_magic.engine.processes.detached import Detached, Order
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.records import ImageRequest
 from wenwen_magic.settings import Settings

@@ -28,7 +28,7 @@ from wenwen_magic.text.i18n import _
 
 _START = 60.0
 """Seconds within which the process must be ready: Python may come from a slow network disk."""
-_PACKAGES = str(Path(__file__).parents[2])
+_PACKAGES = str(Path(__file__).parents[3])
 """The folder that this package is in: the process must not import another copy."""
 
 
@@ -148,7 +148,7 @@ class Detached:
         if not sys.executable:
             raise OSError(_("No Python interpreter was found."))
         return subprocess.Popen(
-            [sys.executable, "-P", "-m", "wenwen_magic.engine.detached_worker"],
+            [sys.executable, "-P", "-m", "wenwen_magic.engine.processes.detached_worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -10,10 +10,10 @@ from typing import IO, Any
 
 from wenwen_magic.endpoint.api_key import Secret
 from wenwen_magic.endpoint.transport import Clock
-from wenwen_magic.engine.detached import Order
 from wenwen_magic.engine.generate import Engine
 from wenwen_magic.engine.limits import SESSION
 from wenwen_magic.engine.outcomes import as_recorded
+from wenwen_magic.engine.processes.detached import Order
 from wenwen_magic.errors import WenwenError
 from wenwen_magic.protocol import Progress
 from wenwen_magic.text.i18n import _, speak
