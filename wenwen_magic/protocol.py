@@ -129,6 +129,7 @@ class Answer:
         revised_prompt: the prompt as the endpoint rewrote it.
         buttons: what the endpoint offers to do next.
         job: the endpoint's own number of the job; empty for none.
+        videos: the videos that came where pictures were expected, in order; each an address or its bytes.
     """
 
     sources: tuple[Source, ...] = ()
@@ -139,6 +140,7 @@ class Answer:
     revised_prompt: str = ""
     buttons: tuple[Button, ...] = ()
     job: str = ""
+    videos: tuple[Source, ...] = ()
 
 
 Step = HttpCall | Progress | Pause
