@@ -181,11 +181,17 @@ def test_a_source_may_stand_in_braces_as_for_other_options(things, relay, line):
     assert [row.request.prompt for row in things.run(f"%wenwen_image {line}")] == ["a cat", "a dog"]
 
 
-def test_a_table_with_semicolons_is_told_what_parts_its_columns(things, relay):
-    Path("s.csv").write_text("animal;place\ncat;sea\n")
-    error = things.fail(cell("--from s.csv", "a {{animal}}"))
-    assert "commas" in str(error)
-    assert ";place}}" not in str(error)
+def test_a_table_with_semicolons_is_drawn_and_its_columns_answer_in_any_case(things, relay):
+    things.user_ns["animal"] = "a stale name"
+    Path("s.csv").write_text('Animal;My place;size\n"a ""big"" cat";sea;1,5\n')
+    things.run(cell("--from s.csv", "{{animal}} at the {{my place}}"))
+    assert prompts(relay) == ['a "big" cat at the sea']
+
+
+def test_a_list_in_a_column_that_is_used_is_told_with_its_line_before_anything_is_sent(things, relay):
+    Path("x.jsonl").write_text('{"prompt": "a cat", "tags": ["x"]}\n{"prompt": ["a", "b"], "tags": []}\n')
+    assert "x.jsonl, line 2" in str(things.fail("%wenwen_image --from x.jsonl"))
+    assert (relay.posts, records()) == ([], [])
 
 
 def test_a_row_is_never_looked_into(things, relay):

@@ -9,143 +9,97 @@ import codecs
 import csv
 import itertools
 import json
+import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from datetime import date, time
 from functools import partial
-from numbers import Number, Real
 from pathlib import Path
 from typing import Any
 
+from wenwen_magic.engine.prompt_rows import Row, heads, is_missing, meaning, wrong
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.records import ImageRequest
 from wenwen_magic.text.i18n import _
 from wenwen_magic.text.suggest import did_you_mean
-from wenwen_magic.text.template import interpolate, names_in
 
 LONGEST_LINE = 1 << 24
 """Characters of one line of a file; a longer line is refused."""
-_ALIASES = {"提示词": "prompt", "模型": "model", "方向": "orientation", "风格": "style"}
-_COLUMNS = _ALIASES | {name: name for name in _ALIASES.values()}
 _MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _WINDOW = 1 << 16  # bytes that are read, from the first that is not ASCII, to tell UTF-8 from GB18030
 _TELLING = 8  # after so many valid characters of UTF-8 in a row, a wrong byte is taken for an error in UTF-8
-_MISSING = ("NoneType", "NAType", "NaTType")  # recognized by name: those of pandas do not compare equal
-_BOOLS = ("bool", "bool_")  # recognized by name: those of numpy are not instances of bool
-_LARGEST_WHOLE = 1e15  # larger floats cannot represent every whole number
-
-Row = tuple[str, Any]
-"""The text that says where a row is, such as ``a.csv, line 3``, and its raw value."""
+_OWN_SHARE = 0.25
+"""The part, at least, of the characters of a Chinese text that are frequent ones: signs and level 1 of GB2312."""
+Lines = Callable[[], Iterator[str]]
+"""Gives the lines of a file with their ends, from the first; may be called again."""
 
 
-def read(source: Any) -> Iterator[Mapping[str, str] | ImageRequest]:
-    """Yield the rows of a source, each as column names with their texts; memory does not grow with their number.
+def read(source: Any) -> Iterator[Row | ImageRequest]:
+    """Yield the rows of a source; memory does not grow with their number.
 
-    A plain text becomes ``{"prompt": text}``; a request is yielded as it is. Texts lose outer spaces, numbers become
-    texts, and missing values (None, NaN, an empty cell) become empty texts. The columns 提示词, 模型, 方向 and 风格 are
-    called ``prompt``, ``model``, ``orientation`` and ``style``, as are those with capital letters.
+    A plain text becomes a row with the column ``prompt``; a request is yielded as it is.
 
     Args:
-        source: the path of a file: ``.txt`` (a prompt a line), ``.csv`` or ``.tsv`` (the first row names the columns),
-            ``.jsonl`` or ``.ndjson`` (an object or a text a line), ``.json`` (a list; read whole); in UTF-8 or UTF-16
-            with a byte order mark, in UTF-8 without one, else in GB18030. Or a list or any iterable of texts, mappings
-            and requests; or a Series or DataFrame of pandas or polars; or a numpy array of texts.
+        source: the path of a file: ``.txt`` (a prompt a line), ``.csv`` or ``.tsv`` (the first row names the columns;
+            with commas, semicolons or tabs), ``.jsonl`` or ``.ndjson`` (an object or a text a line), ``.json`` (a list,
+            or an object with one; read whole); in UTF-8 or UTF-16 with a byte order mark, in UTF-8 without one, else in
+            GB18030. Or a list or any iterable of texts, mappings and requests; or a Series or DataFrame of pandas or
+            polars; or a numpy array of texts.
 
     Raises:
         ConfigError: while rows are taken, at the first one that is wrong; it names the file and the line. Earlier rows
             may have been used by then.
     """
     empty = True
-    for where, raw in _rows(source):
+    for row in _rows(source):
         empty = False
-        yield raw if isinstance(raw, ImageRequest) else _row(where, raw)
+        if isinstance(row, Row) and row.empty:
+            raise wrong(row.where, _("it is empty"))
+        yield row
     if empty:
-        raise _wrong(_named(source), _("there are no prompts in it"))
+        raise wrong(_named(source), _("there are no prompts in it"))
 
 
-def _rows(source: Any) -> Iterator[Row]:
+def _rows(source: Any) -> Iterator[Row | ImageRequest]:
     if isinstance(source, (str, Path)):
         return _file_rows(Path(source))
     for name, how in (("itertuples", {"index": False, "name": None}), ("iter_rows", {})):  # of pandas, of polars
         if hasattr(source, "columns") and hasattr(source, name):
-            columns = _columns(list(source.columns), _named(source))
-            return ((where, _joined(columns, cells, where)) for where, cells in _numbered(getattr(source, name)(**how)))
+            columns = heads(list(source.columns), _named(source))
+            numbered = enumerate(getattr(source, name)(**how), start=1)
+            return (Row.of_table(_number(number), columns, cells) for number, cells in numbered)
     if not isinstance(source, (bytes, bytearray, Mapping)):
         with suppress(TypeError):  # not iterable, which some types say only when iter() is called
             return _numbered(iter(source))
     example = 'client.generate_many(["a cat", {"prompt": "a dog", "model": "gpt-4o-image"}])'
-    raise _wrong(_named(source), _("it is not a list of prompts"), do=example)
+    raise wrong(_named(source), _("it is not a list of prompts"), do=example)
 
 
-def _numbered(rows: Iterable[Any], name: str = "") -> Iterator[Row]:
-    return ((name + _("row {number}", number=number), raw) for number, raw in enumerate(rows, start=1))
+def _number(number: int) -> str:
+    return _("row {number}", number=number)
 
 
-def _row(where: str, raw: Any) -> dict[str, str]:
-    """Return the texts of a row by the names of their columns."""
+def _numbered(rows: Iterable[Any], name: str = "") -> Iterator[Row | ImageRequest]:
+    return (_row(name + _number(number), raw) for number, raw in enumerate(rows, start=1))
+
+
+def _row(where: str, raw: Any) -> Row | ImageRequest:
+    """Return a row of what is in a list: a mapping, a text, or a request as it is."""
+    if isinstance(raw, ImageRequest):
+        return raw
     if isinstance(raw, Mapping):
-        cells = _joined(_columns(list(raw), where), list(raw.values()), where)
-    elif isinstance(raw, str) or _is_missing(raw):
-        cells = {"prompt": raw}
-    else:
-        kind = type(raw).__name__
-        raise _wrong(where, _("{kind} is neither text nor mapping", kind=kind))
-    row = {name: _text(value, where) for name, value in cells.items()}
-    if not any(row.values()):
-        raise _wrong(where, _("it is empty"))
-    return row
+        return Row(where, heads(raw, where), tuple(raw.values()))
+    if isinstance(raw, str) or is_missing(raw):
+        return Row(where, ("prompt",), (raw,))
+    kind = type(raw).__name__
+    raise wrong(where, _("{kind} is neither text nor mapping", kind=kind))
 
 
-def _columns(names: Iterable[Any], where: str) -> list[str]:
-    """Return the English names of columns; an empty name means that the column is not used."""
-    typed = ["" if _is_missing(name) else str(name).strip() for name in names]
-    columns = [_COLUMNS.get(name.casefold(), name) for name in typed]
-    if twice := next((name for name in columns if name and columns.count(name) > 1), ""):
-        raise _wrong(where, _("two columns are called {twice!r}", twice=twice[:80]))
-    if not any(columns):
-        raise _wrong(where, _("it names no column"), do="prompt,model,orientation")
-    return columns
-
-
-def _joined(columns: Sequence[str], cells: Sequence[Any], where: str) -> dict[str, Any]:
-    """Return cells by the names of their columns; cells of columns without a name have to be empty."""
-    named = [*columns, *[""] * (len(cells) - len(columns))]
-    filled = [*cells, *[""] * (len(columns) - len(cells))]
-    if any(_text(cell, where) for name, cell in zip(named, filled, strict=True) if not name):
-        raise _wrong(
-            where,
-            _("there are more cells than named columns"),
-            do=_('Put a text with commas in quotes: "a, b"'),
-        )
-    return {name: cell for name, cell in zip(named, filled, strict=True) if name}
-
-
-def _is_missing(value: Any) -> bool:
-    return type(value).__name__ in _MISSING or (isinstance(value, Number) and bool(value != value))  # noqa: PLR0124  NaN
-
-
-def _text(value: Any, where: str) -> str:
-    if _is_missing(value):
-        return ""
-    if type(value).__name__ in _BOOLS:
-        return str(value).lower()
-    if not isinstance(value, (str, Number, date, time)):
-        raise _wrong(where, _("{kind} is not text", kind=type(value).__name__))
-    try:  # pandas gives the whole numbers of a column with gaps as 7.0
-        whole = (
-            isinstance(value, Real) and -_LARGEST_WHOLE < float(value) < _LARGEST_WHOLE and float(value).is_integer()
-        )
-        return (f"{float(value):.0f}" if whole else str(value)).strip()  # type: ignore[arg-type]
-    except (ValueError, OverflowError) as error:  # more digits than Python converts
-        raise _wrong(where, str(error)) from None
-
-
-def _file_rows(path: Path) -> Iterator[Row]:
+def _file_rows(path: Path) -> Iterator[Row | ImageRequest]:
     if path.suffix.lower() in _READERS:
-        return _READERS[path.suffix.lower()](path.name, _lines(path))
+        return _READERS[path.suffix.lower()](path.name, partial(_lines, path))
     ending = path.suffix[:20]
-    raise _wrong(
+    raise wrong(
         path.name,
         _("a file that ends in {ending!r} is not read", ending=ending),
         do=did_you_mean(ending, _READERS) + _(" One prompt alone: ") + '["a cat"]',
@@ -162,22 +116,22 @@ def _lines(path: Path) -> Iterator[str]:
                     return
                 yield _checked(line, path.name, number, encoding)
     except (OSError, ValueError) as error:
-        raise _wrong(path.name, getattr(error, "strerror", None) or type(error).__name__) from None
+        raise wrong(path.name, getattr(error, "strerror", None) or type(error).__name__) from None
 
 
 def _checked(line: str, name: str, number: int, encoding: str) -> str:
     if len(line) >= LONGEST_LINE or "\0" in line:
-        raise _wrong(_line(name, number), _("it is not a line of text"))
+        raise wrong(_line(name, number), _("it is not a line of text"))
     if "\N{REPLACEMENT CHARACTER}" in line:
         why = _("it holds bytes that are not {encoding} text", encoding=encoding)
-        raise _wrong(_line(name, number), why, do=_("Save the file as UTF-8."))
+        raise wrong(_line(name, number), why, do=_("Save the file as UTF-8."))
     return line
 
 
 def _encoding(path: Path) -> str:
     if not path.is_file():
         missing = _("there is no such file")
-        raise _wrong(path.name, _("it is not a file") if path.exists() else missing)
+        raise wrong(path.name, _("it is not a file") if path.exists() else missing)
     with path.open("rb") as file:
         piece = file.read(_WINDOW)
         if marked := next((name for mark, name in _MARKS.items() if piece.startswith(mark)), ""):
@@ -185,7 +139,15 @@ def _encoding(path: Path) -> str:
         while piece and piece.isascii():
             piece = file.read(_WINDOW)
         following = file.read(_WINDOW)
-        return _utf8_or_gb18030(piece.lstrip(bytes(range(128))) + following, ended=len(following) < _WINDOW)
+        window, ended = piece.lstrip(bytes(range(128))) + following, len(following) < _WINDOW
+        encoding = _utf8_or_gb18030(window, ended=ended)
+    if encoding == "gb18030" and not _is_chinese_gb18030(window):
+        raise wrong(
+            path.name,
+            _("its encoding cannot be told: it is neither UTF-8 nor UTF-16, and no Chinese in GB18030"),
+            do=_("Save the file as UTF-8."),
+        )
+    return encoding
 
 
 def _utf8_or_gb18030(window: bytes, *, ended: bool) -> str:
@@ -206,6 +168,14 @@ def _utf8_or_gb18030(window: bytes, *, ended: bool) -> str:
     return "gb18030" if is_gb2312 and len(scripts) > 1 and max(text) < "\u0800" else "utf-8"
 
 
+def _is_chinese_gb18030(window: bytes) -> bool:
+    """Tell whether text in GB18030 looks like Chinese: other encodings are valid there too, but as rare characters."""
+    letters = [letter for letter in window.decode("gb18030", "ignore") if not letter.isascii()]
+    pairs = [letter for letter in letters if letter.encode("gbk", "ignore")]
+    common = [letter for letter in pairs if b"\xa0" < letter.encode("gb2312", "ignore") < b"\xd8"]
+    return len(common) >= _OWN_SHARE * len(pairs)
+
+
 def _valid(window: bytes, encoding: str, *, ended: bool) -> int:
     """Count the bytes before the first that is wrong in an encoding."""
     try:
@@ -215,49 +185,185 @@ def _valid(window: bytes, encoding: str, *, ended: bool) -> int:
     return len(window)
 
 
-def _text_rows(name: str, lines: Iterator[str]) -> Iterator[Row]:
+def _text_rows(name: str, lines: Lines) -> Iterator[Row]:
+    _where, first = next(_written(name, lines()), ("", ""))
+    if "\t" in first and "prompt" in (meaning(cell.strip('"')) for cell in first.split("\t")):
+        return _table_rows(name, lines, usual="\t")  # what Excel calls Unicode text
+    return (Row(where, ("prompt",), (text,)) for where, text in _written(name, lines()))
+
+
+def _written(name: str, lines: Iterator[str]) -> Iterator[tuple[str, str]]:
+    """Yield the lines that are not blank, each with the text that says where it is."""
     return ((_line(name, number), text) for number, line in enumerate(lines, start=1) if (text := line.strip()))
 
 
-def _table_rows(name: str, lines: Iterator[str], *, delimiter: str) -> Iterator[Row]:
-    """Yield the rows of a table, each with the line that it begins on, as a quoted cell may go over many lines."""
-    reader = csv.reader(lines, delimiter=delimiter, strict=True, skipinitialspace=True)
-    columns: list[str] = []
+def _table_rows(name: str, lines: Lines, *, usual: str) -> Iterator[Row]:
+    """Yield the rows of a table, each with the line that it begins on, as a quoted cell may go over many lines.
+
+    Args:
+        name: the file's.
+        lines: of the file.
+        usual: what is between the cells of such a file, if its first row does not tell another.
+    """
+    before, delimiter = _head(lines(), usual)
+    as_letters = delimiter == "\t" and _quotes_are_letters(lines(), before)
+    following = itertools.islice(lines(), before, None)
+    reader = csv.reader(
+        following,
+        delimiter=delimiter,
+        strict=True,
+        skipinitialspace=True,
+        quoting=csv.QUOTE_NONE if as_letters else csv.QUOTE_MINIMAL,
+    )
+    columns: tuple[str, ...] = ()
     try:
-        while (where := _line(name, reader.line_num + 1)) and (cells := next(reader, None)) is not None:
+        while (where := _line(name, before + reader.line_num + 1)) and (cells := next(reader, None)) is not None:
             if columns and any(map(str.strip, cells)):
-                yield where, _joined(columns, cells, where)
+                yield Row.of_table(where, columns, cells)
             elif any(map(str.strip, cells)):
-                columns = _columns(cells, where)
-                if len(columns) == 1 and any(sign in columns[0] for sign in ";；\t"):
-                    raise _wrong(
+                columns = heads(cells, where)
+                if len(columns) == 1 and any(sign in columns[0] for sign in "；，|"):
+                    raise wrong(
                         where,
                         _("its columns are not separated by commas"),
                         do=_("Save it with commas, or with tabs as .tsv."),
                     )
     except csv.Error as error:
-        raise _wrong(where, _("it is not a row of a table: {error}", error=error)) from None
+        raise wrong(where, _("it is not a row of a table: {error}", error=error)) from None
 
 
-def _json_rows(name: str, lines: Iterator[str]) -> Iterator[Row]:
-    return ((where, _parsed(text, where)) for where, text in _text_rows(name, lines))
+_SEPARATOR = re.compile(r'\s*"?sep=(.)"?[,;\s]*', re.IGNORECASE)
+_QUOTED = re.compile(r'"(?:[^"]|"")*"')
 
 
-def _json_list(name: str, lines: Iterator[str]) -> Iterator[Row]:
-    rows = _parsed("".join(lines), name, whole=True)
-    if not isinstance(rows, list):
-        raise _wrong(name, _("it is not a list"), do='["a cat", {"prompt": "a dog"}]')
-    return _numbered(rows, name=f"{name}, ")
+def _head(lines: Iterator[str], usual: str) -> tuple[int, str]:
+    """Return how many lines are before the row that names the columns, and what is between cells.
+
+    A first line ``sep=;`` says so to Excel, which writes semicolons where commas are in numbers, and tabs for Unicode.
+    """
+    said = ""
+    for number, line in enumerate(lines):
+        if line.strip() and not said and (separator := _SEPARATOR.fullmatch(line)):
+            said = separator[1]
+        elif line.strip():
+            bare = _QUOTED.sub("", line)
+            return number, said or max((usual, "\t", ";", ","), key=bare.count)
+    return 0, usual
+
+
+def _quotes_are_letters(lines: Iterator[str], before: int) -> bool:
+    """Tell whether quotes in a table with tabs are letters of its cells, as programs write them that quote nothing.
+
+    They are where every line has as many cells as the first and a cell begins with a quote that does not end it; and
+    where they do not fit, unless a cell seems to go on in the next line.
+    """
+    fitting = _Fitting(itertools.islice(lines, before, None))
+    try:
+        most = max(
+            (len(cells) for cells in csv.reader(fitting, delimiter="\t", strict=True, skipinitialspace=True)), default=0
+        )
+        fits = most <= fitting.width
+    except csv.Error:
+        for _rest in fitting:
+            pass
+        fits = False
+    return not fitting.whole if fitting.even else not (fits or fitting.goes_on)
+
+
+class _Fitting:
+    """Passes lines on and notes how they look if a tab always ends a cell and a line always ends a row.
+
+    Args:
+        lines: of a table.
+
+    Attributes:
+        width: cells of the first line.
+        even: whether there are several, and as many in every line.
+        whole: whether each cell that begins with a quote is a quoted one.
+        goes_on: whether a line that lacks cells ends in a cell whose quote is open.
+    """
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines = lines
+        self.width, self.even, self.whole, self.goes_on = 0, True, True, False
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self._lines:
+            cells = [cell.strip() for cell in line.rstrip("\r\n").split("\t")]
+            if any(cells):
+                self.width = self.width or len(cells)
+                self.even &= len(cells) == self.width > 1
+                self.whole &= all(_QUOTED.fullmatch(cell) for cell in cells if cell.startswith('"'))
+                self.goes_on |= len(cells) < self.width and cells[-1].startswith('"') and cells[-1].count('"') % 2 == 1
+            yield line
+
+
+# -- JSON --------------------------------------------------------------------------------------------------------------
+
+_LISTS = ("prompts", "提示词", "rows", "data", "items", "list", "records", "examples", "results")
+"""Names under which an object has the list of prompts, the first that is there."""
+
+
+def _json_lines(name: str, lines: Lines) -> Iterator[Row | ImageRequest]:
+    return (_row(where, _parsed(text, where)) for where, text in _written(name, lines()))
+
+
+def _json_whole(name: str, lines: Lines) -> Iterator[Row | ImageRequest]:
+    text = "".join(lines())
+    with suppress(ValueError, RecursionError):
+        _first, end = json.JSONDecoder().raw_decode(text.lstrip())
+        first, rest = text.lstrip()[:end], text.lstrip()[end:]
+        if rest.strip() and "\n" not in first and rest.lstrip(" \t\r").startswith("\n"):
+            return _json_lines(name, lines)  # many programs call such a file so
+    rows = _listed(_parsed(text, name, whole=True), name)
+    # The answers of Hugging Face's server of data sets have each row in an object of its own.
+    bare = [row["row"] if isinstance(row, Mapping) and isinstance(row.get("row"), Mapping) else row for row in rows]
+    return _numbered(bare, name=f"{name}, ")
+
+
+def _listed(found: Any, name: str) -> list[Any]:
+    """Return the list of prompts: the whole, a list in an object, an object's columns, or prompts by their names.
+
+    Raises:
+        ConfigError: there is none, or there are several.
+    """
+    if isinstance(found, list):
+        return found
+    members = {str(key): value for key, value in found.items()} if isinstance(found, Mapping) else {}
+    if "prompt" in map(meaning, members):
+        return _of_columns(members) or [members]
+    by_name = {key.casefold(): value for key, value in members.items() if isinstance(value, (list, dict)) and value}
+    if known := next((word for word in _LISTS if word in by_name), ""):
+        return _listed(by_name[known], name)
+    lists = {key: value for key, value in members.items() if isinstance(value, list) and value}
+    if len(lists) == 1:
+        return next(iter(lists.values()))
+    if members and all(isinstance(value, str) for value in members.values()):
+        return [{"name": key, "prompt": value} for key, value in members.items()]
+    if members and all(isinstance(value, dict) for value in members.values()):
+        return [{"name": key, **value} for key, value in members.items()]
+    several = _("it has several lists: {names}", names=", ".join(lists)[:80])
+    raise wrong(name, several if lists else _("it is not a list"), do='["a cat", {"prompt": "a dog"}]')
+
+
+def _of_columns(members: dict[str, Any]) -> list[Any]:
+    """Return the rows of a table whose columns are lists, or objects as pandas writes them; empty if it is none."""
+    for kind in (list, dict):
+        columns = [member for member in members.values() if isinstance(member, kind)]
+        if len(columns) == len(members) and len({len(column) for column in columns}) == 1:
+            cells = (column.values() if isinstance(column, dict) else column for column in columns)
+            return [dict(zip(members, row, strict=True)) for row in zip(*cells, strict=True)]
+    return []
 
 
 def _parsed(text: str, where: str, *, whole: bool = False) -> Any:
     try:
-        return json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
+        return json.loads(text, object_pairs_hook=_object)
     except json.JSONDecodeError as error:
         where = _line(where, error.lineno) if whole else where
-        raise _wrong(where, _("it is not valid JSON: {error}", error=error.msg)) from None
+        raise wrong(where, _("it is not valid JSON: {error}", error=error.msg)) from None
     except (ValueError, RecursionError) as error:
-        raise _wrong(where, _("it is not valid JSON: {error}", error=error)) from None
+        raise wrong(where, _("it is not valid JSON: {error}", error=error)) from None
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -268,16 +374,12 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return fields
 
 
-def _no_constant(word: str) -> Any:
-    raise ValueError(word)
-
-
-_READERS: Mapping[str, Callable[[str, Iterator[str]], Iterator[Row]]] = {
+_READERS: Mapping[str, Callable[[str, Lines], Iterator[Row | ImageRequest]]] = {
     ".txt": _text_rows,
-    ".csv": partial(_table_rows, delimiter=","),
-    ".tsv": partial(_table_rows, delimiter="\t"),
-    **dict.fromkeys((".jsonl", ".ndjson"), _json_rows),
-    ".json": _json_list,
+    ".csv": partial(_table_rows, usual=","),
+    ".tsv": partial(_table_rows, usual="\t"),
+    **dict.fromkeys((".jsonl", ".ndjson"), _json_lines),
+    ".json": _json_whole,
 }
 
 
@@ -289,10 +391,7 @@ def _named(source: Any) -> str:
     return Path(source).name if isinstance(source, (str, Path)) else type(source).__name__
 
 
-def _wrong(where: str, why: str, *, do: str = "") -> ConfigError:
-    what = _("The prompts cannot be read: {where}.", where=where)
-    return ConfigError(what, why=why, do=do or _("Correct it and run again."))
-
+# -- what is asked for -------------------------------------------------------------------------------------------------
 
 _REQUEST_COLUMNS = ("model", "orientation", "style")
 _COUNTS = ("count", "张数")
@@ -312,7 +411,6 @@ def prompts(
     Raises:
         ConfigError: a row is wrong, or has a column that would be ignored.
     """
-    used = names_in(template)
     # An object may be meant as an endpoint's request body, where ``n`` is a number of pictures.
     is_json = isinstance(source, (str, Path)) and Path(source).suffix.lower() in _JSON
     counts = (*_COUNTS, "n") if is_json else _COUNTS
@@ -320,26 +418,33 @@ def prompts(
         if isinstance(row, ImageRequest):
             yield row, {}
             continue
-        own = {name: row[name] for name in _REQUEST_COLUMNS if row.get(name)}
-        if not template and not row.get("prompt"):
-            raise ConfigError(
-                _("There is no column called prompt."),
-                why=", ".join(row),
-                do=_("Name it so, or write a prompt with {{column}}."),
-            )
-        prompt = interpolate(template, {**names, **row}) if template else row["prompt"]
-        if template and not own and not used & row.keys():
-            word = "{{" + next(iter(row)) + "}}"
+        own = {name: text for name in _REQUEST_COLUMNS if (text := row.meant(name))}
+        prompt, used = row.fill(template, names) if template else (row.meant("prompt"), {"prompt"})
+        if not template and not prompt:
+            raise _without_prompt(row)
+        if template and not own and not used:
+            word = "{{" + row.names[0] + "}}"
             raise ConfigError(
                 _("The prompt uses no column: every row would draw the same."),
-                why=_("columns: ") + ", ".join(row),
+                why=_("columns: ") + ", ".join(row.names),
                 do=_(
                     "Write {word} into it, or leave the prompt out. A variable: g = %wenwen_image --from …", word=word
                 ),
             )
-        if counted := next((name for name in counts if row.get(name) and name not in used), ""):
+        places = {row.place(word) for word in used}
+        if counted := next((name for name in counts if row.holds(name) and row.place(name) not in places), ""):
             raise ConfigError(
                 _("The column {name} does not say how many.", name=counted),
                 do=_("-n 2 on the line counts for every row; else give the column another name."),
             )
         yield prompt, own
+
+
+def _without_prompt(row: Row) -> ConfigError:
+    if any(meaning(name) == "prompt" for name in row.names):
+        return wrong(row.where, _("its prompt is empty"))
+    return ConfigError(
+        _("There is no column called prompt."),
+        why=_("columns: ") + ", ".join(row.names),
+        do=_("Name it so, or write a prompt with {{column}}. The first line names the columns; .txt has none."),
+    )

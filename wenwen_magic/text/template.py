@@ -47,12 +47,14 @@ def interpolate(text: str, names: Mapping[str, Any]) -> str:
     return "".join(pieces)
 
 
+def expressions_in(text: str) -> list[str]:
+    """Return the expressions in a text, without outer spaces."""
+    return [expression.strip() for _text, expression in _split(text) if expression]
+
+
 def names_in(text: str) -> set[str]:
     """Return the names that the expressions in a text use; an expression that is not Python has none."""
-    names: set[str] = set()
-    for _text, expression in _split(text):
-        names |= _names_of((expression or "0").strip())
-    return names
+    return set().union(*map(_names_of, expressions_in(text)))
 
 
 def _names_of(expression: str) -> set[str]:
@@ -88,6 +90,8 @@ def value_of(expression: str, names: Mapping[str, Any]) -> Any:
     for name in sorted(_names_of(expression)):
         if isinstance(value := names.get(name), Unseen):
             raise _unseen(value)
+    if expression in names:  # a column's name may be no Python
+        return names[expression]
     try:
         return eval(expression, dict(names))  # noqa: S307  the user's own expression and variables
     except NameError as error:

@@ -14,6 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wenwen_magic.engine.prompt_files import LONGEST_LINE, read
+from wenwen_magic.engine.prompt_files import prompts as asked_for
+from wenwen_magic.engine.prompt_rows import meaning
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.text.i18n import is_chinese, speak
 
@@ -35,8 +37,14 @@ def file(tmp_path):
     return write
 
 
+def texts(row):
+    """The texts of a row, by what their columns mean where that is known."""
+    kinds = {name: meaning(name) for name in row.names}
+    return {kind or name: row.meant(kind) if kind else row.text(name) for name, kind in kinds.items()}
+
+
 def rows(source):
-    return list(read(source))
+    return [texts(row) for row in read(source)]
 
 
 def prompts(*texts):
@@ -152,7 +160,7 @@ def test_text_that_breaks_off_inside_a_character_is_an_error(file):
     "content", [CHINESE.encode("utf-16-le"), b"PK\x03\x04\0\0\0\0", b"\x89PNG\r\n\x1a\n\0\0", b"a\0b"]
 )
 def test_what_is_no_text_at_all_is_refused(file, content):
-    assert "line " in refused(file("a.csv", content)).what
+    refused(file("a.csv", content))
 
 
 @given(st.lists(st.text("画一只猫，水彩 abc😀é", min_size=1).filter(str.strip), min_size=1, max_size=30))
@@ -202,9 +210,9 @@ def test_rows_of_empty_cells_and_empty_cells_too_many_count_for_nothing(file):
         ("prompt\na\nb,c\n", 3),
         ('prompt\n"a\n\nb"\nc,d\n', 5),
         ("prompt,\na,\nb,c\n", 3),
-        ("prompt,Prompt\na,b\n", 1),
-        ("\n\nprompt,提示词\na,b\n", 3),
-        ("x, x\na,b\n", 1),
+        ("prompt,Prompt\na,b\n", 2),
+        ("\n\nprompt,提示词\na,b\n", 4),
+        ("x, x\na,b\n", 2),
         ('prompt\na\n"b\nc\nd\n', 3),
         ('prompt\na\n"b" c\n', 3),
         ("prompt\na\n" + "b" * 200_000, 3),
@@ -267,7 +275,11 @@ def test_a_wrong_line_of_json_lines_is_named(file, line):
         ('[\n"a",\n]', "a.json, line 3."),
         ('["a"', "a.json, line 1."),
         ("", "a.json, line 1."),
-        ('{"prompt": "a"}', "a.json."),
+        ('{"version": 1}', "a.json."),
+        ('{"a": ["x"], "b": ["y"]}', "a.json."),
+        ('"a cat"', "a.json."),
+        ('{"prompt": ["a", "b"], "model": ["m"]}', "a.json, row 1."),
+        ('"a"\n"b"\n{\n', "a.json, line 3."),
         ('["a", 7]', "a.json, row 2."),
         ('["a", null]', "a.json, row 2."),
         ('["a", {"x": 1, "x": 2}]', "a.json."),
@@ -289,7 +301,7 @@ def test_texts_in_any_order_of_python_are_prompts(kind):
 
 def test_an_iterator_is_read_as_it_goes():
     reading = read(itertools.repeat("a"))
-    assert [next(reading) for _ in range(3)] == prompts("a", "a", "a")
+    assert [texts(next(reading)) for _ in range(3)] == prompts("a", "a", "a")
 
 
 @pytest.mark.parametrize(
@@ -361,7 +373,7 @@ class Frame:
 
 def test_a_table_of_polars_is_read_row_by_row():
     frame = Frame(["提示词", "n"], [("a", 1), ("b", None)])
-    assert next(read(frame)) == {"prompt": "a", "n": "1"}
+    assert texts(next(read(frame))) == {"prompt": "a", "n": "1"}
     assert frame.taken == 1
     assert rows(frame) == [{"prompt": "a", "n": "1"}, {"prompt": "b", "n": ""}]
 
@@ -369,7 +381,7 @@ def test_a_table_of_polars_is_read_row_by_row():
 def test_a_wrong_row_of_a_table_in_memory_is_named_by_its_number():
     assert "row 2." in refused(Frame(["prompt"], [("a",), (None,)])).what
     assert "row 1." in refused(Frame(["prompt"], [("a", "b")])).what
-    assert "Frame" in refused(Frame(["prompt", "提示词"], [("a", "b")])).what
+    assert "two columns" in refused(Frame(["prompt", "提示词"], [("a", "b")])).why
     assert "no prompts" in refused(Frame(["prompt"], [])).why
 
 
@@ -433,7 +445,7 @@ def test_a_line_without_end_is_refused_before_it_fills_the_memory(file, monkeypa
 def test_an_error_in_the_last_row_is_named_when_it_is_reached(file):
     path = file("a.jsonl", '"a"\n' * 900 + "{\n")
     assert "line 901." in refused(path).what
-    assert next(read(path)) == {"prompt": "a"}
+    assert texts(next(read(path))) == {"prompt": "a"}
 
 
 @pytest.mark.parametrize(
@@ -507,3 +519,144 @@ def test_any_bytes_give_rows_or_an_error_of_ours(tmp_path_factory, content, endi
         assert path.name in error.what  # noqa: PT017  either is a fair answer
     else:
         assert all(row and any(row.values()) for row in found)
+
+
+# -- files as people have them -----------------------------------------------------------------------------------------
+
+PARTI = 'Prompt\tCategory\n"hello" on a sign\tWorld\n'
+WHOLE = {
+    "quotes that begin a cell": ("a.tsv", PARTI, ['"hello" on a sign']),
+    "a quote that is never closed": ("a.tsv", PARTI + '"a cat\tAnimals\n', ['"hello" on a sign', '"a cat']),
+    "quotes over two rows": ("a.tsv", 'Prompt\tCategory\n"a cat\tAnimals\na dog"\tAnimals\n', ['"a cat', 'a dog"']),
+    "quotes of one column": ("a.tsv", 'prompt\n"hello" on a sign\n"a cat\n', ['"hello" on a sign', '"a cat']),
+    "quotes and a row cut short": ("a.tsv", 'prompt\tnote\n"hello" on a sign\na cat\tx\n', ['"hello" on a sign', "a cat"]),
+    "an inch": ("a.tsv", 'prompt\tnote\na 7" disc\tx\n', ['a 7" disc']),
+    "a whole quoted cell": ("a.tsv", 'prompt\tnote\n"a ""big"" cat"\tx\na dog\t"y"\n', ['a "big" cat', "a dog"]),
+    "a quoted tab": ("a.tsv", 'prompt\tnote\n"a\tcat"\tx\na dog\ty\n', ["a\tcat", "a dog"]),
+    "a quoted line end": ("a.tsv", 'prompt\tnote\n"a\ncat"\tx\na dog\ty\n', ["a\ncat", "a dog"]),
+    "a quoted line end in the last column": ("a.tsv", 'note\tprompt\nx\t"a\ncat"\ny\ta dog\n', ["a\ncat", "a dog"]),
+    "quoted names": ("a.tsv", '"prompt"\t"note"\n"a cat"\t"x"\n', ["a cat"]),
+    "Windows ends": ("A.TSV", PARTI.replace("\n", "\r\n"), ['"hello" on a sign']),
+    "semicolons of Excel": ("a.csv", 'Prompt;Preis\n"a cat; big";1,5\na dog, small;2\n', ["a cat; big", "a dog, small"]),
+    "semicolons and a comma in a name": ("a.csv", "prompt;a, b;c\nx, y;1;2\n", ["x, y"]),
+    "a line for Excel": ("a.csv", 'sep=;\nprompt;note\n"a; b";x\n', ["a; b"]),
+    "a quoted line for Excel": ("a.csv", '"sep=,"\r\nprompt,note\r\na cat,x\r\n', ["a cat"]),
+    "a line for Excel of one column": ("a.csv", "sep=|\nprompt|note\na, b; c|x\n", ["a, b; c"]),
+    "tabs under the name of commas": ("a.csv", "prompt\tnote\na cat, big\tx\n", ["a cat, big"]),
+    "commas under the name of tabs": ("a.tsv", 'prompt,note\n"a cat, big",x\n', ["a cat, big"]),
+    "Unicode text of Excel": ("a.txt", "Prompt\tNote\r\na cat\tx\r\n".encode("utf-16"), ["a cat"]),
+    "semicolons in GB18030": ("a.CSV", "提示词;备注\n一只猫，水彩;好\n".encode("gb18030"), ["一只猫，水彩"]),
+    "the numbers of pandas": ("a.csv", ",prompt,note\n0,a cat,x\n1,a dog,\n", ["a cat", "a dog"]),
+    "empty rows and cells too few": ("a.csv", "prompt,note\n\n,\na cat\n\na dog,x\n", ["a cat", "a dog"]),
+    "unused columns of one name": ("a.csv", "note,prompt,note\nx,a cat,y\n", ["a cat"]),
+    "one column": ("a.csv", 'prompt\n"a, b"\nc\n', ["a, b", "c"]),
+    "a list of lists": ("a.jsonl", '{"prompt":"a cat","tags":["x",{"y":[1]}],"size":{"w":1},"n":null,"ok":true}', ["a cat"]),
+    "no number": ("a.jsonl", '{"prompt":"a cat","score":NaN,"worst":-Infinity}\n', ["a cat"]),
+    "a mark and blank lines": ("a.ndjson", b'\xef\xbb\xbf{"prompt":"a cat"}\r\n\r\n"a dog"\r\n', ["a cat", "a dog"]),
+    "a number as a prompt": ("a.jsonl", '{"prompt": 7}', ["7"]),
+    "lines under the name of a list": ("a.json", '{"prompt":"a cat"}\n\n{"prompt":"a dog"}\n', ["a cat", "a dog"]),
+    "one object": ("a.json", '{"prompt":"a cat","tags":["x"]}', ["a cat"]),
+    "texts in an object": ("a.json", '{"version":1,"prompts":["a cat","a dog"]}', ["a cat", "a dog"]),
+    "objects in an object": ("a.json", '{"data":[{"prompt":"a cat"}]}', ["a cat"]),
+    "under items": ("a.json", '{"items":[{"prompt":"a cat"}],"tags":["x"]}', ["a cat"]),
+    "under a name of its own": ("a.json", '{"title":"x","my animals":[{"提示词":"a cat"}]}', ["a cat"]),
+    "two objects deep": ("a.json", '{"code":0,"data":{"list":[{"Prompt":"a cat"}]}}', ["a cat"]),
+    "prompts by names": ("a.json", '{"fox":"a fox","猫":"a cat"}', ["a fox", "a cat"]),
+    "objects by names": ("a.json", '{"fox":{"prompt":"a fox"},"cat":{"prompt":"a cat"}}', ["a fox", "a cat"]),
+    "prompts by names in an object": ("a.json", '{"prompts":{"fox":"a fox","cat":"a cat"}}', ["a fox", "a cat"]),
+    "columns": ("a.json", '{"prompt":["a cat","a dog"],"seed":[1,2]}', ["a cat", "a dog"]),
+    "columns of pandas": ("a.json", '{"prompt":{"0":"a cat","1":"a dog"},"x":{"0":1,"1":2}}', ["a cat", "a dog"]),
+    "rows of a data set": (
+        "a.json",
+        '{"features":[{"name":"Prompt"}],"rows":[{"row_idx":0,"row":{"Prompt":"a cat"},"truncated_cells":[]}]}',
+        ["a cat"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "content", "wanted"), WHOLE.values(), ids=WHOLE)
+def test_a_file_as_people_have_it_gives_its_prompts(file, name, content, wanted):
+    assert [prompt for prompt, _own in asked_for(file(name, content), "", {})] == wanted
+
+
+FILLED = {
+    "as it is written": ("Prompt,My Column,提示\na cat,red,x\n", "{{Prompt}} {{My Column}} {{提示}}", "a cat red x"),
+    "in any case": ("Prompt,My Column\na cat,red\n", "{{PROMPT}} {{prompt}} {{my column}}", "a cat a cat red"),
+    "in the other language": ("提示词,风格2\na cat,red\n", "{{prompt}} {{提示词}} {{风格2}}", "a cat a cat red"),
+    "beside a builtin": ("ID,Type,max\n7,cat,big\n", "{{id}} {{type}} {{max}}", "7 cat big"),
+    "and builtins work": ("Len,word\n7,cat\n", "{{len(word)}} {{word.upper()}}", "3 CAT"),
+    "with signs": ("a-b,c.d,e/f,2nd\nw,x,y,z\n", "{{a-b}}{{c.d}}{{e/f}}{{2nd}}", "wxyz"),
+    "before the notebook's": ("Animal\ncat\n", "{{animal}} {{hue}}", "cat blue"),
+    "two that differ in case": ("animal,Animal\ncat,dog\n", "{{animal}} {{Animal}}", "cat dog"),
+    "both languages at once": ("prompt,提示词\na,b\n", "{{prompt}} {{提示词}}", "a b"),
+}
+
+
+@pytest.mark.parametrize(("content", "template", "wanted"), FILLED.values(), ids=FILLED)
+def test_a_column_answers_to_its_own_name(file, content, template, wanted):
+    ((prompt, _own),) = asked_for(file("a.csv", content), template, {"animal": "fox", "hue": "blue", "id": "no"})
+    assert prompt == wanted
+
+
+NESTED = '{"tags": ["x", "y"], "meta": {"Style": {"name": "ink"}, "a.b": 1}, "size": 7}'
+
+
+@pytest.mark.parametrize(
+    ("template", "wanted"),
+    [
+        ("{{tags[0]}} {{', '.join(tags)}}", "x x, y"),
+        ("{{meta.style.name}} {{Meta.Style.Name}} {{meta['Style']['name']}}", "ink ink ink"),
+        ("{{meta.a.b}}{{size}}", "17"),
+    ],
+)
+def test_a_part_of_a_nested_cell_is_named_with_a_dot_or_as_in_python(file, template, wanted):
+    assert [prompt for prompt, _own in asked_for(file("a.jsonl", NESTED), template, {})] == [wanted]
+
+
+@pytest.mark.parametrize("template", ["", "{{prompt}}", "{{PROMPT}}", "x {{meta}}", "{{meta.tags}}"])
+@pytest.mark.parametrize("value", ['["a"]', '{"a": "b"}'])
+def test_a_list_or_an_object_where_a_text_is_used_is_named_by_its_line(file, template, value):
+    line = f'{{"prompt": {value}, "meta": {{"tags": {value}}}}}'
+    path = file("a.jsonl", f"\n{line}\n")
+    with pytest.raises(ConfigError) as caught:
+        list(asked_for(path, template, {}))
+    assert "a.jsonl, line 2." in caught.value.what
+    assert "which is not text" in caught.value.why
+    assert caught.value.charged == "no"
+
+
+@pytest.mark.parametrize("name", ["model", "方向", "Style"])
+def test_an_option_of_a_row_that_is_no_text_is_refused(file, name):
+    with pytest.raises(ConfigError, match=r"line 1"):
+        list(asked_for(file("a.jsonl", f'{{"prompt": "a cat", "{name}": ["m"]}}'), "", {}))
+
+
+@pytest.mark.parametrize("encoding", ["shift-jis", "cp1252", "cp1251", "mac_roman"])
+def test_text_that_is_no_chinese_in_gb18030_is_refused_and_names_what_was_tried(file, encoding):
+    text = {"shift-jis": "猫の絵を描いてください", "cp1251": "Кошка у окна"}.get(
+        encoding, "ein Bär für März, naïve Mädchen"
+    )
+    error = refused(file("a.txt", text.encode(encoding)))
+    assert "Save the file as UTF-8" in error.do
+    assert "gb18030" in error.why.casefold()
+
+
+@pytest.mark.parametrize("text", ["畫一隻貓，水彩", "镕基，䶮", "一只猫", "café 一只猫", "一只😀猫", "“猫”"])
+def test_chinese_in_gb18030_is_read_however_rare(file, text):
+    assert rows(file("a.txt", text.encode("gb18030"))) == prompts(text)
+
+
+def test_a_quoted_cell_that_goes_on_in_a_broken_table_is_an_error_and_no_prompts(file):
+    assert "line 4." in refused(file("a.tsv", 'prompt\tnote\n"a big\ncat"\tx\n"b" c\ty\n')).what
+
+
+@pytest.mark.parametrize("content", ["prompt；note\na；b\n", "提示词，备注\n猫，狗\n", "prompt|note\na|b\n"])
+def test_columns_parted_by_another_sign_are_told(file, content):
+    assert "commas" in refused(file("a.csv", content)).why
+
+
+@pytest.mark.parametrize("content", ["a cat\na dog\n", "a cat, big\na dog\n", "text\na cat\n"])
+def test_a_table_whose_first_row_is_a_prompt_draws_nothing(file, content):
+    with pytest.raises(ConfigError, match="no column called prompt") as caught:
+        list(asked_for(file("a.csv", content), "", {}))
+    assert "first line" in caught.value.do
