@@ -253,11 +253,38 @@ def test_a_picture_and_a_command_of_a_function_are_its_own(shell, relay):
     assert reference["type"] == "image_url"
 
 
-def test_a_magic_that_a_library_calls_by_itself_sees_the_notebooks_names(shell, relay):
-    shell.run("animal = 'cat'\nfrom threading import Thread\nname = 'dog'")
-    arguments = "args=('wenwen_image', '-q {{animal}} called {{name}}')"
-    shell.run(f"t = Thread(target=get_ipython().run_line_magic, {arguments})\nt.start(); t.join(20)")
-    assert prompts(relay) == ["cat called dog"]
+BY_ITSELF = {
+    "a thread": "t = Thread(target=ask, args=(*ARGS,)); t.start(); t.join(20)",
+    "a timer": "t = Timer(0, ask, ARGS); t.start(); t.join(20)",
+    "a pool": "with ThreadPoolExecutor(1) as pool:\n        pool.submit(ask, *ARGS)",
+    "a thread of asyncio": "await to_thread(ask, *ARGS)",
+    "a later turn of the loop": "get_running_loop().call_soon(ask, *ARGS); await sleep(0.01)",
+}
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("start", BY_ITSELF.values(), ids=BY_ITSELF)
+@pytest.mark.parametrize("line", ["{{animal}}", "--ref animal a hat", "--from animal", "a cat"])
+def test_a_magic_that_a_thread_or_callback_runs_directly_takes_no_name_of_the_notebook(shell, relay, start, line):
+    shell.run(
+        "from asyncio import get_running_loop, sleep, to_thread\nfrom concurrent.futures import ThreadPoolExecutor"
+    )
+    shell.run("from threading import Thread, Timer\nanimal = 'dog'")
+    call = "get_ipython().run_line_magic"
+    made = f"ARGS = 'wenwen_image', '-q {line}'\nask = {call}\nasync def draw(animal):\n    {start}\nawait draw('cat')"
+    shell.run_cell(made)
+    assert prompts(relay) == (["a cat"] if line == "a cat" else [])
+
+
+def test_a_name_that_a_thread_cannot_see_says_how_to_go_on(shell, relay):
+    shell.run("from concurrent.futures import ThreadPoolExecutor\nanimal = 'dog'\nask = get_ipython().run_line_magic")
+    text = "with ThreadPoolExecutor(1) as pool:\n    pool.submit({}).result(20)"
+    error = shell.fail(text.format("ask, 'wenwen_image', '-q {{animal}}'"))
+    assert isinstance(error, ConfigError)
+    assert "lambda" in error.do
+    assert (error.charged, prompts(relay)) == ("no", [])
+    shell.run(text.format("lambda: ask('wenwen_image', '-q {{animal}}')"))
+    assert prompts(relay) == ["dog"]
 
 
 def test_a_cell_names_a_variable_of_the_notebook_and_never_one_of_the_function(shell, relay):

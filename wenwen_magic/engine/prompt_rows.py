@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, time
+from functools import lru_cache
 from numbers import Number, Real
 from typing import Any
 
@@ -90,7 +91,7 @@ class Row:
         Raises:
             ConfigError: two columns are for it, or it holds no text.
         """
-        place = self._only([place for place, name in enumerate(self.columns) if meaning(name) == kind], kind)
+        place = self._only(_meant(self.columns, kind), kind)
         return "" if place is None else self._text(self.cells[place], self.columns[place])
 
     def place(self, word: str) -> int | None:
@@ -99,13 +100,7 @@ class Row:
         Raises:
             ConfigError: two columns are called so.
         """
-        spellings = (str, str.casefold, lambda name: meaning(name) or name)
-        for spelled in spellings:
-            named = spelled(word)
-            places = [place for place, name in enumerate(self.columns) if name and spelled(name) == named]
-            if places:
-                return self._only(places, word)
-        return None
+        return self._only(_called(self.columns, word), word)
 
     def holds(self, word: str) -> bool:
         """Tell whether a column is called so and is not empty."""
@@ -135,10 +130,11 @@ class Row:
             ConfigError: as :func:`~wenwen_magic.text.template.interpolate`, and :meth:`text`.
         """
         own: dict[str, Any] = {}
-        for word in expressions_in(template):
+        expressions, words = _parts(template)
+        for word in expressions:
             if (text := self.text(word)) is not None:
                 own[word] = text
-        for word in names_in(template) - own.keys():
+        for word in words - own.keys():
             # A column called Max or ID is no function in an expression.
             if word in self.columns or not hasattr(builtins, word):
                 value = self._value(word)
@@ -153,7 +149,7 @@ class Row:
         inside: Any = dict(zip(self.columns, self.cells, strict=True))
         return _within(inside, word) if "." in word else _NOTHING
 
-    def _only(self, places: list[int], word: str) -> int | None:
+    def _only(self, places: Sequence[int], word: str) -> int | None:
         if len(places) > 1:
             raise wrong(self.where, _("two columns are called {twice!r}", twice=word[:80]))
         return next(iter(places), None)
@@ -174,6 +170,29 @@ class Row:
                 ),
             )
         return text
+
+
+# All rows of a table have the same columns, and a cell has one template: what is found in them is kept.
+
+
+@lru_cache(maxsize=64)
+def _parts(template: str) -> tuple[list[str], set[str]]:
+    return expressions_in(template), names_in(template)
+
+
+@lru_cache(maxsize=256)
+def _meant(columns: tuple[str, ...], kind: str) -> list[int]:
+    return [place for place, name in enumerate(columns) if meaning(name) == kind]
+
+
+@lru_cache(maxsize=256)
+def _called(columns: tuple[str, ...], word: str) -> list[int]:
+    """Return the places of the columns that are called so: in this spelling, else in any case, else in a language."""
+    for spelled in (str, str.casefold, lambda name: meaning(name) or name):
+        named = spelled(word)
+        if places := [place for place, name in enumerate(columns) if name and spelled(name) == named]:
+            return places
+    return []
 
 
 def _within(value: Any, path: str) -> Any:

@@ -5,7 +5,6 @@
 import atexit
 import inspect
 import os
-import re
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -22,7 +21,7 @@ from traitlets import Any as AnyTrait
 from traitlets.config import Configurable
 
 from wenwen_magic.errors import ConfigError
-from wenwen_magic.notebook import scope
+from wenwen_magic.notebook import cell_lines, scope
 from wenwen_magic.settings import NAMES, Layer, Loaded, about, environment, load, project, working_folder
 from wenwen_magic.text.i18n import N_, _, is_chinese, speak
 from wenwen_magic.text.template import interpolate, known_value
@@ -82,9 +81,9 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         from wenwen_magic.records import DESCRIBE  # noqa: PLC0415
 
         given, loaded = self._read(line, cell)
-        question = given.words or ("" if cell else _("What is in this picture?"))
-        given = replace(given, task=DESCRIBE, no_ui=True, words=question)
-        return self._run(given, cell, loaded, "wenwen_describe")
+        usual = _("What is in this picture?")
+        given = replace(given, task=DESCRIBE, no_ui=True, words=given.words or ("" if cell else usual))
+        return self._run(given, usual if cell and not cell.strip() else cell, loaded, "wenwen_describe")
 
     @no_var_expand
     @line_magic
@@ -374,8 +373,9 @@ def register(shell: Any) -> None:
         magics.state, magics.folder = earlier.state, earlier.folder
     shell.register_magics(magics)
     _take_hooks_out(shell)  # of a %reload_ext
+    _keep_braces_of_aliases(shell.magics_manager)
     shell.ast_transformers.append(scope.Capture())
-    shell.input_transformers_cleanup.append(_with_plain_space)
+    shell.input_transformers_cleanup.append(cell_lines.prepare)
     formatter = shell.display_formatter.ipython_display_formatter
     for kind in _SHOWN_ONCE:
         formatter.for_type(kind, magics.show_once)
@@ -386,6 +386,24 @@ def register(shell: Any) -> None:
         loop.call_later(_QUIET, _start_worker)
     for name in ("%wenwen", *(f"{sign}{magic}" for magic in _MAGICS[1:] for sign in ("%%", "%"))):
         shell.set_hook("complete_command", _complete, str_key=name)
+
+
+def _keep_braces_of_aliases(manager: Any) -> None:
+    """Let aliases of our magics, which ``%alias_magic`` makes, expand no braces either, as the magics themselves."""
+    make = type(manager).register_alias
+
+    def mark() -> None:
+        for kind in manager.magics.values():
+            for magic in kind.values():
+                if getattr(magic, "magic_name", "") in _MAGICS:
+                    no_var_expand(magic)
+
+    def register_alias(*arguments: Any, **named: Any) -> None:
+        make(manager, *arguments, **named)
+        mark()
+
+    manager.register_alias = register_alias
+    mark()
 
 
 def _start_worker() -> None:
@@ -415,6 +433,7 @@ def unregister(shell: Any) -> None:
         with suppress(ValueError):  # unregistered before
             shell.events.unregister("pre_run_cell", magics.forget_shown)
     _take_hooks_out(shell)
+    vars(shell.magics_manager).pop("register_alias", None)
     for kind_of_magic in shell.magics_manager.magics.values():
         for name in _MAGICS:
             kind_of_magic.pop(name, None)
@@ -428,16 +447,7 @@ def _take_hooks_out(shell: Any) -> None:
     # By name: after %reload_ext they may be those of an earlier import.
     hooks, cleaners = shell.ast_transformers, shell.input_transformers_cleanup
     hooks[:] = [hook for hook in hooks if type(hook).__module__ != scope.__name__]
-    cleaners[:] = [cleaner for cleaner in cleaners if getattr(cleaner, "__module__", "") != __name__]
-
-
-_OTHER_SPACE = re.compile(r"^(\s*(?:[^\W\d][\w.,\[\] ]*=\s*)?%%?wenwen(?:_image|_describe)?)[^\S \r\n]")
-
-
-def _with_plain_space(lines: list[str]) -> list[str]:
-    """Put a plain space behind a magic's name, in place of a Chinese one or a tab: IPython knows no other."""
-    cell = bool(lines) and lines[0].startswith("%%")  # whose text stays as it is
-    return [line if cell and number else _OTHER_SPACE.sub(r"\1 ", line) for number, line in enumerate(lines)]
+    cleaners[:] = [cleaner for cleaner in cleaners if getattr(cleaner, "__module__", "") != cell_lines.__name__]
 
 
 def _is_for_the_cells_end() -> bool:

@@ -28,13 +28,16 @@ def seen_names(notebook: Mapping[str, Any]) -> dict[str, Any]:
     """Return the names where the magic runs, as they are now.
 
     A name that belongs to a function there and has no value that can be read is an
-    :class:`~wenwen_magic.text.template.Unseen`: nothing of the same name takes its place.
+    :class:`~wenwen_magic.text.template.Unseen`: nothing of the same name takes its place. So are all names where a
+    thread or a callback runs the magic directly.
 
     Args:
         notebook: the notebook's own.
     """
     frame = _caller()
-    if frame is None or frame.f_locals is notebook:
+    if frame is None:  # a function may have started what runs the magic now, and have meant its own names
+        return {name: Unseen(name, "") for name in notebook if not name.startswith("__")}
+    if frame.f_locals is notebook:
         return dict(notebook)
     names = {**notebook, **frame.f_globals}
     names |= {name: Unseen(name, function) for name, function in _of_functions(frame.f_code)}

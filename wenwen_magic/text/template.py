@@ -22,7 +22,7 @@ class Unseen:
 
     Args:
         name: the name.
-        function: whose it is.
+        function: whose it is; empty where nobody can tell.
     """
 
     name: str
@@ -116,6 +116,12 @@ def known_value(word: str, names: Mapping[str, Any]) -> Any:
 
 
 def _unseen(hidden: Unseen) -> ConfigError:
+    if not hidden.function:
+        return ConfigError(
+            _("It cannot be seen here whose {name!r} is meant; nothing was sent.", name=hidden.name),
+            why=_("A thread or a callback runs the magic directly: there is no function around it and no cell."),
+            do=_("Give it a function that runs the magic: lambda: get_ipython().run_line_magic(…)"),
+        )
     return ConfigError(
         _("{name!r} of {function} cannot be seen here; nothing was sent.", name=hidden.name, function=hidden.function),
         why=_("It has no value yet, or belongs to a function around this one whose code here does not use it."),

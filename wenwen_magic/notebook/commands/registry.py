@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wenwen_magic.errors import ConfigError
-from wenwen_magic.notebook.options import Option, complete, help_lines, read_line
+from wenwen_magic.notebook.options import Option, complete, help_lines, help_text, read_line
 from wenwen_magic.settings import Loaded, Settings
 from wenwen_magic.text.i18n import N_, _, is_chinese, padded, spoken
 from wenwen_magic.text.suggest import did_you_mean
@@ -133,17 +133,28 @@ def commands() -> dict[str, Command]:
     return _commands
 
 
-@command("help", "帮助", help=N_("this text"))
-def _help(_context: CommandContext, _line: str) -> str:
-    """List the magics, the commands and their options."""
+@command("help", "帮助", "[command]", help=N_("this text, or what a command takes"))
+def _help(_context: CommandContext, line: str) -> str:
+    """List the magics, the commands and their options; or those of the command that is named."""
+    words = line.split()
+    if named := words[0].lstrip("%").removeprefix("wenwen_") if words else "":
+        if named in ("image", "describe"):
+            return help_text(f"%%wenwen_{named}")
+        return "\n".join(_usage(_named(named)))
     lines = [f"{padded(usage, 34)}{_(text)}" for usage, text in _MAGICS.items()]
     for known in commands().values():
-        usage = f"%wenwen {known.name} {known.usage}".rstrip()
-        chinese = f"{known.chinese} · " if spoken() == "zh" else ""
-        lines += [f"{padded(usage, 34)}{chinese}{_(known.help)}", *help_lines(known.options)]
+        lines += _usage(known)
     return "\n".join(lines)
 
 
+def _usage(known: Command) -> list[str]:
+    """Return what is typed for a command, what it does, and a line on each of its options."""
+    usage = f"%wenwen {known.name} {known.usage}".rstrip()
+    chinese = f"{known.chinese} · " if spoken() == "zh" else ""
+    return [f"{padded(usage, 34)}{chinese}{_(known.help)}", *help_lines(known.options)]
+
+
+_HELP = {"-h", "--help", "--帮助"}
 _MAGICS = {
     "%%wenwen_image [NAME] [options]": N_("draw the cell's text; -h lists the options"),
     "%%wenwen_describe [NAME] --ref X": N_("answer the cell's question on a picture"),
@@ -159,15 +170,26 @@ def run(context: CommandContext) -> Any:
         WenwenError: of any kind, by the command.
     """
     name, rest = (*context.line.split(maxsplit=1), "", "")[:2]
+    if name in _HELP or set(rest.split()) & _HELP:
+        name, rest = "help", "" if name in _HELP else name
+    typed = _named(name or "help")
+    given, words = read_line(rest, typed.options) if typed.options else ({}, rest.strip())
+    return typed.run(context, words, **given)
+
+
+def _named(name: str) -> Command:
+    """Return the command of a name.
+
+    Raises:
+        ConfigError: there is none.
+    """
     by_name = _by_name()
-    typed = by_name.get(name or "help")
-    if typed is None:
+    if name not in by_name:
         raise ConfigError(
             _("There is no command %wenwen {command}.", command=name),
             do=did_you_mean(name, [known for known in by_name if is_chinese(known) == is_chinese(name)]),
         )
-    given, words = read_line(rest, typed.options) if typed.options else ({}, rest.strip())
-    return typed.run(context, words, **given)
+    return by_name[name]
 
 
 def _by_name() -> dict[str, Command]:

@@ -1,0 +1,65 @@
+"""Prepares a cell as it was typed for IPython, which reads magics more strictly than people type them."""
+
+import re
+
+from IPython.core.inputtransformer2 import TransformerManager
+
+from wenwen_magic.errors import ConfigError
+from wenwen_magic.text.i18n import _
+
+_UNSEEN = "\u200b\u2060\ufeff"
+_SPACES = rf"[^\S\r\n{_UNSEEN}]|[{_UNSEEN}]"
+_BLANK = re.compile(rf"[\s{_UNSEEN}]*(?:#|\Z)")
+_CELL = re.compile(rf"[\s{_UNSEEN}]*[%％]{{2}}(wenwen_(?:image|describe))(?![\w])")
+_ASSIGNED = r"\s*(?:[^\W\d][^=%#\n]*=\s*)?"
+_LINE = re.compile(rf"^({_ASSIGNED})[%％](wenwen(?:_image|_describe)?)((?:{_SPACES})+|(?=[\r\n]|$))")
+_QUESTION = re.compile(rf"^({_ASSIGNED})%(wenwen_(?:image|describe)) +(.*\S.*[?])[^\S\n]*$", re.MULTILINE)
+
+
+def prepare(lines: list[str]) -> list[str]:
+    """Return the lines of a cell as IPython understands them, where a magic of ours is in it.
+
+    Comments and empty lines above a ``%%`` magic are left out, and a cell without text gets an empty one. Chinese
+    spaces, tabs, unseen characters and full-width percent signs at a magic's name become the plain ones. A line that
+    ends in a question mark is no question to IPython.
+
+    Raises:
+        ConfigError: code is above a ``%%`` magic.
+    """
+    first = next((number for number, line in enumerate(lines) if not _BLANK.match(line)), 0)
+    if lines and (magic := _CELL.match(lines[first])):
+        head = f"%%{magic[1]}{lines[first][magic.end() :]}"
+        text = [line[:-2] + "\n" if line.endswith("\r\n") else line for line in lines[first + 1 :]]
+        return [re.sub(_SPACES, " ", head), *(text or ["\n"])]
+    if not lines or lines[0].startswith("%%"):  # whose text stays as it is
+        return lines
+    for number, line in enumerate(lines):
+        if (magic := _CELL.match(line)) and _is_code("".join(lines[:number])):
+            raise _misplaced(magic[1])
+    return [_QUESTION.sub(_as_call, _LINE.sub(_plain, line)) for line in lines]
+
+
+# Where a console asks whether a cell is complete, it is asked of what was typed.
+prepare.has_side_effects = True  # type: ignore[attr-defined]
+
+
+def _plain(magic: re.Match[str]) -> str:
+    return f"{magic[1]}%{magic[2]}{' ' * len(magic[3])}"
+
+
+def _as_call(magic: re.Match[str]) -> str:
+    return f"{magic[1]}get_ipython().run_line_magic({magic[2]!r}, {magic[3]!r})"
+
+
+def _is_code(above: str) -> bool:
+    """Tell whether lines are code that ends there, and no open text in quotes."""
+    state, _indent = TransformerManager().check_complete(f"{above}\n\n")  # type: ignore[no-untyped-call]
+    return bool(state == "complete")
+
+
+def _misplaced(magic: str) -> ConfigError:
+    return ConfigError(
+        _("%%{magic} is not at the top of its cell; nothing was run.", magic=magic),
+        why=_("All that is below it is its text; only comments and empty lines may be above."),
+        do=_("Put it into a cell of its own, or write on one line: %{magic} …", magic=magic),
+    )
