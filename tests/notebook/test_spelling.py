@@ -340,6 +340,19 @@ COMMENTED = {
     "a {{'#  # x'}} boat  # left out": ("a #  # x boat", "# left out"),
     "it's a boat  # isn't": ("it's a boat", "# isn't"),
     "-o square a boat  # -o landscape": ("a boat", "# -o landscape"),
+    "a boat, C#  and F#": ("a boat, C#  and F#", ""),
+    "# a boat": ("# a boat", ""),
+    "a  #ff0000 boat": ("a  #ff0000 boat", ""),
+    "a  #f00, #fff boat": ("a  #f00, #fff boat", ""),
+    "a  #0af8 boat": ("a  #0af8 boat", ""),
+    "a boat in  #FFF": ("a boat in  #FFF", ""),
+    "the  #1 boat": ("the  #1 boat", ""),
+    "the  #12345号 boat": ("the  #12345号 boat", ""),
+    "a boat  #add oars": ("a boat", "#add oars"),
+    "a boat\u3000 # Chinese spaces": ("a boat", "# Chinese spaces"),
+    "a boat  ## left out": ("a boat", "## left out"),
+    "a boat  #": ("a boat", "#"),
+    "--param color=#ff0000  a boat": ("a boat", ""),
 }
 
 
@@ -359,7 +372,10 @@ def test_a_comment_is_left_out_behind_commands_and_first_lines_and_an_id_is_none
     assert shell.user_ns["fox"] is fox
     assert shell.run(f"%wenwen show {fox.id}  # look").id == fox.id
     assert shell.run(f"%wenwen show  #{fox.id[:6]}").id == fox.id
-    shell.run("%wenwen demo  # draw here")
+    assert shell.run(f"%wenwen show {fox.id} # look").id == fox.id
+    shell.run("%%wenwen_image hen -q # my hen\na hen # with a hat")
+    assert prompts(relay)[-1] == "a hen # with a hat"
+    shell.run("%wenwen demo # draw here")
     assert "draw here" in capsys.readouterr().out
     assert shell.magics_manager.registry["WenwenMagics"].state.demo
 

@@ -121,7 +121,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         from wenwen_magic.notebook import options  # noqa: PLC0415
 
         loaded = self._begin(line, cell)
-        line, comment = options.split_comment(line)
+        line, comment = options.split_comment(line, prompt=cell is None)
         given = options.read(line, self._fill)
         if cell is None and loaded is not None:
             speak(loaded.settings.lang, prompt=given.words)  # the prompt is known only now

@@ -116,17 +116,20 @@ def read_line(line: str, table: Sequence[Option], fill: Callable[[str], str] = s
     return given, "".join(words).strip()
 
 
-_ID = re.compile(r"#[0-9a-fA-F]{6,8}")
+# An id, a colour (#ff0000, #0f0, #fff), a number.
+_SIGN = re.compile(r"#(?:[0-9a-fA-F]{6,8}|(?=[a-fA-F]*[0-9])[0-9a-fA-F]+|([a-fA-F])\1\1)(?![0-9A-Za-z_])")
 _RAW = {"--raw", "--原样"}
 
 
-def split_comment(line: str) -> tuple[str, str]:
+def split_comment(line: str, *, prompt: bool = False) -> tuple[str, str]:
     r"""Split a line and the comment of its author behind it: a word that begins with ``#`` behind two spaces.
 
-    ``\#`` is such a ``#`` in the text; ``--raw`` before it keeps it too; and ``#`` with an id is the id.
+    A ``#`` alone is one behind one space too, unless the line holds a prompt. ``\#`` is such a ``#`` in the text;
+    ``--raw`` before it keeps it too; and ``#`` with an id, a colour or a number is that.
 
     Args:
         line: all that follows a magic's name and the space behind that.
+        prompt: whether the line holds a prompt.
     """
     kept: list[str] = []
     end = 0
@@ -135,7 +138,7 @@ def split_comment(line: str) -> tuple[str, str]:
         if word in _RAW:
             return line, ""
         apart = len(f" {line[end:start]}" if end == 0 else line[end:start]) > 1
-        if apart and word.startswith("#") and not _ID.fullmatch(word):
+        if (apart and word.startswith("#") and not _SIGN.match(word)) or (word == "#" and not prompt):
             return "".join(kept), line[start:]
         kept += [line[end:start], word[1:] if apart and word.startswith("\\#") else word]
         end = piece.end()
