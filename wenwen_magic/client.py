@@ -94,6 +94,19 @@ class Client:
         self.address, self.history, self._media = self._engine.address, self._engine.history, self._engine.media
         self.is_demo, self.saved_takes = self._engine.is_demo, self._engine.takes
 
+    def __copy__(self) -> "Client":
+        return self
+
+    def __deepcopy__(self, _memo: dict[int, Any]) -> "Client":
+        return self
+
+    def __reduce__(self) -> str:
+        raise ConfigError(
+            _("A client cannot be handed to another process."),
+            why=_("It holds the key, connections and the account of its own."),
+            do=_("Make one there: Client(…).generate(prompt); it shares the folder of pictures."),
+        )
+
     # -- one picture ---------------------------------------------------------------------------------------------------
 
     def generate(

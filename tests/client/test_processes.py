@@ -1,8 +1,10 @@
 """Many prompts over real processes: interrupts, executors, memory, and two kernels that share one history."""
 
+import copy
 import logging
 import multiprocessing
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -19,6 +21,7 @@ from support.shells import KEY, prompts, records
 
 from wenwen_magic import Client
 from wenwen_magic.engine.limits import Session
+from wenwen_magic.errors import ConfigError
 
 SCRIPT = """
 import signal, sys
@@ -52,6 +55,20 @@ def wait_for(true, seconds=30):
             return
         never.wait(0.02)
     raise AssertionError("it never came true")
+
+
+# -- copies ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_client_is_no_thing_to_pickle_and_says_what_to_do_and_a_copy_is_itself(here, relay):
+    client = Client()
+    assert copy.copy(client) is copy.deepcopy(client) is copy.deepcopy({"client": client})["client"] is client
+    with pytest.raises(ConfigError, match="another process") as caught:
+        pickle.dumps(client)
+    assert "Client(" in caught.value.do
+    assert KEY not in str(caught.value)
+    with ProcessPoolExecutor(1) as pool, pytest.raises(ConfigError, match="another process"):
+        pool.submit(str, client).result(20)
 
 
 # -- past one machine --------------------------------------------------------------------------------------------------
