@@ -4,6 +4,7 @@ A cell that nobody asks for may hold anything.
 """
 
 import builtins
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,7 +15,8 @@ from typing import Any
 
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.text.i18n import _
-from wenwen_magic.text.template import expressions_in, interpolate, names_in
+from wenwen_magic.text.suggest import did_you_mean
+from wenwen_magic.text.template import expressions_in, interpolate, is_expression, names_in
 
 _ALIASES = {"提示词": "prompt", "模型": "model", "方向": "orientation", "风格": "style"}
 _MEANINGS = _ALIASES | {name: name for name in _ALIASES.values()}
@@ -22,6 +24,7 @@ _MISSING = ("NoneType", "NAType", "NaTType")  # recognized by name: those of pan
 _BOOLS = ("bool", "bool_")  # recognized by name: those of numpy are not instances of bool
 _LARGEST_WHOLE = 1e15  # larger floats cannot represent every whole number
 _NOTHING = object()
+_TWO_WORDS = re.compile(r"[\w \-/.]+")
 
 
 def wrong(where: str, why: str, *, do: str = "") -> ConfigError:
@@ -130,17 +133,24 @@ class Row:
             ConfigError: as :func:`~wenwen_magic.text.template.interpolate`, and :meth:`text`.
         """
         own: dict[str, Any] = {}
-        expressions, words = _parts(template)
+        expressions, words, odd = _parts(template)
         for word in expressions:
             if (text := self.text(word)) is not None:
                 own[word] = text
+            elif word in odd:
+                raise ConfigError(
+                    _("No column is called {word!r}; nothing was sent.", word=word[:80]),
+                    why=_("columns: ") + ", ".join(self.names),
+                    do=did_you_mean(word, self.names),
+                )
         for word in words - own.keys():
             # A column called Max or ID is no function in an expression.
             if word in self.columns or not hasattr(builtins, word):
                 value = self._value(word)
                 if value is not _NOTHING:
                     own[word] = _as_text(value)
-        return interpolate(template, {**names, **own}), set(own)
+        known = {**names, **dict.fromkeys(self.names), **own}  # the other columns: to name the nearest
+        return interpolate(template, known), set(own)
 
     def _value(self, word: str) -> Any:
         place = self.place(word)
@@ -176,8 +186,11 @@ class Row:
 
 
 @lru_cache(maxsize=64)
-def _parts(template: str) -> tuple[list[str], set[str]]:
-    return expressions_in(template), names_in(template)
+def _parts(template: str) -> tuple[list[str], set[str], set[str]]:
+    """Return the expressions in a template, the names in them, and those that are no Python and may be columns."""
+    expressions = expressions_in(template)
+    odd = {one for one in expressions if _TWO_WORDS.fullmatch(one) and not is_expression(one)}
+    return expressions, names_in(template), odd
 
 
 @lru_cache(maxsize=256)

@@ -52,16 +52,25 @@ def expressions_in(text: str) -> list[str]:
     return [expression.strip() for _text, expression in _split(text) if expression]
 
 
+def is_expression(text: str) -> bool:
+    """Tell whether a text is an expression of Python."""
+    return _tree(text) is not None
+
+
 def names_in(text: str) -> set[str]:
     """Return the names that the expressions in a text use; an expression that is not Python has none."""
     return set().union(*map(_names_of, expressions_in(text)))
 
 
 def _names_of(expression: str) -> set[str]:
+    tree = _tree(expression)
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} if tree else set()
+
+
+def _tree(expression: str) -> ast.AST | None:
     with suppress(SyntaxError, ValueError, RecursionError, MemoryError):
-        tree = ast.parse(expression, mode="eval")
-        return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    return set()
+        return ast.parse(expression, mode="eval")
+    return None
 
 
 def _split(text: str) -> Iterator[tuple[str, str | None]]:

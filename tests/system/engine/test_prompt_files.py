@@ -598,6 +598,22 @@ def test_a_column_answers_to_its_own_name(file, content, template, wanted):
     assert prompt == wanted
 
 
+@pytest.mark.parametrize(
+    ("template", "nearest"),
+    [
+        ("{{promt}}", "Prompt"),
+        ("{{my colum}}", "My column"),
+        ("{{2nd}}", "Known: Prompt"),
+        ("{{Promt.upper()}}", "Prompt"),
+    ],
+)
+def test_a_column_that_is_none_names_the_nearest(file, template, nearest):
+    with pytest.raises(ConfigError) as caught:
+        list(asked_for(file("a.csv", "Prompt,My column\na,b\n"), template, {"property": 1}))
+    assert nearest in caught.value.do
+    assert caught.value.charged == "no"
+
+
 NESTED = '{"tags": ["x", "y"], "meta": {"Style": {"name": "ink"}, "a.b": 1}, "size": 7}'
 
 
