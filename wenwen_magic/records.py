@@ -412,6 +412,10 @@ class Gallery(Sequence[Generation]):
     def __iter__(self) -> Iterator[Generation]:
         return iter(self.rows)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what belongs to this process: a pickled gallery holds its rows, and compares none."""
+        return {**vars(self), "rows": tuple(self.rows), "differ": None}
+
     @property
     def images(self) -> tuple[GeneratedImage, ...]:
         """The results of all rows, in order."""

@@ -71,6 +71,15 @@ def test_a_client_is_no_thing_to_pickle_and_says_what_to_do_and_a_copy_is_itself
         pool.submit(str, client).result(20)
 
 
+def test_results_can_be_pickled_and_are_shown_as_before(here, relay):
+    rows = Client().generate_many(["a cat", "a dog"], progress=False)
+    for made in (rows, rows[0]):
+        again = pickle.loads(pickle.dumps(made))
+        assert again.images == made.images
+        assert again._repr_mimebundle_().keys() == made._repr_mimebundle_().keys()
+    assert [row.request.prompt for row in copy.deepcopy(rows)] == ["a cat", "a dog"]
+
+
 # -- past one machine --------------------------------------------------------------------------------------------------
 
 

@@ -341,7 +341,8 @@ COMMENTED = {
     "it's a boat  # isn't": ("it's a boat", "# isn't"),
     "-o square a boat  # -o landscape": ("a boat", "# -o landscape"),
     "a boat, C#  and F#": ("a boat, C#  and F#", ""),
-    "# a boat": ("# a boat", ""),
+    "-q # a boat": ("# a boat", ""),
+    r"\# a boat": ("# a boat", ""),
     "a  #ff0000 boat": ("a  #ff0000 boat", ""),
     "a  #f00, #fff boat": ("a  #f00, #fff boat", ""),
     "a  #0af8 boat": ("a  #0af8 boat", ""),
@@ -375,6 +376,8 @@ def test_a_comment_is_left_out_behind_commands_and_first_lines_and_an_id_is_none
     assert shell.run(f"%wenwen show {fox.id} # look").id == fox.id
     shell.run("%%wenwen_image hen -q # my hen\na hen # with a hat")
     assert prompts(relay)[-1] == "a hen # with a hat"
+    shell.run("%wenwen_image # the control panel")
+    assert len(prompts(relay)) == 2
     shell.run("%wenwen demo # draw here")
     assert "draw here" in capsys.readouterr().out
     assert shell.magics_manager.registry["WenwenMagics"].state.demo

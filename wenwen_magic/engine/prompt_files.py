@@ -121,7 +121,7 @@ def _lines(path: Path) -> Iterator[str]:
 
 def _checked(line: str, name: str, number: int, encoding: str) -> str:
     if len(line) >= LONGEST_LINE or "\0" in line:
-        raise wrong(_line(name, number), _("it is not a line of text"))
+        raise wrong(_line(name, number), _("it is not a line of text"), do=_("Save the file as UTF-8."))
     if "\N{REPLACEMENT CHARACTER}" in line:
         why = _("it holds bytes that are not {encoding} text", encoding=encoding)
         raise wrong(_line(name, number), why, do=_("Save the file as UTF-8."))

@@ -124,12 +124,12 @@ _RAW = {"--raw", "--原样"}
 def split_comment(line: str, *, prompt: bool = False) -> tuple[str, str]:
     r"""Split a line and the comment of its author behind it: a word that begins with ``#`` behind two spaces.
 
-    A ``#`` alone is one behind one space too, unless the line holds a prompt. ``\#`` is such a ``#`` in the text;
+    A ``#`` alone is one behind one space too, unless a prompt is before it. ``\#`` is such a ``#`` in the text;
     ``--raw`` before it keeps it too; and ``#`` with an id, a colour or a number is that.
 
     Args:
         line: all that follows a magic's name and the space behind that.
-        prompt: whether the line holds a prompt.
+        prompt: whether the line may hold a prompt.
     """
     kept: list[str] = []
     end = 0
@@ -138,9 +138,9 @@ def split_comment(line: str, *, prompt: bool = False) -> tuple[str, str]:
         if word in _RAW:
             return line, ""
         apart = len(f" {line[end:start]}" if end == 0 else line[end:start]) > 1
-        if (apart and word.startswith("#") and not _SIGN.match(word)) or (word == "#" and not prompt):
+        if (apart and word.startswith("#") and not _SIGN.match(word)) or (word == "#" and not (prompt and kept)):
             return "".join(kept), line[start:]
-        kept += [line[end:start], word[1:] if apart and word.startswith("\\#") else word]
+        kept += [line[end:start], word[1:] if word.startswith("\\#") and (apart or not kept) else word]
         end = piece.end()
     return "".join(kept), ""
 
