@@ -232,7 +232,7 @@ def _table_rows(name: str, lines: Lines, *, usual: str) -> Iterator[Row]:
         raise wrong(where, _("it is not a row of a table: {error}", error=error)) from None
 
 
-_SEPARATOR = re.compile(r'\s*"?sep=(.)"?[,;\s]*', re.IGNORECASE)
+_SEPARATOR = re.compile(r'\s*"?sep=([^\w\s"]|\t)"?[,;\s]*', re.IGNORECASE)
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
 
 
@@ -310,10 +310,10 @@ def _json_lines(name: str, lines: Lines) -> Iterator[Row | ImageRequest]:
 
 def _json_whole(name: str, lines: Lines) -> Iterator[Row | ImageRequest]:
     text = "".join(lines())
-    with suppress(ValueError, RecursionError):
-        _first, end = json.JSONDecoder().raw_decode(text.lstrip())
-        first, rest = text.lstrip()[:end], text.lstrip()[end:]
-        if rest.strip() and "\n" not in first and rest.lstrip(" \t\r").startswith("\n"):
+    first, _end, rest = text.strip().partition("\n")
+    if rest:
+        with suppress(ValueError, RecursionError):
+            json.loads(first)
             return _json_lines(name, lines)  # many programs call such a file so
     rows = _listed(_parsed(text, name, whole=True), name)
     # The answers of Hugging Face's server of data sets have each row in an object of its own.
@@ -338,10 +338,12 @@ def _listed(found: Any, name: str) -> list[Any]:
     lists = {key: value for key, value in members.items() if isinstance(value, list) and value}
     if len(lists) == 1:
         return next(iter(lists.values()))
-    if members and all(isinstance(value, str) for value in members.values()):
-        return [{"name": key, "prompt": value} for key, value in members.items()]
-    if members and all(isinstance(value, dict) for value in members.values()):
-        return [{"name": key, **value} for key, value in members.items()]
+    if not lists and [] in members.values():
+        return []
+    if members and all(isinstance(value, (str, dict)) for value in members.values()):
+        return [
+            {"name": key, **(value if isinstance(value, dict) else {"prompt": value})} for key, value in members.items()
+        ]
     several = _("it has several lists: {names}", names=", ".join(lists)[:80])
     raise wrong(name, several if lists else _("it is not a list"), do='["a cat", {"prompt": "a dog"}]')
 

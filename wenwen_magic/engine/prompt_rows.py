@@ -228,7 +228,8 @@ def is_missing(value: Any) -> bool:
 
 def is_empty(value: Any) -> bool:
     """Tell whether a cell holds nothing: no value, spaces, or a list or object without content."""
-    return is_missing(value) or value in ([], {}) or (isinstance(value, str) and not value.strip())
+    content = value.strip() if isinstance(value, str) else value
+    return is_missing(value) or (isinstance(content, (str, list, dict)) and not content)
 
 
 def _as_text(value: Any) -> Any:

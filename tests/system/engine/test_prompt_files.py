@@ -378,6 +378,12 @@ def test_a_table_of_polars_is_read_row_by_row():
     assert rows(frame) == [{"prompt": "a", "n": "1"}, {"prompt": "b", "n": ""}]
 
 
+def test_arrays_in_a_table_in_memory_do_no_harm_where_nobody_uses_them():
+    frame = Frame(["prompt", "vector"], [("a", np.array([1, 2])), ("b", np.array([]))])
+    assert [prompt for prompt, _own in asked_for(frame, "", {})] == ["a", "b"]
+    assert [prompt for prompt, _own in asked_for(frame, "{{prompt}} {{len(vector)}}", {})] == ["a 2", "b 0"]
+
+
 def test_a_wrong_row_of_a_table_in_memory_is_named_by_its_number():
     assert "row 2." in refused(Frame(["prompt"], [("a",), (None,)])).what
     assert "row 1." in refused(Frame(["prompt"], [("a", "b")])).what
@@ -410,6 +416,11 @@ def test_tables_and_series_of_pandas_are_read():
 @pytest.mark.parametrize("content", [b"", b"\n\n  \n", codecs.BOM_UTF8, codecs.BOM_UTF16_LE])
 def test_a_file_without_prompts_is_refused(file, name, content):
     refused(file(name, content))
+
+
+@pytest.mark.parametrize("content", ["[]", '{"prompts": []}', '{"version": 1, "rows": []}', '{"prompt": [], "x": []}'])
+def test_an_empty_list_in_a_json_file_is_told(file, content):
+    refused(file("a.json", content))
 
 
 def test_a_table_with_its_head_alone_is_refused(file):
@@ -530,6 +541,7 @@ WHOLE = {
     "quotes over two rows": ("a.tsv", 'Prompt\tCategory\n"a cat\tAnimals\na dog"\tAnimals\n', ['"a cat', 'a dog"']),
     "quotes of one column": ("a.tsv", 'prompt\n"hello" on a sign\n"a cat\n', ['"hello" on a sign', '"a cat']),
     "quotes and a row cut short": ("a.tsv", 'prompt\tnote\n"hello" on a sign\na cat\tx\n', ['"hello" on a sign', "a cat"]),
+    "letters that are not for Excel": ("a.csv", "sep=x,prompt\ny,a cat\n", ["a cat"]),
     "an inch": ("a.tsv", 'prompt\tnote\na 7" disc\tx\n', ['a 7" disc']),
     "a whole quoted cell": ("a.tsv", 'prompt\tnote\n"a ""big"" cat"\tx\na dog\t"y"\n', ['a "big" cat', "a dog"]),
     "a quoted tab": ("a.tsv", 'prompt\tnote\n"a\tcat"\tx\na dog\ty\n', ["a\tcat", "a dog"]),
