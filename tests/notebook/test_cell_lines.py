@@ -156,6 +156,22 @@ def test_what_runs_a_cell_in_its_own_way_pays_once(shell, relay, capsys, typed):
     assert prompts(relay) == ["a cat"]
 
 
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "%timeit -n1 -r2 %wenwen_image -q --fresh a cat",
+        "%%timeit\n%wenwen_image -q --重画 a cat",
+        "def draw():\n    %wenwen_image -q --fresh a cat\n%timeit draw()",
+        "def draw():\n    %wenwen_image -q --fresh a cat\nimport timeit\ntimeit.repeat(draw, number=2)",
+    ],
+)
+def test_a_new_take_at_every_turn_of_timeit_is_refused_before_anything_is_sent(shell, relay, typed):
+    error = shell.fail(typed)
+    assert isinstance(error, ConfigError)
+    assert "%time" in error.do
+    assert prompts(relay) == []
+
+
 COMMANDS = {
     "%wenwen -h": "%wenwen status",
     "%wenwen --help": "%wenwen status",

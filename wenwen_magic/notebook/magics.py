@@ -140,6 +140,8 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             return None
         name, prompt = options.name_and_prompt(given, cell)
         scope.check_settable(name)
+        if given.fresh:
+            scope.check_runs_once()
         if not prompt and cell is None and not given.from_:
             return self._open_panel(given, loaded)
         drawn = self._cell(given, prompt, name, loaded, alone=cell is not None, typed=typed)

@@ -19,6 +19,8 @@ _BETWEEN = {"IPython", "decorator", "wenwen_magic"}
 """Packages whose frames may be between a magic and the code that runs it."""
 _CALLERS = {"asyncio", "comm", "concurrent", "ipykernel", "ipywidgets", "threading", "tornado", "traitlets"}
 """Packages that run a magic which was handed to them as it is: their names are nobody's."""
+_TIMED = {"<magic-timeit>", "<timeit-src>"}
+"""What IPython and Python call the code that they run again and again."""
 _LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
 _MARK = "_wenwen_words"
 _WORD = re.compile(r"[^\W\d]\w*")
@@ -60,6 +62,22 @@ def check_settable(name: str) -> None:
             ),
             do=_("In a function write: {name} = %wenwen_image …", name=name),
         )
+
+
+def check_runs_once() -> None:
+    """Refuse to draw a new take where ``%timeit`` runs the magic, which would be paid for at every run.
+
+    Raises:
+        ConfigError: it does; nothing was sent.
+    """
+    frame = inspect.currentframe()
+    while frame is not None:
+        if frame.f_code.co_filename in _TIMED:
+            raise ConfigError(
+                _("%timeit runs a magic many times: with --fresh each would be paid for."),
+                do=_("Leave --fresh out: then the first run alone pays. Or use %time."),
+            )
+        frame = frame.f_back
 
 
 def _called(frame: FrameType) -> str:
