@@ -48,10 +48,12 @@ def refused(text, **names):
         ("{{动物}}", "狗"),
         ("{{number}}}", "3}"),
         ("{x} {{number}} {", "{x} 3 {"),
+        ("{{my column}} {{ a-b }} {{meta.style}}", "c d e"),
     ],
 )
 def test_an_expression_in_double_braces_becomes_its_value(text, filled):
-    assert interpolate(text, {"animal": "猫", "number": 3, "names": {"a b": "x"}, "动物": "狗"}) == filled
+    columns = {"my column": "c", "a-b": "d", "meta.style": "e"}
+    assert interpolate(text, {"animal": "猫", "number": 3, "names": {"a b": "x"}, "动物": "狗", **columns}) == filled
 
 
 @pytest.mark.parametrize(
