@@ -14,6 +14,7 @@ version = release = wenwen_magic.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 myst_heading_anchors = 3
+suppress_warnings = ["misc.highlighting_failure"]  # %%writefile is taken for Python, whatever is written
 html_theme = "furo"
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
@@ -32,7 +33,13 @@ def _without_links_that_leave(app: Any, page: str, source: list[str]) -> None:
     source[0] = re.sub(r"(?<!!)\[([^\]]+)\]\(([^)\s]+)\)", resolved, source[0])
 
 
+def _in_its_language(_app: Any, page: str, _template: str, context: dict[str, Any], _tree: Any) -> None:
+    """Say which language a page is in, for what reads it aloud and breaks its lines."""
+    context["language"] = "zh-CN" if page.startswith("zh/") else "en"
+
+
 def setup(app: Any) -> None:
-    """Have ``python`` mean what a notebook's cell holds, magics included."""
+    """Have ``python`` mean what a notebook's cell holds, magics included, and join in while pages are read and written."""
     app.add_lexer("python", IPython3Lexer)
     app.connect("source-read", _without_links_that_leave)
+    app.connect("html-page-context", _in_its_language)
