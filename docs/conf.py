@@ -39,7 +39,7 @@ def _in_its_language(_app: Any, page: str, _template: str, context: dict[str, An
 
 
 def setup(app: Any) -> None:
-    """Have ``python`` mean what a notebook's cell holds, magics included, and join in while pages are read and written."""
+    """Have ``python`` mean a notebook's cell, magics included, and join in while pages are read and written."""
     app.add_lexer("python", IPython3Lexer)
     app.connect("source-read", _without_links_that_leave)
     app.connect("html-page-context", _in_its_language)
