@@ -19,7 +19,7 @@ def of(language):
 
 
 def pasted(block):
-    """The block as a page's copy button gives it: without the last line's end, which IPython would count as a body."""
+    """The block as a page's copy button gives it: without the last line's end."""
     return block.text.removesuffix("\n")
 
 
