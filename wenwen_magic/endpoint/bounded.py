@@ -69,6 +69,11 @@ class _Response(http.client.HTTPResponse):
         file: Any = self.fp
         self.fp = io.BufferedReader(_Reader(file.detach(), sock, deadline))
 
+    def begin(self) -> None:
+        """Read the headers, and let the connection end with this reply, also where the endpoint would keep it open."""
+        super().begin()
+        self.will_close = True
+
 
 class _Reader(io.RawIOBase):
     """Reads from a socket until the deadline."""

@@ -215,7 +215,9 @@ class Transport:
             first = next(pieces, b"")
             if failures.looks_like_html(first.decode("utf-8", "replace")):
                 deadline.shorten(LONGEST_ERROR_BODY)
-                raise failures.web_page(response.status_code, (first + _beginning(pieces)).decode("utf-8", "replace"))
+                page = (first + _beginning(pieces)).decode("utf-8", "replace")
+                response.close()
+                raise failures.web_page(response.status_code, page)
             pieces = chain([first], pieces)
         return HttpReply(response.status_code, content_type, pieces, demo="X-Wenwen-Demo" in response.headers)
 
