@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from wenwen_magic.endpoint import api_key, transport
 from wenwen_magic.endpoint.api_key import Secret
 from wenwen_magic.endpoint.failures import about_models
-from wenwen_magic.endpoint.masking import guarded
+from wenwen_magic.endpoint.masking import guarded, mask_reply, masked
 from wenwen_magic.engine import outcomes
 from wenwen_magic.engine.build_request import refuse_stripped
 from wenwen_magic.engine.executor import LOCAL, ExecutorTransport
@@ -274,7 +274,7 @@ class Engine:
                 with suppress(HistoryError):  # the reply says so too
                     self.history.update(record, demo=True)
             demo = demo or reply.demo
-            return self.history.keep_reply(record, reply)
+            return self.history.keep_reply(record, reply, lambda pieces: mask_reply(pieces, key))
 
         answer = self._talk(record, asking(pay, send), progress, key)
         return _answered(record, answer, elapsed=round(self.clock.now() - began, 1), demo=demo), answer
@@ -292,7 +292,8 @@ class Engine:
             if not (words and answer.text):
                 raise outcomes.no_image(answer, words=words)
             return self.history.update(record, state="complete")
-        saved, failed = self.media.save(record, answer.sources, self.history.path(record, ""))
+        made = self.media.save(record, answer.sources, self.history.path(record, ""))
+        saved, failed = masked(made, self._key_to_mask())  # an error may quote the server of a picture
         pictures = tuple(replace(picture, request=record.request, record=record.id) for picture in saved)
         if all(picture.problem or picture.draft for picture in pictures):
             raise failed[0] if failed else outcomes.none_valid(pictures, record.id)
@@ -386,11 +387,13 @@ class Engine:
         Raises:
             WenwenError: the endpoint cannot be reached or answers with an error.
         """
-        line = transport.Transport(self.address, self.find_key(), read=_MODELS_TIMEOUT, clock=self.clock)
+        key = self.find_key()
+        line = transport.Transport(self.address, key, read=_MODELS_TIMEOUT, clock=self.clock)
         try:
-            return transport.read_models(line.send(HttpCall("GET", "/v1/models", free=True)))
+            models = transport.read_models(line.send(HttpCall("GET", "/v1/models", free=True)))
         except EndpointError as error:
-            raise about_models(error) from None
+            raise about_models(masked(error, key)) from None
+        return list(masked(models, key))
 
     def ask_about(self, generations: Sequence[Generation], question: str) -> Mapping[str, Any]:
         """Ask the endpoint one of a format's ``inquiries`` about the jobs of generations; notes come with the answer.
