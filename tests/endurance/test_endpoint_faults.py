@@ -45,6 +45,15 @@ def left_open():
     return threads, len(psutil.Process().net_connections("tcp"))
 
 
+def wrong_behind(before):
+    """What a run has left open, once its threads have had time to end."""
+    for thread in left_open()[0] - before[0]:
+        thread.join(10)
+    threads, sockets = left_open()
+    left = threads - before[0], sockets - before[1]
+    return [f"left open: {left[0]}, {left[1]} sockets"] if left[0] or left[1] > 0 else []
+
+
 def wrong_in(way, fault):
     """What is wrong when a call meets a fault, in the run itself and in the next one."""
     before, wrong, clock = left_open(), [], Ticks()
@@ -77,10 +86,7 @@ def wrong_in(way, fault):
             wrong.append("a record says that an answer is waited for")
     finally:
         server.stop()
-    threads, sockets = left_open()
-    if threads - before[0] or sockets > before[1]:
-        wrong.append(f"left open: {threads - before[0]}, {sockets - before[1]} sockets")
-    return wrong
+    return [*wrong, *wrong_behind(before)]
 
 
 @pytest.mark.parametrize(
@@ -97,3 +103,24 @@ def test_a_fault_of_the_endpoint_is_paid_once_at_most_and_told_truly(way, fault,
 def test_the_long_form_has_each_fault_with_each_way_of_asking_and_the_short_one_each_fault_once():
     assert len(CASES) == 288
     assert {fault.name for _, fault in SAMPLE} == {fault.name for fault in (*CALL_FAULTS, *PICTURE_FAULTS)}
+
+
+@pytest.mark.parametrize(
+    ("question", "fault"),
+    [
+        ("seed", "an error with status 200"),
+        *((name, fault) for name in ("query", "seed") for fault in ("a web page", "an empty answer", "status 500")),
+    ],
+)
+def test_bug_a_free_question_about_a_job_was_told_to_may_have_cost(question, fault, here):
+    faults, clock = {one.name: one for one in CALL_FAULTS}, Ticks()
+    server = FaultyEndpoint(WAYS[-1], faults["closed unread"], clock)
+    server.heal()
+    try:
+        client, made = draw(server, clock)
+        server.fault = faults[fault]
+        with pytest.raises(WenwenError) as caught:
+            client.ask_about([made], question)
+    finally:
+        server.stop()
+    assert (caught.value.charged, "again later" in caught.value.do, server.posts) == ("no", True, 1)

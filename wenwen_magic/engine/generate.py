@@ -24,6 +24,7 @@ from wenwen_magic.engine.takes import Takes, is_here
 from wenwen_magic.engine.worker_pool import ignore
 from wenwen_magic.errors import (
     CHARGES,
+    AnswerError,
     ConfigError,
     EndpointError,
     HistoryError,
@@ -418,17 +419,12 @@ class Engine:
             )
         notes: list[str] = []
         send = self._sender(wire, self.find_key())
-
-        def ask(call: HttpCall) -> HttpReply:
-            try:
-                return send(call)
-            except EndpointError as error:
-                if call.free:
-                    error.charged, error.do = "no", _("Ask again later.")
-                raise
-
         talk = guarded(wire.inquiries[question](",".join(jobs)), self._key_to_mask())
-        answer = run_protocol(talk, ask, lambda progress: notes.append(progress.text), self._backoff().wait)
+        try:
+            answer = run_protocol(talk, send, lambda progress: notes.append(progress.text), self._backoff().wait)
+        except (AnswerError, EndpointError) as error:  # a question is free, whatever is answered
+            error.charged, error.do = "no", _("Ask again later.")
+            raise
         return {**({_("note"): " ".join(notes)} if notes else {}), **answer}
 
     def _sender(self, wire: WireFormat, key: Secret | None) -> Send:
