@@ -5,6 +5,7 @@ import logging
 import os
 import traceback
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 
@@ -182,3 +183,17 @@ def test_an_echo_leaves_the_rest_of_a_reply_as_it_was(spelling, here):
     head, _, came = kept.read_text().partition("\n")
     assert json.loads(head)["status"] == 200
     assert json.loads(came) == json.loads(ANSWERS["chat"].body.replace("KEYHERE", "***"))
+
+
+def test_bug_the_key_of_an_executors_worker_came_back_over_two_events(here, monkeypatch):
+    own, workers = KEYS[:2]
+    monkeypatch.setenv("WENWEN_API_KEY", workers)
+    body = event(f"your key is {workers[:9]}") + event(f"{workers[9:]} {SHOWN}") + event("", "stop")
+    with Relay(lambda _: body) as relay, ThreadPoolExecutor(1) as executor:
+        relay.content_type = EVENTS
+        client = client_of(relay.address, own)
+        [made] = client.generate_many(["fox"], executor=executor, progress=False, stream=True).rows
+    assert "your key is ***" in made.text
+    assert workers in relay.posts[0][0]["Authorization"]
+    assert not found(repr(vars(made)), workers)
+    assert not found(files_in(client.history.folder), workers)
