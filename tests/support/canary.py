@@ -190,7 +190,9 @@ PROBLEMS = {
 }
 ERRORS = {
     **{
-        f"{name} with {status[:3]}": Echo(options, json.dumps(problem), status=status)
+        f"{name} with {status[:3]}{' in midjourney' * (options is MJ)}": Echo(
+            options, json.dumps(problem), status=status
+        )
         for name, problem in PROBLEMS.items()
         for status, options in (("200 OK", {}), ("401 No", {}), ("503 Away", {"stream": True}), ("200 OK", MJ))
     },

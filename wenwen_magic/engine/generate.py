@@ -232,7 +232,7 @@ class Engine:
         try:
             self.media.warm()  # while the endpoint draws
             record, answer = self._ask(record, key, progress)
-            return self._save(record, answer)
+            return self._save(record, answer, key)
         except (WenwenError, OSError) as error:
             raise self.failed(record, error) from None
 
@@ -284,7 +284,7 @@ class Engine:
         talk = guarded(FORMATS[record.request.format].talk(record.request), key)
         return run_protocol(talk, send, self.media.showing(progress), self._backoff().wait)
 
-    def _save(self, record: Generation, answer: Answer) -> Generation:
+    def _save(self, record: Generation, answer: Answer, key: Secret | None) -> Generation:
         """Save an answered record and every picture of it, or its words where wanted; return the complete record."""
         record = self.history.update(record)
         words = record.request.wants_words
@@ -294,7 +294,7 @@ class Engine:
                 raise outcomes.no_image(answer, words=words)
             return self.history.update(record, state="complete")
         made = self.media.save(record, answer.sources, self.history.path(record, ""))
-        saved, failed = masked(made, self._key_to_mask())  # an error may quote the server of a picture
+        saved, failed = masked(made, key)  # an error may quote the server of a picture
         pictures = tuple(replace(picture, request=record.request, record=record.id) for picture in saved)
         if all(picture.problem or picture.draft for picture in pictures):
             raise failed[0] if failed else outcomes.none_valid(pictures, record.id)
@@ -365,13 +365,14 @@ class Engine:
             return self._sender(FORMATS[generation.request.format], self.find_key())(call)
 
         try:
-            answer = self._talk(generation, asking(lambda _: kept, ask), progress, self._key_to_mask())
+            key = self._key_to_mask()
+            answer = self._talk(generation, asking(lambda _: kept, ask), progress, key)
             if self.settings.mode == "replay" and not all(one.address.startswith("data:") for one in answer.sources):
                 raise outcomes.not_fetched(generation)
             latest = self.history.find(generation.id) or generation  # asking may have taken long
             if not (latest.state == "complete" and is_here(latest)):
                 demo = latest.demo or kept.demo
-                latest = self._save(_answered(latest, answer, demo=demo, from_history=True), answer)
+                latest = self._save(_answered(latest, answer, demo=demo, from_history=True), answer, key)
             with suppress(HistoryError, OSError):  # it is saved: its number and previews can be had later
                 latest = self.media.ready(replace(latest, take=self.history.take_of(latest)))
         except NotInHistory:
