@@ -63,7 +63,21 @@ def _connection(kind: Callable[..., Any], deadline: Deadline, *args: Any, **opti
     return connection
 
 
-class _Response(http.client.HTTPResponse):
+class LastResponse(http.client.HTTPResponse):
+    """The one reply of a connection."""
+
+    def begin(self) -> None:
+        """Read the headers, and let the connection end with this reply, also where the endpoint would keep it open.
+
+        What is no header is forgotten: urllib3 would write it into its log, whatever it holds.
+        """
+        super().begin()
+        self.will_close = True
+        self.msg.defects.clear()
+        self.msg.set_payload("")
+
+
+class _Response(LastResponse):
     def __init__(self, deadline: Deadline, sock: socket.socket, *args: Any, **options: Any) -> None:
         super().__init__(sock, *args, **options)
         file: Any = self.fp

@@ -98,17 +98,18 @@ def error_of_reply(status: int, body: bytes, *, seconds: float, request_id: str 
     """
     text = body.decode("utf-8", "replace")
     problem = read_problem(_parsed(text))
+    charged = _charged(status, problem.code, seconds)
     if problem.code == "model_not_found":
         what = _("The endpoint has no such model for your key.")
         do = _("Check the model's name: %wenwen models lists them.")
     else:
         known = _BY_STATUS.get(status) or _BY_STATUS.get(status // 100 * 100) or _BY_STATUS[500]
-        what, do = f"{_(known[0])} (HTTP {status})", _(known[1])
+        what, do = f"{_(known[0])} (HTTP {status})", _(_MAYBE if charged == "maybe" else known[1])
     return EndpointError(
         what,
         why=problem.message,
         do=do,
-        charged=_charged(status, problem.code, seconds),
+        charged=charged,
         status=status,
         request_id=problem.request_id or mask_keys(request_id),
         text=_kept(text),
@@ -172,7 +173,7 @@ def too_long(limit: int) -> EndpointError:
     """Make the error for an answer longer than some bytes, a whole number of MiB."""
     return EndpointError(
         _("The answer is longer than {longest_reply} MiB; reading stopped there.", longest_reply=limit >> 20),
-        do=_("Ask for fewer or smaller pictures."),
+        do=_("Ask for fewer or smaller pictures. Running the cell again asks again, which may cost again."),
         charged="maybe",
     )
 
@@ -257,6 +258,8 @@ _BY_STATUS: dict[int, tuple[str, str]] = {
         N_("The endpoint has no such address."),
         N_("Check base_url: %wenwen status shows it."),
     ),
+    408: (N_("A gateway gave up waiting for the picture."), _MAYBE),
+    409: (N_("The endpoint failed."), _MAYBE),
     413: (
         N_("The request is too large for the endpoint."),
         N_("Send fewer or smaller reference pictures."),

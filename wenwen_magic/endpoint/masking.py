@@ -1,8 +1,11 @@
 """Masks the key, should the endpoint echo it, in what was read from its replies, however the key is spelled there."""
 
 import base64
+import json
 import re
-from collections.abc import Generator, Mapping
+import secrets
+import string
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields, is_dataclass, replace
 from functools import cache
@@ -28,6 +31,9 @@ _BETWEEN = rf"(?:\x1b\[[0-?]*[ -/]*[@-~]|[\\{CONTROLS}{DIRECTIONS}\u00ad\u200b-\
 """What may be between two characters of a key and is not seen when it is shown: signs without width, escapes."""
 
 
+_NAMED = {'"': "|quot", "&": "|amp", "'": "|apos", "<": "|lt", ">": "|gt"}
+
+
 def mask(text: str, key: Secret | None) -> str:
     r"""Replace the key by ``***`` wherever it occurs in a text, and each lone surrogate by U+FFFD.
 
@@ -47,11 +53,14 @@ def mask(text: str, key: Secret | None) -> str:
 @cache
 def _spellings(key: Secret) -> re.Pattern[str]:
     """Return the pattern of a key in all its spellings. No variable of a frame that may fail holds it."""
-    letters = (
-        rf"(?:{re.escape(letter)}|(?i:u00{code:02x}|%(?:25)?{code:02x}|&\#(?:0*{code}|x0*{code:x});))"
-        for letter, code in ((letter, ord(letter)) for letter in key.reveal())
-    )
+    letters = map(_spelled, key.reveal())
     return re.compile("|".join([_BETWEEN.join(letters), *_encoded(key.reveal().encode())]))
+
+
+def _spelled(letter: str) -> str:
+    code, named = ord(letter), _NAMED.get(letter, "")
+    entity = rf"&(?:\#0*{code}|\#x0*{code:x}{named});"
+    return rf"(?:{re.escape(letter)}|(?i:u00{code:02x}|%(?:25)?{code:02x}|{entity}))"
 
 
 def _encoded(value: bytes) -> list[str]:
@@ -108,6 +117,114 @@ def _may_begin(piece: bytes, at: int, key: Secret) -> bool:
     return at > len(piece)
 
 
+# -- a whole body ------------------------------------------------------------------------------------------------------
+
+LONGEST_TEXT = 1 << 20
+"""Bytes of a body without its pictures that are looked through once more when it is whole."""
+SHORTEST_PICTURE = 4096
+"""Bytes of a run of base64 that only a picture has."""
+_PICTURE = re.compile(rb"[A-Za-z0-9+/_-]{%d,}+" % SHORTEST_PICTURE)
+_BASE64 = string.ascii_letters.encode() + string.digits.encode() + b"+/_-"
+_Text = tuple[dict[str, Any] | list[Any], Any, str]
+"""A text in a value: the object or list that holds it, its name or number there, the text itself."""
+
+
+def mask_reply(pieces: Sequence[bytes], key: Secret | None) -> bytes | None:
+    """Return a body without the key in any spelling; None where it holds none.
+
+    In a stream of events the key is also found where the events cut it in pieces. Runs of base64 that only a picture
+    has are left as they are, and so are the last event if it broke off, and a body of more than :data:`LONGEST_TEXT`
+    beside its pictures. Takes time in proportion to the body.
+
+    Args:
+        pieces: the whole body, in order.
+        key: as for :func:`mask`.
+    """
+    if key is None or len(key.reveal()) < SHORTEST:
+        return None
+    token, pictures = secrets.token_hex(8), list[bytes]()
+
+    def without_pictures(piece: bytes) -> bytes:
+        if len(piece) > SHORTEST_PICTURE and not piece.translate(None, _BASE64):  # faster than the expression
+            pictures.append(piece)
+            return token.encode()
+        return _PICTURE.sub(without_picture, piece)
+
+    def without_picture(match: re.Match[bytes]) -> bytes:
+        pictures.append(match.group())
+        return token.encode()
+
+    small = b"".join(map(without_pictures, pieces))
+    if len(small) > LONGEST_TEXT:
+        return None
+    text = small.decode("utf-8", "surrogateescape")
+    clean = _mask_events(_in_reply(key).sub("***", text), key)
+    if clean == text:
+        return None
+    texts = [part.encode("utf-8", "surrogateescape") for part in clean.split(token)]
+    return b"".join(part for pair in zip(texts, [*pictures, b""], strict=True) for part in pair)
+
+
+@cache
+def _in_reply(key: Secret) -> re.Pattern[str]:
+    """Return the pattern of a key in JSON, with the backslashes before it: half an escape would be left."""
+    return re.compile(rf"(?<!\\)\\*+(?:{_spellings(key).pattern})")
+
+
+def _mask_events(body: str, key: Secret) -> str:
+    """Mask the key where the texts of one field hold it together, as events bring them one after the other."""
+    lines = body.split("\n")
+    events: dict[int, Any] = {}
+    fields: dict[str, list[tuple[int, _Text]]] = {}
+    for number, line in enumerate(lines):
+        if line.startswith("data:"):
+            with suppress(ValueError, RecursionError):
+                events[number] = json.loads(line[5:])
+                for path, text in _texts_in(events[number]):
+                    fields.setdefault(path, []).append((number, text))
+    changed = set()
+    for texts in fields.values():
+        rest = _mask_joined([text for _number, (_holder, _place, text) in texts], key)
+        for (number, (holder, place, before)), after in zip(texts, rest, strict=True):
+            if after != before:
+                holder[place] = after
+                changed.add(number)
+    for number in changed:
+        lines[number] = f"data: {json.dumps(events[number], ensure_ascii=False)}"
+    return "\n".join(lines)
+
+
+def _texts_in(value: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, _Text]]:
+    """Yield the texts in a value, each with the names on the way to it."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for place, item in inner if depth < _DEEPEST else ():
+        name = f"{path}/{place}" if isinstance(value, dict) else path
+        if isinstance(item, str):
+            yield name, (value, place, item)
+        else:
+            yield from _texts_in(item, name, depth + 1)
+
+
+def _mask_joined(texts: Sequence[str], key: Secret) -> Iterator[str]:
+    """Yield texts without the parts of the key that they hold; the text with its beginning gets the mask."""
+    hits = [match.span() for match in _spellings(key).finditer("".join(texts))][::-1]
+    start = 0
+    for text in texts:
+        end, kept, at = start + len(text), "", start
+        while hits and hits[-1][0] < end:
+            first, last = hits[-1]
+            kept += text[at - start : max(first, start) - start] + ("***" if first >= start else "")
+            at = min(last, end)
+            if last > end:
+                break
+            hits.pop()
+        yield kept + text[at - start :]
+        start = end
+
+
+# -- what is put together from replies ---------------------------------------------------------------------------------
+
+
 def guarded(
     talk: Generator[Step, HttpReply | None, Result], key: Secret | None
 ) -> Generator[Step, HttpReply | None, Result]:
@@ -129,16 +246,13 @@ def guarded(
         error: WenwenError
         try:
             step = talk.send(reply)
-            reply = yield step if isinstance(step, (HttpCall, Pause)) else _masked(step, key)
+            reply = yield step if isinstance(step, (HttpCall, Pause)) else masked(step, key)
             continue
         except StopIteration as end:
-            result: Result = _masked(end.value, key)
+            result: Result = masked(end.value, key)
             return result
         except WenwenError as problem:
-            error = problem
-            for name, value in vars(problem).items():
-                setattr(problem, name, _masked(value, key))
-            problem.args = (problem.what,)
+            error = masked(problem, key)
         except Exception as problem:  # whatever an answer does to its reader, it was paid for
             if reply is None:
                 raise
@@ -159,16 +273,27 @@ def _unforeseen(problem: Exception, key: Secret | None) -> AnswerError:
     )
 
 
-def _masked(value: Any, key: Secret | None, depth: int = 0) -> Any:
-    """Return a value with the key masked in all its texts: those of dataclasses, and of values out of JSON."""
+def masked(value: Any, key: Secret | None, depth: int = 0) -> Any:
+    """Return a value with the key masked in all its texts: those of dataclasses, of values out of JSON, and of errors.
+
+    Args:
+        value: any; an error is changed itself.
+        key: as for :func:`mask`.
+        depth: how many values it is within.
+    """
     if isinstance(value, str):
         return mask(value, key)
+    if isinstance(value, WenwenError):
+        for name, inner in vars(value).items():
+            setattr(value, name, masked(inner, key, depth + 1))
+        value.args = (value.what,)
     if depth > _DEEPEST:
         return "…"
     if is_dataclass(value) and not isinstance(value, type):
-        return replace(value, **{f.name: _masked(getattr(value, f.name), key, depth + 1) for f in fields(value)})
+        known = (field.name for field in fields(value) if field.init)
+        return replace(value, **{name: masked(getattr(value, name), key, depth + 1) for name in known})
     if isinstance(value, Mapping):
-        return {mask(str(name), key): _masked(inner, key, depth + 1) for name, inner in value.items()}
+        return {mask(str(name), key): masked(inner, key, depth + 1) for name, inner in value.items()}
     if type(value) in {list, tuple}:
-        return type(value)(_masked(inner, key, depth + 1) for inner in value)
+        return type(value)(masked(inner, key, depth + 1) for inner in value)
     return value

@@ -5,6 +5,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from functools import partial
@@ -21,7 +22,7 @@ from urllib3.filepost import encode_multipart_formdata
 from wenwen_magic.endpoint import failures
 from wenwen_magic.endpoint.api_key import Secret, hide_in_log
 from wenwen_magic.endpoint.bounded import PIECE, Deadline, DeadlineAdapter, unpacked
-from wenwen_magic.endpoint.masking import mask, mask_bytes
+from wenwen_magic.endpoint.masking import mask, mask_bytes, mask_reply
 from wenwen_magic.errors import AnswerError, ConfigError, EndpointError, NotSentError, WenwenError
 from wenwen_magic.models import Model, listed
 from wenwen_magic.protocol import HttpCall, HttpReply
@@ -45,7 +46,8 @@ LONGEST_CALL = 1800.0
 LONGEST_ERROR_BODY = 5.0
 """Seconds to wait for the body of an error: the status is known, and may be worth repeating the call."""
 _CONNECT = 10.0  # seconds to wait for a connection
-hide_in_log("urllib3.connectionpool")  # it logs every address
+_under_way: ContextVar[Secret | None] = ContextVar("the key of the call under way", default=None)
+hide_in_log("urllib3.connectionpool", lambda text: mask(text, _under_way.get()))  # it logs every address
 _PASSING = {0, 200, 408, 500, 502, 504, 520, 522, 524}
 """What a free question may be asked again after: a connection that broke (0), a page in its place (200), a failure."""
 
@@ -208,16 +210,27 @@ class Transport:
         pieces = _masked(_pieces(response), self._key)
         if response.status_code >= 300:  # noqa: PLR2004  a redirect of a paid request is not followed either
             deadline.shorten(LONGEST_ERROR_BODY)
-            error = _error(response, pieces, self._clock.now() - began)
+            body = self._rest(response, pieces)
+            error = _error(response, body, self._clock.now() - began)
             self._clean(error)
             raise error
         if "text/html" in content_type:  # the type may lie
             first = next(pieces, b"")
             if failures.looks_like_html(first.decode("utf-8", "replace")):
                 deadline.shorten(LONGEST_ERROR_BODY)
-                raise failures.web_page(response.status_code, (first + _beginning(pieces)).decode("utf-8", "replace"))
+                page = self._rest(response, chain([first], pieces)).decode("utf-8", "replace")
+                error = failures.web_page(response.status_code, page)
+                self._clean(error)
+                raise error
             pieces = chain([first], pieces)
         return HttpReply(response.status_code, content_type, pieces, demo="X-Wenwen-Demo" in response.headers)
+
+    def _rest(self, response: requests.Response, pieces: Iterator[bytes]) -> bytes:
+        """Return the body of an answer that is an error, without the key; masked before a part of it is quoted."""
+        body = _beginning(pieces)
+        response.close()
+        clean = mask_reply([body], self._key)
+        return body if clean is None else clean
 
     def _masked_text(self, text: str) -> str:
         return mask_keys(mask(text, self._key), self._key.reveal() if self._key else "")
@@ -236,6 +249,7 @@ class Transport:
         session.trust_env = False
         for scheme in ("http://", "https://"):
             session.mount(scheme, DeadlineAdapter(deadline))
+        before = _under_way.set(self._key)
         try:
             return session.request(
                 call.method,
@@ -258,6 +272,8 @@ class Transport:
             error = failures.connection_error(problem, origin(self.address), sent=body is not None and body.touched)
         except BaseException as interrupt:  # noqa: BLE001  an interrupt goes on, without the frames that hold the header
             raise interrupt.with_traceback(None) from None
+        finally:
+            _under_way.reset(before)
         self._clean(error)
         raise error  # out here, for inside it would carry requests' error and its frames, and those hold the header
 
@@ -316,10 +332,8 @@ def _beginning(pieces: Iterator[bytes], longest: int = LONGEST_ERROR) -> bytes:
     return body
 
 
-def _error(response: requests.Response, pieces: Iterator[bytes], seconds: float) -> EndpointError:
+def _error(response: requests.Response, body: bytes, seconds: float) -> EndpointError:
     """Make the error of a status; a function of its own, for no frame that raises it may hold a header."""
-    body = _beginning(pieces)
-    response.close()
     number = response.headers.get("X-Oneapi-Request-Id") or response.headers.get("X-Request-Id") or ""
     error = failures.error_of_reply(response.status_code, body, seconds=seconds, request_id=number)
     error.retry_after, error.seconds = _retry_after(response.headers.get("Retry-After")), seconds

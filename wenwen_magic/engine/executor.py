@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from wenwen_magic.endpoint import api_key, transport
+from wenwen_magic.endpoint.masking import mask_reply
 from wenwen_magic.engine.outcomes import not_json
 from wenwen_magic.errors import ConfigError, EndpointError, NotSentError, WenwenError
 from wenwen_magic.protocol import HttpCall, HttpReply
@@ -152,7 +153,9 @@ def deliver(address: str, call: HttpCall, auth: tuple[str, str], read: float) ->
         pieces.extend(reply.chunks)
     except EndpointError as error:
         broken = error.with_traceback(None)
-    return Delivery(HttpReply(reply.status, reply.content_type, (b"".join(pieces),), demo=reply.demo), broken)
+    clean = mask_reply(pieces, key)  # only here the key is known that this endpoint can have echoed
+    body = b"".join(pieces) if clean is None else clean
+    return Delivery(HttpReply(reply.status, reply.content_type, (body,), demo=reply.demo), broken)
 
 
 def _refuse_second_run(ticket: str) -> None:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from wenwen_magic.endpoint import api_key, transport
 from wenwen_magic.endpoint.api_key import Secret
 from wenwen_magic.endpoint.failures import about_models
-from wenwen_magic.endpoint.masking import guarded
+from wenwen_magic.endpoint.masking import guarded, mask_reply, masked
 from wenwen_magic.engine import outcomes
 from wenwen_magic.engine.build_request import refuse_stripped
 from wenwen_magic.engine.executor import LOCAL, ExecutorTransport
@@ -24,6 +24,7 @@ from wenwen_magic.engine.takes import Takes, is_here
 from wenwen_magic.engine.worker_pool import ignore
 from wenwen_magic.errors import (
     CHARGES,
+    AnswerError,
     ConfigError,
     EndpointError,
     HistoryError,
@@ -231,7 +232,7 @@ class Engine:
         try:
             self.media.warm()  # while the endpoint draws
             record, answer = self._ask(record, key, progress)
-            return self._save(record, answer)
+            return self._save(record, answer, key)
         except (WenwenError, OSError) as error:
             raise self.failed(record, error) from None
 
@@ -274,7 +275,7 @@ class Engine:
                 with suppress(HistoryError):  # the reply says so too
                     self.history.update(record, demo=True)
             demo = demo or reply.demo
-            return self.history.keep_reply(record, reply)
+            return self.history.keep_reply(record, reply, lambda pieces: mask_reply(pieces, key))
 
         answer = self._talk(record, asking(pay, send), progress, key)
         return _answered(record, answer, elapsed=round(self.clock.now() - began, 1), demo=demo), answer
@@ -283,7 +284,7 @@ class Engine:
         talk = guarded(FORMATS[record.request.format].talk(record.request), key)
         return run_protocol(talk, send, self.media.showing(progress), self._backoff().wait)
 
-    def _save(self, record: Generation, answer: Answer) -> Generation:
+    def _save(self, record: Generation, answer: Answer, key: Secret | None) -> Generation:
         """Save an answered record and every picture of it, or its words where wanted; return the complete record."""
         record = self.history.update(record)
         words = record.request.wants_words
@@ -292,7 +293,8 @@ class Engine:
             if not (words and answer.text):
                 raise outcomes.no_image(answer, words=words)
             return self.history.update(record, state="complete")
-        saved, failed = self.media.save(record, answer.sources, self.history.path(record, ""))
+        made = self.media.save(record, answer.sources, self.history.path(record, ""))
+        saved, failed = masked(made, key)  # an error may quote the server of a picture
         pictures = tuple(replace(picture, request=record.request, record=record.id) for picture in saved)
         if all(picture.problem or picture.draft for picture in pictures):
             raise failed[0] if failed else outcomes.none_valid(pictures, record.id)
@@ -363,13 +365,14 @@ class Engine:
             return self._sender(FORMATS[generation.request.format], self.find_key())(call)
 
         try:
-            answer = self._talk(generation, asking(lambda _: kept, ask), progress, self._key_to_mask())
+            key = self._key_to_mask()
+            answer = self._talk(generation, asking(lambda _: kept, ask), progress, key)
             if self.settings.mode == "replay" and not all(one.address.startswith("data:") for one in answer.sources):
                 raise outcomes.not_fetched(generation)
             latest = self.history.find(generation.id) or generation  # asking may have taken long
             if not (latest.state == "complete" and is_here(latest)):
                 demo = latest.demo or kept.demo
-                latest = self._save(_answered(latest, answer, demo=demo, from_history=True), answer)
+                latest = self._save(_answered(latest, answer, demo=demo, from_history=True), answer, key)
             with suppress(HistoryError, OSError):  # it is saved: its number and previews can be had later
                 latest = self.media.ready(replace(latest, take=self.history.take_of(latest)))
         except NotInHistory:
@@ -386,11 +389,13 @@ class Engine:
         Raises:
             WenwenError: the endpoint cannot be reached or answers with an error.
         """
-        line = transport.Transport(self.address, self.find_key(), read=_MODELS_TIMEOUT, clock=self.clock)
+        key = self.find_key()
+        line = transport.Transport(self.address, key, read=_MODELS_TIMEOUT, clock=self.clock)
         try:
-            return transport.read_models(line.send(HttpCall("GET", "/v1/models", free=True)))
+            models = transport.read_models(line.send(HttpCall("GET", "/v1/models", free=True)))
         except EndpointError as error:
-            raise about_models(error) from None
+            raise about_models(masked(error, key)) from None
+        return list(masked(models, key))
 
     def ask_about(self, generations: Sequence[Generation], question: str) -> Mapping[str, Any]:
         """Ask the endpoint one of a format's ``inquiries`` about the jobs of generations; notes come with the answer.
@@ -415,17 +420,12 @@ class Engine:
             )
         notes: list[str] = []
         send = self._sender(wire, self.find_key())
-
-        def ask(call: HttpCall) -> HttpReply:
-            try:
-                return send(call)
-            except EndpointError as error:
-                if call.free:
-                    error.charged, error.do = "no", _("Ask again later.")
-                raise
-
         talk = guarded(wire.inquiries[question](",".join(jobs)), self._key_to_mask())
-        answer = run_protocol(talk, ask, lambda progress: notes.append(progress.text), self._backoff().wait)
+        try:
+            answer = run_protocol(talk, send, lambda progress: notes.append(progress.text), self._backoff().wait)
+        except (AnswerError, EndpointError) as error:  # a question is free, whatever is answered
+            error.charged, error.do = "no", _("Ask again later.")
+            raise
         return {**({_("note"): " ".join(notes)} if notes else {}), **answer}
 
     def _sender(self, wire: WireFormat, key: Secret | None) -> Send:

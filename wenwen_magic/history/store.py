@@ -188,7 +188,12 @@ class History:
 
     # -- raw replies ---------------------------------------------------------------------------------------------------
 
-    def keep_reply(self, generation: Generation, reply: HttpReply) -> HttpReply:
+    def keep_reply(
+        self,
+        generation: Generation,
+        reply: HttpReply,
+        clean: Callable[[Sequence[bytes]], bytes | None] = lambda _: None,
+    ) -> HttpReply:
         """Return the same reply, whose body is written to disk as it is read, so that it survives the kernel.
 
         A full disk does not stop the reading: the answer in hand is worth more than its copy. What the folder does not
@@ -197,8 +202,10 @@ class History:
         Args:
             generation: the one it answers.
             reply: as it comes; its chunks are read once.
+            clean: is given the body's chunks when they have come, and returns the body to keep; None for as it came.
         """
-        return replace(reply, chunks=_copied(reply, self.path(generation, ".reply"), self._spools(generation)))
+        places = self.path(generation, ".reply"), self._spools(generation)
+        return replace(reply, chunks=_copied(reply, *places, clean))
 
     def reply(self, generation: Generation) -> HttpReply | None:
         """Return the raw reply that was kept for a generation, whole or as far as it came; None when there is none."""
@@ -391,7 +398,9 @@ def _numbered(rows: Sequence[Generation]) -> list[Generation]:
     return [replace(row, take=next(numbers[row.demo]) if row.has_result else 0) for row in rows]
 
 
-def _copied(reply: HttpReply, path: Path, spools: Sequence[Path]) -> Iterator[bytes]:
+def _copied(
+    reply: HttpReply, path: Path, spools: Sequence[Path], clean: Callable[[Sequence[bytes]], bytes | None]
+) -> Iterator[bytes]:
     """Yield a reply's chunks, and copy them to disk; until the copy is whole, its name ends in ``.part``."""
     head = {"status": reply.status, "content_type": reply.content_type, "demo": reply.demo}
     part = path.with_name(path.name + ".part")
@@ -406,6 +415,9 @@ def _copied(reply: HttpReply, path: Path, spools: Sequence[Path]) -> Iterator[by
             whole = whole and file is not None and _written(file, chunk)
             yield chunk
     finally:  # a body that breaks off is kept as far as it came
+        if (cleaned := clean(seen[1:])) is not None:
+            seen[1:] = [cleaned]
+            whole = whole and _replaced(part, b"".join(seen))
         if not _settled(file, path if whole else part) or not whole:
             _spool(seen, spools)
 
@@ -415,6 +427,14 @@ def _written(file: IO[bytes], chunk: bytes) -> bool:
         return file.write(chunk) == len(chunk)
     except OSError:
         return False
+
+
+def _replaced(path: Path, data: bytes) -> bool:
+    try:
+        write_whole(path, data)
+    except OSError:
+        return False
+    return True
 
 
 def _settled(file: IO[bytes] | None, path: Path) -> bool:

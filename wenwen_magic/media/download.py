@@ -18,6 +18,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, LocationValueError
 from urllib3.util import make_headers, parse_url
 
+from wenwen_magic.endpoint.bounded import LastResponse
 from wenwen_magic.endpoint.transport import USER_AGENT
 from wenwen_magic.errors import ImageError
 from wenwen_magic.media import ssrf
@@ -275,6 +276,8 @@ def _pool_manager(dial: Dial, *, proxy: str, ca_bundle: str | None) -> PoolManag
 
 
 class _PlainConnection(HTTPConnection):
+    response_class = LastResponse
+
     def __init__(self, *args: Any, dial: Dial, **options: Any) -> None:
         super().__init__(*args, **options)
         self._dial = dial

@@ -456,6 +456,24 @@ def test_a_connection_that_breaks_after_sending_is_not_tried_again(breaking, rel
     assert (type(error), len(server.asked), error.charged, ticks.waits) == (EndpointError, 1, "maybe", [])
 
 
+@pytest.mark.parametrize("status", ["200 OK", "404 No", "307 Go"])
+@pytest.mark.parametrize("kind", ["application/json", "text/html"])
+def test_bug_an_error_kept_the_connection_that_the_endpoint_had_not_closed(status, kind, relay, ticks):
+    def stays_open(connection):
+        connection.sendall(said(status, body=b"<html>no</html>").replace(b"application/json", kind.encode()))
+        closed.append(connection.recv(1))
+
+    closed = []
+    server = relay(stays_open)
+    try:
+        kept = whole(line_to(server, ticks).send(POST))
+    except WenwenError as error:
+        kept = error
+    server.stop()
+    assert kept
+    assert closed == [b""]
+
+
 # The body
 
 

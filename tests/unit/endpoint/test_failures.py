@@ -256,3 +256,9 @@ def test_any_bytes_make_an_error_that_can_be_shown(body, status):
 def test_a_deeply_nested_body_makes_an_error_like_any_other():
     assert error_for(b"[" * 100_000, 500).status == 500
     assert error_for(b'{"error":' * 100_000, 500).status == 500
+
+
+@pytest.mark.parametrize(("status", "seconds"), [(408, 1), (409, 1), (429, 60), (503, 60), (500, 1), (524, 1)])
+def test_bug_what_may_have_been_charged_was_to_be_run_again_without_a_word_on_the_cost(status, seconds):
+    error = error_for({}, status, seconds)
+    assert (error.charged, "asks again" in error.do, "refused" in error.what) == ("maybe", True, False)

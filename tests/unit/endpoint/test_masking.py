@@ -1,6 +1,7 @@
 """A key that an endpoint echoes is found again in what was read, in whatever pieces and by whatever spelling it came."""
 
 import base64
+import html
 import itertools
 import json
 from urllib.parse import quote
@@ -8,16 +9,16 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.scripted import ASKED, answering, data_uri, event, png, reply_of
+from support.scripted import ASKED, answering, data_uri, event, grows_in_proportion, png, reply_of
 
 from wenwen_magic.endpoint import masking
 from wenwen_magic.endpoint.api_key import Secret
-from wenwen_magic.endpoint.masking import guarded, mask, mask_bytes
+from wenwen_magic.endpoint.masking import guarded, mask, mask_bytes, mask_reply
 from wenwen_magic.errors import AnswerError, NoImageError, WenwenError
 from wenwen_magic.formats import FORMATS
 from wenwen_magic.protocol import Answer, HttpCall, Progress
 
-KEYS = ("sk-QzVxWkPmTnRsLhGfDbJc7391", "QzVxWkPmTnRsLhGfDbJc7391aabb", "Ab/9+_x.Y-z~Kk$(m)|n")
+KEYS = ("sk-QzVxWkPmTnRsLhGfDbJc7391", "QzVxWkPmTnRsLhGfDbJc7391aabb", "Ab/9+_x.Y-z~Kk$(m)|n&<'>")
 PICTURE = f"![x]({data_uri(png())})"
 
 
@@ -73,6 +74,7 @@ SPELLINGS = {
     "percent": lambda key: "".join(f"%{ord(sign):02X}" for sign in key),
     "percent where needed": lambda key: quote(key, safe=""),
     "entities": lambda key: "".join(f"&#{ord(sign)};" for sign in key),
+    "entities by name": html.escape,
     "entities in hexadecimal": lambda key: "".join(f"&#x{ord(sign):x};" for sign in key),
     "without width": "\u200b".join,
     "slashes": lambda key: key.replace("/", "\\/"),
@@ -152,6 +154,63 @@ def test_a_key_with_escapes_of_json_is_masked_in_a_body_at_every_cut(key, name):
         first, waiting = mask_bytes(body[:at], Secret(key))
         second, waiting = mask_bytes(waiting + body[at:], Secret(key))
         assert json.loads(first + second + waiting) == {"a": "***!"}
+
+
+@pytest.mark.parametrize("form", [str, lambda text: f"\u200b{text}"])
+@pytest.mark.parametrize("key", KEYS)
+def test_a_key_over_two_events_is_masked_in_a_whole_body_at_every_cut(key, form):
+    for at in range(1, len(key)):
+        body = event(f"a {key[:at]}") + ": ping\n\n" + event(form(f"{key[at:]} b")) + "data: [DONE]\n\n"
+        clean = mask_reply([body[:50].encode(), body[50:].encode()], Secret(key)).decode()
+        texts = [json.loads(line[5:])["choices"][0]["delta"]["content"] for line in clean.splitlines() if "{" in line]
+        assert "".join(texts) == "a *** b"
+        assert clean.endswith(": ping\n\n" + event(" b") + "data: [DONE]\n\n")
+
+
+def test_a_key_over_many_events_and_many_keys_in_one_are_masked():
+    key = KEYS[0]
+    body = "".join(map(event, [*key, "x", key[:3], key[3:9], key[9:] + key + key[:5], key[5:], key[:-1]]))
+    clean = mask_reply([body.encode()], Secret(key)).decode()
+    texts = [json.loads(line[5:])["choices"][0]["delta"]["content"] for line in clean.splitlines() if line]
+    assert "".join(texts) == f"***x*********{key[:-1]}"
+
+
+@pytest.mark.parametrize("name", SPELLINGS)
+@pytest.mark.parametrize("cut", [1, 50, 10_000])
+def test_each_spelling_is_masked_in_a_whole_body_and_pictures_are_left_as_they_are(name, cut):
+    picture = data_uri(noise_of(30_000))
+    for key in KEYS:
+        spelled = SPELLINGS[name](key.replace("\\", ""))
+        body = f'{{"a": "{picture}", "b": "{spelled}", "c": "\\n{spelled}", "d": "{picture}"}}'.encode()
+        pieces = [body[at : at + cut] for at in range(0, len(body), cut)] if cut > 1 else [body]
+        read = json.loads(mask_reply(pieces, Secret(key)))
+        assert (read["a"], read["d"]) == (picture, picture)
+        assert "***" in read["b"]
+        assert "***" in read["c"]
+
+
+def noise_of(size):
+    return bytes(at * at % 251 for at in range(size))
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"\xff\xfe data: {", event("sk-QzVxWk").encode() * 9, b"data: [[[[" * 99])
+def test_a_whole_body_without_the_key_is_kept_as_it_came(body):
+    assert mask_reply([body, body], Secret(KEYS[0])) is None
+    assert mask_reply([body], None) is None
+    assert mask_reply([b"it is secret7"], Secret("secret7")) is None
+
+
+def test_bytes_that_are_no_text_are_left_as_they_are_beside_a_key():
+    assert mask_reply([b"\xff\x00 " + KEYS[1].encode(), b" \xe4"], Secret(KEYS[1])) == b"\xff\x00 *** \xe4"
+
+
+def test_a_whole_body_is_masked_in_time_in_proportion():
+    key = Secret(KEYS[0])
+    for piece in ("\\", "\\u0073", event("sk-Q"), event(KEYS[0][:9]) + event(KEYS[0][9:])):
+        size = 100_000 // len(piece)
+        assert grows_in_proportion(
+            lambda times, one=piece, size=size: [(one * size * times).encode()], lambda pieces: mask_reply(pieces, key)
+        )
 
 
 def test_short_keys_are_left_for_they_are_in_any_text():

@@ -144,3 +144,11 @@ def test_of_a_broken_answer_only_the_beginning_is_searched_which_takes_time(monk
     monkeypatch.setattr(stream, "_LONGEST_TORN", 1000)
     assert addresses(read('{"data":[{"url":"' + CAT + '"},' + "[]," * 1000)) == [CAT]
     assert searched == [1000]
+
+
+@pytest.mark.parametrize("chunk", [None, 7])
+def test_bug_a_picture_in_the_event_at_which_the_connection_broke_was_lost(chunk):
+    body = event("here: ") + event(f"![x]({data_uri(png())})")
+    answer = read(body[: body.rindex(")") + 2], STREAM, chunk=chunk, broken=broken_connection())
+    assert [told(source) for source in answer.sources] == ["data:image/png red"]
+    assert answer.finish_reason == "cut"

@@ -52,17 +52,23 @@ def read_all(chunks: Iterable[bytes]) -> tuple[bytearray, EndpointError | None]:
 def lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """Split at line feeds only (a JSON string may hold U+2028 and similar signs); the carriage return is dropped.
 
-    Takes time in proportion to the body, however long a line is.
+    Takes time in proportion to the body, however long a line is. A break in the middle of a line comes after the line.
     """
     waiting: list[bytes] = []
-    for chunk in chunks:
-        first, *rest = chunk.split(b"\n")
-        waiting.append(first)
-        for line in rest:
-            complete = [b"".join(waiting).rstrip(b"\r")]
-            waiting = [line]
-            yield complete.pop()  # nothing here holds on to a line of many megabytes while it is read
+    cut: EndpointError | None = None
+    try:
+        for chunk in chunks:
+            first, *rest = chunk.split(b"\n")
+            waiting.append(first)
+            for line in rest:
+                complete = [b"".join(waiting).rstrip(b"\r")]
+                waiting = [line]
+                yield complete.pop()  # nothing here holds on to a line of many megabytes while it is read
+    except EndpointError as error:
+        cut = error
     yield b"".join(waiting).rstrip(b"\r")
+    if cut:
+        raise cut
 
 
 def event_data(chunks: Iterable[bytes], strays: list[bytes]) -> Iterator[bytes]:
