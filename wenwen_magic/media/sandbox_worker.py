@@ -13,8 +13,10 @@ import os
 import re
 import runpy
 import shutil
+import struct
 import sys
 import time
+import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -95,6 +97,11 @@ def _check_size(width: int, height: int, pixels: int) -> None:
         raise RefusedError("too-long-a-side", f"{size} {LONGEST_SIDE} a side.")
 
 
+def _check_work(pixels: int) -> None:
+    if pixels > MOST_WORK:
+        raise RefusedError("effort", "The picture is drawn over itself too many times.")
+
+
 def _webp_size(data: bytes) -> tuple[int, int]:
     """Return width and height from a WebP's header: Pillow allocates the memory on opening, before any check."""
     if data[12:16] == b"VP8X":
@@ -105,36 +112,116 @@ def _webp_size(data: bytes) -> tuple[int, int]:
     return int.from_bytes(data[26:28], "little") & 0x3FFF, int.from_bytes(data[28:30], "little") & 0x3FFF
 
 
-def _check_scans(name: str, data: bytes, picture: ImageFile.ImageFile) -> None:
-    if name == "JPEG" and _scans(data) * math.prod(picture.size) > MOST_WORK:
-        raise RefusedError("effort", "The picture is drawn over itself too many times.")
+# -- what viewers skip -------------------------------------------------------------------------------------------------
+
+# Viewers pass over notes that are too large or broken, and over what comes after a picture's end; Pillow raises.
+MOST_NOTES = 1 << 20  # bytes of one note, unpacked; Pillow unpacks no more
+XMP = b"XML:com.adobe.xmp"
+_PIXELS = {b"IHDR", b"PLTE", b"IDAT"}
+_PACKED_AT = {
+    b"iCCP": re.compile(rb"[^\0]*\0(\0)", re.DOTALL),
+    b"zTXt": re.compile(rb"[^\0]*\0(\0)", re.DOTALL),
+    b"iTXt": re.compile(rb"[^\0]*\0(\x01\0|\0.)[^\0]*\0[^\0]*\0", re.DOTALL),
+}
+"""The kinds of PNG chunks that may be packed, and what comes before the packed bytes."""
+_PLACES = (XMP, b"Raw profile type exif", b"Raw profile type APP1", b"Raw profile type xmp")
+"""The names of text chunks that can hold a place or an orientation."""
+
+
+def _png_for_pillow(data: bytes) -> bytes:
+    """Return a PNG's pixels with the few notes that are of use; of other chunks, and of broken notes, nothing."""
+    parts, at, colour = [data[:8]], 8, data[25:26]
+    while at + 12 <= len(data):
+        size, kind = struct.unpack_from(">I4s", data, at)
+        end = at + 12 + size
+        if kind == b"IEND" and end <= len(data):
+            return b"".join([*parts, b"\0\0\0\0IEND\xaeB`\x82"])
+        chunk = data[at:end]
+        sound = zlib.crc32(chunk[4:-4]) == int.from_bytes(chunk[-4:], "big")
+        if kind in _PIXELS or (sound and _is_of_use(kind, chunk[8:-4], colour)):
+            parts.append(chunk)
+        at = end
+    raise RefusedError("truncated", "The picture is cut off: its end mark is missing.")
+
+
+def _is_of_use(kind: bytes, body: bytes, colour: bytes) -> bool:
+    """Tell whether Pillow shall see a note: transparency, that it moves, turn, colours, place; sound and not large."""
+    fits = {
+        b"tRNS": len(body) >= {b"\0": 2, b"\2": 6}.get(colour, 0),
+        b"acTL": len(body) == 8,  # noqa: PLR2004  the numbers of frames and of plays
+        b"eXIf": len(body) <= MOST_NOTES,
+    }
+    packed = _PACKED_AT[kind].match(body) if kind in _PACKED_AT else None
+    if not packed or not (kind == b"iCCP" or body.startswith(_PLACES)):
+        return fits.get(kind, False)
+    if kind == b"iTXt" and packed[1].startswith(b"\0"):
+        return len(body) <= MOST_NOTES
+    return _unpacks(body[packed.end() :])
+
+
+def _unpacks(packed: bytes) -> bool:
+    unpacker = zlib.decompressobj()
+    try:
+        unpacker.decompress(packed, MOST_NOTES)
+    except zlib.error:
+        return False
+    return not unpacker.unconsumed_tail
 
 
 _MARKER = re.compile(rb"\xff+([^\0\xd0-\xd7\xff])", re.DOTALL)
 
 
-def _scans(data: bytes) -> int:
-    """Count the scans of a JPEG's first picture; each goes over all its pixels again."""
+def _jpeg_scans(data: bytes) -> tuple[int, int]:
+    """Count the scans of a JPEG's first picture, each of which goes over all its pixels again; and find its end."""
     at, scans = 2, 0
     while (marker := _MARKER.search(data, at)) and marker[1] != b"\xd9":
         scans += marker[1] == b"\xda"
         at = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2], "big")
-    return scans
+    return scans, marker.end() if marker else len(data)
 
 
-def _opened(path: str, pixels: int, among: Iterable[Any]) -> tuple[Any, ImageFile.ImageFile]:
+def _gif_end(data: bytes) -> int:
+    """Return where a GIF's end mark is; 0 where there is none."""
+    at = 13 + _gif_colours(data, 10)
+    while data[at : at + 1] in {b"!", b",", b"\0"}:
+        if not data[at]:  # some programs write a zero too many
+            at += 1
+            continue
+        # An extension has one byte of kind; a frame nine of place, its colours, and one of width of code.
+        at += 2 if data[at] == ord("!") else 11 + _gif_colours(data, at + 9)
+        while at < len(data) and data[at]:
+            at += 1 + data[at]
+        at += 1
+    return at if data[at : at + 1] == b";" else 0
+
+
+def _gif_colours(data: bytes, at: int) -> int:
+    """Return how many bytes of colours follow, by the flags at a place."""
+    flags = data[at] if at < len(data) else 0
+    return 3 << (flags & 7) + 1 if flags & 0x80 else 0
+
+
+# -- opening -----------------------------------------------------------------------------------------------------------
+
+
+def _opened(data: bytes, pixels: int, among: Iterable[Any]) -> tuple[Any, ImageFile.ImageFile]:
     """Return the kind and the first frame, decoded, of a whole picture within the limits, of one of some kinds."""
-    data = Path(path).read_bytes()
     kind = _kind_of(data, among)
     name = kind.name
+    scans, end = _jpeg_scans(data) if name == "JPEG" else (0, 0)
+    if name == "GIF" and not _gif_end(data):
+        raise RefusedError("truncated", "The picture is cut off: its end mark is missing.")
+    if name == "PNG":
+        data = _png_for_pillow(data)
     importlib.import_module(f"PIL.{'WebP' if name == 'WEBP' else name.title()}ImagePlugin")
     if name == "WEBP":
         _check_size(*_webp_size(data), pixels)
     try:
         with Image.open(io.BytesIO(data), formats=[name]) as picture:
             _check_size(*picture.size, pixels)
-            _check_scans(name, data, picture)
-            if picture.format == "MPO":  # decoding its last part shows whether the file is whole
+            _check_work(scans * math.prod(picture.size))
+            # Decoding its last part shows whether the file is whole; some senders take away all parts but the first.
+            if picture.format == "MPO" and data[end:].strip(b"\0"):
                 picture.seek(getattr(picture, "n_frames", 1) - 1)
                 _check_size(*picture.size, pixels)
                 picture.load()
@@ -146,10 +233,6 @@ def _opened(path: str, pixels: int, among: Iterable[Any]) -> tuple[Any, ImageFil
     except Exception as error:
         code = "memory" if "out of memory" in str(error).lower() else "truncated"
         raise RefusedError(code, f"The picture cannot be decoded to its end ({str(error)[:200]}).") from error
-    # Behind the first frame Pillow does not look.
-    ended = data.rstrip(b"\0\r\n ").endswith(b"\0;") if name == "GIF" else name != "PNG" or b"IEND\xaeB`\x82" in data
-    if not ended:
-        raise RefusedError("truncated", "The picture is cut off: its end mark is missing.")
     return kind, picture
 
 
@@ -202,24 +285,25 @@ def _facts(kind: Any, width: int, height: int) -> dict[str, Any]:
 
 
 def _inspect(job: Mapping[str, Any]) -> dict[str, Any]:
-    kind, picture = _opened(job["path"], job["max_pixels"], kinds.PICTURES)
+    kind, picture = _opened(Path(job["path"]).read_bytes(), job["max_pixels"], kinds.PICTURES)
     width, height = picture.size[::-1] if _exif(picture).get(ORIENTATION, 1) in (5, 6, 7, 8) else picture.size
     preview = _write(_fit(picture, SHOWN), job["target"], exact=max(width, height) <= SMALL)
     return {**_facts(kind, width, height), "preview_mime": preview["mime"]}
 
 
 def _convert(job: Mapping[str, Any]) -> dict[str, Any]:
-    kind, picture = _opened(job["path"], job["max_pixels"], kinds.CONVERTIBLE)
-    if max(picture.size) > job["max_side"] or not _may_pass(picture):
+    data = Path(job["path"]).read_bytes()
+    kind, picture = _opened(data, job["max_pixels"], kinds.CONVERTIBLE)
+    if max(picture.size) > job["max_side"] or not _may_pass(picture, data):
         return _write(_fit(picture, job["max_side"]), job["target"], quality=92)
     shutil.copyfile(job["path"], job["target"])
     return _facts(kind, *picture.size)
 
 
-def _may_pass(picture: ImageFile.ImageFile) -> bool:
+def _may_pass(picture: ImageFile.ImageFile, data: bytes) -> bool:
     """Tell whether a relay reads a picture as it is, the right way up, and learns no place from it."""
     exif, moving = _exif(picture), getattr(picture, "is_animated", False)
-    place = exif.get_ifd(GPS) or b"GPS" in picture.info.get("xmp", b"")
+    place = exif.get_ifd(GPS) or b"GPS" in picture.info.get("xmp", b"") or (XMP in data and "xmp" not in picture.info)
     sendable = picture.format in {kind.name for kind in kinds.SENDABLE}
     return sendable and not moving and exif.get(ORIENTATION, 1) == 1 and not place
 
@@ -230,7 +314,10 @@ def _sheet(job: Mapping[str, Any]) -> dict[str, Any]:
     columns = min(math.isqrt(max(len(paths) - 1, 0)) + 1, 64)
     gap = max(2, 16 // columns)
     cell = (SHOWN - gap) // columns - gap
-    cells = [_fit(_opened(path, job["max_pixels"], kinds.PICTURES)[1], cell).convert("RGBA") for path in paths]
+    cells = [
+        _fit(_opened(Path(path).read_bytes(), job["max_pixels"], kinds.PICTURES)[1], cell).convert("RGBA")
+        for path in paths
+    ]
     rows = [cells[start : start + columns] for start in range(0, len(cells), columns)]
     heights = [max(small.height for small in row) for row in rows]
     sheet, y = Image.new("RGB", (SHOWN, gap + sum(height + gap for height in heights)), "white"), gap
