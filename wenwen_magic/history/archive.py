@@ -403,7 +403,7 @@ def _checked_file(zipped: ZipFile, file: _File, listed: dict[str, Entry]) -> Ent
         for piece in _pieces(zipped, entry):
             head += piece[: HEAD - len(head)]
     if not _looks_like(file.mime, head) or isinstance(file, Video) != file.mime.startswith("video/"):
-        raise _refused(name, _("it is not a picture of the type that its record names."))
+        raise _refused(name, _("it is not of the type that its record names."))
     return entry
 
 

@@ -155,7 +155,7 @@ def notes(generation: Generation) -> list[str]:
     listed += [f"{image.path.name}: {image.problem}" for image in generation.pictures if image.problem]
     if generation.images:
         listed += [_("a video beside it: {path}", path=path) for path in _video_paths(generation)]
-    for video in generation.videos if generation.has_result else ():
+    for video in generation.videos if generation.files else ():
         if not video.is_kept:
             address = one_line(mask_keys(video.address), _LONGEST_ADDRESS)
             listed.append(_("a video that could not be fetched: {address}", address=address))
