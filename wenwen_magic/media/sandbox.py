@@ -147,7 +147,8 @@ class SandboxPool:
     Args:
         size: children at most; further callers wait for a free one.
         memory: what a child may hold, in bytes, where the platform can bound it.
-        seconds: what a job may take before its child is killed.
+        seconds: what a job may take before its child is killed: long enough for ``work`` on a busy machine, because
+            only what took too much work is known to be no fault of the machine.
         work: seconds of the processor that a job may take; then the picture counts as one that cannot be opened. A
             hundred million pixels of noise take ten.
         max_pixels: width x height of a picture that is opened, at most.
@@ -158,7 +159,7 @@ class SandboxPool:
         *,
         size: int = 2,
         memory: int = 2 << 30,
-        seconds: float = 30.0,
+        seconds: float = 60.0,
         work: int = 20,
         max_pixels: int = 100_000_000,
     ) -> None:

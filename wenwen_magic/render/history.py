@@ -82,12 +82,13 @@ def _row(
         _stack(cost, charged),
     ]
     failed = "" if generation.has_result else "✗" if generation.error else "…" if generation.state == "sent" else ""
+    video = _("a video, not a picture") if generation.kept_videos and not generation.images else ""
     text = [
         name,
         f"{date} {time}",
         clipped(mask_keys(model), _MODEL_COLUMNS) + (" (demo)" if generation.demo else ""),
         f"{cost} {charged}",
-        f"{marks} {failed}",
+        f"{marks} {failed or video}",
         clipped(prompt, _PROMPT_COLUMNS),
     ]
     return html, text
