@@ -1,6 +1,7 @@
 """Define the public records: requests, references, pictures, generations and galleries, all frozen."""
 
 import hashlib
+import io
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -229,9 +230,16 @@ class GeneratedImage:
         """
         from PIL import Image  # noqa: PLC0415  Pillow is loaded only when asked for
 
-        with Image.open(self.path) as picture:
-            picture.load()
-            return picture
+        try:
+            with Image.open(self.path) as picture:
+                picture.load()
+                return picture
+        except (ValueError, SyntaxError, OSError):  # Pillow refuses notes that every viewer passes over
+            from wenwen_magic.media.metadata import without_notes  # noqa: PLC0415  as in _with_recipe
+
+            with Image.open(io.BytesIO(without_notes(self.data))) as picture:
+                picture.load()
+                return picture
 
     def save(self, path: str | Path, *, recipe: bool = False) -> Path:
         """Copy the file to another path; returns that path.

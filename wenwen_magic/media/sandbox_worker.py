@@ -1,7 +1,7 @@
 """Checks, shrinks and converts pictures in a process of its own: one JSON job a line in, one JSON line out.
 
 Started by path, never imported: ``python -I -S sandbox_worker.py MEMORY FOLDER``. MEMORY is the most it may hold, in
-bytes; FOLDER holds the package PIL. Of our package it loads one file, by its path. It ends when its input ends.
+bytes; FOLDER holds the package PIL. Of our package it loads two files, by their paths. It ends when its input ends.
 """
 
 import contextlib
@@ -10,13 +10,10 @@ import io
 import json
 import math
 import os
-import re
 import runpy
 import shutil
-import struct
 import sys
 import time
-import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -64,6 +61,7 @@ Image.MAX_IMAGE_PIXELS = None  # the job's own limits are checked between openin
 AvifImagePlugin.DEFAULT_MAX_THREADS = 2  # each thread of a many-core machine would take its share of the limit
 
 kinds: Any = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "kinds.py")))
+file_parts: Any = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("file_parts.py"))))
 LONGEST_SIDE = 16_384  # pixels of a picture that is opened
 MOST_WORK = 8_000_000_000  # pixels of all scans of a JPEG together: some two seconds; ordinary ones have ten scans
 SHOWN = 768  # pixels of a preview's side, and of a sheet's width
@@ -112,107 +110,14 @@ def _webp_size(data: bytes) -> tuple[int, int]:
     return int.from_bytes(data[26:28], "little") & 0x3FFF, int.from_bytes(data[28:30], "little") & 0x3FFF
 
 
-# -- what viewers skip -------------------------------------------------------------------------------------------------
-
-# Viewers pass over notes that are too large or broken, and over what comes after a picture's end; Pillow raises.
-MOST_NOTES = 1 << 20  # bytes of one note, unpacked; Pillow unpacks no more
-XMP = b"XML:com.adobe.xmp"
-_PIXELS = {b"IHDR", b"PLTE", b"IDAT"}
-_PACKED_AT = {
-    b"iCCP": re.compile(rb"[^\0]*\0(\0)", re.DOTALL),
-    b"zTXt": re.compile(rb"[^\0]*\0(\0)", re.DOTALL),
-    b"iTXt": re.compile(rb"[^\0]*\0(\x01\0|\0.)[^\0]*\0[^\0]*\0", re.DOTALL),
-}
-"""The kinds of PNG chunks that may be packed, and what comes before the packed bytes."""
-_PLACES = (XMP, b"Raw profile type exif", b"Raw profile type APP1", b"Raw profile type xmp")
-"""The names of text chunks that can hold a place or an orientation."""
-
-
-def _png_for_pillow(data: bytes) -> bytes:
-    """Return a PNG's pixels with the few notes that are of use; of other chunks, and of broken notes, nothing."""
-    parts, at, colour = [data[:8]], 8, data[25:26]
-    while at + 12 <= len(data):
-        size, kind = struct.unpack_from(">I4s", data, at)
-        end = at + 12 + size
-        if kind == b"IEND" and end <= len(data):
-            return b"".join([*parts, b"\0\0\0\0IEND\xaeB`\x82"])
-        chunk = data[at:end]
-        sound = zlib.crc32(chunk[4:-4]) == int.from_bytes(chunk[-4:], "big")
-        if kind in _PIXELS or (sound and _is_of_use(kind, chunk[8:-4], colour)):
-            parts.append(chunk)
-        at = end
-    raise RefusedError("truncated", "The picture is cut off: its end mark is missing.")
-
-
-def _is_of_use(kind: bytes, body: bytes, colour: bytes) -> bool:
-    """Tell whether Pillow shall see a note: transparency, that it moves, turn, colours, place; sound and not large."""
-    fits = {
-        b"tRNS": len(body) >= {b"\0": 2, b"\2": 6}.get(colour, 0),
-        b"acTL": len(body) == 8,  # noqa: PLR2004  the numbers of frames and of plays
-        b"eXIf": len(body) <= MOST_NOTES,
-    }
-    packed = _PACKED_AT[kind].match(body) if kind in _PACKED_AT else None
-    if not packed or not (kind == b"iCCP" or body.startswith(_PLACES)):
-        return fits.get(kind, False)
-    if kind == b"iTXt" and packed[1].startswith(b"\0"):
-        return len(body) <= MOST_NOTES
-    return _unpacks(body[packed.end() :])
-
-
-def _unpacks(packed: bytes) -> bool:
-    unpacker = zlib.decompressobj()
-    try:
-        unpacker.decompress(packed, MOST_NOTES)
-    except zlib.error:
-        return False
-    return not unpacker.unconsumed_tail
-
-
-_MARKER = re.compile(rb"\xff+([^\0\xd0-\xd7\xff])", re.DOTALL)
-
-
-def _jpeg_scans(data: bytes) -> tuple[int, int]:
-    """Count the scans of a JPEG's first picture, each of which goes over all its pixels again; and find its end."""
-    at, scans = 2, 0
-    while (marker := _MARKER.search(data, at)) and marker[1] != b"\xd9":
-        scans += marker[1] == b"\xda"
-        at = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2], "big")
-    return scans, marker.end() if marker else len(data)
-
-
-def _gif_end(data: bytes) -> int:
-    """Return where a GIF's end mark is; 0 where there is none."""
-    at = 13 + _gif_colours(data, 10)
-    while data[at : at + 1] in {b"!", b",", b"\0"}:
-        if not data[at]:  # some programs write a zero too many
-            at += 1
-            continue
-        # An extension has one byte of kind; a frame nine of place, its colours, and one of width of code.
-        at += 2 if data[at] == ord("!") else 11 + _gif_colours(data, at + 9)
-        while at < len(data) and data[at]:
-            at += 1 + data[at]
-        at += 1
-    return at if data[at : at + 1] == b";" else 0
-
-
-def _gif_colours(data: bytes, at: int) -> int:
-    """Return how many bytes of colours follow, by the flags at a place."""
-    flags = data[at] if at < len(data) else 0
-    return 3 << (flags & 7) + 1 if flags & 0x80 else 0
-
-
-# -- opening -----------------------------------------------------------------------------------------------------------
-
-
 def _opened(data: bytes, pixels: int, among: Iterable[Any]) -> tuple[Any, ImageFile.ImageFile]:
     """Return the kind and the first frame, decoded, of a whole picture within the limits, of one of some kinds."""
     kind = _kind_of(data, among)
     name = kind.name
-    scans, end = _jpeg_scans(data) if name == "JPEG" else (0, 0)
-    if name == "GIF" and not _gif_end(data):
+    scans, end = file_parts.jpeg_scans(data) if name == "JPEG" else (0, 0)
+    data = file_parts.png_without_notes(data) if name == "PNG" else data
+    if not data or (name == "GIF" and not file_parts.gif_end(data)):
         raise RefusedError("truncated", "The picture is cut off: its end mark is missing.")
-    if name == "PNG":
-        data = _png_for_pillow(data)
     importlib.import_module(f"PIL.{'WebP' if name == 'WEBP' else name.title()}ImagePlugin")
     if name == "WEBP":
         _check_size(*_webp_size(data), pixels)
@@ -303,7 +208,11 @@ def _convert(job: Mapping[str, Any]) -> dict[str, Any]:
 def _may_pass(picture: ImageFile.ImageFile, data: bytes) -> bool:
     """Tell whether a relay reads a picture as it is, the right way up, and learns no place from it."""
     exif, moving = _exif(picture), getattr(picture, "is_animated", False)
-    place = exif.get_ifd(GPS) or b"GPS" in picture.info.get("xmp", b"") or (XMP in data and "xmp" not in picture.info)
+    place = (
+        exif.get_ifd(GPS)
+        or b"GPS" in picture.info.get("xmp", b"")
+        or (file_parts.XMP in data and "xmp" not in picture.info)
+    )
     sendable = picture.format in {kind.name for kind in kinds.SENDABLE}
     return sendable and not moving and exif.get(ORIENTATION, 1) == 1 and not place
 
@@ -336,6 +245,8 @@ def _answer(line: bytes) -> dict[str, Any]:
         return {"ok": True, **JOBS[job["job"]](job)}
     except RefusedError as refused:
         code, problem = refused.args
+    except file_parts.TooManyPartsError as error:
+        code, problem = "effort", str(error)
     except MemoryError:
         code, problem = "memory", "The picture needs more memory than is allowed."
     except OSError as error:

@@ -39,6 +39,7 @@ THUMBNAIL = 224
 """Pixels of a thumbnail's longer side: twice what is shown, for dense screens."""
 _LONGEST_ALT = 200
 _BASE64_PIECE = 4 << 18
+_PIECE = 1 << 20
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
 _NOT_THE_PICTURES_FAULT = {"start", "died", "timeout", "disk"}
 _LEAD = re.compile(rb"(?:\xef\xbb\xbf|[ \t\r\n])+")
@@ -365,7 +366,12 @@ def _begun_with_its_signature(part: Path) -> bytes:
     lead = _LEAD.match(head)
     if lead is None or kinds.kind_of(head) or not kinds.kind_of(head[lead.end() :]):
         return head
-    part.write_bytes(part.read_bytes()[lead.end() :])
+    with part.open("r+b") as file:
+        at = 0
+        while file.seek(at + lead.end()) and (piece := file.read(_PIECE)):
+            file.seek(at)
+            at += file.write(piece)
+        file.truncate(at)
     return head[lead.end() :]
 
 

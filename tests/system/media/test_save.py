@@ -432,6 +432,12 @@ def test_what_a_careless_server_writes_before_a_picture_is_taken_away(lead, chec
     assert (picture.problem, picture.data, picture.size) == ("", PICTURE, len(PICTURE))
 
 
+def test_white_space_is_taken_from_before_a_large_picture_too(checking, folder, downloads):
+    large = PICTURE + os.urandom((2 << 20) + 7)
+    downloads.files["https://h/a.png"] = b"\n" + large
+    assert save_one(checking, folder, Source("https://h/a.png")).data == large
+
+
 @pytest.mark.parametrize("address", ["https://h/a.jpg", "https://h/a.gif", "https://h/a", "https://h/a.bin?x=.mp4"])
 def test_a_picture_is_named_by_its_bytes_not_by_its_address(address, checking, folder, downloads):
     assert save_one(checking, folder, Source(address)).path.name == "cat-a1b2c3d4-1.png"

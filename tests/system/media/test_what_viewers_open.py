@@ -10,6 +10,7 @@ from support.pictures import chunk, encoded, moving, noise, png, riff
 
 from wenwen_magic.errors import ImageError
 from wenwen_magic.media.sandbox import SandboxPool
+from wenwen_magic.records import GeneratedImage
 
 PNG, JPEG, GIF, WEBP = (encoded(noise(40, 30), kind) for kind in ("PNG", "JPEG", "GIF", "WEBP"))
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -77,6 +78,10 @@ OPENED = {
     "an empty text": with_notes(chunk(b"iTXt", b""), chunk(b"tEXt", b""), chunk(b"zTXt", b"")),
     "XMP of 5 MiB": with_notes(chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + WORKFLOW)),
     "packed XMP of 5 MiB": with_notes(chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + packed(WORKFLOW))),
+    "XMP of 1 MiB 200 times": with_notes(
+        *[chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + packed(bytes(1 << 20)))] * 200
+    ),
+    "two profiles": with_notes(*[chunk(b"iCCP", b"p\0\0" + packed(SRGB))] * 2),
     "a profile of 5 MiB": with_notes(chunk(b"iCCP", b"p\0\0" + packed(SRGB + NOISE))),
     "a profile that is none": with_notes(chunk(b"iCCP", b"p\0\0" + packed(b"nonsense"))),
     "a profile that cannot be unpacked": with_notes(chunk(b"iCCP", b"p\0\0nonsense")),
@@ -143,6 +148,13 @@ def test_what_viewers_open_is_opened(data, opened):
     assert (found.width, found.height) == (40, 30)
 
 
+@pytest.mark.parametrize("name", [name for name in OPENED if OPENED[name].startswith(b"\x89PNG")])
+def test_pillow_in_the_kernel_opens_it_too(name, tmp_path):
+    (tmp_path / "picture.png").write_bytes(OPENED[name])
+    image = GeneratedImage(tmp_path / "picture.png", "image/png", 40, 30)
+    assert image.pil().size == (40, 30)
+
+
 def test_one_pixel_is_a_picture(opened):
     for kind in ("PNG", "JPEG", "WEBP", "GIF", "AVIF"):
         assert opened(encoded(noise(1, 1), kind)).width == 1
@@ -168,6 +180,23 @@ def test_what_is_cut_off_is_told_as_cut_off(data, opened):
     with pytest.raises(ImageError) as caught:
         opened(data[1])
     assert caught.value.text == "truncated"
+
+
+@pytest.mark.parametrize(
+    "data",
+    {
+        "a PNG of 400,000 notes": with_notes(chunk(b"abCd", b"") * 400_000),
+        "a PNG of 400,000 pieces": late(chunk(b"IDAT", b"") * 400_000),
+        "a GIF of 400,000 comments": GIF[:-1] + b"!\xfe\1x\0" * 400_000 + b";",
+        "a GIF of 400,000 pieces": GIF[:-1] + b"!\xfe" + b"\1x" * 400_000 + b"\0;",
+        "a JPEG of 400,000 notes": JPEG[:2] + b"\xff\xe5\0\2" * 400_000 + JPEG[2:],
+    }.items(),
+    ids=lambda item: item[0],
+)
+def test_a_file_of_too_many_parts_is_too_much_work(data, opened):
+    with pytest.raises(ImageError) as caught:
+        opened(data[1])
+    assert caught.value.text == "effort"
 
 
 def test_a_note_too_many_takes_neither_colours_nor_turn_nor_holes_from_a_picture(pool, tmp_path, opened):
