@@ -160,7 +160,8 @@ def test_a_video_beside_pictures_is_told_below_them(client, relay, store):
 
 
 def test_a_video_behind_a_pictures_address_is_the_answer(client, relay, store):
-    relay.answer = lambda _: answering(f"![x]({store.address('/a.mp4')})")
+    store.files["/film"] = (200, MP4)
+    relay.answer = lambda _: answering(f"![x]({store.address('/film')})")
     assert client.generate("p").kept_videos
     assert client.generate("p").from_history
     assert len(relay.posts) == 1
