@@ -1,4 +1,4 @@
-"""What kinds of pictures there are: their types, file endings and first bytes, and how a picture is written as text.
+"""What kinds of pictures and videos there are: types, file endings, first bytes; and how a picture is written as text.
 
 Also what files that are not pictures begin with, for the sentence that refuses them. The sandbox's worker loads this
 file by its path, outside of the package: it imports nothing of ours.
@@ -14,10 +14,10 @@ HEAD: Final = 4096
 
 
 class Kind(NamedTuple):
-    """One kind of picture.
+    """One kind of picture, or of video.
 
     Args:
-        name: what Pillow calls it, such as ``PNG``.
+        name: what Pillow calls it, such as ``PNG``; of a video its usual name.
         mime: its type, such as ``image/png``.
         suffixes: what its files may end with, the usual ending first, dots included.
         first_bytes: how it begins.
@@ -34,8 +34,8 @@ class Kind(NamedTuple):
         return self.suffixes[0][1:]
 
 
-def _kind(name: str, first_bytes: bytes, *suffixes: str) -> Kind:
-    return Kind(name, f"image/{name.lower()}", suffixes, re.compile(first_bytes, re.DOTALL))
+def _kind(name: str, first_bytes: bytes, *suffixes: str, mime: str = "") -> Kind:
+    return Kind(name, mime or f"image/{name.lower()}", suffixes, re.compile(first_bytes, re.DOTALL))
 
 
 PNG = _kind("PNG", rb"\x89PNG\r\n\x1a\n", ".png")
@@ -52,15 +52,25 @@ SENDABLE = (PNG, JPEG, WEBP)
 """The kinds that relays of the family take as references; they refuse others (not seen on wenwen's pages)."""
 CONVERTIBLE = (*PICTURES, BMP, TIFF)
 """The kinds that are opened where the user points at a file of his own, to be sent as one of :data:`SENDABLE`."""
+
+VIDEOS = (
+    _kind("MOV", rb"....ftypqt  ", ".mov", mime="video/quicktime"),
+    # The brands of pictures and of sound are left out: HEIC, AVIF, Canon's raw files, M4A and M4B.
+    _kind("MP4", rb"....ftyp(?!hei|hev|mif1|msf1|avi[fs]|crx |jp2|M4[AB])", ".mp4", ".m4v", mime="video/mp4"),
+    _kind("WEBM", rb"\x1aE\xdf\xa3.{0,60}webm", ".webm", mime="video/webm"),
+    _kind("MKV", rb"\x1aE\xdf\xa3", ".mkv", mime="video/x-matroska"),
+)
+"""The kinds of videos that are kept where pictures were expected; none of them is opened."""
 BY_MIME = {kind.mime: kind for kind in PICTURES}
-"""The same by their types."""
+"""The kinds of pictures by their types."""
 
 _TEXTS = re.compile(
     rb"(?P<SVG>(?!<!doctype html|<html)<(?:.*<)?svg)|(?P<XML><\?xml)|(?P<HTML><)|(?P<JSON>[{\[])", re.DOTALL
 )
 _FILES = re.compile(
     rb"(?P<BMP>BM)|(?P<TIFF>II\*\0|MM\0\*)|(?P<ICO>\0\0\x01\0)|(?P<PSD>8BPS)|(?P<JXL>\xff\x0a|\0\0\0\x0cJXL )"
-    rb"|(?P<JPEG2000>\0\0\0\x0cjP  |\xff\x4f\xff\x51)|(?P<PDF>%PDF)|(?P<PostScript>%!PS)|(?P<HEIC>....ftyp)",
+    rb"|(?P<JPEG2000>\0\0\0\x0cjP  |\xff\x4f\xff\x51)|(?P<PDF>%PDF)|(?P<PostScript>%!PS)"
+    rb"|(?P<HEIC>....ftyp(?:hei|hev|mif1|msf1))",
     re.DOTALL,
 )
 TEXTS = frozenset(_TEXTS.groupindex)
@@ -85,7 +95,8 @@ def other_kind(data: bytes) -> str:
     """
     text = data[:HEAD].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     match = _TEXTS.match(text) or _FILES.match(data)
-    return str(match.lastgroup) if match else ""
+    video = kind_of(data, VIDEOS)
+    return str(match.lastgroup) if match else video.name if video else ""
 
 
 DATA_HEAD = re.compile(r"(?i)data:([\w.+-]+/[\w.+-]+)?(?:;[\w=.+-]+)*;base64,")

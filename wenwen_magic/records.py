@@ -1,6 +1,7 @@
 """Define the public records: requests, references, pictures, generations and galleries, all frozen."""
 
 import hashlib
+import io
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,7 +14,7 @@ from wenwen_magic.errors import Charged, ConfigError, ImageError
 from wenwen_magic.kinds import BY_MIME, PICTURES
 from wenwen_magic.text.i18n import _
 
-__all__ = ["Button", "Gallery", "GeneratedImage", "Generation", "ImageRequest", "Label", "Reference"]
+__all__ = ["Button", "Gallery", "GeneratedImage", "Generation", "ImageRequest", "Label", "Reference", "Video"]
 
 ORIENTATIONS = ("auto", "square", "landscape", "portrait")
 ORIENTATION_WORDS = {
@@ -229,9 +230,16 @@ class GeneratedImage:
         """
         from PIL import Image  # noqa: PLC0415  Pillow is loaded only when asked for
 
-        with Image.open(self.path) as picture:
-            picture.load()
-            return picture
+        try:
+            with Image.open(self.path) as picture:
+                picture.load()
+                return picture
+        except (ValueError, SyntaxError, OSError):  # Pillow refuses notes that every viewer passes over
+            from wenwen_magic.media.metadata import without_notes  # noqa: PLC0415  as in _with_recipe
+
+            with Image.open(io.BytesIO(without_notes(self.data))) as picture:
+                picture.load()
+                return picture
 
     def save(self, path: str | Path, *, recipe: bool = False) -> Path:
         """Copy the file to another path; returns that path.
@@ -269,6 +277,32 @@ class GeneratedImage:
         from wenwen_magic.media.metadata import embed  # noqa: PLC0415  rarely used, and of a higher layer
 
         return embed(self.data, self.request.recipe)
+
+
+@dataclass(frozen=True)
+class Video:
+    """Hold a video that came where a picture was expected, exactly as it was received; nothing decodes it.
+
+    Args:
+        address: where it is, or was; ``data:<type>`` for a video in the answer itself.
+        path: the file; None while it could not be fetched.
+        mime: its type, judged by its first bytes; empty while it could not be fetched, and where it is no video.
+        size: of the file, in bytes.
+        sha256: of the file's bytes, hexadecimal.
+        problem: why there is no file of it, or no video in the file; empty for a video.
+    """
+
+    address: str
+    path: Path | None = None
+    mime: str = ""
+    size: int = 0
+    sha256: str = ""
+    problem: str = ""
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether it was fetched and is a video."""
+        return self.path is not None and not self.problem
 
 
 @dataclass(frozen=True)
@@ -319,6 +353,7 @@ class Generation:
         buttons: what the endpoint offers to do next.
         job: the endpoint's own number of the job; empty for none.
         number: which request of its kind this is, from 1, as a clock may be set back; 0 in records of version 0.1.0.
+        videos: the videos that came where pictures were expected.
         note: a remark for the caption; not in the record.
         still: a small picture that represents all of them, in the user's cache folder.
         render: makes the MIME bundle that front ends show.
@@ -348,6 +383,7 @@ class Generation:
     buttons: tuple[Button, ...] = ()
     job: str = ""
     number: int = 0
+    videos: tuple[Video, ...] = ()
     note: str = field(default="", repr=False, compare=False)
     still: Path | None = field(default=None, repr=False, compare=False)
     render: "Callable[[Generation], dict[str, Any]] | None" = field(default=None, repr=False, compare=False)
@@ -358,11 +394,23 @@ class Generation:
         return tuple(picture for picture in self.pictures if not picture.draft and not picture.problem)
 
     @cached_property
+    def kept_videos(self) -> tuple[Video, ...]:
+        """The videos that were fetched."""
+        return tuple(video for video in self.videos if video.is_kept)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files of the results: of the pictures; of the videos where there are no pictures."""
+        if self.images:
+            return tuple(image.path for image in self.images)
+        return tuple(video.path for video in self.kept_videos if video.path)
+
+    @cached_property
     def has_result(self) -> bool:
-        """Whether there is a result: a valid picture, or a text where the task wants a text."""
+        """Whether there is a result: a valid picture, a video in place of it, or a text where the task wants a text."""
         if self.request.wants_words:
             return bool(self.text) and self.state == "complete"
-        return bool(self.images)
+        return bool(self.images or self.kept_videos)
 
     @property
     def parent(self) -> str:

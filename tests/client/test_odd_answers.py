@@ -71,6 +71,29 @@ def test_an_answer_that_its_reader_fails_at_is_kept_and_paid_and_the_next_run_is
     assert len(relay.posts) == 1
 
 
+@pytest.mark.parametrize(
+    "text", [f"{PICTURE}\n\n{PICTURE}", f"{PICTURE} and {PICTURE.replace('image/png', 'image/x-png')}"]
+)
+def test_the_same_picture_twice_is_one_also_when_it_is_fetched_again(text, client, relay):
+    relay.answer = lambda _: answering(text)
+    drawn = client.generate("p")
+    assert (len(drawn.images), drawn.state) == (1, "complete")
+    drawn.images[0].path.unlink()
+    again = client.generate("p")
+    assert (len(again.images), again.id, again.images[0].path) == (1, drawn.id, drawn.images[0].path)
+    assert len(relay.posts) == 1
+
+
+def test_what_stands_behind_a_pictures_address_in_its_place_is_told(client, relay):
+    relay.answer = lambda _: answering(f"![x]({relay.address}/x.png)")
+    relay.listing = lambda: "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
+    error = failure(client)
+    assert (error.charged, "Request has expired" in error.why, "--fresh" in error.do) == ("yes", True, True)
+    relay.listing = lambda: '{"msg":"图片不存在"}'
+    assert "图片不存在" in failure(client).why
+    assert len(relay.posts) == 1
+
+
 def test_slow_jpeg_of_thousands_of_scans_is_kept_as_unsound_and_leaves_no_further_files(client, relay):
     data = base64.b64encode(with_scans(4000, progressive=True)).decode()
     relay.answer = lambda _: answering(f"![x](data:image/jpeg;base64,{data})")

@@ -27,10 +27,12 @@ def moving(kind):
     return encoded(frames[0], kind, save_all=True, append_images=frames[1:])
 
 
-def png(width, height, *, depth=1, colour=0, rows=True):
-    def chunk(name, data):
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+def chunk(name, data):
+    """A part of a PNG."""
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
+
+def png(width, height, *, depth=1, colour=0, rows=True):
     line = b"\0" + bytes((width * depth * {0: 1, 2: 3}[colour] + 7) // 8)
     packer = zlib.compressobj(1)
     packed = b"".join(packer.compress(line) for _ in range(height)) + packer.flush() if rows else b""
@@ -38,9 +40,14 @@ def png(width, height, *, depth=1, colour=0, rows=True):
     return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
 
 
-def webp_header(name, data):
-    body = b"WEBP" + name + struct.pack("<I", len(data)) + data
+def riff(chunks):
+    """A WebP of these chunks."""
+    body = b"WEBP" + chunks
     return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def webp_header(name, data):
+    return riff(name + struct.pack("<I", len(data)) + data)
 
 
 _painted = cache(paint)

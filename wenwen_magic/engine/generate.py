@@ -39,7 +39,7 @@ from wenwen_magic.history.store import History, unwritable
 from wenwen_magic.media.save import ImagePipeline
 from wenwen_magic.models import Model
 from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Pause, Progress, Step, WireFormat
-from wenwen_magic.records import Generation, ImageRequest
+from wenwen_magic.records import Generation, ImageRequest, Video
 from wenwen_magic.settings import Settings
 from wenwen_magic.text.i18n import _, spoken
 from wenwen_magic.text.suggest import did_you_mean
@@ -285,22 +285,23 @@ class Engine:
         return run_protocol(talk, send, self.media.showing(progress), self._backoff().wait)
 
     def _save(self, record: Generation, answer: Answer, key: Secret | None) -> Generation:
-        """Save an answered record and every picture of it, or its words where wanted; return the complete record."""
+        """Save an answered record and every picture and video of it, or its words where wanted; return the record."""
         record = self.history.update(record)
         words = record.request.wants_words
         # A picture that a description mentions is not a result, and is not fetched.
-        if words or not answer.sources:
+        if words or not (answer.sources or answer.videos):
             if not (words and answer.text):
                 raise outcomes.no_image(answer, words=words)
             return self.history.update(record, state="complete")
-        made = self.media.save(record, answer.sources, self.history.path(record, ""))
-        saved, failed = masked(made, key)  # an error may quote the server of a picture
-        pictures = tuple(replace(picture, request=record.request, record=record.id) for picture in saved)
-        if all(picture.problem or picture.draft for picture in pictures):
-            raise failed[0] if failed else outcomes.none_valid(pictures, record.id)
-        if failed:
-            return self.history.update(record, pictures=pictures, error=outcomes.as_recorded(failed[0]))
-        record = self.history.update(record, pictures=pictures, state="complete")
+        # An error may quote the server of a picture.
+        saved = masked(self.media.save(record, answer.sources, self.history.path(record, ""), answer.videos), key)
+        pictures = tuple(replace(picture, request=record.request, record=record.id) for picture in saved.pictures)
+        record = replace(record, pictures=pictures, videos=saved.videos)
+        if not record.has_result:
+            raise outcomes.none_saved(record, saved.failed)
+        if saved.failed:
+            return self.history.update(record, error=outcomes.as_recorded(saved.failed[0]))
+        record = self.history.update(record, state="complete")
         self.history.forget_reply(record)
         return record
 
@@ -367,7 +368,9 @@ class Engine:
         try:
             key = self._key_to_mask()
             answer = self._talk(generation, asking(lambda _: kept, ask), progress, key)
-            if self.settings.mode == "replay" and not all(one.address.startswith("data:") for one in answer.sources):
+            if self.settings.mode == "replay" and not all(
+                one.address.startswith("data:") for one in (*answer.sources, *answer.videos)
+            ):
                 raise outcomes.not_fetched(generation)
             latest = self.history.find(generation.id) or generation  # asking may have taken long
             if not (latest.state == "complete" and is_here(latest)):
@@ -519,6 +522,7 @@ def _answered(record: Generation, answer: Answer, **more: Any) -> Generation:
         revised_prompt=answer.revised_prompt,
         buttons=answer.buttons,
         job=answer.job,
+        videos=tuple(Video(video.address) for video in answer.videos),
         error=None,
         **more,
     )

@@ -17,8 +17,9 @@ from wenwen_magic.errors import (
     WaitEnded,
     WenwenError,
 )
+from wenwen_magic.media import error_bodies
 from wenwen_magic.protocol import Answer
-from wenwen_magic.records import GeneratedImage, Generation, ImageRequest
+from wenwen_magic.records import Generation, ImageRequest
 from wenwen_magic.text.i18n import _, ngettext
 from wenwen_magic.text.sanitize import mask_keys, one_line
 
@@ -123,19 +124,46 @@ def nothing_kept(generation: Generation) -> WenwenError:
     )
 
 
-def none_valid(pictures: tuple[GeneratedImage, ...], record: str) -> ImageError:
-    """Make the error for an answer whose pictures all failed the check."""
-    first = pictures[0]
+def none_saved(generation: Generation, failed: Sequence[WenwenError]) -> WenwenError:
+    """Make the error for an answer of whose pictures and videos none could be fetched, or all failed the check.
+
+    Args:
+        generation: with the files that were saved all the same.
+        failed: the errors of those that could not be fetched.
+    """
+    if generation.videos:
+        return _video_lost(generation)
+    return failed[0] if failed else _none_valid(generation)
+
+
+def _video_lost(generation: Generation) -> ImageError:
+    video = generation.videos[0]
+    known = [one.address for one in generation.videos if not one.address.startswith("data:")]
+    expired = error_bodies.advice_on(video.problem)
+    do = expired or _("%wenwen fetch {record} fetches it again, for free.", record=generation.id[:6])
+    return ImageError(
+        _("The answer is a video, not a picture, and the video could not be fetched."),
+        why=video.problem,
+        do=" ".join(part for part in (do, known and _("It is at {addresses}", addresses=_shown(known))) if part),
+        charged="yes",
+        record=generation.id,
+    )
+
+
+def _none_valid(generation: Generation) -> ImageError:
+    first = generation.pictures[0]
+    expired = error_bodies.advice_on(first.problem)
     return ImageError(
         _("The picture of the answer is damaged or is not a picture."),
         why=first.problem,
-        do=_(
+        do=expired
+        or _(
             "The bytes are kept as {name}. %wenwen fetch {record} fetches them again, for free.",
             name=first.path.name,
-            record=record[:6],
+            record=generation.id[:6],
         ),
         charged="yes",
-        record=record,
+        record=generation.id,
     )
 
 
@@ -154,16 +182,21 @@ def with_answer(do: str, sources: Sequence[str], spooled: Path | None) -> str:
         sources: the addresses in the answer; pictures in the answer itself are not quoted.
         spooled: where the raw answer is kept instead; None for nowhere.
     """
-    addresses = " ".join(one_line(mask_keys(address), 400) for address in sources if not address.startswith("data:"))
+    known = [address for address in sources if not address.startswith("data:")]
     return " ".join(
         part
         for part in (
             do,
-            addresses and _("The picture is at {addresses}", addresses=addresses),
+            known and _("The picture is at {addresses}", addresses=_shown(known)),
             spooled and _("The answer is kept in {place}; the same cell uses it for free.", place=spooled),
         )
         if part
     )
+
+
+def _shown(addresses: Iterable[str]) -> str:
+    """Write addresses so that a person can open them."""
+    return " ".join(one_line(mask_keys(address), 400) for address in addresses)
 
 
 def wait_ended() -> WaitEnded:

@@ -20,14 +20,14 @@ _CANDIDATES = 1000
 
 
 def is_here(generation: Generation) -> bool:
-    """Tell whether a generation has a picture whose file still exists, or the words that were wanted.
+    """Tell whether a generation has a picture, or else a video, whose file still exists, or the words that were wanted.
 
     Raises:
         HistoryError: the folder cannot be read: the picture may be there, and must not be paid for again.
     """
     if generation.request.wants_words:
         return generation.has_result
-    return any(is_file(image.path) for image in generation.images)
+    return any(is_file(path) for path in generation.files)
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,9 @@ def _holds_answer(generation: Generation, part: HttpReply | None) -> bool:
         while not (isinstance(step, HttpCall) and step.free):  # a job that can be asked about is one
             step = talk.send(part) if isinstance(step, HttpCall) else next(talk)
     except StopIteration as end:
-        return end.value.finish_reason != "cut" or any(not source.draft for source in end.value.sources)
+        return end.value.finish_reason != "cut" or any(
+            not source.draft for source in (*end.value.sources, *end.value.videos)
+        )
     except (WenwenError, OSError):
         return False
     return True

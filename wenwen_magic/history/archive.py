@@ -13,7 +13,7 @@ import re
 import stat
 import struct
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -24,9 +24,9 @@ from wenwen_magic.errors import ConfigError, HistoryError, ImageError, WenwenErr
 from wenwen_magic.history.atomic import whole_file
 from wenwen_magic.history.record_json import decode, encode, from_json, is_stripped, stripped, to_json
 from wenwen_magic.history.store import History
-from wenwen_magic.kinds import BY_MIME, HEAD, kind_of
+from wenwen_magic.kinds import HEAD, PICTURES, VIDEOS, kind_of
 from wenwen_magic.media.metadata import without_words
-from wenwen_magic.records import GeneratedImage, Generation, ImageRequest, Reference
+from wenwen_magic.records import GeneratedImage, Generation, ImageRequest, Reference, Video
 from wenwen_magic.text.i18n import _
 from wenwen_magic.text.sanitize import mask_keys
 
@@ -41,6 +41,8 @@ PIECE = 1 << 20
 """Bytes that are read at a time."""
 LEFT_BEHIND: Mapping[str, Any] = {"endpoint": "", "error": None, "price": None, "job": "", "buttons": ()}
 """The private fields, and what an archive has in their place."""
+_EXTENSIONS = {kind.mime: kind.extension for kind in (*PICTURES, *VIDEOS)}
+_File = GeneratedImage | Video
 _INVALID_ZIP = (BadZipFile, RuntimeError, zlib.error, EOFError, struct.error, ValueError, OverflowError, KeyError)
 """What zipfile raises for a file that is not a valid zip, is encrypted, or lacks an entry."""
 
@@ -142,10 +144,14 @@ def export_archive(
             do=_("Make it, or name another place."),
         )
     rows = [
-        replace(row, pictures=tuple(filter(_is_picture, row.images)))
+        replace(
+            row,
+            pictures=tuple(filter(_is_as_recorded, row.images)),
+            videos=() if strip else tuple(filter(_is_as_recorded, row.kept_videos)),
+        )
         for row in (history.all() if generations is None else generations)
     ]
-    # Words that were wanted are a result too; without all words nothing of them is left.
+    # Words that were wanted are a result too; without all words nothing of them is left. A video may hold words.
     chosen = {row.id: row for row in rows if row.pictures or (row.has_result and not strip)}
     try:
         with whole_file(path) as file, ZipFile(file, "w") as zipped:
@@ -176,7 +182,7 @@ class Archive:
         self.records, self.pictures = 0, 0
 
     def add(self, generation: Generation) -> None:
-        """Add a generation's pictures, read a piece at a time, then its record; skip it if words cannot be removed.
+        """Add a generation's files, read a piece at a time, then its record; skip it if words cannot be removed.
 
         Raises:
             ConfigError: it is too much for one archive.
@@ -185,17 +191,17 @@ class Archive:
         record = redacted(generation, strip=self._strip)
         with ExitStack() as stack:
             try:
-                contents = [stack.enter_context(self._content(image)) for image in record.pictures]
+                contents = [stack.enter_context(self._content(file)) for file in _files(record)]
             except ImageError:
                 return
-            pictures: list[GeneratedImage] = []
-            for image, content in zip(record.pictures, contents, strict=True):
-                place = _place(self._history, record, image, len(pictures) + 1)
+            files: list[_File] = []
+            for file, content in zip(_files(record), contents, strict=True):
+                place = _place(self._history, record, file, len(files) + 1)
                 entry = self._write(place.relative_to(self._history.folder).as_posix(), content)
-                pictures.append(replace(image, path=place, size=entry.size, sha256=entry.sha256))
-        data = encode(replace(record, pictures=tuple(pictures)))
+                files.append(replace(file, path=place, size=entry.size, sha256=entry.sha256))
+        data = encode(_holding(record, files))
         self._write(self._history.path(record, ".json").relative_to(self._history.folder).as_posix(), io.BytesIO(data))
-        self.records, self.pictures = self.records + 1, self.pictures + len(pictures)
+        self.records, self.pictures = self.records + 1, self.pictures + len(record.pictures)
         self._created = max(self._created, record.created[:10])
 
     def close(self) -> None:
@@ -214,8 +220,9 @@ class Archive:
         contents = Contents(KIND, VERSION, self._created, tuple(sorted(self._files, key=lambda entry: entry.name)))
         self._write(LIST, io.BytesIO(json.dumps(to_json(contents), ensure_ascii=False, indent=1).encode()))
 
-    def _content(self, image: GeneratedImage) -> IO[bytes]:
-        return io.BytesIO(without_words(image.data)) if self._strip else image.path.open("rb")
+    def _content(self, file: _File) -> IO[bytes]:
+        path = _path(file)
+        return io.BytesIO(without_words(path.read_bytes())) if self._strip else path.open("rb")
 
     def _write(self, name: str, content: IO[bytes]) -> Entry:
         info = ZipInfo(name)  # its date is the first that a zip can hold
@@ -263,6 +270,7 @@ def redacted(generation: Generation, *, strip: bool) -> Generation:
         pictures=tuple(
             replace(image, alt="" if strip else mask_keys(image.alt, secret)) for image in generation.pictures
         ),
+        videos=tuple(replace(video, address=mask_keys(video.address, secret)) for video in generation.videos),
     )
 
 
@@ -287,11 +295,11 @@ def _redacted_reference(reference: Reference) -> Reference:
     return Reference("", reference.digest, mask_keys(re.split("[?#]", reference.label)[0]), reference.origin)
 
 
-def _is_picture(image: GeneratedImage) -> bool:
+def _is_as_recorded(file: _File) -> bool:
     """Tell whether the file is what its record says: in a folder that came from others it may be a link to anything."""
     try:
-        with image.path.open("rb") as file:
-            return _looks_like(image.mime, file.read(HEAD))
+        with _path(file).open("rb") as content:
+            return _looks_like(file.mime, content.read(HEAD))
     except OSError:
         return False
 
@@ -334,12 +342,13 @@ def import_archive(history: History, path: Path) -> Imported:
                 kept, is_new = _kept_as(history, record, taken)
                 taken.add(kept.id)
                 new += [kept] if is_new else []
-                for image in kept.pictures:
-                    if image.sha256 in entries and not os.path.lexists(image.path):
-                        image.path.parent.mkdir(parents=True, exist_ok=True)
-                        with whole_file(image.path) as file:
-                            file.writelines(_pieces(zipped, entries[image.sha256]))
-                        pictures += 1
+                for file in _files(kept):
+                    path = _path(file)
+                    if file.sha256 in entries and not os.path.lexists(path):
+                        path.parent.mkdir(parents=True, exist_ok=True)
+                        with whole_file(path) as content:
+                            content.writelines(_pieces(zipped, entries[file.sha256]))
+                        pictures += isinstance(file, GeneratedImage)
         except (OSError, *_INVALID_ZIP) as error:
             raise _unfinished(history.folder.name + "/", error) from None
     for record in new:  # only now: no record is here without its picture
@@ -348,11 +357,11 @@ def import_archive(history: History, path: Path) -> Imported:
 
 
 _Record = tuple[Generation, Mapping[str, Entry]]
-"""A generation, and the entries of its pictures by their SHA-256."""
+"""A generation, and the entries of its files by their SHA-256."""
 
 
 def _checked(zipped: ZipFile) -> list[_Record]:
-    """Read every record, and every picture that one names, and write nothing.
+    """Read every record, and every file that one names, and write nothing.
 
     Raises:
         ConfigError: one is not as it should be.
@@ -377,24 +386,24 @@ def _checked(zipped: ZipFile) -> list[_Record]:
             raise _refused(name, _("another record has the same id."))
         records[record.id] = (
             record,
-            {image.sha256: _checked_picture(zipped, image, listed) for image in record.pictures},
+            {file.sha256: _checked_file(zipped, file, listed) for file in _files(record)},
         )
     return list(records.values())
 
 
-def _checked_picture(zipped: ZipFile, image: GeneratedImage, listed: dict[str, Entry]) -> Entry:
-    name = image.path.as_posix()
-    entry = listed.pop(name, None)  # named twice, one picture would be written many times
+def _checked_file(zipped: ZipFile, file: _File, listed: dict[str, Entry]) -> Entry:
+    name = _path(file).as_posix()
+    entry = listed.pop(name, None)  # named twice, one file would be written many times
     if entry is None:
         raise _refused(name, _("a record names it, but it is missing or belongs to another record."))
-    if (image.sha256, image.size) != (entry.sha256, entry.size):
+    if (file.sha256, file.size) != (entry.sha256, entry.size):
         raise _refused(name, _("its size or SHA-256 differs from its record."))
     with _refusing(name):
         head = b""
         for piece in _pieces(zipped, entry):
             head += piece[: HEAD - len(head)]
-    if not _looks_like(image.mime, head):
-        raise _refused(name, _("it is not a picture of the type that its record names."))
+    if not _looks_like(file.mime, head) or isinstance(file, Video) != file.mime.startswith("video/"):
+        raise _refused(name, _("it is not of the type that its record names."))
     return entry
 
 
@@ -449,18 +458,18 @@ def _kept_as(history: History, record: Generation, taken: set[str]) -> tuple[Gen
         if own and (own.created, own.request.fingerprint) == (record.created, record.request.fingerprint):
             return own, False
         kept = replace(record, id=name, **LEFT_BEHIND)
-        places = [replace(image, path=_place(history, kept, image, n)) for n, image in enumerate(kept.pictures, 1)]
-        files = [history.path(kept, ".json"), *(image.path for image in places if not _is_whole(image))]
-        if not own and not any(map(os.path.lexists, files)):
-            return replace(kept, pictures=tuple(places)), True
+        places = [replace(file, path=_place(history, kept, file, n)) for n, file in enumerate(_files(kept), 1)]
+        paths = [history.path(kept, ".json"), *(_path(file) for file in places if not _is_whole(file))]
+        if not own and not any(map(os.path.lexists, paths)):
+            return _holding(kept, places), True
     raise AssertionError("four thousand million ids are taken")
 
 
-def _is_whole(image: GeneratedImage) -> bool:
-    """Tell whether a picture's file is here, left by an interrupted import."""
+def _is_whole(file: _File) -> bool:
+    """Tell whether a file is here, left by an interrupted import."""
     try:
-        with image.path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == image.sha256
+        with _path(file).open("rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest() == file.sha256
     except OSError:
         return False
 
@@ -468,13 +477,31 @@ def _is_whole(image: GeneratedImage) -> bool:
 # -- both --------------------------------------------------------------------------------------------------------------
 
 
-def _place(history: History, generation: Generation, image: GeneratedImage, number: int) -> Path:
-    """Return a picture's path, in a history and in an archive; never the one in its record."""
-    return history.path(generation, f"-{number}.{BY_MIME[image.mime].extension}")
+def _files(generation: Generation) -> tuple[_File, ...]:
+    """Return all that is in files: pictures, then videos."""
+    return (*generation.pictures, *generation.kept_videos)
+
+
+def _holding(generation: Generation, files: Sequence[_File]) -> Generation:
+    """Return a generation with these files alone."""
+    return replace(
+        generation,
+        pictures=tuple(file for file in files if isinstance(file, GeneratedImage)),
+        videos=tuple(file for file in files if isinstance(file, Video)),
+    )
+
+
+def _path(file: _File) -> Path:
+    return file.path or Path()
+
+
+def _place(history: History, generation: Generation, file: _File, number: int) -> Path:
+    """Return a file's path, in a history and in an archive; never the one in its record."""
+    return history.path(generation, f"-{number}.{_EXTENSIONS[file.mime]}")
 
 
 def _looks_like(mime: str, head: bytes) -> bool:
-    kind = kind_of(head)
+    kind = kind_of(head) or kind_of(head, VIDEOS)
     return kind is not None and kind.mime == mime
 
 

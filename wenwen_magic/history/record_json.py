@@ -162,14 +162,16 @@ def decode(data: bytes, folder: Path, render: Render | None) -> Generation:
         raise ValueError("not a record of this version")
     if not re.fullmatch(r"\d{4}-\d{2}-\d{2}T.*", made.created) or datetime.fromisoformat(made.created).tzinfo is None:
         raise ValueError("created is not a moment in time")
-    if not all(re.fullmatch(r"[0-9a-f]{64}|", picture.sha256) for picture in made.pictures):
+    digests = [picture.sha256 for picture in made.pictures] + [video.sha256 for video in made.videos]
+    if not all(re.fullmatch(r"[0-9a-f]{64}|", digest) for digest in digests):
         raise ValueError("sha256 is not a digest")
     if "fingerprint" in record["request"]:
         _know_by(made.request, record["request"]["fingerprint"])
     pictures = tuple(
         replace(picture, path=folder / picture.path, request=made.request, record=made.id) for picture in made.pictures
     )
-    return replace(made, pictures=pictures, from_history=True, render=render)
+    videos = tuple(replace(video, path=video.path and folder / video.path) for video in made.videos)
+    return replace(made, pictures=pictures, videos=videos, from_history=True, render=render)
 
 
 def stripped(request: ImageRequest) -> ImageRequest:

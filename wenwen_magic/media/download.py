@@ -21,7 +21,7 @@ from urllib3.util import make_headers, parse_url
 from wenwen_magic.endpoint.bounded import LastResponse
 from wenwen_magic.endpoint.transport import USER_AGENT
 from wenwen_magic.errors import ImageError
-from wenwen_magic.media import ssrf
+from wenwen_magic.media import error_bodies, ssrf
 from wenwen_magic.text.i18n import _
 from wenwen_magic.text.sanitize import mask_keys
 
@@ -34,6 +34,8 @@ _CHUNK = 1 << 18
 _CONNECT = 10.0  # seconds to wait for a connection
 _LOOK = 3.0
 """Seconds to wait for a name's addresses before a proxy is asked for it: without a resolver they never come."""
+_LISTEN = 3.0
+"""Seconds to wait for the words of a server that does not give the picture."""
 _MOST_REDIRECTS = 5
 _HEADERS = {
     "User-Agent": f"Mozilla/5.0 (compatible; {USER_AGENT})",
@@ -142,6 +144,17 @@ class _Watchdog:
         self._timer.join()
         for each in self._sockets:
             each.close()
+
+    def shorter(self, seconds: float) -> "_Watchdog":
+        """Return one that shuts the same sockets sooner.
+
+        Args:
+            seconds: from now to its deadline.
+        """
+        other = _Watchdog(seconds, self._clock)
+        for each in self._sockets:
+            other.watch(each)
+        return other
 
     @property
     def left(self) -> float:
@@ -317,8 +330,10 @@ def _save(step: _Step, response: BaseHTTPResponse, target: Path) -> None:
     limit, watchdog = step.policy.limit, step.watchdog
     if status not in _WHOLE:
         why = _("the server answered HTTP {status}", status=status)
-        again = status in _PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR
-        raise _failed(step.address, why, again=again, status=status)
+        words = _words(step, response) if encoding in {"", "identity"} else ""
+        advice = error_bodies.advice_on(words)
+        again = (status in _PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR) and not advice
+        raise _failed(step.address, f"{why}: {words}" if words else why, advice, again=again, status=status)
     if encoding not in {"", "identity"}:
         raise _failed(step.address, _("it is compressed ({encoding})", encoding=mask_keys(encoding)))
     size = response.length_remaining or 0
@@ -337,6 +352,15 @@ def _save(step: _Step, response: BaseHTTPResponse, target: Path) -> None:
         raise _late(step)
 
 
+def _words(step: _Step, response: BaseHTTPResponse) -> str:
+    """Return what a server says in place of a picture, as far as it says it soon."""
+    body = b""
+    with step.watchdog.shorter(_LISTEN), suppress(HTTPError, OSError):
+        while len(body) < error_bodies.MOST and (piece := response.read1(_CHUNK, decode_content=False)):
+            body += piece
+    return error_bodies.words_of(body)
+
+
 def _refuse_for(problem: str, address: str) -> None:
     if problem:
         shown = ssrf.redacted(address)
@@ -350,12 +374,12 @@ def _refuse_for(problem: str, address: str) -> None:
         )
 
 
-def _failed(address: str, problem: str, *, again: bool = False, status: int = 0) -> FetchFailed:
+def _failed(address: str, problem: str, do: str = "", *, again: bool = False, status: int = 0) -> FetchFailed:
     return FetchFailed(
         _("The picture could not be fetched: {shown}", shown=ssrf.redacted(address)),
         again=again,
         why=mask_keys(problem),
-        do=_("The answer is kept; the picture can be fetched again for free."),
+        do=do or _("The answer is kept; the picture can be fetched again for free."),
         status=status,
     )
 

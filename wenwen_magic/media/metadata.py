@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from wenwen_magic import kinds
 from wenwen_magic.errors import ImageError
+from wenwen_magic.media.file_parts import png_without_notes
 from wenwen_magic.text.i18n import _
 from wenwen_magic.text.sanitize import replace_lone_surrogates, xml_text
 
@@ -101,6 +102,15 @@ def without_words(data: bytes) -> bytes:
     """
     family = _family(data)
     return family.join([kept for part in family.split(data) for kept in _wordless(part, family.make)])
+
+
+def without_notes(data: bytes) -> bytes:
+    """Return a PNG as Pillow opens it, whose notes are too large or broken for it; any other file as it is.
+
+    Args:
+        data: the file's bytes.
+    """
+    return (png_without_notes(data) or data) if kinds.kind_of(data) is kinds.PNG else data
 
 
 def _recipe_in(text: bytes) -> dict[str, Any] | None:

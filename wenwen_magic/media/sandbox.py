@@ -26,7 +26,7 @@ _LIBRARIES = {"LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"} if sysconfig.get_config_va
 """Where an interpreter that is a library itself may have to be found."""
 _OVERWORKED = -getattr(signal, "SIGXCPU", 0)
 """How a child ends whose job took more of the processor's time than it may; Windows has no such limit."""
-_MESSAGES = {
+MESSAGES = {
     "truncated": N_("The picture is cut off or damaged."),
     "not-a-picture": N_("What came is not a picture."),
     "svg": N_("SVG drawings are not opened: they can carry scripts."),
@@ -42,6 +42,7 @@ _MESSAGES = {
     "disk": N_("A file could not be read or written."),
     "failed": N_("The picture could not be handled."),
 }
+"""What an error's code says; the code is its ``text``."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,8 @@ class SandboxPool:
     Args:
         size: children at most; further callers wait for a free one.
         memory: what a child may hold, in bytes, where the platform can bound it.
-        seconds: what a job may take before its child is killed.
+        seconds: what a job may take before its child is killed: long enough for ``work`` on a busy machine, because
+            only what took too much work is known to be no fault of the machine.
         work: seconds of the processor that a job may take; then the picture counts as one that cannot be opened. A
             hundred million pixels of noise take ten.
         max_pixels: width x height of a picture that is opened, at most.
@@ -157,7 +159,7 @@ class SandboxPool:
         *,
         size: int = 2,
         memory: int = 2 << 30,
-        seconds: float = 30.0,
+        seconds: float = 60.0,
         work: int = 20,
         max_pixels: int = 100_000_000,
     ) -> None:
@@ -227,7 +229,7 @@ class SandboxPool:
             part.replace(target)
         except (_Failed, OSError) as error:
             code, why = error.args if isinstance(error, _Failed) else ("disk", error.strerror or type(error).__name__)
-            raise ImageError(_(_MESSAGES[code]), why=why, charged=charged, text=code) from None
+            raise ImageError(_(MESSAGES[code]), why=why, charged=charged, text=code) from None
         finally:
             with contextlib.suppress(OSError):
                 part.unlink(missing_ok=True)

@@ -1,7 +1,7 @@
 """Checks, shrinks and converts pictures in a process of its own: one JSON job a line in, one JSON line out.
 
 Started by path, never imported: ``python -I -S sandbox_worker.py MEMORY FOLDER``. MEMORY is the most it may hold, in
-bytes; FOLDER holds the package PIL. Of our package it loads one file, by its path. It ends when its input ends.
+bytes; FOLDER holds the package PIL. Of our package it loads two files, by their paths. It ends when its input ends.
 """
 
 import contextlib
@@ -10,7 +10,6 @@ import io
 import json
 import math
 import os
-import re
 import runpy
 import shutil
 import sys
@@ -62,6 +61,7 @@ Image.MAX_IMAGE_PIXELS = None  # the job's own limits are checked between openin
 AvifImagePlugin.DEFAULT_MAX_THREADS = 2  # each thread of a many-core machine would take its share of the limit
 
 kinds: Any = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "kinds.py")))
+file_parts: Any = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("file_parts.py"))))
 LONGEST_SIDE = 16_384  # pixels of a picture that is opened
 MOST_WORK = 8_000_000_000  # pixels of all scans of a JPEG together: some two seconds; ordinary ones have ten scans
 SHOWN = 768  # pixels of a preview's side, and of a sheet's width
@@ -95,6 +95,11 @@ def _check_size(width: int, height: int, pixels: int) -> None:
         raise RefusedError("too-long-a-side", f"{size} {LONGEST_SIDE} a side.")
 
 
+def _check_work(pixels: int) -> None:
+    if pixels > MOST_WORK:
+        raise RefusedError("effort", "The picture is drawn over itself too many times.")
+
+
 def _webp_size(data: bytes) -> tuple[int, int]:
     """Return width and height from a WebP's header: Pillow allocates the memory on opening, before any check."""
     if data[12:16] == b"VP8X":
@@ -105,36 +110,23 @@ def _webp_size(data: bytes) -> tuple[int, int]:
     return int.from_bytes(data[26:28], "little") & 0x3FFF, int.from_bytes(data[28:30], "little") & 0x3FFF
 
 
-def _check_scans(name: str, data: bytes, picture: ImageFile.ImageFile) -> None:
-    if name == "JPEG" and _scans(data) * math.prod(picture.size) > MOST_WORK:
-        raise RefusedError("effort", "The picture is drawn over itself too many times.")
-
-
-_MARKER = re.compile(rb"\xff+([^\0\xd0-\xd7\xff])", re.DOTALL)
-
-
-def _scans(data: bytes) -> int:
-    """Count the scans of a JPEG's first picture; each goes over all its pixels again."""
-    at, scans = 2, 0
-    while (marker := _MARKER.search(data, at)) and marker[1] != b"\xd9":
-        scans += marker[1] == b"\xda"
-        at = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2], "big")
-    return scans
-
-
-def _opened(path: str, pixels: int, among: Iterable[Any]) -> tuple[Any, ImageFile.ImageFile]:
+def _opened(data: bytes, pixels: int, among: Iterable[Any]) -> tuple[Any, ImageFile.ImageFile]:
     """Return the kind and the first frame, decoded, of a whole picture within the limits, of one of some kinds."""
-    data = Path(path).read_bytes()
     kind = _kind_of(data, among)
     name = kind.name
+    scans, end = file_parts.jpeg_scans(data) if name == "JPEG" else (0, 0)
+    data = file_parts.png_without_notes(data) if name == "PNG" else data
+    if not data or (name == "GIF" and not file_parts.gif_end(data)):
+        raise RefusedError("truncated", "The picture is cut off: its end mark is missing.")
     importlib.import_module(f"PIL.{'WebP' if name == 'WEBP' else name.title()}ImagePlugin")
     if name == "WEBP":
         _check_size(*_webp_size(data), pixels)
     try:
         with Image.open(io.BytesIO(data), formats=[name]) as picture:
             _check_size(*picture.size, pixels)
-            _check_scans(name, data, picture)
-            if picture.format == "MPO":  # decoding its last part shows whether the file is whole
+            _check_work(scans * math.prod(picture.size))
+            # Decoding its last part shows whether the file is whole; some senders take away all parts but the first.
+            if picture.format == "MPO" and data[end:].strip(b"\0"):
                 picture.seek(getattr(picture, "n_frames", 1) - 1)
                 _check_size(*picture.size, pixels)
                 picture.load()
@@ -146,10 +138,6 @@ def _opened(path: str, pixels: int, among: Iterable[Any]) -> tuple[Any, ImageFil
     except Exception as error:
         code = "memory" if "out of memory" in str(error).lower() else "truncated"
         raise RefusedError(code, f"The picture cannot be decoded to its end ({str(error)[:200]}).") from error
-    # Behind the first frame Pillow does not look.
-    ended = data.rstrip(b"\0\r\n ").endswith(b"\0;") if name == "GIF" else name != "PNG" or b"IEND\xaeB`\x82" in data
-    if not ended:
-        raise RefusedError("truncated", "The picture is cut off: its end mark is missing.")
     return kind, picture
 
 
@@ -202,24 +190,29 @@ def _facts(kind: Any, width: int, height: int) -> dict[str, Any]:
 
 
 def _inspect(job: Mapping[str, Any]) -> dict[str, Any]:
-    kind, picture = _opened(job["path"], job["max_pixels"], kinds.PICTURES)
+    kind, picture = _opened(Path(job["path"]).read_bytes(), job["max_pixels"], kinds.PICTURES)
     width, height = picture.size[::-1] if _exif(picture).get(ORIENTATION, 1) in (5, 6, 7, 8) else picture.size
     preview = _write(_fit(picture, SHOWN), job["target"], exact=max(width, height) <= SMALL)
     return {**_facts(kind, width, height), "preview_mime": preview["mime"]}
 
 
 def _convert(job: Mapping[str, Any]) -> dict[str, Any]:
-    kind, picture = _opened(job["path"], job["max_pixels"], kinds.CONVERTIBLE)
-    if max(picture.size) > job["max_side"] or not _may_pass(picture):
+    data = Path(job["path"]).read_bytes()
+    kind, picture = _opened(data, job["max_pixels"], kinds.CONVERTIBLE)
+    if max(picture.size) > job["max_side"] or not _may_pass(picture, data):
         return _write(_fit(picture, job["max_side"]), job["target"], quality=92)
     shutil.copyfile(job["path"], job["target"])
     return _facts(kind, *picture.size)
 
 
-def _may_pass(picture: ImageFile.ImageFile) -> bool:
+def _may_pass(picture: ImageFile.ImageFile, data: bytes) -> bool:
     """Tell whether a relay reads a picture as it is, the right way up, and learns no place from it."""
     exif, moving = _exif(picture), getattr(picture, "is_animated", False)
-    place = exif.get_ifd(GPS) or b"GPS" in picture.info.get("xmp", b"")
+    place = (
+        exif.get_ifd(GPS)
+        or b"GPS" in picture.info.get("xmp", b"")
+        or (file_parts.XMP in data and "xmp" not in picture.info)
+    )
     sendable = picture.format in {kind.name for kind in kinds.SENDABLE}
     return sendable and not moving and exif.get(ORIENTATION, 1) == 1 and not place
 
@@ -230,7 +223,10 @@ def _sheet(job: Mapping[str, Any]) -> dict[str, Any]:
     columns = min(math.isqrt(max(len(paths) - 1, 0)) + 1, 64)
     gap = max(2, 16 // columns)
     cell = (SHOWN - gap) // columns - gap
-    cells = [_fit(_opened(path, job["max_pixels"], kinds.PICTURES)[1], cell).convert("RGBA") for path in paths]
+    cells = [
+        _fit(_opened(Path(path).read_bytes(), job["max_pixels"], kinds.PICTURES)[1], cell).convert("RGBA")
+        for path in paths
+    ]
     rows = [cells[start : start + columns] for start in range(0, len(cells), columns)]
     heights = [max(small.height for small in row) for row in rows]
     sheet, y = Image.new("RGB", (SHOWN, gap + sum(height + gap for height in heights)), "white"), gap
@@ -249,6 +245,8 @@ def _answer(line: bytes) -> dict[str, Any]:
         return {"ok": True, **JOBS[job["job"]](job)}
     except RefusedError as refused:
         code, problem = refused.args
+    except file_parts.TooManyPartsError as error:
+        code, problem = "effort", str(error)
     except MemoryError:
         code, problem = "memory", "The picture needs more memory than is allowed."
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Saves an answer's pictures and makes them ready to be shown: download, check and previews, for one endpoint."""
+"""Saves an answer's pictures and videos, and makes pictures ready to be shown: download, check and previews."""
 
 import base64
 import hashlib
@@ -6,12 +6,14 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from contextvars import copy_context
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TypeVar
 from urllib.parse import urljoin
 
 from platformdirs import user_cache_path
@@ -19,10 +21,10 @@ from platformdirs import user_cache_path
 from wenwen_magic import kinds
 from wenwen_magic.endpoint import transport
 from wenwen_magic.errors import ConfigError, HistoryError, ImageError, WenwenError
-from wenwen_magic.media import download
-from wenwen_magic.media.sandbox import Inspection, SandboxPool
+from wenwen_magic.media import download, error_bodies
+from wenwen_magic.media.sandbox import MESSAGES, Inspection, SandboxPool
 from wenwen_magic.protocol import Progress, Source
-from wenwen_magic.records import GeneratedImage, Generation, Reference
+from wenwen_magic.records import GeneratedImage, Generation, Reference, Video
 from wenwen_magic.settings import Settings
 from wenwen_magic.text.i18n import _
 from wenwen_magic.text.sanitize import mask_keys, one_line
@@ -30,13 +32,33 @@ from wenwen_magic.text.sanitize import mask_keys, one_line
 PAUSES = (1.0, 2.0, 4.0)
 """Seconds between the tries of one download: an object store may not have the picture yet."""
 WIDTH = 4
-"""Pictures of one answer that are saved at the same time."""
+"""Files of one answer that are saved at the same time."""
+VIDEO_MIB, VIDEO_DEADLINE = 512, 1800.0
+"""The largest video that is downloaded, in MiB, and the longest time for that, in seconds."""
 THUMBNAIL = 224
 """Pixels of a thumbnail's longer side: twice what is shown, for dense screens."""
 _LONGEST_ALT = 200
 _BASE64_PIECE = 4 << 18
+_PIECE = 1 << 20
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
 _NOT_THE_PICTURES_FAULT = {"start", "died", "timeout", "disk"}
+_LEAD = re.compile(rb"(?:\xef\xbb\xbf|[ \t\r\n])+")
+"""What a careless server writes before a picture; no viewer opens the file with it."""
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What was saved of an answer.
+
+    Args:
+        pictures: in order, those included that failed the check; equal bytes are one picture.
+        videos: in order, those included that could not be fetched; equal bytes are one video.
+        failed: the errors of what could not be saved.
+    """
+
+    pictures: tuple[GeneratedImage, ...] = ()
+    videos: tuple[Video, ...] = ()
+    failed: tuple[WenwenError, ...] = ()
 
 
 class ImagePipeline:
@@ -52,7 +74,9 @@ class ImagePipeline:
     def __init__(self, settings: Settings, address: str, pool: SandboxPool, clock: transport.Clock) -> None:
         self._settings, self._address, self._pool, self._clock = settings, address, pool, clock
         self._trusted = frozenset({transport.origin(address), *settings.trusted_hosts})
-        self._previews = user_cache_path("wenwen_magic", appauthor=False) / "previews"
+        cache = user_cache_path("wenwen_magic", appauthor=False)
+        # The number changes with the sandbox's limits of work: by others the pictures are judged anew.
+        self._previews, self._refused = cache / "previews", cache / "refused-1"
 
     def warm(self) -> None:
         """Start the sandbox beside everything else: the endpoint is thinking anyway."""
@@ -91,43 +115,54 @@ class ImagePipeline:
                 do=_("Make the mask as large as the picture."),
             )
 
-    # -- pictures of an answer -----------------------------------------------------------------------------------------
+    # -- files of an answer --------------------------------------------------------------------------------------------
 
     def save(
-        self, generation: Generation, sources: Sequence[Source], stem: Path
-    ) -> tuple[tuple[GeneratedImage, ...], list[WenwenError]]:
-        """Save an answer's pictures, several at a time; one failure leaves the others alone.
+        self, generation: Generation, sources: Sequence[Source], stem: Path, videos: Sequence[Source] = ()
+    ) -> Saved:
+        """Save an answer's pictures and videos, several at a time; one failure leaves the others alone.
+
+        A file's first bytes decide what it is: behind a picture's address may be a video, and the other way round.
 
         Args:
             generation: what they belong to.
-            sources: where they are.
+            sources: where the pictures are.
             stem: their files' path up to the number.
-
-        Returns:
-            The pictures that were saved, those included that failed the check, and the errors of the others.
+            videos: where the videos are.
         """
         alt = one_line(generation.request.prompt, _LONGEST_ALT)
+        everything = [(source, False) for source in sources] + [(source, True) for source in videos]
 
-        def save(number: int, source: Source) -> GeneratedImage | WenwenError:
+        def save(number: int, source: Source, is_video: bool) -> GeneratedImage | Video | WenwenError:
             try:
-                return self._save(source, stem.with_name(f"{stem.name}-{number}"), alt)
+                return self._save(source, stem.with_name(f"{stem.name}-{number}"), alt, is_video=is_video)
             except WenwenError as error:
                 return error
 
-        if len(sources) == 1:
-            results = [save(1, sources[0])]
+        if len(everything) == 1:
+            results = [save(1, *everything[0])]
         else:
             with ThreadPoolExecutor(WIDTH, thread_name_prefix="wenwen") as threads:
                 futures = [
-                    threads.submit(copy_context().run, save, number, source) for number, source in enumerate(sources, 1)
+                    threads.submit(copy_context().run, save, number, source, is_video)
+                    for number, (source, is_video) in enumerate(everything, 1)
                 ]
             results = [future.result() for future in futures]
-        saved = tuple(result for result in results if isinstance(result, GeneratedImage))
-        return saved, [result for result in results if isinstance(result, WenwenError)]
+        kept = [
+            Video(source.address, problem=" ".join(filter(None, (result.what, result.why))))
+            if is_video and isinstance(result, WenwenError)
+            else result
+            for (source, is_video), result in zip(everything, results, strict=True)
+        ]
+        return Saved(
+            _without_equals(file for file in kept if isinstance(file, GeneratedImage)),
+            _without_equals(file for file in kept if isinstance(file, Video)),
+            tuple(result for result in results if isinstance(result, WenwenError)),
+        )
 
-    def _save(self, source: Source, stem: Path, alt: str) -> GeneratedImage:
+    def _save(self, source: Source, stem: Path, alt: str, *, is_video: bool) -> GeneratedImage | Video:
         try:
-            return self._write(source, stem, alt, pauses=PAUSES)
+            return self._write(source, stem, alt, pauses=PAUSES, is_video=is_video)
         except ValueError as error:  # an address that is none, such as http://[
             raise ImageError(
                 _("The picture's address cannot be used."),
@@ -143,14 +178,17 @@ class ImagePipeline:
                 charged="yes",
             ) from None
 
-    def _write(self, source: Source, stem: Path, alt: str = "", pauses: Sequence[float] = ()) -> GeneratedImage:
-        """Write one picture to ``<stem>.<type>``, or to ``<stem>.unsound`` with its ``problem`` if it fails the check.
+    def _write(
+        self, source: Source, stem: Path, alt: str = "", pauses: Sequence[float] = (), *, is_video: bool = False
+    ) -> GeneratedImage | Video:
+        """Write one file to ``<stem>.<type>``, or to ``<stem>.unsound`` with its ``problem`` if it fails the check.
 
         Args:
             source: where it is.
             stem: the place without the ending; its folder exists.
             alt: alternative text.
             pauses: seconds between the tries of a download.
+            is_video: whether the answer says that it is a video.
 
         Raises:
             ImageError: it cannot be fetched, or cannot be checked now: then it is kept as ``<stem>.unchecked``.
@@ -158,43 +196,75 @@ class ImagePipeline:
             OSError: the disk cannot be written.
         """
         part = stem.with_name(f"{stem.name}.{secrets.token_hex(4)}.part")  # two kernels may save the same picture
-        if source.address.startswith("data:"):
-            _decode(source.data, part)
-        else:
-            self._download(urljoin(self._address + "/", source.address), part, pauses)
+        try:
+            if source.address.startswith("data:"):
+                _decode(source.data, part)
+            else:
+                address = urljoin(self._address + "/", source.address)
+                self._download(address, part, pauses, self._video_policy() if is_video else self._policy())
+            head = _begun_with_its_signature(part)
+            if not kinds.kind_of(head) and (is_video or kinds.kind_of(head, kinds.VIDEOS)):
+                return _keep_video(source, part, stem, head)
+            return self._keep_picture(source, part, stem, alt, head)
+        finally:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+
+    def _keep_picture(self, source: Source, part: Path, stem: Path, alt: str, head: bytes) -> GeneratedImage:
         size, problem, result, preview = part.stat().st_size, "", None, None
         with ThreadPoolExecutor(1, thread_name_prefix="wenwen") as thread:
             digest = thread.submit(_sync, part)  # while the sandbox decodes
             try:
-                result, preview = self._inspect(part, digest.result)
+                result, preview = self._judged(part, size, digest.result)
             except ImageError as error:
                 if error.text in _NOT_THE_PICTURES_FAULT:
+                    digest.result()
                     part.replace(stem.with_name(f"{stem.name}.unchecked"))  # one, however often it is tried
                     raise
-                problem = error.what
+                problem = _with_its_words(error, head)
         path = part.replace(stem.with_name(f"{stem.name}.{result.extension if result else 'unsound'}"))
         kept = GeneratedImage(path, "", 0, 0, alt=alt, draft=source.draft, size=size, sha256=digest.result())
         if result is None:
             return replace(kept, problem=problem)
         return replace(kept, mime=result.mime, width=result.width, height=result.height, preview=preview)
 
-    def _download(self, address: str, part: Path, pauses: Sequence[float]) -> None:
-        policy = download.Policy(
-            trusted=self._trusted,
-            proxies=transport.proxies_for(address),
-            ca_bundle=transport.ca_bundle(),
-            limit=self._settings.max_mib << 20,
+    def _policy(self) -> download.Policy:
+        return download.Policy(
+            trusted=self._trusted, ca_bundle=transport.ca_bundle(), limit=self._settings.max_mib << 20
         )
+
+    def _video_policy(self) -> download.Policy:
+        limit = max(self._settings.max_mib, VIDEO_MIB) << 20
+        return replace(self._policy(), limit=limit, deadline=VIDEO_DEADLINE)
+
+    def _download(self, address: str, part: Path, pauses: Sequence[float], policy: download.Policy) -> None:
+        policy = replace(policy, proxies=transport.proxies_for(address))
         for pause in (*pauses, None):
             try:
                 download.fetch(address, part, policy)
             except download.FetchFailed as error:
                 if pause is None or not error.again:
-                    part.unlink(missing_ok=True)
                     raise
                 self._clock.sleep(pause)
             else:
                 return
+
+    def _judged(self, path: Path, size: int, digest: Callable[[], str]) -> tuple[Inspection, Path | None]:
+        """Check a file as :meth:`_inspect` does; what once took too much work is not tried again.
+
+        Raises:
+            ImageError: as :meth:`_inspect`.
+        """
+        if any(self._refused.glob(f"{size}-*")) and (self._refused / f"{size}-{digest()}").exists():
+            raise ImageError(_(MESSAGES["effort"]), charged="yes", text="effort")
+        try:
+            return self._inspect(path, digest)
+        except ImageError as error:
+            if error.text == "effort":
+                with suppress(OSError):
+                    self._refused.mkdir(parents=True, exist_ok=True)
+                    (self._refused / f"{size}-{digest()}").touch()
+            raise
 
     def _inspect(self, path: Path, digest: Callable[[], str]) -> tuple[Inspection, Path | None]:
         """Check a file; returns what it is and where its preview is, None when the cache cannot be written.
@@ -238,7 +308,8 @@ class ImagePipeline:
         """Return a picture's size and preview without keeping its file; None when it cannot be had or decoded."""
         try:
             with TemporaryDirectory(prefix="wenwen") as folder:
-                return self._write(source, Path(folder) / "picture")
+                file = self._write(source, Path(folder) / "picture")
+                return file if isinstance(file, GeneratedImage) else None
         except (ImageError, OSError, ValueError):
             return None
 
@@ -286,6 +357,62 @@ def _made(path: Path, make: Callable[[], object]) -> Path | None:
     except (ImageError, OSError):
         return None
     return path
+
+
+def _begun_with_its_signature(part: Path) -> bytes:
+    """Take what a careless server wrote before a picture out of its file; returns the first bytes."""
+    with part.open("rb") as file:
+        head = file.read(error_bodies.MOST)
+    lead = _LEAD.match(head)
+    if lead is None or kinds.kind_of(head) or not kinds.kind_of(head[lead.end() :]):
+        return head
+    with part.open("r+b") as file:
+        at = 0
+        while file.seek(at + lead.end()) and (piece := file.read(_PIECE)):
+            file.seek(at)
+            at += file.write(piece)
+        file.truncate(at)
+    return head[lead.end() :]
+
+
+def _with_its_words(error: ImageError, head: bytes) -> str:
+    """Say why a file is not shown: what it is instead, or what it says."""
+    if error.text == "format":
+        kind = kinds.other_kind(head)
+        return _("It is a file of the kind {kind}; PNG, JPEG, WebP, GIF and AVIF are shown.", kind=kind)
+    if error.text not in {"not-a-picture", "html"}:
+        return error.what
+    words = error_bodies.words_of(head) if head else _("The file is empty.")
+    return f"{error.what} {words}".strip()
+
+
+def _keep_video(source: Source, part: Path, stem: Path, head: bytes) -> Video:
+    """Rename a file that is, or should be, a video; it is judged by its first bytes alone."""
+    size, digest, kind = part.stat().st_size, _sync(part), kinds.kind_of(head, kinds.VIDEOS)
+    path = part.replace(stem.with_name(f"{stem.name}.{kind.extension if kind else 'unsound'}"))
+    video = Video(source.address, path, kind.mime if kind else "", size, digest)
+    if kind:
+        return video
+    words = error_bodies.words_of(head) if head else _("The file is empty.")
+    return replace(video, problem=f"{_('What came is not a video.')} {words}".strip())
+
+
+_File = TypeVar("_File", GeneratedImage, Video)
+
+
+def _without_equals(files: Iterable[_File]) -> tuple[_File, ...]:
+    """Keep the first file of those with equal bytes: a picture that is both draft and result is the result."""
+    kept: dict[str, _File] = {}
+    for file in files:
+        first = kept.setdefault(file.sha256 or getattr(file, "address", ""), file)
+        if first is file:
+            continue
+        if isinstance(first, GeneratedImage) and isinstance(file, GeneratedImage) and not file.draft:
+            kept[file.sha256] = replace(first, draft=False)
+        if file.path and file.path != first.path:
+            with suppress(OSError):
+                file.path.unlink()
+    return tuple(kept.values())
 
 
 def _decode(data: bytes, part: Path) -> None:

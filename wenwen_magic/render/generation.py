@@ -22,7 +22,7 @@ from wenwen_magic.render.markup import (
     tag,
 )
 from wenwen_magic.text.i18n import N_, _
-from wenwen_magic.text.sanitize import mask_keys
+from wenwen_magic.text.sanitize import mask_keys, one_line
 
 _CIRCLED = "⓪①②③④⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯⑰⑱⑲⑳"
 MOST_SHOWN = 24
@@ -31,6 +31,7 @@ LONGEST_TEXT = 20_000
 """Characters of a prompt, or of an answer, that are shown."""
 _LONGEST_PATH = 4  # parts that are shown; of a working folder high up they would show a home folder
 _LONGEST_OPEN_TEXT = 400
+_LONGEST_ADDRESS = 400
 _PREVIEW_HEIGHT, _PICTURE_HEIGHT = 320, 448  # pixels: a screen has room for the caption and the controls too
 _NO_CONTROLS = N_("Run the cell to have its controls here.")
 WORDS_OF_RECORDS = (
@@ -58,7 +59,8 @@ def generation_html(generation: Generation) -> Markup:
         sizes = [small(f"{number}. {image.width}×{image.height}") for number, image in enumerate(images, 1)]
         cells = list(map(stacked, pictures, sizes))
         shown = join(table(in_rows(cells, even_columns(len(cells)))), tag("p", description))
-    return join(shown, text_html(generation) if images else "", as_sent(generation))
+    beside = images or generation.kept_videos
+    return join(shown, text_html(generation) if beside else "", as_sent(generation))
 
 
 def image_html(
@@ -77,7 +79,9 @@ def image_html(
 
 
 def no_picture_html(generation: Generation) -> Markup:
-    """Show what there is in place of a picture: the formatted text that was asked for, or why there is none."""
+    """Show what there is in place of a picture: a video's file, the text that was asked for, or why there is none."""
+    if generation.kept_videos:
+        return tag("p", stacked(_("The answer is a video, not a picture. It is saved as:"), *_video_paths(generation)))
     if generation.has_result:
         return tag("div", Markup(markdown.render(generation.text)))
     error = generation.error or {}
@@ -137,7 +141,7 @@ def orientation_of(image: GeneratedImage) -> str:
 
 
 def notes(generation: Generation) -> list[str]:
-    """List what to know beside the caption: a saved take, another shape than asked, drafts, damaged pictures."""
+    """List what to know beside the caption: a saved take, another shape than asked, drafts, videos, what is damaged."""
     listed = []
     if not generation.has_result:
         listed.append(_("charged: ") + _(generation.charged))
@@ -149,9 +153,19 @@ def notes(generation: Generation) -> list[str]:
     if drafts := sum(image.draft for image in generation.pictures):
         listed.append(_("{drafts} draft(s) kept beside it", drafts=drafts))
     listed += [f"{image.path.name}: {image.problem}" for image in generation.pictures if image.problem]
+    if generation.images:
+        listed += [_("a video beside it: {path}", path=path) for path in _video_paths(generation)]
+    for video in generation.videos if generation.files else ():
+        if not video.is_kept:
+            address = one_line(mask_keys(video.address), _LONGEST_ADDRESS)
+            listed.append(_("a video that could not be fetched: {address}", address=address))
     if generation.finish_reason == "cut":
         listed.append(_("the answer broke off after this"))
     return listed
+
+
+def _video_paths(generation: Generation) -> list[str]:
+    return [short_path(video.path) for video in generation.kept_videos if video.path]
 
 
 def caption_html(generation: Generation, *, numbered: bool = False, known: Container[str] = ()) -> Markup:
@@ -178,10 +192,11 @@ def as_sent(generation: Generation) -> Markup:
 
 def plain(generation: Generation, *, numbered: bool = False) -> str:
     """Describe a generation in one line of text: take, id, size, model, seconds, path; then its own text."""
-    where = ", ".join(short_path(image.path) for image in generation.images)
+    where = ", ".join(map(short_path, generation.files))
     error = generation.error or {}
     missing = "" if generation.has_result else f"✗ {error.get('what', generation.state)}"
-    parts = [caption(generation, numbered=numbered), where or missing, *notes(generation)]
+    kind = _("a video, not a picture") if where and not generation.images else ""
+    parts = [caption(generation, numbered=numbered), kind, where or missing, *notes(generation)]
     length = LONGEST_TEXT if generation.request.wants_words else _LONGEST_OPEN_TEXT
     text = f"\n{generation.text[:length]}" if generation.text else ""
     return mask_keys(" · ".join(part for part in parts if part) + text)

@@ -82,12 +82,13 @@ def _row(
         _stack(cost, charged),
     ]
     failed = "" if generation.has_result else "✗" if generation.error else "…" if generation.state == "sent" else ""
+    video = _("a video, not a picture") if generation.kept_videos and not generation.images else ""
     text = [
         name,
         f"{date} {time}",
         clipped(mask_keys(model), _MODEL_COLUMNS) + (" (demo)" if generation.demo else ""),
         f"{cost} {charged}",
-        f"{marks} {failed}",
+        f"{marks} {failed or video}",
         clipped(prompt, _PROMPT_COLUMNS),
     ]
     return html, text
@@ -104,6 +105,8 @@ def _picture(generation: Generation, thumbnail: Path | None) -> Markup:
         image, *others = generation.images
         shown = picture(thumbnail, image.alt, width=_THUMBNAIL) or small(_("saved, no preview at hand"))
         return stacked(shown, small(f"+{len(others)}") if others else "")
+    if generation.kept_videos:
+        return small(_("a video, not a picture"))
     if generation.error:
         reasons = [str(generation.error.get(name, "")) for name in ("what", "why")]
         what, why = (text if len(text) <= _LONGEST_REASON else text[:_LONGEST_REASON] + "…" for text in reasons)
@@ -231,5 +234,5 @@ def _member_picture(generation: Generation, thumbnail: Path | None) -> Markup:
     if shown := picture(thumbnail, alt, width=_SMALLER_THUMBNAIL):
         return shown
     if generation.has_result:
-        return small(_("text"))
+        return small(_("a video, not a picture") if generation.kept_videos else _("text"))
     return small("✗ ", str((generation.error or {}).get("what", generation.state))[:_LONGEST_REASON])

@@ -11,6 +11,7 @@ import pytest
 from support.loopback import PNG, PUBLIC, answering, moved, nowhere, policy, reply, trickle
 
 from wenwen_magic.endpoint.transport import USER_AGENT
+from wenwen_magic.media import download
 from wenwen_magic.media.download import FetchFailed, fetch
 
 
@@ -74,6 +75,78 @@ def test_a_status_says_whether_trying_again_may_help(status, again, serve, faili
     assert (error.status, error.again, "free" in error.do) == (status, again, True)
     assert f"{server.origin}/a.png" in str(error)
     assert "secret" not in str(error)
+
+
+WORDS = {
+    "an object store": (
+        "403 Forbidden",
+        b'<?xml version="1.0"?><Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>',
+        "HTTP 403: AccessDenied: Request has expired",
+        False,
+    ),
+    "Azure": (
+        "403 x",
+        b"<e><Code>No</Code><AuthenticationErrorDetail>Not valid in the specified time</AuthenticationErrorDetail></e>",
+        "HTTP 403: No: Not valid in the specified time",
+        False,
+    ),
+    "a key that is not there yet": (
+        "404 Not Found",
+        b"<Error><Code>NoSuchKey</Code><Message>The specified key does not exist.</Message></Error>",
+        "HTTP 404: NoSuchKey: The specified key does not exist.",
+        True,
+    ),
+    "an error of the family": ("500 x", b'{"error":{"message":"disk full","type":"x_error"}}', "disk full", True),
+    "a message": ("404 x", '{"code":-1,"msg":"图片已过期"}'.encode(), "图片已过期", False),
+    "a page": ("403 x", b"<html><head><title>403 Forbidden</title></head></html>", "HTTP 403: 403 Forbidden", True),
+    "words": ("410 Gone", b"This content is no longer available.", "no longer available", False),
+    "keys": ("400 x", b'{"msg":"bad sk-abcdefghijkl"}', "bad ***", False),
+    "nothing": ("404 x", b"", "the server answered HTTP 404", True),
+    "bytes": ("404 x", bytes(range(256)), "the server answered HTTP 404", True),
+}
+
+
+@pytest.mark.parametrize("case", WORDS)
+def test_what_a_server_says_in_place_of_a_picture_is_told(case, serve, failing):
+    status, body, words, again = WORDS[case]
+    server = serve(reply(body=body, status=status))
+    error = failing(server.origin, policy(server.origin))
+    assert words in error.why
+    assert error.again is again
+    assert len(error.why) < 400
+
+
+def test_an_address_that_has_expired_is_told_with_what_helps(serve, failing):
+    server = serve(reply(body=WORDS["an object store"][1], status="403 x"))
+    assert "--fresh" in failing(server.origin, policy(server.origin)).do
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"HTTP/1.1 404 x\r\nContent-Length: 999\r\n\r\nno such picture",
+        b"HTTP/1.1 404 x\r\nTransfer-Encoding: chunked\r\n\r\nf\r\nno such picture\r\nzz\r\n",
+    ],
+)
+def test_words_that_break_off_are_told_as_far_as_they_came(body, serve, failing):
+    server = serve(body)
+    error = failing(server.origin, policy(server.origin))
+    assert "HTTP 404: no such picture" in error.why
+    assert error.again
+
+
+def test_words_that_never_end_are_waited_for_no_longer_than_some_seconds(serve, failing, monkeypatch):
+    monkeypatch.setattr(download, "_LISTEN", 0.2)
+    server, threads = serve(trickle(b"HTTP/1.1 404 x\r\n\r\nno such picture")), threading.active_count()
+    begun = time.monotonic()
+    assert "HTTP 404: no such picture" in failing(server.origin, policy(server.origin)).why
+    assert time.monotonic() - begun < 1.2
+    assert threading.active_count() <= threads
+
+
+def test_of_endless_words_only_the_beginning_is_read(serve, failing):
+    server = serve(reply(body=b"no " * 3_000_000, status="404 x"))
+    assert "HTTP 404: no no no" in failing(server.origin, policy(server.origin)).why
 
 
 @pytest.mark.parametrize("packing", ["gzip", "GZip", "deflate", "br", "identity, gzip"])

@@ -45,7 +45,7 @@ class Careless:
 
     def inspect(self, path, preview):
         self.checked += 1
-        if path.read_bytes() != PICTURE:
+        if not path.read_bytes().startswith(PICTURE):
             raise ImageError("This is no picture.", why="a web page", charged="yes")
         preview.write_bytes(b"small")
         return Inspection("image/png", "png", 40, 30, self._preview_mime)
@@ -55,15 +55,15 @@ class Downloads:
     """Stands for downloads: every address holds the same picture, ``broken`` ones none; may fail a few times before."""
 
     def __init__(self):
-        self.policies, self.failures, self.asked = {}, [], []
+        self.policies, self.failures, self.asked, self.files = {}, [], [], {}
 
     def __call__(self, address, path, policy):
         self.asked.append(address)
         self.policies[address] = policy
         if self.failures or "broken" in address:
             path.write_bytes(b"half")
-            raise self.failures.pop(0) if self.failures else FetchFailed("There is no picture.")
-        path.write_bytes(PICTURE)
+            raise self.failures.pop(0) if self.failures else FetchFailed("There is no picture.", why="HTTP 404")
+        path.write_bytes(self.files.get(address, PICTURE))
 
 
 @pytest.fixture
@@ -95,9 +95,14 @@ def checking(folder, sandbox):
     return ImagePipeline(Settings(), ADDRESS, sandbox, Ticks())
 
 
-def save(pipeline, folder, *sources, prompt="画只猫\n 水彩"):
+def save_all(pipeline, folder, *sources, videos=(), prompt="画只猫\n 水彩"):
     asked = Generation("a1b2c3d4", ImageRequest(prompt), prompt, "answered", "2026-11-22T12:00:00.000+08:00")
-    return pipeline.save(asked, sources, folder / "cat-a1b2c3d4")
+    return pipeline.save(asked, sources, folder / "cat-a1b2c3d4", videos)
+
+
+def save(pipeline, folder, *sources, **more):
+    saved = save_all(pipeline, folder, *sources, **more)
+    return saved.pictures, list(saved.failed)
 
 
 def save_one(pipeline, folder, source):
@@ -110,8 +115,14 @@ def of_data(data=PLAIN):
     return Source("data:image/png", data=data)
 
 
-def own(colour="red", width=40):
-    return of_data(data_uri(png(width, 30, colour)).partition(",")[2].encode())
+def another(number):
+    """The picture with other bytes behind it."""
+    return of_data(base64.b64encode(PICTURE + bytes([number])))
+
+
+def own(colour="red", width=40, *, draft=False):
+    data = data_uri(png(width, 30, colour)).partition(",")[2].encode()
+    return Source("data:image/png", draft=draft, data=data)
 
 
 def names(folder):
@@ -238,7 +249,7 @@ def test_an_endpoint_at_an_ipv6_address_is_trusted_with_its_own_pictures(folder,
 
 
 def test_pictures_are_numbered_in_the_answers_order_whatever_kind_they_are(checking, folder, downloads):
-    saved, failed = save(checking, folder, own(), Source("https://h/b.png"), own("blue", 50))
+    saved, failed = save(checking, folder, own("gold"), Source("https://h/b.png"), own("blue", 50))
     assert [picture.path.name for picture in saved] == [f"cat-a1b2c3d4-{number}.png" for number in (1, 2, 3)]
     assert ([picture.width for picture in saved], failed) == ([40, 40, 50], [])
     assert names(folder) == [picture.path.name for picture in saved]
@@ -246,7 +257,8 @@ def test_pictures_are_numbered_in_the_answers_order_whatever_kind_they_are(check
 
 @pytest.mark.parametrize("place", [0, 1, 2])
 def test_one_picture_that_fails_leaves_the_others_alone(place, pipeline, folder, downloads):
-    sources = [of_data(), Source("https://h/a.png"), of_data()]
+    sources = [of_data(), Source("https://h/a.png"), another(1)]
+    downloads.files["https://h/a.png"] = PICTURE + b"2"
     sources[place] = Source("https://h/broken")
     saved, (failed,) = save(pipeline, folder, *sources)
     assert [picture.path.stem[-1] for picture in saved] == [number for number in "123" if number != str(place + 1)]
@@ -257,7 +269,7 @@ def test_one_picture_that_fails_leaves_the_others_alone(place, pipeline, folder,
 def test_an_error_that_is_not_ours_is_raised_after_the_others_are_saved(count, pipeline, folder, downloads):
     downloads.failures = [ZeroDivisionError()]
     with pytest.raises(ZeroDivisionError):
-        save(pipeline, folder, Source("https://h/a.png"), *[of_data()] * (count - 1))
+        save(pipeline, folder, Source("https://h/a.png"), *map(another, range(1, count)))
     assert len([name for name in names(folder) if name.endswith(".png")]) == count - 1
 
 
@@ -273,14 +285,14 @@ def test_an_address_that_cannot_be_read_is_one_failure_among_the_others(address,
 def test_at_most_so_many_are_saved_at_once_in_the_callers_language(pipeline, folder, monkeypatch):
     meeting, lock, now, most, languages = threading.Barrier(WIDTH, timeout=5), threading.Lock(), 0, 0, set()
 
-    def fetch(_address, path, _policy):
+    def fetch(address, path, _policy):
         nonlocal now, most
         with lock:
             now += 1
             most = max(most, now)
             languages.add(spoken())
         meeting.wait()
-        path.write_bytes(PICTURE)
+        path.write_bytes(PICTURE + address.encode())
         with lock:
             now -= 1
 
@@ -300,13 +312,6 @@ def test_one_picture_alone_is_saved_in_the_calling_thread_and_none_is_nothing_to
         save(pipeline, folder, Source("https://h/a"))
     assert threads == [threading.current_thread()]
     assert save(pipeline, folder) == ((), [])
-
-
-def test_the_same_picture_many_times_comes_as_often(checking, folder):
-    saved, failed = save(checking, folder, *[own()] * 8)
-    assert (len(saved), failed, {picture.problem for picture in saved}) == (8, [], {""})
-    assert len({picture.path for picture in saved}) == 8
-    assert len({picture.preview for picture in saved}) == 1
 
 
 def test_a_disk_that_is_full_is_a_failure_that_can_be_mended_for_free(pipeline, folder):
@@ -334,6 +339,232 @@ def test_a_picture_that_the_demo_does_not_have_is_a_failure(folder, sandbox):
         pipeline = ImagePipeline(Settings(), demo.address, sandbox, Ticks())
         source = Source(f"{demo.address.removesuffix('/demo')}/pictures/none.png")
         assert isinstance(save(pipeline, folder, source)[1][0], ImageError)
+
+
+# The same picture twice
+
+SAME = {
+    "in the answer twice": (own(), own()),
+    "eight times": (own(),) * 8,
+    "in the answer and behind an address": (own(), Source("https://h/red.png")),
+    "behind an address and in the answer": (Source("https://h/red.png"), own()),
+    "behind two addresses": (Source("https://h/red.png"), Source("https://h/red.png?again=1")),
+    "written in another way": (own(), of_data(base64.urlsafe_b64encode(png(40, 30)).rstrip(b"="))),
+    "with a line break before it": (own(), of_data(base64.b64encode(b"\r\n" + png(40, 30)))),
+    "no picture at all, twice": (of_data(b"AAAA"), of_data(b"AAAA")),
+}
+
+
+@pytest.mark.parametrize("sources", SAME.values(), ids=SAME)
+def test_equal_bytes_are_one_picture_whatever_they_came_by(sources, checking, folder, downloads):
+    downloads.files = dict.fromkeys(["https://h/red.png", "https://h/red.png?again=1"], png(40, 30))
+    (picture,), failed = save(checking, folder, *sources)
+    assert (picture.path.stem, failed, names(folder)) == ("cat-a1b2c3d4-1", [], [picture.path.name])
+
+
+def test_other_pictures_keep_their_places_beside_equal_ones(checking, folder):
+    sources = [own("blue"), own(), own("blue"), own("green"), own()]
+    saved, _ = save(checking, folder, *sources)
+    assert [picture.path.stem[-1] for picture in saved] == ["1", "2", "4"]
+    assert names(folder) == [picture.path.name for picture in saved]
+
+
+@pytest.mark.parametrize(("first", "second", "draft"), [(1, 0, False), (0, 1, False), (1, 1, True), (0, 0, False)])
+def test_what_is_draft_and_result_is_the_result(first, second, draft, checking, folder):
+    (picture,), _ = save(checking, folder, own(draft=bool(first)), own(draft=bool(second)))
+    assert picture.draft is draft
+
+
+def test_a_draft_that_differs_stays_a_draft(checking, folder):
+    saved, _ = save(checking, folder, own(draft=True), own("blue"), own("blue", draft=True))
+    assert [picture.draft for picture in saved] == [True, False]
+
+
+# What a server says in place of a picture
+
+SAID = {
+    "an object store": (
+        b'<?xml version="1.0"?>\n<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>',
+        "What came is not a picture. AccessDenied: Request has expired",
+    ),
+    "an error": (b'{"error":{"message":"file not found"}}', "What came is not a picture. file not found"),
+    "a message": ('{"code":404,"msg":"图片不存在"}'.encode(), "What came is not a picture. 图片不存在"),
+    "a page": (
+        b"<!DOCTYPE html><html><head><title>403 Forbidden</title></head><h1>no</h1>",
+        "What came is a web page, not a picture. 403 Forbidden",
+    ),
+    "plain words": (b"File expired or deleted", "What came is not a picture. File expired or deleted"),
+    "nothing": (b"", "What came is not a picture. The file is empty."),
+    "bytes": (bytes(range(1, 200)), "What came is not a picture."),
+    "HEIC": (
+        b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
+        "It is a file of the kind HEIC; PNG, JPEG, WebP, GIF and AVIF are shown.",
+    ),
+    "JPEG XL": (
+        b"\xff\x0a" + bytes(99),
+        "It is a file of the kind JXL; PNG, JPEG, WebP, GIF and AVIF are shown.",
+    ),
+    "a drawing": (b"<svg xmlns='x'><text>hi</text></svg>", "SVG drawings are not opened: they can carry scripts."),
+    "keys and control characters": (
+        b'{"msg":"bad key sk-abcdefghijkl\x1b[2J\xe2\x80\xae"}',
+        "What came is not a picture. bad key ***",
+    ),
+}
+
+
+@pytest.mark.parametrize(("body", "problem"), SAID.values(), ids=SAID)
+def test_what_is_no_picture_is_told_in_its_own_words_and_kept(body, problem, checking, folder, downloads):
+    downloads.files["https://h/a.png"] = body
+    picture = save_one(checking, folder, Source("https://h/a.png"))
+    assert picture.problem == problem
+    assert (names(folder), picture.data) == (["cat-a1b2c3d4-1.unsound"], body)
+
+
+def test_words_without_end_are_cut_short(checking, folder, downloads):
+    downloads.files["https://h/a.png"] = b"words " * 99_999
+    assert len(save_one(checking, folder, Source("https://h/a.png")).problem) < 400
+
+
+@pytest.mark.parametrize("lead", [b"\xef\xbb\xbf", b"\r\n", b"\n\n \t", b" \xef\xbb\xbf\n"])
+def test_what_a_careless_server_writes_before_a_picture_is_taken_away(lead, checking, folder, downloads):
+    downloads.files["https://h/a.png"] = lead + PICTURE
+    picture = save_one(checking, folder, Source("https://h/a.png"))
+    assert (picture.problem, picture.data, picture.size) == ("", PICTURE, len(PICTURE))
+
+
+def test_white_space_is_taken_from_before_a_large_picture_too(checking, folder, downloads):
+    large = PICTURE + os.urandom((2 << 20) + 7)
+    downloads.files["https://h/a.png"] = b"\n" + large
+    assert save_one(checking, folder, Source("https://h/a.png")).data == large
+
+
+@pytest.mark.parametrize("address", ["https://h/a.jpg", "https://h/a.gif", "https://h/a", "https://h/a.bin?x=.mp4"])
+def test_a_picture_is_named_by_its_bytes_not_by_its_address(address, checking, folder, downloads):
+    assert save_one(checking, folder, Source(address)).path.name == "cat-a1b2c3d4-1.png"
+
+
+# Pictures that take too much work
+
+
+def test_slow_jpeg_is_judged_once(pipeline, folder):
+    error, judged = ImageError("too much", charged="yes", text="effort"), []
+    pipeline._pool.inspect = lambda *_: judged.append(1) or (_ for _ in ()).throw(error)
+    problems = {save_one(pipeline, folder, of_data()).problem for _ in range(3)}
+    assert (len(judged), len(problems)) == (1, 2)
+    assert "too much work" in save_one(pipeline, folder, of_data()).problem
+    assert names(folder) == ["cat-a1b2c3d4-1.unsound"]
+    assert save_one(pipeline, folder, of_data(PLAIN[:-8])).problem == "too much"  # another picture
+
+
+def test_a_picture_of_the_same_size_is_judged_by_itself(pipeline, folder):
+    error = ImageError("too much", charged="yes", text="effort")
+    sound, pipeline._pool.inspect = pipeline._pool.inspect, lambda *_: (_ for _ in ()).throw(error)
+    save_one(pipeline, folder, of_data(base64.b64encode(bytes(len(PICTURE)))))
+    pipeline._pool.inspect = sound
+    assert save_one(pipeline, folder, of_data()).problem == ""
+
+
+@pytest.mark.parametrize("code", ["truncated", "memory", "format", "not-a-picture"])
+def test_what_is_judged_in_no_time_is_judged_anew(code, pipeline, folder):
+    error, judged = ImageError("no", charged="yes", text=code), []
+    pipeline._pool.inspect = lambda *_: judged.append(1) or (_ for _ in ()).throw(error)
+    for _ in range(2):
+        save_one(pipeline, folder, of_data())
+    assert len(judged) == 2
+
+
+def test_an_interrupt_leaves_nothing_half(pipeline, folder):
+    pipeline._pool.inspect = lambda *_: (_ for _ in ()).throw(KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        save(pipeline, folder, of_data())
+    assert names(folder) == []
+
+
+# Videos
+
+MP4 = b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41" + bytes(range(256)) * 9
+WEBM = b"\x1aE\xdf\xa3\x9fB\x86\x81\1B\xf7\x81\1B\xf2\x81\4B\xf3\x81\x08B\x82\x84webm" + bytes(999)
+KINDS_OF_VIDEO = {
+    "mp4": (MP4, "video/mp4"),
+    "mp4 of other makers": (MP4.replace(b"isom\0", b"mp42\0"), "video/mp4"),
+    "mp4 without a list": (b"\0\0\0\x10ftypdash\0\0\0\0", "video/mp4"),
+    "m4v": (MP4.replace(b"isom\0", b"M4V \0"), "video/mp4"),
+    "webm": (WEBM, "video/webm"),
+    "mkv": (WEBM.replace(b"webm", b"matr"), "video/x-matroska"),
+    "mov": (MP4.replace(b"isom\0", b"qt  \0"), "video/quicktime"),
+}
+FILM = "https://h/film?id=1"
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_VIDEO)
+@pytest.mark.parametrize("expected", ["picture", "video"])
+def test_a_video_is_kept_as_it_came_and_unopened_wherever_it_is(kind, expected, pipeline, folder, downloads):
+    body, mime = KINDS_OF_VIDEO[kind]
+    downloads.files[FILM] = body
+    pictures, videos = ([Source(FILM)], []) if expected == "picture" else ([], [Source(FILM)])
+    saved = save_all(pipeline, folder, *pictures, videos=videos)
+    (video,) = saved.videos
+    ending = {"video/quicktime": "mov", "video/x-matroska": "mkv"}.get(mime, mime.partition("/")[2])
+    assert (video.path.name, video.mime, video.is_kept) == (f"cat-a1b2c3d4-1.{ending}", mime, True)
+    assert (video.path.read_bytes(), video.size, video.address) == (body, len(body), FILM)
+    assert video.sha256 == hashlib.sha256(body).hexdigest()
+    assert (saved.pictures, saved.failed, names(folder)) == ((), (), [video.path.name])
+    assert pipeline._pool.checked == 0
+
+
+def test_a_video_in_the_answer_itself_is_kept(checking, folder):
+    source = Source("data:video/mp4", data=base64.b64encode(MP4))
+    (video,) = save_all(checking, folder, videos=[source]).videos
+    assert (video.address, video.path.read_bytes()) == ("data:video/mp4", MP4)
+
+
+def test_pictures_and_videos_are_numbered_together_and_equal_videos_are_one(checking, folder, downloads):
+    downloads.files = dict.fromkeys(["https://h/a.mp4", "https://h/download/a.mp4"], MP4)
+    downloads.files["https://h/b.webm"] = WEBM
+    films = [Source(address) for address in downloads.files]
+    saved = save_all(checking, folder, own(), own("blue"), videos=films)
+    assert [picture.path.name for picture in saved.pictures] == ["cat-a1b2c3d4-1.png", "cat-a1b2c3d4-2.png"]
+    assert [video.path.name for video in saved.videos] == ["cat-a1b2c3d4-3.mp4", "cat-a1b2c3d4-5.webm"]
+    assert len(names(folder)) == 4
+
+
+def test_a_picture_where_a_video_was_expected_is_the_picture(checking, folder, downloads):
+    saved = save_all(checking, folder, videos=[Source(FILM)])
+    assert ([picture.path.name for picture in saved.pictures], saved.videos) == (["cat-a1b2c3d4-1.png"], ())
+
+
+def test_a_video_that_never_comes_keeps_its_address_and_the_reason(checking, folder, downloads, ticks):
+    saved = save_all(checking, folder, own(), videos=[Source("https://h/broken.mp4?sign=1")])
+    (video,) = saved.videos
+    assert (video.address, video.path, video.is_kept) == ("https://h/broken.mp4?sign=1", None, False)
+    assert "404" in video.problem
+    assert (len(saved.pictures), len(saved.failed)) == (1, 1)
+    assert names(folder) == ["cat-a1b2c3d4-1.png"]
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        (b'{"error":{"message":"task expired"}}', "What came is not a video. task expired"),
+        (b"", "What came is not a video. The file is empty."),
+        (b"ID3\4" + bytes(99), "What came is not a video."),
+    ],
+)
+def test_what_is_no_video_is_told_in_its_own_words_and_kept(body, problem, checking, folder, downloads):
+    downloads.files[FILM] = body
+    (video,) = save_all(checking, folder, videos=[Source(FILM)]).videos
+    assert (video.path.name, video.problem, video.is_kept) == ("cat-a1b2c3d4-1.unsound", problem, False)
+
+
+@pytest.mark.parametrize(("most", "expected"), [(3, 512), (64, 512), (2000, 2000)])
+def test_a_video_may_be_larger_and_take_longer_than_a_picture_and_is_trusted_no_more(most, expected, folder, downloads):
+    settings = Settings(trusted_hosts=("nas.local:80",), max_mib=most)
+    pipeline = ImagePipeline(settings, ADDRESS, Careless(), Ticks())
+    save_all(pipeline, folder, Source("https://h/x.png"), videos=[Source(FILM)])
+    picture, film = downloads.policies["https://h/x.png"], downloads.policies[FILM]
+    assert (picture.limit, film.limit) == (most << 20, expected << 20)
+    assert film.deadline > picture.deadline
+    assert film.trusted == picture.trusted
 
 
 # Previews

@@ -1,5 +1,6 @@
 """What comes of a request beside a picture is an error that says what to do and whether it cost."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from wenwen_magic import errors
 from wenwen_magic.engine import limits, outcomes
 from wenwen_magic.errors import WenwenError
 from wenwen_magic.protocol import Answer
-from wenwen_magic.records import GeneratedImage, Generation, ImageRequest
+from wenwen_magic.records import GeneratedImage, Generation, ImageRequest, Video
 from wenwen_magic.text.i18n import is_chinese, speak
 
 TREE = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, WenwenError)]
@@ -23,6 +24,17 @@ FAULT = {
 }
 CUT = GeneratedImage(Path("wenwen_images/cat-1.unsound"), "", 0, 0, problem="the file is cut")
 SENT = Generation("a1b2c3d4", REQUEST, "画一只猫", "sent", "2026-01-01", charged="maybe")
+
+
+def none_valid(picture):
+    return outcomes.none_saved(replace(SENT, pictures=(picture,)), ())
+
+
+def video_lost(problem="the server answered HTTP 404"):
+    lost = Video("https://videos.example/a.mp4?sign=1", problem=problem)
+    return outcomes.none_saved(replace(SENT, videos=(lost,)), ())
+
+
 OUTCOMES = {
     "no picture": (lambda: outcomes.no_image(Answer(text="I cannot.")), errors.NoImageError, "yes"),
     "no words either": (lambda: outcomes.no_image(Answer()), errors.NoImageError, "yes"),
@@ -30,7 +42,8 @@ OUTCOMES = {
     "no such take": (lambda: outcomes.not_in_history(REQUEST, 3), errors.NotInHistory, "no"),
     "nothing kept": (lambda: outcomes.nothing_kept(SENT), errors.NotInHistory, "maybe"),
     "limit": (lambda: limits.limit_reached(50, 50), errors.LimitReached, "no"),
-    "unsound": (lambda: outcomes.none_valid((CUT,), "a1b2c3d4"), errors.ImageError, "yes"),
+    "unsound": (lambda: none_valid(CUT), errors.ImageError, "yes"),
+    "a video that is lost": (video_lost, errors.ImageError, "yes"),
     "a work that goes on": (lambda: outcomes.goes_on(errors.NotSentError("No name.")), errors.WaitEnded, "maybe"),
     "a work that takes long": (outcomes.still_working, errors.WaitEnded, "maybe"),
     "a work that is gone": (
@@ -105,11 +118,25 @@ def test_a_limit_says_how_many_were_asked_for_and_how_to_raise_it():
 
 
 def test_an_unsound_picture_names_the_file_its_problem_and_the_way_to_fetch_it_again():
-    error = outcomes.none_valid((CUT,), "a1b2c3d4")
+    error = none_valid(CUT)
     assert error.why == "the file is cut"
     assert "cat-1.unsound" in error.do
     assert "%wenwen fetch a1b2c3" in error.do
     assert "wenwen_images" not in error.do
+
+
+def test_a_lost_video_names_its_address_and_the_way_to_fetch_it_again():
+    error = video_lost()
+    assert "404" in error.why
+    assert "https://videos.example/a.mp4?sign=1" in error.do
+    assert "%wenwen fetch a1b2c3" in error.do
+
+
+def test_an_address_that_has_expired_is_told_with_what_helps():
+    expired = GeneratedImage(Path("cat-1.unsound"), "", 0, 0, problem="AccessDenied: Request has expired")
+    for error in (none_valid(expired), video_lost("HTTP 403: Request has expired")):
+        assert "--fresh" in error.do
+        assert "%wenwen fetch" not in error.do
 
 
 @pytest.mark.parametrize("kind", TREE)
