@@ -43,7 +43,10 @@ class Kernel:
         from jupyter_client.manager import start_new_kernel  # not loaded where no kernel is started
 
         self.manager, self.client = start_new_kernel(kernel_name="python3")
-        self.process = psutil.Process(self.manager.provisioner.process.pid)
+
+    @property
+    def process(self):
+        return psutil.Process(self.manager.provisioner.process.pid)
 
     def send(self, code, *, stdin=False):
         return self.client.execute(code, allow_stdin=stdin)
@@ -77,6 +80,12 @@ class Kernel:
             if message["parent_header"].get("msg_id") == ticket and true(message["content"]):
                 return message
         raise AssertionError("no such message came")
+
+    def restart(self):
+        """Restart as JupyterLab's button does: interrupted, asked to end, and another process in its place."""
+        self.manager.restart_kernel()
+        self.client.wait_for_ready(timeout=60)
+        assert shown(self.run(LOAD)) == []
 
     def end(self):
         self.client.stop_channels()
