@@ -1,5 +1,6 @@
 """Whole notebooks in real kernels: run twice, interrupted, killed, refused, and what is left of a key."""
 
+import json
 import os
 import re
 import subprocess
@@ -162,6 +163,16 @@ def test_every_failure_fails_its_cell_in_a_few_lines_and_the_next_cell_works(dem
     assert images(kernel.run(cell("a dog")))
 
 
+@pytest.mark.parametrize("place", ["http://a\ud800.invalid/x.png", "/\udfff"])
+def test_an_answer_with_half_a_character_is_an_error_that_is_shown_and_ends_its_cell(relay, kernel, place):
+    relay.answer = lambda _: json.dumps({"choices": [{"message": {"content": f"![x]({place})"}}]})
+    ticket = kernel.send(cell("a cat"))
+    (error,) = errors(kernel.gather(ticket))
+    assert "charged: yes" in plain(error)
+    assert kernel.reply(ticket)["status"] == "error"
+    assert [kind for kind, _ in shown(kernel.run("1 + 1"))] == ["execute_result"]
+
+
 def test_a_failing_cell_fails_the_notebook(demo):
     with pytest.raises(CellExecutionError, match="charged"):
         run(notebook(LOAD, cell("a cat [demo: refuse]")))
@@ -193,11 +204,7 @@ def test_tab_completes_through_the_kernel(kernel):
         "x = 1\n%wenwen_image -m gpt": "gpt-4o-image",
         "%wenwen st": "status",
     }.items():
-        ticket = kernel.client.complete(line, len(line))
-        reply = kernel.client.get_shell_msg(timeout=60)
-        while reply["parent_header"]["msg_id"] != ticket:
-            reply = kernel.client.get_shell_msg(timeout=60)
-        content = reply["content"]
+        content = kernel.reply(kernel.client.complete(line, len(line)))
         done = [line[: content["cursor_start"]] + match for match in content["matches"]]
         assert any(text.endswith(wanted) for text in done), (line, content)
 

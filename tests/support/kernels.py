@@ -69,6 +69,12 @@ class Kernel:
     def run(self, code, **how):
         return self.gather(self.send(code, **how))
 
+    def reply(self, ticket):
+        """The content of the reply to a request, without which a notebook waits for ever."""
+        while (reply := self.client.get_shell_msg(timeout=60))["parent_header"].get("msg_id") != ticket:
+            pass
+        return reply["content"]
+
     def later(self, ticket, true, seconds=20):
         """The first message of a cell, come after it ended, for which ``true`` holds."""
         end = time.monotonic() + seconds
