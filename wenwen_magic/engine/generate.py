@@ -295,7 +295,10 @@ class Engine:
         saved, failed = self.media.save(record, answer.sources, self.history.path(record, ""))
         pictures = tuple(replace(picture, request=record.request, record=record.id) for picture in saved)
         if all(picture.problem or picture.draft for picture in pictures):
-            raise failed[0] if failed else outcomes.none_valid(pictures, record.id)
+            if failed:
+                raise failed[0]
+            self.history.update(record, pictures=pictures)  # the same bytes are not checked again
+            raise outcomes.none_valid(pictures, record.id)
         if failed:
             return self.history.update(record, pictures=pictures, error=outcomes.as_recorded(failed[0]))
         record = self.history.update(record, pictures=pictures, state="complete")

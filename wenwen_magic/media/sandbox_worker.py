@@ -63,7 +63,7 @@ AvifImagePlugin.DEFAULT_MAX_THREADS = 2  # each thread of a many-core machine wo
 
 kinds: Any = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "kinds.py")))
 LONGEST_SIDE = 16_384  # pixels of a picture that is opened
-MOST_WORK = 8_000_000_000  # pixels of all scans of a JPEG together: some two seconds; ordinary ones have ten scans
+MOST_WORK = 2_000_000_000  # pixels of all scans of a JPEG together: some two seconds; ordinary ones have ten scans
 SHOWN = 768  # pixels of a preview's side, and of a sheet's width
 SMALL = 256  # up to this many pixels a side a PNG is as light as a JPEG, and exact
 ORIENTATION, GPS = 0x0112, 0x8825

@@ -6,7 +6,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import replace
@@ -99,7 +99,7 @@ class ImagePipeline:
         """Save an answer's pictures, several at a time; one failure leaves the others alone.
 
         Args:
-            generation: what they belong to.
+            generation: what they belong to; bytes that are one of its pictures that failed the check are not checked.
             sources: where they are.
             stem: their files' path up to the number.
 
@@ -107,10 +107,11 @@ class ImagePipeline:
             The pictures that were saved, those included that failed the check, and the errors of the others.
         """
         alt = one_line(generation.request.prompt, _LONGEST_ALT)
+        failed = {one.sha256: one.problem for one in generation.pictures if one.problem and one.path.is_file()}
 
         def save(number: int, source: Source) -> GeneratedImage | WenwenError:
             try:
-                return self._save(source, stem.with_name(f"{stem.name}-{number}"), alt)
+                return self._save(source, stem.with_name(f"{stem.name}-{number}"), alt, failed)
             except WenwenError as error:
                 return error
 
@@ -125,9 +126,9 @@ class ImagePipeline:
         saved = tuple(result for result in results if isinstance(result, GeneratedImage))
         return saved, [result for result in results if isinstance(result, WenwenError)]
 
-    def _save(self, source: Source, stem: Path, alt: str) -> GeneratedImage:
+    def _save(self, source: Source, stem: Path, alt: str, failed: Mapping[str, str]) -> GeneratedImage:
         try:
-            return self._write(source, stem, alt, pauses=PAUSES)
+            return self._write(source, stem, alt, pauses=PAUSES, failed=failed)
         except ValueError as error:  # an address that is none, such as http://[
             raise ImageError(
                 _("The picture's address cannot be used."),
@@ -143,7 +144,14 @@ class ImagePipeline:
                 charged="yes",
             ) from None
 
-    def _write(self, source: Source, stem: Path, alt: str = "", pauses: Sequence[float] = ()) -> GeneratedImage:
+    def _write(
+        self,
+        source: Source,
+        stem: Path,
+        alt: str = "",
+        pauses: Sequence[float] = (),
+        failed: Mapping[str, str] | None = None,
+    ) -> GeneratedImage:
         """Write one picture to ``<stem>.<type>``, or to ``<stem>.unsound`` with its ``problem`` if it fails the check.
 
         Args:
@@ -151,6 +159,7 @@ class ImagePipeline:
             stem: the place without the ending; its folder exists.
             alt: alternative text.
             pauses: seconds between the tries of a download.
+            failed: the problems of files that failed the check before, by their SHA-256.
 
         Raises:
             ImageError: it cannot be fetched, or cannot be checked now: then it is kept as ``<stem>.unchecked``.
@@ -162,11 +171,12 @@ class ImagePipeline:
             _decode(source.data, part)
         else:
             self._download(urljoin(self._address + "/", source.address), part, pauses)
-        size, problem, result, preview = part.stat().st_size, "", None, None
+        size, result, preview = part.stat().st_size, None, None
         with ThreadPoolExecutor(1, thread_name_prefix="wenwen") as thread:
             digest = thread.submit(_sync, part)  # while the sandbox decodes
+            problem = failed.get(digest.result(), "") if failed else ""
             try:
-                result, preview = self._inspect(part, digest.result)
+                result, preview = (None, None) if problem else self._inspect(part, digest.result)
             except ImageError as error:
                 if error.text in _NOT_THE_PICTURES_FAULT:
                     part.replace(stem.with_name(f"{stem.name}.unchecked"))  # one, however often it is tried
