@@ -18,7 +18,7 @@ from wenwen_magic.engine import limits
 from wenwen_magic.media.sandbox import SandboxPool
 from wenwen_magic.text import i18n
 
-pytest_plugins = ["support.loopback", "support.shells"]
+pytest_plugins = ["support.kernels", "support.loopback", "support.shells"]
 # Where jsonschema finds this module, it compiles 39 grammars in four seconds, for formats that no notebook has.
 sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]  its import fails as if it were not installed
 settings.register_profile("quick", max_examples=60, deadline=None)

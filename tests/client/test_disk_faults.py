@@ -10,6 +10,7 @@ from support.faulty_disk import CODES, FaultyDisk
 
 from wenwen_magic import Client, WenwenError
 from wenwen_magic.engine.limits import Session
+from wenwen_magic.errors import HistoryError
 
 FOLDER = Path("wenwen_images")
 
@@ -86,6 +87,32 @@ def test_an_answer_that_the_folder_does_not_take_is_named_and_used_by_the_next_r
     assert (caught.value.charged, str(spooled) in caught.value.do) == ("yes", True)
     disk.start = lambda: None
     assert (draw().id, len(relay.posts), spooled.exists()) == (caught.value.record, 1, False)
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["in the index", "new to the index"])
+def test_a_record_that_can_never_be_read_stops_only_its_own_request_and_names_ways_out(relay, here, monkeypatch, known):
+    first = draw().id
+    (path,) = FOLDER.glob("*/*.json")
+    if not known:
+        moved = Path("copied") / path.parent.name
+        shutil.copytree(path.parent, moved)
+        monkeypatch.setenv("WENWEN_HISTORY", "copied")
+    real = Path.read_bytes
+
+    def read(self):
+        if self.name == path.name:
+            raise PermissionError(errno.EACCES, "Permission denied", str(self))
+        return real(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", read)
+        assert Client(session=Session()).generate("cat").state == "complete"
+        with pytest.raises(HistoryError) as caught:
+            draw()
+        assert (len(relay.posts), caught.value.charged, path.name in caught.value.why) == (2, "no", True)
+        assert "--fresh" in caught.value.do
+        assert Client(session=Session()).generate("fox", fresh=True).id != first
+    assert (draw().id, len(relay.posts)) == (first, 3)
 
 
 def test_a_folder_that_is_gone_when_the_answer_comes_is_no_reason_to_say_that_nothing_was_sent(relay, here):

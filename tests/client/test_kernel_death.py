@@ -13,6 +13,7 @@ from support.shells import KEY, records
 
 from wenwen_magic import Client
 from wenwen_magic.engine.limits import Session
+from wenwen_magic.engine.worker_pool import WorkerPool
 from wenwen_magic.errors import UnansweredRequest
 
 SCRIPT = """
@@ -134,6 +135,23 @@ def test_of_several_requests_none_is_sent_while_one_is_open(relay, here, process
     with pytest.raises(UnansweredRequest):
         drawer.draw([drawer.request("cat"), drawer.request("fox")])
     assert len(relay.posts) == 1
+
+
+def test_who_waits_for_a_process_that_dies_pays_nothing_and_says_what_is_open(relay, here, processes):
+    relay.gate.clear()
+    first, waiting = processes("thread"), threading.Event()
+    wait_for(lambda: relay.posts)
+
+    def draw(job):
+        drawer = client()
+        drawer.draw([drawer.request("fox")], tell=lambda _: waiting.set())
+
+    second = WorkerPool().start(draw)
+    assert waiting.wait(20)
+    os.killpg(first.pid, signal.SIGKILL)
+    first.communicate()
+    assert second.wait(20)
+    assert (type(second.error), len(relay.posts)) == (UnansweredRequest, 1)
 
 
 @pytest.mark.parametrize("how", ["thread", "worker"])

@@ -13,6 +13,8 @@ from wenwen_magic.endpoint import transport
 from wenwen_magic.engine.limits import Session
 from wenwen_magic.errors import AnswerError, ImageError
 from wenwen_magic.formats.parse.answer import AnswerParser
+from wenwen_magic.media import download
+from wenwen_magic.media.sandbox import SandboxPool
 
 HASTE = transport.Clock(sleep=lambda _: None)
 PICTURE = f"![x]({data_uri(png())})"
@@ -94,12 +96,44 @@ def test_what_stands_behind_a_pictures_address_in_its_place_is_told(client, rela
     assert len(relay.posts) == 1
 
 
-def test_slow_jpeg_of_thousands_of_scans_is_kept_as_unsound_and_leaves_no_further_files(client, relay):
-    data = base64.b64encode(with_scans(4000, progressive=True)).decode()
+@pytest.fixture
+def judged(monkeypatch):
+    """The files that were handed to the sandbox."""
+    files, inspect = [], SandboxPool.inspect
+
+    def noted(pool, path, preview):
+        files.append(path)
+        return inspect(pool, path, preview)
+
+    monkeypatch.setattr(SandboxPool, "inspect", noted)
+    return files
+
+
+@pytest.mark.parametrize(("times", "side"), [(2000, 1100), (4000, 2000)])
+def test_slow_jpeg_of_thousands_of_scans_is_judged_once_and_leaves_no_further_files(times, side, client, relay, judged):
+    data = base64.b64encode(with_scans(times, side, progressive=True)).decode()
     relay.answer = lambda _: answering(f"![x](data:image/jpeg;base64,{data})")
     first, files = failure(client), endings(client)
-    second = failure(client)
-    assert (type(first), type(second), len(relay.posts)) == (ImageError, ImageError, 1)
+    again = [failure(client) for _run in range(2)]
+    assert {(type(error), error.why, error.record) for error in again} == {(ImageError, first.why, first.record)}
+    assert "too much work" in first.why
+    assert (len(relay.posts), len(judged)) == (1, 1)
     assert files == endings(client)
     assert [name for name in files if name.endswith(".unsound")]
     assert not [name for name in files if name.endswith(".part")]
+
+
+def test_a_picture_that_failed_the_check_is_fetched_and_checked_again_and_not_paid_again(client, relay, judged):
+    pictures = [b"<html>busy</html>", b"<html>busy</html>", png()]
+    fetched = []
+
+    def fetch(address, part, policy):
+        fetched.append(address)
+        part.write_bytes(pictures[len(fetched) - 1])
+
+    relay.answer = lambda _: answering("![x](https://pictures.invalid/a.png)")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(download, "fetch", fetch)
+        assert [failure(client).charged for _run in range(2)] == ["yes", "yes"]
+        assert client.generate("p").images[0].data == png()
+    assert (len(relay.posts), len(fetched), len(judged)) == (1, 3, 3)

@@ -3,29 +3,26 @@
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
 from pathlib import Path
-from queue import Empty
 
 import nbformat
 import psutil
 import pytest
-from jupyter_client.manager import start_new_kernel
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbconvert import HTMLExporter
-from support.relay import Relay, whole
+from support.kernels import LOAD, cell, end_group, errors, images, kernels, kill, plain, shown, until
+from support.relay import whole
 from support.scripted import answering
+from support.shells import KEY, records
 
 from wenwen_magic.demo import DemoServer
 
-KEY = "MARKER7f3a9c-not-like-a-key"
-LOAD = "%load_ext wenwen_magic"
+pytestmark = pytest.mark.usefixtures("quiet_jupyter")
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
@@ -34,26 +31,6 @@ def demo(here, monkeypatch, quick_paint):
     with DemoServer() as server:
         monkeypatch.setenv("WENWEN_BASE_URL", server.address)
         yield server
-
-
-@pytest.fixture
-def relay(here, monkeypatch):
-    monkeypatch.setenv("WENWEN_API_KEY", KEY)
-    with Relay() as server:
-        monkeypatch.setenv("WENWEN_BASE_URL", server.address)
-        yield server
-
-
-@pytest.fixture(autouse=True)
-def _quiet_jupyter(monkeypatch, tmp_path_factory):
-    home = tmp_path_factory.mktemp("home")
-    for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"):
-        monkeypatch.setenv(name, str(home / name))
-    monkeypatch.setenv("PYDEVD_DISABLE_FILE_VALIDATION", "1")
-
-
-def cell(text, line=""):
-    return f"%%wenwen_image {line}\n{text}"
 
 
 def notebook(*cells):
@@ -85,80 +62,6 @@ def pictures(book):
     return [output for output in outputs(book) if {"image/png", "image/jpeg"} & output.get("data", {}).keys()]
 
 
-def records():
-    return [json.loads(path.read_text("utf-8")) for path in sorted(Path("wenwen_images").glob("*/*.json"))]
-
-
-def until(true, seconds=20):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if found := true():
-            return found
-        threading.Event().wait(0.02)
-    raise AssertionError("it never came true")
-
-
-class Kernel:
-    """One real kernel: ``run`` gives what a cell showed, as (kind of message, its content)."""
-
-    def __init__(self):
-        self.manager, self.client = start_new_kernel(kernel_name="python3")
-        self.process = psutil.Process(self.manager.provisioner.process.pid)
-
-    def send(self, code, *, stdin=False):
-        return self.client.execute(code, allow_stdin=stdin)
-
-    def gather(self, ticket, seconds=30):
-        """All messages of a cell up to idle."""
-        found, end = [], time.monotonic() + seconds
-        while time.monotonic() < end:
-            try:
-                message = self.client.get_iopub_msg(timeout=0.5)
-            except Empty:
-                continue
-            if message["parent_header"].get("msg_id") != ticket:
-                continue
-            if message["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
-                return found
-            found.append((message["msg_type"], message["content"]))
-        raise AssertionError("the cell did not end")
-
-    def run(self, code, **how):
-        return self.gather(self.send(code, **how))
-
-    def later(self, ticket, true, seconds=20):
-        """The first message of a cell, come after it ended, for which ``true`` holds."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            try:
-                message = self.client.get_iopub_msg(timeout=0.5)
-            except Empty:
-                continue
-            if message["parent_header"].get("msg_id") == ticket and true(message["content"]):
-                return message
-        raise AssertionError("no such message came")
-
-    def end(self):
-        self.client.stop_channels()
-        self.manager.shutdown_kernel(now=True)
-
-
-@contextmanager
-def kernels():
-    started = []
-
-    def start():
-        started.append(Kernel())
-        assert shown(started[-1].run(LOAD)) == []
-        return started[-1]
-
-    try:
-        yield start
-    finally:
-        for one in started:
-            one.end()
-
-
 @pytest.fixture(scope="module")
 def any_kernel():
     """One kernel for the tests that do not end theirs."""
@@ -188,24 +91,6 @@ def kernel(here, any_kernel):
     assert errors(any_kernel.gather(ticket)) == []
     assert shown(any_kernel.run(LOAD)) == []
     return any_kernel
-
-
-def shown(messages):
-    kinds = {"display_data", "execute_result", "error", "stream"}
-    return [(kind, content) for kind, content in messages if kind in kinds]
-
-
-def errors(messages):
-    return [content for kind, content in messages if kind == "error"]
-
-
-def plain(error):
-    return re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error["traceback"]))
-
-
-def images(messages):
-    kinds = {"display_data", "execute_result", "update_display_data"}
-    return [content for kind, content in messages if kind in kinds and "<img" in content["data"].get("text/html", "")]
 
 
 # -- notebooks ---------------------------------------------------------------------------------------------------------
@@ -278,6 +163,16 @@ def test_every_failure_fails_its_cell_in_a_few_lines_and_the_next_cell_works(dem
     assert images(kernel.run(cell("a dog")))
 
 
+@pytest.mark.parametrize("place", ["http://a\ud800.invalid/x.png", "/\udfff"])
+def test_an_answer_with_half_a_character_is_an_error_that_is_shown_and_ends_its_cell(relay, kernel, place):
+    relay.answer = lambda _: json.dumps({"choices": [{"message": {"content": f"![x]({place})"}}]})
+    ticket = kernel.send(cell("a cat"))
+    (error,) = errors(kernel.gather(ticket))
+    assert "charged: yes" in plain(error)
+    assert kernel.reply(ticket)["status"] == "error"
+    assert [kind for kind, _ in shown(kernel.run("1 + 1"))] == ["execute_result"]
+
+
 def test_a_failing_cell_fails_the_notebook(demo):
     with pytest.raises(CellExecutionError, match="charged"):
         run(notebook(LOAD, cell("a cat [demo: refuse]")))
@@ -309,11 +204,7 @@ def test_tab_completes_through_the_kernel(kernel):
         "x = 1\n%wenwen_image -m gpt": "gpt-4o-image",
         "%wenwen st": "status",
     }.items():
-        ticket = kernel.client.complete(line, len(line))
-        reply = kernel.client.get_shell_msg(timeout=60)
-        while reply["parent_header"]["msg_id"] != ticket:
-            reply = kernel.client.get_shell_msg(timeout=60)
-        content = reply["content"]
+        content = kernel.reply(kernel.client.complete(line, len(line)))
         done = [line[: content["cursor_start"]] + match for match in content["matches"]]
         assert any(text.endswith(wanted) for text in done), (line, content)
 
@@ -447,12 +338,6 @@ def test_where_nobody_is_a_picture_in_the_background_is_waited_for_and_saved(rel
     assert [record["state"] for record in records()] == ["complete"] * 2
 
 
-def kill(kernel):
-    """End a kernel as a crash would."""
-    os.kill(kernel.process.pid, signal.SIGKILL)
-    kernel.process.wait(10)
-
-
 def answered():
     kept = list(Path("wenwen_images").glob("*/*.reply"))
     return kept and any(record["state"] == "answered" for record in records())
@@ -470,12 +355,6 @@ def test_a_kernel_killed_after_the_answer_loses_nothing(here, monkeypatch, quick
             monkeypatch.setattr("wenwen_magic.demo.server.TRICKLE_SECONDS", 0.0)
         assert images(start().run(cell(f"a cat [demo: {directive}]")))
         assert (len(demo.posts), [record["state"] for record in records()]) == (1, ["complete"])
-
-
-def end_group(kernel):
-    """End a kernel with its process group, as a server does that restarts it."""
-    os.killpg(os.getpgid(kernel.process.pid), signal.SIGKILL)
-    kernel.process.wait(10)
 
 
 @pytest.mark.parametrize("end", [kill, end_group, lambda kernel: kernel.manager.restart_kernel(now=True)])

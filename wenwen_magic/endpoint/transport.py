@@ -104,6 +104,13 @@ class Clock:
     sleep: Callable[[float], None] = time.sleep
 
 
+class _Session(requests.Session):
+    """A session that follows no redirect: one that might would first read the redirect's body, however long it is."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Return no address."""
+
+
 class _Auth(AuthBase):
     """Puts the key into its header at the last moment, so that no frame holds it in a variable of its own."""
 
@@ -245,7 +252,7 @@ class Transport:
         body, content_type = _body_of(call)
         if body is not None:
             body.deadline = deadline
-        session = requests.Session()
+        session = _Session()
         session.trust_env = False
         for scheme in ("http://", "https://"):
             session.mount(scheme, DeadlineAdapter(deadline))

@@ -78,7 +78,7 @@ def _saved(engine: Engine, request: ImageRequest, options: DrawOptions) -> tuple
     """Return the saved takes that count towards a request, and the unanswered records where more are wanted."""
     if options.fresh or options.take or engine.settings.mode != "cache":
         return engine.takes.counted(request, fresh=options.fresh, take=options.take), []
-    recorded = engine.history.takes(request.fingerprint)
+    recorded = engine.takes.recorded(request)
     saved = engine.takes.counted(request, recorded=recorded)
     return saved, engine.unanswered(request, recorded) if len(saved) < request.count else []
 
@@ -185,7 +185,7 @@ def draw(
 def _put_in_order(engine: Engine, rows: dict[Place, Generation], put: OnArrival) -> None:
     """Put the rows of one request again, in the order of their takes, with the history's numbers."""
     try:
-        recorded = engine.history.takes(next(iter(rows.values())).request.fingerprint)
+        recorded = engine.history.takes(next(iter(rows.values())).request.fingerprint, partial=True)
     except HistoryError:  # what is drawn is shown all the same, in the order of asking
         return
     numbers = {one.id: one.take for one in recorded}

@@ -164,7 +164,7 @@ class Engine:
         while True:
             with self.claims.held(name, record_id) as other:
                 if other is None:
-                    recorded = self.history.takes(request.fingerprint)  # just before paying
+                    recorded = self.takes.recorded(request, fresh=fresh)  # just before paying
                     saved = self.takes.counted(request, fresh=fresh, recorded=recorded)
                     # Of several pictures of this process each is a new one; those of another process are as good.
                     if len(saved) >= number and (waited or request.count == 1):
@@ -189,7 +189,7 @@ class Engine:
 
     def _draw_detached(self, request: ImageRequest, *, fresh: bool, number: int, progress: OnProgress) -> Generation:
         """Draw as :meth:`draw_here` does, in the process that outlives this one; the limits count here."""
-        recorded = self.history.takes(request.fingerprint)
+        recorded = self.takes.recorded(request, fresh=fresh)
         if request.count == 1 and (saved := self.takes.counted(request, fresh=fresh, recorded=recorded)):
             return self.completed(saved[0])
         key = self._key_for(request)

@@ -48,6 +48,19 @@ class Takes:
     origin: str
     claimed: Callable[[str], Sequence[str]] = lambda _: ()
 
+    def recorded(self, request: ImageRequest, *, fresh: bool = False) -> list[Generation]:
+        """Return the history's generations of a request, oldest first.
+
+        Args:
+            request: what is wanted.
+            fresh: whether a new one is drawn whatever is saved: then those that can be read are enough, as in mode
+                ``live``.
+
+        Raises:
+            HistoryError: the folder, or a record that may be of this request, cannot be read.
+        """
+        return self.history.takes(request.fingerprint, request.prompt, partial=fresh or self.mode == "live")
+
     def of(self, request: ImageRequest, recorded: Recorded = None) -> list[Generation]:
         """Return the generations that may answer a request, oldest first.
 
@@ -58,7 +71,7 @@ class Takes:
             request: what is wanted.
             recorded: the history's generations of the request, where they were just read; None to read them.
         """
-        recorded = self.history.takes(request.fingerprint) if recorded is None else recorded
+        recorded = self.recorded(request) if recorded is None else recorded
         if self.mode == "replay":
             return sorted(recorded, key=lambda one: one.demo)
         return [one for one in recorded if one.demo == self.demo or (one.demo and one.endpoint == self.origin)]

@@ -209,8 +209,11 @@ class BatchRun(Generic[Item, Result]):
         self._began = self._now()
         try:
             pool = WorkerPool()
-            for _number in range(self._width):
-                pool.start(self._keep_working, name="wenwen-many")
+            try:
+                for _number in range(self._width):
+                    pool.start(self._keep_working, name="wenwen-many")
+            except RuntimeError:  # no more threads can be had, such as while Python ends: this one is left
+                self._keep_working()
             with self._change:
                 while not self._change.wait_for(lambda: self._is_closed() and self._begun == self._left, POLL):
                     pass
@@ -239,7 +242,7 @@ class BatchRun(Generic[Item, Result]):
     def _is_closed(self) -> bool:
         return self._ended or self.stopped
 
-    def _keep_working(self, _: Job) -> None:
+    def _keep_working(self, _: Job | None = None) -> None:
         while (pulled := self._pull()) is not None:
             self._work_on(*pulled)
 

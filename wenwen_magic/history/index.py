@@ -12,6 +12,7 @@ import sqlite3
 import stat
 import threading
 import time
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -40,6 +41,9 @@ _DAMAGE = (sqlite3.Error, UnicodeError, TypeError, ValueError, OverflowError)
 """What a damaged index raises: SQLite quotes the damage, in any bytes, and returns values of any type."""
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _RECORD = re.compile(r"(?s)[^.].*\.json")
+NO_SLUG = "picture"
+"""What the name of a record's file begins with where its prompt has no letters, or was left out."""
+_NAMED = re.compile(r"([\w-]+)-[0-9a-f]{8}\.json")
 # A power cut may lose what was written last, so the latest days are looked through again by every kernel that starts.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS records (
@@ -68,6 +72,7 @@ class Wanted:
         fingerprint: of the request.
         id: the first digits of the generation's id.
         parent: the id of the generation that it continues.
+        slug: what the name of a file begins with that holds the fingerprint; empty for unknown.
     """
 
     words: Sequence[str] = ()
@@ -79,6 +84,7 @@ class Wanted:
     fingerprint: str = ""
     id: str = ""
     parent: str = ""
+    slug: str = ""
 
     def names(self, generation: Generation) -> bool:
         """Tell whether a generation has the wanted fingerprint, id and parent; other conditions are not checked."""
@@ -89,8 +95,11 @@ class Wanted:
         )
 
     def may_be_in(self, path: Path) -> bool:
-        """Tell whether a record that cannot be read may be the one that is wanted, by its fingerprint or id."""
-        return bool(self.fingerprint or (self.id and f"-{self.id}" in path.name))
+        """Tell whether a record that cannot be read may be one that is wanted, by the name of its file."""
+        if not self.fingerprint:
+            return bool(self.id and f"-{self.id}" in path.name)
+        named = _NAMED.fullmatch(unicodedata.normalize("NFC", path.name))
+        return not (named and self.slug) or named[1] in {self.slug, NO_SLUG}
 
     def sql(self) -> tuple[str, list[Any]]:
         """Return the condition of a query, and its values."""
@@ -145,7 +154,7 @@ class Index:
     # -- questions: all raise HistoryError when a folder cannot be read ------------------------------------------------
 
     def records(
-        self, wanted: Wanted, *, count: int = -1, skip: int = 0, oldest_first: bool = False
+        self, wanted: Wanted, *, count: int = -1, skip: int = 0, oldest_first: bool = False, partial: bool = False
     ) -> list[Generation]:
         """Return records, newest first, as their files are now; a day that the index is wrong about is read again once.
 
@@ -154,6 +163,7 @@ class Index:
             count: how many at most; -1 for all.
             skip: how many to pass over.
             oldest_first: the other order.
+            partial: pass over a record that may be wanted and cannot be read now, where that would be an error.
         """
         rows: dict[Path, Generation | None] = {}
         for _attempt in range(2):
@@ -161,7 +171,8 @@ class Index:
             paths = self._paths(wanted, count, skip, oldest_first=oldest_first)
             rows = {path: self._read(path, unread=unread) for path in paths}
             for path, error in {**self._unread, **unread}.items():
-                if wanted.may_be_in(path):
+                known = path in unread and wanted.fingerprint  # the index has read it once
+                if not partial and (known or wanted.may_be_in(path)):
                     raise _record_unread(path, error)
             wrong = [path for path, row in rows.items() if row is None or not wanted.names(row)]
             if not wrong:
@@ -363,7 +374,10 @@ def _record_unread(path: Path, error: OSError) -> HistoryError:
     return HistoryError(
         _("A record of the history cannot be read now."),
         why=f"{error.strerror or error}: {path.parent.name}/{path.name}",
-        do=_("It may hold the picture. Run the cell again; if that does not help, make the file readable or move it."),
+        do=_(
+            "It may hold the picture. Run the cell again; if that does not help, make the file readable or move it. "
+            "--fresh draws a new picture all the same."
+        ),
     )
 
 

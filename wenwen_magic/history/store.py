@@ -21,7 +21,7 @@ from platformdirs import user_cache_path
 
 from wenwen_magic.errors import Charged, HistoryError
 from wenwen_magic.history.atomic import settle, sync_names, write_whole
-from wenwen_magic.history.index import Index, Wanted, unreadable
+from wenwen_magic.history.index import NO_SLUG, Index, Wanted, unreadable
 from wenwen_magic.history.record_json import decode, encode
 from wenwen_magic.protocol import HttpReply
 from wenwen_magic.records import Generation, ImageRequest
@@ -39,7 +39,7 @@ _SLUG_LENGTH = 24
 def slug(prompt: str) -> str:
     """Return a short piece of a prompt that is safe in a file name on every system; Chinese stays Chinese."""
     words = re.findall(r"\w+", unicodedata.normalize("NFC", prompt).replace("_", " "))
-    return "-".join(words)[:_SLUG_LENGTH].strip("-").lower() or "picture"
+    return "-".join(words)[:_SLUG_LENGTH].strip("-").lower() or NO_SLUG
 
 
 @dataclass(frozen=True)
@@ -259,17 +259,24 @@ class History:
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
-    def takes(self, fingerprint: str) -> list[Generation]:
+    def takes(self, fingerprint: str, prompt: str | None = None, *, partial: bool = False) -> list[Generation]:
         """Return all generations of one request, oldest first, numbered as takes where they hold a result.
 
+        Args:
+            fingerprint: of the request.
+            prompt: of the request: a record that cannot be read, and by its file's name is of another prompt, is not
+                asked for; None for unknown.
+            partial: return those that can be read, though one of the request cannot be read now.
+
         Raises:
-            HistoryError: the folder cannot be read; so do all functions below.
+            HistoryError: the folder, or a record that may be of this request, cannot be read; as all functions below.
         """
-        return _numbered(self._index.records(Wanted(fingerprint=fingerprint), oldest_first=True))
+        wanted = Wanted(fingerprint=fingerprint, slug="" if prompt is None else slug(prompt))
+        return _numbered(self._index.records(wanted, oldest_first=True, partial=partial))
 
     def take_of(self, generation: Generation) -> int:
         """Return which take of its request a generation is, from 1; 0 when it holds no result."""
-        takes = self.takes(generation.request.fingerprint)
+        takes = self.takes(generation.request.fingerprint, partial=True)
         return next((take.take for take in takes if take.id == generation.id), 0)
 
     def get(self, id: str) -> Generation:

@@ -217,6 +217,8 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         controls = self._attended and drawn.client.settings.ui and not (given.no_ui or given.quiet)
         # Where nobody is, the kernel is ended after the last cell, and what comes later is seen by nobody.
         if given.background and (self._attended or self.kernel is None):
+            if self.kernel is None and not drawn.client.is_demo:
+                drawn.client.session.detached.start()  # a script may end before its job could start it
             job = self._settled(drawn.draw_in_background, drawn)
             if self.kernel is None:  # a script in a terminal may end here; an interrupt ends the wait
                 atexit.register(job.wait, _LAST_WAIT)
@@ -329,7 +331,9 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         if key is None and "google.colab" in sys.modules:  # whose answer comes through the main thread
             key = api_key.find()[0]
         own = Layer(_OPTION, {"mode": given.mode, "timeout": given.timeout} if given else {})
-        worker = self.kernel is not None  # a terminal that is closed ends its work; a kernel may be restarted
+        # A kernel may be restarted. A terminal that is closed ends its work, but for what is in the background: while
+        # Python ends no thread can be started, and without any no picture is saved.
+        worker = self.kernel is not None or (given is not None and given.background)
         wanted = load(own, base=loaded or self._load())
         if self.folder is not None:  # after a %cd the same cell must find its pictures
             place = self.folder / Path(wanted.settings.history).expanduser()

@@ -553,13 +553,13 @@ def test_a_packed_answer_is_unpacked_to_its_last_byte(window, parts, size, relay
 # The time of a whole call
 
 
-def dripping(first, drip, ticks):
-    """A script that says something, then a little more with each ten minutes that pass, for a day."""
+def dripping(first, drip, ticks, each=600):
+    """A script that says something, then a little more with each ten minutes that pass, for a day; or more often."""
 
     def script(connection):
         connection.sendall(first)
         for _ in range(144):
-            ticks.passed += 600
+            ticks.passed += each
             connection.sendall(drip)
             if select.select([connection], [], [], 0.02)[0]:
                 return
@@ -584,11 +584,23 @@ def test_an_answer_that_comes_little_by_little_for_ever_ends_after_half_an_hour(
     assert 1800 <= ticks.passed < 5 * 3600
 
 
-def test_the_body_of_an_error_that_comes_for_ever_is_shown_as_far_as_it_came_in_time(relay, ticks):
-    error = failure(line_to(relay(dripping(b"HTTP/1.1 400 Bad\r\n\r\nwhy", b" and", ticks)), ticks))
-    assert error.status == 400
-    assert error.why.startswith("why")
-    assert ticks.passed < 5 * 3600
+@pytest.mark.parametrize(
+    ("began", "status", "why"),
+    [
+        (b"HTTP/1.1 400 Bad\r\n\r\nwhy", 400, "why"),
+        (b"HTTP/1.1 502 Bad\r\nContent-Type: text/html\r\n\r\n<html><title>why</title>", 502, "why"),
+        (b"HTTP/1.1 307 Moved\r\nLocation: http://h.invalid/\r\n\r\nwhy", 307, ""),
+        (b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<html><title>why</title>", 200, "why"),
+    ],
+    ids=["an error", "an error's page", "a redirect", "a page in place of an answer"],
+)
+def test_the_body_of_an_error_that_comes_for_ever_is_shown_as_far_as_it_came_in_five_seconds(
+    began, status, why, relay, ticks
+):
+    error = failure(line_to(relay(dripping(began, b" and", ticks, each=6)), ticks))
+    assert error.status == status
+    assert error.why.startswith(why)
+    assert ticks.passed < 300  # of 864: the other side goes on until it notices
 
 
 def test_a_request_that_is_taken_little_by_little_for_ever_ends_after_half_an_hour(relay, ticks, monkeypatch):

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,16 @@ def test_a_claim_that_was_taken_over_is_neither_kept_fresh_nor_deleted(claims, t
         claims._show_life_once()
         assert json.loads(path.read_bytes())["token"] == "another"
     assert path.exists()
+
+
+def test_a_claim_is_held_and_left_where_no_thread_can_be_started(claims, tmp_path, monkeypatch):
+    def refuse(_):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with claims.held("fox", "0000000a") as other:
+        assert (other, Claims(tmp_path).owner("fox").pid) == (None, os.getpid())
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_words_on_progress_are_seen_by_others_at_the_next_sign_of_life(claims, tmp_path):

@@ -2,15 +2,17 @@
 
 import errno
 import sqlite3
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 from support.faulty_disk import CODES
-from support.records import agrees, file_of, takes
+from support.records import agrees, file_of, planted, takes
 
 from wenwen_magic.errors import HistoryError
 from wenwen_magic.history import index
 from wenwen_magic.history.store import History
+from wenwen_magic.records import ImageRequest
 
 
 def fox_of(folder):
@@ -42,7 +44,7 @@ def test_an_error_of_a_moment_hides_no_record_for_good(code, again, folder, fail
         takes(history, "fox")
     assert path.name in caught.value.why
     with pytest.raises(HistoryError):
-        takes(history, "never drawn")  # nobody can tell that it is not that one
+        takes(history, "never drawn")  # its file's name does not tell its prompt
     failing.clear()
     seeing = history if again else History(folder)
     assert (len(takes(seeing, "fox")), seeing.unreadable(), agrees(seeing)) == (6, [], 12)
@@ -57,6 +59,34 @@ def test_a_record_that_is_known_and_cannot_be_read_now_is_not_passed_over(folder
     assert len(takes(History(folder), "prompt 2")) == 1  # the index knows that it is another
     failing.clear()
     assert len(takes(History(folder), "fox")) == 6
+
+
+OF_A_PROMPT = ("fox-00000001.json", "the-fox-00000001.json", "月亮-00000001.json", "a-red-cat-00000001.json")
+NAMES = {
+    "fox-00000001.json": False,
+    "the-fox-00000001.json": False,
+    "月亮-00000001.json": False,
+    "a-red-cat-00000001.json": True,
+    "picture-00000001.json": True,  # of a request whose prompt was left out
+    "a-red-cat-00000001 (1).json": True,
+    "Copy of fox-00000001.json": True,
+    "fox.json": True,
+    "00000001.json": True,
+    "fox-0001.json": True,
+    "f\udcff-00000001.json": True,
+}
+
+
+@pytest.mark.parametrize("name", NAMES, ids=ascii)
+def test_a_record_that_can_never_be_read_stops_only_the_requests_that_it_may_be_of(name, tmp_path, failing):
+    planted(tmp_path / "w", "a red cat", name=name)
+    failing[name] = errno.EACCES
+    history = History(tmp_path / "w")
+    for prompt, stopped in {"A red, cat!": NAMES[name], "a blue cat": name not in OF_A_PROMPT}.items():
+        request = ImageRequest(prompt)
+        assert history.takes(request.fingerprint, request.prompt, partial=True) == []
+        with pytest.raises(HistoryError, match="cannot be read now") if stopped else nullcontext():
+            assert history.takes(request.fingerprint, request.prompt) == []
 
 
 @pytest.mark.parametrize("byte", [0xC9, 0x00, 0xFF])

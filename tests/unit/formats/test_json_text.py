@@ -115,3 +115,11 @@ def test_a_text_may_break_off_anywhere():
         assert parsed.keys() <= WHOLE.keys()
         assert parsed.get("b", {}).get("data", "abc") == "abc"
     assert parse_partial_json(text) == WHOLE
+
+
+def test_the_words_of_a_long_text_are_not_looked_at_one_by_one(monkeypatch):
+    seen = []
+    monkeypatch.setattr(Payloads, "_keep", lambda _, run: seen.append(run.group()) or b"")
+    text = b"a word, and/or two " * 5000
+    assert Payloads().extract(text + b"A" * SHORTEST) == text
+    assert seen == [b"A" * SHORTEST]

@@ -131,7 +131,8 @@ class Claims:
         self._held[name] = mine
         if len(self._held) == 1:
             self._released.clear()
-            WorkerPool().start(self._show_life, name="wenwen-claims")
+            with suppress(RuntimeError):  # no thread can be had: on this machine the process itself is the sign of life
+                WorkerPool().start(self._show_life, name="wenwen-claims")
         return None
 
     def _made(self, name: str, mine: Owner) -> bool:

@@ -15,6 +15,8 @@ SHORTEST = 1024
 # Possessive: one pass, no going back. `\/` is how some servers write a slash in JSON; the letters of another escape,
 # such as the n of `\n`, belong to the escape and not to the run behind it.
 _RUN = re.compile(rb"(?<!\\)(?<!\\u)(?<!\\u.)(?<!\\u..)(?<!\\u...)(?:[A-Za-z0-9+/_-]++|\\/)++={0,2}")
+# What may hold one: found by itself, for a call for each word of a long text takes seconds.
+_LONG = re.compile(rb"(?<![A-Za-z0-9+/_\\-])[A-Za-z0-9+/_\\-]{%d,}+={0,2}" % SHORTEST)
 _SPACES = (b"\n", b" ", b"\r", b"\t")
 
 
@@ -38,7 +40,7 @@ class Payloads:
 
         Takes time in proportion to the body, and the memory of the runs themselves.
         """
-        return _RUN.sub(self._keep, body) if len(body) >= SHORTEST else body
+        return _LONG.sub(lambda found: _RUN.sub(self._keep, found.group()), body)
 
     def _keep(self, match: re.Match[Any]) -> bytes:
         run = bytes(match.group())

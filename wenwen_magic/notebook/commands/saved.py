@@ -138,7 +138,9 @@ def history(context: CommandContext, words: str, *, page: int = 1, **conditions:
     client = context.client
     result = client.history.page(Wanted(words=tuple(split_quoted(words)), **conditions), page, PAGE)
     fingerprints = {row.request.fingerprint for row in result.rows}
-    numbers = {take.id: take.take for fingerprint in fingerprints for take in client.history.takes(fingerprint)}
+    numbers = {
+        take.id: take.take for fingerprint in fingerprints for take in client.history.takes(fingerprint, partial=True)
+    }
     result = replace(result, rows=tuple(replace(row, take=numbers.get(row.id, 0)) for row in result.rows))
     thumbnails = {row.id: path for row in result.rows if (path := client.thumbnail(row))}
     bundle = history_table.page_bundle(

@@ -1,0 +1,86 @@
+"""Kernels that end, restart or race while the endpoint thinks, over and over: every picture is shown and paid once."""
+
+from functools import partial
+
+import pytest
+from support.kernels import cell, end_group, images, kernels, kill, until
+from support.shells import records
+
+pytestmark = pytest.mark.usefixtures("quiet_jupyter")
+
+
+def counted(short):
+    """Run a test in a few rounds, and in its long form in twenty."""
+    return pytest.mark.parametrize("rounds", [short, pytest.param(20, marks=pytest.mark.long)])
+
+
+@pytest.fixture(autouse=True)
+def _no_limit(monkeypatch):
+    monkeypatch.setenv("WENWEN_SESSION_LIMIT", "1000")
+
+
+def asked(relay, times):
+    until(lambda: len(relay.posts) >= times)
+
+
+def complete(count):
+    return [record["state"] for record in records()] == ["complete"] * count
+
+
+@counted(2)
+def test_a_kernel_killed_while_the_endpoint_thinks_loses_no_picture_and_pays_once(relay, here, rounds):
+    with kernels() as start:
+        kernel = start()
+        for done in range(rounds):
+            prompt = cell(f"cat {done}")
+            relay.gate.clear()
+            kernel.send(prompt)
+            asked(relay, done + 1)
+            (kill, end_group)[done % 2](kernel)
+            relay.gate.set()
+            until(partial(complete, done + 1))  # before anybody asks for it again
+            kernel.end()
+            kernel = start()
+            (picture,) = images(kernel.run(prompt))
+            assert "saved take, free" in picture["data"]["text/html"]
+            assert len(relay.posts) == done + 1
+
+
+@counted(2)
+def test_a_kernel_restarted_while_the_endpoint_thinks_shows_the_picture_and_pays_once(relay, here, rounds):
+    with kernels() as start:
+        kernel = start()
+        for done in range(rounds):
+            prompt = cell(f"cat {done}")
+            relay.gate.clear()
+            kernel.send(prompt)
+            asked(relay, done + 1)
+            kernel.restart()
+            ticket = kernel.send(prompt)
+            relay.gate.set()
+            assert images(kernel.gather(ticket))
+            assert len(relay.posts) == done + 1
+            assert complete(done + 1)
+
+
+@counted(4)
+def test_two_kernels_that_run_the_same_cell_at_once_pay_once(relay, here, rounds):
+    with kernels() as start:
+        pair = start(), start()
+        for done in range(rounds):
+            prompt = cell(f"cat {done}")
+            if done % 2:  # the second asks while the endpoint thinks
+                relay.gate.clear()
+                first = pair[0].send(prompt)
+                asked(relay, done + 1)
+                second = pair[1].send(prompt)
+                pair[1].later(second, lambda content: "another kernel has asked" in str(content.get("data")))
+                relay.gate.set()
+            else:  # both at the same moment
+                first, second = (kernel.send(prompt) for kernel in pair)
+            shown = [
+                images(kernel.gather(ticket))[-1]["data"] for kernel, ticket in zip(pair, (first, second), strict=True)
+            ]
+            assert len(relay.posts) == done + 1
+            assert shown[0]["image/png"] == shown[1]["image/png"]
+            assert complete(done + 1)
