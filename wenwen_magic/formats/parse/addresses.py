@@ -38,6 +38,8 @@ _LOCAL = re.compile(
 _ENDING = re.compile(rf"(?i)(?:{_ANY_SUFFIX})(?:(?![a-z0-9])|(?=https?[:：]))")
 _BEHIND_ENDING = re.compile(r"(?!https?:)(?:[?#!~&@:;/%._-](?:[!-~]|(?<==)[^\W\x00-\x7f]++)*+)?")
 _NEXT = re.compile(r"\[(?!\w*\]=)")
+_ENDED = re.compile(r"[^!-~]|[|\"'<>*`]")
+"""What follows a suffix in brackets or quotes, and does not belong to the address."""
 _TAIL = re.compile(r"(?i)(?:(?<=\.\w{3})|(?<=\.\w{4}))[*_~-]+$")
 _AMPERSAND = re.compile(r"&(?:amp;)+|&#(?:38|[xX]26);|\\u0026")
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
@@ -113,9 +115,7 @@ def clean(address: str) -> str:
     address = _SIZE_OR_TITLE.sub("", _plain(address.strip()))
     if wrapped := _WRAPPED.match(address):
         address = next(written_in(address[wrapped.end() - 1 :]), address[wrapped.end() :])
-    if (ending := _ENDING.search(address, _behind_host(address))) and address[ending.end() : ending.end() + 1] in {
-        *(" ", "|", "”", "’", "」", "』", "】", "》", '"', "'")
-    }:
+    if (ending := _ENDING.search(address, _behind_host(address))) and _ENDED.match(address, ending.end()):
         address = address[: ending.end()]
     if not re.match(r"(?i)https?://|/|data:", address) and not is_elsewhere(address):
         address = next(written_in(address), address)
