@@ -41,6 +41,23 @@ def test_the_picture_that_a_person_would_name_is_found_in(content):
         assert results == ["https://h.example/x.png"]
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        "![a](https://h.example/1 a.png) ![b](https://h.example/2.png)",
+        "![a](https://h.example/1.png) ![b](https://h.example/2 a.png) <img src='https://h.example/3.png'>",
+        "<img src='https://h.example/1.png'>\n![[https://h.example/2.png]]\n![b](https://h.example/3.png)",
+        "https://h.example/1.png https://h.example/2.png,https://h.example/3.png",
+        "1. ![a](https://h.example/1.png)\n2. ![a](https://h.example/2.png)\n\n<p>\n![a](https://h.example/3.png)",
+        "```\n![a](https://h.example/1.png)\n![a](https://h.example/2 a.png)\n```",
+    ],
+)
+def test_several_pictures_keep_their_order(content):
+    found = addresses(read(answering(content)))
+    assert len(found) == content.count("https")
+    assert found == sorted(found)
+
+
 @pytest.mark.parametrize("content", WILD["address"])
 def test_an_address_is_given_as_it_was_meant(content):
     assert addresses(read(answering(content))) == [WILD["address"][content]]

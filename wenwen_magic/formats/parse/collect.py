@@ -71,24 +71,32 @@ class Found:
         label: list[str] = []
         for token in children:
             if token.type in {"text", "softbreak", "hardbreak"}:
-                (label if self._target else text).append(token.content or "\n")
+                if not self._code:
+                    (label if self._target else text).append(token.content or "\n")
                 continue
             text.append(" ")
-            if token.type == "link_open":
-                self._target = addresses.clean(str(token.attrs.get("href", "")))
-                label.clear()
-            elif token.type == "link_close":
-                self._end_link("".join(label))
-            elif token.type == "image":
-                self._add_image(str(token.attrs.get("src", "")), token.content)
-            elif token.type == "html_inline":
-                if token.content[:2].lower() == "<a":
-                    label.clear()
-                self._add_tag(token.content, "".join(label))
+            if token.type in {"image", "html_inline"} and not self._target:  # pictures are kept in order
+                self.add_text("".join(text))
+                text.clear()
+            self._add_token(token, label)
         if self._target:  # a link that never ends: what follows is text
             text += label
             self._end_link("")
         self.add_text("".join(text))
+
+    def _add_token(self, token: Token, label: list[str]) -> None:
+        """Read one part of a paragraph that is not text; ``label`` holds the words of the link it is in."""
+        if token.type == "link_open":
+            self._target = addresses.clean(str(token.attrs.get("href", "")))
+            label.clear()
+        elif token.type == "link_close":
+            self._end_link("".join(label))
+        elif token.type == "image":
+            self._add_image(str(token.attrs.get("src", "")), token.content)
+        elif token.type == "html_inline":
+            self._add_tag(token.content, "".join(label))
+            if self._target and token.content[:2].lower() == "<a":
+                label.clear()
 
     def add_text(self, text: str) -> None:
         """Take in text in which nothing is Markdown: what people write all the same, broken tags, bare addresses."""
@@ -104,7 +112,8 @@ class Found:
         text = "".join([*rest, text[at:]])
         for tag in _TAG.findall(text):
             self._add_tag(tag, "")
-        self._end_link("")
+            if not tag.endswith(">"):
+                self._end_link("")
         for match in _OTHER_IMAGE.finditer(text):
             self.images += [(address, "") for address in addresses.written_in(match[1])][:1]
         for address in addresses.written_in(_TAG.sub(lambda tag: " " if tag[0][-1] == ">" else tag[0], text)):
@@ -122,7 +131,7 @@ class Found:
         self.bare += [(address, "") for address in addresses.spread_in(text)]
         self.images += [(addresses.clean(match[1]), "") for match in _KEYED.finditer(text)]
         alone = list(dict.fromkeys(addresses.written_in(spoken)))
-        if len(alone) == 1 and _SAYS_PICTURE.fullmatch(spoken.replace(alone[0], "")):
+        if len(alone) == 1 and "](" not in spoken and _SAYS_PICTURE.fullmatch(spoken.replace(alone[0], "")):
             self.alone += [(address, "") for address in alone if not addresses.is_other(address)]
 
     def pictures_linked(self) -> Pairs:
