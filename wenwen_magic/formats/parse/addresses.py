@@ -38,9 +38,9 @@ _LOCAL = re.compile(
 _ENDING = re.compile(rf"(?i)(?:{_ANY_SUFFIX})(?:(?![a-z0-9])|(?=https?[:：]))")
 _BEHIND_ENDING = re.compile(r"(?!https?:)(?:[?#!~&@:;/%._-](?:[!-~]|(?<==)[^\W\x00-\x7f]++)*+)?")
 _NEXT = re.compile(r"\[(?!\w*\]=)")
-_ENDED = re.compile(r"[^!-~]|[|\"'<>*`]")
+_ENDED = re.compile(r"[^!-~]|[|\"'<>*`\]]")
 """What follows a suffix in brackets or quotes, and does not belong to the address."""
-_TAIL = re.compile(r"(?i)(?:(?<=\.\w{3})|(?<=\.\w{4}))[*_~-]+$")
+_TAIL = re.compile(r"(?i)(?:(?<=\.\w{3})|(?<=\.\w{4}))(?:[*_~-]|%20|%0[ad])+$")
 _AMPERSAND = re.compile(r"&(?:amp;)+|&#(?:38|[xX]26);|\\u0026")
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
 _SIZE_OR_TITLE = re.compile(r"(?<=\S)\s++[\"'“”‘’「『=].*", re.DOTALL)

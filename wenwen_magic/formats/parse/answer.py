@@ -358,8 +358,9 @@ class AnswerParser:
             thought = markdown.read(thoughts, self._payloads, whole=not cut)
             # Addresses in thoughts are none: a model may think of any page.
             drafts = tuple(source for source in (*thought.images, *thought.naked, *thought.drafts) if source.data)
-        drafts += tuple(source for source in reading.drafts if source.data or not results)
         results = results or drafts[-1:] or (() if self._error or self._refusal else reading.hidden)
+        drafts += tuple(source for source in reading.drafts if source.data or not results)
+        results = results or drafts[-1:]
         known = {(source.address, source.data) for source in results}
         steps = (draft for draft in drafts if (draft.address, draft.data) not in known)
         return (*(replace(draft, draft=True) for draft in steps), *results)

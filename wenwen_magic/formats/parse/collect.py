@@ -120,18 +120,13 @@ class Found:
             (self.naked if address.startswith("data:") else self.bare).append((address, ""))
         self.local += [(address, "") for address in addresses.local_in(text)]
 
-    def add_raw(self, text: str, spoken: str) -> None:
-        """Take in raw text, whatever it is written in: also addresses with spaces, in JSON, or alone in the answer.
-
-        Args:
-            text: all of it.
-            spoken: the same without thoughts.
-        """
+    def add_raw(self, text: str) -> None:
+        """Take in all of a text, whatever it is written in: also addresses with spaces, in JSON, or alone in it."""
         self.add_text(text)
         self.bare += [(address, "") for address in addresses.spread_in(text)]
         self.images += [(addresses.clean(match[1]), "") for match in _KEYED.finditer(text)]
-        alone = list(dict.fromkeys(addresses.written_in(spoken)))
-        if len(alone) == 1 and "](" not in spoken and _SAYS_PICTURE.fullmatch(spoken.replace(alone[0], "")):
+        alone = list(dict.fromkeys(addresses.written_in(text)))
+        if len(alone) == 1 and "](" not in text and _SAYS_PICTURE.fullmatch(text.replace(alone[0], "")):
             self.alone += [(address, "") for address in alone if not addresses.is_other(address)]
 
     def pictures_linked(self) -> Pairs:
@@ -177,7 +172,10 @@ class Found:
         if closing:
             self._medium = "" if name == self._medium else self._medium
         elif not self._code:
-            values = {key.lower(): unescape(a or b or c) for key, a, b, c in reversed(_ATTRIBUTE.findall(tag))}
+            values = {
+                key.lower(): unescape(a or b or c)
+                for key, a, b, c in reversed(_ATTRIBUTE.findall(tag.removesuffix("/>")))
+            }
             self._add_element(name, values, tag)
 
     def _add_element(self, name: str, values: dict[str, str], tag: str) -> None:

@@ -106,14 +106,15 @@ def read(text: str, payloads: Payloads, *, whole: bool = True) -> Reading:
     spoken, thought = thoughts.split(short)
     sources = _Sources(data, payloads)
     reading = sources.read(_parse(spoken))
-    drafts = sources.read(_parse(thought)).pictures() if thought else ()
+    thinking = sources.read(_parse(thought)) if thought else Reading()
+    drafts = thinking.pictures()
     hidden: tuple[Source, ...] = ()
     if whole and not (reading.videos or reading.pictures()):
-        everything = Found()
-        everything.add_raw(addresses.visible(short), addresses.visible(spoken))
-        raw = sources.read(everything)
-        hidden = raw.pictures()
-        reading = replace(reading, videos=raw.videos, elsewhere=(*reading.elsewhere, *raw.elsewhere))
+        raw = sources.read(_search(spoken))
+        thinking = sources.read(_search(thought)) if thought and not (drafts or thinking.videos) else thinking
+        drafts, hidden = thinking.pictures(), raw.pictures()
+        videos = raw.videos or (() if hidden else thinking.videos)
+        reading = replace(reading, videos=videos, elsewhere=(*reading.elsewhere, *raw.elsewhere, *thinking.elsewhere))
     found = bool(reading.pictures() or drafts or hidden)
     words = _words(spoken, pictures=found, videos=bool(reading.videos))
     if not (words or found):
@@ -136,6 +137,13 @@ def _parse(text: str) -> Found:
     found.add_text(rest)
     if re.fullmatch(r"/(?!/)\S*", alone := text.strip()):  # a path below the endpoint
         found.alone.append((alone, ""))
+    return found
+
+
+def _search(text: str) -> Found:
+    """Find what is in the raw text, code and comments included."""
+    found = Found()
+    found.add_raw(addresses.visible(text))
     return found
 
 

@@ -2,9 +2,13 @@
 
 import re
 
-_NAME = r"(?:[a-z]{1,20}:)?(?:think|thinking|thoughts?|reasoning|reflection|scratchpad|cot|inner_monologue)"
-_BEGIN = rf"<{_NAME}(?:\s[^<>]{{0,300}}+)?(?<!/)>|◁think▷|\[think\]|<\|begin_of_thought\|>"
-_END = rf"</{_NAME}\s*+>|◁/think▷|\[/think\]|<\|end_of_thought\|>"
+_NAME = (
+    r"(?:[a-z]{1,20}:)?"
+    r"(?:think|(?:ant)?thinking|thoughts?|reason|reasoning|reflection|scratchpad|cot|inner_monologue|思考|思考过程)"
+)
+_OPEN, _CLOSE = r"(?:<|&lt;)[ |]?", r"[ |]?(?:>|&gt;)"
+_BEGIN = rf"{_OPEN}{_NAME}(?:\s[^<>]{{0,300}}?)?(?<!/){_CLOSE}|◁think▷|\[think\]|<\|begin_of_thought\|>"
+_END = rf"{_OPEN}/ ?{_NAME}\s{{0,9}}{_CLOSE}|◁/think▷|\[/think\]|<\|end_of_thought\|>"
 # A folded part is one where its type, or its heading, says so. Source: Open WebUI's <details type="reasoning">.
 _DETAILS = (
     r"<details\b(?:(?=[^<>]{0,300}?\btype\s{0,9}=\s{0,9}[\"']?(?:reasoning|think))[^<>]{0,400}+>"
