@@ -320,6 +320,13 @@ class AnswerParser:
         failures = dict.fromkeys(self._payloads.redact(read_problem(failure).message) for failure in self._failures)
         text = without_progress(self._payloads.redact(reading.words), quoted_only=not sources)
         text = "\n".join(part for part in (text, *failures) if part)
+        if reading.elsewhere and not (sources or reading.videos or self._request.wants_words):
+            named = ", ".join(reading.elsewhere)[:400]
+            text = "\n\n".join(
+                part
+                for part in (_("Only the endpoint's own page can open {addresses}.", addresses=named), text)
+                if part
+            )
         finish_reason = "cut" if cut else self._payloads.redact(self._finish_reason)
         if self._refusal and not sources:
             if not self._request.wants_words:  # the reason comes first, where no length of the text can hide it
@@ -333,13 +340,15 @@ class AnswerParser:
             model=self._payloads.redact(self._model),
             usage=self._usage,
             revised_prompt="\n".join(dict.fromkeys(filter(None, self._revised))),
+            videos=reading.videos,
         )
 
     def _with_drafts(self, results: tuple[Source, ...], reading: markdown.Reading, *, cut: bool) -> tuple[Source, ...]:
         """Return all pictures, those of thoughts first; steps on the way are marked as drafts."""
         reasoning, thoughts = "".join(self._reasoning), "".join(self._thoughts)
-        if reasoning and not results and not reading.video:
-            results = markdown.read(reasoning, self._payloads, whole=not cut).pictures()
+        if reasoning and not results and not reading.videos:
+            thought = markdown.read(reasoning, self._payloads, whole=not cut)
+            results = thought.pictures() or thought.drafts
         if reasoning.strip() and all(source.data for source in results):
             # A model that thinks aloud draws drafts into its answer; the last picture is the result. Source: new-api's
             # Gemini channel writes pictures of thoughts as ordinary ones (not seen on wenwen's pages).
@@ -348,7 +357,9 @@ class AnswerParser:
         if thoughts and not drafts:
             thought = markdown.read(thoughts, self._payloads, whole=not cut)
             # Addresses in thoughts are none: a model may think of any page.
-            drafts = tuple(source for source in (*thought.images, *thought.naked) if source.data)
+            drafts = tuple(source for source in (*thought.images, *thought.naked, *thought.drafts) if source.data)
+        results = results or drafts[-1:] or (() if self._error or self._refusal else reading.hidden)
+        drafts += tuple(source for source in reading.drafts if source.data or not results)
         results = results or drafts[-1:]
         known = {(source.address, source.data) for source in results}
         steps = (draft for draft in drafts if (draft.address, draft.data) not in known)

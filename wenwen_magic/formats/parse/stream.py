@@ -92,7 +92,7 @@ _LONGEST_TORN = 2 << 20
 _UNANSWERED = "a call must be answered with a reply"
 _DONE = b"[DONE]"
 _EVENTS = (b"data:", b":", *_FIELDS)
-_WHOLE_ADDRESS = re.compile(r'(?:"(b64_json)"\s*:\s*"|"(?=(?:https?:|data:)))((?:[^"\\]|\\.)*+)"')
+_WHOLE_ADDRESS = re.compile(r'(?<!\\)(?:"(b64_json)"\s*:\s*"|"(?=(?:https?:|data:)))((?:[^"\\]|\\.)*+)"')
 
 
 def read(reply: HttpReply | None, request: ImageRequest) -> Generator[Progress, Any, Answer]:
