@@ -4,6 +4,7 @@ from collections.abc import Container
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from wenwen_magic.formats.parse import markdown
 from wenwen_magic.records import GeneratedImage, Generation
@@ -49,7 +50,7 @@ def generation_bundle(generation: Generation) -> dict[str, Any]:
 def generation_html(generation: Generation) -> Markup:
     """Show one generation as HTML: a figure, a table for several pictures, or what there is in place of one."""
     description, images = caption_html(generation), generation.images
-    pictures = [image_html(image, title=image.alt, height=_PICTURE_HEIGHT) for image in images]
+    pictures = [_linked(image, image_html(image, title=image.alt, height=_PICTURE_HEIGHT)) for image in images]
     if not pictures:
         shown = join(no_picture_html(generation), description)
     elif len(pictures) == 1:
@@ -58,7 +59,9 @@ def generation_html(generation: Generation) -> Markup:
         sizes = [small(f"{number}. {image.width}×{image.height}") for number, image in enumerate(images, 1)]
         cells = list(map(stacked, pictures, sizes))
         shown = join(table(in_rows(cells, even_columns(len(cells)))), tag("p", description))
-    return join(shown, text_html(generation) if images else "", as_sent(generation))
+    # What was sent is the prompt and what its orientation adds: it is worth a line only where the endpoint changed it.
+    rewritten = as_sent(generation) if generation.revised_prompt else ""
+    return join(shown, text_html(generation) if images else "", rewritten)
 
 
 def image_html(
@@ -74,6 +77,14 @@ def image_html(
     """
     shown = picture(image.preview, image.alt, width=width, height=height, title=title)
     return shown or tag("p", _("The picture is saved, its preview is not at hand: "), image.path.name)
+
+
+def _linked(image: GeneratedImage, shown: Markup) -> Markup:
+    """Let a click on a picture open the original, by a path that holds wherever the folder is taken."""
+    with suppress(ValueError, OSError):
+        below = image.path.relative_to(Path.cwd())
+        return tag("a", shown, href=quote(below.as_posix()), target="_blank")
+    return shown
 
 
 def no_picture_html(generation: Generation) -> Markup:
@@ -104,7 +115,7 @@ def caption(generation: Generation, *, numbered: bool = False, known: Container[
     parts = [
         size,
         model,
-        f"{generation.elapsed:.0f} s" if generation.elapsed is not None else "",
+        f"{generation.elapsed:.0f} s" if generation.elapsed and round(generation.elapsed) else "",
         f"#{generation.id[:6]}" if generation.id else "",
         "demo" if generation.demo else "",
     ]
@@ -176,6 +187,12 @@ def as_sent(generation: Generation) -> Markup:
     return join(*(folded(head, tag("pre", text[:LONGEST_TEXT], style=style)) for head, text in prompts))
 
 
+def details_html(generation: Generation) -> Markup:
+    """Show what few need to know of a generation: its id, its files, and the prompt as it went out."""
+    files = [f"{short_path(image.path)} · {image.size:,} B" for image in generation.images]
+    return join(tag("div", stacked(*map(small, [f"#{generation.id}", *files]))), as_sent(generation))
+
+
 def plain(generation: Generation, *, numbered: bool = False) -> str:
     """Describe a generation in one line of text: take, id, size, model, seconds, path; then its own text."""
     where = ", ".join(short_path(image.path) for image in generation.images)
@@ -199,6 +216,18 @@ def short_path(path: Path) -> str:
 def preview_html(path: Path | None) -> Markup:
     """Show the preview of a picture that is being drawn, from its small file; empty when there is none."""
     return picture(path, _("preview of the picture being drawn"), height=_PREVIEW_HEIGHT)
+
+
+def dimmed(html: str, preview: Path | None = None) -> Markup:
+    """Show pictures pale, in their place, while another is drawn; its preview lies over them."""
+    over = picture(preview, _("preview of the picture being drawn"), height=_PICTURE_HEIGHT)
+    place = "position:absolute;left:0;top:0"
+    return tag(
+        "div",
+        tag("div", Markup(html), style="opacity:.45"),
+        tag("div", over, style=place) if over else "",
+        style="position:relative",
+    )
 
 
 def status_html(line: str) -> Markup:
