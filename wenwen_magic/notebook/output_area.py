@@ -101,8 +101,10 @@ class Area:
             if bundles:
                 heading = _("Beside the comparison:")
                 bundles.append({"text/html": f"<p><b>{heading}</b></p>", "text/plain": heading})
-            shown = self.rows[0] if len(self.rows) == 1 else self._gather(self.rows)
-            bundles.append(dict(shown._repr_mimebundle_()))
+            if len(self.rows) == 1:
+                bundles.append(display.generation_bundle(self.rows[0], asked_here=True))
+            else:
+                bundles.append(dict(self._gather(self.rows)._repr_mimebundle_()))
         return _joined(bundles) if bundles else {"text/plain": ""}
 
     def _put(self, bundle: dict[str, Any]) -> None:

@@ -42,12 +42,17 @@ WORDS_OF_RECORDS = (
 """Words of records that are translated where they are shown."""
 
 
-def generation_bundle(generation: Generation) -> dict[str, Any]:
-    """Make the bundle of one generation: HTML with picture and caption, a still picture, and one line of text."""
-    return bundle(generation_html(generation), plain(generation), generation.still)
+def generation_bundle(generation: Generation, *, asked_here: bool = False) -> dict[str, Any]:
+    """Make the bundle of one generation: HTML with picture and caption, a still picture, and one line of text.
+
+    Args:
+        generation: what to show.
+        asked_here: whether it is shown under the cell that asked for it, where the prompt can be read.
+    """
+    return bundle(generation_html(generation, asked_here=asked_here), plain(generation), generation.still)
 
 
-def generation_html(generation: Generation) -> Markup:
+def generation_html(generation: Generation, *, asked_here: bool = False) -> Markup:
     """Show one generation as HTML: a figure, a table for several pictures, or what there is in place of one."""
     description, images = caption_html(generation), generation.images
     pictures = [_linked(image, image_html(image, title=image.alt, height=_PICTURE_HEIGHT)) for image in images]
@@ -59,9 +64,9 @@ def generation_html(generation: Generation) -> Markup:
         sizes = [small(f"{number}. {image.width}×{image.height}") for number, image in enumerate(images, 1)]
         cells = list(map(stacked, pictures, sizes))
         shown = join(table(in_rows(cells, even_columns(len(cells)))), tag("p", description))
-    # What was sent is the prompt and what its orientation adds: it is worth a line only where the endpoint changed it.
-    rewritten = as_sent(generation) if generation.revised_prompt else ""
-    return join(shown, text_html(generation) if images else "", rewritten)
+    # Under its own cell the prompt as sent is worth a line only where the endpoint wrote another.
+    sent = Markup() if asked_here and not generation.revised_prompt else as_sent(generation)
+    return join(shown, text_html(generation) if images else "", sent)
 
 
 def image_html(
@@ -81,10 +86,17 @@ def image_html(
 
 def _linked(image: GeneratedImage, shown: Markup) -> Markup:
     """Let a click on a picture open the original, by a path that holds wherever the folder is taken."""
+    below = _below_here(image.path)
+    return tag("a", shown, href=quote(below), target="_blank") if below else shown
+
+
+def _below_here(path: Path) -> str:
+    """Return a path as seen from the working folder; empty where it is elsewhere, or so deep that it tells of a home."""
     with suppress(ValueError, OSError):
-        below = image.path.relative_to(Path.cwd())
-        return tag("a", shown, href=quote(below.as_posix()), target="_blank")
-    return shown
+        below = path.relative_to(Path.cwd())
+        if len(below.parts) <= _LONGEST_PATH:
+            return below.as_posix()
+    return ""
 
 
 def no_picture_html(generation: Generation) -> Markup:
@@ -206,11 +218,7 @@ def plain(generation: Generation, *, numbered: bool = False) -> str:
 
 def short_path(path: Path) -> str:
     """Shorten a path to its parts below the working folder, else to its last two: no home folder is shown."""
-    with suppress(ValueError, OSError):
-        below = path.relative_to(Path.cwd())
-        if len(below.parts) <= _LONGEST_PATH:
-            return below.as_posix()
-    return "/".join(("…", *path.parts[-2:]))
+    return _below_here(path) or "/".join(("…", *path.parts[-2:]))
 
 
 def preview_html(path: Path | None) -> Markup:

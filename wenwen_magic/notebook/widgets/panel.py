@@ -138,6 +138,7 @@ class Panel:
         self._jobs: list[Job] = []
         self._pressed: dict[str, float] = {}
         self._before_edit: dict[str, Any] = {}
+        self._own = [take.id for take in cell.area.rows]  # what the cell itself shows
         self._requests = {request.fingerprint: request for request in cell.requests}  # of all that was shown here
         self.choices = Choices(cell.requests[0], models, with_prompt=with_prompt)
         self.choices.on_change(self._check_choices)
@@ -380,7 +381,9 @@ class Panel:
             self._hold(on=hidden)
             return
         drawn = [take for take in job.result if take.images]
-        if not own:
+        if own:
+            self._own = [take.id for take in self._cell.area.rows]
+        else:
             if not self._cell.labels:  # the variable of a comparison stays: it is still shown
                 self._cell.say_left_alone(self._cell.hand_over(job.result, turn))
             if drawn and self.edit_row.take is not None:
@@ -539,19 +542,23 @@ class Panel:
             self._update_tools()
 
     def _press_insert(self) -> None:
-        """Insert the cell that is chosen in the controls: a comparison's own, until something else is chosen."""
+        """Insert the cell of what is shown: as it was typed, of a version, or as it is chosen in the controls."""
         with self._handling():
-            cell, text = self._cell, ""
-            if self.choices.untouched and self.edit_row.take is None and not self._with_prompt:
-                text = cell.text  # with its name, its options and its language
-                if not text and cell.labels:
-                    self.show_message(_("The new cell draws only the first combination."))
-                elif text and cell.options.fresh:
+            cell, shown = self._cell, [take.id for take in self._cell.area.rows]
+            chosen = self.edit_row.take is not None or self._with_prompt or not self.choices.untouched
+            own = bool(cell.labels) or shown == self._own
+            if not chosen and own and cell.text:
+                self.inserter.insert(cell.text)  # with its name, its options and its language
+                if cell.options.fresh:
                     self.show_message(_("The new cell has --fresh: running it draws a new picture and pays."))
-            if not text:
-                client = cell.current_client()
-                text = cell_of(client, self._chosen(client))
-            self.inserter.insert(text)
+                return
+            client = cell.current_client()
+            if not chosen and not own and self._last_shown is not None:
+                self.inserter.insert(cell_of(client, self._last_shown))
+                return
+            if not chosen and cell.labels:
+                self.show_message(_("The new cell draws only the first combination."))
+            self.inserter.insert(cell_of(client, self._chosen(client)))
 
 
 def _free(name: str, ending: str) -> Path:
