@@ -91,7 +91,7 @@ def _linked(image: GeneratedImage, shown: Markup) -> Markup:
 
 
 def _below_here(path: Path) -> str:
-    """Return a path as seen from the working folder; empty where it is elsewhere, or so deep that it tells of a home."""
+    """Return a path as seen from the working folder; empty where it is elsewhere, or so deep that it tells a home."""
     with suppress(ValueError, OSError):
         below = path.relative_to(Path.cwd())
         if len(below.parts) <= _LONGEST_PATH:
