@@ -74,7 +74,7 @@ def test_the_endpoints_buttons_stand_under_their_picture_and_draw(notebook):
     assert lab.pictures(1).bounding_box()["y"] < top < lab.model(1).bounding_box()["y"]
     expect(cell.get_by_role("button", name="V1", exact=True)).to_be_hidden()
     lab.press(1, "⋯")
-    assert top < cell.get_by_role("button", name="V1", exact=True).bounding_box()["y"]
+    assert offered.bounding_box()["y"] < cell.get_by_role("button", name="V1", exact=True).bounding_box()["y"]
     lab.press(1, "U2")
     expect(lab.thumbnails(1)).to_have_count(2)
     assert fits(lab)
