@@ -7,6 +7,7 @@ from support.lab import DEMO, cut, expect, legible, sizes
 
 pytestmark = pytest.mark.browser
 FOX = "%%wenwen_image fox -o 横屏\n画一只狐狸，水彩"
+CONTROLS = ".jp-OutputArea :is(a, button, input, select, textarea, summary):visible"
 ERROR = ".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.stderr'], .jp-OutputArea-output[data-mime-type='application/vnd.jupyter.error']"
 
 
@@ -22,11 +23,13 @@ def test_a_cells_picture_appears_under_it_with_its_caption_and_the_controls(note
     [(width, height)] = sizes(lab.pictures(1))
     assert width > height
     expect(cell.locator("figcaption")).to_contain_text("横屏 1536×1024 · gpt-4o-image")
-    expect(cell.get_by_role("combobox")).to_have_value("gpt-4o-image")
-    for words in ("自动", "方形", "横屏", "竖屏", "生成", "停止"):
-        expect(cell.get_by_role("button", name=words, exact=True)).to_be_visible()
-    expect(cell.locator("button.mod-active")).to_have_text("横屏")
+    expect(lab.model(1)).to_have_value("gpt-4o-image")
+    assert lab.orientation(1).locator("option").all_inner_texts() == ["自动", "方形", "横屏", "竖屏"]
+    assert lab.orientation(1).locator("option:checked").inner_text() == "横屏"
     expect(cell.locator("input[type=number]")).to_have_value("1")
+    controls = cell.locator(CONTROLS)
+    assert controls.count() <= 8, controls.all_inner_texts()
+    expect(cell.locator("figure a")).to_have_attribute("href", re.compile(r"wenwen_images/.+\.png"))
 
 
 def test_a_picture_drawn_with_the_controls_is_in_the_saved_notebook(notebook):
@@ -34,14 +37,14 @@ def test_a_picture_drawn_with_the_controls_is_in_the_saved_notebook(notebook):
     cell = lab.cell(1)
     expect(lab.pictures(1)).to_have_count(1)
     [first] = previews(lab.saved())
-    model = cell.get_by_role("combobox")
-    model.fill("jimeng-3.0")
-    model.press("Enter")
-    cell.get_by_role("button", name="竖屏").click()
-    cell.get_by_role("button", name="生成").click()
-    expect(lab.pictures(1)).to_have_count(2)
-    assert any(height > width for width, height in sizes(lab.pictures(1)))
-    expect(cell.locator("td small", has_text="jimeng-3.0")).to_be_visible()
+    lab.model(1).fill("jimeng-3.0")
+    lab.model(1).press("Enter")
+    lab.orientation(1).select_option(label="竖屏")
+    lab.press(1, "生成")
+    expect(lab.thumbnails(1)).to_have_count(2)
+    [(width, height)] = sizes(lab.pictures(1))
+    assert height > width
+    expect(cell.locator("figcaption", has_text="jimeng-3.0")).to_be_visible()
     [second] = previews(lab.saved())
     assert second != first
     assert len(lab.records()) == 2
@@ -49,20 +52,16 @@ def test_a_picture_drawn_with_the_controls_is_in_the_saved_notebook(notebook):
 
 def test_the_captions_keep_the_prompts_language_when_the_controls_draw(notebook):
     lab = notebook(DEMO, FOX, "%wenwen help").run_all()  # the cell that ran last speaks English
-    cell = lab.cell(1)
-    cell.get_by_role("button", name="竖屏").click()
-    cell.get_by_role("button", name="生成").click()
-    expect(cell.locator("td small")).to_have_count(2)
-    for caption in cell.locator("td small").all():
-        expect(caption).to_contain_text(re.compile("横屏|竖屏"))
+    lab.orientation(1).select_option(label="竖屏")
+    lab.press(1, "生成")
+    expect(lab.cell(1).locator("figcaption")).to_contain_text("竖屏")
 
 
 def test_changing_a_control_asks_for_nothing(notebook):
     lab = notebook(DEMO, FOX).run_all()
     cell = lab.cell(1)
-    cell.get_by_role("combobox").fill("jimeng-3.0")
-    cell.get_by_role("button", name="竖屏").click()
-    expect(cell.locator("button.mod-active")).to_have_text("竖屏")
+    lab.model(1).fill("jimeng-3.0")
+    lab.orientation(1).select_option(label="竖屏")
     cell.locator("input[type=number]").fill("3")
     cell.locator("input[type=number]").press("Enter")
     lab.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.requestKernelInfo()")
@@ -88,8 +87,8 @@ def test_the_line_alone_is_a_panel_with_a_field_for_the_prompt(notebook):
     lab = notebook(DEMO, "%wenwen_image").run_all()
     cell = lab.cell(1)
     cell.get_by_placeholder("what to draw").fill("a lighthouse at dusk")
-    cell.get_by_role("button", name="portrait").click()
-    cell.get_by_role("button", name="Generate").click()
+    lab.orientation(1).select_option(label="portrait")
+    lab.press(1, "Generate")
     expect(cell.get_by_alt_text("a lighthouse at dusk")).to_be_visible()
     [(width, height)] = sizes(lab.pictures(1))
     assert height > width
@@ -104,6 +103,27 @@ def test_no_word_in_the_panel_is_cut_off_not_even_an_errors(notebook):
     assert not cut(
         cell.locator(".jp-OutputArea button, .jp-OutputArea .widget-label, .jp-OutputArea .widget-html-content")
     )
+
+
+def test_nothing_moves_while_a_picture_is_drawn(notebook):
+    lab = notebook(DEMO, "%%wenwen_image fox\na fox").run_all()
+    cell = lab.cell(1)
+    lab.press(1, "Generate")
+    expect(lab.thumbnails(1)).to_have_count(2)
+    lab.press(1, "✎ Edit")
+    cell.get_by_placeholder("what to change").fill("make it night [demo: delay=3]")
+
+    def below_the_picture(name):  # wherever the page is scrolled to
+        place = cell.get_by_role("button", name=name, exact=True).bounding_box()
+        return place["x"], place["y"] - lab.pictures(1).bounding_box()["y"]
+
+    before = below_the_picture("Generate")
+    lab.press(1, "Generate")
+    expect(cell.locator("figure").locator("xpath=..")).to_have_css("opacity", "0.45")
+    expect(cell.get_by_text("drawing · 1 s")).to_be_visible()
+    assert below_the_picture("Stop waiting") == before
+    expect(lab.thumbnails(1)).to_have_count(3)
+    expect(cell.locator("figure").locator("xpath=..")).to_have_css("opacity", "1")
 
 
 def test_an_interrupt_ends_the_wait_and_the_picture_is_there_all_the_same(notebook):

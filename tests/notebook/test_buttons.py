@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import ipywidgets
 import pytest
 from support.widgets import (
     called,
@@ -56,28 +57,32 @@ def panel(client, relay):
 
 
 def offered(panel):
-    """For each picture the labels of its buttons, in their rows."""
+    """The rows of buttons: the first beside Save, the others behind the menu; of several pictures each in its group."""
     settle(panel)
+    first, rest = panel.action_buttons.first.children, panel.action_buttons.rest.children
+    return [[one.description for one in row] for row in (first, *map(buttons_in, rest)) if row]
+
+
+def buttons_in(box):
+    if hasattr(box, "description"):
+        return [box] if isinstance(box, ipywidgets.Button) else []
     return [
-        [[one.description for one in row.children] for row in rows(group)]
-        for group in panel.action_buttons.view.children
+        one
+        for child in box.children
+        for one in (buttons_in(child) if hasattr(child, "children") else [child])
+        if isinstance(one, ipywidgets.Button)
     ]
 
 
-def rows(group):
-    """A group is its rows, or, where there are several, a side with a thumbnail and then its rows."""
-    return group.children if hasattr(group.children[0].children[0], "description") else group.children[-1].children
-
-
-def button(panel, label, group=0):
+def button(panel, label):
     settle(panel)
-    found = [one for row in rows(panel.action_buttons.view.children[group]) for one in row.children]
+    found = [*panel.action_buttons.first.children, *buttons_in(panel.action_buttons.rest)]
     return next(one for one in found if one.description == label)
 
 
-def click(panel, label, group=0):
+def click(panel, label):
     panel.ticks.now += 60
-    button(panel, label, group).click()
+    button(panel, label).click()
     settle(panel)
 
 
@@ -157,29 +162,33 @@ def test_the_request_of_a_button_keeps_nothing_of_the_picture_but_prompt_model_a
 
 
 def test_the_buttons_of_the_picture_that_is_shown_stand_under_it(panel, relay):
-    assert offered(panel) == [[["U1", "U2"], ["V1"], ["🔄 reroll"]]]
+    assert offered(panel) == [["U1", "U2"], ["V1"], ["🔄 reroll"]]
+    assert [one.description for one in panel.action_buttons.first.children] == ["U1", "U2"]
     assert "pays" in button(panel, "U1").tooltip
     assert len(relay.posts) == 1
 
 
 def test_a_pressed_button_draws_and_its_picture_offers_its_own(panel, relay):
+    [grid] = panel.cell.area.rows
     click(panel, "U1")
-    grid, up = panel.cell.area.rows
+    [up] = panel.cell.area.rows
     assert (up.parent, relay.posts[1][1]["custom"]) == (grid.id, "up-1")
-    assert len(offered(panel)) == 2
-    click(panel, "V1", group=1)
-    assert panel.cell.area.rows[-1].parent == up.id
-    assert called(panel)[:2] == ["", "U1"]
+    click(panel, "V1")
+    [varied] = panel.cell.area.rows
+    assert varied.parent == up.id
+    assert ["U1" in called(panel)[1], len(takes_in(panel))] == [True, 3]
 
 
 def test_a_button_that_gives_one_result_shows_it_again_for_free(panel, relay):
     click(panel, "U1")
-    up = panel.cell.area.rows[-1]
+    [up] = panel.cell.area.rows
+    takes_in(panel)[0].click()
     click(panel, "U1")
-    assert [row.id for row in panel.cell.area.rows][1:] == [up.id]
-    assert panel.note.value == f"saved, free: #{up.id[:6]}"
-    click(panel, "V1")
-    click(panel, "V1")
+    assert [row.id for row in panel.cell.area.rows] == [up.id]
+    assert panel.note.value == "saved before: free"
+    for _ in range(2):
+        takes_in(panel)[0].click()
+        click(panel, "V1")
     assert [body.get("custom") for body in bodies(relay)] == [None, "up-1", "vary-1", "vary-1"]
 
 
@@ -193,17 +202,26 @@ def test_a_double_click_is_one_press_and_two_buttons_are_two(panel, relay):
 
 
 def test_the_buttons_of_a_selected_take_are_its_own(panel, relay):
+    [grid] = panel.cell.area.rows
     click(panel, "U1")
-    assert len(offered(panel)) == 2
-    takes_in(panel)[1][0].click()
-    assert len(offered(panel)) == 1
+    takes_in(panel)[0].click()
     click(panel, "U2")
-    assert panel.cell.area.rows[-1].parent == panel.cell.area.rows[0].id
+    assert panel.cell.area.rows[-1].parent == grid.id
+
+
+def test_the_buttons_of_several_pictures_are_behind_the_menu_with_their_numbers(panel, relay):
+    panel.choices.count.value = 2
+    press(panel)
+    assert panel.action_buttons.first.children == ()
+    assert [group.children[0].value for group in panel.action_buttons.rest.children] == [
+        "<small>②</small>",
+        "<small>③</small>",
+    ]
 
 
 def test_a_pressed_button_as_a_cell_costs_nothing(panel):
     click(panel, "U1")
-    takes_in(panel)[1][-1].click()
+    panel.insert.click()
     assert "--format offering --param custom=up-1 --task action" in words_to_copy(panel)
 
 
@@ -216,8 +234,8 @@ def test_what_a_press_is_refused_for_is_told_under_the_controls(panel, relay, cl
 
 def test_a_label_is_shown_as_it_is_and_no_longer_than_a_button(panel):
     take = replace(panel.cell.area.rows[0], id="ffffffff", buttons=(Button("<b>\u202e" + "x" * 90),))
-    panel.action_buttons.fill([take], {})
-    assert offered(panel) == [[["<b> " + "x" * 36]]]
+    panel.action_buttons.fill([take])
+    assert offered(panel) == [["<b> " + "x" * 36]]
 
 
 def test_a_blind_comparison_offers_nothing_until_the_vote(client):
@@ -226,5 +244,5 @@ def test_a_blind_comparison_offers_nothing_until_the_vote(client):
     assert (panel.generate.disabled, panel.edit.disabled) == (True, True)
     letters(panel)[0].click()
     press(panel)
-    assert len(offered(panel)) == 1
+    assert offered(panel)[0] == ["U1", "U2"]
     assert "Beside the comparison" in shown(panel)

@@ -2,14 +2,17 @@
 
 import re
 
+import ipywidgets
 import pytest
 from support.relay import whole
 from support.scripted import answering
 from support.widgets import (
     called,
     cell_of,
+    client_of,
     comparison_of,
     letters,
+    marked,
     panel_of,
     panel_under,
     press,
@@ -35,14 +38,9 @@ def blind(client):
     return comparison_of(client, blind=True)
 
 
-def marked(panel):
-    """What stands on the buttons of the takes that are marked as shown."""
-    return [show.description for show, *_ in takes_in(panel) if show.button_style]
-
-
 def older(panel):
     settle(panel)
-    return panel.strip.view.children[0].value
+    return panel.strip.view.children[-1].value
 
 
 def open_presses(panel):
@@ -62,7 +60,7 @@ def test_generate_draws_what_the_controls_say_and_names_the_result(panel, relay)
     assert [body["model"] for _, body in relay.posts] == ["two"]
     assert "portrait" in relay.posts[0][1]["messages"][0]["content"]
     assert panel.names["cat"].request.model == "two"
-    assert panel.note.value == f"drawn: #{panel.names['cat'].id[:6]}"
+    assert panel.note.value == ""
 
 
 def test_generate_pays_for_a_new_take_each_time(panel, relay):
@@ -126,13 +124,83 @@ def test_more_than_one_press_may_draw_is_told_and_not_sent_and_stays_as_it_was_t
     assert panel.note.value == ""
 
 
-def test_the_count_is_the_cells_own(client, relay):
-    panel = panel_of(cell_of(client, client.request("a cat", count=3)))
-    assert panel.choices.count.value == 3
+def test_the_count_of_the_cell_is_not_carried_over_in_silence(client, relay):
+    panel = panel_of(cell_of(client, client.request("a cat", count=3), text="%%wenwen_image cat -n 3\na cat"))
+    assert panel.choices.count.value == 1
     panel.insert.click()
-    assert "-o auto -n 3" in words_to_copy(panel)
+    assert "%%wenwen_image cat -n 3\na cat" in words_to_copy(panel)
     press(panel)
-    assert len(relay.posts) == 3
+    assert len(relay.posts) == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "count", "face"),
+    [
+        ({}, 1, "Generate"),
+        ({}, 3, "Generate · 3 pictures"),
+        ({"prices": {"*": 0.4}, "currency": "元"}, 1, "Generate · 0.4 元"),
+        ({"prices": {"*": 0.4}, "currency": "元"}, 2, "Generate · 0.8 元"),
+        ({"prices": {"two": 0.1}, "currency": "$"}, 2, "Generate · 2 pictures"),
+    ],
+)
+def test_generate_says_what_it_costs_before_it_is_pressed(here, relay, settings, count, face):
+    client = client_of(relay, **settings)
+    panel = panel_of(cell_of(client, client.request("a cat", model="one")))
+    panel.choices.count.value = count
+    assert panel.generate.description == face
+
+
+def test_generate_says_which_prompt_it_will_use(client):
+    panel = panel_of(cell_of(client, client.request("一只红色的狐狸 <b>")))
+    assert 'lang="zh"' in panel.words.value
+    assert "一只红色的狐狸 &lt;b&gt;" in panel.words.value
+
+
+def test_a_model_that_the_endpoint_does_not_list_is_told_before_it_is_paid(client, relay):
+    relay.models = ["one", "two"]
+    client.model_list(refresh=True)
+    panel = panel_of(cell_of(client, client.request("a cat", model="one")))
+    panel.choices.model.value = "twoo"
+    assert "twoo" in panel.note.value
+    assert "two" in panel.note.value
+    assert relay.posts == []
+
+
+def test_save_copies_the_original_under_a_name_that_is_free(panel, here):
+    press(panel)
+    panel.save.click()
+    panel.save.click()
+    original = panel.names["cat"].images[0].data
+    assert [(here / name).read_bytes() for name in ("cat.png", "cat-2.png")] == [original] * 2
+    assert panel.note.value == "saved: cat-2.png"
+
+
+def test_while_a_picture_is_drawn_stop_stands_in_the_place_of_generate(panel):
+    panel.ticks.now += 60
+    panel.generate.click()
+    assert (panel.generate.layout.display, panel.stop.layout.display) == ("none", None)
+    settle(panel)
+    assert (panel.generate.layout.display, panel.stop.layout.display) == (None, "none")
+
+
+def test_at_most_eight_controls_stand_under_a_first_picture(panel):
+    press(panel)
+    takes_in(panel)
+    controls = (
+        ipywidgets.Button,
+        ipywidgets.Text,
+        ipywidgets.Dropdown,
+        ipywidgets.BoundedIntText,
+        ipywidgets.FileUpload,
+    )
+
+    def seen(widget):
+        if widget.layout.display == "none":
+            return []
+        inside = [one for child in getattr(widget, "children", ()) for one in seen(child)]
+        return [widget, *inside] if isinstance(widget, controls) else inside
+
+    assert len(seen(panel.view)) + shown(panel).count("<a ") + shown(panel).count("<summary") <= 8
 
 
 def test_the_bundle_says_something_where_no_live_widget_can_be(panel):
@@ -147,45 +215,45 @@ def test_the_bundle_says_something_where_no_live_widget_can_be(panel):
 def test_the_strip_grows_with_each_take(panel):
     press(panel)
     press(panel)
-    assert [show.description for show, *_ in takes_in(panel)] == ["①", "②"]
-    assert called(panel) == ["", ""]
-    assert [row.take for row in panel.cell.area.rows] == [1, 2]
+    assert [item.description for item in takes_in(panel)] == ["①", "②"]
+    assert [row.take for row in panel.cell.area.rows] == [2]
 
 
 def test_the_strip_shows_the_latest_takes_of_many_and_says_where_the_others_are(panel, relay):
     panel.choices.count.value = 4
     for _ in range(4):
         press(panel)
-    assert [show.description for show, *_ in takes_in(panel)] == list("⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯")[-MOST:]
-    assert "4 older takes" in older(panel)
+    assert [item.description for item in takes_in(panel)] == list("⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯")[-MOST:]
+    assert "4 older versions" in older(panel)
     assert "%wenwen history" in older(panel)
 
 
 def test_a_strip_that_holds_all_takes_says_nothing_of_others(panel):
     press(panel)
-    assert len(takes_in(panel)) == 1
+    assert panel.strip.view.layout.display == "none"
+    press(panel)
+    assert len(takes_in(panel)) == 2
+    assert panel.strip.view.layout.display is None
     assert older(panel) == ""
 
 
 def test_the_takes_that_are_shown_large_are_marked(panel):
     press(panel)
     press(panel)
-    assert marked(panel) == ["①", "②"]
-    takes_in(panel)[0][0].click()
+    assert marked(panel) == ["②"]
+    takes_in(panel)[0].click()
     assert marked(panel) == ["①"]
-    press(panel)
-    assert marked(panel) == ["①", "③"]
-    assert [row.take for row in panel.cell.area.rows] == [1, 3]
+    assert [item.tooltip.startswith("shown") for item in takes_in(panel)] == [True, False]
 
 
 def test_takes_of_another_request_are_told_apart_by_what_was_asked(panel):
     press(panel)
     panel.choices.orientation.value = "portrait"
     press(panel)
-    assert sorted(called(panel)) == ["auto", "portrait"]
+    assert [name in words for name, words in zip(("auto", "portrait"), called(panel), strict=True)] == [True, True]
     panel.choices.model.value = "<b>two"
     press(panel)
-    assert "&lt;b&gt;two · portrait" in called(panel)
+    assert "<b>two · portrait" in called(panel)[2]
 
 
 def test_takes_that_differ_in_their_prompts_are_called_by_their_ids(client):
@@ -196,8 +264,8 @@ def test_takes_that_differ_in_their_prompts_are_called_by_their_ids(client):
 def test_a_take_that_is_pressed_is_the_one_shown_and_nothing_is_asked_for(panel, relay):
     press(panel)
     press(panel)
-    first = panel.cell.area.rows[0]
-    takes_in(panel)[0][0].click()
+    first = panel.cell.client.takes(panel.cell.requests[0])[0]
+    takes_in(panel)[0].click()
     assert f"#{first.id[:6]}" in shown(panel)
     assert shown(panel).count("<img") == 1
     assert len(relay.posts) == 2
@@ -208,36 +276,36 @@ def test_a_take_is_shown_in_the_language_of_its_cell(client):
     press(panel)
     takes_in(panel)
     speak("en")
-    takes_in(panel)[0][0].click()
+    takes_in(panel)[0].click()
     assert "横屏" in shown(panel)
 
 
 def test_a_star_is_set_and_taken_away(panel):
     press(panel)
-    [(_, star, *_)] = takes_in(panel)
-    star.click()
-    assert star.description == "★"
-    assert [row.star for row in panel.cell.client.history.recent(2)] == [True]
-    star.click()
-    assert star.description == "☆"
-    assert [row.star for row in panel.cell.client.history.recent(2)] == [False]
+    press(panel)
+    panel.star.click()
+    assert (panel.star.description, takes_in(panel)[1].description) == ("★ Star", "② ★")
+    assert sorted(row.star for row in panel.cell.client.history.recent(2)) == [False, True]
+    panel.star.click()
+    assert (panel.star.description, takes_in(panel)[1].description) == ("☆ Star", "②")
+    assert [row.star for row in panel.cell.client.history.recent(2)] == [False, False]
 
 
 def test_a_star_that_cannot_be_written_is_told_and_not_shown(panel):
     press(panel)
-    [(_, star, *_)] = takes_in(panel)
+    takes_in(panel)
     [day] = panel.cell.client.history.folder.glob("20*")
     day.rename(day.with_name("elsewhere"))
     day.write_text("in the way")
-    star.click()
-    assert star.description == "☆"
+    panel.star.click()
+    assert panel.star.description == "☆ Star"
     assert panel.note.value
 
 
-def test_insert_on_a_take_writes_the_cell_that_shows_it_again(panel, relay):
+def test_insert_while_another_take_is_shown_writes_the_cell_that_shows_it_again(panel, relay):
     press(panel)
     press(panel)
-    takes_in(panel)[1][-1].click()
+    panel.insert.click()
     assert "--take 2" in words_to_copy(panel)
     assert len(relay.posts) == 2
 
@@ -291,12 +359,12 @@ def test_what_no_cell_can_say_is_told_under_the_controls(panel):
 def test_a_blind_comparison_has_a_button_for_each_letter_and_no_takes_until_the_vote(blind):
     panel = panel_under(blind)
     assert [button.description for button in letters(panel)] == ["A", "B"]
-    assert takes_in(panel) == []
+    assert list(takes_in(panel)) == []
     winner = blind.area.gallery.labels[1]
     letters(panel)[1].click()
     assert f"B was {winner[0][1]}" in panel.note.value
     assert (letters(panel), len(takes_in(panel))) == ([], 2)
-    assert sorted(called(panel)) == ["one", "two"]
+    assert sorted(words.split()[1] for words in called(panel)) == ["one", "two"]
 
 
 def test_a_double_press_is_one_vote(blind):
@@ -328,7 +396,7 @@ def test_a_blind_comparison_in_the_background_hides_its_names_until_the_vote(bli
     settle(panel)
     assert (panel.generate.disabled, panel.edit.disabled) == (True, True)
     assert [button.description for button in letters(panel)] == ["A", "B"]
-    assert takes_in(panel) == []
+    assert list(takes_in(panel)) == []
     for row in blind.area.gallery:
         assert row.id[:6] not in shown(panel) + panel.note.value
     assert blind.names["cat"].blind

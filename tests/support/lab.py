@@ -256,15 +256,23 @@ class Lab:
 
     def pictures(self, index: int = -1) -> Any:
         """Find the pictures under a cell, thumbnails among the controls left out, as a locator."""
-        return self.cell(index).locator(".jp-OutputArea img:not(.widget-image)")
+        return self.cell(index).locator(".jp-OutputArea img")
 
     def press(self, index: int, name: str, number: int = 0) -> None:
         """Press the n-th button of a name under a cell."""
         self.cell(index).get_by_role("button", name=name, exact=True).nth(number).click()
 
     def thumbnails(self, index: int) -> Any:
-        """Find the thumbnails among the controls of a cell, as a locator."""
-        return self.cell(index).locator("img.widget-image")
+        """Find the thumbnails among the controls of a cell, which are pressed, as a locator."""
+        return self.cell(index).locator("button.wenwen-take:visible")
+
+    def model(self, index: int) -> Any:
+        """Find the field for the model under a cell, as a locator."""
+        return self.cell(index).locator("input[list]")
+
+    def orientation(self, index: int) -> Any:
+        """Find the list of orientations under a cell, as a locator."""
+        return self.cell(index).locator("select")
 
     def words(self) -> Any:
         """Find all places of words in the outputs, and the outputs themselves, as a locator."""

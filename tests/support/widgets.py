@@ -92,16 +92,19 @@ def press(panel):
 
 
 def takes_in(panel):
-    """Return the buttons of each take in the strip: show, star, edit, insert."""
+    """Return the buttons of the versions in the strip, each of which shows its own."""
     settle(panel)
-    return [item.children[-1].children for item in panel.strip.items]
+    return panel.strip.items
 
 
 def called(panel):
-    """Return the names above the buttons of the strip, without markup."""
-    settle(panel)
-    names = (item.children[-2].value for item in panel.strip.items)
-    return [name.removeprefix("<small>").removesuffix("</small>") for name in names]
+    """Return what a pointer over each version in the strip says."""
+    return [item.tooltip for item in takes_in(panel)]
+
+
+def marked(panel):
+    """Return what stands on the versions that are marked as shown."""
+    return [item.description for item in takes_in(panel) if "wenwen-shown" in item._dom_classes]
 
 
 def letters(panel):

@@ -204,7 +204,7 @@ class Cell:
         places = sorted(job.arrived)
         if not self.labels:
             result = self.hand_over(job.result, turn)
-            self.area.add(*job.result)
+            self.area.show(*job.result)
             self.say_left_alone(result)
             return result
         if self.blind:

@@ -9,9 +9,6 @@ from wenwen_magic.records import Gallery, Generation
 from wenwen_magic.render import generation as display
 from wenwen_magic.text.i18n import _
 
-KEPT = 8
-"""Generations that stay in the area when further ones are drawn with the controls."""
-
 
 class Handle(Protocol):
     """What IPython's ``DisplayHandle`` does."""
@@ -74,19 +71,22 @@ class Area:
             self.gallery = gallery
             self.refresh()
 
-    def add(self, *generations: Generation) -> None:
-        """Show further generations after those that are there; the oldest are dropped beyond :data:`KEPT`."""
-        new = {one.id for one in generations if one.id}
+    def show(self, *generations: Generation) -> None:
+        """Show generations in the place of those that are there; a comparison stays above them."""
         with self._lock:
-            before = [row for row in self.rows if row.id not in new]
-            self.rows = [*before, *generations][-max(KEPT, len(generations)) :]
+            self.rows = list(generations)
             self.refresh()
 
-    def select(self, generation: Generation) -> None:
-        """Show one generation in the place of all others; a comparison stays above it."""
+    def dim(self, preview: Path | None = None) -> None:
+        """Show that another picture is being drawn: what is there stays in its place, pale.
+
+        Args:
+            preview: a small file of the next picture as far as it is; it lies over the one that is there.
+        """
         with self._lock:
-            self.rows = [generation]
-            self.refresh()
+            if self.live and self._handle is not None:
+                html = display.dimmed(self._rendered.get("text/html", ""), preview)
+                self._put({**self._rendered, "text/html": html})
 
     def refresh(self) -> None:
         """Show the generations as they are, without a status line."""
@@ -101,8 +101,10 @@ class Area:
             if bundles:
                 heading = _("Beside the comparison:")
                 bundles.append({"text/html": f"<p><b>{heading}</b></p>", "text/plain": heading})
-            shown = self.rows[0] if len(self.rows) == 1 else self._gather(self.rows)
-            bundles.append(dict(shown._repr_mimebundle_()))
+            if len(self.rows) == 1:
+                bundles.append(display.generation_bundle(self.rows[0], asked_here=True))
+            else:
+                bundles.append(dict(self._gather(self.rows)._repr_mimebundle_()))
         return _joined(bundles) if bundles else {"text/plain": ""}
 
     def _put(self, bundle: dict[str, Any]) -> None:

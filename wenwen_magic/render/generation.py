@@ -4,6 +4,7 @@ from collections.abc import Container
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from wenwen_magic.formats.parse import markdown
 from wenwen_magic.records import GeneratedImage, Generation
@@ -42,15 +43,20 @@ WORDS_OF_RECORDS = (
 """Words of records that are translated where they are shown."""
 
 
-def generation_bundle(generation: Generation) -> dict[str, Any]:
-    """Make the bundle of one generation: HTML with picture and caption, a still picture, and one line of text."""
-    return bundle(generation_html(generation), plain(generation), generation.still)
+def generation_bundle(generation: Generation, *, asked_here: bool = False) -> dict[str, Any]:
+    """Make the bundle of one generation: HTML with picture and caption, a still picture, and one line of text.
+
+    Args:
+        generation: what to show.
+        asked_here: whether it is shown under the cell that asked for it, where the prompt can be read.
+    """
+    return bundle(generation_html(generation, asked_here=asked_here), plain(generation), generation.still)
 
 
-def generation_html(generation: Generation) -> Markup:
+def generation_html(generation: Generation, *, asked_here: bool = False) -> Markup:
     """Show one generation as HTML: a figure, a table for several pictures, or what there is in place of one."""
     description, images = caption_html(generation), generation.images
-    pictures = [image_html(image, title=image.alt, height=_PICTURE_HEIGHT) for image in images]
+    pictures = [_linked(image, image_html(image, title=image.alt, height=_PICTURE_HEIGHT)) for image in images]
     if not pictures:
         shown = join(no_picture_html(generation), description)
     elif len(pictures) == 1:
@@ -60,7 +66,9 @@ def generation_html(generation: Generation) -> Markup:
         cells = list(map(stacked, pictures, sizes))
         shown = join(table(in_rows(cells, even_columns(len(cells)))), tag("p", description))
     beside = images or generation.kept_videos
-    return join(shown, text_html(generation) if beside else "", as_sent(generation))
+    # Under its own cell the prompt as sent is worth a line only where the endpoint wrote another.
+    sent = Markup() if asked_here and not generation.revised_prompt else as_sent(generation)
+    return join(shown, text_html(generation) if beside else "", sent)
 
 
 def image_html(
@@ -76,6 +84,21 @@ def image_html(
     """
     shown = picture(image.preview, image.alt, width=width, height=height, title=title)
     return shown or tag("p", _("The picture is saved, its preview is not at hand: "), image.path.name)
+
+
+def _linked(image: GeneratedImage, shown: Markup) -> Markup:
+    """Let a click on a picture open the original, by a path that holds wherever the folder is taken."""
+    below = _below_here(image.path)
+    return tag("a", shown, href=quote(below), target="_blank") if below else shown
+
+
+def _below_here(path: Path) -> str:
+    """Return a path as seen from the working folder; empty where it is elsewhere, or so deep that it tells a home."""
+    with suppress(ValueError, OSError):
+        below = path.relative_to(Path.cwd())
+        if len(below.parts) <= _LONGEST_PATH:
+            return below.as_posix()
+    return ""
 
 
 def no_picture_html(generation: Generation) -> Markup:
@@ -108,7 +131,7 @@ def caption(generation: Generation, *, numbered: bool = False, known: Container[
     parts = [
         size,
         model,
-        f"{generation.elapsed:.0f} s" if generation.elapsed is not None else "",
+        f"{generation.elapsed:.0f} s" if generation.elapsed and round(generation.elapsed) else "",
         f"#{generation.id[:6]}" if generation.id else "",
         "demo" if generation.demo else "",
     ]
@@ -190,6 +213,12 @@ def as_sent(generation: Generation) -> Markup:
     return join(*(folded(head, tag("pre", text[:LONGEST_TEXT], style=style)) for head, text in prompts))
 
 
+def details_html(generation: Generation) -> Markup:
+    """Show what few need to know of a generation: its id, its files, and the prompt as it went out."""
+    files = [f"{short_path(image.path)} · {image.size:,} B" for image in generation.images]
+    return join(tag("div", stacked(*map(small, [f"#{generation.id}", *files]))), as_sent(generation))
+
+
 def plain(generation: Generation, *, numbered: bool = False) -> str:
     """Describe a generation in one line of text: take, id, size, model, seconds, path; then its own text."""
     where = ", ".join(map(short_path, generation.files))
@@ -204,16 +233,24 @@ def plain(generation: Generation, *, numbered: bool = False) -> str:
 
 def short_path(path: Path) -> str:
     """Shorten a path to its parts below the working folder, else to its last two: no home folder is shown."""
-    with suppress(ValueError, OSError):
-        below = path.relative_to(Path.cwd())
-        if len(below.parts) <= _LONGEST_PATH:
-            return below.as_posix()
-    return "/".join(("…", *path.parts[-2:]))
+    return _below_here(path) or "/".join(("…", *path.parts[-2:]))
 
 
 def preview_html(path: Path | None) -> Markup:
     """Show the preview of a picture that is being drawn, from its small file; empty when there is none."""
     return picture(path, _("preview of the picture being drawn"), height=_PREVIEW_HEIGHT)
+
+
+def dimmed(html: str, preview: Path | None = None) -> Markup:
+    """Show pictures pale, in their place, while another is drawn; its preview lies over them."""
+    over = picture(preview, _("preview of the picture being drawn"), height=_PICTURE_HEIGHT)
+    place = "position:absolute;left:0;top:0"
+    return tag(
+        "div",
+        tag("div", Markup(html), style="opacity:.45"),
+        tag("div", over, style=place) if over else "",
+        style="position:relative",
+    )
 
 
 def status_html(line: str) -> Markup:

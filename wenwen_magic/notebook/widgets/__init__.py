@@ -1,7 +1,6 @@
 """The ipywidgets under a picture; here the helpers with which all of them are made."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import ipywidgets
@@ -27,20 +26,6 @@ def button(
     return made
 
 
-def row(children: Sequence[Any]) -> Any:
-    """Put widgets beside one another; they wrap where there is no room."""
-    return ipywidgets.HBox(list(children), layout=WRAP)
-
-
-def thumbnails(path: Path | None, height: int, widest: int) -> list[Any]:
-    """Make a small picture, as high as given or, if it is wide, lower; a list of none where there is no file.
-
-    Args:
-        path: a PNG or JPEG file.
-        height: in pixels.
-        widest: in pixels.
-    """
-    if not path or not path.is_file():
-        return []
-    layout = {"max_height": f"{height}px", "width": "auto", "max_width": f"{widest}px", "margin": "0"}
-    return [ipywidgets.Image.from_file(path, layout=layout)]
+def row(children: Sequence[Any], **layout: str) -> Any:
+    """Put widgets beside one another; they wrap where there is no room. ``layout`` as CSS has it."""
+    return ipywidgets.HBox(list(children), layout={**WRAP, **layout})

@@ -1,64 +1,59 @@
 """What goes on from a picture: the row that says what to change in it, and the buttons its endpoint offers."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 import ipywidgets
 
 from wenwen_magic.client import Client
 from wenwen_magic.errors import ConfigError
-from wenwen_magic.notebook.widgets import button, row, thumbnails
+from wenwen_magic.notebook.widgets import button, row
 from wenwen_magic.records import Button, Generation, ImageRequest
 from wenwen_magic.render import generation
 from wenwen_magic.render.markup import small
 from wenwen_magic.text.i18n import _
 from wenwen_magic.text.sanitize import one_line, replace_unshown
 
-_HEIGHT, _WIDEST = 72, 128
-
 
 class EditRow:
-    """A thumbnail, a field for words, Cancel; it opens and closes, and asks for nothing itself.
+    """One row: a field for what to change, further pictures to send along, and a way back; it asks for nothing itself.
 
     Args:
-        cancel: is called when Cancel is pressed.
+        cancel: is called when the row is to be closed.
 
     Attributes:
         take: the picture that is to be changed; None while the row is closed.
         words: the field for what to change.
+        more: further pictures, which go along with the one that is changed.
         cancel: the button.
         view: to be put among the controls.
     """
 
     def __init__(self, cancel: Callable[[], None]) -> None:
         self.take: Generation | None = None
-        self.words = ipywidgets.Textarea(
+        self._head = ipywidgets.HTML(layout={"margin": "0 4px 0 0"})
+        self.words = ipywidgets.Text(
             placeholder=_("what to change, for example: make it night"),
-            layout={"width": "auto", "height": "56px", "margin": "2px 0"},
+            layout={"flex": "1 1 200px", "width": "auto", "min_width": "120px"},
         )
-        tooltip = _("back to a new picture of the prompt")
-        self.cancel = button(_("Cancel"), cancel, tooltip=tooltip, width="90px", align_self="flex-end")
-        self._picture = ipywidgets.HBox(layout={"margin": "0 8px 0 0", "align_items": "flex-end"})
-        self._head = ipywidgets.HTML()
-        middle = ipywidgets.VBox([self._head, self.words], layout={"flex": "1 1 auto", "max_width": "560px"})
-        whole = ipywidgets.HBox([self._picture, middle, self.cancel], layout={"margin": "4px 0", "width": "100%"})
+        self.more = ipywidgets.FileUpload(
+            accept="image/*",
+            multiple=True,
+            description=_("+ picture"),
+            tooltip=_("pictures to send along, such as a style or a second figure"),
+            icon="",
+            layout={"width": "auto", "min_width": "88px"},
+        )
+        self.cancel = button("×", cancel, tooltip=_("stop editing: Generate draws the prompt again"), width="32px")
+        whole = row([self._head, self.words, self.more, self.cancel], width="100%")
         # Always in the page: a field that is only hidden can be given the focus when it is shown.
-        self.view = ipywidgets.Box([whole], layout={"display": "none"})
+        self.view = ipywidgets.Box([whole], layout={"display": "none", "width": "100%"})
 
-    def open(self, take: Generation, thumbnail: Path | None) -> None:
-        """Begin to change a picture.
-
-        Args:
-            take: the picture.
-            thumbnail: a small file of it.
-        """
+    def open(self, take: Generation) -> None:
+        """Begin to change a picture."""
         self.take = take
-        self._picture.children = tuple(thumbnails(thumbnail, _HEIGHT, _WIDEST))
-        number = generation.take_mark(take.take) + " " if take.take else ""
-        picture = f"{number}#{take.id[:6]}"
-        self._head.value = small(_("what to change in {picture} (Generate draws it, and pays)", picture=picture))
-        self.words.value = ""
+        self._head.value = small(f"✎ {generation.take_mark(take.take) if take.take else ''}")
+        self.words.value, self.more.value = "", ()
         self.view.layout.display = None
         self.words.focus()
 
@@ -66,6 +61,10 @@ class EditRow:
         """Close the row; Generate draws the prompt again."""
         self.take = None
         self.view.layout.display = "none"
+
+    @property
+    def _uploaded(self) -> list[bytes]:
+        return [bytes(each["content"]) for each in self.more.value]
 
     def request(self, client: Client, take: Generation, *, model: str, count: int, orientation: str) -> ImageRequest:
         """Make the request that draws a picture again with the change that is typed.
@@ -87,7 +86,7 @@ class EditRow:
             )
         return client.request(
             change,
-            references=[client.reference(take, take.id)],
+            references=[client.reference(take, take.id), *map(client.reference, self._uploaded)],
             model=model,
             count=count,
             orientation=orientation,
@@ -99,7 +98,6 @@ MOST = 4
 """Pictures whose buttons are shown; the latest."""
 MOST_BUTTONS = 40
 """Buttons of one picture that are shown."""
-_SIDE_HEIGHT, _SIDE_WIDEST = 56, 72
 _LONGEST_LABEL = 40
 
 
@@ -120,20 +118,21 @@ class ActionButtons:
         press: is called, in the main thread, with the picture and the button that was pressed.
 
     Attributes:
-        view: to be put under the pictures.
+        first: the first row of the only picture that is shown, such as U1 to U4; else empty.
+        rest: all others; of several pictures each has its number before its rows.
     """
 
     def __init__(self, press: Callable[[Generation, Button], None]) -> None:
         self._press = press
         self._shown: list[str] = []
-        self.view = ipywidgets.VBox([])
+        self.first = row([])
+        self.rest = ipywidgets.VBox([])
 
-    def fill(self, takes: Sequence[Generation], small_files: Mapping[str, Path | None]) -> None:
-        """Show the buttons of some pictures; of several with a thumbnail each, so that one sees whose they are.
+    def fill(self, takes: Sequence[Generation]) -> None:
+        """Show the buttons of some pictures.
 
         Args:
             takes: what the cell shows, in its order.
-            small_files: small files of the pictures with buttons, by their ids.
         """
         offering = [take for take in takes if take.buttons][-MOST:]
         alone = len(takes) == 1
@@ -141,18 +140,19 @@ class ActionButtons:
         if shown == self._shown:
             return
         self._shown = shown
-        self.view.children = tuple(self._group(take, small_files.get(take.id), alone=alone) for take in offering)
+        groups = [(take, [self._row(take, line) for line in button_rows(take.buttons)]) for take in offering]
+        if alone and groups:
+            _take, rows = groups[0]
+            self.first.children, self.rest.children = rows[0].children, tuple(rows[1:])
+            return
+        self.first.children = ()
+        self.rest.children = tuple(
+            ipywidgets.HBox([ipywidgets.HTML(small(generation.take_mark(take.take) or f"#{take.id[:6]}")), *rows])
+            for take, rows in groups
+        )
 
-    def _group(self, take: Generation, thumbnail: Path | None, *, alone: bool) -> ipywidgets.Box:
-        """Return the rows of a picture's buttons and, where there are several pictures, which one it is."""
-        lines = [row([self._button(take, offered) for offered in line]) for line in button_rows(take.buttons)]
-        layout = {"margin": "0 0 6px 0"}
-        if alone:
-            return ipywidgets.VBox(lines, layout=layout)
-        name = ipywidgets.HTML(small(f"{generation.take_mark(take.take)} #{take.id[:6]}"))
-        picture = thumbnails(thumbnail, _SIDE_HEIGHT, _SIDE_WIDEST)
-        side = ipywidgets.VBox([*picture, name], layout={"min_width": "80px"})
-        return ipywidgets.HBox([side, ipywidgets.VBox(lines)], layout=layout)
+    def _row(self, take: Generation, offered: Sequence[Button]) -> ipywidgets.Box:
+        return row([self._button(take, one) for one in offered])
 
     def _button(self, take: Generation, offered: Button) -> ipywidgets.Button:
         cost = (
@@ -166,7 +166,5 @@ class ActionButtons:
             lambda: self._press(take, offered),
             tooltip=f"{label}: {cost}",
             width="auto",
-            min_width="48px",
-            height="28px",
-            margin="1px 2px",
+            min_width="40px",
         )

@@ -1,34 +1,39 @@
-"""The controls under a picture: what to draw, Generate, Stop, Edit, Insert as cell, takes, votes, action buttons."""
+"""The controls under a picture: what Generate draws and costs, Save, Edit, versions, votes, and more behind ⋯."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import ipywidgets
 
 from wenwen_magic.client import Client
+from wenwen_magic.engine import limits
 from wenwen_magic.engine.worker_pool import Job
 from wenwen_magic.errors import ConfigError, LimitReached, WenwenError
-from wenwen_magic.notebook.cell import TICK, Cell, Turn, status_line
+from wenwen_magic.notebook.cell import TICK, Cell, Turn, model_doubts, status_line
 from wenwen_magic.notebook.cell_source import cell_of
 from wenwen_magic.notebook.widgets import button, row
 from wenwen_magic.notebook.widgets.edit_row import ActionButtons, EditRow
 from wenwen_magic.notebook.widgets.insert_cell import Inserter
-from wenwen_magic.notebook.widgets.takes_strip import Presses, TakesStrip, saved_takes
-from wenwen_magic.records import ORIENTATIONS, Button, Generation, ImageRequest
+from wenwen_magic.notebook.widgets.takes_strip import TakesStrip, saved_takes
+from wenwen_magic.records import ORIENTATIONS, Button, Gallery, Generation, ImageRequest
 from wenwen_magic.render import generation
-from wenwen_magic.render.markup import small, stacked
-from wenwen_magic.text.i18n import _
+from wenwen_magic.render.markup import clipped, small, stacked, tag
+from wenwen_magic.text.i18n import _, is_chinese
 
 DOUBLE_PRESS = 0.8
 """Seconds within which a second press of a button that pays is taken for the same."""
 MOST = 8
 """Pictures that one press may draw; never more than a cell may ask for without a question."""
-_LABEL = {"description_width": "48px"}
 _HIGHEST = 1000
+_ROW = "34px"
+"""The height of the rows whose contents change while a picture is drawn: what is under them stays in its place."""
+_LINE = "1px solid var(--jp-border-color2, #ccc)"
+_LONGEST_WORDS = 60
 
 
 class Choices:
@@ -56,23 +61,24 @@ class Choices:
             value=request.model,
             options=list(models),
             ensure_option=False,
-            description=_("model"),
-            style=_LABEL,
-            layout={"width": "310px"},
+            continuous_update=False,
+            placeholder=_("model"),
+            tooltip=_("model"),
+            layout={"width": "190px"},
         )
-        self.orientation = ipywidgets.ToggleButtons(
+        self.orientation = ipywidgets.Dropdown(
             options=[(_(name), name) for name in ORIENTATIONS],
             value=request.orientation,
-            style={"button_width": "92px"},
+            tooltip=_("orientation"),
+            layout={"width": "104px"},
         )
         # No limit of the field's own: it would put another number in the place of what was typed, and not say so.
         self.count = ipywidgets.BoundedIntText(
-            value=request.count,
+            value=1,
             min=1,
             max=_HIGHEST,
-            description=_("count"),
-            style=_LABEL,
-            layout={"width": "124px"},
+            tooltip=_("how many pictures"),
+            layout={"width": "56px"},
         )
         self._at_first = self.values
 
@@ -90,6 +96,11 @@ class Choices:
         """Choose what :attr:`values` gave."""
         for name, value in values.items():
             getattr(self, name).value = value
+
+    def on_change(self, call: Callable[[], None]) -> None:
+        """Call a function, in the main thread, when anything was chosen."""
+        for field in (self.model, self.orientation, self.count, self.prompt):
+            field.observe(lambda _change: call(), names="value")
 
 
 class _Box(ipywidgets.VBox):  # type: ignore[misc]
@@ -127,49 +138,79 @@ class Panel:
         self._jobs: list[Job] = []
         self._pressed: dict[str, float] = {}
         self._before_edit: dict[str, Any] = {}
+        self._own = [take.id for take in cell.area.rows]  # what the cell itself shows
+        self._requests = {request.fingerprint: request for request in cell.requests}  # of all that was shown here
         self.choices = Choices(cell.requests[0], models, with_prompt=with_prompt)
-        self.choices.count.observe(self._check_count, names="value")
-        self.generate = button(_("Generate"), self._press_generate, style="primary", width="100px")
-        self.stop = button(
-            _("Stop"),
-            self._press_stop,
-            tooltip=_("ends the waiting; an answer on its way is still saved"),
-            width="90px",
-        )
-        self.stop.disabled = True
-        self.edit = button(_("Edit this one"), self._press_edit, width="116px")
+        self.choices.on_change(self._check_choices)
         compared = bool(cell.labels)
+        self.action_buttons = ActionButtons(self._press_action)
+        self.strip = TakesStrip(self._press_show)
+        self.edit_row = EditRow(self._press_cancel)
+        self.inserter = Inserter()
+        self.ballot = row([])
+        self.note = ipywidgets.HTML("")
+
+        self.save = button("⤓ " + _("Save"), self._press_save, tooltip=_("copy the original beside the notebook"))
+        self.edit = button("✎ " + _("Edit"), self._press_edit)
+        self.more = button("⋯", self._press_more, tooltip=_("star, insert as cell, prompt as sent, file"), width="40px")
+        for each in (self.save, self.edit):
+            each.layout.width, each.layout.min_width = "auto", "72px"
+        self.tools = row(
+            [self.action_buttons.first, self.save, self.edit, self.more], justify_content="flex-end", width="100%"
+        )
+        self.percent = ipywidgets.FloatProgress(min=0, max=100, layout={"flex": "1 1 120px", "min_width": "60px"})
+        self.progress_line = ipywidgets.HTML(layout={"margin": "0 4px"})
+        self.progress = row([self.percent, self.progress_line], display="none", width="100%")
+        upper = ipywidgets.Box([self.tools, self.progress], layout={"min_height": _ROW, "width": "100%"})
+
+        self.star = button("☆ " + _("Star"), self._press_star, tooltip=_("a re-run shows the latest with a star"))
         self.insert = button(
             _("Insert as cell"),
             self._press_insert,
             tooltip=_("this cell again; after a change here: one picture as chosen")
             if compared
             else _("a new cell that says what is chosen here"),
-            width="124px",
+            width="auto",
         )
-        self.inserter = Inserter()
-        self.strip = TakesStrip(
-            Presses(show=self._press_show, star=self._press_star, edit=self._open_edit, insert=self._press_insert_take)
+        self.details = ipywidgets.HTML()
+        self.menu = ipywidgets.VBox(
+            [self.action_buttons.rest, row([self.star, self.insert]), self.details], layout={"display": "none"}
         )
-        self.edit_row = EditRow(self._press_cancel)
-        self.action_buttons = ActionButtons(self._press_action)
-        self.ballot = row([])
-        self.note = ipywidgets.HTML("")
+
+        self.words = ipywidgets.HTML(
+            layout={"flex": "1 1 40px", "width": "auto", "min_width": "0", "overflow": "hidden"}
+        )
+        self.generate = button(_("Generate"), self._press_generate, style="primary")
+        self.stop = button(
+            _("Stop waiting"),
+            self._press_stop,
+            tooltip=_("A picture that still arrives is saved (and may be charged)."),
+        )
+        for each in (self.generate, self.stop):
+            each.layout.width, each.layout.min_width = "auto", "120px"
+        self.stop.layout.display = "none"
+        self.stop.disabled = True
+        fields = [self.choices.model, self.choices.orientation, self.choices.count]
         self.view = _Box(
             [
                 self.ballot,
-                self.action_buttons.view,
+                upper,
+                self.menu,
+                self.strip.view,
                 *([ipywidgets.HTML(small(_("One more picture, beside the comparison:")))] if compared else []),
                 *([self.choices.prompt] if with_prompt else []),
-                self.edit_row.view,
-                row([self.choices.model, self.choices.orientation]),
-                row([self.choices.count, self.generate, self.stop, self.edit, self.insert]),
+                ipywidgets.VBox(
+                    [self.edit_row.view, row([*fields, self.words, self.generate, self.stop], width="100%")],
+                    layout={"border_top": _LINE, "padding": "4px 0 0 0", "width": "100%"},
+                ),
                 self.note,
-                self.strip.view,
                 self.inserter.view,
-            ]
+            ],
+            layout={"max_width": "820px"},
         )
+        self._with_prompt = with_prompt
         cell.voted.append(self._show_result)
+        self._update_face()
         self._show_result()
 
     def suggest(self, models: Sequence[str]) -> None:
@@ -184,6 +225,43 @@ class Panel:
         """Show the result of the cell's own job, and let Stop end the waiting for it."""
         self._hold(on=self._cell.blind)
         self._follow(job, own=True)
+
+    # -- what Generate says --------------------------------------------------------------------------------------------
+
+    def _update_face(self) -> None:
+        """Write on Generate what it costs, and beside it which prompt it uses."""
+        self.generate.description = " · ".join(filter(None, (_("Generate"), self._price())))
+        editing = self.edit_row.take is not None or self._with_prompt
+        prompt = "" if editing else self.choices.prompt.value
+        # Its own width counts nothing: else the field would be as wide as the words.
+        style = (
+            "display:block;width:0;min-width:100%;overflow:hidden;text-overflow:ellipsis;white-space:nowrap;opacity:.7"
+        )
+        lang = "zh" if is_chinese(prompt) else None
+        words = tag("small", clipped(prompt, _LONGEST_WORDS), title=prompt[:1000], style=style, lang=lang)
+        self.words.value = words if prompt else ""
+
+    def _price(self) -> str:
+        """Return what a press costs, or how many pictures it draws; empty for one whose price is not known."""
+        client, values = self._cell.client, self.choices.values
+        with suppress(WenwenError):
+            request = replace(self._cell.requests[0], **values)
+            cost = limits.cost_of(client.missing([request], fresh=True))
+            if not cost.unknown and cost.pictures and not client.is_demo:
+                return limits.amount(cost.known, client.settings.currency)
+            return limits.pictures(cost.pictures) if cost.pictures > 1 else ""
+        return ""
+
+    def _check_choices(self) -> None:
+        """Tell at once what Generate would cost, and what would be refused or doubted; what was typed stays."""
+        self._update_face()
+        with self._handling():
+            client, values = self._cell.current_client(), self.choices.values
+            if values["count"] > (most := _most(client)):
+                self.show_message(_too_many(values["count"], most).what)
+            elif values["model"]:
+                request = replace(self._cell.requests[0], **values)
+                self.show_message(*model_doubts(client, [request], fresh=True))
 
     def _speak(self) -> None:
         self._cell.speak(self.choices.prompt.value)
@@ -242,41 +320,59 @@ class Panel:
             return self.edit_row.request(client, self.edit_row.take, **values)
         return replace(self._cell.requests[0], prompt=self.choices.prompt.value.strip(), **values)
 
-    def _check_count(self, change: Mapping[str, Any]) -> None:
-        """Tell at once that a count is too large; it stays as it was typed."""
-        with self._handling():
-            if change["new"] > (most := _most(self._cell.current_client())):
-                self.show_message(_too_many(change["new"], most).what)
-
     def _follow(self, job: Job, *, own: bool) -> None:
         self._jobs.append(job)
-        self.stop.disabled = False
+        self._update_waiting()
         turn = self._cell.turn()
         self._cell.runner.start(lambda _: self._watch(job, turn, own=own))
+
+    def _update_waiting(self) -> None:
+        """Show Stop in the place of Generate, and the progress in the place of the tools, while a job is waited for."""
+        waiting = bool(self._jobs)
+        self.stop.disabled = not waiting
+        for seen, hidden in ((self.stop, self.generate), (self.progress, self.tools)):
+            seen.layout.display, hidden.layout.display = (None, "none") if waiting else ("none", None)
+        self.percent.layout.visibility = "hidden"
+        self.progress_line.value = ""
 
     def _watch(self, job: Job, turn: Turn, *, own: bool) -> None:
         """Follow a job to its end; runs in a thread of its own and changes no widget itself."""
         area, runner = self._cell.area, self._cell.runner
-        show_progress = self._cell.progress_of(job)
+        show_own = self._cell.progress_of(job) if own else None
+        previewed: Path | None = None
+        if not own:
+            area.dim()
         while not job.wait(TICK):
-            if job in self._jobs:
-                show_progress() if own else area.status(status_line(job, runner.now()), job.preview)
+            if job not in self._jobs:
+                continue
+            if show_own is not None:
+                show_own()
+            elif job.preview != previewed:
+                previewed = job.preview
+                area.dim(previewed)
+            line, percent = status_line(job, runner.now()), job.progress.percent if job.progress else None
+            self._defer(partial(self._show_progress, job, line, percent))
         try:
             if job.error is not None:
                 area.refresh()
             elif own:
                 self._cell.finished(job, turn)
             else:
-                area.add(*job.result)
+                area.show(*job.result)
         finally:
             self._defer(lambda: self._finish(job, turn, own=own))
+
+    def _show_progress(self, job: Job, line: str, percent: float | None) -> None:
+        if job in self._jobs:
+            self.percent.value, self.percent.layout.visibility = percent or 0, "hidden" if percent is None else None
+            self.progress_line.value = small(line)
 
     def _finish(self, job: Job, turn: Turn, *, own: bool) -> None:
         """Update, in the main thread, the buttons, the message and the cell's variable after a job."""
         self._speak()
         if job in self._jobs:
             self._jobs.remove(job)
-        self.stop.disabled = not self._jobs
+        self._update_waiting()
         error, hidden = job.error, self._cell.hides_labels
         if error is not None:
             self.show_message(
@@ -284,11 +380,14 @@ class Panel:
             )
             self._hold(on=hidden)
             return
-        first = self._cell.requests[0]
-        several = self._cell.labels or first.count > 1
-        # A variable that holds several pictures of the cell's own stays, and so does one that was gone on from.
-        if not (own or several or any(take.parent != first.parent for take in job.result)):
-            self._cell.say_left_alone(self._cell.hand_over(job.result, turn))
+        drawn = [take for take in job.result if take.images]
+        if own:
+            self._own = [take.id for take in self._cell.area.rows]
+        else:
+            if not self._cell.labels:  # the variable of a comparison stays: it is still shown
+                self._cell.say_left_alone(self._cell.hand_over(job.result, turn))
+            if drawn and self.edit_row.take is not None:
+                self.edit_row.open(drawn[-1])  # the next change goes on from the new picture
         if not (own and hidden):
             self.show_message(_summary(job.result))
         self._show_result()
@@ -297,8 +396,8 @@ class Panel:
         """End the waiting; the requests go on and their answers are saved."""
         with self._handling():
             self._jobs.clear()
-            self.stop.disabled = True
-            self.show_message(_("Stopped waiting. What is on its way is still saved, and will appear here."))
+            self._update_waiting()
+            self.show_message(_("Stopped waiting. A picture that still arrives is saved and appears here."))
             self._cell.area.refresh()
 
     # -- editing -------------------------------------------------------------------------------------------------------
@@ -320,15 +419,17 @@ class Panel:
                 return  # what was typed stays
             if edited is None:
                 self._before_edit = self.choices.values
-            self.choices.choose({"model": take.request.model, "orientation": "auto", "count": 1})
             self.choices.prompt.layout.display = "none"
-            self.edit_row.open(take, self._cell.client.thumbnail(take))
+            self.edit_row.open(take)
+            self.choices.choose({"model": take.request.model, "orientation": "auto", "count": 1})
+            self._update_face()
 
     def _press_cancel(self) -> None:
         with self._handling():
             self.edit_row.close()
             self.choices.prompt.layout.display = None
             self.choices.choose(self._before_edit)
+            self._update_face()
 
     # -- what is saved -------------------------------------------------------------------------------------------------
 
@@ -351,83 +452,119 @@ class Panel:
 
     def _show_takes(self) -> None:
         """Fill the strip with the takes of what the cell shows; their thumbnails are made beside everything else."""
-        own, others = self._cell.client, []
+        own, others = self._cell.client, list[Client]()
+        shown = (*(self._cell.area.gallery or ()), *self._cell.area.rows)
+        self._requests.update({take.request.fingerprint: take.request for take in shown})
+        requests = list(self._requests.values())
         # Asked in the main thread: a key that is kept by the notebook's page comes through it.
         with suppress(ConfigError):
             others = [now for now in [self._cell.current_client()] if now.saved_takes != own.saved_takes]
 
         def find() -> None:
             try:
-                takes, older = saved_takes(self._cell.area, own, others)
+                takes, older = saved_takes(requests, own, others)
             except WenwenError as error:
                 lines = error.lines()
                 self._defer(lambda: self.show_message(*lines))
                 return
-            small_files = {take.id: own.thumbnail(take) for take in list(self._cell.area.rows) if take.buttons}
-            self._defer(lambda: fill(takes, older, small_files))
+            self._defer(lambda: fill(takes, older))
 
-        def fill(
-            takes: Sequence[tuple[Generation, Path | None]], older: int, small_files: Mapping[str, Path | None]
-        ) -> None:
+        def fill(takes: Sequence[tuple[Generation, Path | None]], older: int) -> None:
             self._speak()
             self.strip.fill(takes, older)
-            self._mark_shown(small_files)
+            self._mark_shown()
 
         self._cell.runner.start(lambda _: find())
 
-    def _mark_shown(self, small_files: Mapping[str, Path | None]) -> None:
-        """Mark what the cell shows, and put its buttons under it."""
+    def _mark_shown(self) -> None:
+        """Mark what the cell shows, and offer what can be done with it."""
         shown = self._cell.area.rows
         self.strip.mark({take.id for take in shown})
-        self.action_buttons.fill(shown, small_files)
-        self._update_edit()
+        self.action_buttons.fill(shown)
+        self._update_tools()
 
     def _hold(self, *, on: bool) -> None:
         """Draw nothing while a comparison is blind: what else is shown would tell a label."""
         self.generate.disabled = on
         pays = _("draws a new picture (pays)")
         self.generate.tooltip = _("vote first") if on else pays
-        self._update_edit()
+        self._update_tools()
 
-    def _update_edit(self) -> None:
-        """Say which picture would be edited, if any."""
+    def _update_tools(self) -> None:
+        """Say which picture Save, Edit and Star are about, if any."""
         take = None if self.generate.disabled else self._last_shown
-        self.edit.disabled = take is None
+        self.save.disabled = self.edit.disabled = self.star.disabled = take is None
         self.edit.tooltip = (
-            _("press edit under a thumbnail")
+            _("press a thumbnail first")
             if take is None
             else _("say what to change in: ") + generation.caption(take, numbered=True)
         )
+        self.star.description = f"{'★' if take is not None and take.star else '☆'} {_('Star')}"
+        self.details.value = generation.details_html(take) if take is not None else ""
+
+    def _press_more(self) -> None:
+        hidden = self.menu.layout.display == "none"
+        self.menu.layout.display = None if hidden else "none"
 
     def _press_show(self, take: Generation) -> None:
+        """Show a version large; the cell's variable is what is shown."""
         with self._handling():
-            self._cell.area.select(take)
-            self._mark_shown({})
+            cell = self._cell
+            cell.area.show(take)
+            if not cell.labels and isinstance(cell.names.get(cell.name), Generation | Gallery):
+                cell.hand_over([take])
+            self._mark_shown()
 
-    def _press_star(self, take: Generation) -> Generation:
+    def _press_save(self) -> None:
+        """Copy the originals of what is shown into the working folder, under names that are free."""
+        with self._handling():
+            wanted = [take for take in self._cell.area.rows if take.images]
+            name = self._cell.name or "picture"
+            try:
+                paths = [image.save(_free(name, image.path.suffix)) for take in wanted for image in take.images]
+            except OSError as error:
+                raise ConfigError(
+                    _("The picture could not be copied."),
+                    why=error.strerror or type(error).__name__,
+                    do=_("Its file is: ") + str(wanted[0].images[0].path),
+                ) from None
+            self.show_message(_("saved: {names}", names=", ".join(path.name for path in paths)))
+
+    def _press_star(self) -> None:
+        if (take := self._last_shown) is None:
+            return
         with self._handling():
             own = self._cell.client.history
-            return (own if own.find(take.id) else self._cell.current_client().history).star(take, on=not take.star)
-        return take
-
-    def _press_insert_take(self, take: Generation) -> None:
-        with self._handling():
-            self.inserter.insert(cell_of(self._cell.current_client(), take))
+            starred = (own if own.find(take.id) else self._cell.current_client().history).star(take, on=not take.star)
+            rows = self._cell.area.rows
+            self._cell.area.rows = [replace(row, star=starred.star) if row.id == take.id else row for row in rows]
+            self.strip.update(starred)
+            self._update_tools()
 
     def _press_insert(self) -> None:
-        """Insert the cell that is chosen in the controls: a comparison's own, until something else is chosen."""
+        """Insert the cell of what is shown: as it was typed, of a version, or as it is chosen in the controls."""
         with self._handling():
-            cell, text = self._cell, ""
-            if cell.labels and self.choices.untouched and self.edit_row.take is None:
-                text = cell.text
-                if not text:
-                    self.show_message(_("The new cell draws only the first combination."))
-                elif cell.options.fresh:
+            cell, shown = self._cell, [take.id for take in self._cell.area.rows]
+            chosen = self.edit_row.take is not None or self._with_prompt or not self.choices.untouched
+            own = bool(cell.labels) or shown == self._own
+            if not chosen and own and cell.text:
+                self.inserter.insert(cell.text)  # with its name, its options and its language
+                if cell.options.fresh:
                     self.show_message(_("The new cell has --fresh: running it draws a new picture and pays."))
-            if not text:
-                client = cell.current_client()
-                text = cell_of(client, self._chosen(client))
-            self.inserter.insert(text)
+                return
+            client = cell.current_client()
+            if not chosen and not own and self._last_shown is not None:
+                self.inserter.insert(cell_of(client, self._last_shown))
+                return
+            if not chosen and cell.labels:
+                self.show_message(_("The new cell draws only the first combination."))
+            self.inserter.insert(cell_of(client, self._chosen(client)))
+
+
+def _free(name: str, ending: str) -> Path:
+    """Return a path in the working folder that no file has."""
+    numbered = (Path(f"{name}{f'-{number}' if number > 1 else ''}{ending}") for number in count(1))
+    return next(path for path in numbered if not path.exists())
 
 
 def _most(client: Client) -> int:
@@ -443,10 +580,8 @@ def _too_many(count: int, most: int) -> LimitReached:
 
 
 def _summary(rows: Sequence[Generation]) -> str:
-    """Name what was drawn, by id, and count what was not."""
-    drawn = [take for take in rows if take.images]
-    ids, failed = " ".join(f"#{take.id[:6]}" for take in drawn), len(rows) - len(drawn)
-    missing = _("; {failed} without a picture", failed=failed) if failed else ""
-    if all(take.from_history for take in drawn):
-        return _("saved, free: {ids}", ids=ids) + missing
-    return _("drawn: {ids}", ids=ids) + missing
+    """Say what is worth a line of its own: that it was free, or how many pictures did not come."""
+    drawn, failed = [take for take in rows if take.images], sum(not take.images for take in rows)
+    free = _("saved before: free") if drawn and all(take.from_history for take in drawn) else ""
+    missing = _("{failed} without a picture", failed=failed) if failed else ""
+    return " · ".join(filter(None, (free, missing)))

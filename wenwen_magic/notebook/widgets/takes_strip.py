@@ -1,8 +1,8 @@
-"""The strip of takes under a picture: a thumbnail each, to show, to mark, to edit, or to insert as a cell."""
+"""The strip of versions under a picture: thumbnails that are pressed to show one large."""
 
 from collections import Counter
 from collections.abc import Callable, Container, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,8 @@ from typing import Any
 import ipywidgets
 
 from wenwen_magic.client import Client
-from wenwen_magic.notebook.output_area import Area
-from wenwen_magic.notebook.widgets import button, thumbnails
+from wenwen_magic.kinds import PNG, data_uri, kind_of
+from wenwen_magic.notebook.widgets import button
 from wenwen_magic.records import Generation, ImageRequest
 from wenwen_magic.render import generation
 from wenwen_magic.render.markup import small
@@ -19,148 +19,128 @@ from wenwen_magic.text.i18n import _
 from wenwen_magic.text.sanitize import one_line
 
 MOST = 12
-"""Takes in a strip; the latest are shown."""
-_FRAME, _MARKED = "1px solid var(--jp-border-color2, #ccc)", "2px solid var(--jp-brand-color1, #1976d2)"
-_HEIGHT, _WIDEST = 96, 184
+"""Versions in a strip; the latest are shown."""
+_HEIGHT, _NARROWEST, _WIDEST = 56, 40, 112
+"""Pixels of a thumbnail: its height, and the least and the most of its width."""
 _LONGEST_CHANGE = 24
-_LITTLE = {"height": "26px", "padding": "0 4px", "margin": "1px"}
-
-
-@dataclass(frozen=True)
-class Presses:
-    """What the buttons of a take do; each is called in the main thread.
-
-    Args:
-        show: shows a take in the picture area.
-        star: marks a take, or takes the mark away; returns it as it is then.
-        edit: opens the row that draws a take again with a change.
-        insert: puts the cell of a take below.
-    """
-
-    show: Callable[[Generation], None]
-    star: Callable[[Generation], Generation]
-    edit: Callable[[Generation], None]
-    insert: Callable[[Generation], None]
+_STYLE = f"""
+.wenwen-take{{background-size:cover;background-position:center;height:{_HEIGHT}px;line-height:1.4;padding:0 2px;
+margin:2px 6px 2px 0;border:2px solid transparent;border-radius:2px;color:#fff;
+text-shadow:0 0 3px #000,0 0 3px #000,0 0 2px #000;display:flex;align-items:flex-end;justify-content:flex-start}}
+.wenwen-take.wenwen-shown{{border-color:var(--jp-brand-color1,#1976d2)}}
+.wenwen-take:focus-visible{{outline:2px solid var(--jp-brand-color1,#1976d2);outline-offset:1px}}
+"""
+"""The number lies on the picture, at its lower left, where it is legible on any."""
 
 
 class _Item:
-    """One take in the strip: its thumbnail, its name, and its buttons."""
+    """One version in the strip: its thumbnail, which is pressed to show it."""
 
-    def __init__(self, take: Generation, thumbnail: Path | None, presses: Presses) -> None:
-        self._take, self._presses = take, presses
-        self._name = ipywidgets.HTML(layout={"max_width": f"{_WIDEST}px", "margin": "0 2px"})
-        self._show = button(
-            generation.take_mark(take.take) or "#",
-            lambda: presses.show(take),
-            tooltip=_("show") + " " + generation.caption(take, numbered=True),
-            width="36px",
-            **_LITTLE,
-        )
-        self._star = button(
-            _star(take), self._press_star, tooltip=_("mark it, or take the mark away"), width="36px", **_LITTLE
-        )
-        edit = button(
-            _("edit"),
-            lambda: presses.edit(take),
-            tooltip=_("say what to change in this picture; opening it costs nothing"),
-            width="46px",
-            **_LITTLE,
-        )
-        insert = button(
-            _("insert"),
-            lambda: presses.insert(take),
-            tooltip=_("insert as cell: it shows this picture for free"),
-            width="54px",
-            **_LITTLE,
-        )
-        insert.add_class("wenwen-insert")
-        buttons = ipywidgets.HBox([self._show, self._star, edit, insert])
-        self.view = ipywidgets.VBox(
-            [*thumbnails(thumbnail, _HEIGHT, _WIDEST), self._name, buttons],
-            layout={"align_items": "center", "justify_content": "space-between", "margin": "4px 8px 4px 0"},
-        )
+    def __init__(self, take: Generation, thumbnail: Path | None, show: Callable[[Generation], None]) -> None:
+        self.take, self._name, self._shown = take, "", False
+        self.rule = _rule(take.id, thumbnail)
+        width = _NARROWEST
+        if take.images:
+            image = take.images[0]
+            width = min(_WIDEST, max(_NARROWEST, _HEIGHT * image.width // max(1, image.height)))
+        self.view = button("", lambda: show(self.take), width=f"{width}px")
+        for name in ("wenwen-take", _class(take.id)):
+            self.view.add_class(name)
 
-    def _press_star(self) -> None:
-        self._take = self._presses.star(self._take)
-        self._star.description = _star(self._take)
-
-    def call(self, name: str) -> None:
-        """Write a name over the buttons; empty for none."""
-        self._name.value = small(name) if name else ""
-        self._name.layout.display = None if name else "none"
-
-    def mark(self, *, shown: bool) -> None:
-        """Tell whether it is one of those that the cell shows large."""
-        self.view.layout.border = _MARKED if shown else _FRAME
-        self.view.layout.padding = "3px" if shown else "4px"  # nothing moves when the frame grows
-        self._show.button_style = "info" if shown else ""
+    def describe(self, *, take: Generation | None = None, name: str | None = None, shown: bool | None = None) -> None:
+        """Change what is known of it: the star of its record, what tells it from others, whether it is shown."""
+        self.take = self.take if take is None else take
+        self._name = self._name if name is None else name
+        self._shown = self._shown if shown is None else shown
+        edited = "✎" if self.take.request.parent else ""
+        mark = edited + generation.take_mark(self.take.take) if self.take.take else edited or "#"
+        self.view.description = mark + (" ★" if self.take.star else "")
+        what = " · ".join(filter(None, (self._name, generation.caption(self.take, numbered=True))))
+        self.view.tooltip = (_("shown: {what}", what=what)) if self._shown else _("show {what}", what=what)
+        (self.view.add_class if self._shown else self.view.remove_class)("wenwen-shown")
 
 
-def _star(take: Generation) -> str:
-    return "★" if take.star else "☆"
+def _class(key: str) -> str:
+    return f"wenwen-take-{key}"
+
+
+def _rule(key: str, thumbnail: Path | None) -> str:
+    """Return the style that puts a thumbnail on its button; without a file the button is grey."""
+    with suppress(OSError):
+        if thumbnail is not None:
+            data = thumbnail.read_bytes()
+            uri = data_uri((kind_of(data) or PNG).mime, data)
+            return f".{_class(key)}{{background-image:url({uri})}}"
+    return f".{_class(key)}{{background-color:#777}}"
 
 
 class TakesStrip:
-    """A row of takes, and a line on those it has no room for.
+    """A row of versions, hidden while there are fewer than two, and a line on those it has no room for.
 
     Args:
-        presses: what the buttons do.
+        show: is called, in the main thread, with the version that is pressed.
 
     Attributes:
         view: to be put among the controls.
     """
 
-    def __init__(self, presses: Presses) -> None:
-        self._presses = presses
+    def __init__(self, show: Callable[[Generation], None]) -> None:
+        self._show = show
         self._items: dict[str, _Item] = {}
-        self._row = ipywidgets.HBox(layout={"flex_flow": "row wrap", "align_items": "stretch"})
+        self._style = ipywidgets.HTML(layout={"display": "none"})
+        self._row = ipywidgets.HBox(layout={"flex_flow": "row wrap"})
         self._more = ipywidgets.HTML(layout={"display": "none"})
-        self.view = ipywidgets.VBox([self._more, self._row])
+        self.view = ipywidgets.VBox([self._style, self._row, self._more], layout={"display": "none"})
 
     @property
     def items(self) -> tuple[Any, ...]:
-        """The boxes of the takes: thumbnail, name, buttons."""
+        """The buttons of the versions, in their order."""
         return tuple(self._row.children)
 
     def fill(self, takes: Sequence[tuple[Generation, Path | None]], older: int = 0) -> None:
-        """Show takes with their thumbnails, in their order; those that are there already stay as they are.
+        """Show versions with their thumbnails, in their order.
 
         Args:
             takes: generations, and small pictures of them.
-            older: how many saved takes are left out.
+            older: how many saved versions are left out.
         """
-        self._items = {
-            take.id: self._items.get(take.id) or _Item(take, thumbnail, self._presses) for take, thumbnail in takes
-        }
-        for key, name in names([take for take, _thumbnail in takes]).items():
-            self._items[key].call(name)
-        more = _("{count} older takes are not in this row: %wenwen history", count=older)
+        kept = self._items
+        self._items = {take.id: kept.get(take.id) or _Item(take, small_file, self._show) for take, small_file in takes}
+        called = names([take for take, _small_file in takes])
+        for take, _small_file in takes:
+            self._items[take.id].describe(take=take, name=called[take.id])
+        more = _("{count} older versions: %wenwen history", count=older)
         self._more.value = small(more) if older else ""
         self._more.layout.display = None if older else "none"
+        self._style.value = f"<style>{_STYLE}{''.join(item.rule for item in self._items.values())}</style>"
         self._row.children = tuple(item.view for item in self._items.values())
+        self.view.layout.display = None if len(self._items) > 1 else "none"
 
     def mark(self, shown: Container[str]) -> None:
-        """Mark the takes that the cell shows large.
+        """Mark the versions that the cell shows large.
 
         Args:
             shown: their ids.
         """
         for key, item in self._items.items():
-            item.mark(shown=key in shown)
+            item.describe(shown=key in shown)
+
+    def update(self, take: Generation) -> None:
+        """Show that a version has a star, or none."""
+        if take.id in self._items:
+            self._items[take.id].describe(take=take)
 
 
 def saved_takes(
-    area: Area, client: Client, others: Sequence[Client]
+    requests: Sequence[ImageRequest], client: Client, others: Sequence[Client]
 ) -> tuple[list[tuple[Generation, Path | None]], int]:
-    """Find the latest saved takes of all that a cell shows, with thumbnails, and count the older ones.
+    """Find the latest saved takes of some requests, with thumbnails, and count the older ones.
 
     Args:
-        area: what the cell shows.
+        requests: of all that a cell shows or has shown.
         client: the cell's own.
         others: further clients that may know other takes.
     """
-    shown = (*(area.gallery or ()), *area.rows)
-    requests = {drawn.request.fingerprint: drawn.request for drawn in shown}.values()
     takes = {take.id: take for request in requests for one in (client, *others) for take in one.takes(request)}
     latest = sorted(takes, key=lambda key: datetime.fromisoformat(takes[key].created))[-MOST:]
     ready = [client.ready(take) for key, take in takes.items() if key in latest]
