@@ -12,8 +12,8 @@ from typing import Any, TypeGuard
 
 from wenwen_magic.endpoint.failures import error_of_object, read_problem, unreadable
 from wenwen_magic.errors import AnswerError, Charged, EndpointError
-from wenwen_magic.formats.parse.answer import source_of
 from wenwen_magic.formats.parse.json_text import Payloads
+from wenwen_magic.formats.parse.shapes import source_of
 from wenwen_magic.formats.parse.stream import read_json
 from wenwen_magic.protocol import HttpReply, Progress, Source
 from wenwen_magic.records import Button

@@ -3,7 +3,9 @@
 import json
 import re
 import secrets
+from collections.abc import Iterator, Mapping
 from functools import cached_property
+from itertools import islice
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -117,3 +119,31 @@ def parse_partial_json(text: str, open_fields: tuple[str, ...] = ("text", "conte
         return json.loads(text[:end] + tail + "".join(reversed(closing)), strict=False)
     except (ValueError, RecursionError):
         return None
+
+
+_FENCE = re.compile(r"(?ms)^[ \t>]*```[ \t]*\w*[ \t]*\n(.{2,100000}?)^[ \t>]*```")
+_MOST_FENCES = 20
+
+
+def json_in(text: str) -> Any:
+    """Return the JSON value in a text that is nothing else; None for none."""
+    text = text.strip("\ufeff \t\r\n")
+    if text[:1] not in {"{", "[", '"'} or text[-1:] not in {"}", "]", '"'}:
+        return None
+    try:
+        return json.loads(text, strict=False)
+    except (ValueError, RecursionError):
+        return None
+
+
+def json_within(text: str) -> Iterator[tuple[int, int, Any]]:
+    """Yield the JSON values in a text, with where they begin and end: the whole, fenced, between brackets."""
+    if "{" not in text and "[" not in text:
+        return
+    places = [(0, len(text), text)]
+    places += [(match.start(), match.end(), match[1]) for match in islice(_FENCE.finditer(text), _MOST_FENCES)]
+    places.append((text.find("{"), text.rfind("}") + 1, text[text.find("{") : text.rfind("}") + 1]))
+    for start, end, piece in places:
+        value = json_in(piece)
+        if isinstance(value, (Mapping, list)):
+            yield start, end, value
