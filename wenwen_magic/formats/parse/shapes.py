@@ -152,8 +152,9 @@ def is_video(source: Source, mime: str = "") -> bool:
 
 
 def shows_a_kind(address: str) -> bool:
-    """Tell whether an address is a picture in the answer itself, or ends as a picture's or a video's."""
-    return bool(address.startswith("data:") or _PICTURE.search(address) or _VIDEO.search(address))
+    """Tell whether an address is a picture in the answer itself, or a full one that ends as pictures and videos do."""
+    full = address[:8].lower().startswith(_HTTP)
+    return address.startswith("data:") or (full and bool(_PICTURE.search(address) or _VIDEO.search(address)))
 
 
 def source_of(value: Any, payloads: Payloads, key: str = "url", mime: str = PNG.mime) -> Source | None:

@@ -142,8 +142,8 @@ def read(reply: HttpReply | None, request: ImageRequest) -> Generator[Progress, 
     if head.startswith(_JSON):
         return _read_object(chunks, payloads, request, reply.status)
     if _EVENTS.match(head):
-        return (yield from _read_events(chunks, payloads, AnswerParser(request, payloads)))
-    return _read_other(chunks, payloads, request, reply.status)
+        return (yield from _read_events(chunks, payloads, request))
+    return _read_other(*read_all(chunks), payloads, request, reply.status)
 
 
 def read_json(reply: HttpReply | None, payloads: Payloads | None = None) -> Any:
@@ -172,9 +172,10 @@ def _no_json(status: int, text: str) -> WenwenError:
     return web_page(status, text) if looks_like_html(text) else unreadable(text)
 
 
-def _read_other(chunks: Iterator[bytes], payloads: Payloads, request: ImageRequest, status: int) -> Answer:
+def _read_other(
+    body: bytes | bytearray, cut: EndpointError | None, payloads: Payloads, request: ImageRequest, status: int
+) -> Answer:
     """Read a body that is no JSON: the picture or video itself, its base64, its address, or Markdown."""
-    body, cut = read_all(chunks)
     kind = kind_of(bytes(body[:80]))
     if kind or _FILM.match(body[:80]):
         if cut:
@@ -186,9 +187,10 @@ def _read_other(chunks: Iterator[bytes], payloads: Payloads, request: ImageReque
         raise web_page(status, payloads.redact(text[:65_536]))
     if looks_like_xml(text):
         raise error_of_object(payloads.redact(text[:65_536]))
+    if cut and "![" not in text:  # of what broke off, only what Markdown closes is whole
+        raise cut
     parser = AnswerParser(request, payloads)
-    # Of one that broke off, only what Markdown closes is whole.
-    list(parser.add({"choices": [{"message": {"content": text}}]} if cut else text))
+    list(parser.add(_said(text) if cut else text))
     answer = parser.answer(cut=cut is not None)
     if answer.sources or answer.videos:
         return answer
@@ -207,7 +209,8 @@ def _read_object(chunks: Iterator[bytes], payloads: Payloads, request: ImageRequ
         values, rest = _values_in(text)
         if not values:
             if text.startswith('"'):
-                return _read_other(iter([bytes(small)]), payloads, request, status)
+                cut = cut or (None if text.rstrip().endswith('"') else _broken_off())
+                return _read_other(small, cut, payloads, request, status)
             return _read_torn(text, payloads, request, cut)
     for value in values:
         list(parser.add(value))
@@ -236,16 +239,21 @@ def _values_in(text: str) -> tuple[list[Any], str]:
 def _read_torn(text: str, payloads: Payloads, request: ImageRequest, cut: EndpointError | None) -> Answer:
     """Read what a broken-off object still holds: whole pictures, found by its structure, else by patterns."""
     text = text[:_LONGEST_TORN]
+    structure = parse_partial_json(text)
     words = text.partition('"content"')[2].partition('"')[2]
     words = _unescaped(words[: words.rfind(")") + 1])  # up to the last bracket that closes a picture
     listed = [{name or "url": _unescaped(value)} for name, value in _WHOLE_ADDRESS.findall(text)]
-    for body in (parse_partial_json(text), {"choices": [{"message": {"content": words}}], "data": listed}):
+    for body in [{**_said(words), "data": listed}] if structure is None else [structure]:
         parser = AnswerParser(request, payloads)
         list(parser.add(body))
         answer = parser.answer(cut=True)
         if answer.sources or answer.videos:
             return answer
     raise cut or unreadable(payloads.redact(text[:2000]), _("The answer broke off or is not JSON."))
+
+
+def _said(text: str) -> dict[str, Any]:
+    return {"choices": [{"message": {"content": text}}]}
 
 
 def _unescaped(inside: str) -> str:
@@ -255,7 +263,10 @@ def _unescaped(inside: str) -> str:
         return ""
 
 
-def _read_events(chunks: Iterator[bytes], payloads: Payloads, parser: AnswerParser) -> Generator[Progress, Any, Answer]:
+def _read_events(
+    chunks: Iterator[bytes], payloads: Payloads, request: ImageRequest
+) -> Generator[Progress, Any, Answer]:
+    parser = AnswerParser(request, payloads)
     strays: list[bytes] = []
     broken: list[bytes] = []
     cut: EndpointError | None = None
@@ -281,11 +292,7 @@ def _read_events(chunks: Iterator[bytes], payloads: Payloads, parser: AnswerPars
         cut = error
     whole = yield from _add_strays([*strays, *broken], parser, ended=done)
     if (strays or broken) and not (parser.seen or cut):
-        text = b"\n".join([*strays, *broken]).decode("utf-8", "replace")
-        yield from parser.add(text)  # words that are no JSON
-        if not (answer := parser.answer()).sources:
-            raise unreadable(payloads.redact(text))
-        return answer
+        return _read_strays(b"\n".join([*strays, *broken]).decode("utf-8", "replace"), payloads, request, done=done)
     done = done or whole
     if not cut and not done and not parser.ended:
         cut = _broken_off()
@@ -301,6 +308,18 @@ def _add_strays(strays: list[bytes], parser: AnswerParser, *, ended: bool) -> Ge
         # The last event broke off; a picture in it may have come whole.
         yield from parser.add(parse_partial_json(strays[-1].decode("utf-8", "replace"), ()))
     return whole is not None
+
+
+def _read_strays(text: str, payloads: Payloads, request: ImageRequest, *, done: bool) -> Answer:
+    """Read a stream without one JSON text that is whole: torn JSON, or words."""
+    if text.startswith(("{", "[")):
+        return _read_torn(text, payloads, request, None)
+    parser = AnswerParser(request, payloads)
+    list(parser.add(text if done else _said(text)))
+    answer = parser.answer(cut=not done)
+    if answer.sources or answer.videos:
+        return answer
+    raise unreadable(payloads.redact(text))
 
 
 def _parsed(event: bytes | bytearray, strays: list[bytes]) -> Any:
@@ -330,9 +349,7 @@ def _finished(parser: AnswerParser, payloads: Payloads, cut: EndpointError | Non
     answer = parser.answer(cut=cut is not None)
     if not (answer.sources or answer.videos):
         if parser.error is not None:
-            error = error_of_object(parser.error)
-            error.why, error.text = payloads.redact(error.why), payloads.redact(error.text)
-            raise error
+            raise payloads.redact_error(error_of_object(parser.error))
         if cut is not None:
             raise cut
     return answer
