@@ -18,7 +18,8 @@ _WITHOUT_LIST = N_("Any model's name works without the list.")
 _REQUEST_ID = re.compile(r"\(?request id:\s*([\w-]+)\)?", re.IGNORECASE)
 # Names of fields are compared in lower case and without `_` and `-`.
 _MESSAGES = (
-    *("message", "msg", "errormsg", "errmsg", "errormessage", "statusmsg", "statusmessage", "taskstatusmsg"),
+    *("errordescription", "message", "msg", "errormsg", "errmsg", "errormessage", "statusmsg", "statusmessage"),
+    *("taskstatusmsg", "returnmsg", "returnmessage", "resultdesc", "respdesc", "desc"),
     *("failreason", "failurereason", "failmsg", "retmsg", "resultmsg", "respmsg", "jobstatusmsg", "faultstring"),
     *("detail", "details", "description", "fault", "reason", "info", "title", "err", "error", "errors", "text"),
 )
@@ -27,7 +28,7 @@ _SPOKEN = frozenset(_MESSAGES) - {"info", "title", "text", "reason", "descriptio
 """Those that hold nothing but a problem's words, where they are all that an answer has."""
 _ENVELOPES = ("baseresp", "response", "responsemetadata", "header", "output", "result", "data", "body", "content")
 """Fields in which the problem may be."""
-_CODES = ("code", "errcode", "errorcode", "errno", "ret", "retcode", "statuscode", "resultcode")
+_CODES = ("code", "errcode", "errorcode", "errno", "ret", "retcode", "statuscode", "resultcode", "returncode")
 _FINE_CODES = {"0", "200", "201", "202", "10000", "20000", "0000", "00000", "success", "ok", "succeed", "succeeded"}
 """Codes with which servers say that all is well (not seen on wenwen's pages)."""
 _FINE = re.compile(
@@ -187,9 +188,10 @@ def is_failure(body: Mapping[str, Any]) -> bool:
 
 
 def is_complaint(body: Mapping[str, Any]) -> bool:
-    """Tell whether an object holds words of a problem, for one that holds no result at all."""
+    """Tell whether an object, or one just inside, holds words of a problem; asked of those that hold no result."""
     fields = _plain_fields(body)
-    words = [words for name in _SPOKEN if (words := words_in(fields.get(name)))]
+    objects = [fields, *(_plain_fields(inner) for name in _ENVELOPES if isinstance(inner := fields.get(name), Mapping))]
+    words = [words for one in objects for name in _SPOKEN if (words := words_in(one.get(name)))]
     return bool(words) and not any(map(_FINE.match, words))
 
 

@@ -116,7 +116,7 @@ class AnswerParser:
         self._listed |= last or (holds and not (kind or said))
         if body.get("error") or "error" in (kind, body.get("object"), event):
             self._error = self._error or body
-        elif not said:
+        elif not any(body[name] for name in said):
             self._others.append(body)
             del self._others[4:-4]  # the others of a long stream are on the way
         repeated = kind.startswith("response.") and not kind.endswith(".delta")

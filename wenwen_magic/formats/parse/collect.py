@@ -173,7 +173,9 @@ class Collector:
 
     def _add_videos(self, fields: Mapping[str, Any], place: Place) -> Iterator[Progress]:
         for name in shapes.VIDEOS & fields.keys():
-            yield from self.walk(fields[name], place._replace(key=name, depth=place.depth + 1, video=True))
+            yield from self.walk(
+                fields[name], place._replace(key=name, depth=place.depth + 1, video=True, strict=False)
+            )
 
     def _add_words(self, name: str, value: str, fields: Mapping[str, Any], place: Place) -> Iterator[Progress]:
         """Read a field with words: of the answer, a refusal, thoughts, or a call of a function."""
@@ -213,8 +215,11 @@ class Collector:
                 yield from self.read_text(value, inner)
         elif name in _SOURCES:
             yield from self.walk(value, inner._replace(strict=False))
-        elif name == "message" and is_text:  # about the answer
-            return
+        elif name == "message" and is_text:
+            if place.key == "choices":  # elsewhere it is about the answer
+                yield from self._say(value, inner)
+        elif name.isdigit():  # an object in place of a list
+            yield from self.walk(value, inner._replace(key=place.key))
         elif name in shapes.WRAPPERS or name in shapes.VALUES:
             yield from self.walk(value, inner._replace(strict=place.strict and name in shapes.VALUES))
         else:

@@ -43,12 +43,20 @@ def task_in(value: Any, depth: int = 0) -> tuple[str, str] | None:
     return next(filter(None, (task_in(inner, depth + 1) for inner in fields.values())), None)
 
 
-def is_bare(body: Mapping[str, Any]) -> bool:
+def is_bare(body: Mapping[str, Any], depth: int = 0) -> bool:
     """Tell whether an object has a problem's words and nothing that is a result."""
     results = {*shapes.WRAPPERS, *shapes.ADDRESSES} - {"message"}
     fields = shapes.plain_fields(body)
     waits = any(_waits(fields.get(name)) for name in _STATES)
-    return is_complaint(body) and not waits and not any(value for name, value in fields.items() if name in results)
+    held = (value for name, value in fields.items() if name in results and value)
+    return (
+        is_complaint(body)
+        and not waits
+        and all(
+            depth < 2 and isinstance(value, Mapping) and is_bare(value, depth + 1)  # noqa: PLR2004  envelopes are near the top
+            for value in held
+        )
+    )
 
 
 def is_strange(body: Mapping[str, Any]) -> bool:

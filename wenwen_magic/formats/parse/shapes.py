@@ -50,7 +50,18 @@ WRAPPERS = {
     ),
 }
 """Hold results further inside: an object, a list, one address, or base64 that begins as a picture does."""
-VIDEOS = {"video", "videos", "videourl", "videourls", "videouri", "videolist", "outputvideo", "mp4", "mp4url"}
+VIDEOS = {
+    "video",
+    "videos",
+    "videourl",
+    "videourls",
+    "videouri",
+    "videolist",
+    "outputvideo",
+    "generatedvideos",
+    "mp4",
+    "mp4url",
+}
 """Hold a video, however it is written."""
 SMALLER = {
     *("thumbnail", "thumbnails", "thumbnailurl", "thumb", "thumburl", "cover", "coverurl", "coverimage"),
