@@ -1,7 +1,7 @@
 """Read the pictures, videos and texts of an answer from its JSON objects, whatever format was asked.
 
 An answer is one whole object, or the pieces of a stream. One walk goes through all of it
-(:mod:`wenwen_magic.formats.parse.collect`); here it is decided what of it is the answer. Choices with Markdown are on
+(:mod:`wenwen_magic.formats.parse.walk`); here it is decided what of it is the answer. Choices with Markdown are on
 wenwen's page 生成图片(chat).
 """
 
@@ -13,10 +13,10 @@ from typing import Any
 
 from wenwen_magic.endpoint.failures import is_failure, read_problem
 from wenwen_magic.formats.parse import markdown, shapes
-from wenwen_magic.formats.parse.collect import Collector, Place, identity
 from wenwen_magic.formats.parse.json_text import Payloads, json_in, json_within
 from wenwen_magic.formats.parse.no_picture import is_bare, is_strange, task_in
 from wenwen_magic.formats.parse.progress import without_progress
+from wenwen_magic.formats.parse.walk import Collector, Place, identity
 from wenwen_magic.kinds import kind_of_base64
 from wenwen_magic.protocol import Answer, Progress, Source
 from wenwen_magic.records import ImageRequest
