@@ -4,7 +4,20 @@ import json
 
 import pytest
 from support.replies import FOLDER, STREAM
-from support.scripted import addresses, answering, noise, read, streaming
+from support.scripted import (
+    addresses,
+    answering,
+    broken_connection,
+    data_uri,
+    event,
+    noise,
+    png,
+    read,
+    streaming,
+    told,
+)
+
+from wenwen_magic.errors import EndpointError
 
 CAT = "https://h.example/cat.png"
 
@@ -16,6 +29,33 @@ WILD = json.loads((FOLDER / "chat" / "markdown.json").read_text("utf-8"))
 def test_a_picture_is_found_in_markdown_with(name):
     for answer in (read(answering(WILD["one"][name])), read(streaming(*WILD["one"][name]), STREAM)):
         assert [address.replace("_(1)", "") for address in addresses(answer)] == ["https://h.example/x.png"]
+
+
+KINDS = ["html", "thoughts", "code", "written", "markups", "tangled"]
+
+
+@pytest.mark.parametrize("content", [content for kind in KINDS for content in WILD[kind]])
+def test_the_picture_that_a_person_would_name_is_found_in(content):
+    for answer in (read(answering(content)), read(streaming(*content), STREAM)):
+        results = [source.address for source in answer.sources if not source.draft]
+        assert results == ["https://h.example/x.png"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "![a](https://h.example/1 a.png) ![b](https://h.example/2.png)",
+        "![a](https://h.example/1.png) ![b](https://h.example/2 a.png) <img src='https://h.example/3.png'>",
+        "<img src='https://h.example/1.png'>\n![[https://h.example/2.png]]\n![b](https://h.example/3.png)",
+        "https://h.example/1.png https://h.example/2.png,https://h.example/3.png",
+        "1. ![a](https://h.example/1.png)\n2. ![a](https://h.example/2.png)\n\n<p>\n![a](https://h.example/3.png)",
+        "```\n![a](https://h.example/1.png)\n![a](https://h.example/2 a.png)\n```",
+    ],
+)
+def test_several_pictures_keep_their_order(content):
+    found = addresses(read(answering(content)))
+    assert len(found) == content.count("https")
+    assert found == sorted(found)
 
 
 @pytest.mark.parametrize("content", WILD["address"])
@@ -31,6 +71,92 @@ def test_an_address_may_hold_a_space():
 @pytest.mark.parametrize("name", WILD["none"])
 def test_no_picture_is_found_in(name):
     assert addresses(read(answering(WILD["none"][name]))) == []
+
+
+@pytest.mark.parametrize("content", WILD["videos"])
+def test_a_video_is_given_and_its_thumbnails_are_no_results(content):
+    answer = read(answering(content))
+    assert [source.address for source in answer.videos] == WILD["videos"][content]
+    assert all(source.data for source in answer.videos if source.address == "data:video/mp4")
+    assert answer.sources == ()
+
+
+@pytest.mark.parametrize("content", WILD["no video"])
+def test_no_video_is_found_in(content):
+    answer = read(answering(content))
+    assert answer.videos == ()
+    assert addresses(answer) == (["https://h.example/x.png"] if ".png)" in content else [])
+
+
+@pytest.mark.parametrize("content", WILD["elsewhere"])
+def test_an_address_that_only_the_endpoints_page_can_open_is_told(content):
+    answer = read(answering(content))
+    assert answer.sources == ()
+    assert f"{WILD['elsewhere'][content]}." in answer.text.partition("\n")[0]
+    assert content.partition("</think>")[2] in answer.text
+
+
+def test_such_an_address_is_not_told_beside_a_picture():
+    assert "sandbox" not in read(answering(f"![a](sandbox:/mnt/x.png) ![b]({CAT})")).text
+
+
+@pytest.mark.parametrize("content", WILD["words"])
+def test_the_words_are_what_a_person_would_read(content):
+    assert read(answering(content)).text == WILD["words"][content]
+
+
+RED, GREEN = data_uri(png()), data_uri(png(colour="green"))
+
+
+@pytest.mark.parametrize(
+    ("content", "drafts", "results"),
+    [
+        (f"![image]({RED})\n\n![image]({RED})", [], ["red"]),
+        (f"![image]({RED})\n\n<img src='{RED.rstrip('=')}'>", [], ["red"]),
+        (f"{RED}\n{RED}", [], ["red"]),
+        (RED + RED, [], ["red"]),
+        (f"![image]({RED})![image]({GREEN})", [], ["red", "green"]),
+        (f"<center>\n![a]({RED})\n</center>", [], ["red"]),
+        (f"```\n{RED}\n```", [], ["red"]),
+        (f"`{RED}`", [], ["red"]),
+        (f"    {RED}", [], ["red"]),
+        (f"<think>\nok\n</think>\n![image]({RED})", [], ["red"]),
+        (f"<think>![a]({RED})</think>\n![b]({GREEN})", ["red"], ["green"]),
+        (f"<think>\n\n![d]({RED})\n\n</think>\n\nHere:\n\n![image]({GREEN})", ["red"], ["green"]),
+        (f"<think>![a]({RED})</think>\n![b]({RED})", [], ["red"]),
+        (f"<think>![a]({RED})</think>", [], ["red"]),
+        (f"<think>![a]({RED})![b]({GREEN})</think>", ["red"], ["green"]),
+        (f"![a]({RED})</think>![b]({GREEN})", ["red"], ["green"]),
+        (f"<think>![a]({CAT})</think>![b]({GREEN})", [], ["green"]),
+    ],
+    ids=str,
+)
+def test_equal_pictures_are_one_and_those_in_thoughts_are_drafts(content, drafts, results):
+    answer = read(answering(content))
+    assert [told(source) for source in answer.sources if source.draft] == [f"data:image/png {one}" for one in drafts]
+    assert [told(source) for source in answer.sources if not source.draft] == [
+        f"data:image/png {one}" for one in results
+    ]
+
+
+def test_a_thought_in_the_field_for_thoughts_is_read_as_well():
+    answer = read(answering("", reasoning_content=f"<think>![a]({RED})</think>"))
+    assert [told(source) for source in answer.sources] == ["data:image/png red"]
+
+
+def test_code_and_comments_are_not_searched_in_an_answer_that_broke_off_or_reports_an_error():
+    quoted = f'```json\n{{"image": "{CAT}"}}\n```\nThe'
+    assert addresses(read(answering(quoted))) == [CAT]
+    with pytest.raises(EndpointError):
+        read(event(quoted), STREAM, broken=broken_connection())
+    with pytest.raises(EndpointError, match="overloaded"):
+        read(answering(quoted)[:-1] + ', "error": {"message": "overloaded"}}')
+
+
+@pytest.mark.parametrize("filling", [25, 19_960, 19_975, 20_010])
+def test_a_long_answer_is_parted_at_a_line(filling):
+    content = "word " * (filling // 5) + f"\n![a]({CAT})\n" + "word " * 4_000
+    assert addresses(read(answering(content))) == [CAT]
 
 
 def test_words_that_came_with_a_picture_become_its_alternative_text():

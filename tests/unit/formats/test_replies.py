@@ -13,7 +13,16 @@ from wenwen_magic.protocol import HttpReply
 REPLIES = [one for wire in READERS for one in recorded(wire).values()]
 READABLE = [one for one in REPLIES if "error" not in one.row]
 REFUSED = [one for one in REPLIES if "error" in one.row]
-NOTHING = {"partials": [], "text": "", "revised": "", "finish": "", "model": "", "usage": {}, "drafts": []}
+NOTHING = {
+    "partials": [],
+    "text": "",
+    "revised": "",
+    "finish": "",
+    "model": "",
+    "usage": {},
+    "drafts": [],
+    "videos": [],
+}
 """What the images format gives where a row says no other; a row of another format holds only what matters."""
 
 
@@ -31,6 +40,7 @@ def test_a_recorded_reply_gives_its_pictures_and_words(one):
         "pictures": [told(source) for source in answer.sources if not source.draft],
         "drafts": [told(source) for source in answer.sources if source.draft],
         "alts": [source.alt for source in answer.sources],
+        "videos": [told(source) for source in answer.videos],
         "partials": [told(step.picture) for step in led.told if step.picture],
         "text": answer.text,
         "revised": answer.revised_prompt,
@@ -38,7 +48,7 @@ def test_a_recorded_reply_gives_its_pictures_and_words(one):
         "model": answer.model,
         "usage": dict(answer.usage),
     }
-    row = (NOTHING if one.format == "images" else {"drafts": []}) | one.row
+    row = (NOTHING if one.format == "images" else {"drafts": [], "videos": []}) | one.row
     assert found == {name: value if row.get(name) is None else row[name] for name, value in found.items()}
     assert row.get("says", "") in answer.text
     assert not [word for word in ["base64,", "![", "iVBOR", *row.get("silent", [])] if word in answer.text]

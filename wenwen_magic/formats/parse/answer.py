@@ -16,7 +16,7 @@ from wenwen_magic.formats.parse import markdown, shapes
 from wenwen_magic.formats.parse.json_text import Payloads, json_in, json_within
 from wenwen_magic.formats.parse.no_picture import is_bare, is_strange, task_in
 from wenwen_magic.formats.parse.progress import without_progress
-from wenwen_magic.formats.parse.walk import Collector, Place, identity
+from wenwen_magic.formats.parse.walk import Collector, Place, Sources, identity
 from wenwen_magic.kinds import kind_of_base64
 from wenwen_magic.protocol import Answer, Progress, Source
 from wenwen_magic.records import ImageRequest
@@ -132,9 +132,9 @@ class AnswerParser:
         reading, failures = markdown.read(text, self._payloads, whole=not cut), list(self._found.failures)
         written, words = reading.pictures(), reading.words  # a video's thumbnail is no picture
         found = self._found.pictures.all() or (written if reading.images else ())
-        if not (found or cut):
+        if not (found or cut or self._error):
             found, words = self._in_place_of_words(text, words)
-        videos = self._found.videos.all()
+        videos = Sources((*self._found.videos.all(), *reading.videos)).all()
         films = set(map(identity, videos))
         found = tuple(source for source in found or (() if videos else written) if identity(source) not in films)
         sources = self._with_drafts(found, reading, cut=cut)
@@ -143,6 +143,11 @@ class AnswerParser:
         failed = dict.fromkeys(self._payloads.redact(read_problem(failure).message) for failure in failures)
         text = without_progress(self._payloads.redact(words), quoted_only=not sources)
         text = "\n".join(part for part in (text, *failed) if part)
+        if reading.elsewhere and not (sources or videos or self._request.wants_words):
+            named = _(
+                "Only the endpoint's own page can open {addresses}.", addresses=", ".join(reading.elsewhere)[:400]
+            )
+            text = "\n\n".join(part for part in (named, text) if part)
         finish_reason = "cut" if cut else self._payloads.redact(self._found.finish_reason)
         job = ""
         if not (sources or videos):
@@ -172,7 +177,7 @@ class AnswerParser:
         for start, end, inner in json_within(text):
             list(self._found.walk(inner, Place(depth=1, key="data")))
             self._found.failures = failures  # an error in a model's words is no error of the endpoint
-            if self._found.pictures:
+            if self._found.pictures or self._found.videos:
                 words = markdown.read(text[:start] + text[end:], self._payloads).words
                 break
         return self._found.pictures.all(), words
@@ -230,8 +235,9 @@ class AnswerParser:
     def _with_drafts(self, results: tuple[Source, ...], reading: markdown.Reading, *, cut: bool) -> tuple[Source, ...]:
         """Return all pictures, those of thoughts first; steps on the way are marked as drafts."""
         reasoning, thoughts = "".join(self._found.reasoning), "".join(self._found.thoughts)
-        if reasoning and not results and not reading.video:
-            results = markdown.read(reasoning, self._payloads, whole=not cut).pictures()
+        if reasoning and not (results or reading.videos or self._found.videos):
+            thought = markdown.read(reasoning, self._payloads, whole=not cut)
+            results = thought.pictures() or thought.drafts
         if reasoning.strip() and all(source.data for source in results):
             # A model that thinks aloud draws drafts into its answer; the last picture is the result. Source: new-api's
             # Gemini channel writes pictures of thoughts as ordinary ones (not seen on wenwen's pages).
@@ -240,9 +246,15 @@ class AnswerParser:
         if thoughts and not drafts:
             thought = markdown.read(thoughts, self._payloads, whole=not cut)
             # Addresses in thoughts are none: a model may think of any page.
-            drafts = tuple(source for source in (*thought.images, *thought.naked) if source.data)
+            drafts = tuple(source for source in (*thought.images, *thought.naked, *thought.drafts) if source.data)
+        results = (
+            results
+            or drafts[-1:]
+            or (() if self._error or self._found.refusal or self._found.videos else reading.hidden)
+        )
+        drafts += tuple(source for source in reading.drafts if source.data or not results)
         results = results or drafts[-1:]
         steps = (*(replace(draft, draft=True) for draft in drafts), *(source for source in results if source.draft))
-        last = {identity(source): source for source in results[::-1] if not source.draft}  # each once, in order
-        first = {identity(step): step for step in steps[::-1]}
-        return (*(step for key, step in [*first.items()][::-1] if key not in last), *[*last.values()][::-1])
+        final = Sources(source for source in results if not source.draft).all()
+        known = set(map(identity, final))
+        return (*(step for step in Sources(steps).all() if identity(step) not in known), *final)

@@ -1,15 +1,16 @@
 """Find the pictures in Markdown as models write it; read with markdown-it-py, in time linear in its length."""
 
 import re
-from dataclasses import dataclass
-from html.parser import HTMLParser
-from itertools import chain
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from markdown_it import MarkdownIt
-from markdown_it.token import Token
 
+from wenwen_magic.formats.parse import addresses, thoughts
+from wenwen_magic.formats.parse.collect import Found, Pairs
 from wenwen_magic.formats.parse.json_text import Payloads
-from wenwen_magic.kinds import DATA_HEAD, PICTURES, PNG
+from wenwen_magic.kinds import DATA_HEAD, PNG
 from wenwen_magic.protocol import Source
 
 LONGEST = 20_000
@@ -18,7 +19,8 @@ LONGEST = 20_000
 The parser is not linear on brackets; what comes behind is searched for pictures all the same, by plain patterns.
 """
 
-_PARSER = MarkdownIt("commonmark", {"maxNesting": 20})
+# Models write Markdown within HTML without a blank line, and addresses with signs of emphasis in them.
+_PARSER = MarkdownIt("commonmark", {"maxNesting": 20}).disable(["html_block", "emphasis"])
 # Addresses are taken as they were written, and judged where they are fetched.
 _PARSER.validateLink = lambda url: True  # type: ignore[method-assign]  # noqa: ARG005
 _PARSER.normalizeLink = lambda url: url  # type: ignore[method-assign]
@@ -35,14 +37,18 @@ _NEED_CLOSING = {"(": ")", '"': '"', "'": "'", "<": ">"}
 _CLOSED = re.compile(r"[)>\"']|\s+[\"']")
 _CUT = re.compile(r"data:,cut(\d+)")
 
-_LOOSE_IMAGE = re.compile(r"(?i)!\[([^\[\]\n]{0,2000}+)\]\([ \t]*<?((?:https?://|data:,cut|/)[^\n<>\"]*+)")
-_BARE = re.compile(r"(?i)https?://[^\s<>\"'`\\^{}|，。；！？、（）【】《》“”]++|data:,cut\d+")
 _MARKUP = re.compile(r"!\[[^\[\]\n]{0,2000}+\]\((?:[^()\n]|\([^()\n]*+\))*+\)|<img\b[^<>]{0,4000}+>|data:,cut\d+")
 _DOWNLOAD = re.compile(
     r"(?i)^[>\s|·-]*+(?:\[[^\[\]\n]{0,200}?(?:下载|download|预览|原始数据|⏬)[^\[\]\n]*+\]\([^()\n]*+\)[\s|·]*+)++$"
 )
-_PICTURE = re.compile(rf"(?i)(?:{'|'.join(map(re.escape, chain(*(kind.suffixes for kind in PICTURES))))})(?:$|[?#!~&])")
-_VIDEO = re.compile(r"(?i)\.(?:mp4|webm|mov|m4v)(?:$|[?#])")
+_GONE = "\0"
+"""Stands in for what was taken out of the words, until all is out."""
+_HELD_NOTHING_ELSE = re.compile(
+    r"<([a-zA-Z][\w-]{0,20}+)\b[^<>]{0,400}+>(?:\s*+\0)++\s*+</\1\s*+>|(?<!`)`++\s*+\0\s*+`++|\[\s*+\0\s*+\]\([^()\n]*+\)"
+    r"|(?im:^[ \t]*+<br\s*+/?>[ \t]*+$)"
+)
+_DEEPEST = 8
+"""HTML elements within elements that are taken out when a picture was all that they held."""
 
 
 def render(text: str) -> str:
@@ -59,26 +65,30 @@ class Reading:
     """Hold what was read from a piece of Markdown.
 
     Args:
-        images: what is written as a picture, in order, each address once.
+        images: what is written as a picture, in order, each once.
         naked: data URIs that are in the text by themselves.
         addresses: pictures' addresses that are in the text by themselves.
         linked: pictures' addresses that are the targets of ordinary links.
-        video: whether a video is linked, which makes the pictures beside it its thumbnails.
-        words: the text without the pictures.
+        drafts: the pictures in what the model thought.
+        hidden: the pictures that only a search of the raw text finds, in code or a comment; for where nothing else is.
+        videos: the videos, in order, each once; the pictures beside one are its thumbnails.
+        elsewhere: addresses of pictures that only the endpoint's own page can open, such as ``sandbox:/mnt/a.png``.
+        words: the text without the pictures, and without thoughts where there are other words.
     """
 
     images: tuple[Source, ...] = ()
     naked: tuple[Source, ...] = ()
     addresses: tuple[Source, ...] = ()
     linked: tuple[Source, ...] = ()
-    video: bool = False
+    drafts: tuple[Source, ...] = ()
+    hidden: tuple[Source, ...] = ()
+    videos: tuple[Source, ...] = ()
+    elsewhere: tuple[str, ...] = ()
     words: str = ""
 
     def pictures(self) -> tuple[Source, ...]:
         """Return the best kind that was found: pictures, naked data URIs, naked addresses, then links."""
-        if self.video and len(self.images) < 2:  # noqa: PLR2004  it is the video's thumbnail
-            return ()
-        return self.images or self.naked or self.addresses or self.linked
+        return () if self.videos else self.images or self.naked or self.addresses or self.linked
 
 
 def read(text: str, payloads: Payloads, *, whole: bool = True) -> Reading:
@@ -93,39 +103,114 @@ def read(text: str, payloads: Payloads, *, whole: bool = True) -> Reading:
     short = _without_data(text, payloads, data, whole=whole)
     if not whole:  # up to where its last address is certainly whole
         short = short[: max(short.rfind(end) for end in ")>\"' \n") + 1]
-    addresses = _Addresses()
-    for token in _PARSER.parse(short[:LONGEST]):
-        if token.type == "inline":
-            addresses.add_inline(token.children or [])
-        elif token.type == "html_block":
-            addresses.add_html(token.content)
-    addresses.add_text(short[LONGEST:])
-    video = any(_VIDEO.search(address) for address, _ in (*addresses.bare, *addresses.links))
-    alone = short.strip()
-    path = [(alone, "")] if re.fullmatch(r"/(?!/)\S*", alone) else []
-
-    def sources(pairs: list[tuple[str, str]]) -> tuple[Source, ...]:
-        alts = dict(reversed(pairs))  # each address once, with the words of its first place
-        made = (_source(address, alts[address], data, payloads) for address in dict.fromkeys(pair[0] for pair in pairs))
-        return tuple(source for source in made if source is not None)
-
-    return Reading(
-        images=sources(addresses.images),
-        naked=sources(addresses.naked),
-        addresses=sources([pair for pair in addresses.bare if _PICTURE.search(pair[0])] + path),
-        linked=sources([pair for pair in addresses.links if _PICTURE.search(pair[0])]),
-        video=video,
-        words=_words(short),
+    spoken, thought = thoughts.split(short)
+    sources = _Sources(data, payloads)
+    reading = sources.read(_parse(spoken))
+    thinking = sources.read(_parse(thought)) if thought else Reading()
+    drafts = thinking.pictures()
+    hidden: tuple[Source, ...] = ()
+    if whole and not (reading.videos or reading.pictures()):
+        raw = sources.read(_search(spoken))
+        thinking = sources.read(_search(thought)) if thought and not (drafts or thinking.videos) else thinking
+        drafts, hidden = thinking.pictures(), raw.pictures()
+        videos = raw.videos or (() if hidden else thinking.videos)
+        reading = replace(reading, videos=videos, elsewhere=(*reading.elsewhere, *raw.elsewhere, *thinking.elsewhere))
+    found = bool(reading.pictures() or drafts or hidden)
+    words = _words(spoken, pictures=found, videos=bool(reading.videos))
+    if not (words or found):
+        words = _words(short, pictures=False, videos=bool(reading.videos))
+    return replace(
+        reading, drafts=drafts, hidden=hidden, elsewhere=tuple(dict.fromkeys(reading.elsewhere)), words=words
     )
 
 
-def _source(address: str, alt: str, data: list[Source], payloads: Payloads) -> Source | None:
-    alt = payloads.redact(_CUT.sub("…", alt)).strip()
-    if cut := _CUT.fullmatch(address):
-        kept = data[int(cut.group(1))] if int(cut.group(1)) < len(data) else None
-        return Source(kept.address, alt, data=kept.data) if kept else None
-    address = payloads.restore_text(address.strip())
-    return Source(address, alt) if address.lower().startswith(("http://", "https://", "/", "data:")) else None
+def _parse(text: str) -> Found:
+    """Find what is in the Markdown of a text; code is no part of it, and neither are comments."""
+    text, rest = _first(addresses.visible(_without_comments(text)))
+    found = Found()
+    kept: dict[str, Any] = {}
+    for token in _PARSER.parse(text, kept):
+        if token.type == "inline":
+            found.add_inline(token.children or [])
+    for reference in kept.get("references", {}).values():
+        found.links.append((str(reference["href"]), ""))
+    found.add_text(rest)
+    if re.fullmatch(r"/(?!/)\S*", alone := text.strip()):  # a path below the endpoint
+        found.alone.append((alone, ""))
+    return found
+
+
+def _search(text: str) -> Found:
+    """Find what is in the raw text, code and comments included."""
+    found = Found()
+    found.add_raw(addresses.visible(text))
+    return found
+
+
+def _first(text: str) -> tuple[str, str]:
+    """Part a text into what is parsed as Markdown and what is only searched, at the end of a line or a word."""
+    if len(text) <= LONGEST:
+        return text, ""
+    end = max(text.rfind("\n", 0, LONGEST), 0) or max(text.rfind(" ", 0, LONGEST), 0) or LONGEST
+    return text[:end], text[end:]
+
+
+def _without_comments(text: str) -> str:
+    """Return a text without HTML comments; what only seems to begin one stays."""
+    pieces, at = [], 0
+    while (begin := text.find("<!--", at)) >= 0 and (end := text.find("-->", begin + 4)) >= 0:
+        pieces += [text[at:begin], " "]
+        at = end + 3
+    return "".join([*pieces, text[at:]])
+
+
+class _Sources:
+    """Make sources of addresses; holds the pictures that were taken out of the text."""
+
+    def __init__(self, data: list[Source], payloads: Payloads) -> None:
+        self._data, self._payloads = data, payloads
+
+    def read(self, found: Found) -> Reading:
+        """Return what was found by kinds, each picture once; two with equal bytes are one."""
+        images, naked = self._each(found.images), self._each(found.naked)
+        videos = [source for source in (*images, *naked) if source.address.startswith("data:video/")]
+        reading = Reading(
+            images=tuple(
+                source for source in images if source not in videos and not addresses.is_video(source.address)
+            ),
+            naked=tuple(source for source in naked if source not in videos),
+            addresses=_once(self._each([pair for pair in found.bare if addresses.is_picture(pair[0])] + found.alone)),
+            linked=_once(self._each(found.pictures_linked())),
+            elsewhere=tuple(
+                self._payloads.redact(address)
+                for address, _alt in (*found.images, *found.links, *found.local)
+                if addresses.is_elsewhere(address)
+            ),
+        )
+        videos += self._each(found.all_videos())
+        if not (videos or reading.pictures()):
+            videos = self._each(found.videos_by_words())
+        return replace(reading, videos=_once(videos))
+
+    def _each(self, pairs: Pairs) -> list[Source]:
+        alts = dict(reversed(pairs))  # each address once, with the words of its first place
+        made = (self._source(address, alts[address]) for address in dict.fromkeys(pair[0] for pair in pairs))
+        kept = {(source.address, source.data.rstrip(b"=")): source for source in reversed(list(filter(None, made)))}
+        return list(reversed(kept.values()))
+
+    def _source(self, address: str, alt: str) -> Source | None:
+        alt = self._payloads.redact(_CUT.sub("…", alt)).strip()
+        if cut := _CUT.fullmatch(address):
+            kept = self._data[int(cut[1])] if int(cut[1]) < len(self._data) else None
+            return Source(kept.address, alt, data=kept.data) if kept else None
+        address = self._payloads.restore_text(address)
+        return Source(address, alt) if address.lower().startswith(("http://", "https://", "/", "data:")) else None
+
+
+def _once(sources: Sequence[Source]) -> tuple[Source, ...]:
+    """Return links without those to the same file under the path of its download."""
+    kept = {(source.address.replace("/download/", "/"), source.data): source for source in reversed(sources)}
+    return tuple(reversed(kept.values()))
 
 
 def _without_data(text: str, payloads: Payloads, data: list[Source], *, whole: bool) -> str:
@@ -135,7 +220,7 @@ def _without_data(text: str, payloads: Payloads, data: list[Source], *, whole: b
         closing = _NEED_CLOSING.get(text[head.start() - 1 : head.start()])
         end = _end_of_run(text, head, closing)
         mime = (head[1] or PNG.mime).lower()
-        taken = mime.startswith(PICTURE_TYPES) and (whole or not closing or _CLOSED.match(text, end))
+        taken = mime.startswith((*PICTURE_TYPES, "video/")) and (whole or not closing or _CLOSED.match(text, end))
         run = payloads.restore_base64(text[head.end() : end]) if taken else b""
         data.append(Source(f"data:{mime}", data=run))
         pieces += [text[at : head.start()], f"data:,cut{len(data) - 1}" if run else "…"]
@@ -149,66 +234,25 @@ def _end_of_run(text: str, head: re.Match[str], closing: str | None) -> int:
         end = _RUN_IN_LINES.match(text, head.end()).end()  # type: ignore[union-attr]
         if text[end : end + 1] in (closing, '"'):
             return end
-    return _RUN.match(text, head.end()).end()  # type: ignore[union-attr]
+    end = _RUN.match(text, head.end()).end()  # type: ignore[union-attr]
+    # A second one may follow the first directly; its first word is no base64.
+    return end - 4 if text[end : end + 1] == ":" and text[end - 4 : end] == "data" else end
 
 
-class _Addresses:
-    """Collect addresses, with the texts beside them, by the way they are written."""
+def _words(text: str, *, pictures: bool, videos: bool) -> str:
+    """Return a text for reading; where nothing was found in it, it tells why and stays whole.
 
-    def __init__(self) -> None:
-        self.images: list[tuple[str, str]] = []
-        self.naked: list[tuple[str, str]] = []
-        self.bare: list[tuple[str, str]] = []
-        self.links: list[tuple[str, str]] = []
-
-    def add_inline(self, children: list[Token]) -> None:
-        target = ""
-        text: list[str] = []
-        for token in children:
-            if token.type in {"text", "softbreak", "hardbreak"}:
-                text += [] if target else [token.content or "\n"]
-                continue
-            text.append(" ")
-            if token.type == "link_open":
-                target = str(token.attrs.get("href", ""))
-                self.links.append((target, ""))
-            elif token.type == "link_close":
-                target = ""
-            elif token.type == "image":  # one that links to a picture is the thumbnail of it
-                address = target if _PICTURE.search(target) else str(token.attrs.get("src", ""))
-                self.images.append((address, token.content))
-            elif token.type == "html_inline":
-                self.add_html(token.content)
-        self.add_text("".join(text))
-
-    def add_text(self, text: str) -> None:
-        """Read what people take for a picture and Markdown does not: an address with a space, an open bracket."""
-        rest, at = [], 0
-        for match in _LOOSE_IMAGE.finditer(text):
-            address = match.group(2).split(")")[0].strip()
-            self.images.append((address, match.group(1)))
-            rest.append(text[at : match.start()])
-            at = match.end()
-        for bare in _BARE.findall("".join([*rest, text[at:]])):
-            address = bare.rstrip(".,;:!?)]*_~")
-            (self.naked if address.startswith("data:") else self.bare).append((address, ""))
-
-    def add_html(self, content: str) -> None:
-        if "<img" in content.lower():
-            _ImgParser(self.images).feed(content)
-
-
-class _ImgParser(HTMLParser):
-    def __init__(self, images: list[tuple[str, str]]) -> None:
-        super().__init__(convert_charrefs=True)
-        self._images = images
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        names = dict(attrs)
-        if tag == "img" and names.get("src"):
-            self._images.append((names["src"] or "", names.get("alt") or ""))
-
-
-def _words(text: str) -> str:
-    lines = (line for line in text.splitlines() if not _DOWNLOAD.match(line))
-    return re.sub(r"\n{3,}", "\n\n", _MARKUP.sub("", "\n".join(lines))).strip()
+    A picture's markup goes, and with it the elements, code and links that held nothing else, and the lines that offer
+    its download. The way to a video stays.
+    """
+    if pictures or videos:
+        text = _MARKUP.sub(_GONE, text)
+    if pictures:
+        for _depth in range(_DEEPEST):
+            text, count = _HELD_NOTHING_ELSE.subn(_GONE, text)
+            if not count:
+                break
+        half = len(text) // 2
+        text = text[:half] if text[:half] == text[half:] else text  # the last piece of a stream repeated the whole
+        text = "\n".join(line for line in text.splitlines() if not _DOWNLOAD.match(line))
+    return re.sub(r"\n{3,}", "\n\n", _CUT.sub("", text.replace(_GONE, ""))).strip()

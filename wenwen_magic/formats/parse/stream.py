@@ -121,7 +121,7 @@ _JSON = (b"{", b"[", b'"', b"\x1e")
 _BETWEEN = " \t\r\n,\x1e"
 """What may be between the JSON values of a body that has several: lines, commas, the sign of JSON text sequences."""
 _FILM = re.compile(rb"(?s)....ftyp(?!avi[fs]|mif1|heic|heix)|\x1aE\xdf\xa3")
-_WHOLE_ADDRESS = re.compile(r'(?:"(b64_json)"\s*:\s*"|"(?=(?:https?:|data:)))((?:[^"\\]|\\.)*+)"')
+_WHOLE_ADDRESS = re.compile(r'(?<!\\)(?:"(b64_json)"\s*:\s*"|"(?=(?:https?:|data:)))((?:[^"\\]|\\.)*+)"')
 
 
 def read(reply: HttpReply | None, request: ImageRequest) -> Generator[Progress, Any, Answer]:

@@ -4,7 +4,7 @@ What a field holds is decided by its name, in the tables of :mod:`wenwen_magic.f
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -71,8 +71,10 @@ class Place(NamedTuple):
 class Sources:
     """Keep sources in order, equal bytes and equal addresses once."""
 
-    def __init__(self) -> None:
+    def __init__(self, sources: Iterable[Source] = ()) -> None:
         self._kept: dict[tuple[str, int], Source] = {}
+        for source in sources:
+            self.add(source)
 
     def add(self, source: Source) -> None:
         """Keep a source unless it is there already."""
