@@ -348,7 +348,7 @@ def _parsed(text: str) -> Any:
             value = json.loads(candidate.removeprefix("data:"))
         except (ValueError, RecursionError):
             continue
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) or (isinstance(value, list) and value and isinstance(value[0], Mapping)):
             return value
     return text
 

@@ -10,10 +10,9 @@ Runware, Tencent, Volcengine, Baidu, iFlytek and servers of the relay's family (
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from itertools import chain
 from typing import Any
 
-from wenwen_magic.formats.parse import markdown
+from wenwen_magic.formats.parse import addresses, markdown
 from wenwen_magic.formats.parse.json_text import Payloads
 from wenwen_magic.kinds import PICTURES, PNG, kind_of_base64, split_data_uri
 from wenwen_magic.protocol import Source
@@ -132,10 +131,6 @@ _TYPES = {suffix[1:]: kind.mime for kind in PICTURES for suffix in kind.suffixes
 """Types by their short names."""
 _MIME = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
 _SCHEME = re.compile(r"(?i)[a-z][a-z0-9+.-]*:")
-_PICTURE = re.compile(
-    rf"(?i)(?:{'|'.join(map(re.escape, chain(*(kind.suffixes for kind in PICTURES))))})(?:$|[?#!~&@])"
-)
-_VIDEO = re.compile(r"(?i)\.(?:mp4|webm|mov|m4v)(?:$|[?#!&@])")
 _HTTP = ("http://", "https://")
 
 
@@ -159,13 +154,13 @@ def is_video(source: Source, mime: str = "") -> bool:
     """Tell whether a source is a video: by its address, or by the type that the answer names."""
     if source.address.startswith("data:"):
         return source.address.startswith("data:video/")
-    return mime.startswith("video/") or bool(_VIDEO.search(source.address))
+    return mime.startswith("video/") or addresses.is_video(source.address)
 
 
 def shows_a_kind(address: str) -> bool:
     """Tell whether an address is a picture in the answer itself, or a full one that ends as pictures and videos do."""
     full = address[:8].lower().startswith(_HTTP)
-    return address.startswith("data:") or (full and bool(_PICTURE.search(address) or _VIDEO.search(address)))
+    return address.startswith("data:") or (full and (addresses.is_picture(address) or addresses.is_video(address)))
 
 
 def source_of(value: Any, payloads: Payloads, key: str = "url", mime: str = PNG.mime) -> Source | None:
