@@ -219,8 +219,8 @@ class AnswerParser:
                 "There is no picture yet: the endpoint made it task {number} ({state}).", number=number, state=state
             )
             return number, words
-        if self._found.words:
-            return "", self._payloads.redact("\n".join(self._found.words))[:2000].strip()
+        if said := [*self._found.words, *map("".join, self._found.arguments.values())]:
+            return "", self._payloads.redact("\n".join(said))[:2000].strip()
         strange = next((body for body in reversed(self._others) if is_strange(body)), None)
         return "", "" if strange is None else self._shortened(strange)
 

@@ -14,6 +14,17 @@ _STATES = ("status", "state", "taskstatus", "jobstatus")
 _WAITING = {
     *("queued", "queueing", "queuing", "in_queue", "pending", "submitted", "submit", "processing", "in_progress"),
     *("running", "starting", "started", "created", "waiting", "not_start", "scheduled", "generating", "accepted"),
+    *(
+        "dreaming",
+        "drawing",
+        "rendering",
+        "executing",
+        "initializing",
+        "preparing",
+        "not_started",
+        "inprogress",
+        "doing",
+    ),
 }
 _ABOUT = {"id", "created", "object", "model", "modelversion", "usage", "usagemetadata", "requestid", "type", "event"}
 """Fields that are no answer by themselves."""

@@ -62,12 +62,6 @@ VIDEOS = {
     "mp4url",
 }
 """Hold a video, however it is written."""
-SMALLER = {
-    *("thumbnail", "thumbnails", "thumbnailurl", "thumb", "thumburl", "cover", "coverurl", "coverimage"),
-    *("coverimageurl", "poster", "posterurl", "preview", "previewurl", "firstframe", "firstframeurl", "lastframe"),
-    *("lastframeurl", "gif", "gifurl"),
-}
-"""Hold a small form of a result."""
 ECHOES = {
     *("input", "inputs", "request", "parameters", "params", "prompt", "origprompt", "actualprompt", "negativeprompt"),
     *("inputimage", "inputimages", "initimage", "initimages", "sourceimage", "sourceimages", "referenceimages"),

@@ -208,7 +208,7 @@ class Collector:
             own: whether the object itself is a picture or holds a video: then others in it are forms of the same.
         """
         inner, is_text = place._replace(key=name, depth=place.depth + 1), isinstance(value, str)
-        if name in shapes.ECHOES or (own and (name in shapes.SMALLER or _is_form(name, place))):
+        if name in shapes.ECHOES or (own and _is_form(name, place)):
             return
         if name in shapes.CHATS:
             yield from self.walk(value, inner._replace(known=True, strict=False))
@@ -308,15 +308,14 @@ class Collector:
         if source is None or (place.strict and not shapes.shows_a_kind(source.address)):
             return None
         self._kept += 1
-        known = place.known and place.key not in shapes.SMALLER
         if shapes.is_video(source, place.mime) or (place.video and not source.data):
-            (self.videos if known else self.perhaps_videos).add(source)
+            (self.videos if place.known else self.perhaps_videos).add(source)
         elif place.video:
             self.videos.add(replace(source, address="data:video/mp4"))
         elif place.thought:
             self.drafts.add(source)
         else:
-            (self.pictures if known else self.perhaps).add(source)
+            (self.pictures if place.known else self.perhaps).add(source)
         return source
 
 
