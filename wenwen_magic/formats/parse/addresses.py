@@ -47,9 +47,10 @@ _SIZE_OR_TITLE = re.compile(r"(?<=\S)\s++[\"'“”‘’「『=].*", re.DOTALL)
 _WRAPPED = re.compile(r"[\"'“”‘’「『【《<({\[\s]+")
 
 _SPACED = re.compile(
-    r"(?im)(?:^|(?<=[(<\"“「『'：: ]))https?://[^\s<>\"“”「」『』()：]{1,400}+ "
+    r"(?im)(?:^|(?<=[(<\"“「『'：: ]))(?<!blob:)(?<!filesystem:)https?://[^\s<>\"“”「」『』()：]{1,400}+ "
     rf"[^\n<>\"“”「」『』():]{{1,300}}?(?:{_SUFFIX})(?=$|[)>\"”」』'，。])"
 )
+_WIDE = re.compile(rf"(?i)(?<!blob:)(?<!filesystem:)https?://[^\s<>\"]{{1,400}}?(?:{_SUFFIX})(?![\w?#!@~&:;/%._-])")
 _BROKEN = re.compile(rf"(?i)(?<=[(<\"])(https?://[^\s()<>\"]+)\r?\n[ \t]*([^\s()<>\"]+(?:{_SUFFIX}))(?=[)>\"])")
 
 
@@ -94,8 +95,11 @@ def written_in(text: str) -> Iterator[str]:
 
 
 def spread_in(text: str) -> Iterator[str]:
-    """Yield the pictures' addresses with spaces in them: what fills a line or quotes is one address."""
-    for match in _SPACED.finditer(text):
+    """Yield the pictures' addresses that hold spaces or Chinese punctuation, such as ``U/猫（1）.png``.
+
+    Only for a text in which nothing else was found: what fills a line or quotes is then one address.
+    """
+    for match in (*_SPACED.finditer(text), *_WIDE.finditer(text)):
         yield clean(match.group())
 
 

@@ -116,14 +116,16 @@ class Found:
                 self._end_link("")
         for match in _OTHER_IMAGE.finditer(text):
             self.images += [(address, "") for address in addresses.written_in(match[1])][:1]
-        for address in addresses.written_in(_TAG.sub(lambda tag: " " if tag[0][-1] == ">" else tag[0], text)):
+        for address in addresses.written_in(_without_tags(text)):
             (self.naked if address.startswith("data:") else self.bare).append((address, ""))
         self.local += [(address, "") for address in addresses.local_in(text)]
 
     def add_raw(self, text: str) -> None:
         """Take in all of a text, whatever it is written in: also addresses with spaces, in JSON, or alone in it."""
+        text = _SENT_ALONG.sub(" ", text)
         self.add_text(text)
-        self.bare += [(address, "") for address in addresses.spread_in(text)]
+        if not (self.images or self.naked or any(addresses.is_picture(pair[0]) for pair in self.bare)):
+            self.bare += [(address, "") for address in addresses.spread_in(_without_tags(text))]
         self.images += [(addresses.clean(match[1]), "") for match in _KEYED.finditer(text)]
         alone = list(dict.fromkeys(addresses.written_in(text)))
         if len(alone) == 1 and "](" not in text and _SAYS_PICTURE.fullmatch(text.replace(alone[0], "")):
@@ -198,6 +200,11 @@ class Found:
                 self.links.append((addresses.clean(source or _largest(values)), ""))
         else:
             self.bare += [(address, "") for address in addresses.written_in(unescape(tag))]
+
+
+def _without_tags(text: str) -> str:
+    """Return a text without the tags that are read; one that never ends may be none."""
+    return _TAG.sub(lambda tag: " " if tag[0][-1] == ">" else tag[0], text)
 
 
 def _largest(values: dict[str, str]) -> str:
