@@ -36,7 +36,9 @@ def data_uri(picture: bytes, mime: str = "image/png") -> str:
 def picture_in(source: Source) -> bytes:
     """The picture that an answer carries itself: base64 as it came, perhaps unpadded, broken or percent-encoded."""
     plain = b"".join(unquote_to_bytes(source.data).split())
-    return base64.b64decode(plain + b"=" * (-len(plain) % 4), validate=True)
+    return base64.b64decode(
+        plain + b"=" * (-len(plain) % 4), b"-_" if b"-" in plain or b"_" in plain else None, validate=True
+    )
 
 
 def told(source: Source) -> str:

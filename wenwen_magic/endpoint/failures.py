@@ -16,7 +16,29 @@ LONGEST_TEXT = 65_536
 """Characters of a body that an error keeps."""
 _WITHOUT_LIST = N_("Any model's name works without the list.")
 _REQUEST_ID = re.compile(r"\(?request id:\s*([\w-]+)\)?", re.IGNORECASE)
-_MESSAGE_KEYS = ("message", "msg", "error_msg", "detail", "description", "err", "error")
+# Names of fields are compared in lower case and without `_` and `-`.
+_MESSAGES = (
+    *("errordescription", "message", "msg", "errormsg", "errmsg", "errormessage", "statusmsg", "statusmessage"),
+    *("taskstatusmsg", "returnmsg", "returnmessage", "resultdesc", "respdesc", "desc"),
+    *("failreason", "failurereason", "failmsg", "retmsg", "resultmsg", "respmsg", "jobstatusmsg", "faultstring"),
+    *("detail", "details", "description", "fault", "reason", "info", "title", "err", "error", "errors", "text"),
+)
+"""Fields with the words of a problem, the likeliest first."""
+_SPOKEN = frozenset(_MESSAGES) - {"info", "title", "text", "reason", "description", "details"}
+"""Those that hold nothing but a problem's words, where they are all that an answer has."""
+_ENVELOPES = ("baseresp", "response", "responsemetadata", "header", "output", "result", "data", "body", "content")
+"""Fields in which the problem may be."""
+_CODES = ("code", "errcode", "errorcode", "errno", "ret", "retcode", "statuscode", "resultcode", "returncode")
+_FINE_CODES = {"0", "200", "201", "202", "10000", "20000", "0000", "00000", "success", "ok", "succeed", "succeeded"}
+"""Codes with which servers say that all is well (not seen on wenwen's pages)."""
+_FINE = re.compile(
+    r"(?i)^\W*(?:success|succe+d|ok\b|done\b|成功|请求成功|操作成功|提交成功|.{0,6}已提交|.{0,6}成功\W*$)"
+)
+_FAILED = {"error", "fail", "failed", "failure", "errored"}
+_STATES = ("status", "state", "taskstatus", "jobstatus", "type", "object", "event")
+_DEEPEST = 6
+_LONGEST_QUOTE = 300
+"""Characters of a body of a shape not met yet that are quoted."""
 
 # The relay found these out before it asked any model, whatever status it gave them (new-api's sources; not seen on
 # wenwen's pages).
@@ -57,27 +79,135 @@ def read_problem(body: Any) -> Problem:
     Args:
         body: a parsed JSON value, or text.
     """
-    inner = body.get("error") if isinstance(body, Mapping) else None
-    source = inner if isinstance(inner, Mapping) else body
-    if isinstance(source, Mapping):
-        message = next((source[key] for key in _MESSAGE_KEYS if isinstance(source.get(key), str) and source[key]), "")
-        if not message and body:  # of a shape not met yet: the whole says more than nothing
-            message = json.dumps(body, ensure_ascii=False, default=str)[:300]
-        code = source.get("code") or source.get("type") or ""
+    if isinstance(body, (Mapping, list)):
+        # Of a shape not met yet the whole says more than nothing.
+        message = words_in(body) or (json.dumps(body, ensure_ascii=False, default=str)[:_LONGEST_QUOTE] if body else "")
+        message = " · ".join([message, *filters_in(body)])
+        code = _code_in(body)
     else:
         text, code = str(body), ""
-        message = _title(text[:LONGEST_TEXT]) if looks_like_html(text) else text
+        message = _tagged(text[:LONGEST_TEXT], "title") if looks_like_html(text) else text
+        if looks_like_xml(text):
+            message, code = (_tagged(text[:LONGEST_TEXT], name) for name in ("message", "code"))
     message = mask_keys(message.strip())
     number = _REQUEST_ID.search(message)
     return Problem(_REQUEST_ID.sub("", message).strip(), mask_keys(str(code)), number[1] if number else "")
 
 
-def _title(page: str) -> str:
-    """Return the text between a page's title tags; found without going back, for any server may write a page."""
-    start = page.lower().find("<title")
+def words_in(value: Any, depth: int = 0) -> str:
+    """Return the words with which an object tells its problem, whatever field they are in; empty for none.
+
+    Args:
+        value: of any JSON type.
+        depth: how many objects it is in.
+    """
+    if isinstance(value, str) and depth <= _DEEPEST:
+        return (words_in(_parsed(value), depth + 1) if value.lstrip()[:1] in {"{", "["} else "") or value
+    if isinstance(value, list) and depth <= _DEEPEST:
+        return "; ".join(dict.fromkeys(filter(None, (words_in(item, depth + 1) for item in value[:5]))))
+    if not isinstance(value, Mapping) or depth > _DEEPEST:
+        return ""
+    fields = _plain_fields(value)
+    inner = next((fields[name] for name in ("error", "errors") if isinstance(fields.get(name), (Mapping, list))), None)
+    if inner and (words := words_in(inner, depth + 1)):
+        return words
+    found = [words for name in _MESSAGES if (words := words_in(fields.get(name), depth + 1).strip())]
+    within = (words_in(fields.get(name), depth + 1) for name in _ENVELOPES if not isinstance(fields.get(name), str))
+    words = next((words for words in found if not _FINE.match(words)), "") or next(filter(None, within), "")
+    if words:
+        title, place = fields.get("title"), fields.get("loc")
+        where = ".".join(map(str, place[:5])) if isinstance(place, list) else ""
+        title = title if isinstance(title, str) and title != words else ""  # of application/problem+json
+        return ": ".join(part for part in (where, title, words) if part)
+    if depth and not found and all(isinstance(inner, list) for inner in value.values()):
+        found = ["; ".join(f"{name}: {words_in(inner, depth + 1)}" for name, inner in list(value.items())[:5])]
+    return next(iter(found), "")
+
+
+def _plain_fields(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {str(name).replace("_", "").replace("-", "").lower(): value for name, value in [*item.items()][::-1]}
+
+
+def _code_in(body: Any, depth: int = 0) -> str:
+    """Return the code word or number of a problem, empty for none."""
+    body = body[0] if isinstance(body, list) and body else body
+    if not isinstance(body, Mapping) or depth > _DEEPEST:
+        return ""
+    fields = _plain_fields(body)
+    if isinstance(fields.get("error"), Mapping):
+        return _code_in(fields["error"], depth + 1)
+    code = next((fields[name] for name in (*_CODES, "type") if fields.get(name)), "")
+    inner = (_code_in(fields.get(name), depth + 1) for name in _ENVELOPES)
+    return str(code) or next(filter(None, inner), "")
+
+
+def filters_in(value: Any, depth: int = 0) -> list[str]:
+    """Return the names of the filters that refused, with how sure they were.
+
+    Azure lists them as ``content_filter_results``, Google as ``safetyRatings`` (not seen on wenwen's pages).
+    """
+    if depth > _DEEPEST or not isinstance(value, (Mapping, list)):
+        return []
+    if isinstance(value, list):
+        return [name for item in value[:20] for name in filters_in(item, depth + 1)]
+    named: list[str] = []
+    for name, inner in list(value.items())[:50]:
+        if isinstance(inner, Mapping) and inner.get("filtered") is True:
+            named.append(_with_level(name, inner.get("severity")))
+        elif isinstance(inner, (Mapping, list)):
+            named += filters_in(inner, depth + 1)
+    if value.get("blocked") is True and isinstance(value.get("category"), str):
+        named.append(_with_level(value["category"], value.get("probability")))
+    return list(dict.fromkeys(named))
+
+
+def _with_level(name: str, level: Any) -> str:
+    return mask_keys(one_line(f"{name}: {level}" if isinstance(level, str) else name, 80))
+
+
+def is_failure(body: Mapping[str, Any]) -> bool:
+    """Tell whether an object that came with HTTP status 200 says by itself that something failed."""
+    fields = _plain_fields(body)
+    error = fields.get("error") or fields.get("errors") or fields.get("fault")
+    if error and not (isinstance(error, str) and error.lower() in {"none", "null", "no", *_FINE_CODES}):
+        return True
+    if any(str(fields.get(name)).lower() in _FAILED for name in _STATES if isinstance(fields.get(name), str)):
+        return True
+    if any(str(fields.get(name)).lower() == "false" for name in ("success", "ok")) or fields.get("iserror") is True:
+        return True
+    status = fields.get("status")
+    if isinstance(status, int) and 400 <= status < 600:  # noqa: PLR2004  an HTTP status
+        return True
+    codes = [fields[name] for name in _CODES if isinstance(fields.get(name), (str, int)) and fields[name] != ""]
+    bad = any(str(code).lower() not in _FINE_CODES for code in codes)
+    return (
+        bad
+        and bool(words := words_in({key: fields[key] for key in _MESSAGES if key in fields}))
+        and not _FINE.match(words)
+    )
+
+
+def is_complaint(body: Mapping[str, Any]) -> bool:
+    """Tell whether an object, or one just inside, holds words of a problem; asked of those that hold no result."""
+    fields = _plain_fields(body)
+    objects = [fields, *(_plain_fields(inner) for name in _ENVELOPES if isinstance(inner := fields.get(name), Mapping))]
+    words = [words for one in objects for name in _SPOKEN if (words := words_in(one.get(name)))]
+    return bool(words) and not any(map(_FINE.match, words))
+
+
+def _tagged(page: str, name: str) -> str:
+    """Return the text of the first tag of a name; found without going back, for any server may write a page."""
+    small = page.lower()
+    start = small.find(f"<{name}")
     opened = page.find(">", start) + 1
-    end = page.lower().find("</title", opened)
+    end = small.find(f"</{name}", opened)
     return one_line(page[opened:end], 300) if start >= 0 and 0 < opened <= end else ""
+
+
+def looks_like_xml(text: str) -> bool:
+    """Tell whether a body is an error in XML, as stores of files write them."""
+    begin = text.lstrip("\ufeff \t\r\n")[:2000].lower()
+    return begin.startswith(("<?xml", "<error")) and "<error" in begin
 
 
 def looks_like_html(text: str) -> bool:
@@ -219,7 +349,7 @@ def _parsed(text: str) -> Any:
             value = json.loads(candidate.removeprefix("data:"))
         except (ValueError, RecursionError):
             continue
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) or (isinstance(value, list) and value and isinstance(value[0], Mapping)):
             return value
     return text
 

@@ -46,12 +46,71 @@ BODIES = [
     {"code": 4, "description": QUOTA, "type": "quota_not_enough"},
     {"error": {"message": "", "msg": QUOTA}},
     {"error": None, "message": QUOTA},
+    {"errmsg": QUOTA, "errcode": 4},
+    {"errorMessage": QUOTA},
+    {"base_resp": {"status_code": 1008, "status_msg": QUOTA}},
+    {"Response": {"Error": {"Code": "x", "Message": QUOTA}, "RequestId": "r"}},
+    {"ResponseMetadata": {"Error": {"Code": "x", "Message": QUOTA}}},
+    {"header": {"code": 1, "message": QUOTA}},
+    {"code": 0, "message": "SUCCEED", "data": {"task_status": "failed", "task_status_msg": QUOTA}},
+    {"detail": [{"msg": QUOTA}]},
+    {"detail": {"error": {"message": QUOTA}}},
+    {"errors": [QUOTA]},
+    {"errors": [{"message": QUOTA}, {"message": QUOTA}]},
+    {"error": [{"message": QUOTA}]},
+    {"error": {"error": {"message": QUOTA}}},
+    {"error": {"message": {"text": QUOTA}}},
+    {"error": json.dumps({"error": {"message": QUOTA}})},
+    {"error": "denied", "error_description": QUOTA},
+    {"fault": {"faultstring": QUOTA, "detail": {"errorcode": "x"}}},
+    [{"error": {"code": 400, "message": QUOTA}}],
+    {"title": QUOTA, "status": 403, "type": "about:blank"},
 ]
 
 
 @pytest.mark.parametrize("body", BODIES, ids=json.dumps)
 def test_the_message_is_found_in_every_shape_and_with_every_status(body):
     assert error_for(body).why == error_of_object(body).why == QUOTA
+
+
+STORES = [
+    '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>AccessDenied</Code><Message>{}</Message><HostId>h</HostId></Error>',
+    "<Error><Code>AccessDenied</Code>\n<Message>{}</Message></Error>",
+    '\ufeff<?xml version="1.0"?><!-- x --><Error xmlns="http://h"><Message lang="en"> {} </Message></Error>',
+]
+
+
+@pytest.mark.parametrize("body", STORES)
+@pytest.mark.parametrize("status", [403, 404, 500])
+def test_the_message_of_a_store_of_files_is_its_xmls(body, status):
+    error = error_for(body.format("Request has expired.").encode(), status)
+    assert error.why == "Request has expired."
+    assert error_of_object(body.format("Request has expired.")).why == error.why
+
+
+def test_the_filters_that_refused_are_named():
+    results = {
+        "hate": {"filtered": False, "severity": "safe"},
+        "violence": {"filtered": True, "severity": "high"},
+        "jailbreak": {"filtered": True, "detected": True},
+    }
+    for place in ("content_filter_result", "content_filter_results"):
+        body = {"error": {"code": "content_filter", "message": "Blocked.", "innererror": {place: results}}}
+        assert error_for(body).why == "Blocked. · violence: high · jailbreak"
+
+
+def test_title_and_detail_and_the_place_of_a_fault_are_told():
+    assert (
+        error_for({"title": "Bad Gateway", "status": 502, "detail": "Nothing came."}).why
+        == "Bad Gateway: Nothing came."
+    )
+    assert (
+        error_for({"detail": [{"loc": ["body", "size"], "msg": "field required"}]}).why == "body.size: field required"
+    )
+    assert (
+        error_for({"errors": {"prompt": ["is empty"], "n": ["is no number"]}}).why
+        == "prompt: is empty; n: is no number"
+    )
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from support.replies import READERS, outcome, recorded
 from support.scripted import png
 
 from wenwen_magic import Client
@@ -48,6 +49,15 @@ def server():
     yield made
     made.shutdown()
     made.server_close()
+
+
+@pytest.mark.parametrize("folder", ["shapes", *READERS])
+def test_the_example_reads_every_shape_that_the_formats_read(folder, example, monkeypatch):
+    names = {}
+    exec(example, names)
+    monkeypatch.setitem(FORMATS, "plain", names["FORMAT"])
+    for one in recorded(folder).values():
+        assert outcome("plain", one.reply()) == outcome("chat", one.reply()), one.name
 
 
 def test_the_example_has_ten_lines(example):

@@ -48,16 +48,21 @@ def test_a_break_before_the_beginning_is_raised_at_once_and_a_later_one_where_it
 def test_payloads_are_what_stands_behind_data_and_the_rest_is_passed_over():
     body = b'data: {"a":1}\r\n\r\n: PING\nevent: x\nid: 7\nretry: 5\ndata:{"b":2}\ndata: [DONE]\n'
     strays = []
-    assert list(event_data([body], strays)) == [b'{"a":1}', b'{"b":2}', b"[DONE]"]
+    assert [event.data for event in event_data([body], strays)] == [b'{"a":1}', b'{"b":2}', b"[DONE]", None]
     assert strays == []
 
 
 def test_lines_of_no_field_are_kept_as_strays():
     strays = []
-    assert list(event_data([b'data: 1\n{"error": "x"}\n  plain  \n\n'], strays)) == [b"1"]
+    assert list(event_data([b'data: 1\n{"error": "x"}\n  plain  \n\n'], strays)) == [("", b"1")]
     assert strays == [b'{"error": "x"}', b"plain"]
 
 
 def test_line_separators_of_other_alphabets_end_no_line():
     text = "data: a\u2028b\u0085c\x0bd\x1ce".encode()
-    assert list(event_data([text], [])) == [text[6:]]
+    assert list(event_data([text], [])) == [("", text[6:])]
+
+
+def test_an_event_has_a_name_up_to_its_end():
+    body = b"event: error\ndata: 1\n\ndata: 2\n\nevent:x\ndata: 3\ndata: 4\n\n"
+    assert list(event_data([body], [])) == [("error", b"1"), ("", b"2"), ("x", b"3"), ("x", b"4"), ("x", None)]

@@ -7,7 +7,7 @@ import json
 import pytest
 from PIL import Image
 from support.replies import STREAM, lead, recorded
-from support.scripted import broken_connection, data_uri, noise, reply_of, told
+from support.scripted import broken_connection, data_uri, noise, png, reply_of, told
 
 from wenwen_magic.errors import ConfigError, EndpointError
 from wenwen_magic.formats import FORMATS
@@ -230,9 +230,10 @@ def test_a_stream_is_not_read_on_when_all_pictures_are_complete():
 
 
 def test_a_stream_of_two_pictures_is_read_to_the_second():
-    one, two = (RECORDED[name].body for name in ("s01.sse", "s01-webp.sse"))
-    answer = read(reply_of(one + two, STREAM), asking(stream=True, params={"n": 2}))
-    assert [told(source) for source in answer.sources] == ["data:image/png blue", "data:image/webp blue"]
+    one, two = RECORDED["s01.sse"].body, RECORDED["s01-webp.sse"].body
+    blue, red = (data_uri(png(colour=colour)).partition(",")[2].encode() for colour in ("blue", "red"))
+    answer = read(reply_of(one + two.replace(blue, red), STREAM), asking(stream=True, params={"n": 2}))
+    assert [told(source) for source in answer.sources] == ["data:image/png blue", "data:image/webp red"]
 
 
 def test_an_answer_is_read_by_what_it_is_and_not_by_what_was_asked():

@@ -185,7 +185,7 @@ def test_addresses_in_place_of_a_number_are_the_result():
 def test_a_finished_work_gives_its_picture_words_and_buttons(name):
     row = EXPECTED[name]
     request = asked("Cat", "describe", PICTURE) if name.startswith("described") else asked()
-    answer = play("submit-text.json", name, request=request).result
+    answer = play("submit-text.json", name, *[name] * 4 * row.get("asked_again", False), request=request).result
     assert [source.address for source in answer.sources] == row.get("pictures", [])
     assert (answer.text, answer.revised_prompt) == (row.get("text", ""), row.get("revised", ""))
     assert (answer.finish_reason, answer.model, answer.job) == ("SUCCESS", "", NUMBER)
@@ -213,6 +213,84 @@ def test_a_work_that_goes_on_is_told_and_asked_after_again(name):
     assert played.told == [Progress(row["goes_on"], row.get("percent"), picture=picture)]
     assert (played.calls[1:], played.waits) == ([FETCH, FETCH], 2)
     assert played.result.finish_reason == "SUCCESS"
+
+
+NO_ADDRESS = [None, "", " ", [], {}, 0, False, "javascript:alert(1)", "pending"]
+
+
+@pytest.mark.parametrize("address", NO_ADDRESS, ids=json.dumps)
+@pytest.mark.parametrize("times", [1, 4])
+def test_a_work_that_is_done_before_its_picture_has_an_address_is_asked_after_again_for_free(address, times):
+    early = task_with(imageUrl=address)
+    played = play("submit-text.json", *(reply_of(early) for _ in range(times)), "task-grid.json")
+    assert [source.address for source in played.result.sources] == EXPECTED["task-grid.json"]["pictures"]
+    assert (played.calls[1:], played.waits) == ([FETCH] * (times + 1), times + 1)
+    assert all(call.free for call in played.calls[1:])
+
+
+def test_a_picture_that_never_gets_an_address_is_asked_for_by_fetch_again():
+    early = [reply_of(task_with(imageUrl="")) for _ in range(5)]
+    answer = play("submit-text.json", *early).result
+    assert (answer.sources, answer.job) == ((), NUMBER)
+    assert "%wenwen fetch" in answer.text
+    assert play("submit-text.json", "task-grid.json").result.sources  # the kept reply is led again
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        *("http://localhost:3000", "http://LOCALHOST", "http://127.0.0.1:8080", "http://[::1]:3000", "http://10.0.0.7"),
+        *("https://192.168.1.2", "http://172.17.0.2:8080", "http://midjourney-proxy:8080", "http://mj.internal"),
+        *("http://0.0.0.0:8080", "http://host.docker.internal:3000", "http://mj.default.svc", "http://169.254.1.1"),
+    ],
+)
+def test_a_picture_at_the_servers_own_network_is_asked_of_the_endpoint(origin):
+    path = f"/mj/image/{NUMBER}?rand=1"
+    done = reply_of(task_with(imageUrl=origin + path))
+    assert [source.address for source in play("submit-text.json", done).result.sources] == [path]
+
+
+@pytest.mark.parametrize(
+    "address", ["https://cdn.example/a.png", "http://8.8.8.8/mj/a.png", "https://[2606:4700::1111]/a.png"]
+)
+def test_a_picture_at_any_other_host_stays_where_it_is(address):
+    assert play("submit-text.json", reply_of(task_with(imageUrl=address))).result.sources == (Source(address),)
+
+
+LISTS = [
+    [CAT, f"{CAT}?2"],
+    [{"url": CAT}, {"url": f"{CAT}?2"}],
+    [{"imageUrl": CAT}, None, {"url": f"{CAT}?2", "thumbnail": "https://h.example/s.png"}, CAT],
+]
+
+
+@pytest.mark.parametrize("listed", LISTS)
+@pytest.mark.parametrize("name", ["imageUrls", "image_urls"])
+def test_a_list_of_pictures_counts_where_there_is_no_grid(listed, name):
+    done = task_with(imageUrl="", **{name: listed})
+    assert play("submit-text.json", reply_of(done)).result.sources == (Source(CAT), Source(f"{CAT}?2"))
+    grid = task_with(imageUrl="https://h.example/grid.png", **{name: listed})
+    assert play("submit-text.json", reply_of(grid)).result.sources == (Source("https://h.example/grid.png"),)
+
+
+@pytest.mark.parametrize(
+    "kind", [None, True, 7, "x", [], {}, [[]], [7, None], {"url": 7}, [{"url": []}]], ids=json.dumps
+)
+@pytest.mark.parametrize(
+    "name", ["imageUrl", "imageUrls", "videoUrl", "videoUrls", "buttons", "properties", "progress"]
+)
+def test_a_field_of_a_work_may_be_of_any_type(kind, name):
+    done = task_with(**{"imageUrl": CAT, name: kind})
+    assert play("submit-text.json", *[reply_of(done), "task-grid.json"]).result.finish_reason == "SUCCESS"
+
+
+def test_a_film_is_among_the_videos():
+    films = play("submit-text.json", "task-film.json").result.videos
+    assert films == (Source("https://cdn.example/1.mp4"), Source("https://cdn.example/2.mp4"))
+
+
+def task_with(**fields):
+    return json.dumps({**json.loads(RECORDED["task-nothing.json"].body), **fields})
 
 
 def test_progress_is_told_in_chinese_to_a_chinese_reader():

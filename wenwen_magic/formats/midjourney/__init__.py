@@ -21,6 +21,9 @@ from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Pause, Progress, 
 from wenwen_magic.records import ImageRequest
 from wenwen_magic.text.i18n import _
 
+_ASKS = 4
+"""How often a job that is done is asked about again: some servers say so before they have its picture's address."""
+
 
 def talk(request: ImageRequest) -> Generator[Step, HttpReply | None, Answer]:
     """Submit a job, fill the window that a button may open, and ask about the job until it has ended.
@@ -60,7 +63,7 @@ def _fill_window(request: ImageRequest, number: str) -> Generator[Step, HttpRepl
 
 def _follow(request: ImageRequest, number: str, *, windows: bool) -> Generator[Step, HttpReply | None, Answer]:
     """Ask about a job until it has ended; what cannot be read is asked again."""
-    shown = None
+    shown, asks = None, 0
     while True:
         yield Pause()
         job = task.read_job((yield _question(number)))
@@ -68,7 +71,11 @@ def _follow(request: ImageRequest, number: str, *, windows: bool) -> Generator[S
             yield Progress(_("the endpoint's answer could not be read; asking again"))
             continue
         if job.status == task.SUCCESS:
-            return _answer(request, job, number)
+            asks += 1
+            if request.wants_words or job.pictures or job.videos or asks > _ASKS:
+                return _answer(request, job, number)
+            yield Progress(_("drawn; waiting for the picture's address"))
+            continue
         if job.status in {task.FAILURE, task.CANCEL}:
             raise task.failed(job)
         yield job.progress(shown)
@@ -83,15 +90,17 @@ def _question(number: str) -> HttpCall:
 
 
 def _answer(request: ImageRequest, job: task.Job, number: str) -> Answer:
-    videos = [_("Video: ") + address for address in job.videos]
-    answer = Answer(finish_reason=job.status, buttons=job.buttons(number), job=number)
+    words = [_("Video: ") + video.address for video in job.videos]
+    if not (job.pictures or words or request.wants_words):
+        words = [_("The job is done, and its picture has no address yet. %wenwen fetch asks for it again, for free.")]
+    answer = Answer(finish_reason=job.status, buttons=job.buttons(number), job=number, videos=job.videos)
     if request.wants_words:
-        return replace(answer, text="\n".join([job.described, *videos]))
+        return replace(answer, text="\n".join([job.described, *words]))
     known = {request.prompt.strip(), prompt_as_sent(request).strip()}
     return replace(
         answer,
-        sources=(job.picture,) if job.picture else (),
-        text="\n".join(videos),
+        sources=job.pictures,
+        text="\n".join(words),
         revised_prompt="" if job.rewritten in known else job.rewritten,
     )
 

@@ -7,13 +7,16 @@ the others are those of midjourney-proxy (novicezk, trueai-org) and new-api (not
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from ipaddress import ip_address
 from typing import Any, TypeGuard
+from urllib.parse import urlsplit, urlunsplit
 
 from wenwen_magic.endpoint.failures import error_of_object, read_problem, unreadable
 from wenwen_magic.errors import AnswerError, Charged, EndpointError
-from wenwen_magic.formats.parse.answer import source_of
 from wenwen_magic.formats.parse.json_text import Payloads
+from wenwen_magic.formats.parse.shapes import plain_fields, source_of
 from wenwen_magic.formats.parse.stream import read_json
 from wenwen_magic.protocol import HttpReply, Progress, Source
 from wenwen_magic.records import Button
@@ -83,16 +86,29 @@ class Job:
     @property
     def picture(self) -> Source | None:
         """Its picture; a preview while the job is running."""
-        return source_of(self.body.get("imageUrl"), self.payloads, "imageUrl")
+        return next(iter(self.pictures), None)
 
     @property
-    def videos(self) -> tuple[str, ...]:
-        """The addresses of its videos, each once."""
-        listed = self.body.get("videoUrls")
-        items = [self.body.get("videoUrl"), *(listed if isinstance(listed, list) else [])]
-        urls = [item.get("url") if isinstance(item, Mapping) else item for item in items]
-        sources = [source_of(url, self.payloads, "videoUrl") for url in urls]
-        return tuple(dict.fromkeys(source.address for source in sources if source))
+    def pictures(self) -> tuple[Source, ...]:
+        """Its grid; where there is none, the pictures that it lists."""
+        return self._sources("imageurl") or self._sources("imageurls")
+
+    @property
+    def videos(self) -> tuple[Source, ...]:
+        """Its videos, each once."""
+        return tuple(dict.fromkeys([*self._sources("videourl"), *self._sources("videourls")]))
+
+    def _sources(self, name: str) -> tuple[Source, ...]:
+        """Return what a field names: an address, an object with one, or a list of these."""
+        value = plain_fields(self.body).get(name)
+        found = (self._source(item, name) for item in (value if isinstance(value, list) else [value]))
+        return tuple(dict.fromkeys(source for source in found if source))
+
+    def _source(self, item: Any, name: str) -> Source | None:
+        fields = plain_fields(item) if isinstance(item, Mapping) else {name: item}
+        names = (name, "url", "imageurl", "videourl", "src")
+        source = next(filter(None, (source_of(fields.get(one), self.payloads, name) for one in names)), None)
+        return replace(source, address=_reachable(source.address)) if source else None
 
     @property
     def rewritten(self) -> str:
@@ -149,6 +165,25 @@ class Job:
         )
 
 
+def _reachable(address: str) -> str:
+    """Return an address; one of the server's own network as a path below the endpoint, which leads to the same server.
+
+    Servers that were never told their public address name themselves ``http://localhost:3000``.
+    """
+    with suppress(ValueError):
+        parts = urlsplit(address)
+        if parts.scheme in {"http", "https"} and _is_inside(parts.hostname or ""):
+            return urlunsplit(("", "", parts.path or "/", parts.query, ""))
+    return address
+
+
+def _is_inside(host: str) -> bool:
+    try:
+        return not ip_address(host).is_global
+    except ValueError:
+        return "." not in host or host.endswith((".local", ".localhost", ".internal", ".lan", ".svc"))
+
+
 _TAKEN, _EXISTS, _QUEUED = 1, 21, 22
 
 
@@ -182,12 +217,12 @@ def read_submission(reply: HttpReply | None) -> Submission:
     payloads = Payloads()
     body = read_json(reply, payloads)
     if not isinstance(body, Mapping):
-        raise unreadable(json.dumps(body))
+        raise payloads.redact_error(unreadable(json.dumps(body)))
     code, result = _number(body.get("code")), body.get("result")
     if code is None and not result:
-        raise error_of_object(body) if body else unreadable(json.dumps(body))
+        raise payloads.redact_error(error_of_object(body) if body else unreadable(json.dumps(body)))
     if code is not None and code not in {_TAKEN, _EXISTS, _QUEUED}:
-        raise _refused(code, Job(body, payloads))
+        raise payloads.redact_error(_refused(code, Job(body, payloads)))
     links = [item for item in (result if isinstance(result, list) else [result]) if _is_link(item)]
     named = isinstance(result, (str, int)) and not isinstance(result, bool) and not links
     more = body.get("properties")

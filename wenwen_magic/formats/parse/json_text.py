@@ -3,12 +3,16 @@
 import json
 import re
 import secrets
+from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 from urllib.parse import unquote_to_bytes
 
+from wenwen_magic.errors import WenwenError
 from wenwen_magic.text.sanitize import replace_lone_surrogates
 
+Fault = TypeVar("Fault", bound=WenwenError)
 SHORTEST = 1024
 """A run of fewer bytes than this stays in the text."""
 
@@ -82,6 +86,11 @@ class Payloads:
         text = self._token.sub("…", value) if self._runs else value
         return text if text.isascii() else replace_lone_surrogates(text)
 
+    def redact_error(self, error: Fault) -> Fault:
+        """Return an error that quotes the answer, every run in it an ellipsis."""
+        error.why, error.text = self.redact(error.why), self.redact(error.text)
+        return error
+
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"|[{}\[\],:"]', re.DOTALL)
 _OPEN_STRING = re.compile(r'"(?:[^"\\]|\\u[0-9a-fA-F]{4}|\\[^u])*+', re.DOTALL)
@@ -119,3 +128,31 @@ def parse_partial_json(text: str, open_fields: tuple[str, ...] = ("text", "conte
         return json.loads(text[:end] + tail + "".join(reversed(closing)), strict=False)
     except (ValueError, RecursionError):
         return None
+
+
+_FENCE = re.compile(r"(?ms)^[ \t>]*```[ \t]*\w*[ \t]*\n(.{2,100000}?)^[ \t>]*```")
+_MOST_FENCES = 20
+
+
+def json_in(text: str) -> Any:
+    """Return the JSON value in a text that is nothing else; None for none."""
+    text = text.strip("\ufeff \t\r\n")
+    if text[:1] not in {"{", "[", '"'} or text[-1:] not in {"}", "]", '"'}:
+        return None
+    try:
+        return json.loads(text, strict=False)
+    except (ValueError, RecursionError):
+        return None
+
+
+def json_within(text: str) -> Iterator[tuple[int, int, Any]]:
+    """Yield the JSON values in a text, with where they begin and end: the whole, fenced, between brackets."""
+    if "{" not in text and "[" not in text:
+        return
+    places = [(0, len(text), text)]
+    places += [(match.start(), match.end(), match[1]) for match in islice(_FENCE.finditer(text), _MOST_FENCES)]
+    places.append((text.find("{"), text.rfind("}") + 1, text[text.find("{") : text.rfind("}") + 1]))
+    for start, end, piece in places:
+        value = json_in(piece)
+        if isinstance(value, (Mapping, list)):
+            yield start, end, value

@@ -1,23 +1,31 @@
 """Read a reply as it comes, whole or as a stream of events, into one answer."""
 
+import base64
 import json
 import re
 from collections.abc import Generator, Iterable, Iterator
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
-from wenwen_magic.endpoint.failures import error_of_object, looks_like_html, unreadable, web_page
+from wenwen_magic.endpoint.failures import (
+    error_of_object,
+    looks_like_html,
+    looks_like_xml,
+    unreadable,
+    web_page,
+)
 from wenwen_magic.errors import EndpointError, WenwenError
 from wenwen_magic.formats.parse.answer import AnswerParser
 from wenwen_magic.formats.parse.json_text import Payloads, parse_partial_json
-from wenwen_magic.protocol import Answer, HttpReply, Progress
+from wenwen_magic.kinds import kind_of
+from wenwen_magic.protocol import Answer, HttpReply, Progress, Source
 from wenwen_magic.records import ImageRequest
 from wenwen_magic.text.i18n import _
 
 _FIELDS = (b"event:", b"id:", b"retry:")
 _BOM = b"\xef\xbb\xbf"
 # These first bytes, or this many of any others, show what a body is; `d` alone could still become `data:`.
-_DECIDING = (b"{", b"[", b":")
+_DECIDING = (b"{", b"[", b":", b"\x1e")
 _ENOUGH = 16
 
 
@@ -71,27 +79,54 @@ def lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
         raise cut
 
 
-def event_data(chunks: Iterable[bytes], strays: list[bytes]) -> Iterator[bytes]:
-    """Yield the payload of every ``data:`` line; comments and the other fields are passed over.
+class Event(NamedTuple):
+    """Hold one line of an event.
+
+    Args:
+        name: of the event; empty for none.
+        data: what the line holds; None for the end of an event that had several lines.
+    """
+
+    name: str
+    data: bytes | None
+
+
+def event_data(chunks: Iterable[bytes], strays: list[bytes]) -> Iterator[Event]:
+    """Yield the payload of every ``data:`` line, and the ends of events of several; other lines are passed over.
 
     Args:
         chunks: the body in pieces.
         strays: receives the lines that belong to no field; some relays put a JSON error there.
     """
+    name, count = "", 0
     for line in lines(chunks):
         if line.startswith(b"data:"):
             event = [line[6 if line[5:6] == b" " else 5 :].strip()]  # one copy, not two
             del line
-            yield event.pop()
-        elif line.strip() and not line.startswith((b":", *_FIELDS)):
+            count += 1
+            yield Event(name, event.pop())
+        elif line.startswith(b"event:"):
+            name = line[6:].strip()[:80].decode("utf-8", "replace")
+        elif not line.strip():
+            if count > 1:
+                yield Event(name, None)
+            name, count = "", 0
+        elif not line.startswith((b":", *_FIELDS)):
             strays.append(line.strip())
+    if count > 1:
+        yield Event(name, None)
 
 
 _LONGEST_TORN = 2 << 20
 """Characters of a broken answer, without base64, that are searched for pictures: a million takes a second or two."""
 _UNANSWERED = "a call must be answered with a reply"
 _DONE = b"[DONE]"
-_EVENTS = (b"data:", b":", *_FIELDS)
+_EVENTS = re.compile(rb"data:(?!\s?[\w.+-]+/[\w.+-]+[;,])|:|event:|id:|retry:")
+"""How a stream of events begins; ``data:image/png;base64,`` begins a picture."""
+_JSON = (b"{", b"[", b'"', b"\x1e")
+_BETWEEN = " \t\r\n,\x1e"
+"""What may be between the JSON values of a body that has several: lines, commas, the sign of JSON text sequences."""
+_FILM = re.compile(rb"(?s)....ftyp(?!avi[fs]|mif1|heic|heix)|\x1aE\xdf\xa3")
 _WHOLE_ADDRESS = re.compile(r'(?<!\\)(?:"(b64_json)"\s*:\s*"|"(?=(?:https?:|data:)))((?:[^"\\]|\\.)*+)"')
 
 
@@ -110,11 +145,11 @@ def read(reply: HttpReply | None, request: ImageRequest) -> Generator[Progress, 
         raise TypeError(_UNANSWERED)
     head, chunks = begin(reply.chunks)
     payloads = Payloads()
-    if head.startswith((b"{", b"[")):
-        return _read_object(chunks, payloads, request)
-    if head.startswith(_EVENTS):
-        return (yield from _read_events(chunks, payloads, AnswerParser(request, payloads)))
-    raise _no_json(reply.status, read_all(chunks)[0][:65_536].decode("utf-8", "replace"))
+    if head.startswith(_JSON):
+        return _read_object(chunks, payloads, request, reply.status)
+    if _EVENTS.match(head):
+        return (yield from _read_events(chunks, payloads, request))
+    return _read_other(*read_all(chunks), payloads, request, reply.status)
 
 
 def read_json(reply: HttpReply | None, payloads: Payloads | None = None) -> Any:
@@ -143,31 +178,88 @@ def _no_json(status: int, text: str) -> WenwenError:
     return web_page(status, text) if looks_like_html(text) else unreadable(text)
 
 
-def _read_object(chunks: Iterator[bytes], payloads: Payloads, request: ImageRequest) -> Answer:
+def _read_other(
+    body: bytes | bytearray, cut: EndpointError | None, payloads: Payloads, request: ImageRequest, status: int
+) -> Answer:
+    """Read a body that is no JSON: the picture or video itself, its base64, its address, or Markdown."""
+    kind = kind_of(bytes(body[:80]))
+    if kind or _FILM.match(body[:80]):
+        if cut:
+            raise cut
+        source = Source(f"data:{kind.mime if kind else 'video/mp4'}", data=base64.b64encode(body))
+        return Answer(sources=(source,)) if kind else Answer(videos=(source,))
+    text = bytes(payloads.extract(body)).decode("utf-8", "replace")
+    if looks_like_html(text):
+        raise web_page(status, payloads.redact(text[:65_536]))
+    if looks_like_xml(text):
+        raise error_of_object(payloads.redact(text[:65_536]))
+    if cut and "![" not in text:  # of what broke off, only what Markdown closes is whole
+        raise cut
+    parser = AnswerParser(request, payloads)
+    list(parser.add(_said(text) if cut else text))
+    answer = parser.answer(cut=cut is not None)
+    if answer.sources or answer.videos:
+        return answer
+    raise cut or unreadable(payloads.redact(text[:65_536]))
+
+
+def _read_object(chunks: Iterator[bytes], payloads: Payloads, request: ImageRequest, status: int) -> Answer:
     body, cut = read_all(chunks)
     small = payloads.extract(body)
     del body
     parser = AnswerParser(request, payloads)
     try:
-        list(parser.add(json.loads(small)))
+        values, rest = [json.loads(small)], ""
     except (ValueError, RecursionError):
-        return _read_torn(small.decode("utf-8", "replace"), payloads, request, cut)
-    return _finished(parser, cut)
+        text = bytes(small).decode("utf-8", "replace")
+        values, rest = _values_in(text)
+        if not values:
+            if text.startswith('"'):
+                cut = cut or (None if text.rstrip().endswith('"') else _broken_off())
+                return _read_other(small, cut, payloads, request, status)
+            return _read_torn(text, payloads, request, cut)
+    for value in values:
+        list(parser.add(value))
+    if rest:  # the last value broke off; a picture in it may have come whole
+        list(parser.add(parse_partial_json(rest[:_LONGEST_TORN], ())))
+        cut = cut or (None if parser.ended else _broken_off())
+    if not (rest or cut or parser.seen):
+        raise unreadable(payloads.redact(bytes(small[:65_536]).decode("utf-8", "replace")))
+    return _finished(parser, payloads, cut)
+
+
+def _values_in(text: str) -> tuple[list[Any], str]:
+    """Return the JSON values of a body that has several, one after the other, and what is left of it."""
+    values: list[Any] = []
+    at, decoder = 0, json.JSONDecoder(strict=False)
+    while True:
+        while text[at : at + 1] and text[at] in _BETWEEN:
+            at += 1
+        try:
+            value, at = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            return values, text[at:]
+        values.append(value)
 
 
 def _read_torn(text: str, payloads: Payloads, request: ImageRequest, cut: EndpointError | None) -> Answer:
     """Read what a broken-off object still holds: whole pictures, found by its structure, else by patterns."""
     text = text[:_LONGEST_TORN]
+    structure = parse_partial_json(text)
     words = text.partition('"content"')[2].partition('"')[2]
     words = _unescaped(words[: words.rfind(")") + 1])  # up to the last bracket that closes a picture
     listed = [{name or "url": _unescaped(value)} for name, value in _WHOLE_ADDRESS.findall(text)]
-    for body in (parse_partial_json(text), {"choices": [{"message": {"content": words}}], "data": listed}):
+    for body in [{**_said(words), "data": listed}] if structure is None else [structure]:
         parser = AnswerParser(request, payloads)
         list(parser.add(body))
         answer = parser.answer(cut=True)
-        if answer.sources:
+        if answer.sources or answer.videos:
             return answer
-    raise cut or unreadable(text[:2000], _("The answer broke off or is not JSON."))
+    raise cut or unreadable(payloads.redact(text[:2000]), _("The answer broke off or is not JSON."))
+
+
+def _said(text: str) -> dict[str, Any]:
+    return {"choices": [{"message": {"content": text}}]}
 
 
 def _unescaped(inside: str) -> str:
@@ -177,37 +269,63 @@ def _unescaped(inside: str) -> str:
         return ""
 
 
-def _read_events(chunks: Iterator[bytes], payloads: Payloads, parser: AnswerParser) -> Generator[Progress, Any, Answer]:
+def _read_events(
+    chunks: Iterator[bytes], payloads: Payloads, request: ImageRequest
+) -> Generator[Progress, Any, Answer]:
+    parser = AnswerParser(request, payloads)
     strays: list[bytes] = []
+    broken: list[bytes] = []
     cut: EndpointError | None = None
     done = False
     try:
-        for event in event_data(chunks, strays):
+        for name, event in event_data(chunks, strays):
+            if event is None:  # one JSON text in several lines
+                yield from parser.add(_parsed(b"\n".join(broken), strays), name)
+                broken.clear()
+                continue
             if event == _DONE:
                 done = True
                 break  # the connection may stay open for long
-            yield from parser.add(_parsed(payloads.extract(event), strays))
+            value = _parsed(payloads.extract(event), broken)
             del event  # a line of many megabytes is not kept while the next one comes
+            if value is None and name == "error" and broken:
+                value = broken.pop().decode("utf-8", "replace")
+            yield from parser.add(value, name)
             if parser.complete:
                 done = True
                 break
     except EndpointError as error:
         cut = error
-    whole = _parsed(b"\n".join(strays), []) if strays else None  # a JSON answer after keep-alive comments
-    done = done or whole is not None
+    whole = yield from _add_strays([*strays, *broken], parser, ended=done)
+    if (strays or broken) and not (parser.seen or cut):
+        return _read_strays(b"\n".join([*strays, *broken]).decode("utf-8", "replace"), payloads, request, done=done)
+    done = done or whole
+    if not cut and not done and not parser.ended:
+        cut = _broken_off()
+    return _finished(parser, payloads, cut)
+
+
+def _add_strays(strays: list[bytes], parser: AnswerParser, *, ended: bool) -> Generator[Progress, Any, bool]:
+    """Read what belongs to no event, and return whether it is a whole answer behind keep-alive comments."""
+    whole = _parsed(b"\n".join(strays), []) if strays else None
     for body in [whole] if whole is not None else [_parsed(line, []) for line in strays]:
         yield from parser.add(body)
-    if strays and not (done or parser.ended):  # the last event broke off; a picture in it may have come whole
+    if strays and whole is None and not (ended or parser.ended):
+        # The last event broke off; a picture in it may have come whole.
         yield from parser.add(parse_partial_json(strays[-1].decode("utf-8", "replace"), ()))
-    if strays and not parser.seen and not cut:
-        raise unreadable(strays[0].decode("utf-8", "replace"))
-    if not cut and not done and not parser.ended:
-        cut = EndpointError(
-            _("The answer broke off before its end."),
-            do=_("The work may have been charged, so it was not sent again. Running the cell again asks again."),
-            charged="maybe",
-        )
-    return _finished(parser, cut)
+    return whole is not None
+
+
+def _read_strays(text: str, payloads: Payloads, request: ImageRequest, *, done: bool) -> Answer:
+    """Read a stream without one JSON text that is whole: torn JSON, or words."""
+    if text.startswith(("{", "[")):
+        return _read_torn(text, payloads, request, None)
+    parser = AnswerParser(request, payloads)
+    list(parser.add(text if done else _said(text)))
+    answer = parser.answer(cut=not done)
+    if answer.sources or answer.videos:
+        return answer
+    raise unreadable(payloads.redact(text))
 
 
 def _parsed(event: bytes | bytearray, strays: list[bytes]) -> Any:
@@ -220,15 +338,24 @@ def _parsed(event: bytes | bytearray, strays: list[bytes]) -> Any:
         return None
 
 
-def _finished(parser: AnswerParser, cut: EndpointError | None) -> Answer:
-    """Return the answer if it holds a picture or came whole.
+def _broken_off() -> EndpointError:
+    return EndpointError(
+        _("The answer broke off before its end."),
+        do=_("The work may have been charged, so it was not sent again. Running the cell again asks again."),
+        charged="maybe",
+    )
+
+
+def _finished(parser: AnswerParser, payloads: Payloads, cut: EndpointError | None) -> Answer:
+    """Return the answer if it holds a picture or a video, or came whole.
 
     Raises:
         EndpointError: it holds an error object and no picture, or broke off before one.
     """
     answer = parser.answer(cut=cut is not None)
-    if not answer.sources and parser.error is not None:
-        raise error_of_object(parser.error)
-    if not answer.sources and cut is not None:
-        raise cut
+    if not (answer.sources or answer.videos):
+        if parser.error is not None:
+            raise payloads.redact_error(error_of_object(parser.error))
+        if cut is not None:
+            raise cut
     return answer

@@ -1,0 +1,341 @@
+"""Walk through the JSON of an answer, and collect its pictures, videos, texts, thoughts, refusals and failures.
+
+What a field holds is decided by its name, in the tables of :mod:`wenwen_magic.formats.parse.shapes`, and by its value.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from wenwen_magic.endpoint.failures import filters_in, is_failure
+from wenwen_magic.formats.parse import shapes
+from wenwen_magic.formats.parse.json_text import Payloads, json_in
+from wenwen_magic.formats.parse.progress import progress_in
+from wenwen_magic.kinds import PNG
+from wenwen_magic.protocol import Progress, Source
+from wenwen_magic.text.i18n import N_, _
+
+_THOUGHT_TITLE = re.compile(r"\s*\*\*([^*\n]{1,120})\*\*")
+_REASONS = ("finishreason", "stopreason", "donereason", "blockreason")
+_ORDINARY = {
+    *("STOP", "SUCCESS", "FINISH_REASON_UNSPECIFIED", "BLOCK_REASON_UNSPECIFIED", "BLOCKED_REASON_UNSPECIFIED"),
+}
+_MEANINGS = {
+    "SAFETY": N_("a safety filter held it back"),
+    "PROHIBITED_CONTENT": N_("it counts as prohibited content"),
+    "RECITATION": N_("it comes too close to an existing work"),
+    "BLOCKLIST": N_("it holds a word that is not allowed"),
+    "NO_IMAGE": N_("the model drew no picture"),
+    "MAX_TOKENS": N_("the answer reached its length limit (maxOutputTokens)"),
+    "OTHER": N_("the endpoint gives no reason"),
+}
+"""What Google's reasons for the end of an answer mean."""
+_SPOKEN = shapes.TEXTS | shapes.REASONING | shapes.ARGUMENTS | {"refusal"}
+_SOURCES = {*shapes.BASE64, *shapes.ADDRESSES}
+
+_DEEPEST = 14
+"""Fields within fields that are looked into; ordinary answers have eight."""
+_REPEATED = 24
+"""Least characters of a piece that is all that was said before once more; a shorter one may be said twice."""
+
+
+class Place(NamedTuple):
+    """Say where a value stands.
+
+    Args:
+        key: the plain name of its field, or of the list that it is in.
+        depth: how many values it is in.
+        position: in its list.
+        mime: the type that was named last.
+        choice: which of several texts it belongs to; those of candidates are below zero.
+        thought: whether it is on the way to a result.
+        repeated: whether the event says once more what others said in pieces.
+        video: whether it describes a video.
+        known: whether all names on the way to it are known to lead to results.
+        strict: whether the name it stands under says nothing, so that the value must speak for itself.
+    """
+
+    key: str = ""
+    depth: int = 0
+    position: int = 0
+    mime: str = PNG.mime
+    choice: int = 0
+    thought: bool = False
+    repeated: bool = False
+    video: bool = False
+    known: bool = True
+    strict: bool = False
+
+
+class Sources:
+    """Keep sources in order, equal bytes and equal addresses once."""
+
+    def __init__(self, sources: Iterable[Source] = ()) -> None:
+        self._kept: dict[tuple[str, int], Source] = {}
+        for source in sources:
+            self.add(source)
+
+    def add(self, source: Source) -> None:
+        """Keep a source unless it is there already."""
+        self._kept.setdefault(identity(source), source)
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def all(self) -> tuple[Source, ...]:
+        """Return them in the order in which they came."""
+        return tuple(self._kept.values())
+
+
+def identity(source: Source) -> tuple[str, int]:
+    """Return what is equal for equal sources: of bytes their sum, whatever type they go by, else the address."""
+    return ("", hash(source.data.rstrip(b"="))) if source.data else (source.address, 0)
+
+
+class Collector:
+    """Collect what an answer holds, as far as the walk has come.
+
+    Args:
+        payloads: where base64 that was taken out of the answer is kept.
+    """
+
+    def __init__(self, payloads: Payloads) -> None:
+        self._payloads = payloads
+        self.pictures, self.drafts, self.videos = Sources(), Sources(), Sources()
+        self.perhaps, self.perhaps_videos = Sources(), Sources()
+        """Found under names that say nothing; they count where nothing else is there."""
+        self.pieces: list[tuple[int, str]] = []
+        """The texts in the order in which they came, each with the choice that it belongs to."""
+        self.said_again: list[str] = []
+        self.reasoning: list[str] = []
+        self.thoughts: list[str] = []
+        self.refusals: list[str] = []
+        self.refused_again = ""
+        self.words: list[str] = []
+        """Texts in the place of a result."""
+        self.arguments: dict[tuple[int, int], list[str]] = {}
+        self.revised: list[str] = []
+        self.failures: list[Any] = []
+        self.filters: list[str] = []
+        self.finish_reason = self.refusal = self.model = ""
+        self.usage: Mapping[str, Any] = {}
+        self._lengths: dict[int, int] = {}
+        self._line = ""
+        self._kept = 0
+
+    def walk(self, value: Any, place: Place) -> Iterator[Progress]:
+        """Read a value of any type, and yield the progress in it; what is about the answer is noted on the way.
+
+        Args:
+            value: of any JSON type.
+            place: where it stands.
+        """
+        if place.depth > _DEEPEST:
+            return
+        if isinstance(value, Mapping):
+            yield from self._add_object(value, place)
+        elif isinstance(value, list):
+            for position, item in enumerate(value):
+                yield from self.walk(item, place._replace(depth=place.depth + 1, position=position))
+        elif isinstance(value, str):
+            if place.key in shapes.TEXTS and not place.strict:
+                yield from self._say(value, place)
+            elif place.video or place.key in shapes.BASE64:
+                self._keep(shapes.source_of(value, self._payloads, place.key, place.mime), place)
+            elif place.strict:
+                self._keep(shapes.source_of(value, self._payloads, "", place.mime), place)
+            else:
+                yield from self.read_text(value, place)
+
+    def _add_object(self, item: Mapping[str, Any], place: Place) -> Iterator[Progress]:
+        fields = shapes.plain_fields(item)
+        if fields.get("role") in ("user", "system"):  # what was asked
+            return
+        place = _within(fields, place)
+        self._note(item, fields, place)
+        failed = bool(place.depth) and is_failure(item)
+        if failed:
+            self.failures.append(item)
+        kept = self._kept
+        yield from self._add_videos(fields, place)
+        filmed = self._kept > kept
+        own = None if filmed or (failed and fields.get("error")) else self._own(fields, place)
+        for name, value in fields.items():
+            if not value or isinstance(value, (int, float)) or name in shapes.VIDEOS:
+                continue
+            if isinstance(value, str) and name in _SPOKEN:
+                yield from self._add_words(name, value, fields, place)
+            else:
+                yield from self._add_field(name, value, place, own=own is not None or filmed)
+        if own is not None and place.thought:
+            yield Progress(_("A draft"), picture=own)
+        if self._kept > kept and place.key in {"content", "parts"}:
+            self.pieces.append((place.choice, "\n\n"))  # the texts before and after a picture are two paragraphs
+
+    def _add_videos(self, fields: Mapping[str, Any], place: Place) -> Iterator[Progress]:
+        for name in shapes.VIDEOS & fields.keys():
+            yield from self.walk(
+                fields[name], place._replace(key=name, depth=place.depth + 1, video=True, strict=False)
+            )
+
+    def _add_words(self, name: str, value: str, fields: Mapping[str, Any], place: Place) -> Iterator[Progress]:
+        """Read a field with words: of the answer, a refusal, thoughts, or a call of a function."""
+        kind = fields["type"] if isinstance(fields.get("type"), str) else ""
+        if name == "refusal" or (name == "delta" and "refusal" in kind):
+            self._refuse(value, place)
+        elif name in shapes.ARGUMENTS or (name == "delta" and "arguments" in kind):
+            call = place.choice, shapes.number_of(fields.get("index")) or place.position
+            self.arguments.setdefault(call, []).append(value)
+        elif name in shapes.REASONING:
+            self.reasoning.append(value)
+        elif place.thought or not kind or "text" in kind or name not in {"delta", "text"}:
+            yield from self.walk(value, place._replace(key=name, depth=place.depth + 1))
+
+    def _own(self, fields: Mapping[str, Any], place: Place) -> Source | None:
+        """Keep an object's own picture or video, and return it."""
+        source = shapes.own_source(fields, self._payloads, place.mime, within=place.key, video=place.video)
+        named = any("im" in name or "pic" in name for name in fields if name in shapes.ADDRESSES)
+        return self._keep(source, place._replace(strict=place.strict and not named)) if source else None
+
+    def _add_field(self, name: str, value: Any, place: Place, *, own: bool) -> Iterator[Progress]:
+        """Read a field of an object, apart from its words and its own picture.
+
+        Args:
+            name: the field's plain name.
+            value: its value, neither empty nor a number.
+            place: of the object.
+            own: whether the object itself is a picture or holds a video: then others in it are forms of the same.
+        """
+        inner, is_text = place._replace(key=name, depth=place.depth + 1), isinstance(value, str)
+        if name in shapes.ECHOES or (own and _is_form(name, place)):
+            return
+        if name in shapes.CHATS:
+            yield from self.walk(value, inner._replace(known=True, strict=False))
+        elif name in _SOURCES and is_text:
+            if name in shapes.VALUES and not own:
+                yield from self.read_text(value, inner)
+        elif name in _SOURCES:
+            yield from self.walk(value, inner._replace(strict=False))
+        elif name == "message" and is_text:
+            if place.key == "choices":  # elsewhere it is about the answer
+                yield from self._say(value, inner)
+        elif name.isdigit():  # an object in place of a list
+            yield from self.walk(value, inner._replace(key=place.key))
+        elif name in shapes.WRAPPERS or name in shapes.VALUES:
+            yield from self.walk(value, inner._replace(strict=place.strict and name in shapes.VALUES))
+        else:
+            yield from self.walk(value, inner._replace(known=False, strict=True))
+
+    def _note(self, item: Mapping[str, Any], fields: Mapping[str, Any], place: Place) -> None:
+        """Note what an object says about the answer: its model, its cost, why it ended."""
+        if isinstance(fields.get("revisedprompt"), str):
+            self.revised.append(self._payloads.redact(fields["revisedprompt"]))
+        if not place.known or place.key in {"data", "images"}:
+            return
+        for name in ("model", "modelversion"):
+            self.model = fields[name] if isinstance(fields.get(name), str) and fields[name] else self.model
+        for name in ("usage", "usagemetadata"):
+            self.usage = fields[name] if isinstance(fields.get(name), Mapping) and fields[name] else self.usage
+        reason = next((fields[name] for name in _REASONS if isinstance(fields.get(name), str)), "")
+        if place.key == "incompletedetails" and isinstance(fields.get("reason"), str):
+            reason = fields["reason"]
+        if reason and place.key != "artifacts":  # one for each picture
+            self._end(reason, fields.get("finishmessage") or fields.get("blockreasonmessage"))
+        if isinstance(fields.get("raifilteredreason"), str):
+            self._refuse(fields["raifilteredreason"], place)
+        self.filters += filters_in({name: item[name] for name in item if "filter" in name or "afety" in name})
+
+    def _end(self, reason: str, message: Any) -> None:
+        """Note why an answer ended: the reason; of Google's, which are in capitals, its explanation or our own."""
+        self.finish_reason = reason
+        if reason not in _ORDINARY and reason.isupper():
+            meaning = _MEANINGS.get(reason.removeprefix("IMAGE_")) or _MEANINGS.get(reason)
+            why = self._payloads.redact(message).strip() or (_(meaning) if meaning else "")
+            self.refusal = ": ".join(part for part in (self._payloads.redact(reason), why) if part)
+
+    def _refuse(self, words: str, place: Place) -> None:
+        if place.repeated:
+            self.refused_again = words
+        else:
+            self.refusals.append(words)
+
+    def read_text(self, value: str, place: Place) -> Iterator[Progress]:
+        """Read a text that may be an address, base64, JSON once more, or words.
+
+        Args:
+            value: the text.
+            place: where it stands.
+        """
+        if source := shapes.source_of(value, self._payloads, "", place.mime):
+            self._keep(source, place)
+            return
+        inner = json_in(value)
+        if isinstance(inner, (Mapping, list, str)):
+            yield from self.walk(inner, place._replace(depth=place.depth + 1))
+        elif "![" in value or "<img" in value or place.key == "content":
+            yield from self._say(value, place)
+        else:
+            self.words.append(value)
+
+    def _say(self, text: str, place: Place) -> Iterator[Progress]:
+        """Take in words of the answer, or of a thought on the way to it."""
+        if place.thought:
+            self.thoughts.append(text)
+            if title := _THOUGHT_TITLE.match(text):
+                yield Progress(self._payloads.redact(title[1]).strip())
+            return
+        if not place.known:
+            return
+        if place.repeated:
+            if not place.position:  # a later event says more, and all of it
+                self.said_again.clear()
+            self.said_again.append(text)
+            return
+        length = self._lengths.get(place.choice, 0)
+        if len(text) == length >= _REPEATED and text == "".join(
+            piece for choice, piece in self.pieces if choice == place.choice
+        ):
+            return  # the last piece of a stream says the whole once more
+        self._lengths[place.choice] = length + len(text)
+        self.pieces.append((place.choice, text))
+        *lines, self._line = (self._line + text[-4096:]).split("\n")
+        self._line = self._line[-256:]
+        yield from filter(None, map(progress_in, lines))
+
+    def _keep(self, source: Source | None, place: Place) -> Source | None:
+        """Add a source to those of its kind, and return it; None where it does not count."""
+        if source is None or (place.strict and not shapes.shows_a_kind(source.address)):
+            return None
+        self._kept += 1
+        if shapes.is_video(source, place.mime) or (place.video and not source.data):
+            (self.videos if place.known else self.perhaps_videos).add(source)
+        elif place.video:
+            self.videos.add(replace(source, address="data:video/mp4"))
+        elif place.thought:
+            self.drafts.add(source)
+        else:
+            (self.pictures if place.known else self.perhaps).add(source)
+        return source
+
+
+def _within(fields: Mapping[str, Any], place: Place) -> Place:
+    """Return the place of what is in an object."""
+    kind = fields["type"] if isinstance(fields.get("type"), str) else ""
+    index = shapes.number_of(fields.get("index"))
+    choice = place.choice
+    if place.key == "candidates":
+        choice = -1 - abs(place.position if index is None else index)
+    elif place.key == "choices":
+        choice = abs(index or 0)
+    return place._replace(
+        choice=choice,
+        mime=shapes.type_in(fields, place.mime),
+        thought=place.thought or fields.get("thought") is True or any(word in kind for word in shapes.THOUGHTS),
+        video=place.video or kind in shapes.VIDEOS or kind == "video_url" or fields.get("object") == "video",
+    )
+
+
+def _is_form(name: str, place: Place) -> bool:
+    """Tell whether a field of an object that is a picture itself can only hold another form of it."""
+    return place.depth > 0 and not (name == "images" and place.key in {"message", "delta"})
