@@ -215,6 +215,8 @@ class _Sources:
         return replace(reading, videos=_once(videos))
 
     def _each(self, pairs: Pairs) -> list[Source]:
+        if not pairs:
+            return []
         alts = dict(reversed(pairs))  # each address once, with the words of its first place
         made = (self._source(address, alts[address]) for address in dict.fromkeys(pair[0] for pair in pairs))
         return list(Sources(filter(None, made)).all())
@@ -307,17 +309,15 @@ def split_thoughts(text: str) -> tuple[str, str]:
             answer.clear()
             start = at
             continue
-        end, start = _end_of_fold(text, at) if mark["details"] else _end_of_thought(text, at)
+        if mark["details"]:
+            end, start = _end_of_fold(text, at)
+        else:
+            end, start = found.span() if (found := _IS_END.search(text, at)) else (len(text), len(text))
         thoughts.append(text[at:end])
         at = start
     if not start:
         return text, ""
     return "\n\n".join([*answer, text[start:]]), "\n\n".join(thoughts)
-
-
-def _end_of_thought(text: str, at: int) -> tuple[int, int]:
-    end = _IS_END.search(text, at)
-    return end.span() if end else (len(text), len(text))
 
 
 def _end_of_fold(text: str, at: int) -> tuple[int, int]:

@@ -190,7 +190,9 @@ class Collector:
             own: whether the object itself is a picture or holds a video: then others in it are forms of the same.
         """
         inner, is_text = place._replace(key=name, depth=place.depth + 1), isinstance(value, str)
-        if name in shapes.ECHOES or (own and _is_form(name, place)):
+        # What else a picture's object holds can only be another form of the same picture.
+        is_form = own and place.depth > 0 and not (name == "images" and place.key in {"message", "delta"})
+        if name in shapes.ECHOES or is_form:
             return
         if name in shapes.CHATS:
             yield from self.walk(value, inner._replace(known=True, strict=False))
@@ -315,11 +317,6 @@ def _within(item: shapes.Item, place: Place) -> Place:
         thought=place.thought or item.fields.get("thought") is True or any(word in kind for word in shapes.THOUGHTS),
         video=place.video or kind in shapes.VIDEOS or kind == "video_url" or item.fields.get("object") == "video",
     )
-
-
-def _is_form(name: str, place: Place) -> bool:
-    """Tell whether a field of an object that is a picture itself can only hold another form of it."""
-    return place.depth > 0 and not (name == "images" and place.key in {"message", "delta"})
 
 
 def progress_in(line: str) -> Progress | None:
