@@ -209,14 +209,15 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
     def _draw(self, drawn: "Cell | BatchCell", given: "Options") -> Any:
         from wenwen_magic.notebook.cell import BatchCell  # noqa: PLC0415
 
+        attended = self._attended
         if isinstance(drawn, BatchCell):
             self.shown = self._settled(drawn.draw, drawn.cell)
             return self.shown
         if drawn.blind:
             self.state.ballot = drawn  # an earlier one is not on the screen any more
-        controls = self._attended and drawn.client.settings.ui and not (given.no_ui or given.quiet)
+        controls = attended and drawn.client.settings.ui and not (given.no_ui or given.quiet)
         # Where nobody is, the kernel is ended after the last cell, and what comes later is seen by nobody.
-        if given.background and (self._attended or self.kernel is None):
+        if given.background and (attended or self.kernel is None):
             if self.kernel is None and not drawn.client.is_demo:
                 drawn.client.session.detached.start()  # a script may end before its job could start it
             job = self._settled(drawn.draw_in_background, drawn)

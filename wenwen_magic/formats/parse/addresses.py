@@ -313,9 +313,17 @@ class Found:
         if len(alone) == 1 and "](" not in text and _SAYS_PICTURE.fullmatch(text.replace(alone[0], "")):
             self.alone += [(address, "") for address in alone if not is_other(address)]
 
+    def pictures_bare(self) -> Pairs:
+        """The addresses by themselves that lead to a picture, by their suffixes or because nothing else is there."""
+        return [pair for pair in self.bare if is_picture(pair[0])] + self.alone
+
     def pictures_linked(self) -> Pairs:
         """The links that lead to a picture, by their suffixes."""
         return [pair for pair in self.links if is_picture(pair[0])]
+
+    def elsewhere(self) -> list[str]:
+        """The addresses that only the endpoint's own page can open, however they are written."""
+        return [pair[0] for pair in (*self.images, *self.links, *self.local) if is_elsewhere(pair[0])]
 
     def all_videos(self) -> Pairs:
         """What is written as a video, and every address with the suffix of one."""

@@ -201,13 +201,9 @@ class _Sources:
                 source for source in images if source not in videos and not addresses.is_video(source.address)
             ),
             naked=tuple(source for source in naked if source not in videos),
-            addresses=_once(self._each([pair for pair in found.bare if addresses.is_picture(pair[0])] + found.alone)),
+            addresses=_once(self._each(found.pictures_bare())),
             linked=_once(self._each(found.pictures_linked())),
-            elsewhere=tuple(
-                self._payloads.redact(address)
-                for address, _alt in (*found.images, *found.links, *found.local)
-                if addresses.is_elsewhere(address)
-            ),
+            elsewhere=tuple(map(self._payloads.redact, found.elsewhere())),
         )
         videos += self._each(found.all_videos())
         if not (videos or reading.pictures()):
