@@ -10,9 +10,9 @@ from itertools import chain
 
 from markdown_it.token import Token
 
-from wenwen_magic.kinds import PICTURES
+from wenwen_magic.kinds import PICTURES, VIDEOS
 
-_VIDEOS = (".mp4", ".webm", ".mov", ".m4v")
+_VIDEOS = tuple(chain(*(kind.suffixes for kind in VIDEOS)))
 _PICTURES = tuple(chain(*(kind.suffixes for kind in PICTURES)))
 _SUFFIX = "|".join(map(re.escape, _PICTURES))
 _ANY_SUFFIX = "|".join(map(re.escape, (*_PICTURES, *_VIDEOS)))

@@ -17,6 +17,7 @@ from wenwen_magic.endpoint.failures import is_complaint
 from wenwen_magic.formats.parse import addresses
 from wenwen_magic.formats.parse.json_text import Payloads
 from wenwen_magic.kinds import PICTURES, PNG, kind_of_base64, split_data_uri
+from wenwen_magic.kinds import VIDEOS as VIDEO_KINDS
 from wenwen_magic.protocol import Source
 
 # -- names of fields ---------------------------------------------------------------------------------------------------
@@ -35,33 +36,17 @@ ADDRESSES = (
 CHATS = {"choices", "candidates"}
 """Hold what a model said; each item is a text of its own."""
 WRAPPERS = {
-    *("data", "images", "imageurls", "urls", "output", "outputs", "results", "outputimages", "resulturls", "imagelist"),
-    *("generatedimages", "generations", "finalimagelist", "pictures", "artifacts", "predictions", "generatedsamples"),
-    *("response", "responses", "item", "filedata", "inlinedata", "source", "message", "delta", "content", "parts"),
-    *("part", "contentblock", "files", "assets", "attachments", "taskresult", "subtaskresultlist", "resource", "text"),
-    *(
-        "generationsbypk",
-        "payload",
-        "body",
-        "resp",
-        "generatevideoresponse",
-        "toolresult",
-        "promptfeedback",
-        "incompletedetails",
-    ),
+    *("data", "images", "imageurls", "urls", "output", "outputs", "results", "outputimages", "resulturls"),
+    *("imagelist", "generatedimages", "generations", "finalimagelist", "pictures", "artifacts", "predictions"),
+    *("generatedsamples", "response", "responses", "item", "filedata", "inlinedata", "source", "message", "delta"),
+    *("content", "parts", "part", "contentblock", "files", "assets", "attachments", "taskresult"),
+    *("subtaskresultlist", "resource", "text", "generationsbypk", "payload", "body", "resp", "generatevideoresponse"),
+    *("toolresult", "promptfeedback", "incompletedetails"),
 }
 """Hold results further inside: an object, a list, one address, or base64 that begins as a picture does."""
 VIDEOS = {
-    "video",
-    "videos",
-    "videourl",
-    "videourls",
-    "videouri",
-    "videolist",
-    "outputvideo",
-    "generatedvideos",
-    "mp4",
-    "mp4url",
+    *("video", "videos", "videourl", "videourls", "videouri", "videolist", "outputvideo", "generatedvideos"),
+    *("mp4", "mp4url"),
 }
 """Hold a video, however it is written."""
 ECHOES = {
@@ -69,20 +54,8 @@ ECHOES = {
     *("inputimage", "inputimages", "initimage", "initimages", "sourceimage", "sourceimages", "referenceimages"),
     *("referenceimage", "referenceimageurl", "refimages", "mask", "maskimage", "originalimage", "imageprompt"),
     *("inputreference", "tools", "instructions", "metadatainput", "usage", "error", "errors", "safetyratings"),
-    *(
-        "messages",
-        "history",
-        "avatar",
-        "avatarurl",
-        "icon",
-        "logo",
-        "user",
-        "author",
-        "documentation",
-        "webhook",
-        "callback",
-        "notifyhook",
-    ),
+    *("messages", "history", "avatar", "avatarurl", "icon", "logo", "user", "author", "documentation", "webhook"),
+    *("callback", "notifyhook"),
 }
 """Hold what was asked, or what is about the answer and not in it."""
 TEXTS = {"content", "text", "answer", "outputtext", "delta", "completion", "generatedtext"}
@@ -124,8 +97,7 @@ _SHORTEST = 40
 """Least bytes of a picture's base64; a word such as ``pending`` is shorter."""
 _SHORTEST_TOKEN = 24
 """Least characters of what :class:`Payloads` puts in place of base64 that it took out; other base64 is longer."""
-_FILMS = {"mp4": "video/mp4", "webm": "video/webm", "mov": "video/quicktime", "m4v": "video/mp4"}
-_TYPES = {suffix[1:]: kind.mime for kind in PICTURES for suffix in kind.suffixes} | _FILMS
+_TYPES = {suffix[1:]: kind.mime for kind in (*PICTURES, *VIDEO_KINDS) for suffix in kind.suffixes}
 """Types by their short names."""
 PICTURE_TYPES = ("image/", "application/octet-stream")
 """Beginnings of the types that an answer may name for a picture."""
@@ -267,17 +239,8 @@ _STATES = ("status", "state", "taskstatus", "jobstatus")
 _WAITING = {
     *("queued", "queueing", "queuing", "in_queue", "pending", "submitted", "submit", "processing", "in_progress"),
     *("running", "starting", "started", "created", "waiting", "not_start", "scheduled", "generating", "accepted"),
-    *(
-        "dreaming",
-        "drawing",
-        "rendering",
-        "executing",
-        "initializing",
-        "preparing",
-        "not_started",
-        "inprogress",
-        "doing",
-    ),
+    *("dreaming", "drawing", "rendering", "executing", "initializing", "preparing", "not_started", "inprogress"),
+    *("doing",),
 }
 _ABOUT = {"id", "created", "object", "model", "modelversion", "usage", "usagemetadata", "requestid", "type", "event"}
 """Fields that are no answer by themselves."""
