@@ -498,11 +498,11 @@ class Client:
     def compare(self, old: Generation, new: Generation) -> Comparison:
         """Compare two generations: the prompts marked, and the settings, seconds and price that are not the same."""
         old, new = (replace(self.ready(generation), note="") for generation in (old, new))
-        return Comparison(old, new, render=self._comparison_bundle, currency=self.settings.currency)
 
-    def _comparison_bundle(self, shown: Comparison) -> dict[str, Any]:
-        still = self.gallery((shown.old, shown.new)).still
-        return comparison.bundle(shown, still)
+        def bundle(shown: Comparison) -> dict[str, Any]:
+            return comparison.bundle(shown, self.gallery((shown.old, shown.new)).still)
+
+        return Comparison(old, new, render=bundle, currency=self.settings.currency)
 
     def export(self, path: str | Path, ids: Iterable[str] | None = None, *, strip: bool = False) -> archive.Exported:
         """Write records and pictures into a zip file to share; it holds no key, user name or machine name.

@@ -17,11 +17,14 @@ import pytest
 from PIL import Image
 from support.demo import SECONDS, ask_server, connect
 from support.pictures import painted
+from support.scripted import png
 
 from wenwen_magic.demo import DemoServer
 from wenwen_magic.demo.__main__ import main
 from wenwen_magic.demo.exchange import Directives, directives_in
 from wenwen_magic.errors import ConfigError
+
+PICTURE = png(300, 200, (250, 0, 190))
 
 
 def chat(demo, prompt, *, model="gpt-4o-image", path="/demo/v1/chat/completions", **more):
@@ -46,12 +49,6 @@ def size_of(data):
     with Image.open(io.BytesIO(data)) as picture:
         picture.load()
         return picture.size
-
-
-def png(colour=(250, 0, 190)):
-    out = io.BytesIO()
-    Image.new("RGB", (300, 200), colour).save(out, "PNG")
-    return out.getvalue()
 
 
 def with_reference(words, data):
@@ -166,8 +163,8 @@ def test_the_openai_client_reads_the_errors(demo):
 
 
 def test_a_reference_goes_into_the_picture(demo):
-    got = picture_of(demo, chat(demo, with_reference("a cat", data_uri(png()))))
-    assert got.body == painted("a cat", references=[png()])
+    got = picture_of(demo, chat(demo, with_reference("a cat", data_uri(PICTURE))))
+    assert got.body == painted("a cat", references=[PICTURE])
     assert got.body != painted("a cat")
 
 

@@ -9,11 +9,14 @@ from google import genai
 from google.genai import types
 from PIL import Image
 from support.demo import ask_server
+from support.scripted import png
 
 from wenwen_magic import Client
 from wenwen_magic.demo import painter
 from wenwen_magic.endpoint.transport import Clock
 from wenwen_magic.errors import ConfigError, EndpointError, ImageError, NoImageError
+
+PICTURE = png(300, 200, (250, 0, 190))
 
 pytestmark = pytest.mark.usefixtures("quick_paint")
 
@@ -56,14 +59,8 @@ def pictures_in(parts):
     return [size_of(base64.b64decode(part["inlineData"]["data"])) for part in parts if "inlineData" in part]
 
 
-def png(colour=(250, 0, 190)):
-    out = io.BytesIO()
-    Image.new("RGB", (300, 200), colour).save(out, "PNG")
-    return out.getvalue()
-
-
 def inline(data=None, name="inlineData"):
-    return {name: {"mimeType": "image/png", "data": base64.b64encode(data or png()).decode()}}
+    return {name: {"mimeType": "image/png", "data": base64.b64encode(data or PICTURE).decode()}}
 
 
 # Shapes
@@ -293,7 +290,7 @@ def test_a_kept_answer_is_read_again_though_its_references_are_not_kept(demo, tm
     hasty = Clock(sleep=lambda _: None)
     client = Client(base_url=demo.address, format="gemini", model=MODEL, history=str(tmp_path), clock=hasty)
     with pytest.raises(ImageError) as caught:
-        client.edit("blue [demo: as=link missing=4]", references=[png()])
+        client.edit("blue [demo: as=link missing=4]", references=[PICTURE])
     [reference] = client.history.get(caught.value.record).request.references
     assert reference.address == ""
     assert client.fetch(caught.value.record).images

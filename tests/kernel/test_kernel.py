@@ -117,7 +117,7 @@ def test_a_notebook_that_starts_its_own_demo_draws_each_picture_once(here):
 
 def test_a_done_notebook_becomes_a_page_with_its_pictures(demo, here):
     page, _ = HTMLExporter().from_notebook_node(run(notebook(LOAD, cell("a cat"))))
-    assert len(re.findall(r'<figure[^>]*><img alt="a cat" src="data:image/', page)) == 1
+    assert len(re.findall(r'<figure[^>]*><a [^>]*><img alt="a cat" src="data:image/', page)) == 1
 
 
 def test_replay_runs_a_notebook_without_an_endpoint(demo, here, monkeypatch):

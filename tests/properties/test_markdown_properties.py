@@ -7,7 +7,7 @@ from support.replies import STREAM, in_pieces, outcome
 from support.scripted import addresses, answering, grows_in_proportion, read, reply_of, streaming
 
 from wenwen_magic.formats.parse import addresses as written
-from wenwen_magic.formats.parse import thoughts
+from wenwen_magic.formats.parse.markdown import split_thoughts
 
 PICTURE = "https://h.example/x.png"
 
@@ -88,8 +88,8 @@ MARKS = st.sampled_from(["<think>{}</think>", "<Thinking a=b>{}</thinking>", "�
 
 @given(PLAIN, MARKS, PLAIN, PLAIN)
 def test_a_text_is_parted_into_the_answer_and_the_thoughts(before, mark, thought, after):
-    assert thoughts.split(before + mark.format(thought) + after) == (f"{before}\n\n{after}", thought)
-    assert thoughts.split(before + after) == (before + after, "")
+    assert split_thoughts(before + mark.format(thought) + after) == (f"{before}\n\n{after}", thought)
+    assert split_thoughts(before + after) == (before + after, "")
 
 
 SIGNS = st.text("`<>[]()!*_~#>-:/.\\\"'={}|@&;,。「」 \n\tab", max_size=60)

@@ -103,7 +103,8 @@ class Takes:
             others = [one for one in takes if not is_here(one)]
             answers += [one for one in others if self._is_unfetched(one)][: count - len(answers)]
         if len(answers) < count:  # a refusal is an answer too: it is not paid for again
-            answers += [one for one in takes if self._is_refused(one)][len(answers) - count :]
+            refused = [one for one in takes if (one.error or {}).get("kind") == "NoImageError" and self.is_kept(one)]
+            answers += refused[len(answers) - count :]
         return answers
 
     def noted(self, generation: Generation, recorded: Sequence[Generation] = (), *, joined: bool = False) -> Generation:
@@ -164,9 +165,6 @@ class Takes:
         fingerprint = generation.request.fingerprint
         owners = map(self.claimed, (fingerprint, f"{fingerprint}.{generation.id}"))
         return any(generation.id in records for records in owners)
-
-    def _is_refused(self, generation: Generation) -> bool:
-        return (generation.error or {}).get("kind") == "NoImageError" and self.is_kept(generation)
 
     def is_kept(self, generation: Generation) -> bool:
         """Tell whether the raw reply is on disk, or as much of it as holds a picture or all words that were wanted.

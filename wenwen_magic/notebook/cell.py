@@ -130,10 +130,10 @@ class Cell:
 
     def _start(self) -> Job:
         """Start the job; a cell that is run again joins the same job under way instead of paying twice."""
+        how = self.how
         wanted = tuple((request.fingerprint, request.count) for request in self.requests)
         place = self.client.address, str(self.client.history.folder)
         key = None if self.options.fresh else (*place, self.options.take, wanted)
-        how = self.how
         return self.runner.start(
             lambda job: self.client.draw(self.requests, **how, tell=job.tell, on_arrival=job.arrive), key
         )

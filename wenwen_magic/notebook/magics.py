@@ -122,7 +122,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
 
         loaded = self._begin(line, cell)
         line, comment = options.split_comment(line, prompt=cell is None)
-        given = options.read(line, self._fill)
+        given = options.read(line, lambda text: interpolate(text, scope.seen_names(self.shell.user_ns)))
         if cell is None and loaded is not None:
             speak(loaded.settings.lang, prompt=given.words)  # the prompt is known only now
         if comment and not given.quiet:
@@ -170,23 +170,23 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         """
         from wenwen_magic.notebook.cell import BatchCell, Cell  # noqa: PLC0415
         from wenwen_magic.notebook.cell_requests import CellRequests  # noqa: PLC0415
-        from wenwen_magic.notebook.output_area import Area  # noqa: PLC0415
+        from wenwen_magic.notebook.output_area import Area, CapturedHandle, capturing  # noqa: PLC0415
 
-        outputs = self._capturing()
+        attended, outputs = self._attended, capturing() if self.kernel is not None else []
 
         def show(bundle: dict[str, Any]) -> Any:
-            if outputs and self._attended:
-                from wenwen_magic.notebook.widgets.captured import CapturedHandle  # noqa: PLC0415
-
+            if outputs and attended:
                 return CapturedHandle(bundle, outputs, self._defer)
             return display(bundle, raw=True, display_id=True)  # type: ignore[no-untyped-call]
 
         client = self._client(given, loaded)
         wanted = CellRequests(client, given, scope.seen_names(self.shell.user_ns))
         requests, labels = ((), ()) if given.from_ else wanted.all(prompt)
+        # A terminal's output cannot be changed, and %%capture keeps every change of one.
+        live = self.kernel is not None and not isinstance(self.shell.display_pub, CapturingDisplayPublisher)
         area = Area(
             None if given.quiet else show,
-            live=self._live and not given.quiet and (self._attended or not outputs),
+            live=live and not given.quiet and (attended or not outputs),
             gather=client.gallery,
             wipe=clear_output if alone and not outputs else None,  # an Output may hold more than this cell's
         )
@@ -196,7 +196,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             options=given,
             name=name,
             names=self.shell.user_ns,
-            ask=input if self._attended else None,
+            ask=input if attended else None,
             runner=self.state.runner,
             area=area,
             current_client=lambda: self._client(given),
@@ -209,14 +209,15 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
     def _draw(self, drawn: "Cell | BatchCell", given: "Options") -> Any:
         from wenwen_magic.notebook.cell import BatchCell  # noqa: PLC0415
 
+        attended = self._attended
         if isinstance(drawn, BatchCell):
             self.shown = self._settled(drawn.draw, drawn.cell)
             return self.shown
         if drawn.blind:
             self.state.ballot = drawn  # an earlier one is not on the screen any more
-        controls = self._attended and drawn.client.settings.ui and not (given.no_ui or given.quiet)
+        controls = attended and drawn.client.settings.ui and not (given.no_ui or given.quiet)
         # Where nobody is, the kernel is ended after the last cell, and what comes later is seen by nobody.
-        if given.background and (self._attended or self.kernel is None):
+        if given.background and (attended or self.kernel is None):
             if self.kernel is None and not drawn.client.is_demo:
                 drawn.client.session.detached.start()  # a script may end before its job could start it
             job = self._settled(drawn.draw_in_background, drawn)
@@ -282,19 +283,6 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         return getattr(self.shell, "kernel", None)
 
     @property
-    def _live(self) -> bool:
-        """Whether an output can be changed: a terminal's cannot, and ``%%capture`` keeps every change of one."""
-        return self.kernel is not None and not isinstance(self.shell.display_pub, CapturingDisplayPublisher)
-
-    def _capturing(self) -> list[Any]:
-        """Return the ``Output`` widgets that capture what is shown now."""
-        if self.kernel is None or "ipywidgets" not in sys.modules:
-            return []
-        from wenwen_magic.notebook.widgets.captured import capturing  # noqa: PLC0415
-
-        return capturing()
-
-    @property
     def _attended(self) -> bool:
         """Whether a person is at the notebook: papermill, nbconvert and their kind allow no input."""
         return bool(self.kernel is not None and getattr(self.kernel, "_allow_stdin", False))
@@ -341,9 +329,6 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         client = Client(settings=wanted, api_key=key, worker=worker)
         client.history.when_long(print)
         return client
-
-    def _fill(self, text: str) -> str:
-        return interpolate(text, scope.seen_names(self.shell.user_ns))
 
     # -- completion ----------------------------------------------------------------------------------------------------
 

@@ -1,12 +1,15 @@
 """The output of a cell: its pictures and a status line, changed through one handle from any thread."""
 
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from IPython.display import display
+
 from wenwen_magic.records import Gallery, Generation
-from wenwen_magic.render import generation as display
+from wenwen_magic.render import generation as look
 from wenwen_magic.text.i18n import _
 
 
@@ -43,7 +46,7 @@ class Area:
         self._show, self.live, self._gather, self._wipe = show, live, gather, wipe
         self._handle: Handle | None = None
         self._lock = threading.RLock()
-        self._style = display.dead_controls_style()
+        self._style = look.dead_controls_style()
         self._rendered: dict[str, Any] = {"text/plain": ""}  # the gallery and the rows
         self.rows: list[Generation] = []
         self.gallery: Gallery | None = None
@@ -85,7 +88,7 @@ class Area:
         """
         with self._lock:
             if self.live and self._handle is not None:
-                html = display.dimmed(self._rendered.get("text/html", ""), preview)
+                html = look.dimmed(self._rendered.get("text/html", ""), preview)
                 self._put({**self._rendered, "text/html": html})
 
     def refresh(self) -> None:
@@ -102,7 +105,7 @@ class Area:
                 heading = _("Beside the comparison:")
                 bundles.append({"text/html": f"<p><b>{heading}</b></p>", "text/plain": heading})
             if len(self.rows) == 1:
-                bundles.append(display.generation_bundle(self.rows[0], asked_here=True))
+                bundles.append(look.generation_bundle(self.rows[0], asked_here=True))
             else:
                 bundles.append(dict(self._gather(self.rows)._repr_mimebundle_()))
         return _joined(bundles) if bundles else {"text/plain": ""}
@@ -137,5 +140,82 @@ def _joined(bundles: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _with_line(bundle: dict[str, Any], line: str, preview: Path | None = None) -> dict[str, Any]:
-    html = bundle.get("text/html", "") + display.preview_html(preview) + display.status_html(line)
+    html = bundle.get("text/html", "") + look.preview_html(preview) + look.status_html(line)
     return {**bundle, "text/html": html, "text/plain": f"{bundle['text/plain']}\n{line}".strip()}
+
+
+# -- inside an Output widget, where updates by display id do not arrive ------------------------------------------------
+
+
+def capturing() -> list[Any]:
+    """Return the ``Output`` widgets that capture what is shown now, the oldest first: ``with out:`` is around it."""
+    if "ipywidgets" not in sys.modules:
+        return []
+    from ipywidgets import Output  # noqa: PLC0415
+    from ipywidgets.widgets.widget import _instances  # noqa: PLC0415
+
+    return [widget for widget in list(_instances.values()) if isinstance(widget, Output) and widget.msg_id]
+
+
+class CapturedHandle:
+    """What is shown inside ``Output`` widgets, in place of IPython's ``DisplayHandle``.
+
+    While the cell runs, a widget shows how far it is. When the cell ends, what it shows then is displayed as it is
+    elsewhere; what replaces it later is put into the contents of the ``Output``, beside all else that is there.
+
+    Args:
+        bundle: what is shown first.
+        outputs: the widgets that capture it.
+        defer: runs a callable in the main thread when that is free: widgets are changed only there.
+    """
+
+    def __init__(
+        self,
+        bundle: dict[str, Any],
+        outputs: Sequence[Any],
+        defer: Callable[[Callable[[], None]], None],
+    ) -> None:
+        import ipywidgets  # noqa: PLC0415  only here: a cell that nothing captures needs no widgets
+
+        self._outputs, self._defer = outputs, defer
+        self._bundle = self._displayed = bundle
+        self._lock = threading.Lock()
+        self._running: ipywidgets.HTML | None = ipywidgets.HTML(_html(bundle))
+        # Without the text of the widget, which a saved notebook would keep as it is now.
+        display({**self._running._repr_mimebundle_(), "text/plain": ""}, raw=True)  # type: ignore[no-untyped-call]
+
+    def update(self, obj: Any, **_: Any) -> None:
+        """Show another bundle in the place of the one before."""
+        with self._lock:
+            self._bundle = obj
+            if self._running is not None:
+                self._running.value = _html(obj)
+                return
+        self._defer(self._replace)
+
+    def settle(self) -> None:
+        """Display what is shown, in place of the widget that showed how far the cell is; in the cell's main thread."""
+        with self._lock:
+            running, self._running = self._running, None
+            self._displayed = self._bundle
+        if running is not None:
+            # It is not closed: a page that is loaded again would show an error in its place.
+            running.value, running.layout.display = "", "none"
+            if _html(self._displayed) or self._displayed.get("text/plain"):
+                display(self._displayed, raw=True)  # type: ignore[no-untyped-call]
+
+    def _replace(self) -> None:
+        with self._lock:
+            before, self._displayed = self._displayed, self._bundle
+        new = {"output_type": "display_data", "data": self._displayed, "metadata": {}}
+        for output in reversed(self._outputs):
+            texts = [_html(one.get("data", {})) for one in output.outputs]
+            places = [place for place, html in enumerate(texts) if html and html == _html(before)]
+            if places:
+                output.outputs = (*output.outputs[: places[-1]], new, *output.outputs[places[-1] + 1 :])
+                return
+        self._outputs[-1].outputs += (new,)  # a front end that does not tell the kernel, or it was cleared
+
+
+def _html(bundle: dict[str, Any]) -> str:
+    return str(bundle.get("text/html", ""))

@@ -58,7 +58,7 @@ def check_settable(name: str) -> None:
             _(
                 "A cell cannot set {name!r}: it is a name of the function {function}.",
                 name=name,
-                function=_called(frame),
+                function=frame.f_code.co_qualname.rpartition("<locals>.")[2],
             ),
             do=_("In a function write: {name} = %wenwen_image …", name=name),
         )
@@ -78,10 +78,6 @@ def check_runs_once() -> None:
                 do=_("Leave --fresh out: then the first run alone pays. Or use %time."),
             )
         frame = frame.f_back
-
-
-def _called(frame: FrameType) -> str:
-    return frame.f_code.co_qualname.rpartition("<locals>.")[2]
 
 
 def _caller() -> FrameType | None:

@@ -26,13 +26,6 @@ class Holder:
     key: Secret
 
 
-@pytest.fixture(autouse=True)
-def _english():
-    speak("en")
-    yield
-    speak("auto")
-
-
 def test_a_key_gives_itself_only_when_asked_by_name():
     assert Secret(KEY).reveal() == KEY
 

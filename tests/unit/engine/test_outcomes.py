@@ -55,13 +55,6 @@ OUTCOMES = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _english():
-    speak("en")
-    yield
-    speak("auto")
-
-
 @pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize(("make", "kind", "charged"), OUTCOMES.values(), ids=OUTCOMES)
 def test_every_outcome_says_what_and_what_to_do_and_the_cost_in_both_languages(make, kind, charged, language):

@@ -21,13 +21,6 @@ PIXELS = np.zeros((4, 5, 3), np.uint8)
 PIXELS[1, 2] = (200, 100, 50)
 
 
-@pytest.fixture(autouse=True)
-def _english():
-    speak("en")
-    yield
-    speak("auto")
-
-
 def encoded(kind, mode="RGB"):
     out = io.BytesIO()
     Image.new(mode, (8, 6)).save(out, kind)

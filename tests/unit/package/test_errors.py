@@ -32,13 +32,6 @@ FIELDS = {
 KEY = "0123456789abcdef0123"
 
 
-@pytest.fixture(autouse=True)
-def _english():
-    speak("en")
-    yield
-    speak("auto")
-
-
 def rows(error, columns=100):
     """How many rows of a screen an error takes."""
     return sum(max(1, ceil(len(row) / columns)) for line in error.lines() for row in line.split("\n"))

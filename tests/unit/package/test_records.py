@@ -35,13 +35,6 @@ VALUES = st.recursive(
 )
 
 
-@pytest.fixture(autouse=True)
-def _english():
-    speak("en")
-    yield
-    speak("auto")
-
-
 def generation(*pictures, **more):
     return Generation("a1b2c3d4", ImageRequest("a cat"), "a cat", "complete", "2026-01-01", pictures=pictures, **more)
 

@@ -46,13 +46,6 @@ USABLE = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _english():
-    speak("en")
-    yield
-    speak("auto")
-
-
 def refused(**values):
     with pytest.raises(ConfigError) as caught:
         load(Layer("the place", values))

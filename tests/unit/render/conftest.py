@@ -1,4 +1,4 @@
-"""Generations with pictures to show, and English messages."""
+"""Generations with pictures to show."""
 
 import itertools
 from pathlib import Path
@@ -7,16 +7,8 @@ import pytest
 
 from wenwen_magic.errors import EndpointError
 from wenwen_magic.records import GeneratedImage, Generation, ImageRequest
-from wenwen_magic.text.i18n import speak
 
 FAULT = {"kind": "EndpointError", "what": "The endpoint failed.", **EndpointError("", why="up <stream>").as_dict()}
-
-
-@pytest.fixture(autouse=True)
-def _english():
-    speak("en")
-    yield
-    speak("")
 
 
 @pytest.fixture

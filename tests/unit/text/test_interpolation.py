@@ -17,13 +17,6 @@ JSON = st.recursive(
 )
 
 
-@pytest.fixture(autouse=True)
-def _english():
-    speak("en")
-    yield
-    speak("auto")
-
-
 def refused(text, **names):
     with pytest.raises(ConfigError) as caught:
         interpolate(text, names)

@@ -10,13 +10,6 @@ from wenwen_magic.text.suggest import did_you_mean, nearest
 MODELS = ("gpt-4o-image", "gemini-2.5-flash-image-preview", "jimeng-3.0")
 
 
-@pytest.fixture(autouse=True)
-def _english():
-    speak("en")
-    yield
-    speak("auto")
-
-
 @pytest.mark.parametrize(
     ("typed", "meant"), [("gpt-4o-imgae", "gpt-4o-image"), ("gpt4o", "gpt-4o-image"), ("jimeng3", "jimeng-3.0")]
 )

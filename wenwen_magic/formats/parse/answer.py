@@ -14,10 +14,8 @@ from typing import Any
 from wenwen_magic.endpoint.failures import is_failure, read_problem
 from wenwen_magic.formats.parse import markdown, shapes
 from wenwen_magic.formats.parse.json_text import Payloads, json_in, json_within
-from wenwen_magic.formats.parse.no_picture import is_bare, is_strange, task_in
-from wenwen_magic.formats.parse.progress import without_progress
-from wenwen_magic.formats.parse.walk import Collector, Place, Sources, identity
-from wenwen_magic.kinds import kind_of_base64
+from wenwen_magic.formats.parse.shapes import Sources, identity, is_bare, is_strange, task_in
+from wenwen_magic.formats.parse.walk import Collector, Place, without_progress
 from wenwen_magic.protocol import Answer, Progress, Source
 from wenwen_magic.records import ImageRequest
 from wenwen_magic.text.i18n import _
@@ -101,10 +99,9 @@ class AnswerParser:
         kind = next((body[name] for name in ("type", "event") if isinstance(body.get(name), str)), "")
         unnamed = not kind and "partial_image_index" in body
         if unnamed or kind.endswith("partial_image") or "partial_image_b64" in body:
-            fields = shapes.plain_fields(body)
             number = shapes.number_of(body.get("partial_image_index"))
             text = _("a picture on its way") + (f" ({number + 1})" if number is not None else "")
-            yield Progress(text, picture=shapes.own_source(fields, self._payloads, shapes.type_in(fields)))
+            yield Progress(text, picture=shapes.own_source(shapes.read_object(body), self._payloads))
             return
         if kind.endswith("partial_failed"):
             self._found.failures.append(body)
@@ -191,7 +188,7 @@ class AnswerParser:
 
     def _base64_in(self, text: str) -> Source | None:
         """Return the picture that a text is, where it is nothing but its base64."""
-        begins = kind_of_base64(self._payloads.restore(text.strip()[:120])[:120].decode("ascii", "replace"))
+        begins = shapes.begins_as_picture(text.strip(), self._payloads)
         return shapes.source_of(text, self._payloads, "") if begins else None
 
     def _text(self) -> str:

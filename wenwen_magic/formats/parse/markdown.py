@@ -1,4 +1,7 @@
-"""Find the pictures in Markdown as models write it; read with markdown-it-py, in time linear in its length."""
+"""Find the pictures in Markdown as models write it, and part its words from its thoughts, in time linear in its length.
+
+It is read with markdown-it-py.
+"""
 
 import re
 from collections.abc import Sequence
@@ -7,9 +10,10 @@ from typing import Any
 
 from markdown_it import MarkdownIt
 
-from wenwen_magic.formats.parse import addresses, thoughts
-from wenwen_magic.formats.parse.collect import Found, Pairs
+from wenwen_magic.formats.parse import addresses
+from wenwen_magic.formats.parse.addresses import Found, Pairs
 from wenwen_magic.formats.parse.json_text import Payloads
+from wenwen_magic.formats.parse.shapes import PICTURE_TYPES, Sources
 from wenwen_magic.kinds import DATA_HEAD, PNG
 from wenwen_magic.protocol import Source
 
@@ -29,8 +33,6 @@ _PARSER.normalizeLink = lambda url: url  # type: ignore[method-assign]
 _SHOWN = MarkdownIt("commonmark", {"html": False, "maxNesting": 20}).enable("table").disable("image")
 _SHOWN.validateLink = lambda url: url.lower().startswith(("http://", "https://"))  # type: ignore[method-assign]
 
-PICTURE_TYPES = ("image/", "application/octet-stream")
-"""Beginnings of the types that an answer may name for a picture."""
 _RUN = re.compile(r"[A-Za-z0-9+/_=%-]*+")
 _RUN_IN_LINES = re.compile(r"[A-Za-z0-9+/_=%\s-]*+")
 _NEED_CLOSING = {"(": ")", '"': '"', "'": "'", "<": ">"}
@@ -49,6 +51,26 @@ _HELD_NOTHING_ELSE = re.compile(
 )
 _DEEPEST = 8
 """HTML elements within elements that are taken out when a picture was all that they held."""
+
+# Thoughts: what models write between marks before they answer.
+_NAME = (
+    r"(?:[a-z]{1,20}:)?"
+    r"(?:think|(?:ant)?thinking|thoughts?|reason|reasoning|reflection|scratchpad|cot|inner_monologue|思考|思考过程)"
+)
+_OPEN, _CLOSE = r"(?:<|&lt;)[ |]?", r"[ |]?(?:>|&gt;)"
+_BEGIN = rf"{_OPEN}{_NAME}(?:\s[^<>]{{0,300}}?)?(?<!/){_CLOSE}|◁think▷|\[think\]|<\|begin_of_thought\|>"
+_END = rf"{_OPEN}/ ?{_NAME}\s{{0,9}}{_CLOSE}|◁/think▷|\[/think\]|<\|end_of_thought\|>"
+# A folded part is one where its type, or its heading, says so. Source: Open WebUI's <details type="reasoning">.
+_DETAILS = (
+    r"<details\b(?:(?=[^<>]{0,300}?\btype\s{0,9}=\s{0,9}[\"']?(?:reasoning|think))[^<>]{0,400}+>"
+    r"|[^<>]{0,400}+>\s{0,20}+<summary\b[^<>]{0,200}+>[^<]{0,60}?(?:思考|推理|思维|thought|think|reasoning))"
+)
+_MARK = re.compile(
+    rf"(?im)^ {{0,3}}(?P<fence>```|~~~)|(?<!`)(?:(?P<begin>{_BEGIN})|(?P<end>{_END})|(?P<details>{_DETAILS}))"
+)
+_IS_END = re.compile(f"(?i){_END}")
+_FOLD = re.compile(r"(?i)<(/?)details\b[^<>]{0,400}+>")
+_FENCE_END = {sign: re.compile(rf"(?m)^ {{0,3}}{sign}{{3,}}[ \t]*$") for sign in "`~"}
 
 
 def render(text: str) -> str:
@@ -103,7 +125,7 @@ def read(text: str, payloads: Payloads, *, whole: bool = True) -> Reading:
     short = _without_data(text, payloads, data, whole=whole)
     if not whole:  # up to where its last address is certainly whole
         short = short[: max(short.rfind(end) for end in ")>\"' \n") + 1]
-    spoken, thought = thoughts.split(short)
+    spoken, thought = split_thoughts(short)
     sources = _Sources(data, payloads)
     reading = sources.read(_parse(spoken))
     thinking = sources.read(_parse(thought)) if thought else Reading()
@@ -179,13 +201,9 @@ class _Sources:
                 source for source in images if source not in videos and not addresses.is_video(source.address)
             ),
             naked=tuple(source for source in naked if source not in videos),
-            addresses=_once(self._each([pair for pair in found.bare if addresses.is_picture(pair[0])] + found.alone)),
+            addresses=_once(self._each(found.pictures_bare())),
             linked=_once(self._each(found.pictures_linked())),
-            elsewhere=tuple(
-                self._payloads.redact(address)
-                for address, _alt in (*found.images, *found.links, *found.local)
-                if addresses.is_elsewhere(address)
-            ),
+            elsewhere=tuple(map(self._payloads.redact, found.elsewhere())),
         )
         videos += self._each(found.all_videos())
         if not (videos or reading.pictures()):
@@ -193,10 +211,11 @@ class _Sources:
         return replace(reading, videos=_once(videos))
 
     def _each(self, pairs: Pairs) -> list[Source]:
+        if not pairs:
+            return []
         alts = dict(reversed(pairs))  # each address once, with the words of its first place
         made = (self._source(address, alts[address]) for address in dict.fromkeys(pair[0] for pair in pairs))
-        kept = {(source.address, source.data.rstrip(b"=")): source for source in reversed(list(filter(None, made)))}
-        return list(reversed(kept.values()))
+        return list(Sources(filter(None, made)).all())
 
     def _source(self, address: str, alt: str) -> Source | None:
         alt = self._payloads.redact(_CUT.sub("…", alt)).strip()
@@ -256,3 +275,51 @@ def _words(text: str, *, pictures: bool, videos: bool) -> str:
         text = text[:half] if text[:half] == text[half:] else text  # the last piece of a stream repeated the whole
         text = "\n".join(line for line in text.splitlines() if not _DOWNLOAD.match(line))
     return re.sub(r"\n{3,}", "\n\n", _CUT.sub("", text.replace(_GONE, ""))).strip()
+
+
+def split_thoughts(text: str) -> tuple[str, str]:
+    """Part a text into what answers and what thinks; takes time in proportion to the text.
+
+    A thought that never ends goes to the end of the text; where only its end is marked, all before it is thought. What
+    stands in code that is closed marks nothing.
+
+    Args:
+        text: as the model wrote it.
+
+    Returns:
+        The answer and the thoughts, without the marks.
+    """
+    answer, thoughts = list[str](), list[str]()
+    start = at = 0
+    open_for_ever: set[str] = set()
+    while mark := _MARK.search(text, at):
+        at = mark.end()
+        if sign := (mark["fence"] or "")[:1]:
+            closed = None if sign in open_for_ever else _FENCE_END[sign].search(text, at)
+            at = closed.end() if closed else at
+            open_for_ever |= set() if closed else {sign}
+            continue
+        answer.append(text[start : mark.start()])
+        if mark["end"]:
+            thoughts += answer
+            answer.clear()
+            start = at
+            continue
+        if mark["details"]:
+            end, start = _end_of_fold(text, at)
+        else:
+            end, start = found.span() if (found := _IS_END.search(text, at)) else (len(text), len(text))
+        thoughts.append(text[at:end])
+        at = start
+    if not start:
+        return text, ""
+    return "\n\n".join([*answer, text[start:]]), "\n\n".join(thoughts)
+
+
+def _end_of_fold(text: str, at: int) -> tuple[int, int]:
+    depth = 1
+    for fold in _FOLD.finditer(text, at):
+        depth += -1 if fold[1] else 1
+        if not depth:
+            return fold.span()
+    return len(text), len(text)

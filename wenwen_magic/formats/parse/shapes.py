@@ -4,17 +4,20 @@ A new shape is a name more in a table here. Names are compared in lower case and
 write the same one as ``b64_json``, ``image-url``, ``imageURL`` or ``ResultImage``. ``{"data": [{"url": ...}]}`` is on
 wenwen's page 修改图片(images), dall-e-2; the other names are those of OpenAI, Google, Anthropic, MCP, Azure, Bedrock,
 DashScope, MiniMax, ModelScope, Cloudflare, Replicate, Ollama, Dify, Coze, Stability, fal, Kling, Luma, Leonardo, BFL,
-Runware, Tencent, Volcengine, Baidu, iFlytek and servers of the relay's family (not seen on wenwen's pages).
+Runware, Tencent, Volcengine, Baidu, iFlytek and servers of the relay's family (not seen on wenwen's pages). Of tasks in
+place of a picture they are those of asynchronous servers of the relay's family.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from wenwen_magic.formats.parse import addresses, markdown
+from wenwen_magic.endpoint.failures import is_complaint
+from wenwen_magic.formats.parse import addresses
 from wenwen_magic.formats.parse.json_text import Payloads
 from wenwen_magic.kinds import PICTURES, PNG, kind_of_base64, split_data_uri
+from wenwen_magic.kinds import VIDEOS as VIDEO_KINDS
 from wenwen_magic.protocol import Source
 
 # -- names of fields ---------------------------------------------------------------------------------------------------
@@ -33,33 +36,17 @@ ADDRESSES = (
 CHATS = {"choices", "candidates"}
 """Hold what a model said; each item is a text of its own."""
 WRAPPERS = {
-    *("data", "images", "imageurls", "urls", "output", "outputs", "results", "outputimages", "resulturls", "imagelist"),
-    *("generatedimages", "generations", "finalimagelist", "pictures", "artifacts", "predictions", "generatedsamples"),
-    *("response", "responses", "item", "filedata", "inlinedata", "source", "message", "delta", "content", "parts"),
-    *("part", "contentblock", "files", "assets", "attachments", "taskresult", "subtaskresultlist", "resource", "text"),
-    *(
-        "generationsbypk",
-        "payload",
-        "body",
-        "resp",
-        "generatevideoresponse",
-        "toolresult",
-        "promptfeedback",
-        "incompletedetails",
-    ),
+    *("data", "images", "imageurls", "urls", "output", "outputs", "results", "outputimages", "resulturls"),
+    *("imagelist", "generatedimages", "generations", "finalimagelist", "pictures", "artifacts", "predictions"),
+    *("generatedsamples", "response", "responses", "item", "filedata", "inlinedata", "source", "message", "delta"),
+    *("content", "parts", "part", "contentblock", "files", "assets", "attachments", "taskresult"),
+    *("subtaskresultlist", "resource", "text", "generationsbypk", "payload", "body", "resp", "generatevideoresponse"),
+    *("toolresult", "promptfeedback", "incompletedetails"),
 }
 """Hold results further inside: an object, a list, one address, or base64 that begins as a picture does."""
 VIDEOS = {
-    "video",
-    "videos",
-    "videourl",
-    "videourls",
-    "videouri",
-    "videolist",
-    "outputvideo",
-    "generatedvideos",
-    "mp4",
-    "mp4url",
+    *("video", "videos", "videourl", "videourls", "videouri", "videolist", "outputvideo", "generatedvideos"),
+    *("mp4", "mp4url"),
 }
 """Hold a video, however it is written."""
 ECHOES = {
@@ -67,20 +54,8 @@ ECHOES = {
     *("inputimage", "inputimages", "initimage", "initimages", "sourceimage", "sourceimages", "referenceimages"),
     *("referenceimage", "referenceimageurl", "refimages", "mask", "maskimage", "originalimage", "imageprompt"),
     *("inputreference", "tools", "instructions", "metadatainput", "usage", "error", "errors", "safetyratings"),
-    *(
-        "messages",
-        "history",
-        "avatar",
-        "avatarurl",
-        "icon",
-        "logo",
-        "user",
-        "author",
-        "documentation",
-        "webhook",
-        "callback",
-        "notifyhook",
-    ),
+    *("messages", "history", "avatar", "avatarurl", "icon", "logo", "user", "author", "documentation", "webhook"),
+    *("callback", "notifyhook"),
 }
 """Hold what was asked, or what is about the answer and not in it."""
 TEXTS = {"content", "text", "answer", "outputtext", "delta", "completion", "generatedtext"}
@@ -120,28 +95,74 @@ def number_of(value: Any) -> int | None:
 
 _SHORTEST = 40
 """Least bytes of a picture's base64; a word such as ``pending`` is shorter."""
-_FILMS = {"mp4": "video/mp4", "webm": "video/webm", "mov": "video/quicktime", "m4v": "video/mp4"}
-_TYPES = {suffix[1:]: kind.mime for kind in PICTURES for suffix in kind.suffixes} | _FILMS
+_SHORTEST_TOKEN = 24
+"""Least characters of what :class:`Payloads` puts in place of base64 that it took out; other base64 is longer."""
+_TYPES = {suffix[1:]: kind.mime for kind in (*PICTURES, *VIDEO_KINDS) for suffix in kind.suffixes}
 """Types by their short names."""
+PICTURE_TYPES = ("image/", "application/octet-stream")
+"""Beginnings of the types that an answer may name for a picture."""
 _MIME = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
 _SCHEME = re.compile(r"(?i)[a-z][a-z0-9+.-]*:")
 _HTTP = ("http://", "https://")
 
 
-def type_in(fields: Mapping[str, Any], mime: str = PNG.mime) -> str:
-    """Return the type of an object's picture or video as the object names it; the bytes decide later.
+class Sources:
+    """Keep sources in order, equal bytes and equal addresses once."""
+
+    def __init__(self, sources: Iterable[Source] = ()) -> None:
+        self._kept: dict[tuple[str, int], Source] = {}
+        for source in sources:
+            self.add(source)
+
+    def add(self, source: Source) -> None:
+        """Keep a source unless it is there already."""
+        self._kept.setdefault(identity(source), source)
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def all(self) -> tuple[Source, ...]:
+        """Return them in the order in which they came."""
+        return tuple(self._kept.values())
+
+
+def identity(source: Source) -> tuple[str, int]:
+    """Return what is equal for equal sources: of bytes their sum, whatever type they go by, else the address."""
+    return ("", hash(source.data.rstrip(b"="))) if source.data else (source.address, 0)
+
+
+class Item(NamedTuple):
+    """Hold what an object says of itself.
 
     Args:
-        fields: of the object, by their plain names.
-        mime: the type where the object names none.
+        fields: by their plain names.
+        kind: its ``type``; empty where that is no text.
+        number: its ``index``; None for none.
+        mime: the type of its picture or video as it names it; the bytes decide later.
     """
+
+    fields: dict[str, Any]
+    kind: str
+    number: int | None
+    mime: str
+
+
+def read_object(value: Mapping[str, Any], mime: str = PNG.mime) -> Item:
+    """Read what an object says of itself.
+
+    Args:
+        value: the object.
+        mime: the type of its picture or video where it names none.
+    """
+    fields = plain_fields(value)
+    kind = fields["type"] if isinstance(fields.get("type"), str) else ""
     values = (fields[name] for name in _NAMES_A_TYPE if isinstance(fields.get(name), str))
-    kind = fields.get("type")
-    for value in (*values, *([kind] if isinstance(kind, str) and "/" in kind else [])):
-        named = value.lower()
+    for value_of_type in (*values, *([kind] if "/" in kind else [])):
+        named = value_of_type.lower()
         if known := _TYPES.get(named.removeprefix("image/")) or (named if _MIME.fullmatch(named) else ""):
-            return known
-    return mime
+            mime = known
+            break
+    return Item(fields, kind, number_of(fields.get("index")), mime)
 
 
 def is_video(source: Source, mime: str = "") -> bool:
@@ -170,13 +191,13 @@ def source_of(value: Any, payloads: Payloads, key: str = "url", mime: str = PNG.
         return None
     if value[:8].lower().startswith(_HTTP) and (key or len(value.split()) == 1):
         return Source(payloads.restore_text(value))
-    named, data_of_uri = split_data_uri(value)
-    if data_of_uri:
-        value, key, mime = data_of_uri, BASE64[0], named or mime
-    elif _SCHEME.match(value):
-        return None
-    if key in BASE64 or kind_of_base64(payloads.restore(value[:120])[:120].decode("ascii", "replace")):
-        data = payloads.restore_base64(value) if mime.startswith((*markdown.PICTURE_TYPES, "video/")) else b""
+    if _SCHEME.match(value):
+        named, value = split_data_uri(value)
+        if not value:
+            return None
+        key, mime = BASE64[0], named or mime
+    if key in BASE64 or begins_as_picture(value, payloads):
+        data = payloads.restore_base64(value) if mime.startswith((*PICTURE_TYPES, "video/")) else b""
         return Source(f"data:{mime}", data=data) if len(data) >= _SHORTEST else None
     is_path = value.startswith("/") and (key in {"", "result", "fileuri"} or "url" in key or "im" in key)
     below_endpoint = is_path or (key in {"url", "imageurl"} and ("/" in value or "." in value))
@@ -184,30 +205,92 @@ def source_of(value: Any, payloads: Payloads, key: str = "url", mime: str = PNG.
     return Source(payloads.restore_text(value)) if below_endpoint and len(value.split()) == 1 < len(value) else None
 
 
-def own_source(
-    fields: Mapping[str, Any], payloads: Payloads, mime: str, *, within: str = "", video: bool = False
-) -> Source | None:
+def begins_as_picture(text: str, payloads: Payloads) -> bool:
+    """Tell whether a text begins as the base64 of a picture does; a word such as ``assistant`` is too short for it."""
+    if len(text) < _SHORTEST_TOKEN:
+        return False
+    return kind_of_base64(payloads.restore(text[:120])[:120].decode("ascii", "replace")) is not None
+
+
+def own_source(item: Item, payloads: Payloads, *, within: str = "", video: bool = False) -> Source | None:
     """Return an object's own picture or video; base64 comes before an address, for it need not be fetched.
 
     Args:
-        fields: of the object, by their plain names.
+        item: the object.
         payloads: as for :func:`source_of`.
-        mime: the object's type.
         within: the plain name of the field that the object stands in.
         video: whether the object describes a video: then what is named an image is not the result.
     """
-    kind = fields.get("type")
-    marked = isinstance(kind, str) and kind in _IMAGE_TYPES
-    typed = marked or within == "inlinedata" or any(isinstance(fields.get(name), str) for name in _NAMES_A_TYPE[:4])
-    names = (*BASE64, *ADDRESSES, *(["data"] if typed else []))
-    for name in names:
+    fields, marked = item.fields, item.kind in _IMAGE_TYPES or within == "inlinedata"
+    typed = marked or any(isinstance(fields.get(name), str) for name in _NAMES_A_TYPE[:4])
+    for name in (*BASE64, *ADDRESSES, *(["data"] if typed else [])):
         value = fields.get(name)
         if value and isinstance(value, str) and not (video and ("im" in name or "pic" in name)):
-            source = source_of(value, payloads, BASE64[0] if name == "data" and not _is_address(value) else name, mime)
-            if source:
+            is_base64 = name == "data" and not value[:8].lower().startswith((*_HTTP, "data:"))
+            if source := source_of(value, payloads, BASE64[0] if is_base64 else name, item.mime):
                 return source
     return None
 
 
-def _is_address(value: str) -> bool:
-    return value[:8].lower().startswith((*_HTTP, "data:"))
+# -- objects without a picture: a task, a complaint, or something unknown ----------------------------------------------
+
+_NUMBERS = ("taskid", "jobid", "taskuuid", "predictionid", "generationid")
+_STATES = ("status", "state", "taskstatus", "jobstatus")
+_WAITING = {
+    *("queued", "queueing", "queuing", "in_queue", "pending", "submitted", "submit", "processing", "in_progress"),
+    *("running", "starting", "started", "created", "waiting", "not_start", "scheduled", "generating", "accepted"),
+    *("dreaming", "drawing", "rendering", "executing", "initializing", "preparing", "not_started", "inprogress"),
+    *("doing",),
+}
+_ABOUT = {"id", "created", "object", "model", "modelversion", "usage", "usagemetadata", "requestid", "type", "event"}
+"""Fields that are no answer by themselves."""
+
+
+def _waits(state: Any) -> bool:
+    return isinstance(state, str) and state.strip().lower().replace(" ", "_") in _WAITING
+
+
+def task_in(value: Any, depth: int = 0) -> tuple[str, str] | None:
+    """Return the number and the state of a task that an object, or one in it, describes; None for none."""
+    if depth > 4:  # noqa: PLR2004  tasks are near the top
+        return None
+    if isinstance(value, list):
+        return next(filter(None, (task_in(item, depth + 1) for item in value[:5])), None)
+    if not isinstance(value, Mapping):
+        return None
+    fields = plain_fields(value)
+    state = next((fields[name] for name in _STATES if isinstance(fields.get(name), str)), "")
+    waits = _waits(state)
+    names = (*_NUMBERS, *(("id", "requestid") if waits else ()), *(("result",) if "code" in fields else ()))
+    for name in names:
+        number = fields.get(name)
+        number = str(number) if number_of(number) is not None else number
+        if isinstance(number, str) and number.strip() and (name != "result" or number.strip().isdigit()):
+            return number.strip()[:200], state
+    return next(filter(None, (task_in(inner, depth + 1) for inner in fields.values())), None)
+
+
+def is_bare(body: Mapping[str, Any], depth: int = 0) -> bool:
+    """Tell whether an object has a problem's words and nothing that is a result."""
+    results = {*WRAPPERS, *ADDRESSES} - {"message"}
+    fields = plain_fields(body)
+    waits = any(_waits(fields.get(name)) for name in _STATES)
+    held = (value for name, value in fields.items() if name in results and value)
+    return (
+        is_complaint(body)
+        and not waits
+        and all(
+            depth < 2 and isinstance(value, Mapping) and is_bare(value, depth + 1)  # noqa: PLR2004  envelopes are near the top
+            for value in held
+        )
+    )
+
+
+def is_strange(body: Mapping[str, Any]) -> bool:
+    """Tell whether an object holds anything beside what is about an answer."""
+    fields = plain_fields(body)
+    return any(
+        value not in (None, "", [], {})
+        for name, value in fields.items()
+        if name not in _ABOUT and not isinstance(value, bool)
+    )

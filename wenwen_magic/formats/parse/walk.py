@@ -4,18 +4,24 @@ What a field holds is decided by its name, in the tables of :mod:`wenwen_magic.f
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 from wenwen_magic.endpoint.failures import filters_in, is_failure
 from wenwen_magic.formats.parse import shapes
 from wenwen_magic.formats.parse.json_text import Payloads, json_in
-from wenwen_magic.formats.parse.progress import progress_in
 from wenwen_magic.kinds import PNG
 from wenwen_magic.protocol import Progress, Source
 from wenwen_magic.text.i18n import N_, _
 
+# The words of progress are those of servers of the relay's family (not seen on wenwen's pages).
+_PROGRESS = re.compile(
+    r"(?i)^\s*>?\s*[^\w\s>]*\s*.{0,12}?(?:进度|progress|排队|queue|生成中|generating|生成完成)"
+    r"\W*(\d{1,3}(?:\.\d+)?)?.{0,24}$"
+)
+_PROGRESS_ID = re.compile(r"^\s*>\s*(?:ID|sid)\s*:", re.IGNORECASE)
+_EMPTY_FENCE = re.compile(r"(?m)^```\w*\s*^```$")
 _THOUGHT_TITLE = re.compile(r"\s*\*\*([^*\n]{1,120})\*\*")
 _REASONS = ("finishreason", "stopreason", "donereason", "blockreason")
 _ORDINARY = {
@@ -68,31 +74,6 @@ class Place(NamedTuple):
     strict: bool = False
 
 
-class Sources:
-    """Keep sources in order, equal bytes and equal addresses once."""
-
-    def __init__(self, sources: Iterable[Source] = ()) -> None:
-        self._kept: dict[tuple[str, int], Source] = {}
-        for source in sources:
-            self.add(source)
-
-    def add(self, source: Source) -> None:
-        """Keep a source unless it is there already."""
-        self._kept.setdefault(identity(source), source)
-
-    def __len__(self) -> int:
-        return len(self._kept)
-
-    def all(self) -> tuple[Source, ...]:
-        """Return them in the order in which they came."""
-        return tuple(self._kept.values())
-
-
-def identity(source: Source) -> tuple[str, int]:
-    """Return what is equal for equal sources: of bytes their sum, whatever type they go by, else the address."""
-    return ("", hash(source.data.rstrip(b"="))) if source.data else (source.address, 0)
-
-
 class Collector:
     """Collect what an answer holds, as far as the walk has come.
 
@@ -102,8 +83,8 @@ class Collector:
 
     def __init__(self, payloads: Payloads) -> None:
         self._payloads = payloads
-        self.pictures, self.drafts, self.videos = Sources(), Sources(), Sources()
-        self.perhaps, self.perhaps_videos = Sources(), Sources()
+        self.pictures, self.drafts, self.videos = shapes.Sources(), shapes.Sources(), shapes.Sources()
+        self.perhaps, self.perhaps_videos = shapes.Sources(), shapes.Sources()
         """Found under names that say nothing; they count where nothing else is there."""
         self.pieces: list[tuple[int, str]] = []
         """The texts in the order in which they came, each with the choice that it belongs to."""
@@ -149,10 +130,11 @@ class Collector:
                 yield from self.read_text(value, place)
 
     def _add_object(self, item: Mapping[str, Any], place: Place) -> Iterator[Progress]:
-        fields = shapes.plain_fields(item)
+        read = shapes.read_object(item, place.mime)
+        fields = read.fields
         if fields.get("role") in ("user", "system"):  # what was asked
             return
-        place = _within(fields, place)
+        place = _within(read, place)
         self._note(item, fields, place)
         failed = bool(place.depth) and is_failure(item)
         if failed:
@@ -160,12 +142,12 @@ class Collector:
         kept = self._kept
         yield from self._add_videos(fields, place)
         filmed = self._kept > kept
-        own = None if filmed or (failed and fields.get("error")) else self._own(fields, place)
+        own = None if filmed or (failed and fields.get("error")) else self._own(read, place)
         for name, value in fields.items():
             if not value or isinstance(value, (int, float)) or name in shapes.VIDEOS:
                 continue
             if isinstance(value, str) and name in _SPOKEN:
-                yield from self._add_words(name, value, fields, place)
+                yield from self._add_words(name, value, read, place)
             else:
                 yield from self._add_field(name, value, place, own=own is not None or filmed)
         if own is not None and place.thought:
@@ -179,23 +161,23 @@ class Collector:
                 fields[name], place._replace(key=name, depth=place.depth + 1, video=True, strict=False)
             )
 
-    def _add_words(self, name: str, value: str, fields: Mapping[str, Any], place: Place) -> Iterator[Progress]:
+    def _add_words(self, name: str, value: str, item: shapes.Item, place: Place) -> Iterator[Progress]:
         """Read a field with words: of the answer, a refusal, thoughts, or a call of a function."""
-        kind = fields["type"] if isinstance(fields.get("type"), str) else ""
+        kind = item.kind
         if name == "refusal" or (name == "delta" and "refusal" in kind):
             self._refuse(value, place)
         elif name in shapes.ARGUMENTS or (name == "delta" and "arguments" in kind):
-            call = place.choice, shapes.number_of(fields.get("index")) or place.position
+            call = place.choice, item.number or place.position
             self.arguments.setdefault(call, []).append(value)
         elif name in shapes.REASONING:
             self.reasoning.append(value)
         elif place.thought or not kind or "text" in kind or name not in {"delta", "text"}:
             yield from self.walk(value, place._replace(key=name, depth=place.depth + 1))
 
-    def _own(self, fields: Mapping[str, Any], place: Place) -> Source | None:
+    def _own(self, item: shapes.Item, place: Place) -> Source | None:
         """Keep an object's own picture or video, and return it."""
-        source = shapes.own_source(fields, self._payloads, place.mime, within=place.key, video=place.video)
-        named = any("im" in name or "pic" in name for name in fields if name in shapes.ADDRESSES)
+        source = shapes.own_source(item, self._payloads, within=place.key, video=place.video)
+        named = any("im" in name or "pic" in name for name in item.fields if name in shapes.ADDRESSES)
         return self._keep(source, place._replace(strict=place.strict and not named)) if source else None
 
     def _add_field(self, name: str, value: Any, place: Place, *, own: bool) -> Iterator[Progress]:
@@ -208,7 +190,9 @@ class Collector:
             own: whether the object itself is a picture or holds a video: then others in it are forms of the same.
         """
         inner, is_text = place._replace(key=name, depth=place.depth + 1), isinstance(value, str)
-        if name in shapes.ECHOES or (own and _is_form(name, place)):
+        # What else a picture's object holds can only be another form of the same picture.
+        is_form = own and place.depth > 0 and not (name == "images" and place.key in {"message", "delta"})
+        if name in shapes.ECHOES or is_form:
             return
         if name in shapes.CHATS:
             yield from self.walk(value, inner._replace(known=True, strict=False))
@@ -244,7 +228,8 @@ class Collector:
             self._end(reason, fields.get("finishmessage") or fields.get("blockreasonmessage"))
         if isinstance(fields.get("raifilteredreason"), str):
             self._refuse(fields["raifilteredreason"], place)
-        self.filters += filters_in({name: item[name] for name in item if "filter" in name or "afety" in name})
+        if filters := {name: item[name] for name in item if "filter" in name or "afety" in name}:
+            self.filters += filters_in(filters)
 
     def _end(self, reason: str, message: Any) -> None:
         """Note why an answer ended: the reason; of Google's, which are in capitals, its explanation or our own."""
@@ -319,23 +304,41 @@ class Collector:
         return source
 
 
-def _within(fields: Mapping[str, Any], place: Place) -> Place:
+def _within(item: shapes.Item, place: Place) -> Place:
     """Return the place of what is in an object."""
-    kind = fields["type"] if isinstance(fields.get("type"), str) else ""
-    index = shapes.number_of(fields.get("index"))
-    choice = place.choice
+    kind, choice = item.kind, place.choice
     if place.key == "candidates":
-        choice = -1 - abs(place.position if index is None else index)
+        choice = -1 - abs(place.position if item.number is None else item.number)
     elif place.key == "choices":
-        choice = abs(index or 0)
+        choice = abs(item.number or 0)
     return place._replace(
         choice=choice,
-        mime=shapes.type_in(fields, place.mime),
-        thought=place.thought or fields.get("thought") is True or any(word in kind for word in shapes.THOUGHTS),
-        video=place.video or kind in shapes.VIDEOS or kind == "video_url" or fields.get("object") == "video",
+        mime=item.mime,
+        thought=place.thought or item.fields.get("thought") is True or any(word in kind for word in shapes.THOUGHTS),
+        video=place.video or kind in shapes.VIDEOS or kind == "video_url" or item.fields.get("object") == "video",
     )
 
 
-def _is_form(name: str, place: Place) -> bool:
-    """Tell whether a field of an object that is a picture itself can only hold another form of it."""
-    return place.depth > 0 and not (name == "images" and place.key in {"message", "delta"})
+def progress_in(line: str) -> Progress | None:
+    """Read one line of text as a report of progress; None when it is none."""
+    match = _PROGRESS.match(line) if len(line) < 200 else None  # noqa: PLR2004  a longer line is not a status line
+    if not match or "![" in line or "](" in line:
+        return None
+    text = line.strip().lstrip("> ").strip().replace("**", "")
+    return Progress(text, min(float(match[1]), 100.0) if match[1] else None)
+
+
+def without_progress(text: str, *, quoted_only: bool = False) -> str:
+    """Return the text without the lines that only reported progress.
+
+    Args:
+        text: an answer's words.
+        quoted_only: drop only lines marked as quotations; without a picture, "the queue is long" explains why.
+    """
+    kept = [
+        line
+        for line in text.splitlines()
+        if not _PROGRESS_ID.match(line)
+        and (not progress_in(line) or (quoted_only and not line.lstrip().startswith(">")))
+    ]
+    return re.sub(r"\n{3,}", "\n\n", _EMPTY_FENCE.sub("", "\n".join(kept))).strip()

@@ -1,4 +1,4 @@
-"""Messages are read in English here."""
+"""Messages are read in English here, unless a test chooses another language."""
 
 import pytest
 
@@ -9,4 +9,4 @@ from wenwen_magic.text.i18n import speak
 def _english():
     speak("en")
     yield
-    speak("")
+    speak("auto")
