@@ -1,14 +1,11 @@
-"""Every recorded reply gives the pictures, words and errors that are expected of it, however it comes and whatever was asked."""
-
-import re
+"""Every recorded reply gives the pictures, words and errors that are expected of it, asked in its own format."""
 
 import pytest
-from support.replies import FOLDER, READERS, in_pieces, lead, outcome, recorded, request_in
-from support.scripted import reply_of, told
+from support.replies import FOLDER, READERS, lead, recorded, request_in
+from support.scripted import told
 
 from wenwen_magic.errors import WenwenError
 from wenwen_magic.formats import FORMATS
-from wenwen_magic.protocol import HttpReply
 
 REPLIES = [one for wire in READERS for one in recorded(wire).values()]
 READABLE = [one for one in REPLIES if "error" not in one.row]
@@ -64,35 +61,3 @@ def test_a_recorded_error_is_raised_with_the_endpoints_words(one):
     assert [word for word in one.row["words"] if word not in said] == []
     assert [word for word in one.row.get("silent", []) if word in said] == []
     assert "status" in one.row or caught.value.charged == ("no" if one.name.endswith(".html") else "maybe")
-
-
-@pytest.mark.parametrize("wire", READERS)
-def test_a_recorded_reply_reads_the_same_in_pieces(wire):
-    for one in recorded(wire).values():
-        body, whole = one.body, outcome(wire, one.reply())
-        for chunk in (1, 7):
-            assert outcome(wire, one.reply(chunk=chunk)) == whole, (one.name, chunk)
-        for part in (1, 2, 3, 5):
-            cut = HttpReply(200, one.kind, [*in_pieces(body, [len(body) * part // 7]), b""])
-            assert outcome(wire, cut) == whole or "status" in one.row, (one.name, part)
-
-
-def test_a_recorded_reply_reads_the_same_whatever_format_was_asked():
-    for one in REPLIES:
-        expected, *others = (outcome(wire, one.reply()) for wire in READERS)
-        assert others == [expected] * len(others), str(one)
-
-
-@pytest.mark.parametrize("wire", READERS)
-def test_a_reply_that_breaks_off_gives_whole_pictures_or_an_error(wire):
-    for one in recorded(wire).values():
-        body, whole = one.body, outcome(wire, one.reply())
-        whole = () if isinstance(whole[0], type) else {source.address for source in whole[0].sources}
-        for part in (1, 3, 5, 7):
-            torn = outcome(wire, reply_of(body[: len(body) * part // 8], one.kind))
-            for source in () if isinstance(torn[0], type) else torn[0].sources:
-                address = re.escape(source.address.encode()) + rb"[^\w/+=.-]"
-                if source.data:
-                    assert told(source)  # opens it
-                else:
-                    assert source.address in whole or re.search(address, body.replace(b"\\/", b"/")), (one.name, part)

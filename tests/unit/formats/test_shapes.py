@@ -1,14 +1,13 @@
-"""Every shape of an answer that is known gives its pictures, videos and words to every format, whole, in pieces and cut."""
+"""Every shape of an answer that is known gives its pictures, videos and words to every format."""
 
 import json
 
 import pytest
-from support.replies import FOLDER, READERS, in_pieces, lead, outcome, recorded, request_in
-from support.scripted import broken_connection, reply_of, told
+from support.replies import FOLDER, READERS, lead, recorded, request_in
+from support.scripted import reply_of, told
 
 from wenwen_magic.errors import WenwenError
 from wenwen_magic.formats import FORMATS
-from wenwen_magic.protocol import Answer, HttpReply
 
 SHAPES = list(recorded("shapes").values())
 READABLE = [one for one in SHAPES if "error" not in one.row]
@@ -48,34 +47,6 @@ def test_what_is_no_picture_is_told_in_the_endpoints_words_and_is_no_paid_answer
     assert type(caught.value).__name__ == one.row["error"]
     assert [word for word in one.row["words"] if word not in str(caught.value)] == []
     assert caught.value.charged == "maybe"
-
-
-def test_a_shape_reads_the_same_in_pieces():
-    for one in SHAPES:
-        body, whole = one.body, outcome("chat", one.reply())
-        assert outcome("chat", one.reply(chunk=7)) == whole, one.name
-        cuts = [len(body) // 3, len(body) // 2, len(body) * 4 // 5]
-        assert outcome("chat", HttpReply(200, one.kind, [*in_pieces(body, cuts), b""])) == whole, one.name
-
-
-def test_a_shape_that_breaks_off_gives_nothing_that_the_whole_has_not():
-    for one in READABLE:
-        # The first picture of one, a thought's, counts where no other comes; in the other, one choice has said its end.
-        if one.name in {"claude-thinking.json", "interleaved.sse"}:
-            continue
-        body, whole = one.body, outcome("chat", one.reply())[0]
-        known = {(source.address, source.data) for source in (*whole.sources, *whole.videos)}
-        for part in (1, 3, 5, 7):
-            torn = outcome("chat", reply_of(body[: len(body) * part // 8], one.kind))[0]
-            if isinstance(torn, Answer) and one.name not in SILENTLY_CUT:
-                assert {(source.address, source.data) for source in torn.sources} <= known, (one.name, part)
-            torn = outcome("chat", reply_of(body[: len(body) * part // 8], one.kind, broken=broken_connection()))[0]
-            if isinstance(torn, Answer):
-                assert {(source.address, source.data) for source in torn.sources} <= known, (one.name, part)
-
-
-SILENTLY_CUT = {name for name in recorded("shapes") if name.endswith((".txt", ".bin"))}
-"""Bodies that do not say where they end."""
 
 
 # -- JSON of any kind around a picture
