@@ -3,11 +3,12 @@
 import json
 
 import pytest
-from support.replies import FOLDER, READERS, lead, recorded, request_in
+from support.replies import FOLDER, READERS, lead, outcome, recorded, request_in
 from support.scripted import reply_of, told
 
 from wenwen_magic.errors import WenwenError
 from wenwen_magic.formats import FORMATS
+from wenwen_magic.protocol import Answer
 
 SHAPES = list(recorded("shapes").values())
 READABLE = [one for one in SHAPES if "error" not in one.row]
