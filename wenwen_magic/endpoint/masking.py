@@ -83,13 +83,11 @@ def mask_bytes(piece: bytes, key: Secret | None) -> tuple[bytes, bytes]:
     if key is None or len(key.reveal()) < SHORTEST_IN_BYTES:
         return piece, b""
     piece = piece.replace(key.reveal().encode(), b"***")
-    if b"\\u00" in piece or b"\\/" in piece:
+    if b"\\" in piece and (b"\\u00" in piece or b"\\/" in piece):  # one byte is looked for many times faster
         piece = _escaped(key).sub(b"***", piece)
     first = max(0, len(piece) - _ESCAPE * len(key.reveal()))
-    begins = (key.reveal().encode()[0], _BACKSLASH)
-    cut = next(
-        (at for at in range(first, len(piece)) if piece[at] in begins and _may_begin(piece, at, key)), len(piece)
-    )
+    begins = (match.start() for match in _first_letter(key).finditer(piece, first))
+    cut = next((at for at in begins if _may_begin(piece, at, key)), len(piece))
     return piece[:cut], piece[cut:]
 
 
@@ -97,6 +95,11 @@ def mask_bytes(piece: bytes, key: Secret | None) -> tuple[bytes, bytes]:
 def _escaped(key: Secret) -> re.Pattern[bytes]:
     letters = (rf"(?:{re.escape(letter)}|(?i:\\u00{ord(letter):02x}))" for letter in key.reveal())
     return re.compile("".join(letters).replace("(?:/|", r"(?:\\?/|").encode())
+
+
+@cache
+def _first_letter(key: Secret) -> re.Pattern[bytes]:
+    return re.compile(rb"[%b\\]" % re.escape(key.reveal()[0].encode()))
 
 
 def _may_begin(piece: bytes, at: int, key: Secret) -> bool:
