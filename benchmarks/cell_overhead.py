@@ -88,15 +88,17 @@ def endpoint(program: tuple[str, ...]) -> Iterator[str]:
 
 
 class Ready(BaseHTTPRequestHandler):
-    """Answers every POST with what was made before."""
+    """Answers every POST with what was made before, after some seconds."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True  # or the bare way, which keeps its connection, would wait 40 ms an answer
     picture = answer = b""
     kind = "application/json"
+    seconds = 0.0
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
+        time.sleep(self.seconds)
         self._say(self.kind, self.answer)
 
     def do_GET(self) -> None:
