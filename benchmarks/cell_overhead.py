@@ -1,4 +1,4 @@
-"""Measure what a drawn picture costs beside the bare calls: ``requests`` + Pillow + one fsync against Client and a cell.
+"""Measure what a drawn picture costs beside the bare calls: ``requests``, Pillow and one fsync with Client and a cell.
 
     python benchmarks/cell_overhead.py [PAIRS] [CASE ...]
 
