@@ -76,14 +76,11 @@ class Payloads:
     def restore(self, text: str) -> bytes:
         """Return a piece of text as bytes, every token in it replaced by its run."""
         if not self._runs:
-            return replace_lone_surrogates(text).encode()
+            return _encoded(text)
         pieces = self._token.split(text)
         if len(pieces) == 3 and not pieces[0] and not pieces[2]:  # noqa: PLR2004  a token alone: no copy is made
             return self._runs[int(pieces[1])]
-        return b"".join(
-            self._runs[int(piece)] if index % 2 else replace_lone_surrogates(piece).encode()
-            for index, piece in enumerate(pieces)
-        )
+        return b"".join(self._runs[int(piece)] if index % 2 else _encoded(piece) for index, piece in enumerate(pieces))
 
     def restore_text(self, text: str) -> str:
         """Return a piece of text with every token in it replaced by its run."""
@@ -110,6 +107,10 @@ class Payloads:
         """Return an error that quotes the answer, every run in it an ellipsis."""
         error.why, error.text = self.redact(error.why), self.redact(error.text)
         return error
+
+
+def _encoded(text: str) -> bytes:
+    return (text if text.isascii() else replace_lone_surrogates(text)).encode()
 
 
 def _end_of_run(body: bytes | bytearray, at: int) -> int:
