@@ -1,12 +1,14 @@
-"""Measure what a drawn picture costs beside the bare calls: ``requests`` + Pillow against Client and a whole cell.
+"""Measure what a drawn picture costs beside the bare calls: ``requests``, Pillow and one fsync with Client and a cell.
 
-    python benchmarks/cell_overhead.py [PAIRS]
+    python benchmarks/cell_overhead.py [PAIRS] [CASE ...]
 
-The endpoint runs in a process of its own and has its picture ready, so that only our own work shows. One round is:
-bare, client, cell, in turning order; a ratio is the median over the rounds. Exit code 1 when a whole cell is above its
-limit.
+The endpoint runs in a process of its own and has its answers ready, so that only our own work shows. One round is:
+bare, client, cell, in turning order; a ratio is the median over the rounds. Behind them the memory of one picture: how
+much the client's process holds at most, and with its children, beside the size of the answer. Exit code 1 when a
+median is above its limit.
 """
 
+import base64
 import contextlib
 import io
 import json
@@ -17,10 +19,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from statistics import median
+from typing import Any
 
+import psutil
 import requests
 from IPython.core.interactiveshell import InteractiveShell
 from PIL import Image, ImageChops
@@ -29,12 +34,42 @@ from traitlets.config import Config
 from wenwen_magic import Client
 
 PROMPT = "a red cat on a roof"
-PICTURES = {
-    "a PNG of 1.9 MB, 1024 x 1024": ("RGB", (1024, 1024), 4, 1.25),
-    "a PNG of 30 MB, 4096 x 2800": ("RGB", (4096, 2800), 80, 1.10),
-}
-"""What is drawn: mode, width x height in pixels, strength of the noise, and the highest ratio of a whole cell."""
+KEY = "sk-" + "benchmarks0123456789" * 2 + "abcdefgh"
+"""As long as a real one: it is looked for in every answer."""
+SMALL, LARGE = ("RGB", (1024, 1024), 4), ("RGB", (4096, 2800), 80)
+"""Mode, width x height in pixels, strength of the noise: PNGs of 1.9 and of 30 MB."""
 Way = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is drawn, and what it may cost.
+
+    Args:
+        picture: mode, width x height in pixels, strength of the noise.
+        shape: how the answer holds it.
+        client: the highest ratio through ``Client``; None for no limit of its own.
+        cell: the highest ratio of a whole cell; None for no limit of its own.
+        stream: whether a stream of events is asked for.
+        memory: how many times the answer's size a client's process may grow; None for no limit.
+    """
+
+    picture: tuple[str, tuple[int, int], int]
+    shape: str
+    client: float | None = None
+    cell: float | None = None
+    stream: bool = False
+    memory: float | None = None
+
+
+CASES = {
+    "small-link": Case(SMALL, "link", client=1.25, cell=1.25),
+    "large-link": Case(LARGE, "link", client=1.10, cell=1.10),
+    "data-uri": Case(LARGE, "data-uri", client=1.20, memory=4.0),
+    "sse-line": Case(LARGE, "events-1", client=1.25, stream=True, memory=4.0),
+    "small-events": Case(LARGE, "events-5000", client=1.50, stream=True, memory=4.0),
+    "words": Case(SMALL, "words-5000", client=1.50, stream=True),
+}
 
 
 @contextlib.contextmanager
@@ -53,16 +88,18 @@ def endpoint(program: tuple[str, ...]) -> Iterator[str]:
 
 
 class Ready(BaseHTTPRequestHandler):
-    """Answers every POST with the address of one picture, painted before."""
+    """Answers every POST with what was made before, after some seconds."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True  # or the bare way, which keeps its connection, would wait 40 ms an answer
-    picture = b""
+    picture = answer = b""
+    kind = "application/json"
+    seconds = 0.0
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
-        content = f"![x](http://{self.headers['Host']}/x.png)"
-        self._say("application/json", json.dumps({"choices": [{"message": {"content": content}}]}).encode())
+        time.sleep(self.seconds)
+        self._say(self.kind, self.answer)
 
     def do_GET(self) -> None:
         self._say("image/png", self.picture)
@@ -87,24 +124,60 @@ def painted(mode: str, size: tuple[int, int], noise: float) -> bytes:
     return file.getvalue()
 
 
-def serve(title: str) -> None:
-    """Serve one picture until terminated."""
-    Ready.picture = painted(*PICTURES[title][:3])
+def answer_of(shape: str, address: str, picture: bytes) -> bytes:
+    """Write an answer: a link, a data URI, or that in events; ``words`` are events before one with the picture."""
+    kind, _, count = shape.partition("-")
+    if kind == "link":
+        return json.dumps({"choices": [{"message": {"content": f"![x]({address}/x.png)"}}]}).encode()
+    content = f"![x](data:image/png;base64,{base64.b64encode(picture).decode()})"
+    if kind == "data":
+        return json.dumps({"choices": [{"message": {"content": content}}]}).encode()
+    pieces = ["a word " for _ in range(int(count))] + [content]
+    if kind == "events":
+        step = -(-len(content) // int(count))
+        pieces = [content[at : at + step] for at in range(0, len(content), step)]
+    events = [{"choices": [{"index": 0, "delta": {"content": piece}, "finish_reason": None}]} for piece in pieces]
+    ended = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+    return "".join(f"data: {json.dumps(event)}\n\n" for event in [*events, ended]).encode() + b"data: [DONE]\n\n"
+
+
+def serve(name: str) -> None:
+    """Serve the answer of one case until terminated."""
+    case = CASES[name]
+    Ready.picture = painted(*case.picture)
+    Ready.kind = "text/event-stream" if case.stream else Ready.kind
     server = ThreadingHTTPServer(("127.0.0.1", 0), Ready)
-    print(f"http://127.0.0.1:{server.server_port}")
+    address = f"http://127.0.0.1:{server.server_port}"
+    Ready.answer = answer_of(case.shape, address, Ready.picture)
+    print(address)
     server.serve_forever()
 
 
-def bare(address: str) -> Way:
-    """What anybody would write: one session, POST, GET, decode, a preview of 768 pixels."""
+def bare(address: str, case: Case) -> Way:
+    """What anybody would write: one session, POST, GET, decode, a preview of 768 pixels, one file that lasts."""
     session = requests.Session()
+    session.headers["Authorization"] = f"Bearer {KEY}"
+
+    def content_of(reply: requests.Response) -> str:
+        if not case.stream:
+            return str(reply.json()["choices"][0]["message"]["content"])
+        lines = (line[6:] for line in reply.content.split(b"\n") if line.startswith(b"data: {"))
+        return "".join(json.loads(line)["choices"][0]["delta"].get("content", "") for line in lines)
 
     def draw(prompt: str) -> None:
-        body = {"model": "gpt-4o-image", "stream": False, "messages": [{"role": "user", "content": prompt}]}
-        answer = session.post(f"{address}/v1/chat/completions", json=body, timeout=60).json()
-        link = re.search(r"\((http\S+)\)", answer["choices"][0]["message"]["content"])
-        assert link
-        picture = Image.open(io.BytesIO(session.get(link.group(1), timeout=60).content))
+        body = {"model": "gpt-4o-image", "stream": case.stream, "messages": [{"role": "user", "content": prompt}]}
+        content = content_of(session.post(f"{address}/v1/chat/completions", json=body, timeout=60))
+        if case.shape == "link":
+            link = re.search(r"\((http\S+)\)", content)
+            assert link
+            data = session.get(link.group(1), timeout=60).content
+        else:
+            data = base64.b64decode(content[content.index("base64,") + 7 : -1])
+        with Path("bare.png").open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        picture = Image.open(io.BytesIO(data))
         picture.load()
         picture.thumbnail((768, 768))
         picture.convert("RGB").save(io.BytesIO(), "JPEG", quality=85)
@@ -112,22 +185,22 @@ def bare(address: str) -> Way:
     return draw
 
 
-def client(address: str) -> Way:
+def client(address: str, case: Case) -> Way:
     """The same through ``Client.generate``: record, checks, files and preview on disk."""
-    ours = Client(base_url=address)
-    return lambda prompt: use(ours.generate(prompt, fresh=True).images)
+    ours = Client(base_url=address, api_key=KEY)
+    return lambda prompt: use(ours.generate(prompt, fresh=True, stream=case.stream).images)
 
 
-def cell(address: str) -> Way:
-    """The same as a whole cell in a shell, shown and returned."""
-    os.environ["WENWEN_BASE_URL"] = address
+def cell(address: str, case: Case) -> Way:
+    """The same as a whole cell in a shell, drawn by the process that outlives a kernel, shown and returned."""
+    os.environ.update(WENWEN_BASE_URL=address, WENWEN_API_KEY=KEY)
     shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
     if "wenwen_magic" not in shell.extension_manager.loaded:
         shell.run_line_magic("load_ext", "wenwen_magic")
 
     def draw(prompt: str) -> None:
         with contextlib.redirect_stdout(io.StringIO()):
-            result = shell.run_cell(f"%%wenwen_image --fresh\n{prompt}")
+            result = shell.run_cell(f"%%wenwen_image --fresh{' --stream' * case.stream}\n{prompt}")
         use(result.result.images)
 
     return draw
@@ -151,32 +224,76 @@ def rounds(ways: dict[str, Way], pairs: int) -> dict[str, list[float]]:
     return taken
 
 
-def report(title: str, taken: dict[str, list[float]]) -> float:
-    """Print medians, ratios and differences to the bare way; returns the ratio of a whole cell."""
+def report(title: str, taken: dict[str, list[float]], limits: dict[str, float | None]) -> bool:
+    """Print medians, ratios and differences to the bare way; tells whether a limit is missed."""
     print(title)
-    plain, ratio = taken["bare"], 0.0
+    plain, missed = taken["bare"], False
     for name, seconds in taken.items():
+        limit = limits.get(name)
         ratio = median(ours / theirs for ours, theirs in zip(seconds, plain, strict=True))
         more = median(ours - theirs for ours, theirs in zip(seconds, plain, strict=True)) * 1000
-        print(f"  {name:7} {median(seconds) * 1000:6.0f} ms   ratio {ratio:.3f}   difference {more:+6.1f} ms")
-    return ratio
+        most = f"   at most {limit}" if limit else ""
+        print(f"  {name:7} {median(seconds) * 1000:6.0f} ms   ratio {ratio:.3f}   difference {more:+6.1f} ms{most}")
+        missed |= bool(limit and ratio > limit)
+    return missed
 
 
-def measure(title: str, pairs: int) -> float:
-    """Measure the three ways with one picture; returns the ratio of a whole cell."""
-    with endpoint((str(Path(__file__).resolve()), "--serve", title)) as address:
-        ways = {"bare": bare(address), "client": client(address), "cell": cell(address)}
+def grown(address: str, case: Case) -> tuple[float, float]:
+    """Return by how many bytes this process grows for one picture at most, and all its processes together (Linux)."""
+    draw = client(address, case)
+    draw(PROMPT)  # whatever is loaded once is loaded
+    tree = [psutil.Process(), *psutil.Process().children(recursive=True)]
+    before = [one.memory_info().rss for one in tree]
+    for one in tree:
+        Path(f"/proc/{one.pid}/clear_refs").write_text("5", encoding="ascii")  # forget the highest so far
+    draw(PROMPT)
+    status = [Path(f"/proc/{one.pid}/status").read_text(encoding="utf-8") for one in tree]
+    highest = [int(text.partition("VmHWM:")[2].split()[0]) << 10 for text in status]
+    more = [high - low for high, low in zip(highest, before, strict=True)]
+    return more[0], sum(more)
+
+
+def measure_memory(name: str, address: str) -> bool:
+    """Measure one picture in a process of its own; tells whether the limit is missed."""
+    case = CASES[name]
+    if case.memory is None or not Path("/proc/self/clear_refs").exists():
+        return False
+    command = [sys.executable, str(Path(__file__).resolve()), "--memory", name, address]
+    own, all_of_them = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+    size = requests.post(f"{address}/", data=b"", timeout=60).headers["Content-Length"]
+    own, all_of_them = own / int(size), all_of_them / int(size)
+    print(f"  memory  {own:.2f} times the answer, {all_of_them:.2f} with children   at most {case.memory}")
+    return bool(max(own, all_of_them) > case.memory)
+
+
+def measure(name: str, pairs: int) -> bool:
+    """Measure the three ways with one case; tells whether a limit is missed."""
+    case = CASES[name]
+    with endpoint((str(Path(__file__).resolve()), "--serve", name)) as address:
+        ways = {way.__name__: way(address, case) for way in (bare, client, cell)}
         taken = rounds(ways, pairs)
-    return report(f"{title} (a cell at most {PICTURES[title][3]}), median of {pairs} rounds", taken)
+        missed = report(f"{name}, median of {pairs} rounds", taken, {"client": case.client, "cell": case.cell})
+        return measure_memory(name, address) or missed
 
 
-def main(pairs: int = 15) -> int:
-    """Measure with every picture."""
+def main(pairs: int = 15, *names: str) -> int:
+    """Measure the cases of these names, all of them for none."""
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         os.environ.update(XDG_CACHE_HOME=folder, IPYTHONDIR=folder, WENWEN_SESSION_LIMIT="1000000")
-        ratios = {title: measure(title, pairs) for title in PICTURES}
-        return int(any(ratio > PICTURES[title][3] for title, ratio in ratios.items()))
+        return int(sum(measure(name, pairs) for name in names or CASES) > 0)
+
+
+def run(arguments: list[str]) -> Any:
+    """Do what the command line says."""
+    match arguments:
+        case ["--serve", name]:
+            return serve(name)
+        case ["--memory", name, address]:
+            return print(json.dumps(grown(address, CASES[name])))
+        case [pairs, *names]:
+            return main(int(pairs), *names)
+    return main()
 
 
 if __name__ == "__main__":
-    sys.exit(serve(sys.argv[2]) if sys.argv[1:2] == ["--serve"] else main(*map(int, sys.argv[1:])))
+    sys.exit(run(sys.argv[1:]))

@@ -162,17 +162,20 @@ def test_the_same_prompt_twice_counts_once_towards_the_limits(relay, here):
 
 
 class Counting(Relay):
-    """A relay that knows how many answers were waited for at once."""
+    """A relay that knows how many answers were waited for at once, and answers none until as many as expected are."""
 
-    def __init__(self):
+    def __init__(self, expected):
         super().__init__(self._count)
         self.now, self.most, self._lock = 0, 0, threading.Lock()
+        self._expected, self._all_there = expected, threading.Event()
 
     def _count(self, number):
         with self._lock:
             self.now += 1
             self.most = max(self.most, self.now)
-        threading.Event().wait(0.02)
+            if self.most >= self._expected:
+                self._all_there.set()
+        self._all_there.wait(30)
         with self._lock:
             self.now -= 1
         return whole(number)
@@ -181,7 +184,7 @@ class Counting(Relay):
 @pytest.mark.parametrize("width", [1, 3])
 def test_no_more_than_were_allowed_are_under_way(here, monkeypatch, width):
     monkeypatch.setenv("WENWEN_API_KEY", KEY)
-    with Counting() as relay:
+    with Counting(width) as relay:
         client = Client(base_url=relay.address, session=Session())
         many(client, [f"cat {number}" for number in range(6)], concurrency=width, count=2)
         assert relay.most == width

@@ -108,20 +108,21 @@ class _Reader(io.RawIOBase):
 
 
 def unpacked(pieces: Iterator[bytes], coding: str) -> Iterator[bytes]:
-    """Yield a body unpacked, in pieces of at most :data:`PIECE` bytes, however much is packed into one.
+    """Return a body unpacked, in pieces of at most :data:`PIECE` bytes, however much is packed into one.
 
     Args:
         pieces: of the body as it comes.
-        coding: the header Content-Encoding; a body of another coding than gzip and deflate is yielded as it is.
+        coding: the header Content-Encoding; a body of another coding than gzip and deflate is returned as it is.
 
     Raises:
         AnswerError: it becomes more than an answer is; what came before is yielded first.
         zlib.error: it is not packed as the header says.
     """
     window = _CODINGS.get(coding.strip().lower())
-    if window is None:
-        yield from pieces
-        return
+    return pieces if window is None else _unpacked(pieces, window)
+
+
+def _unpacked(pieces: Iterator[bytes], window: int) -> Iterator[bytes]:
     packer, came, made = zlib.decompressobj(window), 0, 0
     for piece in pieces:
         came += len(piece)

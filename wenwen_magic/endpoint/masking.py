@@ -44,8 +44,8 @@ def mask(text: str, key: Secret | None) -> str:
         text: from an endpoint.
         key: the key that was sent to it; None for none.
     """
-    text = replace_lone_surrogates(text)
-    if key is None or len(key.reveal()) < SHORTEST:
+    text = text if text.isascii() else replace_lone_surrogates(text)
+    if key is None or len(key.reveal()) < SHORTEST or len(text) < len(key.reveal()):  # no spelling is shorter
         return text
     return _spellings(key).sub("***", text)
 
@@ -83,13 +83,11 @@ def mask_bytes(piece: bytes, key: Secret | None) -> tuple[bytes, bytes]:
     if key is None or len(key.reveal()) < SHORTEST_IN_BYTES:
         return piece, b""
     piece = piece.replace(key.reveal().encode(), b"***")
-    if b"\\u00" in piece or b"\\/" in piece:
+    if b"\\" in piece and (b"\\u00" in piece or b"\\/" in piece):  # one byte is looked for many times faster
         piece = _escaped(key).sub(b"***", piece)
     first = max(0, len(piece) - _ESCAPE * len(key.reveal()))
-    begins = (key.reveal().encode()[0], _BACKSLASH)
-    cut = next(
-        (at for at in range(first, len(piece)) if piece[at] in begins and _may_begin(piece, at, key)), len(piece)
-    )
+    begins = (match.start() for match in _first_letter(key).finditer(piece, first))
+    cut = next((at for at in begins if _may_begin(piece, at, key)), len(piece))
     return piece[:cut], piece[cut:]
 
 
@@ -97,6 +95,11 @@ def mask_bytes(piece: bytes, key: Secret | None) -> tuple[bytes, bytes]:
 def _escaped(key: Secret) -> re.Pattern[bytes]:
     letters = (rf"(?:{re.escape(letter)}|(?i:\\u00{ord(letter):02x}))" for letter in key.reveal())
     return re.compile("".join(letters).replace("(?:/|", r"(?:\\?/|").encode())
+
+
+@cache
+def _first_letter(key: Secret) -> re.Pattern[bytes]:
+    return re.compile(rb"[%b\\]" % re.escape(key.reveal()[0].encode()))
 
 
 def _may_begin(piece: bytes, at: int, key: Secret) -> bool:
@@ -123,7 +126,7 @@ LONGEST_TEXT = 1 << 20
 """Bytes of a body without its pictures that are looked through once more when it is whole."""
 SHORTEST_PICTURE = 4096
 """Bytes of a run of base64 that only a picture has."""
-_PICTURE = re.compile(rb"[A-Za-z0-9+/_-]{%d,}+" % SHORTEST_PICTURE)
+_PICTURE = re.compile(rb"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{%d,}+" % SHORTEST_PICTURE)  # from the first letter only
 _BASE64 = string.ascii_letters.encode() + string.digits.encode() + b"+/_-"
 _Text = tuple[dict[str, Any] | list[Any], Any, str]
 """A text in a value: the object or list that holds it, its name or number there, the text itself."""
@@ -179,9 +182,10 @@ def _mask_events(body: str, key: Secret) -> str:
     for number, line in enumerate(lines):
         if line.startswith("data:"):
             with suppress(ValueError, RecursionError):
-                events[number] = json.loads(line[5:])
-                for path, text in _texts_in(events[number]):
-                    fields.setdefault(path, []).append((number, text))
+                value = json.loads(line[5:])
+                if isinstance(value, (dict, list)):
+                    events[number] = value
+                    _add_texts(value, number, fields)
     changed = set()
     for texts in fields.values():
         rest = _mask_joined([text for _number, (_holder, _place, text) in texts], key)
@@ -194,15 +198,17 @@ def _mask_events(body: str, key: Secret) -> str:
     return "\n".join(lines)
 
 
-def _texts_in(value: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, _Text]]:
-    """Yield the texts in a value, each with the names on the way to it."""
-    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for place, item in inner if depth < _DEEPEST else ():
-        name = f"{path}/{place}" if isinstance(value, dict) else path
+def _add_texts(
+    value: Any, number: int, fields: dict[str, list[tuple[int, _Text]]], path: str = "", depth: int = 0
+) -> None:
+    """Add the texts in a value to those of their fields, which go by the names on the way to them."""
+    named = isinstance(value, dict)
+    for place, item in value.items() if named else enumerate(value):
+        name = f"{path}/{place}" if named else path
         if isinstance(item, str):
-            yield name, (value, place, item)
-        else:
-            yield from _texts_in(item, name, depth + 1)
+            fields.setdefault(name, []).append((number, (value, place, item)))
+        elif isinstance(item, (dict, list)) and depth < _DEEPEST:
+            _add_texts(item, number, fields, name, depth + 1)
 
 
 def _mask_joined(texts: Sequence[str], key: Secret) -> Iterator[str]:

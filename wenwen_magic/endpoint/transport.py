@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
@@ -45,6 +46,7 @@ LONGEST_CALL = 1800.0
 """Seconds of a whole call, to the last byte of its answer; a longer silence that the user allows counts more."""
 LONGEST_ERROR_BODY = 5.0
 """Seconds to wait for the body of an error: the status is known, and may be worth repeating the call."""
+_SYSTEM_NAMES_PROXIES = sys.platform in {"darwin", "win32"}
 _CONNECT = 10.0  # seconds to wait for a connection
 _under_way: ContextVar[Secret | None] = ContextVar("the key of the call under way", default=None)
 hide_in_log("urllib3.connectionpool", lambda text: mask(text, _under_way.get()))  # it logs every address
@@ -88,6 +90,8 @@ def ca_bundle() -> str:
 
 def proxies_for(address: str) -> dict[str, str]:
     """Return the proxies that the environment names for an address; empty for none."""
+    if not _SYSTEM_NAMES_PROXIES and not any(name[-6:].lower() == "_proxy" for name in os.environ):
+        return {}  # looked up for every call and picture: requests takes a hundred times as long
     return dict(get_environ_proxies(address))
 
 

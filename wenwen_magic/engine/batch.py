@@ -1,7 +1,7 @@
 """Draw several requests, or many, a few at a time; saved takes count, and one failure does not stop the rest."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -11,7 +11,7 @@ from tqdm import tqdm
 from wenwen_magic.engine import outcomes
 from wenwen_magic.engine.generate import Engine, OnProgress
 from wenwen_magic.engine.limits import Session
-from wenwen_magic.engine.worker_pool import BatchRun, Tally, WorkerPool, ignore, wait_through
+from wenwen_magic.engine.worker_pool import BatchRun, Tally, WorkerPool, giving_way, ignore, wait_through
 from wenwen_magic.errors import HistoryError, LimitReached, WenwenError
 from wenwen_magic.formats import FORMATS
 from wenwen_magic.history.store import History
@@ -279,9 +279,11 @@ def prepare_run(
 def _draw_all(engine: Engine, index: int, request: ImageRequest, options: DrawOptions, rows: Rows) -> None:
     """Draw all takes that a request wants, one after the other; raise the last error when the others are done."""
     failed: WenwenError | None = None
-    for number, task in enumerate(tasks(engine, request, options, _saved(engine, request, options)[0])):
+    todo = list(tasks(engine, request, options, _saved(engine, request, options)[0]))
+    for number, task in enumerate(todo):
         try:
-            result: Generation | WenwenError = task()
+            with giving_way(ignore) if task is not todo[-1] else nullcontext():  # it asks again in the same place
+                result: Generation | WenwenError = task()
         except WenwenError as error:
             failed = result = error
         rows.put((index, number), _as_row(engine, request, result))

@@ -21,7 +21,7 @@ from wenwen_magic.engine.limits import Session, best_pattern
 from wenwen_magic.engine.processes.claims import Claims
 from wenwen_magic.engine.processes.detached import Order, environment_without_key
 from wenwen_magic.engine.takes import Takes, is_here
-from wenwen_magic.engine.worker_pool import ignore
+from wenwen_magic.engine.worker_pool import give_way, ignore
 from wenwen_magic.errors import (
     CHARGES,
     AnswerError,
@@ -232,6 +232,7 @@ class Engine:
         try:
             self.media.warm()  # while the endpoint draws
             record, answer = self._ask(record, key, progress)
+            give_way()  # the answer is on disk: fetching and checking its pictures keeps no other request waiting
             return self._save(record, answer, key)
         except (WenwenError, OSError) as error:
             raise self.failed(record, error) from None

@@ -2,8 +2,9 @@
 
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterable
-from contextvars import copy_context
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -151,8 +152,29 @@ def ignore(*_: object) -> None:
     """Do nothing: the listener where none is given."""
 
 
+_way: ContextVar[Callable[[], None]] = ContextVar("_way", default=ignore)
+
+
+def give_way() -> None:
+    """Let the run that this work belongs to begin its next item: what is left to do here asks the endpoint nothing."""
+    _way.get()()
+
+
+@contextmanager
+def giving_way(how: Callable[[], None]) -> Iterator[None]:
+    """Have :func:`give_way` call a function while the block runs; :func:`ignore` for work that keeps its place."""
+    before = _way.set(how)
+    try:
+        yield
+    finally:
+        _way.reset(before)
+
+
 class BatchRun(Generic[Item, Result]):
     """A run through many items, a few at a time, with bounded memory; one failure does not stop the others.
+
+    Work may :func:`give_way` before it ends: then the next item begins beside it. At most as many as the width have
+    done so at a time, so that never more than twice the width are under way.
 
     Args:
         items: one is taken whenever a thread is free for it, so that a generator's are never held all at once. A
@@ -192,7 +214,7 @@ class BatchRun(Generic[Item, Result]):
         self._done, self._tell, self._now = done, tell, now
         self._pulling, self._delivering, self._change = threading.Lock(), threading.Lock(), threading.Condition()
         self._began: float | None = None
-        self._begun = self._left = self._failed = 0
+        self._begun = self._left = self._failed = self._aside = 0
         self._ended = False
         self._fault: BaseException | None = None
 
@@ -208,10 +230,9 @@ class BatchRun(Generic[Item, Result]):
         """
         self._began = self._now()
         try:
-            pool = WorkerPool()
             try:
                 for _number in range(self._width):
-                    pool.start(self._keep_working, name="wenwen-many")
+                    self._start()
             except RuntimeError:  # no more threads can be had, such as while Python ends: this one is left
                 self._keep_working()
             with self._change:
@@ -242,9 +263,38 @@ class BatchRun(Generic[Item, Result]):
     def _is_closed(self) -> bool:
         return self._ended or self.stopped
 
+    def _start(self) -> None:
+        WorkerPool().start(self._keep_working, name="wenwen-many")
+
     def _keep_working(self, _: Job | None = None) -> None:
-        while (pulled := self._pull()) is not None:
-            self._work_on(*pulled)
+        aside = False
+
+        def step_aside() -> None:
+            nonlocal aside
+            aside = aside or self._step_aside()
+
+        while not aside and (pulled := self._pull()) is not None:
+            with giving_way(step_aside):
+                self._work_on(*pulled)
+        if aside:  # another thread goes on in its place
+            self._step_back()
+
+    def _step_aside(self) -> bool:
+        """Start a thread for the next item in place of one that only has to save its result; tell whether it did."""
+        with self._change:
+            if self._is_closed() or self._aside >= self._width:
+                return False
+            self._aside += 1
+        try:
+            self._start()
+        except RuntimeError:  # no further thread can be had
+            self._step_back()
+            return False
+        return True
+
+    def _step_back(self) -> None:
+        with self._change:
+            self._aside -= 1
 
     def _pull(self) -> tuple[int, Item] | None:
         """Return the next item and its index, counted as begun; None when no new one may begin."""

@@ -7,6 +7,7 @@ import re
 import secrets
 import shutil
 import stat
+import threading
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -31,6 +32,8 @@ MOST_WORDS = 500
 """Words of a search that are looked for; a query of SQLite may be a thousand terms deep."""
 SPACE = 4 << 20
 """Bytes that have to be free before a request is sent: a record, an answer and a usual picture."""
+_SYNCED = 8 << 20
+"""Bytes of a reply after which they are brought to disk while the rest comes."""
 _LARGE_REPLY = 1 << 18
 """Bytes of a raw reply that is not worth keeping beside its pictures."""
 _SLUG_LENGTH = 24
@@ -413,20 +416,57 @@ def _copied(
     part = path.with_name(path.name + ".part")
     seen = [json.dumps(head).encode() + b"\n"]
     file: IO[bytes] | None = None
+    syncing = _Syncing()
     try:
         with suppress(OSError):
-            file = part.open("wb", buffering=0)
+            file = syncing.file = part.open("wb", buffering=0)
         whole = file is not None and _written(file, seen[0])
         for chunk in reply.chunks:
             seen.append(chunk)
             whole = whole and file is not None and _written(file, chunk)
+            syncing.add(len(chunk))
             yield chunk
     finally:  # a body that breaks off is kept as far as it came
+        whole = syncing.end() and whole
         if (cleaned := clean(seen[1:])) is not None:
             seen[1:] = [cleaned]
             whole = whole and _replaced(part, b"".join(seen))
         if not _settled(file, path if whole else part) or not whole:
             _spool(seen, spools)
+
+
+class _Syncing:
+    """Brings a large file to disk while the rest of it comes: all at its end would take longer than reading it.
+
+    Attributes:
+        file: that is being written; None for none.
+    """
+
+    def __init__(self) -> None:
+        self.file: IO[bytes] | None = None
+        self._waiting, self._failed = 0, False
+        self._thread: threading.Thread | None = None
+
+    def add(self, size: int) -> None:
+        """Note that so many bytes were written."""
+        self._waiting += size
+        if self.file and self._waiting >= _SYNCED and not (self._thread and self._thread.is_alive()):
+            self._waiting, thread = 0, threading.Thread(target=self._sync, name="wenwen-sync", daemon=True)
+            with suppress(RuntimeError):  # no further thread can be had: then at the end
+                thread.start()
+                self._thread = thread
+
+    def end(self) -> bool:
+        """Wait for what was begun; tell whether nothing failed: a system tells of a failure only once."""
+        if self._thread:
+            self._thread.join()
+        return not self._failed
+
+    def _sync(self) -> None:
+        try:
+            os.fsync(self.file.fileno())  # type: ignore[union-attr]
+        except OSError:
+            self._failed = True
 
 
 def _written(file: IO[bytes], chunk: bytes) -> bool:

@@ -1,6 +1,6 @@
 """Saves an answer's pictures and videos, and makes pictures ready to be shown: download, check and previews."""
 
-import base64
+import binascii
 import hashlib
 import os
 import re
@@ -12,8 +12,9 @@ from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass, replace
 from pathlib import Path
+from string import ascii_letters, digits
 from tempfile import TemporaryDirectory
-from typing import TypeVar
+from typing import IO, Any, TypeVar
 from urllib.parse import urljoin
 
 from platformdirs import user_cache_path
@@ -40,7 +41,7 @@ THUMBNAIL = 224
 _LONGEST_ALT = 200
 _BASE64_PIECE = 4 << 18
 _PIECE = 1 << 20
-_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
+_NOT_BASE64 = bytes(set(range(256)) - set(f"{ascii_letters}{digits}+/-_".encode()))
 _NOT_THE_PICTURES_FAULT = {"start", "died", "timeout", "disk"}
 _LEAD = re.compile(rb"(?:\xef\xbb\xbf|[ \t\r\n])+")
 """What a careless server writes before a picture; no viewer opens the file with it."""
@@ -417,17 +418,31 @@ def _without_equals(files: Iterable[_File]) -> tuple[_File, ...]:
 
 def _decode(data: bytes, part: Path) -> None:
     """Decode base64 in pieces, forgiving what people forgive: the other alphabet, missing padding, stray characters."""
-    if b"-" in data or b"_" in data:
-        data = data.translate(bytes.maketrans(b"-_", b"+/"))
-    data = data.rstrip(b"=")
-    if _NOT_BASE64.search(data):
-        data = _NOT_BASE64.sub(b"", data)
     with part.open("wb") as file:
-        for start in range(0, len(data), _BASE64_PIECE):
-            piece = data[start : start + _BASE64_PIECE]
+        try:
+            _decode_pieces(data, file, strict=True)
+        except binascii.Error:  # seldom: what has to be forgiven is looked for only then, as it takes long
+            file.seek(0)
+            file.truncate()
+            data = data.translate(bytes.maketrans(b"-_", b"+/"), delete=_NOT_BASE64)
+            _decode_pieces(data, file, strict=False)
+
+
+def _decode_pieces(data: bytes, file: IO[bytes], *, strict: bool) -> None:
+    """Decode base64 whose pieces begin at whole groups of four letters.
+
+    Raises:
+        binascii.Error: it is to be strict, and there are other characters.
+    """
+    whole = memoryview(data)
+    for start in range(0, len(data), _BASE64_PIECE):
+        piece: Any = whole[start : start + _BASE64_PIECE]
+        if start + _BASE64_PIECE >= len(data):
+            piece = bytes(piece).rstrip(b"=")
             if len(piece) % 4 == 1:  # one letter alone holds no byte
                 piece = piece[:-1]
-            file.write(base64.b64decode(piece + b"=" * (-len(piece) % 4)))
+            piece += b"=" * (-len(piece) % 4)
+        file.write(binascii.a2b_base64(piece, strict_mode=strict))
 
 
 def _sync(path: Path) -> str:

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wenwen_magic.engine.worker_pool import POLL, BatchRun, Tally, wait_through
+from wenwen_magic.engine.worker_pool import POLL, BatchRun, Tally, give_way, giving_way, ignore, wait_through
 from wenwen_magic.errors import ConfigError, EndpointError, NoImageError, WaitEnded, WenwenError
 from wenwen_magic.text.i18n import speak, spoken
 
@@ -201,6 +201,76 @@ def test_so_many_works_are_under_way_at_once_and_never_more(gate, width):
         gate.let(width)
     assert running.end().done == width * 3
     assert gate.most == width
+
+
+def giving_way_first(work):
+    def both(item):
+        give_way()
+        give_way()  # twice is once
+        return work(item)
+
+    return both
+
+
+@pytest.mark.parametrize("width", [1, 2, 7])
+def test_work_that_gives_way_lets_the_next_begin_until_as_many_again_are_under_way(gate, width):
+    running = Running(BatchRun(range(width * 5), giving_way_first(gate), width=width))
+    gate.wait_for(2 * width)
+    let_others_run()
+    assert not gate.begun.acquire(blocking=False)
+    gate.let(width * 5)
+    assert running.end().done == width * 5
+    assert gate.most == 2 * width
+
+
+def test_work_that_keeps_its_place_lets_none_begin(gate):
+    def work(item):
+        with giving_way(ignore):
+            return giving_way_first(gate)(item)
+
+    running = Running(BatchRun(range(4), work, width=2))
+    gate.wait_for(2)
+    let_others_run()
+    assert not gate.begun.acquire(blocking=False)
+    gate.let(4)
+    assert running.end().done == 4
+
+
+def test_a_stopped_run_begins_nothing_in_the_place_of_work_that_gives_way(gate):
+    running = Running(BatchRun(range(9), lambda item: (gate(item), give_way(), gate(item)), width=1))
+    gate.wait_for(1)
+    running.many.stop()
+    gate.let(1)
+    gate.wait_for(1)
+    gate.let(9)
+    assert running.end().done == 1
+
+
+def test_work_that_gives_way_and_fails_leaves_the_others_alone():
+    def work(item):
+        give_way()
+        if item % 3 == 0:
+            raise NoImageError("none")
+
+    tally = BatchRun(range(30), work, width=3).run()
+    assert (tally.done, tally.failed, tally.under_way) == (20, 10, 0)
+
+
+def test_without_another_thread_work_keeps_its_place(gate, monkeypatch):
+    many = BatchRun(range(4), giving_way_first(gate), width=1)
+
+    def refuse():
+        raise RuntimeError("can't start new thread")
+
+    running = Running(many)
+    gate.wait_for(2)
+    monkeypatch.setattr(many, "_start", refuse)
+    gate.let(4)
+    assert running.end().done == 4
+
+
+def test_outside_of_a_run_giving_way_does_nothing():
+    assert give_way() is None
 
 
 @pytest.mark.parametrize("width", [0, -1])

@@ -204,6 +204,13 @@ def test_bytes_that_are_no_text_are_left_as_they_are_beside_a_key():
     assert mask_reply([b"\xff\x00 " + KEYS[1].encode(), b" \xe4"], Secret(KEYS[1])) == b"\xff\x00 *** \xe4"
 
 
+def test_runs_of_base64_too_short_for_a_picture_are_passed_in_time_in_proportion_to_their_length():
+    assert grows_in_proportion(
+        lambda factor: [b'{"a": "' + (b"A" * 1000 * factor + b" ") * 200 + b'"}'],
+        lambda pieces: mask_reply(pieces, Secret("sk-" + "a1b2c3d4" * 6)),
+    )
+
+
 def test_a_whole_body_is_masked_in_time_in_proportion():
     key = Secret(KEYS[0])
     for piece in ("\\", "\\u0073", event("sk-Q"), event(KEYS[0][:9]) + event(KEYS[0][9:])):

@@ -119,7 +119,7 @@ def test_a_text_may_break_off_anywhere():
 
 def test_the_words_of_a_long_text_are_not_looked_at_one_by_one(monkeypatch):
     seen = []
-    monkeypatch.setattr(Payloads, "_keep", lambda _, run: seen.append(run.group()) or b"")
+    monkeypatch.setattr(Payloads, "_kept", lambda _, run: seen.append(run) or b"")
     text = b"a word, and/or two " * 5000
     assert Payloads().extract(text + b"A" * SHORTEST) == text
     assert seen == [b"A" * SHORTEST]

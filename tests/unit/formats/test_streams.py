@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from support.replies import STREAM, recorded
+from support.replies import STREAM, recorded, request_in
 from support.scripted import (
     addresses,
     answering,
@@ -14,6 +14,9 @@ from support.scripted import (
     read,
     streaming,
 )
+
+from wenwen_magic.formats.parse.answer import AnswerParser
+from wenwen_magic.formats.parse.json_text import Payloads
 
 CAT = "https://h.example/cat.png"
 
@@ -56,6 +59,56 @@ def test_a_stream_may_be_written_in_many_ways(body):
     assert read(body, STREAM, chunk=3) == answer
     assert read(body, "text/event-stream; charset=iso-8859-1") == answer
     assert read(body, "application/json") == answer
+
+
+def piece(delta=None, choice=None, **body):
+    return {"choices": [{"index": 0, "delta": {"content": "好 ", **(delta or {})}, **(choice or {})}], **body}
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        piece(),
+        piece({"content": ""}),
+        piece({"content": None}),
+        piece({"role": "assistant", "refusal": None, "tool_calls": []}, {"finish_reason": None, "logprobs": None}),
+        piece(model="gpt-4o-image", usage={"total_tokens": 7}, object="chat.completion.chunk", created=1),
+        piece(model=None, usage=None),
+        piece(model=7, usage=[7]),
+        piece(choice={"index": 1}),
+        piece(choice={"index": None}),
+        piece(choice={"index": "0"}),
+        piece(choice={"finish_reason": "content_filter"}),
+        piece({"role": "user"}),
+        piece({"role": ["assistant"]}),
+        piece({"refusal": "no"}),
+        piece({"reasoning_content": "well"}),
+        piece({"images": [{"image_url": {"url": CAT}}]}),
+        piece({"content": f"![x]({CAT})"}),
+        piece({"content": [{"type": "text", "text": "好"}]}),
+        piece(choice={"message": {"content": f"![x]({CAT})"}}),
+        piece(data=[{"url": CAT}]),
+        piece(error={"message": "no"}),
+        piece(object="error"),
+        piece(type="error"),
+        {"choices": []},
+        {"choices": [piece()["choices"][0], piece({}, {"index": 1})["choices"][0]]},
+        {"choices": {"0": piece()["choices"][0]}},
+        {"choices": ["好"], "usage": {"total_tokens": 7}},
+    ],
+    ids=str,
+)
+def test_an_event_of_words_alone_is_read_as_any_other_is(event, monkeypatch):
+    def read_all():
+        payloads = Payloads()
+        parser = AnswerParser(request_in("chat"), payloads)
+        for body in (piece(), event, piece()):
+            list(parser.add(body))
+        return parser.answer(), parser.error, parser.seen, parser.ended
+
+    quickly = read_all()
+    monkeypatch.setattr("wenwen_magic.formats.parse.answer._piece_in", lambda _: None)
+    assert quickly == read_all()
 
 
 @pytest.mark.parametrize("body", ["  \n\n \r\n\t{}", "\ufeff{}", "\ufeff \n{}", "{}\n\n  "])

@@ -1,5 +1,6 @@
 """Every request and all that came of it is on disk, whole, findable, and tells nothing it should not."""
 
+import errno
 import json
 import os
 import re
@@ -344,6 +345,21 @@ def test_a_disk_that_is_full_does_not_stop_the_reading(history, monkeypatch):
     assert b"".join(fresh(history).reply(generation).chunks) == b"firstsecondthird"
     history.forget_reply(generation)
     assert history.spooled(generation) is None
+
+
+def test_a_disk_that_failed_once_while_a_large_reply_came_does_not_have_it_whole(history, monkeypatch):
+    generation, faults = begun(history), [OSError(errno.EIO, "Input/output error")]
+
+    def fsync(_):
+        if faults:
+            raise faults.pop()
+
+    monkeypatch.setattr("wenwen_magic.history.store._SYNCED", 5)
+    monkeypatch.setattr("os.fsync", fsync)
+    read = b"".join(kept(history, generation, [b"first", b"second"]).chunks)
+    assert (read, faults) == (b"firstsecond", [])
+    assert not history.path(generation, ".reply").exists()
+    assert b"".join(fresh(history).reply(generation).chunks) == read
 
 
 @pytest.mark.parametrize("place", ["os.fsync", "pathlib.Path.replace", "pathlib.Path.open"])

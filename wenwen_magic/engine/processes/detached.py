@@ -20,6 +20,7 @@ from typing import Any
 
 from wenwen_magic.endpoint import api_key
 from wenwen_magic.engine.outcomes import error_of_record, not_json
+from wenwen_magic.engine.worker_pool import give_way
 from wenwen_magic.errors import Charged, EndpointError, UnansweredRequest, WenwenError
 from wenwen_magic.protocol import Progress
 from wenwen_magic.records import ImageRequest
@@ -130,6 +131,8 @@ class Detached:
                 if "progress" in reply:
                     text, percent, preview = reply["progress"]
                     progress(Progress(text, percent, preview=Path(preview) if preview else None))
+                elif "answered" in reply:
+                    give_way()
                 elif "error" in reply:
                     raise _error_of(reply["error"])
                 else:

@@ -14,6 +14,7 @@ from wenwen_magic.engine.generate import Engine
 from wenwen_magic.engine.limits import SESSION
 from wenwen_magic.engine.outcomes import as_recorded
 from wenwen_magic.engine.processes.detached import Order
+from wenwen_magic.engine.worker_pool import giving_way
 from wenwen_magic.errors import WenwenError
 from wenwen_magic.protocol import Progress
 from wenwen_magic.text.i18n import _, speak
@@ -52,7 +53,10 @@ def _draw(number: int, order: Order, replies: IO[bytes]) -> None:
     try:
         key = Secret(order.key) if order.key else None
         engine = Engine.of(order.settings, order.folder, SESSION, Clock(), key=key)
-        made = engine.draw_here(order.request, fresh=order.fresh, number=order.number, progress=progress, counted=True)
+        with giving_way(lambda: reply(answered=True)):
+            made = engine.draw_here(
+                order.request, fresh=order.fresh, number=order.number, progress=progress, counted=True
+            )
         reply(record=made.id, saved=made.from_history, note=made.note)
     except WenwenError as error:
         reply(error=as_recorded(error))

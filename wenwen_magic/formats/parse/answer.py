@@ -28,6 +28,8 @@ _RESULTS = (shapes.WRAPPERS | shapes.VIDEOS | {*shapes.ADDRESSES}) - (
 """Fields by which an object without a type shows that it is a whole answer."""
 _LAST = {"message_stop", "message_end", "workflow_finished", "done", "end", "complete", "completed", "finish"}
 """The names of events behind which nothing comes."""
+_OF_PIECES = frozenset({"id", "object", "created", "model", "choices", "usage", "system_fingerprint", "service_tier"})
+"""The fields of a chat completion's pieces; an object with others is looked through."""
 
 
 class AnswerParser:
@@ -89,11 +91,18 @@ class AnswerParser:
         for item in body if isinstance(body, list) else [body]:
             if isinstance(item, Mapping):
                 self._heard = True
-                yield from self._add_body(item, event)
+                piece = None if event else _piece_in(item)
+                yield from self._add_body(item, event) if piece is None else self._add_piece(item, *piece)
             elif event == "error":
                 self._error = self._error or ({"message": item} if isinstance(item, str) else body)
             else:
                 yield from self._found.walk(item, Place(key="data"))
+
+    def _add_piece(self, body: Mapping[str, Any], choice: int, text: str) -> Iterator[Progress]:
+        """Take in some words of a stream: the thousands of such events are not searched for what they cannot hold."""
+        self._found.model = body.get("model") or self._found.model
+        self._found.usage = body.get("usage") or self._found.usage
+        return self._found.walk(text, Place(key="content", choice=choice)) if text else iter(())
 
     def _add_body(self, body: Mapping[str, Any], event: str) -> Iterator[Progress]:
         kind = next((body[name] for name in ("type", "event") if isinstance(body.get(name), str)), "")
@@ -255,3 +264,17 @@ class AnswerParser:
         final = Sources(source for source in results if not source.draft).all()
         known = set(map(identity, final))
         return (*(step for step in Sources(steps).all() if identity(step) not in known), *final)
+
+
+def _piece_in(body: Mapping[str, Any]) -> tuple[int, str] | None:
+    """Return the choice and the words of an event that holds words and nothing else; None for any other."""
+    if not body.keys() <= _OF_PIECES or body.get("object") not in (None, "chat.completion.chunk"):
+        return None
+    if not isinstance(body.get("model", ""), str) or not isinstance(body.get("usage") or {}, Mapping):
+        return None
+    match body.get("choices"):
+        case [{"delta": {"content": str(text), **others}, **rest}]:
+            role, choice = others.pop("role", None), shapes.number_of(rest.pop("index", 0))
+            more = any((*others.values(), *rest.values())) or role not in (None, "", "assistant")
+            return None if more or choice is None else (abs(choice), text)
+    return None
