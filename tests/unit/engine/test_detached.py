@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from wenwen_magic.engine.processes.detached import Detached, Order
-from wenwen_magic.errors import ConfigError
+from wenwen_magic.errors import ConfigError, EndpointError
 from wenwen_magic.records import ImageRequest
 from wenwen_magic.settings import Settings
 
@@ -26,3 +26,12 @@ def test_a_parameter_that_cannot_be_handed_over_is_refused_before_anything_is_se
     with pytest.raises(ConfigError, match="cannot be sent as JSON") as caught:
         Detached()._send(None, 1, order(seed=lambda: 3))
     assert caught.value.charged == "no"
+
+
+def test_bug_the_key_stood_in_a_variable_of_a_traceback_where_the_process_had_ended():
+    with pytest.raises(EndpointError) as caught:
+        Detached()._send(None, 1, order())
+    frames = [entry.frame.f_locals for entry in caught.traceback if entry.name == "_send"]
+    assert caught.value.charged == "no"
+    assert frames
+    assert KEY not in str(frames)

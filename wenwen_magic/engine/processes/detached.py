@@ -172,6 +172,8 @@ class Detached:
                 pipe.flush()
         except (OSError, ValueError, AttributeError):
             raise _lost(charged="no") from None
+        finally:
+            frame = b""  # it holds the key, and a traceback may show variables
 
     @staticmethod
     def _read(
