@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from wenwen_magic.engine.processes.detached import Detached, Order
+from wenwen_magic.engine.takes import Given
 from wenwen_magic.errors import ConfigError, EndpointError
 from wenwen_magic.records import ImageRequest
 from wenwen_magic.settings import Settings
@@ -14,7 +15,7 @@ KEY = "MARKER7f3a9c-not-like-a-key"
 
 def order(**params):
     request = ImageRequest("fox", params=params)
-    return Order(Settings(), Path("w"), request, KEY, False, 1, "en", {"TOKEN": "another secret"})
+    return Order(Settings(), Path("w"), request, KEY, False, Given(), "en", {"TOKEN": "another secret"})
 
 
 def test_an_order_shows_neither_the_key_nor_the_variables_of_the_kernel():
