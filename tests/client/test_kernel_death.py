@@ -170,11 +170,12 @@ def test_two_processes_that_want_the_same_pay_once(relay, here, processes, how):
 @pytest.mark.parametrize(
     ("first", "second"), [((3, 1), (3, 1)), ((3, 1), (3, 4)), ((1, 4), (3, 4)), ((2, 1), (5, 2)), ((4, 2), (1, 1))]
 )
-def test_bug_two_that_want_several_of_the_same_paid_for_both_where_they_could_take_turns(relay, here, first, second):
+@pytest.mark.parametrize("processes", [1, 2])
+def test_bug_two_that_want_several_of_the_same_paid_for_both(relay, here, processes, first, second):
     relay.gate.clear()
-    waiting, jobs = threading.Event(), []
-    for count, width in (first, second):
-        drawer = client(concurrency=width, clock=Clock(sleep=lambda _: waiting.set()))  # as two processes do
+    waiting, jobs, sessions = threading.Event(), [], [Session() for _ in range(processes)]
+    for session, (count, width) in zip((sessions[0], sessions[-1]), (first, second), strict=True):
+        drawer = Client(session=session, concurrency=width, clock=Clock(sleep=lambda _: waiting.set()))
 
         def draw(_, drawer=drawer, count=count):
             return drawer.draw([drawer.request("fox", count=count)])

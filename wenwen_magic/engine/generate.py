@@ -162,7 +162,7 @@ class Engine:
         record_id, waited = secrets.token_hex(4), False
         name = f"{request.fingerprint}.{record_id}" if fresh else request.fingerprint
         while True:
-            with self.claims.held(name, record_id) as other:
+            with self.claims.held(name, record_id, given.token) as other:
                 if other is None:
                     recorded = self.takes.recorded(request, fresh=fresh)  # just before paying
                     if saved := given.another(self.takes.counted(request, fresh=fresh, recorded=recorded)):
@@ -178,7 +178,7 @@ class Engine:
                     break
             waited = True
             while (owner := self.claims.owner(name)) and owner.token == other.token:
-                progress(Progress(owner.text or _("another kernel has asked for this picture; waiting for its answer")))
+                progress(Progress(owner.text or _waiting(own=self.claims.is_own(owner))))
                 self.clock.sleep(_LOOK)
         take = 1 + sum(one.has_result and one.demo == record.demo for one in recorded)
         record = replace(record, take=take)
@@ -511,6 +511,12 @@ class Engine:
     def same(self, request: ImageRequest) -> tuple[Hashable, ...]:
         """Return what is equal for requests that give the same picture."""
         return self.address, self.history.folder, request.fingerprint
+
+
+def _waiting(*, own: bool) -> str:
+    if own:
+        return _("an earlier run has asked for this picture; waiting for its answer")
+    return _("another kernel has asked for this picture; waiting for its answer")
 
 
 def _answered(record: Generation, answer: Answer, **more: Any) -> Generation:

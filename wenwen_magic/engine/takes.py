@@ -42,14 +42,17 @@ class Given:
     Args:
         ids: of the takes.
         token: tells it from others; empty for a new one.
+
+    Attributes:
+        token: as given.
     """
 
     def __init__(self, ids: Iterable[str] = (), token: str = "") -> None:
-        self._ids, self._token, self._lock = set(ids), token or secrets.token_hex(8), threading.Lock()
+        self._ids, self.token, self._lock = set(ids), token or secrets.token_hex(8), threading.Lock()
 
     def __reduce__(self) -> "tuple[Callable[[frozenset[str], str], Given], tuple[frozenset[str], str]]":
         with self._lock:
-            return Given._copied, (frozenset(self._ids), self._token)
+            return Given._copied, (frozenset(self._ids), self.token)
 
     @classmethod
     def _copied(cls, ids: frozenset[str], token: str) -> "Given":

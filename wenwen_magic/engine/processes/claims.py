@@ -66,23 +66,25 @@ class Claims:
     def __init__(self, folder: Path) -> None:
         self._folder = folder / FOLDER
         self._held: dict[str, Owner] = {}
+        self._runs: dict[str, str] = {}
         self._lock = threading.RLock()
         self._released = threading.Event()
 
     @contextmanager
-    def held(self, name: str, record: str) -> Iterator[Owner | None]:
-        """Hold a claim while the block runs, or yield the owner where another process holds it.
+    def held(self, name: str, record: str, run: str = "") -> Iterator[Owner | None]:
+        """Hold a claim while the block runs, or yield the owner where another process, or run of this one, holds it.
 
         Args:
             name: of the request, such as its fingerprint.
-            record: the id of the record that is going to be filled; several of one process share a claim.
+            record: the id of the record that is going to be filled; several of one run share a claim.
+            run: tells which of this process's runs wants it: a cell that is run again waits for what it began before.
 
         Raises:
             HistoryError: the folder cannot be written; nothing was sent then.
         """
         try:
             with self._lock:
-                other = self._join(name, record)
+                other = self._join(name, record, run)
         except OSError as error:
             raise unwritable(self._folder.parent, error) from None
         try:
@@ -101,6 +103,11 @@ class Claims:
         except OSError:  # a claim that cannot be read is none: the record still says what was sent
             return None
 
+    @staticmethod
+    def is_own(owner: Owner) -> bool:
+        """Tell whether this process is an owner, by another of its runs."""
+        return owner.token in _live
+
     def records(self, name: str) -> tuple[str, ...]:
         """Return the ids of the records that the holder of a claim fills; none where nobody holds it."""
         owner = self.owner(name)
@@ -114,8 +121,10 @@ class Claims:
 
     # -- one's own -----------------------------------------------------------------------------------------------------
 
-    def _join(self, name: str, record: str) -> Owner | None:
+    def _join(self, name: str, record: str, run: str) -> Owner | None:
         if mine := self._held.get(name):
+            if self._runs[name] != run:
+                return mine
             self._write(name, replace(mine, records=(*mine.records, record)))
             return None
         pid = os.getpid()
@@ -127,7 +136,7 @@ class Claims:
                     return owner
                 self._remove_stale(name)
                 time.sleep(_PAUSE)
-            self._held[name] = mine
+            self._held[name], self._runs[name] = mine, run
         finally:
             if name not in self._held:
                 _live.discard(mine.token)
@@ -160,7 +169,7 @@ class Claims:
         if left.records:
             self._write(name, left)
             return
-        del self._held[name]
+        del self._held[name], self._runs[name]
         _live.discard(mine.token)
         if not self._held:
             self._released.set()
