@@ -129,3 +129,37 @@ def test_a_folder_that_is_gone_when_the_answer_comes_is_no_reason_to_say_that_no
     assert (caught.value.charged, len(caught.value.record), len(relay.posts)) == ("yes", 8, 1)
     assert "Nothing was sent" not in str(caught.value)
     assert "http://127.0.0.1:9/a.png" in caught.value.do
+
+
+def test_bug_a_request_counted_as_sent_where_the_folder_failed_before_it_was(relay, here, monkeypatch):
+    refused = []
+
+    def no_space(_):
+        disk.start()
+        refused.append(disk)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    disk = FaultyDisk(FOLDER, 0, errno.EIO, lasting=True)  # from then on nothing can be deleted either
+    with disk.mounted(monkeypatch), monkeypatch.context() as patch:
+        patch.setattr("wenwen_magic.history.store.check_space", no_space)
+        with pytest.raises(HistoryError) as caught:
+            draw()
+    assert (caught.value.charged, refused, len(relay.posts)) == ("no", [disk], 0)
+    assert (draw().state, len(relay.posts)) == ("complete", 1)
+
+
+def test_bug_a_record_of_which_the_disk_says_nothing_at_all_was_an_error_without_words(relay, here, monkeypatch):
+    draw()
+    (path,) = FOLDER.glob("*/*.json")
+    real = Path.stat
+
+    def stat(self, **how):
+        if self.name == path.name:
+            raise OSError(errno.ESTALE, "Stale file handle", str(self))
+        return real(self, **how)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "stat", stat)
+        with pytest.raises(HistoryError, match="cannot be read now"):
+            draw()
+    assert (draw().state, len(relay.posts)) == ("complete", 1)

@@ -12,6 +12,7 @@ import pytest
 from support.shells import KEY, records
 
 from wenwen_magic import Client
+from wenwen_magic.endpoint.transport import Clock
 from wenwen_magic.engine.limits import Session
 from wenwen_magic.engine.worker_pool import WorkerPool
 from wenwen_magic.errors import UnansweredRequest
@@ -164,3 +165,27 @@ def test_two_processes_that_want_the_same_pay_once(relay, here, processes, how):
     assert len(relay.posts) == 1
     assert outs[0][0] == outs[1][0]
     assert sorted(out[1] for out in outs) == ["False", "True"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [((3, 1), (3, 1)), ((3, 1), (3, 4)), ((1, 4), (3, 4)), ((2, 1), (5, 2)), ((4, 2), (1, 1))]
+)
+@pytest.mark.parametrize("processes", [1, 2])
+def test_bug_two_that_want_several_of_the_same_paid_for_both(relay, here, processes, first, second):
+    relay.gate.clear()
+    waiting, jobs, sessions = threading.Event(), [], [Session() for _ in range(processes)]
+    for session, (count, width) in zip((sessions[0], sessions[-1]), (first, second), strict=True):
+        drawer = Client(session=session, concurrency=width, clock=Clock(sleep=lambda _: waiting.set()))
+
+        def draw(_, drawer=drawer, count=count):
+            return drawer.draw([drawer.request("fox", count=count)])
+
+        jobs.append(WorkerPool().start(draw))
+        wait_for(lambda: relay.posts)
+    assert waiting.wait(20)
+    relay.gate.set()
+    assert [job.wait(30) for job in jobs] == [True, True]
+    shown = [{row.id for row in job.result} for job in jobs]
+    assert [len(ids) for ids in shown] == [first[0], second[0]]
+    assert len(relay.posts) == len(records()) == max(first[0], second[0])
+    assert shown[0] <= shown[1] or shown[1] <= shown[0]

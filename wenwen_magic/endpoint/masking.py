@@ -27,8 +27,12 @@ _ESCAPE = 6
 """Bytes of a letter's escape in JSON."""
 _DEEPEST = 32
 """Levels of a value out of JSON that are kept; ordinary answers have three."""
-_BETWEEN = rf"(?:\x1b\[[0-?]*[ -/]*[@-~]|[\\{CONTROLS}{DIRECTIONS}\u00ad\u200b-\u200f\u2060\ufeff])*"
-"""What may be between two characters of a key and is not seen when it is shown: signs without width, escapes."""
+_UNSEEN = r"\\u(?i:00(?:[01][0-9a-f]|7f|[89][0-9a-f]|ad)|061c|20(?:0[b-f]|2[a-e]|6[06-9])|feff)"
+_BETWEEN = rf"(?:\x1b\[[0-?]*[ -/]*[@-~]|{_UNSEEN}|[\\{CONTROLS}{DIRECTIONS}\u00ad\u200b-\u200f\u2060\ufeff])*"
+"""What may be between two characters of a key and is not seen when it is shown: signs without width, escapes.
+
+In JSON such a sign may be written as an escape (``_UNSEEN``).
+"""
 
 
 _NAMED = {'"': "|quot", "&": "|amp", "'": "|apos", "<": "|lt", ">": "|gt"}

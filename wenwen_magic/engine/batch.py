@@ -11,6 +11,7 @@ from tqdm import tqdm
 from wenwen_magic.engine import outcomes
 from wenwen_magic.engine.generate import Engine, OnProgress
 from wenwen_magic.engine.limits import Session
+from wenwen_magic.engine.takes import Given
 from wenwen_magic.engine.worker_pool import BatchRun, Tally, WorkerPool, giving_way, ignore, wait_through
 from wenwen_magic.errors import HistoryError, LimitReached, WenwenError
 from wenwen_magic.formats import FORMATS
@@ -91,13 +92,14 @@ def _missing(engine: Engine, request: ImageRequest, options: DrawOptions, saved:
 
 def tasks(engine: Engine, request: ImageRequest, options: DrawOptions, saved: Sequence[Generation]) -> Iterator[Task]:
     """Yield a task for each row of a request: first for its saved takes, then for the missing ones."""
+    given = Given(generation.id for generation in saved)
     for generation in saved:
         yield partial(engine.completed, generation)
     for number in range(len(saved) + 1, 1 if options.take and saved else request.count + 1):
-        yield partial(_draw, engine, request, options, number)
+        yield partial(_draw, engine, request, options, number, given)
 
 
-def _draw(engine: Engine, request: ImageRequest, options: DrawOptions, number: int) -> Generation:
+def _draw(engine: Engine, request: ImageRequest, options: DrawOptions, number: int, given: Given) -> Generation:
     """Draw one more take of a request.
 
     Args:
@@ -105,13 +107,14 @@ def _draw(engine: Engine, request: ImageRequest, options: DrawOptions, number: i
         request: what is wanted.
         options: how.
         number: which of the wanted takes it would be, from 1.
+        given: the takes that the request has by now.
 
     Raises:
         NotInHistory: a take was asked for by its number, or the mode is ``replay``.
     """
     if options.take or engine.settings.mode == "replay":
         raise engine.takes.not_in_history(request, options.take or (number if number > 1 else 0))
-    return engine.draw(request, fresh=options.fresh, number=number, progress=options.progress)
+    return engine.draw(request, fresh=options.fresh, given=given, progress=options.progress)
 
 
 def _as_row(engine: Engine, request: ImageRequest, result: Generation | WenwenError) -> Generation:

@@ -20,7 +20,7 @@ from wenwen_magic.engine.executor import LOCAL, ExecutorTransport
 from wenwen_magic.engine.limits import Session, best_pattern
 from wenwen_magic.engine.processes.claims import Claims
 from wenwen_magic.engine.processes.detached import Order, environment_without_key
-from wenwen_magic.engine.takes import Takes, is_here
+from wenwen_magic.engine.takes import Given, Takes, is_here
 from wenwen_magic.engine.worker_pool import give_way, ignore
 from wenwen_magic.errors import (
     CHARGES,
@@ -123,7 +123,7 @@ class Engine:
     # -- from a request to a picture -----------------------------------------------------------------------------------
 
     def draw(
-        self, request: ImageRequest, *, fresh: bool = False, number: int = 1, progress: OnProgress = ignore
+        self, request: ImageRequest, *, fresh: bool = False, given: Given | None = None, progress: OnProgress = ignore
     ) -> Generation:
         """Ask the endpoint for one picture and save it.
 
@@ -132,7 +132,7 @@ class Engine:
         Args:
             request: what to draw.
             fresh: draw although a take is saved.
-            number: which of the pictures that the request wants, from 1.
+            given: what the request has by now, where it wants several pictures; this one is added.
             progress: is called with the endpoint's words on progress.
 
         Raises:
@@ -142,17 +142,17 @@ class Engine:
         """
         way = self._draw_detached if self._is_detached() else self.draw_here
         with self.session.turn(None if fresh or request.count > 1 else self.same(request)):
-            return way(request, fresh=fresh, number=number, progress=progress)
+            return way(request, fresh=fresh, given=given or Given(), progress=progress)
 
     def draw_here(
-        self, request: ImageRequest, *, fresh: bool, number: int, progress: OnProgress, counted: bool = False
+        self, request: ImageRequest, *, fresh: bool, given: Given, progress: OnProgress, counted: bool = False
     ) -> Generation:
         """Draw in this process, as :meth:`draw` does; while another process asks for the same, wait for its answer.
 
         Args:
             request: what to draw.
             fresh: draw although a take is saved.
-            number: which of the pictures that the request wants, from 1.
+            given: what the request has by now, where it wants several pictures; this one is added.
             progress: is called with the endpoint's words on progress.
             counted: whether the limits have counted the picture already.
 
@@ -162,13 +162,12 @@ class Engine:
         record_id, waited = secrets.token_hex(4), False
         name = f"{request.fingerprint}.{record_id}" if fresh else request.fingerprint
         while True:
-            with self.claims.held(name, record_id) as other:
+            with self.claims.held(name, record_id, given.token) as other:
                 if other is None:
                     recorded = self.takes.recorded(request, fresh=fresh)  # just before paying
-                    saved = self.takes.counted(request, fresh=fresh, recorded=recorded)
-                    # Of several pictures of this process each is a new one; those of another process are as good.
-                    if len(saved) >= number and (waited or request.count == 1):
-                        return self.takes.noted(self.completed(saved[number - 1]), joined=waited)
+                    if saved := given.another(self.takes.counted(request, fresh=fresh, recorded=recorded)):
+                        return self.takes.noted(self.completed(saved), joined=waited)
+                    given.add(record_id)
                     if not fresh:
                         outcomes.refuse_unanswered(self.unanswered(request, recorded))
                     key, prices = self._key_for(request), [] if counted else self._prices(request)
@@ -179,7 +178,7 @@ class Engine:
                     break
             waited = True
             while (owner := self.claims.owner(name)) and owner.token == other.token:
-                progress(Progress(owner.text or _("another kernel has asked for this picture; waiting for its answer")))
+                progress(Progress(owner.text or _waiting(own=self.claims.is_own(owner))))
                 self.clock.sleep(_LOOK)
         take = 1 + sum(one.has_result and one.demo == record.demo for one in recorded)
         record = replace(record, take=take)
@@ -187,7 +186,7 @@ class Engine:
             return self.takes.noted(self.media.ready(record), recorded)
         return record
 
-    def _draw_detached(self, request: ImageRequest, *, fresh: bool, number: int, progress: OnProgress) -> Generation:
+    def _draw_detached(self, request: ImageRequest, *, fresh: bool, given: Given, progress: OnProgress) -> Generation:
         """Draw as :meth:`draw_here` does, in the process that outlives this one; the limits count here."""
         recorded = self.takes.recorded(request, fresh=fresh)
         if request.count == 1 and (saved := self.takes.counted(request, fresh=fresh, recorded=recorded)):
@@ -199,12 +198,17 @@ class Engine:
             request,
             key.reveal() if key else "",
             fresh=fresh,
-            number=number,
+            given=given,
             language=spoken(),
             environment=environment_without_key(),
         )
         with self.session.reserve(self._prices(request), self.settings) as bill:
-            result = self.session.detached.draw(order, progress)
+            try:
+                result = self.session.detached.draw(order, progress)
+            except WenwenError as error:
+                given.add(error.record)  # a refusal is an answer too
+                raise
+            given.add(result.record)
             bill.charged = "no" if result.saved else bill.charged
         record = None
         with suppress(HistoryError):
@@ -508,6 +512,12 @@ class Engine:
     def same(self, request: ImageRequest) -> tuple[Hashable, ...]:
         """Return what is equal for requests that give the same picture."""
         return self.address, self.history.folder, request.fingerprint
+
+
+def _waiting(*, own: bool) -> str:
+    if own:
+        return _("an earlier run has asked for this picture; waiting for its answer")
+    return _("another kernel has asked for this picture; waiting for its answer")
 
 
 def _answered(record: Generation, answer: Answer, **more: Any) -> Generation:

@@ -1,8 +1,11 @@
 """Find the saved generations that answer a request, so that nothing is paid for twice."""
 
-from collections.abc import Callable, Sequence
+import secrets
+import threading
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from weakref import WeakValueDictionary
 
 from wenwen_magic.engine import outcomes
 from wenwen_magic.errors import NotInHistory, WenwenError
@@ -28,6 +31,53 @@ def is_here(generation: Generation) -> bool:
     if generation.request.wants_words:
         return generation.has_result
     return any(is_file(path) for path in generation.files)
+
+
+class Given:
+    """The takes that a request for several pictures has by now: each of its threads gets another one.
+
+    What other processes draw for the same request meanwhile is as good as what it would draw itself. A copy in another
+    process shares what it holds with the other copies there.
+
+    Args:
+        ids: of the takes.
+        token: tells it from others; empty for a new one.
+
+    Attributes:
+        token: as given.
+    """
+
+    def __init__(self, ids: Iterable[str] = (), token: str = "") -> None:
+        self._ids, self.token, self._lock = set(ids), token or secrets.token_hex(8), threading.Lock()
+
+    def __reduce__(self) -> "tuple[Callable[[frozenset[str], str], Given], tuple[frozenset[str], str]]":
+        with self._lock:
+            return Given._copied, (frozenset(self._ids), self.token)
+
+    @classmethod
+    def _copied(cls, ids: frozenset[str], token: str) -> "Given":
+        with _sharing:
+            given = _copies.get(token) or cls(token=token)
+            _copies[token] = given
+        given.add(*ids)
+        return given
+
+    def add(self, *ids: str) -> None:
+        """Note takes that the request has, or is going to have."""
+        with self._lock:
+            self._ids.update(ids)
+
+    def another(self, saved: Iterable[Generation]) -> Generation | None:
+        """Return the first of saved takes that the request does not have yet, and note it; None where there is none."""
+        with self._lock:
+            found = next((one for one in saved if one.id not in self._ids), None)
+            self._ids.update([found.id] if found else [])
+        return found
+
+
+_copies: WeakValueDictionary[str, Given] = WeakValueDictionary()
+"""By their tokens those that came from other processes, as long as any thread here uses them."""
+_sharing = threading.Lock()
 
 
 @dataclass(frozen=True)

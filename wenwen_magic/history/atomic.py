@@ -3,7 +3,7 @@
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -24,7 +24,8 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
             yield file
             settle(file, path)
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # where all went well it has its name by now, whatever the disk says of the old one
+            temporary.unlink(missing_ok=True)
 
 
 def write_whole(path: Path, data: bytes) -> None:

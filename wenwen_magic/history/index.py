@@ -214,7 +214,7 @@ class Index:
         except (FileNotFoundError, IsADirectoryError, ValueError, WenwenError):
             return None
         except OSError as error:
-            if path.is_file():  # Windows says of a folder that it is denied
+            if not os.path.isdir(path):  # noqa: PTH112  pathlib raises what the disk says; Windows denies a folder
                 unread[path] = error
             return None
 

@@ -136,13 +136,15 @@ class History:
             number=number,
             render=self._render,
         )
+        path = self.path(generation, ".json")
         try:
-            self.write(generation)
             with self._telling(generation):
-                check_space(self.path(generation, "").parent)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                check_space(path.parent)
+            self.write(generation)  # last: a folder that fails from here on may keep it, and it would count as sent
         except HistoryError as error:
-            with suppress(OSError):  # it may be there all the same, and would count as sent
-                self.path(generation, ".json").unlink()
+            with suppress(OSError):
+                path.unlink()
             error.charged = "no"
             raise
         return generation

@@ -7,6 +7,7 @@ import sys
 import threading
 from pathlib import Path
 
+import psutil
 import pytest
 
 from wenwen_magic.engine.processes import claims as claims_module
@@ -90,7 +91,9 @@ def test_a_later_process_with_the_number_of_a_dead_one_is_not_its_owner(claims, 
 
 
 @pytest.mark.parametrize(
-    ("age", "alive"), [(0, True), (claims_module.SILENCE / 2, True), (claims_module.SILENCE + 9, False)]
+    ("age", "alive"),
+    [(0, True), (claims_module.SILENCE / 2, True), (claims_module.SILENCE + 9, False), (-2 * 24 * 3600, False)],
+    ids=["now", "lately", "long ago", "in days to come: the clock was set back since"],
 )
 def test_an_owner_on_another_machine_lives_as_long_as_it_shows_life(claims, tmp_path, age, alive):
     with holder(tmp_path) as process:
@@ -153,3 +156,68 @@ def test_a_claim_whose_file_cannot_be_deleted_does_not_keep_its_own_process_wait
     assert claim_file(tmp_path).exists()
     with Claims(tmp_path).held("fox", "0000000b") as other:
         assert other is None
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"pid": -5}, {"pid": 0, "started": 0}, {"pid": 2**70, "started": 0}, {"pid": 1, "started": float("nan")}],
+    ids=lambda fields: str(fields["pid"]),
+)
+def test_bug_a_damaged_claim_with_the_number_of_no_process_was_waited_for(fields, claims, tmp_path):
+    path = claim_file(tmp_path)
+    with Claims(tmp_path).held("fox", "00000001"):
+        claim = {**json.loads(path.read_bytes()), "token": "another", **fields}
+    path.parent.mkdir()
+    path.write_text(json.dumps(claim))
+    assert claims.owner("fox") is None
+    with claims.held("fox", "0000000a") as other:
+        assert other is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system tells when a process started")
+def test_bug_an_owner_counted_as_dead_when_the_clock_was_set(claims, tmp_path, monkeypatch):
+    since = psutil.boot_time()
+    with holder(tmp_path) as process:
+        for step in (3, -3600, 2 * 24 * 3600):
+            monkeypatch.setattr("psutil._pslinux.boot_time", lambda step=step: since + step)
+            assert claims.owner("fox").pid == process.pid
+        process.communicate("\n")
+
+
+@pytest.mark.parametrize("link", [FOLDER, "."], ids=["the claims'", "the history's"])
+def test_bug_a_folder_that_is_a_link_to_nowhere_was_waited_for(link, tmp_path):
+    folder = tmp_path / "h"
+    place = folder / link
+    place.parent.mkdir(exist_ok=True)
+    place.symlink_to("nowhere")
+    with pytest.raises(HistoryError) as caught, Claims(folder).held("fox", "0000000a"):
+        pass
+    assert caught.value.charged == "no"
+
+
+def test_bug_a_claim_that_the_disk_did_not_take_whole_stayed_and_was_waited_for(claims, tmp_path, monkeypatch):
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(claims_module, "_encode", full)
+        with pytest.raises(HistoryError), claims.held("fox", "0000000a"):
+            pass
+    assert not claim_file(tmp_path).exists()
+
+
+def test_bug_a_claim_that_could_not_be_deleted_at_once_was_waited_for_while_its_process_lived(
+    claims, tmp_path, monkeypatch
+):
+    delete, faults = Path.unlink, [OSError(5, "Input/output error")]
+
+    def fail_once(path, **how):
+        if faults:
+            raise faults.pop()
+        delete(path, **how)
+
+    monkeypatch.setattr(claims_module, "_PAUSE", 0)
+    monkeypatch.setattr(Path, "unlink", fail_once)
+    with claims.held("fox", "0000000a"):
+        pass
+    assert (faults, claim_file(tmp_path).exists()) == ([], False)

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from wenwen_magic.engine.processes.detached import Detached, Order
-from wenwen_magic.errors import ConfigError
+from wenwen_magic.engine.takes import Given
+from wenwen_magic.errors import ConfigError, EndpointError
 from wenwen_magic.records import ImageRequest
 from wenwen_magic.settings import Settings
 
@@ -14,7 +15,7 @@ KEY = "MARKER7f3a9c-not-like-a-key"
 
 def order(**params):
     request = ImageRequest("fox", params=params)
-    return Order(Settings(), Path("w"), request, KEY, False, 1, "en", {"TOKEN": "another secret"})
+    return Order(Settings(), Path("w"), request, KEY, False, Given(), "en", {"TOKEN": "another secret"})
 
 
 def test_an_order_shows_neither_the_key_nor_the_variables_of_the_kernel():
@@ -26,3 +27,12 @@ def test_a_parameter_that_cannot_be_handed_over_is_refused_before_anything_is_se
     with pytest.raises(ConfigError, match="cannot be sent as JSON") as caught:
         Detached()._send(None, 1, order(seed=lambda: 3))
     assert caught.value.charged == "no"
+
+
+def test_bug_the_key_stood_in_a_variable_of_a_traceback_where_the_process_had_ended():
+    with pytest.raises(EndpointError) as caught:
+        Detached()._send(None, 1, order())
+    frames = [entry.frame.f_locals for entry in caught.traceback if entry.name == "_send"]
+    assert caught.value.charged == "no"
+    assert frames
+    assert KEY not in str(frames)

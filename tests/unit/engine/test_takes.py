@@ -1,10 +1,11 @@
 """Which saved generations answer a request."""
 
+import pickle
 from dataclasses import replace
 
 import pytest
 
-from wenwen_magic.engine.takes import Takes, is_here
+from wenwen_magic.engine.takes import Given, Takes, is_here
 from wenwen_magic.history.store import History
 from wenwen_magic.records import GeneratedImage, ImageRequest
 
@@ -99,3 +100,16 @@ def test_the_demos_and_real_takes_never_answer_for_one_another_but_in_replay(his
 def test_an_unread_answer_of_a_demo_that_has_ended_is_not_waited_for(history):
     saved(history, state="sent", picture=False, reply=True, demo=True, endpoint="http://127.0.0.1:1")
     assert takes(history, demo=True).best(REQUEST, 0) is None
+
+
+def test_each_thread_of_a_request_gets_another_take_and_so_do_its_copies_in_another_process(history):
+    first, second, third = (saved(history) for _ in range(3))
+    given = Given([first.id])
+    assert given.another([first, second, third]).id == second.id
+    copies = [pickle.loads(pickle.dumps(given)) for _ in range(2)]
+    assert copies[0].another([first, second, third]).id == third.id
+    assert copies[1].another([first, second, third]) is None
+    assert given.another([first, second, third]).id == third.id  # it is told by the order's result
+    given.add("0000000a")
+    assert pickle.loads(pickle.dumps(given)) is copies[0]
+    assert Given().another([first]).id == first.id

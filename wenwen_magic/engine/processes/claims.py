@@ -27,11 +27,10 @@ BEAT = 5.0
 """Seconds between two signs of life of an owner."""
 SILENCE = 30.0
 """Seconds without a sign of life after which an owner on another machine counts as gone."""
-_CLOCK = 2.0
-"""Seconds by which two looks at the start of a process may differ: they count from a clock that may be set."""
-
 _PAUSE = 0.02
-"""Seconds before a claim that was stale is tried for again."""
+"""Seconds before a claim that was stale is tried for again, and before a file is tried to be deleted again."""
+_TRIES = 3
+"""How often a file is tried to be deleted: one that stays would have others wait while this process lives."""
 _live: set[str] = set()
 """The tokens of all claims that this process holds: one whose file could not be deleted is not among them."""
 
@@ -42,9 +41,9 @@ class Owner:
 
     Args:
         records: the ids of the records that it fills.
-        host: the machine, with the name space of its process numbers.
+        host: the machine since it was switched on, with the name space of its process numbers.
         pid: the number of the process.
-        started: when the process started, in seconds since 1970; a number alone may name a later process.
+        started: when the process started, as the machine counts; a number alone may name a later process.
         token: makes this claim unlike every other.
         text: the endpoint's latest words on progress.
     """
@@ -67,23 +66,25 @@ class Claims:
     def __init__(self, folder: Path) -> None:
         self._folder = folder / FOLDER
         self._held: dict[str, Owner] = {}
+        self._runs: dict[str, str] = {}
         self._lock = threading.RLock()
         self._released = threading.Event()
 
     @contextmanager
-    def held(self, name: str, record: str) -> Iterator[Owner | None]:
-        """Hold a claim while the block runs, or yield the owner where another process holds it.
+    def held(self, name: str, record: str, run: str = "") -> Iterator[Owner | None]:
+        """Hold a claim while the block runs, or yield the owner where another process, or run of this one, holds it.
 
         Args:
             name: of the request, such as its fingerprint.
-            record: the id of the record that is going to be filled; several of one process share a claim.
+            record: the id of the record that is going to be filled; several of one run share a claim.
+            run: tells which of this process's runs wants it: a cell that is run again waits for what it began before.
 
         Raises:
             HistoryError: the folder cannot be written; nothing was sent then.
         """
         try:
             with self._lock:
-                other = self._join(name, record)
+                other = self._join(name, record, run)
         except OSError as error:
             raise unwritable(self._folder.parent, error) from None
         try:
@@ -102,6 +103,11 @@ class Claims:
         except OSError:  # a claim that cannot be read is none: the record still says what was sent
             return None
 
+    @staticmethod
+    def is_own(owner: Owner) -> bool:
+        """Tell whether this process is an owner, by another of its runs."""
+        return owner.token in _live
+
     def records(self, name: str) -> tuple[str, ...]:
         """Return the ids of the records that the holder of a claim fills; none where nobody holds it."""
         owner = self.owner(name)
@@ -115,20 +121,25 @@ class Claims:
 
     # -- one's own -----------------------------------------------------------------------------------------------------
 
-    def _join(self, name: str, record: str) -> Owner | None:
+    def _join(self, name: str, record: str, run: str) -> Owner | None:
         if mine := self._held.get(name):
+            if self._runs[name] != run:
+                return mine
             self._write(name, replace(mine, records=(*mine.records, record)))
             return None
         pid = os.getpid()
         mine = Owner((record,), _host(), pid, _started_once(pid), secrets.token_hex(8))
         _live.add(mine.token)  # before others can see the file
-        while not self._made(name, mine):
-            if owner := self.owner(name):
+        try:
+            while not self._made(name, mine):
+                if owner := self.owner(name):
+                    return owner
+                self._remove_stale(name)
+                time.sleep(_PAUSE)
+            self._held[name], self._runs[name] = mine, run
+        finally:
+            if name not in self._held:
                 _live.discard(mine.token)
-                return owner
-            self._remove_stale(name)
-            time.sleep(_PAUSE)
-        self._held[name] = mine
         if len(self._held) == 1:
             self._released.clear()
             with suppress(RuntimeError):  # no thread can be had: on this machine the process itself is the sign of life
@@ -136,12 +147,20 @@ class Claims:
         return None
 
     def _made(self, name: str, mine: Owner) -> bool:
+        path = self._folder / name
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            with (self._folder / name).open("xb") as file:
-                file.write(_encode(mine))
+            file = path.open("xb")
         except (FileExistsError, FileNotFoundError):  # the folder is deleted with its last claim
+            if self._folder.is_symlink() or not self._folder.parent.is_dir():
+                self._folder.resolve(strict=True)  # a link to nowhere never becomes a folder
             return False
+        try:
+            with file:
+                file.write(_encode(mine))
+        except OSError:  # what there is of it would have others wait for it
+            _delete(path)
+            raise
         return True
 
     def _leave(self, name: str, record: str) -> None:
@@ -150,14 +169,12 @@ class Claims:
         if left.records:
             self._write(name, left)
             return
-        del self._held[name]
+        del self._held[name], self._runs[name]
         _live.discard(mine.token)
         if not self._held:
             self._released.set()
-        path = self._folder / name
+        _delete(self._folder / name, mine.token)
         with suppress(OSError):
-            if _read(path).token == mine.token:
-                path.unlink()
             self._folder.rmdir()
 
     def _write(self, name: str, mine: Owner) -> None:
@@ -185,15 +202,18 @@ class Claims:
         if owner.host == _host() and owner.pid == os.getpid():
             return owner.token in _live
         if owner.host == _host():
-            return abs(_started(owner.pid) - owner.started) < _CLOCK
+            return 0 < _started(owner.pid) == owner.started
         return self._age(path) < SILENCE
 
     def _age(self, path: Path) -> float:
-        """Return how many seconds ago a file was written, by the clock of the disk that holds it."""
+        """Return how many seconds a file's time is from now, by the clock of the disk that holds it.
+
+        A time to come is as old as one long past: the clock was set back since, and no sign of life came after that.
+        """
         probe = path.with_name(f".{secrets.token_hex(8)}")
         try:
             probe.touch()
-            return probe.stat().st_mtime - path.stat().st_mtime
+            return abs(probe.stat().st_mtime - path.stat().st_mtime)
         finally:
             probe.unlink(missing_ok=True)
 
@@ -216,11 +236,16 @@ class Claims:
 
 @cache
 def _host() -> str:
-    """Return the name of this machine, and the name space of its process numbers: containers may share a name."""
-    space = ""
+    """Return the name of this machine, when it was switched on, and the name space of its process numbers.
+
+    Containers may share a name; numbers and starts of processes are counted anew when a machine is switched on.
+    """
+    since = space = ""
+    with suppress(OSError):
+        since = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
     with suppress(OSError):
         space = str(Path("/proc/self/ns/pid").readlink())
-    return f"{socket.gethostname()}{space}"
+    return f"{socket.gethostname()}{since}{space}"
 
 
 @cache
@@ -229,14 +254,35 @@ def _started_once(pid: int) -> float:
 
 
 def _started(pid: int) -> float:
-    """Return when a process of this machine started, in seconds since 1970; 0 for one that does not run."""
+    """Return when a process of this machine started, a number that never changes; 0 for one that does not run.
+
+    On Linux it is counted from when the machine was switched on: psutil adds the moment of that, which moves whenever
+    the clock is set.
+    """
     import psutil  # noqa: PLC0415  only where a request is going to be sent
 
     try:
         process = psutil.Process(pid)
-        return 0.0 if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
-    except psutil.Error:
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return 0.0
+        stat = Path(f"/proc/{pid}/stat")
+        return float(stat.read_bytes().rpartition(b")")[2].split()[19]) if stat.exists() else process.create_time()
+    except (psutil.Error, OSError, ValueError, OverflowError, IndexError):  # a damaged claim may have any number
         return 0.0
+
+
+def _delete(path: Path, token: str = "") -> None:
+    """Delete a claim, where it can be; with a token only the claim that has it."""
+    for _ in range(_TRIES):
+        try:
+            if not token or _read(path).token == token:
+                path.unlink()
+        except FileNotFoundError:
+            return
+        except OSError:
+            time.sleep(_PAUSE)
+        else:
+            return
 
 
 def _encode(owner: Owner) -> bytes:

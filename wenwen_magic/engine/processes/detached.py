@@ -20,6 +20,7 @@ from typing import Any
 
 from wenwen_magic.endpoint import api_key
 from wenwen_magic.engine.outcomes import error_of_record, not_json
+from wenwen_magic.engine.takes import Given
 from wenwen_magic.engine.worker_pool import give_way
 from wenwen_magic.errors import Charged, EndpointError, UnansweredRequest, WenwenError
 from wenwen_magic.protocol import Progress
@@ -43,7 +44,7 @@ class Order:
         request: what to draw.
         key: the key itself; empty for none.
         fresh: draw although a take is saved.
-        number: which of the pictures that the request wants, from 1.
+        given: what the request has by now, where it wants several pictures.
         language: of the messages.
         environment: the kernel's variables as they are now, such as those of a proxy, but for the key.
     """
@@ -53,7 +54,7 @@ class Order:
     request: ImageRequest
     key: str = field(repr=False)
     fresh: bool
-    number: int
+    given: Given
     language: str
     environment: Mapping[str, str] = field(repr=False)
 
@@ -175,6 +176,8 @@ class Detached:
                 pipe.flush()
         except (OSError, ValueError, AttributeError):
             raise _lost(charged="no") from None
+        finally:
+            frame = b""  # it holds the key, and a traceback may show variables
 
     @staticmethod
     def _read(

@@ -55,7 +55,7 @@ def _draw(number: int, order: Order, replies: IO[bytes]) -> None:
         engine = Engine.of(order.settings, order.folder, SESSION, Clock(), key=key)
         with giving_way(lambda: reply(answered=True)):
             made = engine.draw_here(
-                order.request, fresh=order.fresh, number=order.number, progress=progress, counted=True
+                order.request, fresh=order.fresh, given=order.given, progress=progress, counted=True
             )
         reply(record=made.id, saved=made.from_history, note=made.note)
     except WenwenError as error:
