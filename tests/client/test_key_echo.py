@@ -134,7 +134,7 @@ def test_a_key_that_events_cut_in_pieces_is_not_in_the_kept_reply_either(size, w
             told, options = [], {"stream": True}
             assert not found(outcome(client, told, **options) + outcome(client, told, **options), key)
         assert len(relay.posts) == 1
-        [kept] = client.history.folder.glob("*/*.reply")
+        [kept] = client.history.folder.glob("20*/*.reply")
         assert "***" in kept.read_text()
         assert not found("".join(piece["text"] for piece in pieces_of(kept.read_text())), key)
         assert not found(files_in(client.history.folder), key)
@@ -179,7 +179,7 @@ def test_an_echo_leaves_the_rest_of_a_reply_as_it_was(spelling, here):
     with Relay(lambda _: body) as relay:
         client = client_of(relay.address, KEYS[0])
         outcome(client, [])
-    [kept] = client.history.folder.glob("*/*.reply")
+    [kept] = client.history.folder.glob("20*/*.reply")
     head, _, came = kept.read_text().partition("\n")
     assert json.loads(head)["status"] == 200
     assert json.loads(came) == json.loads(ANSWERS["chat"].body.replace("KEYHERE", "***"))

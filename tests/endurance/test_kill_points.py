@@ -61,7 +61,7 @@ def run(address, folder, point=0):
 
 def has_whole_answer(folder):
     """Whether the body of a reply is on disk to its end, under whichever name."""
-    for path in folder.glob("*/*.reply*"):
+    for path in folder.glob("20*/*.reply*"):
         body = path.read_bytes().partition(b"\n")[2]
         if body.rstrip().endswith(b"[DONE]"):
             return True

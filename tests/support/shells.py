@@ -155,4 +155,4 @@ def prompts(server):
 
 
 def records(folder=Path("wenwen_images")):
-    return [json.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*/*.json"))]
+    return [json.loads(path.read_text("utf-8")) for path in sorted(folder.glob("20*/*.json"))]

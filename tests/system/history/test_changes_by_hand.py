@@ -90,7 +90,7 @@ CHANGES = {
     "a torn file in place of a record": torn,
     "a file in place of a day": swapped_by_a_file,
     "a day copied": lambda folder: shutil.copytree(folder / "2026-01-02", folder / "2027-01-01"),
-    "files touched": lambda folder: [os.utime(path) for path in folder.glob("*/*.json")],
+    "files touched": lambda folder: [os.utime(path) for path in folder.glob("20*/*.json")],
     "a day that is a link": lambda folder: (folder / "2027-01-01").symlink_to(folder / "2026-01-01"),
 }
 
