@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.displayhook import CapturingDisplayHook, DisplayHook
 from IPython.core.displaypub import CapturingDisplayPublisher
-from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
+from IPython.core.magic import MagicAlias, Magics, line_cell_magic, line_magic, magics_class, no_var_expand
 from IPython.display import clear_output, display
 from traitlets import Any as AnyTrait
 from traitlets.config import Configurable
@@ -386,7 +386,8 @@ def _keep_braces_of_aliases(manager: Any) -> None:
     def mark() -> None:
         for kind in manager.magics.values():
             for magic in kind.values():
-                if getattr(magic, "magic_name", "") in _MAGICS:
+                # Others are not asked: IPython loads some of its magics only then.
+                if isinstance(magic, MagicAlias) and magic.magic_name in _MAGICS:
                     no_var_expand(magic)
 
     def register_alias(*arguments: Any, **named: Any) -> None:

@@ -55,6 +55,12 @@ def test_loading_the_extension_adds_nothing_heavy(here):
     assert loaded_by(SHELL + LOAD) == loaded_by(SHELL)
 
 
+def test_loading_the_extension_loads_none_of_ipythons_magics_that_wait_for_their_first_use(here):
+    count = "print(sum(repr(one).startswith('<unloaded') for kind in shell.magics_manager.magics.values() for one in kind.values()))\n"
+    before, after = words(f"{SHELL}{count}{LOAD}{count}")[:2]
+    assert before == after
+
+
 def test_loading_the_extension_opens_no_socket(here):
     said = words(NO_SOCKETS + SHELL + LOAD + "print('READY')")
     assert "READY" in said
