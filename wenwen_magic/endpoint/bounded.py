@@ -115,7 +115,7 @@ def unpacked(pieces: Iterator[bytes], coding: str) -> Iterator[bytes]:
         coding: the header Content-Encoding; a body of another coding than gzip and deflate is returned as it is.
 
     Raises:
-        AnswerError: it becomes more than an answer is; what came before is yielded first.
+        AnswerError: the body is larger than an answer may be; the pieces before that are yielded first.
         zlib.error: it is not packed as the header says.
     """
     window = _CODINGS.get(coding.strip().lower())

@@ -76,7 +76,7 @@ class ImagePipeline:
         self._settings, self._address, self._pool, self._clock = settings, address, pool, clock
         self._trusted = frozenset({transport.origin(address), *settings.trusted_hosts})
         cache = user_cache_path("wenwen_magic", appauthor=False)
-        # The number changes with the sandbox's limits of work: by others the pictures are judged anew.
+        # The number in the name changes when the sandbox's limits change: then the pictures are checked again.
         self._previews, self._refused = cache / "previews", cache / "refused-1"
 
     def warm(self) -> None:

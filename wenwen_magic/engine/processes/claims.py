@@ -238,7 +238,7 @@ class Claims:
 def _host() -> str:
     """Return the name of this machine, when it was switched on, and the name space of its process numbers.
 
-    Containers may share a name; numbers and starts of processes are counted anew when a machine is switched on.
+    Containers may share a name; after a restart of the machine, process numbers and start times begin again.
     """
     since = space = ""
     with suppress(OSError):
