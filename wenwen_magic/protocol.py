@@ -161,7 +161,7 @@ class WireFormat:
             is sent as it is.
         auth: the header's name and its pattern, in which ``{key}`` is replaced by the key.
         key_parameter: the name under which the key may go into the address instead; empty where it may not.
-        model: the model that draws when neither the cell nor a setting names one; empty for the setting's default.
+        model: the model that draws when neither the cell nor a setting names one; empty for that of ``models.toml``.
         reader: the model that describes pictures then.
         tasks: the tasks it knows, such as ``draw`` and ``describe``.
         inquiries: further questions about a job, by name.

@@ -12,6 +12,7 @@ from typing import Any, Literal, overload
 
 from wenwen_magic.errors import Charged, ConfigError, ImageError
 from wenwen_magic.kinds import BY_MIME, PICTURES
+from wenwen_magic.models import default_model
 from wenwen_magic.text.i18n import _
 
 __all__ = ["Button", "Gallery", "GeneratedImage", "Generation", "ImageRequest", "Label", "Reference", "Video"]
@@ -87,13 +88,14 @@ class ImageRequest:
         task: ``draw``, ``describe``, or another task of the format.
         mask: where the first reference may be changed: a PNG of its size, transparent there.
         parent: the id of the generation that this one continues; empty for none.
+        usual: the default that the model was taken from, where nobody named one; empty for a name that was given.
 
     Raises:
         ConfigError: an empty prompt or model, an unknown orientation, or a count below 1.
     """
 
     prompt: str
-    model: str = "gpt-4o-image"
+    model: str = field(default_factory=default_model)
     orientation: str = "auto"
     count: int = 1
     references: tuple[Reference, ...] = ()
@@ -103,6 +105,7 @@ class ImageRequest:
     task: str = DRAW
     mask: Reference | None = None
     parent: str = ""
+    usual: str = field(default="", compare=False, repr=False)
 
     def __post_init__(self) -> None:
         self._check_types()
@@ -135,7 +138,7 @@ class ImageRequest:
         if not self.model.strip():
             raise ConfigError(
                 _("The model's name is empty."),
-                do=_("Name one, for example: -m gpt-4o-image"),
+                do=_("Name one, for example: -m {name}", name=default_model()),
             )
         if self.orientation not in ORIENTATION_WORDS:
             raise ConfigError(
@@ -156,6 +159,11 @@ class ImageRequest:
         parts += [dict(self.params), self.format, *([more] if more else [])]
         text = json.dumps(parts, sort_keys=True, ensure_ascii=False, default=str)
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+    @property
+    def unnamed(self) -> bool:
+        """Whether nobody named the model: it is a default."""
+        return self.usual == self.model
 
     @property
     def wants_words(self) -> bool:

@@ -61,6 +61,10 @@ def _text(value: Any) -> str:
     return value.strip()
 
 
+def _model(value: Any) -> str:
+    return "" if value == "" else _text(value)
+
+
 def _folder(value: Any) -> str:
     return _text(str(value) if isinstance(value, Path) else value)
 
@@ -123,11 +127,13 @@ class Settings:
     """Hold all settings; the text after each default says what the setting is, with its unit."""
 
     base_url: str = _setting("https://api.wenwen-ai.com", _text, "the endpoint's address, with or without /v1")
-    model: str = _setting("gpt-4o-image", _text, "the model that draws when a cell names none")
+    model: str = _setting("", _model, "the model that draws when a cell names none; empty: the format's own")
     orientation: str = _setting("auto", _orientation, "auto, square, landscape or portrait")
     format: str = _setting("chat", _text, "the wire format a request is spoken in")
     formats: Mapping[str, str] = _table_setting(_words, "the wire format by model or pattern (mj-*)")
-    describe_model: str = _setting("gpt-4o", _text, "the model that describes pictures when a cell names none")
+    describe_model: str = _setting(
+        "", _model, "the model that describes when a cell names none; empty: the format's own"
+    )
     key_in: str = _setting("header", _one_of("header", "query"), "where a format that may takes the key: header, query")
     poll_seconds: float = _setting(3.0, _at_least(float, 0.01), "seconds between two questions about a running job")
     poll_limit: float = _setting(1200.0, _at_least(float, 0), "seconds to wait for a running job in all")

@@ -5,9 +5,11 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from support.scripted import answering, data_uri, png
+from wenwen_magic.models import default_model
 
 COLOURS = ("red", "green", "blue", "gold", "teal", "pink", "navy", "lime")
 MODELS = ("drawer-2", "drawer-1")
+DEFAULTS = tuple(default_model(form) for form in ("chat", "images", "gemini"))
 
 
 def whole(number):
@@ -23,7 +25,7 @@ class Relay:
 
     def __init__(self, answer=whole):
         self.answer, self.posts, self.gets, self.gate = answer, [], 0, threading.Event()
-        self.listing = lambda: json.dumps({"data": [{"id": name} for name in MODELS]})
+        self.listing = lambda: json.dumps({"data": [{"id": name} for name in (*MODELS, *DEFAULTS)]})
         self.content_type = "application/json"
         self.gate.set()
         relay = self

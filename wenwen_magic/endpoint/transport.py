@@ -189,7 +189,9 @@ class Transport:
         self._timeout = (_CONNECT, read)
         self._clock = clock or Clock()
 
-    def send(self, call: HttpCall, auth: tuple[str, str] = ("Authorization", "Bearer {key}")) -> HttpReply:
+    def send(
+        self, call: HttpCall, auth: tuple[str, str] = ("Authorization", "Bearer {key}"), *, repeats: int = REPEATS
+    ) -> HttpReply:
         """Send a call; the reply's chunks are read from the connection as they are asked for.
 
         What cannot have arrived, and a 429 or 503 answered at once, is repeated at most twice; of the rest only a
@@ -198,16 +200,17 @@ class Transport:
         Args:
             call: what to send.
             auth: the key's header and its pattern; ``?name`` in place of a header puts it into the address.
+            repeats: how often to send it again at most.
 
         Raises:
             NotSentError: the call cannot have arrived.
             EndpointError: an HTTP error status, a redirect, or a connection that broke after sending.
         """
-        for repeat in range(REPEATS + 1):
+        for repeat in range(repeats + 1):
             try:
                 return self._send_once(call, auth)
             except (NotSentError, EndpointError) as error:
-                pause = _pause_before_repeat(error, repeat, free=call.free)
+                pause = _pause_before_repeat(error, repeat, free=call.free) if repeat < repeats else None
                 if pause is None:
                     raise
                 self._clock.sleep(pause)
@@ -368,11 +371,9 @@ def _retry_after(header: str | None) -> float | None:
 
 def _pause_before_repeat(error: NotSentError | EndpointError, repeat: int, *, free: bool) -> float | None:
     """Return the seconds to wait before a call may be repeated; None when it may not."""
-    if repeat >= REPEATS:
-        return None
-    if isinstance(error, NotSentError) or (free and error.status in _PASSING):
+    if isinstance(error, NotSentError) or (free and error.status in _PASSING and not error.lasting):
         return 0.5 * 3.0**repeat
-    if error.status not in {429, 503} or error.seconds > failures.SOON:
+    if error.status not in {429, 503} or error.seconds > failures.SOON or error.lasting:
         return None
     pause = error.retry_after if error.retry_after is not None else 1.0 * 3.0**repeat
     return pause if pause <= LONGEST_PAUSE else None

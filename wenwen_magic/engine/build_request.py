@@ -11,6 +11,7 @@ from wenwen_magic.errors import ConfigError
 from wenwen_magic.formats import FORMATS
 from wenwen_magic.history.record_json import is_stripped
 from wenwen_magic.media import metadata
+from wenwen_magic.models import default_model
 from wenwen_magic.protocol import HttpCall
 from wenwen_magic.records import DESCRIBE, WORD_TASKS, Button, Gallery, Generation, ImageRequest, Reference
 from wenwen_magic.settings import PLACE, Settings
@@ -118,7 +119,7 @@ def make(
         request = _new(prompt, given, settings)
     elif given:
         refuse_stripped(prompt)
-        request = replace(prompt, **given)
+        request = replace(prompt, **given, usual="" if "model" in given else prompt.usual)
     else:
         request = prompt  # unchanged, even where a lesson left its prompt out
     origin = next((one.origin for one in request.references if one.origin), "")
@@ -158,15 +159,18 @@ def _new(prompt: str, given: Mapping[str, Any], settings: Settings) -> ImageRequ
             do='client.generate("a cat")',
         )
     defaults = {name: getattr(settings, name) for name in _DEFAULTS}
-    if given.get("task") in WORD_TASKS:  # a text has no orientation
+    words = given.get("task") in WORD_TASKS
+    if words:  # a text has no orientation
         defaults |= {"model": settings.describe_model, "orientation": "auto"}
-    named = best_pattern(given.get("model", defaults["model"]), settings.formats)
+    model = given.get("model") or defaults["model"]
+    named = best_pattern(model or default_model(words=words), settings.formats)
     defaults["format"] = named or settings.format
-    if named is None and defaults["model"] in {Settings.model, Settings.describe_model}:
-        wire = FORMATS.get(given.get("format", defaults["format"]))
-        own = (wire.reader if given.get("task") in WORD_TASKS else wire.model) if wire else ""
-        defaults["model"] = own or defaults["model"]
-    return ImageRequest(prompt.strip(), **{**defaults, **given})
+    if not model:
+        form = given.get("format", defaults["format"])
+        wire = FORMATS.get(form)
+        own = (wire.reader if words else wire.model) if wire else ""
+        defaults |= {"model": own or default_model(form, words=words)}
+    return ImageRequest(prompt.strip(), **{**defaults, **given}, usual="" if model else defaults["model"])
 
 
 def names_model(request: ImageRequest) -> bool:

@@ -1,7 +1,7 @@
 """Draw one picture, from the request to the files on disk, or finish a saved one without paying again."""
 
 import secrets
-from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
+from collections.abc import Callable, Generator, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -15,7 +15,7 @@ from wenwen_magic.endpoint.api_key import Secret
 from wenwen_magic.endpoint.failures import about_models
 from wenwen_magic.endpoint.masking import guarded, mask_reply, masked
 from wenwen_magic.engine import outcomes
-from wenwen_magic.engine.build_request import refuse_stripped
+from wenwen_magic.engine.build_request import names_model, refuse_stripped
 from wenwen_magic.engine.executor import LOCAL, ExecutorTransport
 from wenwen_magic.engine.limits import Session, best_pattern
 from wenwen_magic.engine.processes.claims import Claims
@@ -37,7 +37,7 @@ from wenwen_magic.errors import (
 from wenwen_magic.formats import FORMATS
 from wenwen_magic.history.store import History, unwritable
 from wenwen_magic.media.save import ImagePipeline
-from wenwen_magic.models import Model
+from wenwen_magic.models import ModelList
 from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Pause, Progress, Step, WireFormat
 from wenwen_magic.records import Generation, ImageRequest, Video
 from wenwen_magic.settings import Settings
@@ -53,6 +53,10 @@ LONGEST = 10.0
 """Seconds of the longest pause between two questions."""
 _MODELS_TIMEOUT = 30.0
 """Seconds of the endpoint's silence before the question for its models ends."""
+_BRIEFLY = 5.0
+"""The same where a picture waits for the list."""
+_JUST_NOW = 60.0
+"""Seconds within which a list counts as just asked for."""
 _LOOK = 0.5
 """Seconds between two looks at the request of another process."""
 _UNKNOWN = {400, 404, 410}
@@ -391,19 +395,47 @@ class Engine:
 
     # -- calls ---------------------------------------------------------------------------------------------------------
 
-    def ask_for_models(self) -> list[Model]:
-        """Ask the endpoint which models it offers to this key; free.
+    def ask_for_models(self, *, read: float = _MODELS_TIMEOUT, repeats: int = transport.REPEATS) -> ModelList:
+        """Ask the endpoint which models it offers to this key, and keep its list; free.
+
+        Args:
+            read: seconds of the endpoint's silence before the question ends.
+            repeats: how often to ask again where that may help.
 
         Raises:
             WenwenError: the endpoint cannot be reached or answers with an error.
         """
         key = self.find_key()
-        line = transport.Transport(self.address, key, read=_MODELS_TIMEOUT, clock=self.clock)
+        line = transport.Transport(self.address, key, read=read, clock=self.clock)
         try:
-            models = transport.read_models(line.send(HttpCall("GET", "/v1/models", free=True)))
+            models = transport.read_models(line.send(HttpCall("GET", "/v1/models", free=True), repeats=repeats))
         except EndpointError as error:
             raise about_models(masked(error, key)) from None
-        return list(masked(models, key))
+        return self.session.models.keep(self.address, list(masked(models, key)), lasting=not self.is_demo)
+
+    def check_defaults(self, requests: Iterable[ImageRequest]) -> None:
+        """Check, before anything is sent, that the endpoint lists the models of requests where nobody named one.
+
+        Asks for the list where there is none of the last day, and again before a default is refused. Without a list
+        nothing is refused; nor in the demo, nor where an executor's workers may see another endpoint.
+
+        Raises:
+            ConfigError: a default is not in the list.
+        """
+        if self.is_demo or self.executor is not None or self.settings.mode == "replay":
+            return
+        cache = self.session.models
+        for request in {(one.model, one.task): one for one in requests if one.unnamed and names_model(one)}.values():
+            known = cache.fresh(self.address)
+            if (known is None or (known.lacks(request.model, cache.today()) and cache.age(known) > _JUST_NOW)) and (
+                cache.may_ask(self.address) and (self._key_to_mask() or urlsplit(self.address).hostname in LOCAL)
+            ):
+                try:
+                    known = self.ask_for_models(read=_BRIEFLY, repeats=0)
+                except WenwenError:
+                    cache.note_failure(self.address)
+            if known and known.lacks(request.model, cache.today()):
+                raise outcomes.default_not_listed(request, known, cache.today())
 
     def ask_about(self, generations: Sequence[Generation], question: str) -> Mapping[str, Any]:
         """Ask the endpoint one of a format's ``inquiries`` about the jobs of generations; notes come with the answer.

@@ -1,6 +1,7 @@
 """Make the errors of requests that give no picture: an answer without one, nothing saved, a job that goes on."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,6 +19,7 @@ from wenwen_magic.errors import (
     WenwenError,
 )
 from wenwen_magic.media import error_bodies
+from wenwen_magic.models import ModelList
 from wenwen_magic.protocol import Answer
 from wenwen_magic.records import Generation, ImageRequest
 from wenwen_magic.text.i18n import _, ngettext
@@ -25,6 +27,8 @@ from wenwen_magic.text.sanitize import mask_keys, one_line
 
 _LONGEST_PROMPT = 200
 """Characters of a prompt that an error quotes."""
+_MOST_NAMES = 8
+"""Models that an error names."""
 
 
 def no_image(answer: Answer, *, words: bool = False) -> NoImageError:
@@ -74,6 +78,26 @@ def not_in_history(request: ImageRequest, take: int, *, why: str = "", replay: b
         _("Take {take} of this request is not saved.", take=take) if take else _("This request is not saved."),
         why=" · ".join(part for part in (one_line(request.prompt, _LONGEST_PROMPT), why) if part),
         do=_replay_is_offline() if replay else _("Nothing was sent. Without --take the endpoint is asked."),
+    )
+
+
+def default_not_listed(request: ImageRequest, known: ModelList, today: date) -> ConfigError:
+    """Make the error for a model that nobody named and that the endpoint does not list, or says is shut down."""
+    listed = known.find(request.model)
+    names = [
+        mask_keys(name) for name in known.instead_of(request.model, request.format, today, words=request.wants_words)
+    ]
+    several = ", ".join(names[:_MOST_NAMES]) + (" …" if len(names) > _MOST_NAMES else "")
+    setting = "describe_model" if request.wants_words else "model"
+    choose = _(
+        "Choose one: {line} (or -m in the cell)", line=f"%config WenwenMagics.{setting} = '{(names or ['…'])[0]}'"
+    )
+    return ConfigError(
+        _("{model} is the default model, and the endpoint shut it down on {day}.", model=request.model, day=listed.ends)
+        if listed
+        else _("{model} is the default model, and the endpoint does not list it.", model=request.model),
+        why=_("It has: ") + several if names else _("It lists no model for pictures."),
+        do=choose if names else _("Name a model that it has: -m NAME. %wenwen models lists all."),
     )
 
 

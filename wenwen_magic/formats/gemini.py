@@ -8,22 +8,22 @@ and those of servers of the family (not seen on wenwen's pages).
 """
 
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import Any
 from urllib.parse import quote
 
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.formats.parse.stream import read
 from wenwen_magic.kinds import split_data_uri
+from wenwen_magic.models import default_model, family
 from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Progress, WireFormat
 from wenwen_magic.records import DESCRIBE, DRAW, ImageRequest, Reference
 from wenwen_magic.text.i18n import _
 
 PATH = "/v1beta/models/{}:{}"
-_RATIOS = ("1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9", "1:4", "4:1", "1:8", "8:1")
-_SIZES = ("1K", "2K", "4K")
 _BY_ORIENTATION = {"landscape": "3:2", "portrait": "2:3", "square": "1:1"}
-_IMAGE_FIELDS = {"aspectRatio": _RATIOS, "imageSize": _SIZES, "personGeneration": ()}
+_IMAGE_FIELDS = {"aspectRatio": "ratios", "imageSize": "sizes", "personGeneration": ""}
+"""The settings of the picture's shape, and what ``models.toml`` calls the values that a family takes."""
 _SETTINGS = frozenset(
     {
         *("temperature", "topP", "topK", "seed", "maxOutputTokens", "stopSequences", "presencePenalty"),
@@ -33,23 +33,27 @@ _SETTINGS = frozenset(
 )
 """The generation settings that are not about the picture's shape; other ``params`` go to the top of the body."""
 _OWN_FIELDS = frozenset({"model", "contents", "stream", "generationConfig", "imageConfig", "n", "candidateCount"})
-_UNFIT_FOR_A_PATH = "/\\?#%"
+_UNFIT_FOR_A_PATH = "\\?#%"
 
 
 def path(request: ImageRequest) -> str:
     """Return where the request goes: the model's name is part of it, and a stream has an address of its own.
 
+    A name with its maker's prefix stays as it is (``google/gemini-x``: new-api reads all behind ``/models/``, by its
+    sources); ``models/`` is there already.
+
     Raises:
         ConfigError: the model's name does not fit into an address.
     """
-    model = request.model
-    if not model.isprintable() or any(sign in model for sign in _UNFIT_FOR_A_PATH):
+    model = request.model.removeprefix("models/")
+    strange = any(part in {"", ".", ".."} for part in model.split("/"))
+    if strange or not model.isprintable() or any(sign in model for sign in _UNFIT_FOR_A_PATH):
         raise ConfigError(
-            _("The model's name {model!r} cannot be used in an address.", model=model),
-            do=_("Give its plain name: -m gemini-2.5-flash-image-preview"),
+            _("The model's name {model!r} cannot be used in an address.", model=request.model),
+            do=_("Give its plain name: -m {name}", name=default_model(FORMAT.name)),
         )
     method = "streamGenerateContent?alt=sse" if request.stream else "generateContent"
-    return PATH.format(quote(model, safe=""), method)
+    return PATH.format(quote(model), method)
 
 
 def body(request: ImageRequest) -> dict[str, Any]:
@@ -81,7 +85,8 @@ def body(request: ImageRequest) -> dict[str, Any]:
                 ),
             )
         if known in _IMAGE_FIELDS:
-            image[known] = _checked(name, value, _IMAGE_FIELDS[known])
+            taken = family(FORMAT.name, request.model).get(_IMAGE_FIELDS[known], ())
+            image[known] = _checked(name, value, taken)
         elif known in _SETTINGS:
             config[known] = value
         else:
@@ -104,9 +109,11 @@ def _inline(reference: Reference) -> dict[str, Any]:
     return {"inline_data": {"mime_type": mime, "data": data}}
 
 
-def _checked(name: str, value: Any, allowed: tuple[str, ...]) -> Any:
-    """Return a value as the list of allowed values spells it; any value where there is no list."""
+def _checked(name: str, value: Any, allowed: Sequence[str]) -> Any:
+    """Return a value as the list of allowed values spells it; of an unknown family any value, with a capital K."""
     given = str(value).strip().upper()
+    if not allowed and re.fullmatch(r"[\d.]+K", given):
+        return given
     if allowed and given not in allowed:
         raise ConfigError(
             _("{name} cannot be {value!r}.", name=name, value=value),
@@ -132,7 +139,5 @@ FORMAT = WireFormat(
     talk=talk,
     auth=("x-goog-api-key", "{key}"),
     key_parameter="key",
-    model="gemini-2.5-flash-image-preview",
-    reader="gemini-2.5-flash",
     tasks=(DRAW, DESCRIBE),
 )

@@ -10,13 +10,14 @@ import base64
 import binascii
 import re
 import struct
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.formats.parse.stream import read
 from wenwen_magic.kinds import BY_MIME, PNG, SENDABLE, kind_of, split_data_uri
+from wenwen_magic.models import family
 from wenwen_magic.protocol import Answer, FilePart, HttpCall, HttpReply, Progress, WireFormat
 from wenwen_magic.records import ImageRequest, Reference
 from wenwen_magic.text.i18n import _
@@ -34,9 +35,10 @@ _WHOLE_NUMBERS = {"n": (1, 10), "output_compression": (0, 100), "partial_images"
 
 @dataclass(frozen=True)
 class Family:
-    """Describe what the models of one family accept, as far as that is known before sending.
+    """Describe what the models of one family accept, as far as that is known before sending: see ``models.toml``.
 
     Args:
+        names: the family's names, as a regular expression; empty for an unknown model.
         shapes: the size for each orientation; the usual ones of gpt-image.
         sizes: the only sizes taken; empty for any of the form.
         form: what a size must look like.
@@ -48,58 +50,23 @@ class Family:
         one_square: whether only one square PNG of less than 4 MB may be changed.
     """
 
+    names: str = ""
     shapes: Mapping[str, str] = field(
         default_factory=lambda: {"square": "1024x1024", "landscape": "1536x1024", "portrait": "1024x1536"}
     )
-    sizes: tuple[str, ...] = ()
+    sizes: Sequence[str] = ()
     form: str = r"(?s).+"
     step: int = 1
     longest: int = LONGEST
     most: int = 10
-    words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    words: Mapping[str, Sequence[str]] = field(default_factory=dict)
     streams: bool = True
     one_square: bool = False
 
 
-_GPT_WORDS = {
-    "quality": ("low", "medium", "high", "auto"),
-    "background": ("transparent", "opaque", "auto"),
-    "output_format": ("png", "jpeg", "webp"),
-    "moderation": ("low", "auto"),
-    "input_fidelity": ("low", "high"),
-    "response_format": (),
-    "style": (),
-}
-_DALL_E_3 = {"square": "1024x1024", "landscape": "1792x1024", "portrait": "1024x1792"}
-_RESPONSES = ("url", "b64_json")
-# The first whose name a model's name begins with. dall-e's sizes: new-api answers HTTP 500 to any other.
-FAMILIES = {
-    "dall-e-3": Family(
-        _DALL_E_3,
-        tuple(_DALL_E_3.values()),
-        longest=4000,
-        most=1,
-        words={"quality": ("standard", "hd"), "style": ("vivid", "natural"), "response_format": _RESPONSES},
-        streams=False,
-    ),
-    "dall-e": Family(
-        {"square": "1024x1024"},
-        ("256x256", "512x512", "1024x1024"),
-        longest=1000,
-        words={"quality": ("standard",), "style": (), "response_format": _RESPONSES},
-        streams=False,
-        one_square=True,
-    ),
-    "gpt-image-2": Family(form=r"[1-9]\d*x[1-9]\d*|auto", step=16, words=_GPT_WORDS),
-    "gpt-image": Family(form=r"[1-9]\d*x[1-9]\d*|auto", words=_GPT_WORDS),
-    "": Family(words={"response_format": _RESPONSES}),
-}
-
-
 def family_of(model: str) -> Family:
     """Return the family of a model by its name; the general one for an unknown model."""
-    name = model.lower().rpartition("/")[2]
-    return next(family for start, family in FAMILIES.items() if name.startswith(start))
+    return Family(**family("images", model))
 
 
 # -- fields: invalid values are refused here, for free, before an endpoint counts them as a failure --------------------
@@ -165,7 +132,7 @@ def _check_size(model: str, value: Any, family: Family) -> None:
         )
 
 
-def _not_taken(model: str, name: str, value: Any, known: tuple[str, ...]) -> ConfigError:
+def _not_taken(model: str, name: str, value: Any, known: Sequence[str]) -> ConfigError:
     if not known:
         return ConfigError(
             _("{model} refuses {name}.", model=model, name=name),
@@ -289,4 +256,4 @@ def talk(request: ImageRequest) -> Generator[HttpCall | Progress, HttpReply | No
     return (yield from read(reply, request))
 
 
-FORMAT = WireFormat(name="images", talk=talk, model="gpt-image-1")
+FORMAT = WireFormat(name="images", talk=talk)

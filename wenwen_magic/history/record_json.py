@@ -20,7 +20,7 @@ _T = TypeVar("_T")
 _UNSAVED: Mapping[type, tuple[str, ...]] = {
     Generation: ("take", "from_history", "note", "still", "render"),
     GeneratedImage: ("preview", "request", "record"),
-    ImageRequest: ("count",),
+    ImageRequest: ("count", "usual"),
 }
 """The fields that are not saved: they hold for one session, or follow from the object around them."""
 _KEYS = {"path": "file"}

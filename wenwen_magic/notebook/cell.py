@@ -12,7 +12,14 @@ from wenwen_magic.client import Client
 from wenwen_magic.engine import limits
 from wenwen_magic.engine.batch import Estimate, Place, Rows
 from wenwen_magic.engine.build_request import names_model
-from wenwen_magic.engine.outcomes import error_of_record, refuse_gaps, refuse_unanswered, stopped, wait_ended
+from wenwen_magic.engine.outcomes import (
+    default_not_listed,
+    error_of_record,
+    refuse_gaps,
+    refuse_unanswered,
+    stopped,
+    wait_ended,
+)
 from wenwen_magic.engine.worker_pool import POLL, BatchRun, Job, WorkerPool, wait_through
 from wenwen_magic.errors import ConfigError, LimitReached, UnansweredRequest
 from wenwen_magic.notebook import voting
@@ -123,7 +130,7 @@ class Cell:
         """
         self._confirm()
         estimate = self.client.look_through(self.requests, **self.how)
-        self.client.check_limits(estimate.missing)
+        self.client.check(estimate)
         self.confirm_unanswered(estimate)
         self.area.status(_("drawing in the background"))
         return self._start()
@@ -308,7 +315,7 @@ class Cell:
 
     def doubts(self) -> list[str]:
         """Return a line on each model that would be asked and that the endpoint does not list; sends nothing."""
-        return model_doubts(self.client, self.requests, **self.how)
+        return model_doubts(self.client, self.requests, runs=not self.options.dry_run, **self.how)
 
     def confirm_unanswered(self, estimate: Estimate) -> None:
         """Ask a person before requests are sent again whose answers never came; without a person, fail.
@@ -407,7 +414,7 @@ class BatchCell:
         """
         cell = self.cell
         estimate, before = self._estimate(), cell.client.session.account()
-        cell.client.check_limits(estimate.missing)
+        cell.client.check(estimate)
         cell.confirm_unanswered(estimate)
         confirm(cell, estimate.wanted, lambda: limits.cost_of(estimate.missing))
         run, rows = cell.client.begin_many(self.requests(), fresh=cell.options.fresh, total=estimate.requests)
@@ -428,7 +435,8 @@ class BatchCell:
 
     def doubts(self) -> list[str]:
         """Return a line on each model that the first requests would ask and that the endpoint does not list."""
-        return model_doubts(self.cell.client, islice(self.requests(), _CHECKED), fresh=self.cell.options.fresh)
+        first, options = islice(self.requests(), _CHECKED), self.cell.options
+        return model_doubts(self.cell.client, first, runs=not options.dry_run, fresh=options.fresh)
 
     def _estimate(self) -> Estimate:
         """Look at every prompt before any is sent."""
@@ -482,17 +490,23 @@ def _with_thumbnail(row: Generation, thumbnail: Path | None) -> Generation:
     return replace(row, pictures=(replace(row.pictures[0], preview=thumbnail),))
 
 
-def model_doubts(client: Client, requests: Iterable[ImageRequest], **how: Any) -> list[str]:
+def model_doubts(client: Client, requests: Iterable[ImageRequest], *, runs: bool = False, **how: Any) -> list[str]:
     """Return a line on each model that would be asked and that the endpoint's list of the last day does not name.
 
     Args:
         client: knows the list, if there is one.
         requests: what is wanted.
+        runs: whether they are about to be asked: a default that is not listed then stops them, and says why itself.
         **how: ``fresh`` and ``take``.
     """
-    known = client.known_models(fresh=True)
+    known, today = client.known_models(fresh=True), client.session.models.today()
     if known is None:
         return []
-    unlisted = [request for request in requests if request.model not in known.names and names_model(request)]
-    asked = dict.fromkeys(request.model for request in unlisted if client.missing([request], **how))
-    return [line for line in (model_warning(model, known) for model in asked) if line]
+    lines: dict[str, tuple[ImageRequest, str]] = {}
+    for one in requests:
+        if one.model in lines or not names_model(one):
+            continue
+        stops = one.unnamed and known.lacks(one.model, today)
+        line = default_not_listed(one, known, today).what if stops else model_warning(one.model, known, today)
+        lines[one.model] = one, "" if stops and runs else line
+    return [line for one, line in lines.values() if line and client.missing([one], **how)]

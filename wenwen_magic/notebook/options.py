@@ -12,7 +12,7 @@ from keyword import iskeyword
 from typing import Any
 
 from wenwen_magic.errors import ConfigError
-from wenwen_magic.models import PICTURE_MODELS, ModelList
+from wenwen_magic.models import ModelList, default_model, suggested
 from wenwen_magic.records import ORIENTATION_WORDS
 from wenwen_magic.settings import MODES, Settings
 from wenwen_magic.text.i18n import N_, _, padded
@@ -223,7 +223,7 @@ def complete(line: str, table: Sequence[Option], settings: Callable[[], Settings
 
 def suggested_models(known: ModelList | None) -> list[str]:
     """Return models' names to suggest: those that the endpoint named, pictures first, else those known to draw."""
-    return list(known.names) if known and known.models else list(PICTURE_MODELS)
+    return list(known.names) if known and known.models else suggested()
 
 
 def model_names(settings: Settings) -> list[str]:
@@ -234,7 +234,7 @@ def model_names(settings: Settings) -> list[str]:
     known = None
     with suppress(ConfigError):  # a wrong address is reported when a request is made
         known = SESSION.models.read(normalised(settings.base_url))
-    return list(dict.fromkeys([settings.model, *suggested_models(known)]))
+    return list(dict.fromkeys([settings.model or default_model(settings.format), *suggested_models(known)]))
 
 
 def _format_names(_settings: Settings) -> list[str]:

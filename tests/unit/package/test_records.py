@@ -27,7 +27,7 @@ OTHER = {
     "task": "describe",
     "mask": TWO,
 }
-INDIFFERENT = {"count": 3, "stream": True, "parent": "a1b2c3d4"}
+INDIFFERENT = {"count": 3, "stream": True, "parent": "a1b2c3d4", "usual": "gpt-4o-image"}
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),

@@ -8,6 +8,7 @@ from wenwen_magic.demo import DemoServer
 from wenwen_magic.endpoint import api_key
 from wenwen_magic.engine import build_request, limits
 from wenwen_magic.errors import ConfigError
+from wenwen_magic.models import default_model
 from wenwen_magic.notebook.commands.registry import OFF, CommandContext, KernelState, command
 from wenwen_magic.notebook.options import Option
 from wenwen_magic.render import models as model_table
@@ -23,7 +24,11 @@ def status(context: CommandContext, _line: str) -> str:
     # The path is shown only where it is needed: notebooks are shared.
     moved = context.folder is not None and context.folder != working_folder()
     folder = f"{history.folder if moved else history.folder.name}/"
-    rows = [(name, _shown(getattr(loaded.settings, name)), _(loaded.sources[name])) for name in NAMES]
+    form = loaded.settings.format
+    usual = {"model": default_model(form), "describe_model": default_model(form, words=True)}
+    rows = [
+        (name, _shown(getattr(loaded.settings, name)) or usual.get(name, ""), _(loaded.sources[name])) for name in NAMES
+    ]
     rows.append((_("key"), *_key_status(context.state)))
     rows.append((_("saved"), str(history.count()), folder))
     rows += [(_("unreadable"), name, folder) for name in history.unreadable()]
