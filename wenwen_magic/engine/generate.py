@@ -287,7 +287,7 @@ class Engine:
 
     def _talk(self, record: Generation, send: Send, progress: OnProgress, key: Secret | None) -> Answer:
         talk = guarded(FORMATS[record.request.format].talk(record.request), key)
-        return run_protocol(talk, send, self.media.showing(progress), self._backoff().wait)
+        return run_protocol(talk, send, self.media.showing(progress, key), self._backoff().wait)
 
     def _save(self, record: Generation, answer: Answer, key: Secret | None) -> Generation:
         """Save an answered record and every picture and video of it, or its words where wanted; return the record."""
@@ -299,7 +299,8 @@ class Engine:
                 raise outcomes.no_image(answer, words=words)
             return self.history.update(record, state="complete")
         # An error may quote the server of a picture.
-        saved = masked(self.media.save(record, answer.sources, self.history.path(record, ""), answer.videos), key)
+        stem = self.history.path(record, "")
+        saved = masked(self.media.save(record, answer.sources, stem, answer.videos, key), key)
         pictures = tuple(replace(picture, request=record.request, record=record.id) for picture in saved.pictures)
         record = replace(record, pictures=pictures, videos=saved.videos)
         if not record.has_result:
@@ -330,7 +331,7 @@ class Engine:
             kept = self.takes.is_kept(latest)
         paid = isinstance(error, (ImageError, HistoryError)) and kept
         error.charged = "yes" if paid else error.charged
-        error.do = outcomes.with_fetch(error.do, record.id) if paid else error.do
+        error.do = outcomes.with_fetch(error, record.id) if paid else error.do
         state = "answered" if paid else latest.state if kept and isinstance(error, WaitEnded) else "failed"
         changes = {"state": state, "charged": error.charged, "error": outcomes.as_recorded(error)}
         try:
