@@ -21,7 +21,7 @@ from wenwen_magic.engine.limits import Session, best_pattern
 from wenwen_magic.engine.processes.claims import Claims
 from wenwen_magic.engine.processes.detached import Order, environment_without_key
 from wenwen_magic.engine.takes import Given, Takes, is_here
-from wenwen_magic.engine.worker_pool import give_way, ignore
+from wenwen_magic.engine.worker_pool import give_way, ignore, refuse_alone
 from wenwen_magic.errors import (
     CHARGES,
     AnswerError,
@@ -140,6 +140,7 @@ class Engine:
             UnansweredRequest: an earlier process asked for the same, and ended before the answer came.
             WenwenError: of any kind; ``charged`` tells whether money may be gone.
         """
+        refuse_alone()
         way = self._draw_detached if self._is_detached() else self.draw_here
         with self.session.turn(None if fresh or request.count > 1 else self.same(request)):
             return way(request, fresh=fresh, given=given or Given(), progress=progress)
@@ -363,6 +364,7 @@ class Engine:
         kept = self.history.reply(generation) if self.takes.is_kept(generation) else None
         if kept is None:
             raise outcomes.nothing_kept(generation)
+        refuse_alone()
 
         def ask(call: HttpCall) -> HttpReply:
             if self.settings.mode == "replay":

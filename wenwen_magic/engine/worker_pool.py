@@ -70,6 +70,27 @@ class Job:
             self._done.set()
 
 
+_alone: ContextVar[bool] = ContextVar("_alone", default=False)
+
+
+def refuse_alone() -> None:
+    """Refuse to ask or fetch anything where no thread can be had: the answer's files could not be saved.
+
+    Raises:
+        ConfigError: this work runs without a thread of its own.
+    """
+    if _alone.get():
+        raise no_threads()
+
+
+def no_threads() -> ConfigError:
+    """Make the error for a place that has no threads, such as JupyterLite."""
+    return ConfigError(
+        _("Nothing was sent: no thread can be started here, and drawing needs some."),
+        do=_("Saved pictures are shown: %config WenwenMagics.mode = 'replay'"),
+    )
+
+
 class WorkerPool:
     """Starts every thread of the engine: daemon threads, which do not keep Python or a kernel from ending.
 
@@ -107,6 +128,19 @@ class WorkerPool:
                 self._jobs = {known: other for known, other in self._jobs.items() if other is not job}
             raise
         return job
+
+    def start_or_run(self, task: Callable[[Job], Any], key: Hashable = None) -> Job:
+        """Start a task as :meth:`start` does; where no thread can be had, as in JupyterLite, run it here to its end.
+
+        What runs so shows what is saved and asks the endpoint for nothing: see :func:`refuse_alone`.
+        """
+        try:
+            return self.start(task, key)
+        except RuntimeError:
+            job, alone = Job(self.now()), copy_context()
+            alone.run(_alone.set, True)
+            alone.run(job.run, task)
+            return job
 
     def under_way(self) -> int:
         """Count the jobs that are not done."""

@@ -263,7 +263,8 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
                 self._defer(lambda: panel.suggest(names))
 
             asked.add(client.address)  # once, answered or not
-            self.state.runner.start(suggest)
+            with suppress(RuntimeError):  # no thread can be had: only the suggestions are missing
+                self.state.runner.start(suggest)
         return panel
 
     def _open_mask(self, picture: Path, size: tuple[int, int], name: str) -> None:
@@ -407,7 +408,8 @@ def _start_worker() -> None:
 
         SESSION.detached.start()
 
-    Thread(target=start, daemon=True, name="wenwen-start").start()
+    with suppress(RuntimeError):  # no thread can be had: then no process of its own draws
+        Thread(target=start, daemon=True, name="wenwen-start").start()
 
 
 def _complete(shell: Any, event: Any) -> Sequence[str]:
