@@ -231,18 +231,19 @@ class SandboxPool:
         """
         return self._make("sheet", target, "yes", previews=list(previews))
 
-    def convert(self, path: Path, target: Path, *, max_side: int = 2048) -> Inspection:
+    def convert(self, path: Path, target: Path, *, max_side: int = 2048, exact: bool = False) -> Inspection:
         """Write a picture that a relay accepts as a reference: PNG, JPEG or WebP, upright, without location data.
 
         Args:
             path: the file; copied byte for byte when it is so already.
             target: where to write; appears whole or not at all.
             max_side: width or height of the result, in pixels, at most.
+            exact: whether it shall be a PNG, whatever it was.
 
         Raises:
             ImageError: it cannot be decoded within the limits, or cannot be converted; ``text`` is the code.
         """
-        return self._make("convert", target, "no", path=path, max_side=max_side)
+        return self._make("convert", target, "no", path=path, max_side=max_side, exact=exact)
 
     def close(self) -> None:
         """End the children; a job in flight fails, a later one starts a new child."""

@@ -6,7 +6,7 @@ import atexit
 import inspect
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
@@ -177,6 +177,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         def show(bundle: dict[str, Any]) -> Any:
             if outputs and attended:
                 return CapturedHandle(bundle, outputs, self._defer)
+            self._print_still(bundle)
             return display(bundle, raw=True, display_id=True)  # type: ignore[no-untyped-call]
 
         client = self._client(given, loaded)
@@ -283,6 +284,15 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         """The kernel around the shell; None in a terminal."""
         return getattr(self.shell, "kernel", None)
 
+    def _print_still(self, bundle: Mapping[str, Any]) -> None:
+        """Print a bundle's picture above its text, where a terminal shows pictures."""
+        if self.kernel is None and sys.stdout.isatty():
+            from wenwen_magic.engine.limits import SESSION  # noqa: PLC0415
+            from wenwen_magic.notebook.output_area import print_still  # noqa: PLC0415
+
+            with suppress(ConfigError):  # a setting is wrong: the next command says so
+                print_still(bundle, SESSION.pool(self._load().settings.max_megapixels))
+
     @property
     def _attended(self) -> bool:
         """Whether a person is at the notebook: papermill, nbconvert and their kind allow no input."""
@@ -354,6 +364,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         if result is self.shown and _is_for_the_cells_end():
             self.shown = None
             return
+        self._print_still(result._repr_mimebundle_())
         raise NotImplementedError  # IPython then goes on to the MIME bundle
 
 
