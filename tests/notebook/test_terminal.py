@@ -105,6 +105,19 @@ def test_a_terminal_is_known_by_its_own_variables(terminal):
     assert terminal_way(environ) == way
 
 
+def test_bug_a_console_without_buttons_promised_a_picture_with_nothing_to_press(shell, relay, monkeypatch):
+    shell.attend(monkeypatch, "y")
+    shell.run("%wenwen_image")
+    [bundle] = [data for _, data in shell.seen if "will appear here" in data.get("text/html", "")]
+    assert bundle["text/plain"] == "The control panel needs a live notebook."
+
+
+def test_a_terminal_says_at_once_that_the_panel_is_for_notebooks(shell, relay, capsys):
+    shell.run("%wenwen_image")
+    assert capsys.readouterr().out == "The control panel needs a live notebook.\n"
+    assert shell.seen == []
+
+
 class Tty(io.StringIO):
     def isatty(self):
         return True

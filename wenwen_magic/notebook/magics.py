@@ -239,12 +239,13 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             cell.area.settle()
 
     def _open_panel(self, given: "Options", loaded: Loaded | None) -> None:
+        needs = _("The control panel needs a live notebook.")
         if not self._attended:
-            print(_("The control panel needs a live notebook."))
+            print(needs)
             return
         cell: Any = self._cell(replace(given, raw=True), "…", "", loaded, alone=False)
         self._show_controls(cell, with_prompt=True)
-        cell.area.status(_("The picture will appear here."))
+        cell.area.status(_("The picture will appear here."), plain=needs)
         cell.area.settle()
 
     def _show_controls(self, cell: "Cell", *, with_prompt: bool = False) -> "Panel":
