@@ -103,6 +103,17 @@ def test_nothing_is_asked_for_that_could_not_be_saved(line, attended, shell, rel
     assert (relay.posts, records()) == ([], [])
 
 
+def test_python_is_told_so_too_before_anything_is_sent(shell, relay, alone):
+    alone()
+    client = Client(base_url=relay.address, api_key=KEY, session=Session())
+    for draw in (lambda: client.generate("a cat"), lambda: client.generate("a cat", fresh=True)):
+        with pytest.raises(ConfigError, match="no thread"):
+            draw()
+    row, *_ = client.generate_many(["a cat", "a dog"], progress=False)
+    assert "no thread" in row.error["what"]
+    assert (relay.posts, records()) == ([], [])
+
+
 def test_what_is_not_saved_is_named_in_mode_replay(shell, relay, alone):
     alone()
     assert isinstance(shell.fail(cell("--mode replay")), NotInHistory)

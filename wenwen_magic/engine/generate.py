@@ -140,7 +140,6 @@ class Engine:
             UnansweredRequest: an earlier process asked for the same, and ended before the answer came.
             WenwenError: of any kind; ``charged`` tells whether money may be gone.
         """
-        refuse_alone()
         way = self._draw_detached if self._is_detached() else self.draw_here
         with self.session.turn(None if fresh or request.count > 1 else self.same(request)):
             return way(request, fresh=fresh, given=given or Given(), progress=progress)
@@ -160,6 +159,7 @@ class Engine:
         Raises:
             WenwenError: as :meth:`draw`.
         """
+        refuse_alone()
         record_id, waited = secrets.token_hex(4), False
         name = f"{request.fingerprint}.{record_id}" if fresh else request.fingerprint
         while True:

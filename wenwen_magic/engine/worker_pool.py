@@ -73,6 +73,15 @@ class Job:
 _alone: ContextVar[bool] = ContextVar("_alone", default=False)
 
 
+@contextmanager
+def _without_threads() -> Iterator[None]:
+    before = _alone.set(True)
+    try:
+        yield
+    finally:
+        _alone.reset(before)
+
+
 def refuse_alone() -> None:
     """Refuse to ask or fetch anything where no thread can be had: the answer's files could not be saved.
 
@@ -137,9 +146,9 @@ class WorkerPool:
         try:
             return self.start(task, key)
         except RuntimeError:
-            job, alone = Job(self.now()), copy_context()
-            alone.run(_alone.set, True)
-            alone.run(job.run, task)
+            job = Job(self.now())
+            with _without_threads():
+                job.run(task)
             return job
 
     def under_way(self) -> int:
@@ -264,11 +273,14 @@ class BatchRun(Generic[Item, Result]):
         """
         self._began = self._now()
         try:
+            number = 0
             try:
-                for _number in range(self._width):
+                for number in range(self._width):  # noqa: B007  it says how many there are when one cannot be had
                     self._start()
-            except RuntimeError:  # no more threads can be had, such as while Python ends: this one is left
-                self._keep_working()
+            except RuntimeError:  # no more can be had, such as while Python ends: those that there are, or this one
+                if number == 0:
+                    with _without_threads():
+                        self._keep_working()
             with self._change:
                 while not self._change.wait_for(lambda: self._is_closed() and self._begun == self._left, POLL):
                     pass
