@@ -160,7 +160,12 @@ class UnansweredRequest(WenwenError):
 
 
 class ImageError(WenwenError):
-    """A picture could not be fetched, or what was fetched is not a valid picture; the bytes are kept."""
+    """A picture could not be fetched, or what was fetched is not a valid picture; the bytes are kept.
+
+    ``lasting`` tells that fetching it again can never help.
+    """
+
+    lasting: bool = False
 
 
 class HistoryError(WenwenError):

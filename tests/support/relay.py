@@ -20,6 +20,7 @@ def whole(number):
 class Relay:
     """The endpoint; a context manager. ``answer`` words the body of the n-th POST, from 0; ``listing`` lists models.
 
+    ``file`` says what a GET of a path with headers gives, a status and bytes, where that is not the list.
     With ``gate`` cleared, answers wait until it is set (ten seconds at most).
     """
 
@@ -27,6 +28,7 @@ class Relay:
         self.answer, self.posts, self.gets, self.gate = answer, [], 0, threading.Event()
         self.listing = lambda: json.dumps({"data": [{"id": name} for name in (*MODELS, *DEFAULTS)]})
         self.content_type = "application/json"
+        self.file = lambda path, headers: None
         self.gate.set()
         relay = self
 
@@ -40,14 +42,16 @@ class Relay:
 
             def do_GET(self):
                 relay.gets += 1
-                self._say(relay.listing())
+                status, body = relay.file(self.path, self.headers) or (200, relay.listing().encode())
+                self._say(body, status=status)
 
-            def _say(self, text, content_type="application/json"):
-                self.send_response(200)
+            def _say(self, text, content_type="application/json", status=200):
+                body = text if isinstance(text, bytes) else text.encode()
+                self.send_response(status)
                 self.send_header("Content-Type", content_type)
-                self.send_header("Content-Length", str(len(text.encode())))
+                self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(text.encode())
+                self.wfile.write(body)
 
             def log_message(self, *_):
                 pass

@@ -221,7 +221,7 @@ class Transport:
         deadline = Deadline(max(LONGEST_CALL, self._timeout[1]), self._clock.now)
         response = self._open(call, _Auth(self._key, *auth), deadline)
         content_type = self._masked_text(response.headers.get("Content-Type", "")).lower()
-        pieces = _masked(_pieces(response), self._key)
+        pieces = without_key(_pieces(response), self._key)
         if response.status_code >= 300:  # noqa: PLR2004  a redirect of a paid request is not followed either
             deadline.shorten(LONGEST_ERROR_BODY)
             body = self._rest(response, pieces)
@@ -319,7 +319,7 @@ def _pieces(response: requests.Response) -> Iterator[bytes]:
     raise error.with_traceback(None)  # out here, so that it carries no frames of requests
 
 
-def _masked(pieces: Iterator[bytes], key: Secret | None) -> Iterator[bytes]:
+def without_key(pieces: Iterator[bytes], key: Secret | None) -> Iterator[bytes]:
     """Yield the pieces with the key, should the endpoint echo it, replaced; also where it is cut in two."""
     waiting = b""
     try:

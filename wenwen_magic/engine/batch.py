@@ -324,7 +324,7 @@ def finish_run(run: BatchRun[Any, Any], rows: Rows, session: Session) -> None:
 
     before = session.account()
     try:
-        job = WorkerPool().start(lambda _: run.run())
+        job = WorkerPool().start_or_run(lambda _: run.run())
         wait_through(run, job.wait, stopping)
         stopped = run.stopped
     finally:

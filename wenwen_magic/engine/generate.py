@@ -21,7 +21,7 @@ from wenwen_magic.engine.limits import Session, best_pattern
 from wenwen_magic.engine.processes.claims import Claims
 from wenwen_magic.engine.processes.detached import Order, environment_without_key
 from wenwen_magic.engine.takes import Given, Takes, is_here
-from wenwen_magic.engine.worker_pool import give_way, ignore
+from wenwen_magic.engine.worker_pool import give_way, ignore, refuse_alone
 from wenwen_magic.errors import (
     CHARGES,
     AnswerError,
@@ -163,6 +163,7 @@ class Engine:
         Raises:
             WenwenError: as :meth:`draw`.
         """
+        refuse_alone()
         record_id, waited = secrets.token_hex(4), False
         name = f"{request.fingerprint}.{record_id}" if fresh else request.fingerprint
         while True:
@@ -291,7 +292,7 @@ class Engine:
 
     def _talk(self, record: Generation, send: Send, progress: OnProgress, key: Secret | None) -> Answer:
         talk = guarded(FORMATS[record.request.format].talk(record.request), key)
-        return run_protocol(talk, send, self.media.showing(progress), self._backoff().wait)
+        return run_protocol(talk, send, self.media.showing(progress, key), self._backoff().wait)
 
     def _save(self, record: Generation, answer: Answer, key: Secret | None) -> Generation:
         """Save an answered record and every picture and video of it, or its words where wanted; return the record."""
@@ -303,7 +304,8 @@ class Engine:
                 raise outcomes.no_image(answer, words=words)
             return self.history.update(record, state="complete")
         # An error may quote the server of a picture.
-        saved = masked(self.media.save(record, answer.sources, self.history.path(record, ""), answer.videos), key)
+        stem = self.history.path(record, "")
+        saved = masked(self.media.save(record, answer.sources, stem, answer.videos, key), key)
         pictures = tuple(replace(picture, request=record.request, record=record.id) for picture in saved.pictures)
         record = replace(record, pictures=pictures, videos=saved.videos)
         if not record.has_result:
@@ -334,7 +336,7 @@ class Engine:
             kept = self.takes.is_kept(latest)
         paid = isinstance(error, (ImageError, HistoryError)) and kept
         error.charged = "yes" if paid else error.charged
-        error.do = outcomes.with_fetch(error.do, record.id) if paid else error.do
+        error.do = outcomes.with_fetch(error, record.id) if paid else error.do
         state = "answered" if paid else latest.state if kept and isinstance(error, WaitEnded) else "failed"
         changes = {"state": state, "charged": error.charged, "error": outcomes.as_recorded(error)}
         try:
@@ -366,6 +368,7 @@ class Engine:
         kept = self.history.reply(generation) if self.takes.is_kept(generation) else None
         if kept is None:
             raise outcomes.nothing_kept(generation)
+        refuse_alone()
 
         def ask(call: HttpCall) -> HttpReply:
             if self.settings.mode == "replay":

@@ -156,28 +156,32 @@ def none_saved(generation: Generation, failed: Sequence[WenwenError]) -> WenwenE
         failed: the errors of those that could not be fetched.
     """
     if generation.videos:
-        return _video_lost(generation)
+        return _video_lost(generation, failed)
     return failed[0] if failed else _none_valid(generation)
 
 
-def _video_lost(generation: Generation) -> ImageError:
+def _video_lost(generation: Generation, failed: Sequence[WenwenError]) -> ImageError:
     video = generation.videos[0]
-    known = [one.address for one in generation.videos if not one.address.startswith("data:")]
-    expired = error_bodies.advice_on(video.problem)
-    do = expired or _("%wenwen fetch {record} fetches it again, for free.", record=generation.id[:6])
-    return ImageError(
+    locked = next((one for one in failed if isinstance(one, ImageError) and one.status in {401, 403}), None)
+    advice = locked.do if locked else error_bodies.advice_on(video.problem)
+    do = advice or _("%wenwen fetch {record} fetches it again, for free.", record=generation.id[:6])
+    addresses = [one.address for one in generation.videos if not one.address.startswith("data:")]
+    known = [address for address in addresses if address not in do]
+    error = ImageError(
         _("The answer is a video, not a picture, and the video could not be fetched."),
         why=video.problem,
         do=" ".join(part for part in (do, known and _("It is at {addresses}", addresses=_shown(known))) if part),
         charged="yes",
         record=generation.id,
     )
+    error.lasting = locked.lasting if locked else bool(advice)
+    return error
 
 
 def _none_valid(generation: Generation) -> ImageError:
     first = generation.pictures[0]
     expired = error_bodies.advice_on(first.problem)
-    return ImageError(
+    error = ImageError(
         _("The picture of the answer is damaged or is not a picture."),
         why=first.problem,
         do=expired
@@ -189,13 +193,15 @@ def _none_valid(generation: Generation) -> ImageError:
         charged="yes",
         record=generation.id,
     )
+    error.lasting = bool(expired)
+    return error
 
 
-def with_fetch(do: str, record: str) -> str:
-    """Add the command that fetches an answer's pictures to what an error says to do."""
-    if "%wenwen fetch" in do:
-        return do
-    return f"{do} %wenwen fetch {record[:6]}".strip()
+def with_fetch(error: WenwenError, record: str) -> str:
+    """Add the command that fetches an answer's pictures to what an error says to do, where that can help."""
+    if "%wenwen fetch" in error.do or (isinstance(error, ImageError) and error.lasting):
+        return error.do
+    return f"{error.do} %wenwen fetch {record[:6]}".strip()
 
 
 def with_answer(do: str, sources: Sequence[str], spooled: Path | None) -> str:

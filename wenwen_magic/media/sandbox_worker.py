@@ -199,8 +199,8 @@ def _inspect(job: Mapping[str, Any]) -> dict[str, Any]:
 def _convert(job: Mapping[str, Any]) -> dict[str, Any]:
     data = Path(job["path"]).read_bytes()
     kind, picture = _opened(data, job["max_pixels"], kinds.CONVERTIBLE)
-    if max(picture.size) > job["max_side"] or not _may_pass(picture, data):
-        return _write(_fit(picture, job["max_side"]), job["target"], quality=92)
+    if job["exact"] or max(picture.size) > job["max_side"] or not _may_pass(picture, data):
+        return _write(_fit(picture, job["max_side"]), job["target"], quality=92, exact=job["exact"])
     shutil.copyfile(job["path"], job["target"])
     return _facts(kind, *picture.size)
 

@@ -141,7 +141,7 @@ class Cell:
         wanted = tuple((request.fingerprint, request.count) for request in self.requests)
         place = self.client.address, str(self.client.history.folder)
         key = None if self.options.fresh else (*place, self.options.take, wanted)
-        return self.runner.start(
+        return self.runner.start_or_run(
             lambda job: self.client.draw(self.requests, **how, tell=job.tell, on_arrival=job.arrive), key
         )
 
@@ -295,7 +295,7 @@ class Cell:
             else:
                 self.area.status(str(job.error).replace("\n", " · "))
 
-        self.runner.start(follow)
+        self.runner.start_or_run(follow)
 
     def speak(self, prompt: str = "") -> None:
         """Choose the language of messages where no magic has done so: a press runs in a context of its own."""
@@ -444,7 +444,7 @@ class BatchCell:
 
     def _wait(self, run: BatchRun[Any, Any], rows: Rows) -> None:
         cell = self.cell
-        job = cell.runner.start(lambda _: run.run())
+        job = cell.runner.start_or_run(lambda _: run.run())
         last, shown, next_at = -1, 0, 0
 
         def wait(seconds: float) -> bool:

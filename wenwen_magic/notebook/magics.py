@@ -6,7 +6,7 @@ import atexit
 import inspect
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
@@ -177,6 +177,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         def show(bundle: dict[str, Any]) -> Any:
             if outputs and attended:
                 return CapturedHandle(bundle, outputs, self._defer)
+            self._print_still(bundle)
             return display(bundle, raw=True, display_id=True)  # type: ignore[no-untyped-call]
 
         client = self._client(given, loaded)
@@ -238,12 +239,13 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             cell.area.settle()
 
     def _open_panel(self, given: "Options", loaded: Loaded | None) -> None:
+        needs = _("The control panel needs a live notebook.")
         if not self._attended:
-            print(_("The control panel needs a live notebook."))
+            print(needs)
             return
         cell: Any = self._cell(replace(given, raw=True), "…", "", loaded, alone=False)
         self._show_controls(cell, with_prompt=True)
-        cell.area.status(_("The picture will appear here."))
+        cell.area.status(_("The picture will appear here."), plain=needs)
         cell.area.settle()
 
     def _show_controls(self, cell: "Cell", *, with_prompt: bool = False) -> "Panel":
@@ -263,7 +265,8 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
                 self._defer(lambda: panel.suggest(names))
 
             asked.add(client.address)  # once, answered or not
-            self.state.runner.start(suggest)
+            with suppress(RuntimeError):  # no thread can be had: only the suggestions are missing
+                self.state.runner.start(suggest)
         return panel
 
     def _open_mask(self, picture: Path, size: tuple[int, int], name: str) -> None:
@@ -281,6 +284,15 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
     def kernel(self) -> Any:
         """The kernel around the shell; None in a terminal."""
         return getattr(self.shell, "kernel", None)
+
+    def _print_still(self, bundle: Mapping[str, Any]) -> None:
+        """Print a bundle's picture above its text, where a terminal shows pictures."""
+        if self.kernel is None and sys.stdout.isatty():
+            from wenwen_magic.engine.limits import SESSION  # noqa: PLC0415
+            from wenwen_magic.notebook.output_area import print_still  # noqa: PLC0415
+
+            with suppress(ConfigError):  # a setting is wrong: the next command says so
+                print_still(bundle, SESSION.pool(self._load().settings.max_megapixels))
 
     @property
     def _attended(self) -> bool:
@@ -353,6 +365,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         if result is self.shown and _is_for_the_cells_end():
             self.shown = None
             return
+        self._print_still(result._repr_mimebundle_())
         raise NotImplementedError  # IPython then goes on to the MIME bundle
 
 
@@ -407,7 +420,8 @@ def _start_worker() -> None:
 
         SESSION.detached.start()
 
-    Thread(target=start, daemon=True, name="wenwen-start").start()
+    with suppress(RuntimeError):  # no thread can be had: then no process of its own draws
+        Thread(target=start, daemon=True, name="wenwen-start").start()
 
 
 def _complete(shell: Any, event: Any) -> Sequence[str]:

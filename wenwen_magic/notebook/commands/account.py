@@ -7,6 +7,7 @@ from typing import Any
 from wenwen_magic.demo import DemoServer
 from wenwen_magic.endpoint import api_key
 from wenwen_magic.engine import build_request, limits
+from wenwen_magic.engine.worker_pool import no_threads
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.models import default_model
 from wenwen_magic.notebook.commands.registry import OFF, CommandContext, KernelState, command
@@ -131,8 +132,12 @@ def demo(context: CommandContext, word: str) -> str:
         what = _("There is no %wenwen demo {word}.", word=word)
         raise ConfigError(what, do=did_you_mean(word, ("on", "off")))
     if state.demo is None:
-        state.demo = DemoServer()
-        state.demo.start()
+        demo = DemoServer()
+        try:
+            demo.start()
+        except RuntimeError:
+            raise no_threads() from None
+        state.demo = demo
     return _("Demo: painted on this machine, without a key, for free. %wenwen demo off ends it.")
 
 

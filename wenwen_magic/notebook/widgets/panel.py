@@ -305,7 +305,7 @@ class Panel:
         with self._handling():
             client = self._cell.current_client()
             request, fresh = wanted(client)
-            job = runner.start(lambda job: client.draw([request], fresh=fresh, tell=job.tell))
+            job = runner.start_or_run(lambda job: client.draw([request], fresh=fresh, tell=job.tell))
             self._follow(job, own=False)
         self._pressed[key] = runner.now()  # a second click has waited while this was done
 
@@ -324,7 +324,7 @@ class Panel:
         self._jobs.append(job)
         self._update_waiting()
         turn = self._cell.turn()
-        self._cell.runner.start(lambda _: self._watch(job, turn, own=own))
+        self._cell.runner.start_or_run(lambda _: self._watch(job, turn, own=own))
 
     def _update_waiting(self) -> None:
         """Show Stop in the place of Generate, and the progress in the place of the tools, while a job is waited for."""
@@ -474,7 +474,7 @@ class Panel:
             self.strip.fill(takes, older)
             self._mark_shown()
 
-        self._cell.runner.start(lambda _: find())
+        self._cell.runner.start_or_run(lambda _: find())
 
     def _mark_shown(self) -> None:
         """Mark what the cell shows, and offer what can be done with it."""
