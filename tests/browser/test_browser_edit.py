@@ -26,8 +26,8 @@ def fits(lab):
     return cut(lab.words()) == [] == cut(lab.frame())
 
 
-def test_a_picture_is_edited_in_a_row_of_its_own_and_the_cell_of_the_edit_is_free(notebook):
-    lab = notebook(DEMO, "%%wenwen_image\n画一只狐狸", "'below'")
+def test_a_picture_is_edited_in_a_row_of_its_own_and_the_cell_of_the_edit_is_free(chinese):
+    lab = chinese(DEMO, "%%wenwen_image\n画一座灯塔", "'below'")
     lab.page.set_viewport_size(NARROW)
     lab.kernel_ready()
     for index in (0, 1):
@@ -61,8 +61,8 @@ def test_a_picture_is_edited_in_a_row_of_its_own_and_the_cell_of_the_edit_is_fre
     assert len(lab.records()) == 2
 
 
-def test_the_endpoints_buttons_stand_under_their_picture_and_draw(notebook):
-    lab = notebook(DEMO + OFFERING, "%%wenwen_image fox --format offering\na red fox")
+def test_the_endpoints_buttons_stand_under_their_picture_and_draw(english):
+    lab = english(DEMO + OFFERING, "%%wenwen_image fox --format offering\na tall tree")
     lab.page.set_viewport_size(NARROW)
     lab.kernel_ready()
     for index in (0, 1):

@@ -95,15 +95,16 @@ def test_what_cannot_be_is_told_under_the_controls_and_not_sent(panel, relay):
     panel.ticks.now += 60
     panel.generate.click()
     assert "empty" in panel.note.value
-    assert (relay.posts, panel.stop.disabled) == ([], True)
+    assert (relay.posts, panel.generate.description) == ([], "Generate")
 
 
 def test_stop_ends_the_waiting_and_the_picture_comes_all_the_same(panel, relay):
     panel.ticks.now += 60
     panel.generate.click()
     [job] = panel._jobs
-    panel.stop.click()
-    assert (panel.stop.disabled, "Stopped waiting" in panel.note.value) == (True, True)
+    panel.ticks.now += 60
+    panel.generate.click()
+    assert (panel.generate.description, "Stopped waiting" in panel.note.value) == ("Generate", True)
     assert job.wait(20)
     assert job.result[0].images
 
@@ -175,12 +176,18 @@ def test_save_copies_the_original_under_a_name_that_is_free(panel, here):
     assert panel.note.value == "saved: cat-2.png"
 
 
-def test_while_a_picture_is_drawn_stop_stands_in_the_place_of_generate(panel):
+def test_while_a_picture_is_drawn_generate_is_stop_and_a_double_press_of_either_is_one(panel, relay):
     panel.ticks.now += 60
     panel.generate.click()
-    assert (panel.generate.layout.display, panel.stop.layout.display) == ("none", None)
+    assert panel.generate.description == "Stop waiting"
+    panel.generate.click()
+    assert panel.generate.description == "Stop waiting"
+    panel.ticks.now += 60
+    panel.generate.click()
+    panel.generate.click()
+    assert panel.generate.description == "Generate"
     settle(panel)
-    assert (panel.generate.layout.display, panel.stop.layout.display) == (None, "none")
+    assert (panel.generate.description, len(relay.posts)) == ("Generate", 1)
 
 
 def test_at_most_eight_controls_stand_under_a_first_picture(panel):
@@ -392,7 +399,7 @@ def test_a_vote_cast_with_the_command_ends_the_buttons_too(blind):
 def test_a_blind_comparison_in_the_background_hides_its_names_until_the_vote(blind):
     panel = panel_of(blind)
     panel.follow(blind.draw_in_background())
-    assert panel.generate.disabled
+    assert panel.generate.description == "Stop waiting"
     settle(panel)
     assert (panel.generate.disabled, panel.edit.disabled) == (True, True)
     assert [button.description for button in letters(panel)] == ["A", "B"]
@@ -406,7 +413,7 @@ def test_a_blind_comparison_that_could_not_be_drawn_lets_generate_draw_again(bli
     relay.answer = lambda _: answering("I will not draw that.")
     panel = panel_of(blind)
     panel.follow(blind.draw_in_background())
-    assert panel.generate.disabled
+    assert panel.generate.description == "Stop waiting"
     settle(panel)
     assert (panel.generate.disabled, len(relay.posts)) == (False, 2)
     assert panel.note.value

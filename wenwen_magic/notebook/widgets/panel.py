@@ -34,6 +34,13 @@ _ROW = "34px"
 """The height of the rows whose contents change while a picture is drawn: what is under them stays in its place."""
 _LINE = "1px solid var(--jp-border-color2, #ccc)"
 _LONGEST_WORDS = 60
+_MARGIN = 8
+"""Pixels beside a field's name."""
+
+
+def _named(name: str, *, width: int) -> dict[str, Any]:
+    """Give a field a name that is read aloud and takes no room; its margin does, beside the width in pixels."""
+    return {"description": name, "style": {"description_width": "0"}, "layout": {"width": f"{width + _MARGIN}px"}}
 
 
 class Choices:
@@ -64,13 +71,13 @@ class Choices:
             continuous_update=False,
             placeholder=_("model"),
             tooltip=_("model"),
-            layout={"width": "190px"},
+            **_named(_("model"), width=190),
         )
         self.orientation = ipywidgets.Dropdown(
             options=[(_(name), name) for name in ORIENTATIONS],
             value=request.orientation,
             tooltip=_("orientation"),
-            layout={"width": "104px"},
+            **_named(_("orientation"), width=104),
         )
         # No limit of the field's own: it would put another number in the place of what was typed, and not say so.
         self.count = ipywidgets.BoundedIntText(
@@ -78,7 +85,7 @@ class Choices:
             min=1,
             max=_HIGHEST,
             tooltip=_("how many pictures"),
-            layout={"width": "56px"},
+            **_named(_("how many pictures"), width=56),
         )
         self._at_first = self.values
 
@@ -180,16 +187,8 @@ class Panel:
         self.words = ipywidgets.HTML(
             layout={"flex": "1 1 40px", "width": "auto", "min_width": "0", "overflow": "hidden"}
         )
-        self.generate = button(_("Generate"), self._press_generate, style="primary")
-        self.stop = button(
-            _("Stop waiting"),
-            self._press_stop,
-            tooltip=_("A picture that still arrives is saved (and may be charged)."),
-        )
-        for each in (self.generate, self.stop):
-            each.layout.width, each.layout.min_width = "auto", "120px"
-        self.stop.layout.display = "none"
-        self.stop.disabled = True
+        # One button for both, so that the focus of the keyboard stays where it was.
+        self.generate = button(_("Generate"), self._press_generate, style="primary", width="auto", min_width="120px")
         fields = [self.choices.model, self.choices.orientation, self.choices.count]
         self.view = _Box(
             [
@@ -200,7 +199,7 @@ class Panel:
                 *([ipywidgets.HTML(small(_("One more picture, beside the comparison:")))] if compared else []),
                 *([self.choices.prompt] if with_prompt else []),
                 ipywidgets.VBox(
-                    [self.edit_row.view, row([*fields, self.words, self.generate, self.stop], width="100%")],
+                    [self.edit_row.view, row([*fields, self.words, self.generate], width="100%")],
                     layout={"border_top": _LINE, "padding": "4px 0 0 0", "width": "100%"},
                 ),
                 self.note,
@@ -208,7 +207,7 @@ class Panel:
             ],
             layout={"max_width": "820px"},
         )
-        self._with_prompt = with_prompt
+        self._with_prompt, self._held = with_prompt, False
         cell.voted.append(self._show_result)
         self._update_face()
         self._show_result()
@@ -229,8 +228,14 @@ class Panel:
     # -- what Generate says --------------------------------------------------------------------------------------------
 
     def _update_face(self) -> None:
-        """Write on Generate what it costs, and beside it which prompt it uses."""
-        self.generate.description = " · ".join(filter(None, (_("Generate"), self._price())))
+        """Write on Generate what it costs, and beside it which prompt it uses; while a job is waited for it is Stop."""
+        waiting, face = bool(self._jobs), " · ".join(filter(None, (_("Generate"), self._price())))
+        self.generate.description = _("Stop waiting") if waiting else face
+        self.generate.button_style = "" if waiting else "primary"
+        self.generate.disabled = self._held and not waiting
+        draws = _("vote first") if self._held else _("draws a new picture (pays)")
+        stops = _("A picture that still arrives is saved (and may be charged).")
+        self.generate.tooltip = stops if waiting else draws
         editing = self.edit_row.take is not None or self._with_prompt
         prompt = "" if editing else self.choices.prompt.value
         # Its own width counts nothing: else the field would be as wide as the words.
@@ -279,6 +284,10 @@ class Panel:
     # -- drawing -------------------------------------------------------------------------------------------------------
 
     def _press_generate(self) -> None:
+        if self._jobs:
+            self._press_stop()
+            return
+
         def wanted(client: Client) -> tuple[ImageRequest, bool]:
             request = self._chosen(client)
             if request.count > (most := _most(client)):
@@ -298,16 +307,19 @@ class Panel:
             key: tells one button from another.
             wanted: makes the request, and tells whether it is drawn although a take is saved.
         """
-        runner, before = self._cell.runner, self._pressed.get(key, float("-inf"))
-        self._pressed[key] = runner.now()
-        if self._pressed[key] - before < DOUBLE_PRESS:
+        if self._is_double(key):
             return
         with self._handling():
             client = self._cell.current_client()
             request, fresh = wanted(client)
-            job = runner.start_or_run(lambda job: client.draw([request], fresh=fresh, tell=job.tell))
+            job = self._cell.runner.start_or_run(lambda job: client.draw([request], fresh=fresh, tell=job.tell))
             self._follow(job, own=False)
-        self._pressed[key] = runner.now()  # a second click has waited while this was done
+        self._pressed[key] = self._cell.runner.now()  # a second click has waited while this was done
+
+    def _is_double(self, key: str) -> bool:
+        """Tell whether a button was pressed a moment ago, and note that it is pressed now."""
+        before, self._pressed[key] = self._pressed.get(key, float("-inf")), self._cell.runner.now()
+        return self._pressed[key] - before < DOUBLE_PRESS
 
     def _chosen(self, client: Client) -> ImageRequest:
         """Make the request that is chosen in the controls.
@@ -327,11 +339,10 @@ class Panel:
         self._cell.runner.start_or_run(lambda _: self._watch(job, turn, own=own))
 
     def _update_waiting(self) -> None:
-        """Show Stop in the place of Generate, and the progress in the place of the tools, while a job is waited for."""
+        """Make Generate Stop, and show the progress in the place of the tools, while a job is waited for."""
+        self._update_face()
         waiting = bool(self._jobs)
-        self.stop.disabled = not waiting
-        for seen, hidden in ((self.stop, self.generate), (self.progress, self.tools)):
-            seen.layout.display, hidden.layout.display = (None, "none") if waiting else ("none", None)
+        self.progress.layout.display, self.tools.layout.display = (None, "none") if waiting else ("none", None)
         self.percent.layout.visibility = "hidden"
         self.progress_line.value = ""
 
@@ -393,7 +404,9 @@ class Panel:
         self._show_result()
 
     def _press_stop(self) -> None:
-        """End the waiting; the requests go on and their answers are saved."""
+        """End the waiting, but not by the second press of a double click on Generate; the answers are saved."""
+        if self._is_double(""):
+            return
         with self._handling():
             self._jobs.clear()
             self._update_waiting()
@@ -485,14 +498,13 @@ class Panel:
 
     def _hold(self, *, on: bool) -> None:
         """Draw nothing while a comparison is blind: what else is shown would tell a label."""
-        self.generate.disabled = on
-        pays = _("draws a new picture (pays)")
-        self.generate.tooltip = _("vote first") if on else pays
+        self._held = on
+        self._update_face()
         self._update_tools()
 
     def _update_tools(self) -> None:
         """Say which picture Save, Edit and Star are about, if any."""
-        take = None if self.generate.disabled else self._last_shown
+        take = None if self._held else self._last_shown
         self.save.disabled = self.edit.disabled = self.star.disabled = take is None
         self.edit.tooltip = (
             _("press a thumbnail first")
