@@ -25,7 +25,7 @@ from wenwen_magic.history.atomic import settle, sync_names, write_whole
 from wenwen_magic.history.index import NO_SLUG, Index, Wanted, unreadable
 from wenwen_magic.history.record_json import decode, encode
 from wenwen_magic.protocol import HttpReply
-from wenwen_magic.records import Generation, ImageRequest
+from wenwen_magic.records import Gallery, Generation, ImageRequest
 from wenwen_magic.text.i18n import _
 
 MOST_WORDS = 500
@@ -73,6 +73,7 @@ class History:
     Args:
         folder: where it is; made when the first record is written.
         render: given to every Generation for showing itself.
+        gather: given to every Gallery for showing itself.
         now: returns the local time with its offset.
     """
 
@@ -80,10 +81,11 @@ class History:
         self,
         folder: Path,
         render: Callable[[Generation], dict[str, Any]] | None = None,
+        gather: Callable[[Gallery], dict[str, Any]] | None = None,
         now: Callable[[], datetime] = lambda: datetime.now().astimezone(),
     ) -> None:
         self.folder = folder.absolute()
-        self._render, self._now = render, now
+        self._render, self._gather, self._now = render, gather, now
         self._cache = user_cache_path("wenwen_magic", appauthor=False)
         self._index = Index(self.folder, self._cache, lambda path: decode(path.read_bytes(), path.parent, render))
 
@@ -309,11 +311,11 @@ class History:
         """Return the generations that continue one, oldest first."""
         return self._index.records(Wanted(parent=id), oldest_first=True) if id else []
 
-    def recent(self, count: int = 50) -> list[Generation]:
+    def recent(self, count: int = 50) -> Gallery:
         """Return the newest generations, newest first."""
         return self.search(Wanted(), count=count)
 
-    def search(self, wanted: Wanted | str, *, count: int = 50, skip: int = 0) -> list[Generation]:
+    def search(self, wanted: Wanted | str, *, count: int = 50, skip: int = 0) -> Gallery:
         """Return generations, newest first.
 
         Args:
@@ -321,7 +323,7 @@ class History:
             count: how many at most.
             skip: how many of the newest to pass over.
         """
-        return self._index.records(_wanted(wanted), count=count, skip=skip)
+        return Gallery(tuple(self._index.records(_wanted(wanted), count=count, skip=skip)), render=self._gather)
 
     def page(self, wanted: Wanted | str, number: int = 1, size: int = 20) -> Page:
         """Return one page of a search, and how many records there are."""

@@ -217,7 +217,7 @@ def test_an_error_and_its_fields_come_back(history):
 
 
 def test_an_empty_or_absent_folder_holds_nothing(history):
-    assert (list(history.all()), history.recent(), history.unreadable(), history.takes("0" * 64)) == ([], [], [], [])
+    assert [*history.all(), *history.recent(), *history.unreadable(), *history.takes("0" * 64)] == []
     assert not history.folder.exists()
 
 
