@@ -377,6 +377,7 @@ class Generation:
         from_history: whether it was saved before and not requested now.
         price: what it costs by the user's own table of prices, in the unit of that table; None for unknown.
         star: whether the user marked it.
+        tags: words that the user gave it, without spaces.
         revised_prompt: the prompt as the endpoint rewrote it; empty where it did not say.
         buttons: what the endpoint offers to do next.
         job: the endpoint's own number of the job; empty for none.
@@ -407,6 +408,7 @@ class Generation:
     from_history: bool = False
     price: float | None = None
     star: bool = False
+    tags: tuple[str, ...] = ()
     revised_prompt: str = ""
     buttons: tuple[Button, ...] = ()
     job: str = ""

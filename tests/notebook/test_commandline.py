@@ -75,11 +75,11 @@ def test_a_page_holds_every_prompt_and_its_id(saved):
 
 
 def test_pages_are_turned_by_the_line_that_is_told(shell, demo):
-    rows = shell.run(cell("-n 23 --model=m -q", "many"))
+    rows = shell.run(cell("-n 27 --model=m -q", "many"))
     first = shell.run("%wenwen history --model m many")
     turn = re.search(r"%wenwen history .*--page 2", shell.shown()[0]["text/plain"]).group()
     second = shell.run(turn)
-    assert (len(first), len(second)) == (20, 3)
+    assert (len(first), len(second)) == (24, 3)
     assert {row.id for page in (first, second) for row in page} == {row.id for row in rows}
     shell.run("%wenwen history --page=3")
     assert "--page 2" in shell.words()

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from wenwen_magic.notebook.cell import BatchCell, Cell
     from wenwen_magic.notebook.commands.registry import KernelState
     from wenwen_magic.notebook.options import Options
-    from wenwen_magic.notebook.widgets.mask_editor import Mask
     from wenwen_magic.notebook.widgets.panel import Panel
 
 _MAGICS = ("wenwen", "wenwen_image", "wenwen_describe")
@@ -106,7 +105,8 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             attended=self._attended or self.kernel is None,
             insert=self.shell.set_next_input,
             value_of=lambda word: known_value(word, names),
-            open_mask=self._open_mask if self._attended else None,
+            show=display if self._attended else None,
+            names=self.shell.user_ns,
             in_kernel=self.kernel is not None,
             folder=self.folder,
         )
@@ -267,15 +267,6 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             asked.add(client.address)  # once, answered or not
             self.state.runner.start(suggest)
         return panel
-
-    def _open_mask(self, picture: Path, size: tuple[int, int], name: str) -> None:
-        """Open the mask editor; the variable holds the mask as a PIL image from the first stroke on."""
-        from wenwen_magic.notebook.widgets.mask_editor import open_editor  # noqa: PLC0415
-
-        def changed(mask: "Mask") -> None:
-            self.shell.user_ns[name] = mask.image()
-
-        display(open_editor(picture, size, name, changed).view)  # type: ignore[no-untyped-call]
 
     # -- the front end -------------------------------------------------------------------------------------------------
 
