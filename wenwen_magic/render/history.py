@@ -140,7 +140,7 @@ def _picture(generation: Generation, thumbnail: Path | None) -> Markup:
 def _beginning(text: str) -> Markup:
     """Show a text; of a long one its beginning, which unfolds to the whole."""
     start = clipped(text, _OPEN_COLUMNS)
-    return tag("div", lines(text)) if start == text else folded(start, tag("div", lines(text)))
+    return tag("div", lines(text)) if start == one_line(text) else folded(start, tag("div", lines(text)))
 
 
 def _footer(page: Page, command: str) -> str:

@@ -127,7 +127,7 @@ def test_a_demo_picture_is_marked_in_the_text_and_an_unknown_price_is_a_dash(mak
         "a lighthouse on a cliff above a stormy sea " * 40,
         "x" * 1500,
         "{\n" + '  "line": 1,\n' * 40 + "}",
-        "two\nlines",
+        "short\n" * 20,
     ],
 )
 def test_a_long_prompt_begins_in_the_open_and_unfolds_without_a_loss(make, prompt):
@@ -146,8 +146,9 @@ def test_no_prompt_loses_a_letter_by_folding(prompt):
 
 
 def test_a_short_prompt_stays_in_the_open(make):
-    cell = read(listed(make((9, 9), sent="猫" * 32))).rows[0][0]
-    assert ("猫" * 32 in cell.words, cell.folded) == (True, "")
+    for prompt in ("猫" * 32, "a fox\nsquare composition"):
+        cell = read(listed(make((9, 9), sent=prompt))).rows[0][0]
+        assert (prompt in cell.words, cell.folded) == (True, "")
 
 
 def test_the_footer_says_which_page_it_is_and_how_to_turn_it(make):

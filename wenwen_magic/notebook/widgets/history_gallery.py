@@ -30,6 +30,7 @@ _GRID, _DETAILS = 4 * (_SIDE + _GAP), 380
 """Pixels: the width of four thumbnails, and the least of what is beside them."""
 _HEIGHT, _LOWER = 440, 300
 """Pixels: the height of the box of the large picture, beside the thumbnails and above them."""
+_BESIDE = {"flex_flow": "row-reverse wrap", "justify_content": "flex-end", "width": "100%"}
 _WORDS_ON_TILE = 40
 KINDS: Mapping[str, Mapping[str, bool]] = {
     N_("All"): {},
@@ -56,7 +57,7 @@ text-shadow:0 0 3px #000,0 0 2px #000;content:"★"}}
 .wenwen-details figure img{{max-height:300px!important}}
 .wenwen-history{{container-type:inline-size}}
 @container (max-width:{_GRID + _DETAILS}px){{.wenwen-details{{height:{_LOWER}px}}
-.wenwen-details figure img{{max-height:200px!important}}}}
+.wenwen-details figure img{{max-height:200px!important}}.wenwen-tiles{{max-width:none!important}}}}
 @media print{{.wenwen-history{{display:none!important}}}}
 """
 
@@ -104,6 +105,8 @@ class HistoryGallery:
         self._style = ipywidgets.HTML(layout={"display": "none"})
         self.grid = ipywidgets.VBox(layout={"flex": f"1 1 {_GRID}px", "max_width": f"{_GRID}px", "min_width": "0"})
 
+        self.grid.add_class("wenwen-tiles")
+
         self.star = button("", self._press_star, width="auto")
         self.insert = button(_("Insert as cell"), self._press_insert, width="auto")
         self.delete = button(_("Delete"), self._ask, width="auto")
@@ -145,7 +148,7 @@ class HistoryGallery:
                 self._style,
                 row([self.words, self.kind, self.newer, self.place, self.older], width="100%"),
                 # Where there is no room beside the thumbnails, what is shown large is above them.
-                ipywidgets.HBox([details, self.grid], layout={"flex_flow": "row-reverse wrap", "width": "100%"}),
+                ipywidgets.HBox([details, self.grid], layout=_BESIDE),
             ],
             layout={"max_width": "820px"},
         )
