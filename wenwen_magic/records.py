@@ -5,7 +5,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -14,6 +14,7 @@ from wenwen_magic.errors import Charged, ConfigError, ImageError
 from wenwen_magic.kinds import BY_MIME, PICTURES
 from wenwen_magic.models import default_model
 from wenwen_magic.text.i18n import _
+from wenwen_magic.text.sanitize import mask_keys, one_line, replace_unshown
 
 __all__ = ["Button", "Gallery", "GeneratedImage", "Generation", "ImageRequest", "Label", "Reference", "Video"]
 
@@ -146,6 +147,9 @@ class ImageRequest:
                 do=_("Use one of: ") + ", ".join(ORIENTATIONS),
             )
 
+    def __repr__(self) -> str:
+        return f"<ImageRequest {_beginning(self.model)} {self.orientation} {_beginning(self.prompt)!r}>"
+
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 (64 hexadecimal digits) of all fields that decide about the picture: equal for equal requests.
@@ -186,6 +190,14 @@ class ImageRequest:
         return {"version": 1, **{name: getattr(self, name) for name in names}, "params": dict(self.params), **more}
 
 
+_LONGEST_BEGINNING = 40
+
+
+def _beginning(text: str) -> str:
+    """Return the beginning of a text, in one line that can be shown."""
+    return replace_unshown(one_line(mask_keys(text[: 10 * _LONGEST_BEGINNING]), _LONGEST_BEGINNING, "…"))
+
+
 def _named(kind: Any) -> str:
     return " | ".join(option.__name__ for option in kind) if isinstance(kind, tuple) else str(kind.__name__)
 
@@ -210,6 +222,7 @@ class GeneratedImage:
         preview: a small JPEG or PNG of it in the user's cache folder, for display.
         request: the request that it answers.
         record: the id of the generation it belongs to.
+        origin: the generation whose result it is; None for a draft, and for a picture that failed the check.
     """
 
     path: Path
@@ -224,6 +237,18 @@ class GeneratedImage:
     preview: Path | None = field(default=None, repr=False, compare=False)
     request: ImageRequest | None = field(default=None, repr=False, compare=False)
     record: str = field(default="", repr=False, compare=False)
+    origin: "Generation | None" = field(default=None, repr=False, compare=False)
+
+    def __repr__(self) -> str:
+        return f"<GeneratedImage {self.width}×{self.height} {self.path.name}>"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:  # noqa: ARG002
+        return self.alone._repr_mimebundle_() if self.alone else {"text/plain": repr(self)}
+
+    @property
+    def alone(self) -> "Generation | None":
+        """Its generation with this picture only, which shows it; None where that is not known."""
+        return self.origin and replace(self.origin, pictures=(self,), still=self.preview)
 
     @property
     def data(self) -> bytes:
@@ -307,6 +332,9 @@ class Video:
     sha256: str = ""
     problem: str = ""
 
+    def __repr__(self) -> str:
+        return f"<Video {self.mime or '–'} {self.path.name if self.path else self.problem}>"
+
     @property
     def is_kept(self) -> bool:
         """Whether it was fetched and is a video."""
@@ -357,6 +385,7 @@ class Generation:
         from_history: whether it was saved before and not requested now.
         price: what it costs by the user's own table of prices, in the unit of that table; None for unknown.
         star: whether the user marked it.
+        tags: words that the user gave it, without spaces.
         revised_prompt: the prompt as the endpoint rewrote it; empty where it did not say.
         buttons: what the endpoint offers to do next.
         job: the endpoint's own number of the job; empty for none.
@@ -387,6 +416,7 @@ class Generation:
     from_history: bool = False
     price: float | None = None
     star: bool = False
+    tags: tuple[str, ...] = ()
     revised_prompt: str = ""
     buttons: tuple[Button, ...] = ()
     job: str = ""
@@ -396,10 +426,19 @@ class Generation:
     still: Path | None = field(default=None, repr=False, compare=False)
     render: "Callable[[Generation], dict[str, Any]] | None" = field(default=None, repr=False, compare=False)
 
+    def __repr__(self) -> str:
+        size = f"{self.images[0].width}×{self.images[0].height}" if self.images else self.state
+        more = f" +{len(self.images) - 1}" if len(self.images) > 1 else ""
+        demo = " demo" if self.demo else ""
+        request = self.request
+        asked = f"{_beginning(request.model)}{demo} {size}{more} {_beginning(request.prompt)!r}"
+        return f"<Generation #{self.id[:6]} {asked}>"
+
     @cached_property
     def images(self) -> tuple[GeneratedImage, ...]:
         """The results: valid pictures that are not drafts."""
-        return tuple(picture for picture in self.pictures if not picture.draft and not picture.problem)
+        kept = (picture for picture in self.pictures if not picture.draft and not picture.problem)
+        return tuple(replace(picture, origin=self) for picture in kept)
 
     @cached_property
     def kept_videos(self) -> tuple[Video, ...]:
@@ -453,6 +492,9 @@ class Gallery(Sequence[Generation]):
     render: "Callable[[Gallery], dict[str, Any]] | None" = field(default=None, repr=False, compare=False)
     differ: Callable[[Generation, Generation], Any] | None = field(default=None, repr=False, compare=False)
 
+    def __repr__(self) -> str:
+        return f"<Gallery of {len(self)}{' pictures, blind' if self.blind else ''}>"
+
     def __len__(self) -> int:
         return len(self.rows)
 
@@ -474,8 +516,9 @@ class Gallery(Sequence[Generation]):
 
     @property
     def images(self) -> tuple[GeneratedImage, ...]:
-        """The results of all rows, in order."""
-        return tuple(image for row in self.rows for image in row.images)
+        """The results of all rows, in order; those of a blind comparison do not know what they are."""
+        images = (image for row in self.rows for image in row.images)
+        return tuple(replace(image, origin=None) for image in images) if self.blind else tuple(images)
 
     @property
     def failures(self) -> tuple[Generation, ...]:

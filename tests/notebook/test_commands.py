@@ -68,7 +68,6 @@ def said(line, state=None, *, loaded=None, asks=None, attended=True, in_kernel=F
             attended=attended,
             insert=lambda _: pytest.fail("inserted"),
             value_of=lambda _: None,
-            open_mask=None,
             in_kernel=in_kernel,
         )
     )

@@ -205,7 +205,7 @@ class Takes:
         return _("Nearest: #{name}, {differs}", name=name, differs=comparison.describe_differences(request, nearest))
 
     @cached_property
-    def _candidates(self) -> list[Generation]:
+    def _candidates(self) -> Sequence[Generation]:
         """The latest records, to find the nearest among; read once, as many requests of a cell may not be saved."""
         return self.history.search(Wanted(), count=_CANDIDATES)
 

@@ -76,9 +76,8 @@ class ImagePipeline:
     def __init__(self, settings: Settings, address: str, pool: SandboxPool, clock: transport.Clock) -> None:
         self._settings, self._address, self._pool, self._clock = settings, address, pool, clock
         self._endpoint = transport.origin(address)
-        cache = user_cache_path("wenwen_magic", appauthor=False)
         # The number in the name changes when the sandbox's limits change: then the pictures are checked again.
-        self._previews, self._refused = cache / "previews", cache / "refused-1"
+        self._previews, self._refused = _previews(), _previews().with_name("refused-1")
 
     def warm(self) -> None:
         """Start the sandbox beside everything else: the endpoint is thinking anyway."""
@@ -346,10 +345,7 @@ class ImagePipeline:
 
     def _preview_of(self, picture: GeneratedImage) -> Path | None:
         try:
-            for ending in ("jpg", "png"):
-                if (preview := self._previews / f"{picture.sha256}.{ending}").is_file():
-                    return preview
-            return self._inspect(picture.path, lambda: picture.sha256)[1]
+            return cached_preview(picture) or self._inspect(picture.path, lambda: picture.sha256)[1]
         except (ImageError, OSError):
             return None
 
@@ -369,6 +365,20 @@ class ImagePipeline:
             return None
         small = preview.with_name(f"small-{preview.name}")
         return _made(small, lambda: self._pool.convert(preview, small, max_side=THUMBNAIL)) or preview
+
+
+def _previews() -> Path:
+    return user_cache_path("wenwen_magic", appauthor=False) / "previews"
+
+
+def cached_preview(picture: GeneratedImage) -> Path | None:
+    """Return a picture's preview in the user's cache folder, by the digest of its file; None when it is not there.
+
+    Raises:
+        OSError: the cache cannot be looked at.
+    """
+    places = (_previews() / f"{picture.sha256}.{ending}" for ending in ("jpg", "png"))
+    return next((place for place in places if place.is_file()), None)
 
 
 def _made(path: Path, make: Callable[[], object]) -> Path | None:

@@ -382,7 +382,12 @@ def confirm_again(cell: Cell, error: UnansweredRequest) -> None:
 
 
 def _says_yes(cell: Cell, question: str) -> bool:
-    return cell.ask is not None and cell.ask(question).strip().lower() in {"y", "yes", "是", "好"}
+    return cell.ask is not None and says_yes(cell.ask(question))
+
+
+def says_yes(answer: str) -> bool:
+    """Tell whether a person's answer to a question is yes."""
+    return answer.strip().lower() in {"y", "yes", "是", "好"}
 
 
 PATIENCE = 10

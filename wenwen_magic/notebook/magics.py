@@ -17,6 +17,7 @@ from IPython.core.displayhook import CapturingDisplayHook, DisplayHook
 from IPython.core.displaypub import CapturingDisplayPublisher
 from IPython.core.magic import MagicAlias, Magics, line_cell_magic, line_magic, magics_class, no_var_expand
 from IPython.display import clear_output, display
+from IPython.utils.dir2 import get_real_method
 from traitlets import Any as AnyTrait
 from traitlets.config import Configurable
 
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from wenwen_magic.notebook.cell import BatchCell, Cell
     from wenwen_magic.notebook.commands.registry import KernelState
     from wenwen_magic.notebook.options import Options
-    from wenwen_magic.notebook.widgets.mask_editor import Mask
     from wenwen_magic.notebook.widgets.panel import Panel
 
 _MAGICS = ("wenwen", "wenwen_image", "wenwen_describe")
@@ -40,7 +40,8 @@ _QUIET = 0.5
 """Seconds after the extension was loaded until the process that draws is started."""
 _LAST_WAIT = 3600.0
 """Seconds that a terminal waits at its end, at most, for a picture in the background."""
-_SHOWN_ONCE = ("wenwen_magic.records.Generation", "wenwen_magic.records.Gallery")
+_RECORDS = "wenwen_magic.records"
+_SHOWN_ONCE = (f"{_RECORDS}.Generation", f"{_RECORDS}.Gallery")
 
 _TRAITS = {name: AnyTrait(None, allow_none=True, help=about(name)).tag(config=True) for name in NAMES}
 _SettingTraits: Any = type("_SettingTraits", (Configurable,), dict(_TRAITS))
@@ -104,7 +105,8 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             attended=self._attended or self.kernel is None,
             insert=self.shell.set_next_input,
             value_of=lambda word: known_value(word, names),
-            open_mask=self._open_mask if self._attended else None,
+            show=display if self._attended else None,
+            names=self.shell.user_ns,
             in_kernel=self.kernel is not None,
             folder=self.folder,
         )
@@ -269,15 +271,6 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
                 self.state.runner.start(suggest)
         return panel
 
-    def _open_mask(self, picture: Path, size: tuple[int, int], name: str) -> None:
-        """Open the mask editor; the variable holds the mask as a PIL image from the first stroke on."""
-        from wenwen_magic.notebook.widgets.mask_editor import open_editor  # noqa: PLC0415
-
-        def changed(mask: "Mask") -> None:
-            self.shell.user_ns[name] = mask.image()
-
-        display(open_editor(picture, size, name, changed).view)  # type: ignore[no-untyped-call]
-
     # -- the front end -------------------------------------------------------------------------------------------------
 
     @property
@@ -383,6 +376,8 @@ def register(shell: Any) -> None:
     formatter = shell.display_formatter.ipython_display_formatter
     for kind in _SHOWN_ONCE:
         formatter.for_type(kind, magics.show_once)
+    for sequence in (list, tuple):
+        _show_pictures_in(shell.display_formatter.mimebundle_formatter, sequence)
     shell.events.register("pre_run_cell", magics.forget_shown)
     loop = getattr(magics.kernel, "io_loop", None)  # kernels other than ipykernel have none
     if loop is not None and os.environ.get("WENWEN_API_KEY"):
@@ -438,11 +433,43 @@ def unregister(shell: Any) -> None:
     if magics is not None:
         with suppress(ValueError):  # unregistered before
             shell.events.unregister("pre_run_cell", magics.forget_shown)
+    for sequence in (list, tuple):
+        _show_others_only(shell.display_formatter.mimebundle_formatter, sequence)
     _take_hooks_out(shell)
     vars(shell.magics_manager).pop("register_alias", None)
     for kind_of_magic in shell.magics_manager.magics.values():
         for name in _MAGICS:
             kind_of_magic.pop(name, None)
+
+
+def _show_pictures_in(formatter: Any, kind: Any) -> None:
+    """Have lists or tuples whose items are all ours shown as a gallery; any other is shown as before."""
+    _show_others_only(formatter, kind)  # of a %reload_ext
+    others = formatter.type_printers.get(kind)
+
+    def show(items: Any) -> Any:
+        # The first item alone is looked at before anything is loaded.
+        if type(items) is kind and items and type(items[0]).__module__ == _RECORDS:
+            from wenwen_magic.render.gallery import sequence_bundle  # noqa: PLC0415
+
+            if (bundle := sequence_bundle(items)) is not None:
+                return bundle
+        if others is not None:
+            return others(items)
+        own = get_real_method(items, formatter.print_method)  # of a class derived from it
+        return own() if own is not None else None
+
+    show.wenwen_others = others  # type: ignore[attr-defined]
+    formatter.type_printers[kind] = show
+
+
+def _show_others_only(formatter: Any, kind: Any) -> None:
+    """Take back what :func:`_show_pictures_in` did."""
+    shown = formatter.type_printers.get(kind)
+    if hasattr(shown, "wenwen_others"):
+        del formatter.type_printers[kind]
+        if shown.wenwen_others is not None:
+            formatter.type_printers[kind] = shown.wenwen_others
 
 
 _AT_THE_END = {DisplayHook.compute_format_data.__code__, CapturingDisplayHook.__call__.__code__}

@@ -16,6 +16,7 @@ from wenwen_magic.render.generation import (
     image_html,
     no_picture_html,
     plain,
+    preview_of,
     prompt_of,
     status_html,
     text_html,
@@ -129,6 +130,22 @@ def gallery_bundle(gallery: Gallery) -> dict[str, Any]:
     sent = as_sent(rows[0]) if rows and not heads[0] else ""
     html = join(table(in_rows(cells, columns)), sent, *map(status_html, notes))
     return bundle(html, "\n".join([*text, *notes]), gallery.still)
+
+
+def sequence_bundle(items: Sequence[Any]) -> dict[str, Any] | None:
+    """Make the bundle of a list or tuple of generations, galleries and pictures; None where anything else is in it."""
+    rows: list[Generation] = []
+    for item in items:
+        if isinstance(item, Gallery) and not item.blind:
+            rows += item
+        else:
+            row = item.alone if isinstance(item, GeneratedImage) else item
+            if not isinstance(row, Generation):
+                return None
+            rows.append(row)
+    if len(rows) == 1:
+        return rows[0]._repr_mimebundle_()
+    return gallery_bundle(Gallery(rows)) if rows else None
 
 
 def _in_short(prompts: Sequence[str]) -> list[str]:
@@ -255,7 +272,7 @@ def _blind_bundle(gallery: Gallery) -> dict[str, Any]:
     for letter, number in letters.items():
         lost = tag("p", f"{letter}: ", _("no preview at hand"))
         images = gallery[number].images
-        pictures = [picture(image.preview, letter, width=_fitting(image, width)) or lost for image in images]
+        pictures = [picture(preview_of(image), letter, width=_fitting(image, width)) or lost for image in images]
         shown.append((_letter(letter), stacked(*pictures)))
     html = join(_under_headers(shown, width), *(tag("p", note) for note in notes))
     text = ["  ".join(letters), *notes] if letters else notes

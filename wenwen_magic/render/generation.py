@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from wenwen_magic.formats.parse import markdown
+from wenwen_magic.media.save import cached_preview
 from wenwen_magic.records import GeneratedImage, Generation
 from wenwen_magic.render.markup import (
     Markup,
@@ -50,7 +51,8 @@ def generation_bundle(generation: Generation, *, asked_here: bool = False) -> di
         generation: what to show.
         asked_here: whether it is shown under the cell that asked for it, where the prompt can be read.
     """
-    return bundle(generation_html(generation, asked_here=asked_here), plain(generation), generation.still)
+    still = generation.still or next(map(preview_of, generation.images), None)
+    return bundle(generation_html(generation, asked_here=asked_here), plain(generation), still)
 
 
 def generation_html(generation: Generation, *, asked_here: bool = False) -> Markup:
@@ -82,8 +84,15 @@ def image_html(
         height: the most pixels.
         title: what a pointer over it shows.
     """
-    shown = picture(image.preview, image.alt, width=width, height=height, title=title)
+    shown = picture(preview_of(image), image.alt, width=width, height=height, title=title)
     return shown or tag("p", _("The picture is saved, its preview is not at hand: "), image.path.name)
+
+
+def preview_of(image: GeneratedImage) -> Path | None:
+    """Return a picture's preview; of one that was read from a record, the one that the cache has, if any."""
+    with suppress(OSError):
+        return image.preview or cached_preview(image)
+    return None
 
 
 def _linked(image: GeneratedImage, shown: Markup) -> Markup:

@@ -1,5 +1,6 @@
 """Show the models of an endpoint as a table, and warn of a name that is not among them."""
 
+import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -63,7 +64,9 @@ def table(known: ModelList, words: str = "", *, age: float = 0.0, replay: bool =
         return ModelTable(found, bundle(tag("p", footer), footer))
     heads = [_("model"), _("draws"), _("other names"), _("owner"), _("endpoint types")]
     rows = [_row(model) for model in found[:MOST]]
-    shown = markup.table([map(_names, row) for row in rows], head=[heads], striped=True)
+    shown = markup.table(
+        [[*map(_whole, row[:2]), *map(_in_pieces, row[2:])] for row in rows], head=[heads], striped=True
+    )
     return ModelTable(found, bundle(join(shown, tag("p", footer)), f"{text_table([heads, *rows])}\n\n{footer}"))
 
 
@@ -115,11 +118,15 @@ def _row(model: Model) -> list[str]:
     return [mask_keys(text) for text in (model.id, kind, names, model.owner, ", ".join(model.endpoint_types))]
 
 
-def _names(text: str) -> Markup:
-    """Show a list of names: broken between two of them, and inside one only where it is long."""
-    names = text.split(", ")
-    shown = [lines(name) if len(name) > _WHOLE else tag("nobr", name) for name in names]
-    return join(*shown, between=", ")
+def _whole(name: str) -> Markup:
+    """Show a model's name, or a word, in one line if it is not too long."""
+    return lines(name) if len(name) > _WHOLE else tag("nobr", name)
+
+
+def _in_pieces(names: str) -> Markup:
+    """Show names that may break at spaces and hyphens, so that a printed page holds all columns."""
+    words = (join(*map(_whole, re.findall("[^-]+-*|-+", word))) for word in names.split(" "))
+    return join(*words, between=" ")
 
 
 def _footer(known: ModelList, found: Sequence[Model], *, age: float, replay: bool) -> str:

@@ -216,6 +216,30 @@ def test_saving_a_picture_onto_itself_keeps_it(tmp_path):
     assert image.data == png()
 
 
+def test_what_is_printed_is_short_and_tells_no_folder_of_the_machine(tmp_path):
+    image = picture(tmp_path)
+    request = ImageRequest("a cat on a " + "very " * 99 + "long wall", "m" * 99)
+    one = generation(image, image)
+    lines = list(map(repr, (image, request, one, Gallery((one,) * 3), replace(one, pictures=(), state="failed"))))
+    assert lines == [
+        "<GeneratedImage 8×6 cat.png>",
+        f"<ImageRequest {'m' * 40}… auto 'a cat on a very very very very very very…'>",
+        "<Generation #a1b2c3 gpt-4o-image 8×6 +1 'a cat'>",
+        "<Gallery of 3>",
+        "<Generation #a1b2c3 gpt-4o-image failed 'a cat'>",
+    ]
+    assert "\x1b" not in repr(ImageRequest("\x1b[31m\u202ered", "\x1b]x"))
+
+
+def test_a_picture_shows_itself_as_its_generation_with_this_picture_alone(tmp_path):
+    one = generation(
+        picture(tmp_path), picture(tmp_path, "2.png"), render=lambda shown: {"text/plain": f"{shown.pictures}"}
+    )
+    assert one.images[1]._repr_mimebundle_() == {"text/plain": "(<GeneratedImage 8×6 2.png>,)"}
+    assert pickle.loads(pickle.dumps(replace(one, render=None))).images[1].alone.pictures == one.images[1:]
+    assert one.pictures[1]._repr_mimebundle_() == {"text/plain": "<GeneratedImage 8×6 2.png>"}
+
+
 @pytest.mark.parametrize("thing", [generation(), Gallery((generation(),))])
 def test_without_a_way_to_render_a_result_shows_itself_as_text(thing):
     assert thing._repr_mimebundle_() == {"text/plain": repr(thing)}

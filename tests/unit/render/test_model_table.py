@@ -1,5 +1,6 @@
 """The table of models: legible as text and as HTML without styles; and the line on a name that is not in it."""
 
+import re
 from datetime import date
 
 import pytest
@@ -36,6 +37,17 @@ def test_the_table_has_a_row_for_each_model_pictures_first():
     assert shown[0][1:4] == ["✓ picture", "nano-banana2, nano-banana-pro, gemini-3-pro-image-preview", "vertex-ai"]
     assert shown[2][2] == "= gemini-2.5-flash-image"
     assert shown[4][1] == "– other"
+
+
+def test_a_printed_page_holds_all_columns():
+    models = [
+        Model("claude-sonnet-4-5-20250929-thinking", "anthropic", ("anthropic", "openai-response")),
+        Model("gemini-3-pro-image-preview", "volcengine-ark-bytedance", ("gemini", "openai", "image-generation")),
+    ]
+    html = table(known(*models)).bundle["text/html"]
+    columns = zip(*(re.findall(r"<td.*?</td>", row) for row in re.findall(r"<tr>(<td.*?)</tr>", html)), strict=True)
+    widest = [max(map(len, re.findall(r"<nobr>(.*?)</nobr>", " ".join(column)))) for column in columns]
+    assert sum(widest) <= 85, "letters of a page that is 600 pixels wide"
 
 
 def test_the_text_says_the_same_in_columns():

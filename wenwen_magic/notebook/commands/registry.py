@@ -61,8 +61,8 @@ class CommandContext:
         attended: whether a person can be asked.
         insert: puts a text into a new cell below.
         value_of: returns the value of a word as an expression in the notebook; None for no such name.
-        open_mask: opens the mask editor on a small picture, for a size in pixels, filling a variable; None where
-            the notebook is not live.
+        show: shows controls; None where the notebook is not live.
+        names: the notebook's variables, which controls set.
         in_kernel: whether a Jupyter kernel runs this, and not a terminal.
         folder: the working folder when the extension was loaded, which the history's is named from; None for unknown.
     """
@@ -74,7 +74,8 @@ class CommandContext:
     attended: bool
     insert: Callable[[str], None]
     value_of: Callable[[str], Any]
-    open_mask: Callable[[Path, tuple[int, int], str], Any] | None
+    show: Callable[[Any], Any] | None = None
+    names: dict[str, Any] = field(default_factory=dict)
     in_kernel: bool = False
     folder: Path | None = None
 

@@ -38,7 +38,7 @@ class _Item:
 
     def __init__(self, take: Generation, thumbnail: Path | None, show: Callable[[Generation], None]) -> None:
         self.take, self._name, self._shown = take, "", False
-        self.rule = _rule(take.id, thumbnail)
+        self.rule = background(_class(take.id), thumbnail)
         width = _NARROWEST
         if take.images:
             image = take.images[0]
@@ -64,14 +64,14 @@ def _class(key: str) -> str:
     return f"wenwen-take-{key}"
 
 
-def _rule(key: str, thumbnail: Path | None) -> str:
-    """Return the style that puts a thumbnail on its button; without a file the button is grey."""
+def background(name: str, thumbnail: Path | None) -> str:
+    """Return the style that puts a thumbnail on the button of a class; without a file the button is grey."""
     with suppress(OSError):
         if thumbnail is not None:
             data = thumbnail.read_bytes()
             uri = data_uri((kind_of(data) or PNG).mime, data)
-            return f".{_class(key)}{{background-image:url({uri})}}"
-    return f".{_class(key)}{{background-color:#777}}"
+            return f".{name}{{background-image:url({uri})}}"
+    return f".{name}{{background-color:#777}}"
 
 
 class TakesStrip:
