@@ -103,8 +103,9 @@ class WenwenError(Exception):
             "maybe": _("maybe: the endpoint may have done the work"),
             "yes": _("yes: an answer came"),
         }
-        marks = [costs[self.charged], f"#{self.record[:6]}" if self.record else "", self.request_id]
-        return " · ".join(mark for mark in marks if mark)
+        # What cost nothing need not be looked up; the numbers are for questions about money.
+        marks = [f"#{self.record[:6]}" if self.record else "", self.request_id] if self.charged != "no" else []
+        return " · ".join(mark for mark in (costs[self.charged], *marks) if mark)
 
     def _render_traceback_(self) -> list[str]:
         """Return the lines that IPython shows instead of a stack trace."""
