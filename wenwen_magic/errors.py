@@ -97,6 +97,11 @@ class WenwenError(Exception):
         ]
         return [_line(self.what), *(f"  {name}: {_line(value)}" for name, value in named if value.strip())]
 
+    def in_short(self) -> str:
+        """Return what happened and why in one line, and whether it may have cost; for forms, where nothing is typed."""
+        cost = "" if self.charged == "no" else f" · {_('charged')}: {self._cost()}"
+        return " ".join(filter(None, map(_line, (self.what, self.why)))) + cost
+
     def _cost(self) -> str:
         costs = {
             "no": _("no"),

@@ -37,7 +37,9 @@ class Screen:
 
 
 def drawn(name):
-    return Generation(name, ImageRequest(f"prompt {name}"), name, "complete", "", render=generation.generation_bundle)
+    return Generation(
+        name, ImageRequest(f"prompt {name}", model=name), name, "complete", "", render=generation.generation_bundle
+    )
 
 
 def gathered(rows):

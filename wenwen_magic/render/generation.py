@@ -167,7 +167,8 @@ def notes(generation: Generation) -> list[str]:
     """List what to know beside the caption: a saved take, another shape than asked, drafts, videos, what is damaged."""
     listed = []
     if not generation.has_result:
-        listed.append(_("charged: ") + _(generation.charged))
+        asked_about = f" · #{generation.id[:6]}" if generation.id and generation.charged != "no" else ""
+        listed.append(_("charged: ") + _(generation.charged) + asked_about)
     elif generation.note:
         listed.append(generation.note)
     asked, got = generation.request.orientation, orientation_of(generation.images[0]) if generation.images else ""
