@@ -3,6 +3,7 @@
 import io
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from support.widgets import (
@@ -37,13 +38,8 @@ def taken(field, image):
     """Let a button for files take a picture, as the page does it in each version of ipywidgets."""
     file = io.BytesIO()
     image.save(file, "PNG")
-    one = {
-        "name": "mask.png",
-        "type": "image/png",
-        "size": 1,
-        "content": memoryview(file.getvalue()),
-        "last_modified": 0,
-    }
+    one = {"name": "mask.png", "type": "image/png", "size": 1, "content": memoryview(file.getvalue())}
+    one["last_modified"] = datetime.now(UTC)
     field.value = {"mask.png": one} if isinstance(field.value, dict) else (one,)
 
 
