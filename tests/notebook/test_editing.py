@@ -38,9 +38,12 @@ def taken(field, image):
     """Let a button for files take a picture, as the page does it in each version of ipywidgets."""
     file = io.BytesIO()
     image.save(file, "PNG")
-    one = {"name": "mask.png", "type": "image/png", "size": 1, "content": memoryview(file.getvalue())}
-    one["last_modified"] = datetime.now(UTC)
-    field.value = {"mask.png": one} if isinstance(field.value, dict) else (one,)
+    content, name = file.getvalue(), "mask.png"
+    if isinstance(field.value, dict):
+        field.metadata, field.data, field._counter = [{"name": name}], [content], 1
+    else:
+        known = {"name": name, "type": "image/png", "size": 1, "last_modified": datetime.now(UTC)}
+        field.value = ({**known, "content": memoryview(content)},)
 
 
 def asked(relay, number=-1):

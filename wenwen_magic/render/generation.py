@@ -220,7 +220,7 @@ def sent_html(generation: Generation, styles: Mapping[str, str] = MappingProxyTy
     prompt, added = _taken_apart(generation, styles)
     named = [
         (_("prompt"), prompt),
-        (_("added to it"), added),
+        (_("added"), added),
         (_("as the endpoint rewrote it"), generation.revised_prompt),
     ]
     return join(*(_words(name, text[:LONGEST_TEXT]) for name, text in named if text))
@@ -254,11 +254,9 @@ def details_html(generation: Generation, styles: Mapping[str, str] = MappingProx
         styles: as for :func:`sent_html`.
     """
     asked, answered = generation.request.model, generation.model_reported
-    files = [f"{short_path(image.path)} · {image.size:,} B" for image in generation.images]
     model = _("answered by {answered}", answered=answered) if answered not in {"", asked} else ""
-    return join(
-        sent_html(generation, styles), stacked(*map(small, [*files, *filter(None, [model]), f"#{generation.id}"]))
-    )
+    facts = [*(short_path(image.path) for image in generation.images), model, f"#{generation.id}"]
+    return join(sent_html(generation, styles), tag("p", small(" · ".join(filter(None, facts))), style="margin:2px"))
 
 
 def plain(generation: Generation, *, numbered: bool = False) -> str:

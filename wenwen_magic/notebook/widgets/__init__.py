@@ -58,7 +58,7 @@ def uploaded(field: Any) -> list[bytes]:
 def empty(field: Any) -> None:
     """Let a button for files forget what it has taken."""
     if isinstance(field.value, Mapping):
-        field.value, field._counter = {}, 0  # noqa: SLF001  what ipywidgets 7 shows beside the text
+        field.metadata, field.data, field._counter = [], [], 0  # noqa: SLF001  ipywidgets 7 reads its value out of these
     else:
         field.value = ()
 

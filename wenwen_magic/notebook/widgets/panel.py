@@ -514,7 +514,8 @@ class Panel:
 
     def _update_tools(self) -> None:
         """Say which picture Save, Edit and Star are about, if any."""
-        take = None if self.generate.disabled else self._last_shown
+        take, area = None if self.generate.disabled else self._last_shown, self._cell.area
+        self.tools.layout.visibility = None if area.rows or area.gallery else "hidden"  # it keeps its place
         self.save.disabled = self.edit.disabled = self.star.disabled = take is None
         self.edit.tooltip = (
             _("press a thumbnail first") if take is None else _("say what to change in: ") + generation.caption(take)
