@@ -121,6 +121,10 @@ def rules() -> tuple[Rule, ...]:
     return tuple(Rule(**row) for row in _known()["rules"])
 
 
+_REPORTED = {"sora-image": "gpt-4o-image"}
+"""The names under which models answer that have another when they are asked; source: wenwen's page 生成图片(chat)."""
+
+
 @dataclass(frozen=True)
 class Model:
     """Describe a model that an endpoint offers.
@@ -216,6 +220,17 @@ def draws(name: str, types: Iterable[str] = ()) -> bool:
 def rule_for(name: str) -> Rule | None:
     """Return the first rule that matches a name; None when none does."""
     return next((rule for rule in rules() if rule.fits(name)), None)
+
+
+def answers_for(reported: str, asked: str) -> bool:
+    """Tell whether the name that came with an answer means the model that was asked, or none.
+
+    It does with a vendor before it, and with a date or ``latest`` behind it.
+    """
+    name, wanted = _folded(reported), _folded(asked)
+    meant = re.escape(meant_by(wanted) or wanted)
+    same = rf"(?:.*/)?(?:{re.escape(wanted)}|{meant})(?:[-@:](?:\d{{3,}}[\d-]*|latest|preview))*"
+    return not name or _REPORTED.get(name) == wanted or bool(re.fullmatch(same, name))
 
 
 def in_order(models: Iterable[Model]) -> list[Model]:
