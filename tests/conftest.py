@@ -30,7 +30,6 @@ if os.access("/dev/shm", os.W_OK) and shutil.disk_usage("/dev/shm").free > 2 << 
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", "/dev/shm")  # the tests make 100,000 small files
 SLOW = (
     "tests/browser/",
-    "notebooks/",
     "tests/kernel/",
     "tests/client/",
     "tests/properties/",

@@ -1,6 +1,5 @@
 """Runs a cell: makes its requests, starts its job, waits beside it, and shows the pictures as they come."""
 
-import random
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -110,6 +109,11 @@ class Cell:
         """Whether the labels stay hidden until a vote is cast."""
         return self.options.blind and bool(self.labels)
 
+    @property
+    def tells_progress(self) -> bool:
+        """Whether a person is there to see it: nbval compares, and Voila keeps, what is shown first."""
+        return self.area.live and self.ask is not None
+
     def draw(self) -> Generation | Gallery:
         """Draw, wait, and show.
 
@@ -159,7 +163,7 @@ class Cell:
         try:
             while not job.wait(POLL):
                 now = (int(self.runner.now() - job.began), len(job.arrived))
-                if self.area.live and now != shown:
+                if self.tells_progress and now != shown:
                     shown = now
                     show_progress()
         except KeyboardInterrupt:
@@ -223,7 +227,8 @@ class Cell:
             self.say_left_alone(result)
             return result
         if self.blind:
-            random.SystemRandom().shuffle(places)
+            # By chance, and for all who have the same pictures the same.
+            places.sort(key=lambda place: job.arrived[place].id)
         rows = [job.arrived[place] for place in places]
         gallery = self.client.gallery(rows, self._labels_of(places), blind=self.blind)
         self.named(gallery, turn)
@@ -472,7 +477,7 @@ class BatchCell:
             over, now = job.wait(seconds), int(run.tally.seconds)
             arrived = min(len(rows), MOST_SHOWN)
             # With pictures an update is heavy: it is made for new pictures, else at times only.
-            if cell.area.live and not over and now != last and (arrived > shown or now >= next_at):
+            if cell.tells_progress and not over and now != last and (arrived > shown or now >= next_at):
                 last, shown, next_at = now, arrived, now + (PATIENCE if arrived else 1)
                 self._tell(run, rows)
             return over
