@@ -121,10 +121,6 @@ def rules() -> tuple[Rule, ...]:
     return tuple(Rule(**row) for row in _known()["rules"])
 
 
-_REPORTED = {"sora-image": "gpt-4o-image"}
-"""The names under which models answer that have another when they are asked; source: wenwen's page 生成图片(chat)."""
-
-
 @dataclass(frozen=True)
 class Model:
     """Describe a model that an endpoint offers.
@@ -227,10 +223,10 @@ def answers_for(reported: str, asked: str) -> bool:
 
     It does with a vendor before it, and with a date or ``latest`` behind it.
     """
-    name, wanted = _folded(reported), _folded(asked)
+    name, wanted = bare(reported), bare(asked)
     meant = re.escape(meant_by(wanted) or wanted)
-    same = rf"(?:.*/)?(?:{re.escape(wanted)}|{meant})(?:[-@:](?:\d{{3,}}[\d-]*|latest|preview))*"
-    return not name or _REPORTED.get(name) == wanted or bool(re.fullmatch(same, name))
+    same = rf"(?:{re.escape(wanted)}|{meant})(?:[-@:](?:\d{{3,}}[\d-]*|latest|preview))*"
+    return not name or _known()["reported"].get(name) == wanted or bool(re.fullmatch(same, name))
 
 
 def in_order(models: Iterable[Model]) -> list[Model]:
