@@ -15,6 +15,7 @@ from wenwen_magic.text.i18n import is_chinese, speak
 EXAMPLES = {
     "model": (("-m", "--model", "--模型"), "jimeng-3.0", ("jimeng-3.0",)),
     "orientation": (("-o", "--orientation", "--方向"), "横屏", "landscape"),
+    "size": (("--size", "--尺寸"), "2k", "auto 2K"),
     "count": (("-n", "--count", "--张数"), "3", 3),
     "ref": (("--ref", "--参考"), "cat.png", ("cat.png",)),
     "mask": (("--mask", "--蒙版"), "hole.png", "hole.png"),
@@ -418,7 +419,3 @@ def test_a_line_without_dashes_and_quotes_is_all_words(line):
 def test_a_quoted_value_arrives_as_it_was_typed(value):
     for quote in "'\"":
         assert read(f"--ref {quote}{value}{quote}").ref == (value,)
-
-
-def test_the_words_for_orientations_lead_to_those_that_requests_know():
-    assert set(options.ORIENTATION_WORDS.values()) == {"auto", "square", "landscape", "portrait"}

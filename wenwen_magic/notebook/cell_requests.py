@@ -9,21 +9,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from wenwen_magic import orientation
 from wenwen_magic.client import Client
 from wenwen_magic.engine.build_request import REQUEST_OPTIONS
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.notebook.options import Options, typed
-from wenwen_magic.records import ORIENTATION_WORDS, ImageRequest, Label, Reference
+from wenwen_magic.records import ImageRequest, Label, Reference
 from wenwen_magic.text.i18n import _
 from wenwen_magic.text.suggest import did_you_mean
 from wenwen_magic.text.template import interpolate, known_value, names_in, value_of
 
-Kind = Literal["model", "orientation", "style", "param", "name"]
+Kind = Literal["model", "orientation", "size", "style", "param", "name"]
 _KINDS: Mapping[str, Kind] = {
     "model": "model",
     "模型": "model",
     "orientation": "orientation",
     "方向": "orientation",
+    "size": "size",
+    "尺寸": "size",
     "style": "style",
     "风格": "style",
 }
@@ -210,7 +213,7 @@ class CellRequests:
         if not parts:
             raise ConfigError(_("{text!r} has no values.", text=values[:60]), do='--grid "model=a;b"')
         if kind == "orientation":  # square and 方形 are one
-            parts = [ORIENTATION_WORDS.get(part, part) for part in parts]
+            parts = [orientation.read(part) for part in parts]
         return Axis(kind, name, _different(parts))
 
     def _check_axes(self, prompt: str, axes: Sequence[Axis]) -> None:
@@ -220,6 +223,7 @@ class CellRequests:
         single = {
             "model": len(options.model) == 1,
             "orientation": options.orientation is not None,
+            "size": options.size is not None,
             "style": options.style is not None,
         }
         for axis in axes:

@@ -63,7 +63,7 @@ def cell(
         *(_option("--ref", _pointer(reference)) for reference in request.references),
         *([_option("--mask", _pointer(request.mask))] if request.mask else []),
         *([_option("--task", request.task)] if request.task not in _MAGICS else []),
-        f"-o {request.orientation}",
+        f"-o {request.orientation.replace(' ', ' --size ')}",
         *([f"-n {count}"] if count > 1 else []),
         *(["--raw"] if raw else []),
         *([f"--take {take}"] if take > 0 else []),

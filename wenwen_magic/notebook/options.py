@@ -11,9 +11,10 @@ from dataclasses import dataclass, field, fields
 from keyword import iskeyword
 from typing import Any
 
+from wenwen_magic import orientation
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.models import PICTURE_MODELS, ModelList
-from wenwen_magic.records import ORIENTATION_WORDS
+from wenwen_magic.orientation import RATIOS, RESOLUTIONS, WORDS
 from wenwen_magic.settings import MODES, Settings
 from wenwen_magic.text.i18n import N_, _, padded
 from wenwen_magic.text.suggest import did_you_mean
@@ -255,13 +256,7 @@ def _word(value: str) -> str:
 
 
 def _orientation(value: str) -> str:
-    word = _word(value).lower()
-    if word not in ORIENTATION_WORDS:
-        raise ConfigError(
-            _("No orientation is called {value!r}.", value=value),
-            do=did_you_mean(word, ORIENTATION_WORDS, named=_("auto square landscape portrait").split()),
-        )
-    return ORIENTATION_WORDS[word]
+    return orientation.read(_word(value))
 
 
 def _mode(value: str) -> str:
@@ -344,9 +339,15 @@ class Options:
     )
     orientation: str | None = _option(
         *("-o", "--orientation", "--方向"),
-        help=N_("auto, square, landscape, portrait"),
+        help=N_("auto, square, landscape, portrait, or a ratio: 16:9"),
         parse=_orientation,
-        choices=tuple(ORIENTATION_WORDS),
+        choices=(*WORDS, *RATIOS),
+    )
+    size: str | None = _option(
+        *("--size", "--尺寸"),
+        help=N_("1K, 2K, 4K, or 1536x1024"),
+        parse=_orientation,
+        choices=(*RESOLUTIONS, "1024x1024", "1536x1024", "1024x1536"),
     )
     count: int | None = _option(
         "-n", "--count", "--张数", help=N_("wanted takes; saved ones count"), parse=_above_zero(int)

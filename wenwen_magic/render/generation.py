@@ -2,11 +2,13 @@
 
 from collections.abc import Container
 from contextlib import suppress
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from wenwen_magic.formats.parse import markdown
+from wenwen_magic.orientation import said, turn_of
 from wenwen_magic.records import GeneratedImage, Generation
 from wenwen_magic.render.markup import (
     Markup,
@@ -157,10 +159,8 @@ def prompt_of(generation: Generation) -> str:
 
 
 def orientation_of(image: GeneratedImage) -> str:
-    """Judge the orientation of a picture by its size: square within one part in twenty."""
-    if abs(image.width - image.height) * 20 <= max(image.width, image.height):
-        return "square"
-    return "landscape" if image.width > image.height else "portrait"
+    """Judge the orientation of a picture by its size."""
+    return turn_of(Fraction(image.width or 1, image.height or 1))
 
 
 def notes(generation: Generation) -> list[str]:
@@ -170,9 +170,9 @@ def notes(generation: Generation) -> list[str]:
         listed.append(_("charged: ") + _(generation.charged))
     elif generation.note:
         listed.append(generation.note)
-    asked = generation.request.orientation
-    if generation.images and asked != "auto" and orientation_of(generation.images[0]) != asked:
-        listed.append(_("asked for {orientation}", orientation=_(asked)))
+    asked = generation.request
+    if generation.images and not asked.shape.fits(generation.images[0].width, generation.images[0].height):
+        listed.append(_("asked for {orientation}", orientation=said(asked.orientation)))
     if drafts := sum(image.draft for image in generation.pictures):
         listed.append(_("{drafts} draft(s) kept beside it", drafts=drafts))
     listed += [f"{image.path.name}: {image.problem}" for image in generation.pictures if image.problem]

@@ -10,6 +10,7 @@ from typing import Any
 
 import ipywidgets
 
+from wenwen_magic import orientation
 from wenwen_magic.client import Client
 from wenwen_magic.engine import limits
 from wenwen_magic.engine.worker_pool import Job
@@ -20,7 +21,7 @@ from wenwen_magic.notebook.widgets import button, row
 from wenwen_magic.notebook.widgets.edit_row import ActionButtons, EditRow
 from wenwen_magic.notebook.widgets.insert_cell import Inserter
 from wenwen_magic.notebook.widgets.takes_strip import TakesStrip, saved_takes
-from wenwen_magic.records import ORIENTATIONS, Button, Gallery, Generation, ImageRequest
+from wenwen_magic.records import Button, Gallery, Generation, ImageRequest
 from wenwen_magic.render import generation
 from wenwen_magic.render.markup import clipped, small, stacked, tag
 from wenwen_magic.text.i18n import _, is_chinese
@@ -34,6 +35,7 @@ _ROW = "34px"
 """The height of the rows whose contents change while a picture is drawn: what is under them stays in its place."""
 _LINE = "1px solid var(--jp-border-color2, #ccc)"
 _LONGEST_WORDS = 60
+_SHAPES = (*orientation.ORIENTATIONS, *orientation.RATIOS)
 
 
 class Choices:
@@ -67,7 +69,7 @@ class Choices:
             layout={"width": "190px"},
         )
         self.orientation = ipywidgets.Dropdown(
-            options=[(_(name), name) for name in ORIENTATIONS],
+            options=[(orientation.said(name), name) for name in dict.fromkeys([*_SHAPES, request.orientation])],
             value=request.orientation,
             tooltip=_("orientation"),
             layout={"width": "104px"},
