@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wenwen_magic.errors import ConfigError, WenwenError
-from wenwen_magic.notebook import options
 from wenwen_magic.notebook.options import NAMES, TABLE, Options, help_text, read
 from wenwen_magic.text.i18n import is_chinese, speak
 

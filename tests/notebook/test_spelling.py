@@ -13,6 +13,7 @@ from support.shells import prompts
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.notebook import options
 from wenwen_magic.notebook.cell_source import cell
+from wenwen_magic.orientation import read as join
 from wenwen_magic.records import ImageRequest, Reference
 from wenwen_magic.text.i18n import is_chinese, speak
 from wenwen_magic.text.template import interpolate
@@ -45,7 +46,7 @@ def asked_by(text, references=()):
     request = ImageRequest(
         (prompt if read.raw else fill(prompt)).strip(),  # as Client.request does
         model=model,
-        orientation=read.orientation,
+        orientation=join(read.orientation, read.size),
         params=dict(read.param),
         references=tuple(known[word] for word in read.ref),
         format=read.format or "chat",
@@ -300,7 +301,7 @@ REQUESTS = st.builds(
     ImageRequest,
     prompt=(HARD | st.lists(st.sampled_from([*PROMPTS, "\n", " ", "{", ">>>", "\r"])).map("".join)).filter(str.strip),
     model=st.just("m") | HARD.filter(str.strip),
-    orientation=st.sampled_from(["auto", "square", "landscape", "portrait"]),
+    orientation=st.sampled_from(["auto", "square", "landscape", "auto 2K", "21:9", "2:3 4K", "1536x1024"]),
     references=st.lists(st.builds(reference, label=HARD), max_size=2).map(tuple),
     params=st.dictionaries(st.sampled_from(["seed", "a b", "'", '"', "-q", "\\"]) | HARD, SCALARS, max_size=3),
     format=st.sampled_from(["chat", "images"]),

@@ -12,6 +12,7 @@ from wenwen_magic.errors import ConfigError
 from wenwen_magic.formats import FORMATS
 from wenwen_magic.history.record_json import is_stripped
 from wenwen_magic.media import metadata
+from wenwen_magic.media.reference import pictures_in
 from wenwen_magic.protocol import HttpCall
 from wenwen_magic.records import DESCRIBE, WORD_TASKS, Button, Gallery, Generation, ImageRequest, Reference
 from wenwen_magic.settings import PLACE, Settings
@@ -115,9 +116,9 @@ def make(
     if (size := given.pop("size", None)) is not None:
         given["orientation"] = _with_size(size, given, prompt, settings)
     if "references" in given:
-        several = isinstance(given["references"], (list, tuple, Gallery))
-        listed = given["references"] if several else [given["references"]]
-        given["references"] = tuple(reference(value) for value in listed)
+        named = given["references"]
+        listed = list(named) if isinstance(named, Gallery) else named
+        given["references"] = tuple(reference(value) for value, _name in (pictures_in(listed) if listed else ()))
     if given.get("mask") is not None:
         given["mask"] = reference(given["mask"])
     if not isinstance(prompt, ImageRequest):

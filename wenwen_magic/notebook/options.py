@@ -42,6 +42,7 @@ class Option:
         more: what further values look like that may follow the first.
         filled: whether ``{{...}}`` in its value is replaced while the line is read.
         choices: the words that complete its value, or what gives them by the settings; none for free text.
+        named: whether a variable's name may be its value.
     """
 
     names: tuple[str, ...]
@@ -52,6 +53,7 @@ class Option:
     more: re.Pattern[str] | None = None
     filled: bool = True
     choices: tuple[str, ...] | Callable[[Settings], Sequence[str]] = ()
+    named: bool = False
 
     @property
     def destination(self) -> str:
@@ -353,9 +355,20 @@ class Options:
         "-n", "--count", "--张数", help=N_("wanted takes; saved ones count"), parse=_above_zero(int)
     )
     ref: tuple[str, ...] = _option(
-        "--ref", "--参考", help=N_("a picture to start from: variable, id, path, address"), parse=str, repeat=True
+        *("--ref", "--参考"),
+        help=N_("a picture to start from: variable, figure, id, path, address"),
+        parse=str,
+        repeat=True,
+        filled=False,
+        named=True,
     )
-    mask: str | None = _option("--mask", "--蒙版", help=N_("where --ref may be changed: variable, path"), parse=_named)
+    mask: str | None = _option(
+        *("--mask", "--蒙版"),
+        help=N_("where --ref may be changed: variable, path"),
+        parse=_named,
+        filled=False,
+        named=True,
+    )
     task: str | None = _option("--task", "--任务", help=N_("what else the format can do, such as blend"), parse=_word)
     style: str | None = _option(
         *("--style", "--风格"),
@@ -379,6 +392,7 @@ class Options:
         help=N_("prompts from a file (txt, CSV, JSON Lines), a list or a table"),
         parse=_named,
         filled=False,
+        named=True,
     )
     fresh: bool = _option("--fresh", "--重画", help=N_("draw a new take (pays)"))
     take: int | None = _option("--take", "--第几张", help=N_("show a saved take by its number"), parse=_above_zero(int))

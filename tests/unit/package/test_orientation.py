@@ -21,7 +21,15 @@ TYPED = {
     "9:16": ["9:16", "竖屏 9:16", "９：１６", "1080:1920"],
     "1:1": ["1:1", "方形 1:1", "square 1x1"],
     "191:100": ["1.91:1"],
-    "1536x1024": ["1536x1024", "1536×1024", "1536 x 1024", "1536*1024", "１５３６ｘ１０２４", "1536x1024px", "横屏 1536x1024"],
+    "1536x1024": [
+        "1536x1024",
+        "1536×1024",
+        "1536 x 1024",
+        "1536*1024",
+        "１５３６ｘ１０２４",
+        "1536x1024px",
+        "横屏 1536x1024",
+    ],
     "64x64": ["64x64"],
     "auto 2K": ["2K", "2k", "２Ｋ", "2 K", "auto 2K", "自动 2k"],
     "landscape 4K": ["landscape 4K", "4K 横屏", "横屏，4k", "4k、horizontal"],
@@ -219,5 +227,7 @@ def test_words_of_old_requests_keep_their_fingerprints():
     asked = ImageRequest("一座雪山，清晨", orientation="横屏")
     assert asked.fingerprint == "d8a1760bbe5b3bb86090d59d6d4f99f0335e4a28b8165d30525925a02751e9ca"
     assert asked.shape == Shape("landscape")
-    assert ImageRequest("a cat", orientation="16：9").fingerprint == ImageRequest("a cat", orientation="16/9").fingerprint
+    assert (
+        ImageRequest("a cat", orientation="16：9").fingerprint == ImageRequest("a cat", orientation="16/9").fingerprint
+    )
     assert ImageRequest("a cat", orientation="3:2").shape.ratio == Fraction(3, 2)
