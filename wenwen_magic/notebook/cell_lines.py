@@ -39,6 +39,25 @@ def prepare(lines: list[str]) -> list[str]:
     return [_QUESTION.sub(_as_call, _LINE.sub(_plain, line)) for line in lines]
 
 
+def magic_before(before: str) -> tuple[str, str] | None:
+    """Return the magic of ours that the end of a text belongs to, without ``%``, and what is typed behind its name.
+
+    What is typed for a ``%%`` magic has a line feed where the text of its cell begins.
+
+    Args:
+        before: a cell up to the cursor.
+    """
+    lines = before.split("\n")
+    for number, line in enumerate(lines):
+        if magic := _CELL.match(line):
+            typed = "\n".join([line[magic.end() :], *lines[number + 1 :]])
+            return (magic[1], typed) if re.match(r"\s", typed) else None
+        if not _BLANK.match(line) and not line.startswith("%%"):
+            break
+    at = _LINE.match(lines[-1])
+    return (at[2], lines[-1][at.end(2) :]) if at and at[3] else None
+
+
 # Where a console asks whether a cell is complete, it is asked of what was typed.
 prepare.has_side_effects = True  # type: ignore[attr-defined]
 

@@ -42,7 +42,7 @@ class Option:
         more: what further values look like that may follow the first.
         filled: whether ``{{...}}`` in its value is replaced while the line is read.
         choices: the words that complete its value, or what gives them by the settings; none for free text.
-        named: whether a variable's name may be its value.
+        files: the endings of files that may be its value; with any, a variable may be too.
     """
 
     names: tuple[str, ...]
@@ -53,7 +53,7 @@ class Option:
     more: re.Pattern[str] | None = None
     filled: bool = True
     choices: tuple[str, ...] | Callable[[Settings], Sequence[str]] = ()
-    named: bool = False
+    files: tuple[str, ...] = ()
 
     @property
     def destination(self) -> str:
@@ -192,36 +192,7 @@ def _value(option: Option, text: str, fill: Callable[[str], str]) -> str:
     return fill(text) if option.filled else text
 
 
-# -- completing a line -------------------------------------------------------------------------------------------------
-
-
-def complete(line: str, table: Sequence[Option], settings: Callable[[], Settings]) -> list[str]:
-    """Return the words that may complete a line: options, or values of the option before the cursor.
-
-    Args:
-        line: the line up to the cursor, beginning with the name of a magic or command.
-        table: the options there are.
-        settings: gives the settings; called only for values that depend on them.
-    """
-    by_name = {name: option for option in table for name in option.names}
-    words = line.split()
-    start = words.pop() if words and not line[-1:].isspace() else ""
-    name, sign, value = start.partition("=")
-    if sign and name in by_name:
-        option, start = by_name.get(name), value
-    else:
-        at = len(words) - 1
-        while at > 0 and folded(words[at]).endswith(","):
-            at -= 1  # a list continues after a comma and a space
-        option = by_name.get(words[at]) if words else None
-        if option and not option.listed and at < len(words) - 1:
-            option = None
-    if option is None or option.parse is None:
-        choices: Sequence[str] = tuple(by_name)
-    else:
-        choices = option.choices(settings()) if callable(option.choices) else option.choices
-        start = re.split("[,，、]", start)[-1] if option.listed else start
-    return [word for word in choices if word.startswith(start)]
+# -- what completes a value --------------------------------------------------------------------------------------------
 
 
 def suggested_models(known: ModelList | None) -> list[str]:
@@ -249,6 +220,8 @@ def _format_names(_settings: Settings) -> list[str]:
 # -- the options of the image magics -----------------------------------------------------------------------------------
 
 _AXIS = re.compile(r"""["'][^\W\d][\w.]*\s*[=＝].*["']|[^\W\d][\w.]*[=＝][^;；]*[;；].*""", re.DOTALL)
+_PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+_PROMPTS = (".txt", ".csv", ".tsv", ".json", ".jsonl", ".ndjson")
 _AXES: dict[str, Any] = {"parse": str, "repeat": True, "more": _AXIS, "filled": False}
 
 
@@ -360,14 +333,14 @@ class Options:
         parse=str,
         repeat=True,
         filled=False,
-        named=True,
+        files=_PICTURES,
     )
     mask: str | None = _option(
         *("--mask", "--蒙版"),
         help=N_("where --ref may be changed: variable, path"),
         parse=_named,
         filled=False,
-        named=True,
+        files=_PICTURES,
     )
     task: str | None = _option("--task", "--任务", help=N_("what else the format can do, such as blend"), parse=_word)
     style: str | None = _option(
@@ -392,7 +365,7 @@ class Options:
         help=N_("prompts from a file (txt, CSV, JSON Lines), a list or a table"),
         parse=_named,
         filled=False,
-        named=True,
+        files=_PROMPTS,
     )
     fresh: bool = _option("--fresh", "--重画", help=N_("draw a new take (pays)"))
     take: int | None = _option("--take", "--第几张", help=N_("show a saved take by its number"), parse=_above_zero(int))
