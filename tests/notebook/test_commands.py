@@ -55,7 +55,7 @@ def client(saved=0, unreadable=()):
     history = SimpleNamespace(
         folder=Path("/home/me/wenwen_images"), count=lambda: saved, unreadable=lambda: list(unreadable)
     )
-    return SimpleNamespace(history=history)
+    return SimpleNamespace(history=history, session=limits.Session())
 
 
 def said(line, state=None, *, loaded=None, asks=None, attended=True, in_kernel=False):

@@ -128,7 +128,7 @@ def command(
 def commands() -> dict[str, Command]:
     """Return the commands by their English names; the first call loads what they work with."""
     # Here: they import this module, and %load_ext stays quick.
-    from wenwen_magic.notebook.commands import account, saved  # noqa: F401, PLC0415
+    from wenwen_magic.notebook.commands import account, doctor, saved  # noqa: F401, PLC0415
 
     return _commands
 
