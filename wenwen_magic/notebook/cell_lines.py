@@ -13,7 +13,9 @@ _BLANK = re.compile(rf"[\s{_UNSEEN}]*(?:#|\Z)")
 _CELL = re.compile(rf"[\s{_UNSEEN}]*[%％]{{2}}(wenwen_(?:image|describe))(?![\w])")
 _ASSIGNED = r"\s*(?:[^\W\d][^=%#\n]*=\s*)?"
 _LINE = re.compile(rf"^({_ASSIGNED})[%％](wenwen(?:_image|_describe)?)((?:{_SPACES})+|(?=[\r\n]|$))")
-_QUESTION = re.compile(rf"^({_ASSIGNED})%(wenwen_(?:image|describe)) +(.*\S.*[?])[^\S\n]*$", re.MULTILINE)
+_QUESTION = re.compile(
+    rf"^({_ASSIGNED})%(?:(wenwen_(?:image|describe)) +(.*\S.*[?])|(wenwen) +((?:.* )?-[?]))[^\S\n]*$", re.MULTILINE
+)
 
 
 def prepare(lines: list[str]) -> list[str]:
@@ -67,7 +69,7 @@ def _plain(magic: re.Match[str]) -> str:
 
 
 def _as_call(magic: re.Match[str]) -> str:
-    return f"{magic[1]}get_ipython().run_line_magic({magic[2]!r}, {magic[3]!r})"
+    return f"{magic[1]}get_ipython().run_line_magic({magic[2] or magic[4]!r}, {magic[3] or magic[5]!r})"
 
 
 def _is_code(above: str) -> bool:

@@ -155,7 +155,7 @@ def comment_note(comment: str) -> str:
 
 def _as_option(word: str, by_name: dict[str, Option]) -> tuple[str, str, str]:
     """Split a piece into an option's name, the sign after it, and its value; no name for a word that is no option."""
-    name, sign, value = word.partition("=")
+    name, sign, value = word.replace("？", "?").partition("=") if word == "-？" else word.partition("=")
     dashed = _DASHES.sub("--" if len(name) > len("—m") else "-", name)
     if dashed in by_name:
         return dashed, sign, value
@@ -389,7 +389,7 @@ class Options:
         "--budget", "--预算", help=N_("what this cell may cost at most"), parse=_above_zero(float)
     )
     yes: bool = _option("-y", "--yes", "--确认", help=N_("do not ask before many pictures"))
-    help: bool = _option("-h", "--help", "--帮助", help=N_("this text"))
+    help: bool = _option("-h", "--help", "-?", "--帮助", help=N_("this text"))
 
 
 TABLE: tuple[Option, ...] = tuple(declared.metadata["option"] for declared in fields(Options) if declared.metadata)

@@ -154,7 +154,7 @@ def _usage(known: Command) -> list[str]:
     return [f"{padded(usage, 34)}{chinese}{_(known.help)}", *help_lines(known.options)]
 
 
-_HELP = {"-h", "--help", "--帮助"}
+_HELP = {"-h", "--help", "-?", "-？", "--帮助"}
 _MAGICS = {
     "%%wenwen_image [NAME] [options]": N_("draw the cell's text; -h lists the options"),
     "%%wenwen_describe [NAME] --ref X": N_("answer the cell's question on a picture"),
