@@ -308,15 +308,15 @@ REQUESTS = st.builds(
 )
 
 
-@given(REQUESTS, st.integers(0, 9), st.sampled_from(["", "img", "猫"]))
+@given(REQUESTS, st.integers(0, 9), st.sampled_from(["", "img", "猫"]), st.booleans())
 @settings(max_examples=150, deadline=None)
-def test_a_cell_repeats_its_request_or_there_is_none(request, take, name):
+def test_a_cell_repeats_its_request_or_there_is_none(request, take, name, chinese):
     try:
-        cell(request, take=take, name=name)
+        cell(request, take=take, name=name, chinese=chinese)
     except ConfigError as error:
         assert "cannot be written" in error.what  # noqa: PT017  either is a fair answer
     else:
-        assert comes_back(request, take=take, name=name)
+        assert comes_back(request, take=take, name=name, chinese=chinese)
 
 
 WRITABLE = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"], exclude_characters="{＝"), max_size=20)

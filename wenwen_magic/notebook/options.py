@@ -5,7 +5,7 @@ import math
 import re
 import unicodedata
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from keyword import iskeyword
@@ -16,7 +16,7 @@ from wenwen_magic.errors import ConfigError
 from wenwen_magic.models import PICTURE_MODELS, ModelList
 from wenwen_magic.orientation import RATIOS, RESOLUTIONS, WORDS
 from wenwen_magic.settings import MODES, Settings
-from wenwen_magic.text.i18n import N_, _, padded
+from wenwen_magic.text.i18n import N_, _, is_chinese, padded
 from wenwen_magic.text.suggest import did_you_mean
 
 # A piece of the line: words with no space outside quotes or {{...}}. A quote opens at a piece's beginning or behind
@@ -86,23 +86,57 @@ def read_line(line: str, table: Sequence[Option], fill: Callable[[str], str] = s
     Raises:
         ConfigError: an unknown option (the text names the nearest) or an unusable value.
     """
-    by_name = {name: option for option in table for name in option.names}
     given: dict[str, Any] = {}
     words: list[str] = []
     end = 0
+    for part in _parts(line, table):
+        if part.option is None:
+            words.append(line[part.start if part.name == "--" else end : part.end])
+        elif part.option.parse is None:
+            given[part.option.destination] = True
+        else:
+            option = part.option
+            for text in part.values:
+                parsed = part.option.parse(_value(option, text, fill))
+                before = given.get(option.destination, ())
+                several = parsed if option.listed else (parsed,)
+                given[option.destination] = (*before, *several) if option.repeat else parsed
+        end = part.end
+    return given, "".join(words).strip()
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A piece of a line: a word, or an option with its values, from a place in the line to another."""
+
+    option: Option | None
+    name: str
+    values: tuple[str, ...]
+    start: int
+    end: int
+
+
+def _parts(line: str, table: Sequence[Option]) -> Iterator[_Part]:
+    """Split a line into its words and options; behind ``--`` all is one word.
+
+    Raises:
+        ConfigError: an unknown option, or one without its value.
+    """
+    by_name = {name: option for option in table for name in option.names}
     pieces = deque((_PIECE if "}}" in line else _PLAIN_PIECE).finditer(line))
     while pieces:
         piece = pieces.popleft()
+        start = piece.start()
         if piece.group() == "--":
-            words.append(line[piece.end() :])
-            break
+            yield _Part(None, "--", (), piece.end(), len(line))
+            return
         name, sign, value = _as_option(piece.group(), by_name)
-        if name not in by_name:
-            words.append(line[end : piece.start()] + piece.group())
-        elif (option := by_name[name]).parse is None:
+        values: list[str] = []
+        if (option := by_name.get(name)) is None:
+            pass
+        elif option.parse is None:
             if sign:
                 raise ConfigError(_("{name} takes no value.", name=name), do=_("Write {name} alone.", name=name))
-            given[option.destination] = True
         else:
             if not sign:
                 if not pieces or pieces[0].group() == "--" or pieces[0].group().partition("=")[0] in by_name:
@@ -110,13 +144,40 @@ def read_line(line: str, table: Sequence[Option], fill: Callable[[str], str] = s
                 piece = pieces.popleft()
                 value = piece.group()
             values, piece = _values(option, value, piece, pieces)
-            for text in values:
-                parsed = option.parse(_value(option, text, fill))
-                before = given.get(option.destination, ())
-                several = parsed if option.listed else (parsed,)
-                given[option.destination] = (*before, *several) if option.repeat else parsed
-        end = piece.end()
-    return given, "".join(words).strip()
+        yield _Part(option, name, tuple(values), start, piece.end())
+
+
+def written(name: str, value: str) -> str:
+    """Write an option with a value as it is typed."""
+    return f"{name}{value}" if value.startswith("=") else f"{name} {value}"
+
+
+def with_options(line: str, table: Sequence[Option], changes: Mapping[str, str | None]) -> str:
+    """Return a line with other values of some options; everything else stays as it was typed.
+
+    Args:
+        line: all that follows the name of a magic.
+        table: the options there are.
+        changes: the values as they are typed, by :attr:`Option.destination`, with ``=`` before one that cannot stand
+            behind a space; None leaves the option out.
+
+    Raises:
+        ConfigError: as :func:`read_line`.
+    """
+    parts = list(_parts(line, table))
+    pieces, end, left = list[str](), 0, {name: value for name, value in changes.items() if value is not None}
+    for part in parts:
+        if part.option is not None and part.option.destination in changes:
+            value = left.pop(part.option.destination, None)
+            gap = line[end : part.start]
+            pieces += [gap, written(part.name, value)] if value is not None else [gap.rstrip()]
+            end = part.end
+    chinese = any(part.option and is_chinese(part.name) for part in parts)
+    names = {option.destination: option.names[-1 if chinese else 0] for option in table}
+    more = [" " + written(names[name], value) for name, value in left.items()]
+    stop = next((part.start - len("--") for part in parts if part.name == "--"), len(line))
+    head = "".join([*pieces, line[end:stop]]).rstrip()
+    return "".join([head, *more, " " + line[stop:] if line[stop:] else ""])
 
 
 # An id, a colour (#ff0000, #0f0, #fff), a number.
