@@ -295,6 +295,10 @@ class Client:
         """Return the prompt that is sent for a request, with what its format adds."""
         return FORMATS[request.format].prompt_as_sent(request)
 
+    def shape_as_sent(self, request: ImageRequest) -> str:
+        """Return the ratio or size that is sent beside the prompt, the nearest that the model knows; empty for none."""
+        return "" if request.wants_words else FORMATS[request.format].shape_as_sent(request)
+
     # -- several and many ----------------------------------------------------------------------------------------------
 
     def draw(

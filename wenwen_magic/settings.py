@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
+from wenwen_magic import orientation
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.text.i18n import LANGUAGES, N_, _
 from wenwen_magic.text.suggest import did_you_mean
@@ -31,12 +32,10 @@ def _one_of(*names: str) -> Callable[[Any], str]:
 
 
 def _orientation(value: Any) -> str:
-    from wenwen_magic.records import ORIENTATION_WORDS, ORIENTATIONS  # noqa: PLC0415  %load_ext needs no records
-
-    word = str(value).strip().lower()
-    if word not in ORIENTATION_WORDS:
-        raise ValueError(_("one of ") + ", ".join(ORIENTATIONS))
-    return ORIENTATION_WORDS[word]
+    try:
+        return orientation.read(value)
+    except ConfigError:
+        raise ValueError(_("one of ") + ", ".join((*orientation.ORIENTATIONS, "16:9", "1536x1024", "2K"))) from None
 
 
 def _at_least(kind: type[int] | type[float], lowest: float) -> Callable[[Any], Any]:
@@ -128,7 +127,7 @@ class Settings:
 
     base_url: str = _setting("https://api.wenwen-ai.com", _text, "the endpoint's address, with or without /v1")
     model: str = _setting("", _model, "the model that draws when a cell names none; empty: the format's own")
-    orientation: str = _setting("auto", _orientation, "auto, square, landscape or portrait")
+    orientation: str = _setting("auto", _orientation, "auto, square, landscape, portrait, a ratio or a size")
     format: str = _setting("chat", _text, "the wire format a request is spoken in")
     formats: Mapping[str, str] = _table_setting(_words, "the wire format by model or pattern (mj-*)")
     describe_model: str = _setting(

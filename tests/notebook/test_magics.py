@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import requests
 import urllib3
+from IPython.core import completer
 from IPython.core.completer import provisionalcompleter
 from IPython.lib.pretty import pretty
 from PIL import Image
@@ -698,6 +699,39 @@ def completed(shell, line):
     shell.Completer.use_jedi = False  # it is asked too, in a kernel, by a test of that
     with provisionalcompleter():
         return [line[: one.start] + one.text for one in shell.Completer.completions(line, len(line))]
+
+
+@pytest.mark.parametrize("jedi", [False, True])
+def test_tab_inside_our_magics_offers_our_words_and_no_others(shell, jedi):
+    shell.run("foxes = ['a fox']\nfor_nothing = 5\nhistogram = 7\nhi = 'x'\nimport platform")
+    shell.Completer.use_jedi = jedi
+    with provisionalcompleter():
+        for before, wanted in {
+            "%%wenwen_image --ref fo": ["foxes"],
+            "%wenwen hi": ["history"],
+            "x = %wenwen hi": ["history"],
+            "%%wenwen_image -o port": ["portrait"],
+            "%%wenwen_image -o squ -n 2\na cat": ["square"],
+            "%%wenwen_image\na cat on a plat": [],
+            "%%wenwen_image\na cat on {{fo": ["foxes", "for_nothing"],
+            "%%wenwen_image pri": [],
+        }.items():
+            place = before.index(" -n") if " -n" in before else len(before)
+            found = list(shell.Completer.completions(before, place))
+            assert [one.text for one in found] == wanted, before
+            assert all(before[one.start : place] == one.text[: place - one.start] for one in found)
+        assert list(shell.Completer.completions("histog", 6))  # elsewhere everything is as it was
+    shell.run("%unload_ext wenwen_magic\n%load_ext wenwen_magic\n%reload_ext wenwen_magic")
+    assert len(shell.Completer.custom_matchers) == 1
+
+
+def test_tab_completes_in_an_old_ipython_too(shell, monkeypatch):
+    """Before version 8.6 it knew no such matchers."""
+    monkeypatch.delattr(completer, "context_matcher")
+    shell.run("%reload_ext wenwen_magic")
+    assert shell.Completer.custom_matchers == []
+    assert "history" in shell.complete("hi", "%wenwen hi", 10)[1]
+    assert "portrait" in shell.complete("por", "%%wenwen_image -o por", 21)[1]
 
 
 def test_tab_follows_the_settings_after_a_reload(shell):

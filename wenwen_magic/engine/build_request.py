@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any, TypedDict
 from urllib.parse import unquote
 
+from wenwen_magic import orientation
 from wenwen_magic.engine.limits import best_pattern
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.formats import FORMATS
 from wenwen_magic.history.record_json import is_stripped
 from wenwen_magic.media import metadata
+from wenwen_magic.media.reference import pictures_in
 from wenwen_magic.models import default_model
 from wenwen_magic.protocol import HttpCall
 from wenwen_magic.records import DESCRIBE, WORD_TASKS, Button, Gallery, Generation, ImageRequest, Reference
@@ -29,7 +31,9 @@ class EditOptions(TypedDict, total=False):
 
     Args:
         model: the relay's name of the model.
-        orientation: ``auto``, ``square``, ``landscape`` or ``portrait``.
+        orientation: ``auto``, ``square``, ``landscape``, ``portrait``, a ratio or a size, as in
+            :class:`wenwen_magic.records.ImageRequest`.
+        size: ``1K``, ``2K``, ``4K``, or width and height (``1536x1024``), beside an orientation that it agrees with.
         count: wanted takes, at least 1.
         params: further fields of the request body.
         format: the wire format's name.
@@ -41,6 +45,7 @@ class EditOptions(TypedDict, total=False):
 
     model: str | None
     orientation: str | None
+    size: str | tuple[int, int] | None
     count: int | None
     params: Mapping[str, Any] | None
     format: str | None
@@ -109,10 +114,12 @@ def make(
         raise ConfigError(what, do=did_you_mean(unknown, known))
     given = {name: value for name, value in options.items() if value is not None}
     style = given.pop("style", "")
+    if (size := given.pop("size", None)) is not None:
+        given["orientation"] = _with_size(size, given, prompt, settings)
     if "references" in given:
-        several = isinstance(given["references"], (list, tuple, Gallery))
-        listed = given["references"] if several else [given["references"]]
-        given["references"] = tuple(reference(value) for value in listed)
+        named = given["references"]
+        listed = list(named) if isinstance(named, Gallery) else named
+        given["references"] = tuple(reference(value) for value, _name in (pictures_in(listed) if listed else ()))
     if given.get("mask") is not None:
         given["mask"] = reference(given["mask"])
     if not isinstance(prompt, ImageRequest):
@@ -129,6 +136,13 @@ def make(
         request = replace(request, prompt=styled(request.prompt, style, settings.styles))
     _check_format(request)
     return request
+
+
+def _with_size(size: Any, given: Mapping[str, Any], prompt: str | ImageRequest, settings: Settings) -> str:
+    if "orientation" in given:
+        return orientation.read(given["orientation"], size)
+    usual = "auto" if given.get("task") in WORD_TASKS else settings.orientation
+    return orientation.over(prompt.orientation if isinstance(prompt, ImageRequest) else usual, size)
 
 
 def _check_format(request: ImageRequest) -> None:

@@ -21,15 +21,19 @@ _PHRASES = {
     "landscape": ("landscape composition", "横屏构图"),
     "portrait": ("portrait composition", "竖屏构图"),
 }
+_RATIO, _RESOLUTION = ("aspect ratio {}", "宽高比 {}"), ("{} resolution", "{} 分辨率")
 # The page 分析图片(chat) marks max_tokens as required; its own 400 would cut a longer description short.
 _DESCRIBING = {"max_tokens": 2000}
 _OWN_FIELDS = {"model", "messages", "stream"}
 
 
 def prompt_as_sent(request: ImageRequest) -> str:
-    """Return the prompt with the orientation's phrase on a line of its own, in the prompt's language."""
-    phrases = _PHRASES.get(request.orientation)
-    return f"{request.prompt}\n{phrases[is_chinese(request.prompt)]}" if phrases else request.prompt
+    """Return the prompt with words for the shape on a line of their own, in the prompt's language."""
+    shape, chinese = request.shape, is_chinese(request.prompt)
+    words = [_PHRASES[shape.turn][chinese]] if shape.turn in _PHRASES else []
+    words += [_RATIO[chinese].format(shape.in_words)] if shape.ratio else []
+    words += [_RESOLUTION[chinese].format(shape.resolution)] if shape.resolution else []
+    return "\n".join(filter(None, [request.prompt, ("，" if chinese else ", ").join(words)]))
 
 
 def body(request: ImageRequest) -> dict[str, Any]:

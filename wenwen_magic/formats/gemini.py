@@ -7,6 +7,7 @@ wenwen's pages); the setting ``key_in`` puts it where the page has it. Settings,
 and those of servers of the family (not seen on wenwen's pages).
 """
 
+import math
 import re
 from collections.abc import Generator, Sequence
 from typing import Any
@@ -16,6 +17,7 @@ from wenwen_magic.errors import ConfigError
 from wenwen_magic.formats.parse.stream import read
 from wenwen_magic.kinds import split_data_uri
 from wenwen_magic.models import default_model, family
+from wenwen_magic.orientation import RESOLUTIONS, nearest
 from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Progress, WireFormat
 from wenwen_magic.records import DESCRIBE, DRAW, ImageRequest, Reference
 from wenwen_magic.text.i18n import _
@@ -24,6 +26,8 @@ PATH = "/v1beta/models/{}:{}"
 _BY_ORIENTATION = {"landscape": "3:2", "portrait": "2:3", "square": "1:1"}
 _IMAGE_FIELDS = {"aspectRatio": "ratios", "imageSize": "sizes", "personGeneration": ""}
 """The settings of the picture's shape, and what ``models.toml`` calls the values that a family takes."""
+_LARGER_THAN_USUAL = 2 << 20
+"""Pixels above which a size is asked for: Google's usual pictures have a million, and older models know no other."""
 _SETTINGS = frozenset(
     {
         *("temperature", "topP", "topK", "seed", "maxOutputTokens", "stopSequences", "presencePenalty"),
@@ -72,7 +76,7 @@ def body(request: ImageRequest) -> dict[str, Any]:
     parts = [{"text": request.prompt}, *map(_inline, request.references)]
     draws = not request.wants_words
     config: dict[str, Any] = {"responseModalities": ["TEXT", "IMAGE"]} if draws else {}
-    image = {"aspectRatio": _BY_ORIENTATION[request.orientation]} if draws and request.orientation != "auto" else {}
+    image: dict[str, Any] = _shaped(request) if draws else {}
     more: dict[str, Any] = {}
     for name, value in request.params.items():
         known = re.sub("_([a-z])", lambda letter: letter[1].upper(), name)
@@ -95,6 +99,21 @@ def body(request: ImageRequest) -> dict[str, Any]:
     config |= {"imageConfig": image} if image else {}
     settings = {"generationConfig": config} if config else {}
     return {"contents": [{"role": "user", "parts": parts}], **settings, **more}
+
+
+def _shaped(request: ImageRequest) -> dict[str, str]:
+    """Return the nearest of Google's ratios and resolutions; a size in pixels is as large as the nearest of these.
+
+    Raises:
+        ConfigError: no ratio is near.
+    """
+    shape, known = request.shape, family(FORMAT.name, request.model) or family(FORMAT.name, default_model(FORMAT.name))
+    ratio = nearest(shape, known["ratios"], request.model) if shape.ratio else _BY_ORIENTATION.get(shape.turn, "")
+    size = shape.resolution
+    if shape.pixels and (area := math.prod(shape.pixels)) > _LARGER_THAN_USUAL:
+        sizes = [name for name in known["sizes"] if name in RESOLUTIONS]
+        size = min(sizes, key=lambda name: abs(math.log2(area) - 2 * math.log2(RESOLUTIONS[name])))
+    return {**({"aspectRatio": ratio} if ratio else {}), **({"imageSize": size} if size else {})}
 
 
 def _inline(reference: Reference) -> dict[str, Any]:
@@ -137,6 +156,7 @@ def talk(request: ImageRequest) -> Generator[HttpCall | Progress, HttpReply | No
 FORMAT = WireFormat(
     name="gemini",
     talk=talk,
+    shape_as_sent=lambda request: " ".join(_shaped(request).values()),
     auth=("x-goog-api-key", "{key}"),
     key_parameter="key",
     tasks=(DRAW, DESCRIBE),

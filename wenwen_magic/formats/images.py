@@ -8,6 +8,7 @@ pages).
 
 import base64
 import binascii
+import math
 import re
 import struct
 from collections.abc import Generator, Mapping, Sequence
@@ -18,6 +19,7 @@ from wenwen_magic.errors import ConfigError
 from wenwen_magic.formats.parse.stream import read
 from wenwen_magic.kinds import BY_MIME, PNG, SENDABLE, kind_of, split_data_uri
 from wenwen_magic.models import family
+from wenwen_magic.orientation import RESOLUTIONS, Shape, nearest, pixels_for, shape_of
 from wenwen_magic.protocol import Answer, FilePart, HttpCall, HttpReply, Progress, WireFormat
 from wenwen_magic.records import ImageRequest, Reference
 from wenwen_magic.text.i18n import _
@@ -29,6 +31,8 @@ PARTIAL_IMAGES = 2
 """Pictures on their way that a stream is asked for, unless a param says otherwise."""
 SMALL = 4_000_000
 """Bytes of a picture that dall-e-2 changes: less than 4 MB (wenwen's page 修改图片(images), dall-e-2)."""
+_USUAL_SIDE, _STEP = 1254, 16
+"""Of a ratio's size: the side of a square with as many pixels as 1536x1024, and what the sides are multiples of."""
 _OWN_FIELDS = {"model", "prompt", "stream", "image", "mask"}
 _WHOLE_NUMBERS = {"n": (1, 10), "output_compression": (0, 100), "partial_images": (0, 3)}
 
@@ -48,6 +52,7 @@ class Family:
         words: the values that a param may have; none at all where the model refuses it.
         streams: whether an answer may be asked for as a stream.
         one_square: whether only one square PNG of less than 4 MB may be changed.
+        largest: width and height of the largest picture, of a family that draws any size; 0 and 0 for other families.
     """
 
     names: str = ""
@@ -62,6 +67,7 @@ class Family:
     words: Mapping[str, Sequence[str]] = field(default_factory=dict)
     streams: bool = True
     one_square: bool = False
+    largest: Sequence[int] = (4096, 4096)
 
 
 def family_of(model: str) -> Family:
@@ -156,15 +162,44 @@ def _check_pairs(request: ImageRequest, family: Family) -> None:
 
 
 def _shape(request: ImageRequest, family: Family) -> dict[str, str]:
-    """Return the size that an orientation means for a model; nothing for ``auto``, and where a param gives it."""
-    if request.orientation == "auto" or "size" in request.params:
+    """Return the size that a shape means for a model; nothing for ``auto``, and where a param gives it.
+
+    Raises:
+        ConfigError: the family draws nothing like it.
+    """
+    shape, sizes = request.shape, family.sizes or tuple(family.shapes.values())
+    if "size" in request.params or (shape.turn == "auto" and shape.resolution in {"", "1K"}):
         return {}
-    if request.orientation not in family.shapes:
+    if shape.turn != "auto" and shape.turn not in family.shapes:
         raise ConfigError(
             _("{model} draws squares only.", model=request.model),
             do=_("Use -o square, or another model (-m)."),
         )
-    return {"size": family.shapes[request.orientation]}
+    if not family.largest[0] and shape.resolution not in {"", "1K"}:
+        raise ConfigError(
+            _("{model} cannot draw {shape}.", model=request.model, shape=shape.resolution),
+            do=_("It draws: ") + ", ".join(sizes),
+        )
+    if shape.ratio is None and shape.resolution in {"", "1K"}:
+        return {"size": family.shapes[shape.turn]}
+    if not family.largest[0]:
+        return {"size": nearest(shape, sizes, request.model)}
+    return {"size": "{}x{}".format(*_computed(shape, family))}
+
+
+def _computed(shape: Shape, family: Family) -> tuple[int, int]:
+    """Return width and height for a ratio, a size or a resolution, of a model that draws any size."""
+    if shape.pixels and max(shape.pixels) <= max(family.largest):
+        width, height = (round(side / family.step) * family.step for side in shape.pixels)
+        return width, height
+    if shape.ratio is None:  # an orientation alone
+        shape = shape_of(f"{family.shapes.get(shape.turn, '1:1')}".replace("x", ":") + f" {shape.resolution}")
+    elif not (shape.pixels or shape.resolution):
+        usual = (known.pixels for known in map(shape_of, family.shapes.values()) if known.ratio == shape.ratio)
+        if size := next(usual, None):
+            return size
+    area = math.prod(shape.pixels) if shape.pixels else RESOLUTIONS.get(shape.resolution, _USUAL_SIDE) ** 2
+    return pixels_for(shape, area, family.largest, max(family.step, _STEP))
 
 
 # -- files -------------------------------------------------------------------------------------------------------------
@@ -256,4 +291,8 @@ def talk(request: ImageRequest) -> Generator[HttpCall | Progress, HttpReply | No
     return (yield from read(reply, request))
 
 
-FORMAT = WireFormat(name="images", talk=talk)
+FORMAT = WireFormat(
+    name="images",
+    talk=talk,
+    shape_as_sent=lambda request: _shape(request, family_of(request.model)).get("size", ""),
+)

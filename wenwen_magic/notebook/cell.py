@@ -24,6 +24,7 @@ from wenwen_magic.errors import ConfigError, LimitReached, UnansweredRequest
 from wenwen_magic.notebook import voting
 from wenwen_magic.notebook.options import Options
 from wenwen_magic.notebook.output_area import Area
+from wenwen_magic.orientation import said, shape_of
 from wenwen_magic.records import Gallery, Generation, ImageRequest, Label
 from wenwen_magic.render.gallery import gallery_bundle, vote_result
 from wenwen_magic.render.generation import MOST_SHOWN
@@ -322,13 +323,17 @@ class Cell:
         texts = []
         for number, request in enumerate(self.requests):
             label = " · ".join(value for _, value in self.labels[number]) if self.labels else request.model
-            texts.append(f"{head} ({label}):\n{self.client.prompt_as_sent(request)}\n")
+            shape = self.client.shape_as_sent(request)
+            beside = _("size: {size}", size=said(shape)) + "\n" if shape else ""
+            texts.append(f"{head} ({label}):\n{self.client.prompt_as_sent(request)}\n{beside}")
         missing = self.client.missing(self.requests, **self.how)
         return "\n".join([*texts, cost_line(self.client, limits.cost_of(missing))])
 
     def doubts(self) -> list[str]:
-        """Return a line on each model that would be asked and that the endpoint does not list; sends nothing."""
-        return model_doubts(self.client, self.requests, runs=not self.options.dry_run, **self.how)
+        """Return a line on each model that the endpoint does not list, and on each shape that a model cannot draw."""
+        shapes = (shape_doubt(self.client, one) for one in self.requests if self.client.missing([one], **self.how))
+        models = model_doubts(self.client, self.requests, runs=not self.options.dry_run, **self.how)
+        return [*models, *dict.fromkeys(filter(None, shapes))]
 
     def confirm_unanswered(self, estimate: Estimate) -> None:
         """Ask a person before requests are sent again whose answers never came; without a person, fail.
@@ -513,6 +518,17 @@ def _with_thumbnail(row: Generation, thumbnail: Path | None) -> Generation:
     if len(row.pictures) != 1:
         return row
     return replace(row, pictures=(replace(row.pictures[0], preview=thumbnail),))
+
+
+def shape_doubt(client: Client, request: ImageRequest) -> str:
+    """Say that a picture will have the nearest shape that its model knows; empty where it has the one asked for."""
+    sent = client.shape_as_sent(request)
+    if not sent or shape_of(sent).stands_for(request.shape):
+        return ""
+    asked, model = said(request.orientation), request.model
+    return _(
+        "{model} does not draw {asked}; it is asked for {sent}, the nearest.", model=model, asked=asked, sent=said(sent)
+    )
 
 
 def model_doubts(client: Client, requests: Iterable[ImageRequest], *, runs: bool = False, **how: Any) -> list[str]:

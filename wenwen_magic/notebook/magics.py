@@ -31,9 +31,11 @@ if TYPE_CHECKING:
     from wenwen_magic.client import Client
     from wenwen_magic.notebook.cell import BatchCell, Cell
     from wenwen_magic.notebook.commands.registry import KernelState
+    from wenwen_magic.notebook.completion import Completion
     from wenwen_magic.notebook.options import Options
     from wenwen_magic.notebook.widgets.panel import Panel
 
+_MATCHER = "wenwen_magic"
 _MAGICS = ("wenwen", "wenwen_image", "wenwen_describe")
 _OPTION = N_("option")
 _QUIET = 0.5
@@ -354,15 +356,15 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
 
     # -- completion ----------------------------------------------------------------------------------------------------
 
-    def complete(self, line: str) -> Sequence[str]:
-        """Return the words that may complete the end of a line of ours; sends nothing."""
-        from wenwen_magic.notebook import options  # noqa: PLC0415
-        from wenwen_magic.notebook.commands import registry  # noqa: PLC0415
+    def complete(self, before: str) -> "Completion | None":
+        """Return what may stand at the end of a cell up to the cursor; None where that is no magic of ours."""
+        from wenwen_magic.notebook.completion import complete  # noqa: PLC0415
 
-        settings = lambda: self._load().settings  # noqa: E731
-        if line.split(maxsplit=1)[:1] == ["%wenwen"]:
-            return registry.complete_command(line, settings)
-        return options.complete(line, options.TABLE, settings)
+        own = {name: value for name, value in self.shell.user_ns.items() if name not in self.shell.user_ns_hidden}
+        try:
+            return complete(before, lambda: self._load().settings, own)
+        except ConfigError:  # a setting is wrong; the next cell says so
+            return "", []
 
     # -- a picture is shown once ---------------------------------------------------------------------------------------
 
@@ -400,8 +402,7 @@ def register(shell: Any) -> None:
     if loop is not None and os.environ.get("WENWEN_API_KEY"):
         # The process that draws is ready before the first cell needs it, and loading the extension waits for nothing.
         loop.call_later(_QUIET, _start_worker)
-    for name in ("%wenwen", *(f"{sign}{magic}" for magic in _MAGICS[1:] for sign in ("%%", "%"))):
-        shell.set_hook("complete_command", _complete, str_key=name)
+    _offer_only_our_words(shell)
 
 
 def _keep_braces_of_aliases(manager: Any) -> None:
@@ -436,9 +437,41 @@ def _start_worker() -> None:
         Thread(target=start, daemon=True, name="wenwen-start").start()
 
 
-def _complete(shell: Any, event: Any) -> Sequence[str]:
-    magics = shell.magics_manager.registry[WenwenMagics.__name__]  # of the latest %reload_ext
-    return magics.complete(event.text_until_cursor)  # type: ignore[no-any-return]
+class _Only(list[Any]):
+    """Completions that keep others away even where there are none: IPython asks for their number."""
+
+    def __len__(self) -> int:
+        return super().__len__() or 1
+
+
+def _offer_only_our_words(shell: Any) -> None:
+    """Let Tab inside our magics offer our words, and in IPython since 8.6 nothing else."""
+
+    def latest() -> "WenwenMagics":
+        return shell.magics_manager.registry[WenwenMagics.__name__]  # type: ignore[no-any-return]  # of a %reload_ext
+
+    try:
+        from IPython.core.completer import SimpleCompletion, context_matcher  # noqa: PLC0415  not in older ones
+    except ImportError:
+
+        def words(_shell: Any, event: Any) -> Sequence[str]:
+            return (latest().complete(event.text_until_cursor) or ("", []))[1]
+
+        for name in ("%wenwen", *(f"{sign}{magic}" for magic in _MAGICS[1:] for sign in ("%%", "%"))):
+            shell.set_hook("complete_command", words, str_key=name)
+        return
+
+    @context_matcher(identifier=_MATCHER, priority=1000)  # type: ignore[untyped-decorator]
+    def match(context: Any) -> dict[str, Any]:
+        lines = context.full_text.split("\n")
+        found = latest().complete("\n".join([*lines[: context.cursor_line], context.text_until_cursor]))
+        if found is None:
+            return {"completions": []}
+        start, known = found
+        shown = _Only(SimpleCompletion(text=word, type="wenwen") for word in known)
+        return {"completions": shown, "matched_fragment": start, "suppress": True, "ordered": True}
+
+    shell.Completer.custom_matchers.append(match)
 
 
 def unregister(shell: Any) -> None:
@@ -493,9 +526,11 @@ _AT_THE_END = {DisplayHook.compute_format_data.__code__, CapturingDisplayHook.__
 
 
 def _take_hooks_out(shell: Any) -> None:
-    """Take what reads cells before they run out of a shell."""
+    """Take what reads cells before they run, and what completes them, out of a shell."""
     # By name: after %reload_ext they may be those of an earlier import.
     hooks, cleaners = shell.ast_transformers, shell.input_transformers_cleanup
+    matchers = getattr(shell.Completer, "custom_matchers", [])
+    matchers[:] = [each for each in matchers if getattr(each, "matcher_identifier", "") != _MATCHER]
     hooks[:] = [hook for hook in hooks if type(hook).__module__ != scope.__name__]
     cleaners[:] = [cleaner for cleaner in cleaners if getattr(cleaner, "__module__", "") != cell_lines.__name__]
 

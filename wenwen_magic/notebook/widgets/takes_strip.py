@@ -12,6 +12,7 @@ import ipywidgets
 from wenwen_magic.client import Client
 from wenwen_magic.kinds import PNG, data_uri, kind_of
 from wenwen_magic.notebook.widgets import button
+from wenwen_magic.orientation import said
 from wenwen_magic.records import Generation, ImageRequest
 from wenwen_magic.render import generation
 from wenwen_magic.render.markup import small
@@ -166,7 +167,7 @@ def names(takes: Sequence[Generation]) -> dict[str, str]:
             for part in (
                 _origin(request, parents.get(request.parent)),
                 request.model if differs["model"] else "",
-                _(request.orientation) if differs["orientation"] else "",
+                said(request.orientation) if differs["orientation"] else "",
             )
             if part
         )
