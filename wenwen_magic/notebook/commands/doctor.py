@@ -23,6 +23,7 @@ from wenwen_magic.endpoint import transport
 from wenwen_magic.engine import limits
 from wenwen_magic.errors import AnswerError, ConfigError, EndpointError, WenwenError
 from wenwen_magic.history.store import check_space, unwritable
+from wenwen_magic.models import default_model
 from wenwen_magic.notebook.commands.account import key_status, who_draws
 from wenwen_magic.notebook.commands.registry import CommandContext, command
 from wenwen_magic.protocol import HttpCall
@@ -164,8 +165,9 @@ def _network(context: CommandContext) -> Iterable[Finding]:
             yield replace(_of_error(error), name=N_("key") if status in {401, 403} else _MODELS)
     else:
         yield Finding(_OK, _took(began))
-        doubt = model_warning(client.settings.model, known)
-        listed, model = _("{count} listed", count=len(known.names)), client.settings.model
+        model = client.settings.model or default_model(client.settings.format)
+        doubt = model_warning(model, known, client.session.models.today())
+        listed = _("{count} listed", count=len(known.names))
         advice = _("%wenwen models lists them; choose one with -m or the setting model.")
         good = Finding(_OK, _("{listed}, {model} among them", listed=listed, model=model), name=_MODELS)
         yield Finding(_WARNING, f"{listed}. {doubt}", advice, _MODELS) if doubt else good
