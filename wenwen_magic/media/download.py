@@ -432,13 +432,12 @@ def _locked(step: _Step, response: BaseHTTPResponse, address: str, *, may_have_k
     expired = error_bodies.advice_on(words)
     lasting = bool(expired) or (status == HTTPStatus.UNAUTHORIZED and not may_have_key)
     kept = _("The picture is paid, and its address is kept.") if lasting else _free_again()
+    key = _("Your key goes only to the endpoint itself, over https.")
     if may_have_key:
-        kept += " " + _("Set a key that may fetch it: %wenwen key.")
-    else:
-        kept += " " + _("Your key goes only to the endpoint itself, over https.")
+        key = _("Set a key that may fetch it: %wenwen key.")
     browser = _("Open it in a browser: {address}", address=one_line(mask_keys(address), _LONGEST_SHOWN))
     why = f"{why}: {words}" if words else why
-    return _failed(step.address, why, expired or f"{kept} {browser}", lasting=lasting, status=status)
+    return _failed(step.address, why, expired or f"{key} {browser} {kept}", lasting=lasting, status=status)
 
 
 def _words(step: _Step, response: BaseHTTPResponse) -> str:
