@@ -26,7 +26,7 @@ from urllib3.util import make_headers, parse_url
 from wenwen_magic import kinds
 from wenwen_magic.endpoint.api_key import Secret
 from wenwen_magic.endpoint.bounded import LastResponse
-from wenwen_magic.endpoint.masking import mask_reply
+from wenwen_magic.endpoint.masking import mask, mask_reply
 from wenwen_magic.endpoint.transport import USER_AGENT, without_key
 from wenwen_magic.errors import ImageError
 from wenwen_magic.media import error_bodies, ssrf
@@ -376,6 +376,7 @@ def _redirect(step: _Step, response: BaseHTTPResponse) -> str:
         redirect = urljoin(step.address, location.encode("latin-1").decode("utf-8", "replace"))
     except ValueError:
         redirect = location
+    redirect = mask(redirect, step.policy.key)  # a server that writes the key into it does not bring it elsewhere
     _refuse_for(ssrf.redirect_problem(step.place, redirect, step.policy.trusted), redirect)
     return redirect
 
