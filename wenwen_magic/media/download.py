@@ -26,7 +26,7 @@ from urllib3.util import make_headers, parse_url
 from wenwen_magic import kinds
 from wenwen_magic.endpoint.api_key import Secret
 from wenwen_magic.endpoint.bounded import LastResponse
-from wenwen_magic.endpoint.masking import mask_reply
+from wenwen_magic.endpoint.masking import mask, mask_reply
 from wenwen_magic.endpoint.transport import USER_AGENT, without_key
 from wenwen_magic.errors import ImageError
 from wenwen_magic.media import error_bodies, ssrf
@@ -376,6 +376,7 @@ def _redirect(step: _Step, response: BaseHTTPResponse) -> str:
         redirect = urljoin(step.address, location.encode("latin-1").decode("utf-8", "replace"))
     except ValueError:
         redirect = location
+    redirect = mask(redirect, step.policy.key)  # a server that writes the key into it does not bring it elsewhere
     _refuse_for(ssrf.redirect_problem(step.place, redirect, step.policy.trusted), redirect)
     return redirect
 
@@ -432,13 +433,12 @@ def _locked(step: _Step, response: BaseHTTPResponse, address: str, *, may_have_k
     expired = error_bodies.advice_on(words)
     lasting = bool(expired) or (status == HTTPStatus.UNAUTHORIZED and not may_have_key)
     kept = _("The picture is paid, and its address is kept.") if lasting else _free_again()
+    key = _("Your key goes only to the endpoint itself, over https.")
     if may_have_key:
-        kept += " " + _("Set a key that may fetch it: %wenwen key.")
-    else:
-        kept += " " + _("Your key goes only to the endpoint itself, over https.")
+        key = _("Set a key that may fetch it: %wenwen key.")
     browser = _("Open it in a browser: {address}", address=one_line(mask_keys(address), _LONGEST_SHOWN))
     why = f"{why}: {words}" if words else why
-    return _failed(step.address, why, expired or f"{kept} {browser}", lasting=lasting, status=status)
+    return _failed(step.address, why, expired or f"{key} {browser} {kept}", lasting=lasting, status=status)
 
 
 def _words(step: _Step, response: BaseHTTPResponse) -> str:

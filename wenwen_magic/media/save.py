@@ -75,7 +75,7 @@ class ImagePipeline:
 
     def __init__(self, settings: Settings, address: str, pool: SandboxPool, clock: transport.Clock) -> None:
         self._settings, self._address, self._pool, self._clock = settings, address, pool, clock
-        self._endpoint = transport.origin(address)
+        self._trusted = frozenset({transport.origin(address), *settings.trusted_hosts})
         # The number in the name changes when the sandbox's limits change: then the pictures are checked again.
         self._previews, self._refused = _previews(), _previews().with_name("refused-1")
 
@@ -247,8 +247,8 @@ class ImagePipeline:
 
     def _policy(self, key: Secret | None, *, is_video: bool) -> download.Policy:
         policy = download.Policy(
-            trusted=frozenset({self._endpoint, *self._settings.trusted_hosts}),
-            endpoint=self._endpoint,
+            trusted=self._trusted,
+            endpoint=transport.origin(self._address),
             key=key,
             ca_bundle=transport.ca_bundle(),
             limit=self._settings.max_mib << 20,

@@ -260,6 +260,14 @@ def test_a_redirect_elsewhere_and_back_brings_no_key_out(serve, failing):
     assert keys(server) + keys(other) == [False, False]
 
 
+@pytest.mark.parametrize("spelled", [KEY, KEY.replace("y", "%79"), KEY.encode().hex()])
+def test_a_redirect_into_which_the_server_writes_the_key_leads_elsewhere_without_it(spelled, serve, tmp_path):
+    store = serve(reply())
+    server = serve(NO, moved(f"{store.origin}/b?token={spelled}&a=1"))
+    fetch(f"{server.origin}/a", tmp_path / "x", own(server, store.origin))
+    assert store.asked[0].startswith("GET /b?token=***&a=1 ")
+
+
 @pytest.mark.parametrize("header", ["Location: http://127.0.0.1:9/", "Refresh: 0; url=http://127.0.0.1:9/"])
 def test_a_refusal_that_names_another_place_leads_nowhere(header, serve, failing):
     server = serve(reply(header, body=b"", status="401 x"), reply(header, body=b"", status="403 x"))
