@@ -24,7 +24,7 @@ import pytest
 import requests
 import urllib3
 from PIL import Image
-from support.relay import DEFAULTS, Relay, whole
+from support.relay import DEFAULTS, READERS, Relay, whole
 from support.scripted import Scripted, answering, png, reply_of
 
 from wenwen_magic import Client, Generation, ImageRequest, WenwenError
@@ -565,6 +565,7 @@ def test_the_endpoints_models_are_listed(payer):
     assert [(model.id, model.picture) for model in payer.models()] == [
         *((name, True) for name in sorted(DEFAULTS)),
         *(("drawer-1", False), ("drawer-2", False)),
+        *((name, False) for name in sorted(READERS)),
     ]
 
 

@@ -142,6 +142,9 @@ def test_a_model_to_use_in_place_of_another_is_one_that_the_endpoint_has_for_the
     known = ModelList(tuple(in_order(Model(name, "", (kind,)) for name, kind in rows)), 1.0)
     assert known.instead_of("gpt-4o-image", "chat", TODAY) == ["gpt-4o-image-vip", "flux-2", "gemini-3-pro-image"]
     assert known.instead_of("gemini-2.5-flash-image", "gemini", TODAY)[0] == "gemini-3-pro-image"
+    drawer = Model("gpt-4o-image-2", "", ("image-generation", "openai"))
+    assert ModelList((*known.models, drawer), 1.0).instead_of("gpt-4o-image", "chat", TODAY)[0] == "gpt-4o-image-vip"
+    assert ModelList((*known.models, drawer), 1.0).instead_of("gpt-image-2", "images", TODAY)[0] == "gpt-4o-image-2"
     assert known.instead_of("gpt-4o", "chat", TODAY, words=True) == ["gpt-6"]
 
 
