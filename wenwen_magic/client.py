@@ -420,14 +420,6 @@ class Client:
         """
         self._engine.give_up([self.history.get(record) for record in records])
 
-    def check_limits(self, prices: Sequence[float | None]) -> None:
-        """Check that pictures of these prices may be asked for: all of a cell, before its first call.
-
-        Raises:
-            LimitReached: a limit would be passed.
-        """
-        self._engine.check_limits(prices)
-
     def check(self, estimate: Estimate) -> None:
         """Check all that is missing of a run before its first call: the limits, and the models that nobody named.
 

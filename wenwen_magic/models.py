@@ -194,7 +194,9 @@ class ModelList:
         same = {meant_by(name) or bare(name), end.use if end else ""}
 
         def rank(model: Model) -> tuple[bool, bool, float]:
-            other = bool(model.endpoint_types) and kind not in model.endpoint_types
+            types = model.endpoint_types
+            # What has an interface for pictures of its own seldom draws through a chat, though it is listed for it too.
+            other = bool(types) and (kind not in types or (_PICTURE_TYPE in types and kind != _PICTURE_TYPE))
             alike = SequenceMatcher(None, bare(name), bare(model.id)).ratio()
             return other, not same & {bare(model.id), model.alias_of}, -alike
 

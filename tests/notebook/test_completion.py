@@ -21,7 +21,7 @@ def known():
 
 @pytest.fixture(autouse=True)
 def _models(monkeypatch):
-    monkeypatch.setattr(options, "PICTURE_MODELS", MODELS)
+    monkeypatch.setattr(options, "suggested", lambda: list(MODELS))
 
 
 def offered(line):

@@ -680,7 +680,7 @@ def test_an_error_in_the_settings_is_told_in_the_prompts_language(shell, relay):
         ("%%wenwen_image -o 横", "横屏"),
         ("%%wenwen_image img --mode re", "replay"),
         ("%%wenwen_image -m gpt-4o", "gpt-4o-image"),
-        ("%%wenwen_image -m gpt-4o-image,gem", "gemini-2.5-flash-image-preview"),
+        ("%%wenwen_image -m gpt-4o-image,gem", "gemini-3-pro-image"),
         ("%wenwen_image --fr", "--fresh"),
         ("%wenwen st", "status"),
         ("%wenwen ", "models"),

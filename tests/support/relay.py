@@ -10,6 +10,7 @@ from wenwen_magic.models import default_model
 COLOURS = ("red", "green", "blue", "gold", "teal", "pink", "navy", "lime")
 MODELS = ("drawer-2", "drawer-1")
 DEFAULTS = tuple(default_model(form) for form in ("chat", "images", "gemini"))
+READERS = tuple(default_model(form, words=True) for form in ("chat", "gemini"))
 
 
 def whole(number):
@@ -26,7 +27,7 @@ class Relay:
 
     def __init__(self, answer=whole):
         self.answer, self.posts, self.gets, self.gate = answer, [], 0, threading.Event()
-        self.listing = lambda: json.dumps({"data": [{"id": name} for name in (*MODELS, *DEFAULTS)]})
+        self.listing = lambda: json.dumps({"data": [{"id": name} for name in (*MODELS, *DEFAULTS, *READERS)]})
         self.content_type = "application/json"
         self.file = lambda path, headers: None
         self.gate.set()

@@ -178,39 +178,47 @@ class Transport:
         key: goes into the header of every call, and nowhere else; None for none.
         read: seconds to wait for the next byte.
         clock: measures and waits time.
+        repeats: how often a call is sent again at most.
+        longest: seconds of a whole call, to the last byte of its answer; a longer silence that is allowed counts more.
 
     Raises:
         ConfigError: as :func:`normalised`.
     """
 
-    def __init__(self, base_url: str, key: Secret | None, *, read: float = 600.0, clock: Clock | None = None) -> None:
-        self.address = normalised(base_url)
+    def __init__(
+        self,
+        base_url: str,
+        key: Secret | None,
+        *,
+        read: float = 600.0,
+        clock: Clock | None = None,
+        repeats: int = REPEATS,
+        longest: float = LONGEST_CALL,
+    ) -> None:
+        self.address, self._repeats, self._longest = normalised(base_url), repeats, longest
         self._key = key
         self._timeout = (_CONNECT, read)
         self._clock = clock or Clock()
 
-    def send(
-        self, call: HttpCall, auth: tuple[str, str] = ("Authorization", "Bearer {key}"), *, repeats: int = REPEATS
-    ) -> HttpReply:
+    def send(self, call: HttpCall, auth: tuple[str, str] = ("Authorization", "Bearer {key}")) -> HttpReply:
         """Send a call; the reply's chunks are read from the connection as they are asked for.
 
         What cannot have arrived, and a 429 or 503 answered at once, is repeated at most twice; of the rest only a
-        call that is free.
+        call that is free. A refusal that would come again is final.
 
         Args:
             call: what to send.
             auth: the key's header and its pattern; ``?name`` in place of a header puts it into the address.
-            repeats: how often to send it again at most.
 
         Raises:
             NotSentError: the call cannot have arrived.
             EndpointError: an HTTP error status, a redirect, or a connection that broke after sending.
         """
-        for repeat in range(repeats + 1):
+        for repeat in range(self._repeats + 1):
             try:
                 return self._send_once(call, auth)
             except (NotSentError, EndpointError) as error:
-                pause = _pause_before_repeat(error, repeat, free=call.free) if repeat < repeats else None
+                pause = _pause_before_repeat(error, repeat, free=call.free) if repeat < self._repeats else None
                 if pause is None:
                     raise
                 self._clock.sleep(pause)
@@ -218,7 +226,7 @@ class Transport:
 
     def _send_once(self, call: HttpCall, auth: tuple[str, str]) -> HttpReply:
         began = self._clock.now()
-        deadline = Deadline(max(LONGEST_CALL, self._timeout[1]), self._clock.now)
+        deadline = Deadline(max(self._longest, self._timeout[1]), self._clock.now)
         response = self._open(call, _Auth(self._key, *auth), deadline)
         content_type = self._masked_text(response.headers.get("Content-Type", "")).lower()
         pieces = without_key(_pieces(response), self._key)

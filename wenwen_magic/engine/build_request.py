@@ -180,7 +180,7 @@ def _new(prompt: str, given: Mapping[str, Any], settings: Settings) -> ImageRequ
     named = best_pattern(model or default_model(words=words), settings.formats)
     defaults["format"] = named or settings.format
     if not model:
-        form = given.get("format", defaults["format"])
+        form = "" if named else given.get("format", defaults["format"])
         wire = FORMATS.get(form)
         own = (wire.reader if words else wire.model) if wire else ""
         defaults |= {"model": own or default_model(form, words=words)}

@@ -54,7 +54,7 @@ LONGEST = 10.0
 _MODELS_TIMEOUT = 30.0
 """Seconds of the endpoint's silence before the question for its models ends."""
 _BRIEFLY = 5.0
-"""The same where a picture waits for the list."""
+"""The same where a picture waits for the list; its whole answer may take four times as long."""
 _JUST_NOW = 60.0
 """Seconds within which a list counts as just asked for."""
 _LOOK = 0.5
@@ -398,20 +398,21 @@ class Engine:
 
     # -- calls ---------------------------------------------------------------------------------------------------------
 
-    def ask_for_models(self, *, read: float = _MODELS_TIMEOUT, repeats: int = transport.REPEATS) -> ModelList:
+    def ask_for_models(self, *, briefly: bool = False) -> ModelList:
         """Ask the endpoint which models it offers to this key, and keep its list; free.
 
         Args:
-            read: seconds of the endpoint's silence before the question ends.
-            repeats: how often to ask again where that may help.
+            briefly: ask once, and not for long: a picture waits for the list.
 
         Raises:
             WenwenError: the endpoint cannot be reached or answers with an error.
         """
         key = self.find_key()
-        line = transport.Transport(self.address, key, read=read, clock=self.clock)
+        limits: dict[str, Any] = {"read": _MODELS_TIMEOUT}
+        limits |= {"read": _BRIEFLY, "repeats": 0, "longest": 4 * _BRIEFLY} if briefly else {}
+        line = transport.Transport(self.address, key, clock=self.clock, **limits)
         try:
-            models = transport.read_models(line.send(HttpCall("GET", "/v1/models", free=True), repeats=repeats))
+            models = transport.read_models(line.send(HttpCall("GET", "/v1/models", free=True)))
         except EndpointError as error:
             raise about_models(masked(error, key)) from None
         return self.session.models.keep(self.address, list(masked(models, key)), lasting=not self.is_demo)
@@ -428,17 +429,23 @@ class Engine:
         if self.is_demo or self.executor is not None or self.settings.mode == "replay":
             return
         cache = self.session.models
-        for request in {(one.model, one.task): one for one in requests if one.unnamed and names_model(one)}.values():
+        today = cache.today()
+        for request in requests:
             known = cache.fresh(self.address)
-            if (known is None or (known.lacks(request.model, cache.today()) and cache.age(known) > _JUST_NOW)) and (
-                cache.may_ask(self.address) and (self._key_to_mask() or urlsplit(self.address).hostname in LOCAL)
-            ):
+            if not request.unnamed or (known and not known.lacks(request.model, today)) or not names_model(request):
+                continue
+            if (known is None or cache.age(known) > _JUST_NOW) and self._may_ask_for_models():
                 try:
-                    known = self.ask_for_models(read=_BRIEFLY, repeats=0)
+                    known = self.ask_for_models(briefly=True)
                 except WenwenError:
                     cache.note_failure(self.address)
-            if known and known.lacks(request.model, cache.today()):
-                raise outcomes.default_not_listed(request, known, cache.today())
+            if known and known.lacks(request.model, today):
+                raise outcomes.default_not_listed(request, known, today)
+
+    def _may_ask_for_models(self) -> bool:
+        """Tell whether to ask for models before a picture: there is a key, and the endpoint has not failed lately."""
+        keyed = self._key_to_mask() is not None or urlsplit(self.address).hostname in LOCAL
+        return keyed and self.session.models.may_ask(self.address)
 
     def ask_about(self, generations: Sequence[Generation], question: str) -> Mapping[str, Any]:
         """Ask the endpoint one of a format's ``inquiries`` about the jobs of generations; notes come with the answer.

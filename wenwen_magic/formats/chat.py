@@ -10,6 +10,7 @@ from typing import Any
 
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.formats.parse.stream import read
+from wenwen_magic.models import default_model
 from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Progress, WireFormat
 from wenwen_magic.records import DESCRIBE, DRAW, ImageRequest
 from wenwen_magic.text.i18n import _, is_chinese
@@ -47,7 +48,7 @@ def body(request: ImageRequest) -> dict[str, Any]:
     if request.mask:
         raise ConfigError(
             _("The chat format takes no mask."),
-            do=_("Say in words what to change, or use --format images."),
+            do=_("Say in words what to change, or use --format images -m {name}.", name=default_model("images")),
         )
     if taken := sorted(_OWN_FIELDS & request.params.keys()):
         raise ConfigError(

@@ -71,7 +71,7 @@ def body(request: ImageRequest) -> dict[str, Any]:
     if request.mask:
         raise ConfigError(
             _("The gemini format takes no mask."),
-            do=_("Say in words what to change, or use --format images."),
+            do=_("Say in words what to change, or use --format images -m {name}.", name=default_model("images")),
         )
     parts = [{"text": request.prompt}, *map(_inline, request.references)]
     draws = not request.wants_words

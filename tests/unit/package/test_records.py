@@ -50,6 +50,14 @@ def test_every_field_of_a_request_is_known_to_these_tests():
     assert {item.name for item in fields(ImageRequest)} == {*OTHER, *INDIFFERENT}
 
 
+def test_a_model_is_unnamed_as_long_as_it_is_the_default_that_was_taken():
+    assert not ImageRequest("a cat").unnamed
+    taken = ImageRequest("a cat", model="x", usual="x")
+    assert taken.unnamed
+    assert replace(taken, prompt="a dog").unnamed
+    assert not replace(taken, model="y").unnamed
+
+
 @pytest.mark.parametrize("name", OTHER)
 def test_each_field_that_decides_about_the_picture_changes_the_fingerprint(name):
     assert replace(ImageRequest("a cat"), **{name: OTHER[name]}).fingerprint != ImageRequest("a cat").fingerprint

@@ -168,8 +168,6 @@ FORMAT = WireFormat(
     name="midjourney",
     talk=talk,
     prompt_as_sent=prompt_as_sent,
-    model="midjourney",
-    reader="midjourney",
     tasks=tuple(SUBMITS),
     inquiries={"query": query, "queries": queries, "seed": seed},
 )
