@@ -70,7 +70,7 @@ def test_a_fresh_take_is_numbered_without_asking_again(client, calls):
     client.generate("a cat")
     calls.clear()
     drawn = client.generate("a cat", fresh=True)
-    assert (drawn.take, "--take 2" in drawn.note) == (2, True)
+    assert (drawn.take, "unless you star" in drawn.note) == (2, True)
     assert calls == {"takes": 1, "begin": 1, "update": 2}
 
 
