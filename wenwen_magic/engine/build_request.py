@@ -228,8 +228,8 @@ def read(path: Path, limit: int) -> ImageRequest:
         recipe = metadata.read_recipe(file.read(limit))
     if recipe is None:
         raise ConfigError(
-            _("{name} holds no recipe.", name=path.name),
-            do=_("image.save(path, recipe=True) writes one."),
+            _("{name} does not say how it was made.", name=path.name),
+            do=_("Only pictures saved with image.save(path, recipe=True) do."),
         )
     names = [*map(str, recipe.pop("references", ())), *([recipe.pop("mask")] if (masked := "mask" in recipe) else [])]
     if not all(names):

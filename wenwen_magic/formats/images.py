@@ -97,7 +97,7 @@ def fields_of(request: ImageRequest) -> dict[str, Any]:
                 model=request.model,
                 count=len(request.prompt),
             ),
-            do=_("At most {longest} are taken.", longest=family.longest),
+            do=_("At most {longest} characters.", longest=family.longest),
         )
     for name, value in params.items():
         if name in _WHOLE_NUMBERS:
@@ -133,7 +133,7 @@ def _check_size(model: str, value: Any, family: Family) -> None:
         raise _not_taken(model, "size", value, family.sizes)
     if any(int(side) % family.step for side in re.findall(r"\d+", value) if family.step > 1):
         raise ConfigError(
-            _("{model} cannot draw a picture of size {value}.", model=model, value=value),
+            _("{model} cannot draw {shape}.", model=model, shape=value),
             do=_("Width and height in steps of {step} pixels.", step=family.step),
         )
 
@@ -225,7 +225,7 @@ def files_of(request: ImageRequest) -> tuple[FilePart, ...]:
         return tuple(pictures)
     if not pictures:
         raise ConfigError(
-            _("There is a mask, and no picture that it belongs to."),
+            _("There is a mask, but no picture to change."),
             do=_("Name the picture to change: --ref"),
         )
     mask = _file("mask", "mask", request.mask)

@@ -81,6 +81,6 @@ def _is_code(above: str) -> bool:
 def _misplaced(magic: str) -> ConfigError:
     return ConfigError(
         _("%%{magic} is not at the top of its cell; nothing was run.", magic=magic),
-        why=_("All that is below it is its text; only comments and empty lines may be above."),
+        why=_("Only comments and empty lines may stand above it."),
         do=_("Put it into a cell of its own, or write on one line: %{magic} …", magic=magic),
     )

@@ -81,14 +81,14 @@ class CellRequests:
             other = "--fresh" if options.fresh else f"-n {options.count}"
             raise ConfigError(
                 _("--take does not go with {other}.", other=other),
-                do=_("--take shows one saved take; leave one of them out."),
+                do=_("--take shows one saved version; leave one of them out."),
             )
         axes = self._axes()
         self._check_axes(prompt, axes)
         combinations = list(itertools.product(*(axis.values for axis in axes)))
         if options.blind and len(combinations) < 2:  # noqa: PLR2004  to compare takes two
             raise ConfigError(
-                _("There is nothing to compare blindly."),
+                _("There is only one picture: nothing to compare."),
                 do=_("Name several models: -m a,b --blind"),
             )
         chosen = [tuple(zip(axes, values, strict=True)) for values in combinations]

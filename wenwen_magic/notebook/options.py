@@ -386,7 +386,7 @@ class Options:
         choices=(*RESOLUTIONS, "1024x1024", "1536x1024", "1024x1536"),
     )
     count: int | None = _option(
-        "-n", "--count", "--张数", help=N_("wanted takes; saved ones count"), parse=_above_zero(int)
+        "-n", "--count", "--张数", help=N_("how many versions; saved ones count"), parse=_above_zero(int)
     )
     ref: tuple[str, ...] = _option(
         *("--ref", "--参考"),
@@ -428,18 +428,26 @@ class Options:
         filled=False,
         files=_PROMPTS,
     )
-    fresh: bool = _option("--fresh", "--重画", help=N_("draw a new take (pays)"))
-    take: int | None = _option("--take", "--第几张", help=N_("show a saved take by its number"), parse=_above_zero(int))
+    fresh: bool = _option("--fresh", "--重画", help=N_("draw a new version (pays)"))
+    take: int | None = _option(
+        "--take", "--第几张", help=N_("show a saved version by its number"), parse=_above_zero(int)
+    )
     dry_run: bool = _option("--dry-run", "--预览", help=N_("show what would be sent; sends nothing"))
     mode: str | None = _option("--mode", "--模式", help=N_("cache, live or replay"), parse=_mode, choices=MODES)
     format: str | None = _option(
-        *("--format", "--格式"), help=N_("the wire format"), parse=folded, choices=_format_names
+        *("--format", "--格式"),
+        help=N_("the API format: chat, images, gemini or midjourney"),
+        parse=folded,
+        choices=_format_names,
     )
     param: tuple[tuple[str, Any], ...] = _option(
         "--param", "--参数", help=N_("name=value, passed through to the endpoint"), parse=_param, repeat=True
     )
     timeout: float | None = _option(
-        "--timeout", "--超时", help=N_("seconds to wait for the next byte"), parse=_above_zero(float)
+        "--timeout",
+        "--超时",
+        help=N_("timeout in seconds, until the next piece of the answer"),
+        parse=_above_zero(float),
     )
     stream: bool = _option("--stream", "--流式", help=N_("ask for a stream, with progress"))
     background: bool = _option("--background", "--后台", help=N_("return at once; the picture comes when ready"))

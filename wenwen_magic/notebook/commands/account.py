@@ -97,7 +97,7 @@ def styles(context: CommandContext, _line: str) -> str:
     return build_request.listing(context.load().settings.styles)
 
 
-@command("budget", "预算", help=N_("spent, maybe, and left in this session"))
+@command("budget", "预算", help=N_("what was spent, and what is left"))
 def budget(context: CommandContext, _line: str) -> str:
     """Show what this session has spent, what may be charged, and what is left of its limits."""
     settings, session = context.client.settings, context.client.session
