@@ -35,12 +35,13 @@ _ROW = "34px"
 _LINE = "1px solid var(--jp-border-color2, #ccc)"
 _LONGEST_WORDS = 60
 _MARGIN = 8
-"""Pixels beside a field's name."""
+"""Pixels that ipywidgets leaves between a field and its name."""
 
 
 def _named(name: str, *, width: int) -> dict[str, Any]:
-    """Give a field a name that is read aloud and takes no room; its margin does, beside the width in pixels."""
-    return {"description": name, "style": {"description_width": "0"}, "layout": {"width": f"{width + _MARGIN}px"}}
+    """Give a field of a width in pixels a name that is read aloud and takes no room."""
+    layout = {"width": f"{width + _MARGIN}px", "margin": f"2px 2px 2px {2 - _MARGIN}px"}
+    return {"description": name, "style": {"description_width": "0"}, "layout": layout}
 
 
 class Choices:
