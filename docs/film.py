@@ -118,7 +118,7 @@ def record(lab: labs.Lab) -> None:
     film.show(LONG)
     film.show(SHORT, at=lab.thumbnails(1).nth(0))
     lab.thumbnails(1).nth(0).click()
-    labs.expect(cell.locator("button.wenwen-shown")).to_have_text(["①"])
+    labs.expect(cell.locator("button.wenwen-shown")).to_have_text(["▣ 1"])
     film.show(SHORT, at=lab.thumbnails(1).nth(0))
     lab.page.evaluate("() => window.jupyterapp.shell.currentWidget.content.widgets[1].hide()")
     film.type(2, MODELS)

@@ -68,6 +68,10 @@ The first is on wenwen's page 编辑图片(nano banana), the second on 生成图
 """
 
 
+_REPORTED = {"sora-image": "gpt-4o-image"}
+"""The names under which models answer that have another when they are asked; source: wenwen's page 生成图片(chat)."""
+
+
 @dataclass(frozen=True)
 class Model:
     """Describe a model that an endpoint offers.
@@ -129,6 +133,17 @@ def rule_for(name: str) -> Rule | None:
 def meant_by(name: str) -> str:
     """Return the model that a name is another name for; empty for none."""
     return ALIASES.get(_folded(name), "")
+
+
+def answers_for(reported: str, asked: str) -> bool:
+    """Tell whether the name that came with an answer means the model that was asked, or none.
+
+    It does with a vendor before it, and with a date or ``latest`` behind it.
+    """
+    name, wanted = _folded(reported), _folded(asked)
+    meant = re.escape(meant_by(wanted) or wanted)
+    same = rf"(?:.*/)?(?:{re.escape(wanted)}|{meant})(?:[-@:](?:\d{{3,}}[\d-]*|latest|preview))*"
+    return not name or _REPORTED.get(name) == wanted or bool(re.fullmatch(same, name))
 
 
 def in_order(models: Iterable[Model]) -> list[Model]:

@@ -355,6 +355,7 @@ class Generation:
         number: which request of its kind this is, from 1, as a clock may be set back; 0 in records of version 0.1.0.
         videos: the videos that came where pictures were expected.
         note: a remark for the caption; not in the record.
+        currency: the unit of the price; not in the record.
         still: a small picture that represents all of them, in the user's cache folder.
         render: makes the MIME bundle that front ends show.
     """
@@ -385,6 +386,7 @@ class Generation:
     number: int = 0
     videos: tuple[Video, ...] = ()
     note: str = field(default="", repr=False, compare=False)
+    currency: str = field(default="", repr=False, compare=False)
     still: Path | None = field(default=None, repr=False, compare=False)
     render: "Callable[[Generation], dict[str, Any]] | None" = field(default=None, repr=False, compare=False)
 

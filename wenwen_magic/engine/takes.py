@@ -177,12 +177,12 @@ class Takes:
         drawn = [one for one in self.of(generation.request, [*others, generation]) if is_here(one)]
         shown = _chosen(sorted(drawn, key=lambda one: one.take), generation.request.count)
         again = any(one.id == generation.id for one in shown)
-        return replace(generation, note="" if again else self._new_take_note(generation))
+        return replace(generation, note="" if again else self._new_take_note(generation, shown))
 
-    def _new_take_note(self, generation: Generation) -> str:
+    def _new_take_note(self, generation: Generation, shown: Sequence[Generation]) -> str:
         if generation.request.count > 1 or self.mode != "cache":  # a star matters only where one saved picture is shown
-            return _("new take; --take {number} shows it again", number=generation.take)
-        return _("new take; star it, or --take {number}, to see it again", number=generation.take)
+            return _("--take {number} shows it again", number=generation.take)
+        return _("A re-run shows version {number} unless you star this one.", number=shown[0].take)
 
     def not_in_history(self, request: ImageRequest, take: int) -> NotInHistory:
         """Make the error for a request or take that is not saved; it names the saved takes, or the nearest request."""

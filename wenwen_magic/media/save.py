@@ -315,13 +315,13 @@ class ImagePipeline:
             return None
 
     def ready(self, generation: Generation) -> Generation:
-        """Return the generation with its previews at hand, made again where the cache has lost them."""
+        """Return a generation as it is shown: with a currency, and with previews, made again where they are lost."""
         pictures = tuple(
             replace(picture, preview=None if picture.problem else self._preview_of(picture))
             for picture in generation.pictures
         )
         generation = replace(generation, pictures=pictures)
-        return replace(generation, still=self.still(generation.images))
+        return replace(generation, still=self.still(generation.images), currency=self._settings.currency)
 
     def _preview_of(self, picture: GeneratedImage) -> Path | None:
         try:

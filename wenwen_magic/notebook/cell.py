@@ -38,6 +38,13 @@ _numbers = count()
 _NOTHING = object()
 
 
+class Cancelled(Exception):
+    """A person answered no to a question of a cell."""
+
+    def __init__(self) -> None:
+        super().__init__(_("Cancelled, nothing was sent."))
+
+
 @dataclass(frozen=True)
 class Turn:
     """Hold what a variable was when a job for it was started.
@@ -101,6 +108,7 @@ class Cell:
 
         Raises:
             WenwenError: nothing could be drawn, something is missing in mode ``replay``, or the wait was interrupted.
+            Cancelled: a person said no.
         """
         self._confirm()
         job = self._start()
@@ -342,7 +350,8 @@ def confirm(cell: Cell, wanted: int, missing: Callable[[], limits.Cost]) -> None
         missing: returns what would be asked for.
 
     Raises:
-        LimitReached: the budget is too small, or it was not confirmed; nothing was sent.
+        LimitReached: the budget is too small, or nobody can confirm it; nothing was sent.
+        Cancelled: a person said no.
     """
     client, options = cell.client, cell.options
     limit, currency = client.settings.confirm_above, client.settings.currency
@@ -366,7 +375,8 @@ def confirm_again(cell: Cell, error: UnansweredRequest) -> None:
     """Ask a person whether a request is sent again whose answer never came; without a person, fail.
 
     Raises:
-        UnansweredRequest: it was not confirmed; nothing was sent.
+        UnansweredRequest: nobody can confirm it; nothing was sent.
+        Cancelled: a person said no.
     """
     question = _("{what} {why} It may have been charged. Send it again? [y/N] ", what=error.what, why=error.why)
     if not _says_yes(cell, question):
@@ -375,7 +385,12 @@ def confirm_again(cell: Cell, error: UnansweredRequest) -> None:
 
 
 def _says_yes(cell: Cell, question: str) -> bool:
-    return cell.ask is not None and cell.ask(question).strip().lower() in {"y", "yes", "是", "好"}
+    """Ask a person; False where nobody can answer, and a no ends the cell."""
+    if cell.ask is None:
+        return False
+    if cell.ask(question).strip().lower() not in {"y", "yes", "是", "好"}:
+        raise Cancelled
+    return True
 
 
 PATIENCE = 10

@@ -101,7 +101,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             make_client=lambda: self._client(loaded=loaded),
             load=lambda: loaded or self._load(),
             state=self.state,
-            attended=self._attended or self.kernel is None,
+            attended=self._can_ask or self.kernel is None,
             insert=self.shell.set_next_input,
             value_of=lambda word: known_value(word, names),
             open_mask=self._open_mask if self._attended else None,
@@ -151,7 +151,13 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         if given.dry_run:
             print(drawn.dry_run())
             return None
-        return self._draw(drawn, given)
+        from wenwen_magic.notebook.cell import Cancelled  # noqa: PLC0415
+
+        try:
+            return self._draw(drawn, given)
+        except Cancelled as said:
+            print(said)
+            return None
 
     def _cell(
         self,
@@ -170,11 +176,13 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         """
         from wenwen_magic.notebook.cell import BatchCell, Cell  # noqa: PLC0415
         from wenwen_magic.notebook.cell_requests import CellRequests  # noqa: PLC0415
-        from wenwen_magic.notebook.output_area import Area, CapturedHandle, capturing  # noqa: PLC0415
+        from wenwen_magic.notebook.output_area import Area, CapturedHandle, WidgetHandle, capturing  # noqa: PLC0415
 
         attended, outputs = self._attended, capturing() if self.kernel is not None else []
 
         def show(bundle: dict[str, Any]) -> Any:
+            if attended and not self._can_ask:
+                return WidgetHandle(bundle, self._defer)
             if outputs and attended:
                 return CapturedHandle(bundle, outputs, self._defer)
             return display(bundle, raw=True, display_id=True)  # type: ignore[no-untyped-call]
@@ -196,7 +204,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             options=given,
             name=name,
             names=self.shell.user_ns,
-            ask=input if attended else None,
+            ask=input if self._can_ask else None,
             runner=self.state.runner,
             area=area,
             current_client=lambda: self._client(given),
@@ -283,9 +291,18 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         return getattr(self.shell, "kernel", None)
 
     @property
-    def _attended(self) -> bool:
-        """Whether a person is at the notebook: papermill, nbconvert and their kind allow no input."""
+    def _can_ask(self) -> bool:
+        """Whether a person can answer a question: papermill, nbconvert and their kind allow no input."""
         return bool(self.kernel is not None and getattr(self.kernel, "_allow_stdin", False))
+
+    @property
+    def _attended(self) -> bool:
+        """Whether a person is at the notebook, who can at least press buttons.
+
+        A server that runs the notebook for the visitor of a page, such as Voila, allows no input. It describes the
+        visitor's request in variables of the environment, as CGI (RFC 3875) names them.
+        """
+        return self._can_ask or (self.kernel is not None and "SERVER_SOFTWARE" in os.environ)
 
     def _defer(self, work: Callable[[], None]) -> None:
         """Run something in the main thread when it is free; widgets must not be changed from another."""

@@ -152,9 +152,10 @@ def capturing() -> list[Any]:
     if "ipywidgets" not in sys.modules:
         return []
     from ipywidgets import Output  # noqa: PLC0415
-    from ipywidgets.widgets.widget import _instances  # noqa: PLC0415
+    from ipywidgets.widgets import widget as widgets  # noqa: PLC0415
 
-    return [widget for widget in list(_instances.values()) if isinstance(widget, Output) and widget.msg_id]
+    instances = widgets._instances if hasattr(widgets, "_instances") else widgets.Widget.widgets  # noqa: SLF001
+    return [widget for widget in list(instances.values()) if isinstance(widget, Output) and widget.msg_id]
 
 
 class CapturedHandle:
@@ -177,12 +178,14 @@ class CapturedHandle:
     ) -> None:
         import ipywidgets  # noqa: PLC0415  only here: a cell that nothing captures needs no widgets
 
+        from wenwen_magic.notebook.widgets import view_bundle  # noqa: PLC0415
+
         self._outputs, self._defer = outputs, defer
         self._bundle = self._displayed = bundle
         self._lock = threading.Lock()
         self._running: ipywidgets.HTML | None = ipywidgets.HTML(_html(bundle))
         # Without the text of the widget, which a saved notebook would keep as it is now.
-        display({**self._running._repr_mimebundle_(), "text/plain": ""}, raw=True)  # type: ignore[no-untyped-call]
+        display(view_bundle(self._running), raw=True)  # type: ignore[no-untyped-call]
 
     def update(self, obj: Any, **_: Any) -> None:
         """Show another bundle in the place of the one before."""
@@ -215,6 +218,28 @@ class CapturedHandle:
                 output.outputs = (*output.outputs[: places[-1]], new, *output.outputs[places[-1] + 1 :])
                 return
         self._outputs[-1].outputs += (new,)  # a front end that does not tell the kernel, or it was cleared
+
+
+class WidgetHandle:
+    """What is shown as a widget: where a page shows outputs as they were, but widgets as they are, as Voila's does.
+
+    Source: https://github.com/voila-dashboards/voila/issues/498.
+
+    Args:
+        bundle: what is shown first.
+        defer: runs a callable in the main thread when that is free: widgets are changed only there.
+    """
+
+    def __init__(self, bundle: dict[str, Any], defer: Callable[[Callable[[], None]], None]) -> None:
+        import ipywidgets  # noqa: PLC0415
+
+        self._defer = defer
+        self._shown = ipywidgets.HTML(_html(bundle))
+        display(self._shown)  # type: ignore[no-untyped-call]
+
+    def update(self, obj: Any, **_: Any) -> None:
+        """Show another bundle in the place of the one before."""
+        self._defer(lambda: setattr(self._shown, "value", _html(obj)))
 
 
 def _html(bundle: dict[str, Any]) -> str:

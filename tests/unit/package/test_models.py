@@ -12,6 +12,7 @@ from wenwen_magic.models import (
     PICTURE_MODELS,
     RULES,
     Model,
+    answers_for,
     draws,
     in_order,
     listed,
@@ -75,6 +76,24 @@ def test_what_is_suggested_at_first_draws():
 )
 def test_another_name_means_a_model(name, model):
     assert meant_by(name) == model
+
+
+@pytest.mark.parametrize(
+    ("reported", "asked", "same"),
+    [
+        *((name, "gpt-4o-image", True) for name in ("", "gpt-4o-image", "GPT_4o image", "sora_image")),
+        *((name, "gpt-4o-image", True) for name in ("openai/gpt-4o-image", "gpt-4o-image-2025-03-25")),
+        *((name, "gpt-image-1", False) for name in ("gpt-image-1-mini", "gpt-image-1.5", "sora_image", "dall-e-3")),
+        ("gemini-2.5-flash-image-preview", "nano-banana", True),
+        ("models/gemini-2.5-flash-image-preview", "gemini-2.5-flash-image-preview", True),
+        ("gemini-2.5-flash-image-001", "gemini-2.5-flash-image", True),
+        ("gemini-2.5-flash", "gemini-2.5-flash-image", False),
+        ("gpt-4o", "gpt-4o-image", False),
+        ("x.com/(a", "(a", True),
+    ],
+)
+def test_an_answer_of_another_model_is_told_from_another_name_of_the_same(reported, asked, same):
+    assert answers_for(reported, asked) is same
 
 
 def test_an_alias_and_its_model_name_each_other():

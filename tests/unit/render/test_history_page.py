@@ -23,14 +23,14 @@ def listed(*rows, total=None, number=1, size=20, thumbnails=None, command="%wenw
 
 
 def test_a_row_tells_prompt_model_time_id_star_take_and_price_under_their_headers(make):
-    one = make((9, 9), sent="画一只猫\n横屏构图", star=True, take=3, price=0.2, model_reported="sora_image")
+    one = make((9, 9), sent="画一只猫\n横屏构图", star=True, take=3, price=0.2, model_reported="another")
     head, row = read(listed(one)).rows
     assert [(cell.tag, cell.attributes["scope"], cell.words) for cell in head] == [
         ("th", "col", word) for word in ("picture", "prompt", "model", "date", "id", "price")
     ]
     assert [cell.words for cell in row[1:]] == [
         "画一只猫\n横屏构图",
-        "gpt-4o-image → sora_image",
+        "gpt-4o-image → another",
         "2026-11-22\n12:01",
         "#000001\n★ ③",
         "¥0.20",
