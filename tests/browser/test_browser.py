@@ -22,7 +22,7 @@ def test_a_cells_picture_appears_under_it_with_its_caption_and_the_controls(chin
     expect(cell.get_by_alt_text("画一只狐狸，水彩")).to_be_visible()
     [(width, height)] = sizes(lab.pictures(1))
     assert width > height
-    expect(cell.locator("figcaption")).to_contain_text("横屏 1536×1024 · gpt-4o-image")
+    expect(cell.locator("figcaption")).to_contain_text("1536×1024 · gpt-4o-image")
     expect(lab.model(1)).to_have_value("gpt-4o-image")
     assert lab.orientation(1).locator("option").all_inner_texts() == ["自动", "方形", "横屏", "竖屏"]
     assert lab.orientation(1).locator("option:checked").inner_text() == "横屏"
@@ -54,7 +54,8 @@ def test_the_captions_keep_the_prompts_language_when_the_controls_draw(chinese):
     lab = chinese(DEMO, FOX.replace("狐狸", "狗"), "%wenwen help").run_all()  # the cell that ran last speaks English
     lab.orientation(1).select_option(label="竖屏")
     lab.press(1, "生成")
-    expect(lab.cell(1).locator("figcaption")).to_contain_text("竖屏")
+    expect(lab.cell(1).locator("figcaption")).to_contain_text("1024×1536")
+    expect(lab.cell(1).locator("figure")).to_have_attribute("lang", "zh")
 
 
 def test_changing_a_control_asks_for_nothing(chinese):

@@ -34,7 +34,7 @@ def drawn(opened):
     lab.press(EDITED, "Generate")  # without words: its error is in the form
     lab.thumbnails(VERSIONS).nth(1).click()
     expect(lab.pictures(VERSIONS)).to_have_count(1)
-    expect(lab.cell(EDITED).get_by_text("says what to change is missing")).to_be_visible()
+    expect(lab.cell(EDITED).get_by_text("Describe the change first")).to_be_visible()
     yield lab
     lab.wear("Light")
     lab.end()
@@ -97,15 +97,15 @@ def test_the_keyboard_alone_goes_from_the_cell_to_a_second_version_and_back(engl
     tab_to(lab, "Generate", "Shift+Tab")
     keyboard.press("Enter")
     expect(lab.thumbnails(1)).to_have_count(2)
-    expect(lab.cell(1).locator("button.wenwen-shown")).to_have_text(["②"])
+    expect(lab.cell(1).locator("button.wenwen-shown")).to_have_text(["▣ 2"])
     assert source(lab.pictures(1)) != first
     assert focused(lab) == ["Generate", True]
     lab.run(2)
     second = says.inner_text()
-    tab_to(lab, "①", "Shift+Tab")
+    tab_to(lab, "1", "Shift+Tab")
     keyboard.press("Space")
-    expect(lab.cell(1).locator("button.wenwen-shown")).to_have_text(["①"])
+    expect(lab.cell(1).locator("button.wenwen-shown")).to_have_text(["▣ 1"])
     assert source(lab.pictures(1)) == first
-    assert focused(lab) == ["①", True]
+    assert focused(lab) == ["▣ 1", True]
     lab.run(2)
     assert says.inner_text() != second

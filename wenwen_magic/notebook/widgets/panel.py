@@ -38,12 +38,13 @@ _LONGEST_WORDS = 60
 _UNSEEN = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap"
 _SHAPES = (*orientation.ORIENTATIONS, *orientation.RATIOS)
 _MARGIN = 8
-"""Pixels beside a field's name."""
+"""Pixels that ipywidgets leaves between a field and its name."""
 
 
-def _named(name: str, *, width: int) -> dict[str, Any]:
-    """Give a field a name that is read aloud and takes no room; its margin does, beside the width in pixels."""
-    return {"description": name, "style": {"description_width": "0"}, "layout": {"width": f"{width + _MARGIN}px"}}
+def _named(field: type[Any], name: str, *, width: int) -> dict[str, Any]:
+    """Give a field of a width in pixels a name that is read aloud and takes no room, and shown under a pointer."""
+    layout = {"width": f"{width + _MARGIN}px", "margin": f"2px 2px 2px {2 - _MARGIN}px"}
+    return {"description": name, "style": {"description_width": "0"}, "layout": layout, **hint(field, name)}
 
 
 class Choices:
@@ -73,22 +74,19 @@ class Choices:
             ensure_option=False,
             continuous_update=False,
             placeholder=_("model"),
-            **hint(ipywidgets.Combobox, _("model")),
-            **_named(_("model"), width=190),
+            **_named(ipywidgets.Combobox, _("model"), width=190),
         )
         self.orientation = ipywidgets.Dropdown(
             options=[(orientation.said(name), name) for name in dict.fromkeys([*_SHAPES, request.orientation])],
             value=request.orientation,
-            **hint(ipywidgets.Dropdown, _("orientation")),
-            **_named(_("orientation"), width=104),
+            **_named(ipywidgets.Dropdown, _("orientation"), width=104),
         )
         # No limit of the field's own: it would put another number in the place of what was typed, and not say so.
         self.count = ipywidgets.BoundedIntText(
             value=1,
             min=1,
             max=_HIGHEST,
-            **hint(ipywidgets.BoundedIntText, _("how many pictures")),
-            **_named(_("how many pictures"), width=56),
+            **_named(ipywidgets.BoundedIntText, _("how many pictures"), width=56),
         )
         self._at_first = self.values
 
@@ -254,7 +252,8 @@ class Panel:
     def _update_face(self) -> None:
         """Write on Generate what it costs, and beside it which prompt it uses; while a job is waited for it is Stop."""
         waiting, name = bool(self._jobs), _("Try again") if self._missed else _("Generate")
-        self.generate.description = _("Stop waiting") if waiting else " · ".join(filter(None, (name, self._price())))
+        face = " · ".join(filter(None, (name, self._price())))
+        self.generate.description = _("Stop waiting") if waiting else face
         self.generate.button_style = "" if waiting else "primary"
         self.generate.disabled = self._held and not waiting
         draws = _("vote first") if self._held else _("draws a new picture (pays)")
