@@ -164,7 +164,7 @@ class Cell:
         try:
             while not job.wait(POLL):
                 now = (int(self.runner.now() - job.began), len(job.arrived))
-                if self.tells_progress and now != shown:
+                if now != shown and self.tells_progress:
                     shown = now
                     show_progress()
         except KeyboardInterrupt:
@@ -482,7 +482,7 @@ class BatchCell:
             over, now = job.wait(seconds), int(run.tally.seconds)
             arrived = min(len(rows), MOST_SHOWN)
             # With pictures an update is heavy: it is made for new pictures, else at times only.
-            if cell.tells_progress and not over and now != last and (arrived > shown or now >= next_at):
+            if not over and now != last and (arrived > shown or now >= next_at) and cell.tells_progress:
                 last, shown, next_at = now, arrived, now + (PATIENCE if arrived else 1)
                 self._tell(run, rows)
             return over
