@@ -347,7 +347,7 @@ def _named(value: str) -> str:
 def _models(value: str) -> tuple[str, ...]:
     names = tuple(name for part in folded(value).split(",") if (name := part.strip()))
     if not names:
-        raise ConfigError(_("The model's name is empty."), do="-m gpt-4o-image")
+        raise ConfigError(_("The model's name is empty."), do=f"-m {default_model()}")
     return names
 
 
