@@ -22,7 +22,7 @@ def test_a_cells_picture_appears_under_it_with_its_caption_and_the_controls(note
     expect(cell.get_by_alt_text("画一只狐狸，水彩")).to_be_visible()
     [(width, height)] = sizes(lab.pictures(1))
     assert width > height
-    expect(cell.locator("figcaption")).to_contain_text("横屏 1536×1024 · gpt-4o-image")
+    expect(cell.locator("figcaption")).to_contain_text("1536×1024 · gpt-4o-image")
     expect(lab.model(1)).to_have_value("gpt-4o-image")
     assert lab.orientation(1).locator("option").all_inner_texts() == ["自动", "方形", "横屏", "竖屏"]
     assert lab.orientation(1).locator("option:checked").inner_text() == "横屏"

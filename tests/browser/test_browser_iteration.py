@@ -57,14 +57,14 @@ def test_a_take_of_the_strip_is_shown_starred_and_inserted_as_a_cell_that_costs_
     lab.thumbnails(1).nth(1).focus()
     lab.page.keyboard.press("Enter")  # a thumbnail is pressed with the keyboard too
     expect(lab.pictures(1)).to_have_count(1)
-    expect(lab.cell(1).locator("figcaption")).to_contain_text("②")
+    expect(lab.cell(1).locator("figcaption")).to_contain_text("version 2")
     name = lab.cell(1).locator("figcaption").inner_text().split("#")[1][:6]
     assert source(lab.pictures(1)) == second
-    expect(lab.cell(1).locator("button.wenwen-shown")).to_have_text("②")
+    expect(lab.cell(1).locator("button.wenwen-shown")).to_have_text("▣ 2")
     assert (lab.html(1).count("<img"), second in lab.html(1)) == (1, True)
     lab.press(1, "⋯")
     lab.press(1, "☆ Star")
-    expect(lab.cell(1).locator("button.wenwen-shown")).to_have_text("② ★")
+    expect(lab.cell(1).locator("button.wenwen-shown")).to_have_text("▣ 2 ★")
     lab.run(2)
     expect(lab.pictures(2)).to_have_count(1)
     expect(lab.cell(2).locator("tbody")).to_contain_text(f"#{name}")
@@ -98,7 +98,7 @@ def test_what_the_controls_drew_joins_the_strip_and_is_free_in_the_cell_they_ins
     assert lab.inserted(2) == "%%wenwen_image -m jimeng-3.0 -o portrait\na red fox"
     assert lab.saved().cells[3].source == "'below'"
     lab.run(2)
-    expect(lab.cell(2).locator("figcaption")).to_contain_text("portrait 1024×1536 · jimeng-3.0")
+    expect(lab.cell(2).locator("figcaption")).to_contain_text("1024×1536 · jimeng-3.0")
     assert source(lab.pictures(2)) == newest
     assert (lab.records(), len(made)) == (made, 2)
 
