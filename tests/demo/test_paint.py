@@ -104,8 +104,11 @@ def test_a_variant_and_another_hand_give_other_pictures():
 
 
 def test_orientation_words_leave_the_scene_as_it_is():
-    plain, wide = (plan(words, dice(words)) for words in ("一只猫", "一只猫，横屏"))
-    assert plain == wide
+    plain, *others = (
+        plan(words, dice(words))
+        for words in ("一只猫", "一只猫，横屏", "一只猫\n横屏构图，宽高比 16:9", "一只猫\n4K 分辨率")
+    )
+    assert others == [plain] * 3
 
 
 def test_different_prompts_look_clearly_different():
