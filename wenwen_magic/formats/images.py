@@ -11,7 +11,7 @@ import binascii
 import math
 import re
 import struct
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,7 +50,7 @@ class Family:
         words: the values that a param may have; none at all where the model refuses it.
         streams: whether an answer may be asked for as a stream.
         one_square: whether only one square PNG of less than 4 MB may be changed.
-        largest: width and height of the largest picture of a family that draws any size; none for other families.
+        largest: width and height of the largest picture of a family that draws any size; 0 for one that does not.
     """
 
     shapes: Mapping[str, str] = field(
@@ -64,7 +64,7 @@ class Family:
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     streams: bool = True
     one_square: bool = False
-    largest: tuple[int, int] = (0, 0)
+    largest: Sequence[int] = (4096, 4096)
 
 
 _GPT_WORDS = {
@@ -78,6 +78,7 @@ _GPT_WORDS = {
 }
 _DALL_E_3 = {"square": "1024x1024", "landscape": "1792x1024", "portrait": "1024x1792"}
 _RESPONSES = ("url", "b64_json")
+_FEW = (0, 0)
 # The first whose name a model's name begins with. dall-e's sizes: new-api answers HTTP 500 to any other.
 FAMILIES = {
     "dall-e-3": Family(
@@ -87,6 +88,7 @@ FAMILIES = {
         most=1,
         words={"quality": ("standard", "hd"), "style": ("vivid", "natural"), "response_format": _RESPONSES},
         streams=False,
+        largest=_FEW,
     ),
     "dall-e": Family(
         {"square": "1024x1024"},
@@ -95,10 +97,11 @@ FAMILIES = {
         words={"quality": ("standard",), "style": (), "response_format": _RESPONSES},
         streams=False,
         one_square=True,
+        largest=_FEW,
     ),
     "gpt-image-2": Family(form=r"[1-9]\d*x[1-9]\d*|auto", step=16, words=_GPT_WORDS, largest=(3840, 2160)),
-    "gpt-image": Family(form=r"[1-9]\d*x[1-9]\d*|auto", words=_GPT_WORDS),
-    "": Family(words={"response_format": _RESPONSES}, largest=(4096, 4096)),
+    "gpt-image": Family(form=r"[1-9]\d*x[1-9]\d*|auto", words=_GPT_WORDS, largest=_FEW),
+    "": Family(words={"response_format": _RESPONSES}),
 }
 
 
@@ -232,7 +235,7 @@ def _computed(shape: Shape, family: Family) -> tuple[int, int]:
         if size := next(usual, None):
             return size
     area = math.prod(shape.pixels) if shape.pixels else RESOLUTIONS.get(shape.resolution, _USUAL_SIDE) ** 2
-    return pixels_for(shape, area, family.largest, max(family.step, _STEP))
+    return pixels_for(shape, area, (family.largest[0], family.largest[1]), max(family.step, _STEP))
 
 
 # -- files -------------------------------------------------------------------------------------------------------------
