@@ -150,7 +150,7 @@ def _footer(page: Page, command: str) -> str:
     if page.pages > 1:
         parts.append(_("page {number} of {pages}", number=page.number, pages=page.pages))
     if page.number < page.pages:
-        parts.append(_("next") + f": {command} --page {page.number + 1}")
+        parts.append(_("next: ") + f"{command} --page {page.number + 1}")
     return " · ".join(parts)
 
 
@@ -158,10 +158,10 @@ def _nothing(page: Page, command: str) -> str:
     if page.total:
         return _("The last page: ") + f"{command} --page {page.pages}"
     if command.split() == ["%wenwen", "history"]:
-        return _("Nothing is saved here yet: the first picture begins the history.")
+        return _("Nothing is saved here yet. Every picture that you draw appears here.")
     return _(
-        "Nothing that is saved fits: {command}\nLeave out a word or a condition to find more; %wenwen "
-        "history alone lists all that is saved here.",
+        "Nothing saved matches: {command}\nLeave out a word or a condition to find more; %wenwen history alone "
+        "shows everything.",
         command=command,
     )
 

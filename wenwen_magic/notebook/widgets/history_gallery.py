@@ -111,7 +111,7 @@ class HistoryGallery:
         self.insert = button(_("Insert as cell"), self._press_insert, width="auto")
         self.delete = button(_("Delete"), self._ask, width="auto")
         self.yes = button(_("Delete for good"), self._press_delete, style="danger", width="auto")
-        self.no = button(_("Keep"), self._keep, width="auto")
+        self.no = button(_("Keep"), self._press_keep, width="auto")
         self.name = ipywidgets.Text(
             placeholder=_("name"), tooltip=_("name of a variable"), layout={"flex": "1 1 80px", "width": "auto"}
         )
@@ -123,11 +123,7 @@ class HistoryGallery:
             layout={"flex": "1 1 120px", "width": "auto"},
         )
         self.tools = row([self.star, self.insert, self.delete], width="100%")
-        self.question = row(
-            [ipywidgets.HTML(small(_("Its file is deleted too. Drawing it again costs again."))), self.yes, self.no],
-            display="none",
-            width="100%",
-        )
+        self.question = row([self.yes, self.no], display="none", width="100%")
         self.note = ipywidgets.HTML(layout={"min_height": "24px"})  # a message of one line moves nothing
         self.shown = ipywidgets.HTML(layout={"width": "100%", "overflow": "auto"})
         self.shown.add_class("wenwen-details")
@@ -146,7 +142,7 @@ class HistoryGallery:
         self.view = ipywidgets.VBox(
             [
                 self._style,
-                row([self.words, self.kind, self.newer, self.place, self.older], width="100%"),
+                row([self.words, self.kind, ipywidgets.HBox([self.newer, self.place, self.older])], width="100%"),
                 # Where there is no room beside the thumbnails, what is shown large is above them.
                 ipywidgets.HBox([details, self.grid], layout=_BESIDE),
             ],
@@ -191,7 +187,7 @@ class HistoryGallery:
             ids = {each.id for each in rows}
             tiles = [tile for tile, each in zip(self.tiles, page.rows, strict=False) if each.id in ids]
             children.append(ipywidgets.HBox(tiles, layout={"flex_flow": "row wrap"}))
-        self.grid.children = children or [ipywidgets.HTML(small(_("Nothing that is saved fits.")))]
+        self.grid.children = children or [ipywidgets.HTML(small(_("Nothing saved matches.")))]
         in_order = [each.id for rows in kinds.values() for each in rows]
         self._choose([each.id for each in page.rows].index(in_order[0]) if in_order else None)
 
@@ -290,6 +286,11 @@ class HistoryGallery:
     def _ask(self) -> None:
         with self._handling():
             self.tools.layout.display, self.question.layout.display = "none", None
+            self._say(_("Its file is deleted too. Drawing it again costs again."))
+
+    def _press_keep(self) -> None:
+        with self._handling():
+            self._keep()
 
     def _keep(self) -> None:
         self.tools.layout.display, self.question.layout.display = None, "none"
