@@ -97,14 +97,20 @@ class WenwenError(Exception):
         ]
         return [_line(self.what), *(f"  {name}: {_line(value)}" for name, value in named if value.strip())]
 
+    def in_short(self) -> str:
+        """Return what happened and why in one line, and whether it may have cost; for forms, where nothing is typed."""
+        cost = "" if self.charged == "no" else f" · {_('charged')}: {self._cost()}"
+        return " ".join(filter(None, map(_line, (self.what, self.why)))) + cost
+
     def _cost(self) -> str:
         costs = {
             "no": _("no"),
             "maybe": _("maybe: the endpoint may have done the work"),
             "yes": _("yes: an answer came"),
         }
-        marks = [costs[self.charged], f"#{self.record[:6]}" if self.record else "", self.request_id]
-        return " · ".join(mark for mark in marks if mark)
+        # What cost nothing need not be looked up; the numbers are for questions about money.
+        marks = [f"#{self.record[:6]}" if self.record else "", self.request_id] if self.charged != "no" else []
+        return " · ".join(mark for mark in (costs[self.charged], *marks) if mark)
 
     def _render_traceback_(self) -> list[str]:
         """Return the lines that IPython shows instead of a stack trace."""
@@ -133,10 +139,12 @@ class NotSentError(WenwenError):
 class EndpointError(WenwenError):
     """The endpoint answered with an error (``status``), or the connection broke after sending (status 0).
 
-    ``seconds`` tells how long the answer took, ``retry_after`` how many seconds the endpoint asks to wait, if it does.
+    ``seconds`` tells how long the answer took, ``retry_after`` how many seconds the endpoint asks to wait, if it does,
+    ``lasting`` whether the same request would be refused again.
     """
 
     seconds: float = 0.0
+    lasting: bool = False
     retry_after: float | None = None
 
 
@@ -158,7 +166,12 @@ class UnansweredRequest(WenwenError):
 
 
 class ImageError(WenwenError):
-    """A picture could not be fetched, or what was fetched is not a valid picture; the bytes are kept."""
+    """A picture could not be fetched, or what was fetched is not a valid picture; the bytes are kept.
+
+    ``lasting`` tells that fetching it again can never help.
+    """
+
+    lasting: bool = False
 
 
 class HistoryError(WenwenError):

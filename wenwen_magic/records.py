@@ -12,19 +12,13 @@ from typing import Any, Literal, overload
 
 from wenwen_magic.errors import Charged, ConfigError, ImageError
 from wenwen_magic.kinds import BY_MIME, PICTURES
+from wenwen_magic.models import default_model
+from wenwen_magic.orientation import Shape, read, shape_of
 from wenwen_magic.text.i18n import _
 from wenwen_magic.text.sanitize import mask_keys, one_line, replace_unshown
 
 __all__ = ["Button", "Gallery", "GeneratedImage", "Generation", "ImageRequest", "Label", "Reference", "Video"]
 
-ORIENTATIONS = ("auto", "square", "landscape", "portrait")
-ORIENTATION_WORDS = {
-    **dict.fromkeys(("auto", "自动", "随意"), "auto"),
-    **dict.fromkeys(("square", "方", "方形", "方图", "正方形"), "square"),
-    **dict.fromkeys(("landscape", "横", "横屏", "横版", "横图"), "landscape"),
-    **dict.fromkeys(("portrait", "竖", "竖屏", "竖版", "竖图"), "portrait"),
-}
-"""The names that a user may type for an orientation, and the orientation each means."""
 DRAW, DESCRIBE = "draw", "describe"
 """The tasks of a request: a picture, or a text about pictures. A format may know further tasks."""
 WORD_TASKS = (DESCRIBE, "upload")
@@ -79,7 +73,8 @@ class ImageRequest:
     Args:
         prompt: the prompt, after interpolation.
         model: the relay's name of the model.
-        orientation: ``auto`` (add nothing), ``square``, ``landscape`` or ``portrait``.
+        orientation: ``auto`` (add nothing), ``square``, ``landscape``, ``portrait``, a ratio (``16:9``) or a size
+            (``1536x1024``), then perhaps ``2K``; in any spelling that :func:`wenwen_magic.orientation.shape_of` reads.
         count: wanted takes, at least 1.
         references: pictures to start from, in order.
         params: further fields of the request body, passed through as they are.
@@ -88,13 +83,14 @@ class ImageRequest:
         task: ``draw``, ``describe``, or another task of the format.
         mask: where the first reference may be changed: a PNG of its size, transparent there.
         parent: the id of the generation that this one continues; empty for none.
+        usual: the default that the model was taken from, where nobody named one; empty for a name that was given.
 
     Raises:
-        ConfigError: an empty prompt or model, an unknown orientation, or a count below 1.
+        ConfigError: an empty prompt or model, an orientation that cannot be, or a count below 1.
     """
 
     prompt: str
-    model: str = "gpt-4o-image"
+    model: str = field(default_factory=default_model)
     orientation: str = "auto"
     count: int = 1
     references: tuple[Reference, ...] = ()
@@ -104,6 +100,7 @@ class ImageRequest:
     task: str = DRAW
     mask: Reference | None = None
     parent: str = ""
+    usual: str = field(default="", compare=False, repr=False)
 
     def __post_init__(self) -> None:
         self._check_types()
@@ -113,9 +110,9 @@ class ImageRequest:
                 _("{count:.3g} pictures cannot be drawn.", count=self.count),
                 do=_("Ask for 1 to {most_takes}: -n 1", most_takes=MOST_TAKES),
             )
-        # Copied, so that a request does not change after it was made; a Chinese word becomes the orientation it means.
+        # Copied, so that a request does not change after it was made; every spelling of a shape becomes the same.
         object.__setattr__(self, "params", dict(self.params))
-        object.__setattr__(self, "orientation", ORIENTATION_WORDS[self.orientation])
+        object.__setattr__(self, "orientation", read(self.orientation))
 
     def _check_types(self) -> None:
         """Refuse values of a wrong type: they could be sent, but not be read back from the record."""
@@ -136,12 +133,7 @@ class ImageRequest:
         if not self.model.strip():
             raise ConfigError(
                 _("The model's name is empty."),
-                do=_("Name one, for example: -m gpt-4o-image"),
-            )
-        if self.orientation not in ORIENTATION_WORDS:
-            raise ConfigError(
-                _("No orientation is called {orientation!r}.", orientation=self.orientation),
-                do=_("Use one of: ") + ", ".join(ORIENTATIONS),
+                do=_("Name one, for example: -m {name}", name=default_model()),
             )
 
     def __repr__(self) -> str:
@@ -160,6 +152,16 @@ class ImageRequest:
         parts += [dict(self.params), self.format, *([more] if more else [])]
         text = json.dumps(parts, sort_keys=True, ensure_ascii=False, default=str)
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+    @property
+    def unnamed(self) -> bool:
+        """Whether nobody named the model: it is a default."""
+        return self.usual == self.model
+
+    @property
+    def shape(self) -> Shape:
+        """What :attr:`orientation` asks for."""
+        return shape_of(self.orientation)
 
     @property
     def wants_words(self) -> bool:
@@ -384,6 +386,7 @@ class Generation:
         number: which request of its kind this is, from 1, as a clock may be set back; 0 in records of version 0.1.0.
         videos: the videos that came where pictures were expected.
         note: a remark for the caption; not in the record.
+        currency: the unit of the price; not in the record.
         still: a small picture that represents all of them, in the user's cache folder.
         render: makes the MIME bundle that front ends show.
     """
@@ -415,6 +418,7 @@ class Generation:
     number: int = 0
     videos: tuple[Video, ...] = ()
     note: str = field(default="", repr=False, compare=False)
+    currency: str = field(default="", repr=False, compare=False)
     still: Path | None = field(default=None, repr=False, compare=False)
     render: "Callable[[Generation], dict[str, Any]] | None" = field(default=None, repr=False, compare=False)
 

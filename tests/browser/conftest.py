@@ -1,6 +1,7 @@
-"""One JupyterLab for all the files here, and for each file one browser, whose page goes from test to test."""
+"""One JupyterLab, one browser and a few notebooks for all the tests here, which one worker runs (tests/conftest.py)."""
 
 import signal
+from functools import partial
 
 import pytest
 
@@ -8,7 +9,7 @@ SECONDS = 120
 """What a test may take, the start of server and browser left out."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(tmp_path_factory):
     from support.lab import Server
 
@@ -19,9 +20,9 @@ def server(tmp_path_factory):
     running.stop()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser():
-    """A browser that ends with the file: while it is open nothing else may run an event loop."""
+    """A browser that ends with the tests here: while it is open nothing else may run an event loop."""
     from support import lab
 
     with lab.browser() as opened:
@@ -42,27 +43,56 @@ def limit(server, browser):
     signal.signal(signal.SIGALRM, before)
 
 
-@pytest.fixture(scope="module")
-def free_pages():
-    """Pages in which JupyterLab is loaded, and no notebook is open."""
-    return []
+@pytest.fixture(scope="package")
+def opened(server, browser):
+    """Opens a notebook of the given cells, in a folder of its own, in the one page; the caller ends it."""
+    from support.lab import Lab, write_notebook
+
+    page = browser.new_page()
+
+    def lab(name, *cells, path=None, **how):
+        return Lab(page, server, path or write_notebook(server.root / name / "book.ipynb", *cells), **how)
+
+    return lab
 
 
 @pytest.fixture
-def notebook(limit, server, browser, free_pages, request):
-    """Opens a notebook of the given cells in a folder of its own."""
-    from support.lab import Lab, write_notebook
+def notebook(limit, opened, request):
+    """Opens a notebook with a kernel and a folder of its own."""
+    labs = []
 
-    opened = []
-
-    def lab(*cells, path=None, **how):
-        path = path or write_notebook(server.root / request.node.name / "book.ipynb", *cells)
-        page = free_pages.pop() if free_pages else browser.new_page()
-        opened.append(Lab(page, server, path, **how))
-        return opened[-1]
+    def lab(*cells, **how):
+        labs.append(opened(request.node.name, *cells, **how))
+        return labs[-1]
 
     yield lab
-    for one in opened:
+    for one in labs:
         one.end()
-        if not one.page.is_closed():
-            free_pages.append(one.page)
+
+
+@pytest.fixture(scope="package")
+def shared(opened):
+    """Notebooks by name: their kernels and folders are kept from test to test, so their prompts have to differ."""
+    labs = {}
+
+    def lab(name, *cells, **how):
+        if name in labs:
+            return labs[name].replace(*cells)
+        labs[name] = opened(name, *cells, **how)
+        return labs[name]
+
+    yield lab
+    for one in labs.values():
+        one.end()
+
+
+@pytest.fixture
+def english(limit, shared):
+    """Writes cells into a notebook whose kernel speaks English; the first prompt of a kernel decides that."""
+    return partial(shared, "english")
+
+
+@pytest.fixture
+def chinese(limit, shared):
+    """Writes cells into a notebook whose kernel speaks Chinese."""
+    return partial(shared, "chinese")

@@ -26,8 +26,8 @@ def fits(lab):
     return cut(lab.words()) == [] == cut(lab.frame())
 
 
-def test_a_picture_is_edited_in_a_row_of_its_own_and_the_cell_of_the_edit_is_free(notebook):
-    lab = notebook(DEMO, "%%wenwen_image\n画一只狐狸", "'below'")
+def test_a_picture_is_edited_in_a_row_of_its_own_and_the_cell_of_the_edit_is_free(chinese):
+    lab = chinese(DEMO, "%%wenwen_image\n画一座灯塔", "'below'")
     lab.page.set_viewport_size(NARROW)
     lab.kernel_ready()
     for index in (0, 1):
@@ -40,7 +40,7 @@ def test_a_picture_is_edited_in_a_row_of_its_own_and_the_cell_of_the_edit_is_fre
     field.fill("改成夜晚")
     lab.press(1, "生成")
     expect(lab.thumbnails(1)).to_have_count(2)
-    assert lab.thumbnails(1).all_inner_texts() == ["①", "✎①"]
+    assert lab.thumbnails(1).all_inner_texts() == ["1", "▣ ✎1"]
     expect(lab.pictures(1)).to_have_count(1)
     first, second = sorted(
         (json.loads(path.read_text("utf-8")) for path in lab.records()), key=lambda one: one["created"]
@@ -61,8 +61,8 @@ def test_a_picture_is_edited_in_a_row_of_its_own_and_the_cell_of_the_edit_is_fre
     assert len(lab.records()) == 2
 
 
-def test_the_endpoints_buttons_stand_under_their_picture_and_draw(notebook):
-    lab = notebook(DEMO + OFFERING, "%%wenwen_image fox --format offering\na red fox")
+def test_the_endpoints_buttons_stand_under_their_picture_and_draw(english):
+    lab = english(DEMO + OFFERING, "%%wenwen_image fox --format offering\na tall tree")
     lab.page.set_viewport_size(NARROW)
     lab.kernel_ready()
     for index in (0, 1):
@@ -78,7 +78,7 @@ def test_the_endpoints_buttons_stand_under_their_picture_and_draw(notebook):
     lab.press(1, "U2")
     expect(lab.thumbnails(1)).to_have_count(2)
     assert fits(lab)
-    lab.press(1, "①")
+    lab.press(1, "1")
     lab.press(1, "U2")
     expect(cell.get_by_text("saved before: free")).to_be_visible()
     assert (lab.pictures(1).count(), len(lab.records())) == (1, 2)

@@ -52,10 +52,12 @@ def test_yes_sends_it_again_and_closes_the_records(shell, relay, monkeypatch, un
 
 
 @pytest.mark.parametrize("answer", ["n", "", "what?"])
-def test_anything_else_than_yes_sends_nothing(shell, relay, monkeypatch, unanswered, answer):
+def test_anything_else_than_yes_sends_nothing_and_ends_quietly(
+    shell, relay, monkeypatch, unanswered, *, capsys, answer
+):
     asked = shell.attend(monkeypatch, answer)
-    error = shell.fail(unanswered[0])
-    assert isinstance(error, UnansweredRequest)
+    assert shell.run(unanswered[0]) is None
+    assert capsys.readouterr().out.splitlines()[-1] == "Cancelled, nothing was sent."
     assert (len(asked), relay.posts) == (1, [])
     assert {record["state"] for record in records()} == {"sent"}
 

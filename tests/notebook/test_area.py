@@ -1,12 +1,14 @@
 """One output for a cell, changed through one handle from any thread; where nothing can be changed, the end result."""
 
 import threading
+from types import SimpleNamespace
 
 import pytest
+from support.shells import cell
 
 from wenwen_magic.engine.worker_pool import Job
 from wenwen_magic.notebook.cell import status_line
-from wenwen_magic.notebook.output_area import Area
+from wenwen_magic.notebook.output_area import Area, WidgetHandle
 from wenwen_magic.protocol import Progress
 from wenwen_magic.records import Gallery, Generation, ImageRequest
 from wenwen_magic.render import gallery, generation
@@ -37,7 +39,9 @@ class Screen:
 
 
 def drawn(name):
-    return Generation(name, ImageRequest(f"prompt {name}"), name, "complete", "", render=generation.generation_bundle)
+    return Generation(
+        name, ImageRequest(f"prompt {name}", model=name), name, "complete", "", render=generation.generation_bundle
+    )
 
 
 def gathered(rows):
@@ -212,3 +216,28 @@ def test_a_selected_generation_leaves_the_comparison_where_it_is(screen):
     area.show(drawn("cccc"))
     assert order(screen, "cccc", "aaaa") == ["aaaa", "cccc"]
     assert [row.id for row in area.rows] == ["cccc"]
+
+
+# -- where a page shows outputs as they were -----------------------------------------------------------------------------
+
+VIEW = "application/vnd.jupyter.widget-view+json"
+
+
+@pytest.mark.parametrize(("variable", "views"), [("SERVER_SOFTWARE", 2), ("ANOTHER", 0)])
+def test_a_page_that_a_server_runs_for_its_visitor_has_controls_and_pictures_that_change(
+    shell, relay, monkeypatch, variable, views
+):
+    monkeypatch.setenv(variable, "any/1.0")
+    loop = SimpleNamespace(add_callback=lambda work: work())
+    monkeypatch.setattr(shell, "kernel", SimpleNamespace(_allow_stdin=False, io_loop=loop), raising=False)
+    shell.run(cell())
+    assert sum(VIEW in data for _kind, data in shell.seen) == views
+
+
+def test_a_picture_that_is_a_widget_is_changed_in_the_main_thread_only():
+    later = []
+    handle = WidgetHandle({"text/html": "one"}, later.append)
+    handle.update({"text/html": "two"})
+    assert handle._shown.value == "one"
+    later.pop()()
+    assert handle._shown.value == "two"

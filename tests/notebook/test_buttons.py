@@ -10,6 +10,7 @@ from support.widgets import (
     client_of,
     comparison_of,
     letters,
+    message,
     panel_under,
     press,
     settle,
@@ -185,7 +186,7 @@ def test_a_button_that_gives_one_result_shows_it_again_for_free(panel, relay):
     takes_in(panel)[0].click()
     click(panel, "U1")
     assert [row.id for row in panel.cell.area.rows] == [up.id]
-    assert panel.note.value == "saved before: free"
+    assert message(panel) == "saved before: free"
     for _ in range(2):
         takes_in(panel)[0].click()
         click(panel, "V1")

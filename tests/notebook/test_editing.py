@@ -1,6 +1,9 @@
 """A picture is drawn anew with a change: what to change is typed in a row of its own, nothing is spent by opening it."""
 
+import io
+import sys
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from support.widgets import (
@@ -18,6 +21,7 @@ from support.widgets import (
 from wenwen_magic.client import Client
 from wenwen_magic.engine.limits import Session
 from wenwen_magic.notebook import options
+from wenwen_magic.notebook.widgets.mask_editor import Mask, Stroke
 
 
 @pytest.fixture
@@ -27,7 +31,19 @@ def panel(client):
 
 
 def is_open(panel):
-    return panel.edit_row.view.layout.display != "none"
+    return panel.edit_row.words.layout.display != "none"
+
+
+def taken(field, image):
+    """Let a button for files take a picture, as the page does it in each version of ipywidgets."""
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    content, name = file.getvalue(), "mask.png"
+    if isinstance(field.value, dict):
+        field.metadata, field.data, field._counter = [{"name": name}], [content], 1
+    else:
+        known = {"name": name, "type": "image/png", "size": 1, "last_modified": datetime.now(UTC)}
+        field.value = ({**known, "content": memoryview(content)},)
 
 
 def asked(relay, number=-1):
@@ -133,7 +149,7 @@ def test_opening_the_row_asks_for_nothing_and_shows_which_picture_is_meant(panel
     assert not is_open(panel)
     panel.edit.click()
     assert is_open(panel)
-    assert "①" in panel.edit_row._head.value
+    assert "✎ 1" in panel.edit_row._head.value
     assert panel.edit_row.take.id == take.id
     assert panel.choices.values == {"model": "one", "orientation": "auto", "count": 1}
     assert len(relay.posts) == 1
@@ -158,7 +174,7 @@ def test_the_edit_as_a_cell_names_the_picture_and_is_free(panel, client, relay):
     panel.edit.click()
     panel.edit_row.words.value = "make it night"
     panel.insert.click()
-    expected = f"%%wenwen_image -m one --ref {source.id} -o auto\nmake it night"
+    expected = f"%%wenwen_image cat -m one --ref {source.id} -o auto\nmake it night"
     assert expected in words_to_copy(panel)
     press(panel)
     panel.edit_row.cancel.click()
@@ -201,10 +217,53 @@ def test_the_panels_edit_is_of_the_picture_shown_last_and_is_off_where_there_is_
     assert panel.edit_row.take.request.model == "two"
 
 
+def test_while_a_picture_is_changed_one_row_holds_the_change_and_generate(panel):
+    fields = (panel.choices.model, panel.choices.orientation, panel.choices.count)
+    panel.edit.click()
+    assert {each.layout.display for each in fields} == {"none"}
+    panel.more.click()  # who wants another model finds it there
+    assert {each.layout.display for each in fields} == {None}
+    panel.more.click()
+    panel.edit_row.cancel.click()
+    assert {each.layout.display for each in fields} == {None}
+
+
+def test_a_mask_says_where_the_picture_may_change(panel, relay):
+    panel.edit.click()
+    panel.edit_row.words.value = "a moon"
+    panel.edit_row.mask.click()
+    editor = panel.edit_row.below.children[0].children[1]
+    assert panel.edit_row.below.layout.display is None
+    panel.edit_row._paint(Mask((8, 6), (Stroke(((0, 0), (3, 3))),)))
+    request = panel._chosen(panel.cell.client)
+    assert (request.format, request.prompt, bool(request.mask), len(request.references)) == (
+        "images",
+        "a moon",
+        True,
+        1,
+    )
+    panel.edit_row._paint(Mask((8, 6)))
+    assert panel._chosen(panel.cell.client).mask is None
+    assert editor is panel.edit_row.below.children[0].children[1]
+
+
+def test_without_the_canvas_library_a_mask_is_uploaded_and_one_line_says_what_to_install(panel, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ipycanvas", None)
+    panel.edit.click()
+    panel.edit_row.mask.click()
+    [row] = panel.edit_row.below.children
+    assert "wenwen-magic[mask]" in row.children[1].value
+    taken(row.children[0], Mask((8, 6), (Stroke(((0, 0), (3, 3))),)).image())
+    panel.edit_row.words.value = "a moon"
+    assert panel._chosen(panel.cell.client).mask
+    panel.edit_row.mask.click()
+    assert panel.edit_row.below.layout.display == "none"
+
+
 def test_an_edit_without_words_is_told_and_not_sent(panel, relay):
     panel.edit.click()
     press(panel)
-    assert "what to change" in panel.note.value
+    assert "Describe the change first" in panel.note.value
     assert len(relay.posts) == 1
 
 
@@ -223,7 +282,7 @@ def test_an_edit_is_told_in_the_language_of_its_cell(client):
     panel.edit_row.words.value = "make it night"
     press(panel)
     assert panel.progress_line.value == ""
-    assert "横屏" in shown(panel)
+    assert 'lang="zh"' in shown(panel)
 
 
 def test_a_cell_that_was_drawn_from_a_reference_keeps_it(client, relay):

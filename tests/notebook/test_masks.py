@@ -53,6 +53,7 @@ def test_any_strokes_make_a_mask_of_the_pictures_size(size, strokes):
 @pytest.fixture
 def editor(tmp_path):
     """An editor on a picture of 1280 x 640, which is shown at half its size; the masks it gave are its ``given``."""
+    pytest.importorskip("ipycanvas")
     path = tmp_path / "small.png"
     path.write_bytes(png(64, 32))
     given = []

@@ -67,7 +67,7 @@ class Document(HTMLParser):
         attributes = dict(attrs)
         style = attributes.get("style", "")
         assert tag in TAGS
-        assert set(attributes) <= ATTRIBUTES.get(tag, {"style"})
+        assert set(attributes) <= ATTRIBUTES.get(tag, {"style"}) | {"lang"}
         assert re.fullmatch(r"[a-z0-9:;%#-]*", style)
         assert not re.search(r"display|visibility|opacity", style)
         assert attributes.get("src", "data:image/").startswith("data:image/")

@@ -22,12 +22,14 @@ from typing import Any
 import pytest
 
 CHROMIUM = os.environ.get("WENWEN_CHROMIUM", "/usr/bin/chromium")
-LACKING = [name for name in ("playwright", "jupyterlab", "nbformat") if find_spec(name) is None]
+NEEDED = ("playwright", "jupyterlab", "nbformat", "axe_playwright_python")
+LACKING = [name for name in NEEDED if find_spec(name) is None]
 LACKING += [] if Path(CHROMIUM).is_file() else [f"a Chromium ({CHROMIUM}; WENWEN_CHROMIUM names another)"]
 if LACKING and not os.environ.get("CI"):
     pytest.skip(f"needs {', '.join(LACKING)}", allow_module_level=True)
 
 import nbformat  # noqa: E402
+from axe_playwright_python.base import AXE_SCRIPT as AXE  # noqa: E402
 from playwright.sync_api import expect, sync_playwright  # noqa: E402
 
 DEMO = "%load_ext wenwen_magic\n%wenwen demo"
@@ -175,16 +177,25 @@ OPENED = """path => {
     const shown = window.jupyterapp.shell.currentWidget;
     return shown?.context?.path === path && shown.sessionContext !== undefined;
 }"""
-CLOSED = """async () => {
-    for (const shown of [...window.jupyterapp.shell.widgets("main")]) {
+REPLACED = """sources => {
+    const book = window.jupyterapp.shell.currentWidget.content.model.sharedModel;
+    const cells = sources.map((source) => ({ cell_type: "code", source, metadata: { trusted: true } }));
+    book.transact(() => { book.deleteCellRange(0, book.cells.length); book.insertCells(0, cells); });
+}"""
+CLOSED = """async path => {
+    for (const shown of [...window.jupyterapp.shell.widgets("main")].filter(one => one.context?.path === path)) {
         await shown.sessionContext?.shutdown();
         shown.dispose();
     }
 }"""
+VIOLATIONS = """async outputs => {
+    const found = await axe.run(outputs, { resultTypes: ["violations"] });
+    return found.violations.flatMap((one) => one.nodes.map((node) => `${one.id}: ${one.help}: ${node.html}`));
+}"""
 
 
 class Lab:
-    """One notebook in one browser page.
+    """One notebook in a browser page, where others may be open behind it.
 
     Args:
         page: Playwright's page; one in which this server's JupyterLab is loaded is not loaded again.
@@ -194,22 +205,47 @@ class Lab:
     """
 
     def __init__(self, page: Any, server: Server, path: Path, *, windowed: bool = False) -> None:
-        self.page, self.path = page, path
-        name = path.relative_to(server.root).as_posix()
+        self.page, self.server, self.path = page, server, path
+        self.name = path.relative_to(server.root).as_posix()
+        self._earlier: list[Path] = []
         page.set_default_timeout(WAIT)
-        page.set_viewport_size(WIDE)
         if not page.url.startswith(server.url):
             page.goto(f"{server.url}/lab?reset")
             page.wait_for_function("() => window.jupyterapp?.restored")
             page.evaluate("() => window.jupyterapp.restored.then(() => null)")
-        self.command("docmanager:open", path=name)
-        page.wait_for_function(OPENED, arg=name)
-        page.evaluate("() => window.jupyterapp.shell.currentWidget.context.ready")
+        self.open()
         if windowed:
             page.evaluate(
                 """() => { const book = window.jupyterapp.shell.currentWidget.content;
                            book.notebookConfig = { ...book.notebookConfig, windowingMode: "full" }; }"""
             )
+
+    def open(self) -> "Lab":
+        """Open the notebook, or bring it to the front; gives this."""
+        self.page.set_viewport_size(WIDE)
+        self.command("docmanager:open", path=self.name)
+        self.page.wait_for_function(OPENED, arg=self.name)
+        self.page.evaluate("() => window.jupyterapp.shell.currentWidget.context.ready")
+        self._panel = "#" + self.page.evaluate("() => window.jupyterapp.shell.currentWidget.id")
+        return self
+
+    def replace(self, *cells: str) -> "Lab":
+        """Put other cells in the place of all there are, which the kernel outlives; gives this."""
+        self.open().page.evaluate(REPLACED, cells)
+        self._earlier += self.records()
+        return self
+
+    def wear(self, theme: str) -> None:
+        """Change JupyterLab's theme to ``Light`` or ``Dark``, and wait for its styles."""
+        self.command("apputils:change-theme", theme=f"JupyterLab {theme}")
+        self.page.wait_for_function(
+            "light => document.body.dataset.jpThemeLight === String(light)", arg=theme == "Light"
+        )
+
+    def violations(self) -> list[str]:
+        """List what axe-core finds wrong in the outputs of all cells: its rule, its help, and the element."""
+        self.page.evaluate(AXE)
+        return list(self.page.evaluate(VIOLATIONS, f"{self._panel} .jp-OutputArea-output"))
 
     def command(self, name: str, **arguments: Any) -> None:
         """Run a command of JupyterLab, and wait for what it gives."""
@@ -230,15 +266,24 @@ class Lab:
 
     def run(self, index: int) -> None:
         """Run one cell, and wait for its end."""
-        self._choose(index)
+        self.choose(index)
         self.command("notebook:run-cell")
 
     def start(self, index: int) -> None:
         """Start a cell without waiting for its end."""
-        self._choose(index)
+        self.choose(index)
         self.page.evaluate("() => void window.jupyterapp.commands.execute('notebook:run-cell')")
 
-    def _choose(self, index: int) -> None:
+    def rewrite(self, index: int, source: str) -> None:
+        """Give a cell another source."""
+        self.page.evaluate(
+            """([index, source]) => window.jupyterapp.shell.currentWidget.content.model.cells.get(index)
+                                          .sharedModel.setSource(source)""",
+            [index, source],
+        )
+
+    def choose(self, index: int) -> None:
+        """Make one cell the active one."""
         self.page.evaluate(
             """index => { const book = window.jupyterapp.shell.currentWidget.content;
                           book.deselectAll(); book.activeCellIndex = index; }""",
@@ -252,7 +297,7 @@ class Lab:
 
     def cell(self, index: int) -> Any:
         """Find the cell of a number, from 0, as a locator."""
-        return self.page.locator(".jp-Notebook .jp-CodeCell").nth(index)
+        return self.page.locator(f"{self._panel} .jp-Notebook .jp-CodeCell").nth(index)
 
     def pictures(self, index: int = -1) -> Any:
         """Find the pictures under a cell, thumbnails among the controls left out, as a locator."""
@@ -277,11 +322,11 @@ class Lab:
     def words(self) -> Any:
         """Find all places of words in the outputs, and the outputs themselves, as a locator."""
         places = "th, td, figcaption, button, .widget-label, .widget-html-content"
-        return self.page.locator(f".jp-OutputArea-output :is({places}), .jp-OutputArea-output")
+        return self.page.locator(self._panel).locator(f".jp-OutputArea-output :is({places}), .jp-OutputArea-output")
 
     def frame(self) -> Any:
         """Find what would scroll sideways if the notebook were too wide, as a locator."""
-        return self.page.locator(".jp-Notebook, .jp-Notebook .jp-WindowedPanel-outer")
+        return self.page.locator(self._panel).locator(".jp-Notebook, .jp-Notebook .jp-WindowedPanel-outer")
 
     def html(self, index: int) -> str:
         """Read the saved HTML of a cell's outputs."""
@@ -296,16 +341,14 @@ class Lab:
         return self.saved().cells[index].source
 
     def records(self) -> list[Path]:
-        """List the records of the pictures that the notebook asked for."""
-        return sorted(self.path.parent.glob("wenwen_images/*/*.json"))
+        """List the records of the pictures that the notebook's cells asked for."""
+        return sorted(path for path in self.path.parent.glob("wenwen_images/*/*.json") if path not in self._earlier)
 
     def end(self) -> None:
-        """End the kernels and close the notebooks, if the page is open; it is closed only if a dialog is left."""
-        if self.page.is_closed():
-            return
-        self.page.evaluate(CLOSED)
+        """End the kernel and close the notebook, and a dialog that is left."""
+        self.page.evaluate(CLOSED, self.name)
         if self.page.locator(".jp-Dialog").count():
-            self.page.close()
+            self.page.keyboard.press("Escape")
 
 
 def source(picture: Any) -> str | None:
@@ -333,7 +376,7 @@ def legible(words: Any) -> list[str]:
 
 
 def cut(elements: Any) -> list[str]:
-    """Return the texts that do not fit into their place."""
+    """Return the texts that do not fit into their place; what has no place is there to be read aloud."""
     return elements.evaluate_all(
-        "all => all.filter(one => one.scrollWidth > one.clientWidth).map(one => one.innerText)"
+        "all => all.filter(one => one.scrollWidth > one.clientWidth && one.clientWidth).map(one => one.innerText)"
     )

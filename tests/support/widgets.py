@@ -1,5 +1,6 @@
 """Cells with controls under them, outside of any notebook, and what a test presses and reads there."""
 
+import re
 from threading import Event
 
 from wenwen_magic.client import Client
@@ -120,3 +121,8 @@ def shown(panel):
 def words_to_copy(panel):
     """Return the text that a person is shown to copy, as HTML."""
     return panel.inserter.view.children[0].value
+
+
+def message(panel):
+    """Return the text that is shown under the controls; what is only read aloud is not in it."""
+    return re.sub("<span.*?</span>|<[^>]*>", "", panel.note.value)

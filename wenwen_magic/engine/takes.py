@@ -12,6 +12,7 @@ from wenwen_magic.errors import NotInHistory, WenwenError
 from wenwen_magic.formats import FORMATS
 from wenwen_magic.history.index import Wanted
 from wenwen_magic.history.store import History, is_file
+from wenwen_magic.models import former_defaults
 from wenwen_magic.protocol import HttpCall, HttpReply
 from wenwen_magic.records import Generation, ImageRequest
 from wenwen_magic.render import comparison
@@ -109,7 +110,12 @@ class Takes:
         Raises:
             HistoryError: the folder, or a record that may be of this request, cannot be read.
         """
-        return self.history.takes(request.fingerprint, request.prompt, partial=fresh or self.mode == "live")
+        partial = fresh or self.mode == "live"
+        found = self.history.takes(request.fingerprint, request.prompt, partial=partial)
+        for model in former_defaults(request.format) if request.unnamed and not partial else ():
+            before = replace(request, model=model)  # an update of this package costs nothing
+            found = self.history.takes(before.fingerprint, request.prompt, partial=partial) + found
+        return found
 
     def of(self, request: ImageRequest, recorded: Recorded = None) -> list[Generation]:
         """Return the generations that may answer a request, oldest first.
@@ -177,12 +183,12 @@ class Takes:
         drawn = [one for one in self.of(generation.request, [*others, generation]) if is_here(one)]
         shown = _chosen(sorted(drawn, key=lambda one: one.take), generation.request.count)
         again = any(one.id == generation.id for one in shown)
-        return replace(generation, note="" if again else self._new_take_note(generation))
+        return replace(generation, note="" if again else self._new_take_note(generation, shown))
 
-    def _new_take_note(self, generation: Generation) -> str:
+    def _new_take_note(self, generation: Generation, shown: Sequence[Generation]) -> str:
         if generation.request.count > 1 or self.mode != "cache":  # a star matters only where one saved picture is shown
-            return _("new take; --take {number} shows it again", number=generation.take)
-        return _("new take; star it, or --take {number}, to see it again", number=generation.take)
+            return _("--take {number} shows it again", number=generation.take)
+        return _("A re-run shows version {number} unless you star this one.", number=shown[0].take)
 
     def not_in_history(self, request: ImageRequest, take: int) -> NotInHistory:
         """Make the error for a request or take that is not saved; it names the saved takes, or the nearest request."""

@@ -18,9 +18,9 @@ STRIPPED = "…"
 Render = Callable[[Generation], dict[str, Any]]
 _T = TypeVar("_T")
 _UNSAVED: Mapping[type, tuple[str, ...]] = {
-    Generation: ("take", "from_history", "note", "still", "render"),
+    Generation: ("take", "from_history", "note", "currency", "still", "render"),
     GeneratedImage: ("preview", "request", "record", "origin"),
-    ImageRequest: ("count",),
+    ImageRequest: ("count", "usual"),
 }
 """The fields that are not saved: they hold for one session, or follow from the object around them."""
 _KEYS = {"path": "file"}

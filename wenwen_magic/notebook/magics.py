@@ -6,7 +6,7 @@ import atexit
 import inspect
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
@@ -31,9 +31,11 @@ if TYPE_CHECKING:
     from wenwen_magic.client import Client
     from wenwen_magic.notebook.cell import BatchCell, Cell
     from wenwen_magic.notebook.commands.registry import KernelState
+    from wenwen_magic.notebook.completion import Completion
     from wenwen_magic.notebook.options import Options
     from wenwen_magic.notebook.widgets.panel import Panel
 
+_MATCHER = "wenwen_magic"
 _MAGICS = ("wenwen", "wenwen_image", "wenwen_describe")
 _OPTION = N_("option")
 _QUIET = 0.5
@@ -102,7 +104,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             make_client=lambda: self._client(loaded=loaded),
             load=lambda: loaded or self._load(),
             state=self.state,
-            attended=self._attended or self.kernel is None,
+            attended=self._can_ask or self.kernel is None,
             insert=self.shell.set_next_input,
             value_of=lambda word: known_value(word, names),
             show=display if self._attended else None,
@@ -153,7 +155,13 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         if given.dry_run:
             print(drawn.dry_run())
             return None
-        return self._draw(drawn, given)
+        from wenwen_magic.notebook.cell import Cancelled  # noqa: PLC0415
+
+        try:
+            return self._draw(drawn, given)
+        except Cancelled as said:
+            print(said)
+            return None
 
     def _cell(
         self,
@@ -172,13 +180,16 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         """
         from wenwen_magic.notebook.cell import BatchCell, Cell  # noqa: PLC0415
         from wenwen_magic.notebook.cell_requests import CellRequests  # noqa: PLC0415
-        from wenwen_magic.notebook.output_area import Area, CapturedHandle, capturing  # noqa: PLC0415
+        from wenwen_magic.notebook.output_area import Area, CapturedHandle, WidgetHandle, capturing  # noqa: PLC0415
 
         attended, outputs = self._attended, capturing() if self.kernel is not None else []
 
         def show(bundle: dict[str, Any]) -> Any:
+            if attended and not self._can_ask:
+                return WidgetHandle(bundle, self._defer)
             if outputs and attended:
                 return CapturedHandle(bundle, outputs, self._defer)
+            self._print_still(bundle)
             return display(bundle, raw=True, display_id=True)  # type: ignore[no-untyped-call]
 
         client = self._client(given, loaded)
@@ -198,7 +209,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             options=given,
             name=name,
             names=self.shell.user_ns,
-            ask=input if attended else None,
+            ask=input if self._can_ask else None,
             runner=self.state.runner,
             area=area,
             current_client=lambda: self._client(given),
@@ -240,12 +251,13 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             cell.area.settle()
 
     def _open_panel(self, given: "Options", loaded: Loaded | None) -> None:
+        needs = _("The control panel needs a live notebook.")
         if not self._attended:
-            print(_("The control panel needs a live notebook."))
+            print(needs)
             return
         cell: Any = self._cell(replace(given, raw=True), "…", "", loaded, alone=False)
         self._show_controls(cell, with_prompt=True)
-        cell.area.status(_("The picture will appear here."))
+        cell.area.status(_("The picture will appear here."), plain=needs)
         cell.area.settle()
 
     def _show_controls(self, cell: "Cell", *, with_prompt: bool = False) -> "Panel":
@@ -265,7 +277,8 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
                 self._defer(lambda: panel.suggest(names))
 
             asked.add(client.address)  # once, answered or not
-            self.state.runner.start(suggest)
+            with suppress(RuntimeError):  # no thread can be had: only the suggestions are missing
+                self.state.runner.start(suggest)
         return panel
 
     # -- the front end -------------------------------------------------------------------------------------------------
@@ -275,10 +288,28 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         """The kernel around the shell; None in a terminal."""
         return getattr(self.shell, "kernel", None)
 
+    def _print_still(self, bundle: Mapping[str, Any]) -> None:
+        """Print a bundle's picture above its text, where a terminal shows pictures."""
+        if self.kernel is None and sys.stdout.isatty():
+            from wenwen_magic.engine.limits import SESSION  # noqa: PLC0415
+            from wenwen_magic.notebook.output_area import print_still  # noqa: PLC0415
+
+            with suppress(ConfigError):  # a setting is wrong: the next command says so
+                print_still(bundle, SESSION.pool(self._load().settings.max_megapixels))
+
+    @property
+    def _can_ask(self) -> bool:
+        """Whether a person can answer a question: papermill, nbconvert and their kind allow no input."""
+        return bool(self.kernel is not None and getattr(self.kernel, "_allow_stdin", False))
+
     @property
     def _attended(self) -> bool:
-        """Whether a person is at the notebook: papermill, nbconvert and their kind allow no input."""
-        return bool(self.kernel is not None and getattr(self.kernel, "_allow_stdin", False))
+        """Whether a person is at the notebook, who can at least press buttons.
+
+        A server that runs the notebook for the visitor of a page, such as Voila, allows no input. It describes the
+        visitor's request in variables of the environment, as CGI (RFC 3875) names them.
+        """
+        return self._can_ask or (self.kernel is not None and "SERVER_SOFTWARE" in os.environ)
 
     def _defer(self, work: Callable[[], None]) -> None:
         """Run something in the main thread when it is free; widgets must not be changed from another."""
@@ -325,15 +356,15 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
 
     # -- completion ----------------------------------------------------------------------------------------------------
 
-    def complete(self, line: str) -> Sequence[str]:
-        """Return the words that may complete the end of a line of ours; sends nothing."""
-        from wenwen_magic.notebook import options  # noqa: PLC0415
-        from wenwen_magic.notebook.commands import registry  # noqa: PLC0415
+    def complete(self, before: str) -> "Completion | None":
+        """Return what may stand at the end of a cell up to the cursor; None where that is no magic of ours."""
+        from wenwen_magic.notebook.completion import complete  # noqa: PLC0415
 
-        settings = lambda: self._load().settings  # noqa: E731
-        if line.split(maxsplit=1)[:1] == ["%wenwen"]:
-            return registry.complete_command(line, settings)
-        return options.complete(line, options.TABLE, settings)
+        own = {name: value for name, value in self.shell.user_ns.items() if name not in self.shell.user_ns_hidden}
+        try:
+            return complete(before, lambda: self._load().settings, own)
+        except ConfigError:  # a setting is wrong; the next cell says so
+            return "", []
 
     # -- a picture is shown once ---------------------------------------------------------------------------------------
 
@@ -346,6 +377,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         if result is self.shown and _is_for_the_cells_end():
             self.shown = None
             return
+        self._print_still(result._repr_mimebundle_())
         raise NotImplementedError  # IPython then goes on to the MIME bundle
 
 
@@ -370,8 +402,7 @@ def register(shell: Any) -> None:
     if loop is not None and os.environ.get("WENWEN_API_KEY"):
         # The process that draws is ready before the first cell needs it, and loading the extension waits for nothing.
         loop.call_later(_QUIET, _start_worker)
-    for name in ("%wenwen", *(f"{sign}{magic}" for magic in _MAGICS[1:] for sign in ("%%", "%"))):
-        shell.set_hook("complete_command", _complete, str_key=name)
+    _offer_only_our_words(shell)
 
 
 def _keep_braces_of_aliases(manager: Any) -> None:
@@ -402,12 +433,45 @@ def _start_worker() -> None:
 
         SESSION.detached.start()
 
-    Thread(target=start, daemon=True, name="wenwen-start").start()
+    with suppress(RuntimeError):  # no thread can be had: then no process of its own draws
+        Thread(target=start, daemon=True, name="wenwen-start").start()
 
 
-def _complete(shell: Any, event: Any) -> Sequence[str]:
-    magics = shell.magics_manager.registry[WenwenMagics.__name__]  # of the latest %reload_ext
-    return magics.complete(event.text_until_cursor)  # type: ignore[no-any-return]
+class _Only(list[Any]):
+    """Completions that keep others away even where there are none: IPython asks for their number."""
+
+    def __len__(self) -> int:
+        return super().__len__() or 1
+
+
+def _offer_only_our_words(shell: Any) -> None:
+    """Let Tab inside our magics offer our words, and in IPython since 8.6 nothing else."""
+
+    def latest() -> "WenwenMagics":
+        return shell.magics_manager.registry[WenwenMagics.__name__]  # type: ignore[no-any-return]  # of a %reload_ext
+
+    try:
+        from IPython.core.completer import SimpleCompletion, context_matcher  # noqa: PLC0415  not in older ones
+    except ImportError:
+
+        def words(_shell: Any, event: Any) -> Sequence[str]:
+            return (latest().complete(event.text_until_cursor) or ("", []))[1]
+
+        for name in ("%wenwen", *(f"{sign}{magic}" for magic in _MAGICS[1:] for sign in ("%%", "%"))):
+            shell.set_hook("complete_command", words, str_key=name)
+        return
+
+    @context_matcher(identifier=_MATCHER, priority=1000)  # type: ignore[untyped-decorator]
+    def match(context: Any) -> dict[str, Any]:
+        lines = context.full_text.split("\n")
+        found = latest().complete("\n".join([*lines[: context.cursor_line], context.text_until_cursor]))
+        if found is None:
+            return {"completions": []}
+        start, known = found
+        shown = _Only(SimpleCompletion(text=word, type="wenwen") for word in known)
+        return {"completions": shown, "matched_fragment": start, "suppress": True, "ordered": True}
+
+    shell.Completer.custom_matchers.append(match)
 
 
 def unregister(shell: Any) -> None:
@@ -462,9 +526,11 @@ _AT_THE_END = {DisplayHook.compute_format_data.__code__, CapturingDisplayHook.__
 
 
 def _take_hooks_out(shell: Any) -> None:
-    """Take what reads cells before they run out of a shell."""
+    """Take what reads cells before they run, and what completes them, out of a shell."""
     # By name: after %reload_ext they may be those of an earlier import.
     hooks, cleaners = shell.ast_transformers, shell.input_transformers_cleanup
+    matchers = getattr(shell.Completer, "custom_matchers", [])
+    matchers[:] = [each for each in matchers if getattr(each, "matcher_identifier", "") != _MATCHER]
     hooks[:] = [hook for hook in hooks if type(hook).__module__ != scope.__name__]
     cleaners[:] = [cleaner for cleaner in cleaners if getattr(cleaner, "__module__", "") != cell_lines.__name__]
 

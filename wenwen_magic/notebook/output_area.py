@@ -1,13 +1,19 @@
 """The output of a cell: its pictures and a status line, changed through one handle from any thread."""
 
+import base64
+import os
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 from IPython.display import display
 
+from wenwen_magic.errors import ImageError
+from wenwen_magic.kinds import PNG, kind_of
+from wenwen_magic.media.sandbox import SandboxPool
 from wenwen_magic.records import Gallery, Generation
 from wenwen_magic.render import generation as look
 from wenwen_magic.text.i18n import _
@@ -51,16 +57,17 @@ class Area:
         self.rows: list[Generation] = []
         self.gallery: Gallery | None = None
 
-    def status(self, line: str, preview: Path | None = None) -> None:
+    def status(self, line: str, preview: Path | None = None, *, plain: str = "") -> None:
         """Show one line in place of the pictures, or under them.
 
         Args:
             line: the text.
             preview: a small file of the next picture as far as it is; it replaces the one before.
+            plain: the line where only text is shown; empty for the same.
         """
         with self._lock:
             if self.live:
-                self._put(_with_line(self._rendered, line, preview))
+                self._put(_with_line(self._rendered, line, preview, plain))
 
     def preview(self, bundle: dict[str, Any], line: str) -> None:
         """Show a bundle, such as an unfinished gallery's, and a line under it, without keeping it."""
@@ -139,9 +146,9 @@ def _joined(bundles: list[dict[str, Any]]) -> dict[str, Any]:
     return {**next((still for still in stills if still), {}), **texts}
 
 
-def _with_line(bundle: dict[str, Any], line: str, preview: Path | None = None) -> dict[str, Any]:
+def _with_line(bundle: dict[str, Any], line: str, preview: Path | None = None, plain: str = "") -> dict[str, Any]:
     html = bundle.get("text/html", "") + look.preview_html(preview) + look.status_html(line)
-    return {**bundle, "text/html": html, "text/plain": f"{bundle['text/plain']}\n{line}".strip()}
+    return {**bundle, "text/html": html, "text/plain": f"{bundle['text/plain']}\n{plain or line}".strip()}
 
 
 # -- inside an Output widget, where updates by display id do not arrive ------------------------------------------------
@@ -152,9 +159,10 @@ def capturing() -> list[Any]:
     if "ipywidgets" not in sys.modules:
         return []
     from ipywidgets import Output  # noqa: PLC0415
-    from ipywidgets.widgets.widget import _instances  # noqa: PLC0415
+    from ipywidgets.widgets import widget as widgets  # noqa: PLC0415
 
-    return [widget for widget in list(_instances.values()) if isinstance(widget, Output) and widget.msg_id]
+    instances = widgets._instances if hasattr(widgets, "_instances") else widgets.Widget.widgets  # noqa: SLF001
+    return [widget for widget in list(instances.values()) if isinstance(widget, Output) and widget.msg_id]
 
 
 class CapturedHandle:
@@ -177,12 +185,14 @@ class CapturedHandle:
     ) -> None:
         import ipywidgets  # noqa: PLC0415  only here: a cell that nothing captures needs no widgets
 
+        from wenwen_magic.notebook.widgets import view_bundle  # noqa: PLC0415
+
         self._outputs, self._defer = outputs, defer
         self._bundle = self._displayed = bundle
         self._lock = threading.Lock()
         self._running: ipywidgets.HTML | None = ipywidgets.HTML(_html(bundle))
         # Without the text of the widget, which a saved notebook would keep as it is now.
-        display({**self._running._repr_mimebundle_(), "text/plain": ""}, raw=True)  # type: ignore[no-untyped-call]
+        display(view_bundle(self._running), raw=True)  # type: ignore[no-untyped-call]
 
     def update(self, obj: Any, **_: Any) -> None:
         """Show another bundle in the place of the one before."""
@@ -217,5 +227,93 @@ class CapturedHandle:
         self._outputs[-1].outputs += (new,)  # a front end that does not tell the kernel, or it was cleared
 
 
+class WidgetHandle:
+    """What is shown as a widget: where a page shows outputs as they were, but widgets as they are, as Voila's does.
+
+    Source: https://github.com/voila-dashboards/voila/issues/498.
+
+    Args:
+        bundle: what is shown first.
+        defer: runs a callable in the main thread when that is free: widgets are changed only there.
+    """
+
+    def __init__(self, bundle: dict[str, Any], defer: Callable[[Callable[[], None]], None]) -> None:
+        import ipywidgets  # noqa: PLC0415
+
+        self._defer = defer
+        self._shown = ipywidgets.HTML(_html(bundle))
+        display(self._shown)  # type: ignore[no-untyped-call]
+
+    def update(self, obj: Any, **_: Any) -> None:
+        """Show another bundle in the place of the one before."""
+        self._defer(lambda: setattr(self._shown, "value", _html(obj)))
+
+
 def _html(bundle: dict[str, Any]) -> str:
     return str(bundle.get("text/html", ""))
+
+
+# -- in a terminal -----------------------------------------------------------------------------------------------------
+
+_PROGRAMS = {"iTerm.app": "iterm", "WezTerm": "iterm", "mintty": "iterm", "kitty": "kitty", "ghostty": "kitty"}
+"""How terminals show pictures, by TERM_PROGRAM: as iTerm2 does, or as kitty does, which takes PNG alone."""
+_TERMS = {"xterm-kitty": "kitty", "xterm-ghostty": "kitty"}
+_PIECE = 4096
+"""Characters of base64 that kitty takes at once, a multiple of four."""
+_TERMINAL_SIDE = 768
+"""Pixels of a picture's longer side in a terminal: those of a preview."""
+
+
+def terminal_way(environ: Mapping[str, str]) -> str:
+    """Tell how the terminal shows pictures, ``iterm`` or ``kitty``, by its own variables; empty where it does not.
+
+    A terminal within another one (tmux, screen, Zellij) hides what the outer one can.
+    """
+    term, program = environ.get("TERM", ""), environ.get("TERM_PROGRAM", "")
+    within = any(environ.get(name) for name in ("TMUX", "STY", "ZELLIJ", "INSIDE_EMACS"))
+    if within or term == "dumb" or term.startswith(("tmux", "screen")):
+        return ""
+    if term in _TERMS or program:
+        return _TERMS.get(term) or _PROGRAMS.get(program, "")
+    if environ.get("LC_TERMINAL") == "iTerm2":  # it goes through ssh
+        return "iterm"
+    return "kitty" if environ.get("KITTY_WINDOW_ID") else ""
+
+
+def print_still(bundle: Mapping[str, Any], pool: SandboxPool) -> None:
+    """Print the still picture of a bundle where standard output is a terminal that shows pictures.
+
+    Args:
+        bundle: what is going to be shown; its text comes below.
+        pool: makes a PNG of a picture, for terminals that take nothing else.
+    """
+    if way := terminal_way(os.environ) if sys.stdout.isatty() else "":
+        still = next((data for kind, data in bundle.items() if kind.startswith("image/")), "")
+        if still and (shown := _in_terminal(base64.b64decode(still), way, pool)):
+            print(shown, flush=True)
+
+
+def _in_terminal(picture: bytes, way: str, pool: SandboxPool) -> str:
+    if way == "iterm":
+        # https://iterm2.com/documentation-images.html
+        return f"\x1b]1337;File=inline=1;size={len(picture)}:{base64.b64encode(picture).decode()}\a"
+    if not kind_of(picture, (PNG,)):
+        picture = _as_png(picture, pool)
+    text = base64.b64encode(picture).decode()
+    pieces = [text[start : start + _PIECE] for start in range(0, len(text), _PIECE)]
+    # https://sw.kovidgoyal.net/kitty/graphics-protocol/: shown at once, PNG, no answer that would be read as typed.
+    heads = ["a=T,f=100,q=2,", *[""] * len(pieces)]
+    last = len(pieces) - 1
+    return "".join(f"\x1b_G{heads[at]}m={int(at < last)};{piece}\x1b\\" for at, piece in enumerate(pieces))
+
+
+def _as_png(picture: bytes, pool: SandboxPool) -> bytes:
+    """Return a picture as PNG; nothing where it cannot be made."""
+    with TemporaryDirectory(prefix="wenwen") as folder:
+        given, made = Path(folder) / "given", Path(folder) / "made"
+        try:
+            given.write_bytes(picture)
+            pool.convert(given, made, max_side=_TERMINAL_SIDE, exact=True)
+            return made.read_bytes()
+        except (ImageError, OSError):
+            return b""

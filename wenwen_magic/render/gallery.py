@@ -8,6 +8,7 @@ from itertools import chain, groupby, islice, product
 from operator import itemgetter
 from typing import Any
 
+from wenwen_magic.orientation import said
 from wenwen_magic.records import Gallery, GeneratedImage, Generation, Label
 from wenwen_magic.render.generation import (
     MOST_SHOWN,
@@ -167,7 +168,7 @@ _Words = Mapping[_Pair, _Pair]
 
 def label_words(pairs: Iterable[_Pair]) -> dict[_Pair, _Pair]:
     """Translate pairs of axis and value, each once: axes are named by us, and of the values the orientations."""
-    return {(axis, value): (_(axis), _(value) if axis == "orientation" else value) for axis, value in {*pairs}}
+    return {(axis, value): (_(axis), said(value) if axis == "orientation" else value) for axis, value in {*pairs}}
 
 
 def grid_bundle(gallery: Gallery) -> dict[str, Any]:

@@ -1,13 +1,17 @@
 """Show one generation: picture, caption, notes and what was sent, as one MIME bundle that is legible without CSS."""
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from contextlib import suppress
+from fractions import Fraction
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
 from wenwen_magic.formats.parse import markdown
 from wenwen_magic.media.save import cached_preview
+from wenwen_magic.models import answers_for
+from wenwen_magic.orientation import said, turn_of
 from wenwen_magic.records import GeneratedImage, Generation
 from wenwen_magic.render.markup import (
     Markup,
@@ -23,7 +27,8 @@ from wenwen_magic.render.markup import (
     table,
     tag,
 )
-from wenwen_magic.text.i18n import N_, _
+from wenwen_magic.settings import PLACE
+from wenwen_magic.text.i18n import N_, _, is_chinese, spoken
 from wenwen_magic.text.sanitize import mask_keys, one_line
 
 _CIRCLED = "⓪①②③④⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯⑰⑱⑲⑳"
@@ -58,11 +63,11 @@ def generation_bundle(generation: Generation, *, asked_here: bool = False) -> di
 def generation_html(generation: Generation, *, asked_here: bool = False) -> Markup:
     """Show one generation as HTML: a figure, a table for several pictures, or what there is in place of one."""
     description, images = caption_html(generation), generation.images
-    pictures = [_linked(image, image_html(image, title=image.alt, height=_PICTURE_HEIGHT)) for image in images]
+    pictures = [_linked(image, image_html(image, height=_PICTURE_HEIGHT)) for image in images]
     if not pictures:
         shown = join(no_picture_html(generation), description)
     elif len(pictures) == 1:
-        shown = tag("figure", *pictures, tag("figcaption", description), style="margin:0")
+        shown = tag("figure", *pictures, tag("figcaption", description), style="margin:0", lang=spoken())
     else:
         sizes = [small(f"{number}. {image.width}×{image.height}") for number, image in enumerate(images, 1)]
         cells = list(map(stacked, pictures, sizes))
@@ -98,7 +103,7 @@ def preview_of(image: GeneratedImage) -> Path | None:
 def _linked(image: GeneratedImage, shown: Markup) -> Markup:
     """Let a click on a picture open the original, by a path that holds wherever the folder is taken."""
     below = _below_here(image.path)
-    return tag("a", shown, href=quote(below), target="_blank") if below else shown
+    return tag("a", shown, href=quote(below), target="_blank", title=image.path.name) if below else shown
 
 
 def _below_here(path: Path) -> str:
@@ -121,30 +126,27 @@ def no_picture_html(generation: Generation) -> Markup:
 
 
 def caption(generation: Generation, *, numbered: bool = False, known: Container[str] = ()) -> str:
-    """Describe a generation in one line: take, orientation, size, model asked and answered, seconds, id.
+    """Describe a generation in one line: version, size, model, seconds, price.
 
     Args:
         generation: what to describe.
-        numbered: whether a first take has its number too; later ones always have it.
-        known: what a header says already: ``model``, ``orientation``.
+        numbered: whether it stands among others of its request: each has its number then, else later ones only.
+        known: what a header says already: ``model``.
     """
-    size = ""
-    if generation.images:
-        image = generation.images[0]
-        orientation = "" if "orientation" in known else _(orientation_of(image)) + " "
-        size = f"{orientation}{image.width}×{image.height}"
-    model, answered = model_words(generation), generation.model_reported
+    images, price, seconds = generation.images, generation.price, round(generation.elapsed or 0)
+    model = model_words(generation)
     if "model" in known:
-        other = answered not in {"", generation.request.model}
-        model = _("answered by {answered}", answered=answered) if other else ""
+        model = (
+            "" if model == generation.request.model else _("answered by {answered}", answered=generation.model_reported)
+        )
     parts = [
-        size,
+        _("version {number}", number=generation.take) if generation.take > 1 and not numbered else "",
+        f"{images[0].width}×{images[0].height}" if images else "",
         model,
-        f"{generation.elapsed:.0f} s" if generation.elapsed and round(generation.elapsed) else "",
-        f"#{generation.id[:6]}" if generation.id else "",
-        "demo" if generation.demo else "",
+        f"{seconds} s" if seconds else "",
+        f"{price:.4g} {generation.currency}" if price and generation.currency else "",
     ]
-    number = take_mark(generation.take) + " " if generation.take > (0 if numbered else 1) else ""
+    number = take_mark(generation.take) + " " if generation.take and numbered else ""
     return number + " · ".join(part for part in parts if part)
 
 
@@ -154,9 +156,9 @@ def take_mark(take: int) -> str:
 
 
 def model_words(generation: Generation) -> str:
-    """Name the model that was asked and, when it is another, the one that answered."""
+    """Name the model that was asked and, where another one answered, that one."""
     asked, answered = generation.request.model, generation.model_reported
-    return asked if answered in {"", asked} else f"{asked} → {answered}"
+    return asked if answers_for(answered, asked) else f"{asked} → {answered}"
 
 
 def prompt_of(generation: Generation) -> str:
@@ -166,22 +168,21 @@ def prompt_of(generation: Generation) -> str:
 
 
 def orientation_of(image: GeneratedImage) -> str:
-    """Judge the orientation of a picture by its size: square within one part in twenty."""
-    if abs(image.width - image.height) * 20 <= max(image.width, image.height):
-        return "square"
-    return "landscape" if image.width > image.height else "portrait"
+    """Judge the orientation of a picture by its size."""
+    return turn_of(Fraction(image.width or 1, image.height or 1))
 
 
 def notes(generation: Generation) -> list[str]:
     """List what to know beside the caption: a saved take, another shape than asked, drafts, videos, what is damaged."""
     listed = []
     if not generation.has_result:
-        listed.append(_("charged: ") + _(generation.charged))
+        asked_about = f" · #{generation.id[:6]}" if generation.id and generation.charged != "no" else ""
+        listed.append(_("charged: ") + _(generation.charged) + asked_about)
     elif generation.note:
         listed.append(generation.note)
-    asked = generation.request.orientation
-    if generation.images and asked != "auto" and orientation_of(generation.images[0]) != asked:
-        listed.append(_("asked for {orientation}", orientation=_(asked)))
+    asked = generation.request
+    if generation.images and not asked.shape.fits(generation.images[0].width, generation.images[0].height):
+        listed.append(_("asked for {orientation}", orientation=said(asked.orientation)))
     if drafts := sum(image.draft for image in generation.pictures):
         listed.append(_("{drafts} draft(s) kept beside it", drafts=drafts))
     listed += [f"{image.path.name}: {image.problem}" for image in generation.pictures if image.problem]
@@ -214,27 +215,67 @@ def text_html(generation: Generation) -> Markup:
 
 
 def as_sent(generation: Generation) -> Markup:
-    """Fold away the whole prompt as it went out, and as the endpoint rewrote it."""
-    prompts = [(_("as sent"), generation.prompt_sent)]
-    if generation.revised_prompt:
-        prompts.append((_("as the endpoint rewrote it"), generation.revised_prompt))
-    style = "white-space:pre-wrap"
-    return join(*(folded(head, tag("pre", text[:LONGEST_TEXT], style=style)) for head, text in prompts))
+    """Fold away what was sent: the prompt and what was added to it, and the prompt as the endpoint rewrote it."""
+    return folded(_("as sent"), sent_html(generation))
 
 
-def details_html(generation: Generation) -> Markup:
-    """Show what few need to know of a generation: its id, its files, and the prompt as it went out."""
-    files = [f"{short_path(image.path)} · {image.size:,} B" for image in generation.images]
-    return join(tag("div", stacked(*map(small, [f"#{generation.id}", *files]))), as_sent(generation))
+def sent_html(generation: Generation, styles: Mapping[str, str] = MappingProxyType({})) -> Markup:
+    """Show the prompt, below it what was added, and the prompt as the endpoint rewrote it.
+
+    Args:
+        generation: whose prompt it is.
+        styles: templates around prompts, to tell a style from the words in it.
+    """
+    prompt, added = _taken_apart(generation, styles)
+    named = [
+        (_("prompt"), prompt),
+        (_("added"), added),
+        (_("as the endpoint rewrote it"), generation.revised_prompt),
+    ]
+    return join(*(_words(name, text[:LONGEST_TEXT]) for name, text in named if text))
+
+
+def _words(name: str, text: str) -> Markup:
+    shown = tag("span", text, style="white-space:pre-wrap", lang="zh" if is_chinese(text) else None)
+    return tag("p", small(name, ": "), shown, style="margin:2px")
+
+
+def _taken_apart(generation: Generation, styles: Mapping[str, str]) -> tuple[str, str]:
+    """Return a prompt, and what a style and the format added to it; the whole where that cannot be told."""
+    prompt, sent = generation.request.prompt, prompt_of(generation)
+    before, found, after = sent.partition(prompt)
+    if not prompt or not found:
+        return sent, ""
+    added = [before, after]
+    for template in sorted(styles.values(), key=len, reverse=True):
+        head, _place, tail = template.partition(PLACE)
+        if head + tail and len(prompt) > len(head + tail) and prompt.startswith(head) and prompt.endswith(tail):
+            prompt, added = prompt[len(head) : len(prompt) - len(tail)], [before, head, tail, after]
+            break
+    return prompt, " · ".join(filter(None, (part.strip(" \n,，;；") for part in added)))
+
+
+def details_html(generation: Generation, styles: Mapping[str, str] = MappingProxyType({})) -> Markup:
+    """Show what few need to know of a generation: the prompt and what was added to it, its files, who answered, its id.
+
+    Args:
+        generation: what to describe.
+        styles: as for :func:`sent_html`.
+    """
+    asked, answered = generation.request.model, generation.model_reported
+    model = _("answered by {answered}", answered=answered) if answered not in {"", asked} else ""
+    facts = [*(short_path(image.path) for image in generation.images), model, f"#{generation.id}"]
+    return join(sent_html(generation, styles), tag("p", small(" · ".join(filter(None, facts))), style="margin:2px"))
 
 
 def plain(generation: Generation, *, numbered: bool = False) -> str:
-    """Describe a generation in one line of text: take, id, size, model, seconds, path; then its own text."""
+    """Describe a generation in one line of text: its caption, whether the demo drew it, its file; then its own text."""
     where = ", ".join(map(short_path, generation.files))
     error = generation.error or {}
     missing = "" if generation.has_result else f"✗ {error.get('what', generation.state)}"
     kind = _("a video, not a picture") if where and not generation.images else ""
-    parts = [caption(generation, numbered=numbered), kind, where or missing, *notes(generation)]
+    demo = "demo" if generation.demo else ""  # a picture of the demo says so itself
+    parts = [caption(generation, numbered=numbered), demo, kind, where or missing, *notes(generation)]
     length = LONGEST_TEXT if generation.request.wants_words else _LONGEST_OPEN_TEXT
     text = f"\n{generation.text[:length]}" if generation.text else ""
     return mask_keys(" · ".join(part for part in parts if part) + text)

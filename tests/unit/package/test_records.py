@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from support.scripted import png
 
 from wenwen_magic.errors import ConfigError, ImageError
-from wenwen_magic.records import ORIENTATIONS, Gallery, GeneratedImage, Generation, ImageRequest, Reference
+from wenwen_magic.orientation import ORIENTATIONS
+from wenwen_magic.records import Gallery, GeneratedImage, Generation, ImageRequest, Reference
 from wenwen_magic.text.i18n import is_chinese, speak
 
 ONE = Reference("https://example.com/1.png", "1" * 64, "one")
@@ -27,7 +28,7 @@ OTHER = {
     "task": "describe",
     "mask": TWO,
 }
-INDIFFERENT = {"count": 3, "stream": True, "parent": "a1b2c3d4"}
+INDIFFERENT = {"count": 3, "stream": True, "parent": "a1b2c3d4", "usual": "gpt-4o-image"}
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
@@ -47,6 +48,14 @@ def picture(folder, name="cat.png", **more):
 
 def test_every_field_of_a_request_is_known_to_these_tests():
     assert {item.name for item in fields(ImageRequest)} == {*OTHER, *INDIFFERENT}
+
+
+def test_a_model_is_unnamed_as_long_as_it_is_the_default_that_was_taken():
+    assert not ImageRequest("a cat").unnamed
+    taken = ImageRequest("a cat", model="x", usual="x")
+    assert taken.unnamed
+    assert replace(taken, prompt="a dog").unnamed
+    assert not replace(taken, model="y").unnamed
 
 
 @pytest.mark.parametrize("name", OTHER)

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -69,22 +70,26 @@ def test_several_pictures_of_one_answer_are_in_a_table_with_their_sizes(make):
 @pytest.mark.parametrize(
     ("changes", "options", "words"),
     [
-        ({}, {}, "square 9×9 · gpt-4o-image · 41 s · #000001"),
-        ({}, {"numbered": True}, "① square 9×9 · gpt-4o-image · 41 s · #000001"),
-        ({"model_reported": "gpt-4o-image"}, {}, "square 9×9 · gpt-4o-image · 41 s · #000001"),
-        ({"model_reported": "sora"}, {}, "square 9×9 · gpt-4o-image → sora · 41 s · #000001"),
-        ({"model_reported": "sora"}, {"known": {"model", "orientation"}}, "9×9 · answered by sora · 41 s · #000001"),
-        ({}, {"known": {"model"}}, "square 9×9 · 41 s · #000001"),
-        ({"demo": True}, {}, "square 9×9 · gpt-4o-image · 41 s · #000001 · demo"),
+        ({}, {}, "9×9 · gpt-4o-image · 41 s"),
+        ({}, {"numbered": True}, "① 9×9 · gpt-4o-image · 41 s"),
+        ({"model_reported": "sora"}, {}, "9×9 · gpt-4o-image → sora · 41 s"),
+        ({"model_reported": "sora"}, {"known": {"model", "orientation"}}, "9×9 · answered by sora · 41 s"),
+        ({"model_reported": "sora_image"}, {"known": {"model"}}, "9×9 · 41 s"),
+        ({}, {"known": {"model"}}, "9×9 · 41 s"),
+        ({"demo": True}, {}, "9×9 · gpt-4o-image · 41 s"),
+        ({"elapsed": 0.4}, {}, "9×9 · gpt-4o-image"),
+        ({"price": 0.4, "currency": "元"}, {}, "9×9 · gpt-4o-image · 41 s · 0.4 元"),
+        ({"price": 0.4}, {}, "9×9 · gpt-4o-image · 41 s"),
+        ({"take": 2}, {}, "version 2 · 9×9 · gpt-4o-image · 41 s"),
         *(
-            ({"take": take}, {}, f"{mark} square 9×9")
+            ({"take": take}, {"numbered": True}, f"{mark} 9×9 · gpt-4o-image · 41 s")
             for take, mark in ((2, "②"), (20, "⑳"), (21, "21."), (300, "300."))
         ),
         ({"id": "", "elapsed": None, "pictures": (), "take": 0}, {"numbered": True}, "gpt-4o-image"),
     ],
 )
 def test_the_caption_describes_the_picture_without_what_a_header_says(changes, options, words, make):
-    assert caption(replace(make((9, 9)), **changes), **options).startswith(words)
+    assert caption(replace(make((9, 9)), **changes), **options) == words
 
 
 @pytest.mark.parametrize(
@@ -100,7 +105,9 @@ def test_the_size_decides_about_the_shape(size, shape, make):
 
 def test_the_caption_speaks_chinese(make):
     speak("zh")
-    assert caption(make((1024, 1536))).startswith("竖屏 1024×1536")
+    assert caption(make((1024, 1536), take=2)).startswith("第 2 版 · 1024×1536")
+    (figure,) = read(generation_bundle(make((9, 9)))).named("figure")
+    assert figure["lang"] == "zh"
 
 
 # Notes
@@ -148,9 +155,30 @@ def test_words_that_came_with_the_picture_are_shown_and_what_was_sent_is_folded(
     generation = make((9, 9), text="Here is\nyour cat.", sent="a cat\nlandscape", revised_prompt="a fine cat")
     html = generation_bundle(generation)["text/html"]
     assert "Here is\nyour cat." in Document(html).words
-    assert [name in html.partition("<details>")[2] for name in ("your cat", "a cat\nlandscape", "a fine cat")] == [
-        *(False, True, True)
-    ]
+    assert [name in html.partition("<details>")[2] for name in (">a cat<", ">landscape<", ">a fine cat<")] == [True] * 3
+
+
+@pytest.mark.parametrize(
+    ("prompt", "sent", "styles", "shown"),
+    [
+        ("a cat", "a cat", {}, ["prompt: a cat"]),
+        ("a cat", "a cat\nlandscape composition", {}, ["prompt: a cat", "added: landscape composition"]),
+        ("a cat", "a cat, square", {}, ["prompt: a cat", "added: square"]),
+        ("a cat, ink", "a cat, ink", {"ink": "{prompt}, ink"}, ["prompt: a cat", "added: ink"]),
+        ("ink: a cat", "ink: a cat\nx", {"a": "ink: {prompt}"}, ["prompt: a cat", "added: ink: · x"]),
+        (
+            "a cat, wet ink",
+            "a cat, wet ink",
+            {"a": "{prompt} ink", "b": "{prompt}, wet ink"},
+            ["prompt: a cat", "added: wet ink"],
+        ),
+        (", ink", ", ink", {"ink": "{prompt}, ink"}, ["prompt: , ink"]),
+        ("a cat", "another", {}, ["prompt: another"]),
+    ],
+)
+def test_the_prompt_and_what_was_added_to_it_are_two_lines(make, prompt, sent, styles, shown):
+    html = display.sent_html(make((9, 9), sent=sent, request=ImageRequest(prompt)), styles)
+    assert [Document(part).words for part in re.findall("<p .*?</p>", html, re.DOTALL)] == shown
 
 
 def test_a_long_text_is_folded_and_an_endless_one_cut(make):
@@ -185,10 +213,7 @@ def test_a_generation_without_picture_and_error_tells_its_state(make):
 
 
 def test_plain_text_is_one_line_with_all_that_matters(make):
-    assert (
-        plain(make((1536, 1024)))
-        == "landscape 1536×1024 · gpt-4o-image · 41 s · #000001 · …/wenwen_images/secret-1.png"
-    )
+    assert plain(make((1536, 1024))) == "1536×1024 · gpt-4o-image · 41 s · …/wenwen_images/secret-1.png"
 
 
 def test_controls_and_a_preview_have_words(make):

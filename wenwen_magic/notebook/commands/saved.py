@@ -248,7 +248,7 @@ def compare(context: CommandContext, line: str) -> Any:
 # -- going on from a picture -------------------------------------------------------------------------------------------
 
 
-@command("use", "使用", "ID", help=N_("the cell that made it, below; also of a file with a recipe"))
+@command("use", "使用", "ID", help=N_("put the cell that made it below; also for a picture file"))
 def use(context: CommandContext, word: str) -> str:
     """Insert the cell that made a picture: of a saved one by its id, of a file by the recipe in it."""
     required_ids(word)
@@ -371,7 +371,7 @@ def vote(context: CommandContext, letter: str) -> str:
     return result
 
 
-@command("votes", "统计", help=N_("the tally"))
+@command("votes", "统计", help=N_("count the votes"))
 def votes(context: CommandContext, _line: str) -> str:
     """Tally all votes."""
     return voting.listing(context.client.history.folder)
@@ -384,7 +384,7 @@ def votes(context: CommandContext, _line: str) -> str:
     "export",
     "导出",
     "FILE [IDs]",
-    help=N_("records and pictures as a zip"),
+    help=N_("share pictures as a zip"),
     options=(Option(("--strip", "--去提示词"), N_("leave the prompts out")),),
 )
 def export(context: CommandContext, line: str, *, strip: bool = False) -> str:
@@ -410,7 +410,7 @@ def export(context: CommandContext, line: str, *, strip: bool = False) -> str:
     return result + (_("; {left_out} without a picture left out", left_out=done.left_out) if done.left_out else "")
 
 
-@command("import", "导入", "FILE", help=N_("import pictures from such a zip"))
+@command("import", "导入", "FILE", help=N_("import pictures from a zip"))
 def import_(context: CommandContext, line: str) -> str:
     """Import records and pictures from such a zip.
 

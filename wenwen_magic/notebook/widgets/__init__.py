@@ -1,6 +1,6 @@
 """The ipywidgets under a picture; here the helpers with which all of them are made."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import ipywidgets
@@ -21,7 +21,7 @@ def button(
         style: ``primary``, ``info``, or empty for a plain one.
         **layout: ``width`` and others, as CSS has them.
     """
-    made = ipywidgets.Button(description=description, tooltip=tooltip, button_style=style, layout=layout)
+    made = ipywidgets.Button(description=description, tooltip=tooltip or "", button_style=style, layout=layout)
     made.on_click(lambda _: press())
     return made
 
@@ -29,3 +29,41 @@ def button(
 def row(children: Sequence[Any], **layout: str) -> Any:
     """Put widgets beside one another; they wrap where there is no room. ``layout`` as CSS has it."""
     return ipywidgets.HBox(list(children), layout={**WRAP, **layout})
+
+
+def hint(kind: Any, text: str) -> dict[str, str]:
+    """Return the argument that gives a widget its tooltip, by the name that this version of ipywidgets has for it."""
+    name = next((name for name in ("tooltip", "description_tooltip") if hasattr(kind, name)), "")
+    return {name: text} if name else {}
+
+
+def upload(description: str, *, accept: str, tooltip: str, multiple: bool = False) -> Any:
+    """Make a button that takes files; :func:`uploaded` gives what is in them."""
+    return ipywidgets.FileUpload(
+        description=description,
+        accept=accept,
+        multiple=multiple,
+        icon="",
+        layout={"width": "auto", "min_width": "88px"},
+        **hint(ipywidgets.FileUpload, tooltip),
+    )
+
+
+def uploaded(field: Any) -> list[bytes]:
+    """Return the files that a button has taken; ipywidgets 7 has them by their names, later ones in a row."""
+    files = field.value.values() if isinstance(field.value, Mapping) else field.value
+    return [bytes(each["content"]) for each in files]
+
+
+def empty(field: Any) -> None:
+    """Let a button for files forget what it has taken."""
+    if isinstance(field.value, Mapping):
+        field.metadata, field.data, field._counter = [], [], 0  # noqa: SLF001  ipywidgets 7 reads its value out of these
+    else:
+        field.value = ()
+
+
+def view_bundle(widget: Any) -> dict[str, Any]:
+    """Return the MIME bundle that shows a widget; ipywidgets 7 has no method that gives it."""
+    view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
+    return {"text/plain": "", "application/vnd.jupyter.widget-view+json": view}

@@ -1,4 +1,4 @@
-"""What goes on from a picture: the row that says what to change in it, and the buttons its endpoint offers."""
+"""What goes on from a picture: the fields that say what to change in it, and the buttons its endpoint offers."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -7,7 +7,8 @@ import ipywidgets
 
 from wenwen_magic.client import Client
 from wenwen_magic.errors import ConfigError
-from wenwen_magic.notebook.widgets import button, row
+from wenwen_magic.notebook.widgets import button, empty, row, upload, uploaded
+from wenwen_magic.notebook.widgets.mask_editor import Mask, open_editor
 from wenwen_magic.records import Button, Generation, ImageRequest
 from wenwen_magic.render import generation
 from wenwen_magic.render.markup import small
@@ -16,7 +17,7 @@ from wenwen_magic.text.sanitize import one_line, replace_unshown
 
 
 class EditRow:
-    """One row: a field for what to change, further pictures to send along, and a way back; it asks for nothing itself.
+    """What stands in the row of Generate while a picture is changed; it asks for nothing itself.
 
     Args:
         cancel: is called when the row is to be closed.
@@ -24,47 +25,81 @@ class EditRow:
     Attributes:
         take: the picture that is to be changed; None while the row is closed.
         words: the field for what to change.
-        more: further pictures, which go along with the one that is changed.
-        cancel: the button.
-        view: to be put among the controls.
+        mask: opens and closes what says where the picture may change.
+        more: takes further pictures, which go along with the one that is changed.
+        cancel: the button behind Generate.
+        fields: all but the last, to be put before Generate.
+        below: the mask, to be put under the row.
     """
 
     def __init__(self, cancel: Callable[[], None]) -> None:
         self.take: Generation | None = None
+        self._painted: Mask | None = None
         self._head = ipywidgets.HTML(layout={"margin": "0 4px 0 0"})
         self.words = ipywidgets.Text(
             placeholder=_("what to change, for example: make it night"),
             layout={"flex": "1 1 200px", "width": "auto", "min_width": "120px"},
         )
-        self.more = ipywidgets.FileUpload(
+        self.mask = button(_("Mask"), self._press_mask, tooltip=_("say where the picture may change"), width="64px")
+        self.more = upload(
+            _("+ reference"),
             accept="image/*",
             multiple=True,
-            description=_("+ picture"),
             tooltip=_("pictures to send along, such as a style or a second figure"),
-            icon="",
-            layout={"width": "auto", "min_width": "88px"},
         )
         self.cancel = button("×", cancel, tooltip=_("stop editing: Generate draws the prompt again"), width="32px")
-        whole = row([self._head, self.words, self.more, self.cancel], width="100%")
+        self.mask_file = upload(
+            _("Upload a mask"),
+            accept="image/png",
+            tooltip=_("a PNG as large as the picture, transparent where it may change"),
+        )
+        self.below = ipywidgets.VBox(layout={"display": "none", "width": "100%"})
+        self.fields = (self._head, self.words, self.mask, self.more)
+        self._show(on=False)
+
+    def _show(self, *, on: bool) -> None:
         # Always in the page: a field that is only hidden can be given the focus when it is shown.
-        self.view = ipywidgets.Box([whole], layout={"display": "none", "width": "100%"})
+        for each in (*self.fields, self.cancel):
+            each.layout.display = None if on else "none"
+        self.below.layout.display = "none"
 
     def open(self, take: Generation) -> None:
         """Begin to change a picture."""
-        self.take = take
-        self._head.value = small(f"✎ {generation.take_mark(take.take) if take.take else ''}")
-        self.words.value, self.more.value = "", ()
-        self.view.layout.display = None
-        self.words.focus()
+        self.take, self._painted = take, None
+        self._head.value = small(f"✎ {take.take or ''}")
+        self.words.value = ""
+        empty(self.more)
+        empty(self.mask_file)
+        self.below.children = ()
+        self._show(on=True)
+        if hasattr(self.words, "focus"):  # not in ipywidgets 7
+            self.words.focus()
 
     def close(self) -> None:
         """Close the row; Generate draws the prompt again."""
         self.take = None
-        self.view.layout.display = "none"
+        self._show(on=False)
 
-    @property
-    def _uploaded(self) -> list[bytes]:
-        return [bytes(each["content"]) for each in self.more.value]
+    def _press_mask(self) -> None:
+        """Show what says where the picture may change, or hide it; what is painted stays."""
+        hidden = self.below.layout.display == "none"
+        if hidden and not self.below.children and self.take is not None:
+            self.below.children = self._mask_fields(self.take)
+        self.below.layout.display = None if hidden else "none"
+
+    def _mask_fields(self, take: Generation) -> tuple[ipywidgets.Widget, ...]:
+        image = take.images[0]
+        hint = _("a PNG as large as the picture, transparent where it may change")
+        editors = []
+        try:
+            if image.preview is not None:
+                editors = [open_editor(image.preview, (image.width, image.height), "", self._paint).view]
+        except ConfigError:
+            hint += "; " + _("to paint it here: pip install 'wenwen-magic[mask]', then restart")
+        return (*editors, row([self.mask_file, ipywidgets.HTML(small(hint))]))
+
+    def _paint(self, mask: Mask) -> None:
+        self._painted = mask if mask.strokes else None
 
     def request(self, client: Client, take: Generation, *, model: str, count: int, orientation: str) -> ImageRequest:
         """Make the request that draws a picture again with the change that is typed.
@@ -80,17 +115,17 @@ class EditRow:
             ConfigError: no words, a value that cannot be, or the picture cannot be sent.
         """
         if not (change := self.words.value.strip()):
-            raise ConfigError(
-                _("The text that says what to change is missing."),
-                do=_("Write it, for example: make it night"),
-            )
+            raise ConfigError(_('Describe the change first, e.g. "make it night".'))
+        mask = self._painted.image() if self._painted else next(iter(uploaded(self.mask_file)), None)
+        own = take.request.format if model == take.request.model else None
         return client.request(
             change,
-            references=[client.reference(take, take.id), *map(client.reference, self._uploaded)],
+            references=[client.reference(take, take.id), *map(client.reference, uploaded(self.more))],
             model=model,
             count=count,
             orientation=orientation,
-            format=take.request.format if model == take.request.model else None,
+            mask=mask,
+            format=own if mask is None else "images",  # the only one that takes a mask with any picture
         )
 
 

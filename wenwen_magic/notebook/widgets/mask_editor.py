@@ -94,7 +94,7 @@ def open_editor(picture: Path, size: tuple[int, int], name: str, changed: Callab
     Args:
         picture: a small file of it, JPEG or PNG.
         size: the width and height in pixels that the mask will have.
-        name: the variable that receives the mask.
+        name: the variable that receives the mask; empty for none.
         changed: is handed the mask after every stroke.
 
     Raises:
@@ -203,6 +203,10 @@ class MaskEditor:
         self._update_note()
 
     def _update_note(self) -> None:
+        if not self._name:
+            usage = _("{share} of the picture may change.", share=f"{self.mask.share:.0%}")
+            self.note.value = usage if self.mask.strokes else _("Paint over what may change.")
+            return
         usage = _(
             "<code>{name}</code> holds the mask: {share} of the picture may change. Use it: "
             "<code>--format images --ref … --mask {name}</code>",

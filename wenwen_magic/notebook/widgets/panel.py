@@ -10,20 +10,21 @@ from typing import Any
 
 import ipywidgets
 
+from wenwen_magic import orientation
 from wenwen_magic.client import Client
 from wenwen_magic.engine import limits
 from wenwen_magic.engine.worker_pool import Job
 from wenwen_magic.errors import ConfigError, LimitReached, WenwenError
 from wenwen_magic.notebook.cell import TICK, Cell, Turn, model_doubts, status_line
-from wenwen_magic.notebook.cell_source import cell_of
-from wenwen_magic.notebook.widgets import button, row
+from wenwen_magic.notebook.cell_source import cell_of, retyped
+from wenwen_magic.notebook.widgets import button, hint, row, view_bundle
 from wenwen_magic.notebook.widgets.edit_row import ActionButtons, EditRow
 from wenwen_magic.notebook.widgets.insert_cell import Inserter
 from wenwen_magic.notebook.widgets.takes_strip import TakesStrip, saved_takes
-from wenwen_magic.records import ORIENTATIONS, Button, Gallery, Generation, ImageRequest
+from wenwen_magic.records import Button, Gallery, Generation, ImageRequest
 from wenwen_magic.render import generation
-from wenwen_magic.render.markup import clipped, small, stacked, tag
-from wenwen_magic.text.i18n import _, is_chinese
+from wenwen_magic.render.markup import clipped, join, small, stacked, tag
+from wenwen_magic.text.i18n import _, is_chinese, spoken
 
 DOUBLE_PRESS = 0.8
 """Seconds within which a second press of a button that pays is taken for the same."""
@@ -34,6 +35,16 @@ _ROW = "34px"
 """The height of the rows whose contents change while a picture is drawn: what is under them stays in its place."""
 _LINE = "1px solid var(--jp-border-color2, #ccc)"
 _LONGEST_WORDS = 60
+_UNSEEN = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap"
+_SHAPES = (*orientation.ORIENTATIONS, *orientation.RATIOS)
+_MARGIN = 8
+"""Pixels that ipywidgets leaves between a field and its name."""
+
+
+def _named(field: type[Any], name: str, *, width: int) -> dict[str, Any]:
+    """Give a field of a width in pixels a name that is read aloud and takes no room, and shown under a pointer."""
+    layout = {"width": f"{width + _MARGIN}px", "margin": f"2px 2px 2px {2 - _MARGIN}px"}
+    return {"description": name, "style": {"description_width": "0"}, "layout": layout, **hint(field, name)}
 
 
 class Choices:
@@ -63,22 +74,19 @@ class Choices:
             ensure_option=False,
             continuous_update=False,
             placeholder=_("model"),
-            tooltip=_("model"),
-            layout={"width": "190px"},
+            **_named(ipywidgets.Combobox, _("model"), width=190),
         )
         self.orientation = ipywidgets.Dropdown(
-            options=[(_(name), name) for name in ORIENTATIONS],
+            options=[(orientation.said(name), name) for name in dict.fromkeys([*_SHAPES, request.orientation])],
             value=request.orientation,
-            tooltip=_("orientation"),
-            layout={"width": "104px"},
+            **_named(ipywidgets.Dropdown, _("orientation"), width=104),
         )
         # No limit of the field's own: it would put another number in the place of what was typed, and not say so.
         self.count = ipywidgets.BoundedIntText(
             value=1,
             min=1,
             max=_HIGHEST,
-            tooltip=_("how many pictures"),
-            layout={"width": "56px"},
+            **_named(ipywidgets.BoundedIntText, _("how many pictures"), width=56),
         )
         self._at_first = self.values
 
@@ -88,9 +96,14 @@ class Choices:
         return {"model": self.model.value.strip(), "orientation": self.orientation.value, "count": self.count.value}
 
     @property
+    def changed(self) -> dict[str, Any]:
+        """What is not as it began."""
+        return {name: value for name, value in self.values.items() if value != self._at_first[name]}
+
+    @property
     def untouched(self) -> bool:
         """Whether everything is as it began."""
-        return self.values == self._at_first
+        return not self.changed
 
     def choose(self, values: Mapping[str, Any]) -> None:
         """Choose what :attr:`values` gave."""
@@ -106,9 +119,10 @@ class Choices:
 class _Box(ipywidgets.VBox):  # type: ignore[misc]
     """A box whose bundle also says, for places without live widgets, what is missing there."""
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        bundle = super()._repr_mimebundle_(**kwargs) or {}
-        return {**bundle, "text/html": generation.controls_html(), "text/plain": ""}
+    _ipython_display_ = None  # of ipywidgets 7, which would show a bundle of its own
+
+    def _repr_mimebundle_(self, **_kwargs: Any) -> dict[str, Any]:
+        return {**view_bundle(self), "text/html": generation.controls_html()}
 
 
 class Panel:
@@ -146,6 +160,7 @@ class Panel:
         self.action_buttons = ActionButtons(self._press_action)
         self.strip = TakesStrip(self._press_show)
         self.edit_row = EditRow(self._press_cancel)
+        self._missed = False  # whether the last press brought no picture
         self.inserter = Inserter()
         self.ballot = row([])
         self.note = ipywidgets.HTML("")
@@ -180,17 +195,10 @@ class Panel:
         self.words = ipywidgets.HTML(
             layout={"flex": "1 1 40px", "width": "auto", "min_width": "0", "overflow": "hidden"}
         )
-        self.generate = button(_("Generate"), self._press_generate, style="primary")
-        self.stop = button(
-            _("Stop waiting"),
-            self._press_stop,
-            tooltip=_("A picture that still arrives is saved (and may be charged)."),
-        )
-        for each in (self.generate, self.stop):
-            each.layout.width, each.layout.min_width = "auto", "120px"
-        self.stop.layout.display = "none"
-        self.stop.disabled = True
-        fields = [self.choices.model, self.choices.orientation, self.choices.count]
+        # One button for both, so that the focus of the keyboard stays where it was.
+        self.generate = button(_("Generate"), self._press_generate, style="primary", width="auto", min_width="120px")
+        self._settings = (self.choices.model, self.choices.orientation, self.choices.count, self.words)
+        press = [*self.edit_row.fields, *self._settings, self.generate, self.edit_row.cancel]
         self.view = _Box(
             [
                 self.ballot,
@@ -200,7 +208,7 @@ class Panel:
                 *([ipywidgets.HTML(small(_("One more picture, beside the comparison:")))] if compared else []),
                 *([self.choices.prompt] if with_prompt else []),
                 ipywidgets.VBox(
-                    [self.edit_row.view, row([*fields, self.words, self.generate, self.stop], width="100%")],
+                    [row(press, width="100%"), self.edit_row.below],
                     layout={"border_top": _LINE, "padding": "4px 0 0 0", "width": "100%"},
                 ),
                 self.note,
@@ -208,18 +216,31 @@ class Panel:
             ],
             layout={"max_width": "820px"},
         )
-        self._with_prompt = with_prompt
+        self._with_prompt, self._held = with_prompt, False
         cell.voted.append(self._show_result)
         self._update_face()
         self._show_result()
 
     def suggest(self, models: Sequence[str]) -> None:
-        """Suggest other models; only from the main thread."""
+        """Suggest other models, and tell if the one in the field is none of them; only from the main thread."""
         self.choices.model.options = list(models)
+        if not self.note.value:
+            self._check_choices()
 
-    def show_message(self, *lines: str) -> None:
-        """Write lines under the controls, escaped; only from the main thread."""
-        self.note.value = stacked(*lines)
+    def show_message(self, *lines: str, unseen: str = "") -> None:
+        """Write lines under the controls, escaped; only from the main thread.
+
+        Args:
+            *lines: the text.
+            unseen: is read to who cannot see the picture, and not shown.
+        """
+        text = join(stacked(*lines), tag("span", unseen, style=_UNSEEN) if unseen else "")
+        # What is put into the page is read aloud where it is an alert; the field itself can have no role.
+        self.note.value = tag("div", text, role="alert", lang=spoken()) if text else ""
+
+    def show_error(self, error: BaseException) -> None:
+        """Write an error under the controls, in one line; only from the main thread."""
+        self.show_message(error.in_short() if isinstance(error, WenwenError) else f"{type(error).__name__}: {error}")
 
     def follow(self, job: Job) -> None:
         """Show the result of the cell's own job, and let Stop end the waiting for it."""
@@ -229,10 +250,21 @@ class Panel:
     # -- what Generate says --------------------------------------------------------------------------------------------
 
     def _update_face(self) -> None:
-        """Write on Generate what it costs, and beside it which prompt it uses."""
-        self.generate.description = " · ".join(filter(None, (_("Generate"), self._price())))
-        editing = self.edit_row.take is not None or self._with_prompt
-        prompt = "" if editing else self.choices.prompt.value
+        """Write on Generate what it costs, and beside it which prompt it uses; while a job is waited for it is Stop."""
+        waiting, name = bool(self._jobs), _("Try again") if self._missed else _("Generate")
+        face = " · ".join(filter(None, (name, self._price())))
+        self.generate.description = _("Stop waiting") if waiting else face
+        self.generate.button_style = "" if waiting else "primary"
+        self.generate.disabled = self._held and not waiting
+        draws = _("vote first") if self._held else _("draws a new picture (pays)")
+        stops = _("A picture that still arrives is saved (and may be charged).")
+        self.generate.tooltip = stops if waiting else draws
+        editing = self.edit_row.take is not None
+        # The change stands in the place of what the picture was asked with; behind ⋯ that can be changed all the same.
+        seen = None if not editing or self.menu.layout.display is None else "none"
+        for each in self._settings:
+            each.layout.display = seen
+        prompt = "" if editing or self._with_prompt else self.choices.prompt.value
         # Its own width counts nothing: else the field would be as wide as the words.
         style = (
             "display:block;width:0;min-width:100%;overflow:hidden;text-overflow:ellipsis;white-space:nowrap;opacity:.7"
@@ -258,7 +290,7 @@ class Panel:
         with self._handling():
             client, values = self._cell.current_client(), self.choices.values
             if values["count"] > (most := _most(client)):
-                self.show_message(_too_many(values["count"], most).what)
+                self.show_error(_too_many(values["count"], most))
             elif values["model"]:
                 request = replace(self._cell.requests[0], **values)
                 self.show_message(*model_doubts(client, [request], fresh=True))
@@ -274,11 +306,15 @@ class Panel:
         try:
             yield
         except WenwenError as error:
-            self.show_message(*error.lines())
+            self.show_error(error)
 
     # -- drawing -------------------------------------------------------------------------------------------------------
 
     def _press_generate(self) -> None:
+        if self._jobs:
+            self._press_stop()
+            return
+
         def wanted(client: Client) -> tuple[ImageRequest, bool]:
             request = self._chosen(client)
             if request.count > (most := _most(client)):
@@ -298,16 +334,19 @@ class Panel:
             key: tells one button from another.
             wanted: makes the request, and tells whether it is drawn although a take is saved.
         """
-        runner, before = self._cell.runner, self._pressed.get(key, float("-inf"))
-        self._pressed[key] = runner.now()
-        if self._pressed[key] - before < DOUBLE_PRESS:
+        if self._is_double(key):
             return
         with self._handling():
             client = self._cell.current_client()
             request, fresh = wanted(client)
-            job = runner.start(lambda job: client.draw([request], fresh=fresh, tell=job.tell))
+            job = self._cell.runner.start_or_run(lambda job: client.draw([request], fresh=fresh, tell=job.tell))
             self._follow(job, own=False)
-        self._pressed[key] = runner.now()  # a second click has waited while this was done
+        self._pressed[key] = self._cell.runner.now()  # a second click has waited while this was done
+
+    def _is_double(self, key: str) -> bool:
+        """Tell whether a button was pressed a moment ago, and note that it is pressed now."""
+        before, self._pressed[key] = self._pressed.get(key, float("-inf")), self._cell.runner.now()
+        return self._pressed[key] - before < DOUBLE_PRESS
 
     def _chosen(self, client: Client) -> ImageRequest:
         """Make the request that is chosen in the controls.
@@ -324,14 +363,13 @@ class Panel:
         self._jobs.append(job)
         self._update_waiting()
         turn = self._cell.turn()
-        self._cell.runner.start(lambda _: self._watch(job, turn, own=own))
+        self._cell.runner.start_or_run(lambda _: self._watch(job, turn, own=own))
 
     def _update_waiting(self) -> None:
-        """Show Stop in the place of Generate, and the progress in the place of the tools, while a job is waited for."""
+        """Make Generate Stop, and show the progress in the place of the tools, while a job is waited for."""
+        self._update_face()
         waiting = bool(self._jobs)
-        self.stop.disabled = not waiting
-        for seen, hidden in ((self.stop, self.generate), (self.progress, self.tools)):
-            seen.layout.display, hidden.layout.display = (None, "none") if waiting else ("none", None)
+        self.progress.layout.display, self.tools.layout.display = (None, "none") if waiting else ("none", None)
         self.percent.layout.visibility = "hidden"
         self.progress_line.value = ""
 
@@ -374,10 +412,10 @@ class Panel:
             self._jobs.remove(job)
         self._update_waiting()
         error, hidden = job.error, self._cell.hides_labels
+        self._missed = error is not None
+        self._update_face()
         if error is not None:
-            self.show_message(
-                *(error.lines() if isinstance(error, WenwenError) else [f"{type(error).__name__}: {error}"])
-            )
+            self.show_error(error)
             self._hold(on=hidden)
             return
         drawn = [take for take in job.result if take.images]
@@ -389,11 +427,14 @@ class Panel:
             if drawn and self.edit_row.take is not None:
                 self.edit_row.open(drawn[-1])  # the next change goes on from the new picture
         if not (own and hidden):
-            self.show_message(_summary(job.result))
+            came = " ".join(f"{generation.caption(take, numbered=True)}: {take.images[0].alt}" for take in drawn)
+            self.show_message(_summary(job.result), unseen=came)
         self._show_result()
 
     def _press_stop(self) -> None:
-        """End the waiting; the requests go on and their answers are saved."""
+        """End the waiting, but not by the second press of a double click on Generate; the answers are saved."""
+        if self._is_double(""):
+            return
         with self._handling():
             self._jobs.clear()
             self._update_waiting()
@@ -464,8 +505,7 @@ class Panel:
             try:
                 takes, older = saved_takes(requests, own, others)
             except WenwenError as error:
-                lines = error.lines()
-                self._defer(lambda: self.show_message(*lines))
+                self._defer(partial(self.show_error, error))
                 return
             self._defer(lambda: fill(takes, older))
 
@@ -474,7 +514,7 @@ class Panel:
             self.strip.fill(takes, older)
             self._mark_shown()
 
-        self._cell.runner.start(lambda _: find())
+        self._cell.runner.start_or_run(lambda _: find())
 
     def _mark_shown(self) -> None:
         """Mark what the cell shows, and offer what can be done with it."""
@@ -485,26 +525,26 @@ class Panel:
 
     def _hold(self, *, on: bool) -> None:
         """Draw nothing while a comparison is blind: what else is shown would tell a label."""
-        self.generate.disabled = on
-        pays = _("draws a new picture (pays)")
-        self.generate.tooltip = _("vote first") if on else pays
+        self._held = on
+        self._update_face()
         self._update_tools()
 
     def _update_tools(self) -> None:
         """Say which picture Save, Edit and Star are about, if any."""
-        take = None if self.generate.disabled else self._last_shown
+        take, area = None if self._held else self._last_shown, self._cell.area
+        self.tools.layout.visibility = None if area.rows or area.gallery else "hidden"  # it keeps its place
         self.save.disabled = self.edit.disabled = self.star.disabled = take is None
         self.edit.tooltip = (
-            _("press a thumbnail first")
-            if take is None
-            else _("say what to change in: ") + generation.caption(take, numbered=True)
+            _("press a thumbnail first") if take is None else _("say what to change in: ") + generation.caption(take)
         )
         self.star.description = f"{'★' if take is not None and take.star else '☆'} {_('Star')}"
-        self.details.value = generation.details_html(take) if take is not None else ""
+        styles = self._cell.client.settings.styles
+        self.details.value = generation.details_html(take, styles) if take is not None else ""
 
     def _press_more(self) -> None:
         hidden = self.menu.layout.display == "none"
         self.menu.layout.display = None if hidden else "none"
+        self._update_face()
 
     def _press_show(self, take: Generation) -> None:
         """Show a version large; the cell's variable is what is shown."""
@@ -552,13 +592,17 @@ class Panel:
                 if cell.options.fresh:
                     self.show_message(_("The new cell has --fresh: running it draws a new picture and pays."))
                 return
-            client = cell.current_client()
-            if not chosen and not own and self._last_shown is not None:
-                self.inserter.insert(cell_of(client, self._last_shown))
-                return
-            if not chosen and cell.labels:
-                self.show_message(_("The new cell draws only the first combination."))
-            self.inserter.insert(cell_of(client, self._chosen(client)))
+            client, name = cell.current_client(), "" if cell.labels else cell.name
+            alone = bool(cell.text) and not cell.labels and self.edit_row.take is None and not self._with_prompt
+            shown_now = None if chosen or own else self._last_shown
+            if alone and shown_now is None:
+                self.inserter.insert(retyped(cell.text, **self.choices.changed))
+            elif alone and shown_now is not None and shown_now.request == cell.requests[0]:
+                self.inserter.insert(retyped(cell.text, take=client.history.take_of(shown_now)))
+            else:
+                if not chosen and cell.labels and shown_now is None:
+                    self.show_message(_("The new cell draws only the first combination."))
+                self.inserter.insert(cell_of(client, shown_now or self._chosen(client), name=name, like=cell.text))
 
 
 def _free(name: str, ending: str) -> Path:
@@ -575,7 +619,7 @@ def _most(client: Client) -> int:
 def _too_many(count: int, most: int) -> LimitReached:
     return LimitReached(
         _("One press draws at most {most} pictures, not {count}.", most=most, count=count),
-        do=_("Nothing was sent. Insert as cell writes a cell for more; it asks first."),
+        why=_("For more: ⋯, Insert as cell."),
     )
 
 

@@ -12,6 +12,7 @@ import ipywidgets
 from wenwen_magic.client import Client
 from wenwen_magic.kinds import PNG, data_uri, kind_of
 from wenwen_magic.notebook.widgets import button
+from wenwen_magic.orientation import said
 from wenwen_magic.records import Generation, ImageRequest
 from wenwen_magic.render import generation
 from wenwen_magic.render.markup import small
@@ -53,9 +54,10 @@ class _Item:
         self._name = self._name if name is None else name
         self._shown = self._shown if shown is None else shown
         edited = "✎" if self.take.request.parent else ""
-        mark = edited + generation.take_mark(self.take.take) if self.take.take else edited or "#"
-        self.view.description = mark + (" ★" if self.take.star else "")
-        what = " · ".join(filter(None, (self._name, generation.caption(self.take, numbered=True))))
+        large = "▣ " if self._shown else ""
+        self.view.description = f"{large}{edited}{self.take.take or '#'}{' ★' if self.take.star else ''}"
+        number = _("version {number}", number=self.take.take) if self.take.take == 1 else ""
+        what = " · ".join(filter(None, (self._name, number, generation.caption(self.take))))
         self.view.tooltip = (_("shown: {what}", what=what)) if self._shown else _("show {what}", what=what)
         (self.view.add_class if self._shown else self.view.remove_class)("wenwen-shown")
 
@@ -165,7 +167,7 @@ def names(takes: Sequence[Generation]) -> dict[str, str]:
             for part in (
                 _origin(request, parents.get(request.parent)),
                 request.model if differs["model"] else "",
-                _(request.orientation) if differs["orientation"] else "",
+                said(request.orientation) if differs["orientation"] else "",
             )
             if part
         )
