@@ -16,7 +16,7 @@ from wenwen_magic.history.store import Page
 from wenwen_magic.notebook.cell_source import cell_of
 from wenwen_magic.notebook.commands.saved import split_quoted
 from wenwen_magic.notebook.options import check_variable
-from wenwen_magic.notebook.widgets import button, row
+from wenwen_magic.notebook.widgets import button, hint, row
 from wenwen_magic.notebook.widgets.insert_cell import Inserter
 from wenwen_magic.notebook.widgets.takes_strip import background
 from wenwen_magic.records import Generation
@@ -85,14 +85,14 @@ class HistoryGallery:
         self.words = ipywidgets.Text(
             value=" ".join(wanted.words),
             placeholder=_("search words"),
-            tooltip=_("search words"),
+            **hint(ipywidgets.Text, _("search words")),
             continuous_update=False,
             layout={"flex": "1 1 160px", "width": "auto", "min_width": "100px"},
         )
         self.kind = ipywidgets.Dropdown(
             options=[(_(name), name) for name in KINDS],
             value=_kind_of(wanted),
-            tooltip=_("what is shown"),
+            **hint(ipywidgets.Dropdown, _("what is shown")),
             layout={"width": "150px"},
         )
         self.newer = button("‹", partial(self._turn, -1), tooltip=_("newer"), width="36px")
@@ -113,12 +113,14 @@ class HistoryGallery:
         self.yes = button(_("Delete for good"), self._press_delete, style="danger", width="auto")
         self.no = button(_("Keep"), self._press_keep, width="auto")
         self.name = ipywidgets.Text(
-            placeholder=_("name"), tooltip=_("name of a variable"), layout={"flex": "1 1 80px", "width": "auto"}
+            placeholder=_("name"),
+            layout={"flex": "1 1 80px", "width": "auto"},
+            **hint(ipywidgets.Text, _("name of a variable")),
         )
         self.use = button(_("Use as variable"), self._press_use, width="auto")
         self.tags = ipywidgets.Text(
             placeholder=_("tags"),
-            tooltip=_("tags, with spaces between them"),
+            **hint(ipywidgets.Text, _("tags, with spaces between them")),
             continuous_update=False,
             layout={"flex": "1 1 120px", "width": "auto"},
         )
@@ -182,7 +184,7 @@ class HistoryGallery:
         self.newer.disabled, self.older.disabled = page.number <= 1, page.number >= page.pages
         kinds, children = history.apart(page.rows), []
         for name, rows in kinds.items():
-            if len(kinds) > 1:
+            if name:
                 children.append(ipywidgets.HTML(tag("b", _(name))))
             ids = {each.id for each in rows}
             tiles = [tile for tile, each in zip(self.tiles, page.rows, strict=False) if each.id in ids]
