@@ -199,7 +199,7 @@ class HistoryGallery:
         if each is None:
             return
         prompt = clipped(generation.prompt_of(each), 200)
-        what = " · ".join(filter(None, (prompt, generation.caption(each), history.marks(each), each.created[:10])))
+        what = " · ".join(filter(None, (prompt, generation.caption(each), history.marks(each), _name(each))))
         shown = number == self._chosen
         tile.tooltip = _("shown: {what}", what=what) if shown else _("show {what}", what=what)
         for on, name in ((each.star, "wenwen-star"), (shown, "wenwen-shown")):
@@ -241,8 +241,11 @@ class HistoryGallery:
             control.disabled = take is None
         self.star.description = f"{'★' if take and take.star else '☆'} {_('Star')}"
         self.tags.value = " ".join(take.tags) if take else ""
-        prompt = tag("p", lines(generation.prompt_of(take))) if take and take.images else ""
-        self.shown.value = join(generation.generation_html(ready, asked_here=True), prompt) if ready else ""
+        self.shown.value = ""
+        if take and ready:
+            prompt = tag("p", lines(generation.prompt_of(take))) if take.has_result else ""
+            about = tag("p", small(" · ".join(filter(None, (_name(take), "demo" if take.demo else "")))))
+            self.shown.value = join(generation.generation_html(ready, asked_here=True), prompt, about)
 
     @property
     def _take(self) -> Generation:
@@ -332,6 +335,10 @@ def _kind_of(wanted: Wanted) -> str:
         name for name, kind in KINDS.items() if kind and all(getattr(wanted, key) == on for key, on in kind.items())
     ]
     return next(iter(asked), next(iter(KINDS)))
+
+
+def _name(row: Generation) -> str:
+    return f"#{row.id[:6]} · {row.created[:10]} {row.created[11:16]}"
 
 
 def _words(row: Generation) -> str:
