@@ -459,7 +459,7 @@ def test_a_history_that_is_empty_says_so(shell):
     assert len(shell.run("%wenwen history")) == 0
     assert "Nothing is saved here yet" in shell.words()
     shell.run("%wenwen history cat")
-    assert "Nothing that is saved fits" in shell.words()
+    assert "Nothing saved matches" in shell.words()
 
 
 @pytest.mark.parametrize("command", ["show", "use", "fetch"])
