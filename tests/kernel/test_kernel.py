@@ -190,6 +190,14 @@ def test_a_cell_message_by_message(demo, kernel):
     assert [kind for kind, _ in shown(kernel.run("Out[2] is img"))] == ["execute_result"]
 
 
+def test_where_nobody_is_a_cell_shows_its_end_only_as_nbval_compares_what_comes_first(relay, kernel):
+    relay.gate.clear()
+    ticket = kernel.send(cell("a cat"))
+    until(lambda: relay.posts)
+    threading.Timer(1.6, relay.gate.set).start()
+    assert [kind for kind, _ in kernel.gather(ticket) if "display" in kind] == ["display_data"]
+
+
 def test_a_person_gets_controls_of_their_own_and_nobody_else_does(demo, kernel):
     live = kernel.run(cell("a cat"), stdin=True)
     assert [WIDGET in content["data"] for _, content in shown(live)] == [False, True]
