@@ -6,6 +6,7 @@ import io
 import os
 import shutil
 import sys
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,6 @@ if os.access("/dev/shm", os.W_OK) and shutil.disk_usage("/dev/shm").free > 2 << 
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", "/dev/shm")  # the tests make 100,000 small files
 SLOW = (
     "tests/browser/",
-    "notebooks/",
     "tests/kernel/",
     "tests/client/",
     "tests/properties/",
@@ -73,23 +73,28 @@ def shared_sandbox(**options: int) -> SandboxPool:
     return SandboxPool(**options)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Take this machine's settings, proxies, caches and keyring away once for all tests; give the cache's folder."""
+    proxies = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"}
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.upper() in proxies or (name.startswith("WENWEN_") and name != "WENWEN_CHROMIUM"):
+                patch.delenv(name)
+        patch.setenv("LC_ALL", "C.UTF-8")
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
+        patch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
+        patch.setattr(limits, "SandboxPool", shared_sandbox)
+        patch.setattr(os, "fsync", lambda _: None)  # no test cuts the machine's power
+        yield tmp_path_factory.getbasetemp() / "cache"
+
+
 @pytest.fixture(autouse=True)
-def _own_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    for name in list(os.environ):
-        if name.startswith("WENWEN_") and name != "WENWEN_CHROMIUM":
-            monkeypatch.delenv(name)
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-    monkeypatch.setenv("LC_ALL", "C.UTF-8")
-    cache = tmp_path_factory.getbasetemp() / "cache"
-    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
-    shutil.rmtree(cache / "wenwen_magic" / "models", ignore_errors=True)  # a port may have been another endpoint's
+def _own_surroundings(_no_machine: Path) -> None:
+    if (models := _no_machine / "wenwen_magic/models").exists():  # a port may have been another endpoint's
+        shutil.rmtree(models)
     i18n.speak("")  # what an earlier test has spoken or decided
-    monkeypatch.setattr(i18n, "_decided", "")
-    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
-    monkeypatch.setattr(limits, "SandboxPool", shared_sandbox)
-    monkeypatch.setattr(os, "fsync", lambda _: None)  # no test cuts the machine's power
+    i18n._decided = ""  # else it is decided once for a process
 
 
 @pytest.fixture

@@ -295,6 +295,10 @@ class Client:
         """Return the prompt that is sent for a request, with what its format adds."""
         return FORMATS[request.format].prompt_as_sent(request)
 
+    def shape_as_sent(self, request: ImageRequest) -> str:
+        """Return the ratio or size that is sent beside the prompt, the nearest that the model knows; empty for none."""
+        return "" if request.wants_words else FORMATS[request.format].shape_as_sent(request)
+
     # -- several and many ----------------------------------------------------------------------------------------------
 
     def draw(
@@ -361,7 +365,7 @@ class Client:
         total = None
         if not isinstance(source, Iterator):  # an iterator can be read only once
             estimate = self.look_through(self.requests_from(source, template=template, **options), fresh=fresh)
-            self.check_limits(estimate.missing)
+            self.check(estimate)
             total = estimate.requests
         with tqdm(total=total, disable=not progress, unit="") as bar:
             run, rows = self.begin_many(
@@ -416,13 +420,15 @@ class Client:
         """
         self._engine.give_up([self.history.get(record) for record in records])
 
-    def check_limits(self, prices: Sequence[float | None]) -> None:
-        """Check that pictures of these prices may be asked for: all of a cell, before its first call.
+    def check(self, estimate: Estimate) -> None:
+        """Check all that is missing of a run before its first call: the limits, and the models that nobody named.
 
         Raises:
             LimitReached: a limit would be passed.
+            ConfigError: a default model is not in the endpoint's list.
         """
-        self._engine.check_limits(prices)
+        self._engine.check_limits(estimate.missing)
+        self._engine.check_defaults(estimate.unnamed)
 
     # -- free questions to the endpoint --------------------------------------------------------------------------------
 
@@ -447,12 +453,11 @@ class Client:
             return known
         if replay:
             raise no_models_in_replay()
-        return self.session.models.keep(self.address, self._engine.ask_for_models(), lasting=not self.is_demo)
+        return self._engine.ask_for_models()
 
     def known_models(self, *, fresh: bool = False) -> ModelList | None:
         """Return the saved list of models, of any age, or with ``fresh`` of the last day; None if there is none."""
-        known = self.session.models.read(self.address)
-        return None if known is None or (fresh and not self.session.models.is_fresh(known)) else known
+        return (self.session.models.fresh if fresh else self.session.models.read)(self.address)
 
     def ask_about(self, generations: Sequence[Generation], question: str = "query") -> Mapping[str, Any]:
         """Ask the endpoint about jobs, such as Midjourney's: their state, their seed.

@@ -139,10 +139,12 @@ class NotSentError(WenwenError):
 class EndpointError(WenwenError):
     """The endpoint answered with an error (``status``), or the connection broke after sending (status 0).
 
-    ``seconds`` tells how long the answer took, ``retry_after`` how many seconds the endpoint asks to wait, if it does.
+    ``seconds`` tells how long the answer took, ``retry_after`` how many seconds the endpoint asks to wait, if it does,
+    ``lasting`` whether the same request would be refused again.
     """
 
     seconds: float = 0.0
+    lasting: bool = False
     retry_after: float | None = None
 
 
@@ -164,7 +166,12 @@ class UnansweredRequest(WenwenError):
 
 
 class ImageError(WenwenError):
-    """A picture could not be fetched, or what was fetched is not a valid picture; the bytes are kept."""
+    """A picture could not be fetched, or what was fetched is not a valid picture; the bytes are kept.
+
+    ``lasting`` tells that fetching it again can never help.
+    """
+
+    lasting: bool = False
 
 
 class HistoryError(WenwenError):

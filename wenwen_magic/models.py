@@ -1,18 +1,100 @@
-"""Model names: which of them draw pictures, their aliases, and the list that an endpoint gives."""
+"""Model names: what is known of them, which of them draw pictures, and the list that an endpoint gives."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from datetime import date, timedelta
+from difflib import SequenceMatcher
+from functools import cache, cached_property, lru_cache
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-PICTURE_MODELS = ("gpt-4o-image", "gemini-2.5-flash-image-preview", "gemini-3-pro-image-preview", "jimeng-3.0")
-"""Suggested before the endpoint has named its own; the first three are on wenwen's page 生成图片(chat)."""
 LONGEST_NAME = 200
 """Most characters of a model's name."""
+SOON = timedelta(days=60)
+"""How long before its end a model is told to end."""
 _LONGEST_TEXT, _MOST_TYPES = 60, 12
 _TYPES = ("supported_endpoint_types", "supported_endpoints")
 _PICTURE_TYPE = "image-generation"
+
+
+# -- what is known of names --------------------------------------------------------------------------------------------
+
+
+@cache
+def _known() -> dict[str, Any]:
+    """Return the tables of ``models.toml``, read when they are first needed."""
+    import tomllib  # noqa: PLC0415  %load_ext needs no names
+
+    return tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+
+
+def bare(name: str) -> str:
+    """Return what a name means without its maker's prefix: ``google/Gemini_x`` is ``gemini-x``."""
+    return re.sub(r"[\s_]+", "-", name.strip().rstrip("/").rpartition("/")[2].casefold())
+
+
+def default_model(form: str = "chat", *, words: bool = False) -> str:
+    """Return the model that draws through a format, or with ``words`` answers, when nobody names one."""
+    table: dict[str, str] = _known()["readers" if words else "defaults"]
+    return table.get(form) or table["chat"]
+
+
+def former_defaults(form: str) -> list[str]:
+    """Return the models that drew or answered through a format when nobody named one, in earlier versions."""
+    return list(_known()["former"].get(form, ()))
+
+
+def suggested() -> list[str]:
+    """Return the models to suggest before the endpoint has named its own."""
+    return list(_known()["suggested"]["models"])
+
+
+def aliases() -> Mapping[str, str]:
+    """Return other names for models, and the models that they mean."""
+    return MappingProxyType(_known()["aliases"])
+
+
+def meant_by(name: str) -> str:
+    """Return the model that a name is another name for; empty for none."""
+    return aliases().get(bare(name), "")
+
+
+def family(form: str, name: str) -> Mapping[str, Any]:
+    """Return what is known of a model's family in a format: its row in ``models.toml``; empty for an unknown one."""
+    names = (bare(name), meant_by(name))
+    return next((row for row in _known()[form] if any(re.fullmatch(row["names"], one) for one in names)), {})
+
+
+@dataclass(frozen=True)
+class Retired:
+    """Tell when a model's maker shut it down.
+
+    Args:
+        day: as ``YYYY-MM-DD``; may be one to come.
+        use: the model to use now.
+        source: who says so.
+    """
+
+    day: str
+    use: str
+    source: str
+
+
+def retired(name: str) -> Retired | None:
+    """Return what is known of a model's end; None for none."""
+    row = _known()["retired"].get(bare(name))
+    return Retired(*row) if row else None
+
+
+def replacement_in(words: str) -> str:
+    """Return the model to use in place of a retired one that some words name; empty for none."""
+    for name in sorted(_known()["retired"], key=len, reverse=True):
+        if re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-]|\.\w)", words.casefold()):
+            return str(_known()["retired"][name][1])
+    return ""
 
 
 @dataclass(frozen=True)
@@ -21,7 +103,7 @@ class Rule:
 
     Args:
         picture: whether models whose names match draw pictures.
-        names: parts of names as regular expressions, separated by spaces, in lower case with ``-`` for ``_`` and
+        names: parts of names as regular expressions, separated by white space, in lower case with ``-`` for ``_`` and
             spaces; no match begins or ends inside a word.
     """
 
@@ -30,46 +112,13 @@ class Rule:
 
     def fits(self, name: str) -> bool:
         """Tell whether the rule matches a name."""
-        return bool(_pattern(self.names).search(_folded(name)))
+        return bool(_pattern(self.names).search(re.sub(r"[\s_]+", "-", name.strip().casefold())))
 
 
-RULES = (
-    # Video comes first, for many of these names hold the word image too; then words or numbers on pictures.
-    Rule(picture=False, names="[a-z]*videos?x? [a-z0-9]*(?:t2v|i2v|v2v) veo seedance 视频"),
-    Rule(
-        picture=False,
-        names="embed[a-z]* rerank[a-z]* moderation classif[a-z]* recognition understanding caption[a-z]* ocr"
-        " (?:image|img|i)-?(?:to|2)-?t(?:ext)? describes? shorten upload",
-    ),
-    # Families that draw, whatever else their names say.
-    Rule(
-        picture=True,
-        names=r"dall[-.]?e (?:nano-?)?banana imagen jimeng 即梦 dreamina seedream seededit flux stable-?diffusion sdxl"
-        r" sd-?[1-9] midjourney mj niji swap-face ideogram recraft(?:v\d)? kolors cogview wanx hunyuan-?(?:image|dit)"
-        r" hidream kandinsky pixart omnigen janus irag photon playground-v step-?1x auraflow reve",
-    ),
-    # Names that say so themselves.
-    Rule(picture=True, names="images? imagine img [a-z0-9]*(?:t2i|i2i) text-?2-?im(?:age|g) 图[像片]? [绘生]图 画"),
-    Rule(picture=True, names="demo-(?:slow|refuses)"),  # of the demo that comes with this package
-)
-"""The first rule that matches a name decides; where none does, the model does not draw.
-
-The types that an endpoint lists do not help: gpt-4o-image is listed as ``openai``, like any model that chats.
-"""
-
-ALIASES = {
-    "nano-banana": "gemini-2.5-flash-image-preview",
-    "nano-banana2": "gemini-3-pro-image-preview",
-    "nano-banana-pro": "gemini-3-pro-image-preview",
-}
-"""Other names, and the models that they mean; a name is still sent as it was typed.
-
-The first is on wenwen's page 编辑图片(nano banana), the second on 生成图片(chat), the third not on wenwen's pages.
-"""
-
-
-_REPORTED = {"sora-image": "gpt-4o-image"}
-"""The names under which models answer that have another when they are asked; source: wenwen's page 生成图片(chat)."""
+@cache
+def rules() -> tuple[Rule, ...]:
+    """Return the rules of ``models.toml``: the first that matches a name decides whether the model draws."""
+    return tuple(Rule(**row) for row in _known()["rules"])
 
 
 @dataclass(frozen=True)
@@ -80,7 +129,8 @@ class Model:
         id: its name, as requests use it.
         owner: its owner, as the endpoint says; empty where it does not say.
         endpoint_types: the interfaces through which it may be used, as the endpoint says.
-        picture: whether it draws, by :data:`RULES` or its endpoint type ``image-generation``.
+        ends: the day on which it is shut down, as the endpoint says, ``YYYY-MM-DD``; empty where it does not say.
+        picture: whether it draws, by :func:`rules` or its endpoint type ``image-generation``.
         alias_of: the model that it is another name for; empty for none.
         aliases: other names for it.
     """
@@ -88,6 +138,7 @@ class Model:
     id: str
     owner: str = ""
     endpoint_types: tuple[str, ...] = ()
+    ends: str = ""
     picture: bool = field(init=False)
     alias_of: str = field(init=False)
     aliases: tuple[str, ...] = field(init=False)
@@ -95,7 +146,15 @@ class Model:
     def __post_init__(self) -> None:
         object.__setattr__(self, "picture", draws(self.id, self.endpoint_types))
         object.__setattr__(self, "alias_of", meant_by(self.id))
-        object.__setattr__(self, "aliases", tuple(name for name, model in ALIASES.items() if model == self.id))
+        object.__setattr__(self, "aliases", tuple(name for name, model in aliases().items() if model == self.id))
+
+    def is_gone(self, today: date) -> bool:
+        """Tell whether the endpoint says that it is shut down by a day."""
+        return bool(self.ends) and self.ends <= today.isoformat()
+
+    def ends_soon(self, today: date) -> bool:
+        """Tell whether the endpoint says that it is shut down within the next weeks."""
+        return today.isoformat() < self.ends <= (today + SOON).isoformat()
 
 
 @dataclass(frozen=True)
@@ -117,6 +176,37 @@ class ModelList:
         """Whether each model draws, by its name; in the list's order."""
         return {model.id: model.picture for model in self.models}
 
+    def lacks(self, name: str, today: date) -> bool:
+        """Tell whether a model is not in the list, or shut down by a day; an empty list tells of none."""
+        found = self.find(name)
+        return bool(self.models) and (found is None or found.is_gone(today))
+
+    def instead_of(self, name: str, form: str, today: date, *, words: bool = False) -> list[str]:
+        """Return the models to use in place of one, the likeliest first.
+
+        Args:
+            name: of the model.
+            form: the format: what the endpoint lists for it comes first.
+            today: what is shut down by now is left out.
+            words: whether models that answer in words are wanted, and not those that draw.
+        """
+        end, kind = retired(name), _known()["types"].get(form, "")
+        same = {meant_by(name) or bare(name), end.use if end else ""}
+
+        def rank(model: Model) -> tuple[bool, bool, float]:
+            types = model.endpoint_types
+            # What has an interface for pictures of its own seldom draws through a chat, though it is listed for it too.
+            other = bool(types) and (kind not in types or (_PICTURE_TYPE in types and kind != _PICTURE_TYPE))
+            alike = SequenceMatcher(None, bare(name), bare(model.id)).ratio()
+            return other, not same & {bare(model.id), model.alias_of}, -alike
+
+        offered = [one for one in self.models if one.picture != words and not one.is_gone(today)]
+        return [one.id for one in sorted(offered, key=rank)]
+
+    def find(self, name: str) -> Model | None:
+        """Return the model with a name; None where the list has none."""
+        return next((model for model in self.models if model.id == name), None)
+
 
 def draws(name: str, types: Iterable[str] = ()) -> bool:
     """Tell whether a model draws pictures: by its name, and where no rule matches by its endpoint types."""
@@ -127,12 +217,7 @@ def draws(name: str, types: Iterable[str] = ()) -> bool:
 @lru_cache(maxsize=8192)
 def rule_for(name: str) -> Rule | None:
     """Return the first rule that matches a name; None when none does."""
-    return next((rule for rule in RULES if rule.fits(name)), None)
-
-
-def meant_by(name: str) -> str:
-    """Return the model that a name is another name for; empty for none."""
-    return ALIASES.get(_folded(name), "")
+    return next((rule for rule in rules() if rule.fits(name)), None)
 
 
 def answers_for(reported: str, asked: str) -> bool:
@@ -140,10 +225,10 @@ def answers_for(reported: str, asked: str) -> bool:
 
     It does with a vendor before it, and with a date or ``latest`` behind it.
     """
-    name, wanted = _folded(reported), _folded(asked)
+    name, wanted = bare(reported), bare(asked)
     meant = re.escape(meant_by(wanted) or wanted)
-    same = rf"(?:.*/)?(?:{re.escape(wanted)}|{meant})(?:[-@:](?:\d{{3,}}[\d-]*|latest|preview))*"
-    return not name or _REPORTED.get(name) == wanted or bool(re.fullmatch(same, name))
+    same = rf"(?:{re.escape(wanted)}|{meant})(?:[-@:](?:\d{{3,}}[\d-]*|latest|preview))*"
+    return not name or _known()["reported"].get(name) == wanted or bool(re.fullmatch(same, name))
 
 
 def in_order(models: Iterable[Model]) -> list[Model]:
@@ -194,7 +279,15 @@ def _model(row: Any) -> Model | None:
         return None
     types = next((row[key] for key in _TYPES if row.get(key)), ())
     several = types if isinstance(types, list) else [types]
-    return Model(name, _short(row.get("owned_by")), tuple(filter(None, map(_short, several[:_MOST_TYPES]))))
+    kinds = tuple(filter(None, map(_short, several[:_MOST_TYPES])))
+    return Model(name, _short(row.get("owned_by")), kinds, day_in(row.get("shutdown_date")))
+
+
+def day_in(value: Any) -> str:
+    """Return the day at the beginning of a text, as ``YYYY-MM-DD``; empty for anything else."""
+    with suppress(ValueError):
+        return date.fromisoformat(value[:10]).isoformat() if isinstance(value, str) else ""
+    return ""
 
 
 def _short(value: Any) -> str:
@@ -203,11 +296,6 @@ def _short(value: Any) -> str:
     return text[:_LONGEST_TEXT] if text.isprintable() else ""
 
 
-def _folded(name: str) -> str:
-    """Write a name in lower case, with ``-`` for ``_`` and spaces."""
-    return re.sub(r"[\s_]+", "-", name.strip().casefold())
-
-
-@lru_cache(maxsize=len(RULES))
+@cache
 def _pattern(names: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![a-z])(?:{'|'.join(names.split())})(?![a-z])")

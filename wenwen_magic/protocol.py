@@ -159,9 +159,10 @@ class WireFormat:
             no socket.
         prompt_as_sent: returns the prompt that will be sent for a request, orientation included; without it, the prompt
             is sent as it is.
+        shape_as_sent: returns the ratio or size that is sent beside the prompt; empty where there is none.
         auth: the header's name and its pattern, in which ``{key}`` is replaced by the key.
         key_parameter: the name under which the key may go into the address instead; empty where it may not.
-        model: the model that draws when neither the cell nor a setting names one; empty for the setting's default.
+        model: the model that draws when neither the cell nor a setting names one; empty for that of ``models.toml``.
         reader: the model that describes pictures then.
         tasks: the tasks it knows, such as ``draw`` and ``describe``.
         inquiries: further questions about a job, by name.
@@ -170,6 +171,7 @@ class WireFormat:
     name: str
     talk: Talk
     prompt_as_sent: Callable[[ImageRequest], str] = lambda request: request.prompt
+    shape_as_sent: Callable[[ImageRequest], str] = lambda request: ""  # noqa: ARG005
     auth: tuple[str, str] = ("Authorization", "Bearer {key}")
     key_parameter: str = ""
     model: str = ""

@@ -5,25 +5,20 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, overload
 
 from wenwen_magic.errors import Charged, ConfigError, ImageError
 from wenwen_magic.kinds import BY_MIME, PICTURES
+from wenwen_magic.models import default_model
+from wenwen_magic.orientation import Shape, read, shape_of
 from wenwen_magic.text.i18n import _
+from wenwen_magic.text.sanitize import mask_keys, one_line, replace_unshown
 
 __all__ = ["Button", "Gallery", "GeneratedImage", "Generation", "ImageRequest", "Label", "Reference", "Video"]
 
-ORIENTATIONS = ("auto", "square", "landscape", "portrait")
-ORIENTATION_WORDS = {
-    **dict.fromkeys(("auto", "自动", "随意"), "auto"),
-    **dict.fromkeys(("square", "方", "方形", "方图", "正方形"), "square"),
-    **dict.fromkeys(("landscape", "横", "横屏", "横版", "横图"), "landscape"),
-    **dict.fromkeys(("portrait", "竖", "竖屏", "竖版", "竖图"), "portrait"),
-}
-"""The names that a user may type for an orientation, and the orientation each means."""
 DRAW, DESCRIBE = "draw", "describe"
 """The tasks of a request: a picture, or a text about pictures. A format may know further tasks."""
 WORD_TASKS = (DESCRIBE, "upload")
@@ -78,7 +73,8 @@ class ImageRequest:
     Args:
         prompt: the prompt, after interpolation.
         model: the relay's name of the model.
-        orientation: ``auto`` (add nothing), ``square``, ``landscape`` or ``portrait``.
+        orientation: ``auto`` (add nothing), ``square``, ``landscape``, ``portrait``, a ratio (``16:9``) or a size
+            (``1536x1024``), then perhaps ``2K``; in any spelling that :func:`wenwen_magic.orientation.shape_of` reads.
         count: wanted takes, at least 1.
         references: pictures to start from, in order.
         params: further fields of the request body, passed through as they are.
@@ -87,13 +83,14 @@ class ImageRequest:
         task: ``draw``, ``describe``, or another task of the format.
         mask: where the first reference may be changed: a PNG of its size, transparent there.
         parent: the id of the generation that this one continues; empty for none.
+        usual: the default that the model was taken from, where nobody named one; empty for a name that was given.
 
     Raises:
-        ConfigError: an empty prompt or model, an unknown orientation, or a count below 1.
+        ConfigError: an empty prompt or model, an orientation that cannot be, or a count below 1.
     """
 
     prompt: str
-    model: str = "gpt-4o-image"
+    model: str = field(default_factory=default_model)
     orientation: str = "auto"
     count: int = 1
     references: tuple[Reference, ...] = ()
@@ -103,6 +100,7 @@ class ImageRequest:
     task: str = DRAW
     mask: Reference | None = None
     parent: str = ""
+    usual: str = field(default="", compare=False, repr=False)
 
     def __post_init__(self) -> None:
         self._check_types()
@@ -112,9 +110,9 @@ class ImageRequest:
                 _("{count:.3g} pictures cannot be drawn.", count=self.count),
                 do=_("Ask for 1 to {most_takes}: -n 1", most_takes=MOST_TAKES),
             )
-        # Copied, so that a request does not change after it was made; a Chinese word becomes the orientation it means.
+        # Copied, so that a request does not change after it was made; every spelling of a shape becomes the same.
         object.__setattr__(self, "params", dict(self.params))
-        object.__setattr__(self, "orientation", ORIENTATION_WORDS[self.orientation])
+        object.__setattr__(self, "orientation", read(self.orientation))
 
     def _check_types(self) -> None:
         """Refuse values of a wrong type: they could be sent, but not be read back from the record."""
@@ -135,13 +133,11 @@ class ImageRequest:
         if not self.model.strip():
             raise ConfigError(
                 _("The model's name is empty."),
-                do=_("Name one, for example: -m gpt-4o-image"),
+                do=_("Name one, for example: -m {name}", name=default_model()),
             )
-        if self.orientation not in ORIENTATION_WORDS:
-            raise ConfigError(
-                _("No orientation is called {orientation!r}.", orientation=self.orientation),
-                do=_("Use one of: ") + ", ".join(ORIENTATIONS),
-            )
+
+    def __repr__(self) -> str:
+        return f"<ImageRequest {_beginning(self.model)} {self.orientation} {_beginning(self.prompt)!r}>"
 
     @cached_property
     def fingerprint(self) -> str:
@@ -156,6 +152,16 @@ class ImageRequest:
         parts += [dict(self.params), self.format, *([more] if more else [])]
         text = json.dumps(parts, sort_keys=True, ensure_ascii=False, default=str)
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+    @property
+    def unnamed(self) -> bool:
+        """Whether nobody named the model: it is a default."""
+        return self.usual == self.model
+
+    @property
+    def shape(self) -> Shape:
+        """What :attr:`orientation` asks for."""
+        return shape_of(self.orientation)
 
     @property
     def wants_words(self) -> bool:
@@ -176,6 +182,14 @@ class ImageRequest:
         more |= {"references": [reference.pointer for reference in self.references]} if self.references else {}
         more |= {"mask": self.mask.pointer} if self.mask else {}
         return {"version": 1, **{name: getattr(self, name) for name in names}, "params": dict(self.params), **more}
+
+
+_LONGEST_BEGINNING = 40
+
+
+def _beginning(text: str) -> str:
+    """Return the beginning of a text, in one line that can be shown."""
+    return replace_unshown(one_line(mask_keys(text[: 10 * _LONGEST_BEGINNING]), _LONGEST_BEGINNING, "…"))
 
 
 def _named(kind: Any) -> str:
@@ -202,6 +216,7 @@ class GeneratedImage:
         preview: a small JPEG or PNG of it in the user's cache folder, for display.
         request: the request that it answers.
         record: the id of the generation it belongs to.
+        origin: the generation whose result it is; None for a draft, and for a picture that failed the check.
     """
 
     path: Path
@@ -216,6 +231,18 @@ class GeneratedImage:
     preview: Path | None = field(default=None, repr=False, compare=False)
     request: ImageRequest | None = field(default=None, repr=False, compare=False)
     record: str = field(default="", repr=False, compare=False)
+    origin: "Generation | None" = field(default=None, repr=False, compare=False)
+
+    def __repr__(self) -> str:
+        return f"<GeneratedImage {self.width}×{self.height} {self.path.name}>"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:  # noqa: ARG002
+        return self.alone._repr_mimebundle_() if self.alone else {"text/plain": repr(self)}
+
+    @property
+    def alone(self) -> "Generation | None":
+        """Its generation with this picture only, which shows it; None where that is not known."""
+        return self.origin and replace(self.origin, pictures=(self,), still=self.preview)
 
     @property
     def data(self) -> bytes:
@@ -299,6 +326,9 @@ class Video:
     sha256: str = ""
     problem: str = ""
 
+    def __repr__(self) -> str:
+        return f"<Video {self.mime or '–'} {self.path.name if self.path else self.problem}>"
+
     @property
     def is_kept(self) -> bool:
         """Whether it was fetched and is a video."""
@@ -349,6 +379,7 @@ class Generation:
         from_history: whether it was saved before and not requested now.
         price: what it costs by the user's own table of prices, in the unit of that table; None for unknown.
         star: whether the user marked it.
+        tags: words that the user gave it, without spaces.
         revised_prompt: the prompt as the endpoint rewrote it; empty where it did not say.
         buttons: what the endpoint offers to do next.
         job: the endpoint's own number of the job; empty for none.
@@ -380,6 +411,7 @@ class Generation:
     from_history: bool = False
     price: float | None = None
     star: bool = False
+    tags: tuple[str, ...] = ()
     revised_prompt: str = ""
     buttons: tuple[Button, ...] = ()
     job: str = ""
@@ -390,10 +422,19 @@ class Generation:
     still: Path | None = field(default=None, repr=False, compare=False)
     render: "Callable[[Generation], dict[str, Any]] | None" = field(default=None, repr=False, compare=False)
 
+    def __repr__(self) -> str:
+        size = f"{self.images[0].width}×{self.images[0].height}" if self.images else self.state
+        more = f" +{len(self.images) - 1}" if len(self.images) > 1 else ""
+        demo = " demo" if self.demo else ""
+        request = self.request
+        asked = f"{_beginning(request.model)}{demo} {size}{more} {_beginning(request.prompt)!r}"
+        return f"<Generation #{self.id[:6]} {asked}>"
+
     @cached_property
     def images(self) -> tuple[GeneratedImage, ...]:
         """The results: valid pictures that are not drafts."""
-        return tuple(picture for picture in self.pictures if not picture.draft and not picture.problem)
+        kept = (picture for picture in self.pictures if not picture.draft and not picture.problem)
+        return tuple(replace(picture, origin=self) for picture in kept)
 
     @cached_property
     def kept_videos(self) -> tuple[Video, ...]:
@@ -447,6 +488,9 @@ class Gallery(Sequence[Generation]):
     render: "Callable[[Gallery], dict[str, Any]] | None" = field(default=None, repr=False, compare=False)
     differ: Callable[[Generation, Generation], Any] | None = field(default=None, repr=False, compare=False)
 
+    def __repr__(self) -> str:
+        return f"<Gallery of {len(self)}{' pictures, blind' if self.blind else ''}>"
+
     def __len__(self) -> int:
         return len(self.rows)
 
@@ -468,8 +512,9 @@ class Gallery(Sequence[Generation]):
 
     @property
     def images(self) -> tuple[GeneratedImage, ...]:
-        """The results of all rows, in order."""
-        return tuple(image for row in self.rows for image in row.images)
+        """The results of all rows, in order; those of a blind comparison do not know what they are."""
+        images = (image for row in self.rows for image in row.images)
+        return tuple(replace(image, origin=None) for image in images) if self.blind else tuple(images)
 
     @property
     def failures(self) -> tuple[Generation, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
+from wenwen_magic import orientation
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.text.i18n import LANGUAGES, N_, _
 from wenwen_magic.text.suggest import did_you_mean
@@ -31,12 +32,10 @@ def _one_of(*names: str) -> Callable[[Any], str]:
 
 
 def _orientation(value: Any) -> str:
-    from wenwen_magic.records import ORIENTATION_WORDS, ORIENTATIONS  # noqa: PLC0415  %load_ext needs no records
-
-    word = str(value).strip().lower()
-    if word not in ORIENTATION_WORDS:
-        raise ValueError(_("one of ") + ", ".join(ORIENTATIONS))
-    return ORIENTATION_WORDS[word]
+    try:
+        return orientation.read(value)
+    except ConfigError:
+        raise ValueError(_("one of ") + ", ".join((*orientation.ORIENTATIONS, "16:9", "1536x1024", "2K"))) from None
 
 
 def _at_least(kind: type[int] | type[float], lowest: float) -> Callable[[Any], Any]:
@@ -59,6 +58,10 @@ def _text(value: Any) -> str:
     if not isinstance(value, str) or not value.strip() or "\0" in value:
         raise ValueError(_("some text"))
     return value.strip()
+
+
+def _model(value: Any) -> str:
+    return "" if value == "" else _text(value)
 
 
 def _folder(value: Any) -> str:
@@ -123,11 +126,13 @@ class Settings:
     """Hold all settings; the text after each default says what the setting is, with its unit."""
 
     base_url: str = _setting("https://api.wenwen-ai.com", _text, "the endpoint's address, with or without /v1")
-    model: str = _setting("gpt-4o-image", _text, "the model that draws when a cell names none")
-    orientation: str = _setting("auto", _orientation, "auto, square, landscape or portrait")
+    model: str = _setting("", _model, "the model that draws when a cell names none; empty: the format's own")
+    orientation: str = _setting("auto", _orientation, "auto, square, landscape, portrait, a ratio or a size")
     format: str = _setting("chat", _text, "the wire format a request is spoken in")
     formats: Mapping[str, str] = _table_setting(_words, "the wire format by model or pattern (mj-*)")
-    describe_model: str = _setting("gpt-4o", _text, "the model that describes pictures when a cell names none")
+    describe_model: str = _setting(
+        "", _model, "the model that describes when a cell names none; empty: the format's own"
+    )
     key_in: str = _setting("header", _one_of("header", "query"), "where a format that may takes the key: header, query")
     poll_seconds: float = _setting(3.0, _at_least(float, 0.01), "seconds between two questions about a running job")
     poll_limit: float = _setting(1200.0, _at_least(float, 0), "seconds to wait for a running job in all")

@@ -233,7 +233,7 @@ def test_a_picture_is_described(client, demo):
     told = client.generate("what is there?", task="describe", references=[cat])
     assert "1184×864 pixels" in told.text
     assert (told.images, told.state) == ((), "complete")
-    assert demo.posts[-1].path == "/demo/v1beta/models/gemini-2.5-flash:generateContent"
+    assert demo.posts[-1].path == "/demo/v1beta/models/gemini-3.5-flash-lite:generateContent"
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -312,7 +312,7 @@ def test_further_questions_are_answered(client, demo):
         ("refuse", "no", ["bloody", "Leave out", "code 24"]),
         ("full", "no", ["队列已满", "Wait a minute", "code 23"]),
         ("saturated", "no", ["负载已饱和", "Wait a minute", "HTTP 429"]),
-        ("fail", "maybe", ["could not do the work", "as it was asked to"]),
+        ("fail", "maybe", ["could not finish the job", "as it was asked to"]),
         ("status=401", "no", ["无效的令牌"]),
         ("status=524", "maybe", ["524"]),
         ("html", "no", ["web page"]),
@@ -350,7 +350,7 @@ def test_a_saturated_relay_is_asked_thrice_at_most_and_a_failed_work_once(client
 
 
 def test_directives_may_stand_in_the_state_where_no_prompt_goes_out(client):
-    with pytest.raises(EndpointError, match="could not do the work"):
+    with pytest.raises(EndpointError, match="could not finish the job"):
         client.generate("x", task="swap", references=[png(), png()], params={"state": "[demo: fail]"})
 
 
@@ -427,10 +427,10 @@ def test_a_work_that_failed_meanwhile_is_said_and_then_asked_for_anew(new_client
     with pytest.raises(WaitEnded):
         client.generate("Cat [demo: fail]")
     line.dead = False
-    with pytest.raises(EndpointError, match="could not do the work"):
+    with pytest.raises(EndpointError, match="could not finish the job"):
         client.generate("Cat [demo: fail]")
     assert len(demo.posts) == 1
-    with pytest.raises(EndpointError, match="could not do the work"):
+    with pytest.raises(EndpointError, match="could not finish the job"):
         client.generate("Cat [demo: fail]")
     assert len(demo.posts) == 2
 

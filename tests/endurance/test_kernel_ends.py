@@ -68,12 +68,12 @@ def test_two_kernels_that_run_the_same_cell_at_once_pay_once(relay, here, rounds
     with kernels() as start:
         pair = start(), start()
         for done in range(rounds):
-            prompt = cell(f"cat {done}")
+            prompt = cell(f"cat {done}", "--no-ui")
             if done % 2:  # the second asks while the endpoint thinks
                 relay.gate.clear()
                 first = pair[0].send(prompt)
                 asked(relay, done + 1)
-                second = pair[1].send(prompt)
+                second = pair[1].send(prompt, stdin=True)
                 pair[1].later(second, lambda content: "another kernel has asked" in str(content.get("data")))
                 relay.gate.set()
             else:  # both at the same moment

@@ -367,7 +367,7 @@ def test_what_a_kernel_asked_for_before_it_ended_is_shown_by_the_next_and_paid_o
         end(first)
         assert [(record["state"], record["charged"]) for record in records()] == [("sent", "maybe")]
         second = start()
-        joined = second.send(cell("a cat"))
+        joined = second.send(cell("a cat", "--no-ui"), stdin=True)
         second.later(joined, lambda content: "another kernel has asked" in str(content.get("data")))
         relay.gate.set()
         (*_, picture) = images(second.gather(joined))

@@ -1,122 +1,178 @@
-"""The notebooks: each request is made once, and a class runs the lesson without a key or a network."""
+"""The notebooks give what their saved outputs show, ask for each picture once, and nothing of anybody beyond the machine."""
 
 import json
+import os
+import re
 import shutil
+import subprocess
+import sys
+import zipfile
 from pathlib import Path
 
-import nbformat
 import pytest
-from nbclient import NotebookClient
+from support.pages import ROOT, blocks
 
-NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
-# The kernel's own pipes are zmq's and the event loop's: neither connects by Python's sockets, asks for a name, or binds.
-NO_NETWORK = """
+from wenwen_magic.demo import figures
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+LESSON = ROOT / "notebooks" / "lesson.zip"
+LESSONS = [path for path in NOTEBOOKS if "import lesson.zip" in path.read_text("utf-8")]
+LIVE = {"01-quickstart": 8, "01-quickstart.zh": 8, "02-prompt-iteration": 11, "04-edit-and-describe": 8}
+"""How many requests each notebook that draws makes, the questions among them."""
+SANITIZE = ROOT / "docs" / "nbval-sanitize.cfg"
+# Run in each kernel before the first cell. Pictures are small: painting large ones would take most of the time.
+FIRST = """
 import socket
 
-def refuse(*_, **__):
-    raise AssertionError("a socket was opened")
+def only_here(real):
+    def call(self, address, *rest):
+        assert self.family == socket.AF_UNIX or address[0] in ("127.0.0.1", "localhost"), "somebody else was asked"
+        return real(self, address, *rest)
+    return call
 
-for _name in ("connect", "connect_ex", "bind", "listen", "sendto"):
-    setattr(socket.socket, _name, refuse)
-socket.create_connection = socket.getaddrinfo = socket.gethostbyname = refuse
-"""
+for name in ("connect", "connect_ex", "bind"):
+    setattr(socket.socket, name, only_here(getattr(socket.socket, name)))
 
-
-SMALL = """
 from wenwen_magic.demo import painter
 
 painter.SIZES.update({turn: (width // 4, height // 4) for turn, (width, height) in painter.SIZES.items()})
 """
-LARGE = "pass"
+# jsonschema would compile the grammars of this module in four seconds.
+PYTEST = "import sys; sys.modules['rfc3987_syntax'] = None; import pytest; sys.exit(pytest.main(sys.argv[1:]))"
 
 
-def execute(path, first=SMALL):
-    """Run a notebook in its folder and give it as it is then; the first cell is run before its own.
+@pytest.fixture
+def checked(tmp_path, quiet_jupyter, monkeypatch):
+    """Run a command of the page for teachers on notebooks, each in a folder of its own; returns the folders."""
+    startup = Path(os.environ["IPYTHONDIR"], "profile_default", "startup")
+    startup.mkdir(parents=True)
+    (startup / "first.py").write_text(FIRST)
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    shutil.copy(SANITIZE, tmp_path)
 
-    Args:
-        path: the notebook.
-        first: the first cell; by itself one that has the demo paint small pictures, as large ones take most of the time.
-    """
-    book = nbformat.read(path, as_version=4)
-    book.cells.insert(0, nbformat.v4.new_code_cell(first))
-    NotebookClient(book, timeout=120, resources={"metadata": {"path": str(path.parent)}}).execute()
-    return book
+    def run(command, paths):
+        folders = [tmp_path / path.stem for path in paths]
+        for folder, path in zip(folders, paths, strict=True):
+            folder.mkdir()
+            shutil.copy(path, folder)
+            shutil.copy(LESSON, folder)
+        setting, program, *options, _ = command.split()
+        assert program == "pytest"
+        monkeypatch.setenv(*setting.split("="))
+        options += ["-p", "nbval.plugin", "-p", "no:cacheprovider", *folders]
+        done = subprocess.run(
+            [sys.executable, "-c", PYTEST, *options], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout[-6000:]
+        return folders
+
+    return run
 
 
-def copied(name, folder):
-    for part in (name, "lesson"):
-        source = NOTEBOOKS / part
-        copy = shutil.copytree if source.is_dir() else shutil.copy
-        copy(source, folder / part)
-    return folder / name
-
-
-def files(folder):
-    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-def pictures(book):
-    """Every picture that is shown, in order."""
-    outputs = [output for cell in book.cells for output in cell.get("outputs", [])]
-    return [data[kind] for output in outputs for data in [output.get("data", {})] for kind in data if "image/" in kind]
+@pytest.fixture
+def commands():
+    """The two commands that the page for teachers names: for a lesson, and for a notebook that draws."""
+    lines = [block.text.splitlines() for block in blocks("docs/teach.md") if "--nbval" in block.text]
+    [(lesson, live)] = lines
+    return lesson, live
 
 
 def records(folder):
-    return {path: path.read_bytes() for path in folder.rglob("*.json")}
+    return sorted(folder.glob("wenwen_images/[0-9]*/*.json"))
 
 
-def test_the_quickstart_runs_from_the_first_cell_to_the_last(tmp_path):
-    book = execute(copied("01-quickstart.ipynb", tmp_path))
-    assert len(pictures(book)) == 7
-    assert [one for cell in book.cells for one in cell.get("outputs", []) if one.output_type == "error"] == []
+def test_the_lessons_show_what_is_saved_and_draw_nothing(checked, commands):
+    with zipfile.ZipFile(LESSON) as lesson:
+        saved = sorted(Path(name).name for name in lesson.namelist() if re.match(r"[0-9].*\.json", name))
+    for folder in checked(commands[0], LESSONS):
+        assert [path.name for path in records(folder)] == saved
 
 
-def test_the_notebook_on_iterating_makes_each_request_once(tmp_path):
-    path = copied("02-prompt-iteration.ipynb", tmp_path)
-    first = pictures(execute(path))
-    made = {path: data for path, data in records(tmp_path / "wenwen_images").items() if path.parent.name != "votes"}
-    second = pictures(execute(path))
-    assert len(made) > 15
-    assert {path: path.read_bytes() for path in made} == made
-    found = [path for path in records(tmp_path / "wenwen_images") if path.parent.name != "votes"]
-    assert sorted(found) == sorted(made)
-    assert len(second) == len(first) == 8
+def test_the_notebooks_that_draw_show_what_is_saved_but_for_ids_and_their_kind_and_ask_once_for_each_picture(
+    checked, commands
+):
+    folders = checked(commands[1], [path for path in NOTEBOOKS if path not in LESSONS])
+    assert {folder.name: len(records(folder)) for folder in folders} == LIVE
 
 
-def test_the_notebook_on_editing_makes_each_request_once(tmp_path):
-    path = copied("04-edit-and-describe.ipynb", tmp_path)
-    first = pictures(execute(path, LARGE))  # its mask is as large as the pictures that it is for
-    made = records(tmp_path / "wenwen_images")
-    second = pictures(execute(path, LARGE))
-    assert len(made) == len({json.loads(data)["request"]["prompt"] for data in made.values()}) + 1 == 8
-    assert records(tmp_path / "wenwen_images") == made
-    assert len(second) == len(first) == 7
+def test_asking_somebody_else_would_have_been_noticed():
+    ask = f"{FIRST}\nimport urllib.request\nurllib.request.urlopen('http://192.0.2.1', timeout=1)"
+    done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=False)
+    assert "somebody else was asked" in done.stderr
 
 
-def test_the_lesson_is_replayed_without_key_and_network_and_is_left_as_it_is(tmp_path, monkeypatch):
-    monkeypatch.delenv("WENWEN_API_KEY", raising=False)
-    path = copied("03-teaching-offline.ipynb", tmp_path)
-    lesson = files(tmp_path / "lesson")
-    book = execute(path, NO_NETWORK)
-    assert len(pictures(book)) >= 3
-    assert files(tmp_path / "lesson") == lesson
-    [error] = [one for cell in book.cells for one in cell.get("outputs", []) if one.output_type == "error"]
-    assert error.ename == "NotInHistory"
-    assert "画一只狗，月光下" in "\n".join(error.traceback)
-    assert "[-猫-]{+狗+}" in "\n".join(error.traceback)
+CAPTION = "square 1024×1024 · gpt-4o-image · 12 s · #34b7d5 · wenwen_images/2026-11-28/a-fox-34b7d5ab-1.png"
 
 
-def test_a_socket_would_have_been_noticed(tmp_path):
-    path = tmp_path / "book.ipynb"
-    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("%load_ext wenwen_magic\n%wenwen demo")])
-    nbformat.write(book, path)
-    with pytest.raises(Exception, match="a socket was opened"):
-        execute(path, NO_NETWORK)
+@pytest.mark.parametrize(
+    ("now", "same"),
+    [
+        (CAPTION.replace("34b7d5", "0a1b2c"), True),
+        (CAPTION.replace("2026-11-28", "2027-01-01"), True),
+        (CAPTION.replace(" · 12 s", ""), True),
+        (CAPTION.replace("1024×1024", "1536×1024"), True),
+        (CAPTION.replace("a-fox", "a-cat"), False),
+        (CAPTION.replace("square", "landscape"), False),
+        (CAPTION.replace("gpt-4o-image", "nano-banana"), False),
+        (CAPTION.replace(" · #34b7d5", ""), False),
+    ],
+)
+def test_the_sanitize_file_leaves_only_ids_dates_seconds_and_sizes_out(now, same):
+    from nbval.plugin import get_sanitize_patterns  # takes some seconds: not for every process that collects the tests
+
+    def sanitized(text):
+        for pattern, replacement in get_sanitize_patterns(SANITIZE.read_text("utf-8")):
+            text = re.sub(pattern, replacement, text)
+        return text
+
+    assert (sanitized(now) == sanitized(CAPTION)) is same
 
 
 def test_the_lesson_tells_nothing_of_where_it_was_made():
-    for path in (NOTEBOOKS / "lesson").rglob("*.json"):
-        record = json.loads(path.read_bytes())
-        assert (record["endpoint"], record["error"], record["request"]["references"]) == ("", None, [])
-        assert "127.0.0.1" not in path.read_text("utf-8")
-        assert str(Path.home()) not in path.read_text("utf-8")
+    with zipfile.ZipFile(LESSON) as lesson:
+        for name in lesson.namelist():
+            text = lesson.read(name).decode("utf-8", "replace")
+            assert "127.0.0.1" not in text
+            assert str(Path.home()) not in text
+            if re.match(r"[0-9].*\.json", name):
+                record = json.loads(text)
+                assert (record["endpoint"], record["error"], record["request"]["references"]) == ("", None, [])
+
+
+def cells(path, kind="code"):
+    return [cell for cell in json.loads(path.read_bytes())["cells"] if cell["cell_type"] == kind]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_is_below_a_megabyte_and_its_outputs_name_no_place_of_a_machine(path):
+    assert path.stat().st_size < 1_000_000
+    shown = json.dumps([cell["outputs"] for cell in cells(path)])
+    assert not re.search(r"/(?:home|root|tmp|Users|work)/|127\.0\.0\.1|localhost", shown)
+    assert all(cell["execution_count"] == number for number, cell in enumerate(cells(path), 1))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_is_in_one_language_and_begins_with_a_cell_that_needs_no_key(path):
+    texts = "".join("".join(cell["source"]) for cell in json.loads(path.read_bytes())["cells"][1:])
+    assert bool(re.search(r"[\u4e00-\u9fff]{2}", texts)) is path.stem.endswith(".zh")
+    assert re.search(r"^%wenwen (?:demo|演示|import lesson)", "".join(cells(path)[0]["source"]), re.MULTILINE)
+
+
+# Words that name nothing to be drawn; a pond comes with its koi.
+PLAIN = r"\b(?:a|an|the|in|on|at|of|with|and|over|it|make|add|small|hot air|drawing|pencil|watercolou?r|pond)\b"
+PLAIN_CHINESE = "[画一只座池的在上有里改成光色天空狸景晚亮间,，、。]|傍晚|水彩"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_every_thing_that_a_notebook_asks_for_is_one_that_the_demo_draws(path):
+    values = []
+    for cell in cells(path):
+        text = "".join(cell["source"])
+        if text.startswith("%%wenwen_image"):
+            line, _, prompt = text.partition("\n")
+            values += [prompt, *re.findall(r'"(?:prompt|season)=(.*?)"', line)]
+        values += re.findall(r"^animal, style = (.*)", text, re.MULTILINE)
+        values += text.split("orientation\n")[1:]
+    known = [*figures._WORDS.values(), *figures._DATA["coats"].values(), PLAIN, PLAIN_CHINESE]
+    left = re.sub("|".join(known), " ", re.sub(r"\{\{.*?\}\}|landscape|portrait", "", "\n".join(values)))
+    assert re.findall(r"\w+", left) == []

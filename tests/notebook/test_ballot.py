@@ -85,12 +85,14 @@ def test_after_the_vote_a_failure_stands_below_with_its_name_and_its_reason(shel
     assert all(word in below for word in ("dog [demo: status=400]", failed.error["what"]))
 
 
-def test_the_places_are_drawn_by_lot(shell, relay):
-    orders = set()
-    for _ in range(12):
-        orders.add(tuple(row.request.model for row in shell.run(cell("--blind -m a,b,c,d"))))
-    assert len(orders) > 1
-    assert len(relay.posts) == 4
+def test_the_places_are_drawn_by_lot_once_for_all_who_have_the_pictures(shell, relay):
+    def order(text):
+        return [row.request.model for row in shell.run(cell("--blind -m a,b,c,d", text))]
+
+    orders = [order(f"cat {number}") for number in range(12)]
+    assert len(set(map(tuple, orders))) > 1
+    assert order("cat 0") == orders[0]
+    assert len(relay.posts) == 48
 
 
 # -- the vote ----------------------------------------------------------------------------------------------------------

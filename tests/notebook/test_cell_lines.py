@@ -66,7 +66,16 @@ def test_a_question_mark_behind_the_name_is_ipythons(shell, relay, capsys, typed
 
 @pytest.mark.parametrize("magic", ["image", "describe"])
 @pytest.mark.parametrize(
-    "typed", ["%%wenwen_{} -h", "%%wenwen_{} --help\n", "%%wenwen_{}　--帮助\n\n", "%wenwen_{} -h"]
+    "typed",
+    [
+        "%%wenwen_{} -h",
+        "%%wenwen_{} --help\n",
+        "%%wenwen_{}　--帮助\n\n",
+        "%wenwen_{} -h",
+        "%%wenwen_{} -?",
+        "%wenwen_{} -?",
+        "%%wenwen_{}　-？\n",
+    ],
 )
 def test_help_needs_no_text(shell, relay, capsys, magic, typed):
     shell.run(typed.format(magic))
@@ -174,6 +183,9 @@ def test_a_new_take_at_every_turn_of_timeit_is_refused_before_anything_is_sent(s
 
 COMMANDS = {
     "%wenwen -h": "%wenwen status",
+    "%wenwen -?": "%wenwen status",
+    "%wenwen history -?": "--since",
+    "%wenwen 历史 -？": "--since",
     "%wenwen --help": "%wenwen status",
     "%wenwen help image": "--orientation",
     "%wenwen help %%wenwen_describe": "--orientation",

@@ -33,32 +33,32 @@ def found(shell, line):
 # -- history -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("line", "wanted"),
-    [
-        ("", ["a secret", "a hen", "a hen", "画只狗", "a black cat"]),
-        ("cat", ["a black cat"]),
-        ("CAT black", ["a black cat"]),
-        ("画只", ["画只狗"]),
-        ("cat dog", []),
-        ("may not", ["a secret"]),
-        ("-m other", ["画只狗"]),
-        ("--模型 othe", ["画只狗"]),
-        ("--failed", ["a secret"]),
-        ("--since today hen", ["a hen", "a hen"]),
-        ("--since 3d --until today --failed", ["a secret"]),
-        ("--since 2小时 -m other", ["画只狗"]),
-        ("--自 今天 --至=今天 狗", ["画只狗"]),
-        ("--until yesterday", []),
-        ("--until 2020-01-01", []),
-        ("--since 2020-01-01T10:30 狗", ["画只狗"]),
-        ("--star", []),
-        ("100% _ ' \\", []),
-    ],
-)
-def test_the_history_is_searched_by_words_and_conditions(saved, line, wanted):
-    assert found(saved, line) == wanted
-    assert len(saved.shown()) == 1
+SEARCHES = {
+    "": ["a secret", "a hen", "a hen", "画只狗", "a black cat"],
+    "cat": ["a black cat"],
+    "CAT black": ["a black cat"],
+    "画只": ["画只狗"],
+    "cat dog": [],
+    "may not": ["a secret"],
+    "-m other": ["画只狗"],
+    "--模型 othe": ["画只狗"],
+    "--failed": ["a secret"],
+    "--since today hen": ["a hen", "a hen"],
+    "--since 3d --until today --failed": ["a secret"],
+    "--since 2小时 -m other": ["画只狗"],
+    "--自 今天 --至=今天 狗": ["画只狗"],
+    "--until yesterday": [],
+    "--until 2020-01-01": [],
+    "--since 2020-01-01T10:30 狗": ["画只狗"],
+    "--star": [],
+    "100% _ ' \\": [],
+}
+
+
+def test_the_history_is_searched_by_words_and_conditions(saved):
+    for line, wanted in SEARCHES.items():
+        assert (line, found(saved, line)) == (line, wanted)
+        assert len(saved.shown()) == 1
 
 
 def test_words_may_be_quoted(saved):
@@ -75,11 +75,11 @@ def test_a_page_holds_every_prompt_and_its_id(saved):
 
 
 def test_pages_are_turned_by_the_line_that_is_told(shell, demo):
-    rows = shell.run(cell("-n 23 --model=m -q", "many"))
+    rows = shell.run(cell("-n 27 --model=m -q", "many"))
     first = shell.run("%wenwen history --model m many")
     turn = re.search(r"%wenwen history .*--page 2", shell.shown()[0]["text/plain"]).group()
     second = shell.run(turn)
-    assert (len(first), len(second)) == (20, 3)
+    assert (len(first), len(second)) == (24, 3)
     assert {row.id for page in (first, second) for row in page} == {row.id for row in rows}
     shell.run("%wenwen history --page=3")
     assert "--page 2" in shell.words()
@@ -108,11 +108,89 @@ def demo(shell):
         ("--page 99999999999999999999", None),
     ],
 )
-def test_a_bad_value_is_told_and_never_a_stack(saved, line, told):
-    result = saved.run_cell(f"%wenwen history {line}")
+def test_a_bad_value_is_told_and_never_a_stack(shell, line, told):
+    result = shell.run_cell(f"%wenwen history {line}")
     error = result.error_in_exec
     assert error is None or isinstance(error, ConfigError), error
     assert told is None or told in str(error)
+
+
+@pytest.mark.parametrize(
+    ("words", "tags"),
+    [
+        ("winter", "#winter"),
+        ("#winter 冬，mood", "#winter #冬 #mood"),
+        ("winter winter", "#winter"),
+        ("", "no tags"),
+        ("a b c", "#a #b #c"),
+    ],
+)
+def test_tags_are_given_told_and_found(saved, capsys, words, tags):
+    saved.run(f"%wenwen tag cat {words}")
+    assert capsys.readouterr().out == f"#{saved.user_ns['cat'].id[:6]}: {tags}\n"
+    if words:
+        tag = tags.split()[-1].strip("#").upper()
+        assert found(saved, f"--tag {tag}") == found(saved, f"--标签={tag}") == ["a black cat"]
+        assert tags.split()[-1] in saved.shown()[0]["text/html"]
+
+
+@pytest.mark.parametrize(
+    ("line", "left"), [("off", ()), ("b off", ("a", "c")), ("a c 关", ("b",)), ("x off", ("a", "b", "c"))]
+)
+def test_tags_are_taken_away(saved, line, left):
+    saved.run("%wenwen tag cat a b c")
+    saved.run(f"%wenwen tag cat {line}")
+    assert saved.run("%wenwen history --star")[:] == ()
+    assert saved.run("%wenwen show cat").tags == left
+
+
+def test_demo_pictures_are_found_alone(shell, relay):
+    shell.run(cell("", "a real one"))
+    shell.run("%wenwen demo")
+    shell.run(cell("", "a demo one"))
+    assert found(shell, "--demo") == found(shell, "--演示") == ["a demo one"]
+    assert found(shell, "") == ["a demo one", "a real one"]
+
+
+@pytest.mark.parametrize("answer", ["", "n", "no", "否", "yess"])
+def test_what_is_not_confirmed_is_not_deleted(saved, monkeypatch, capsys, answer):
+    asked = []
+    monkeypatch.setattr("builtins.input", lambda question: asked.append(question) or answer)
+    saved.run("%wenwen delete cat")
+    assert capsys.readouterr().out == "Cancelled, nothing was deleted.\n"
+    assert (len(asked), saved.user_ns["cat"].id[:6] in asked[0]) == (1, True)
+    assert saved.user_ns["cat"].images[0].path.is_file()
+
+
+@pytest.mark.parametrize(("word", "gone"), [("cat", 1), ("g", 2), ("cat dog", 2), ("{id}", 1), ("#{id}", 1)])
+def test_what_is_deleted_is_gone_with_its_files_and_nothing_else(saved, monkeypatch, word, gone):
+    monkeypatch.setattr("builtins.input", lambda _: "y")
+    word = word.format(id=saved.user_ns["cat"].id[:6])
+    before = {row.id: row for row in saved.run("%wenwen history")}
+    saved.run(f"%wenwen delete {word}")
+    left = {row.id for row in saved.run("%wenwen history")}
+    assert len(left) == len(before) - gone
+    for key, row in before.items():
+        assert all(image.path.is_file() == (key in left) for image in row.images)
+    assert "No record" in str(saved.fail(f"%wenwen show {(before.keys() - left).pop()}"))
+
+
+@pytest.mark.parametrize("word", ["", "nobody", "ffffffff", "cat nobody"])
+def test_nothing_is_deleted_where_a_word_means_nothing(saved, monkeypatch, word):
+    monkeypatch.setattr("builtins.input", lambda _: "y")
+    assert isinstance(saved.fail(f"%wenwen delete {word}"), WenwenError)
+    assert len(saved.run("%wenwen history")) == 5
+
+
+@pytest.mark.parametrize(("option", "left"), [("", 5), ("--yes", 4), ("-y", 4), ("--确认", 4)])
+def test_where_nobody_can_be_asked_deleting_wants_an_option(saved, monkeypatch, option, left):
+    monkeypatch.setattr("builtins.input", lambda _: pytest.fail("asked"))
+    monkeypatch.setattr("wenwen_magic.notebook.magics.WenwenMagics.kernel", object())
+    result = saved.run_cell(f"%wenwen delete cat {option}")
+    assert result.success == (left == 4)
+    assert option or "--yes" in result.error_in_exec.do
+    monkeypatch.undo()
+    assert len(saved.run("%wenwen history")) == left
 
 
 # -- show, star, fetch, compare ----------------------------------------------------------------------------------------
@@ -129,11 +207,11 @@ def test_a_saved_picture_is_shown_by_id_or_by_name(saved, word):
 
 
 @pytest.mark.parametrize("command", ["show", "star", "use", "fetch", "compare cat"])
-@pytest.mark.parametrize("word", ["", "nobody", "ffffffff", "g[9]", "cat.nothing", "#", "a x c", "__import__", "*"])
-def test_a_word_that_stands_for_nothing_saved_is_told(saved, command, word):
-    error = saved.fail(f"%wenwen {command} {word}")
-    assert isinstance(error, WenwenError), error
-    assert saved.inserted == []
+def test_a_word_that_stands_for_nothing_saved_is_told(saved, command):
+    for word in ("", "nobody", "ffffffff", "g[9]", "cat.nothing", "#", "a x c", "__import__", "*"):
+        error = saved.fail(f"%wenwen {command} {word}")
+        assert isinstance(error, WenwenError), (word, error)
+        assert saved.inserted == []
 
 
 def test_a_star_is_given_found_shown_and_taken_away(saved, capsys):
@@ -151,18 +229,18 @@ def test_a_gallery_stands_for_all_its_pictures(saved):
     assert found(saved, "--star") == ["a hen", "a hen"]
 
 
-@pytest.mark.parametrize("pair", ["cat dog", "g[0] g[1]", "cat g[0]", "cat，dog"])
-def test_two_are_compared_by_name(saved, pair):
-    comparison = saved.run(f"%wenwen compare {pair}")
-    assert "model" in str(comparison)
-    assert saved.words().count("<img") == 2
+def test_two_are_compared_by_name(saved):
+    for pair in ("cat dog", "g[0] g[1]", "cat g[0]", "cat，dog"):
+        comparison = saved.run(f"%wenwen compare {pair}")
+        assert "model" in str(comparison), pair
+        assert saved.words().count("<img") == 2
 
 
-@pytest.mark.parametrize("command", ["use g", "fetch g", "compare cat g", "show --lineage g"])
-def test_of_a_gallery_nothing_is_left_out_in_silence(saved, command):
-    error = saved.fail(f"%wenwen {command}")
-    assert isinstance(error, ConfigError)
-    assert "g[0]" in error.do
+def test_of_a_gallery_nothing_is_left_out_in_silence(saved):
+    for command in ("use g", "fetch g", "compare cat g", "show --lineage g"):
+        error = saved.fail(f"%wenwen {command}")
+        assert isinstance(error, ConfigError), command
+        assert "g[0]" in error.do
     assert saved.inserted == []
 
 

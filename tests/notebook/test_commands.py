@@ -11,7 +11,8 @@ from wenwen_magic.endpoint.api_key import Secret
 from wenwen_magic.engine import limits
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.notebook.commands import account
-from wenwen_magic.notebook.commands.registry import CommandContext, KernelState, commands, complete_command, run
+from wenwen_magic.notebook.commands.registry import CommandContext, KernelState, commands, run
+from wenwen_magic.notebook.completion import complete
 from wenwen_magic.settings import NAMES, Layer, Settings, environment, load
 from wenwen_magic.text.i18n import is_chinese, speak
 
@@ -54,7 +55,7 @@ def client(saved=0, unreadable=()):
     history = SimpleNamespace(
         folder=Path("/home/me/wenwen_images"), count=lambda: saved, unreadable=lambda: list(unreadable)
     )
-    return SimpleNamespace(history=history)
+    return SimpleNamespace(history=history, session=limits.Session())
 
 
 def said(line, state=None, *, loaded=None, asks=None, attended=True, in_kernel=False):
@@ -68,7 +69,6 @@ def said(line, state=None, *, loaded=None, asks=None, attended=True, in_kernel=F
             attended=attended,
             insert=lambda _: pytest.fail("inserted"),
             value_of=lambda _: None,
-            open_mask=None,
             in_kernel=in_kernel,
         )
     )
@@ -234,16 +234,23 @@ def test_every_command_has_one_name_in_each_language_and_its_options_too():
     assert all(any(map(is_chinese, option.names)) for command in known for option in command.options)
 
 
+def offered(typed, **names):
+    """What Tab offers behind ``%wenwen``."""
+    return complete(f"%wenwen {typed}", Settings, names)[1]
+
+
 def test_tab_offers_every_command_and_after_it_its_options_and_no_others():
     for command in commands().values():
         for name in (command.name, command.chinese):
-            assert name in complete_command(f"%wenwen {name[:1]}", Settings)
-            offered = complete_command(f"%wenwen {name} ", Settings)
-            assert offered == [word for option in command.options for word in option.names]
-    assert complete_command("%wenwen ", Settings) == complete_command("%wenwen  ", Settings)
-    assert complete_command("%wenwen nothing --", Settings) == []
-    assert complete_command("%wenwen history --since ", Settings) == []
-    assert complete_command("%wenwen history fox --fa", Settings) == ["--failed"]
+            assert name in offered(name[:1])
+            assert offered(f"{name} -") == [word for option in command.options for word in option.names]
+    assert offered("") == offered(" ")
+    assert offered("nothing --") == []
+    assert offered("history --since ") == []
+    assert offered("history fox --fa") == ["--failed"]
+    assert offered("show fo", fox=1, four="a", forest={}) == ["four", "forest"]
+    assert "history" in offered("help hi")
+    assert "off" in offered("demo o")
 
 
 def test_importing_the_magics_loads_no_command():

@@ -1,12 +1,15 @@
 """Tab completes options and the values of those that have a fixed set."""
 
+from types import SimpleNamespace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wenwen_magic.formats import FORMATS
 from wenwen_magic.notebook import options
-from wenwen_magic.notebook.options import NAMES, TABLE, Options, complete, read
+from wenwen_magic.notebook.completion import complete
+from wenwen_magic.notebook.options import NAMES, TABLE, Options, read
 from wenwen_magic.settings import MODES, Settings
 
 MODELS = ("gpt-4o-image", "gemini-3-pro-image-preview", "jimeng-3.0")
@@ -18,11 +21,11 @@ def known():
 
 @pytest.fixture(autouse=True)
 def _models(monkeypatch):
-    monkeypatch.setattr(options, "PICTURE_MODELS", MODELS)
+    monkeypatch.setattr(options, "suggested", lambda: list(MODELS))
 
 
 def offered(line):
-    return complete(f"%%wenwen_image {line}", TABLE, known)
+    return complete(f"%%wenwen_image {line}", known, {})[1]
 
 
 @pytest.mark.parametrize("line", ["", "img ", "-q ", "-m jimeng-3.0 ", "画一只猫 "])
@@ -104,13 +107,81 @@ def test_what_is_offered_is_understood_when_it_is_typed():
     assert all(name in str(NAMES) for name in offered("-"))
 
 
-@pytest.mark.parametrize("line", ["", " ", "%%wenwen_image", "\t"])
+VARIABLES = {
+    "fox": SimpleNamespace(images=("a", "b")),
+    "photos": [1, 2, 3],
+    "album": {"cat": 1},
+    "_": 1,
+    "np": pytest,
+    "n": 3,
+}
+PLACES = {
+    "%%wenwen_image -m gp": ("gp", ["gpt-4o-image"]),
+    "%%wenwen_image -mgp": ("gp", ["gpt-4o-image"]),
+    "%%wenwen_image -m GP": ("GP", ["gpt-4o-image"]),
+    "％％wenwen_image　-m　gp": ("gp", ["gpt-4o-image"]),
+    "# my cat\n\n%%wenwen_image -m gp": ("gp", ["gpt-4o-image"]),
+    "%%time\n%%wenwen_image -m gp": ("gp", ["gpt-4o-image"]),
+    "x = 1\nfox = %wenwen_image -m gp": ("gp", ["gpt-4o-image"]),
+    "if x:\n    %wenwen_image -m gp": ("gp", ["gpt-4o-image"]),
+    "%wenwen_describe -m gp": ("gp", ["gpt-4o-image"]),
+    "%wenwen hi": ("hi", ["history"]),
+    "%wenwen history -m gp": ("gp", ["gpt-4o-image"]),
+    "%wenwen show fo": ("fo", ["fox"]),
+    "%%wenwen_image --ref fo": ("fo", ["fox"]),
+    "%%wenwen_image --ref ": ("", ["fox", "photos", "album", "cat.png", '"my cat.png"', "pictures/"]),
+    "%%wenwen_image --ref c": ("c", ["cat.png"]),
+    "%%wenwen_image --ref my": ("my", ['"my cat.png"']),
+    "%%wenwen_image --mask pictures/": ("pictures/", ["pictures/dog.jpg"]),
+    "%%wenwen_image --ref fox.": ("fox.", ["fox.images[0]", "fox.images[1]"]),
+    "%%wenwen_image --ref photos[": ("photos[", ["photos[0]", "photos[1]", "photos[2]"]),
+    "%%wenwen_image --ref=album[": ("album[", ["album['cat']"]),
+    "%%wenwen_image --from p": ("p", ["photos", "pictures/", "prompts.txt"]),
+    "%%wenwen_image -o 16": ("16", ["16:9"]),
+    "%%wenwen_image --size 2": ("2", ["2K"]),
+    "%%wenwen_image --尺寸 4": ("4", ["4K"]),
+    "%%wenwen_image --siz": ("--siz", ["--size"]),
+    "%%wenwen_image\na cat with np": ("", []),
+    "%%wenwen_image fox -q\n--fre": ("", []),
+    "%%wenwen_image\na cat in {{ph": ("ph", ["photos"]),
+    "%%wenwen_image\na {{fox}} in {{": ("", ["fox", "photos", "album", "np", "n"]),
+    "%%wenwen_image\na {{photos[n": ("n", ["np", "n"]),
+    "%%wenwen_image\na {{fox}} ph": ("", []),
+    "%wenwen_image a cat with {{ph": ("ph", ["photos"]),
+    "%wenwen_image a cat with np": ("np", []),
+    "%%wenwen_image --for animal={{ph": ("ph", ["photos"]),
+    "%%wenwen_image\n{{fox.im": None,  # an attribute: IPython's own
+    "%%wenwen_image": None,  # the name itself: IPython's own
+    "%wenwen": None,
+    "%wenwen_ima": None,
+    "x = 1\n%%wenwen_image -m gp": None,  # it is no cell magic there
+    "print(1)": None,
+    "%matplotlib in": None,
+    "'%wenwen hi": None,
+    "": None,
+}
+
+
+@pytest.mark.parametrize("before", PLACES)
+def test_tab_knows_where_it_is(here, monkeypatch, before):
+    """Variables that cannot be meant (numbers, modules) are not offered where a picture is wanted."""
+    monkeypatch.chdir(here)
+    (here / "pictures").mkdir()
+    for name in ("cat.png", "my cat.png", "prompts.txt", "notes.md", "pictures/dog.jpg", ".hidden.png"):
+        (here / name).touch()
+    assert complete(before, known, VARIABLES) == PLACES[before]
+
+
+@pytest.mark.parametrize(
+    "line", ["", " ", "%%wenwen_image", "\t", "%%wenwen_image --ref 'zz", "%%wenwen_image --ref ~nobody/"]
+)
 def test_a_line_with_nothing_on_it_breaks_nothing(line):
-    assert isinstance(complete(line, TABLE, known), list)
+    assert complete(line, known, {}) in (None, ("'zz", []), ("~nobody/", []))
 
 
 @given(st.text(min_size=1))
 @settings(max_examples=60, deadline=None)
 def test_any_line_is_completed_only_by_words_that_begin_like_its_last(line):
-    start = "" if line[-1].isspace() else line.split()[-1]
-    assert all(word.startswith(start.rpartition("=")[2]) for word in complete(line, TABLE, known))
+    found = complete(f"%%wenwen_image {line}", known, {})
+    assert found is None or all(word.casefold().startswith(found[0].casefold()) for word in found[1])
+    assert found is None or line.endswith(found[0])

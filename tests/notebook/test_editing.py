@@ -174,7 +174,7 @@ def test_the_edit_as_a_cell_names_the_picture_and_is_free(panel, client, relay):
     panel.edit.click()
     panel.edit_row.words.value = "make it night"
     panel.insert.click()
-    expected = f"%%wenwen_image -m one --ref {source.id} -o auto\nmake it night"
+    expected = f"%%wenwen_image cat -m one --ref {source.id} -o auto\nmake it night"
     assert expected in words_to_copy(panel)
     press(panel)
     panel.edit_row.cancel.click()

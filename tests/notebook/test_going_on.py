@@ -106,8 +106,8 @@ def test_pictures_that_one_call_asks_for_count_before_the_question(shell, painte
     ("name", "model"),
     [
         ("chat", "gpt-4o-image"),
-        ("images", "gpt-image-1"),
-        ("gemini", "gemini-2.5-flash-image-preview"),
+        ("images", "gpt-image-2"),
+        ("gemini", "gemini-3-pro-image"),
         ("midjourney", "midjourney"),
     ],
 )

@@ -142,9 +142,9 @@ def test_one_value_is_a_comparison_with_one_place(shell, relay):
         ('--for "animal=a;b" "x=1;2"', "prompt does not contain {{x}}"),
         ('--raw --for "animal=a;b"', "prompt does not contain {{animal}}"),
         ('--grid "model=a;b" --for "model=1;2"', "twice"),
-        ("--blind", "compare blindly"),
-        ("--blind -n 3", "compare blindly"),
-        ('--blind --grid "model=a"', "compare blindly"),
+        ("--blind", "nothing to compare"),
+        ("--blind -n 3", "nothing to compare"),
+        ('--blind --grid "model=a"', "nothing to compare"),
         ('--for "animal={{range(41)}}" "b={{range(10)}}"', "410 combinations"),
     ],
 )

@@ -5,6 +5,7 @@ import logging
 import os
 import re
 import socket
+import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,9 @@ import numpy as np
 import pytest
 import requests
 import urllib3
+from IPython.core import completer
 from IPython.core.completer import provisionalcompleter
+from IPython.lib.pretty import pretty
 from PIL import Image
 from support.relay import whole
 from support.scripted import answering, png
@@ -67,6 +70,77 @@ def test_a_generation_is_shown_again_in_a_later_cell(shell, relay, use):
     shell.run("from IPython.display import display\n" + use.replace("n]", f"{count}]"))
     assert len(shell.shown()) == 1
     assert "<img" in shell.shown()[0]["text/html"]
+
+
+@pytest.mark.parametrize(
+    ("use", "pictures"),
+    [
+        ("img.images", 1),
+        ("img.images[0]", 1),
+        ("list(img.images)", 1),
+        ("img, img", 2),
+        ("[img, img.images[0]]", 2),
+        ("img.images + img.images", 2),
+        ("[*both, img]", 3),
+        ("[both, img]", 3),
+        ("both.images", 2),
+        ("both.images[:1]", 1),
+        ("both.rows", 2),
+        ("history.recent()", 2),
+        ("list(history.recent())", 2),
+        ("history.recent()[:2]", 2),
+        ("history.recent()[0]", 1),
+        ("history.search('dog')", 1),
+        ("history.get(img.id)", 1),
+    ],
+)
+def test_pictures_are_shown_however_they_are_held(shell, relay, use, pictures):
+    shell.run(cell("img"))
+    shell.run("dog = %wenwen_image a dog")
+    shell.run("from wenwen_magic import Client\nclient = Client()\nhistory = client.history")
+    shell.run("both = client.gallery([img, dog])")
+    shell.run(use)
+    (data,) = shell.shown()
+    assert data["text/html"].count("<img") == pictures
+    assert str(Path.cwd()) not in data["text/plain"] + data["text/html"]
+
+
+@pytest.mark.parametrize(
+    "use", ["[]", "()", "[1, img]", "[img, 1]", "(img, None)", "{'a': img}", "{1, 2}", "type('L', (list,), {})([img])"]
+)
+def test_any_other_list_is_shown_as_python_shows_it(shell, relay, use):
+    shell.run(cell("img"))
+    value = shell.run(use)
+    assert shell.shown() == [{"text/plain": pretty(value)}]
+
+
+def test_a_list_of_others_loads_nothing_and_their_own_way_to_be_shown_is_kept_and_given_back(shell, monkeypatch):
+    formatter = shell.display_formatter.mimebundle_formatter
+    shell.run("%unload_ext wenwen_magic")
+    formatter.for_type(list, lambda items: {"text/plain": "theirs", "text/html": f"{len(items)} of them"})
+    shell.run("%load_ext wenwen_magic")
+    shell.run("%reload_ext wenwen_magic")
+    monkeypatch.setitem(sys.modules, "wenwen_magic.render.gallery", None)
+    shell.run("[1, 2]")
+    assert shell.shown()[0]["text/html"] == "2 of them"
+    shell.run("class Own(list):\n    def _repr_mimebundle_(self, **_):\n        return {'text/html': 'own'}")
+    shell.run("%unload_ext wenwen_magic")
+    shell.run("[1]")
+    assert shell.shown()[0]["text/html"] == "1 of them"
+    assert tuple not in formatter.type_printers
+
+
+def test_a_class_derived_from_list_is_shown_in_its_own_way(shell, relay):
+    shell.run("class Own(list):\n    def _repr_mimebundle_(self, **_):\n        return {'text/html': 'own'}")
+    shell.run("Own([1])")
+    assert shell.shown()[0]["text/html"] == "own"
+
+
+def test_the_pictures_of_a_blind_comparison_do_not_tell_what_they_are(shell, relay):
+    shell.run(cell("img -m model-a,model-b --blind"))
+    for use in ("img.images", "[img]", "repr(img)", "print(img)"):
+        shell.run(use)
+        assert "model-" not in str(shell.seen)
 
 
 def test_a_generation_used_in_the_middle_of_a_later_cell_is_not_shown(shell, relay):
@@ -606,7 +680,7 @@ def test_an_error_in_the_settings_is_told_in_the_prompts_language(shell, relay):
         ("%%wenwen_image -o 横", "横屏"),
         ("%%wenwen_image img --mode re", "replay"),
         ("%%wenwen_image -m gpt-4o", "gpt-4o-image"),
-        ("%%wenwen_image -m gpt-4o-image,gem", "gemini-2.5-flash-image-preview"),
+        ("%%wenwen_image -m gpt-4o-image,gem", "gemini-3-pro-image"),
         ("%wenwen_image --fr", "--fresh"),
         ("%wenwen st", "status"),
         ("%wenwen ", "models"),
@@ -625,6 +699,39 @@ def completed(shell, line):
     shell.Completer.use_jedi = False  # it is asked too, in a kernel, by a test of that
     with provisionalcompleter():
         return [line[: one.start] + one.text for one in shell.Completer.completions(line, len(line))]
+
+
+@pytest.mark.parametrize("jedi", [False, True])
+def test_tab_inside_our_magics_offers_our_words_and_no_others(shell, jedi):
+    shell.run("foxes = ['a fox']\nfor_nothing = 5\nhistogram = 7\nhi = 'x'\nimport platform")
+    shell.Completer.use_jedi = jedi
+    with provisionalcompleter():
+        for before, wanted in {
+            "%%wenwen_image --ref fo": ["foxes"],
+            "%wenwen hi": ["history"],
+            "x = %wenwen hi": ["history"],
+            "%%wenwen_image -o port": ["portrait"],
+            "%%wenwen_image -o squ -n 2\na cat": ["square"],
+            "%%wenwen_image\na cat on a plat": [],
+            "%%wenwen_image\na cat on {{fo": ["foxes", "for_nothing"],
+            "%%wenwen_image pri": [],
+        }.items():
+            place = before.index(" -n") if " -n" in before else len(before)
+            found = list(shell.Completer.completions(before, place))
+            assert [one.text for one in found] == wanted, before
+            assert all(before[one.start : place] == one.text[: place - one.start] for one in found)
+        assert list(shell.Completer.completions("histog", 6))  # elsewhere everything is as it was
+    shell.run("%unload_ext wenwen_magic\n%load_ext wenwen_magic\n%reload_ext wenwen_magic")
+    assert len(shell.Completer.custom_matchers) == 1
+
+
+def test_tab_completes_in_an_old_ipython_too(shell, monkeypatch):
+    """Before version 8.6 it knew no such matchers."""
+    monkeypatch.delattr(completer, "context_matcher")
+    shell.run("%reload_ext wenwen_magic")
+    assert shell.Completer.custom_matchers == []
+    assert "history" in shell.complete("hi", "%wenwen hi", 10)[1]
+    assert "portrait" in shell.complete("por", "%%wenwen_image -o por", 21)[1]
 
 
 def test_tab_follows_the_settings_after_a_reload(shell):

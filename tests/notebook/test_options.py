@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wenwen_magic.errors import ConfigError, WenwenError
-from wenwen_magic.notebook import options
 from wenwen_magic.notebook.options import NAMES, TABLE, Options, help_text, read
 from wenwen_magic.text.i18n import is_chinese, speak
 
 EXAMPLES = {
     "model": (("-m", "--model", "--模型"), "jimeng-3.0", ("jimeng-3.0",)),
     "orientation": (("-o", "--orientation", "--方向"), "横屏", "landscape"),
+    "size": (("--size", "--尺寸"), "2k", "auto 2K"),
     "count": (("-n", "--count", "--张数"), "3", 3),
     "ref": (("--ref", "--参考"), "cat.png", ("cat.png",)),
     "mask": (("--mask", "--蒙版"), "hole.png", "hole.png"),
@@ -38,7 +38,7 @@ EXAMPLES = {
     "quiet": (("-q", "--quiet", "--安静"), None, True),
     "raw": (("--raw", "--原样"), None, True),
     "yes": (("-y", "--yes", "--确认"), None, True),
-    "help": (("-h", "--help", "--帮助"), None, True),
+    "help": (("-h", "--help", "-?", "--帮助"), None, True),
 }
 TYPED = [(name, option) for option, (names, _, _) in EXAMPLES.items() for name in names]
 VALUED = [(name, option) for name, option in TYPED if EXAMPLES[option][1] is not None]
@@ -363,19 +363,20 @@ def fill(text):
     return text.replace("{{x}}", "-n 5 '{{y}}' --fresh")
 
 
-@pytest.mark.parametrize("line", ["--ref {{x}}", "--ref '{{x}}'", "--ref={{x}}", '--ref "{{x}}"'])
+@pytest.mark.parametrize("line", ["--param a={{x}}", "--param 'a={{x}}'", "--param=a={{x}}", '--param "a={{x}}"'])
 def test_a_value_put_in_is_one_value_whatever_it_holds_and_is_not_read_again(line):
-    assert read(line, fill) == Options(ref=("-n 5 '{{y}}' --fresh",))
+    assert read(line, fill) == Options(param=(("a", "-n 5 '{{y}}' --fresh"),))
 
 
 @pytest.mark.parametrize("value", ["-cat.png", "--fresh", "--", "-5", "", "a b", "'", "-n"])
 def test_a_value_put_in_is_never_taken_for_an_option(value):
-    assert read("--ref {{path}}", lambda _: value) == Options(ref=(value,))
+    assert read("--style {{path}}x", lambda _: value + "x") == Options(style=(value + "x").strip())
+    assert read("--ref {{path}}", lambda _: value) == Options(ref=("{{path}}",))  # filled in where pictures are read
 
 
 def test_an_expression_with_spaces_and_quotes_is_one_piece():
     seen = []
-    read("--ref {{ d[ 'a b' ] }} 猫", lambda text: seen.append(text) or "v")
+    read("--style {{ d[ 'a b' ] }} 猫", lambda text: seen.append(text) or "v")
     assert seen == ["{{ d[ 'a b' ] }}"]
 
 
@@ -418,7 +419,3 @@ def test_a_line_without_dashes_and_quotes_is_all_words(line):
 def test_a_quoted_value_arrives_as_it_was_typed(value):
     for quote in "'\"":
         assert read(f"--ref {quote}{value}{quote}").ref == (value,)
-
-
-def test_the_words_for_orientations_lead_to_those_that_requests_know():
-    assert set(options.ORIENTATION_WORDS.values()) == {"auto", "square", "landscape", "portrait"}

@@ -13,6 +13,7 @@ from support.shells import prompts
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.notebook import options
 from wenwen_magic.notebook.cell_source import cell
+from wenwen_magic.orientation import read as join
 from wenwen_magic.records import ImageRequest, Reference
 from wenwen_magic.text.i18n import is_chinese, speak
 from wenwen_magic.text.template import interpolate
@@ -45,7 +46,7 @@ def asked_by(text, references=()):
     request = ImageRequest(
         (prompt if read.raw else fill(prompt)).strip(),  # as Client.request does
         model=model,
-        orientation=read.orientation,
+        orientation=join(read.orientation, read.size),
         params=dict(read.param),
         references=tuple(known[word] for word in read.ref),
         format=read.format or "chat",
@@ -300,22 +301,22 @@ REQUESTS = st.builds(
     ImageRequest,
     prompt=(HARD | st.lists(st.sampled_from([*PROMPTS, "\n", " ", "{", ">>>", "\r"])).map("".join)).filter(str.strip),
     model=st.just("m") | HARD.filter(str.strip),
-    orientation=st.sampled_from(["auto", "square", "landscape", "portrait"]),
+    orientation=st.sampled_from(["auto", "square", "landscape", "auto 2K", "21:9", "2:3 4K", "1536x1024"]),
     references=st.lists(st.builds(reference, label=HARD), max_size=2).map(tuple),
     params=st.dictionaries(st.sampled_from(["seed", "a b", "'", '"', "-q", "\\"]) | HARD, SCALARS, max_size=3),
     format=st.sampled_from(["chat", "images"]),
 )
 
 
-@given(REQUESTS, st.integers(0, 9), st.sampled_from(["", "img", "猫"]))
+@given(REQUESTS, st.integers(0, 9), st.sampled_from(["", "img", "猫"]), st.booleans())
 @settings(max_examples=150, deadline=None)
-def test_a_cell_repeats_its_request_or_there_is_none(request, take, name):
+def test_a_cell_repeats_its_request_or_there_is_none(request, take, name, chinese):
     try:
-        cell(request, take=take, name=name)
+        cell(request, take=take, name=name, chinese=chinese)
     except ConfigError as error:
         assert "cannot be written" in error.what  # noqa: PT017  either is a fair answer
     else:
-        assert comes_back(request, take=take, name=name)
+        assert comes_back(request, take=take, name=name, chinese=chinese)
 
 
 WRITABLE = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"], exclude_characters="{＝"), max_size=20)

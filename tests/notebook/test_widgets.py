@@ -327,7 +327,7 @@ def test_insert_while_another_take_is_shown_writes_the_cell_that_shows_it_again(
 def test_insert_as_cell_says_what_the_controls_say(panel, relay):
     panel.choices.model.value, panel.choices.orientation.value = "two", "portrait"
     panel.insert.click()
-    assert "%%wenwen_image -m two -o portrait\na cat" in words_to_copy(panel)
+    assert "%%wenwen_image cat -m two -o portrait\na cat" in words_to_copy(panel)
     assert relay.posts == []
 
 

@@ -7,6 +7,7 @@ import tracemalloc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support import mutations
 from support.replies import READERS, STREAM, in_pieces, outcome, recorded
 from support.scripted import answering, grows_in_proportion, noise, read, reply_of, streaming
 
@@ -40,59 +41,8 @@ def test_any_bytes_give_an_answer_or_an_error_of_ours(body, kind, chunk, wire):
     assert is_outcome(outcome(wire, reply_of(body, kind, chunk=chunk)))
 
 
-NAMES = st.sampled_from(
-    [
-        "choices",
-        "message",
-        "delta",
-        "content",
-        "images",
-        "image_url",
-        "url",
-        "data",
-        "b64_json",
-        "error",
-        "type",
-        "text",
-        "object",
-        "usage",
-        "model",
-        "finish_reason",
-        "reasoning_content",
-        "output",
-        "image_urls",
-        "image",
-        "candidates",
-        "parts",
-        "thought",
-        "inlineData",
-        "inline_data",
-        "mimeType",
-        "fileData",
-        "fileUri",
-        "finishReason",
-        "finishMessage",
-        "promptFeedback",
-        "blockReason",
-        "index",
-        "usageMetadata",
-        "modelVersion",
-        "code",
-        "revised_prompt",
-        "result",
-        "output_format",
-        "partial_image_index",
-        "partial_image_b64",
-        "success",
-        "item",
-    ]
-)
-LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
-LEAVES |= st.sampled_from(
-    [CAT, f"![a]({CAT})", "data:image/png;base64,iVBORw0K", "iVBORw0KGgo", "![", "data:", "/p", "%zz"]
-)
-LEAVES |= st.sampled_from(["text", "error", "image/png", "a.png", "STOP", "SAFETY", "image_edit.partial_failed"])
-LEAVES |= st.sampled_from(["image_generation.partial_image", "image_generation.completed"])
+NAMES = st.sampled_from(mutations.NAMES)
+LEAVES = st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(mutations.LEAVES)
 VALUES = st.recursive(
     LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4), max_leaves=25
 )
@@ -106,13 +56,6 @@ def test_any_json_gives_an_answer_or_an_error_of_ours(values, kind, wire):
     assert is_outcome(outcome(wire, reply_of(json.dumps(values), kind)))
     stream = "".join(f"data: {json.dumps(value)}\n\n" for value in values)
     assert is_outcome(outcome(wire, reply_of(stream, kind)))
-
-
-@given(ONE, st.integers(0), st.integers(0, 60), st.binary(max_size=4))
-def test_a_damaged_reply_gives_an_answer_or_an_error_of_ours(one, place, lost, instead):
-    body = one.body
-    at = place % (len(body) + 1)
-    assert is_outcome(outcome(one.format, reply_of(body[:at] + instead + body[at + lost :])))
 
 
 # -- pieces
@@ -210,16 +153,15 @@ HARD += [
 @pytest.mark.parametrize("piece", HARD)
 def test_a_hostile_content_takes_time_in_proportion(piece):
     def content(factor):
-        return piece * (8_000 * factor // len(piece))
+        return piece * (4_000 * factor // len(piece))
 
-    assert in_proportion(lambda factor: answering(content(factor)))
     assert in_proportion(lambda factor: answering(f"![a]({CAT})\n\n{content(factor)}"))
     assert in_proportion(lambda factor: streaming(content(factor), "\n", content(factor)), "text/event-stream")
 
 
 @pytest.mark.parametrize("piece", ["![](", "word ", "> 进度 1%\n"])
 def test_many_small_deltas_are_read_in_linear_time(piece):
-    assert in_proportion(lambda factor: streaming(*[piece] * (2_000 * factor)), "text/event-stream")
+    assert in_proportion(lambda factor: streaming(*[piece] * (1_000 * factor)), "text/event-stream")
 
 
 def in_small_deltas(content):
@@ -246,8 +188,8 @@ def completed(data):
     "part", [{"text": "word "}, {"text": "![](", "thought": True}, inline("iVBORw0K"), {}, {"url": "/a"}]
 )
 def test_many_parts_are_read_in_linear_time(part):
-    assert in_proportion(lambda factor: candidate(*[part] * (500 * factor)))
-    assert in_proportion(lambda factor: events(*[candidate(part)] * (500 * factor)), STREAM)
+    assert in_proportion(lambda factor: candidate(*[part] * (250 * factor)))
+    assert in_proportion(lambda factor: events(*[candidate(part)] * (250 * factor)), STREAM)
 
 
 WRAPS = {

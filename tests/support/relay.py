@@ -5,9 +5,12 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from support.scripted import answering, data_uri, png
+from wenwen_magic.models import default_model
 
 COLOURS = ("red", "green", "blue", "gold", "teal", "pink", "navy", "lime")
 MODELS = ("drawer-2", "drawer-1")
+DEFAULTS = tuple(default_model(form) for form in ("chat", "images", "gemini"))
+READERS = tuple(default_model(form, words=True) for form in ("chat", "gemini"))
 
 
 def whole(number):
@@ -18,13 +21,15 @@ def whole(number):
 class Relay:
     """The endpoint; a context manager. ``answer`` words the body of the n-th POST, from 0; ``listing`` lists models.
 
+    ``file`` says what a GET of a path with headers gives, a status and bytes, where that is not the list.
     With ``gate`` cleared, answers wait until it is set (ten seconds at most).
     """
 
     def __init__(self, answer=whole):
         self.answer, self.posts, self.gets, self.gate = answer, [], 0, threading.Event()
-        self.listing = lambda: json.dumps({"data": [{"id": name} for name in MODELS]})
+        self.listing = lambda: json.dumps({"data": [{"id": name} for name in (*MODELS, *DEFAULTS, *READERS)]})
         self.content_type = "application/json"
+        self.file = lambda path, headers: None
         self.gate.set()
         relay = self
 
@@ -38,14 +43,16 @@ class Relay:
 
             def do_GET(self):
                 relay.gets += 1
-                self._say(relay.listing())
+                status, body = relay.file(self.path, self.headers) or (200, relay.listing().encode())
+                self._say(body, status=status)
 
-            def _say(self, text, content_type="application/json"):
-                self.send_response(200)
+            def _say(self, text, content_type="application/json", status=200):
+                body = text if isinstance(text, bytes) else text.encode()
+                self.send_response(status)
                 self.send_header("Content-Type", content_type)
-                self.send_header("Content-Length", str(len(text.encode())))
+                self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(text.encode())
+                self.wfile.write(body)
 
             def log_message(self, *_):
                 pass

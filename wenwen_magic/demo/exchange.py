@@ -22,7 +22,7 @@ from wenwen_magic.kinds import PNG, split_data_uri
 from wenwen_magic.text.i18n import _, is_chinese
 from wenwen_magic.text.sanitize import replace_lone_surrogates
 
-REFUSES, SLOW, READERS = "demo-refuses", "demo-slow", ("gpt-4o", "demo-describes")
+REFUSES, SLOW, READERS = "demo-refuses", "demo-slow", ("gpt-4o", "gemini-3.5-flash-lite", "demo-describes")
 PICTURE = re.compile(r"/pictures/(?:download/)?([0-9a-f]{32})\.png$")
 _NOTE = re.compile(r"[\[［]\s{0,9}demo\s{0,9}[:：]([^\]］]{0,300})[\]］]", re.IGNORECASE)
 _JSON, _HTML = "application/json; charset=utf-8", "text/html; charset=utf-8"

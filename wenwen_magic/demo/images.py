@@ -31,7 +31,7 @@ _DALL_E_SIZES, _VALUES = exchange.RELAY["sizes"], exchange.RELAY["images"]
 _TIMES = "size an unexpected error occurred in the parameter, please use 'x' instead of the multiplication sign '×'"
 _SIZE = re.compile(r"([1-9]\d{1,3})x([1-9]\d{1,3})")
 _LARGEST = 3840
-_TOKENS = {"low": 272, "medium": 1056, "high": 4160}
+_TOKENS = {"low": 272, "medium": 1056, "high": 4160, "xhigh": 6240, "max": 8320}
 _COARSE = (12, 40, 96)
 """Pixels across that a picture on its way has at first, then, and from the third on."""
 _SKETCH = 512

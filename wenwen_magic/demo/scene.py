@@ -38,6 +38,11 @@ class Plan:
         return mix(mix(self.palette.far, self.palette.sky[-1], 0.25), self.palette.near, share**1.25)
 
 
+RATIO = re.compile(r"(?:aspect ratio|宽高比)\s*(?P<ratio>\d+:\d+)", re.IGNORECASE)
+"""How a prompt asks for a ratio."""
+_RESOLUTION = r"\b[124]K (?:resolution|分辨率)"
+
+
 def orientation_of(prompt: str) -> str:
     """Tell ``landscape``, ``portrait`` or ``square`` by the last word about it; nothing without one."""
     found = [
@@ -48,7 +53,7 @@ def orientation_of(prompt: str) -> str:
 
 def dice(prompt: str, *marks: object) -> Random:
     """Make the chance that paints a prompt: the same for the same words and marks, whatever the orientation."""
-    turnless = re.sub("|".join(figures.TURNS.values()), " ", prompt, flags=re.IGNORECASE)
+    turnless = re.sub("|".join([RATIO.pattern, _RESOLUTION, *figures.TURNS.values()]), " ", prompt, flags=re.IGNORECASE)
     words = re.sub(r"[\W_]+", " ", turnless).strip().lower()
     seed = hashlib.sha256(repr((words, *marks)).encode("utf-8", "surrogatepass")).digest()
     return Random(seed)  # noqa: S311  a brush, not a lock

@@ -8,6 +8,7 @@ from typing import Any
 
 from urllib3 import exceptions as low
 
+from wenwen_magic.endpoint.refusals import NOT_ALLOWED, REFUSED, TOO_LARGE, refusal_of
 from wenwen_magic.errors import AnswerError, Charged, ConfigError, EndpointError, NotSentError
 from wenwen_magic.text.i18n import N_, _
 from wenwen_magic.text.sanitize import mask_keys, one_line
@@ -29,6 +30,8 @@ _SPOKEN = frozenset(_MESSAGES) - {"info", "title", "text", "reason", "descriptio
 _ENVELOPES = ("baseresp", "response", "responsemetadata", "header", "output", "result", "data", "body", "content")
 """Fields in which the problem may be."""
 _CODES = ("code", "errcode", "errorcode", "errno", "ret", "retcode", "statuscode", "resultcode", "returncode")
+_REPLACEMENTS = ("replacement", "replacementmodel", "suggestedmodel", "recommendedmodel", "successor")
+"""Fields with the model to use in place of one that is gone."""
 _FINE_CODES = {"0", "200", "201", "202", "10000", "20000", "0000", "00000", "success", "ok", "succeed", "succeeded"}
 """Codes with which servers say that all is well (not seen on wenwen's pages)."""
 _FINE = re.compile(
@@ -40,18 +43,6 @@ _DEEPEST = 6
 _LONGEST_QUOTE = 300
 """Characters of a body of a shape not met yet that are quoted."""
 
-# The relay found these out before it asked any model, whatever status it gave them (new-api's sources; not seen on
-# wenwen's pages).
-_REFUSED_UNASKED = {
-    "convert_request_failed",
-    "insufficient_user_quota",
-    "invalid_request",
-    "model_not_found",
-    "model_price_error",
-    "pre_consume_token_quota_failed",
-    "read_request_body_failed",
-    "sensitive_words_detected",
-}
 # 408 and 409 can come from a gateway in the middle of the work; every other 4xx is a refusal of the request.
 _UNDECIDED = {408, 409}
 SOON = 10.0
@@ -66,11 +57,13 @@ class Problem:
         message: its words, masked; may be empty.
         code: its code word or number as text.
         request_id: the endpoint's number of the request.
+        instead: the model that it names in place of one that is gone.
     """
 
     message: str = ""
     code: str = ""
     request_id: str = ""
+    instead: str = ""
 
 
 def read_problem(body: Any) -> Problem:
@@ -91,7 +84,17 @@ def read_problem(body: Any) -> Problem:
             message, code = (_tagged(text[:LONGEST_TEXT], name) for name in ("message", "code"))
     message = mask_keys(message.strip())
     number = _REQUEST_ID.search(message)
-    return Problem(_REQUEST_ID.sub("", message).strip(), mask_keys(str(code)), number[1] if number else "")
+    words = _REQUEST_ID.sub("", message).strip()
+    return Problem(words, mask_keys(str(code)), number[1] if number else "", _instead_in(body))
+
+
+def _instead_in(body: Any) -> str:
+    """Return the name in a field for the replacement of a model; empty for none."""
+    body = body[0] if isinstance(body, list) and body else body
+    fields = _plain_fields(body) if isinstance(body, Mapping) else {}
+    fields |= _plain_fields(fields["error"]) if isinstance(fields.get("error"), Mapping) else {}
+    value = next((fields[name] for name in _REPLACEMENTS if isinstance(fields.get(name), str)), "")
+    return value if re.fullmatch(r"[\w./:@+-]{1,80}", value) else ""
 
 
 def words_in(value: Any, depth: int = 0) -> str:
@@ -228,14 +231,14 @@ def error_of_reply(status: int, body: bytes, *, seconds: float, request_id: str 
     """
     text = body.decode("utf-8", "replace")
     problem = read_problem(_parsed(text))
-    charged = _charged(status, problem.code, seconds)
-    if problem.code == "model_not_found":
-        what = _("The endpoint has no such model for your key.")
-        do = _("Check the model's name: %wenwen models lists them.")
+    refusal = refusal_of(problem.code, problem.message, problem.instead)
+    charged = _charged(status, seconds, refused=refusal is not None)
+    if refusal:
+        what, do = refusal.told(status)
     else:
         known = _BY_STATUS.get(status) or _BY_STATUS.get(status // 100 * 100) or _BY_STATUS[500]
         what, do = f"{_(known[0])} (HTTP {status})", _(_MAYBE if charged == "maybe" else known[1])
-    return EndpointError(
+    error = EndpointError(
         what,
         why=problem.message,
         do=do,
@@ -244,16 +247,22 @@ def error_of_reply(status: int, body: bytes, *, seconds: float, request_id: str 
         request_id=problem.request_id or mask_keys(request_id),
         text=_kept(text),
     )
+    error.lasting = refusal is not None
+    return error
 
 
 def error_of_object(body: Any) -> EndpointError:
     """Make the error for an error object that came with HTTP status 200, alone or inside a stream."""
     problem = read_problem(body)
+    refusal = refusal_of(problem.code, problem.message, problem.instead)
+    answered = _("The endpoint answered with an error.")
+    doubtful = _("Read the reason; run the cell again to ask again, which may cost again.")
+    what, do = refusal.told() if refusal else (answered, doubtful)
     return EndpointError(
-        _("The endpoint answered with an error."),
+        what,
         why=problem.message or problem.code or mask_keys(str(body))[:600],
-        do=_("Read the reason; run the cell again to ask again, which may cost again."),
-        charged="no" if problem.code in _REFUSED_UNASKED else "maybe",
+        do=do,
+        charged="no" if refusal else "maybe",
         status=200,
         request_id=problem.request_id,
         text=_kept(json.dumps(body, ensure_ascii=False, default=str)),
@@ -358,8 +367,8 @@ def _kept(text: str) -> str:
     return mask_keys(text)[:LONGEST_TEXT]
 
 
-def _charged(status: int, code: str, seconds: float) -> Charged:
-    if code in _REFUSED_UNASKED or status < 400:  # noqa: PLR2004  a redirect is not followed
+def _charged(status: int, seconds: float, *, refused: bool) -> Charged:
+    if refused or status < 400:  # noqa: PLR2004  a redirect is not followed
         return "no"
     if status in {429, 503}:
         return "no" if seconds <= SOON else "maybe"
@@ -372,28 +381,23 @@ _BY_STATUS: dict[int, tuple[str, str]] = {
         N_("The address redirects to another one; a paid request does not follow redirects."),
         N_("Set base_url to the final address."),
     ),
-    400: (
-        N_("The endpoint refused the request."),
-        N_("Change what the reason names, then run the cell again."),
-    ),
+    400: REFUSED,
     401: (
         N_("The endpoint did not accept the key."),
-        N_("Set a valid key: %wenwen key, or the environment variable WENWEN_API_KEY. %wenwen demo draws without one."),
+        N_(
+            "Set a valid key: %wenwen key, or WENWEN_API_KEY. Or base_url is not the site of your key "
+            "(api.wenwen-ai.com, breakout.wenwen-ai.com and api.apipro.ai may not share keys): %wenwen status shows "
+            "it. %wenwen demo draws without a key."
+        ),
     ),
-    403: (
-        N_("The endpoint does not allow this."),
-        N_("Check the balance and what the key may use, on the relay's site."),
-    ),
+    403: NOT_ALLOWED,
     404: (
         N_("The endpoint has no such address."),
         N_("Check base_url: %wenwen status shows it."),
     ),
     408: (N_("A gateway gave up waiting for the picture."), _MAYBE),
     409: (N_("The endpoint failed."), _MAYBE),
-    413: (
-        N_("The request is too large for the endpoint."),
-        N_("Send fewer or smaller reference pictures."),
-    ),
+    413: TOO_LARGE,
     429: (
         N_("The endpoint is busy or your rate limit is reached."),
         N_("Wait a minute, then run the cell again."),

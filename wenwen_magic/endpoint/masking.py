@@ -5,7 +5,7 @@ import json
 import re
 import secrets
 import string
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields, is_dataclass, replace
 from functools import cache
@@ -132,6 +132,7 @@ SHORTEST_PICTURE = 4096
 """Bytes of a run of base64 that only a picture has."""
 _PICTURE = re.compile(rb"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{%d,}+" % SHORTEST_PICTURE)  # from the first letter only
 _BASE64 = string.ascii_letters.encode() + string.digits.encode() + b"+/_-"
+_DECODER = json.JSONDecoder()
 _Text = tuple[dict[str, Any] | list[Any], Any, str]
 """A text in a value: the object or list that holds it, its name or number there, the text itself."""
 
@@ -149,27 +150,46 @@ def mask_reply(pieces: Sequence[bytes], key: Secret | None) -> bytes | None:
     """
     if key is None or len(key.reveal()) < SHORTEST:
         return None
-    token, pictures = secrets.token_hex(8), list[bytes]()
-
-    def without_pictures(piece: bytes) -> bytes:
-        if len(piece) > SHORTEST_PICTURE and not piece.translate(None, _BASE64):  # faster than the expression
-            pictures.append(piece)
-            return token.encode()
-        return _PICTURE.sub(without_picture, piece)
-
-    def without_picture(match: re.Match[bytes]) -> bytes:
-        pictures.append(match.group())
-        return token.encode()
-
-    small = b"".join(map(without_pictures, pieces))
+    token = secrets.token_hex(8)
+    small = b"".join(_without_pictures(pieces, token.encode(), lambda _: None))
     if len(small) > LONGEST_TEXT:
         return None
     text = small.decode("utf-8", "surrogateescape")
-    clean = _mask_events(_in_reply(key).sub("***", text), key)
+    clean = _mask_events(_mask_text(text, key), key)
     if clean == text:
         return None
+    pictures = list[bytes]()  # they are held once more only where they have to be put back
+    list(_without_pictures(pieces, token.encode(), pictures.append))
     texts = [part.encode("utf-8", "surrogateescape") for part in clean.split(token)]
     return b"".join(part for pair in zip(texts, [*pictures, b""], strict=True) for part in pair)
+
+
+def _without_pictures(pieces: Sequence[bytes], token: bytes, taken: Callable[[bytes], None]) -> Iterator[bytes]:
+    """Yield pieces with a token for each run of base64 that only a picture has; a function is given the run."""
+
+    def without(match: re.Match[bytes]) -> bytes:
+        taken(match.group())
+        return token
+
+    for piece in pieces:
+        parts = piece.split(b'"') if b'"' in piece else [piece]  # what stands in quotes is most often one run
+        for number, part in enumerate(parts):
+            if len(part) < SHORTEST_PICTURE:
+                continue
+            if part.translate(None, _BASE64):
+                parts[number] = _PICTURE.sub(without, part)
+            else:  # told many times faster than by the expression
+                taken(part)
+                parts[number] = token
+        yield b'"'.join(parts)
+
+
+def _mask_text(text: str, key: Secret) -> str:
+    """Mask the key in JSON; what is too short to hold it, as most texts of a stream are, is not searched."""
+    if '"' in key.reveal() or "\x1b" in text:  # only then a quote can be within a key
+        return _in_reply(key).sub("***", text)
+    shortest, parts = len(key.reveal()), text.split('"')
+    return '"'.join(_in_reply(key).sub("***", part) if len(part) >= shortest else part for part in parts)
 
 
 @cache
@@ -186,8 +206,8 @@ def _mask_events(body: str, key: Secret) -> str:
     for number, line in enumerate(lines):
         if line.startswith("data:"):
             with suppress(ValueError, RecursionError):
-                value = json.loads(line[5:])
-                if isinstance(value, (dict, list)):
+                value, end = _DECODER.raw_decode(line, len(line) - len(line[5:].lstrip()))
+                if isinstance(value, (dict, list)) and not line[end:].strip():
                     events[number] = value
                     _add_texts(value, number, fields)
     changed = set()
@@ -217,7 +237,7 @@ def _add_texts(
 
 def _mask_joined(texts: Sequence[str], key: Secret) -> Iterator[str]:
     """Yield texts without the parts of the key that they hold; the text with its beginning gets the mask."""
-    hits = [match.span() for match in _spellings(key).finditer("".join(texts))][::-1]
+    hits = [match.span() for match in _spellings(key).finditer("".join(texts))][::-1] if _may_hold(texts, key) else []
     start = 0
     for text in texts:
         end, kept, at = start + len(text), "", start
@@ -230,6 +250,15 @@ def _mask_joined(texts: Sequence[str], key: Secret) -> Iterator[str]:
             hits.pop()
         yield kept + text[at - start :]
         start = end
+
+
+def _may_hold(texts: Sequence[str], key: Secret) -> bool:
+    """Tell, faster than by a search, whether texts that belong together can hold the key."""
+    shortest = len(key.reveal())
+    if len(set(texts)) == 1:  # the number of an answer is in each of its events; no escape of a letter is longer
+        return _spellings(key).search(texts[0] * min(len(texts), 8 * shortest)) is not None
+    whole = "".join(texts)
+    return "\x1b" in whole or any(len(run) >= shortest for run in whole.split(" "))  # no other spelling has a space
 
 
 # -- what is put together from replies ---------------------------------------------------------------------------------

@@ -178,13 +178,24 @@ class Transport:
         key: goes into the header of every call, and nowhere else; None for none.
         read: seconds to wait for the next byte.
         clock: measures and waits time.
+        repeats: how often a call is sent again at most.
+        longest: seconds of a whole call, to the last byte of its answer; a longer silence that is allowed counts more.
 
     Raises:
         ConfigError: as :func:`normalised`.
     """
 
-    def __init__(self, base_url: str, key: Secret | None, *, read: float = 600.0, clock: Clock | None = None) -> None:
-        self.address = normalised(base_url)
+    def __init__(
+        self,
+        base_url: str,
+        key: Secret | None,
+        *,
+        read: float = 600.0,
+        clock: Clock | None = None,
+        repeats: int = REPEATS,
+        longest: float = LONGEST_CALL,
+    ) -> None:
+        self.address, self._repeats, self._longest = normalised(base_url), repeats, longest
         self._key = key
         self._timeout = (_CONNECT, read)
         self._clock = clock or Clock()
@@ -193,7 +204,7 @@ class Transport:
         """Send a call; the reply's chunks are read from the connection as they are asked for.
 
         What cannot have arrived, and a 429 or 503 answered at once, is repeated at most twice; of the rest only a
-        call that is free.
+        call that is free. A refusal that would come again is final.
 
         Args:
             call: what to send.
@@ -203,11 +214,11 @@ class Transport:
             NotSentError: the call cannot have arrived.
             EndpointError: an HTTP error status, a redirect, or a connection that broke after sending.
         """
-        for repeat in range(REPEATS + 1):
+        for repeat in range(self._repeats + 1):
             try:
                 return self._send_once(call, auth)
             except (NotSentError, EndpointError) as error:
-                pause = _pause_before_repeat(error, repeat, free=call.free)
+                pause = _pause_before_repeat(error, repeat, free=call.free) if repeat < self._repeats else None
                 if pause is None:
                     raise
                 self._clock.sleep(pause)
@@ -215,10 +226,10 @@ class Transport:
 
     def _send_once(self, call: HttpCall, auth: tuple[str, str]) -> HttpReply:
         began = self._clock.now()
-        deadline = Deadline(max(LONGEST_CALL, self._timeout[1]), self._clock.now)
+        deadline = Deadline(max(self._longest, self._timeout[1]), self._clock.now)
         response = self._open(call, _Auth(self._key, *auth), deadline)
         content_type = self._masked_text(response.headers.get("Content-Type", "")).lower()
-        pieces = _masked(_pieces(response), self._key)
+        pieces = without_key(_pieces(response), self._key)
         if response.status_code >= 300:  # noqa: PLR2004  a redirect of a paid request is not followed either
             deadline.shorten(LONGEST_ERROR_BODY)
             body = self._rest(response, pieces)
@@ -316,7 +327,7 @@ def _pieces(response: requests.Response) -> Iterator[bytes]:
     raise error.with_traceback(None)  # out here, so that it carries no frames of requests
 
 
-def _masked(pieces: Iterator[bytes], key: Secret | None) -> Iterator[bytes]:
+def without_key(pieces: Iterator[bytes], key: Secret | None) -> Iterator[bytes]:
     """Yield the pieces with the key, should the endpoint echo it, replaced; also where it is cut in two."""
     waiting = b""
     try:
@@ -368,11 +379,9 @@ def _retry_after(header: str | None) -> float | None:
 
 def _pause_before_repeat(error: NotSentError | EndpointError, repeat: int, *, free: bool) -> float | None:
     """Return the seconds to wait before a call may be repeated; None when it may not."""
-    if repeat >= REPEATS:
-        return None
-    if isinstance(error, NotSentError) or (free and error.status in _PASSING):
+    if isinstance(error, NotSentError) or (free and error.status in _PASSING and not error.lasting):
         return 0.5 * 3.0**repeat
-    if error.status not in {429, 503} or error.seconds > failures.SOON:
+    if error.status not in {429, 503} or error.seconds > failures.SOON or error.lasting:
         return None
     pause = error.retry_after if error.retry_after is not None else 1.0 * 3.0**repeat
     return pause if pause <= LONGEST_PAUSE else None

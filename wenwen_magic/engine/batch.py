@@ -50,12 +50,14 @@ class Estimate:
         wanted: how many pictures they want, saved ones included.
         missing: the prices of the pictures that would be asked for, None for an unknown one.
         unanswered: records of requests that an earlier process sent, and whose answers never came.
+        unnamed: a request for each model that would be asked though nobody named it.
     """
 
     requests: int
     wanted: int
     missing: list[float | None]
     unanswered: list[Generation]
+    unnamed: list[ImageRequest]
 
 
 def estimate(engine: Engine, requests: Iterable[ImageRequest], options: DrawOptions) -> Estimate:
@@ -64,15 +66,18 @@ def estimate(engine: Engine, requests: Iterable[ImageRequest], options: DrawOpti
     missing: list[float | None] = []
     unanswered: dict[str, Generation] = {}
     counted: dict[bytes, int] = {}
+    unnamed: dict[tuple[str, str], ImageRequest] = {}
     for request in requests:
         number, wanted = number + 1, wanted + request.count * request.pictures
         saved, sent = _saved(engine, request, options)
         unanswered.update((record.id, record) for record in sent)
         own = _missing(engine, request, options, len(saved))
+        if own and request.unnamed:
+            unnamed.setdefault((request.model, request.task), request)
         mark = bytes.fromhex(request.fingerprint[:24])
         missing += own[counted.get(mark, 0) :]
         counted[mark] = max(len(own), counted.get(mark, 0))
-    return Estimate(number, wanted, missing, list(unanswered.values()))
+    return Estimate(number, wanted, missing, list(unanswered.values()), list(unnamed.values()))
 
 
 def _saved(engine: Engine, request: ImageRequest, options: DrawOptions) -> tuple[list[Generation], list[Generation]]:
@@ -114,6 +119,7 @@ def _draw(engine: Engine, request: ImageRequest, options: DrawOptions, number: i
     """
     if options.take or engine.settings.mode == "replay":
         raise engine.takes.not_in_history(request, options.take or (number if number > 1 else 0))
+    engine.check_defaults([request])
     return engine.draw(request, fresh=options.fresh, given=given, progress=options.progress)
 
 
@@ -154,13 +160,17 @@ def draw(
     todo: list[tuple[Place, Task]] = []
     missing: list[float | None] = []
     unanswered: list[Generation] = []
+    unnamed: list[ImageRequest] = []
     for index in largest:
         saved, sent = _saved(engine, requests[index], options)
         unanswered += sent
-        missing += _missing(engine, requests[index], options, len(saved))
+        own = _missing(engine, requests[index], options, len(saved))
+        missing += own
+        unnamed += [requests[index]] if own else []
         todo += [((index, number), task) for number, task in enumerate(tasks(engine, requests[index], options, saved))]
     engine.check_limits(missing)
     outcomes.refuse_unanswered(unanswered)
+    engine.check_defaults(unnamed)
     results: dict[Place, Generation | WenwenError] = {}
     rows: dict[Place, Generation] = {}
 
@@ -314,7 +324,7 @@ def finish_run(run: BatchRun[Any, Any], rows: Rows, session: Session) -> None:
 
     before = session.account()
     try:
-        job = WorkerPool().start(lambda _: run.run())
+        job = WorkerPool().start_or_run(lambda _: run.run())
         wait_through(run, job.wait, stopping)
         stopped = run.stopped
     finally:

@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Any, TypedDict
 from urllib.parse import unquote
 
+from wenwen_magic import orientation
 from wenwen_magic.engine.limits import best_pattern
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.formats import FORMATS
 from wenwen_magic.history.record_json import is_stripped
 from wenwen_magic.media import metadata
+from wenwen_magic.media.reference import pictures_in
+from wenwen_magic.models import default_model
 from wenwen_magic.protocol import HttpCall
 from wenwen_magic.records import DESCRIBE, WORD_TASKS, Button, Gallery, Generation, ImageRequest, Reference
 from wenwen_magic.settings import PLACE, Settings
@@ -28,7 +31,9 @@ class EditOptions(TypedDict, total=False):
 
     Args:
         model: the relay's name of the model.
-        orientation: ``auto``, ``square``, ``landscape`` or ``portrait``.
+        orientation: ``auto``, ``square``, ``landscape``, ``portrait``, a ratio or a size, as in
+            :class:`wenwen_magic.records.ImageRequest`.
+        size: ``1K``, ``2K``, ``4K``, or width and height (``1536x1024``), beside an orientation that it agrees with.
         count: wanted takes, at least 1.
         params: further fields of the request body.
         format: the wire format's name.
@@ -40,6 +45,7 @@ class EditOptions(TypedDict, total=False):
 
     model: str | None
     orientation: str | None
+    size: str | tuple[int, int] | None
     count: int | None
     params: Mapping[str, Any] | None
     format: str | None
@@ -108,17 +114,19 @@ def make(
         raise ConfigError(what, do=did_you_mean(unknown, known))
     given = {name: value for name, value in options.items() if value is not None}
     style = given.pop("style", "")
+    if (size := given.pop("size", None)) is not None:
+        given["orientation"] = _with_size(size, given, prompt, settings)
     if "references" in given:
-        several = isinstance(given["references"], (list, tuple, Gallery))
-        listed = given["references"] if several else [given["references"]]
-        given["references"] = tuple(reference(value) for value in listed)
+        named = given["references"]
+        listed = list(named) if isinstance(named, Gallery) else named
+        given["references"] = tuple(reference(value) for value, _name in (pictures_in(listed) if listed else ()))
     if given.get("mask") is not None:
         given["mask"] = reference(given["mask"])
     if not isinstance(prompt, ImageRequest):
         request = _new(prompt, given, settings)
     elif given:
         refuse_stripped(prompt)
-        request = replace(prompt, **given)
+        request = replace(prompt, **given, usual="" if "model" in given else prompt.usual)
     else:
         request = prompt  # unchanged, even where a lesson left its prompt out
     origin = next((one.origin for one in request.references if one.origin), "")
@@ -128,6 +136,13 @@ def make(
         request = replace(request, prompt=styled(request.prompt, style, settings.styles))
     _check_format(request)
     return request
+
+
+def _with_size(size: Any, given: Mapping[str, Any], prompt: str | ImageRequest, settings: Settings) -> str:
+    if "orientation" in given:
+        return orientation.read(given["orientation"], size)
+    usual = "auto" if given.get("task") in WORD_TASKS else settings.orientation
+    return orientation.over(prompt.orientation if isinstance(prompt, ImageRequest) else usual, size)
 
 
 def _check_format(request: ImageRequest) -> None:
@@ -158,15 +173,18 @@ def _new(prompt: str, given: Mapping[str, Any], settings: Settings) -> ImageRequ
             do='client.generate("a cat")',
         )
     defaults = {name: getattr(settings, name) for name in _DEFAULTS}
-    if given.get("task") in WORD_TASKS:  # a text has no orientation
+    words = given.get("task") in WORD_TASKS
+    if words:  # a text has no orientation
         defaults |= {"model": settings.describe_model, "orientation": "auto"}
-    named = best_pattern(given.get("model", defaults["model"]), settings.formats)
+    model = given.get("model") or defaults["model"]
+    named = best_pattern(model or default_model(words=words), settings.formats)
     defaults["format"] = named or settings.format
-    if named is None and defaults["model"] in {Settings.model, Settings.describe_model}:
-        wire = FORMATS.get(given.get("format", defaults["format"]))
-        own = (wire.reader if given.get("task") in WORD_TASKS else wire.model) if wire else ""
-        defaults["model"] = own or defaults["model"]
-    return ImageRequest(prompt.strip(), **{**defaults, **given})
+    if not model:
+        form = "" if named else given.get("format", defaults["format"])
+        wire = FORMATS.get(form)
+        own = (wire.reader if words else wire.model) if wire else ""
+        defaults |= {"model": own or default_model(form, words=words)}
+    return ImageRequest(prompt.strip(), **{**defaults, **given}, usual="" if model else defaults["model"])
 
 
 def names_model(request: ImageRequest) -> bool:
@@ -210,8 +228,8 @@ def read(path: Path, limit: int) -> ImageRequest:
         recipe = metadata.read_recipe(file.read(limit))
     if recipe is None:
         raise ConfigError(
-            _("{name} holds no recipe.", name=path.name),
-            do=_("image.save(path, recipe=True) writes one."),
+            _("{name} does not say how it was made.", name=path.name),
+            do=_("Only pictures saved with image.save(path, recipe=True) do."),
         )
     names = [*map(str, recipe.pop("references", ())), *([recipe.pop("mask")] if (masked := "mask" in recipe) else [])]
     if not all(names):

@@ -1,7 +1,7 @@
 """Draw one picture, from the request to the files on disk, or finish a saved one without paying again."""
 
 import secrets
-from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
+from collections.abc import Callable, Generator, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -15,13 +15,13 @@ from wenwen_magic.endpoint.api_key import Secret
 from wenwen_magic.endpoint.failures import about_models
 from wenwen_magic.endpoint.masking import guarded, mask_reply, masked
 from wenwen_magic.engine import outcomes
-from wenwen_magic.engine.build_request import refuse_stripped
+from wenwen_magic.engine.build_request import names_model, refuse_stripped
 from wenwen_magic.engine.executor import LOCAL, ExecutorTransport
 from wenwen_magic.engine.limits import Session, best_pattern
 from wenwen_magic.engine.processes.claims import Claims
 from wenwen_magic.engine.processes.detached import Order, environment_without_key
 from wenwen_magic.engine.takes import Given, Takes, is_here
-from wenwen_magic.engine.worker_pool import give_way, ignore
+from wenwen_magic.engine.worker_pool import give_way, ignore, refuse_alone
 from wenwen_magic.errors import (
     CHARGES,
     AnswerError,
@@ -37,7 +37,7 @@ from wenwen_magic.errors import (
 from wenwen_magic.formats import FORMATS
 from wenwen_magic.history.store import History, unwritable
 from wenwen_magic.media.save import ImagePipeline
-from wenwen_magic.models import Model
+from wenwen_magic.models import ModelList
 from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Pause, Progress, Step, WireFormat
 from wenwen_magic.records import Generation, ImageRequest, Video
 from wenwen_magic.settings import Settings
@@ -53,6 +53,10 @@ LONGEST = 10.0
 """Seconds of the longest pause between two questions."""
 _MODELS_TIMEOUT = 30.0
 """Seconds of the endpoint's silence before the question for its models ends."""
+_BRIEFLY = 5.0
+"""The same where a picture waits for the list; its whole answer may take four times as long."""
+_JUST_NOW = 60.0
+"""Seconds within which a list counts as just asked for."""
 _LOOK = 0.5
 """Seconds between two looks at the request of another process."""
 _UNKNOWN = {400, 404, 410}
@@ -159,6 +163,7 @@ class Engine:
         Raises:
             WenwenError: as :meth:`draw`.
         """
+        refuse_alone()
         record_id, waited = secrets.token_hex(4), False
         name = f"{request.fingerprint}.{record_id}" if fresh else request.fingerprint
         while True:
@@ -287,7 +292,7 @@ class Engine:
 
     def _talk(self, record: Generation, send: Send, progress: OnProgress, key: Secret | None) -> Answer:
         talk = guarded(FORMATS[record.request.format].talk(record.request), key)
-        return run_protocol(talk, send, self.media.showing(progress), self._backoff().wait)
+        return run_protocol(talk, send, self.media.showing(progress, key), self._backoff().wait)
 
     def _save(self, record: Generation, answer: Answer, key: Secret | None) -> Generation:
         """Save an answered record and every picture and video of it, or its words where wanted; return the record."""
@@ -299,7 +304,8 @@ class Engine:
                 raise outcomes.no_image(answer, words=words)
             return self.history.update(record, state="complete")
         # An error may quote the server of a picture.
-        saved = masked(self.media.save(record, answer.sources, self.history.path(record, ""), answer.videos), key)
+        stem = self.history.path(record, "")
+        saved = masked(self.media.save(record, answer.sources, stem, answer.videos, key), key)
         pictures = tuple(replace(picture, request=record.request, record=record.id) for picture in saved.pictures)
         record = replace(record, pictures=pictures, videos=saved.videos)
         if not record.has_result:
@@ -330,7 +336,7 @@ class Engine:
             kept = self.takes.is_kept(latest)
         paid = isinstance(error, (ImageError, HistoryError)) and kept
         error.charged = "yes" if paid else error.charged
-        error.do = outcomes.with_fetch(error.do, record.id) if paid else error.do
+        error.do = outcomes.with_fetch(error, record.id) if paid else error.do
         state = "answered" if paid else latest.state if kept and isinstance(error, WaitEnded) else "failed"
         changes = {"state": state, "charged": error.charged, "error": outcomes.as_recorded(error)}
         try:
@@ -362,6 +368,7 @@ class Engine:
         kept = self.history.reply(generation) if self.takes.is_kept(generation) else None
         if kept is None:
             raise outcomes.nothing_kept(generation)
+        refuse_alone()
 
         def ask(call: HttpCall) -> HttpReply:
             if self.settings.mode == "replay":
@@ -391,19 +398,54 @@ class Engine:
 
     # -- calls ---------------------------------------------------------------------------------------------------------
 
-    def ask_for_models(self) -> list[Model]:
-        """Ask the endpoint which models it offers to this key; free.
+    def ask_for_models(self, *, briefly: bool = False) -> ModelList:
+        """Ask the endpoint which models it offers to this key, and keep its list; free.
+
+        Args:
+            briefly: ask once, and not for long: a picture waits for the list.
 
         Raises:
             WenwenError: the endpoint cannot be reached or answers with an error.
         """
         key = self.find_key()
-        line = transport.Transport(self.address, key, read=_MODELS_TIMEOUT, clock=self.clock)
+        limits: dict[str, Any] = {"read": _MODELS_TIMEOUT}
+        limits |= {"read": _BRIEFLY, "repeats": 0, "longest": 4 * _BRIEFLY} if briefly else {}
+        line = transport.Transport(self.address, key, clock=self.clock, **limits)
         try:
             models = transport.read_models(line.send(HttpCall("GET", "/v1/models", free=True)))
         except EndpointError as error:
             raise about_models(masked(error, key)) from None
-        return list(masked(models, key))
+        return self.session.models.keep(self.address, list(masked(models, key)), lasting=not self.is_demo)
+
+    def check_defaults(self, requests: Iterable[ImageRequest]) -> None:
+        """Check, before anything is sent, that the endpoint lists the models of requests where nobody named one.
+
+        Asks for the list where there is none of the last day, and again before a default is refused. Without a list
+        nothing is refused; nor in the demo, nor where an executor's workers may see another endpoint.
+
+        Raises:
+            ConfigError: a default is not in the list.
+        """
+        if self.is_demo or self.executor is not None or self.settings.mode == "replay":
+            return
+        cache = self.session.models
+        today = cache.today()
+        for request in requests:
+            known = cache.fresh(self.address)
+            if not request.unnamed or (known and not known.lacks(request.model, today)) or not names_model(request):
+                continue
+            if (known is None or cache.age(known) > _JUST_NOW) and self._may_ask_for_models():
+                try:
+                    known = self.ask_for_models(briefly=True)
+                except WenwenError:
+                    cache.note_failure(self.address)
+            if known and known.lacks(request.model, today):
+                raise outcomes.default_not_listed(request, known, today)
+
+    def _may_ask_for_models(self) -> bool:
+        """Tell whether to ask for models before a picture: there is a key, and the endpoint has not failed lately."""
+        keyed = self._key_to_mask() is not None or urlsplit(self.address).hostname in LOCAL
+        return keyed and self.session.models.may_ask(self.address)
 
     def ask_about(self, generations: Sequence[Generation], question: str) -> Mapping[str, Any]:
         """Ask the endpoint one of a format's ``inquiries`` about the jobs of generations; notes come with the answer.

@@ -14,7 +14,7 @@ from wenwen_magic.engine.processes.detached import Detached
 from wenwen_magic.errors import Charged, LimitReached, WenwenError
 from wenwen_magic.history.store import History
 from wenwen_magic.media.sandbox import SandboxPool
-from wenwen_magic.render import generation
+from wenwen_magic.render import gallery, generation
 from wenwen_magic.settings import Settings
 from wenwen_magic.text.i18n import _, comma, ngettext
 
@@ -124,7 +124,7 @@ class Session:
         """Return the history in a folder, one for each folder: records that were read are not read again."""
         with self._lock:
             if folder not in self._histories:
-                self._histories[folder] = History(folder, generation.generation_bundle)
+                self._histories[folder] = History(folder, generation.generation_bundle, gallery.gallery_bundle)
             return self._histories[folder]
 
     def claims(self, folder: Path) -> Claims:

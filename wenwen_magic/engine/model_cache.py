@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,12 @@ from platformdirs import user_cache_path
 
 from wenwen_magic.history.atomic import write_whole
 from wenwen_magic.history.index import stamp_of
-from wenwen_magic.models import LONGEST_NAME, Model, ModelList
+from wenwen_magic.models import LONGEST_NAME, Model, ModelList, day_in
 
 FRESH = 24 * 3600.0
 """Seconds for which a list counts as what the endpoint offers; an older one only gives suggestions."""
+PATIENCE = 600.0
+"""Seconds for which an endpoint that gave no list is not asked for one before a picture."""
 VERSION = 1
 _LONGEST_FILE = 1 << 25
 
@@ -34,6 +37,7 @@ class ModelCache:
     def __init__(self, folder: Path | None = None, now: Callable[[], float] = time.time) -> None:
         self._folder, self._now = folder, now
         self._held: dict[str, ModelList] = {}
+        self._failed: dict[str, float] = {}
 
     def read(self, address: str) -> ModelList | None:
         """Return the latest list of an endpoint, of any age and from any process; None if there is none."""
@@ -43,6 +47,11 @@ class ModelCache:
             saved = _read_file(path, address, stamp_of(path.stat()))
         lists = [models for models in (self._held.get(address), saved) if models]
         return replace(max(lists, key=lambda models: models.asked), kept=True) if lists else None
+
+    def fresh(self, address: str) -> ModelList | None:
+        """Return the list of an endpoint of the last day; None if there is none."""
+        known = self.read(address)
+        return known if known and self.is_fresh(known) else None
 
     def keep(self, address: str, models: Iterable[Model], *, lasting: bool = True) -> ModelList:
         """Keep a list that an endpoint has just given, and return it.
@@ -57,10 +66,23 @@ class ModelCache:
             with suppress(OSError):
                 path = self._path(address)
                 path.parent.mkdir(parents=True, exist_ok=True)
-                rows = [{"id": one.id, "owner": one.owner, "endpoint_types": one.endpoint_types} for one in made.models]
+                names = ("id", "owner", "endpoint_types", "ends")
+                rows = [{name: getattr(one, name) for name in names} for one in made.models]
                 saved = {"version": VERSION, "address": address, "asked": made.asked, "models": rows}
                 write_whole(path, json.dumps(saved, ensure_ascii=False, indent=1).encode())
         return made
+
+    def note_failure(self, address: str) -> None:
+        """Note that an endpoint was asked for its models and gave no list."""
+        self._failed[address] = self._now()
+
+    def may_ask(self, address: str) -> bool:
+        """Tell whether an endpoint is worth asking before a picture: it has not failed to list its models lately."""
+        return not 0 <= self._now() - self._failed.get(address, -math.inf) < PATIENCE
+
+    def today(self) -> date:
+        """Return the day in UTC."""
+        return datetime.fromtimestamp(self._now(), UTC).date()
 
     def age(self, models: ModelList) -> float:
         """Return the seconds since a list was asked for; at least 0, as clocks may be set back."""
@@ -99,7 +121,7 @@ def _model(row: Mapping[str, Any]) -> Model:
     name, owner, types = row["id"], row["owner"], row["endpoint_types"]
     if not (_is_word(name) and name.strip() and isinstance(types, list) and all(map(_is_word, (owner, *types)))):
         raise ValueError("no model")
-    return Model(name, owner, tuple(types))
+    return Model(name, owner, tuple(types), day_in(row.get("ends")))  # an earlier version wrote no end
 
 
 def _is_word(value: Any) -> bool:

@@ -1,6 +1,7 @@
 """Make the errors of requests that give no picture: an answer without one, nothing saved, a job that goes on."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,6 +19,7 @@ from wenwen_magic.errors import (
     WenwenError,
 )
 from wenwen_magic.media import error_bodies
+from wenwen_magic.models import ModelList
 from wenwen_magic.protocol import Answer
 from wenwen_magic.records import Generation, ImageRequest
 from wenwen_magic.text.i18n import _, ngettext
@@ -25,6 +27,8 @@ from wenwen_magic.text.sanitize import mask_keys, one_line
 
 _LONGEST_PROMPT = 200
 """Characters of a prompt that an error quotes."""
+_MOST_NAMES = 8
+"""Models that an error names."""
 
 
 def no_image(answer: Answer, *, words: bool = False) -> NoImageError:
@@ -74,6 +78,26 @@ def not_in_history(request: ImageRequest, take: int, *, why: str = "", replay: b
         _("Take {take} of this request is not saved.", take=take) if take else _("This request is not saved."),
         why=" · ".join(part for part in (one_line(request.prompt, _LONGEST_PROMPT), why) if part),
         do=_replay_is_offline() if replay else _("Nothing was sent. Without --take the endpoint is asked."),
+    )
+
+
+def default_not_listed(request: ImageRequest, known: ModelList, today: date) -> ConfigError:
+    """Make the error for a model that nobody named and that the endpoint does not list, or says is shut down."""
+    listed = known.find(request.model)
+    names = [
+        mask_keys(name) for name in known.instead_of(request.model, request.format, today, words=request.wants_words)
+    ]
+    several = ", ".join(names[:_MOST_NAMES]) + (" …" if len(names) > _MOST_NAMES else "")
+    setting = "describe_model" if request.wants_words else "model"
+    choose = _(
+        "Choose one: {line} (or -m in the cell)", line=f"%config WenwenMagics.{setting} = '{(names or ['…'])[0]}'"
+    )
+    return ConfigError(
+        _("{model} is the default model, and the endpoint shut it down on {day}.", model=request.model, day=listed.ends)
+        if listed
+        else _("{model} is the default model, and the endpoint does not list it.", model=request.model),
+        why=_("It has: ") + several if names else _("It lists no model for pictures."),
+        do=choose if names else _("Name a model that it has: -m NAME. %wenwen models lists all."),
     )
 
 
@@ -132,28 +156,32 @@ def none_saved(generation: Generation, failed: Sequence[WenwenError]) -> WenwenE
         failed: the errors of those that could not be fetched.
     """
     if generation.videos:
-        return _video_lost(generation)
+        return _video_lost(generation, failed)
     return failed[0] if failed else _none_valid(generation)
 
 
-def _video_lost(generation: Generation) -> ImageError:
+def _video_lost(generation: Generation, failed: Sequence[WenwenError]) -> ImageError:
     video = generation.videos[0]
-    known = [one.address for one in generation.videos if not one.address.startswith("data:")]
-    expired = error_bodies.advice_on(video.problem)
-    do = expired or _("%wenwen fetch {record} fetches it again, for free.", record=generation.id[:6])
-    return ImageError(
+    locked = next((one for one in failed if isinstance(one, ImageError) and one.status in {401, 403}), None)
+    advice = locked.do if locked else error_bodies.advice_on(video.problem)
+    do = advice or _("%wenwen fetch {record} fetches it again, for free.", record=generation.id[:6])
+    addresses = [one.address for one in generation.videos if not one.address.startswith("data:")]
+    known = [address for address in addresses if address not in do]
+    error = ImageError(
         _("The answer is a video, not a picture, and the video could not be fetched."),
         why=video.problem,
         do=" ".join(part for part in (do, known and _("It is at {addresses}", addresses=_shown(known))) if part),
         charged="yes",
         record=generation.id,
     )
+    error.lasting = locked.lasting if locked else bool(advice)
+    return error
 
 
 def _none_valid(generation: Generation) -> ImageError:
     first = generation.pictures[0]
     expired = error_bodies.advice_on(first.problem)
-    return ImageError(
+    error = ImageError(
         _("The picture of the answer is damaged or is not a picture."),
         why=first.problem,
         do=expired
@@ -165,13 +193,15 @@ def _none_valid(generation: Generation) -> ImageError:
         charged="yes",
         record=generation.id,
     )
+    error.lasting = bool(expired)
+    return error
 
 
-def with_fetch(do: str, record: str) -> str:
-    """Add the command that fetches an answer's pictures to what an error says to do."""
-    if "%wenwen fetch" in do:
-        return do
-    return f"{do} %wenwen fetch {record[:6]}".strip()
+def with_fetch(error: WenwenError, record: str) -> str:
+    """Add the command that fetches an answer's pictures to what an error says to do, where that can help."""
+    if "%wenwen fetch" in error.do or (isinstance(error, ImageError) and error.lasting):
+        return error.do
+    return f"{error.do} %wenwen fetch {record[:6]}".strip()
 
 
 def with_answer(do: str, sources: Sequence[str], spooled: Path | None) -> str:

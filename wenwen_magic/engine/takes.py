@@ -12,6 +12,7 @@ from wenwen_magic.errors import NotInHistory, WenwenError
 from wenwen_magic.formats import FORMATS
 from wenwen_magic.history.index import Wanted
 from wenwen_magic.history.store import History, is_file
+from wenwen_magic.models import former_defaults
 from wenwen_magic.protocol import HttpCall, HttpReply
 from wenwen_magic.records import Generation, ImageRequest
 from wenwen_magic.render import comparison
@@ -109,7 +110,12 @@ class Takes:
         Raises:
             HistoryError: the folder, or a record that may be of this request, cannot be read.
         """
-        return self.history.takes(request.fingerprint, request.prompt, partial=fresh or self.mode == "live")
+        partial = fresh or self.mode == "live"
+        found = self.history.takes(request.fingerprint, request.prompt, partial=partial)
+        for model in former_defaults(request.format) if request.unnamed and not partial else ():
+            before = replace(request, model=model)  # an update of this package costs nothing
+            found = self.history.takes(before.fingerprint, request.prompt, partial=partial) + found
+        return found
 
     def of(self, request: ImageRequest, recorded: Recorded = None) -> list[Generation]:
         """Return the generations that may answer a request, oldest first.
@@ -199,7 +205,7 @@ class Takes:
         return _("Nearest: #{name}, {differs}", name=name, differs=comparison.describe_differences(request, nearest))
 
     @cached_property
-    def _candidates(self) -> list[Generation]:
+    def _candidates(self) -> Sequence[Generation]:
         """The latest records, to find the nearest among; read once, as many requests of a cell may not be saved."""
         return self.history.search(Wanted(), count=_CANDIDATES)
 

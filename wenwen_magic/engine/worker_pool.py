@@ -70,6 +70,36 @@ class Job:
             self._done.set()
 
 
+_alone: ContextVar[bool] = ContextVar("_alone", default=False)
+
+
+@contextmanager
+def _without_threads() -> Iterator[None]:
+    before = _alone.set(True)
+    try:
+        yield
+    finally:
+        _alone.reset(before)
+
+
+def refuse_alone() -> None:
+    """Refuse to ask or fetch anything where no thread can be had: the answer's files could not be saved.
+
+    Raises:
+        ConfigError: this work runs without a thread of its own.
+    """
+    if _alone.get():
+        raise no_threads()
+
+
+def no_threads() -> ConfigError:
+    """Make the error for a place that has no threads, such as JupyterLite."""
+    return ConfigError(
+        _("Nothing was sent: no thread can be started here, and drawing needs some."),
+        do=_("Saved pictures are shown: %config WenwenMagics.mode = 'replay'"),
+    )
+
+
 class WorkerPool:
     """Starts every thread of the engine: daemon threads, which do not keep Python or a kernel from ending.
 
@@ -107,6 +137,19 @@ class WorkerPool:
                 self._jobs = {known: other for known, other in self._jobs.items() if other is not job}
             raise
         return job
+
+    def start_or_run(self, task: Callable[[Job], Any], key: Hashable = None) -> Job:
+        """Start a task as :meth:`start` does; where no thread can be had, as in JupyterLite, run it here to its end.
+
+        What runs so shows what is saved and asks the endpoint for nothing: see :func:`refuse_alone`.
+        """
+        try:
+            return self.start(task, key)
+        except RuntimeError:
+            job = Job(self.now())
+            with _without_threads():
+                job.run(task)
+            return job
 
     def under_way(self) -> int:
         """Count the jobs that are not done."""
@@ -230,11 +273,14 @@ class BatchRun(Generic[Item, Result]):
         """
         self._began = self._now()
         try:
+            number = 0
             try:
-                for _number in range(self._width):
+                for number in range(self._width):  # noqa: B007  it says how many there are when one cannot be had
                     self._start()
-            except RuntimeError:  # no more threads can be had, such as while Python ends: this one is left
-                self._keep_working()
+            except RuntimeError:  # no more can be had, such as while Python ends: those that there are, or this one
+                if number == 0:
+                    with _without_threads():
+                        self._keep_working()
             with self._change:
                 while not self._change.wait_for(lambda: self._is_closed() and self._begun == self._left, POLL):
                     pass

@@ -10,6 +10,7 @@ from typing import Any
 
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.formats.parse.stream import read
+from wenwen_magic.models import default_model
 from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Progress, WireFormat
 from wenwen_magic.records import DESCRIBE, DRAW, ImageRequest
 from wenwen_magic.text.i18n import _, is_chinese
@@ -21,15 +22,19 @@ _PHRASES = {
     "landscape": ("landscape composition", "横屏构图"),
     "portrait": ("portrait composition", "竖屏构图"),
 }
+_RATIO, _RESOLUTION = ("aspect ratio {}", "宽高比 {}"), ("{} resolution", "{} 分辨率")
 # The page 分析图片(chat) marks max_tokens as required; its own 400 would cut a longer description short.
 _DESCRIBING = {"max_tokens": 2000}
 _OWN_FIELDS = {"model", "messages", "stream"}
 
 
 def prompt_as_sent(request: ImageRequest) -> str:
-    """Return the prompt with the orientation's phrase on a line of its own, in the prompt's language."""
-    phrases = _PHRASES.get(request.orientation)
-    return f"{request.prompt}\n{phrases[is_chinese(request.prompt)]}" if phrases else request.prompt
+    """Return the prompt with words for the shape on a line of their own, in the prompt's language."""
+    shape, chinese = request.shape, is_chinese(request.prompt)
+    words = [_PHRASES[shape.turn][chinese]] if shape.turn in _PHRASES else []
+    words += [_RATIO[chinese].format(shape.in_words)] if shape.ratio else []
+    words += [_RESOLUTION[chinese].format(shape.resolution)] if shape.resolution else []
+    return "\n".join(filter(None, [request.prompt, ("，" if chinese else ", ").join(words)]))
 
 
 def body(request: ImageRequest) -> dict[str, Any]:
@@ -43,7 +48,7 @@ def body(request: ImageRequest) -> dict[str, Any]:
     if request.mask:
         raise ConfigError(
             _("The chat format takes no mask."),
-            do=_("Say in words what to change, or use --format images."),
+            do=_("Say in words what to change, or use --format images -m {name}.", name=default_model("images")),
         )
     if taken := sorted(_OWN_FIELDS & request.params.keys()):
         raise ConfigError(

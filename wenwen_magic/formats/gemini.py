@@ -7,23 +7,27 @@ wenwen's pages); the setting ``key_in`` puts it where the page has it. Settings,
 and those of servers of the family (not seen on wenwen's pages).
 """
 
+import math
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import Any
 from urllib.parse import quote
 
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.formats.parse.stream import read
 from wenwen_magic.kinds import split_data_uri
+from wenwen_magic.models import default_model, family
+from wenwen_magic.orientation import RESOLUTIONS, nearest
 from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Progress, WireFormat
 from wenwen_magic.records import DESCRIBE, DRAW, ImageRequest, Reference
 from wenwen_magic.text.i18n import _
 
 PATH = "/v1beta/models/{}:{}"
-_RATIOS = ("1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9", "1:4", "4:1", "1:8", "8:1")
-_SIZES = ("1K", "2K", "4K")
 _BY_ORIENTATION = {"landscape": "3:2", "portrait": "2:3", "square": "1:1"}
-_IMAGE_FIELDS = {"aspectRatio": _RATIOS, "imageSize": _SIZES, "personGeneration": ()}
+_IMAGE_FIELDS = {"aspectRatio": "ratios", "imageSize": "sizes", "personGeneration": ""}
+"""The settings of the picture's shape, and what ``models.toml`` calls the values that a family takes."""
+_LARGER_THAN_USUAL = 2 << 20
+"""Pixels above which a size is asked for: Google's usual pictures have a million, and older models know no other."""
 _SETTINGS = frozenset(
     {
         *("temperature", "topP", "topK", "seed", "maxOutputTokens", "stopSequences", "presencePenalty"),
@@ -33,23 +37,27 @@ _SETTINGS = frozenset(
 )
 """The generation settings that are not about the picture's shape; other ``params`` go to the top of the body."""
 _OWN_FIELDS = frozenset({"model", "contents", "stream", "generationConfig", "imageConfig", "n", "candidateCount"})
-_UNFIT_FOR_A_PATH = "/\\?#%"
+_UNFIT_FOR_A_PATH = "\\?#%"
 
 
 def path(request: ImageRequest) -> str:
     """Return where the request goes: the model's name is part of it, and a stream has an address of its own.
 
+    A name with its maker's prefix stays as it is (``google/gemini-x``: new-api reads all behind ``/models/``, by its
+    sources); ``models/`` is there already.
+
     Raises:
         ConfigError: the model's name does not fit into an address.
     """
-    model = request.model
-    if not model.isprintable() or any(sign in model for sign in _UNFIT_FOR_A_PATH):
+    model = request.model.removeprefix("models/")
+    strange = any(part in {"", ".", ".."} for part in model.split("/"))
+    if strange or not model.isprintable() or any(sign in model for sign in _UNFIT_FOR_A_PATH):
         raise ConfigError(
-            _("The model's name {model!r} cannot be used in an address.", model=model),
-            do=_("Give its plain name: -m gemini-2.5-flash-image-preview"),
+            _("The model's name {model!r} cannot be used in an address.", model=request.model),
+            do=_("Give its plain name: -m {name}", name=default_model(FORMAT.name)),
         )
     method = "streamGenerateContent?alt=sse" if request.stream else "generateContent"
-    return PATH.format(quote(model, safe=""), method)
+    return PATH.format(quote(model), method)
 
 
 def body(request: ImageRequest) -> dict[str, Any]:
@@ -63,12 +71,12 @@ def body(request: ImageRequest) -> dict[str, Any]:
     if request.mask:
         raise ConfigError(
             _("The gemini format takes no mask."),
-            do=_("Say in words what to change, or use --format images."),
+            do=_("Say in words what to change, or use --format images -m {name}.", name=default_model("images")),
         )
     parts = [{"text": request.prompt}, *map(_inline, request.references)]
     draws = not request.wants_words
     config: dict[str, Any] = {"responseModalities": ["TEXT", "IMAGE"]} if draws else {}
-    image = {"aspectRatio": _BY_ORIENTATION[request.orientation]} if draws and request.orientation != "auto" else {}
+    image: dict[str, Any] = _shaped(request) if draws else {}
     more: dict[str, Any] = {}
     for name, value in request.params.items():
         known = re.sub("_([a-z])", lambda letter: letter[1].upper(), name)
@@ -81,7 +89,8 @@ def body(request: ImageRequest) -> dict[str, Any]:
                 ),
             )
         if known in _IMAGE_FIELDS:
-            image[known] = _checked(name, value, _IMAGE_FIELDS[known])
+            taken = family(FORMAT.name, request.model).get(_IMAGE_FIELDS[known], ())
+            image[known] = _checked(name, value, taken)
         elif known in _SETTINGS:
             config[known] = value
         else:
@@ -90,6 +99,21 @@ def body(request: ImageRequest) -> dict[str, Any]:
     config |= {"imageConfig": image} if image else {}
     settings = {"generationConfig": config} if config else {}
     return {"contents": [{"role": "user", "parts": parts}], **settings, **more}
+
+
+def _shaped(request: ImageRequest) -> dict[str, str]:
+    """Return the nearest of Google's ratios and resolutions; a size in pixels is as large as the nearest of these.
+
+    Raises:
+        ConfigError: no ratio is near.
+    """
+    shape, known = request.shape, family(FORMAT.name, request.model) or family(FORMAT.name, default_model(FORMAT.name))
+    ratio = nearest(shape, known["ratios"], request.model) if shape.ratio else _BY_ORIENTATION.get(shape.turn, "")
+    size = shape.resolution
+    if shape.pixels and (area := math.prod(shape.pixels)) > _LARGER_THAN_USUAL:
+        sizes = [name for name in known["sizes"] if name in RESOLUTIONS]
+        size = min(sizes, key=lambda name: abs(math.log2(area) - 2 * math.log2(RESOLUTIONS[name])))
+    return {**({"aspectRatio": ratio} if ratio else {}), **({"imageSize": size} if size else {})}
 
 
 def _inline(reference: Reference) -> dict[str, Any]:
@@ -104,9 +128,11 @@ def _inline(reference: Reference) -> dict[str, Any]:
     return {"inline_data": {"mime_type": mime, "data": data}}
 
 
-def _checked(name: str, value: Any, allowed: tuple[str, ...]) -> Any:
-    """Return a value as the list of allowed values spells it; any value where there is no list."""
+def _checked(name: str, value: Any, allowed: Sequence[str]) -> Any:
+    """Return a value as the list of allowed values spells it; of an unknown family any value, with a capital K."""
     given = str(value).strip().upper()
+    if not allowed and re.fullmatch(r"[\d.]+K", given):
+        return given
     if allowed and given not in allowed:
         raise ConfigError(
             _("{name} cannot be {value!r}.", name=name, value=value),
@@ -130,9 +156,8 @@ def talk(request: ImageRequest) -> Generator[HttpCall | Progress, HttpReply | No
 FORMAT = WireFormat(
     name="gemini",
     talk=talk,
+    shape_as_sent=lambda request: " ".join(_shaped(request).values()),
     auth=("x-goog-api-key", "{key}"),
     key_parameter="key",
-    model="gemini-2.5-flash-image-preview",
-    reader="gemini-2.5-flash",
     tasks=(DRAW, DESCRIBE),
 )

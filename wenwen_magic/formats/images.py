@@ -8,15 +8,18 @@ pages).
 
 import base64
 import binascii
+import math
 import re
 import struct
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.formats.parse.stream import read
 from wenwen_magic.kinds import BY_MIME, PNG, SENDABLE, kind_of, split_data_uri
+from wenwen_magic.models import family
+from wenwen_magic.orientation import RESOLUTIONS, Shape, nearest, pixels_for, shape_of
 from wenwen_magic.protocol import Answer, FilePart, HttpCall, HttpReply, Progress, WireFormat
 from wenwen_magic.records import ImageRequest, Reference
 from wenwen_magic.text.i18n import _
@@ -28,15 +31,18 @@ PARTIAL_IMAGES = 2
 """Pictures on their way that a stream is asked for, unless a param says otherwise."""
 SMALL = 4_000_000
 """Bytes of a picture that dall-e-2 changes: less than 4 MB (wenwen's page 修改图片(images), dall-e-2)."""
+_USUAL_SIDE, _STEP = 1254, 16
+"""Of a ratio's size: the side of a square with as many pixels as 1536x1024, and what the sides are multiples of."""
 _OWN_FIELDS = {"model", "prompt", "stream", "image", "mask"}
 _WHOLE_NUMBERS = {"n": (1, 10), "output_compression": (0, 100), "partial_images": (0, 3)}
 
 
 @dataclass(frozen=True)
 class Family:
-    """Describe what the models of one family accept, as far as that is known before sending.
+    """Describe what the models of one family accept, as far as that is known before sending: see ``models.toml``.
 
     Args:
+        names: the family's names, as a regular expression; empty for an unknown model.
         shapes: the size for each orientation; the usual ones of gpt-image.
         sizes: the only sizes taken; empty for any of the form.
         form: what a size must look like.
@@ -46,60 +52,27 @@ class Family:
         words: the values that a param may have; none at all where the model refuses it.
         streams: whether an answer may be asked for as a stream.
         one_square: whether only one square PNG of less than 4 MB may be changed.
+        largest: width and height of the largest picture, of a family that draws any size; 0 and 0 for other families.
     """
 
+    names: str = ""
     shapes: Mapping[str, str] = field(
         default_factory=lambda: {"square": "1024x1024", "landscape": "1536x1024", "portrait": "1024x1536"}
     )
-    sizes: tuple[str, ...] = ()
+    sizes: Sequence[str] = ()
     form: str = r"(?s).+"
     step: int = 1
     longest: int = LONGEST
     most: int = 10
-    words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    words: Mapping[str, Sequence[str]] = field(default_factory=dict)
     streams: bool = True
     one_square: bool = False
-
-
-_GPT_WORDS = {
-    "quality": ("low", "medium", "high", "auto"),
-    "background": ("transparent", "opaque", "auto"),
-    "output_format": ("png", "jpeg", "webp"),
-    "moderation": ("low", "auto"),
-    "input_fidelity": ("low", "high"),
-    "response_format": (),
-    "style": (),
-}
-_DALL_E_3 = {"square": "1024x1024", "landscape": "1792x1024", "portrait": "1024x1792"}
-_RESPONSES = ("url", "b64_json")
-# The first whose name a model's name begins with. dall-e's sizes: new-api answers HTTP 500 to any other.
-FAMILIES = {
-    "dall-e-3": Family(
-        _DALL_E_3,
-        tuple(_DALL_E_3.values()),
-        longest=4000,
-        most=1,
-        words={"quality": ("standard", "hd"), "style": ("vivid", "natural"), "response_format": _RESPONSES},
-        streams=False,
-    ),
-    "dall-e": Family(
-        {"square": "1024x1024"},
-        ("256x256", "512x512", "1024x1024"),
-        longest=1000,
-        words={"quality": ("standard",), "style": (), "response_format": _RESPONSES},
-        streams=False,
-        one_square=True,
-    ),
-    "gpt-image-2": Family(form=r"[1-9]\d*x[1-9]\d*|auto", step=16, words=_GPT_WORDS),
-    "gpt-image": Family(form=r"[1-9]\d*x[1-9]\d*|auto", words=_GPT_WORDS),
-    "": Family(words={"response_format": _RESPONSES}),
-}
+    largest: Sequence[int] = (4096, 4096)
 
 
 def family_of(model: str) -> Family:
     """Return the family of a model by its name; the general one for an unknown model."""
-    name = model.lower().rpartition("/")[2]
-    return next(family for start, family in FAMILIES.items() if name.startswith(start))
+    return Family(**family("images", model))
 
 
 # -- fields: invalid values are refused here, for free, before an endpoint counts them as a failure --------------------
@@ -124,7 +97,7 @@ def fields_of(request: ImageRequest) -> dict[str, Any]:
                 model=request.model,
                 count=len(request.prompt),
             ),
-            do=_("At most {longest} are taken.", longest=family.longest),
+            do=_("At most {longest} characters.", longest=family.longest),
         )
     for name, value in params.items():
         if name in _WHOLE_NUMBERS:
@@ -160,12 +133,12 @@ def _check_size(model: str, value: Any, family: Family) -> None:
         raise _not_taken(model, "size", value, family.sizes)
     if any(int(side) % family.step for side in re.findall(r"\d+", value) if family.step > 1):
         raise ConfigError(
-            _("{model} cannot draw a picture of size {value}.", model=model, value=value),
+            _("{model} cannot draw {shape}.", model=model, shape=value),
             do=_("Width and height in steps of {step} pixels.", step=family.step),
         )
 
 
-def _not_taken(model: str, name: str, value: Any, known: tuple[str, ...]) -> ConfigError:
+def _not_taken(model: str, name: str, value: Any, known: Sequence[str]) -> ConfigError:
     if not known:
         return ConfigError(
             _("{model} refuses {name}.", model=model, name=name),
@@ -189,15 +162,44 @@ def _check_pairs(request: ImageRequest, family: Family) -> None:
 
 
 def _shape(request: ImageRequest, family: Family) -> dict[str, str]:
-    """Return the size that an orientation means for a model; nothing for ``auto``, and where a param gives it."""
-    if request.orientation == "auto" or "size" in request.params:
+    """Return the size that a shape means for a model; nothing for ``auto``, and where a param gives it.
+
+    Raises:
+        ConfigError: the family draws nothing like it.
+    """
+    shape, sizes = request.shape, family.sizes or tuple(family.shapes.values())
+    if "size" in request.params or (shape.turn == "auto" and shape.resolution in {"", "1K"}):
         return {}
-    if request.orientation not in family.shapes:
+    if shape.turn != "auto" and shape.turn not in family.shapes:
         raise ConfigError(
             _("{model} draws squares only.", model=request.model),
             do=_("Use -o square, or another model (-m)."),
         )
-    return {"size": family.shapes[request.orientation]}
+    if not family.largest[0] and shape.resolution not in {"", "1K"}:
+        raise ConfigError(
+            _("{model} cannot draw {shape}.", model=request.model, shape=shape.resolution),
+            do=_("It draws: ") + ", ".join(sizes),
+        )
+    if shape.ratio is None and shape.resolution in {"", "1K"}:
+        return {"size": family.shapes[shape.turn]}
+    if not family.largest[0]:
+        return {"size": nearest(shape, sizes, request.model)}
+    return {"size": "{}x{}".format(*_computed(shape, family))}
+
+
+def _computed(shape: Shape, family: Family) -> tuple[int, int]:
+    """Return width and height for a ratio, a size or a resolution, of a model that draws any size."""
+    if shape.pixels and max(shape.pixels) <= max(family.largest):
+        width, height = (round(side / family.step) * family.step for side in shape.pixels)
+        return width, height
+    if shape.ratio is None:  # an orientation alone
+        shape = shape_of(f"{family.shapes.get(shape.turn, '1:1')}".replace("x", ":") + f" {shape.resolution}")
+    elif not (shape.pixels or shape.resolution):
+        usual = (known.pixels for known in map(shape_of, family.shapes.values()) if known.ratio == shape.ratio)
+        if size := next(usual, None):
+            return size
+    area = math.prod(shape.pixels) if shape.pixels else RESOLUTIONS.get(shape.resolution, _USUAL_SIDE) ** 2
+    return pixels_for(shape, area, family.largest, max(family.step, _STEP))
 
 
 # -- files -------------------------------------------------------------------------------------------------------------
@@ -223,7 +225,7 @@ def files_of(request: ImageRequest) -> tuple[FilePart, ...]:
         return tuple(pictures)
     if not pictures:
         raise ConfigError(
-            _("There is a mask, and no picture that it belongs to."),
+            _("There is a mask, but no picture to change."),
             do=_("Name the picture to change: --ref"),
         )
     mask = _file("mask", "mask", request.mask)
@@ -289,4 +291,8 @@ def talk(request: ImageRequest) -> Generator[HttpCall | Progress, HttpReply | No
     return (yield from read(reply, request))
 
 
-FORMAT = WireFormat(name="images", talk=talk, model="gpt-image-1")
+FORMAT = WireFormat(
+    name="images",
+    talk=talk,
+    shape_as_sent=lambda request: _shape(request, family_of(request.model)).get("size", ""),
+)

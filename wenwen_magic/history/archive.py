@@ -259,7 +259,7 @@ def redacted(generation: Generation, *, strip: bool) -> Generation:
     host = re.sub(r":[0-9]*$", "", generation.endpoint.partition("://")[2])
     secret = f"//{host}" if host else ""
     words = ("text", "finish_reason", "revised_prompt")
-    bare: dict[str, Any] = dict.fromkeys((*words, "prompt_sent"), "") | {"sources": (), "usage": {}}
+    bare: dict[str, Any] = dict.fromkeys((*words, "prompt_sent"), "") | {"sources": (), "usage": {}, "tags": ()}
     masked = {name: _masked(getattr(generation, name), secret) for name in (*words, "sources", "usage")}
     return replace(
         generation,

@@ -13,7 +13,7 @@ import stat
 import threading
 import time
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,7 +26,7 @@ from wenwen_magic.records import Generation
 from wenwen_magic.text.i18n import _
 from wenwen_magic.text.sanitize import replace_lone_surrogates
 
-VERSION = 4
+VERSION = 5
 """Part of the file's name: each version of the tables has a file of its own."""
 WAIT = 2.0
 """Seconds to wait for another kernel that writes; after that, the index is kept in memory."""
@@ -49,14 +49,19 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS records (
     day TEXT NOT NULL, name BLOB NOT NULL, stamp TEXT NOT NULL, id TEXT NOT NULL, moment REAL NOT NULL,
     fingerprint TEXT NOT NULL, parent TEXT NOT NULL, model TEXT NOT NULL, words TEXT NOT NULL,
-    star INTEGER NOT NULL, drawn INTEGER NOT NULL, PRIMARY KEY (day, name));
+    tags TEXT NOT NULL, star INTEGER NOT NULL, drawn INTEGER NOT NULL, demo INTEGER NOT NULL, PRIMARY KEY (day, name));
 CREATE INDEX IF NOT EXISTS by_moment ON records (moment, id);
 CREATE INDEX IF NOT EXISTS by_fingerprint ON records (fingerprint, moment);
 CREATE INDEX IF NOT EXISTS by_id ON records (id);
 CREATE INDEX IF NOT EXISTS by_parent ON records (parent, moment) WHERE parent <> '';
+CREATE INDEX IF NOT EXISTS tagged ON records (moment, id) WHERE tags <> '';
+CREATE INDEX IF NOT EXISTS starred ON records (moment, id) WHERE star = 1;
+CREATE INDEX IF NOT EXISTS failed ON records (moment, id) WHERE drawn = 0;
+CREATE INDEX IF NOT EXISTS demos ON records (moment, id) WHERE demo = 1;
+CREATE INDEX IF NOT EXISTS paid ON records (moment, id) WHERE drawn = 1 AND demo = 0;
 CREATE TABLE IF NOT EXISTS days (day TEXT PRIMARY KEY, stamp TEXT NOT NULL);
 UPDATE days SET stamp = '' WHERE day IN (SELECT day FROM days ORDER BY day DESC LIMIT 2)"""
-_PUT = "INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_PUT = "INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,9 @@ class Wanted:
         since, until: seconds since 1970; ``until`` is the first moment that is too late.
         star: only marked ones.
         failed: only those without a picture.
+        drawn: only those with one.
+        demo: whether the demo drew them; None for either.
+        tag: only those with this tag, in any letter case.
         fingerprint: of the request.
         id: the first digits of the generation's id.
         parent: the id of the generation that it continues.
@@ -81,6 +89,9 @@ class Wanted:
     until: float | None = None
     star: bool = False
     failed: bool = False
+    drawn: bool = False
+    demo: bool | None = None
+    tag: str = ""
     fingerprint: str = ""
     id: str = ""
     parent: str = ""
@@ -106,6 +117,7 @@ class Wanted:
         tests: list[tuple[str, Any]] = [
             *(("instr(words, ?)", word.casefold()) for word in dict.fromkeys(self.words)),
             ("instr(model, ?)", self.model.casefold()),
+            ("tags <> '' AND instr(tags, ?)", self.tag and f"\n{self.tag.casefold()}\n"),
             ("moment >= ?", self.since),
             ("moment < ?", self.until),
             ("fingerprint = ?", self.fingerprint),
@@ -115,8 +127,11 @@ class Wanted:
         ]
         tests = [(test, value) for test, value in tests if value not in {"", None}]
         flags = ["id <> ''"]  # a file that is not a record has no id
-        flags += ["star"] if self.star else []
-        flags += ["NOT drawn"] if self.failed else []
+        # Written as in the schema: then its indexes answer.
+        flags += ["star = 1"] if self.star else []
+        flags += ["drawn = 0"] if self.failed else []
+        flags += ["drawn = 1"] if self.drawn else []
+        flags += [] if self.demo is None else [f"demo = {int(self.demo)}"]
         return " AND ".join([*flags, *(test for test, _value in tests)]), [value for _test, value in tests]
 
 
@@ -189,6 +204,13 @@ class Index:
         where, values = wanted.sql()
         [(number,)] = self._ask(f"SELECT count(*) FROM records WHERE {where}", *values)  # noqa: S608  bound
         return int(number)
+
+    def repeated(self, fingerprints: Iterable[str]) -> list[str]:
+        """Return those fingerprints of requests that have more than one record."""
+        asked = list(dict.fromkeys(fingerprints))
+        places = ", ".join("?" * len(asked))
+        query = f"SELECT fingerprint FROM records WHERE fingerprint IN ({places}) GROUP BY 1 HAVING count(*) > 1"  # noqa: S608
+        return [fingerprint for (fingerprint,) in self._ask(query, *asked)]
 
     def unreadable(self) -> list[str]:
         """Return the names of the files that are not records, or cannot be read now."""
@@ -405,9 +427,10 @@ def _row(path: Path, stamp: str, generation: Generation | None) -> tuple[Any, ..
     """Return a record's row; the file's name is kept as bytes, as it may not be valid text."""
     key = (path.parent.name, os.fsencode(path.name), stamp)
     if generation is None:
-        return (*key, "", 0.0, "", "", "", "", False, False)
+        return (*key, "", 0.0, "", "", "", "", "", False, False, False)
     request = generation.request
-    said = (request.prompt, generation.prompt_sent, request.model, generation.model_reported, generation.id)
+    tags = "\n".join(generation.tags)
+    said = (request.prompt, generation.prompt_sent, request.model, generation.model_reported, generation.id, tags)
     return (
         *key,
         generation.id,
@@ -416,8 +439,10 @@ def _row(path: Path, stamp: str, generation: Generation | None) -> tuple[Any, ..
         request.parent,
         request.model.casefold(),
         "\n".join((*dict.fromkeys(said), generation.text[:_LONGEST_TEXT])).casefold(),
+        f"\n{tags.casefold()}\n" if tags else "",
         generation.star,
         generation.has_result,
+        generation.demo,
     )
 
 

@@ -19,8 +19,8 @@ Render = Callable[[Generation], dict[str, Any]]
 _T = TypeVar("_T")
 _UNSAVED: Mapping[type, tuple[str, ...]] = {
     Generation: ("take", "from_history", "note", "currency", "still", "render"),
-    GeneratedImage: ("preview", "request", "record"),
-    ImageRequest: ("count",),
+    GeneratedImage: ("preview", "request", "record", "origin"),
+    ImageRequest: ("count", "usual"),
 }
 """The fields that are not saved: they hold for one session, or follow from the object around them."""
 _KEYS = {"path": "file"}

@@ -9,10 +9,10 @@ import shutil
 import stat
 import threading
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import count as numbers_from
 from pathlib import Path
 from tempfile import TemporaryFile, gettempdir
@@ -25,8 +25,9 @@ from wenwen_magic.history.atomic import settle, sync_names, write_whole
 from wenwen_magic.history.index import NO_SLUG, Index, Wanted, unreadable
 from wenwen_magic.history.record_json import decode, encode
 from wenwen_magic.protocol import HttpReply
-from wenwen_magic.records import Generation, ImageRequest
+from wenwen_magic.records import Gallery, Generation, ImageRequest
 from wenwen_magic.text.i18n import _
+from wenwen_magic.text.sanitize import replace_unshown
 
 MOST_WORDS = 500
 """Words of a search that are looked for; a query of SQLite may be a thousand terms deep."""
@@ -37,6 +38,10 @@ _SYNCED = 8 << 20
 _LARGE_REPLY = 1 << 18
 """Bytes of a raw reply that is not worth keeping beside its pictures."""
 _SLUG_LENGTH = 24
+_LONGEST_TAG, _MOST_TAGS = 40, 20
+_MAY_COME = timedelta(days=1)
+"""How long the answer to a request that was sent may take to come."""
+_BETWEEN_TAGS = re.compile(r"[\s,，、;；]+")
 
 
 def slug(prompt: str) -> str:
@@ -59,7 +64,7 @@ class Page:
     rows: tuple[Generation, ...]
     total: int
     number: int = 1
-    size: int = 20
+    size: int = 24
 
     @property
     def pages(self) -> int:
@@ -73,6 +78,7 @@ class History:
     Args:
         folder: where it is; made when the first record is written.
         render: given to every Generation for showing itself.
+        gather: given to every Gallery for showing itself.
         now: returns the local time with its offset.
     """
 
@@ -80,10 +86,11 @@ class History:
         self,
         folder: Path,
         render: Callable[[Generation], dict[str, Any]] | None = None,
+        gather: Callable[[Gallery], dict[str, Any]] | None = None,
         now: Callable[[], datetime] = lambda: datetime.now().astimezone(),
     ) -> None:
         self.folder = folder.absolute()
-        self._render, self._now = render, now
+        self._render, self._gather, self._now = render, gather, now
         self._cache = user_cache_path("wenwen_magic", appauthor=False)
         self._index = Index(self.folder, self._cache, lambda path: decode(path.read_bytes(), path.parent, render))
 
@@ -186,6 +193,41 @@ class History:
             HistoryError: the folder cannot be written.
         """
         return self.update(generation, star=on)
+
+    def tag(self, generation: Generation, tags: Iterable[str]) -> Generation:
+        """Give a generation tags, in place of those that it has; each is one word of at most 40 characters.
+
+        Raises:
+            HistoryError: the folder cannot be written.
+        """
+        words = (word.strip("#＃")[:_LONGEST_TAG] for tag in tags for word in _BETWEEN_TAGS.split(replace_unshown(tag)))
+        return self.update(generation, tags=tuple(dict.fromkeys(filter(None, words)))[:_MOST_TAGS])
+
+    def delete(self, generation: Generation) -> None:
+        """Delete a generation for good: its record, then its files; no other file is touched.
+
+        Raises:
+            HistoryError: a picture of it may still come, or a file cannot be deleted.
+        """
+        now = self.find(generation.id) or generation
+        age = self._now() - datetime.fromisoformat(now.created)
+        if now.state in {"sent", "answered"} and age < _MAY_COME:
+            raise HistoryError(
+                _("#{id} cannot be deleted now.", id=now.id[:6]),
+                why=_("Its picture may still come: it was asked for less than a day ago."),
+                do=f"%wenwen fetch {now.id[:6]}",
+            )
+        folder = self.path(now, "").parent
+        # All its files have its id behind any words, and behind that their number or nothing.
+        own = re.compile(rf"(?s)[^.].*-{now.id}(-\d{{1,4}})?(\.\w+)+")
+        with self._telling(replace(now, charged="no", text="")):
+            files = [path for path in folder.iterdir() if own.fullmatch(path.name)] if folder.is_dir() else []
+            for path in sorted(files, key=lambda path: path.suffix != ".json"):
+                path.unlink(missing_ok=True)
+                sync_names(folder)  # a record never stands for files that are gone
+        if spooled := self.spooled(now):
+            with suppress(OSError):
+                spooled.unlink()
 
     def path(self, generation: Generation, ending: str) -> Path:
         """Return the place of a file of a generation; ``ending`` is like ``.json`` or ``-1.png``."""
@@ -309,11 +351,11 @@ class History:
         """Return the generations that continue one, oldest first."""
         return self._index.records(Wanted(parent=id), oldest_first=True) if id else []
 
-    def recent(self, count: int = 50) -> list[Generation]:
+    def recent(self, count: int = 50) -> Gallery:
         """Return the newest generations, newest first."""
         return self.search(Wanted(), count=count)
 
-    def search(self, wanted: Wanted | str, *, count: int = 50, skip: int = 0) -> list[Generation]:
+    def search(self, wanted: Wanted | str, *, count: int = 50, skip: int = 0) -> Gallery:
         """Return generations, newest first.
 
         Args:
@@ -321,13 +363,17 @@ class History:
             count: how many at most.
             skip: how many of the newest to pass over.
         """
-        return self._index.records(_wanted(wanted), count=count, skip=skip)
+        return Gallery(tuple(self._index.records(_wanted(wanted), count=count, skip=skip)), render=self._gather)
 
-    def page(self, wanted: Wanted | str, number: int = 1, size: int = 20) -> Page:
-        """Return one page of a search, and how many records there are."""
-        rows = self.search(wanted, count=size, skip=(number - 1) * size)
+    def page(self, wanted: Wanted | str, number: int = 1, size: int = 24) -> Page:
+        """Return one page of a search, numbered as takes, and how many records there are."""
+        rows = self._index.records(_wanted(wanted), count=size, skip=(number - 1) * size)
         whole = number == 1 and len(rows) < size  # then they need not be counted: that looks at every record
-        return Page(tuple(rows), len(rows) if whole else self.count(wanted), number, size)
+        requests = (row.request.fingerprint for row in rows)
+        several = [take for one in self._index.repeated(requests) for take in self.takes(one, partial=True)]
+        takes = {take.id: take.take for take in several}
+        numbered = (replace(row, take=takes.get(row.id, int(row.has_result))) for row in rows)
+        return Page(tuple(numbered), len(rows) if whole else self.count(wanted), number, size)
 
     def count(self, wanted: Wanted | str = "") -> int:
         """Return how many generations there are."""

@@ -1,4 +1,8 @@
-"""Downloads a picture's address that a model named, and that is not trusted: the one way out for such addresses."""
+"""Downloads a picture's address that a model named, and that is not trusted: the one way out for such addresses.
+
+The key goes with a download only to the endpoint's own scheme, host and port, over https or to this machine, when the
+server has answered 401 or 403 without it, and never behind a redirect.
+"""
 
 import socket
 import threading
@@ -9,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
 from ipaddress import IPv4Address
+from itertools import chain
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import unquote, urljoin
@@ -18,12 +23,15 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, LocationValueError
 from urllib3.util import make_headers, parse_url
 
+from wenwen_magic import kinds
+from wenwen_magic.endpoint.api_key import Secret
 from wenwen_magic.endpoint.bounded import LastResponse
-from wenwen_magic.endpoint.transport import USER_AGENT
+from wenwen_magic.endpoint.masking import mask, mask_reply
+from wenwen_magic.endpoint.transport import USER_AGENT, without_key
 from wenwen_magic.errors import ImageError
 from wenwen_magic.media import error_bodies, ssrf
 from wenwen_magic.text.i18n import _
-from wenwen_magic.text.sanitize import mask_keys
+from wenwen_magic.text.sanitize import mask_keys, one_line
 
 __all__ = ["FetchFailed", "Policy", "fetch"]
 
@@ -37,6 +45,8 @@ _LOOK = 3.0
 _LISTEN = 3.0
 """Seconds to wait for the words of a server that does not give the picture."""
 _MOST_REDIRECTS = 5
+_LONGEST_SHOWN = 400
+"""Characters of an address that is shown whole, to be opened in a browser."""
 _HEADERS = {
     "User-Agent": f"Mozilla/5.0 (compatible; {USER_AGENT})",
     "Accept": "image/*,*/*;q=0.8",
@@ -44,7 +54,8 @@ _HEADERS = {
 }
 _WHOLE = frozenset({200, 203})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_PASSING = frozenset({403, 404, 408, 429})
+_LOCKED = frozenset({401, 403})
+_PASSING = frozenset({404, 408, 429})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +65,8 @@ class Policy:
     Args:
         trusted: exact origins ``scheme://host:port`` (the user's own endpoint), and ``host`` or ``host:port`` (the
             setting ``trusted_hosts``); they may lead to private addresses, never to metadata or link-local ones.
+        endpoint: the endpoint's own origin, ``scheme://host:port``; it alone is sent the key and a referer.
+        key: for pictures on the endpoint itself that want it; None for none.
         proxies: proxy address by scheme, ``{"http": "http://...", "https": ...}``; empty for none.
         ca_bundle: file or folder of certificate authorities; None for the system's own.
         limit: largest picture, in bytes.
@@ -63,6 +76,8 @@ class Policy:
     """
 
     trusted: frozenset[str] = frozenset()
+    endpoint: str = ""
+    key: Secret | None = None
     proxies: Mapping[str, str] = field(default_factory=dict)
     ca_bundle: str | None = None
     limit: int = 64 * 1024 * 1024
@@ -75,13 +90,14 @@ class FetchFailed(ImageError):
 
     Args:
         what: what happened, one sentence.
-        again: whether trying again may help.
+        again: whether trying again at once may help.
+        lasting: whether trying again can never help.
         fields: as for every error; ``charged`` is ``yes`` unless given.
     """
 
-    def __init__(self, what: str, *, again: bool = False, **fields: Any) -> None:
+    def __init__(self, what: str, *, again: bool = False, lasting: bool = False, **fields: Any) -> None:
         super().__init__(what, **{"charged": "yes", **fields})
-        self.again = again
+        self.again, self.lasting = again, lasting
 
 
 def fetch(
@@ -94,7 +110,7 @@ def fetch(
 ) -> None:
     """Download an address into a file, checking every address that is connected to and every redirect from the start.
 
-    Sends no key, no cookie, no netrc password. What came before a failure stays in the file.
+    Sends no cookie, no netrc password; the key only as said at the top. What came before a failure stays in the file.
 
     Args:
         address: what the model returned.
@@ -107,15 +123,20 @@ def fetch(
         FetchFailed: the address was refused, the download failed, or it was too big; ``again`` says which may pass.
         OSError: the file cannot be written.
     """
+    step_to, redirects, key = address, 0, None
     with _Watchdog(policy.deadline, clock) as watchdog:
-        for _hop in range(_MOST_REDIRECTS + 1):
-            step = _Step(address, policy, watchdog, resolve)
+        while redirects <= _MOST_REDIRECTS:
+            step = _Step(step_to, policy, watchdog, resolve, key)
             with _response(step) as response:
-                redirect = _redirect(step, response)
-                if not redirect:
+                if redirect := _redirect(step, response):
+                    step_to, redirects, key = redirect, redirects + 1, None
+                elif response.status in _LOCKED and not redirects and policy.key and not key and step.may_have_key:
+                    key = policy.key
+                elif response.status in _LOCKED:
+                    raise _locked(step, response, address, may_have_key=not redirects and step.may_have_key)
+                else:
                     return _save(step, response, target)
-            address = redirect
-    raise _failed(address, _("more than {redirects} redirects", redirects=_MOST_REDIRECTS))
+    raise _failed(step_to, _("more than {redirects} redirects", redirects=_MOST_REDIRECTS))
 
 
 class _Watchdog:
@@ -187,9 +208,11 @@ class _Watchdog:
 class _Step:
     """One request of a download: an address, checked as far as can be before connecting, and the way to its server."""
 
-    def __init__(self, address: str, policy: Policy, watchdog: _Watchdog, resolve: Resolve) -> None:
+    def __init__(
+        self, address: str, policy: Policy, watchdog: _Watchdog, resolve: Resolve, key: Secret | None = None
+    ) -> None:
         _refuse_for(ssrf.spelling_problem(address), address)
-        self.address, self.policy, self.watchdog, self._resolve = address, policy, watchdog, resolve
+        self.address, self.policy, self.watchdog, self._resolve, self.key = address, policy, watchdog, resolve, key
         self.place = ssrf.place_of(address)
         proxy = policy.proxies.get(self.place.scheme) or policy.proxies.get("all") or ""
         self.proxy = f"http://{proxy}" if proxy and "://" not in proxy else proxy
@@ -197,6 +220,18 @@ class _Step:
             _refuse_for(ssrf.proxied_problem(self.place, policy.trusted), address)
             for ip in self._seen_from_here():
                 _refuse_for(ssrf.seen_problem(ip, self.place, policy.trusted), address)
+
+    @property
+    def may_have_key(self) -> bool:
+        """Whether this is the endpoint itself, and nobody between here and there reads what is sent."""
+        if not self.place.trusted({self.policy.endpoint}):
+            return False
+        return self.place.scheme == "https" or (not self.proxy and ssrf.is_this_machine(self.place))
+
+    def headers(self) -> Mapping[str, str]:
+        """Return what is sent beside the key; some relays give their pictures only to pages of their own."""
+        own = self.place.trusted({self.policy.endpoint})
+        return {**_HEADERS, "Referer": f"{self.place.origin}/"} if own else _HEADERS
 
     def _seen_from_here(self) -> Sequence[ssrf.IP]:
         """Return the addresses that the name has here; none where they take long: only the proxy may know the name."""
@@ -220,6 +255,8 @@ class _Step:
             ips = [written] if written else [ip for row in rows if (ip := ssrf.literal(row[4][0]))]
             for ip in () if self.proxy else ips:
                 _refuse_for(ssrf.ip_problem(ip, self.place, self.policy.trusted), self.address)
+            if self.key and self.place.scheme == "http":  # whatever the name localhost leads to
+                ips = [ip for ip in ips if ip.is_loopback]
             return _connect(ips, port, self.watchdog)
         except (OSError, UnicodeError) as problem:
             if self.watchdog.expired:
@@ -253,27 +290,38 @@ def _response(step: _Step) -> Iterator[BaseHTTPResponse]:
     wait = Timeout(connect=min(_CONNECT, left), read=min(step.policy.read, left))
     once: dict[str, Any] = {"redirect": False, "retries": False, "preload_content": False, "decode_content": False}
     try:
-        with _pool_manager(step.dial, proxy=step.proxy, ca_bundle=step.policy.ca_bundle) as pools:
-            response = pools.urlopen("GET", step.address, headers=_HEADERS, timeout=wait, **once)
+        with _pool_manager(step.dial, step.key, proxy=step.proxy, ca_bundle=step.policy.ca_bundle) as pools:
+            response = pools.urlopen("GET", step.address, headers=step.headers(), timeout=wait, **once)
             try:
                 yield response
             finally:
                 response.close()
+            return
     except HTTPError as problem:
-        if step.watchdog.expired:
-            raise _late(step) from None
-        if isinstance(problem, LocationValueError):
-            # Not quoted: a proxy's address may hold a password.
-            raise _failed(step.address, _("the proxy's address is not http:// or https://")) from None
-        lasting = "CERTIFICATE_VERIFY_FAILED" in str(problem)
-        raise _failed(step.address, f"{type(problem).__name__}: {problem}", again=not lasting) from None
+        error = _broken(step, problem)
+    except BaseException as other:
+        if step.key is None:
+            raise
+        raise other.with_traceback(None) from None  # its frames may hold the key's header
+    raise error  # out here, for inside it would carry urllib3's error and its frames
 
 
-def _pool_manager(dial: Dial, *, proxy: str, ca_bundle: str | None) -> PoolManager:
+def _broken(step: _Step, problem: HTTPError) -> FetchFailed:
+    if step.watchdog.expired:
+        return _late(step)
+    if isinstance(problem, LocationValueError):
+        # Not quoted: a proxy's address may hold a password.
+        return _failed(step.address, _("the proxy's address is not http:// or https://"))
+    lasting = "CERTIFICATE_VERIFY_FAILED" in str(problem)
+    return _failed(step.address, f"{type(problem).__name__}: {problem}", again=not lasting)
+
+
+def _pool_manager(dial: Dial, key: Secret | None, *, proxy: str, ca_bundle: str | None) -> PoolManager:
     """Make a urllib3 manager whose every socket comes from ``dial``; TLS, Host and SNI stay urllib3's own.
 
     Args:
         dial: given host and port, of the proxy when there is one, returns a connected socket.
+        key: goes into the header of every request, never to the proxy; None for none.
         proxy: the proxy's address, a user name and password included; empty for none.
         ca_bundle: file or folder of certificate authorities; None for the system's own.
     """
@@ -282,7 +330,8 @@ def _pool_manager(dial: Dial, *, proxy: str, ca_bundle: str | None) -> PoolManag
     auth = parse_url(proxy).auth if proxy else None
     headers = dict(make_headers(proxy_basic_auth=unquote(auth))) if auth else {}
     made = ProxyManager(proxy, proxy_headers=headers, **tls) if proxy else PoolManager(**tls)
-    pools: dict[str, Any] = {"http": partial(_PlainPool, dial=dial), "https": partial(_SecurePool, dial=dial)}
+    more: dict[str, Any] = {"dial": dial, "key": key}
+    pools: dict[str, Any] = {"http": partial(_PlainPool, **more), "https": partial(_SecurePool, **more)}
     # Assigned, not changed in place: the dictionary it had belongs to all of urllib3.
     made.pool_classes_by_scheme = pools
     return made
@@ -291,12 +340,18 @@ def _pool_manager(dial: Dial, *, proxy: str, ca_bundle: str | None) -> PoolManag
 class _PlainConnection(HTTPConnection):
     response_class = LastResponse
 
-    def __init__(self, *args: Any, dial: Dial, **options: Any) -> None:
+    def __init__(self, *args: Any, dial: Dial, key: Secret | None, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._dial = dial
+        self._dial, self._key = dial, key
 
     def _new_conn(self) -> socket.socket:
         return self._dial(self._dns_host, self.port)
+
+    def endheaders(self, *args: Any, **options: Any) -> None:
+        """Send the headers, the key's the last: no frame before holds it, and the request to a proxy does not."""
+        if self._key:
+            self.putheader("Authorization", f"Bearer {self._key.reveal()}")
+        super().endheaders(*args, **options)
 
 
 class _SecureConnection(_PlainConnection, HTTPSConnection):
@@ -321,6 +376,7 @@ def _redirect(step: _Step, response: BaseHTTPResponse) -> str:
         redirect = urljoin(step.address, location.encode("latin-1").decode("utf-8", "replace"))
     except ValueError:
         redirect = location
+    redirect = mask(redirect, step.policy.key)  # a server that writes the key into it does not bring it elsewhere
     _refuse_for(ssrf.redirect_problem(step.place, redirect, step.policy.trusted), redirect)
     return redirect
 
@@ -333,14 +389,15 @@ def _save(step: _Step, response: BaseHTTPResponse, target: Path) -> None:
         words = _words(step, response) if encoding in {"", "identity"} else ""
         advice = error_bodies.advice_on(words)
         again = (status in _PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR) and not advice
-        raise _failed(step.address, f"{why}: {words}" if words else why, advice, again=again, status=status)
+        why = f"{why}: {words}" if words else why
+        raise _failed(step.address, why, advice, again=again, lasting=bool(advice), status=status)
     if encoding not in {"", "identity"}:
         raise _failed(step.address, _("it is compressed ({encoding})", encoding=mask_keys(encoding)))
     size = response.length_remaining or 0
     if size <= limit:
         size = 0
         with target.open("wb") as file:
-            for piece in iter(partial(response.read1, _CHUNK, decode_content=False), b""):
+            for piece in _pieces(step, response):
                 size += len(piece)
                 if size > limit or watchdog.expired:
                     break
@@ -352,13 +409,46 @@ def _save(step: _Step, response: BaseHTTPResponse, target: Path) -> None:
         raise _late(step)
 
 
+def _pieces(step: _Step, response: BaseHTTPResponse) -> Iterator[bytes]:
+    """Yield a body as it comes; what is no picture may repeat the key that it was asked for with, and is masked."""
+    pieces = iter(partial(response.read1, _CHUNK, decode_content=False), b"")
+    first = next(pieces, b"")
+    shown = kinds.kind_of(first, (*kinds.PICTURES, *kinds.VIDEOS))
+    return chain([first], pieces) if shown or not step.key else without_key(chain([first], pieces), step.key)
+
+
+def _locked(step: _Step, response: BaseHTTPResponse, address: str, *, may_have_key: bool) -> FetchFailed:
+    """Make the error for a picture that its server does not give to everybody.
+
+    Args:
+        step: the last request.
+        response: its answer.
+        address: what the model returned, to be opened in a browser.
+        may_have_key: whether a key, or another key, may help.
+    """
+    words, status = _words(step, response), response.status
+    why = _("the server answered HTTP {status}", status=status)
+    if step.key:
+        why = _("the server answered HTTP {status}, with your key too", status=status)
+    expired = error_bodies.advice_on(words)
+    lasting = bool(expired) or (status == HTTPStatus.UNAUTHORIZED and not may_have_key)
+    kept = _("The picture is paid, and its address is kept.") if lasting else _free_again()
+    key = _("Your key goes only to the endpoint itself, over https.")
+    if may_have_key:
+        key = _("Set a key that may fetch it: %wenwen key.")
+    browser = _("Open it in a browser: {address}", address=one_line(mask_keys(address), _LONGEST_SHOWN))
+    why = f"{why}: {words}" if words else why
+    return _failed(step.address, why, expired or f"{key} {browser} {kept}", lasting=lasting, status=status)
+
+
 def _words(step: _Step, response: BaseHTTPResponse) -> str:
     """Return what a server says in place of a picture, as far as it says it soon."""
     body = b""
     with step.watchdog.shorter(_LISTEN), suppress(HTTPError, OSError):
         while len(body) < error_bodies.MOST and (piece := response.read1(_CHUNK, decode_content=False)):
             body += piece
-    return error_bodies.words_of(body)
+    clean = mask_reply([body], step.key)
+    return error_bodies.words_of(body if clean is None else clean)
 
 
 def _refuse_for(problem: str, address: str) -> None:
@@ -374,14 +464,17 @@ def _refuse_for(problem: str, address: str) -> None:
         )
 
 
-def _failed(address: str, problem: str, do: str = "", *, again: bool = False, status: int = 0) -> FetchFailed:
+def _failed(address: str, problem: str, do: str = "", **more: Any) -> FetchFailed:
     return FetchFailed(
         _("The picture could not be fetched: {shown}", shown=ssrf.redacted(address)),
-        again=again,
         why=mask_keys(problem),
-        do=do or _("The answer is kept; the picture can be fetched again for free."),
-        status=status,
+        do=do or _free_again(),
+        **more,
     )
+
+
+def _free_again() -> str:
+    return _("The answer is kept; the picture can be fetched again for free.")
 
 
 def _late(step: _Step) -> FetchFailed:

@@ -17,6 +17,7 @@ MOST_PARTS: Final = 300_000
 """Parts of a file that are looked at; 64 MiB of an ordinary one have thousands, of a GIF 263,000 blocks."""
 XMP: Final = b"XML:com.adobe.xmp"
 """The name of the text chunk that holds XMP."""
+_IEND = b"\0\0\0\0IEND\xaeB`\x82"
 _PIXELS = {b"IHDR", b"PLTE", b"IDAT"}
 _PACKED_AT = {
     b"iCCP": re.compile(rb"([^\0]*)\0(\0)", re.DOTALL),
@@ -46,23 +47,27 @@ def _counted() -> Iterator[None]:
 def png_without_notes(data: bytes) -> bytes:
     """Return a PNG's pixels with the notes that decide how they look or where they were taken; empty if it is cut off.
 
-    Other chunks, second ones of a kind, large ones and broken ones are left out, and what comes after the end.
+    Other chunks, second ones of a kind, large ones and broken ones are left out, and what comes after the end. Where
+    there is nothing of that, it is the object that was given, not a copy.
 
     Raises:
         TooManyPartsError: as do the functions below.
     """
-    parts, at, colour, seen = [data[:8]], 8, data[25:26], set[bytes]()
+    parts, at, colour, seen = [(0, 8)], 8, data[25:26], set[bytes]()
     for _ in _counted():
         if at + 12 > len(data):
             break
         size, kind = struct.unpack_from(">I4s", data, at)
         end = at + 12 + size
         if kind == b"IEND" and end <= len(data):
-            return b"".join([*parts, b"\0\0\0\0IEND\xaeB`\x82"])
-        chunk = data[at:end]
-        name = b"" if kind in _PIXELS else _kept_as(kind, chunk[8:-4], colour)
-        if kind in _PIXELS or (name and name not in seen and _is_sound(chunk)):
-            parts.append(chunk)
+            if parts == [(0, at)] and data[at:] == _IEND:
+                return data
+            whole = memoryview(data)  # one copy of the pixels, not two
+            return b"".join([*(whole[start:stop] for start, stop in parts), _IEND])
+        name = b"" if kind in _PIXELS else _kept_as(kind, data[at + 8 : end - 4], colour)
+        if kind in _PIXELS or (name and name not in seen and _is_sound(data[at:end])):
+            start = parts.pop()[0] if parts[-1][1] == at else at  # what stands together is copied together
+            parts.append((start, end))
             seen.add(name)
         at = end
     return b""

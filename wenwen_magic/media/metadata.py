@@ -353,7 +353,7 @@ _OWN_RECIPE = re.compile(
     rb"""|\swenwen:recipe\s*+=\s*+(?:"([^"<]*+)"|'([^'<]*+)')"""
 )
 _BLOCK_START = re.escape(_BLOCK.partition("<wenwen:")[0].encode())
-_OWN = re.compile(_BLOCK_START + rb"(?:[^<]|<(?!/?rdf:Description))*+</rdf:Description>|" + _OWN_RECIPE.pattern)
+_OWN = re.compile(_BLOCK_START + rb"(?>(?:[^<]++|<(?!/?rdf:Description))*)</rdf:Description>|" + _OWN_RECIPE.pattern)
 # Only closing tags and padding may follow: what looks like the end inside a comment is not taken for it.
 _RDF_END = re.compile(
     rb"</(?:[\w.-]++:)?RDF\s*+>(?=\s*+(?:</[\w.-]++:x[am]pmeta\s*+>\s*+)?(?:<\?xpacket[^>]*+>)?[\s\0]*+\Z)"

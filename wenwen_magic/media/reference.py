@@ -1,13 +1,15 @@
 """Turns what a person points at (a path, an address, a picture, an earlier result) into a reference picture."""
 
+import base64
 import hashlib
 import io
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from wenwen_magic.errors import ConfigError, ImageError
-from wenwen_magic.kinds import SENDABLE, data_uri, kind_of
+from wenwen_magic.kinds import SENDABLE, data_uri, kind_of, split_data_uri
 from wenwen_magic.records import Gallery, GeneratedImage, Generation, Reference
 from wenwen_magic.text.i18n import _
 
@@ -22,10 +24,12 @@ _PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")
 
 
 def reference(value: Any, label: str = "", *, convert: Callable[[bytes], bytes] | None = None) -> Reference:
-    """Make a reference of a Generation, GeneratedImage, path, ``http(s)`` address, bytes, PIL image or numpy array.
+    """Make a reference of a picture, or of what leads to it.
 
     Args:
-        value: the picture, or what leads to it.
+        value: a Generation, GeneratedImage, path, ``http(s)`` address, ``data:`` URI, bytes, open file, PIL image or
+            numpy array; a figure, or axes, of matplotlib; or a thing that notebooks show as a picture, such as
+            ``IPython.display.Image``.
         label: what the user called it.
         convert: makes a picture's bytes ones that a relay takes: checked, upright, without location data; raises
             ImageError. None sends them as they are.
@@ -35,7 +39,8 @@ def reference(value: Any, label: str = "", *, convert: Callable[[bytes], bytes] 
     """
     if isinstance(value, Reference):
         return value
-    if isinstance(value, str) and value.lower().startswith(("http://", "https://")):
+    if (address := _address_of(value)).lower().startswith(("http://", "https://")):
+        value = address
         if "@" in value.partition("//")[2].partition("/")[0]:
             raise _not_a_picture(
                 value.rpartition("@")[2][:LONGEST_NAME],
@@ -48,7 +53,9 @@ def reference(value: Any, label: str = "", *, convert: Callable[[bytes], bytes] 
         data = convert(data) if convert else data
     except ImageError as error:
         raise _not_a_picture(label, error.what) from None
-    except (OSError, ValueError, TypeError, IndexError, RuntimeError) as error:
+    except ConfigError:
+        raise
+    except Exception as error:  # noqa: BLE001  the code of any object may run here, and may raise anything
         raise _not_a_picture(label, getattr(error, "strerror", None) or str(error)[:200]) from None
     kind = kind_of(data, SENDABLE)
     if kind is None:
@@ -73,7 +80,7 @@ def _origin(value: Any) -> str:
 
 def _label(value: Any, label: str) -> str:
     """Return the label; of a path only the file's name: a record names no folders of the user."""
-    if isinstance(value, (str, Path)):
+    if isinstance(value, (str, Path)) and not str(value).startswith("data:"):
         label = Path(value).name if len(str(value)) < LONGEST_NAME else ""
     return (label or str(getattr(value, "id", "") or type(value).__name__))[:LONGEST_NAME]
 
@@ -85,20 +92,102 @@ def _bytes_of(value: Any, label: str) -> bytes:
         return value.images[0].data
     if isinstance(value, GeneratedImage):
         return value.data
-    if isinstance(value, (bytes, bytearray)):
+    if isinstance(value, (bytes, bytearray, memoryview)):
         return bytes(value)
+    if isinstance(value, str) and (data := split_data_uri(value)[1]):
+        return base64.b64decode(data)
     if isinstance(value, (str, Path)):
         return _read(Path(value).expanduser(), label)
-    return _encoded(value, label)
+    return _held(value, label) or _encoded(value, label)
 
 
 def _read(path: Path, label: str) -> bytes:
     """Return a file's bytes; a device, which has no end, or a file too large is refused before it is read."""
-    if not path.is_file():
+    if not str(path).strip(".") or not path.is_file():
         raise _not_a_picture(label, _("there is no such file"))
     if path.stat().st_size > LARGEST_FILE:
         raise _too_large(label, LARGEST_FILE)
     return path.read_bytes()
+
+
+_HOLDERS = ("data", "value", "content")
+"""Attributes with the bytes of a picture: of IPython's Image, of a widget, and of a web answer or an upload."""
+
+
+def _held(value: Any, label: str) -> bytes:
+    """Return the bytes of an open file, a figure, or a thing that holds or shows a picture; nothing for another."""
+    if callable(getattr(value, "read", None)) and not isinstance(value, type):
+        return _read_open(value, label)
+    if (figure := figure_of(value)) is not None:
+        file = io.BytesIO()
+        # As a notebook shows it; without the version, so that the same figure stays the same reference.
+        figure.savefig(file, format="png", bbox_inches="tight", metadata={"Software": None})
+        return file.getvalue()
+    if hasattr(value, "__array_interface__") or "PIL.Image" in {kind.__module__ for kind in type(value).__mro__}:
+        return b""
+    for name in _HOLDERS:
+        if isinstance(held := getattr(value, name, None), (bytes, bytearray, memoryview)):
+            return bytes(held)
+    for name in ("_repr_png_", "_repr_jpeg_"):
+        shown = getattr(value, name)() if not isinstance(value, type) and hasattr(value, name) else None
+        shown = shown[0] if isinstance(shown, tuple) else shown
+        if shown:
+            return shown if isinstance(shown, bytes) else base64.b64decode(shown)
+    return b""
+
+
+def _read_open(file: Any, label: str) -> bytes:
+    """Return all bytes of an open file, which stays where it is."""
+    place = file.tell() if file.seekable() else None
+    if place is not None:
+        file.seek(0)
+    data = file.read(LARGEST_FILE + 1)
+    if place is not None:
+        file.seek(place)
+    if not isinstance(data, bytes):
+        raise _not_a_picture(label, _("it is a text, not a picture"))
+    if len(data) > LARGEST_FILE:
+        raise _too_large(label, LARGEST_FILE)
+    return data
+
+
+def figure_of(value: Any) -> Any:
+    """Return the figure of matplotlib that a thing is, or is drawn in, such as axes; None for any other."""
+    loaded = sys.modules.get("matplotlib.figure")  # who has a figure has loaded it
+    for _step in range(3):  # axes may be in a figure within a figure
+        if loaded is None or isinstance(value, (type, loaded.Figure)):
+            break
+        value = getattr(value, "figure", None)
+    return value if loaded is not None and isinstance(value, loaded.Figure) else None
+
+
+def pictures_in(value: Any, label: str = "") -> list[tuple[Any, str]]:
+    """Return the pictures that a value holds, each with its name: of a list all, of an array of axes their figure.
+
+    Args:
+        value: as for :func:`reference`, or a list, a tuple or an array of such.
+        label: what the user called it.
+
+    Raises:
+        ConfigError: the list is empty.
+    """
+    if isinstance(value, (list, tuple)):
+        if not value:
+            raise _not_a_picture(label or type(value).__name__, _("it holds no picture"))
+        return [(one, f"{label}[{place}]" if label else "") for place, one in enumerate(value)]
+    if getattr(getattr(value, "dtype", None), "kind", "") == "O" and hasattr(value, "flat"):
+        figures = dict.fromkeys(figure for one in value.flat if (figure := figure_of(one)) is not None)
+        return [(one, label) for one in figures] or [(value, label)]
+    return [(value, label)]
+
+
+def _address_of(value: Any) -> str:
+    """Return a text, or the address that IPython's ``Image(url=…)`` has in place of bytes; nothing for another."""
+    if isinstance(value, str):
+        return value
+    own = getattr(value, "__dict__", {})
+    address = own.get("url") if own.get("data", b"") is None else ""
+    return address if isinstance(address, str) else ""
 
 
 def _encoded(value: Any, label: str) -> bytes:
@@ -110,7 +199,7 @@ def _encoded(value: Any, label: str) -> bytes:
             raise _not_a_picture(label, _("only arrays of unsigned bytes can be sent"))
         value = Image.fromarray(value)
     if not isinstance(value, Image.Image):
-        raise _not_a_picture(label, type(value).__name__)
+        raise _not_a_picture(label, _("it is of type {kind}", kind=type(value).__name__))
     file = io.BytesIO()
     (value if value.mode in _PNG_MODES else value.convert("RGB")).save(file, format="PNG")
     return file.getvalue()
@@ -124,5 +213,5 @@ def _not_a_picture(label: str, why: str) -> ConfigError:
     return ConfigError(
         _("The reference {label} cannot be used.", label=label),
         why=why,
-        do=_("Give a variable with a picture, a path, or an https address: --ref cat.png"),
+        do=_("Give a picture: a variable, a file, an id or an https address, such as --ref cat.png"),
     )

@@ -4,6 +4,7 @@ import contextlib
 import importlib.util
 import json
 import os
+import runpy
 import secrets
 import signal
 import subprocess
@@ -26,6 +27,8 @@ _LIBRARIES = {"LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"} if sysconfig.get_config_va
 """Where an interpreter that is a library itself may have to be found."""
 _OVERWORKED = -getattr(signal, "SIGXCPU", 0)
 """How a child ends whose job took more of the processor's time than it may; Windows has no such limit."""
+_IN_A_PAGE = sys.platform == "emscripten"
+"""Whether Python itself runs within the page of a browser, as in JupyterLite."""
 MESSAGES = {
     "truncated": N_("The picture is cut off or damaged."),
     "not-a-picture": N_("What came is not a picture."),
@@ -104,7 +107,10 @@ class _Child:
         reply, late = b"", list[None]()
         timer = threading.Timer(seconds, lambda: late.append(self._process.kill()))
         timer.daemon = True
-        timer.start()
+        try:
+            timer.start()
+        except RuntimeError as error:  # no thread can be had to watch over it
+            raise _Failed("start", str(error)) from None
         try:
             with contextlib.suppress(OSError, ValueError):  # a pipe broken or closed: no reply says the same
                 self._process.stdin.write(line)
@@ -135,7 +141,28 @@ class _Child:
             self._process.stdin.close()
 
 
-def _end_all(children: set[_Child]) -> None:
+class _Here:
+    """Does a child's work in this process, where the page of a browser is the sandbox: there are no processes.
+
+    Without a limit on time: there is nobody to keep it.
+    """
+
+    pid = 0
+
+    def __init__(self) -> None:
+        self._answer = runpy.run_path(str(_WORKER), run_name=_WORKER.stem)["_answer"]
+
+    def is_running(self) -> bool:
+        return True
+
+    def ask(self, job: Mapping[str, Any], _seconds: float) -> dict[str, Any]:
+        return dict(self._answer(json.dumps(job, default=str)))
+
+    def end(self) -> None:
+        """Do nothing: there is no process."""
+
+
+def _end_all(children: set[_Child | _Here]) -> None:
     for child in tuple(children):
         child.end()
     children.clear()
@@ -166,7 +193,7 @@ class SandboxPool:
         self._memory, self._seconds = memory, seconds
         self._limits = {"max_pixels": max_pixels, "work": work}
         self._slots, self._lock = threading.Semaphore(size), threading.RLock()
-        self._idle, self._children = list[_Child](), set[_Child]()
+        self._idle, self._children = list[_Child | _Here](), set[_Child | _Here]()
         weakref.finalize(self, _end_all, self._children)
 
     @property
@@ -204,18 +231,19 @@ class SandboxPool:
         """
         return self._make("sheet", target, "yes", previews=list(previews))
 
-    def convert(self, path: Path, target: Path, *, max_side: int = 2048) -> Inspection:
+    def convert(self, path: Path, target: Path, *, max_side: int = 2048, exact: bool = False) -> Inspection:
         """Write a picture that a relay accepts as a reference: PNG, JPEG or WebP, upright, without location data.
 
         Args:
             path: the file; copied byte for byte when it is so already.
             target: where to write; appears whole or not at all.
             max_side: width or height of the result, in pixels, at most.
+            exact: whether it shall be a PNG, whatever it was.
 
         Raises:
             ImageError: it cannot be decoded within the limits, or cannot be converted; ``text`` is the code.
         """
-        return self._make("convert", target, "no", path=path, max_side=max_side)
+        return self._make("convert", target, "no", path=path, max_side=max_side, exact=exact)
 
     def close(self) -> None:
         """End the children; a job in flight fails, a later one starts a new child."""
@@ -249,7 +277,7 @@ class SandboxPool:
             raise _Failed(answer.get("code", "died"), answer["problem"])
         return answer
 
-    def _take_child(self) -> _Child:
+    def _take_child(self) -> _Child | _Here:
         with self._lock:
             while self._idle:
                 if (child := self._idle.pop()).is_running():
@@ -257,8 +285,8 @@ class SandboxPool:
                 child.end()
                 self._children.discard(child)
             try:
-                child = _Child(self._memory)
-            except OSError as error:
+                child = _Here() if _IN_A_PAGE else _Child(self._memory)
+            except (OSError, ImportError) as error:
                 raise _Failed("start", str(error)) from error
             self._children.add(child)
             return child

@@ -110,8 +110,9 @@ def _webp_size(data: bytes) -> tuple[int, int]:
     return int.from_bytes(data[26:28], "little") & 0x3FFF, int.from_bytes(data[28:30], "little") & 0x3FFF
 
 
-def _opened(data: bytes, pixels: int, among: Iterable[Any]) -> tuple[Any, ImageFile.ImageFile]:
+def _opened(path: str, pixels: int, among: Iterable[Any]) -> tuple[Any, ImageFile.ImageFile]:
     """Return the kind and the first frame, decoded, of a whole picture within the limits, of one of some kinds."""
+    data = given = Path(path).read_bytes()
     kind = _kind_of(data, among)
     name = kind.name
     scans, end = file_parts.jpeg_scans(data) if name == "JPEG" else (0, 0)
@@ -131,7 +132,10 @@ def _opened(data: bytes, pixels: int, among: Iterable[Any]) -> tuple[Any, ImageF
                 _check_size(*picture.size, pixels)
                 picture.load()
             picture.verify()
-        picture = Image.open(io.BytesIO(data), formats=[name])
+        source = path if data is given else io.BytesIO(data)
+        del data, given, picture  # the bytes are as many as the pixels: both at once are not needed
+        picture = Image.open(source, formats=[name])
+        _check_size(*picture.size, pixels)
         picture.load()
     except (RefusedError, MemoryError):
         raise
@@ -190,17 +194,16 @@ def _facts(kind: Any, width: int, height: int) -> dict[str, Any]:
 
 
 def _inspect(job: Mapping[str, Any]) -> dict[str, Any]:
-    kind, picture = _opened(Path(job["path"]).read_bytes(), job["max_pixels"], kinds.PICTURES)
+    kind, picture = _opened(job["path"], job["max_pixels"], kinds.PICTURES)
     width, height = picture.size[::-1] if _exif(picture).get(ORIENTATION, 1) in (5, 6, 7, 8) else picture.size
     preview = _write(_fit(picture, SHOWN), job["target"], exact=max(width, height) <= SMALL)
     return {**_facts(kind, width, height), "preview_mime": preview["mime"]}
 
 
 def _convert(job: Mapping[str, Any]) -> dict[str, Any]:
-    data = Path(job["path"]).read_bytes()
-    kind, picture = _opened(data, job["max_pixels"], kinds.CONVERTIBLE)
-    if max(picture.size) > job["max_side"] or not _may_pass(picture, data):
-        return _write(_fit(picture, job["max_side"]), job["target"], quality=92)
+    kind, picture = _opened(job["path"], job["max_pixels"], kinds.CONVERTIBLE)
+    if job["exact"] or max(picture.size) > job["max_side"] or not _may_pass(picture, Path(job["path"]).read_bytes()):
+        return _write(_fit(picture, job["max_side"]), job["target"], quality=92, exact=job["exact"])
     shutil.copyfile(job["path"], job["target"])
     return _facts(kind, *picture.size)
 
@@ -223,10 +226,7 @@ def _sheet(job: Mapping[str, Any]) -> dict[str, Any]:
     columns = min(math.isqrt(max(len(paths) - 1, 0)) + 1, 64)
     gap = max(2, 16 // columns)
     cell = (SHOWN - gap) // columns - gap
-    cells = [
-        _fit(_opened(Path(path).read_bytes(), job["max_pixels"], kinds.PICTURES)[1], cell).convert("RGBA")
-        for path in paths
-    ]
+    cells = [_fit(_opened(path, job["max_pixels"], kinds.PICTURES)[1], cell).convert("RGBA") for path in paths]
     rows = [cells[start : start + columns] for start in range(0, len(cells), columns)]
     heights = [max(small.height for small in row) for row in rows]
     sheet, y = Image.new("RGB", (SHOWN, gap + sum(height + gap for height in heights)), "white"), gap

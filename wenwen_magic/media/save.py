@@ -21,6 +21,7 @@ from platformdirs import user_cache_path
 
 from wenwen_magic import kinds
 from wenwen_magic.endpoint import transport
+from wenwen_magic.endpoint.api_key import Secret
 from wenwen_magic.errors import ConfigError, HistoryError, ImageError, WenwenError
 from wenwen_magic.media import download, error_bodies
 from wenwen_magic.media.sandbox import MESSAGES, Inspection, SandboxPool
@@ -75,9 +76,8 @@ class ImagePipeline:
     def __init__(self, settings: Settings, address: str, pool: SandboxPool, clock: transport.Clock) -> None:
         self._settings, self._address, self._pool, self._clock = settings, address, pool, clock
         self._trusted = frozenset({transport.origin(address), *settings.trusted_hosts})
-        cache = user_cache_path("wenwen_magic", appauthor=False)
         # The number in the name changes when the sandbox's limits change: then the pictures are checked again.
-        self._previews, self._refused = cache / "previews", cache / "refused-1"
+        self._previews, self._refused = _previews(), _previews().with_name("refused-1")
 
     def warm(self) -> None:
         """Start the sandbox beside everything else: the endpoint is thinking anyway."""
@@ -119,7 +119,12 @@ class ImagePipeline:
     # -- files of an answer --------------------------------------------------------------------------------------------
 
     def save(
-        self, generation: Generation, sources: Sequence[Source], stem: Path, videos: Sequence[Source] = ()
+        self,
+        generation: Generation,
+        sources: Sequence[Source],
+        stem: Path,
+        videos: Sequence[Source] = (),
+        key: Secret | None = None,
     ) -> Saved:
         """Save an answer's pictures and videos, several at a time; one failure leaves the others alone.
 
@@ -130,13 +135,14 @@ class ImagePipeline:
             sources: where the pictures are.
             stem: their files' path up to the number.
             videos: where the videos are.
+            key: for those on the endpoint itself that want it; None for none.
         """
         alt = one_line(generation.request.prompt, _LONGEST_ALT)
         everything = [(source, False) for source in sources] + [(source, True) for source in videos]
 
         def save(number: int, source: Source, is_video: bool) -> GeneratedImage | Video | WenwenError:
             try:
-                return self._save(source, stem.with_name(f"{stem.name}-{number}"), alt, is_video=is_video)
+                return self._save(source, stem.with_name(f"{stem.name}-{number}"), alt, key, is_video=is_video)
             except WenwenError as error:
                 return error
 
@@ -161,9 +167,11 @@ class ImagePipeline:
             tuple(result for result in results if isinstance(result, WenwenError)),
         )
 
-    def _save(self, source: Source, stem: Path, alt: str, *, is_video: bool) -> GeneratedImage | Video:
+    def _save(
+        self, source: Source, stem: Path, alt: str, key: Secret | None, *, is_video: bool
+    ) -> GeneratedImage | Video:
         try:
-            return self._write(source, stem, alt, pauses=PAUSES, is_video=is_video)
+            return self._write(source, stem, alt, pauses=PAUSES, key=key, is_video=is_video)
         except ValueError as error:  # an address that is none, such as http://[
             raise ImageError(
                 _("The picture's address cannot be used."),
@@ -180,7 +188,14 @@ class ImagePipeline:
             ) from None
 
     def _write(
-        self, source: Source, stem: Path, alt: str = "", pauses: Sequence[float] = (), *, is_video: bool = False
+        self,
+        source: Source,
+        stem: Path,
+        alt: str = "",
+        pauses: Sequence[float] = (),
+        key: Secret | None = None,
+        *,
+        is_video: bool = False,
     ) -> GeneratedImage | Video:
         """Write one file to ``<stem>.<type>``, or to ``<stem>.unsound`` with its ``problem`` if it fails the check.
 
@@ -189,6 +204,7 @@ class ImagePipeline:
             stem: the place without the ending; its folder exists.
             alt: alternative text.
             pauses: seconds between the tries of a download.
+            key: as for :meth:`save`.
             is_video: whether the answer says that it is a video.
 
         Raises:
@@ -202,7 +218,7 @@ class ImagePipeline:
                 _decode(source.data, part)
             else:
                 address = urljoin(self._address + "/", source.address)
-                self._download(address, part, pauses, self._video_policy() if is_video else self._policy())
+                self._download(address, part, pauses, self._policy(key, is_video=is_video))
             head = _begun_with_its_signature(part)
             if not kinds.kind_of(head) and (is_video or kinds.kind_of(head, kinds.VIDEOS)):
                 return _keep_video(source, part, stem, head)
@@ -229,14 +245,17 @@ class ImagePipeline:
             return replace(kept, problem=problem)
         return replace(kept, mime=result.mime, width=result.width, height=result.height, preview=preview)
 
-    def _policy(self) -> download.Policy:
-        return download.Policy(
-            trusted=self._trusted, ca_bundle=transport.ca_bundle(), limit=self._settings.max_mib << 20
+    def _policy(self, key: Secret | None, *, is_video: bool) -> download.Policy:
+        policy = download.Policy(
+            trusted=self._trusted,
+            endpoint=transport.origin(self._address),
+            key=key,
+            ca_bundle=transport.ca_bundle(),
+            limit=self._settings.max_mib << 20,
         )
-
-    def _video_policy(self) -> download.Policy:
-        limit = max(self._settings.max_mib, VIDEO_MIB) << 20
-        return replace(self._policy(), limit=limit, deadline=VIDEO_DEADLINE)
+        if not is_video:
+            return policy
+        return replace(policy, limit=max(policy.limit, VIDEO_MIB << 20), deadline=VIDEO_DEADLINE)
 
     def _download(self, address: str, part: Path, pauses: Sequence[float], policy: download.Policy) -> None:
         policy = replace(policy, proxies=transport.proxies_for(address))
@@ -292,24 +311,25 @@ class ImagePipeline:
 
     # -- what is shown -------------------------------------------------------------------------------------------------
 
-    def showing(self, tell: Callable[[Progress], None]) -> Callable[[Progress], None]:
+    def showing(self, tell: Callable[[Progress], None], key: Secret | None = None) -> Callable[[Progress], None]:
         """Return a listener that passes progress on, with a checked preview in place of its picture, where that can be.
 
         Args:
             tell: is called with the progress.
+            key: as for :meth:`save`.
         """
 
         def listener(progress: Progress) -> None:
-            picture = self._temporary(progress.picture) if progress.picture else None
+            picture = self._temporary(progress.picture, key) if progress.picture else None
             tell(replace(progress, picture=None, preview=picture.preview if picture else None))
 
         return listener
 
-    def _temporary(self, source: Source) -> GeneratedImage | None:
+    def _temporary(self, source: Source, key: Secret | None = None) -> GeneratedImage | None:
         """Return a picture's size and preview without keeping its file; None when it cannot be had or decoded."""
         try:
             with TemporaryDirectory(prefix="wenwen") as folder:
-                file = self._write(source, Path(folder) / "picture")
+                file = self._write(source, Path(folder) / "picture", key=key)
                 return file if isinstance(file, GeneratedImage) else None
         except (ImageError, OSError, ValueError):
             return None
@@ -325,10 +345,7 @@ class ImagePipeline:
 
     def _preview_of(self, picture: GeneratedImage) -> Path | None:
         try:
-            for ending in ("jpg", "png"):
-                if (preview := self._previews / f"{picture.sha256}.{ending}").is_file():
-                    return preview
-            return self._inspect(picture.path, lambda: picture.sha256)[1]
+            return cached_preview(picture) or self._inspect(picture.path, lambda: picture.sha256)[1]
         except (ImageError, OSError):
             return None
 
@@ -348,6 +365,20 @@ class ImagePipeline:
             return None
         small = preview.with_name(f"small-{preview.name}")
         return _made(small, lambda: self._pool.convert(preview, small, max_side=THUMBNAIL)) or preview
+
+
+def _previews() -> Path:
+    return user_cache_path("wenwen_magic", appauthor=False) / "previews"
+
+
+def cached_preview(picture: GeneratedImage) -> Path | None:
+    """Return a picture's preview in the user's cache folder, by the digest of its file; None when it is not there.
+
+    Raises:
+        OSError: the cache cannot be looked at.
+    """
+    places = (_previews() / f"{picture.sha256}.{ending}" for ending in ("jpg", "png"))
+    return next((place for place in places if place.is_file()), None)
 
 
 def _made(path: Path, make: Callable[[], object]) -> Path | None:

@@ -97,6 +97,11 @@ class Place:
     host: str
     port: int
 
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port as browsers write them: without the scheme's own port."""
+        return f"{self.scheme}://{self.host}" + ("" if self.port == _PORTS[self.scheme] else f":{self.port}")
+
     def trusted(self, entries: AbstractSet[str]) -> bool:
         """Whether one of the entries ``scheme://host:port``, ``host:port`` or ``host`` names exactly this place."""
         spellings = {
@@ -151,6 +156,12 @@ def literal(host: str) -> IP | None:
     except ValueError:
         return None
     return (ip.ipv4_mapped or ip) if isinstance(ip, IPv6Address) else ip
+
+
+def is_this_machine(place: Place) -> bool:
+    """Tell whether a place is this machine by its spelling: ``localhost``, or a loopback address."""
+    ip = literal(place.host)
+    return ip.is_loopback if ip else place.host == "localhost"
 
 
 def ip_problem(ip: IP, place: Place, trusted: AbstractSet[str]) -> str:

@@ -1,6 +1,5 @@
 """Runs a cell: makes its requests, starts its job, waits beside it, and shows the pictures as they come."""
 
-import random
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -12,12 +11,20 @@ from wenwen_magic.client import Client
 from wenwen_magic.engine import limits
 from wenwen_magic.engine.batch import Estimate, Place, Rows
 from wenwen_magic.engine.build_request import names_model
-from wenwen_magic.engine.outcomes import error_of_record, refuse_gaps, refuse_unanswered, stopped, wait_ended
+from wenwen_magic.engine.outcomes import (
+    default_not_listed,
+    error_of_record,
+    refuse_gaps,
+    refuse_unanswered,
+    stopped,
+    wait_ended,
+)
 from wenwen_magic.engine.worker_pool import POLL, BatchRun, Job, WorkerPool, wait_through
 from wenwen_magic.errors import ConfigError, LimitReached, UnansweredRequest
 from wenwen_magic.notebook import voting
 from wenwen_magic.notebook.options import Options
 from wenwen_magic.notebook.output_area import Area
+from wenwen_magic.orientation import said, shape_of
 from wenwen_magic.records import Gallery, Generation, ImageRequest, Label
 from wenwen_magic.render.gallery import gallery_bundle, vote_result
 from wenwen_magic.render.generation import MOST_SHOWN
@@ -103,6 +110,11 @@ class Cell:
         """Whether the labels stay hidden until a vote is cast."""
         return self.options.blind and bool(self.labels)
 
+    @property
+    def tells_progress(self) -> bool:
+        """Whether a person is there to see it: nbval compares, and Voila keeps, what is shown first."""
+        return self.area.live and self.ask is not None
+
     def draw(self) -> Generation | Gallery:
         """Draw, wait, and show.
 
@@ -131,7 +143,7 @@ class Cell:
         """
         self._confirm()
         estimate = self.client.look_through(self.requests, **self.how)
-        self.client.check_limits(estimate.missing)
+        self.client.check(estimate)
         self.confirm_unanswered(estimate)
         self.area.status(_("drawing in the background"))
         return self._start()
@@ -142,7 +154,7 @@ class Cell:
         wanted = tuple((request.fingerprint, request.count) for request in self.requests)
         place = self.client.address, str(self.client.history.folder)
         key = None if self.options.fresh else (*place, self.options.take, wanted)
-        return self.runner.start(
+        return self.runner.start_or_run(
             lambda job: self.client.draw(self.requests, **how, tell=job.tell, on_arrival=job.arrive), key
         )
 
@@ -152,7 +164,7 @@ class Cell:
         try:
             while not job.wait(POLL):
                 now = (int(self.runner.now() - job.began), len(job.arrived))
-                if self.area.live and now != shown:
+                if now != shown and self.tells_progress:
                     shown = now
                     show_progress()
         except KeyboardInterrupt:
@@ -216,7 +228,8 @@ class Cell:
             self.say_left_alone(result)
             return result
         if self.blind:
-            random.SystemRandom().shuffle(places)
+            # By chance, and for all who have the same pictures the same.
+            places.sort(key=lambda place: job.arrived[place].id)
         rows = [job.arrived[place] for place in places]
         gallery = self.client.gallery(rows, self._labels_of(places), blind=self.blind)
         self.named(gallery, turn)
@@ -296,7 +309,7 @@ class Cell:
             else:
                 self.area.status(str(job.error).replace("\n", " · "))
 
-        self.runner.start(follow)
+        self.runner.start_or_run(follow)
 
     def speak(self, prompt: str = "") -> None:
         """Choose the language of messages where no magic has done so: a press runs in a context of its own."""
@@ -310,13 +323,17 @@ class Cell:
         texts = []
         for number, request in enumerate(self.requests):
             label = " · ".join(value for _, value in self.labels[number]) if self.labels else request.model
-            texts.append(f"{head} ({label}):\n{self.client.prompt_as_sent(request)}\n")
+            shape = self.client.shape_as_sent(request)
+            beside = _("size: {size}", size=said(shape)) + "\n" if shape else ""
+            texts.append(f"{head} ({label}):\n{self.client.prompt_as_sent(request)}\n{beside}")
         missing = self.client.missing(self.requests, **self.how)
         return "\n".join([*texts, cost_line(self.client, limits.cost_of(missing))])
 
     def doubts(self) -> list[str]:
-        """Return a line on each model that would be asked and that the endpoint does not list; sends nothing."""
-        return model_doubts(self.client, self.requests, **self.how)
+        """Return a line on each model that the endpoint does not list, and on each shape that a model cannot draw."""
+        shapes = (shape_doubt(self.client, one) for one in self.requests if self.client.missing([one], **self.how))
+        models = model_doubts(self.client, self.requests, runs=not self.options.dry_run, **self.how)
+        return [*models, *dict.fromkeys(filter(None, shapes))]
 
     def confirm_unanswered(self, estimate: Estimate) -> None:
         """Ask a person before requests are sent again whose answers never came; without a person, fail.
@@ -388,9 +405,14 @@ def _says_yes(cell: Cell, question: str) -> bool:
     """Ask a person; False where nobody can answer, and a no ends the cell."""
     if cell.ask is None:
         return False
-    if cell.ask(question).strip().lower() not in {"y", "yes", "是", "好"}:
+    if not says_yes(cell.ask(question)):
         raise Cancelled
     return True
+
+
+def says_yes(answer: str) -> bool:
+    """Tell whether a person's answer to a question is yes."""
+    return answer.strip().lower() in {"y", "yes", "是", "好"}
 
 
 PATIENCE = 10
@@ -422,7 +444,7 @@ class BatchCell:
         """
         cell = self.cell
         estimate, before = self._estimate(), cell.client.session.account()
-        cell.client.check_limits(estimate.missing)
+        cell.client.check(estimate)
         cell.confirm_unanswered(estimate)
         confirm(cell, estimate.wanted, lambda: limits.cost_of(estimate.missing))
         run, rows = cell.client.begin_many(self.requests(), fresh=cell.options.fresh, total=estimate.requests)
@@ -443,7 +465,8 @@ class BatchCell:
 
     def doubts(self) -> list[str]:
         """Return a line on each model that the first requests would ask and that the endpoint does not list."""
-        return model_doubts(self.cell.client, islice(self.requests(), _CHECKED), fresh=self.cell.options.fresh)
+        first, options = islice(self.requests(), _CHECKED), self.cell.options
+        return model_doubts(self.cell.client, first, runs=not options.dry_run, fresh=options.fresh)
 
     def _estimate(self) -> Estimate:
         """Look at every prompt before any is sent."""
@@ -451,7 +474,7 @@ class BatchCell:
 
     def _wait(self, run: BatchRun[Any, Any], rows: Rows) -> None:
         cell = self.cell
-        job = cell.runner.start(lambda _: run.run())
+        job = cell.runner.start_or_run(lambda _: run.run())
         last, shown, next_at = -1, 0, 0
 
         def wait(seconds: float) -> bool:
@@ -459,7 +482,7 @@ class BatchCell:
             over, now = job.wait(seconds), int(run.tally.seconds)
             arrived = min(len(rows), MOST_SHOWN)
             # With pictures an update is heavy: it is made for new pictures, else at times only.
-            if cell.area.live and not over and now != last and (arrived > shown or now >= next_at):
+            if not over and now != last and (arrived > shown or now >= next_at) and cell.tells_progress:
                 last, shown, next_at = now, arrived, now + (PATIENCE if arrived else 1)
                 self._tell(run, rows)
             return over
@@ -497,17 +520,34 @@ def _with_thumbnail(row: Generation, thumbnail: Path | None) -> Generation:
     return replace(row, pictures=(replace(row.pictures[0], preview=thumbnail),))
 
 
-def model_doubts(client: Client, requests: Iterable[ImageRequest], **how: Any) -> list[str]:
+def shape_doubt(client: Client, request: ImageRequest) -> str:
+    """Say that a picture will have the nearest shape that its model knows; empty where it has the one asked for."""
+    sent = client.shape_as_sent(request)
+    if not sent or shape_of(sent).stands_for(request.shape):
+        return ""
+    asked, model = said(request.orientation), request.model
+    return _(
+        "{model} does not draw {asked}; it is asked for {sent}, the nearest.", model=model, asked=asked, sent=said(sent)
+    )
+
+
+def model_doubts(client: Client, requests: Iterable[ImageRequest], *, runs: bool = False, **how: Any) -> list[str]:
     """Return a line on each model that would be asked and that the endpoint's list of the last day does not name.
 
     Args:
         client: knows the list, if there is one.
         requests: what is wanted.
+        runs: whether they are about to be asked: a default that is not listed then stops them, and says why itself.
         **how: ``fresh`` and ``take``.
     """
-    known = client.known_models(fresh=True)
+    known, today = client.known_models(fresh=True), client.session.models.today()
     if known is None:
         return []
-    unlisted = [request for request in requests if request.model not in known.names and names_model(request)]
-    asked = dict.fromkeys(request.model for request in unlisted if client.missing([request], **how))
-    return [line for line in (model_warning(model, known) for model in asked) if line]
+    lines: dict[str, tuple[ImageRequest, str]] = {}
+    for one in requests:
+        if one.model in lines or not names_model(one):
+            continue
+        stops = one.unnamed and known.lacks(one.model, today)
+        line = default_not_listed(one, known, today).what if stops else model_warning(one.model, known, today)
+        lines[one.model] = one, "" if stops and runs else line
+    return [line for one, line in lines.values() if line and client.missing([one], **how)]

@@ -13,7 +13,9 @@ _BLANK = re.compile(rf"[\s{_UNSEEN}]*(?:#|\Z)")
 _CELL = re.compile(rf"[\s{_UNSEEN}]*[%％]{{2}}(wenwen_(?:image|describe))(?![\w])")
 _ASSIGNED = r"\s*(?:[^\W\d][^=%#\n]*=\s*)?"
 _LINE = re.compile(rf"^({_ASSIGNED})[%％](wenwen(?:_image|_describe)?)((?:{_SPACES})+|(?=[\r\n]|$))")
-_QUESTION = re.compile(rf"^({_ASSIGNED})%(wenwen_(?:image|describe)) +(.*\S.*[?])[^\S\n]*$", re.MULTILINE)
+_QUESTION = re.compile(
+    rf"^({_ASSIGNED})%(?:(wenwen_(?:image|describe)) +(.*\S.*[?])|(wenwen) +((?:.* )?-[?]))[^\S\n]*$", re.MULTILINE
+)
 
 
 def prepare(lines: list[str]) -> list[str]:
@@ -39,6 +41,25 @@ def prepare(lines: list[str]) -> list[str]:
     return [_QUESTION.sub(_as_call, _LINE.sub(_plain, line)) for line in lines]
 
 
+def magic_before(before: str) -> tuple[str, str] | None:
+    """Return the magic of ours that the end of a text belongs to, without ``%``, and what is typed behind its name.
+
+    What is typed for a ``%%`` magic has a line feed where the text of its cell begins.
+
+    Args:
+        before: a cell up to the cursor.
+    """
+    lines = before.split("\n")
+    for number, line in enumerate(lines):
+        if magic := _CELL.match(line):
+            typed = "\n".join([line[magic.end() :], *lines[number + 1 :]])
+            return (magic[1], typed) if re.match(r"\s", typed) else None
+        if not _BLANK.match(line) and not line.startswith("%%"):
+            break
+    at = _LINE.match(lines[-1])
+    return (at[2], lines[-1][at.end(2) :]) if at and at[3] else None
+
+
 # Where a console asks whether a cell is complete, it is asked of what was typed.
 prepare.has_side_effects = True  # type: ignore[attr-defined]
 
@@ -48,7 +69,7 @@ def _plain(magic: re.Match[str]) -> str:
 
 
 def _as_call(magic: re.Match[str]) -> str:
-    return f"{magic[1]}get_ipython().run_line_magic({magic[2]!r}, {magic[3]!r})"
+    return f"{magic[1]}get_ipython().run_line_magic({magic[2] or magic[4]!r}, {magic[3] or magic[5]!r})"
 
 
 def _is_code(above: str) -> bool:
@@ -60,6 +81,6 @@ def _is_code(above: str) -> bool:
 def _misplaced(magic: str) -> ConfigError:
     return ConfigError(
         _("%%{magic} is not at the top of its cell; nothing was run.", magic=magic),
-        why=_("All that is below it is its text; only comments and empty lines may be above."),
+        why=_("Only comments and empty lines may stand above it."),
         do=_("Put it into a cell of its own, or write on one line: %{magic} …", magic=magic),
     )

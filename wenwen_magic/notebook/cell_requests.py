@@ -9,21 +9,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from wenwen_magic import orientation
 from wenwen_magic.client import Client
 from wenwen_magic.engine.build_request import REQUEST_OPTIONS
 from wenwen_magic.errors import ConfigError
+from wenwen_magic.media.reference import pictures_in
 from wenwen_magic.notebook.options import Options, typed
-from wenwen_magic.records import ORIENTATION_WORDS, ImageRequest, Label, Reference
+from wenwen_magic.records import ImageRequest, Label, Reference
 from wenwen_magic.text.i18n import _
-from wenwen_magic.text.suggest import did_you_mean
+from wenwen_magic.text.suggest import did_you_mean, nearest
 from wenwen_magic.text.template import interpolate, known_value, names_in, value_of
 
-Kind = Literal["model", "orientation", "style", "param", "name"]
+Kind = Literal["model", "orientation", "size", "style", "param", "name"]
 _KINDS: Mapping[str, Kind] = {
     "model": "model",
     "模型": "model",
     "orientation": "orientation",
     "方向": "orientation",
+    "size": "size",
+    "尺寸": "size",
     "style": "style",
     "风格": "style",
 }
@@ -77,14 +81,14 @@ class CellRequests:
             other = "--fresh" if options.fresh else f"-n {options.count}"
             raise ConfigError(
                 _("--take does not go with {other}.", other=other),
-                do=_("--take shows one saved take; leave one of them out."),
+                do=_("--take shows one saved version; leave one of them out."),
             )
         axes = self._axes()
         self._check_axes(prompt, axes)
         combinations = list(itertools.product(*(axis.values for axis in axes)))
         if options.blind and len(combinations) < 2:  # noqa: PLR2004  to compare takes two
             raise ConfigError(
-                _("There is nothing to compare blindly."),
+                _("There is only one picture: nothing to compare."),
                 do=_("Name several models: -m a,b --blind"),
             )
         chosen = [tuple(zip(axes, values, strict=True)) for values in combinations]
@@ -117,8 +121,8 @@ class CellRequests:
             **same,
             "model": next(iter(options.model), None),
             "params": dict(options.param),
-            "references": [self.reference(word) for word in options.ref],
-            "mask": self.reference(options.mask) if options.mask else None,
+            "references": [one for word in options.ref for one in self._references(word)],
+            "mask": self._only(options.mask) if options.mask else None,
             "stream": options.stream or None,
         }
 
@@ -157,17 +161,36 @@ class CellRequests:
             return source
         return list(things) if isinstance(things, Iterator) else things
 
-    def reference(self, word: str) -> Reference:
-        """Return the picture that a word after ``--ref`` means: a variable or a part of one, an id, a path, an address.
+    def _references(self, word: str) -> list[Reference]:
+        """Return the pictures that a word after ``--ref`` means: a variable, an expression, an id, a path, an address.
 
         Raises:
             ConfigError: it is no picture.
             HistoryError: there is no such id.
         """
-        value: Any = None if Path(word).is_file() else known_value(word, self.names)
-        if value is None:
-            value = self.client.history.get(word) if _ID.fullmatch(word) else word
-        return self.client.reference(value, word)
+        return [self.client.reference(value, name) for value, name in pictures_in(self._meant(word), word)]
+
+    def _only(self, word: str) -> Reference:
+        """Return the one picture that a word means; errors as :meth:`_references`."""
+        return self.client.reference(self._meant(word), word)
+
+    def _meant(self, word: str) -> Any:
+        if whole := _WHOLE_EXPRESSION.fullmatch(word):
+            return value_of(whole[1].strip(), self.names)
+        word = interpolate(word, self.names)
+        if Path(word).is_file():
+            return word
+        if (value := known_value(word, self.names)) is not None or word in self.names:
+            return value
+        if _ID.fullmatch(word):
+            return self.client.history.get(word)
+        if word.isidentifier():
+            near = nearest(word, [name for name in self.names if not name.startswith("_")])
+            raise ConfigError(
+                _("There is no variable and no file called {word!r}.", word=word[:80]),
+                do=_("Did you mean {near}?", near=near) if near else _("Name a picture: --ref fox, --ref cat.png"),
+            )
+        return word
 
     # -- axes ----------------------------------------------------------------------------------------------------------
 
@@ -210,7 +233,7 @@ class CellRequests:
         if not parts:
             raise ConfigError(_("{text!r} has no values.", text=values[:60]), do='--grid "model=a;b"')
         if kind == "orientation":  # square and 方形 are one
-            parts = [ORIENTATION_WORDS.get(part, part) for part in parts]
+            parts = [orientation.read(part) for part in parts]
         return Axis(kind, name, _different(parts))
 
     def _check_axes(self, prompt: str, axes: Sequence[Axis]) -> None:
@@ -220,6 +243,7 @@ class CellRequests:
         single = {
             "model": len(options.model) == 1,
             "orientation": options.orientation is not None,
+            "size": options.size is not None,
             "style": options.style is not None,
         }
         for axis in axes:

@@ -16,9 +16,9 @@ from typing import Any
 from wenwen_magic.client import Client
 from wenwen_magic.engine.build_request import refuse_stripped, usual_format
 from wenwen_magic.errors import ConfigError, WenwenError
-from wenwen_magic.notebook.options import check_variable
+from wenwen_magic.notebook.options import TABLE, check_variable, split_comment, with_options, written
 from wenwen_magic.records import DESCRIBE, DRAW, Generation, ImageRequest, Reference
-from wenwen_magic.text.i18n import N_, _
+from wenwen_magic.text.i18n import N_, _, is_chinese
 
 # Characters that end a line for IPython, or that editors and notebook files change or drop; "\n" is what they keep.
 _FRAGILE = "\0\x0b\x0c\r\x1c-\x1e\x85\u2028\u2029\ud800-\udfff"
@@ -28,6 +28,7 @@ _SPACES, _CHEVRONS = r"^[^\S\n]+$", r"^[^\S\n]*>>>"
 _CHANGED = re.compile(f"(?m)[{_FRAGILE}]|{_SPACES}|{_CHEVRONS}")
 _AS_EXPRESSION = re.compile(rf"(?m)(?:\{{*[{_FRAGILE}]+)+|\{{{{2,}}|{_SPACES}|{_CHEVRONS}")
 # ... and these for one on the second line of a cell only: an empty line before them is enough.
+_CHINESE = {name: option.names[-1] for option in TABLE for name in option.names}
 _MAGICS = {DRAW: "wenwen_image", DESCRIBE: "wenwen_describe"}
 _FIRST_LINE_ONLY = re.compile(r"\.\.\.|(?:\[(?:nav|ins)\] )?In \[")
 _FOLDED_AWAY = re.compile("[“”‘’、,]")  # the others that options forgive change under NFKC
@@ -35,7 +36,13 @@ _PLAIN = re.compile(r"(?!-)[^\s\"']*[^\s\"'\\]")
 
 
 def cell(
-    request: ImageRequest, *, take: int = 0, name: str = "", usual: str = ImageRequest.format, count: int = 1
+    request: ImageRequest,
+    *,
+    take: int = 0,
+    name: str = "",
+    usual: str = ImageRequest.format,
+    count: int = 1,
+    chinese: bool = False,
 ) -> str:
     """Write the cell that repeats a request.
 
@@ -48,6 +55,7 @@ def cell(
         name: the variable that also receives the result; empty for none.
         usual: the format that needs no naming where the cell is run.
         count: how many takes the cell wants.
+        chinese: whether to write the options' Chinese names.
 
     Raises:
         ConfigError: no cell can express it exactly: a prompt that begins or ends with spaces, a model with a comma in
@@ -63,11 +71,13 @@ def cell(
         *(_option("--ref", _pointer(reference)) for reference in request.references),
         *([_option("--mask", _pointer(request.mask))] if request.mask else []),
         *([_option("--task", request.task)] if request.task not in _MAGICS else []),
-        f"-o {request.orientation}",
+        *map(written, ("-o", "--size"), request.orientation.split()),
         *([f"-n {count}"] if count > 1 else []),
         *(["--raw"] if raw else []),
         *([f"--take {take}"] if take > 0 else []),
     ]
+    if chinese:
+        words = [re.sub(r"^-[^\s=]+", lambda name: _CHINESE[name.group()], word) for word in words]
     return f"%%{_MAGICS.get(request.task, _MAGICS[DRAW])} {' '.join(words)}\n{body}"
 
 
@@ -137,20 +147,25 @@ def _reads_as_another(text: str) -> bool:
 
 def _option(option: str, value: str) -> str:
     """Write an option with its value, quoted where necessary."""
+    return written(option, _quoted(option, value))
+
+
+def _quoted(option: str, value: str) -> str:
+    """Write an option's value, quoted where necessary; it begins with ``=`` where only that works."""
     if _OFF_THE_LINE.search(value) or "{{" in value:
         raise _unwritable(_("the value of {option} holds a line break, a control character or {{{{", option=option))
     if _PLAIN.fullmatch(value):
-        return f"{option} {value}"
+        return value
     kept = re.sub(r"\\+(?=[\s\"'])", r"\g<0>\\", value)  # a backslash before a space or a quote is taken away
     if "'" not in value:
-        return f"{option} '{kept}'"
+        return f"'{kept}'"
     if value.endswith("\\"):
         raise _unwritable(
             _("the value of {option} holds ' and ends with \\", option=option),
         )
     if '"' not in value:
-        return f'{option} "{kept}"'
-    return f"{option}=" + re.sub(r"[\s\"']", r"\\\g<0>", value)
+        return f'"{kept}"'
+    return "=" + re.sub(r"[\s\"']", r"\\\g<0>", value)
 
 
 def _unwritable(why: str) -> ConfigError:
@@ -161,22 +176,56 @@ def _unwritable(why: str) -> ConfigError:
     )
 
 
-def cell_of(client: Client, made: ImageRequest | Generation) -> str:
+_TYPED = re.compile(r"(%%?wenwen_image)(.*)", re.DOTALL)
+
+
+def retyped(text: str, *, model: str = "", orientation: str = "", count: int = 0, take: int = 0) -> str:
+    """Return a cell as it was typed, with its name, its options and its language, but for what is given anew.
+
+    Args:
+        text: the cell, or the line, of an image magic.
+        model: who draws; empty for as typed.
+        orientation: of the picture; empty for as typed.
+        count: how many; 0 for as typed.
+        take: the number of the saved take to show; 0 for none.
+
+    Raises:
+        ConfigError: no cell can express it.
+    """
+    magic, rest = _TYPED.fullmatch(text).groups()  # type: ignore[union-attr]
+    line, feed, body = rest.partition("\n") if magic.startswith("%%") else (rest, "", "")
+    line, comment = split_comment(line, prompt=not feed)
+    changes: dict[str, str | None] = {"take": str(take) if take else None, **({"fresh": None} if take else {})}
+    if model:
+        changes["model"] = _quoted("-m", _folding(model))
+    if orientation:
+        shape, _space, size = orientation.partition(" ")
+        changes |= {"orientation": shape, "size": size or None}
+    if count:
+        changes["count"] = str(count)
+    return f"{magic}{with_options(line, TABLE, changes)}{'  ' + comment if comment else ''}{feed}{body}"
+
+
+def cell_of(client: Client, made: ImageRequest | Generation, *, name: str = "", like: str = "") -> str:
     """Write the cell that repeats a request, or shows a saved generation again for free.
 
     Args:
         client: knows what is saved.
         made: the request or the generation.
+        name: the variable that also receives the result; empty for none.
+        like: a cell whose language its options have; empty for English.
 
     Raises:
         ConfigError: no cell can express it exactly.
     """
+    chinese = is_chinese("".join(re.findall(r"\s--\S+", like.partition("\n")[0])))
     request, take, count = (made, 0, made.count) if isinstance(made, ImageRequest) else (made.request, 0, 1)
     refuse_stripped(request)
     if isinstance(made, Generation) and len(client.takes(request)) > 1:
         take = client.history.take_of(made)
     by_id = replace(request, references=tuple(_by_id(client, one) for one in request.references))
-    return cell(by_id, take=take, usual=usual_format(request.model, client.settings), count=count)
+    usual = usual_format(request.model, client.settings)
+    return cell(by_id, take=take, name=name, usual=usual, count=count, chinese=chinese)
 
 
 def _by_id(client: Client, reference: Reference) -> Reference:

@@ -6,7 +6,7 @@ import atexit
 import inspect
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
@@ -17,6 +17,7 @@ from IPython.core.displayhook import CapturingDisplayHook, DisplayHook
 from IPython.core.displaypub import CapturingDisplayPublisher
 from IPython.core.magic import MagicAlias, Magics, line_cell_magic, line_magic, magics_class, no_var_expand
 from IPython.display import clear_output, display
+from IPython.utils.dir2 import get_real_method
 from traitlets import Any as AnyTrait
 from traitlets.config import Configurable
 
@@ -30,17 +31,19 @@ if TYPE_CHECKING:
     from wenwen_magic.client import Client
     from wenwen_magic.notebook.cell import BatchCell, Cell
     from wenwen_magic.notebook.commands.registry import KernelState
+    from wenwen_magic.notebook.completion import Completion
     from wenwen_magic.notebook.options import Options
-    from wenwen_magic.notebook.widgets.mask_editor import Mask
     from wenwen_magic.notebook.widgets.panel import Panel
 
+_MATCHER = "wenwen_magic"
 _MAGICS = ("wenwen", "wenwen_image", "wenwen_describe")
 _OPTION = N_("option")
 _QUIET = 0.5
 """Seconds after the extension was loaded until the process that draws is started."""
 _LAST_WAIT = 3600.0
 """Seconds that a terminal waits at its end, at most, for a picture in the background."""
-_SHOWN_ONCE = ("wenwen_magic.records.Generation", "wenwen_magic.records.Gallery")
+_RECORDS = "wenwen_magic.records"
+_SHOWN_ONCE = (f"{_RECORDS}.Generation", f"{_RECORDS}.Gallery")
 
 _TRAITS = {name: AnyTrait(None, allow_none=True, help=about(name)).tag(config=True) for name in NAMES}
 _SettingTraits: Any = type("_SettingTraits", (Configurable,), dict(_TRAITS))
@@ -104,7 +107,8 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             attended=self._can_ask or self.kernel is None,
             insert=self.shell.set_next_input,
             value_of=lambda word: known_value(word, names),
-            open_mask=self._open_mask if self._attended else None,
+            show=display if self._attended else None,
+            names=self.shell.user_ns,
             in_kernel=self.kernel is not None,
             folder=self.folder,
         )
@@ -185,6 +189,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
                 return WidgetHandle(bundle, self._defer)
             if outputs and attended:
                 return CapturedHandle(bundle, outputs, self._defer)
+            self._print_still(bundle)
             return display(bundle, raw=True, display_id=True)  # type: ignore[no-untyped-call]
 
         client = self._client(given, loaded)
@@ -246,12 +251,13 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             cell.area.settle()
 
     def _open_panel(self, given: "Options", loaded: Loaded | None) -> None:
+        needs = _("The control panel needs a live notebook.")
         if not self._attended:
-            print(_("The control panel needs a live notebook."))
+            print(needs)
             return
         cell: Any = self._cell(replace(given, raw=True), "…", "", loaded, alone=False)
         self._show_controls(cell, with_prompt=True)
-        cell.area.status(_("The picture will appear here."))
+        cell.area.status(_("The picture will appear here."), plain=needs)
         cell.area.settle()
 
     def _show_controls(self, cell: "Cell", *, with_prompt: bool = False) -> "Panel":
@@ -271,17 +277,9 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
                 self._defer(lambda: panel.suggest(names))
 
             asked.add(client.address)  # once, answered or not
-            self.state.runner.start(suggest)
+            with suppress(RuntimeError):  # no thread can be had: only the suggestions are missing
+                self.state.runner.start(suggest)
         return panel
-
-    def _open_mask(self, picture: Path, size: tuple[int, int], name: str) -> None:
-        """Open the mask editor; the variable holds the mask as a PIL image from the first stroke on."""
-        from wenwen_magic.notebook.widgets.mask_editor import open_editor  # noqa: PLC0415
-
-        def changed(mask: "Mask") -> None:
-            self.shell.user_ns[name] = mask.image()
-
-        display(open_editor(picture, size, name, changed).view)  # type: ignore[no-untyped-call]
 
     # -- the front end -------------------------------------------------------------------------------------------------
 
@@ -289,6 +287,15 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
     def kernel(self) -> Any:
         """The kernel around the shell; None in a terminal."""
         return getattr(self.shell, "kernel", None)
+
+    def _print_still(self, bundle: Mapping[str, Any]) -> None:
+        """Print a bundle's picture above its text, where a terminal shows pictures."""
+        if self.kernel is None and sys.stdout.isatty():
+            from wenwen_magic.engine.limits import SESSION  # noqa: PLC0415
+            from wenwen_magic.notebook.output_area import print_still  # noqa: PLC0415
+
+            with suppress(ConfigError):  # a setting is wrong: the next command says so
+                print_still(bundle, SESSION.pool(self._load().settings.max_megapixels))
 
     @property
     def _can_ask(self) -> bool:
@@ -349,15 +356,15 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
 
     # -- completion ----------------------------------------------------------------------------------------------------
 
-    def complete(self, line: str) -> Sequence[str]:
-        """Return the words that may complete the end of a line of ours; sends nothing."""
-        from wenwen_magic.notebook import options  # noqa: PLC0415
-        from wenwen_magic.notebook.commands import registry  # noqa: PLC0415
+    def complete(self, before: str) -> "Completion | None":
+        """Return what may stand at the end of a cell up to the cursor; None where that is no magic of ours."""
+        from wenwen_magic.notebook.completion import complete  # noqa: PLC0415
 
-        settings = lambda: self._load().settings  # noqa: E731
-        if line.split(maxsplit=1)[:1] == ["%wenwen"]:
-            return registry.complete_command(line, settings)
-        return options.complete(line, options.TABLE, settings)
+        own = {name: value for name, value in self.shell.user_ns.items() if name not in self.shell.user_ns_hidden}
+        try:
+            return complete(before, lambda: self._load().settings, own)
+        except ConfigError:  # a setting is wrong; the next cell says so
+            return "", []
 
     # -- a picture is shown once ---------------------------------------------------------------------------------------
 
@@ -370,6 +377,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         if result is self.shown and _is_for_the_cells_end():
             self.shown = None
             return
+        self._print_still(result._repr_mimebundle_())
         raise NotImplementedError  # IPython then goes on to the MIME bundle
 
 
@@ -387,13 +395,14 @@ def register(shell: Any) -> None:
     formatter = shell.display_formatter.ipython_display_formatter
     for kind in _SHOWN_ONCE:
         formatter.for_type(kind, magics.show_once)
+    for sequence in (list, tuple):
+        _show_pictures_in(shell.display_formatter.mimebundle_formatter, sequence)
     shell.events.register("pre_run_cell", magics.forget_shown)
     loop = getattr(magics.kernel, "io_loop", None)  # kernels other than ipykernel have none
     if loop is not None and os.environ.get("WENWEN_API_KEY"):
         # The process that draws is ready before the first cell needs it, and loading the extension waits for nothing.
         loop.call_later(_QUIET, _start_worker)
-    for name in ("%wenwen", *(f"{sign}{magic}" for magic in _MAGICS[1:] for sign in ("%%", "%"))):
-        shell.set_hook("complete_command", _complete, str_key=name)
+    _offer_only_our_words(shell)
 
 
 def _keep_braces_of_aliases(manager: Any) -> None:
@@ -424,12 +433,45 @@ def _start_worker() -> None:
 
         SESSION.detached.start()
 
-    Thread(target=start, daemon=True, name="wenwen-start").start()
+    with suppress(RuntimeError):  # no thread can be had: then no process of its own draws
+        Thread(target=start, daemon=True, name="wenwen-start").start()
 
 
-def _complete(shell: Any, event: Any) -> Sequence[str]:
-    magics = shell.magics_manager.registry[WenwenMagics.__name__]  # of the latest %reload_ext
-    return magics.complete(event.text_until_cursor)  # type: ignore[no-any-return]
+class _Only(list[Any]):
+    """Completions that keep others away even where there are none: IPython asks for their number."""
+
+    def __len__(self) -> int:
+        return super().__len__() or 1
+
+
+def _offer_only_our_words(shell: Any) -> None:
+    """Let Tab inside our magics offer our words, and in IPython since 8.6 nothing else."""
+
+    def latest() -> "WenwenMagics":
+        return shell.magics_manager.registry[WenwenMagics.__name__]  # type: ignore[no-any-return]  # of a %reload_ext
+
+    try:
+        from IPython.core.completer import SimpleCompletion, context_matcher  # noqa: PLC0415  not in older ones
+    except ImportError:
+
+        def words(_shell: Any, event: Any) -> Sequence[str]:
+            return (latest().complete(event.text_until_cursor) or ("", []))[1]
+
+        for name in ("%wenwen", *(f"{sign}{magic}" for magic in _MAGICS[1:] for sign in ("%%", "%"))):
+            shell.set_hook("complete_command", words, str_key=name)
+        return
+
+    @context_matcher(identifier=_MATCHER, priority=1000)  # type: ignore[untyped-decorator]
+    def match(context: Any) -> dict[str, Any]:
+        lines = context.full_text.split("\n")
+        found = latest().complete("\n".join([*lines[: context.cursor_line], context.text_until_cursor]))
+        if found is None:
+            return {"completions": []}
+        start, known = found
+        shown = _Only(SimpleCompletion(text=word, type="wenwen") for word in known)
+        return {"completions": shown, "matched_fragment": start, "suppress": True, "ordered": True}
+
+    shell.Completer.custom_matchers.append(match)
 
 
 def unregister(shell: Any) -> None:
@@ -441,6 +483,8 @@ def unregister(shell: Any) -> None:
     if magics is not None:
         with suppress(ValueError):  # unregistered before
             shell.events.unregister("pre_run_cell", magics.forget_shown)
+    for sequence in (list, tuple):
+        _show_others_only(shell.display_formatter.mimebundle_formatter, sequence)
     _take_hooks_out(shell)
     vars(shell.magics_manager).pop("register_alias", None)
     for kind_of_magic in shell.magics_manager.magics.values():
@@ -448,13 +492,45 @@ def unregister(shell: Any) -> None:
             kind_of_magic.pop(name, None)
 
 
+def _show_pictures_in(formatter: Any, kind: Any) -> None:
+    """Have lists or tuples whose items are all ours shown as a gallery; any other is shown as before."""
+    _show_others_only(formatter, kind)  # of a %reload_ext
+    others = formatter.type_printers.get(kind)
+
+    def show(items: Any) -> Any:
+        # The first item alone is looked at before anything is loaded.
+        if type(items) is kind and items and type(items[0]).__module__ == _RECORDS:
+            from wenwen_magic.render.gallery import sequence_bundle  # noqa: PLC0415
+
+            if (bundle := sequence_bundle(items)) is not None:
+                return bundle
+        if others is not None:
+            return others(items)
+        own = get_real_method(items, formatter.print_method)  # of a class derived from it
+        return own() if own is not None else None
+
+    show.wenwen_others = others  # type: ignore[attr-defined]
+    formatter.type_printers[kind] = show
+
+
+def _show_others_only(formatter: Any, kind: Any) -> None:
+    """Take back what :func:`_show_pictures_in` did."""
+    shown = formatter.type_printers.get(kind)
+    if hasattr(shown, "wenwen_others"):
+        del formatter.type_printers[kind]
+        if shown.wenwen_others is not None:
+            formatter.type_printers[kind] = shown.wenwen_others
+
+
 _AT_THE_END = {DisplayHook.compute_format_data.__code__, CapturingDisplayHook.__call__.__code__}
 
 
 def _take_hooks_out(shell: Any) -> None:
-    """Take what reads cells before they run out of a shell."""
+    """Take what reads cells before they run, and what completes them, out of a shell."""
     # By name: after %reload_ext they may be those of an earlier import.
     hooks, cleaners = shell.ast_transformers, shell.input_transformers_cleanup
+    matchers = getattr(shell.Completer, "custom_matchers", [])
+    matchers[:] = [each for each in matchers if getattr(each, "matcher_identifier", "") != _MATCHER]
     hooks[:] = [hook for hook in hooks if type(hook).__module__ != scope.__name__]
     cleaners[:] = [cleaner for cleaner in cleaners if getattr(cleaner, "__module__", "") != cell_lines.__name__]
 

@@ -5,17 +5,18 @@ import math
 import re
 import unicodedata
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from keyword import iskeyword
 from typing import Any
 
+from wenwen_magic import orientation
 from wenwen_magic.errors import ConfigError
-from wenwen_magic.models import PICTURE_MODELS, ModelList
-from wenwen_magic.records import ORIENTATION_WORDS
+from wenwen_magic.models import ModelList, default_model, suggested
+from wenwen_magic.orientation import RATIOS, RESOLUTIONS, WORDS
 from wenwen_magic.settings import MODES, Settings
-from wenwen_magic.text.i18n import N_, _, padded
+from wenwen_magic.text.i18n import N_, _, is_chinese, padded
 from wenwen_magic.text.suggest import did_you_mean
 
 # A piece of the line: words with no space outside quotes or {{...}}. A quote opens at a piece's beginning or behind
@@ -41,6 +42,7 @@ class Option:
         more: what further values look like that may follow the first.
         filled: whether ``{{...}}`` in its value is replaced while the line is read.
         choices: the words that complete its value, or what gives them by the settings; none for free text.
+        files: the endings of files that may be its value; with any, a variable may be too.
     """
 
     names: tuple[str, ...]
@@ -51,6 +53,7 @@ class Option:
     more: re.Pattern[str] | None = None
     filled: bool = True
     choices: tuple[str, ...] | Callable[[Settings], Sequence[str]] = ()
+    files: tuple[str, ...] = ()
 
     @property
     def destination(self) -> str:
@@ -83,23 +86,57 @@ def read_line(line: str, table: Sequence[Option], fill: Callable[[str], str] = s
     Raises:
         ConfigError: an unknown option (the text names the nearest) or an unusable value.
     """
-    by_name = {name: option for option in table for name in option.names}
     given: dict[str, Any] = {}
     words: list[str] = []
     end = 0
+    for part in _parts(line, table):
+        if part.option is None:
+            words.append(line[part.start if part.name == "--" else end : part.end])
+        elif part.option.parse is None:
+            given[part.option.destination] = True
+        else:
+            option = part.option
+            for text in part.values:
+                parsed = part.option.parse(_value(option, text, fill))
+                before = given.get(option.destination, ())
+                several = parsed if option.listed else (parsed,)
+                given[option.destination] = (*before, *several) if option.repeat else parsed
+        end = part.end
+    return given, "".join(words).strip()
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A piece of a line: a word, or an option with its values, from a place in the line to another."""
+
+    option: Option | None
+    name: str
+    values: tuple[str, ...]
+    start: int
+    end: int
+
+
+def _parts(line: str, table: Sequence[Option]) -> Iterator[_Part]:
+    """Split a line into its words and options; behind ``--`` all is one word.
+
+    Raises:
+        ConfigError: an unknown option, or one without its value.
+    """
+    by_name = {name: option for option in table for name in option.names}
     pieces = deque((_PIECE if "}}" in line else _PLAIN_PIECE).finditer(line))
     while pieces:
         piece = pieces.popleft()
+        start = piece.start()
         if piece.group() == "--":
-            words.append(line[piece.end() :])
-            break
+            yield _Part(None, "--", (), piece.end(), len(line))
+            return
         name, sign, value = _as_option(piece.group(), by_name)
-        if name not in by_name:
-            words.append(line[end : piece.start()] + piece.group())
-        elif (option := by_name[name]).parse is None:
+        values: list[str] = []
+        if (option := by_name.get(name)) is None:
+            pass
+        elif option.parse is None:
             if sign:
                 raise ConfigError(_("{name} takes no value.", name=name), do=_("Write {name} alone.", name=name))
-            given[option.destination] = True
         else:
             if not sign:
                 if not pieces or pieces[0].group() == "--" or pieces[0].group().partition("=")[0] in by_name:
@@ -107,13 +144,40 @@ def read_line(line: str, table: Sequence[Option], fill: Callable[[str], str] = s
                 piece = pieces.popleft()
                 value = piece.group()
             values, piece = _values(option, value, piece, pieces)
-            for text in values:
-                parsed = option.parse(_value(option, text, fill))
-                before = given.get(option.destination, ())
-                several = parsed if option.listed else (parsed,)
-                given[option.destination] = (*before, *several) if option.repeat else parsed
-        end = piece.end()
-    return given, "".join(words).strip()
+        yield _Part(option, name, tuple(values), start, piece.end())
+
+
+def written(name: str, value: str) -> str:
+    """Write an option with a value as it is typed."""
+    return f"{name}{value}" if value.startswith("=") else f"{name} {value}"
+
+
+def with_options(line: str, table: Sequence[Option], changes: Mapping[str, str | None]) -> str:
+    """Return a line with other values of some options; everything else stays as it was typed.
+
+    Args:
+        line: all that follows the name of a magic.
+        table: the options there are.
+        changes: the values as they are typed, by :attr:`Option.destination`, with ``=`` before one that cannot stand
+            behind a space; None leaves the option out.
+
+    Raises:
+        ConfigError: as :func:`read_line`.
+    """
+    parts = list(_parts(line, table))
+    pieces, end, left = list[str](), 0, {name: value for name, value in changes.items() if value is not None}
+    for part in parts:
+        if part.option is not None and part.option.destination in changes:
+            value = left.pop(part.option.destination, None)
+            gap = line[end : part.start]
+            pieces += [gap, written(part.name, value)] if value is not None else [gap.rstrip()]
+            end = part.end
+    chinese = any(part.option and is_chinese(part.name) for part in parts)
+    names = {option.destination: option.names[-1 if chinese else 0] for option in table}
+    more = [" " + written(names[name], value) for name, value in left.items()]
+    stop = next((part.start - len("--") for part in parts if part.name == "--"), len(line))
+    head = "".join([*pieces, line[end:stop]]).rstrip()
+    return "".join([head, *more, " " + line[stop:] if line[stop:] else ""])
 
 
 # An id, a colour (#ff0000, #0f0, #fff), a number.
@@ -152,7 +216,7 @@ def comment_note(comment: str) -> str:
 
 def _as_option(word: str, by_name: dict[str, Option]) -> tuple[str, str, str]:
     """Split a piece into an option's name, the sign after it, and its value; no name for a word that is no option."""
-    name, sign, value = word.partition("=")
+    name, sign, value = word.replace("？", "?").partition("=") if word == "-？" else word.partition("=")
     dashed = _DASHES.sub("--" if len(name) > len("—m") else "-", name)
     if dashed in by_name:
         return dashed, sign, value
@@ -189,41 +253,12 @@ def _value(option: Option, text: str, fill: Callable[[str], str]) -> str:
     return fill(text) if option.filled else text
 
 
-# -- completing a line -------------------------------------------------------------------------------------------------
-
-
-def complete(line: str, table: Sequence[Option], settings: Callable[[], Settings]) -> list[str]:
-    """Return the words that may complete a line: options, or values of the option before the cursor.
-
-    Args:
-        line: the line up to the cursor, beginning with the name of a magic or command.
-        table: the options there are.
-        settings: gives the settings; called only for values that depend on them.
-    """
-    by_name = {name: option for option in table for name in option.names}
-    words = line.split()
-    start = words.pop() if words and not line[-1:].isspace() else ""
-    name, sign, value = start.partition("=")
-    if sign and name in by_name:
-        option, start = by_name.get(name), value
-    else:
-        at = len(words) - 1
-        while at > 0 and folded(words[at]).endswith(","):
-            at -= 1  # a list continues after a comma and a space
-        option = by_name.get(words[at]) if words else None
-        if option and not option.listed and at < len(words) - 1:
-            option = None
-    if option is None or option.parse is None:
-        choices: Sequence[str] = tuple(by_name)
-    else:
-        choices = option.choices(settings()) if callable(option.choices) else option.choices
-        start = re.split("[,，、]", start)[-1] if option.listed else start
-    return [word for word in choices if word.startswith(start)]
+# -- what completes a value --------------------------------------------------------------------------------------------
 
 
 def suggested_models(known: ModelList | None) -> list[str]:
     """Return models' names to suggest: those that the endpoint named, pictures first, else those known to draw."""
-    return list(known.names) if known and known.models else list(PICTURE_MODELS)
+    return list(known.names) if known and known.models else suggested()
 
 
 def model_names(settings: Settings) -> list[str]:
@@ -234,7 +269,7 @@ def model_names(settings: Settings) -> list[str]:
     known = None
     with suppress(ConfigError):  # a wrong address is reported when a request is made
         known = SESSION.models.read(normalised(settings.base_url))
-    return list(dict.fromkeys([settings.model, *suggested_models(known)]))
+    return list(dict.fromkeys([settings.model or default_model(settings.format), *suggested_models(known)]))
 
 
 def _format_names(_settings: Settings) -> list[str]:
@@ -246,6 +281,8 @@ def _format_names(_settings: Settings) -> list[str]:
 # -- the options of the image magics -----------------------------------------------------------------------------------
 
 _AXIS = re.compile(r"""["'][^\W\d][\w.]*\s*[=＝].*["']|[^\W\d][\w.]*[=＝][^;；]*[;；].*""", re.DOTALL)
+_PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+_PROMPTS = (".txt", ".csv", ".tsv", ".json", ".jsonl", ".ndjson")
 _AXES: dict[str, Any] = {"parse": str, "repeat": True, "more": _AXIS, "filled": False}
 
 
@@ -255,13 +292,7 @@ def _word(value: str) -> str:
 
 
 def _orientation(value: str) -> str:
-    word = _word(value).lower()
-    if word not in ORIENTATION_WORDS:
-        raise ConfigError(
-            _("No orientation is called {value!r}.", value=value),
-            do=did_you_mean(word, ORIENTATION_WORDS, named=_("auto square landscape portrait").split()),
-        )
-    return ORIENTATION_WORDS[word]
+    return orientation.read(_word(value))
 
 
 def _mode(value: str) -> str:
@@ -344,17 +375,34 @@ class Options:
     )
     orientation: str | None = _option(
         *("-o", "--orientation", "--方向"),
-        help=N_("auto, square, landscape, portrait"),
+        help=N_("auto, square, landscape, portrait, or a ratio: 16:9"),
         parse=_orientation,
-        choices=tuple(ORIENTATION_WORDS),
+        choices=(*WORDS, *RATIOS),
+    )
+    size: str | None = _option(
+        *("--size", "--尺寸"),
+        help=N_("1K, 2K, 4K, or 1536x1024"),
+        parse=_orientation,
+        choices=(*RESOLUTIONS, "1024x1024", "1536x1024", "1024x1536"),
     )
     count: int | None = _option(
-        "-n", "--count", "--张数", help=N_("wanted takes; saved ones count"), parse=_above_zero(int)
+        "-n", "--count", "--张数", help=N_("how many versions; saved ones count"), parse=_above_zero(int)
     )
     ref: tuple[str, ...] = _option(
-        "--ref", "--参考", help=N_("a picture to start from: variable, id, path, address"), parse=str, repeat=True
+        *("--ref", "--参考"),
+        help=N_("a picture to start from: variable, figure, id, path, address"),
+        parse=str,
+        repeat=True,
+        filled=False,
+        files=_PICTURES,
     )
-    mask: str | None = _option("--mask", "--蒙版", help=N_("where --ref may be changed: variable, path"), parse=_named)
+    mask: str | None = _option(
+        *("--mask", "--蒙版"),
+        help=N_("where --ref may be changed: variable, path"),
+        parse=_named,
+        filled=False,
+        files=_PICTURES,
+    )
     task: str | None = _option("--task", "--任务", help=N_("what else the format can do, such as blend"), parse=_word)
     style: str | None = _option(
         *("--style", "--风格"),
@@ -378,19 +426,28 @@ class Options:
         help=N_("prompts from a file (txt, CSV, JSON Lines), a list or a table"),
         parse=_named,
         filled=False,
+        files=_PROMPTS,
     )
-    fresh: bool = _option("--fresh", "--重画", help=N_("draw a new take (pays)"))
-    take: int | None = _option("--take", "--第几张", help=N_("show a saved take by its number"), parse=_above_zero(int))
+    fresh: bool = _option("--fresh", "--重画", help=N_("draw a new version (pays)"))
+    take: int | None = _option(
+        "--take", "--第几张", help=N_("show a saved version by its number"), parse=_above_zero(int)
+    )
     dry_run: bool = _option("--dry-run", "--预览", help=N_("show what would be sent; sends nothing"))
     mode: str | None = _option("--mode", "--模式", help=N_("cache, live or replay"), parse=_mode, choices=MODES)
     format: str | None = _option(
-        *("--format", "--格式"), help=N_("the wire format"), parse=folded, choices=_format_names
+        *("--format", "--格式"),
+        help=N_("the API format: chat, images, gemini or midjourney"),
+        parse=folded,
+        choices=_format_names,
     )
     param: tuple[tuple[str, Any], ...] = _option(
         "--param", "--参数", help=N_("name=value, passed through to the endpoint"), parse=_param, repeat=True
     )
     timeout: float | None = _option(
-        "--timeout", "--超时", help=N_("seconds to wait for the next byte"), parse=_above_zero(float)
+        "--timeout",
+        "--超时",
+        help=N_("timeout in seconds, until the next piece of the answer"),
+        parse=_above_zero(float),
     )
     stream: bool = _option("--stream", "--流式", help=N_("ask for a stream, with progress"))
     background: bool = _option("--background", "--后台", help=N_("return at once; the picture comes when ready"))
@@ -401,7 +458,7 @@ class Options:
         "--budget", "--预算", help=N_("what this cell may cost at most"), parse=_above_zero(float)
     )
     yes: bool = _option("-y", "--yes", "--确认", help=N_("do not ask before many pictures"))
-    help: bool = _option("-h", "--help", "--帮助", help=N_("this text"))
+    help: bool = _option("-h", "--help", "-?", "--帮助", help=N_("this text"))
 
 
 TABLE: tuple[Option, ...] = tuple(declared.metadata["option"] for declared in fields(Options) if declared.metadata)

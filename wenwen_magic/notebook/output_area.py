@@ -1,13 +1,19 @@
 """The output of a cell: its pictures and a status line, changed through one handle from any thread."""
 
+import base64
+import os
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 from IPython.display import display
 
+from wenwen_magic.errors import ImageError
+from wenwen_magic.kinds import PNG, kind_of
+from wenwen_magic.media.sandbox import SandboxPool
 from wenwen_magic.records import Gallery, Generation
 from wenwen_magic.render import generation as look
 from wenwen_magic.text.i18n import _
@@ -51,16 +57,17 @@ class Area:
         self.rows: list[Generation] = []
         self.gallery: Gallery | None = None
 
-    def status(self, line: str, preview: Path | None = None) -> None:
+    def status(self, line: str, preview: Path | None = None, *, plain: str = "") -> None:
         """Show one line in place of the pictures, or under them.
 
         Args:
             line: the text.
             preview: a small file of the next picture as far as it is; it replaces the one before.
+            plain: the line where only text is shown; empty for the same.
         """
         with self._lock:
             if self.live:
-                self._put(_with_line(self._rendered, line, preview))
+                self._put(_with_line(self._rendered, line, preview, plain))
 
     def preview(self, bundle: dict[str, Any], line: str) -> None:
         """Show a bundle, such as an unfinished gallery's, and a line under it, without keeping it."""
@@ -139,9 +146,9 @@ def _joined(bundles: list[dict[str, Any]]) -> dict[str, Any]:
     return {**next((still for still in stills if still), {}), **texts}
 
 
-def _with_line(bundle: dict[str, Any], line: str, preview: Path | None = None) -> dict[str, Any]:
+def _with_line(bundle: dict[str, Any], line: str, preview: Path | None = None, plain: str = "") -> dict[str, Any]:
     html = bundle.get("text/html", "") + look.preview_html(preview) + look.status_html(line)
-    return {**bundle, "text/html": html, "text/plain": f"{bundle['text/plain']}\n{line}".strip()}
+    return {**bundle, "text/html": html, "text/plain": f"{bundle['text/plain']}\n{plain or line}".strip()}
 
 
 # -- inside an Output widget, where updates by display id do not arrive ------------------------------------------------
@@ -244,3 +251,69 @@ class WidgetHandle:
 
 def _html(bundle: dict[str, Any]) -> str:
     return str(bundle.get("text/html", ""))
+
+
+# -- in a terminal -----------------------------------------------------------------------------------------------------
+
+_PROGRAMS = {"iTerm.app": "iterm", "WezTerm": "iterm", "mintty": "iterm", "kitty": "kitty", "ghostty": "kitty"}
+"""How terminals show pictures, by TERM_PROGRAM: as iTerm2 does, or as kitty does, which takes PNG alone."""
+_TERMS = {"xterm-kitty": "kitty", "xterm-ghostty": "kitty"}
+_PIECE = 4096
+"""Characters of base64 that kitty takes at once, a multiple of four."""
+_TERMINAL_SIDE = 768
+"""Pixels of a picture's longer side in a terminal: those of a preview."""
+
+
+def terminal_way(environ: Mapping[str, str]) -> str:
+    """Tell how the terminal shows pictures, ``iterm`` or ``kitty``, by its own variables; empty where it does not.
+
+    A terminal within another one (tmux, screen, Zellij) hides what the outer one can.
+    """
+    term, program = environ.get("TERM", ""), environ.get("TERM_PROGRAM", "")
+    within = any(environ.get(name) for name in ("TMUX", "STY", "ZELLIJ", "INSIDE_EMACS"))
+    if within or term == "dumb" or term.startswith(("tmux", "screen")):
+        return ""
+    if term in _TERMS or program:
+        return _TERMS.get(term) or _PROGRAMS.get(program, "")
+    if environ.get("LC_TERMINAL") == "iTerm2":  # it goes through ssh
+        return "iterm"
+    return "kitty" if environ.get("KITTY_WINDOW_ID") else ""
+
+
+def print_still(bundle: Mapping[str, Any], pool: SandboxPool) -> None:
+    """Print the still picture of a bundle where standard output is a terminal that shows pictures.
+
+    Args:
+        bundle: what is going to be shown; its text comes below.
+        pool: makes a PNG of a picture, for terminals that take nothing else.
+    """
+    if way := terminal_way(os.environ) if sys.stdout.isatty() else "":
+        still = next((data for kind, data in bundle.items() if kind.startswith("image/")), "")
+        if still and (shown := _in_terminal(base64.b64decode(still), way, pool)):
+            print(shown, flush=True)
+
+
+def _in_terminal(picture: bytes, way: str, pool: SandboxPool) -> str:
+    if way == "iterm":
+        # https://iterm2.com/documentation-images.html
+        return f"\x1b]1337;File=inline=1;size={len(picture)}:{base64.b64encode(picture).decode()}\a"
+    if not kind_of(picture, (PNG,)):
+        picture = _as_png(picture, pool)
+    text = base64.b64encode(picture).decode()
+    pieces = [text[start : start + _PIECE] for start in range(0, len(text), _PIECE)]
+    # https://sw.kovidgoyal.net/kitty/graphics-protocol/: shown at once, PNG, no answer that would be read as typed.
+    heads = ["a=T,f=100,q=2,", *[""] * len(pieces)]
+    last = len(pieces) - 1
+    return "".join(f"\x1b_G{heads[at]}m={int(at < last)};{piece}\x1b\\" for at, piece in enumerate(pieces))
+
+
+def _as_png(picture: bytes, pool: SandboxPool) -> bytes:
+    """Return a picture as PNG; nothing where it cannot be made."""
+    with TemporaryDirectory(prefix="wenwen") as folder:
+        given, made = Path(folder) / "given", Path(folder) / "made"
+        try:
+            given.write_bytes(picture)
+            pool.convert(given, made, max_side=_TERMINAL_SIDE, exact=True)
+            return made.read_bytes()
+        except (ImageError, OSError):
+            return b""

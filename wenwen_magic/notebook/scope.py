@@ -56,7 +56,7 @@ def check_settable(name: str) -> None:
     if frame is not None and name in _local(frame.f_code):
         raise ConfigError(
             _(
-                "A cell cannot set {name!r}: it is a name of the function {function}.",
+                "A cell cannot set {name!r}: it is a variable of the function {function}.",
                 name=name,
                 function=frame.f_code.co_qualname.rpartition("<locals>.")[2],
             ),
@@ -135,7 +135,10 @@ def _around(code: CodeType) -> Iterator[CodeType]:
         return  # it was made to keep all names that its texts use
     if not path:
         raise ConfigError(
-            _("The names of {function} cannot be seen from a magic: its source is gone.", function=code.co_qualname),
+            _(
+                "The variables of {function} cannot be seen from a magic: its source is gone.",
+                function=code.co_qualname,
+            ),
             do=_("Use Client().generate(prompt) there, with the prompt as a Python text."),
         )
     yield from path

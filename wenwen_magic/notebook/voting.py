@@ -10,7 +10,8 @@ from typing import Any
 
 from wenwen_magic.errors import ConfigError, HistoryError
 from wenwen_magic.history.atomic import write_whole
-from wenwen_magic.records import ORIENTATION_WORDS, Gallery, Label
+from wenwen_magic.orientation import WORDS
+from wenwen_magic.records import Gallery, Label
 from wenwen_magic.render.gallery import label_words
 from wenwen_magic.text.i18n import _, padded
 from wenwen_magic.text.suggest import did_you_mean
@@ -69,7 +70,7 @@ def votes(history: Path) -> Iterator[Vote]:
 def _label(axes: Mapping[str, Any]) -> Label:
     """Return a label with every orientation under its one name, however it was typed."""
     return tuple(
-        (str(axis), ORIENTATION_WORDS.get(str(value), str(value)) if axis == "orientation" else str(value))
+        (str(axis), WORDS.get(str(value), str(value)) if axis == "orientation" else str(value))
         for axis, value in axes.items()
     )
 

@@ -12,6 +12,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
+from wenwen_magic.orientation import said
 from wenwen_magic.records import Generation, ImageRequest
 from wenwen_magic.render import markup
 from wenwen_magic.render.generation import generation_html
@@ -282,7 +283,7 @@ def _settings(request: ImageRequest) -> dict[str, str]:
     references = (f"{reference.label} {reference.digest[:6]}".strip() for reference in request.references)
     return {
         _("model"): request.model,
-        _("orientation"): _(request.orientation),
+        _("orientation"): said(request.orientation),
         _("format"): request.format,
         **{_("param {name}", name=name): _json(value) for name, value in request.params.items()},
         _("references"): ", ".join(references) or _("none"),

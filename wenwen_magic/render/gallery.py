@@ -8,6 +8,7 @@ from itertools import chain, groupby, islice, product
 from operator import itemgetter
 from typing import Any
 
+from wenwen_magic.orientation import said
 from wenwen_magic.records import Gallery, GeneratedImage, Generation, Label
 from wenwen_magic.render.generation import (
     MOST_SHOWN,
@@ -16,6 +17,7 @@ from wenwen_magic.render.generation import (
     image_html,
     no_picture_html,
     plain,
+    preview_of,
     prompt_of,
     status_html,
     text_html,
@@ -131,6 +133,22 @@ def gallery_bundle(gallery: Gallery) -> dict[str, Any]:
     return bundle(html, "\n".join([*text, *notes]), gallery.still)
 
 
+def sequence_bundle(items: Sequence[Any]) -> dict[str, Any] | None:
+    """Make the bundle of a list or tuple of generations, galleries and pictures; None where anything else is in it."""
+    rows: list[Generation] = []
+    for item in items:
+        if isinstance(item, Gallery) and not item.blind:
+            rows += item
+        else:
+            row = item.alone if isinstance(item, GeneratedImage) else item
+            if not isinstance(row, Generation):
+                return None
+            rows.append(row)
+    if len(rows) == 1:
+        return rows[0]._repr_mimebundle_()
+    return gallery_bundle(Gallery(rows)) if rows else None
+
+
 def _in_short(prompts: Sequence[str]) -> list[str]:
     """Cut each prompt to its beginning; where all begin alike for long, to what begins shortly before they differ."""
     characters = enumerate(zip(*prompts, strict=False))
@@ -150,7 +168,7 @@ _Words = Mapping[_Pair, _Pair]
 
 def label_words(pairs: Iterable[_Pair]) -> dict[_Pair, _Pair]:
     """Translate pairs of axis and value, each once: axes are named by us, and of the values the orientations."""
-    return {(axis, value): (_(axis), _(value) if axis == "orientation" else value) for axis, value in {*pairs}}
+    return {(axis, value): (_(axis), said(value) if axis == "orientation" else value) for axis, value in {*pairs}}
 
 
 def grid_bundle(gallery: Gallery) -> dict[str, Any]:
@@ -255,7 +273,7 @@ def _blind_bundle(gallery: Gallery) -> dict[str, Any]:
     for letter, number in letters.items():
         lost = tag("p", f"{letter}: ", _("no preview at hand"))
         images = gallery[number].images
-        pictures = [picture(image.preview, letter, width=_fitting(image, width)) or lost for image in images]
+        pictures = [picture(preview_of(image), letter, width=_fitting(image, width)) or lost for image in images]
         shown.append((_letter(letter), stacked(*pictures)))
     html = join(_under_headers(shown, width), *(tag("p", note) for note in notes))
     text = ["  ".join(letters), *notes] if letters else notes

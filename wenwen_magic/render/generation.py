@@ -2,13 +2,16 @@
 
 from collections.abc import Container, Mapping
 from contextlib import suppress
+from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
 from wenwen_magic.formats.parse import markdown
+from wenwen_magic.media.save import cached_preview
 from wenwen_magic.models import answers_for
+from wenwen_magic.orientation import said, turn_of
 from wenwen_magic.records import GeneratedImage, Generation
 from wenwen_magic.render.markup import (
     Markup,
@@ -53,7 +56,8 @@ def generation_bundle(generation: Generation, *, asked_here: bool = False) -> di
         generation: what to show.
         asked_here: whether it is shown under the cell that asked for it, where the prompt can be read.
     """
-    return bundle(generation_html(generation, asked_here=asked_here), plain(generation), generation.still)
+    still = generation.still or next(map(preview_of, generation.images), None)
+    return bundle(generation_html(generation, asked_here=asked_here), plain(generation), still)
 
 
 def generation_html(generation: Generation, *, asked_here: bool = False) -> Markup:
@@ -85,8 +89,15 @@ def image_html(
         height: the most pixels.
         title: what a pointer over it shows.
     """
-    shown = picture(image.preview, image.alt, width=width, height=height, title=title)
+    shown = picture(preview_of(image), image.alt, width=width, height=height, title=title)
     return shown or tag("p", _("The picture is saved, its preview is not at hand: "), image.path.name)
+
+
+def preview_of(image: GeneratedImage) -> Path | None:
+    """Return a picture's preview; of one that was read from a record, the one that the cache has, if any."""
+    with suppress(OSError):
+        return image.preview or cached_preview(image)
+    return None
 
 
 def _linked(image: GeneratedImage, shown: Markup) -> Markup:
@@ -157,10 +168,8 @@ def prompt_of(generation: Generation) -> str:
 
 
 def orientation_of(image: GeneratedImage) -> str:
-    """Judge the orientation of a picture by its size: square within one part in twenty."""
-    if abs(image.width - image.height) * 20 <= max(image.width, image.height):
-        return "square"
-    return "landscape" if image.width > image.height else "portrait"
+    """Judge the orientation of a picture by its size."""
+    return turn_of(Fraction(image.width or 1, image.height or 1))
 
 
 def notes(generation: Generation) -> list[str]:
@@ -171,9 +180,9 @@ def notes(generation: Generation) -> list[str]:
         listed.append(_("charged: ") + _(generation.charged) + asked_about)
     elif generation.note:
         listed.append(generation.note)
-    asked, got = generation.request.orientation, orientation_of(generation.images[0]) if generation.images else ""
-    if got and asked not in {"auto", got}:
-        listed.append(_("asked for {orientation}, got {got}", orientation=_(asked), got=_(got)))
+    asked = generation.request
+    if generation.images and not asked.shape.fits(generation.images[0].width, generation.images[0].height):
+        listed.append(_("asked for {orientation}", orientation=said(asked.orientation)))
     if drafts := sum(image.draft for image in generation.pictures):
         listed.append(_("{drafts} draft(s) kept beside it", drafts=drafts))
     listed += [f"{image.path.name}: {image.problem}" for image in generation.pictures if image.problem]

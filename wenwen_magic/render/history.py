@@ -1,6 +1,6 @@
-"""Show what the history holds: a page of generations as a table, and a family of edits as a tree."""
+"""Show what the history holds: a page of generations as small pictures, and a family of edits as a tree."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from wenwen_magic.render.markup import (
     cell,
     clipped,
     folded,
+    in_rows,
     join,
     lines,
     picture,
@@ -23,23 +24,35 @@ from wenwen_magic.render.markup import (
     tag,
     text_table,
 )
-from wenwen_magic.text.i18n import _
+from wenwen_magic.text.i18n import N_, _
 from wenwen_magic.text.sanitize import mask_keys, one_line
 
 # -- a page ------------------------------------------------------------------------------------------------------------
 
-_THUMBNAIL = 104
-_WIDTHS = (_THUMBNAIL, None, 124, 80, 62, 76)
-"""Of the columns of a page, in pixels; the prompt has what is left."""
-_OPEN, _OPEN_LINES = 300, 8
+_THUMBNAIL, _COLUMN = 160, 174
+"""Pixels: of the longer side of a small picture, and of a column's width."""
+_OPEN_COLUMNS = 64
+"""Columns of a prompt that are in the open; a Chinese letter takes two."""
 _LONGEST_REASON = 60
 _MODEL_COLUMNS, _PROMPT_COLUMNS = 32, 60
+KINDS: Mapping[str, Callable[[Generation], bool]] = {
+    N_("Pictures"): lambda row: row.has_result and not row.demo,
+    N_("Demo"): lambda row: row.has_result and row.demo,
+    N_("Without a picture"): lambda row: not row.has_result,
+}
+"""What is shown apart on a page, in this order: by its name, which generations."""
+
+
+def apart(rows: Sequence[Generation]) -> dict[str, list[Generation]]:
+    """Sort the generations of a page into those of each kind that it has."""
+    sorted_rows = {name: list(filter(is_of, rows)) for name, is_of in KINDS.items()}
+    return {name: found for name, found in sorted_rows.items() if found}
 
 
 def page_bundle(
     page: Page, *, thumbnails: Mapping[str, Path], command: str, price: Callable[[float], str]
 ) -> dict[str, Any]:
-    """Make the bundle of one page of the history: a table with a row for each generation, and how to turn the page.
+    """Make the bundle of one page of the history: small pictures, the demo's and failures apart, and how to turn it.
 
     Args:
         page: the generations, and which page they are.
@@ -50,48 +63,55 @@ def page_bundle(
     if not page.rows:
         message = _nothing(page, command)
         return bundle(tag("p", lines(message)), message)
-    prompt, model, date, name, cost = _("prompt"), _("model"), _("date"), _("id"), _("price")
-    heads = [_("picture"), prompt, model, date, name, cost]
-    header = [cell(head, scope="col", width=width) for head, width in zip(heads, _WIDTHS, strict=True)]
-    rows = [_row(generation, thumbnails.get(generation.id), price) for generation in page.rows]
+    kinds, shown = apart(page.rows), list[Markup]()
+    for name, rows in kinds.items():
+        if len(kinds) > 1 or name != next(iter(KINDS)):
+            shown.append(tag("p", tag("b", _(name))))
+        cells = [cell(_shown(row, thumbnails.get(row.id), price), width=_COLUMN) for row in rows]
+        shown.append(table(in_rows(cells)))
+    head = [_("id"), _("date"), _("model"), _("price"), "", _("prompt")]
+    text = text_table([head, *(_text(row, price) for row in page.rows)])
     footer = _footer(page, command)
-    html = join(table([html for html, _text in rows], head=[header], striped=True), tag("p", footer))
-    text = text_table([[name, date, model, cost, "", prompt], *(text for _html, text in rows)])
-    return bundle(html, f"{text}\n\n{footer}")
+    return bundle(join(*shown, tag("p", footer)), f"{text}\n\n{footer}")
 
 
-def _row(
-    generation: Generation, thumbnail: Path | None, price: Callable[[float], str]
-) -> tuple[list[Markup], list[str]]:
-    """Lay out one generation as cells of HTML and as cells of plain text."""
-    model, prompt, name = model_words(generation), prompt_of(generation), f"#{generation.id[:6]}"
-    date, time = generation.created[:10], generation.created[11:16]
-    take = take_mark(generation.take) if generation.take > 1 else ""
-    marks = " ".join(mark for mark in ("★" if generation.star else "", take) if mark)
-    cost = "–" if generation.charged == "no" or generation.price is None else price(generation.price)
-    # A result that was paid is the rule; everything else says whether money is gone.
-    paid = generation.has_result and generation.charged == "yes"
-    charged = "" if paid else _("charged: ") + _(generation.charged)
-    answer = generation.text[:LONGEST_TEXT] if generation.request.wants_words else ""
-    html = [
-        _picture(generation, thumbnail),
-        join(_beginning(prompt), tag("p", small(_beginning(answer))) if answer else ""),
-        _stack(model[:200], "demo" if generation.demo else ""),
-        stacked(tag("nobr", lines(date)), lines(time)),
-        stacked(lines(name), marks),
-        _stack(cost, charged),
+def _shown(row: Generation, thumbnail: Path | None, price: Callable[[float], str]) -> Markup:
+    """Show one generation in a cell: its small picture, its prompt, and what is known of it."""
+    answer = row.text[:LONGEST_TEXT] if row.request.wants_words else ""
+    known = [f"#{row.id[:6]} {marks(row)}", model_words(row)[:200], f"{row.created[:10]} {row.created[11:16]}"]
+    return join(
+        _picture(row, thumbnail),
+        tag("div", *map(_beginning, filter(None, (prompt_of(row), answer)))),
+        tag("div", stacked(*(small(lines(part)) for part in [*known, _cost(row, price)] if part))),
+    )
+
+
+def _text(row: Generation, price: Callable[[float], str]) -> list[str]:
+    """Lay out one generation as the cells of a line of text."""
+    failed = "" if row.has_result else "✗" if row.error else "…" if row.state == "sent" else ""
+    video = _("a video, not a picture") if row.kept_videos and not row.images else ""
+    return [
+        f"#{row.id[:6]}",
+        f"{row.created[:10]} {row.created[11:16]}",
+        clipped(mask_keys(model_words(row)), _MODEL_COLUMNS) + (" (demo)" if row.demo else ""),
+        _cost(row, price) or "–",
+        f"{marks(row)} {failed or video}",
+        clipped(prompt_of(row), _PROMPT_COLUMNS),
     ]
-    failed = "" if generation.has_result else "✗" if generation.error else "…" if generation.state == "sent" else ""
-    video = _("a video, not a picture") if generation.kept_videos and not generation.images else ""
-    text = [
-        name,
-        f"{date} {time}",
-        clipped(mask_keys(model), _MODEL_COLUMNS) + (" (demo)" if generation.demo else ""),
-        f"{cost} {charged}",
-        f"{marks} {failed or video}",
-        clipped(prompt, _PROMPT_COLUMNS),
-    ]
-    return html, text
+
+
+def marks(row: Generation) -> str:
+    """Return the star of a generation, which take of several it is, and its tags."""
+    take = take_mark(row.take) if row.take > 1 else ""
+    return " ".join(filter(None, ("★" if row.star else "", take, *(f"#{word}" for word in row.tags))))
+
+
+def _cost(row: Generation, price: Callable[[float], str]) -> str:
+    """Return what a generation cost; of one without a paid result, whether money is gone."""
+    cost = "" if row.charged == "no" or row.price is None else price(row.price)
+    # A result that was paid is the rule.
+    paid = row.has_result and row.charged == "yes"
+    return " ".join(filter(None, (cost, "" if paid or row.demo else _("charged: ") + _(row.charged))))
 
 
 def _stack(first: str, second: str = "") -> Markup:
@@ -103,7 +123,8 @@ def _picture(generation: Generation, thumbnail: Path | None) -> Markup:
     """Show the first picture of a generation, or shortly why it has none."""
     if generation.images:
         image, *others = generation.images
-        shown = picture(thumbnail, image.alt, width=_THUMBNAIL) or small(_("saved, no preview at hand"))
+        width = _THUMBNAIL * min(image.width, image.height) // image.height if image.height else _THUMBNAIL
+        shown = picture(thumbnail, image.alt, width=max(1, width)) or small(_("saved, no preview at hand"))
         return stacked(shown, small(f"+{len(others)}") if others else "")
     if generation.kept_videos:
         return small(_("a video, not a picture"))
@@ -117,13 +138,9 @@ def _picture(generation: Generation, thumbnail: Path | None) -> Markup:
 
 
 def _beginning(text: str) -> Markup:
-    """Show the beginning of a text and fold the rest, split between words; do not split what is hardly longer."""
-    end = max(text.rfind(gap, _OPEN * 4 // 5, _OPEN) for gap in " \n，。、；,;")
-    cut = min(end + 1 or _OPEN, len("\n".join(text.split("\n")[:_OPEN_LINES])))
-    if len(text) <= max(cut, _OPEN * 6 // 5) and text.count("\n") < _OPEN_LINES:
-        return lines(text)
-    more = _("… {count} more characters", count=len(text) - cut)
-    return join(lines(text[:cut]), folded(more, lines(text[cut:])))
+    """Show a text; of a long one its beginning, which unfolds to the whole."""
+    start = clipped(text, _OPEN_COLUMNS)
+    return tag("div", lines(text)) if start == one_line(text) else folded(start, tag("div", lines(text)))
 
 
 def _footer(page: Page, command: str) -> str:

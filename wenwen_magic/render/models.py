@@ -1,11 +1,13 @@
 """Show the models of an endpoint as a table, and warn of a name that is not among them."""
 
+import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
-from wenwen_magic.models import Model, ModelList, meant_by
+from wenwen_magic.models import Model, ModelList, bare, meant_by, retired
 from wenwen_magic.render import markup
 from wenwen_magic.render.markup import Markup, bundle, join, lines, tag, text_table
 from wenwen_magic.text.i18n import N_, _, in_every_language
@@ -62,31 +64,40 @@ def table(known: ModelList, words: str = "", *, age: float = 0.0, replay: bool =
         return ModelTable(found, bundle(tag("p", footer), footer))
     heads = [_("model"), _("draws"), _("other names"), _("owner"), _("endpoint types")]
     rows = [_row(model) for model in found[:MOST]]
-    shown = markup.table([map(_names, row) for row in rows], head=[heads], striped=True)
+    shown = markup.table(
+        [[*map(_whole, row[:2]), *map(_in_pieces, row[2:])] for row in rows], head=[heads], striped=True
+    )
     return ModelTable(found, bundle(join(shown, tag("p", footer)), f"{text_table([heads, *rows])}\n\n{footer}"))
 
 
-def model_warning(name: str, known: ModelList) -> str:
-    """Warn in one line of a model's name that is not in the endpoint's list, with the nearest names that are.
+def model_warning(name: str, known: ModelList, today: date) -> str:
+    """Warn in one line of a model that is not in the endpoint's list, or that it shuts down; name the nearest it has.
 
-    The nearest are those of the model that the name is an alias of; else a name spelt like it, first of a model that
-    draws, then of any.
+    The nearest are those of the model that the name is an alias of, or that replaces it; else a name spelt like it,
+    first of a model that draws, then of any.
 
     Returns:
-        The warning; empty for a listed name, and for any name where the list is empty.
+        The warning; empty for a listed name that stays, and for any name where the list is empty.
     """
-    if name in known.names or not known.models:
+    called, listed = mask_keys(name)[:_LONGEST_NAME], known.find(name)
+    if listed and listed.ends_soon(today):
+        return _("{called} will be shut down on {day}.", called=called, day=listed.ends)
+    if not known.lacks(name, today):
         return ""
-    meant = meant_by(name) or name
-    same = [model.id for model in known.models if meant in {model.id, model.alias_of}]
-    drawing = [model.id for model in known.models if model.picture]
-    near = mask_keys(", ".join(same) or nearest(name, drawing) or nearest(name, known.names))
-    called = mask_keys(name)[:_LONGEST_NAME]
-    if not near:
-        return _("{called} is unknown to the endpoint's list. It is sent as typed.", called=called)
-    return _(
-        "{called} is unknown to the endpoint's list; nearest: {near}. It is sent as typed.", called=called, near=near
-    )
+    end, present = retired(name), [model for model in known.models if not model.is_gone(today)]
+    ended = listed.ends if listed else end.day if end and end.day <= today.isoformat() else ""
+    meant = {meant_by(name) or bare(name)}
+    same = [model.id for model in present if meant & {bare(model.id), model.alias_of}]
+    same = same or [model.id for model in present if end and end.use in {bare(model.id), model.alias_of}]
+    drawing, all_names = ([one.id for one in present if one.picture or every] for every in (False, True))
+    near = mask_keys(", ".join(same) or nearest(name, drawing) or nearest(name, all_names))
+    if listed:
+        what = _("{called} was shut down on {day}.", called=called, day=ended)
+    elif ended:
+        what = _("{called} is not in the model list: its maker shut it down on {day}.", called=called, day=ended)
+    else:
+        what = _("{called} is not in the model list.", called=called)
+    return " ".join([what, *([_("Did you mean {near}?", near=near)] if near else []), _("Trying it anyway.")])
 
 
 def _folded(text: str) -> str:
@@ -102,15 +113,20 @@ def _searchable(model: Model) -> str:
 
 def _row(model: Model) -> list[str]:
     kind = "✓ " + _(_PICTURE) if model.picture else "– " + _(_OTHER)
+    kind += f" · {_('ends {day}', day=model.ends)}" if model.ends else ""
     names = f"= {model.alias_of}" if model.alias_of else ", ".join(model.aliases)
     return [mask_keys(text) for text in (model.id, kind, names, model.owner, ", ".join(model.endpoint_types))]
 
 
-def _names(text: str) -> Markup:
-    """Show a list of names: broken between two of them, and inside one only where it is long."""
-    names = text.split(", ")
-    shown = [lines(name) if len(name) > _WHOLE else tag("nobr", name) for name in names]
-    return join(*shown, between=", ")
+def _whole(name: str) -> Markup:
+    """Show a model's name, or a word, in one line if it is not too long."""
+    return lines(name) if len(name) > _WHOLE else tag("nobr", name)
+
+
+def _in_pieces(names: str) -> Markup:
+    """Show names that may break at spaces and hyphens, so that a printed page holds all columns."""
+    words = (join(*map(_whole, re.findall("[^-]+-*|-+", word))) for word in names.split(" "))
+    return join(*words, between=" ")
 
 
 def _footer(known: ModelList, found: Sequence[Model], *, age: float, replay: bool) -> str:

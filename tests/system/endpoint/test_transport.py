@@ -1,6 +1,7 @@
 """Sending a call: what is repeated and what never is, counted at the endpoint; how a body is read."""
 
 import gzip
+import json
 import os
 import re
 import select
@@ -9,6 +10,7 @@ import struct
 import threading
 import time
 import zlib
+from dataclasses import replace
 from email.utils import formatdate
 
 import pytest
@@ -393,6 +395,18 @@ def test_a_pause_that_makes_no_sense_does_no_harm(asked, relay, ticks):
 
 
 # Never repeated
+
+
+@pytest.mark.parametrize("status", [BUSY, AWAY])
+@pytest.mark.parametrize(
+    "message", ["no available channels for model X", "分组 default 下模型 X 无可用渠道（distributor）"]
+)
+@pytest.mark.parametrize("free", [False, True])
+def test_a_model_that_is_gone_is_asked_for_once(status, message, free, relay, ticks):
+    server = relay(*[said(status, "Retry-After: 1", body=json.dumps({"message": message}).encode())] * 5)
+    error = failure(line_to(server, ticks), replace(POST, free=free))
+    assert (len(server.asked), ticks.waits, error.charged) == (1, [], "no")
+
 
 ONCE = [
     "500 Internal Server Error",

@@ -233,7 +233,7 @@ def test_a_key_that_arrives_in_two_packets_never_reaches_the_caller(relay):
 
 
 def masked(pieces, key):
-    return list(transport._masked(iter(pieces), Secret(key.decode())))
+    return list(transport.without_key(iter(pieces), Secret(key.decode())))
 
 
 def cut_at(body, places):

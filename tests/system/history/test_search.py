@@ -57,6 +57,8 @@ RECORDS = st.lists(
             "created": MOMENTS.map(datetime.isoformat),
             "star": st.booleans(),
             "drawn": st.booleans(),
+            "demo": st.booleans(),
+            "tags": st.lists(st.sampled_from(["fox", "FOX", "猫", "fo"]), unique=True).map(tuple),
             "model": TEXT.map("m{}".format),
         }
     ),
@@ -64,13 +66,30 @@ RECORDS = st.lists(
 )
 MOMENT = st.none() | MOMENTS.map(datetime.timestamp)
 WANTED = st.builds(
-    Wanted, st.lists(TEXT | st.text(max_size=1), max_size=2), TEXT, MOMENT, MOMENT, st.booleans(), st.booleans()
+    Wanted,
+    words=st.lists(TEXT | st.text(max_size=1), max_size=2),
+    model=TEXT,
+    since=MOMENT,
+    until=MOMENT,
+    star=st.booleans(),
+    failed=st.booleans(),
+    drawn=st.booleans(),
+    demo=st.sampled_from([None, True, False]),
+    tag=st.sampled_from(["", "", "fox", "Fox", "o", "猫", "%"]),
 )
 
 
 def holds(one, wanted):
     """Whether a record is as wanted, in plain words."""
-    said = (one.request.prompt, one.prompt_sent, one.request.model, one.model_reported, one.id, one.text)
+    said = (
+        one.request.prompt,
+        one.prompt_sent,
+        one.request.model,
+        one.model_reported,
+        one.id,
+        one.text,
+        "\n".join(one.tags),
+    )
     sent = datetime.fromisoformat(one.created).timestamp()
     return (
         all(any(word.casefold() in text.casefold() for text in said) for word in wanted.words)
@@ -79,6 +98,9 @@ def holds(one, wanted):
         and (wanted.until is None or sent < wanted.until)
         and (one.star or not wanted.star)
         and not (wanted.failed and one.images)
+        and bool(one.images or not wanted.drawn)
+        and wanted.demo in {None, one.demo}
+        and (not wanted.tag or wanted.tag.casefold() in map(str.casefold, one.tags))
     )
 
 

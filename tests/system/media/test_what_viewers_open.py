@@ -9,6 +9,7 @@ from PIL import Image, ImageCms
 from support.pictures import chunk, encoded, moving, noise, png, riff
 
 from wenwen_magic.errors import ImageError
+from wenwen_magic.media.file_parts import png_without_notes
 from wenwen_magic.media.sandbox import SandboxPool
 from wenwen_magic.records import GeneratedImage
 
@@ -153,6 +154,12 @@ def test_pillow_in_the_kernel_opens_it_too(name, tmp_path):
     (tmp_path / "picture.png").write_bytes(OPENED[name])
     image = GeneratedImage(tmp_path / "picture.png", "image/png", 40, 30)
     assert image.pil().size == (40, 30)
+
+
+def test_a_file_with_nothing_to_leave_out_is_not_copied_in_memory():
+    assert png_without_notes(PNG) is PNG
+    for data in (with_notes(chunk(b"tEXt", b"Comment\0x")), PNG + b"\0", PNG[:-1] + b"\0"):
+        assert png_without_notes(data) == PNG
 
 
 def test_one_pixel_is_a_picture(opened):

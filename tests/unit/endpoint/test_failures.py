@@ -244,6 +244,183 @@ def test_a_model_that_is_not_there_points_at_the_list_of_models():
     assert "%wenwen models" in error.do
 
 
+def said(message, code=None, **more):
+    return {"error": {"message": message, **({} if code is None else {"code": code}), **more}}
+
+
+GONE = [
+    (
+        404,
+        said("The model gpt-4o-image has been retired. Please use gpt-image-2.6-flare instead.", ""),
+        "gpt-image-2.6-flare",
+    ),
+    (404, said("models/x-1 is not found for API version v1beta, or is not supported for generateContent.", 404), ""),
+    (404, said("Publisher Model `projects/p/models/imagen-9` was not found or your project does not have access."), ""),
+    (
+        404,
+        said("This model models/x is no longer available to new users. Please update your code to use a newer model"),
+        "",
+    ),
+    (
+        404,
+        said("The model or endpoint x-9 does not exist or you do not have access.", "InvalidEndpointOrModel.NotFound"),
+        "",
+    ),
+    (404, said("Your account 21 has not activated the model x-9.", "ModelNotOpen"), ""),
+    (404, said("The API deployment for this resource does not exist. Please wait a moment.", "DeploymentNotFound"), ""),
+    (503, said("分组 default 下模型 x-9 无可用渠道（distributor） (request id: 20260520)", "model_not_found"), ""),
+    (503, said("分组 default 下模型 x-9 无可用渠道（distributor） (request id: 20260520)"), ""),
+    (503, said("当前分组 default 下对于模型 x-1 无可用渠道"), ""),
+    (503, said("No available channel for model X under group default (distributor)"), ""),
+    (503, {"message": "no available channels for model X"}, ""),
+    (500, said("no available channel found for model X"), ""),
+    (403, said("该令牌无权访问模型 x-1"), ""),
+    (403, said("该令牌无权使用模型：x-1"), ""),
+    (403, said("您没有权限使用该模型"), ""),
+    (403, said("当前令牌未授权使用该模型"), ""),
+    (403, said("没有模型 x-1 的访问权限"), ""),
+    (403, said("This token has no access to model x-1"), ""),
+    (403, said("Project `proj_1` does not have access to model `x-1`"), ""),
+    (404, said("The model `x` does not exist or you do not have access to it.", "model_not_found"), ""),
+    (404, said("The model `x` does not exist or you do not have access"), ""),
+    (404, said("The model `davinci-003` has been deprecated, learn more here: https://h.example/deprecations"), ""),
+    (400, {"code": 20012, "message": "Model does not exist. Please check it carefully.", "data": None}, ""),
+    (403, {"code": 30003, "message": "Model disabled."}, ""),
+    (400, {"code": "InvalidParameter", "message": "Model not exist."}, ""),
+    (404, said("Not found the model X or Permission denied", "resource_not_found_error"), ""),
+    (400, said("模型不存在，请检查模型代码。", "1211"), ""),
+    (404, {"detail": "未找到模型"}, ""),
+    (400, {"msg": "找不到该模型"}, ""),
+    (410, said("模型 x-1 已下线，请改用 gpt-image-2.6-flare"), "gpt-image-2.6-flare"),
+    (400, said("该模型已停用，请切换到 gemini-3-pro-image"), "gemini-3-pro-image"),
+    (400, said("模型「即梦 2.0」已于 2026-10-01 下架，推荐使用 jimeng-4.0。"), "jimeng-4.0"),
+    (400, said("不支持的模型: foo"), ""),
+    (400, said("无效的模型名称 foo"), ""),
+    (400, said("x-y is not a valid model ID"), ""),
+    (404, said("No endpoints found for openai/x."), ""),
+    (404, said("No allowed providers are available for the selected model."), ""),
+    (400, said("The model `x-8b` has been decommissioned and is no longer supported.", "model_decommissioned"), ""),
+    (404, {"type": "error", "error": {"type": "not_found_error", "message": "model: x-1"}}, ""),
+    (400, {"message": "Invalid model: x", "type": "invalid_model"}, ""),
+    (
+        404,
+        said(
+            "Unable to access model x. Please visit https://h.example/models to view the list.", "model_not_available"
+        ),
+        "",
+    ),
+    (404, said("Model not found, inaccessible, and/or not deployed"), ""),
+    (404, {"error": "model 'x' not found, try pulling it first"}, ""),
+    (400, said("Invalid model name passed in model=x. Call `/v1/models` to view available models for your key."), ""),
+    (401, said("key not allowed to access model. This key can only access models=['a']. Tried to access x", "401"), ""),
+    (400, {"message": "The provided model identifier is invalid."}, ""),
+    (404, {"message": "This model version has reached the end of its life. Please refer to the documentation."}, ""),
+    (400, {"base_resp": {"status_code": 2013, "status_msg": "invalid params, unknown model 'x'"}}, ""),
+    (400, {"error": "unsupported model: x"}, ""),
+    (400, said("Can't find model x"), ""),
+    (400, said("model x isn't supported"), ""),
+    (410, said("Model x-2.5 has been retired.", 410, type="model_gone", replacement="x-3"), "x-3"),
+    (404, said("x-2.5 was shut down on 2026-01-15. Use x-nano-3."), "x-nano-3"),
+    (400, said("Model x-1 has been replaced by x-2 and is no longer available"), "x-2"),
+    (404, said("The model 'x-1' was removed. Successor: openai/x-2"), "openai/x-2"),
+    (404, said("The model `gpt-image-1` does not exist or you do not have access to it."), "gpt-image-2.6-flare"),
+    (503, said("分组 default 下模型 gemini-3-pro-image-preview 无可用渠道"), "gemini-3-pro-image"),
+]
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "instead"), GONE, ids=lambda value: json.dumps(value, ensure_ascii=False)[:70]
+)
+def test_a_model_that_is_gone_is_told_as_that_for_free_with_what_to_use_now(status, body, instead):
+    for error in (error_for(body, status, 60.0), error_of_object(body)):
+        assert error.what == "The endpoint has no such model for your key."
+        assert error.charged == "no"
+        assert error.do.startswith(f"Try -m {instead}. " if instead else "Check the model's name: ")
+        assert "%wenwen models" in error.do
+    assert error_for(body, status).lasting
+
+
+ELSE = [
+    (404, "404 page not found", "no such address"),
+    (404, "<html><title>404 Not Found</title></html>", "no such address"),
+    (404, "", "no such address"),
+    (404, {"detail": "Not Found"}, "no such address"),
+    (404, said("Invalid URL (POST /v1/chat/completions)"), "no such address"),
+    (404, said("Invalid URL (POST /v1/models/chat/completions)"), "no such address"),
+    (404, {"code": 404, "message": "The requested resource was not found"}, "no such address"),
+    (503, said("The model is overloaded. Please try again later."), "no channel"),
+    (503, said("The model x is not available right now, try again later."), "no channel"),
+    (503, said("模型暂时不可用，请稍后重试"), "no channel"),
+    (429, said("当前分组上游负载已饱和，请稍后再试"), "busy"),
+    (429, said("Rate limit reached for model x in organization org-1"), "busy"),
+    (400, said("The model x does not support the parameter style"), "refused the request"),
+    (400, said("Invalid value for model dall-e-3: style is not supported"), "refused the request"),
+    (400, said("quality 'hd' is not supported by model x"), "refused the request"),
+    (400, said("image_size 512 is not available for model x"), "refused the request"),
+    (400, said("Invalid model parameter: size"), "refused the request"),
+    (400, said("该模型不支持图像输入"), "refused the request"),
+    (400, said("模型参数 size 不存在"), "refused the request"),
+    (401, said("无效的令牌"), "did not accept the key"),
+    (500, said("do request failed", "do_request_failed"), "failed"),
+]
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "words"), ELSE, ids=lambda value: json.dumps(value, ensure_ascii=False)[:70]
+)
+def test_other_words_on_models_and_addresses_are_told_as_before(status, body, words):
+    error = error_for(body.encode() if isinstance(body, str) else body, status)
+    assert words in error.what
+    assert not error.lasting
+
+
+@pytest.mark.parametrize(
+    ("message", "do"),
+    [
+        ("not supported model for image generation, only imagen models are supported", "gemini or --format chat"),
+        ("The model x does not support image generation", "gemini or --format chat"),
+        ("x is not an image generation model", "gemini or --format chat"),
+        ("该模型不支持图像生成接口", "gemini or --format chat"),
+        ("This is not a chat model and thus not supported in the v1/chat/completions endpoint.", "--format images"),
+        ("The requested model 'x' is not supported with the chat completions API", "--format images"),
+        ("This model can only be used with v1/images/generations", "--format images"),
+        ("该模型不是对话模型，请使用绘图接口", "--format images"),
+    ],
+)
+@pytest.mark.parametrize(("status", "code"), [(500, "convert_request_failed"), (500, ""), (400, "x"), (404, "")])
+def test_a_model_for_another_format_names_the_format_and_costs_nothing(message, do, status, code):
+    for error in (error_for(said(message, code), status), error_of_object(said(message, code))):
+        assert do in error.do
+        assert error.charged == "no"
+
+
+CODES = ["", "x", "do_request_failed", *REFUSED, "insufficient_quota", "DeploymentNotFound", "400"]
+SAYING = ["m", "模型不存在", "额度不足", "not a chat model", "The model is overloaded. Try again later.", ""]
+
+
+@pytest.mark.parametrize("status", range(300, 600))
+def test_a_message_never_says_two_things_about_the_cost(status):
+    for code in CODES:
+        for message in SAYING:
+            for seconds in (1.0, 60.0):
+                assert_agree(error_for(said(message, code), status, seconds))
+
+
+@given(st.sampled_from(CODES), st.sampled_from(SAYING))
+def test_nor_does_an_error_object_with_status_200(code, message):
+    assert_agree(error_of_object(said(message, code)))
+
+
+def assert_agree(error):
+    doubtful = any(words in error.do for words in ("may have been done", "may cost again", "asks again"))
+    assert doubtful == (error.charged == "maybe")
+
+
+def test_a_refused_key_names_a_wrong_site_as_a_cause():
+    for host in ("api.wenwen-ai.com", "breakout.wenwen-ai.com", "api.apipro.ai", "%wenwen status"):
+        assert host in error_for(b"", 401).do
+
+
 def test_a_refused_key_points_at_the_ways_to_set_one_and_at_the_demo():
     error = error_for(b"", 401)
     assert "%wenwen key" in error.do

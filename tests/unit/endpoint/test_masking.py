@@ -193,6 +193,29 @@ def test_each_spelling_is_masked_in_a_whole_body_and_pictures_are_left_as_they_a
         assert "***" in read["c"]
 
 
+@pytest.mark.parametrize(
+    ("key", "texts", "joined"),
+    [
+        ("ab" * 8, ["ab"] * 8, "***"),
+        ("ab" * 8, ["b"] + ["ab"] * 9 + ["a"], "b***aba"),
+        ("a" * 9, ["a"] * 10, "***a"),
+        (KEYS[0], ["words ", KEYS[0][:5] + "\x1b[1 ", "q" + KEYS[0][5:], " words"], "words *** words"),
+        ('sk-Qz"VxWk Pm'.replace(" ", ""), ['sk-Qz"V', "xWkPm"], "***"),
+    ],
+)
+def test_a_key_over_events_is_found_though_they_are_alike_or_hold_spaces_and_quotes(key, texts, joined):
+    clean = mask_reply(["".join(map(event, texts)).encode()], Secret(key)).decode()
+    kept = [json.loads(line[5:])["choices"][0]["delta"]["content"] for line in clean.splitlines() if line]
+    assert "".join(kept) == joined
+
+
+@pytest.mark.parametrize("between", ["", '\x1b["@'])
+def test_a_key_with_a_quote_in_it_or_between_its_letters_is_masked_in_a_whole_body(between):
+    for key in (KEYS[0], 'sk-Qz"VxWkPm'):
+        body = f"it is {key[:4]}{between}{key[4:]}, they say".encode()
+        assert mask_reply([body], Secret(key)) == b"it is ***, they say"
+
+
 def noise_of(size):
     return bytes(at * at % 251 for at in range(size))
 

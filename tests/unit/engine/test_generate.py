@@ -70,7 +70,7 @@ def test_a_fresh_take_is_numbered_without_asking_again(client, calls):
     client.generate("a cat")
     calls.clear()
     drawn = client.generate("a cat", fresh=True)
-    assert (drawn.take, "--take 2" in drawn.note) == (2, True)
+    assert (drawn.take, "unless you star" in drawn.note) == (2, True)
     assert calls == {"takes": 1, "begin": 1, "update": 2}
 
 
@@ -164,6 +164,8 @@ def test_a_refusal_while_an_equal_request_waits_is_told_to_both_and_paid_once(cl
 
 
 def test_the_typed_options_are_the_fields_of_a_request_and_the_typed_settings_all_settings():
-    assert {*RequestOptions.__annotations__, "prompt"} == {item.name for item in fields(ImageRequest)} | {"style"}
+    assert {*RequestOptions.__annotations__, "prompt"} | {"usual"} == {item.name for item in fields(ImageRequest)} | {
+        "style"
+    }
     assert EditOptions.__annotations__.keys() < RequestOptions.__annotations__.keys()
     assert [*SettingsOptions.__annotations__] == [item.name for item in fields(Settings)]

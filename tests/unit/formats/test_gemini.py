@@ -130,7 +130,44 @@ def test_a_models_name_is_written_so_that_it_stays_one_piece_of_the_address():
     assert call_of(model="画图 a:b").path == "/v1beta/models/%E7%94%BB%E5%9B%BE%20a%3Ab:generateContent"
 
 
-@pytest.mark.parametrize("model", ["a/b", "models/a", "../a", "a?b", "a#b", "a%2Fb", "a\\b", "a\nb", "a\ud800"])
+@pytest.mark.parametrize(
+    ("model", "piece"),
+    [
+        ("google/gemini-2.5-flash-image", "google/gemini-2.5-flash-image"),
+        ("models/gemini-2.5-flash-image", "gemini-2.5-flash-image"),
+        ("a/b/c", "a/b/c"),
+    ],
+)
+def test_a_models_name_with_its_makers_prefix_is_sent_as_it_is(model, piece):
+    assert call_of(model=model).path == f"/v1beta/models/{piece}:generateContent"
+
+
+@pytest.mark.parametrize(
+    ("model", "name", "value", "sent"),
+    [
+        *(("gemini-3.1-flash-image", "imageSize", value, value) for value in ("512", "0.5K", "1K", "4K")),
+        ("gemini-3.1-flash-image-preview", "imageSize", "0.5k", "0.5K"),
+        ("google/gemini-3-pro-image", "imageSize", "2k", "2K"),
+        ("gemini-nano-banana-2.1", "imageSize", "512", "512"),
+        ("gemini-nano-banana-2.1", "imageSize", 512, 512),
+        ("gemini-4-image", "imageSize", "8k", "8K"),
+        ("gemini-4-image", "aspectRatio", "2:1", "2:1"),
+        ("gemini-4-image", "aspectRatio", "auto", "auto"),
+        ("nano-banana-3", "aspectRatio", "7:9", "7:9"),
+    ],
+)
+def test_what_a_newer_or_unknown_model_may_take_is_sent(model, name, value, sent):
+    assert settings_of(model=model, params={name: value})["imageConfig"] == {name: sent}
+
+
+@pytest.mark.parametrize("model", ["gemini-3-pro-image", "google/gemini-3-pro-image-preview", "nano-banana-pro"])
+def test_what_is_known_wrong_for_a_family_is_refused_whatever_it_is_called(model):
+    assert "1K, 2K, 4K" in refusal_of(model=model, params={"imageSize": "512"})
+
+
+@pytest.mark.parametrize(
+    "model", ["../a", "a/../b", "a//b", "/a", "a/", "models/", ".", "a?b", "a#b", "a%2Fb", "a\\b", "a\nb", "a\ud800"]
+)
 def test_a_models_name_that_would_lead_elsewhere_is_refused(model):
     assert "cannot be used in an address" in refusal_of(model=model)
 

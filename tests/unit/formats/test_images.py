@@ -102,6 +102,30 @@ def test_params_are_passed_through():
     assert body_of(model="seedream-4", params={"size": "2K", "style": "ink", "quality": "draft"})["size"] == "2K"
 
 
+@pytest.mark.parametrize(
+    ("model", "name", "value"),
+    [
+        *(("gpt-image-2.5", "quality", value) for value in ("low", "high", "xhigh", "max", "auto")),
+        *(("gpt-image-2.6-sunburst", "quality", value) for value in ("medium", "xhigh", "max")),
+        ("openai/gpt-image-2.6-flare-vip", "quality", "max"),
+        ("gpt-image-2.6-flare", "output_format", "gif"),
+        ("gpt-image-2.6-flare", "complexity", "high"),
+        ("gpt-image-2.6-flare", "frame_count", 16),
+        ("gpt-image-2.6-flare", "size", "1000x1000"),
+        ("gpt-image-2.6-flare", "response_format", "url"),
+        ("gpt-image-2-all", "quality", "max"),
+        ("gpt-image-3", "quality", "ultra"),
+        ("gpt-image-3-mini", "output_format", "avif"),
+        ("gpt-image-20", "style", "vivid"),
+        ("a-new-one", "response_format", "file"),
+        ("gpt-image-2", "size", "3840x2160"),
+        ("gpt-image-2-2026-04-21", "quality", "high"),
+    ],
+)
+def test_what_a_newer_or_unknown_model_may_take_is_sent(model, name, value):
+    assert body_of(model=model, params={name: value})[name] == value
+
+
 def test_a_stream_asks_for_two_pictures_on_their_way_unless_told_otherwise():
     call = call_of(asking(stream=True))
     assert call.stream
@@ -162,6 +186,10 @@ def test_params_cannot_replace_what_the_request_says(name):
         ("dall-e-3", {"quality": "high"}, "hd"),
         ("gpt-image-1", {"style": "vivid"}, "refuses style"),
         ("gpt-image-1", {"output_format": "gif"}, "webp"),
+        *((model, {"quality": "max"}, "medium") for model in ("gpt-image-1-mini", "gpt-image-1.5", "gpt-image-2")),
+        ("gpt-image-2.6-flare", {"output_format": "svg"}, "gif"),
+        ("gpt-image-2.5", {"quality": "hd"}, "xhigh"),
+        ("openai/gpt-image-1-2025-04-23", {"style": "vivid"}, "refuses style"),
         ("gpt-image-1", {"background": ["red"]}, "opaque"),
         ("gpt-image-1", {"output_compression": 101}, "0 to 100"),
         ("gpt-image-1", {"moderation": "none"}, "low"),

@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from wenwen_magic.errors import EndpointError
 from wenwen_magic.formats.parse.json_text import SHORTEST, Payloads, parse_partial_json
 
 RUN = base64.b64encode(bytes(range(256)) * 8).decode()
@@ -66,6 +67,13 @@ def test_slashes_that_are_escaped_in_json_come_back_plain():
 def test_a_text_for_reading_shows_an_ellipsis_in_place_of_a_run():
     payloads = Payloads()
     assert payloads.redact(payloads.extract(f"see {RUN} there".encode()).decode()) == "see … there"
+
+
+def test_bug_the_number_in_an_error_showed_the_sign_that_stands_for_a_run():
+    payloads = Payloads()
+    run = payloads.extract(RUN.encode()).decode()
+    error = payloads.redact_error(EndpointError("x", why=f"a {run}", text=run, request_id=f"{run}-1"))
+    assert (error.why, error.text, error.request_id) == ("a …", "…", "…-1")
 
 
 def test_an_answer_cannot_name_a_run_by_itself():

@@ -379,7 +379,7 @@ def test_the_work_goes_on_under_its_number_where_the_window_names_none():
 
 
 def test_a_button_without_a_number_is_not_taken_for_the_work_it_hangs_under():
-    with pytest.raises(AnswerError, match="named no job"):
+    with pytest.raises(AnswerError, match="gave no job number"):
         play("submit-no-number.json", request=asked("Cat", "action", params=PRESSED))
 
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from wenwen_magic.errors import EndpointError, HistoryError
 from wenwen_magic.history.atomic import write_whole
+from wenwen_magic.history.index import Wanted
 from wenwen_magic.history.store import History, slug
 from wenwen_magic.protocol import HttpReply
 from wenwen_magic.records import GeneratedImage, ImageRequest, Reference
@@ -216,8 +217,78 @@ def test_an_error_and_its_fields_come_back(history):
 # Reading
 
 
+@pytest.mark.parametrize(
+    ("typed", "tags"),
+    [
+        (["winter"], ("winter",)),
+        (["#winter", "winter", "冬，雪"], ("winter", "冬", "雪")),
+        (["a b,c;d、e", " ", "#"], ("a", "b", "c", "d", "e")),
+        (["x" * 99, "\x1b[31m", "a\u202eb"], ("x" * 40, "[31m", "a", "b")),
+        ([str(number) for number in range(99)], tuple(map(str, range(20)))),
+        ([], ()),
+    ],
+)
+def test_tags_are_words_in_the_record_and_found(history, typed, tags):
+    made = completed(history)
+    assert history.tag(made, typed).tags == tags
+    assert fresh(history).get(made.id).tags == tags
+    for tag in tags:
+        assert [one.id for one in history.search(Wanted(tag=tag.upper()))] == [made.id]
+        assert [one.id for one in history.search(tag)] == [made.id]
+    assert not history.search(Wanted(tag="nter"))
+
+
+def test_deleting_takes_a_record_with_its_files_and_nothing_else(history):
+    made = completed(history)
+    kept = begun(history, f"x {made.id} 1")  # its files have the other's id among their words
+    history.update(kept, state="complete", pictures=(picture(history, kept),))
+    for ending in (".reply", ".reply.part", "-2.unsound", "-3.1a2b3c4d.part"):
+        history.path(made, ending).write_bytes(b"x")
+    beside = {f"2026-11-22/{name}" for name in ("mine.txt", f"{made.id}.png", f"cat-{made.id}-copy.png", f".{made.id}")}
+    for name in beside:
+        (history.folder / name).write_bytes(b"x")
+    others = {name for name in names(history) if kept.id in name} | beside
+    history.delete(made)
+    assert set(names(history)) == others
+    assert [one.id for one in fresh(history).all()] == [kept.id]
+    history.delete(made)
+    assert set(names(history)) == others
+
+
+def test_a_file_that_a_record_only_names_is_not_deleted(history):
+    other = completed(history, "other")
+    made = completed(history)
+    made = history.update(made, pictures=(other.pictures[0],))
+    history.delete(made)
+    assert other.pictures[0].path.is_file()
+
+
+@pytest.mark.parametrize("state", ["sent", "answered"])
+def test_what_may_still_come_is_not_deleted_before_a_day_has_passed(tmp_path, state):
+    history = at(tmp_path / "w", NOON, NOON + timedelta(hours=23), NOON + timedelta(hours=25))
+    made = history.update(begun(history), state=state)
+    with pytest.raises(HistoryError, match="may still come"):
+        history.delete(made)
+    assert history.get(made.id).state == state
+    history.delete(made)
+    assert history.count() == 0
+
+
+def test_a_file_that_cannot_be_deleted_is_an_error_and_costs_nothing(history, monkeypatch):
+    made = completed(history)
+
+    def fail(*_args, **_named):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "unlink", fail)
+    with pytest.raises(HistoryError) as caught:
+        history.delete(made)
+    assert caught.value.charged == "no"
+    assert history.get(made.id).images
+
+
 def test_an_empty_or_absent_folder_holds_nothing(history):
-    assert (list(history.all()), history.recent(), history.unreadable(), history.takes("0" * 64)) == ([], [], [], [])
+    assert [*history.all(), *history.recent(), *history.unreadable(), *history.takes("0" * 64)] == []
     assert not history.folder.exists()
 
 

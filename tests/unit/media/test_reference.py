@@ -3,16 +3,20 @@
 import base64
 import hashlib
 import io
+import sys
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
+import ipywidgets
 import numpy as np
 import pytest
+from IPython import display
 from PIL import Image
 from support.scripted import data_uri, png
 
 from wenwen_magic.errors import ConfigError
-from wenwen_magic.media.reference import LARGEST, reference
+from wenwen_magic.media.reference import LARGEST, pictures_in, reference
 from wenwen_magic.records import Gallery, GeneratedImage, Generation, ImageRequest, Reference
 from wenwen_magic.text.i18n import is_chinese, speak
 
@@ -253,3 +257,115 @@ def test_equal_pictures_have_equal_digests_and_other_pictures_others():
 
 def test_the_picture_itself_is_not_printed():
     assert "base64" not in repr(reference(PICTURE, "cat"))
+
+
+# -- what notebooks hold -----------------------------------------------------------------------------------------------
+
+
+class Shown:
+    """A thing that only shows itself, as charts of other packages do."""
+
+    def __init__(self, shown):
+        self._repr_png_ = lambda: shown
+
+
+def opened_at_its_end():
+    file = io.BytesIO(PICTURE)
+    file.seek(0, io.SEEK_END)
+    return file
+
+
+HELD = {
+    "a file in memory": opened_at_its_end,
+    "a view of bytes": lambda: memoryview(PICTURE),
+    "IPython's Image": lambda: display.Image(PICTURE),
+    "IPython's Image of a file": lambda: display.Image("cat.png"),
+    "a widget": lambda: ipywidgets.Image(value=PICTURE),
+    "an upload": lambda: SimpleNamespace(name="cat.png", content=memoryview(PICTURE)),
+    "a web answer": lambda: SimpleNamespace(url="https://h.example/a", content=PICTURE),
+    "a data address": lambda: data_uri(PICTURE),
+    "what shows itself": lambda: Shown(PICTURE),
+    "what shows itself in base64": lambda: Shown(base64.b64encode(PICTURE).decode()),
+    "what shows itself with notes": lambda: Shown((PICTURE, {"width": 8})),
+    "a file of the disk": lambda: Path("cat.png").open("rb"),  # noqa: SIM115  the reader has its own end
+}
+
+
+@pytest.mark.parametrize("kind", HELD)
+def test_what_a_notebook_holds_as_a_picture_is_one(here, kind):
+    on_disk(here)
+    assert reference(HELD[kind](), "cat").address == data_uri(PICTURE)
+
+
+def test_an_open_file_stays_where_it_is():
+    file = opened_at_its_end()
+    reference(file, "cat")
+    assert file.tell() == len(PICTURE)
+
+
+def test_an_image_that_is_only_an_address_goes_out_as_the_address():
+    assert reference(display.Image(url="https://h.example/a.png"), "x").address == "https://h.example/a.png"
+
+
+@pytest.fixture
+def figures(monkeypatch):
+    """A stand-in for matplotlib, with what is used of it: figures, and what is drawn in them."""
+    module = ModuleType("matplotlib.figure")
+
+    class Figure:
+        figure = property(lambda self: self)
+
+        def savefig(self, file, **how):
+            assert how == {"format": "png", "bbox_inches": "tight", "metadata": {"Software": None}}
+            file.write(PICTURE)
+
+    module.Figure = Figure
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", module)
+    return Figure
+
+
+def test_a_figure_its_axes_and_what_is_drawn_in_them_are_one_picture(figures):
+    figure = figures()
+    axes = SimpleNamespace(figure=figure)
+    inner = SimpleNamespace(figure=SimpleNamespace(figure=figure))
+    for thing in (figure, axes, inner):
+        assert reference(thing, "fig") == reference(PICTURE, "fig")
+    several = np.array([[axes, inner], [axes, axes]], dtype=object)
+    assert pictures_in(several, "axs") == [(figure, "axs")]
+
+
+def test_a_figure_that_cannot_be_drawn_is_an_error_of_ours(figures, monkeypatch):
+    def fail(_self, _file, **_how):
+        raise ZeroDivisionError("no LaTeX here")
+
+    monkeypatch.setattr(figures, "savefig", fail)
+    assert "no LaTeX here" in refused(figures(), "fig").why
+
+
+def test_a_list_is_several_pictures_each_with_its_name():
+    assert pictures_in([PICTURE, "cat.png"], "both") == [(PICTURE, "both[0]"), ("cat.png", "both[1]")]
+    assert pictures_in((PICTURE,)) == [(PICTURE, "")]
+    assert pictures_in(PICTURE, "cat") == [(PICTURE, "cat")]
+    with pytest.raises(ConfigError, match="both"):
+        pictures_in([], "both")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        io.StringIO("a cat"),
+        display.HTML("a cat"),
+        display.SVG("<svg xmlns='http://www.w3.org/2000/svg'/>"),
+        ipywidgets.Text("a cat"),
+        np.array([None, object()], dtype=object),
+        "data:image/png;base64,!!!",
+        "data:text/plain,cat",
+        Shown(None),
+        SimpleNamespace(data=None, url="file:///etc/passwd"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_a_notebook_holds_and_is_no_picture_is_refused_by_its_name(value):
+    error = refused(value, "thing")
+    assert "thing" in error.what
+    assert error.why

@@ -1,24 +1,36 @@
 """Models: told apart by their names, read from any relay's list, and known by other names."""
 
 import json
+from datetime import date
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wenwen_magic.demo.exchange import RELAY
+from wenwen_magic.formats import FORMATS
 from wenwen_magic.models import (
-    ALIASES,
     LONGEST_NAME,
-    PICTURE_MODELS,
-    RULES,
     Model,
+    ModelList,
+    aliases,
     answers_for,
+    bare,
+    default_model,
     draws,
+    family,
+    former_defaults,
     in_order,
     listed,
     meant_by,
+    replacement_in,
+    retired,
     rule_for,
+    rules,
+    suggested,
 )
+
+TODAY = date(2026, 11, 28)
 
 DRAW = """
 gpt-4o-image gpt-4o-image-vip gpt4o-image sora_image gpt-image-1 chatgpt-image-latest openai/gpt-5-image dall-e-3 dalle3
@@ -26,6 +38,8 @@ gemini-2.5-flash-image gemini-3-pro-image-preview gemini-2.0-flash-exp-image-gen
 imagen-4.0-ultra-generate-001 imagen4 jimeng-3.0 即梦-4 doubao-seedream-4-0-250828 doubao-seededit-3-0-i2i-250628
 FLUX.1-dev black-forest-labs/FLUX.1-schnell flux1.1-pro stable-diffusion-3-5-large sd3.5-large sdxl mj_imagine mj_blend
 swap_face midjourney ideogram-v3 recraftv3 Kwai-Kolors/Kolors cogview-4 qwen-image-edit wanx2.1-t2i-turbo wan2.5-i2i-preview
+gpt-image-2 gpt-image-2.6-flare-vip gpt-image-2-all gemini-nano-banana-2.1 gemini-3.1-flash-lite-image krea-3 krea-1-medium
+kontext-pro flux-kontext-max grok-imagine-image-2.0 firefly-image-5 leonardo-phoenix lucid-origin animagine-xl-4 dreamshaper-8
 hunyuan-image-3 HiDream-I1 grok-2-image grok-imagine-image step-1x-medium z-image-turbo gen4_image 文生图-v1 kling-image
 """
 DO_NOT = """
@@ -33,6 +47,7 @@ gpt-4o gpt-4-vision-preview gpt-3.5-turbo claude-3-5-sonnet deepseek-chat gemini
 whisper-1 tts-1 text-embedding-3-small sora-2 sora_video2 veo-3.1 veo3-fast kling-v1 qwen-vl-max llava-1.6
 jimeng-video-3.0 wan2.2-t2v-plus wanx2.1-i2v-plus cogvideox-3 stable-video-diffusion image-to-video grok-imagine-video
 mj_video mj_describe mj_shorten mj_upload image-embedding image-moderation image-to-text image-recognition
+krea-video-1 contextual-7b krealis-1 gpt-6-luna gemini-3.5-flash-lite
 imagebind imagination-7b fluxion mjolnir reverse deepseek-ocr
 """
 
@@ -49,7 +64,7 @@ def test_a_model_for_words_sound_or_video_is_told_from_them(name):
 
 def test_every_rule_decides_about_some_name():
     names = [*DRAW.split(), *DO_NOT.split(), "demo-slow"]
-    assert {rule_for(name) for name in names} >= set(RULES)
+    assert {rule_for(name) for name in names} >= set(rules())
 
 
 def test_an_endpoint_type_helps_only_where_the_name_says_nothing():
@@ -60,16 +75,122 @@ def test_an_endpoint_type_helps_only_where_the_name_says_nothing():
 
 
 def test_what_is_suggested_at_first_draws():
-    assert all(map(draws, PICTURE_MODELS))
+    assert all(map(draws, suggested()))
+
+
+# -- what is known of names --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", [*FORMATS, "a fifth"])
+def test_every_format_has_a_default_that_draws_is_not_retired_and_is_in_the_demos_list(form):
+    model = default_model(form)
+    assert draws(model)
+    assert not ends_by(model, TODAY)
+    assert model in RELAY["models"] or form == "midjourney"  # which sends no name
+
+
+@pytest.mark.parametrize("form", ["chat", "gemini"])
+def test_every_format_that_describes_has_a_reader_that_is_in_the_demos_list(form):
+    model = default_model(form, words=True)
+    assert not draws(model)
+    assert not ends_by(model, TODAY)
+    assert model in RELAY["models"]
+
+
+def ends_by(model, day):
+    end = retired(model)
+    return end is not None and end.day <= day.isoformat()
+
+
+def test_nothing_that_is_suggested_or_used_in_place_of_a_retired_model_is_retired_itself():
+    ends = [retired(name) for name in retired_names()]
+    assert all(date.fromisoformat(end.day) for end in ends)
+    assert all("." in end.source for end in ends)
+    assert not [name for name in (*suggested(), *(end.use for end in ends)) if ends_by(name, TODAY)]
+
+
+def retired_names():
+    text = "gpt-image-1 gpt-image-1.5 gpt-image-1-mini chatgpt-image-latest dall-e-2 dall-e-3 gpt-4o gemini-2.5-flash"
+    gemini = "gemini-2.5-flash-image gemini-2.5-flash-image-preview gemini-3-pro-image-preview gemini-3.1-flash-image"
+    return [*text.split(), *gemini.split()]
+
+
+@pytest.mark.parametrize("name", ["models/gemini-3-pro-image", "google/Gemini_3-pro-image", "a/b/gemini-3-pro-image/"])
+def test_what_is_known_of_a_name_holds_behind_any_prefix(name):
+    assert bare(name) == "gemini-3-pro-image"
+    assert family("gemini", name)["sizes"] == ["1K", "2K", "4K"]
+    assert draws(name)
+    assert retired(f"openai/{retired_names()[0]}").use == retired(retired_names()[0]).use
+    assert meant_by("google/nano-banana") == meant_by("nano-banana")
+
+
+@pytest.mark.parametrize(
+    ("words", "use"),
+    [
+        ("The model `gpt-image-1` does not exist", "gpt-image-2.6-flare"),
+        ("分组 default 下模型 gpt-image-1 无可用渠道", "gpt-image-2.6-flare"),
+        ("models/gemini-3-pro-image-preview is not found", "gemini-3-pro-image"),
+        ("openai/gpt-image-1.", "gpt-image-2.6-flare"),
+        *((words, "") for words in ("gpt-image-10", "my-gpt-4o", "gpt-4o-image", "gpt-4o.5", "nothing", "")),
+    ],
+)
+def test_a_retired_model_in_a_sentence_is_known_by_its_whole_name(words, use):
+    assert replacement_in(words) == use
+
+
+def test_a_model_to_use_in_place_of_another_is_one_that_the_endpoint_has_for_the_format():
+    rows = [("gpt-6", "openai"), ("gemini-3-pro-image", "gemini"), ("flux-2", "openai"), ("gpt-4o-image-vip", "openai")]
+    known = ModelList(tuple(in_order(Model(name, "", (kind,)) for name, kind in rows)), 1.0)
+    assert known.instead_of("gpt-4o-image", "chat", TODAY) == ["gpt-4o-image-vip", "flux-2", "gemini-3-pro-image"]
+    assert known.instead_of("gemini-2.5-flash-image", "gemini", TODAY)[0] == "gemini-3-pro-image"
+    drawer = Model("gpt-4o-image-2", "", ("image-generation", "openai"))
+    assert ModelList((*known.models, drawer), 1.0).instead_of("gpt-4o-image", "chat", TODAY)[0] == "gpt-4o-image-vip"
+    assert ModelList((*known.models, drawer), 1.0).instead_of("gpt-image-2", "images", TODAY)[0] == "gpt-4o-image-2"
+    assert known.instead_of("gpt-4o", "chat", TODAY, words=True) == ["gpt-6"]
+
+
+def test_the_replacement_of_a_retired_model_comes_first_and_what_is_shut_down_never():
+    names = ("gpt-image-1-vip", "gpt-image-2.6-flare", "gpt-image-1.5")
+    known = ModelList((*map(Model, names), Model("gpt-image-1", ends="2026-10-23")), 1.0)
+    assert known.instead_of("gpt-image-1", "images", TODAY)[0] == "gpt-image-2.6-flare"
+    assert "gpt-image-1" not in known.instead_of("gpt-image-1", "images", TODAY)
+
+
+def test_earlier_defaults_are_others_than_those_of_now():
+    assert former_defaults("chat") == former_defaults("unheard of") == []
+    for form in ("images", "gemini"):
+        assert default_model(form) not in former_defaults(form)
+
+
+@pytest.mark.parametrize(
+    ("day", "ends", "gone", "soon"),
+    [
+        ("2026-11-28", "2026-11-28", True, False),
+        ("2026-12-01T00:00:00Z", "2026-12-01", False, True),
+        ("2027-06-01", "2027-06-01", False, False),
+        ("2025-01-01", "2025-01-01", True, False),
+        *((value, "", False, False) for value in (None, "", "soon", "2026-13-40", 20261201, [], {})),
+    ],
+)
+def test_a_shutdown_date_in_the_endpoints_list_is_read(day, ends, gone, soon):
+    [model] = listed({"data": [{"id": "a", "shutdown_date": day}]})
+    assert (model.ends, model.is_gone(TODAY), model.ends_soon(TODAY)) == (ends, gone, soon)
+    assert ModelList((model,), 1.0).lacks("a", TODAY) == gone
+
+
+def test_an_empty_list_lacks_nothing():
+    assert not ModelList((), 1.0).lacks("a", TODAY)
+    assert ModelList((Model("b"),), 1.0).lacks("a", TODAY)
 
 
 @pytest.mark.parametrize(
     ("name", "model"),
     [
-        ("nano-banana", "gemini-2.5-flash-image-preview"),
-        ("Nano Banana", "gemini-2.5-flash-image-preview"),
-        ("nano_banana2", "gemini-3-pro-image-preview"),
-        ("nano-banana-pro", "gemini-3-pro-image-preview"),
+        ("nano-banana", "gemini-2.5-flash-image"),
+        ("Nano Banana", "gemini-2.5-flash-image"),
+        ("nano_banana2", "gemini-3-pro-image"),
+        ("nano-banana-pro", "gemini-3-pro-image"),
+        ("gemini-3-pro-image-preview", "gemini-3-pro-image"),
         ("gpt-4o-image", ""),
         ("", ""),
     ],
@@ -97,7 +218,7 @@ def test_an_answer_of_another_model_is_told_from_another_name_of_the_same(report
 
 
 def test_an_alias_and_its_model_name_each_other():
-    for alias, model in ALIASES.items():
+    for alias, model in aliases().items():
         assert Model(alias).alias_of == model
         assert alias in Model(model).aliases
         assert Model(alias).picture

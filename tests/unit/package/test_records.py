@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from support.scripted import png
 
 from wenwen_magic.errors import ConfigError, ImageError
-from wenwen_magic.records import ORIENTATIONS, Gallery, GeneratedImage, Generation, ImageRequest, Reference
+from wenwen_magic.orientation import ORIENTATIONS
+from wenwen_magic.records import Gallery, GeneratedImage, Generation, ImageRequest, Reference
 from wenwen_magic.text.i18n import is_chinese, speak
 
 ONE = Reference("https://example.com/1.png", "1" * 64, "one")
@@ -27,7 +28,7 @@ OTHER = {
     "task": "describe",
     "mask": TWO,
 }
-INDIFFERENT = {"count": 3, "stream": True, "parent": "a1b2c3d4"}
+INDIFFERENT = {"count": 3, "stream": True, "parent": "a1b2c3d4", "usual": "gpt-4o-image"}
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
@@ -47,6 +48,14 @@ def picture(folder, name="cat.png", **more):
 
 def test_every_field_of_a_request_is_known_to_these_tests():
     assert {item.name for item in fields(ImageRequest)} == {*OTHER, *INDIFFERENT}
+
+
+def test_a_model_is_unnamed_as_long_as_it_is_the_default_that_was_taken():
+    assert not ImageRequest("a cat").unnamed
+    taken = ImageRequest("a cat", model="x", usual="x")
+    assert taken.unnamed
+    assert replace(taken, prompt="a dog").unnamed
+    assert not replace(taken, model="y").unnamed
 
 
 @pytest.mark.parametrize("name", OTHER)
@@ -214,6 +223,30 @@ def test_saving_a_picture_onto_itself_keeps_it(tmp_path):
     image = picture(tmp_path)
     image.save(image.path)
     assert image.data == png()
+
+
+def test_what_is_printed_is_short_and_tells_no_folder_of_the_machine(tmp_path):
+    image = picture(tmp_path)
+    request = ImageRequest("a cat on a " + "very " * 99 + "long wall", "m" * 99)
+    one = generation(image, image)
+    lines = list(map(repr, (image, request, one, Gallery((one,) * 3), replace(one, pictures=(), state="failed"))))
+    assert lines == [
+        "<GeneratedImage 8×6 cat.png>",
+        f"<ImageRequest {'m' * 40}… auto 'a cat on a very very very very very very…'>",
+        "<Generation #a1b2c3 gpt-4o-image 8×6 +1 'a cat'>",
+        "<Gallery of 3>",
+        "<Generation #a1b2c3 gpt-4o-image failed 'a cat'>",
+    ]
+    assert "\x1b" not in repr(ImageRequest("\x1b[31m\u202ered", "\x1b]x"))
+
+
+def test_a_picture_shows_itself_as_its_generation_with_this_picture_alone(tmp_path):
+    one = generation(
+        picture(tmp_path), picture(tmp_path, "2.png"), render=lambda shown: {"text/plain": f"{shown.pictures}"}
+    )
+    assert one.images[1]._repr_mimebundle_() == {"text/plain": "(<GeneratedImage 8×6 2.png>,)"}
+    assert pickle.loads(pickle.dumps(replace(one, render=None))).images[1].alone.pictures == one.images[1:]
+    assert one.pictures[1]._repr_mimebundle_() == {"text/plain": "<GeneratedImage 8×6 2.png>"}
 
 
 @pytest.mark.parametrize("thing", [generation(), Gallery((generation(),))])

@@ -178,7 +178,7 @@ def test_a_key_among_the_settings_is_refused_without_being_repeated():
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-@pytest.mark.parametrize("values", [{"mode": "x"}, {"timeout": 0}, {"ui": "x"}, {"model": ""}, {"mod": "x"}])
+@pytest.mark.parametrize("values", [{"mode": "x"}, {"timeout": 0}, {"ui": "x"}, {"model": " "}, {"mod": "x"}])
 def test_every_refusal_comes_in_both_languages(values, language):
     speak(language)
     error = refused(**values)

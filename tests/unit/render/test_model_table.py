@@ -1,5 +1,8 @@
 """The table of models: legible as text and as HTML without styles; and the line on a name that is not in it."""
 
+import re
+from datetime import date
+
 import pytest
 from support.html import read
 
@@ -7,10 +10,11 @@ from wenwen_magic.models import Model, ModelList, in_order
 from wenwen_magic.render.models import MOST, model_warning, table
 from wenwen_magic.text.i18n import is_chinese, speak, text_width
 
+TODAY = date(2026, 11, 28)
 MODELS = (
     Model("gpt-4o", "openai", ("openai",)),
     Model("gpt-4o-image", "custom", ("openai",)),
-    Model("gemini-3-pro-image-preview", "vertex-ai", ("gemini", "openai")),
+    Model("gemini-3-pro-image", "vertex-ai", ("gemini", "openai")),
     Model("nano-banana", "谷歌"),
     Model("claude-sonnet", "anthropic", ("anthropic",)),
 )
@@ -28,11 +32,22 @@ def test_the_table_has_a_row_for_each_model_pictures_first():
     head, *shown = rows(table(known()))
     assert head == ["model", "draws", "other names", "owner", "endpoint types"]
     assert [row[0] for row in shown] == [
-        *("gemini-3-pro-image-preview", "gpt-4o-image", "nano-banana", "claude-sonnet", "gpt-4o")
+        *("gemini-3-pro-image", "gpt-4o-image", "nano-banana", "claude-sonnet", "gpt-4o")
     ]
-    assert shown[0][1:4] == ["✓ picture", "nano-banana2, nano-banana-pro", "vertex-ai"]
-    assert shown[2][2] == "= gemini-2.5-flash-image-preview"
+    assert shown[0][1:4] == ["✓ picture", "nano-banana2, nano-banana-pro, gemini-3-pro-image-preview", "vertex-ai"]
+    assert shown[2][2] == "= gemini-2.5-flash-image"
     assert shown[4][1] == "– other"
+
+
+def test_a_printed_page_holds_all_columns():
+    models = [
+        Model("claude-sonnet-4-5-20250929-thinking", "anthropic", ("anthropic", "openai-response")),
+        Model("gemini-3-pro-image-preview", "volcengine-ark-bytedance", ("gemini", "openai", "image-generation")),
+    ]
+    html = table(known(*models)).bundle["text/html"]
+    columns = zip(*(re.findall(r"<td.*?</td>", row) for row in re.findall(r"<tr>(<td.*?)</tr>", html)), strict=True)
+    widest = [max(map(len, re.findall(r"<nobr>(.*?)</nobr>", " ".join(column)))) for column in columns]
+    assert sum(widest) <= 85, "letters of a page that is 600 pixels wide"
 
 
 def test_the_text_says_the_same_in_columns():
@@ -126,31 +141,48 @@ def test_the_rows_can_be_used_from_python():
     [
         ("gpt4o-image", "gpt-4o-image"),
         ("GPT-4o-image", "gpt-4o-image"),
-        ("nano-banana2", "gemini-3-pro-image-preview"),
-        ("gemini-2.5-flash-image-preview", "nano-banana"),
+        ("nano-banana2", "gemini-3-pro-image"),
+        ("google/gemini-3-pro-image", "gemini-3-pro-image"),
         ("claude-sonet", "claude-sonnet"),
     ],
 )
 def test_a_name_that_is_not_listed_gets_a_warning_in_one_line_with_the_nearest(name, near):
-    line = model_warning(name, known())
+    line = model_warning(name, known(), TODAY)
     assert "\n" not in line
-    assert line.startswith(name)
-    assert f"nearest: {near}" in line
-    assert "as typed" in line
+    assert line == f"{name} is not in the model list. Did you mean {near}? Trying it anyway."
+
+
+@pytest.mark.parametrize(
+    ("name", "near"), [("gemini-2.5-flash-image-preview", "nano-banana"), ("dall-e-3", "gpt-image-2")]
+)
+def test_a_name_that_is_not_listed_because_its_maker_shut_it_down_says_when(name, near):
+    line = model_warning(name, known(*MODELS, Model("gpt-image-2")), TODAY)
+    assert line.startswith(f"{name} is not in the model list: its maker shut it down on 2026-")
+    assert f"Did you mean {near}?" in line
+
+
+def test_a_listed_name_that_the_endpoint_shut_down_or_will_soon_says_when():
+    models = known(Model("old-image", ends="2026-11-01"), Model("b-image", ends="2026-12-01"), Model("new-image"))
+    line = model_warning("old-image", models, TODAY)
+    assert line == "old-image was shut down on 2026-11-01. Did you mean b-image? Trying it anyway."
+    assert model_warning("b-image", models, TODAY) == "b-image will be shut down on 2026-12-01."
+    assert model_warning("new-image", models, TODAY) == ""
+    assert [row[1] for row in rows(table(models))[1:]] == [
+        *("✓ picture · ends 2026-12-01", "✓ picture", "✓ picture · ends 2026-11-01")
+    ]
 
 
 def test_where_no_name_is_near_none_is_named():
-    assert "nearest" not in model_warning("zzz", known())
-    assert "zzz" in model_warning("zzz", known())
+    assert model_warning("zzz", known(), TODAY) == "zzz is not in the model list. Trying it anyway."
 
 
 @pytest.mark.parametrize("name", ["gpt-4o", "nano-banana"])
 def test_a_listed_name_gets_no_warning(name):
-    assert model_warning(name, known()) == ""
+    assert model_warning(name, known(), TODAY) == ""
 
 
 def test_an_empty_list_warns_of_no_name():
-    assert model_warning("gpt-4o", ModelList((), 1.0)) == ""
+    assert model_warning("gpt-4o", ModelList((), 1.0), TODAY) == ""
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -161,6 +193,6 @@ def test_all_is_said_in_the_readers_language(language):
         *table(models, age=90).bundle["text/plain"].splitlines()[:2],
         table(models, age=90).bundle["text/plain"].splitlines()[-1],
         table(models, "nothing", replay=True).bundle["text/plain"],
-        model_warning("c", models),
+        model_warning("c", models, TODAY),
     ]
     assert [is_chinese(text) for text in texts] == [language == "zh"] * len(texts)

@@ -41,7 +41,7 @@ def talk(request: ImageRequest) -> Generator[Step, HttpReply | None, Answer]:
         return Answer(sources=tuple(map(Source, taken.links)), finish_reason=task.SUCCESS)
     number = taken.job or (str(request.params["taskId"]) if submit.continues else "")
     if not number:
-        raise unreadable("", _("The endpoint accepted the request but named no job."))
+        raise unreadable("", _("The endpoint accepted the request, but gave no job number."))
     windows = request.task == "action"
     if taken.modal and windows:
         number, windows = (yield from _fill_window(request, number)), False
@@ -168,8 +168,6 @@ FORMAT = WireFormat(
     name="midjourney",
     talk=talk,
     prompt_as_sent=prompt_as_sent,
-    model="midjourney",
-    reader="midjourney",
     tasks=tuple(SUBMITS),
     inquiries={"query": query, "queries": queries, "seed": seed},
 )

@@ -57,7 +57,8 @@ def prompt_as_sent(request: ImageRequest) -> str:
 
     A task whose prompt is not sent (blend, describe, swap, upload) has it as it is.
     """
-    ratio = _RATIOS.get(request.orientation) if SUBMITS[request.task].prompted else None
+    shape = request.shape
+    ratio = (shape.in_words or _RATIOS.get(shape.turn)) if SUBMITS[request.task].prompted else None
     add = f" --ar {ratio}" if ratio and not _HAS_RATIO.search(request.prompt) else ""
     links = [reference.address for reference in request.references if reference.is_link] if request.task == DRAW else []
     return " ".join([*links, request.prompt]) + add
@@ -72,6 +73,11 @@ def body(request: ImageRequest) -> dict[str, Any]:
     """
     submit = SUBMITS[request.task]
     _check_pictures(request, submit)
+    if request.shape.resolution not in {"", "1K"}:
+        raise ConfigError(
+            _("{model} cannot draw {shape}.", model="Midjourney", shape=request.shape.resolution),
+            do=_("Leave --size out; the buttons U1 to U4 enlarge a picture."),
+        )
     if taken := sorted(submit.reserved & request.params.keys()):
         raise ConfigError(
             _("--param cannot set {taken}.", taken=", ".join(taken)),
@@ -141,8 +147,8 @@ def _imagine(request: ImageRequest) -> dict[str, Any]:
 
 
 def _blend(request: ImageRequest) -> dict[str, Any]:
-    given = "dimensions" in request.params or request.orientation == "auto"
-    return {"base64Array": _addresses(request), **({} if given else {"dimensions": request.orientation.upper()})}
+    given, turn = "dimensions" in request.params, request.shape.turn
+    return {"base64Array": _addresses(request), **({} if given or turn == "auto" else {"dimensions": turn.upper()})}
 
 
 def _describe(request: ImageRequest) -> dict[str, Any]:

@@ -295,7 +295,7 @@ def _refused(code: int, answer: Job) -> EndpointError:
 def failed(job: Job) -> EndpointError:
     """Make the error for a job that ended without a picture."""
     return EndpointError(
-        _("Midjourney could not do the work.") if job.status == FAILURE else _("The work was cancelled."),
+        _("Midjourney could not finish the job.") if job.status == FAILURE else _("The job was cancelled."),
         why=mask_keys(job.text("failReason") or job.text("description")),
         do=_("Change the prompt if the reason names it. Running the cell again submits again, which may cost again."),
         charged="maybe",

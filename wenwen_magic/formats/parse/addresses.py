@@ -27,11 +27,12 @@ _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\
 
 _HEAD = r"https?[:：](?:\\?/|／){2}"
 # No Chinese punctuation, quotes or brackets of other kinds; a backslash only as an escape of Markdown or JSON.
-_INSIDE = r"(?:\\(?:u0026|[_/&=~.*()#?!+-])|[^\s<>\"`\\^{}|，。；！？、（）【】《》〈〉「」『』〔〕“”‘’…])"
+# An atomic group, not a possessive one: before Python 3.11.5 a repeat of such ends one sign early (gh-106052).
+_INSIDE = r"(?>(?:\\(?:u0026|[_/&=~.*()#?!+-])|[^\s<>\"`\\^{}|，。；！？、（）【】《》〈〉「」『』〔〕“”‘’…]++)+)"
 _ITS_HEAD = re.compile(r"(?i)(https?)[:：](?:\\?/|／){2}")
 _ADDRESS = re.compile(
-    rf"(?i)(?P<address>(?<!blob:)(?<!filesystem:){_HEAD}{_INSIDE}++)|(?P<cut>data:,cut\d+)"
-    rf"|(?P<short>(?<![\w:/\\.*])//[a-z0-9-]+(?:\.[a-z0-9-]+)++(?::\d+)?/{_INSIDE}++)"
+    rf"(?i)(?P<address>(?<!blob:)(?<!filesystem:){_HEAD}{_INSIDE})|(?P<cut>data:,cut\d+)"
+    rf"|(?P<short>(?<![\w:/\\.*])//[a-z0-9-]+(?>(?:\.[a-z0-9-]+)+)(?::\d+)?/{_INSIDE})"
 )
 _GLUED = re.compile(
     rf"(?i)(?:{'|'.join(f'(?<={re.escape(suffix)})' for suffix in (*_PICTURES, *_VIDEOS))}"
@@ -39,10 +40,10 @@ _GLUED = re.compile(
 )
 """Where a second address follows the first directly, or behind a sign that ends the first."""
 _LOCAL = re.compile(
-    rf"(?i)\b(?:blob:https?:|sandbox:/|file:///|content://|attachment:|cid:(?=\S*@)|file-service://)(?=\S){_INSIDE}++"
+    rf"(?i)\b(?:blob:https?:|sandbox:/|file:///|content://|attachment:|cid:(?=\S*@)|file-service://)(?=\S){_INSIDE}"
 )
 _ENDING = re.compile(rf"(?i)(?:{_ANY_SUFFIX})(?:(?![a-z0-9])|(?=https?[:：]))")
-_BEHIND_ENDING = re.compile(r"(?!https?:)(?:[?#!~&@:;/%._-](?:[!-~]|(?<==)[^\W\x00-\x7f]++)*+)?")
+_BEHIND_ENDING = re.compile(r"(?!https?:)(?:[?#!~&@:;/%._-](?>(?:[!-~]++|(?<==)[^\W\x00-\x7f]++)*))?")
 _NEXT = re.compile(r"\[(?!\w*\]=)")
 _ENDED = re.compile(r"[^!-~]|[|\"'<>*`\]]")
 """What follows a suffix in brackets or quotes, and does not belong to the address."""
@@ -193,7 +194,7 @@ def _balanced(address: str, host: int) -> str:
 # What people write for a picture and Markdown does not read: white space in the address, no bracket at its end, wide
 # brackets; then the pictures of forums, reStructuredText, AsciiDoc, LaTeX and wikis.
 _LOOSE_IMAGE = re.compile(
-    r"(?i)[!！] ?\[([^\[\]\n]{0,2000}+)\] ?[(（][ \t]*+<?((?:https?[:：]|data:,cut|/)(?:(?!!\[)[^\n<>\"])*+)"
+    r"(?i)[!！] ?\[([^\[\]\n]{0,2000}+)\] ?[(（][ \t]*+<?((?:https?[:：]|data:,cut|/)(?>(?:[^\n<>\"!]++|!(?!\[))*))"
 )
 _OTHER_IMAGE = re.compile(
     r"(?i)(?:\[img\b[^\]\n]{0,100}+\]|\.\. (?:image|figure)::|\bimage::?"
@@ -217,7 +218,7 @@ _KEYED = re.compile(
 )
 _SAYS_VIDEO = re.compile(r"(?i)视频|video|观看|播放|watch|\bplay")
 _SAYS_PICTURE = re.compile(
-    r"(?i)(?:图片|图像|生成|结果|链接|地址|网址|点击|查看|下载|download|image|picture|result|link|url|src|view|[\W_])*+"
+    r"(?i)(?>(?:图片|图像|生成|结果|链接|地址|网址|点击|查看|下载|download|image|picture|result|link|url|src|view|[\W_])*)"
 )
 
 Pairs = list[tuple[str, str]]

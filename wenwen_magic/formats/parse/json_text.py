@@ -105,7 +105,8 @@ class Payloads:
 
     def redact_error(self, error: Fault) -> Fault:
         """Return an error that quotes the answer, every run in it an ellipsis."""
-        error.why, error.text = self.redact(error.why), self.redact(error.text)
+        for name in ("why", "text", "request_id"):
+            setattr(error, name, self.redact(getattr(error, name)))
         return error
 
 

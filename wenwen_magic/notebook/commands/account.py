@@ -7,7 +7,9 @@ from typing import Any
 from wenwen_magic.demo import DemoServer
 from wenwen_magic.endpoint import api_key
 from wenwen_magic.engine import build_request, limits
+from wenwen_magic.engine.worker_pool import no_threads
 from wenwen_magic.errors import ConfigError
+from wenwen_magic.models import default_model
 from wenwen_magic.notebook.commands.registry import OFF, CommandContext, KernelState, command
 from wenwen_magic.notebook.options import Option
 from wenwen_magic.render import models as model_table
@@ -16,23 +18,35 @@ from wenwen_magic.text.i18n import N_, _, comma, padded
 from wenwen_magic.text.suggest import did_you_mean
 
 
-@command("status", "状态", help=N_("every setting with its source"))
+@command("status", "状态", help=N_("endpoint, key, mode, spent; every setting with its source"))
 def status(context: CommandContext, _line: str) -> str:
-    """List every setting with its source, then the key (set or not), and what is saved and under way."""
-    loaded, history = context.load(), context.client.history
+    """Tell what matters (endpoint, key, demo, mode, money, what is saved), then every setting with its source."""
+    loaded, client = context.load(), context.client
+    settings, history, spent = loaded.settings, client.history, client.session.account()
     # The path is shown only where it is needed: notebooks are shared.
     moved = context.folder is not None and context.folder != working_folder()
     folder = f"{history.folder if moved else history.folder.name}/"
-    rows = [(name, _shown(getattr(loaded.settings, name)), _(loaded.sources[name])) for name in NAMES]
-    rows.append((_("key"), *_key_status(context.state)))
-    rows.append((_("saved"), str(history.count()), folder))
-    rows += [(_("unreadable"), name, folder) for name in history.unreadable()]
-    rows.append((_("under way"), str(context.state.runner.under_way()), _("this kernel")))
-    rows.append((_("drawn by"), *_who_draws(context)))
-    return "\n".join(f"{padded(name, 16)} {padded(value or '–', 40)} {source or '–'}" for name, value, source in rows)
+    usual = {"model": default_model(settings.format), "describe_model": default_model(settings.format, words=True)}
+    rows = [
+        (_("endpoint"), settings.base_url, _(loaded.sources["base_url"])),
+        (_("key"), *key_status(context.state)),
+        (_("demo"), _("off") if context.state.demo is None else _("on"), "%wenwen demo"),
+        (_("mode"), settings.mode, _(loaded.sources["mode"])),
+        (_("spent"), limits.cost_text(spent, settings.currency), "%wenwen budget"),
+        (_("saved"), str(history.count()), folder),
+        *((_("unreadable"), name, folder) for name in history.unreadable()),
+        (_("under way"), str(context.state.runner.under_way()), _("this kernel")),
+        (_("drawn by"), *who_draws(context)),
+        ("", "", ""),
+        *((name, _shown(getattr(settings, name)) or usual.get(name, ""), _(loaded.sources[name])) for name in NAMES),
+    ]
+    lines = [
+        f"{padded(name, 16)} {padded(value or '–', 40)} {source or '–'}" if name else "" for name, value, source in rows
+    ]
+    return "\n".join([*lines, "", _("%wenwen doctor checks all of it, for free.")])
 
 
-def _who_draws(context: CommandContext) -> tuple[str, str]:
+def who_draws(context: CommandContext) -> tuple[str, str]:
     """Return who asks the endpoint and saves the pictures, and what that means when the kernel ends."""
     detached = limits.SESSION.detached
     if context.state.demo is not None:
@@ -46,7 +60,7 @@ def _who_draws(context: CommandContext) -> tuple[str, str]:
     return _("threads of this Python"), _("end with it")
 
 
-def _key_status(state: KernelState) -> tuple[str, str]:
+def key_status(state: KernelState) -> tuple[str, str]:
     """Return whether there is a key, in a word, and where it comes from."""
     try:
         key, place = (state.key, "%wenwen key") if state.key else api_key.find()
@@ -83,7 +97,7 @@ def styles(context: CommandContext, _line: str) -> str:
     return build_request.listing(context.load().settings.styles)
 
 
-@command("budget", "预算", help=N_("spent, maybe, and left in this session"))
+@command("budget", "预算", help=N_("what was spent, and what is left"))
 def budget(context: CommandContext, _line: str) -> str:
     """Show what this session has spent, what may be charged, and what is left of its limits."""
     settings, session = context.client.settings, context.client.session
@@ -126,8 +140,12 @@ def demo(context: CommandContext, word: str) -> str:
         what = _("There is no %wenwen demo {word}.", word=word)
         raise ConfigError(what, do=did_you_mean(word, ("on", "off")))
     if state.demo is None:
-        state.demo = DemoServer()
-        state.demo.start()
+        demo = DemoServer()
+        try:
+            demo.start()
+        except RuntimeError:
+            raise no_threads() from None
+        state.demo = demo
     return _("Demo: painted on this machine, without a key, for free. %wenwen demo off ends it.")
 
 

@@ -1,14 +1,14 @@
 """Registers the commands of ``%wenwen``: one decorated function each, from which dispatch, help and Tab are made."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wenwen_magic.errors import ConfigError
-from wenwen_magic.notebook.options import Option, complete, help_lines, help_text, read_line
-from wenwen_magic.settings import Loaded, Settings
+from wenwen_magic.notebook.options import Option, help_lines, help_text, read_line
+from wenwen_magic.settings import Loaded
 from wenwen_magic.text.i18n import N_, _, is_chinese, padded, spoken
 from wenwen_magic.text.suggest import did_you_mean
 
@@ -61,8 +61,8 @@ class CommandContext:
         attended: whether a person can be asked.
         insert: puts a text into a new cell below.
         value_of: returns the value of a word as an expression in the notebook; None for no such name.
-        open_mask: opens the mask editor on a small picture, for a size in pixels, filling a variable; None where
-            the notebook is not live.
+        show: shows controls; None where the notebook is not live.
+        names: the notebook's variables, which controls set.
         in_kernel: whether a Jupyter kernel runs this, and not a terminal.
         folder: the working folder when the extension was loaded, which the history's is named from; None for unknown.
     """
@@ -74,7 +74,8 @@ class CommandContext:
     attended: bool
     insert: Callable[[str], None]
     value_of: Callable[[str], Any]
-    open_mask: Callable[[Path, tuple[int, int], str], Any] | None
+    show: Callable[[Any], Any] | None = None
+    names: dict[str, Any] = field(default_factory=dict)
     in_kernel: bool = False
     folder: Path | None = None
 
@@ -128,7 +129,7 @@ def command(
 def commands() -> dict[str, Command]:
     """Return the commands by their English names; the first call loads what they work with."""
     # Here: they import this module, and %load_ext stays quick.
-    from wenwen_magic.notebook.commands import account, saved  # noqa: F401, PLC0415
+    from wenwen_magic.notebook.commands import account, doctor, saved  # noqa: F401, PLC0415
 
     return _commands
 
@@ -154,7 +155,7 @@ def _usage(known: Command) -> list[str]:
     return [f"{padded(usage, 34)}{chinese}{_(known.help)}", *help_lines(known.options)]
 
 
-_HELP = {"-h", "--help", "--帮助"}
+_HELP = {"-h", "--help", "-?", "-？", "--帮助"}
 _MAGICS = {
     "%%wenwen_image [NAME] [options]": N_("draw the cell's text; -h lists the options"),
     "%%wenwen_describe [NAME] --ref X": N_("answer the cell's question on a picture"),
@@ -183,30 +184,15 @@ def _named(name: str) -> Command:
     Raises:
         ConfigError: there is none.
     """
-    by_name = _by_name()
-    if name not in by_name:
+    known = by_name()
+    if name not in known:
         raise ConfigError(
             _("There is no command %wenwen {command}.", command=name),
-            do=did_you_mean(name, [known for known in by_name if is_chinese(known) == is_chinese(name)]),
+            do=did_you_mean(name, [other for other in known if is_chinese(other) == is_chinese(name)]),
         )
-    return by_name[name]
+    return known[name]
 
 
-def _by_name() -> dict[str, Command]:
+def by_name() -> dict[str, Command]:
     """Return the commands by either of their names, English and Chinese in turn."""
     return {name: known for known in commands().values() for name in (known.name, known.chinese)}
-
-
-def complete_command(line: str, settings: Callable[[], Settings]) -> Sequence[str]:
-    """Return what may complete a line: a command in either language, or an option of the one before.
-
-    Args:
-        line: the line up to the cursor, beginning with ``%wenwen``.
-        settings: gives the settings; called only for values that depend on them.
-    """
-    _magic, _space, typed = line.partition(" ")
-    name, space, _rest = typed.lstrip().partition(" ")
-    by_name = _by_name()
-    if not space:
-        return [known for known in by_name if known.startswith(name)]
-    return complete(typed, by_name[name].options, settings) if name in by_name else []

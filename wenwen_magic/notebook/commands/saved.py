@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import takewhile
 from pathlib import Path
@@ -13,6 +12,7 @@ from wenwen_magic.engine import build_request, limits
 from wenwen_magic.errors import ConfigError, HistoryError
 from wenwen_magic.history.index import Wanted
 from wenwen_magic.notebook import voting
+from wenwen_magic.notebook.cell import says_yes
 from wenwen_magic.notebook.cell_source import cell_of
 from wenwen_magic.notebook.commands.registry import OFF, CommandContext, command
 from wenwen_magic.notebook.options import Option, check_variable, model_names
@@ -21,9 +21,6 @@ from wenwen_magic.records import Gallery, Generation
 from wenwen_magic.render import history as history_table
 from wenwen_magic.text.i18n import N_, _, padded
 from wenwen_magic.text.sanitize import mask_keys, one_line, replace_unshown
-
-PAGE = 20
-"""Generations on a page of the history."""
 
 # -- which pictures are meant ------------------------------------------------------------------------------------------
 
@@ -129,27 +126,38 @@ def _moment_of(text: str, *, end: bool = False) -> float:
         Option(("--since", "--自"), N_("from a day on: 2026-11-22, 3d"), _moment_of),
         Option(("--until", "--至"), N_("up to a day"), lambda text: _moment_of(text, end=True)),
         Option(("--star", "--星标"), N_("only marked ones")),
+        Option(("--tag", "--标签"), N_("only those with a tag"), str),
+        Option(("--demo", "--演示"), N_("only the demo's")),
         Option(("--failed", "--失败"), N_("only those without a picture")),
         Option(("--page", "--页"), N_("which page"), _page_number),
     ),
 )
-def history(context: CommandContext, words: str, *, page: int = 1, **conditions: Any) -> Gallery:
-    """Show a page of the saved generations that hold all words and fulfil all conditions."""
+def history(context: CommandContext, words: str, *, page: int = 1, demo: bool = False, **conditions: Any) -> Gallery:
+    """Show a page of the saved generations that hold all words and fulfil all conditions.
+
+    In a live notebook it is shown with controls, once; the page itself stays in the saved notebook.
+    """
     client = context.client
-    result = client.history.page(Wanted(words=tuple(split_quoted(words)), **conditions), page, PAGE)
-    fingerprints = {row.request.fingerprint for row in result.rows}
-    numbers = {
-        take.id: take.take for fingerprint in fingerprints for take in client.history.takes(fingerprint, partial=True)
-    }
-    result = replace(result, rows=tuple(replace(row, take=numbers.get(row.id, 0)) for row in result.rows))
-    thumbnails = {row.id: path for row in result.rows if (path := client.thumbnail(row))}
-    bundle = history_table.page_bundle(
-        result,
-        thumbnails=thumbnails,
+    wanted = Wanted(words=tuple(split_quoted(words)), demo=demo or None, **conditions)
+    found = client.history.page(wanted, page)
+    shown = history_table.page_bundle(
+        found,
+        thumbnails={row.id: path for row in found.rows if (path := client.thumbnail(row))},
         command=f"%wenwen history {re.sub(_PAGE_OPTION, '', context.line.partition(' ')[2])}".strip(),
         price=lambda price: limits.amount(price, client.settings.currency),
     )
-    return Gallery(result.rows, render=lambda _gallery: bundle, differ=client.compare)
+    showing = [context.show] if context.show and client.settings.ui and found.rows else []
+
+    def render(_gallery: Gallery) -> dict[str, Any]:
+        if not showing:
+            return shown
+        from wenwen_magic.notebook.widgets.history_gallery import HistoryGallery  # noqa: PLC0415
+
+        live = HistoryGallery(client, wanted, found, context.names)
+        showing.pop()(live.view)
+        return {**shown, "text/html": live.twin(shown["text/html"])}
+
+    return Gallery(found.rows, render=render, differ=client.compare)
 
 
 @command(
@@ -188,6 +196,46 @@ def star(context: CommandContext, line: str) -> str:
     return "  ".join(marks)
 
 
+@command("tag", "标签", "ID WORDS [off]", help=N_("give a picture tags, or take them away"))
+def tag(context: CommandContext, line: str) -> str:
+    """Give a picture tags beside those that it has; with ``off`` after them take these away, or without words all."""
+    word, *words = required_ids(line)
+    generation, given = _saved(context, word), [each.strip("#＃") for each in words]
+    if given and given[-1] in OFF:
+        tags = [each for each in generation.tags if given[:-1] and each not in given]
+    else:
+        tags = [*generation.tags, *given]
+    changed = context.client.history.tag(generation, tags) if given else generation
+    return f"#{changed.id[:6]}: " + (" ".join(f"#{each}" for each in changed.tags) or _("no tags"))
+
+
+@command(
+    "delete",
+    "删除",
+    "ID",
+    help=N_("a record and its files, for good; asks first"),
+    options=(Option(("-y", "--yes", "--确认"), N_("do not ask")),),
+)
+def delete(context: CommandContext, line: str, *, yes: bool = False) -> str:
+    """Delete saved generations for good, after a question.
+
+    Raises:
+        ConfigError: nobody is here to be asked.
+        HistoryError: a picture may still come, or a file cannot be deleted.
+    """
+    chosen = all_saved(context, required_ids(line))
+    names = ", ".join(f"#{row.id[:6]}" for row in chosen)
+    if not yes:
+        if not context.attended:
+            raise ConfigError(_("Nobody is here to be asked."), do=f"%wenwen delete {line.strip()} --yes")
+        question = _("Delete {names} and the files for good? Drawing it again costs again. [y/N] ", names=names)
+        if not says_yes(input(question)):
+            return _("Cancelled, nothing was deleted.")
+    for row in chosen:
+        context.client.history.delete(row)
+    return _("Deleted: {names}", names=names)
+
+
 @command("compare", "比较", "ID ID", help=N_("how two pictures differ"))
 def compare(context: CommandContext, line: str) -> Any:
     """Show how two saved pictures differ."""
@@ -200,7 +248,7 @@ def compare(context: CommandContext, line: str) -> Any:
 # -- going on from a picture -------------------------------------------------------------------------------------------
 
 
-@command("use", "使用", "ID", help=N_("the cell that made it, below; also of a file with a recipe"))
+@command("use", "使用", "ID", help=N_("put the cell that made it below; also for a picture file"))
 def use(context: CommandContext, word: str) -> str:
     """Insert the cell that made a picture: of a saved one by its id, of a file by the recipe in it."""
     required_ids(word)
@@ -232,14 +280,14 @@ def fetch(context: CommandContext, word: str) -> Generation:
 
 
 @command("mask", "蒙版", "NAME", help=N_("paint where a picture may be changed"))
-def open_mask(context: CommandContext, line: str) -> Any:
+def open_mask(context: CommandContext, line: str) -> None:
     """Open the mask editor on a picture; the mask goes into a variable, NAME_mask where none is named.
 
     Raises:
         ConfigError: the notebook is not live, it is not a picture, or the variable's name cannot be one.
     """
     word, *names = split_quoted(line) or required_ids(line)
-    if context.open_mask is None:
+    if context.show is None:
         raise ConfigError(
             _("The mask editor needs a live notebook."),
             do=_("Give --mask an array or a PNG file."),
@@ -250,7 +298,12 @@ def open_mask(context: CommandContext, line: str) -> Any:
     stem = re.sub(r"\W+", "_", Path(word).stem).strip("_")
     name = names[0] if names else f"{'' if stem.isidentifier() else 'picture_'}{stem}_mask"
     check_variable(name, do="%wenwen mask cat cat_mask")
-    return context.open_mask(*context.client.to_mask(value, word), name)
+    from wenwen_magic.notebook.widgets.mask_editor import open_editor  # noqa: PLC0415  it loads ipywidgets
+
+    editor = open_editor(
+        *context.client.to_mask(value, word), name, lambda mask: context.names.update({name: mask.image()})
+    )
+    context.show(editor.view)
 
 
 # -- jobs at the endpoint ----------------------------------------------------------------------------------------------
@@ -318,7 +371,7 @@ def vote(context: CommandContext, letter: str) -> str:
     return result
 
 
-@command("votes", "统计", help=N_("the tally"))
+@command("votes", "统计", help=N_("count the votes"))
 def votes(context: CommandContext, _line: str) -> str:
     """Tally all votes."""
     return voting.listing(context.client.history.folder)
@@ -331,7 +384,7 @@ def votes(context: CommandContext, _line: str) -> str:
     "export",
     "导出",
     "FILE [IDs]",
-    help=N_("records and pictures as a zip"),
+    help=N_("share pictures as a zip"),
     options=(Option(("--strip", "--去提示词"), N_("leave the prompts out")),),
 )
 def export(context: CommandContext, line: str, *, strip: bool = False) -> str:
@@ -357,7 +410,7 @@ def export(context: CommandContext, line: str, *, strip: bool = False) -> str:
     return result + (_("; {left_out} without a picture left out", left_out=done.left_out) if done.left_out else "")
 
 
-@command("import", "导入", "FILE", help=N_("import pictures from such a zip"))
+@command("import", "导入", "FILE", help=N_("import pictures from a zip"))
 def import_(context: CommandContext, line: str) -> str:
     """Import records and pictures from such a zip.
 

@@ -10,17 +10,18 @@ from typing import Any
 
 import ipywidgets
 
+from wenwen_magic import orientation
 from wenwen_magic.client import Client
 from wenwen_magic.engine import limits
 from wenwen_magic.engine.worker_pool import Job
 from wenwen_magic.errors import ConfigError, LimitReached, WenwenError
 from wenwen_magic.notebook.cell import TICK, Cell, Turn, model_doubts, status_line
-from wenwen_magic.notebook.cell_source import cell_of
+from wenwen_magic.notebook.cell_source import cell_of, retyped
 from wenwen_magic.notebook.widgets import button, hint, row, view_bundle
 from wenwen_magic.notebook.widgets.edit_row import ActionButtons, EditRow
 from wenwen_magic.notebook.widgets.insert_cell import Inserter
 from wenwen_magic.notebook.widgets.takes_strip import TakesStrip, saved_takes
-from wenwen_magic.records import ORIENTATIONS, Button, Gallery, Generation, ImageRequest
+from wenwen_magic.records import Button, Gallery, Generation, ImageRequest
 from wenwen_magic.render import generation
 from wenwen_magic.render.markup import clipped, join, small, stacked, tag
 from wenwen_magic.text.i18n import _, is_chinese, spoken
@@ -35,6 +36,7 @@ _ROW = "34px"
 _LINE = "1px solid var(--jp-border-color2, #ccc)"
 _LONGEST_WORDS = 60
 _UNSEEN = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap"
+_SHAPES = (*orientation.ORIENTATIONS, *orientation.RATIOS)
 _MARGIN = 8
 """Pixels that ipywidgets leaves between a field and its name."""
 
@@ -75,7 +77,7 @@ class Choices:
             **_named(ipywidgets.Combobox, _("model"), width=190),
         )
         self.orientation = ipywidgets.Dropdown(
-            options=[(_(name), name) for name in ORIENTATIONS],
+            options=[(orientation.said(name), name) for name in dict.fromkeys([*_SHAPES, request.orientation])],
             value=request.orientation,
             **_named(ipywidgets.Dropdown, _("orientation"), width=104),
         )
@@ -94,9 +96,14 @@ class Choices:
         return {"model": self.model.value.strip(), "orientation": self.orientation.value, "count": self.count.value}
 
     @property
+    def changed(self) -> dict[str, Any]:
+        """What is not as it began."""
+        return {name: value for name, value in self.values.items() if value != self._at_first[name]}
+
+    @property
     def untouched(self) -> bool:
         """Whether everything is as it began."""
-        return self.values == self._at_first
+        return not self.changed
 
     def choose(self, values: Mapping[str, Any]) -> None:
         """Choose what :attr:`values` gave."""
@@ -332,7 +339,7 @@ class Panel:
         with self._handling():
             client = self._cell.current_client()
             request, fresh = wanted(client)
-            job = self._cell.runner.start(lambda job: client.draw([request], fresh=fresh, tell=job.tell))
+            job = self._cell.runner.start_or_run(lambda job: client.draw([request], fresh=fresh, tell=job.tell))
             self._follow(job, own=False)
         self._pressed[key] = self._cell.runner.now()  # a second click has waited while this was done
 
@@ -356,7 +363,7 @@ class Panel:
         self._jobs.append(job)
         self._update_waiting()
         turn = self._cell.turn()
-        self._cell.runner.start(lambda _: self._watch(job, turn, own=own))
+        self._cell.runner.start_or_run(lambda _: self._watch(job, turn, own=own))
 
     def _update_waiting(self) -> None:
         """Make Generate Stop, and show the progress in the place of the tools, while a job is waited for."""
@@ -507,7 +514,7 @@ class Panel:
             self.strip.fill(takes, older)
             self._mark_shown()
 
-        self._cell.runner.start(lambda _: find())
+        self._cell.runner.start_or_run(lambda _: find())
 
     def _mark_shown(self) -> None:
         """Mark what the cell shows, and offer what can be done with it."""
@@ -585,13 +592,17 @@ class Panel:
                 if cell.options.fresh:
                     self.show_message(_("The new cell has --fresh: running it draws a new picture and pays."))
                 return
-            client = cell.current_client()
-            if not chosen and not own and self._last_shown is not None:
-                self.inserter.insert(cell_of(client, self._last_shown))
-                return
-            if not chosen and cell.labels:
-                self.show_message(_("The new cell draws only the first combination."))
-            self.inserter.insert(cell_of(client, self._chosen(client)))
+            client, name = cell.current_client(), "" if cell.labels else cell.name
+            alone = bool(cell.text) and not cell.labels and self.edit_row.take is None and not self._with_prompt
+            shown_now = None if chosen or own else self._last_shown
+            if alone and shown_now is None:
+                self.inserter.insert(retyped(cell.text, **self.choices.changed))
+            elif alone and shown_now is not None and shown_now.request == cell.requests[0]:
+                self.inserter.insert(retyped(cell.text, take=client.history.take_of(shown_now)))
+            else:
+                if not chosen and cell.labels and shown_now is None:
+                    self.show_message(_("The new cell draws only the first combination."))
+                self.inserter.insert(cell_of(client, shown_now or self._chosen(client), name=name, like=cell.text))
 
 
 def _free(name: str, ending: str) -> Path:

@@ -12,6 +12,7 @@ import ipywidgets
 from wenwen_magic.client import Client
 from wenwen_magic.kinds import PNG, data_uri, kind_of
 from wenwen_magic.notebook.widgets import button
+from wenwen_magic.orientation import said
 from wenwen_magic.records import Generation, ImageRequest
 from wenwen_magic.render import generation
 from wenwen_magic.render.markup import small
@@ -38,7 +39,7 @@ class _Item:
 
     def __init__(self, take: Generation, thumbnail: Path | None, show: Callable[[Generation], None]) -> None:
         self.take, self._name, self._shown = take, "", False
-        self.rule = _rule(take.id, thumbnail)
+        self.rule = background(_class(take.id), thumbnail)
         width = _NARROWEST
         if take.images:
             image = take.images[0]
@@ -65,14 +66,14 @@ def _class(key: str) -> str:
     return f"wenwen-take-{key}"
 
 
-def _rule(key: str, thumbnail: Path | None) -> str:
-    """Return the style that puts a thumbnail on its button; without a file the button is grey."""
+def background(name: str, thumbnail: Path | None) -> str:
+    """Return the style that puts a thumbnail on the button of a class; without a file the button is grey."""
     with suppress(OSError):
         if thumbnail is not None:
             data = thumbnail.read_bytes()
             uri = data_uri((kind_of(data) or PNG).mime, data)
-            return f".{_class(key)}{{background-image:url({uri})}}"
-    return f".{_class(key)}{{background-color:#777}}"
+            return f".{name}{{background-image:url({uri})}}"
+    return f".{name}{{background-color:#777}}"
 
 
 class TakesStrip:
@@ -166,7 +167,7 @@ def names(takes: Sequence[Generation]) -> dict[str, str]:
             for part in (
                 _origin(request, parents.get(request.parent)),
                 request.model if differs["model"] else "",
-                _(request.orientation) if differs["orientation"] else "",
+                said(request.orientation) if differs["orientation"] else "",
             )
             if part
         )

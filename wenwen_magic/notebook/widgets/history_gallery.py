@@ -1,0 +1,337 @@
+"""The history as thumbnails that are pressed: to show, use, star, tag or delete one; searched and turned in place."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from functools import partial
+from typing import Any
+from uuid import uuid4
+
+import ipywidgets
+
+from wenwen_magic.client import Client
+from wenwen_magic.errors import ConfigError, WenwenError
+from wenwen_magic.history.index import Wanted
+from wenwen_magic.history.store import Page
+from wenwen_magic.notebook.cell_source import cell_of
+from wenwen_magic.notebook.commands.saved import split_quoted
+from wenwen_magic.notebook.options import check_variable
+from wenwen_magic.notebook.widgets import button, row
+from wenwen_magic.notebook.widgets.insert_cell import Inserter
+from wenwen_magic.notebook.widgets.takes_strip import background
+from wenwen_magic.records import Generation
+from wenwen_magic.render import generation, history
+from wenwen_magic.render.markup import Markup, clipped, join, lines, small, stacked, tag
+from wenwen_magic.text.i18n import N_, _, speak
+
+_SIDE, _GAP = 92, 6
+"""Pixels: of a thumbnail, and after it."""
+_GRID, _DETAILS = 4 * (_SIDE + _GAP), 380
+"""Pixels: the width of four thumbnails, and the least of what is beside them."""
+_HEIGHT, _LOWER = 440, 300
+"""Pixels: the height of the box of the large picture, beside the thumbnails and above them."""
+_BESIDE = {"flex_flow": "row-reverse wrap", "justify_content": "flex-end", "width": "100%"}
+_WORDS_ON_TILE = 40
+KINDS: Mapping[str, Mapping[str, bool]] = {
+    N_("All"): {},
+    N_("Pictures"): {"drawn": True, "demo": False},
+    N_("With a star"): {"star": True},
+    N_("Demo"): {"demo": True},
+    N_("Without a picture"): {"failed": True},
+}
+"""What is shown, by its name: the conditions that every other one of these leaves out."""
+_STYLE = f"""
+.wenwen-tile{{background-size:cover;background-position:center;width:{_SIDE}px;height:{_SIDE}px;padding:2px 4px;
+margin:0 {_GAP}px {_GAP}px 0;border:2px solid transparent;border-radius:2px;display:flex;align-items:flex-end;
+justify-content:flex-start;position:relative;line-height:1.25;font-size:11px;white-space:normal;text-align:left;
+overflow:hidden;overflow-wrap:anywhere}}
+.wenwen-tile.wenwen-words{{align-items:flex-start;background:var(--jp-layout-color2,#eee);
+color:var(--jp-ui-font-color1,#222)}}
+.wenwen-tile.wenwen-shown{{border-color:var(--jp-brand-color1,#1976d2)}}
+.wenwen-tile:focus-visible{{outline:2px solid var(--jp-brand-color1,#1976d2);outline-offset:1px}}
+.wenwen-tile.wenwen-star::after{{position:absolute;right:4px;top:2px;color:#fff;font-size:14px;
+text-shadow:0 0 3px #000,0 0 2px #000;content:"★"}}
+.wenwen-tile.wenwen-star::after{{content:"★" / ""}}
+.wenwen-details .widget-html-content{{line-height:1.4}}
+.wenwen-details{{height:{_HEIGHT}px}}
+.wenwen-details figure img{{max-height:300px!important}}
+.wenwen-history{{container-type:inline-size}}
+@container (max-width:{_GRID + _DETAILS}px){{.wenwen-details{{height:{_LOWER}px}}
+.wenwen-details figure img{{max-height:200px!important}}.wenwen-tiles{{max-width:none!important}}}}
+@media print{{.wenwen-history{{display:none!important}}}}
+"""
+
+
+class HistoryGallery:
+    """A page of the history with controls.
+
+    Args:
+        client: whose history it is.
+        wanted: which records, as they were asked for.
+        page: the page to begin with.
+        names: the notebook's variables.
+
+    Attributes:
+        view: to be shown.
+    """
+
+    def __init__(self, client: Client, wanted: Wanted, page: Page, names: dict[str, Any]) -> None:
+        self._client, self._names = client, names
+        self._key = uuid4().hex[:8]
+        self._asked, self._page = wanted, page
+        self._rows: list[Generation | None] = []
+        self._chosen: int | None = None
+
+        self.words = ipywidgets.Text(
+            value=" ".join(wanted.words),
+            placeholder=_("search words"),
+            tooltip=_("search words"),
+            continuous_update=False,
+            layout={"flex": "1 1 160px", "width": "auto", "min_width": "100px"},
+        )
+        self.kind = ipywidgets.Dropdown(
+            options=[(_(name), name) for name in KINDS],
+            value=_kind_of(wanted),
+            tooltip=_("what is shown"),
+            layout={"width": "150px"},
+        )
+        self.newer = button("‹", partial(self._turn, -1), tooltip=_("newer"), width="36px")
+        self.older = button("›", partial(self._turn, 1), tooltip=_("older"), width="36px")
+        self.place = ipywidgets.HTML(layout={"margin": "0 4px"})
+        self.tiles = [button("", partial(self._press, number)) for number in range(page.size)]
+        for number, tile in enumerate(self.tiles):
+            tile.add_class("wenwen-tile")
+            tile.add_class(self._class(number))
+        self._style = ipywidgets.HTML(layout={"display": "none"})
+        self.grid = ipywidgets.VBox(layout={"flex": f"1 1 {_GRID}px", "max_width": f"{_GRID}px", "min_width": "0"})
+
+        self.grid.add_class("wenwen-tiles")
+
+        self.star = button("", self._press_star, width="auto")
+        self.insert = button(_("Insert as cell"), self._press_insert, width="auto")
+        self.delete = button(_("Delete"), self._ask, width="auto")
+        self.yes = button(_("Delete for good"), self._press_delete, style="danger", width="auto")
+        self.no = button(_("Keep"), self._keep, width="auto")
+        self.name = ipywidgets.Text(
+            placeholder=_("name"), tooltip=_("name of a variable"), layout={"flex": "1 1 80px", "width": "auto"}
+        )
+        self.use = button(_("Use as variable"), self._press_use, width="auto")
+        self.tags = ipywidgets.Text(
+            placeholder=_("tags"),
+            tooltip=_("tags, with spaces between them"),
+            continuous_update=False,
+            layout={"flex": "1 1 120px", "width": "auto"},
+        )
+        self.tools = row([self.star, self.insert, self.delete], width="100%")
+        self.question = row(
+            [ipywidgets.HTML(small(_("Its file is deleted too. Drawing it again costs again."))), self.yes, self.no],
+            display="none",
+            width="100%",
+        )
+        self.note = ipywidgets.HTML(layout={"min_height": "24px"})  # a message of one line moves nothing
+        self.shown = ipywidgets.HTML(layout={"width": "100%", "overflow": "auto"})
+        self.shown.add_class("wenwen-details")
+        self.inserter = Inserter()
+        details = ipywidgets.VBox(
+            [
+                self.tools,
+                self.question,
+                row([self.name, self.use, self.tags], width="100%"),
+                self.note,
+                self.inserter.view,
+                self.shown,
+            ],
+            layout={"flex": f"1 1 {_DETAILS}px", "min_width": "0", "max_width": "100%"},
+        )
+        self.view = ipywidgets.VBox(
+            [
+                self._style,
+                row([self.words, self.kind, self.newer, self.place, self.older], width="100%"),
+                # Where there is no room beside the thumbnails, what is shown large is above them.
+                ipywidgets.HBox([details, self.grid], layout=_BESIDE),
+            ],
+            layout={"max_width": "820px"},
+        )
+        self.view.add_class("wenwen-history")
+        self.words.observe(lambda _change: self._search(), names="value")
+        self.kind.observe(lambda _change: self._search(), names="value")
+        self.tags.observe(lambda _change: self._set_tags(), names="value")
+        self._fill(page)
+
+    def twin(self, html: str) -> Markup:
+        """Return the page for places without these controls; where they are live, only print shows it."""
+        return tag("div", Markup(html), generation.dead_controls_style(), class_=f"wenwen-twin-{self._key}")
+
+    def _class(self, number: int) -> str:
+        return f"wenwen-tile-{self._key}-{number}"
+
+    # -- a page --------------------------------------------------------------------------------------------------------
+
+    def _fill(self, page: Page) -> None:
+        """Show a page, and its first generation large."""
+        self._page, self._rows = page, list(page.rows)
+        rules = []
+        for number, each in enumerate(page.rows):
+            thumbnail = self._client.thumbnail(each)
+            rules.append(background(self._class(number), thumbnail))
+            self.tiles[number].description = "" if thumbnail else _words(each)
+            (self.tiles[number].remove_class if thumbnail else self.tiles[number].add_class)("wenwen-words")
+            self.tiles[number].layout.visibility = None
+            self._describe(number)
+        twin = f".wenwen-twin-{self._key}"
+        live = f"@media screen{{{twin},.jp-OutputArea-child:has({twin}){{display:none}}}}"
+        self._style.value = f"<style>{_STYLE}{live}{''.join(rules)}</style>"
+        first, last = (page.number - 1) * page.size + 1, (page.number - 1) * page.size + len(page.rows)
+        self.place.value = small(_("{first}–{last} of {total}", first=first, last=last, total=page.total))
+        self.newer.disabled, self.older.disabled = page.number <= 1, page.number >= page.pages
+        kinds, children = history.apart(page.rows), []
+        for name, rows in kinds.items():
+            if len(kinds) > 1:
+                children.append(ipywidgets.HTML(tag("b", _(name))))
+            ids = {each.id for each in rows}
+            tiles = [tile for tile, each in zip(self.tiles, page.rows, strict=False) if each.id in ids]
+            children.append(ipywidgets.HBox(tiles, layout={"flex_flow": "row wrap"}))
+        self.grid.children = children or [ipywidgets.HTML(small(_("Nothing that is saved fits.")))]
+        in_order = [each.id for rows in kinds.values() for each in rows]
+        self._choose([each.id for each in page.rows].index(in_order[0]) if in_order else None)
+
+    def _describe(self, number: int) -> None:
+        """Say on a thumbnail what it is, and whether it is marked and shown."""
+        each, tile = self._rows[number], self.tiles[number]
+        if each is None:
+            return
+        prompt = clipped(generation.prompt_of(each), 200)
+        what = " · ".join(filter(None, (prompt, generation.caption(each), history.marks(each), each.created[:10])))
+        shown = number == self._chosen
+        tile.tooltip = _("shown: {what}", what=what) if shown else _("show {what}", what=what)
+        for on, name in ((each.star, "wenwen-star"), (shown, "wenwen-shown")):
+            (tile.add_class if on else tile.remove_class)(name)
+
+    def _search(self) -> None:
+        with self._handling():
+            self._load(1)
+
+    def _turn(self, by: int) -> None:
+        with self._handling():
+            self._load(self._page.number + by)
+
+    def _load(self, number: int) -> None:
+        """Show another page of what is asked for now; what the line asked for is one with it."""
+        asked, kind = self._asked, self.kind.value
+        if kind != _kind_of(asked):
+            asked = replace(asked, star=False, failed=False, drawn=False, demo=None)
+        chosen: Mapping[str, Any] = KINDS[kind]
+        wanted = replace(asked, words=tuple(split_quoted(self.words.value)), **chosen)
+        self._fill(self._client.history.page(wanted, number, self._page.size))
+
+    # -- one generation ------------------------------------------------------------------------------------------------
+
+    def _press(self, number: int) -> None:
+        with self._handling():
+            self._choose(number)
+
+    def _choose(self, number: int | None) -> None:
+        """Show a generation large, with what can be done with it; None for none."""
+        before, self._chosen = self._chosen, number
+        for each in {before, number} - {None}:
+            if each is not None and each < len(self._rows):
+                self._describe(each)
+        take = None if number is None else self._rows[number]
+        ready = self._client.ready(take) if take else None
+        self._keep()
+        for control in (self.star, self.insert, self.delete, self.use, self.name, self.tags):
+            control.disabled = take is None
+        self.star.description = f"{'★' if take and take.star else '☆'} {_('Star')}"
+        self.tags.value = " ".join(take.tags) if take else ""
+        prompt = tag("p", lines(generation.prompt_of(take))) if take and take.images else ""
+        self.shown.value = join(generation.generation_html(ready, asked_here=True), prompt) if ready else ""
+
+    @property
+    def _take(self) -> Generation:
+        """What is shown large.
+
+        Raises:
+            ConfigError: nothing is.
+        """
+        take = None if self._chosen is None else self._rows[self._chosen]
+        if take is None:
+            raise ConfigError(_("Press a thumbnail first."))
+        return take
+
+    def _change(self, changed: Generation) -> None:
+        """Show what was changed of the generation that is shown large."""
+        if self._chosen is not None:
+            self._rows[self._chosen] = changed
+            self._choose(self._chosen)
+
+    def _press_star(self) -> None:
+        with self._handling():
+            self._change(self._client.history.star(self._take, on=not self._take.star))
+
+    def _set_tags(self) -> None:
+        take = None if self._chosen is None else self._rows[self._chosen]
+        if take is not None and self.tags.value != " ".join(take.tags):
+            with self._handling():
+                self._change(self._client.history.tag(take, [self.tags.value]))
+                self._say(_("tags: {tags}", tags=self.tags.value) if self.tags.value else _("no tags"))
+
+    def _press_insert(self) -> None:
+        with self._handling():
+            self.inserter.insert(cell_of(self._client, self._take))
+
+    def _press_use(self) -> None:
+        with self._handling():
+            name = check_variable(self.name.value.strip(), do=N_("Use letters, digits and _: cat_1"))
+            self._names[name] = self._client.ready(self._take)
+            self._say(_("{name} is this picture now.", name=name))
+
+    # -- deleting ------------------------------------------------------------------------------------------------------
+
+    def _ask(self) -> None:
+        with self._handling():
+            self.tools.layout.display, self.question.layout.display = "none", None
+
+    def _keep(self) -> None:
+        self.tools.layout.display, self.question.layout.display = None, "none"
+
+    def _press_delete(self) -> None:
+        """Delete what is shown; its place stays empty, so that no other thumbnail moves."""
+        with self._handling():
+            take, number = self._take, self._chosen
+            self._keep()
+            self._client.history.delete(take)
+            if number is not None:
+                self._rows[number] = None
+                self.tiles[number].layout.visibility = "hidden"
+            self._choose(None)
+            self._say(_("Deleted: {names}", names=f"#{take.id[:6]}"))
+
+    # -- messages ------------------------------------------------------------------------------------------------------
+
+    def _say(self, *words: str) -> None:
+        self.note.value = tag("div", stacked(*words), role="status") if words else ""
+
+    @contextmanager
+    def _handling(self) -> Iterator[None]:
+        """Handle a press: in the reader's language, the last message gone, an error of ours shown in its place."""
+        with suppress(WenwenError):
+            speak(self._client.settings.lang)
+        self._say()
+        try:
+            yield
+        except WenwenError as error:
+            self._say(*error.lines())
+
+
+def _kind_of(wanted: Wanted) -> str:
+    """Return the kind that was asked for; the first, everything, where it is none of the others."""
+    asked = [
+        name for name, kind in KINDS.items() if kind and all(getattr(wanted, key) == on for key, on in kind.items())
+    ]
+    return next(iter(asked), next(iter(KINDS)))
+
+
+def _words(row: Generation) -> str:
+    """Return what is on the button of a generation without a picture: a sign, and how its prompt begins."""
+    sign = "▶" if row.kept_videos else "¶" if row.has_result else "…" if row.state == "sent" else "✗"
+    return f"{sign} {clipped(generation.prompt_of(row), _WORDS_ON_TILE)}"
