@@ -139,7 +139,7 @@ class Book:
 
 
 def _drawing(book: Book) -> None:
-    delay(book.lab, 120)
+    delay(book.lab, 900)
     index = book.index("drawing")
     book.lab.press(index, book.word("generate"))
     labs.expect(book.lab.cell(index).get_by_text(re.compile(r"· [2-9]\d* (s|秒)"))).to_be_visible()
