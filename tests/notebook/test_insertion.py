@@ -64,6 +64,7 @@ RETYPED = {
     "%%wenwen_image 狐狸 --模型 a --方向 横屏\n狐狸": "%%wenwen_image 狐狸 --模型 b --方向 16:9\n狐狸",
     "%%wenwen_image 狐狸 --安静\n狐狸": "%%wenwen_image 狐狸 --安静 --模型 b --方向 16:9\n狐狸",
     "%%wenwen_image fox -o=landscape --size 2K -ma\na": "%%wenwen_image fox -o 16:9 -m b\na",
+    "%%wenwen_image fox -o 横屏 3:2 -m a\na": "%%wenwen_image fox -o 16:9 -m b\na",
     "%%wenwen_image fox --take 2 -n 3\na": "%%wenwen_image fox -n 3 -m b -o 16:9\na",
     "%%wenwen_image fox -m a  # mine\na": "%%wenwen_image fox -m b -o 16:9  # mine\na",
     "%wenwen_image -m a a red fox": "%wenwen_image -m b a red fox -o 16:9",

@@ -12,6 +12,8 @@ LINES = {
     "-o 16：9": "landscape composition, aspect ratio 16:9",
     "--方向 横屏16:9": "landscape composition, aspect ratio 16:9",
     '-o "横屏 16:9"': "landscape composition, aspect ratio 16:9",
+    "-o 横屏 16:9": "landscape composition, aspect ratio 16:9",
+    "-o landscape 1536×1024 -n 1": "landscape composition, aspect ratio 3:2",
     "-o=21/9": "landscape composition, aspect ratio 21:9",
     "-o9x16": "portrait composition, aspect ratio 9:16",
     "--size 2K": "2K resolution",

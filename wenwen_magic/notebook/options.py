@@ -144,6 +144,7 @@ def _parts(line: str, table: Sequence[Option]) -> Iterator[_Part]:
                 piece = pieces.popleft()
                 value = piece.group()
             values, piece = _values(option, value, piece, pieces)
+            values = values if option.repeat else [" ".join(values)]
         yield _Part(option, name, tuple(values), start, piece.end())
 
 
@@ -377,6 +378,7 @@ class Options:
         *("-o", "--orientation", "--方向"),
         help=N_("auto, square, landscape, portrait, or a ratio: 16:9"),
         parse=_orientation,
+        more=re.compile(r"\d+[:：x×/]\d+"),  # -o 横屏 16:9
         choices=tuple(dict.fromkeys([*ORIENTATIONS, "自动", "方形", "横屏", "竖屏", *RATIOS, *WORDS])),
     )
     size: str | None = _option(
