@@ -36,6 +36,7 @@ AFTERWARDS = (
     "%wenwen task one U1",
     "%wenwen models",
     "%wenwen models drawer",
+    "%wenwen_describe --ref one",  # its default is not listed: the error names what is
     "%wenwen status",
     "%wenwen budget",
     "%wenwen export lesson.zip",

@@ -168,6 +168,16 @@ def test_a_model_that_the_endpoint_does_not_list_is_told_before_it_is_paid(clien
     assert relay.posts == []
 
 
+def test_a_default_that_the_endpoint_does_not_list_is_told_in_the_panel_and_not_sent(client, relay):
+    relay.listing = lambda: '{"data": [{"id": "flux-2"}]}'
+    panel = panel_of(cell_of(client, client.request("a cat")))
+    press(panel)
+    assert "is the default model, and the endpoint does not list it" in panel.note.value
+    panel.choices.model.value = "flux-2"
+    press(panel)
+    assert [body["model"] for _, body in relay.posts] == ["flux-2"]
+
+
 def test_save_copies_the_original_under_a_name_that_is_free(panel, here):
     press(panel)
     panel.save.click()

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from support.faults import BASE64, EVENTS, INLINE, PICTURE, SHOWN, reply
 from support.loopback import Server
+from support.relay import DEFAULTS
 from support.scripted import event
 
 KEYS = (
@@ -220,7 +221,8 @@ class EchoingEndpoint(Server):
         places = ("X-Oneapi-Request-Id: {}", "X-Request-Id: id {}", "Set-Cookie: k={}", "{}: 1", "Server: {}", "{}")
         self.head = [place.format(SPELLINGS[head](key)) for place in places] if head else []
         self.type = f"; boundary={SPELLINGS[head](key)}" if head else ""
-        self.listing = json.dumps({"data": [{"id": "drawer-KEYHERE", "owned_by": MARK}, {"id": MARK}]})
+        rows = [{"id": "drawer-KEYHERE", "owned_by": MARK}, {"id": MARK}, *({"id": name} for name in DEFAULTS)]
+        self.listing = json.dumps({"data": rows})
         self._questions = 0
         super().__init__(iter(lambda: 0, 1))
 
