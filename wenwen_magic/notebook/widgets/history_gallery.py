@@ -125,6 +125,7 @@ class HistoryGallery:
         self.note = ipywidgets.HTML(layout={"min_height": "24px"})  # a message of one line moves nothing
         self.shown = ipywidgets.HTML(layout={"width": "100%", "overflow": "auto"})
         self.shown.add_class("wenwen-details")
+        self.shown.tabbable = True  # what scrolls can be scrolled by keys
         self.inserter = Inserter()
         details = ipywidgets.VBox(
             [
@@ -135,7 +136,7 @@ class HistoryGallery:
                 self.inserter.view,
                 self.shown,
             ],
-            layout={"flex": f"1 1 {_DETAILS}px", "min_width": "0", "max_width": "100%"},
+            layout={"flex": f"1 1 {_DETAILS}px", "min_width": "0", "max_width": "100%", "overflow": "visible"},
         )
         self.view = ipywidgets.VBox(
             [
