@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from support.scripted import answering
@@ -113,6 +114,21 @@ def test_a_bad_value_is_told_and_never_a_stack(shell, line, told):
     error = result.error_in_exec
     assert error is None or isinstance(error, ConfigError), error
     assert told is None or told in str(error)
+
+
+def test_in_a_live_notebook_the_history_shows_its_controls_once_and_hides_the_page_only_there(saved, monkeypatch):
+    kernel = SimpleNamespace(_allow_stdin=True)
+    monkeypatch.setattr("wenwen_magic.notebook.magics.WenwenMagics.kernel", kernel)
+    page = saved.run("%wenwen history")
+    widgets = [data for data in saved.shown() if "application/vnd.jupyter.widget-view+json" in data]
+    assert len(widgets) == 1
+    assert 'class="wenwen-twin-' in saved.shown()[-1]["text/html"]
+    saved.run("_")
+    assert len(saved.shown()) == 1
+    assert "wenwen-twin" not in saved.shown()[0]["text/html"]
+    saved.run("kept = %wenwen history")
+    assert saved.shown() == []
+    assert len(page) == len(saved.user_ns["kept"])
 
 
 @pytest.mark.parametrize(

@@ -377,7 +377,8 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         if result is self.shown and _is_for_the_cells_end():
             self.shown = None
             return
-        self._print_still(result._repr_mimebundle_())
+        if self.kernel is None:  # making it twice would cost, and may show its controls
+            self._print_still(result._repr_mimebundle_())
         raise NotImplementedError  # IPython then goes on to the MIME bundle
 
 

@@ -23,7 +23,7 @@ def test_a_word_like_no_other_names_all_that_are_known():
     assert did_you_mean("xyz", MODELS) == "Known: gpt-4o-image, gemini-2.5-flash-image-preview, jimeng-3.0"
 
 
-@pytest.mark.parametrize(("typed", "said"), [("竖版图", "是不是 竖版？"), ("q", "可用：竖版, 横版")])
+@pytest.mark.parametrize(("typed", "said"), [("竖版图", "您是指“竖版”吗？"), ("q", "可用：竖版, 横版")])
 def test_the_hint_is_chinese_for_a_chinese_reader(typed, said):
     speak("zh")
     assert did_you_mean(typed, ("竖版", "横版")) == said

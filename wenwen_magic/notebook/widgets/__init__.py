@@ -9,6 +9,10 @@ WRAP = {"flex_flow": "row wrap", "align_items": "center"}
 """The layout of a row that goes on below where the window is narrow."""
 
 
+_MARGIN = 8
+"""Pixels that ipywidgets leaves between a field and its name."""
+
+
 def button(
     description: str, press: Callable[[], object], *, tooltip: str | None = None, style: str = "", **layout: str
 ) -> Any:
@@ -35,6 +39,20 @@ def hint(kind: Any, text: str) -> dict[str, str]:
     """Return the argument that gives a widget its tooltip, by the name that this version of ipywidgets has for it."""
     name = next((name for name in ("tooltip", "description_tooltip") if hasattr(kind, name)), "")
     return {name: text} if name else {}
+
+
+def named(kind: Any, name: str, *, width: int = 0, **layout: str) -> dict[str, Any]:
+    """Return the arguments that give a field a name which is read aloud, takes no room, and is shown under a pointer.
+
+    Args:
+        kind: the class of the field.
+        name: what is to be put into it.
+        width: in pixels; 0 for as wide as ``layout`` says.
+        **layout: as CSS has it.
+    """
+    place = {"width": f"{width + _MARGIN}px" if width else "auto", "margin": f"2px 2px 2px {2 - _MARGIN}px"}
+    style = {"description_width": "0"}
+    return {"description": name, "style": style, "layout": {**place, **layout}, **hint(kind, name)}
 
 
 def upload(description: str, *, accept: str, tooltip: str, multiple: bool = False) -> Any:

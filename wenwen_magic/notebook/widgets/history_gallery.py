@@ -16,7 +16,7 @@ from wenwen_magic.history.store import Page
 from wenwen_magic.notebook.cell_source import cell_of
 from wenwen_magic.notebook.commands.saved import split_quoted
 from wenwen_magic.notebook.options import check_variable
-from wenwen_magic.notebook.widgets import button, hint, row
+from wenwen_magic.notebook.widgets import button, named, row
 from wenwen_magic.notebook.widgets.insert_cell import Inserter
 from wenwen_magic.notebook.widgets.takes_strip import background
 from wenwen_magic.records import Generation
@@ -85,15 +85,13 @@ class HistoryGallery:
         self.words = ipywidgets.Text(
             value=" ".join(wanted.words),
             placeholder=_("search words"),
-            **hint(ipywidgets.Text, _("search words")),
             continuous_update=False,
-            layout={"flex": "1 1 160px", "width": "auto", "min_width": "100px"},
+            **named(ipywidgets.Text, _("search words"), flex="1 1 160px", min_width="100px"),
         )
         self.kind = ipywidgets.Dropdown(
             options=[(_(name), name) for name in KINDS],
             value=_kind_of(wanted),
-            **hint(ipywidgets.Dropdown, _("what is shown")),
-            layout={"width": "150px"},
+            **named(ipywidgets.Dropdown, _("what is shown"), width=150),
         )
         self.newer = button("‹", partial(self._turn, -1), tooltip=_("newer"), width="36px")
         self.older = button("›", partial(self._turn, 1), tooltip=_("older"), width="36px")
@@ -114,21 +112,20 @@ class HistoryGallery:
         self.no = button(_("Keep"), self._press_keep, width="auto")
         self.name = ipywidgets.Text(
             placeholder=_("name"),
-            layout={"flex": "1 1 80px", "width": "auto"},
-            **hint(ipywidgets.Text, _("name of a variable")),
+            **named(ipywidgets.Text, _("name of a variable"), flex="1 1 80px"),
         )
         self.use = button(_("Use as variable"), self._press_use, width="auto")
         self.tags = ipywidgets.Text(
             placeholder=_("tags"),
-            **hint(ipywidgets.Text, _("tags, with spaces between them")),
             continuous_update=False,
-            layout={"flex": "1 1 120px", "width": "auto"},
+            **named(ipywidgets.Text, _("tags, with spaces between them"), flex="1 1 120px"),
         )
         self.tools = row([self.star, self.insert, self.delete], width="100%")
         self.question = row([self.yes, self.no], display="none", width="100%")
         self.note = ipywidgets.HTML(layout={"min_height": "24px"})  # a message of one line moves nothing
         self.shown = ipywidgets.HTML(layout={"width": "100%", "overflow": "auto"})
         self.shown.add_class("wenwen-details")
+        self.shown.tabbable = True  # what scrolls can be scrolled by keys
         self.inserter = Inserter()
         details = ipywidgets.VBox(
             [
@@ -139,7 +136,7 @@ class HistoryGallery:
                 self.inserter.view,
                 self.shown,
             ],
-            layout={"flex": f"1 1 {_DETAILS}px", "min_width": "0", "max_width": "100%"},
+            layout={"flex": f"1 1 {_DETAILS}px", "min_width": "0", "max_width": "100%", "overflow": "visible"},
         )
         self.view = ipywidgets.VBox(
             [

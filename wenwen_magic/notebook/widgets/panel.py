@@ -17,7 +17,7 @@ from wenwen_magic.engine.worker_pool import Job
 from wenwen_magic.errors import ConfigError, LimitReached, WenwenError
 from wenwen_magic.notebook.cell import TICK, Cell, Turn, model_doubts, status_line
 from wenwen_magic.notebook.cell_source import cell_of, retyped
-from wenwen_magic.notebook.widgets import button, hint, row, view_bundle
+from wenwen_magic.notebook.widgets import button, named, row, view_bundle
 from wenwen_magic.notebook.widgets.edit_row import ActionButtons, EditRow
 from wenwen_magic.notebook.widgets.insert_cell import Inserter
 from wenwen_magic.notebook.widgets.takes_strip import TakesStrip, saved_takes
@@ -37,14 +37,6 @@ _LINE = "1px solid var(--jp-border-color2, #ccc)"
 _LONGEST_WORDS = 60
 _UNSEEN = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap"
 _SHAPES = (*orientation.ORIENTATIONS, *orientation.RATIOS)
-_MARGIN = 8
-"""Pixels that ipywidgets leaves between a field and its name."""
-
-
-def _named(field: type[Any], name: str, *, width: int) -> dict[str, Any]:
-    """Give a field of a width in pixels a name that is read aloud and takes no room, and shown under a pointer."""
-    layout = {"width": f"{width + _MARGIN}px", "margin": f"2px 2px 2px {2 - _MARGIN}px"}
-    return {"description": name, "style": {"description_width": "0"}, "layout": layout, **hint(field, name)}
 
 
 class Choices:
@@ -74,19 +66,19 @@ class Choices:
             ensure_option=False,
             continuous_update=False,
             placeholder=_("model"),
-            **_named(ipywidgets.Combobox, _("model"), width=190),
+            **named(ipywidgets.Combobox, _("model"), width=190),
         )
         self.orientation = ipywidgets.Dropdown(
             options=[(orientation.said(name), name) for name in dict.fromkeys([*_SHAPES, request.orientation])],
             value=request.orientation,
-            **_named(ipywidgets.Dropdown, _("orientation"), width=104),
+            **named(ipywidgets.Dropdown, _("orientation"), width=104),
         )
         # No limit of the field's own: it would put another number in the place of what was typed, and not say so.
         self.count = ipywidgets.BoundedIntText(
             value=1,
             min=1,
             max=_HIGHEST,
-            **_named(ipywidgets.BoundedIntText, _("how many pictures"), width=56),
+            **named(ipywidgets.BoundedIntText, _("how many pictures"), width=56),
         )
         self._at_first = self.values
 
