@@ -37,6 +37,7 @@ _LINE = "1px solid var(--jp-border-color2, #ccc)"
 _LONGEST_WORDS = 60
 _UNSEEN = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap"
 _SHAPES = (*orientation.ORIENTATIONS, *orientation.RATIOS)
+_AT_THE_RIGHT = "2px 2px 2px auto"
 _MARGIN = 8
 """Pixels that ipywidgets leaves between a field and its name."""
 
@@ -196,7 +197,9 @@ class Panel:
             layout={"flex": "1 1 40px", "width": "auto", "min_width": "0", "overflow": "hidden"}
         )
         # One button for both, so that the focus of the keyboard stays where it was.
-        self.generate = button(_("Generate"), self._press_generate, style="primary", width="auto", min_width="120px")
+        self.generate = button(
+            _("Generate"), self._press_generate, style="primary", width="auto", min_width="120px", margin=_AT_THE_RIGHT
+        )
         self._settings = (self.choices.model, self.choices.orientation, self.choices.count, self.words)
         press = [*self.edit_row.fields, *self._settings, self.generate, self.edit_row.cancel]
         self.view = _Box(
