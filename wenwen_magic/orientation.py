@@ -37,7 +37,7 @@ _PIECE = re.compile(
     rf"(?P<k>\d+)\s*k(?![a-z])|(?P<a>{_NUMBER})\s*(?P<sign>[:∶x×х*/比])\s*(?P<b>{_NUMBER})(?:\s*px)?"
     r"|(?P<word>[^\W\d_]+)|[\s,;·()、]+"
 )
-_ALIKE, _SAME, _NEAR, _TURNED = 1.02, 1.05, 1.6, 1.2
+_ALIKE, _SAME, _NEAR, _TURNED = 1.02, 20 / 19, 1.6, 1.2
 """How many times wider a shape may be: to go by a usual ratio's name, to count as what was asked for, to be sent in
 its place, and to be that though its turn is another."""
 

@@ -7,7 +7,7 @@ from support.lab import DEMO, expect, source
 
 pytestmark = pytest.mark.browser
 THEMES = ("Light", "Dark")
-FIRST, VERSIONS, MORE, EDITED, REFUSED, FAILED, PANEL, MODELS, STATUS, HELP = range(1, 11)
+FIRST, VERSIONS, MORE, EDITED, REFUSED, FAILED, PANEL, MODELS, STATUS, HELP, HISTORY = range(1, 12)
 CELLS = (
     DEMO,
     "%%wenwen_image\na mountain",
@@ -20,6 +20,7 @@ CELLS = (
     "%wenwen models",
     "%wenwen status",
     "%wenwen help",
+    "%wenwen history",
 )
 
 

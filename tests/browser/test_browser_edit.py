@@ -40,7 +40,7 @@ def test_a_picture_is_edited_in_a_row_of_its_own_and_the_cell_of_the_edit_is_fre
     field.fill("改成夜晚")
     lab.press(1, "生成")
     expect(lab.thumbnails(1)).to_have_count(2)
-    assert lab.thumbnails(1).all_inner_texts() == ["1", "▣ ✎1"]
+    expect(lab.thumbnails(1)).to_have_text(["1", "▣ ✎1"])
     expect(lab.pictures(1)).to_have_count(1)
     first, second = sorted(
         (json.loads(path.read_text("utf-8")) for path in lab.records()), key=lambda one: one["created"]

@@ -538,7 +538,7 @@ def test_a_script_speaks_the_language_that_it_names(here, monkeypatch):
         Client(session=Session()).generate("a cat")
 
 
-@pytest.mark.parametrize("options", [{"modle": "x"}, {"format": "chaat"}, {"orientation": "wide"}, {"count": 0}])
+@pytest.mark.parametrize("options", [{"modle": "x"}, {"format": "chaat"}, {"orientation": "diagonal"}, {"count": 0}])
 def test_a_wrong_option_is_told_before_anything_is_sent(payer, relay, options):
     with pytest.raises(ConfigError):
         payer.generate("a cat", **options)

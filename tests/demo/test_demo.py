@@ -59,6 +59,19 @@ def data_uri(data):
     return "data:image/png;base64," + base64.b64encode(data).decode()
 
 
+@pytest.mark.parametrize(
+    ("words", "size"),
+    [
+        ("a cat\nlandscape composition, aspect ratio 16:9", (1536, 864)),
+        ("画只猫\n竖屏构图，宽高比 9:16", (864, 1536)),
+        ("画只猫\n方形构图，宽高比 1:1", (1024, 1024)),
+        ("a cat, aspect ratio 1:99", (1024, 1024)),
+    ],
+)
+def test_a_ratio_in_the_words_is_the_pictures(demo, words, size):
+    assert size_of(picture_of(demo, chat(demo, words)).body) == size
+
+
 # The relay's shapes
 
 

@@ -104,8 +104,12 @@ def test_a_variant_and_another_hand_give_other_pictures():
 
 
 def test_orientation_words_leave_the_scene_as_it_is():
-    plain, wide = (plan(words, dice(words)) for words in ("一只猫", "一只猫，横屏"))
-    assert plain == wide
+    for words, more in {
+        "一只猫": "，横屏",
+        "一只狗": "\n4K 分辨率",
+        "一只猫\n横屏构图": "，宽高比 16:9，2K 分辨率",
+    }.items():
+        assert plan(words, dice(words)) == plan(words + more, dice(words + more))
 
 
 def test_different_prompts_look_clearly_different():

@@ -42,7 +42,7 @@ def test_a_kernel_killed_while_the_endpoint_thinks_loses_no_picture_and_pays_onc
             kernel.end()
             kernel = start()
             (picture,) = images(kernel.run(prompt))
-            assert "saved take, free" in picture["data"]["text/html"]
+            assert "saved picture, free" in picture["data"]["text/html"]
             assert len(relay.posts) == done + 1
 
 

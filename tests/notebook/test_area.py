@@ -199,9 +199,15 @@ def test_a_slow_thread_does_not_put_an_old_picture_over_a_newer_one(screen):
 
 def test_a_status_line_tells_seconds_and_the_endpoints_words():
     job = Job(10.0)
-    assert status_line(job, 52.9) == "sent, drawing · 42 s"
+    assert status_line(job, 52.9) == "drawing · 42 s"
     job.tell(Progress("queue: 3", 10))
-    assert status_line(job, 9.0) == "sent, drawing · 0 s · queue: 3"
+    assert status_line(job, 9.0) == "drawing · queue: 3"
+    job.arrive(0, "a picture")
+    assert [status_line(job, 11.0, wanted)[:15] for wanted in (3, 2, 1)] == [
+        "drawing 2 of 3 ",
+        "drawing 2 of 2 ",
+        "drawing · 1 s ·",
+    ]
     speak("zh")
     try:
         assert "42 秒" in status_line(job, 52.0)

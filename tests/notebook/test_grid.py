@@ -244,9 +244,9 @@ def test_what_is_there_is_rendered_again_only_when_a_picture_has_arrived(here, r
         clock.now += 1
     assert len(rendered) == 1
     waiting, one, later = (bundle["text/plain"] for bundle in screen.bundles)
-    assert waiting == "sent, drawing · 0 s"
+    assert waiting == "drawing 1 of 2"
     assert one.replace("1 s", "2 s") == later
-    assert f"#{first.id[:6]}" in one
+    assert f"{first.images[0].path.name}" in one
     assert "model=two: … drawing" in one
 
 

@@ -109,7 +109,7 @@ def test_what_is_shown_can_be_chosen_and_searched(gallery, kind, found):
     assert prompts(gallery) == found
     gallery.words.value = "nothing like it"
     assert prompts(gallery) == []
-    assert "Nothing that is saved fits" in gallery.grid.children[0].value
+    assert "Nothing saved matches" in gallery.grid.children[0].value
     assert gallery.star.disabled
     gallery.words.value = ""
     assert prompts(gallery) == found

@@ -206,7 +206,7 @@ def test_a_saved_take_says_that_it_was_free_and_how_to_get_another(shell, relay)
     shell.run(cell())
     assert "--fresh" not in shell.words()
     shell.run(cell())
-    assert "saved take, free; --fresh draws a new one" in shell.shown()[-1]["text/html"]
+    assert "saved picture, free; --fresh draws a new one" in shell.shown()[-1]["text/html"]
 
 
 def test_a_failure_among_several_takes_leaves_the_others_and_a_re_run_asks_only_for_it(shell, relay, monkeypatch):

@@ -219,7 +219,7 @@ def test_fresh_adds_a_take_and_take_shows_an_old_one(shell, relay):
     assert shell.run(cell("--fresh")).take == 2
     again = shell.run(cell("--take 1"))
     assert (again.id, again.take, again.from_history) == (first.id, 1, True)
-    assert "saved take, free" in shell.shown()[0]["text/html"]
+    assert "saved picture, free" in shell.shown()[0]["text/html"]
     assert len(relay.posts) == 2
     assert "Take 5" in str(shell.fail(cell("--take 5")))
     assert len(relay.posts) == 2

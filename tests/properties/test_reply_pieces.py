@@ -1,11 +1,17 @@
 """Recorded replies read the same in pieces, whatever format was asked; one that breaks off gives nothing else."""
 
+import json
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.pictures import png
 from support.replies import READERS, in_pieces, outcome, recorded
 from support.scripted import broken_connection, reply_of, told
 
+from wenwen_magic.formats.parse import stream
+from wenwen_magic.kinds import data_uri
 from wenwen_magic.protocol import Answer, HttpReply
 
 REPLIES = [one for wire in READERS for one in recorded(wire).values()]
@@ -71,3 +77,46 @@ def test_a_shape_that_breaks_off_gives_nothing_that_the_whole_has_not():
 
 SILENTLY_CUT = {name for name in recorded("shapes") if name.endswith((".txt", ".bin"))}
 """Bodies that do not say where they end."""
+
+
+PICTURE = data_uri("image/png", png(4, 4))
+WORDS = st.one_of(
+    st.text(st.sampled_from('ab "\\/\n\t\x7f\u3000\u200b画🦊\ud83d{}[],:'), max_size=9),
+    st.sampled_from(["![", f"![x]({PICTURE})", f"data:image/png;base64,{'A' * 1100}", "B" * 1100, "?", '","x":"']),
+)
+
+
+@st.composite
+def events_of_a_stream(draw):
+    """Lines of events, most of them alike, in JSON with and without escapes, some with a thing that others have not."""
+    lines = []
+    for words in draw(st.lists(WORDS, max_size=12)):
+        piece = {"id": "c1", "model": "m", "choices": [{"index": 0, "delta": {"content": words}}]}
+        match draw(st.sampled_from([*range(9), *[9] * 20])):
+            case 0:
+                piece["choices"][0]["index"] = 1
+            case 1:
+                piece["usage"] = {"content": words}
+            case 2:
+                piece["choices"][0]["delta"]["reasoning_content"] = "so"
+            case 3:
+                piece["choices"][0]["content"] = words
+            case 4:
+                piece["model"] = "other"
+            case 5:
+                piece["error"] = {"message": "no"}
+        line = json.dumps(piece, ensure_ascii=draw(st.booleans())).encode("utf-8", "surrogatepass")
+        lines.append(draw(st.sampled_from([line] * 20 + [line[:-1], line + b"}", b"event: note\n" + line])))
+    return lines
+
+
+@given(events_of_a_stream())
+def test_events_alike_are_read_as_each_alone_would_be(lines):
+    body = b"".join(
+        (b"" if line.startswith(b"event") else b"data: ") + line.replace(b"\n", b"\ndata: ") + b"\n\n" for line in lines
+    )
+    kind = "text/event-stream"
+    found = outcome("chat", reply_of(body, kind))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stream, "_MOST_LEARNT", 0)
+        assert outcome("chat", reply_of(body, kind)) == found

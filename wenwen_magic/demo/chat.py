@@ -10,14 +10,11 @@ from typing import Any
 
 from wenwen_magic.demo import exchange
 from wenwen_magic.demo.exchange import Ask, Question, Refused, Reply
-from wenwen_magic.demo.painter import turn_of
+from wenwen_magic.demo.painter import size_for
 from wenwen_magic.demo.scene import RATIO
 from wenwen_magic.kinds import split_data_uri
-from wenwen_magic.orientation import pixels_for, shape_of
 from wenwen_magic.text.i18n import is_chinese
 
-LANDSCAPE = 1536 * 1024
-"""Pixels of a picture whose ratio is asked for."""
 _PROGRESS = ("> 排队中......\n\n", "> 进度 **14%**\n\n", "> 进度 **34%**\n\n", "> 进度 **76%**\n\n")
 _INLINE = frozenset({"data", "bare_data", "images"})
 _PATTERNS = {"data": "![image]({})", "bare": "{}", "bare_data": "{}", "link": "[点击查看]({})"}
@@ -47,10 +44,8 @@ def _read(question: Question) -> Ask | Reply:
     # A length in words is asked for where words are wanted.
     describe = bool(addresses) and (model in exchange.READERS or "max_tokens" in body)
     ask = Ask(model, prompt, body.get("stream") is True or asks.sse, asks, files, links, describe=describe)
-    if not (named := RATIO.search(prompt)):
-        return ask
-    size = pixels_for(shape_of(named["ratio"]), LANDSCAPE, (2048, 2048), 16)
-    return replace(ask, size=size, orientation=turn_of(size))
+    named = RATIO.search(prompt)
+    return replace(ask, size=size_for(named["ratio"])) if named else ask
 
 
 def _address(image: Any) -> str:

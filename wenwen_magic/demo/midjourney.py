@@ -17,7 +17,7 @@ from PIL import Image
 
 from wenwen_magic.demo import exchange
 from wenwen_magic.demo.exchange import RELAY, Ask, Directives, Question, Reply, Shelf, Studio
-from wenwen_magic.demo.painter import check, coarse, encoded, opened, turn_of
+from wenwen_magic.demo.painter import check, coarse, encoded, opened, size_for, turn_of
 from wenwen_magic.kinds import JPEG, PNG, split_data_uri
 from wenwen_magic.text.sanitize import one_line
 
@@ -96,7 +96,8 @@ def _job(action: str, body: Mapping[str, Any], files: Sequence[bytes] = (), turn
     asked = exchange.directives_in(_text(body, "state"))[1] if asked == Directives() else asked
     bare, ratio = one_line(_PARAMETER.sub("", _LINK.sub("", words))), _RATIO.findall(prompt)
     turn = turn or (turn_of((int(ratio[-1][0]), int(ratio[-1][1]))) if ratio else "square")
-    ask = Ask("mj_imagine", bare, directives=asked, files=tuple(files), orientation=turn, count=count)
+    size = size_for(":".join(ratio[-1])) if ratio else None
+    ask = Ask("mj_imagine", bare, directives=asked, files=tuple(files), orientation=turn, size=size, count=count)
     return Job(action, prompt, ask)
 
 

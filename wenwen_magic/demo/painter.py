@@ -6,7 +6,9 @@ import re
 import struct
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from fractions import Fraction
 from functools import cache, partial
 from random import Random
 
@@ -16,6 +18,8 @@ from PIL.PngImagePlugin import PngInfo
 from wenwen_magic.demo import scene
 from wenwen_magic.demo.canvas import WHITE, Canvas, Place, gradient, mix, oval
 from wenwen_magic.demo.figures import ANIMALS, LIGHTS, NAMES, PALETTES, THINGS, WORN
+from wenwen_magic.errors import ConfigError
+from wenwen_magic.orientation import pixels_for, shape_of
 from wenwen_magic.text.i18n import is_chinese
 
 SIZES = {"square": (1024, 1024), "landscape": (1536, 1024), "portrait": (1024, 1536)}
@@ -321,6 +325,15 @@ def _fitted(picture: Image.Image, head: Place | None, size: tuple[int, int] | No
     left, top = (picture.width * scale - size[0]) / 2, (picture.height * scale - size[1]) / 2
     moved = Place(head.x * scale - left, head.y * scale - top, head.size * scale) if head else None
     return ImageOps.fit(picture, size), moved
+
+
+def size_for(ratio: str) -> tuple[int, int] | None:
+    """Return the size for a ratio (``16:9``); None where a usual size has it, and for a ratio that cannot be."""
+    with suppress(ConfigError):
+        shape = shape_of(ratio)
+        if not any(shape.ratio == Fraction(*size) for size in SIZES.values()):
+            return pixels_for(shape, math.prod(SIZES["landscape"]), (LONGEST, LONGEST), 16)
+    return None
 
 
 def turn_of(size: tuple[int, int]) -> str:

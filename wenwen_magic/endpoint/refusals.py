@@ -64,10 +64,14 @@ _ENDED = (
     r"|no longer (?:available|supported|offered|served|exists?))"
 )
 _MODEL_GONE = re.compile(  # of what _plain returns: "not" is also n't and cannot, and there are no quotation marks
-    rf"\bmodels?(?: (?:id|name|version|identifier|code|or endpoint))?:? ?{_NAME},? ?{_BEEN}not (?:be )?"
-    r"(?:exists?|found|available|supported|enabled|allowed|deployed|accessible|offered|recogni[sz]ed|valid)\b"
-    r"|\bmodel identifier is invalid\b"
-    r"|\b(?:unknown|invalid|unsupported|unrecogni[sz]ed|no such|nonexistent|not a valid|not supported|retired) model\b"
+    r"\b(?:models?|engines?|deployments?)(?: (?:id|name|version|identifier|code|or endpoint|for this resource))?:? ?"
+    rf"{_NAME},? ?{_BEEN}not (?:be )?"
+    r"(?:exists?|found|available|supported|enabled|allowed|deployed|accessible|offered|recogni[sz]ed|valid|whitelisted"
+    r"|(?:in|on) (?:the |your )?(?:allow|white)list)\b"
+    r"|\bmodel identifier is invalid\b|\bmodel_?not_?found\b|\binvalid value (?:for|of) (?:the )?model ?(?::|$)"
+    r"|\bmodel:? (?:must|should) be one of\b|^body\.model: input should be\b"
+    r"|\b(?:unknown|invalid|unsupported|unrecogni[sz]ed|no such|nonexistent|not a valid|not a known|not supported"
+    r"|not a supported|retired) model\b"
     r"(?! (?:parameter|input|output|type|field|config|response|argument))"
     r"|\bnot found (?:the )?model\b"
     r"|\b(?:can not|could not|unable to) (?:find|access|locate) (?:the |this )?model\b"
@@ -76,17 +80,20 @@ _MODEL_GONE = re.compile(  # of what _plain returns: "not" is also n't and canno
     r"(?: available| found)? (?:for|to serve)\b"
     rf"|\bmodels?(?: (?:id|name|version))?:? ?{_NAME},? ?{_BEEN}{_ENDED}\b"
     rf"|^\W*(?=[\w./:@+]*-)(?=[\w./:@+-]*\d){_NAME} {_BEEN}{_ENDED}\b"
+    rf"|\b(?:gemini|gpt|dall|imagen|nano|seedream|jimeng|flux|midjourney)[\w .-]{{0,60}}? {_BEEN}{_ENDED}\b"
     r"|\b(?:no|not have|without) (?:access|permissions?) (?:to|for) (?:use |access |the |this |requested )*models?\b"
     r"|\bnot (?:allowed|authori[sz]ed|permitted|entitled) to (?:access|use|call) (?:the |this |requested )*models?\b"
     r"|\bnot activated the model\b|\bmodel access (?:is )?denied\b"
+    rf"|\bdenied (?:for|to) (?:the |this )?model\b|\baccess to (?:the |this )?model {_NAME} (?:is |was )?denied\b"
     rf"|^model: ?{_NAME}$"  # Anthropic's not_found_error
     r"|[无無]可用(?:的)?(?:渠道|通道)|没有可用(?:的)?(?:渠道|通道)"
     r"|(?:未找到|找不到|没有找到|未查询到|没有|无|不存在|未知|无效|非法|不支持)(?:的|该|此|这个|指定的?|请求的)*模型"
     r"(?!的?参数|的?权限|输出|输入)"
-    r"|(?:[无無][权權]限?|没有权限|无权限|未(?:被|获)?授权|不允许|禁止)(?:访问|訪問|使用|调用|请求)?(?:该|此|这个|指定)*模型"
+    r"|(?:[无無][权權]限?|没有权限|无权限|未(?:被|获)?(?:授权|开通|启用|激活)|不允许|禁止)(?:访问|訪問|使用|调用|请求)?(?:该|此|这个|指定)*模型"
     r"|没有(?:访问|使用|调用)?(?:该|此)?模型[^，。,]{0,120}权限"
-    r"|模型(?:(?!参数|尺寸|图|暂)[^，。,;；]){0,60}?(?:不存在|未找到|找不到|不可用|未开放|未开通|未启用|未部署"
-    r"|未激活|未上线|下线|下架|停用|停止(?:服务|支持|提供)|退役|弃用|废弃|移除|禁用|无权(?:限)?(?:访问|使用)?)"
+    r"|模型(?:(?!参数|尺寸|图)[^，。,;；]){0,60}?(?:不存在|未找到|找不到|不可用|未开放|未开通|未启用|未部署"
+    r"|未激活|未上线|下线|下架|停用|停止(?:服务|支持|提供)|退役|弃用|废弃|移除|删除|禁用|无权(?:限)?(?:访问|使用)?)"
+    r"|模型(?:名称?|ID|id|编码|代码)(?:错误|不正确|有误)"
 )
 _TRANSIENT = re.compile(
     r"overload|busy|temporar|right now|at the moment|at capacity|try again (?:in|later|after)|rate limit"
@@ -145,6 +152,7 @@ _REFUSALS = (
         N_("The endpoint has no price for this model."),
         N_("Try again later, or another model (-m)."),
         frozenset({"modelpriceerror"}),
+        re.compile(r"倍率或价格未配置|ratio or price not (?:set|configured)"),
     ),
     Refusal(
         *REFUSED,

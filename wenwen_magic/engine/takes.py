@@ -259,5 +259,5 @@ def _saved_note(generation: Generation, mode: str) -> str:
     """Return the note that a saved generation was free, and how to get another."""
     words = generation.request.wants_words
     if mode == "replay":
-        return _("saved answer; replay mode is offline") if words else _("saved take; replay mode is offline")
-    return _("saved answer, free; --fresh asks again") if words else _("saved take, free; --fresh draws a new one")
+        return _("saved answer; replay mode is offline") if words else _("saved picture; replay mode is offline")
+    return _("saved answer, free; --fresh asks again") if words else _("saved picture, free; --fresh draws a new one")

@@ -52,7 +52,7 @@ class Family:
         words: the values that a param may have; none at all where the model refuses it.
         streams: whether an answer may be asked for as a stream.
         one_square: whether only one square PNG of less than 4 MB may be changed.
-        largest: width and height of the largest picture, of a family that draws any size; 0 and 0 for other families.
+        largest: width and height of the largest picture of a family that draws any size; 0 for one that does not.
     """
 
     names: str = ""
@@ -199,7 +199,7 @@ def _computed(shape: Shape, family: Family) -> tuple[int, int]:
         if size := next(usual, None):
             return size
     area = math.prod(shape.pixels) if shape.pixels else RESOLUTIONS.get(shape.resolution, _USUAL_SIDE) ** 2
-    return pixels_for(shape, area, family.largest, max(family.step, _STEP))
+    return pixels_for(shape, area, (family.largest[0], family.largest[1]), max(family.step, _STEP))
 
 
 # -- files -------------------------------------------------------------------------------------------------------------

@@ -40,7 +40,7 @@ _LONGEST_TEXT = 2000
 _DAMAGE = (sqlite3.Error, UnicodeError, TypeError, ValueError, OverflowError)
 """What a damaged index raises: SQLite quotes the damage, in any bytes, and returns values of any type."""
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-_RECORD = re.compile(r"(?s)[^.].*\.json")
+_RECORD = re.compile(r"(?s)[^.].*(?<=\.json)")
 NO_SLUG = "picture"
 """What the name of a record's file begins with where its prompt has no letters, or was left out."""
 _NAMED = re.compile(r"([\w-]+)-[0-9a-f]{8}\.json")
@@ -104,6 +104,11 @@ class Wanted:
             and generation.id.startswith(self.id)
             and self.parent in {"", generation.request.parent}
         )
+
+    @property
+    def lasting(self) -> bool:
+        """Whether what is wanted never changes in a record, so that those that are known need no further look."""
+        return bool(self.fingerprint or self.id or self.parent) and not (self.words or self.star or self.failed)
 
     def may_be_in(self, path: Path) -> bool:
         """Tell whether a record that cannot be read may be one that is wanted, by the name of its file."""
@@ -181,9 +186,9 @@ class Index:
             partial: pass over a record that may be wanted and cannot be read now, where that would be an error.
         """
         rows: dict[Path, Generation | None] = {}
-        for _attempt in range(2):
+        for attempt in range(2):
             unread: dict[Path, OSError] = {}
-            paths = self._paths(wanted, count, skip, oldest_first=oldest_first)
+            paths = self._paths(wanted, count, skip, oldest_first=oldest_first, quick=wanted.lasting and not attempt)
             rows = {path: self._read(path, unread=unread) for path in paths}
             for path, error in {**self._unread, **unread}.items():
                 known = path in unread and wanted.fingerprint  # the index has read it once
@@ -217,11 +222,14 @@ class Index:
         rows = self._ask("SELECT name FROM records WHERE id = '' ORDER BY day, name")
         return [*(os.fsdecode(name) for (name,) in rows), *sorted(path.name for path in self._unread)]
 
-    def _paths(self, wanted: Wanted, count: int = -1, skip: int = 0, *, oldest_first: bool) -> list[Path]:
+    def _paths(
+        self, wanted: Wanted, count: int = -1, skip: int = 0, *, oldest_first: bool, quick: bool = False
+    ) -> list[Path]:
         where, values = wanted.sql()
         order = "moment, id" if oldest_first else "moment DESC, id DESC"
         query = f"SELECT day, name FROM records WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608  bound
-        return [self._folder / day / os.fsdecode(name) for day, name in self._ask(query, *values, count, skip)]
+        rows = self._ask(query, *values, count, skip, quick=quick)
+        return [self._folder / day / os.fsdecode(name) for day, name in rows]
 
     def _read(self, path: Path, stamp: str = "", *, unread: dict[Path, OSError]) -> Generation | None:
         """Return the record in a file; None for a damaged or foreign file, which is never written over.
@@ -242,29 +250,29 @@ class Index:
 
     # -- the database --------------------------------------------------------------------------------------------------
 
-    def _ask(self, query: str, *values: Any) -> list[Any]:
-        """Bring the index in step, and return the rows of a query."""
+    def _ask(self, query: str, *values: Any, quick: bool = False) -> list[Any]:
+        """Bring the index in step, and return the rows of a query; ``quick`` as for :meth:`_look_through`."""
         if self._process != os.getpid():  # a fork: the parent's locks stay locked, and closing its file would undo ...
             self._inherited.append(self._connection)  # ... what it is writing, so its connection is kept for good
             self._connection, self._lock, self._process = None, threading.RLock(), os.getpid()
         try:
             with self._lock:
                 try:
-                    return self._answer(query, values)
+                    return self._answer(query, values, quick=quick)
                 except _DAMAGE as error:
                     if _is_locked(error):  # the file is another kernel's, and in use
                         self._use_memory()
                     else:
                         self._delete_file()
                 try:
-                    return self._answer(query, values)
+                    return self._answer(query, values, quick=quick)
                 except _DAMAGE:
                     self._use_memory()
-                return self._answer(query, values)
+                return self._answer(query, values, quick=quick)
         except (OSError, *_DAMAGE) as error:
             raise unreadable(self._folder, error) from None
 
-    def _answer(self, query: str, values: Sequence[Any]) -> list[Any]:
+    def _answer(self, query: str, values: Sequence[Any], *, quick: bool) -> list[Any]:
         """Answer in the same transaction that finds the index in step, or brings it there."""
         # Between two transactions SQLite may undo what the file holds: where it was deleted under another kernel, that
         # kernel's journal looks like a write that was broken off.
@@ -276,9 +284,9 @@ class Index:
                 return _execute(connection, query, values)
         for day in changed[:-1]:
             with connection:
-                self._look_through(connection, day)
+                self._look_through(connection, day, quick=quick)
         with connection:
-            self._look_through(connection, changed[-1])
+            self._look_through(connection, changed[-1], quick=quick)
             return _execute(connection, query, values)
 
     def _delete_file(self) -> None:
@@ -337,7 +345,8 @@ class Index:
         # What was not a record may have been copied by half: filled, it does not change its folder.
         filled = {day for day, name, stamp in rows if name is not None and self._stamp(day, name) != stamp}
         doubted, self._doubted = self._doubted | filled, set()
-        present = {day: status for day, status in _entries(self._folder, _DAY).items() if stat.S_ISDIR(status.st_mode)}
+        found = {day: _status(entry) for day, entry in _entries(self._folder, _DAY).items()}
+        present = {day: status for day, status in found.items() if status and stat.S_ISDIR(status.st_mode)}
         days = [_Day(day, known.get(day), present.get(day)) for day in {**known, **present}]
         return [day for day in days if not day.folder or day.name in doubted or day.known_stamp != stamp_of(day.folder)]
 
@@ -347,19 +356,32 @@ class Index:
         except OSError:
             return ""
 
-    def _look_through(self, connection: sqlite3.Connection, day: _Day) -> None:
-        """Bring a day in step, in a transaction that this begins: another kernel may look through the same day."""
+    def _look_through(self, connection: sqlite3.Connection, day: _Day, *, quick: bool) -> None:
+        """Bring a day in step, in a transaction that this begins: another kernel may look through the same day.
+
+        Args:
+            connection: to the index.
+            day: which one.
+            quick: look only for new and missing files where the folder has just changed, as it does all the time while
+                many pictures are drawn; the day is looked through again at the next question.
+        """
         # The right to write is taken at once: taken later, what was read may not be true any more.
         connection.execute("BEGIN IMMEDIATE")
-        rows = connection.execute("SELECT name, stamp FROM records WHERE day = ?", (day.name,))
-        known = {os.fsdecode(name): stamp for name, stamp in rows}
+        settled = not day.folder or time.time_ns() - max(day.folder.st_mtime_ns, day.folder.st_ctime_ns) > SETTLED
+        rows = connection.execute("SELECT name, stamp, id FROM records WHERE day = ?", (day.name,))
+        known = {os.fsdecode(name): (stamp, record_id) for name, stamp, record_id in rows}
         folder = self._folder / day.name
-        files = {name: stamp_of(status) for name, status in _entries(folder, _RECORD).items()} if day.folder else {}
+        files = _entries(folder, _RECORD) if day.folder else {}
         self._unread = {path: error for path, error in self._unread.items() if path.parent != folder}
         gone = [(day.name, os.fsencode(name)) for name in known.keys() - files.keys()]
-        connection.executemany("DELETE FROM records WHERE day = ? AND name = ?", gone)
-        for name, stamp in files.items():
-            if known.get(name) != stamp:
+        for name, entry in files.items():
+            before, record_id = known.get(name, ("", ""))
+            if record_id and quick and not settled:
+                continue
+            status = _status(entry)
+            if status is None:
+                gone += [(day.name, os.fsencode(name))] if before else []
+            elif before != (stamp := stamp_of(status)):
                 record = self._read(folder / name, stamp, unread=self._unread)
                 if folder / name in self._unread:  # it is read at the next question
                     continue
@@ -367,10 +389,10 @@ class Index:
                 self._read_so_far += 1
                 if self._read_so_far == MANY:
                     self.when_long()
+        connection.executemany("DELETE FROM records WHERE day = ? AND name = ?", gone)
         if day.folder is None:
             connection.execute("DELETE FROM days WHERE day = ?", (day.name,))
             return
-        settled = time.time_ns() - max(day.folder.st_mtime_ns, day.folder.st_ctime_ns) > SETTLED
         whole = settled and all(path.parent != folder for path in self._unread)
         stamp = stamp_of(day.folder) if whole else ""  # a change within the grain of the clock could be missed
         if stamp != day.known_stamp:
@@ -455,15 +477,18 @@ def _execute(connection: sqlite3.Connection, statement: str, values: Sequence[An
         return connection.execute(statement, valid).fetchall()
 
 
-def _entries(folder: Path, names: re.Pattern[str]) -> Mapping[str, os.stat_result]:
-    """Return what a folder holds under such names, without dead links and what has just been deleted."""
-    present = {}
+def _entries(folder: Path, names: re.Pattern[str]) -> Mapping[str, "os.DirEntry[str]"]:
+    """Return what a folder holds under such names."""
     with suppress(FileNotFoundError), os.scandir(folder) as entries:
-        for entry in entries:
-            if names.fullmatch(entry.name):
-                try:
-                    present[entry.name] = entry.stat()
-                except OSError as error:
-                    if error.errno not in {errno.ENOENT, errno.ELOOP}:
-                        raise
-    return present
+        return {entry.name: entry for entry in entries if names.fullmatch(entry.name)}
+    return {}
+
+
+def _status(entry: "os.DirEntry[str]") -> os.stat_result | None:
+    """Return the status of what a folder holds; None for a dead link and for what has just been deleted."""
+    try:
+        return entry.stat()
+    except OSError as error:
+        if error.errno in {errno.ENOENT, errno.ELOOP}:
+            return None
+        raise

@@ -35,10 +35,18 @@ TICK = 1.0
 """Seconds between two status lines."""
 
 
-def status_line(job: Job, now: float) -> str:
-    """Return one line on a job under way: how long it takes, and the endpoint's words."""
-    line = _("sent, drawing · {seconds} s", seconds=max(0, int(now - job.began)))
-    return f"{line} · {job.progress.text}" if job.progress else line
+def status_line(job: Job, now: float, wanted: int = 1) -> str:
+    """Return one line on a job under way: which of several it draws, how long it takes, and the endpoint's words.
+
+    Args:
+        job: under way.
+        now: the time in seconds.
+        wanted: how many pictures it is to bring.
+    """
+    seconds, number = int(now - job.began), min(len(job.arrived) + 1, wanted)
+    line = _("drawing {number} of {wanted}", number=number, wanted=wanted) if wanted > 1 else _("drawing")
+    parts = [line, _("{seconds} s", seconds=seconds) if seconds > 0 else "", job.progress.text if job.progress else ""]
+    return " · ".join(filter(None, parts))
 
 
 _numbers = count()
@@ -186,10 +194,11 @@ class Cell:
         """
         blind, alone = self.blind, len(self.requests) == 1 and self.requests[0].count == 1
         arrived, pictures = 0, dict[str, Any]()
+        wanted = sum(request.count for request in self.requests)
 
         def show_progress() -> None:
             nonlocal arrived, pictures
-            line = status_line(job, self.runner.now())
+            line = status_line(job, self.runner.now(), wanted)
             if blind or alone or not job.arrived:
                 self.area.status(line, None if blind else job.preview)
                 return

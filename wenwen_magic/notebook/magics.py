@@ -468,7 +468,7 @@ def _offer_only_our_words(shell: Any) -> None:
         if found is None:
             return {"completions": []}
         start, known = found
-        shown = _Only(SimpleCompletion(text=word, type="wenwen") for word in known)
+        shown = _Only(SimpleCompletion(text=word, type="param") for word in known)
         return {"completions": shown, "matched_fragment": start, "suppress": True, "ordered": True}
 
     shell.Completer.custom_matchers.append(match)

@@ -14,7 +14,7 @@ from typing import Any
 from wenwen_magic import orientation
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.models import ModelList, default_model, suggested
-from wenwen_magic.orientation import RATIOS, RESOLUTIONS, WORDS
+from wenwen_magic.orientation import ORIENTATIONS, RATIOS, RESOLUTIONS, WORDS
 from wenwen_magic.settings import MODES, Settings
 from wenwen_magic.text.i18n import N_, _, is_chinese, padded
 from wenwen_magic.text.suggest import did_you_mean
@@ -347,7 +347,7 @@ def _named(value: str) -> str:
 def _models(value: str) -> tuple[str, ...]:
     names = tuple(name for part in folded(value).split(",") if (name := part.strip()))
     if not names:
-        raise ConfigError(_("The model's name is empty."), do="-m gpt-4o-image")
+        raise ConfigError(_("The model's name is empty."), do=f"-m {default_model()}")
     return names
 
 
@@ -377,7 +377,7 @@ class Options:
         *("-o", "--orientation", "--方向"),
         help=N_("auto, square, landscape, portrait, or a ratio: 16:9"),
         parse=_orientation,
-        choices=(*WORDS, *RATIOS),
+        choices=tuple(dict.fromkeys([*ORIENTATIONS, "自动", "方形", "横屏", "竖屏", *RATIOS, *WORDS])),
     )
     size: str | None = _option(
         *("--size", "--尺寸"),

@@ -199,7 +199,7 @@ def _prompts_html(rows: Sequence[Generation]) -> tuple[Markup, list[Markup]]:
     """Show what was sent: once for all rows if it was the same, else for each row."""
     prompts = [prompt_of(row) for row in rows]
     if len(set(prompts)) == 1:
-        return tag("p", small(_("as sent"), ": ", lines(prompts[0]))), [Markup()] * len(prompts)
+        return tag("p", small(_("as sent: "), lines(prompts[0]))), [Markup()] * len(prompts)
     return Markup(), [tag("p", small(lines(prompt))) for prompt in prompts]
 
 

@@ -143,7 +143,7 @@ def caption(generation: Generation, *, numbered: bool = False, known: Container[
         _("version {number}", number=generation.take) if generation.take > 1 and not numbered else "",
         f"{images[0].width}×{images[0].height}" if images else "",
         model,
-        f"{seconds} s" if seconds else "",
+        _("{seconds} s", seconds=seconds) if seconds else "",
         f"{price:.4g} {generation.currency}" if price and generation.currency else "",
     ]
     number = take_mark(generation.take) + " " if generation.take and numbered else ""

@@ -44,9 +44,10 @@ KINDS: Mapping[str, Callable[[Generation], bool]] = {
 
 
 def apart(rows: Sequence[Generation]) -> dict[str, list[Generation]]:
-    """Sort the generations of a page into those of each kind that it has."""
+    """Sort the generations of a page into those of each kind that it has; pictures alone have no name."""
     sorted_rows = {name: list(filter(is_of, rows)) for name, is_of in KINDS.items()}
-    return {name: found for name, found in sorted_rows.items() if found}
+    kinds = {name: found for name, found in sorted_rows.items() if found}
+    return {"": list(rows)} if set(kinds) == {next(iter(KINDS))} else kinds
 
 
 def page_bundle(
@@ -63,9 +64,9 @@ def page_bundle(
     if not page.rows:
         message = _nothing(page, command)
         return bundle(tag("p", lines(message)), message)
-    kinds, shown = apart(page.rows), list[Markup]()
-    for name, rows in kinds.items():
-        if len(kinds) > 1 or name != next(iter(KINDS)):
+    shown = list[Markup]()
+    for name, rows in apart(page.rows).items():
+        if name:
             shown.append(tag("p", tag("b", _(name))))
         cells = [cell(_shown(row, thumbnails.get(row.id), price), width=_COLUMN) for row in rows]
         shown.append(table(in_rows(cells)))
@@ -150,7 +151,7 @@ def _footer(page: Page, command: str) -> str:
     if page.pages > 1:
         parts.append(_("page {number} of {pages}", number=page.number, pages=page.pages))
     if page.number < page.pages:
-        parts.append(_("next") + f": {command} --page {page.number + 1}")
+        parts.append(_("next: ") + f"{command} --page {page.number + 1}")
     return " · ".join(parts)
 
 
@@ -158,10 +159,10 @@ def _nothing(page: Page, command: str) -> str:
     if page.total:
         return _("The last page: ") + f"{command} --page {page.pages}"
     if command.split() == ["%wenwen", "history"]:
-        return _("Nothing is saved here yet: the first picture begins the history.")
+        return _("Nothing is saved here yet. Every picture that you draw appears here.")
     return _(
-        "Nothing that is saved fits: {command}\nLeave out a word or a condition to find more; %wenwen "
-        "history alone lists all that is saved here.",
+        "Nothing saved matches: {command}\nLeave out a word or a condition to find more; %wenwen history alone "
+        "shows everything.",
         command=command,
     )
 

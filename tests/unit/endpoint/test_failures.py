@@ -318,6 +318,20 @@ GONE = [
     (400, {"base_resp": {"status_code": 2013, "status_msg": "invalid params, unknown model 'x'"}}, ""),
     (400, {"error": "unsupported model: x"}, ""),
     (400, said("Can't find model x"), ""),
+    (400, said("不支持该模型"), ""),
+    (400, said("模型名称错误"), ""),
+    (403, said("您的账户未开通该模型"), ""),
+    (403, said("该模型暂未开放"), ""),
+    (404, said("模型[x-1]不存在或已被删除"), ""),
+    (404, "model_not_found", ""),
+    (404, said("The API deployment for this resource does not exist."), ""),
+    (404, said("Gemini 2.5 Flash Image Preview is no longer available."), ""),
+    (404, said("The engine x does not exist"), ""),
+    (400, said("Invalid value for 'model': x"), ""),
+    (422, {"detail": [{"loc": ["body", "model"], "msg": "Input should be 'a' or 'b'"}]}, ""),
+    (403, said("Access to model x is denied"), ""),
+    (403, said("You don't have permission to use model x"), ""),
+    (403, said("Model x is not in your allowlist"), ""),
     (400, said("model x isn't supported"), ""),
     (410, said("Model x-2.5 has been retired.", 410, type="model_gone", replacement="x-3"), "x-3"),
     (404, said("x-2.5 was shut down on 2026-01-15. Use x-nano-3."), "x-nano-3"),
@@ -332,12 +346,13 @@ GONE = [
     ("status", "body", "instead"), GONE, ids=lambda value: json.dumps(value, ensure_ascii=False)[:70]
 )
 def test_a_model_that_is_gone_is_told_as_that_for_free_with_what_to_use_now(status, body, instead):
-    for error in (error_for(body, status, 60.0), error_of_object(body)):
+    raw = body.encode() if isinstance(body, str) else body
+    for error in (error_for(raw, status, 60.0), error_of_object(body)):
         assert error.what == "The endpoint has no such model for your key."
         assert error.charged == "no"
         assert error.do.startswith(f"Try -m {instead}. " if instead else "Check the model's name: ")
         assert "%wenwen models" in error.do
-    assert error_for(body, status).lasting
+    assert error_for(raw, status).lasting
 
 
 ELSE = [
@@ -359,6 +374,10 @@ ELSE = [
     (400, said("image_size 512 is not available for model x"), "refused the request"),
     (400, said("Invalid model parameter: size"), "refused the request"),
     (400, said("该模型不支持图像输入"), "refused the request"),
+    (422, {"detail": [{"loc": ["body", "model"], "msg": "field required"}]}, "refused the request"),
+    (503, said("模型暂不可用"), "no channel"),
+    (404, said("This API version is no longer supported"), "no such address"),
+    (400, said("The prompt was removed by the safety model"), "refused the request"),
     (400, said("模型参数 size 不存在"), "refused the request"),
     (401, said("无效的令牌"), "did not accept the key"),
     (500, said("do request failed", "do_request_failed"), "failed"),
@@ -398,7 +417,10 @@ CODES = ["", "x", "do_request_failed", *REFUSED, "insufficient_quota", "Deployme
 SAYING = ["m", "模型不存在", "额度不足", "not a chat model", "The model is overloaded. Try again later.", ""]
 
 
-@pytest.mark.parametrize("status", range(300, 600))
+STATUSES = sorted({status for _, _, statuses in COSTS for status in statuses} | {401, 404, 499, 599})
+
+
+@pytest.mark.parametrize("status", STATUSES)
 def test_a_message_never_says_two_things_about_the_cost(status):
     for code in CODES:
         for message in SAYING:

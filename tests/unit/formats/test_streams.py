@@ -107,7 +107,7 @@ def test_an_event_of_words_alone_is_read_as_any_other_is(event, monkeypatch):
         return parser.answer(), parser.error, parser.seen, parser.ended
 
     quickly = read_all()
-    monkeypatch.setattr("wenwen_magic.formats.parse.answer._piece_in", lambda _: None)
+    monkeypatch.setattr("wenwen_magic.formats.parse.answer.piece_in", lambda _: None)
     assert quickly == read_all()
 
 

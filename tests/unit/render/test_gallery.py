@@ -89,16 +89,16 @@ def test_a_gallery_longer_than_a_notebook_should_be_heavy_is_cut_and_says_so(mak
 
 
 def test_a_note_that_several_share_is_shown_once_below(make):
-    saved = many(make, "a cat", "a dog", "a hen", note="saved take, free")
+    saved = many(make, "a cat", "a dog", "a hen", note="saved picture, free")
     for bundle in (
         gallery_bundle(saved),
         grid_bundle(replace(saved, labels=((("x", "1"),), (("x", "2"),), (("x", "3"),)))),
     ):
         for kind in ("text/html", "text/plain"):
-            assert bundle[kind].count("saved take, free") == 1
+            assert bundle[kind].count("saved picture, free") == 1
     fresh = Gallery((replace(saved[0], note=""), *saved[1:]))
-    assert "2 of 3: saved take, free" in gallery_bundle(fresh)["text/plain"]
-    assert "saved take, free" in gallery_bundle(Gallery((fresh[0], saved[1])))["text/html"]
+    assert "2 of 3: saved picture, free" in gallery_bundle(fresh)["text/plain"]
+    assert "saved picture, free" in gallery_bundle(Gallery((fresh[0], saved[1])))["text/html"]
 
 
 def test_a_models_name_has_room_beside_its_row(make):
@@ -404,7 +404,7 @@ def test_a_line_of_the_comparison_stays_one_line_whatever_its_label(make):
 
 
 def test_a_saved_take_says_so_in_a_comparison(make):
-    one = make((9, 9), from_history=True, note="saved take, free")
+    one = make((9, 9), from_history=True, note="saved picture, free")
     cell = read(grid_bundle(Gallery((one,), ((("x", "1"),),)))).cells[-1]
     assert all(note in cell.words for note in notes(one))
     assert "free" in cell.words

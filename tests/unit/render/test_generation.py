@@ -114,7 +114,7 @@ def test_the_caption_speaks_chinese(make):
 
 
 def test_the_note_of_the_engine_is_shown_and_nothing_without_one(make):
-    assert notes(make((9, 9), note="saved take, free")) == ["saved take, free"]
+    assert notes(make((9, 9), note="saved picture, free")) == ["saved picture, free"]
     assert notes(make((9, 9), from_history=True)) == []
 
 

@@ -91,7 +91,7 @@ class AnswerParser:
         for item in body if isinstance(body, list) else [body]:
             if isinstance(item, Mapping):
                 self._heard = True
-                piece = None if event else _piece_in(item)
+                piece = None if event else piece_in(item)
                 yield from self._add_body(item, event) if piece is None else self._add_piece(item, *piece)
             elif event == "error":
                 self._error = self._error or ({"message": item} if isinstance(item, str) else body)
@@ -102,7 +102,16 @@ class AnswerParser:
         """Take in some words of a stream: the thousands of such events are not searched for what they cannot hold."""
         self._found.model = body.get("model") or self._found.model
         self._found.usage = body.get("usage") or self._found.usage
-        return self._found.walk(text, Place(key="content", choice=choice)) if text else iter(())
+        return self.add_words(choice, text)
+
+    def add_words(self, choice: int, text: str) -> Iterator[Progress]:
+        """Take in a few more words of an answer that is known to have begun; the rest of the event says nothing new.
+
+        Args:
+            choice: which of several texts they belong to.
+            text: the words.
+        """
+        return self._found.say(text, Place(key="content", choice=choice)) if text else iter(())
 
     def _add_body(self, body: Mapping[str, Any], event: str) -> Iterator[Progress]:
         kind = next((body[name] for name in ("type", "event") if isinstance(body.get(name), str)), "")
@@ -266,7 +275,7 @@ class AnswerParser:
         return (*(step for step in Sources(steps).all() if identity(step) not in known), *final)
 
 
-def _piece_in(body: Mapping[str, Any]) -> tuple[int, str] | None:
+def piece_in(body: Mapping[str, Any]) -> tuple[int, str] | None:
     """Return the choice and the words of an event that holds words and nothing else; None for any other."""
     if not body.keys() <= _OF_PIECES or body.get("object") not in (None, "chat.completion.chunk"):
         return None

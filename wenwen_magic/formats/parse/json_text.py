@@ -61,7 +61,11 @@ class Payloads:
         return b"".join([*pieces, self._without_runs(body[at:])])
 
     def _without_runs(self, body: bytes | bytearray) -> bytes | bytearray:
-        return _LONG.sub(self._without_run, body) if len(body) >= SHORTEST else body
+        if len(body) < SHORTEST:
+            return body
+        if not body.translate(None, _LETTERS):  # a run alone, told many times faster than by the pattern
+            return self._kept(bytes(body))
+        return _LONG.sub(self._without_run, body)
 
     def _without_run(self, found: re.Match[Any]) -> bytes:
         run = bytes(found.group())

@@ -15,7 +15,7 @@ from wenwen_magic.endpoint.failures import (
     web_page,
 )
 from wenwen_magic.errors import EndpointError, WenwenError
-from wenwen_magic.formats.parse.answer import AnswerParser
+from wenwen_magic.formats.parse.answer import AnswerParser, piece_in
 from wenwen_magic.formats.parse.json_text import Payloads, parse_partial_json
 from wenwen_magic.kinds import kind_of
 from wenwen_magic.protocol import Answer, HttpReply, Progress, Source
@@ -124,6 +124,9 @@ _DONE = b"[DONE]"
 _EVENTS = re.compile(rb"data:(?!\s?[\w.+-]+/[\w.+-]+[;,])|:|event:|id:|retry:")
 """How a stream of events begins; ``data:image/png;base64,`` begins a picture."""
 _JSON = (b"{", b"[", b'"', b"\x1e")
+_WORDS = re.compile(rb'"content"\s*:\s*"((?:[^"\\]|\\.)*+)"')
+_MOST_LEARNT = 1000
+"""How often it is learnt what is around the words of events; where they are of many kinds, it is not worth it."""
 _BETWEEN = " \t\r\n,\x1e"
 """What may be between the JSON values of a body that has several: lines, commas, the sign of JSON text sequences."""
 _FILM = re.compile(rb"(?s)....ftyp(?!avi[fs]|mif1|heic|heix)|\x1aE\xdf\xa3")
@@ -275,6 +278,7 @@ def _read_events(
     parser = AnswerParser(request, payloads)
     strays: list[bytes] = []
     broken: list[bytes] = []
+    alike = _Alike(payloads)
     cut: EndpointError | None = None
     done = False
     try:
@@ -286,8 +290,14 @@ def _read_events(
             if event == _DONE:
                 done = True
                 break  # the connection may stay open for long
-            value = _parsed(payloads.extract(event), broken)
+            words = None if name else alike.words_in(event)
+            if words is not None:
+                yield from parser.add_words(alike.choice, words)
+                continue
+            small = payloads.extract(event)
             del event  # a line of many megabytes is not kept while the next one comes
+            value = _parsed(small, broken)
+            alike.learn(small, None if name else value)
             if value is None and name == "error" and broken:
                 value = broken.pop().decode("utf-8", "replace")
             yield from parser.add(value, name)
@@ -303,6 +313,53 @@ def _read_events(
     if not cut and not done and not parser.ended:
         cut = _broken_off()
     return _finished(parser, payloads, cut)
+
+
+class _Alike:
+    """Read the events that differ from the one before in their words alone, as thousands of a stream do, at a glance.
+
+    Args:
+        payloads: takes long base64 out of the words.
+
+    Attributes:
+        choice: which of several texts the words belong to.
+    """
+
+    def __init__(self, payloads: Payloads) -> None:
+        self._payloads, self.choice, self._left = payloads, 0, _MOST_LEARNT
+        self._head = self._tail = b""
+
+    def words_in(self, event: bytes) -> str | None:
+        """Return the words of an event that is like the one before; None for another."""
+        head, tail = len(self._head), len(event) - len(self._tail)
+        if not head or tail < head or not (event.startswith(self._head) and event.endswith(self._tail)):
+            return None
+        inside = self._payloads.extract(event[head:tail])
+        try:
+            words = inside.decode()
+            if words.isprintable() and '"' not in words and "\\" not in words:
+                return words
+            return str(json.loads(b'"' + inside + b'"'))  # more than one text raises
+        except ValueError:
+            return None
+
+    def learn(self, event: bytes | bytearray, value: Any) -> None:
+        """Learn what stands before and behind the words of an event.
+
+        Args:
+            event: as it came.
+            value: what was read from it.
+        """
+        self._head = b""
+        piece = piece_in(value) if self._left and isinstance(value, dict) else None
+        words = _WORDS.match(event, event.rfind(b'"content"')) if piece else None
+        if not (piece and words):
+            return
+        self._left -= 1
+        head, tail = bytes(event[: words.start(1)]), bytes(event[words.end(1) :])
+        self.choice = piece[0]
+        if piece_in(json.loads(head + b"?" + tail)) == (self.choice, "?") != piece:  # it is where the words came from
+            self._head, self._tail = head, tail
 
 
 def _add_strays(strays: list[bytes], parser: AnswerParser, *, ended: bool) -> Generator[Progress, Any, bool]:

@@ -121,7 +121,7 @@ class Collector:
                 yield from self.walk(item, place._replace(depth=place.depth + 1, position=position))
         elif isinstance(value, str):
             if place.key in shapes.TEXTS and not place.strict:
-                yield from self._say(value, place)
+                yield from self.say(value, place)
             elif place.video or place.key in shapes.BASE64:
                 self._keep(shapes.source_of(value, self._payloads, place.key, place.mime), place)
             elif place.strict:
@@ -203,7 +203,7 @@ class Collector:
             yield from self.walk(value, inner._replace(strict=False))
         elif name == "message" and is_text:
             if place.key == "choices":  # elsewhere it is about the answer
-                yield from self._say(value, inner)
+                yield from self.say(value, inner)
         elif name.isdigit():  # an object in place of a list
             yield from self.walk(value, inner._replace(key=place.key))
         elif name in shapes.WRAPPERS or name in shapes.VALUES:
@@ -259,12 +259,17 @@ class Collector:
         if isinstance(inner, (Mapping, list, str)):
             yield from self.walk(inner, place._replace(depth=place.depth + 1))
         elif "![" in value or "<img" in value or place.key == "content":
-            yield from self._say(value, place)
+            yield from self.say(value, place)
         else:
             self.words.append(value)
 
-    def _say(self, text: str, place: Place) -> Iterator[Progress]:
-        """Take in words of the answer, or of a thought on the way to it."""
+    def say(self, text: str, place: Place) -> Iterator[Progress]:
+        """Take in words of the answer, or of a thought on the way to it.
+
+        Args:
+            text: the words.
+            place: where they stand.
+        """
         if place.thought:
             self.thoughts.append(text)
             if title := _THOUGHT_TITLE.match(text):
@@ -284,6 +289,9 @@ class Collector:
             return  # the last piece of a stream says the whole once more
         self._lengths[place.choice] = length + len(text)
         self.pieces.append((place.choice, text))
+        if "\n" not in text:  # as most words of a stream
+            self._line = (self._line + text)[-256:]
+            return
         *lines, self._line = (self._line + text[-4096:]).split("\n")
         self._line = self._line[-256:]
         yield from filter(None, map(progress_in, lines))

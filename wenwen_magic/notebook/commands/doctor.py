@@ -39,7 +39,7 @@ _MODELS = N_("models")
 _OURS = "wenwen-magic"
 _FLOOR = re.compile(r"([\w-]+)>=([\d.]+)")
 _DAY = 24 * 3600
-_PACKAGES = ("ipython", "ipykernel", "ipywidgets", "jupyterlab", "notebook", "requests", "urllib3", "pillow")
+_PACKAGES = ("ipython", "ipykernel", "ipywidgets", "jupyterlab", "notebook", "pillow")
 _FONTS = re.compile(r"CJK|Han Sans|Hei|YaHei|PingFang|WenQuanYi|SimSun|Song|Kai", re.IGNORECASE)
 _LITTLE_SPACE = 1 << 30
 _DOT = base64.b64decode(

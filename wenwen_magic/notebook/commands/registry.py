@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wenwen_magic.errors import ConfigError
-from wenwen_magic.notebook.options import Option, help_lines, help_text, read_line
+from wenwen_magic.notebook.options import TABLE, Option, help_lines, help_text, read_line
 from wenwen_magic.settings import Loaded
 from wenwen_magic.text.i18n import N_, _, is_chinese, padded, spoken
 from wenwen_magic.text.suggest import did_you_mean
@@ -155,7 +155,7 @@ def _usage(known: Command) -> list[str]:
     return [f"{padded(usage, 34)}{chinese}{_(known.help)}", *help_lines(known.options)]
 
 
-_HELP = {"-h", "--help", "-?", "-？", "--帮助"}
+_HELP = {*next(option.names for option in TABLE if option.destination == "help"), "-？"}
 _MAGICS = {
     "%%wenwen_image [NAME] [options]": N_("draw the cell's text; -h lists the options"),
     "%%wenwen_describe [NAME] --ref X": N_("answer the cell's question on a picture"),

@@ -16,7 +16,7 @@ from wenwen_magic.history.store import Page
 from wenwen_magic.notebook.cell_source import cell_of
 from wenwen_magic.notebook.commands.saved import split_quoted
 from wenwen_magic.notebook.options import check_variable
-from wenwen_magic.notebook.widgets import button, row
+from wenwen_magic.notebook.widgets import button, hint, row
 from wenwen_magic.notebook.widgets.insert_cell import Inserter
 from wenwen_magic.notebook.widgets.takes_strip import background
 from wenwen_magic.records import Generation
@@ -85,14 +85,14 @@ class HistoryGallery:
         self.words = ipywidgets.Text(
             value=" ".join(wanted.words),
             placeholder=_("search words"),
-            tooltip=_("search words"),
+            **hint(ipywidgets.Text, _("search words")),
             continuous_update=False,
             layout={"flex": "1 1 160px", "width": "auto", "min_width": "100px"},
         )
         self.kind = ipywidgets.Dropdown(
             options=[(_(name), name) for name in KINDS],
             value=_kind_of(wanted),
-            tooltip=_("what is shown"),
+            **hint(ipywidgets.Dropdown, _("what is shown")),
             layout={"width": "150px"},
         )
         self.newer = button("‹", partial(self._turn, -1), tooltip=_("newer"), width="36px")
@@ -111,23 +111,21 @@ class HistoryGallery:
         self.insert = button(_("Insert as cell"), self._press_insert, width="auto")
         self.delete = button(_("Delete"), self._ask, width="auto")
         self.yes = button(_("Delete for good"), self._press_delete, style="danger", width="auto")
-        self.no = button(_("Keep"), self._keep, width="auto")
+        self.no = button(_("Keep"), self._press_keep, width="auto")
         self.name = ipywidgets.Text(
-            placeholder=_("name"), tooltip=_("name of a variable"), layout={"flex": "1 1 80px", "width": "auto"}
+            placeholder=_("name"),
+            layout={"flex": "1 1 80px", "width": "auto"},
+            **hint(ipywidgets.Text, _("name of a variable")),
         )
         self.use = button(_("Use as variable"), self._press_use, width="auto")
         self.tags = ipywidgets.Text(
             placeholder=_("tags"),
-            tooltip=_("tags, with spaces between them"),
+            **hint(ipywidgets.Text, _("tags, with spaces between them")),
             continuous_update=False,
             layout={"flex": "1 1 120px", "width": "auto"},
         )
         self.tools = row([self.star, self.insert, self.delete], width="100%")
-        self.question = row(
-            [ipywidgets.HTML(small(_("Its file is deleted too. Drawing it again costs again."))), self.yes, self.no],
-            display="none",
-            width="100%",
-        )
+        self.question = row([self.yes, self.no], display="none", width="100%")
         self.note = ipywidgets.HTML(layout={"min_height": "24px"})  # a message of one line moves nothing
         self.shown = ipywidgets.HTML(layout={"width": "100%", "overflow": "auto"})
         self.shown.add_class("wenwen-details")
@@ -146,7 +144,7 @@ class HistoryGallery:
         self.view = ipywidgets.VBox(
             [
                 self._style,
-                row([self.words, self.kind, self.newer, self.place, self.older], width="100%"),
+                row([self.words, self.kind, ipywidgets.HBox([self.newer, self.place, self.older])], width="100%"),
                 # Where there is no room beside the thumbnails, what is shown large is above them.
                 ipywidgets.HBox([details, self.grid], layout=_BESIDE),
             ],
@@ -186,12 +184,12 @@ class HistoryGallery:
         self.newer.disabled, self.older.disabled = page.number <= 1, page.number >= page.pages
         kinds, children = history.apart(page.rows), []
         for name, rows in kinds.items():
-            if len(kinds) > 1:
+            if name:
                 children.append(ipywidgets.HTML(tag("b", _(name))))
             ids = {each.id for each in rows}
             tiles = [tile for tile, each in zip(self.tiles, page.rows, strict=False) if each.id in ids]
             children.append(ipywidgets.HBox(tiles, layout={"flex_flow": "row wrap"}))
-        self.grid.children = children or [ipywidgets.HTML(small(_("Nothing that is saved fits.")))]
+        self.grid.children = children or [ipywidgets.HTML(small(_("Nothing saved matches.")))]
         in_order = [each.id for rows in kinds.values() for each in rows]
         self._choose([each.id for each in page.rows].index(in_order[0]) if in_order else None)
 
@@ -201,7 +199,7 @@ class HistoryGallery:
         if each is None:
             return
         prompt = clipped(generation.prompt_of(each), 200)
-        what = " · ".join(filter(None, (prompt, generation.caption(each), history.marks(each), each.created[:10])))
+        what = " · ".join(filter(None, (prompt, generation.caption(each), history.marks(each), _name(each))))
         shown = number == self._chosen
         tile.tooltip = _("shown: {what}", what=what) if shown else _("show {what}", what=what)
         for on, name in ((each.star, "wenwen-star"), (shown, "wenwen-shown")):
@@ -243,8 +241,11 @@ class HistoryGallery:
             control.disabled = take is None
         self.star.description = f"{'★' if take and take.star else '☆'} {_('Star')}"
         self.tags.value = " ".join(take.tags) if take else ""
-        prompt = tag("p", lines(generation.prompt_of(take))) if take and take.images else ""
-        self.shown.value = join(generation.generation_html(ready, asked_here=True), prompt) if ready else ""
+        self.shown.value = ""
+        if take and ready:
+            prompt = tag("p", lines(generation.prompt_of(take))) if take.has_result else ""
+            about = tag("p", small(" · ".join(filter(None, (_name(take), "demo" if take.demo else "")))))
+            self.shown.value = join(generation.generation_html(ready, asked_here=True), prompt, about)
 
     @property
     def _take(self) -> Generation:
@@ -290,6 +291,11 @@ class HistoryGallery:
     def _ask(self) -> None:
         with self._handling():
             self.tools.layout.display, self.question.layout.display = "none", None
+            self._say(_("Its file is deleted too. Drawing it again costs again."))
+
+    def _press_keep(self) -> None:
+        with self._handling():
+            self._keep()
 
     def _keep(self) -> None:
         self.tools.layout.display, self.question.layout.display = None, "none"
@@ -329,6 +335,10 @@ def _kind_of(wanted: Wanted) -> str:
         name for name, kind in KINDS.items() if kind and all(getattr(wanted, key) == on for key, on in kind.items())
     ]
     return next(iter(asked), next(iter(KINDS)))
+
+
+def _name(row: Generation) -> str:
+    return f"#{row.id[:6]} · {row.created[:10]} {row.created[11:16]}"
 
 
 def _words(row: Generation) -> str:

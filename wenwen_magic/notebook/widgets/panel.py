@@ -37,7 +37,6 @@ _LINE = "1px solid var(--jp-border-color2, #ccc)"
 _LONGEST_WORDS = 60
 _UNSEEN = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap"
 _SHAPES = (*orientation.ORIENTATIONS, *orientation.RATIOS)
-_AT_THE_RIGHT = "2px 2px 2px auto"
 _MARGIN = 8
 """Pixels that ipywidgets leaves between a field and its name."""
 
@@ -197,9 +196,8 @@ class Panel:
             layout={"flex": "1 1 40px", "width": "auto", "min_width": "0", "overflow": "hidden"}
         )
         # One button for both, so that the focus of the keyboard stays where it was.
-        self.generate = button(
-            _("Generate"), self._press_generate, style="primary", width="auto", min_width="120px", margin=_AT_THE_RIGHT
-        )
+        self.generate = button(_("Generate"), self._press_generate, style="primary", width="auto", min_width="120px")
+        self.generate.layout.margin = "2px 2px 2px auto"  # at the right, also where the row has wrapped
         self._settings = (self.choices.model, self.choices.orientation, self.choices.count, self.words)
         press = [*self.edit_row.fields, *self._settings, self.generate, self.edit_row.cancel]
         self.view = _Box(
@@ -248,7 +246,7 @@ class Panel:
     def follow(self, job: Job) -> None:
         """Show the result of the cell's own job, and let Stop end the waiting for it."""
         self._hold(on=self._cell.blind)
-        self._follow(job, own=True)
+        self._follow(job, own=True, wanted=sum(request.count for request in self._cell.requests))
 
     # -- what Generate says --------------------------------------------------------------------------------------------
 
@@ -342,8 +340,10 @@ class Panel:
         with self._handling():
             client = self._cell.current_client()
             request, fresh = wanted(client)
-            job = self._cell.runner.start_or_run(lambda job: client.draw([request], fresh=fresh, tell=job.tell))
-            self._follow(job, own=False)
+            job = self._cell.runner.start_or_run(
+                lambda job: client.draw([request], fresh=fresh, tell=job.tell, on_arrival=job.arrive)
+            )
+            self._follow(job, own=False, wanted=request.count)
         self._pressed[key] = self._cell.runner.now()  # a second click has waited while this was done
 
     def _is_double(self, key: str) -> bool:
@@ -362,11 +362,11 @@ class Panel:
             return self.edit_row.request(client, self.edit_row.take, **values)
         return replace(self._cell.requests[0], prompt=self.choices.prompt.value.strip(), **values)
 
-    def _follow(self, job: Job, *, own: bool) -> None:
+    def _follow(self, job: Job, *, own: bool, wanted: int = 1) -> None:
         self._jobs.append(job)
         self._update_waiting()
         turn = self._cell.turn()
-        self._cell.runner.start_or_run(lambda _: self._watch(job, turn, own=own))
+        self._cell.runner.start_or_run(lambda _: self._watch(job, turn, own=own, wanted=wanted))
 
     def _update_waiting(self) -> None:
         """Make Generate Stop, and show the progress in the place of the tools, while a job is waited for."""
@@ -376,7 +376,7 @@ class Panel:
         self.percent.layout.visibility = "hidden"
         self.progress_line.value = ""
 
-    def _watch(self, job: Job, turn: Turn, *, own: bool) -> None:
+    def _watch(self, job: Job, turn: Turn, *, own: bool, wanted: int) -> None:
         """Follow a job to its end; runs in a thread of its own and changes no widget itself."""
         area, runner = self._cell.area, self._cell.runner
         show_own = self._cell.progress_of(job) if own else None
@@ -391,7 +391,8 @@ class Panel:
             elif job.preview != previewed:
                 previewed = job.preview
                 area.dim(previewed)
-            line, percent = status_line(job, runner.now()), job.progress.percent if job.progress else None
+            line = status_line(job, runner.now(), wanted)
+            percent = job.progress.percent if job.progress else None
             self._defer(partial(self._show_progress, job, line, percent))
         try:
             if job.error is not None:
