@@ -70,20 +70,12 @@ class Film:
         sheet = Image.new("RGB", (width, height * len(self._frames)))
         for number, frame in enumerate(self._frames):
             sheet.paste(frame, (0, number * height))
-        palette = with_white(sheet.quantize(256, method=Image.Quantize.MEDIANCUT))
+        palette = sheet.quantize(256, method=Image.Quantize.MEDIANCUT)
         first, *rest = reduced(self._frames, palette)
         first.save(FILM, save_all=True, append_images=rest, duration=self._times, loop=0, disposal=1, optimize=False)
         print(FILM.name, first.size, len(self._frames), sum(self._times) / 1000, "s", FILM.stat().st_size, "B")
         if FILM.stat().st_size > MOST_BYTES:
             raise SystemExit(f"more than {MOST_BYTES} bytes")
-
-
-def with_white(picture: Image.Image) -> Image.Image:
-    """Make the lightest colour of a palette white, which the page is."""
-    colours = picture.getpalette()
-    lightest = max(range(0, len(colours), 3), key=lambda place: sum(colours[place : place + 3]))
-    picture.putpalette([*colours[:lightest], 255, 255, 255, *colours[lightest + 3 :]])
-    return picture
 
 
 def reduced(frames: list[Image.Image], palette: Image.Image) -> list[Image.Image]:
