@@ -18,6 +18,7 @@ from wenwen_magic.text.i18n import _
 from wenwen_magic.text.sanitize import CONTROLS, DIRECTIONS, mask_keys, replace_lone_surrogates
 
 Result = TypeVar("Result")
+Text = TypeVar("Text", str, bytes)
 SHORTEST = 8
 """Characters of a key that is looked for in texts; a shorter one, such as a classroom's, is in any text."""
 SHORTEST_IN_BYTES = 16
@@ -173,9 +174,7 @@ def _without_pictures(pieces: Sequence[bytes], token: bytes, taken: Callable[[by
 
     for piece in pieces:
         parts = piece.split(b'"') if b'"' in piece else [piece]  # what stands in quotes is most often one run
-        for number, part in enumerate(parts):
-            if len(part) < SHORTEST_PICTURE:
-                continue
+        for number, part in _longest(parts, SHORTEST_PICTURE):
             if part.translate(None, _BASE64):
                 parts[number] = _PICTURE.sub(without, part)
             else:  # told many times faster than by the expression
@@ -184,12 +183,20 @@ def _without_pictures(pieces: Sequence[bytes], token: bytes, taken: Callable[[by
         yield b'"'.join(parts)
 
 
+def _longest(parts: Sequence[Text], size: int) -> list[tuple[int, Text]]:
+    """Return the parts of at least a size, with their numbers; the thousands of short ones are passed at a glance."""
+    sizes = list(map(len, parts))
+    return [(number, parts[number]) for number, one in enumerate(sizes) if one >= size] if max(sizes) >= size else []
+
+
 def _mask_text(text: str, key: Secret) -> str:
     """Mask the key in JSON; what is too short to hold it, as most texts of a stream are, is not searched."""
     if '"' in key.reveal() or "\x1b" in text:  # only then a quote can be within a key
         return _in_reply(key).sub("***", text)
-    shortest, parts = len(key.reveal()), text.split('"')
-    return '"'.join(_in_reply(key).sub("***", part) if len(part) >= shortest else part for part in parts)
+    parts = text.split('"')
+    for number, part in _longest(parts, len(key.reveal())):
+        parts[number] = _in_reply(key).sub("***", part)
+    return '"'.join(parts)
 
 
 @cache
@@ -228,11 +235,10 @@ def _add_texts(
     """Add the texts in a value to those of their fields, which go by the names on the way to them."""
     named = isinstance(value, dict)
     for place, item in value.items() if named else enumerate(value):
-        name = f"{path}/{place}" if named else path
         if isinstance(item, str):
-            fields.setdefault(name, []).append((number, (value, place, item)))
-        elif isinstance(item, (dict, list)) and depth < _DEEPEST:
-            _add_texts(item, number, fields, name, depth + 1)
+            fields.setdefault(f"{path}/{place}" if named else path, []).append((number, (value, place, item)))
+        elif isinstance(item, (dict, list)) and item and depth < _DEEPEST:
+            _add_texts(item, number, fields, f"{path}/{place}" if named else path, depth + 1)
 
 
 def _mask_joined(texts: Sequence[str], key: Secret) -> Iterator[str]:
@@ -255,10 +261,12 @@ def _mask_joined(texts: Sequence[str], key: Secret) -> Iterator[str]:
 def _may_hold(texts: Sequence[str], key: Secret) -> bool:
     """Tell, faster than by a search, whether texts that belong together can hold the key."""
     shortest = len(key.reveal())
-    if len(set(texts)) == 1:  # the number of an answer is in each of its events; no escape of a letter is longer
+    if (
+        texts[0] == texts[-1] and len(set(texts)) == 1
+    ):  # the number of an answer is in each of its events; no escape of a letter is longer
         return _spellings(key).search(texts[0] * min(len(texts), 8 * shortest)) is not None
     whole = "".join(texts)
-    return "\x1b" in whole or any(len(run) >= shortest for run in whole.split(" "))  # no other spelling has a space
+    return "\x1b" in whole or max(map(len, whole.split(" "))) >= shortest  # no other spelling has a space
 
 
 # -- what is put together from replies ---------------------------------------------------------------------------------
@@ -320,8 +328,8 @@ def masked(value: Any, key: Secret | None, depth: int = 0) -> Any:
         key: as for :func:`mask`.
         depth: how many values it is within.
     """
-    if isinstance(value, str):
-        return mask(value, key)
+    if value is None or isinstance(value, (str, int, float, bytes)):
+        return mask(value, key) if isinstance(value, str) else value
     if isinstance(value, WenwenError):
         for name, inner in vars(value).items():
             setattr(value, name, masked(inner, key, depth + 1))
