@@ -59,7 +59,7 @@ def checked(tmp_path, quiet_jupyter, monkeypatch):
         setting, program, *options, _ = command.split()
         assert program == "pytest"
         monkeypatch.setenv(*setting.split("="))
-        options += ["-p", "nbval.plugin", "-p", "no:cacheprovider", *folders]
+        options += ["--nbval-cell-timeout=120", "-p", "nbval.plugin", "-p", "no:cacheprovider", *folders]
         done = subprocess.run(
             [sys.executable, "-c", PYTEST, *options], cwd=tmp_path, capture_output=True, text=True, check=False
         )
