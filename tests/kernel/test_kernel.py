@@ -234,7 +234,7 @@ INSIDE = {
     + "with out:\n    print('before')\n    get_ipython().run_cell_magic('wenwen_image', '', 'a cat')",
     "a function": OUTPUT + "@out.capture()\ndef draw():\n    print('before')\n    %wenwen_image a cat\ndraw()",
     "--from": OUTPUT + "with out:\n    print('before')\n    %wenwen_image --from {{['a cat', 'a dog']}}",
-    "a comparison": OUTPUT + "with out:\n    print('before')\n    %wenwen_image -m a,b a cat",
+    "a comparison": OUTPUT + "with out:\n    print('before')\n    %wenwen_image -m drawer-1,drawer-2 a cat",
 }
 
 
