@@ -3,7 +3,6 @@
 import threading
 from itertools import count
 from pathlib import Path
-from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -164,8 +163,8 @@ def test_pictures_appear_while_others_are_still_drawn(things, relay, monkeypatch
 
     relay.answer = slow
     monkeypatch.setattr(Area, "preview", lambda _, gallery, line: (seen.append(len(gallery)), begun.set()))
-    monkeypatch.setattr(things, "kernel", SimpleNamespace(_allow_stdin=False), raising=False)
-    assert len(things.run("%wenwen_image -y --from listed")) == 3
+    things.attend(monkeypatch, "y")
+    assert len(things.run("%wenwen_image -y --no-ui --from listed")) == 3
     assert seen
     assert seen[0] < 3
 
