@@ -32,7 +32,7 @@ _CHINESE = {name: option.names[-1] for option in TABLE for name in option.names}
 _MAGICS = {DRAW: "wenwen_image", DESCRIBE: "wenwen_describe"}
 _FIRST_LINE_ONLY = re.compile(r"\.\.\.|(?:\[(?:nav|ins)\] )?In \[")
 _FOLDED_AWAY = re.compile("[“”‘’、,]")  # the others that options forgive change under NFKC
-_PLAIN = re.compile(r"(?!-)[^\s\"']*[^\s\"'\\]")
+_PLAIN = re.compile(r"(?![-=])[^\s\"']*[^\s\"'\\]")
 
 
 def cell(
