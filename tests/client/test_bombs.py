@@ -22,7 +22,7 @@ for address in sys.argv[1:]:
     client = Client(base_url=address, api_key="k" * 20, stream=True)
     before, began = peak(), time.process_time()
     try:
-        outcome = client.generate(address).state
+        outcome = client.generate(address, model="m").state
     except WenwenError as error:
         outcome = type(error).__name__ + " " + error.charged
     print(peak() - before, round(time.process_time() - began, 2), outcome)

@@ -11,7 +11,8 @@ from support.scripted import png
 from support.shells import KEY, cell, records
 
 from wenwen_magic import Client
-from wenwen_magic.engine.limits import Session
+from wenwen_magic.engine.limits import SESSION, Session
+from wenwen_magic.engine.processes.detached import Detached
 from wenwen_magic.errors import ConfigError, NotInHistory
 from wenwen_magic.media import sandbox
 from wenwen_magic.media.sandbox import SandboxPool
@@ -28,6 +29,7 @@ def alone(monkeypatch):
         raise OSError(138, "emscripten does not support processes.")
 
     def start():
+        monkeypatch.setattr(SESSION, "detached", Detached())  # an earlier test's process would still draw
         monkeypatch.setattr(threading.Thread, "start", no_thread)
         monkeypatch.setattr(subprocess, "Popen", no_process)
 

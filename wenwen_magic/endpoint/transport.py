@@ -32,8 +32,8 @@ from wenwen_magic.text.sanitize import mask_keys
 
 USER_AGENT = "wenwen-magic/0.1 (+https://pypi.org/project/wenwen-magic)"
 LONGEST_ERROR = 1 << 20
-LONGEST_LIST = 1 << 24
-"""Bytes of a list of models that are read at most: 16 MiB, for some relays spend half a kilobyte on each."""
+LONGEST_LIST = 1 << 22
+"""Bytes of a list of models that are read at most: 4 MiB, where some relays spend half a kilobyte on each."""
 LONGEST_REPLY = 1 << 29
 """Bytes of an answer that are read at most: 512 MiB, a dozen pictures of 30 MB in base64."""
 REPEATS = 2
