@@ -1,4 +1,4 @@
-"""The wire formats, by name; a new one is one file here and one line below."""
+"""The wire formats, by name; a new one is one file here, its place below, and its side in the demo."""
 
 from wenwen_magic.formats import chat, gemini, images, midjourney
 from wenwen_magic.protocol import WireFormat

@@ -10,7 +10,7 @@ import stat
 import tracemalloc
 import zipfile
 import zlib
-from dataclasses import replace
+from dataclasses import asdict, fields, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from wenwen_magic.history.archive import LIST, Exported, Imported
 from wenwen_magic.history.archive import export_archive as export
 from wenwen_magic.history.archive import import_archive as import_
 from wenwen_magic.history.store import History
-from wenwen_magic.records import GeneratedImage, ImageRequest, Reference
+from wenwen_magic.records import GeneratedImage, Generation, ImageRequest, Reference
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=timezone(timedelta(hours=8)))
 DAY = "2026-11-22"
@@ -630,3 +630,19 @@ def test_a_rewritten_prompt_is_a_prompt_and_the_endpoints_numbers_stay_behind(tm
     with zipfile.ZipFile("whole.zip") as zipped:
         records = [json.loads(zipped.read(name)) for name in zipped.namelist() if name.endswith(f"{four.id}.json")]
     assert [(one["job"], one["buttons"]) for one in records] == [("", [])]
+
+
+TELLS_NOTHING = {"charged", "created", "currency", "demo", "elapsed", "from_history", "id", "note", "number", "render"}
+TELLS_NOTHING |= {"star", "state", "still", "take"}
+
+
+def test_what_a_lesson_does_with_each_field_of_a_generation_is_decided():
+    secret = "sk-" + "canary0123456789" * 2
+    texts = {"text", "finish_reason", "revised_prompt", "prompt_sent", "model_reported"}
+    others = {"sources", "usage", "tags", "request", "pictures", "videos"}
+    assert {one.name for one in fields(Generation)} == {*archive.LEFT_BEHIND, *texts, *others, *TELLS_NOTHING}
+    words = dict.fromkeys(texts, secret)
+    told = Generation(
+        id="0" * 8, request=ImageRequest("a cat", "m"), state="complete", created="", tags=(secret,), **words
+    )
+    assert secret not in repr(asdict(archive.redacted(told, strip=True)))
