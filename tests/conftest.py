@@ -40,8 +40,8 @@ SLOW = (
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Have one more worker than cores for ``-n auto``: those with browsers and kernels wait much."""
-    return (os.cpu_count() or 1) + 1
+    """Have two more workers than cores for ``-n auto``: those with browsers and kernels wait much."""
+    return (os.cpu_count() or 1) + 2
 
 
 @pytest.hookimpl(optionalhook=True)
