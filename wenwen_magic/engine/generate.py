@@ -212,6 +212,7 @@ class Engine:
             given=given,
             language=spoken(),
             environment=environment_without_key(),
+            foreign=self.foreign,
         )
         with self.session.reserve(self._prices(request), self.settings) as bill:
             try:
