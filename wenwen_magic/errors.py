@@ -14,6 +14,7 @@ WenwenError
 └── WaitEnded         the wait was interrupted; the request goes on
 """
 
+import re
 from typing import Any, Literal, get_args
 
 from wenwen_magic.text.i18n import _
@@ -40,6 +41,8 @@ CHARGES: tuple[Charged, ...] = get_args(Charged)
 """All that may be said about a cost, the least first."""
 _LONGEST_LINE = 600
 """Characters of each line of a message."""
+_ADDRESS = re.compile(r"https?://\S{1,8192}")
+"""A web address in what to do, to be opened in a browser: it is shown whole."""
 
 
 class WenwenError(Exception):
@@ -95,7 +98,11 @@ class WenwenError(Exception):
             (_("try"), self.do),
             (_("charged"), self._cost()),
         ]
-        return [_line(self.what), *(f"  {name}: {_line(value)}" for name, value in named if value.strip())]
+        address = max(map(len, _ADDRESS.findall(self.do)), default=0)
+        return [
+            _line(self.what),
+            *(f"  {name}: {_line(value, address * (value == self.do))}" for name, value in named if value.strip()),
+        ]
 
     def in_short(self) -> str:
         """Return what happened and why in one line, and whether it may have cost; for forms, where nothing is typed."""
@@ -118,10 +125,10 @@ class WenwenError(Exception):
         return [f"{type(self).__name__}: {first}", *rest]
 
 
-def _line(text: str) -> str:
+def _line(text: str, more: int = 0) -> str:
     """Return a text as one line without half characters, controls and marks of direction, shortened."""
     shown = replace_unshown(drop_controls(replace_lone_surrogates(text)))
-    return one_line(shown, _LONGEST_LINE, " …")
+    return one_line(shown, _LONGEST_LINE + more, " …")
 
 
 class ConfigError(WenwenError):

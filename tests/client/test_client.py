@@ -743,6 +743,27 @@ def test_the_users_own_key_does_not_go_where_a_project_file_says(here, relay, mo
     assert Client(session=Session()).generate("a cat").images
 
 
+def test_the_users_own_key_goes_to_no_program_of_this_machine_that_a_project_file_names(here, relay, monkeypatch):
+    monkeypatch.setenv("WENWEN_API_KEY", KEY)
+    (here / "pyproject.toml").write_text(f'[tool.wenwen]\nbase_url = "{relay.address}"\n')
+    assert Client(session=Session()).generate("a cat").images  # asked without a key, as it may need none
+    assert KEY not in str(relay.posts)
+    assert Client(api_key=KEY, session=Session()).generate("a dog").images
+    assert KEY in str(relay.posts)
+
+
+def test_a_process_that_outlives_this_one_looks_for_no_key_for_a_project_files_endpoint(
+    here, relay, monkeypatch, tmp_path_factory
+):
+    ring = tmp_path_factory.mktemp("ring")
+    (ring / "keyring.py").write_text(f"def get_password(*_):\n    return {KEY!r}\n")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ring), *filter(None, [os.environ.get("PYTHONPATH")])]))
+    monkeypatch.delenv("WENWEN_API_KEY", raising=False)
+    (here / "pyproject.toml").write_text(f'[tool.wenwen]\nbase_url = "{relay.address}"\n')
+    assert Client(session=Session(), worker=True).generate("a cat").images
+    assert KEY not in str(relay.posts)
+
+
 def test_a_reference_goes_out_upright_and_without_the_place_it_was_taken(payer, relay):
     exif = Image.Exif()
     exif[0x0112] = 6

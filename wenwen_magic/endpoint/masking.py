@@ -133,7 +133,21 @@ SHORTEST_PICTURE = 4096
 """Bytes of a run of base64 that only a picture has."""
 _PICTURE = re.compile(rb"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{%d,}+" % SHORTEST_PICTURE)  # from the first letter only
 _BASE64 = string.ascii_letters.encode() + string.digits.encode() + b"+/_-"
-_DECODER = json.JSONDecoder()
+
+
+def _each_name_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object out of JSON; one with a name twice cannot be written again as it came.
+
+    Raises:
+        ValueError: a name stands twice.
+    """
+    named = dict(pairs)
+    if len(named) < len(pairs):
+        raise ValueError("a name stands twice")
+    return named
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_each_name_once)
 _Text = tuple[dict[str, Any] | list[Any], Any, str]
 """A text in a value: the object or list that holds it, its name or number there, the text itself."""
 
@@ -210,7 +224,7 @@ def _mask_events(body: str, key: Secret) -> str:
     lines = body.split("\n")
     events: dict[int, Any] = {}
     fields: dict[str, list[tuple[int, _Text]]] = {}
-    for number, line in enumerate(lines):
+    for number, line in enumerate([lines[0].removeprefix("\ufeff"), *lines[1:]]):
         if line.startswith("data:"):
             with suppress(ValueError, RecursionError):
                 value, end = _DECODER.raw_decode(line, len(line) - len(line[5:].lstrip()))
@@ -225,15 +239,20 @@ def _mask_events(body: str, key: Secret) -> str:
                 holder[place] = after
                 changed.add(number)
     for number in changed:
-        lines[number] = f"data: {json.dumps(events[number], ensure_ascii=False)}"
+        with suppress(RecursionError):  # what can just be read may be too deep to be written
+            lines[number] = f"data: {json.dumps(events[number])}"  # ASCII, for no file holds half a character
     return "\n".join(lines)
 
 
 def _add_texts(
     value: Any, number: int, fields: dict[str, list[tuple[int, _Text]]], path: str = "", depth: int = 0
 ) -> None:
-    """Add the texts in a value to those of their fields, which go by the names on the way to them."""
+    """Add the texts in a value to those of their fields, which go by the names on the way to them.
+
+    Choices that take turns are told apart by their ``index``.
+    """
     named = isinstance(value, dict)
+    path = f"{path}/{value['index']}" if named and isinstance(value.get("index"), int) else path
     for place, item in value.items() if named else enumerate(value):
         if isinstance(item, str):
             fields.setdefault(f"{path}/{place}" if named else path, []).append((number, (value, place, item)))

@@ -119,7 +119,13 @@ class Engine:
             session=session,
             claims=claims,
             takes=Takes(history, settings.mode, is_demo, transport.origin(address), claims.records),
-            media=ImagePipeline(settings, address, session.pool(settings.max_megapixels), clock),
+            media=ImagePipeline(
+                settings,
+                address,
+                session.pool(settings.max_megapixels),
+                clock,
+                foreign=more.get("foreign", False),
+            ),
             clock=clock,
             **more,
         )
@@ -206,6 +212,7 @@ class Engine:
             given=given,
             language=spoken(),
             environment=environment_without_key(),
+            foreign=self.foreign,
         )
         with self.session.reserve(self._prices(request), self.settings) as bill:
             try:
@@ -292,7 +299,8 @@ class Engine:
 
     def _talk(self, record: Generation, send: Send, progress: OnProgress, key: Secret | None) -> Answer:
         talk = guarded(FORMATS[record.request.format].talk(record.request), key)
-        return run_protocol(talk, send, self.media.showing(progress, key), self._backoff().wait)
+        listener = self.media.showing(progress, self._key_for_files(record, key))
+        return run_protocol(talk, send, listener, self._backoff().wait)
 
     def _save(self, record: Generation, answer: Answer, key: Secret | None) -> Generation:
         """Save an answered record and every picture and video of it, or its words where wanted; return the record."""
@@ -305,7 +313,8 @@ class Engine:
             return self.history.update(record, state="complete")
         # An error may quote the server of a picture.
         stem = self.history.path(record, "")
-        saved = masked(self.media.save(record, answer.sources, stem, answer.videos, key), key)
+        files_key = self._key_for_files(record, key)
+        saved = masked(self.media.save(record, answer.sources, stem, answer.videos, files_key), key)
         pictures = tuple(replace(picture, request=record.request, record=record.id) for picture in saved.pictures)
         record = replace(record, pictures=pictures, videos=saved.videos)
         if not record.has_result:
@@ -315,6 +324,10 @@ class Engine:
         record = self.history.update(record, state="complete")
         self.history.forget_reply(record)
         return record
+
+    def _key_for_files(self, record: Generation, key: Secret | None) -> Secret | None:
+        """Return the key for a record's files; None where another endpoint's answer says what is asked with it."""
+        return key if record.endpoint == self.takes.origin else None
 
     def failed(self, record: Generation, fault: WenwenError | OSError) -> WenwenError:
         """Write an error into its record, as far as that can be written, and return it with the record's id."""
@@ -378,7 +391,7 @@ class Engine:
             return self._sender(FORMATS[generation.request.format], self.find_key())(call)
 
         try:
-            key = self._key_to_mask()
+            key = self._key_if_any()
             answer = self._talk(generation, asking(lambda _: kept, ask), progress, key)
             if self.settings.mode == "replay" and not all(
                 one.address.startswith("data:") for one in (*answer.sources, *answer.videos)
@@ -444,7 +457,7 @@ class Engine:
 
     def _may_ask_for_models(self) -> bool:
         """Tell whether to ask for models before a picture: there is a key, and the endpoint has not failed lately."""
-        keyed = self._key_to_mask() is not None or urlsplit(self.address).hostname in LOCAL
+        keyed = self._key_if_any() is not None or urlsplit(self.address).hostname in LOCAL
         return keyed and self.session.models.may_ask(self.address)
 
     def ask_about(self, generations: Sequence[Generation], question: str) -> Mapping[str, Any]:
@@ -470,7 +483,7 @@ class Engine:
             )
         notes: list[str] = []
         send = self._sender(wire, self.find_key())
-        talk = guarded(wire.inquiries[question](",".join(jobs)), self._key_to_mask())
+        talk = guarded(wire.inquiries[question](",".join(jobs)), self._key_if_any())
         try:
             answer = run_protocol(talk, send, lambda progress: notes.append(progress.text), self._backoff().wait)
         except (AnswerError, EndpointError) as error:  # a question is free, whatever is answered
@@ -516,12 +529,14 @@ class Engine:
             return None
         if self.key:
             return self.key
-        if self.foreign and urlsplit(self.address).hostname not in LOCAL:
+        if not self.foreign:
+            return api_key.find()[0]
+        if urlsplit(self.address).hostname not in LOCAL:
             raise api_key.not_for(self.takes.origin)
-        return api_key.find()[0]
+        return None  # which program of this machine gets the key is not a project file's to choose either
 
-    def _key_to_mask(self) -> Secret | None:
-        """Return the key that this endpoint can have echoed; None where none was sent."""
+    def _key_if_any(self) -> Secret | None:
+        """Return the key as :meth:`find_key` does; None also where a project file's endpoint may not have it."""
         try:
             return self.find_key()
         except ConfigError:

@@ -23,7 +23,7 @@ from wenwen_magic.models import ModelList
 from wenwen_magic.protocol import Answer
 from wenwen_magic.records import Generation, ImageRequest
 from wenwen_magic.text.i18n import _, ngettext
-from wenwen_magic.text.sanitize import mask_keys, one_line
+from wenwen_magic.text.sanitize import drop_controls, mask_keys, one_line
 
 _LONGEST_PROMPT = 200
 """Characters of a prompt that an error quotes."""
@@ -53,9 +53,8 @@ def error_of_record(fault: Mapping[str, Any]) -> WenwenError:
     """Make the error that a record describes; the record may be imported, so nothing in it is trusted."""
     kind = getattr(tree, str(fault.get("kind")), None)
     kind = kind if isinstance(kind, type) and issubclass(kind, WenwenError) else WenwenError
-    texts = {
-        name: mask_keys(str(fault.get(name) or "")) for name in ("what", "why", "do", "request_id", "text", "record")
-    }
+    texts = {name: mask_keys(str(fault.get(name) or "")) for name in ("what", "why", "request_id", "text", "record")}
+    texts["do"] = drop_controls(str(fault.get("do") or ""))  # an address in it opens nothing where it is masked
     status, charged = fault.get("status"), fault.get("charged")
     return kind(
         texts.pop("what") or _("An error is recorded."),

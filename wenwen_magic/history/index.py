@@ -108,7 +108,8 @@ class Wanted:
     @property
     def lasting(self) -> bool:
         """Whether what is wanted never changes in a record, so that those that are known need no further look."""
-        return bool(self.fingerprint or self.id or self.parent) and not (self.words or self.star or self.failed)
+        passing = self.words or self.star or self.failed or self.drawn or self.demo is not None or self.tag
+        return bool(self.fingerprint or self.id or self.parent) and not passing
 
     def may_be_in(self, path: Path) -> bool:
         """Tell whether a record that cannot be read may be one that is wanted, by the name of its file."""

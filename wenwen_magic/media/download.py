@@ -24,7 +24,7 @@ from urllib3.exceptions import HTTPError, LocationValueError
 from urllib3.util import make_headers, parse_url
 
 from wenwen_magic import kinds
-from wenwen_magic.endpoint.api_key import Secret
+from wenwen_magic.endpoint.api_key import Secret, not_for
 from wenwen_magic.endpoint.bounded import LastResponse
 from wenwen_magic.endpoint.masking import mask, mask_reply
 from wenwen_magic.endpoint.transport import USER_AGENT, without_key
@@ -45,8 +45,6 @@ _LOOK = 3.0
 _LISTEN = 3.0
 """Seconds to wait for the words of a server that does not give the picture."""
 _MOST_REDIRECTS = 5
-_LONGEST_SHOWN = 400
-"""Characters of an address that is shown whole, to be opened in a browser."""
 _HEADERS = {
     "User-Agent": f"Mozilla/5.0 (compatible; {USER_AGENT})",
     "Accept": "image/*,*/*;q=0.8",
@@ -67,6 +65,7 @@ class Policy:
             setting ``trusted_hosts``); they may lead to private addresses, never to metadata or link-local ones.
         endpoint: the endpoint's own origin, ``scheme://host:port``; it alone is sent the key and a referer.
         key: for pictures on the endpoint itself that want it; None for none.
+        foreign: whether only a project file names the endpoint: then the user's own key is not there by default.
         proxies: proxy address by scheme, ``{"http": "http://...", "https": ...}``; empty for none.
         ca_bundle: file or folder of certificate authorities; None for the system's own.
         limit: largest picture, in bytes.
@@ -78,6 +77,7 @@ class Policy:
     trusted: frozenset[str] = frozenset()
     endpoint: str = ""
     key: Secret | None = None
+    foreign: bool = False
     proxies: Mapping[str, str] = field(default_factory=dict)
     ca_bundle: str | None = None
     limit: int = 64 * 1024 * 1024
@@ -224,14 +224,18 @@ class _Step:
     @property
     def may_have_key(self) -> bool:
         """Whether this is the endpoint itself, and nobody between here and there reads what is sent."""
-        if not self.place.trusted({self.policy.endpoint}):
+        if not self.is_own:
             return False
         return self.place.scheme == "https" or (not self.proxy and ssrf.is_this_machine(self.place))
 
+    @property
+    def is_own(self) -> bool:
+        """Whether this is the endpoint itself."""
+        return self.place.trusted({self.policy.endpoint})
+
     def headers(self) -> Mapping[str, str]:
         """Return what is sent beside the key; some relays give their pictures only to pages of their own."""
-        own = self.place.trusted({self.policy.endpoint})
-        return {**_HEADERS, "Referer": f"{self.place.origin}/"} if own else _HEADERS
+        return {**_HEADERS, "Referer": f"{self.place.origin}/"} if self.is_own else _HEADERS
 
     def _seen_from_here(self) -> Sequence[ssrf.IP]:
         """Return the addresses that the name has here; none where they take long: only the proxy may know the name."""
@@ -410,11 +414,23 @@ def _save(step: _Step, response: BaseHTTPResponse, target: Path) -> None:
 
 
 def _pieces(step: _Step, response: BaseHTTPResponse) -> Iterator[bytes]:
-    """Yield a body as it comes; what is no picture may repeat the key that it was asked for with, and is masked."""
+    """Yield a body as it comes, but no text that was asked for with the key: it may be anything of the user's account.
+
+    Raises:
+        FetchFailed: it is such a text; nothing of it is kept or quoted.
+    """
     pieces = iter(partial(response.read1, _CHUNK, decode_content=False), b"")
-    first = next(pieces, b"")
-    shown = kinds.kind_of(first, (*kinds.PICTURES, *kinds.VIDEOS))
-    return chain([first], pieces) if shown or not step.key else without_key(chain([first], pieces), step.key)
+    if not step.key:
+        return pieces
+    head = b""
+    while len(head) < kinds.HEAD and (piece := next(pieces, b"")):
+        head += piece
+    begin = head.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if kinds.kind_of(begin, (*kinds.PICTURES, *kinds.VIDEOS)):
+        return chain([head], pieces)
+    if head and kinds.other_kind(begin) in {"", *kinds.TEXTS}:
+        raise _failed(step.address, _("with your key came a text, not a picture"))
+    return without_key(chain([head], pieces), step.key)  # such as HEIC: kept, and not shown
 
 
 def _locked(step: _Step, response: BaseHTTPResponse, address: str, *, may_have_key: bool) -> FetchFailed:
@@ -433,22 +449,29 @@ def _locked(step: _Step, response: BaseHTTPResponse, address: str, *, may_have_k
     expired = error_bodies.advice_on(words)
     lasting = bool(expired) or (status == HTTPStatus.UNAUTHORIZED and not may_have_key)
     kept = _("The picture is paid, and its address is kept.") if lasting else _free_again()
-    key = _("Your key goes only to the endpoint itself, over https.")
+    key = _("Your key goes only to the endpoint itself, over https, and never behind a redirect.")
     if may_have_key:
         key = _("Set a key that may fetch it: %wenwen key.")
-    browser = _("Open it in a browser: {address}", address=one_line(mask_keys(address), _LONGEST_SHOWN))
+        if step.policy.foreign and not step.policy.key:
+            key = not_for(step.place.origin).do
+    # Whole, and with a signature that looks like a key: else it opens nothing. It is at most ssrf.LONGEST long.
+    browser = _("Open it in a browser: {address}", address=one_line(mask(address, step.policy.key)))
     why = f"{why}: {words}" if words else why
-    return _failed(step.address, why, expired or f"{key} {browser} {kept}", lasting=lasting, status=status)
+    # An object store may not have the picture yet, and says it so; the endpoint itself knows its pictures.
+    again = status == HTTPStatus.FORBIDDEN and not step.is_own and not expired
+    do = expired or f"{key} {browser} {kept}"
+    return _failed(step.address, why, do, again=again, lasting=lasting, status=status)
 
 
 def _words(step: _Step, response: BaseHTTPResponse) -> str:
     """Return what a server says in place of a picture, as far as it says it soon."""
     body = b""
     with step.watchdog.shorter(_LISTEN), suppress(HTTPError, OSError):
-        while len(body) < error_bodies.MOST and (piece := response.read1(_CHUNK, decode_content=False)):
+        while len(body) < 2 * error_bodies.MOST and (piece := response.read1(_CHUNK, decode_content=False)):
             body += piece
-    clean = mask_reply([body], step.key)
-    return error_bodies.words_of(body if clean is None else clean)
+    clean = mask_reply([body], step.policy.key) or body
+    # Once more also where a run of letters looked like a picture's: the words are cut, through a key that is left too.
+    return error_bodies.words_of(mask(clean.decode("latin-1"), step.policy.key).encode("latin-1"))
 
 
 def _refuse_for(problem: str, address: str) -> None:

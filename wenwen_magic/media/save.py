@@ -37,6 +37,8 @@ WIDTH = 4
 """Files of one answer that are saved at the same time."""
 VIDEO_MIB, VIDEO_DEADLINE = 512, 1800.0
 """The largest video that is downloaded, in MiB, and the longest time for that, in seconds."""
+DRAFT_DEADLINE = 5.0
+"""Seconds to wait for a draft: meanwhile the stream that brings the paid picture is not read."""
 THUMBNAIL = 224
 """Pixels of a thumbnail's longer side: twice what is shown, for dense screens."""
 _LONGEST_ALT = 200
@@ -71,10 +73,14 @@ class ImagePipeline:
         address: the endpoint's, normalised; its own pictures may come from a private host.
         pool: the sandbox that checks.
         clock: waits between tries.
+        foreign: whether only a project file names the endpoint.
     """
 
-    def __init__(self, settings: Settings, address: str, pool: SandboxPool, clock: transport.Clock) -> None:
+    def __init__(
+        self, settings: Settings, address: str, pool: SandboxPool, clock: transport.Clock, *, foreign: bool = False
+    ) -> None:
         self._settings, self._address, self._pool, self._clock = settings, address, pool, clock
+        self._foreign = foreign
         self._trusted = frozenset({transport.origin(address), *settings.trusted_hosts})
         # The number in the name changes when the sandbox's limits change: then the pictures are checked again.
         self._previews, self._refused = _previews(), _previews().with_name("refused-1")
@@ -196,6 +202,7 @@ class ImagePipeline:
         key: Secret | None = None,
         *,
         is_video: bool = False,
+        deadline: float | None = None,
     ) -> GeneratedImage | Video:
         """Write one file to ``<stem>.<type>``, or to ``<stem>.unsound`` with its ``problem`` if it fails the check.
 
@@ -206,6 +213,7 @@ class ImagePipeline:
             pauses: seconds between the tries of a download.
             key: as for :meth:`save`.
             is_video: whether the answer says that it is a video.
+            deadline: seconds for its download; None for the usual.
 
         Raises:
             ImageError: it cannot be fetched, or cannot be checked now: then it is kept as ``<stem>.unchecked``.
@@ -218,7 +226,9 @@ class ImagePipeline:
                 _decode(source.data, part)
             else:
                 address = urljoin(self._address + "/", source.address)
-                self._download(address, part, pauses, self._policy(key, is_video=is_video))
+                policy = self._policy(key, is_video=is_video)
+                policy = replace(policy, deadline=deadline) if deadline else policy
+                self._download(address, part, pauses, policy)
             head = _begun_with_its_signature(part)
             if not kinds.kind_of(head) and (is_video or kinds.kind_of(head, kinds.VIDEOS)):
                 return _keep_video(source, part, stem, head)
@@ -250,6 +260,7 @@ class ImagePipeline:
             trusted=self._trusted,
             endpoint=transport.origin(self._address),
             key=key,
+            foreign=self._foreign,
             ca_bundle=transport.ca_bundle(),
             limit=self._settings.max_mib << 20,
         )
@@ -326,10 +337,12 @@ class ImagePipeline:
         return listener
 
     def _temporary(self, source: Source, key: Secret | None = None) -> GeneratedImage | None:
-        """Return a picture's size and preview without keeping its file; None when it cannot be had or decoded."""
+        """Return a picture's size and preview without keeping its file; None when it cannot be had soon or decoded."""
+        if self._settings.mode == "replay" and not source.address.startswith("data:"):
+            return None
         try:
             with TemporaryDirectory(prefix="wenwen") as folder:
-                file = self._write(source, Path(folder) / "picture", key=key)
+                file = self._write(source, Path(folder) / "picture", key=key, deadline=DRAFT_DEADLINE)
                 return file if isinstance(file, GeneratedImage) else None
         except (ImageError, OSError, ValueError):
             return None

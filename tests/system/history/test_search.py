@@ -127,6 +127,23 @@ def test_a_search_finds_the_records_that_are_as_wanted_newest_first_and_no_other
 
 
 @pytest.mark.parametrize(
+    ("more", "lasting"),
+    [
+        ({}, True),
+        ({"model": "m", "since": 0.0}, True),
+        ({"words": ("a",)}, False),
+        ({"star": True}, False),
+        ({"failed": True}, False),
+        ({"drawn": True}, False),
+        ({"demo": False}, False),
+        ({"tag": "fox"}, False),
+    ],
+)
+def test_what_may_still_change_in_a_record_is_looked_up_in_its_file(more, lasting):
+    assert Wanted(id="a1", **more).lasting is lasting
+
+
+@pytest.mark.parametrize(
     ("words", "found"),
     [
         *[

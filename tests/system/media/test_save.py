@@ -593,6 +593,22 @@ def test_progress_passes_on_with_a_preview_in_place_of_its_picture_and_downloads
     assert (len(downloads.asked), names(folder)) == (1, [])
 
 
+def test_a_draft_whose_server_holds_it_back_keeps_the_stream_waiting_for_seconds_only(folder, monkeypatch):
+    deadlines = []
+    monkeypatch.setattr(download, "fetch", lambda _address, _part, policy: deadlines.append(policy.deadline))
+    pipeline = ImagePipeline(Settings(), ADDRESS, Careless(), Ticks())
+    pipeline.showing(lambda _: None)(Progress("drawing", 50.0, picture=Source("https://h/draft")))
+    assert deadlines == [5.0]
+
+
+def test_a_draft_in_a_kept_answer_is_not_downloaded_in_mode_replay(folder, downloads):
+    seen, pipeline = [], ImagePipeline(Settings(mode="replay"), ADDRESS, Careless(), Ticks())
+    for source in (Source("https://h/draft"), Source("/draft"), of_data()):
+        pipeline.showing(seen.append)(Progress("drawing", 50.0, picture=source))
+    assert [bool(one.preview) for one in seen] == [False, False, True]
+    assert downloads.asked == []
+
+
 # Ready to be shown
 
 

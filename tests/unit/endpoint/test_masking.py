@@ -4,6 +4,7 @@ import base64
 import html
 import itertools
 import json
+import sys
 from urllib.parse import quote
 
 import pytest
@@ -177,6 +178,48 @@ def test_a_key_over_many_events_and_many_keys_in_one_are_masked():
     clean = mask_reply([body.encode()], Secret(key)).decode()
     texts = [json.loads(line[5:])["choices"][0]["delta"]["content"] for line in clean.splitlines() if line]
     assert "".join(texts) == f"***x*********{key[:-1]}"
+
+
+@pytest.mark.parametrize("half", ["\ud83d", "\ud83d\ud83d", "猫"])
+def test_half_a_character_beside_a_piece_of_the_key_does_not_lose_the_answer(half):
+    key, half_written = KEYS[0], json.dumps(half)[1:-1]
+    body = event("HALF" + key[:9]).replace("HALF", half_written) + event(key[9:])
+    clean = mask_reply([body.encode()], Secret(key)).decode()
+    texts = [json.loads(line[5:])["choices"][0]["delta"]["content"] for line in clean.splitlines() if line]
+    assert texts == [half + "***", ""]
+
+
+@pytest.mark.parametrize("second", ["x", "A" * 5000, "B" * 5000])
+def test_an_event_with_a_name_twice_keeps_its_pictures_as_they_came(second):
+    key = KEYS[0]
+    twice = f'data: {{"b":"{"A" * 5000}","c":"{"C" * 6000}","b":"{second}","d":"{key[:9]}"}}\n\n'
+    body = f'{twice}data: {{"d":"{key[9:]}"}}\n\n{event(key)}'
+    assert mask_reply([body.encode()], Secret(key)) == body.replace(key, "***").encode()
+
+
+def test_an_event_that_is_too_deep_to_be_written_again_does_not_lose_the_answer():
+    key = KEYS[0]
+    for depth in range(sys.getrecursionlimit() - 300, sys.getrecursionlimit()):
+        deep = f'data: {{"a":{"[" * depth}{"]" * depth},"d":"{key[:9]}"}}\n\ndata: {{"d":"{key[9:]}"}}\n\n'
+        mask_reply([deep.encode()], Secret(key))
+
+
+def test_a_byte_order_mark_before_the_first_event_hides_no_piece_of_the_key():
+    key = KEYS[0]
+    body = "\ufeff" + event(f"a {key[:9]}") + event(key[9:])
+    clean = mask_reply([body.encode()], Secret(key)).decode()
+    assert (key[:9] in clean, key[9:] in clean, "a ***" in clean) == (False, False, True)
+    assert mask_reply([("\ufeff" + event("a")).encode()], Secret(key)) is None
+
+
+def test_choices_that_take_turns_hide_no_piece_of_the_key():
+    key = KEYS[0]
+    rows = [{"index": at, "delta": {"content": text}} for letter in key for at, text in enumerate((letter, "z", "y"))]
+    body = "".join(f"data: {json.dumps({'choices': [row]})}\n\n" for row in rows)
+    clean = mask_reply([body.encode()], Secret(key)).decode()
+    kept = [json.loads(line[5:])["choices"][0] for line in clean.splitlines() if line]
+    told = ["".join(one["delta"]["content"] for one in kept if one["index"] == at) for at in range(3)]
+    assert told == ["***", "z" * len(key), "y" * len(key)]
 
 
 @pytest.mark.parametrize("name", SPELLINGS)

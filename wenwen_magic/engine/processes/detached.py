@@ -47,6 +47,7 @@ class Order:
         given: what the request has by now, where it wants several pictures.
         language: of the messages.
         environment: the kernel's variables as they are now, such as those of a proxy, but for the key.
+        foreign: whether only a project file names the endpoint; then no key is looked for there either.
     """
 
     settings: Settings
@@ -57,6 +58,7 @@ class Order:
     given: Given
     language: str
     environment: Mapping[str, str] = field(repr=False)
+    foreign: bool = False
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ def _draw(number: int, order: Order, replies: IO[bytes]) -> None:
     speak(order.language)
     try:
         key = Secret(order.key) if order.key else None
-        engine = Engine.of(order.settings, order.folder, SESSION, Clock(), key=key)
+        engine = Engine.of(order.settings, order.folder, SESSION, Clock(), key=key, foreign=order.foreign)
         with giving_way(lambda: reply(answered=True)):
             made = engine.draw_here(
                 order.request, fresh=order.fresh, given=order.given, progress=progress, counted=True
