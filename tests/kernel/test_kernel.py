@@ -326,7 +326,7 @@ def test_an_interrupt_ends_the_wait_and_keeps_the_answer(relay, kernel):
     kernel.later(ticket, lambda content: "<img" in content.get("data", {}).get("text/html", ""))
     assert [record["state"] for record in records()] == ["complete"]
     again = kernel.run(cell("a cat"))
-    assert "saved take" in images(again)[0]["data"]["text/html"]
+    assert "saved picture" in images(again)[0]["data"]["text/html"]
     assert len(relay.posts) == 1
     assert [kind for kind, _ in shown(kernel.run("img"))] == ["execute_result"]
 
