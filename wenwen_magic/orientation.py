@@ -251,7 +251,8 @@ def _merged(first: Shape, second: Shape) -> Shape:
     )
     apart = max((_apart(one.ratio, exact.ratio) for one in both if one.ratio and exact.ratio), default=1.0) > _SAME
     if len(turns) > 1 or len(sizes) > 1 or len(resolutions) > 1 or apart or (sizes and resolutions):
-        turned = exact.ratio and not all(one.ratio for one in both) and not exact.pixels
+        opposite = turns == {"landscape", "portrait"}
+        turned = opposite and exact.ratio and not all(one.ratio for one in both) and not exact.pixels
         advice = _("Did you mean {near}?", near=":".join(exact.in_words.split(":")[::-1])) if turned else ""
         raise ConfigError(
             _("{first} and {second} contradict each other.", first=_bare(first), second=_bare(second)),

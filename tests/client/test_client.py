@@ -27,7 +27,7 @@ from PIL import Image
 from support.relay import DEFAULTS, READERS, Relay, whole
 from support.scripted import Scripted, answering, png, reply_of
 
-from wenwen_magic import Client, Generation, ImageRequest, WenwenError
+from wenwen_magic import Client, Gallery, Generation, ImageRequest, WenwenError
 from wenwen_magic.demo import DemoServer
 from wenwen_magic.endpoint import transport
 from wenwen_magic.engine import generate
@@ -799,3 +799,13 @@ def test_a_clock_that_is_set_back_shows_no_other_picture_at_a_second_run(relay, 
 
 def test_the_history_may_be_given_as_a_path(relay, here):
     assert Client(session=Session(), history=here / "elsewhere").history.folder == here / "elsewhere"
+
+
+def test_an_empty_list_is_no_reference_and_any_other_value_is_one(payer, relay):
+    for none in ([], (), None):
+        assert payer.request("a cat", references=none).references == ()
+    assert payer.request("a cat", references=np.zeros((3, 3, 3), "uint8")).references
+    for value in ("", b"", {}, 0, False, Gallery(())):
+        with pytest.raises(ConfigError, match="cannot be used"):
+            payer.request("a cat", references=value)
+    assert relay.posts == []

@@ -198,6 +198,20 @@ def test_where_nobody_is_a_cell_shows_its_end_only_as_nbval_compares_what_comes_
     assert [kind for kind, _ in kernel.gather(ticket) if "display" in kind] == ["display_data"]
 
 
+def test_an_error_erases_the_line_of_progress_and_not_the_hint_above_it(relay, kernel):
+    relay.gate.clear()
+    relay.answer = lambda _: answering("never")
+    ticket = kernel.send(cell("a cat", "-o square  # mine"), stdin=True)
+    until(lambda: relay.posts)
+    threading.Timer(1.6, relay.gate.set).start()
+    messages = kernel.gather(ticket)
+    assert errors(messages)
+    assert "Left out as a comment: # mine" in str(messages)
+    assert "clear_output" not in [kind for kind, _ in messages]
+    updates = [content["data"] for kind, content in messages if kind == "update_display_data"]
+    assert updates[-1:] in ([], [{"text/plain": ""}])
+
+
 def test_a_person_gets_controls_of_their_own_and_nobody_else_does(demo, kernel):
     live = kernel.run(cell("a cat"), stdin=True)
     assert [WIDGET in content["data"] for _, content in shown(live)] == [False, True]

@@ -53,8 +53,8 @@ def screen():
     return Screen()
 
 
-def area_on(screen, *, live=True, gather=gathered, wipe=None):
-    return Area(screen.show if screen else None, live=live, gather=gather, wipe=wipe)
+def area_on(screen, *, live=True, gather=gathered):
+    return Area(screen.show if screen else None, live=live, gather=gather)
 
 
 def order(screen, *names):
@@ -78,6 +78,13 @@ def test_a_status_line_is_replaced_by_the_pictures(screen):
     assert "drawing &lt;b&gt;" in screen.last["text/html"]
     area.show(drawn("aaaa"))
     assert "drawing" not in screen.text + screen.last["text/html"]
+
+
+def test_an_error_takes_its_status_line_away_and_not_the_hints_that_the_cell_printed_before(screen):
+    area = area_on(screen)
+    area.status("drawing")
+    area.clear()
+    assert (screen.text, len(screen.shown), len(screen.updates)) == ("", 1, 1)
 
 
 def test_a_status_line_stands_under_the_pictures_that_are_there(screen):
@@ -149,7 +156,7 @@ def test_where_nothing_can_be_changed_only_the_end_result_is_shown(screen):
 
 
 def test_where_nothing_may_be_shown_nothing_is():
-    area = area_on(None, wipe=lambda: pytest.fail("there is nothing to clear"))
+    area = area_on(None)
     area.status("sent")
     area.show(drawn("aaaa"))
     area.clear()

@@ -9,6 +9,7 @@ import pytest
 from support.shells import KEY
 
 from wenwen_magic.endpoint import transport
+from wenwen_magic.engine.limits import Cost
 from wenwen_magic.notebook.commands import doctor
 from wenwen_magic.text.i18n import is_chinese
 
@@ -164,9 +165,50 @@ def test_it_is_said_in_chinese(shell, relay, examine):
     _rows, text = examine("体检")
     assert all(is_chinese(line) for line in text.splitlines() if line.strip()), text
     assert not {"ok", "key", "network", "saved", "of", "free", "listed"} & {*text.split()}
+    assert "。 " not in text
+    assert "线程: " not in text
 
 
 def test_status_begins_with_what_matters(shell, relay, capsys):
     shell.run("%wenwen status")
     first = [line[:16].strip() for line in capsys.readouterr().out.splitlines()[:5]]
     assert first == ["endpoint", "key", "demo", "mode", "spent"]
+
+
+PROXIES = {
+    "127.0.0.1:7890": "http://127.0.0.1:7890",
+    "proxy.corp:8080": "http://proxy.corp:8080",
+    "user:secret@host:80": "http://host:80",
+    "http://user:secret@host:80": "http://host:80",
+    "http://us@er:secret@host": "http://host",
+    "http://h:abc": "http://h:abc",
+    "http://[::1]:7890": "http://[::1]:7890",
+    "https://": "https://?",
+}
+
+
+@pytest.mark.parametrize("proxy", PROXIES)
+def test_a_proxy_is_shown_as_it_is_used_and_without_its_password(shell, examine, monkeypatch, proxy):
+    shell.run("%config WenwenMagics.mode = 'replay'")
+    monkeypatch.setattr(transport, "proxies_for", lambda _address: {"https": proxy, "http": proxy})
+    rows, text = examine()
+    assert rows["proxy"].split()[-1] == PROXIES[proxy]
+    assert "secret" not in text
+
+
+@pytest.mark.parametrize(("limit", "spent", "advised"), [(1, 1, 50), (200, 200, 400), (100, 200, 400)])
+def test_the_advice_on_a_limit_that_is_reached_raises_it(limit, spent, advised):
+    settings = SimpleNamespace(session_limit=limit, budget=None, currency="")
+    session = SimpleNamespace(account=lambda: Cost(spent, 0.0, spent))
+    context = SimpleNamespace(client=SimpleNamespace(settings=settings, session=session))
+    found = doctor._limits(context)
+    assert found.do.endswith(f"= {advised}")
+    assert found.what.endswith(f"of {limit}")
+
+
+def test_a_history_that_is_a_file_is_told_once(shell, relay, here, examine):
+    (here / "taken").write_text("")
+    shell.run("%config WenwenMagics.history = 'taken'")
+    rows, _text = examine()
+    assert rows["folder"].startswith("✗")
+    assert rows["clock"].startswith("✓")

@@ -67,6 +67,8 @@ RETYPED = {
     "%%wenwen_image fox -o 横屏 3:2 -m a\na": "%%wenwen_image fox -o 16:9 -m b\na",
     "%%wenwen_image fox --take 2 -n 3\na": "%%wenwen_image fox -n 3 -m b -o 16:9\na",
     "%%wenwen_image fox -m a  # mine\na": "%%wenwen_image fox -m b -o 16:9  # mine\na",
+    "%wenwen_image -m a a red fox  \\#art of a dog": "%wenwen_image -m b a red fox  \\#art of a dog -o 16:9",
+    "%wenwen_image -m a \\#art  # mine": "%wenwen_image -m b \\#art -o 16:9  # mine",
     "%wenwen_image -m a a red fox": "%wenwen_image -m b a red fox -o 16:9",
     "%wenwen_image -q -- -m is no option here": "%wenwen_image -q -m b -o 16:9 -- -m is no option here",
 }

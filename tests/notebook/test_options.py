@@ -419,3 +419,28 @@ def test_a_line_without_dashes_and_quotes_is_all_words(line):
 def test_a_quoted_value_arrives_as_it_was_typed(value):
     for quote in "'\"":
         assert read(f"--ref {quote}{value}{quote}").ref == (value,)
+
+
+PROMPTS = {
+    "-o landscape 24/7 diner sign at night": ("landscape", "24/7 diner sign at night"),
+    "-o square 2x2 grid of cats": ("square", "2x2 grid of cats"),
+    "-o portrait 3x4 grid": ("portrait", "3x4 grid"),
+    "-o auto 16:9 monitor": ("auto", "16:9 monitor"),
+    "-o 自动 16:9 的显示器": ("auto", "16:9 的显示器"),
+    "-o landscape 9:41 on a phone's clock": ("landscape", "9:41 on a phone's clock"),
+    "-o 横屏 1920x1081x2 pixels": ("landscape", "1920x1081x2 pixels"),
+    "-o 竖屏 1536x1024 的屏幕": ("portrait", "1536x1024 的屏幕"),
+    "-o 16:9 4:3 monitors": ("16:9", "4:3 monitors"),
+    "-o 1:1 16:9 and 4:3 frames": ("1:1", "16:9 and 4:3 frames"),
+    "-o 横屏 0:0 score": ("landscape", "0:0 score"),
+    "-o 横屏 16:9 4:3 monitors": ("16:9", "4:3 monitors"),
+    "-o 横屏 16：9 一只猫": ("16:9", "一只猫"),
+    "-o portrait 9:16 a cat": ("9:16", "a cat"),
+    "-o square 1:1 a cat": ("1:1", "a cat"),
+}
+
+
+@pytest.mark.parametrize("line", PROMPTS)
+def test_words_of_the_prompt_do_not_disappear_into_the_orientation_before_them(line):
+    given = read(line)
+    assert (given.orientation, given.words) == PROMPTS[line]

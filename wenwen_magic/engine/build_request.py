@@ -118,8 +118,9 @@ def make(
         given["orientation"] = _with_size(size, given, prompt, settings)
     if "references" in given:
         named = given["references"]
-        listed = list(named) if isinstance(named, Gallery) else named
-        given["references"] = tuple(reference(value) for value, _name in (pictures_in(listed) if listed else ()))
+        listed = list(named) if isinstance(named, Gallery) and len(named) else named
+        none = isinstance(listed, (list, tuple)) and not listed
+        given["references"] = () if none else tuple(reference(value) for value, _name in pictures_in(listed))
     if given.get("mask") is not None:
         given["mask"] = reference(given["mask"])
     if not isinstance(prompt, ImageRequest):

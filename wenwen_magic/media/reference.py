@@ -79,10 +79,10 @@ def _origin(value: Any) -> str:
 
 
 def _label(value: Any, label: str) -> str:
-    """Return the label; of a path only the file's name: a record names no folders of the user."""
+    """Return the label, empty for none; of a path only the file's name: a record names no folders of the user."""
     if isinstance(value, (str, Path)) and not str(value).startswith("data:"):
         label = Path(value).name if len(str(value)) < LONGEST_NAME else ""
-    return (label or str(getattr(value, "id", "") or type(value).__name__))[:LONGEST_NAME]
+    return (label or str(getattr(value, "id", "")))[:LONGEST_NAME]
 
 
 def _bytes_of(value: Any, label: str) -> bytes:
@@ -137,8 +137,9 @@ def _held(value: Any, label: str) -> bytes:
 
 
 def _read_open(file: Any, label: str) -> bytes:
-    """Return all bytes of an open file, which stays where it is."""
-    place = file.tell() if file.seekable() else None
+    """Return all bytes of an open file, also of one opened as text; it stays where it is."""
+    file = getattr(file, "buffer", file)
+    place = file.tell() if getattr(file, "seekable", bool)() else None
     if place is not None:
         file.seek(0)
     data = file.read(LARGEST_FILE + 1)
@@ -162,7 +163,7 @@ def figure_of(value: Any) -> Any:
 
 
 def pictures_in(value: Any, label: str = "") -> list[tuple[Any, str]]:
-    """Return the pictures that a value holds, each with its name: of a list all, of an array of axes their figure.
+    """Return the pictures that a value holds, each with its name: of a list all, of axes their figure, and that once.
 
     Args:
         value: as for :func:`reference`, or a list, a tuple or an array of such.
@@ -171,14 +172,22 @@ def pictures_in(value: Any, label: str = "") -> list[tuple[Any, str]]:
     Raises:
         ConfigError: the list is empty.
     """
+    named = [(value, label)]
     if isinstance(value, (list, tuple)):
         if not value:
-            raise _not_a_picture(label or type(value).__name__, _("it holds no picture"))
-        return [(one, f"{label}[{place}]" if label else "") for place, one in enumerate(value)]
-    if getattr(getattr(value, "dtype", None), "kind", "") == "O" and hasattr(value, "flat"):
-        figures = dict.fromkeys(figure for one in value.flat if (figure := figure_of(one)) is not None)
-        return [(one, label) for one in figures] or [(value, label)]
-    return [(value, label)]
+            raise _not_a_picture(label, _("it holds no picture"))
+        named = [(one, f"{label}[{place}]" if label else "") for place, one in enumerate(value)]
+    found: dict[Any, tuple[Any, str]] = {}
+    for place, (one, name) in enumerate(named):
+        for key, picture in [(figure, figure) for figure in _figures(one)] or [(place, one)]:
+            found.setdefault(key, (picture, name))
+    return list(found.values())
+
+
+def _figures(value: Any) -> list[Any]:
+    """Return the figure that a thing is or is drawn in, those of an array of axes, or none."""
+    several = getattr(getattr(value, "dtype", None), "kind", "") == "O" and hasattr(value, "flat")
+    return [figure for one in (value.flat if several else [value]) if (figure := figure_of(one)) is not None]
 
 
 def _address_of(value: Any) -> str:
@@ -211,7 +220,7 @@ def _too_large(label: str, limit: int) -> ConfigError:
 
 def _not_a_picture(label: str, why: str) -> ConfigError:
     return ConfigError(
-        _("The reference {label} cannot be used.", label=label),
+        _("The reference {label} cannot be used.", label=label) if label else _("The reference cannot be used."),
         why=why,
         do=_("Give a picture: a variable, a file, an id or an https address, such as --ref cat.png"),
     )

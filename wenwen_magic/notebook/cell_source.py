@@ -194,7 +194,8 @@ def retyped(text: str, *, model: str = "", orientation: str = "", count: int = 0
     """
     magic, rest = _TYPED.fullmatch(text).groups()  # type: ignore[union-attr]
     line, feed, body = rest.partition("\n") if magic.startswith("%%") else (rest, "", "")
-    line, comment = split_comment(line, prompt=not feed)
+    comment = split_comment(line, prompt=not feed)[1]
+    line = line.removesuffix(comment).rstrip() if comment else line  # as typed: with the backslash of \#
     changes: dict[str, str | None] = {"take": str(take) if take else None, **({"fresh": None} if take else {})}
     if model:
         changes["model"] = _quoted("-m", _folding(model))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.displayhook import CapturingDisplayHook, DisplayHook
 from IPython.core.displaypub import CapturingDisplayPublisher
 from IPython.core.magic import MagicAlias, Magics, line_cell_magic, line_magic, magics_class, no_var_expand
-from IPython.display import clear_output, display
+from IPython.display import display
 from IPython.utils.dir2 import get_real_method
 from traitlets import Any as AnyTrait
 from traitlets.config import Configurable
@@ -148,7 +148,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             scope.check_runs_once()
         if not prompt and cell is None and not given.from_:
             return self._open_panel(given, loaded)
-        drawn = self._cell(given, prompt, name, loaded, alone=cell is not None, typed=typed)
+        drawn = self._cell(given, prompt, name, loaded, typed=typed)
         if not given.quiet:
             for doubt in drawn.doubts():
                 print(doubt)
@@ -170,7 +170,6 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         name: str,
         loaded: Loaded | None = None,
         *,
-        alone: bool,
         typed: str = "",
     ) -> "Cell | BatchCell":
         """Make the cell with its requests: one, those of a comparison, or with ``--from`` many.
@@ -201,7 +200,6 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             None if given.quiet else show,
             live=live and not given.quiet and (attended or not outputs),
             gather=client.gallery,
-            wipe=clear_output if alone and not outputs else None,  # an Output may hold more than this cell's
         )
         cell = Cell(
             client=client,
@@ -255,7 +253,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         if not self._attended:
             print(needs)
             return
-        cell: Any = self._cell(replace(given, raw=True), "…", "", loaded, alone=False)
+        cell: Any = self._cell(replace(given, raw=True), "…", "", loaded)
         self._show_controls(cell, with_prompt=True)
         cell.area.status(_("The picture will appear here."), plain=needs)
         cell.area.settle()

@@ -39,7 +39,7 @@ class Option:
         parse: reads its value; None for an option without one.
         repeat: whether it may be given several times.
         listed: whether its value is a list that continues after a comma.
-        more: what further values look like that may follow the first.
+        more: tells whether a word is a further value, by the value before it and the word.
         filled: whether ``{{...}}`` in its value is replaced while the line is read.
         choices: the words that complete its value, or what gives them by the settings; none for free text.
         files: the endings of files that may be its value; with any, a variable may be too.
@@ -50,7 +50,7 @@ class Option:
     parse: Callable[[str], Any] | None = None
     repeat: bool = False
     listed: bool = False
-    more: re.Pattern[str] | None = None
+    more: Callable[[str, str], bool] | None = None
     filled: bool = True
     choices: tuple[str, ...] | Callable[[Settings], Sequence[str]] = ()
     files: tuple[str, ...] = ()
@@ -239,7 +239,7 @@ def _values(
         piece = pieces.popleft()
         value += piece.group()
     values = [value]
-    while pieces and option.more is not None and option.more.fullmatch(pieces[0].group()):
+    while pieces and option.more is not None and option.more(" ".join(values), pieces[0].group()):
         piece = pieces.popleft()
         values.append(piece.group())
     return values, piece
@@ -284,7 +284,13 @@ def _format_names(_settings: Settings) -> list[str]:
 _AXIS = re.compile(r"""["'][^\W\d][\w.]*\s*[=＝].*["']|[^\W\d][\w.]*[=＝][^;；]*[;；].*""", re.DOTALL)
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 _PROMPTS = (".txt", ".csv", ".tsv", ".json", ".jsonl", ".ndjson")
-_AXES: dict[str, Any] = {"parse": str, "repeat": True, "more": _AXIS, "filled": False}
+_AXES: dict[str, Any] = {
+    "parse": str,
+    "repeat": True,
+    "more": lambda _before, word: _AXIS.fullmatch(word) is not None,
+    "filled": False,
+}
+_RATIO_OR_PIXELS = re.compile(r"\d{1,2}[:：]\d{1,2}|\d{3,5}[x×]\d{3,5}")
 
 
 def _word(value: str) -> str:
@@ -294,6 +300,15 @@ def _word(value: str) -> str:
 
 def _orientation(value: str) -> str:
     return orientation.read(_word(value))
+
+
+def _agrees(turn: str, word: str) -> bool:
+    """Tell whether a word gives the ratio of the turn before it: ``-o 横屏 16:9``; any other belongs to the prompt."""
+    if WORDS.get(_word(turn), "auto") == "auto" or not _RATIO_OR_PIXELS.fullmatch(word):
+        return False
+    with suppress(ConfigError):
+        return bool(orientation.read(turn, word))
+    return False
 
 
 def _mode(value: str) -> str:
@@ -378,7 +393,7 @@ class Options:
         *("-o", "--orientation", "--方向"),
         help=N_("auto, square, landscape, portrait, or a ratio: 16:9"),
         parse=_orientation,
-        more=re.compile(r"\d+[:：x×/]\d+"),  # -o 横屏 16:9
+        more=_agrees,
         choices=tuple(dict.fromkeys([*ORIENTATIONS, "自动", "方形", "横屏", "竖屏", *RATIOS, *WORDS])),
     )
     size: str | None = _option(

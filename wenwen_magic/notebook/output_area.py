@@ -33,7 +33,6 @@ class Area:
         show: puts a MIME bundle into a new output and returns its handle; None where nothing may be shown.
         live: whether a shown output can be changed; a terminal's cannot, it gets the end result only.
         gather: makes a gallery of several generations.
-        wipe: empties the cell's outputs; None where the cell may have others than ours.
 
     Attributes:
         live: as given.
@@ -47,9 +46,8 @@ class Area:
         *,
         live: bool,
         gather: Callable[[list[Generation]], Gallery],
-        wipe: Callable[[], None] | None = None,
     ) -> None:
-        self._show, self.live, self._gather, self._wipe = show, live, gather, wipe
+        self._show, self.live, self._gather = show, live, gather
         self._handle: Handle | None = None
         self._lock = threading.RLock()
         self._style = look.dead_controls_style()
@@ -133,9 +131,7 @@ class Area:
     def clear(self) -> None:
         """Remove a status line."""
         with self._lock:
-            if self._handle is not None and self._wipe is not None:
-                self._wipe()
-            elif self._handle is not None:
+            if self._handle is not None:
                 self._handle.update({"text/plain": ""}, raw=True)
 
 

@@ -288,6 +288,8 @@ HELD = {
     "what shows itself in base64": lambda: Shown(base64.b64encode(PICTURE).decode()),
     "what shows itself with notes": lambda: Shown((PICTURE, {"width": 8})),
     "a file of the disk": lambda: Path("cat.png").open("rb"),  # noqa: SIM115  the reader has its own end
+    "a file that was opened as text": lambda: Path("cat.png").open(encoding="utf-8"),  # noqa: SIM115  likewise
+    "what can only be read": lambda: SimpleNamespace(read=lambda _most: PICTURE),
 }
 
 
@@ -369,3 +371,22 @@ def test_what_a_notebook_holds_and_is_no_picture_is_refused_by_its_name(value):
     error = refused(value, "thing")
     assert "thing" in error.what
     assert error.why
+
+
+@pytest.mark.parametrize("value", [b"x", None, np.zeros((4, 5, 3)), SimpleNamespace(read=lambda _most: b"x"), ""])
+def test_a_thing_that_nobody_named_is_not_called_by_its_type(value):
+    assert refused(value).what == "The reference cannot be used."
+
+
+def test_what_nobody_named_has_no_label_that_a_cell_could_repeat():
+    for value in (PICTURE, PIXELS, io.BytesIO(PICTURE), data_uri(PICTURE)):
+        assert reference(value).label == ""
+
+
+def test_a_figure_is_sent_once_though_a_list_holds_it_in_several_ways(figures):
+    one, other = figures(), figures()
+    line, axes = SimpleNamespace(figure=SimpleNamespace(figure=one)), SimpleNamespace(figure=other)
+    assert pictures_in([line, line], "Out[3]") == [(one, "Out[3][0]")]
+    assert pictures_in((one, np.array([line, line], dtype=object)), "both") == [(one, "both[0]")]
+    assert pictures_in([line, axes, one], "all") == [(one, "all[0]"), (other, "all[1]")]
+    assert pictures_in([PICTURE, PICTURE], "raw") == [(PICTURE, "raw[0]"), (PICTURE, "raw[1]")]

@@ -70,6 +70,8 @@ REFUSED = {
     "1024x1024 2K": "one of them",
     "竖屏 16:9": "9:16",
     "横屏 竖屏": "one of them",
+    "landscape 1:1": "one of them",
+    "square 16:9": "one of them",
     "square 1536x1024": "one of them",
     "landscap": "landscape",
     "16:9:4": "16:9",

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 from wenwen_magic.endpoint import transport
 from wenwen_magic.engine import limits
-from wenwen_magic.errors import AnswerError, ConfigError, EndpointError, WenwenError
+from wenwen_magic.errors import AnswerError, ConfigError, EndpointError, HistoryError, WenwenError
 from wenwen_magic.history.store import check_space, unwritable
 from wenwen_magic.models import default_model
 from wenwen_magic.notebook.commands.account import key_status, who_draws
@@ -81,9 +81,9 @@ def doctor(context: CommandContext, _line: str) -> str:
         lines.append(f"{state}{padded(_(finding.name or name), 12)}{finding.what}")
         lines += [f"{' ' * 24}{finding.do}"] if finding.do else []
     states = {finding.state for _name, finding in found}
-    fine, end = _("Everything is fine."), _("These checks are free: nothing was drawn.")
+    fine, end = _("Everything is fine."), _(" These checks are free: nothing was drawn.")
     told = _("Problems: see above what to do.") if _PROBLEM in states else _("Warnings: see above.")
-    return "\n".join([*lines, "", f"{fine if states == {_OK} else told} {end}"])
+    return "\n".join([*lines, "", f"{fine if states == {_OK} else told}{end}"])
 
 
 def _all_found(context: CommandContext, checks: Mapping[str, Check], seconds: float) -> list[tuple[str, Finding]]:
@@ -196,8 +196,8 @@ def _proxy(context: CommandContext) -> Finding:
         return Finding(_PROBLEM, wrong, _("Correct REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE, or unset it."))
     if not proxy:
         return Finding(_OK, _("none"))
-    parts = urlsplit(proxy)
-    shown = f"{parts.scheme}://{parts.hostname or '?'}:{parts.port or ''}".rstrip(":")  # without a password
+    parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+    shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2] or '?'}"  # without a password
     if parts.scheme.startswith("socks") and importlib.util.find_spec("socks") is None:
         return Finding(_PROBLEM, shown, _("pip install pysocks, and restart the kernel."))
     return Finding(_OK, shown)
@@ -205,11 +205,13 @@ def _proxy(context: CommandContext) -> Finding:
 
 def _limits(context: CommandContext) -> Finding:
     settings, spent = context.client.settings, context.client.session.account()
-    shown = _("{cost} of {limit}", cost=limits.cost_text(spent, settings.currency), limit=settings.session_limit)
+    shown = _("{cost} of {limit}", cost=limits.pictures(spent.pictures), limit=settings.session_limit)
     if spent.pictures >= settings.session_limit:
-        return Finding(_WARNING, shown, "%config WenwenMagics.session_limit = 100")
+        more = max(50, 2 * settings.session_limit, 2 * spent.pictures)
+        return Finding(_WARNING, shown, f"%config WenwenMagics.session_limit = {more}")
     if settings.budget is not None and spent.units >= settings.budget:
-        return Finding(_WARNING, shown, f"%config WenwenMagics.budget = {settings.budget * 2:g}")
+        cost = limits.cost_text(spent, settings.currency)
+        return Finding(_WARNING, cost, f"%config WenwenMagics.budget = {settings.budget * 2:g}")
     return Finding(_OK, shown)
 
 
@@ -290,8 +292,9 @@ def _clock(context: CommandContext) -> Finding:
     """Compare the clock with what was written before now: a wrong one breaks https and the order of pictures."""
     now = time.time()
     shown = datetime.fromtimestamp(now).astimezone().isoformat(" ", "minutes")
-    latest = context.client.history.recent(1)
-    written = [Path(__file__).stat().st_mtime, *(datetime.fromisoformat(one.created).timestamp() for one in latest)]
+    written = [Path(__file__).stat().st_mtime]
+    with suppress(HistoryError):  # which the folder's own line tells
+        written += [datetime.fromisoformat(one.created).timestamp() for one in context.client.history.recent(1)]
     if now < max(written) - _DAY:
         return Finding(_WARNING, _("{shown} is earlier than what was saved before", shown=shown), _("Set the clock."))
     return Finding(_OK, shown)
@@ -308,7 +311,7 @@ def _sandbox(context: CommandContext) -> Finding:
 
 def _drawn_by(context: CommandContext) -> Finding:
     who, ends = who_draws(context)
-    return Finding(_WARNING if limits.SESSION.detached.problem else _OK, f"{who}: {ends}")
+    return Finding(_WARNING if limits.SESSION.detached.problem else _OK, _("{who}: {ends}", who=who, ends=ends))
 
 
 _WITHOUT_SETTINGS = ("drawn by", "versions")
