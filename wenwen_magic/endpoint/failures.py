@@ -251,10 +251,15 @@ def error_of_reply(status: int, body: bytes, *, seconds: float, request_id: str 
     return error
 
 
-def error_of_object(body: Any) -> EndpointError:
-    """Make the error for an error object that came with HTTP status 200, alone or inside a stream."""
+def error_of_object(body: Any, *, begun: bool = False) -> EndpointError:
+    """Make the error for an error object that came with HTTP status 200, alone or inside a stream.
+
+    Args:
+        body: the object, or text.
+        begun: whether words or a draft came before it: then a model has worked, whatever the object says.
+    """
     problem = read_problem(body)
-    refusal = refusal_of(problem.code, problem.message, problem.instead)
+    refusal = None if begun else refusal_of(problem.code, problem.message, problem.instead)
     answered = _("The endpoint answered with an error.")
     doubtful = _("Read the reason; run the cell again to ask again, which may cost again.")
     what, do = refusal.told() if refusal else (answered, doubtful)

@@ -222,7 +222,9 @@ class Engine:
             raise outcomes.record_gone(result.record)
         record = replace(record, from_history=result.saved, note=result.note)
         with suppress(WenwenError, OSError):
-            return self.media.ready(replace(record, take=self.history.take_of(record)))
+            takes = self.takes.recorded(request, fresh=True)
+            take = next((one.take for one in takes if one.id == record.id), 0)
+            return self.media.ready(replace(record, take=take))
         return record
 
     def _pay(

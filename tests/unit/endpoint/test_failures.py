@@ -334,7 +334,7 @@ GONE = [
     (403, said("Model x is not in your allowlist"), ""),
     (400, said("model x isn't supported"), ""),
     (410, said("Model x-2.5 has been retired.", 410, type="model_gone", replacement="x-3"), "x-3"),
-    (404, said("x-2.5 was shut down on 2026-01-15. Use x-nano-3."), "x-nano-3"),
+    (404, said("gemini-x-2.5 was shut down on 2026-01-15. Use x-nano-3."), "x-nano-3"),
     (400, said("Model x-1 has been replaced by x-2 and is no longer available"), "x-2"),
     (404, said("The model 'x-1' was removed. Successor: openai/x-2"), "openai/x-2"),
     (404, said("The model `gpt-image-1` does not exist or you do not have access to it."), "gpt-image-2.6-flare"),
@@ -411,6 +411,59 @@ def test_a_model_for_another_format_names_the_format_and_costs_nothing(message, 
     for error in (error_for(said(message, code), status), error_of_object(said(message, code))):
         assert do in error.do
         assert error.charged == "no"
+
+
+OF_RESULTS = [
+    "The model output was removed because it violates our content policy",
+    "The model's output was removed",
+    "Model response is no longer available",
+    "The model's generated image has been removed",
+    "This model is not allowed to generate images of real people",
+    "The model is not allowed to draw public figures",
+    "Gemini image was removed for safety reasons",
+    "gemini-3-pro-image picture was deleted and is no longer available",
+    "The gpt-4o result has been removed",
+    "gpt-4o image generation was disabled for this prompt",
+    "gpt-image-2 was disabled for your prompt",
+    "Model size is not supported",
+    "Model quality is not available",
+    "request-12345 was removed",
+    "task-20260101 has been deactivated",
+    "模型返回的内容因违规被删除",
+    "模型生成的内容已被系统禁用",
+    "模型返回结果不可用",
+    "模型调用失败：生成的内容已下架",
+    "模型输出已被删除",
+    "模型生成的图片已被移除",
+    "该模型画的图已删除",
+    "模型输出内容涉嫌色情，已被禁用",
+]
+
+
+@pytest.mark.parametrize("message", OF_RESULTS)
+def test_bug_words_on_a_result_that_was_removed_were_taken_for_a_model_that_is_gone_for_free(message):
+    for error in (error_for(said(message), 500, 90.0), error_of_object(said(message))):
+        assert error.charged == "maybe"
+        assert "no such model" not in error.what
+
+
+STILL_GONE = [
+    "GPT Image 1.5 has been deprecated",
+    "Gemini Flash Image Preview was shut down",
+    "Imagen 3 is no longer available",
+    "gpt-4o-image was retired",
+    "The model gpt-4o-image has been disabled",
+]
+
+
+@pytest.mark.parametrize("message", STILL_GONE)
+def test_a_model_with_image_in_its_name_is_gone_all_the_same(message):
+    assert error_for(said(message), 500, 90.0).what == "The endpoint has no such model for your key."
+
+
+def test_bug_an_error_after_part_of_an_answer_was_called_free():
+    error = error_of_object(said("模型不存在", "model_not_found"), begun=True)
+    assert (error.charged, "may cost again" in error.do) == ("maybe", True)
 
 
 CODES = ["", "x", "do_request_failed", *REFUSED, "insufficient_quota", "DeploymentNotFound", "400"]
