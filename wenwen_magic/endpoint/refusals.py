@@ -192,6 +192,12 @@ def refusal_of(code: str, message: str, instead: str = "") -> Refusal | None:
     return replace(_GONE, instead=_named_instead(message[:_LONGEST], instead)) if found is _GONE else found
 
 
+def is_away(message: str) -> bool:
+    """Tell whether words are about a model that cannot be used for a while."""
+    words = _plain(message)
+    return bool(_TRANSIENT.search(words) and re.search(r"\b(?:models?|deployments?|engines?)\b|模型", words))
+
+
 def _plain(message: str) -> str:
     """Write a message's beginning in small letters, on one line, without quotation marks and short forms of not."""
     text = re.sub(r"can[’']?t\b|cannot", "can not", message[:_LONGEST].lower())

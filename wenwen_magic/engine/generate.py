@@ -442,7 +442,7 @@ class Engine:
                 except WenwenError:
                     cache.note_failure(self.address)
             if known and known.lacks(request.model, today):
-                raise outcomes.default_not_listed(request, known, today)
+                raise outcomes.default_not_listed(request, known, today, self.settings.format)
 
     def _may_ask_for_models(self) -> bool:
         """Tell whether to ask for models before a picture: there is a key, and the endpoint has not failed lately."""

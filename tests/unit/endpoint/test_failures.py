@@ -376,6 +376,10 @@ ELSE = [
     (400, said("该模型不支持图像输入"), "refused the request"),
     (422, {"detail": [{"loc": ["body", "model"], "msg": "field required"}]}, "refused the request"),
     (503, said("模型暂不可用"), "no channel"),
+    (404, said("The model x-9 is temporarily unavailable."), "no channel"),
+    (404, said("The model x-9 does not exist right now, try again later."), "no channel"),
+    (404, said("模型 x-9 暂时不可用"), "no channel"),
+    (404, said("The page is temporarily away"), "no such address"),
     (404, said("This API version is no longer supported"), "no such address"),
     (400, said("The prompt was removed by the safety model"), "refused the request"),
     (400, said("模型参数 size 不存在"), "refused the request"),
@@ -492,7 +496,7 @@ def assert_agree(error):
 
 
 def test_a_refused_key_names_a_wrong_site_as_a_cause():
-    for host in ("api.wenwen-ai.com", "breakout.wenwen-ai.com", "api.apipro.ai", "%wenwen status"):
+    for host in ("api.wenwen-ai.com", "breakout.wenwen-ai.com", "api.apipro.ai", "base_url"):
         assert host in error_for(b"", 401).do
 
 
