@@ -64,7 +64,7 @@ _ENDED = (
     r"|no longer (?:available|supported|offered|served|exists?))"
 )
 _MAKERS = (
-    r"(?:gemini|gpt|chatgpt|dall|imagen|nano|seedream|jimeng|flux|midjourney|claude|grok|qwen|wan|kling|doubao|sora"
+    r"(?:gemini|gpt|chatgpt|dall|imagen|nano|seedream|jimeng|flux|midjourney|claude|grok|qwen|wan|kling|doubao|sora|veo"
     r"|stable|ideogram|recraft|o[1-9])"
 )
 _MODEL_GONE = re.compile(  # of what _plain returns: "not" is also n't and cannot, and there are no quotation marks
@@ -104,14 +104,16 @@ _TRANSIENT = re.compile(
 )
 """Words of a state that passes: beside them, words on a model do not say that it is gone."""
 _OF_RESULTS = re.compile(
-    r"content polic|usage polic|safety|moderat|violat|violen|nsfw|sexual|copyright|real people|public figure"
+    r"content polic|usage polic|safety|moderat|violat|violen|nsfw|sexual|copyright"
+    r"|real people|public figure|minors|children|filter"
+    r"|(?:generated|made|returned|produced|created|drawn) by"
     r"|for (?:this|your|the) (?:prompt|image|picture|input|content)\b"
     r"|not (?:be )?(?:allowed|able|permitted) to (?:generate|draw|create|produce|show|make|edit)"
     rf"|\b(?:models?|{_MAKERS})[\w.:/@+-]*(?<!:) (?:s )?(?:generated )?(?:images?|generations?|requests?|jobs?|tasks?"
-    r"|size|quality|style|resolution|parameters?|inputs?)\b(?! (?:models?\b|v?\d|preview|pro\b|flash\b|mini\b|latest))"
+    r"|orders?|texts?|size|quality|style|resolution|parameters?|inputs?)\b(?! (?:models?\b|v?\d|preview|pro\b|flash\b|mini\b|latest))"
     rf"|\b(?:models?|{_MAKERS})[\w .:/@+-]{{0,40}}? (?:outputs?|responses?|results?|content|inference|pictures?"
-    r"|photos?|files?|answers?)\b"
-    r"|违规|违法|违反|审核|安全|敏感|色情|暴力|版权|风控|(?:生成|返回|输出|绘制|画|产出)的?(?:内容|结果|图|文件|答案)"
+    r"|photos?|videos?|files?|answers?|repl(?:y|ies)|edits?|drawings?|messages?)\b"
+    r"|违规|违法|违反|审核|安全|敏感|色情|暴力|版权|风控|风险|(?:生成|返回|输出|绘制|画|产出)的?(?:内容|结果|图|文件|答案)"
     r"|模型(?:的|所)?(?:输出|响应|回复|返回|结果|内容|尺寸)"
 )
 """Words on what a model made, or on what was asked of it: beside them, the model may have worked."""
