@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from difflib import SequenceMatcher
 from functools import cache, cached_property, lru_cache
 from pathlib import Path
@@ -18,6 +18,8 @@ SOON = timedelta(days=60)
 _LONGEST_TEXT, _MOST_TYPES = 60, 12
 _TYPES = ("supported_endpoint_types", "supported_endpoints")
 _PICTURE_TYPE = "image-generation"
+_OF_IMAGES = re.compile(r"(?:chat)?gpt-image|dall[-.]?e|imagen")
+"""Models whose makers have an interface of its own for pictures; asked where the endpoint names no types."""
 
 
 # -- what is known of names --------------------------------------------------------------------------------------------
@@ -82,6 +84,10 @@ class Retired:
     use: str
     source: str
 
+    def has_come(self, today: date) -> bool:
+        """Tell whether the model is shut down by a day."""
+        return self.day <= today.isoformat()
+
 
 def retired(name: str) -> Retired | None:
     """Return what is known of a model's end; None for none."""
@@ -89,11 +95,18 @@ def retired(name: str) -> Retired | None:
     return Retired(*row) if row else None
 
 
-def replacement_in(words: str) -> str:
-    """Return the model to use in place of a retired one that some words name; empty for none."""
+def replacement_in(words: str, today: date | None = None) -> str:
+    """Return the model to use in place of a retired one that some words name; empty for none, or one not yet retired.
+
+    Args:
+        words: of a message.
+        today: tells what is retired by now; None for this day in UTC.
+    """
+    today = today or datetime.now(UTC).date()
     for name in sorted(_known()["retired"], key=len, reverse=True):
         if re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-]|\.\w)", words.casefold()):
-            return str(_known()["retired"][name][1])
+            end = Retired(*_known()["retired"][name])
+            return end.use if end.has_come(today) else ""
     return ""
 
 
@@ -193,19 +206,30 @@ class ModelList:
         end, kind = retired(name), _known()["types"].get(form, "")
         same = {meant_by(name) or bare(name), end.use if end else ""}
 
-        def rank(model: Model) -> tuple[bool, bool, float]:
-            types = model.endpoint_types
+        def rank(model: Model) -> tuple[bool, bool, bool, float]:
+            types, own = model.endpoint_types, kind == _PICTURE_TYPE
             # What has an interface for pictures of its own seldom draws through a chat, though it is listed for it too.
-            other = bool(types) and (kind not in types or (_PICTURE_TYPE in types and kind != _PICTURE_TYPE))
+            has_own = _PICTURE_TYPE in types if types else bool(_OF_IMAGES.match(bare(model.id)))
+            other = has_own != own if own or not types else has_own or kind not in types
+            shut = retired(model.id)
             alike = SequenceMatcher(None, bare(name), bare(model.id)).ratio()
-            return other, not same & {bare(model.id), model.alias_of}, -alike
+            ended = shut is not None and shut.has_come(today)
+            return other, ended, not same & {bare(model.id), model.alias_of}, -alike
 
+        silent = _pattern(_known()["silent"]["names"])  # what draws has other names
         offered = [one for one in self.models if one.picture != words and not one.is_gone(today)]
+        offered = [one for one in offered if not words or not silent.search(bare(one.id))]
         return [one.id for one in sorted(offered, key=rank)]
 
     def find(self, name: str) -> Model | None:
-        """Return the model with a name; None where the list has none."""
-        return next((model for model in self.models if model.id == name), None)
+        """Return the model with a name, else one whose name means the same; None where the list has none."""
+        exact = next((model for model in self.models if model.id == name), None)
+        return exact or next((model for model in self.models if _plain(model.id) == _plain(name)), None)
+
+
+def _plain(name: str) -> str:
+    """Return a name without Google's ``models/`` before it, in small letters."""
+    return name.removeprefix("models/").casefold()
 
 
 def draws(name: str, types: Iterable[str] = ()) -> bool:

@@ -162,8 +162,6 @@ class WireFormat:
         shape_as_sent: returns the ratio or size that is sent beside the prompt; empty where there is none.
         auth: the header's name and its pattern, in which ``{key}`` is replaced by the key.
         key_parameter: the name under which the key may go into the address instead; empty where it may not.
-        model: the model that draws when neither the cell nor a setting names one; empty for that of ``models.toml``.
-        reader: the model that describes pictures then.
         tasks: the tasks it knows, such as ``draw`` and ``describe``.
         inquiries: further questions about a job, by name.
     """
@@ -174,7 +172,5 @@ class WireFormat:
     shape_as_sent: Callable[[ImageRequest], str] = lambda request: ""  # noqa: ARG005
     auth: tuple[str, str] = ("Authorization", "Bearer {key}")
     key_parameter: str = ""
-    model: str = ""
-    reader: str = ""
     tasks: tuple[str, ...] = (DRAW,)
     inquiries: Mapping[str, Inquiry] = field(default_factory=dict)

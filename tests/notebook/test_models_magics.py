@@ -151,7 +151,7 @@ def test_a_default_that_the_endpoint_does_not_list_stops_the_cell_and_names_what
     assert (error.charged, relay.posts, relay.gets) == ("no", [], 1)
     assert "is the default model, and the endpoint does not list it" in error.what
     assert {"flux-2", "gpt-image-2-vip"} <= set(error.why.removeprefix("It has: ").split(", "))
-    assert "%config WenwenMagics.model = '" in error.do
+    assert ("-m " if "--format" in line else "%config WenwenMagics.model = '") in error.do
 
 
 def test_the_line_that_the_error_names_sets_a_model_that_works(shell, relay):
@@ -159,7 +159,7 @@ def test_the_line_that_the_error_names_sets_a_model_that_works(shell, relay):
     error = shell.fail(cell())
     shell.run(error.do[error.do.index("%config") : error.do.rindex(" (")])
     shell.run(cell())
-    assert [body["model"] for _, body in relay.posts] == ["gpt-image-2-vip"]
+    assert [body["model"] for _, body in relay.posts] == ["flux-2"]
 
 
 def test_a_question_about_a_picture_stops_in_the_same_way(shell, relay, here):

@@ -8,7 +8,7 @@ from typing import Any
 
 from urllib3 import exceptions as low
 
-from wenwen_magic.endpoint.refusals import NOT_ALLOWED, REFUSED, TOO_LARGE, refusal_of
+from wenwen_magic.endpoint.refusals import NOT_ALLOWED, REFUSED, TOO_LARGE, is_away, refusal_of
 from wenwen_magic.errors import AnswerError, Charged, ConfigError, EndpointError, NotSentError
 from wenwen_magic.text.i18n import N_, _
 from wenwen_magic.text.sanitize import mask_keys, one_line
@@ -236,7 +236,8 @@ def error_of_reply(status: int, body: bytes, *, seconds: float, request_id: str 
     if refusal:
         what, do = refusal.told(status)
     else:
-        known = _BY_STATUS.get(status) or _BY_STATUS.get(status // 100 * 100) or _BY_STATUS[500]
+        away = status == 404 and is_away(problem.message)  # noqa: PLR2004  with words on a model, not on the address
+        known = _BY_STATUS.get(503 if away else status) or _BY_STATUS.get(status // 100 * 100) or _BY_STATUS[500]
         what, do = f"{_(known[0])} (HTTP {status})", _(_MAYBE if charged == "maybe" else known[1])
     error = EndpointError(
         what,
@@ -251,10 +252,15 @@ def error_of_reply(status: int, body: bytes, *, seconds: float, request_id: str 
     return error
 
 
-def error_of_object(body: Any) -> EndpointError:
-    """Make the error for an error object that came with HTTP status 200, alone or inside a stream."""
+def error_of_object(body: Any, *, begun: bool = False) -> EndpointError:
+    """Make the error for an error object that came with HTTP status 200, alone or inside a stream.
+
+    Args:
+        body: the object, or text.
+        begun: whether words or a draft came before it: then a model has worked, whatever the object says.
+    """
     problem = read_problem(body)
-    refusal = refusal_of(problem.code, problem.message, problem.instead)
+    refusal = None if begun else refusal_of(problem.code, problem.message, problem.instead)
     answered = _("The endpoint answered with an error.")
     doubtful = _("Read the reason; run the cell again to ask again, which may cost again.")
     what, do = refusal.told() if refusal else (answered, doubtful)
@@ -385,9 +391,8 @@ _BY_STATUS: dict[int, tuple[str, str]] = {
     401: (
         N_("The endpoint did not accept the key."),
         N_(
-            "Set a valid key: %wenwen key, or WENWEN_API_KEY. Or base_url is not the site of your key "
-            "(api.wenwen-ai.com, breakout.wenwen-ai.com and api.apipro.ai may not share keys): %wenwen status shows "
-            "it. %wenwen demo draws without a key."
+            "Set a valid key (%wenwen key), or set base_url to the key's own site: api.wenwen-ai.com, "
+            "breakout.wenwen-ai.com and api.apipro.ai may have keys of their own. %wenwen demo needs no key."
         ),
     ),
     403: NOT_ALLOWED,

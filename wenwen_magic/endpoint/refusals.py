@@ -63,6 +63,10 @@ _ENDED = (
     r"|replaced|deactivated|reached (?:the |its )?end[ -]of[ -](?:its )?life"
     r"|no longer (?:available|supported|offered|served|exists?))"
 )
+_MAKERS = (
+    r"(?:gemini|gpt|chatgpt|dall|imagen|nano|seedream|jimeng|flux|midjourney|claude|grok|qwen|wan|kling|doubao|sora|veo"
+    r"|stable|ideogram|recraft|o[1-9])"
+)
 _MODEL_GONE = re.compile(  # of what _plain returns: "not" is also n't and cannot, and there are no quotation marks
     r"\b(?:models?|engines?|deployments?)(?: (?:id|name|version|identifier|code|or endpoint|for this resource))?:? ?"
     rf"{_NAME},? ?{_BEEN}not (?:be )?"
@@ -79,8 +83,7 @@ _MODEL_GONE = re.compile(  # of what _plain returns: "not" is also n't and canno
     r"|\bno (?:available |allowed |valid |matching )?(?:channels?|providers?|endpoints?)(?: (?:are|is))?"
     r"(?: available| found)? (?:for|to serve)\b"
     rf"|\bmodels?(?: (?:id|name|version))?:? ?{_NAME},? ?{_BEEN}{_ENDED}\b"
-    rf"|^\W*(?=[\w./:@+]*-)(?=[\w./:@+-]*\d){_NAME} {_BEEN}{_ENDED}\b"
-    rf"|\b(?:gemini|gpt|dall|imagen|nano|seedream|jimeng|flux|midjourney)[\w .-]{{0,60}}? {_BEEN}{_ENDED}\b"
+    rf"|\b{_MAKERS}[\w .-]{{0,60}}? {_BEEN}{_ENDED}\b"
     r"|\b(?:no|not have|without) (?:access|permissions?) (?:to|for) (?:use |access |the |this |requested )*models?\b"
     r"|\bnot (?:allowed|authori[sz]ed|permitted|entitled) to (?:access|use|call) (?:the |this |requested )*models?\b"
     r"|\bnot activated the model\b|\bmodel access (?:is )?denied\b"
@@ -100,6 +103,21 @@ _TRANSIENT = re.compile(
     r"|暂时|暂不|稍后|繁忙|饱和|负载|限流"
 )
 """Words of a state that passes: beside them, words on a model do not say that it is gone."""
+_OF_RESULTS = re.compile(
+    r"content polic|usage polic|safety|moderat|violat|violen|nsfw|sexual|copyright"
+    r"|real people|public figure|minors|children|filter"
+    r"|(?:generated|made|returned|produced|created|drawn) by"
+    r"|for (?:this|your|the) (?:prompt|image|picture|input|content)\b"
+    r"|not (?:be )?(?:allowed|able|permitted) to (?:generate|draw|create|produce|show|make|edit)"
+    rf"|\b(?:models?|{_MAKERS})[\w.:/@+-]*(?<!:) (?:s )?(?:generated )?(?:images?|generations?|requests?|jobs?|tasks?"
+    r"|orders?|texts?|size|quality|style|resolution|parameters?|inputs?)\b"
+    r"(?! (?:models?\b|v?\d|preview|pro\b|flash\b|mini\b|latest))"
+    rf"|\b(?:models?|{_MAKERS})[\w .:/@+-]{{0,40}}? (?:outputs?|responses?|results?|content|inference|pictures?"
+    r"|photos?|videos?|files?|answers?|repl(?:y|ies)|edits?|drawings?|messages?)\b"
+    r"|违规|违法|违反|审核|安全|敏感|色情|暴力|版权|风控|风险|(?:生成|返回|输出|绘制|画|产出)的?(?:内容|结果|图|文件|答案)"
+    r"|模型(?:的|所)?(?:输出|响应|回复|返回|结果|内容|尺寸)"
+)
+"""Words on what a model made, or on what was asked of it: beside them, the model may have worked."""
 _GONE_CODES = frozenset(
     {
         *("modelnotfound", "modelnotexist", "modelnotexists", "modeldoesnotexist", "modelgone", "modelretired"),
@@ -172,9 +190,15 @@ def refusal_of(code: str, message: str, instead: str = "") -> Refusal | None:
     """
     plain_code, words = re.sub(r"[^a-z0-9]", "", code.lower()), _plain(message)
     found = next((one for one in _REFUSALS if plain_code in one.codes or (one.words and one.words.search(words))), None)
-    if found is None and _MODEL_GONE.search(words) and not _TRANSIENT.search(words):
+    if found is None and _MODEL_GONE.search(words) and not (_TRANSIENT.search(words) or _OF_RESULTS.search(words)):
         found = _GONE
     return replace(_GONE, instead=_named_instead(message[:_LONGEST], instead)) if found is _GONE else found
+
+
+def is_away(message: str) -> bool:
+    """Tell whether words are about a model that cannot be used for a while."""
+    words = _plain(message)
+    return bool(_TRANSIENT.search(words) and re.search(r"\b(?:models?|deployments?|engines?)\b|模型", words))
 
 
 def _plain(message: str) -> str:

@@ -127,7 +127,7 @@ def make(
         request = _new(prompt, given, settings)
     elif given:
         refuse_stripped(prompt)
-        request = replace(prompt, **given, usual="" if "model" in given else prompt.usual)
+        request = _changed(prompt, given)
     else:
         request = prompt  # unchanged, even where a lesson left its prompt out
     origin = next((one.origin for one in request.references if one.origin), "")
@@ -137,6 +137,15 @@ def make(
         request = replace(request, prompt=styled(request.prompt, style, settings.styles))
     _check_format(request)
     return request
+
+
+def _changed(request: ImageRequest, given: Mapping[str, Any]) -> ImageRequest:
+    """Change a request; a default model becomes that of the format and the task that it has then."""
+    changed = replace(request, **given, usual="" if "model" in given else request.usual)
+    if not changed.unnamed or not given.keys() & {"format", "task"}:
+        return changed
+    usual = default_model(changed.format, words=changed.wants_words)
+    return replace(changed, model=usual, usual=usual)
 
 
 def _with_size(size: Any, given: Mapping[str, Any], prompt: str | ImageRequest, settings: Settings) -> str:
@@ -178,14 +187,9 @@ def _new(prompt: str, given: Mapping[str, Any], settings: Settings) -> ImageRequ
     if words:  # a text has no orientation
         defaults |= {"model": settings.describe_model, "orientation": "auto"}
     model = given.get("model") or defaults["model"]
-    named = best_pattern(model or default_model(words=words), settings.formats)
-    defaults["format"] = named or settings.format
-    if not model:
-        form = "" if named else given.get("format", defaults["format"])
-        wire = FORMATS.get(form)
-        own = (wire.reader if words else wire.model) if wire else ""
-        defaults |= {"model": own or default_model(form, words=words)}
-    return ImageRequest(prompt.strip(), **{**defaults, **given}, usual="" if model else defaults["model"])
+    usual = "" if model else default_model(given.get("format", settings.format), words=words)
+    defaults |= {"model": model or usual, "format": usual_format(model or usual, settings)}
+    return ImageRequest(prompt.strip(), **{**defaults, **given}, usual=usual)
 
 
 def names_model(request: ImageRequest) -> bool:

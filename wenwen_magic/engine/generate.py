@@ -229,7 +229,9 @@ class Engine:
             raise outcomes.record_gone(result.record)
         record = replace(record, from_history=result.saved, note=result.note)
         with suppress(WenwenError, OSError):
-            return self.media.ready(replace(record, take=self.history.take_of(record)))
+            takes = self.takes.recorded(request, fresh=True)
+            take = next((one.take for one in takes if one.id == record.id), 0)
+            return self.media.ready(replace(record, take=take))
         return record
 
     def _pay(
@@ -453,7 +455,7 @@ class Engine:
                 except WenwenError:
                     cache.note_failure(self.address)
             if known and known.lacks(request.model, today):
-                raise outcomes.default_not_listed(request, known, today)
+                raise outcomes.default_not_listed(request, known, today, self.settings.format)
 
     def _may_ask_for_models(self) -> bool:
         """Tell whether to ask for models before a picture: there is a key, and the endpoint has not failed lately."""

@@ -1,5 +1,6 @@
 """Make the errors of requests that give no picture: an answer without one, nothing saved, a job that goes on."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -29,6 +30,8 @@ _LONGEST_PROMPT = 200
 """Characters of a prompt that an error quotes."""
 _MOST_NAMES = 8
 """Models that an error names."""
+_PASTED = re.compile(r"[^\W_][\w./:@+=-]*")
+"""Names that run nothing where they are pasted into a cell, with its quotation marks, ``$`` and ``{}``."""
 
 
 def no_image(answer: Answer, *, words: bool = False) -> NoImageError:
@@ -80,22 +83,31 @@ def not_in_history(request: ImageRequest, take: int, *, why: str = "", replay: b
     )
 
 
-def default_not_listed(request: ImageRequest, known: ModelList, today: date) -> ConfigError:
-    """Make the error for a model that nobody named and that the endpoint does not list, or says is shut down."""
-    listed = known.find(request.model)
-    names = [
-        mask_keys(name) for name in known.instead_of(request.model, request.format, today, words=request.wants_words)
-    ]
+def default_not_listed(request: ImageRequest, known: ModelList, today: date, usual: str = "chat") -> ConfigError:
+    """Make the error for a model that nobody named and that the endpoint does not list, or says is shut down.
+
+    Args:
+        request: what was asked for.
+        known: what the endpoint lists; only names without signs that mean something in a cell are suggested.
+        today: what is shut down by now is left out.
+        usual: the format of the settings; another one is not answered with a setting that counts for all.
+    """
+    listed, words = known.find(request.model), request.wants_words
+    offered = known.instead_of(request.model, request.format, today, words=words)
+    names = [mask_keys(name) for name in offered if _PASTED.fullmatch(name)]
     several = ", ".join(names[:_MOST_NAMES]) + (" …" if len(names) > _MOST_NAMES else "")
-    setting = "describe_model" if request.wants_words else "model"
-    choose = _(
-        "Choose one: {line} (or -m in the cell)", line=f"%config WenwenMagics.{setting} = '{(names or ['…'])[0]}'"
+    setting, first = "describe_model" if words else "model", (names or ["…"])[0]
+    choose = (
+        _("Choose one: {line} (or -m in the cell)", line=f"%config WenwenMagics.{setting} = {first!r}")
+        if request.format == usual
+        else _("Choose one: {line}", line=f"--format {request.format} -m {first}")
     )
+    none = _("It lists no model that describes.") if words else _("It lists no model for pictures.")
     return ConfigError(
         _("{model} is the default model, and the endpoint shut it down on {day}.", model=request.model, day=listed.ends)
         if listed
         else _("{model} is the default model, and the endpoint does not list it.", model=request.model),
-        why=_("It has: ") + several if names else _("It lists no model for pictures."),
+        why=_("It has: ") + several if names else none,
         do=choose if names else _("Name a model that it has: -m NAME. %wenwen models lists all."),
     )
 

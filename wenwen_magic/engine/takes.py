@@ -11,7 +11,7 @@ from wenwen_magic.engine import outcomes
 from wenwen_magic.errors import NotInHistory, WenwenError
 from wenwen_magic.formats import FORMATS
 from wenwen_magic.history.index import Wanted
-from wenwen_magic.history.store import History, is_file
+from wenwen_magic.history.store import History, is_file, numbered
 from wenwen_magic.models import former_defaults
 from wenwen_magic.protocol import HttpCall, HttpReply
 from wenwen_magic.records import Generation, ImageRequest
@@ -111,11 +111,10 @@ class Takes:
             HistoryError: the folder, or a record that may be of this request, cannot be read.
         """
         partial = fresh or self.mode == "live"
-        found = self.history.takes(request.fingerprint, request.prompt, partial=partial)
-        for model in former_defaults(request.format) if request.unnamed and not partial else ():
-            before = replace(request, model=model)  # an update of this package costs nothing
-            found = self.history.takes(before.fingerprint, request.prompt, partial=partial) + found
-        return found
+        # An update of this package costs nothing: what earlier defaults drew answers too, and is numbered along.
+        former = former_defaults(request.format)[::-1] if request.unnamed else ()
+        marks = [*(replace(request, model=model).fingerprint for model in former), request.fingerprint]
+        return numbered([one for mark in marks for one in self.history.takes(mark, request.prompt, partial=partial)])
 
     def of(self, request: ImageRequest, recorded: Recorded = None) -> list[Generation]:
         """Return the generations that may answer a request, oldest first.

@@ -10,6 +10,7 @@ and those of servers of the family (not seen on wenwen's pages).
 import math
 import re
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -116,6 +117,12 @@ def _shaped(request: ImageRequest) -> dict[str, str]:
     return {**({"aspectRatio": ratio} if ratio else {}), **({"imageSize": size} if size else {})}
 
 
+def _shape_sent(request: ImageRequest) -> str:
+    """Return the ratio and the resolution in the body, also those that ``params`` give."""
+    image = body(replace(request, references=(), mask=None)).get("generationConfig", {}).get("imageConfig", {})
+    return " ".join(str(image[name]) for name in ("aspectRatio", "imageSize") if name in image)
+
+
 def _inline(reference: Reference) -> dict[str, Any]:
     """Return a picture as a part of the request; no server is known to fetch one for this format."""
     if reference.is_link:
@@ -156,7 +163,7 @@ def talk(request: ImageRequest) -> Generator[HttpCall | Progress, HttpReply | No
 FORMAT = WireFormat(
     name="gemini",
     talk=talk,
-    shape_as_sent=lambda request: " ".join(_shaped(request).values()),
+    shape_as_sent=_shape_sent,
     auth=("x-goog-api-key", "{key}"),
     key_parameter="key",
     tasks=(DRAW, DESCRIBE),

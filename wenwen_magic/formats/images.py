@@ -294,5 +294,5 @@ def talk(request: ImageRequest) -> Generator[HttpCall | Progress, HttpReply | No
 FORMAT = WireFormat(
     name="images",
     talk=talk,
-    shape_as_sent=lambda request: _shape(request, family_of(request.model)).get("size", ""),
+    shape_as_sent=lambda request: str({**_shape(request, family_of(request.model)), **request.params}.get("size", "")),
 )

@@ -319,7 +319,7 @@ class History:
             HistoryError: the folder, or a record that may be of this request, cannot be read; as all functions below.
         """
         wanted = Wanted(fingerprint=fingerprint, slug="" if prompt is None else slug(prompt))
-        return _numbered(self._index.records(wanted, oldest_first=True, partial=partial))
+        return numbered(self._index.records(wanted, oldest_first=True, partial=partial))
 
     def take_of(self, generation: Generation) -> int:
         """Return which take of its request a generation is, from 1; 0 when it holds no result."""
@@ -445,7 +445,7 @@ def _wanted(wanted: Wanted | str) -> Wanted:
     return Wanted(tuple(wanted.split()[:MOST_WORDS])) if isinstance(wanted, str) else wanted
 
 
-def _numbered(rows: Sequence[Generation]) -> list[Generation]:
+def numbered(rows: Sequence[Generation]) -> list[Generation]:
     """Return the takes of one request in order, with their numbers; the demo's have numbers of their own.
 
     Args:

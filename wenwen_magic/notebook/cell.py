@@ -531,7 +531,7 @@ def _with_thumbnail(row: Generation, thumbnail: Path | None) -> Generation:
 
 def shape_doubt(client: Client, request: ImageRequest) -> str:
     """Say that a picture will have the nearest shape that its model knows; empty where it has the one asked for."""
-    sent = client.shape_as_sent(request)
+    sent = client.shape_as_sent(replace(request, params={}))  # a param is sent as it was typed
     if not sent or shape_of(sent).stands_for(request.shape):
         return ""
     asked, model = said(request.orientation), request.model

@@ -160,6 +160,32 @@ def test_a_refusal_while_an_equal_request_waits_is_told_to_both_and_paid_once(cl
     assert len(relay.posts) == 1
 
 
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [
+        ({"format": "gemini"}, ("gemini", "gemini-3-pro-image")),
+        ({"format": "images"}, ("images", "gpt-image-2")),
+        ({"format": "gemini", "model": "gpt-x"}, ("gemini", "gpt-x")),
+        ({}, ("images", "gpt-4o-image")),
+        ({"model": "gpt-x"}, ("images", "gpt-x")),
+        ({"model": "flux-2"}, ("chat", "flux-2")),
+    ],
+)
+def test_bug_a_pattern_of_formats_chose_the_model_for_a_typed_format(here, given, asked):
+    client = Client(session=Session(), formats={"gpt-*": "images"})
+    request = client.request("a cat", **given)
+    assert (request.format, request.model) == asked
+
+
+def test_bug_a_request_whose_format_was_changed_kept_the_default_of_the_other():
+    client = Client(session=Session())
+    changed = client.request(client.request("a cat"), format="images")
+    assert (changed.model, changed.unnamed) == ("gpt-image-2", True)
+    assert client.request(changed, count=2).model == "gpt-image-2"
+    named = client.request(client.request("a cat", model="gpt-4o-image"), format="images")
+    assert (named.model, named.unnamed) == ("gpt-4o-image", False)
+
+
 # -- what users may give -----------------------------------------------------------------------------------------------
 
 

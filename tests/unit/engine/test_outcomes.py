@@ -1,6 +1,7 @@
 """What comes of a request beside a picture is an error that says what to do and whether it cost."""
 
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from wenwen_magic import errors
 from wenwen_magic.engine import limits, outcomes
 from wenwen_magic.errors import WenwenError
+from wenwen_magic.models import Model, ModelList
 from wenwen_magic.protocol import Answer
 from wenwen_magic.records import GeneratedImage, Generation, ImageRequest, Video
 from wenwen_magic.text.i18n import is_chinese, speak
@@ -63,6 +65,42 @@ def test_every_outcome_says_what_and_what_to_do_and_the_cost_in_both_languages(m
     assert type(error) is kind
     assert error.charged == charged
     assert is_chinese(error.what) == is_chinese(error.do) == (language == "zh")
+
+
+TODAY = date(2026, 11, 28)
+PASTED = [
+    "flux'+__import__('os').getcwd()+'",
+    "flux{1+1}",
+    "flux$HOME",
+    "flux\\",
+    'flux"x',
+    "flux;x",
+    "flux x",
+    "-mflux",
+]
+
+
+@pytest.mark.parametrize("name", PASTED)
+def test_bug_the_name_of_a_model_in_a_suggested_line_could_run_code(name):
+    request = ImageRequest("a cat", "gpt-4o-image", usual="gpt-4o-image")
+    error = outcomes.default_not_listed(request, ModelList((Model(name),), 1.0), TODAY)
+    assert name not in str(error)
+    known = ModelList((Model(name), Model("jimeng-4.0")), 1.0)
+    line = outcomes.default_not_listed(request, known, TODAY).do
+    assert "%config WenwenMagics.model = 'jimeng-4.0'" in line
+
+
+def test_bug_another_format_was_answered_with_a_setting_that_counts_for_all():
+    request = ImageRequest("a cat", "gpt-image-2", format="images", usual="gpt-image-2")
+    known = ModelList((Model("flux-2"),), 1.0)
+    assert outcomes.default_not_listed(request, known, TODAY).do == "Choose one: --format images -m flux-2"
+    assert "%config" in outcomes.default_not_listed(request, known, TODAY, "images").do
+
+
+def test_bug_a_list_without_models_that_describe_was_said_to_lack_models_for_pictures():
+    request = ImageRequest("what?", "gpt-4o", task="describe", usual="gpt-4o")
+    error = outcomes.default_not_listed(request, ModelList((Model("tts-1"),), 1.0), TODAY)
+    assert error.why == "It lists no model that describes."
 
 
 def test_an_answer_without_a_picture_is_explained_by_its_own_words():

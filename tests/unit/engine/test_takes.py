@@ -7,6 +7,7 @@ import pytest
 
 from wenwen_magic.engine.takes import Given, Takes, is_here
 from wenwen_magic.history.store import History
+from wenwen_magic.models import default_model, former_defaults
 from wenwen_magic.records import GeneratedImage, ImageRequest
 
 HERE = "https://relay.example:443"
@@ -21,7 +22,11 @@ def history(tmp_path):
 def saved(history, *, state="complete", picture=True, reply=False, **more):
     """A generation of the request in a state, with or without its picture's file and its raw reply."""
     made = history.begin(
-        REQUEST, prompt_sent="a cat", endpoint=more.pop("endpoint", HERE), demo=more.pop("demo", False)
+        more.pop("request", REQUEST),
+        prompt_sent="a cat",
+        endpoint=more.pop("endpoint", HERE),
+        demo=more.pop("demo", False),
+        number=more.pop("number", 0),
     )
     path = history.path(made, "-1.png")
     if picture:
@@ -76,6 +81,17 @@ def test_a_picture_that_is_here_goes_before_an_older_one_that_would_have_to_be_f
     unfetched, here = saved(history, picture=False, reply=True), saved(history)
     assert ids(takes(history).counted(replace(REQUEST, count=1), fresh=False, take=0)) == [here.id]
     assert ids(takes(history).counted(REQUEST, fresh=False, take=0)) == [here.id, unfetched.id]
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_bug_takes_of_an_earlier_default_and_of_this_one_had_the_same_numbers(history, fresh):
+    now, before = default_model("images"), former_defaults("images")[0]
+    request = ImageRequest("a cat", now, format="images", usual=now)
+    old = saved(history, request=replace(request, model=before, usual=before), number=1)
+    new = saved(history, request=request, number=2)
+    found = takes(history)
+    assert [(one.id, one.take) for one in found.recorded(request, fresh=fresh)] == [(old.id, 1), (new.id, 2)]
+    assert found.best(request, 2).id == new.id
 
 
 def test_a_failure_without_an_answer_counts_for_nothing(history):

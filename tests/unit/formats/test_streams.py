@@ -15,10 +15,33 @@ from support.scripted import (
     streaming,
 )
 
+from wenwen_magic.errors import EndpointError
 from wenwen_magic.formats.parse.answer import AnswerParser
 from wenwen_magic.formats.parse.json_text import Payloads
 
 CAT = "https://h.example/cat.png"
+
+
+_GONE = {"error": {"message": "The model was removed", "code": "model_not_found"}}
+_PARTIAL = {"type": "image_generation.partial_image", "partial_image_index": 0, "b64_json": data_uri(png())[22:]}
+
+
+@pytest.mark.parametrize(
+    ("before", "charged"),
+    [
+        ([], "no"),
+        ([{"choices": [{"delta": {"role": "assistant", "content": ""}}]}], "no"),
+        ([{"choices": [{"delta": {"content": "Here it"}}]}], "maybe"),
+        ([{"choices": [{"delta": {"reasoning_content": "A cat."}}]}], "maybe"),
+        ([_PARTIAL], "maybe"),
+    ],
+    ids=["nothing", "no words", "words", "thoughts", "a draft"],
+)
+def test_bug_a_stream_that_ended_in_an_error_after_part_of_its_answer_was_called_free(before, charged):
+    body = "".join(f"data: {json.dumps(value)}\n\n" for value in [*before, _GONE])
+    with pytest.raises(EndpointError) as caught:
+        read(body, STREAM)
+    assert caught.value.charged == charged
 
 
 PLAIN = streaming("好的，", f"![猫]({CAT})")

@@ -156,6 +156,38 @@ def test_the_replacement_of_a_retired_model_comes_first_and_what_is_shut_down_ne
     assert "gpt-image-1" not in known.instead_of("gpt-image-1", "images", TODAY)
 
 
+@pytest.mark.parametrize(
+    ("form", "offered", "first"),
+    [
+        ("chat", "gpt-image-2 gemini-3.5-flash-image flux-2", "gemini-3.5-flash-image"),
+        ("chat", "gpt-image-2-vip dall-e-3 flux-2", "flux-2"),
+        ("images", "gemini-3-pro-image flux-2 gpt-image-3", "gpt-image-3"),
+        ("gemini", "gpt-image-2-vip gemini-3.1-flash-image gemini-4-image", "gemini-4-image"),
+        ("chat", "gemini-2.5-flash-image flux-2", "flux-2"),
+    ],
+)
+def test_bug_without_types_a_model_was_suggested_that_cannot_draw_so_or_is_shut_down(form, offered, first):
+    known = ModelList(tuple(map(Model, offered.split())), 1.0)
+    assert known.instead_of(default_model(form), form, TODAY)[0] == first
+
+
+def test_bug_models_that_speak_or_embed_were_suggested_to_describe_with():
+    silent = "tts-1 whisper-1 text-embedding-3-large sora-2 veo-3 gpt-4o-audio-preview bge-m3 suno-v5 kling-v2"
+    known = ModelList(tuple(map(Model, [*silent.split(), "gpt-6", "qwen-vl-max"])), 1.0)
+    assert set(known.instead_of("gpt-4o", "chat", TODAY, words=True)) == {"gpt-6", "qwen-vl-max"}
+
+
+def test_bug_a_model_that_still_works_was_to_be_replaced():
+    assert replacement_in("no access to gpt-4o", date(2027, 1, 13)) == ""
+    assert replacement_in("no access to gpt-4o", date(2027, 1, 14)) == "gpt-6-luna"
+
+
+@pytest.mark.parametrize("name", ["gpt-4o-image", "models/gpt-4o-image", "GPT-4o-Image"])
+def test_bug_a_default_in_another_spelling_was_taken_for_missing(name):
+    assert not ModelList((Model(name),), 1.0).lacks("gpt-4o-image", TODAY)
+    assert ModelList((Model(name + "-vip"),), 1.0).lacks("gpt-4o-image", TODAY)
+
+
 def test_earlier_defaults_are_others_than_those_of_now():
     assert former_defaults("chat") == former_defaults("unheard of") == []
     for form in ("images", "gemini"):

@@ -172,6 +172,21 @@ def test_every_format_tells_a_shape_in_its_own_way_the_nearest_that_the_model_kn
             assert beside == "" or shape_of(beside)
 
 
+@pytest.mark.parametrize(
+    ("wire", "model", "params", "sent"),
+    [
+        ("gemini", "gemini-3-pro-image", {"aspectRatio": "16:9"}, "16:9"),
+        ("gemini", "gemini-3-pro-image", {"aspect_ratio": "16:9", "imageSize": "2k"}, "16:9 2K"),
+        ("gemini", "gemini-3-pro-image", {"personGeneration": "ALLOW_ALL"}, "2:3"),
+        ("images", "gpt-image-2", {"size": "1536x1024"}, "1536x1024"),
+    ],
+)
+def test_bug_a_shape_given_as_a_param_was_not_told(wire, model, params, sent):
+    request = ImageRequest("a cat", model, "auto" if "size" in params else "portrait", params=params, format=wire)
+    assert FORMATS[wire].shape_as_sent(request) == sent
+    assert shape_in(next(FORMATS[wire].talk(request))) == sent
+
+
 @pytest.mark.parametrize(("text", "turn"), [("16:9", "LANDSCAPE"), ("832x1248", "PORTRAIT"), ("1:1", "SQUARE")])
 def test_a_blend_knows_three_shapes(text, turn):
     from support.scripted import data_uri, png

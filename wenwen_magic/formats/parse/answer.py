@@ -48,6 +48,8 @@ class AnswerParser:
         self._error: Any = None
         self._listed = False
         self._heard = False
+        self.begun = False
+        """Whether words or a draft came before an error."""
 
     @property
     def error(self) -> Any:
@@ -94,6 +96,7 @@ class AnswerParser:
                 piece = None if event else piece_in(item)
                 yield from self._add_body(item, event) if piece is None else self._add_piece(item, *piece)
             elif event == "error":
+                self._note_begun()
                 self._error = self._error or ({"message": item} if isinstance(item, str) else body)
             else:
                 yield from self._found.walk(item, Place(key="data"))
@@ -118,10 +121,12 @@ class AnswerParser:
         unnamed = not kind and "partial_image_index" in body
         if unnamed or kind.endswith("partial_image") or "partial_image_b64" in body:
             number = shapes.number_of(body.get("partial_image_index"))
+            self.begun = True
             text = _("a picture on its way") + (f" ({number + 1})" if number is not None else "")
             yield Progress(text, picture=shapes.own_source(shapes.read_object(body), self._payloads))
             return
         if kind.endswith("partial_failed"):
+            self._note_begun()
             self._found.failures.append(body)
             return
         self._completed += kind in _COMPLETED
@@ -130,12 +135,20 @@ class AnswerParser:
         last = kind.endswith(".completed") or kind in _LAST or event in _LAST or body.get("done") is True
         self._listed |= last or (holds and not (kind or said))
         if body.get("error") or "error" in (kind, body.get("object"), event):
+            self._note_begun()
             self._error = self._error or body
         elif not any(body[name] for name in said):
             self._others.append(body)
             del self._others[4:-4]  # the others of a long stream are on the way
         repeated = kind.startswith("response.") and not kind.endswith(".delta")
         yield from self._found.walk(body, Place(repeated=repeated))
+
+    def _note_begun(self) -> None:
+        """Note, before an error is taken in, whether part of an answer came; an error's own words are none."""
+        found = self._found
+        if self._error is None:
+            said = any(piece.strip() for _, piece in found.pieces)
+            self.begun = self.begun or said or bool(found.reasoning or found.thoughts or found.drafts)
 
     def answer(self, *, cut: bool = False) -> Answer:
         """Read what was collected; a draft is the result where no other picture came.

@@ -412,7 +412,7 @@ def _finished(parser: AnswerParser, payloads: Payloads, cut: EndpointError | Non
     answer = parser.answer(cut=cut is not None)
     if not (answer.sources or answer.videos):
         if parser.error is not None:
-            raise payloads.redact_error(error_of_object(parser.error))
+            raise payloads.redact_error(error_of_object(parser.error, begun=parser.begun))
         if cut is not None:
             raise cut
     return answer
