@@ -227,10 +227,13 @@ def test_where_nothing_is_found_no_numbers_are_told(gallery):
     assert gallery.place.value == "<small></small>"
 
 
-def test_the_whole_prompt_of_a_failure_is_shown_and_its_cell_says_that_it_pays(gallery):
-    gallery.insert.click()
-    assert gallery.note.value == ""
+def test_the_whole_prompt_of_a_failure_is_shown_and_a_cell_that_would_pay_says_so(gallery, client, names):
     gallery.kind.value = "Without a picture"
     assert "<p>a secret" in gallery.shown.value
     gallery.insert.click()
-    assert "Running the new cell draws a new picture and pays." in gallery.note.value
+    assert gallery.note.value == ""  # the refusal is saved: it is told again for free
+    begun = client.history.begin(client.request("a hare"), prompt_sent="a hare", endpoint=client.saved_takes.origin)
+    client.history.update(begun, state="failed", charged="no", error={"what": "busy", "charged": "no"})
+    failures = opened(client, names, failed=True)
+    failures.insert.click()
+    assert "Running the new cell draws a new picture and pays." in failures.note.value

@@ -15,7 +15,6 @@ from wenwen_magic.errors import Charged, LimitReached, WenwenError
 from wenwen_magic.history.store import History
 from wenwen_magic.media.sandbox import SandboxPool
 from wenwen_magic.render import gallery, generation
-from wenwen_magic.render.generation import amount
 from wenwen_magic.settings import Settings
 from wenwen_magic.text.i18n import _, comma, ngettext
 
@@ -61,6 +60,9 @@ def cost_of(prices: Sequence[float | None]) -> Cost:
     """Add up the cost of pictures with these prices, None for an unknown one."""
     known = [price for price in prices if price is not None]
     return Cost(len(prices), round(sum(known), 9), len(prices) - len(known))
+
+
+amount = generation.amount
 
 
 def pictures(count: int) -> str:

@@ -234,7 +234,7 @@ class History:
         self._forget_previews(now)
 
     def _forget_previews(self, generation: Generation) -> None:
-        """Delete the small copies of a deleted generation's pictures; for another record of the same they are made again."""
+        """Delete the small copies of a deleted generation's pictures; for a twin of them they are made again."""
         for picture in generation.pictures:
             for name in (f"{start}{picture.sha256}.{ending}" for start in ("", "small-") for ending in ("jpg", "png")):
                 with suppress(OSError):
