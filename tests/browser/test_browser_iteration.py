@@ -24,6 +24,7 @@ CELLS = (
 )
 GRID, FAILED, _, TWO, COMPARED, LISTED, BLIND, VOTES, SLOW = range(1, len(CELLS))
 RUN = range(BLIND + 1)
+PICTURES = {GRID: 4, FAILED: 1, TWO: 1, COMPARED: 2, LISTED: 7, BLIND: 2}
 BARE = """() => {
     document.querySelectorAll("style, link").forEach((one) => one.remove());
     for (const one of document.querySelectorAll("[style], [class]"))
@@ -73,7 +74,7 @@ def test_a_take_of_the_strip_is_shown_starred_and_inserted_as_a_cell_that_costs_
     lab.press(1, "☆ Star")
     expect(lab.cell(1).locator("button.wenwen-shown")).to_have_text(["▣ 2 ★"])
     lab.run(2)
-    expect(lab.pictures(2)).to_have_count(1)
+    expect(lab.tiles(2)).to_have_count(1)
     made = lab.records()
     lab.press(1, "Insert as cell")
     assert lab.inserted(2) == "%%wenwen_image -m gpt-4o-image -o auto --take 2\na red fox"
@@ -139,11 +140,13 @@ def test_a_comparison_shows_both_pictures_marks_the_words_and_names_what_differs
 
 
 def test_the_history_shows_thumbnails_and_whole_prompts(book):
-    rows = book.cell(LISTED).locator("tbody tr")
-    drawn = rows.filter(has=book.page.locator("img"))
-    assert (rows.count(), drawn.count(), shown(book.pictures(LISTED))) == (8, 7, 7)
+    tiles, large = book.tiles(LISTED), book.cell(LISTED).locator(".wenwen-details")
+    painted = [one.evaluate("one => getComputedStyle(one).backgroundImage").startswith("url(") for one in tiles.all()]
+    assert (len(painted), sum(painted)) == (8, 7)
+    assert shown(book.pictures(LISTED)) == 1  # the page that is in the file is not beside its controls
     for prompt in (LONG, LONG.replace("猫", "狗")):
-        expect(rows.get_by_text(prompt)).to_be_visible()
+        book.cell(LISTED).locator(f'button.wenwen-tile[title*="{prompt[:8]}"]').click()
+        expect(large.locator("p").first).to_contain_text(prompt)
 
 
 def test_at_1180_pixels_nothing_is_cut_off_and_nothing_scrolls_sideways(book):
@@ -153,10 +156,10 @@ def test_at_1180_pixels_nothing_is_cut_off_and_nothing_scrolls_sideways(book):
 
 @pytest.mark.parametrize("index", [GRID, FAILED, COMPARED, LISTED])
 def test_a_table_keeps_all_its_words_and_pictures_when_its_styles_are_removed(book, browser, index):
-    output = book.cell(index).locator(".jp-OutputArea-output[data-mime-type='text/html']").first
-    styled, count = output.inner_text().split(), shown(book.pictures(index))
     page = browser.new_page()
     page.set_content(book.html(index))
+    styled, count = page.locator("body").inner_text().split(), shown(page.locator("img"))
+    assert count == PICTURES[index]
     page.evaluate(BARE)
     bare = page.locator("body").inner_text().split()
     assert len(styled) > 10
@@ -170,7 +173,7 @@ def test_the_saved_notebook_opened_anew_shows_its_pictures_and_nothing_broken(bo
     copy = book.path.with_name("copy.ipynb")
     shutil.copy(book.path, copy)
     again = notebook(path=copy).kernel_ready()
-    for index, count in ((GRID, 4), (FAILED, 1), (TWO, 1), (COMPARED, 2), (LISTED, 7), (BLIND, 2)):
+    for index, count in PICTURES.items():
         expect(again.pictures(index)).to_have_count(count)
         assert shown(again.pictures(index)) == count
     assert not legible(again.page.get_by_text("Error displaying widget"))

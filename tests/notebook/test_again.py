@@ -62,6 +62,15 @@ def test_anything_else_than_yes_sends_nothing_and_ends_quietly(
     assert {record["state"] for record in records()} == {"sent"}
 
 
+def test_yes_to_sending_again_is_not_asked_before_a_no_to_so_many_pictures(shell, relay, monkeypatch):
+    client = Client()
+    client.history.begin(client.request("cat 1"), prompt_sent="cat 1", endpoint=client.saved_takes.origin)
+    asked = shell.attend(monkeypatch, "n")
+    shell.run(cell("--no-ui --from {{[f'cat {n}' for n in range(9)]}}", " "))
+    assert ("asks for" in asked[0], len(asked), relay.posts) == (True, 1, [])
+    assert [record["state"] for record in records()] == ["sent"]
+
+
 def test_where_nobody_is_the_cell_fails_and_names_what_sends_it_again(shell, relay, unanswered):
     error = shell.fail(unanswered[0])
     assert isinstance(error, UnansweredRequest)

@@ -24,7 +24,7 @@ from wenwen_magic.engine.build_request import of_button
 from wenwen_magic.engine.limits import Session
 from wenwen_magic.errors import ConfigError, LimitReached
 from wenwen_magic.formats import FORMATS, chat
-from wenwen_magic.notebook.widgets.edit_row import button_rows
+from wenwen_magic.notebook.widgets.edit_row import ActionButtons, button_rows
 from wenwen_magic.records import Button, Generation, ImageRequest
 
 OFFERED = (
@@ -218,6 +218,18 @@ def test_the_buttons_of_several_pictures_are_behind_the_menu_with_their_numbers(
         "<small>②</small>",
         "<small>③</small>",
     ]
+
+
+@pytest.mark.parametrize(
+    ("labels", "beside"),
+    [(["U1", "U2", "U3", "U4", "V1"], 4), ([f"act {number}" for number in range(14)], 0), (["a", "b"], 2)],
+)
+def test_at_most_a_group_of_four_buttons_stands_beside_save_and_edit(client, labels, beside):
+    made = replace(client.generate("a fox"), buttons=tuple(Button(label, {"custom": label}) for label in labels))
+    row = ActionButtons(lambda *_: None)
+    row.fill([made])
+    assert len(row.first.children) == beside
+    assert len(row.first.children) + sum(len(line.children) for line in row.rest.children) == len(labels)
 
 
 def test_a_pressed_button_as_a_cell_costs_nothing(panel):

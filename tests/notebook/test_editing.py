@@ -2,10 +2,12 @@
 
 import io
 import sys
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from support.relay import whole
 from support.widgets import (
     called,
     cell_of,
@@ -13,6 +15,7 @@ from support.widgets import (
     comparison_of,
     panel_under,
     press,
+    settle,
     shown,
     takes_in,
     words_to_copy,
@@ -184,6 +187,55 @@ def test_the_edit_as_a_cell_names_the_picture_and_is_free(panel, client, relay):
     again = client.generate("make it night", model="one", orientation="auto", references=[word])
     assert again.from_history
     assert len(relay.posts) == 2
+
+
+def test_a_version_that_is_pressed_while_a_picture_is_changed_is_the_one_to_change(panel):
+    [first] = panel.cell.area.rows
+    press(panel)
+    panel.edit.click()
+    panel.edit_row.words.value = "make it night"
+    takes_in(panel)[0].click()
+    assert (panel.edit_row.take.id, panel.edit_row.words.value) == (first.id, "make it night")
+    press(panel)
+    assert panel.cell.area.rows[-1].parent == first.id
+    assert panel.edit_row.words.value == ""
+
+
+def test_only_the_change_that_was_asked_for_is_taken_out_of_the_field(panel, relay):
+    panel.edit.click()
+    panel.edit_row.words.value = "make it night"
+    panel.ticks.now += 60
+    typed = threading.Event()
+    relay.answer = lambda number: whole(number) if typed.wait(20) else None
+    panel.generate.click()
+    panel.edit_row.words.value = "and add snow"
+    typed.set()
+    settle(panel)
+    assert (panel.edit_row.take.parent, panel.edit_row.words.value) == (
+        panel.edit_row.take.request.parent,
+        "and add snow",
+    )
+    assert panel.edit_row.take.id == panel.cell.area.rows[-1].id
+
+
+def test_a_picture_that_is_no_change_of_the_edited_one_leaves_the_field_as_it_is(panel, relay):
+    panel.ticks.now += 60
+    typed = threading.Event()
+    relay.answer = lambda number: whole(number) if typed.wait(20) else None
+    panel.generate.click()
+    panel.edit.click()
+    edited = panel.edit_row.take
+    panel.edit_row.words.value = "make it night"
+    typed.set()
+    settle(panel)
+    assert (panel.edit_row.take, panel.edit_row.words.value) == (edited, "make it night")
+
+
+def test_the_price_of_a_change_counts_no_params_of_the_picture(here, relay):
+    client = client_of(relay, prices={"*": 0.4}, currency="元")
+    panel = panel_under(cell_of(client, client.request("a cat", format="images", params={"n": 4})))
+    panel.edit.click()
+    assert panel.generate.description == "Generate · 0.4 元"
 
 
 def test_cancel_brings_back_what_was_chosen(panel, relay):

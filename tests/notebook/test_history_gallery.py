@@ -6,6 +6,7 @@ import pytest
 from support.scripted import answering
 
 from wenwen_magic.history.index import Wanted
+from wenwen_magic.notebook.commands.saved import split_quoted
 from wenwen_magic.notebook.widgets.history_gallery import KINDS, HistoryGallery
 from wenwen_magic.text.i18n import speak
 
@@ -203,7 +204,10 @@ def test_it_speaks_the_readers_language(gallery, client, names):
 def test_with_styles_only_print_shows_the_page_beside_the_controls(gallery):
     twin = gallery.twin("<p>page</p>")
     name = re.search(r'class="(wenwen-twin-\w+)"', twin)[1]
-    assert f"@media screen{{.{name}" in gallery._style.value
+    assert (
+        re.search(rf"@media screen{{[^{{]*:has\((\S+)\) \.{name},", gallery._style.value)[1][1:]
+        in gallery.view._dom_classes
+    )
     assert "@media print{.wenwen-history{display:none" in gallery._style.value
 
 
@@ -211,3 +215,25 @@ def test_thumbnails_of_two_galleries_do_not_share_their_styles(gallery, client, 
     both = gallery, opened(client, names)
     classes = [{name for tile in one.tiles for name in tile._dom_classes if name[-1].isdigit()} for one in both]
     assert not classes[0] & classes[1]
+
+
+@pytest.mark.parametrize("words", [("red fox",), ("red", "fox"), ('the "big" fox',), ("红 狐", "x")])
+def test_words_of_the_line_stay_as_they_were_quoted(client, names, words):
+    assert tuple(split_quoted(opened(client, names, words=words).words.value)) == words
+
+
+def test_where_nothing_is_found_no_numbers_are_told(gallery):
+    gallery.words.value = "nothing like it"
+    assert gallery.place.value == "<small></small>"
+
+
+def test_the_whole_prompt_of_a_failure_is_shown_and_a_cell_that_would_pay_says_so(gallery, client, names):
+    gallery.kind.value = "Without a picture"
+    assert "<p>a secret" in gallery.shown.value
+    gallery.insert.click()
+    assert gallery.note.value == ""  # the refusal is saved: it is told again for free
+    begun = client.history.begin(client.request("a hare"), prompt_sent="a hare", endpoint=client.saved_takes.origin)
+    client.history.update(begun, state="failed", charged="no", error={"what": "busy", "charged": "no"})
+    failures = opened(client, names, failed=True)
+    failures.insert.click()
+    assert "Running the new cell draws a new picture and pays." in failures.note.value

@@ -7,7 +7,7 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.widgets import cell_of, panel_under, press, takes_in, words_to_copy
+from support.widgets import cell_of, message, panel_under, press, takes_in, words_to_copy
 
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.notebook.cell_source import retyped
@@ -124,3 +124,11 @@ def test_an_edit_is_inserted_in_the_language_of_its_cell(client):
     panel.insert.click()
     source = panel.cell.area.rows[0].id
     assert f"%%wenwen_image cat --模型 one --参考 {source} --方向 auto\n改成夜晚" in words_to_copy(panel)
+
+
+def test_a_changed_cell_that_would_pay_again_says_so(client):
+    panel = panel_under(cell_of(client, client.request("a cat"), text="%%wenwen_image --fresh\na cat", fresh=True))
+    panel.choices.model.value = "two"
+    panel.insert.click()
+    assert "--fresh -m two" in words_to_copy(panel)
+    assert "draws a new picture and pays" in message(panel)

@@ -1,6 +1,7 @@
 """The controls: changing one asks for nothing, Generate draws beside the notebook, Stop ends the waiting."""
 
 import re
+import threading
 
 import ipywidgets
 import pytest
@@ -131,6 +132,13 @@ def test_the_count_of_the_cell_is_not_carried_over_in_silence(client, relay):
     assert panel.choices.count.value == 1
     panel.insert.click()
     assert "%%wenwen_image cat -n 3\na cat" in words_to_copy(panel)
+    panel.choices.model.value = "two"
+    panel.insert.click()
+    assert "%%wenwen_image cat -n 1 -m two\na cat" in words_to_copy(panel)
+    panel.choices.count.value = 2
+    panel.insert.click()
+    assert "%%wenwen_image cat -n 2 -m two\na cat" in words_to_copy(panel)
+    panel.choices.count.value = 1
     press(panel)
     assert len(relay.posts) == 1
 
@@ -150,6 +158,24 @@ def test_generate_says_what_it_costs_before_it_is_pressed(here, relay, settings,
     panel = panel_of(cell_of(client, client.request("a cat", model="one")))
     panel.choices.count.value = count
     assert panel.generate.description == face
+
+
+def test_generate_says_what_it_costs_now_and_not_when_the_cell_was_run(here, relay):
+    before, now = client_of(relay), client_of(relay, prices={"*": 0.4}, currency="元")
+    panel = panel_of(cell_of(before, before.request("a cat"), current_client=lambda: now))
+    assert panel.generate.description == "Generate · 0.4 元"
+
+
+def test_in_mode_replay_generate_has_no_price_and_does_not_say_that_it_pays(here, relay):
+    client = client_of(relay, prices={"*": 0.4}, currency="元", mode="replay")
+    panel = panel_of(cell_of(client, client.request("a cat")))
+    assert (panel.generate.description, panel.generate.tooltip) == ("Generate", "replay mode is offline")
+
+
+def test_a_model_that_cannot_draw_the_chosen_ratio_is_told_before_it_is_paid(client):
+    panel = panel_of(cell_of(client, client.request("a cat", model="gpt-image-1", format="images")))
+    panel.choices.orientation.value = "21:9"
+    assert "gpt-image-1 does not draw 21:9" in panel.note.value
 
 
 def test_generate_says_which_prompt_it_will_use(client):
@@ -290,6 +316,20 @@ def test_a_take_that_is_pressed_is_the_one_shown_and_nothing_is_asked_for(panel,
     assert first.id in shown(panel)
     assert shown(panel).count("<img") == 1
     assert len(relay.posts) == 2
+
+
+def test_a_version_that_is_pressed_while_a_picture_is_drawn_is_older_than_that_picture(panel, relay):
+    press(panel)
+    press(panel)
+    panel.ticks.now += 60
+    pressed = threading.Event()
+    relay.answer = lambda number: whole(number) if pressed.wait(20) else None
+    panel.generate.click()
+    panel.strip.items[0].click()
+    pressed.set()
+    settle(panel)
+    assert panel.names["cat"].id == panel.cell.area.rows[-1].id
+    assert "was set meanwhile" not in shown(panel)
 
 
 def test_a_take_is_shown_in_the_language_of_its_cell(client):

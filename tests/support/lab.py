@@ -311,6 +311,10 @@ class Lab:
         """Find the thumbnails among the controls of a cell, which are pressed, as a locator."""
         return self.cell(index).locator("button.wenwen-take:visible")
 
+    def tiles(self, index: int) -> Any:
+        """Find the thumbnails of a history, which are pressed, as a locator."""
+        return self.cell(index).locator("button.wenwen-tile:visible")
+
     def model(self, index: int) -> Any:
         """Find the field for the model under a cell, as a locator."""
         return self.cell(index).locator("input[list]")

@@ -62,10 +62,7 @@ def cost_of(prices: Sequence[float | None]) -> Cost:
     return Cost(len(prices), round(sum(known), 9), len(prices) - len(known))
 
 
-def amount(value: float, currency: str = "") -> str:
-    """Format a sum with its unit, without needless digits."""
-    text = f"{value:.4f}".rstrip("0").rstrip(".")
-    return f"{text} {currency}".strip()
+amount = generation.amount
 
 
 def pictures(count: int) -> str:

@@ -30,6 +30,8 @@ VERSION = 5
 """Part of the file's name: each version of the tables has a file of its own."""
 WAIT = 2.0
 """Seconds to wait for another kernel that writes; after that, the index is kept in memory."""
+MOST_WORDS = 500
+"""Words of a search that are looked for; a query of SQLite may be a thousand terms deep."""
 SETTLED = 2_000_000_000
 """Nanoseconds after which a folder's time of change is trusted; some file systems count in steps of two seconds."""
 MANY = 4000
@@ -120,10 +122,11 @@ class Wanted:
 
     def sql(self) -> tuple[str, list[Any]]:
         """Return the condition of a query, and its values."""
+        tag = self.tag.strip("#＃")  # as it is shown under a picture
         tests: list[tuple[str, Any]] = [
-            *(("instr(words, ?)", word.casefold()) for word in dict.fromkeys(self.words)),
+            *(("instr(words, ?)", word.casefold()) for word in [*dict.fromkeys(self.words)][:MOST_WORDS]),
             ("instr(model, ?)", self.model.casefold()),
-            ("tags <> '' AND instr(tags, ?)", self.tag and f"\n{self.tag.casefold()}\n"),
+            ("tags <> '' AND instr(tags, ?)", tag and f"\n{tag.casefold()}\n"),
             ("moment >= ?", self.since),
             ("moment < ?", self.until),
             ("fingerprint = ?", self.fingerprint),

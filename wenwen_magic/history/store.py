@@ -29,8 +29,6 @@ from wenwen_magic.records import Gallery, Generation, ImageRequest
 from wenwen_magic.text.i18n import _
 from wenwen_magic.text.sanitize import replace_unshown
 
-MOST_WORDS = 500
-"""Words of a search that are looked for; a query of SQLite may be a thousand terms deep."""
 SPACE = 4 << 20
 """Bytes that have to be free before a request is sent: a record, an answer and a usual picture."""
 _SYNCED = 8 << 20
@@ -190,18 +188,23 @@ class History:
         """Mark a generation, or take the mark away.
 
         Raises:
-            HistoryError: the folder cannot be written.
+            HistoryError: it was deleted, or the folder cannot be written.
         """
-        return self.update(generation, star=on)
+        return self._mark(generation, star=on)
 
     def tag(self, generation: Generation, tags: Iterable[str]) -> Generation:
         """Give a generation tags, in place of those that it has; each is one word of at most 40 characters.
 
         Raises:
-            HistoryError: the folder cannot be written.
+            HistoryError: it was deleted, or the folder cannot be written.
         """
         words = (word.strip("#＃")[:_LONGEST_TAG] for tag in tags for word in _BETWEEN_TAGS.split(replace_unshown(tag)))
-        return self.update(generation, tags=tuple(dict.fromkeys(filter(None, words)))[:_MOST_TAGS])
+        return self._mark(generation, tags=tuple(dict.fromkeys(filter(None, words)))[:_MOST_TAGS])
+
+    def _mark(self, generation: Generation, **marks: Any) -> Generation:
+        """Write marks into a record as it is on disk now: what the caller holds may be older, or deleted since."""
+        self.update(self.find(generation.id) or self.get(generation.id), **marks)
+        return replace(generation, **marks)
 
     def delete(self, generation: Generation) -> None:
         """Delete a generation for good: its record, then its files; no other file is touched.
@@ -228,6 +231,14 @@ class History:
         if spooled := self.spooled(now):
             with suppress(OSError):
                 spooled.unlink()
+        self._forget_previews(now)
+
+    def _forget_previews(self, generation: Generation) -> None:
+        """Delete the small copies of a deleted generation's pictures; for a twin of them they are made again."""
+        for picture in generation.pictures:
+            for name in (f"{start}{picture.sha256}.{ending}" for start in ("", "small-") for ending in ("jpg", "png")):
+                with suppress(OSError):
+                    (self._cache / "previews" / name).unlink()
 
     def path(self, generation: Generation, ending: str) -> Path:
         """Return the place of a file of a generation; ``ending`` is like ``.json`` or ``-1.png``."""
@@ -442,7 +453,7 @@ def is_file(path: Path) -> bool:
 
 
 def _wanted(wanted: Wanted | str) -> Wanted:
-    return Wanted(tuple(wanted.split()[:MOST_WORDS])) if isinstance(wanted, str) else wanted
+    return Wanted(tuple(wanted.split())) if isinstance(wanted, str) else wanted
 
 
 def numbered(rows: Sequence[Generation]) -> list[Generation]:

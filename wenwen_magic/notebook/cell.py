@@ -454,8 +454,8 @@ class BatchCell:
         cell = self.cell
         estimate, before = self._estimate(), cell.client.session.account()
         cell.client.check(estimate)
-        cell.confirm_unanswered(estimate)
         confirm(cell, estimate.wanted, lambda: limits.cost_of(estimate.missing))
+        cell.confirm_unanswered(estimate)  # last: it gives up what was sent, so a no to the other must come before it
         run, rows = cell.client.begin_many(self.requests(), fresh=cell.options.fresh, total=estimate.requests)
         self._wait(run, rows)
         if not run.tally.done and run.tally.failed:

@@ -2,6 +2,7 @@
 
 from collections.abc import Container, Mapping
 from contextlib import suppress
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
@@ -39,6 +40,7 @@ LONGEST_TEXT = 20_000
 _LONGEST_PATH = 4  # parts that are shown; of a working folder high up they would show a home folder
 _LONGEST_OPEN_TEXT = 400
 _LONGEST_ADDRESS = 400
+_SMALL_SUM = 0.001
 _PREVIEW_HEIGHT, _PICTURE_HEIGHT = 320, 448  # pixels: a screen has room for the caption and the controls too
 _NO_CONTROLS = N_("Run the cell to have its controls here.")
 WORDS_OF_RECORDS = (
@@ -134,7 +136,7 @@ def caption(generation: Generation, *, numbered: bool = False, known: Container[
         known: what a header says already: ``model``.
     """
     images, price, seconds = generation.images, generation.price, round(generation.elapsed or 0)
-    model = model_words(generation)
+    model, cost = model_words(generation), generation.has_result or generation.charged != "no"
     if "model" in known:
         model = (
             "" if model == generation.request.model else _("answered by {answered}", answered=generation.model_reported)
@@ -144,10 +146,16 @@ def caption(generation: Generation, *, numbered: bool = False, known: Container[
         f"{images[0].width}×{images[0].height}" if images else "",
         model,
         _("{seconds} s", seconds=seconds) if seconds else "",
-        f"{price:.4g} {generation.currency}" if price and generation.currency else "",
+        amount(price, generation.currency) if price and generation.currency and cost else "",
     ]
     number = take_mark(generation.take) + " " if generation.take and numbered else ""
     return number + " · ".join(part for part in parts if part)
+
+
+def amount(value: float, currency: str = "") -> str:
+    """Format a sum with its unit: four decimals without needless zeros, of a very small sum its first two digits."""
+    text = f"{value:.4f}" if not value or abs(value) >= _SMALL_SUM else f"{Decimal(f'{value:.2g}'):f}"
+    return f"{text.rstrip('0').rstrip('.')} {currency}".strip()
 
 
 def take_mark(take: int) -> str:

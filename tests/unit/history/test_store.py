@@ -238,6 +238,55 @@ def test_tags_are_words_in_the_record_and_found(history, typed, tags):
     assert not history.search(Wanted(tag="nter"))
 
 
+MARKS = [lambda history, row: history.star(row), lambda history, row: history.tag(row, ["winter"])]
+
+
+@pytest.mark.parametrize("mark", MARKS)
+def test_a_mark_from_a_stale_record_keeps_the_picture_that_came_meanwhile_and_its_tags(history, mark):
+    stale = begun(history)
+    came = history.update(stale, state="complete", charged="yes", pictures=(picture(history, stale),), tags=("old",))
+    marked = mark(history, stale)
+    found = fresh(history).get(stale.id)
+    assert (found.state, found.pictures, found.charged) == ("complete", came.pictures, "yes")
+    assert (found.star, found.tags) == (marked.star, marked.tags or ("old",))
+    assert found.star or found.tags == ("winter",)
+
+
+@pytest.mark.parametrize("mark", MARKS)
+def test_a_mark_does_not_bring_a_deleted_record_back(history, mark):
+    made = completed(history)
+    history.delete(made)
+    with pytest.raises(HistoryError, match="No record has"):
+        mark(history, made)
+    assert names(history) == []
+
+
+def test_deleting_takes_the_small_copies_of_the_pictures_too(tmp_path, monkeypatch):
+    monkeypatch.setattr("wenwen_magic.history.store.user_cache_path", lambda *_, **__: tmp_path / "cache")
+    history = at(tmp_path / "wenwen_images")
+    made, previews = completed(history), tmp_path / "cache" / "previews"
+    previews.mkdir(parents=True)
+    digest = made.pictures[0].sha256
+    for name in (f"{digest}.jpg", f"{digest}.png", f"small-{digest}.jpg", f"{'1' * 64}.jpg"):
+        (previews / name).write_bytes(b"x")
+    history.delete(made)
+    assert [path.name for path in previews.iterdir()] == [f"{'1' * 64}.jpg"]
+
+
+@pytest.mark.parametrize("words", [1100, 501, 500])
+def test_a_search_of_very_many_words_is_answered(history, words):
+    made = completed(history, " ".join(f"w{number}" for number in range(words)))
+    wanted = Wanted(words=tuple(f"w{number}" for number in range(words)))
+    assert [one.id for one in history.search(wanted)] == [made.id]
+    assert history.count(wanted) == 1
+
+
+@pytest.mark.parametrize("typed", ["cats", "#cats", "＃cats", "#Cats"])
+def test_a_tag_is_found_as_it_is_shown(history, typed):
+    made = history.tag(completed(history), ["cats"])
+    assert [one.id for one in history.search(Wanted(tag=typed))] == [made.id]
+
+
 def test_deleting_takes_a_record_with_its_files_and_nothing_else(history):
     made = completed(history)
     kept = begun(history, f"x {made.id} 1")  # its files have the other's id among their words

@@ -10,6 +10,7 @@ import pytest
 from support.html import Document, read
 from support.scripted import png
 
+from wenwen_magic.engine import limits
 from wenwen_magic.records import Gallery, ImageRequest
 from wenwen_magic.render import generation as display
 from wenwen_magic.render.gallery import gallery_bundle
@@ -246,3 +247,29 @@ def test_a_working_folder_that_is_gone_is_no_reason_to_show_nothing(make, tmp_pa
     monkeypatch.chdir(tmp_path / "gone")
     (tmp_path / "gone").rmdir()
     assert "secret-1.png" in generation_bundle(make((9, 9)))["text/plain"]
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (0, "0 $"),
+        (0.4, "0.4 $"),
+        (0.30000000000000004, "0.3 $"),
+        (0.00003, "0.00003 $"),
+        (0.00012345, "0.00012 $"),
+        (1e-9, "0.000000001 $"),
+        (0.0012, "0.0012 $"),
+        (100, "100 $"),
+        (12345.678, "12345.678 $"),
+        (1e6, "1000000 $"),
+    ],
+)
+def test_a_sum_is_written_the_same_everywhere_and_a_small_one_is_not_nothing(make, value, words):
+    assert display.amount(value, "$") == limits.amount(value, "$") == words
+    assert caption(replace(make((9, 9)), price=value, currency="$")).endswith(words) == bool(value)
+
+
+def test_a_failure_that_cost_nothing_has_no_price(make):
+    lost = replace(make((9, 9)), pictures=(), state="failed", error=FAULT, price=0.4, currency="元")
+    said = {charged: "0.4 元" in caption(replace(lost, charged=charged)) for charged in ("no", "maybe", "yes")}
+    assert said == {"no": False, "maybe": True, "yes": True}

@@ -63,11 +63,17 @@ class EditRow:
             each.layout.display = None if on else "none"
         self.below.layout.display = "none"
 
-    def open(self, take: Generation) -> None:
-        """Begin to change a picture."""
+    def open(self, take: Generation, *, done: str = "") -> None:
+        """Begin to change a picture, or go on with another one: the words that are typed stay.
+
+        Args:
+            take: the picture.
+            done: a prompt that was drawn: words that are in it are taken away.
+        """
+        if self.take is None or self.words.value.strip() in done:
+            self.words.value = ""
         self.take, self._painted = take, None
         self._head.value = small(f"✎ {take.take or ''}")
-        self.words.value = ""
         empty(self.more)
         empty(self.mask_file)
         self.below.children = ()
@@ -134,6 +140,8 @@ MOST = 4
 MOST_BUTTONS = 40
 """Buttons of one picture that are shown."""
 _LONGEST_LABEL = 40
+_MOST_BESIDE = 4
+"""Buttons that have room beside Save and Edit."""
 
 
 def button_rows(offered: Sequence[Button]) -> list[list[Button]]:
@@ -153,7 +161,7 @@ class ActionButtons:
         press: is called, in the main thread, with the picture and the button that was pressed.
 
     Attributes:
-        first: the first row of the only picture that is shown, such as U1 to U4; else empty.
+        first: the first row of the only picture that is shown, such as U1 to U4, if it is short; else empty.
         rest: all others; of several pictures each has its number before its rows.
     """
 
@@ -178,7 +186,9 @@ class ActionButtons:
         groups = [(take, [self._row(take, line) for line in button_rows(take.buttons)]) for take in offering]
         if alone and groups:
             _take, rows = groups[0]
-            self.first.children, self.rest.children = rows[0].children, tuple(rows[1:])
+            beside = len(rows[0].children) <= _MOST_BESIDE
+            self.first.children = rows[0].children if beside else ()
+            self.rest.children = tuple(rows[beside:])
             return
         self.first.children = ()
         self.rest.children = tuple(

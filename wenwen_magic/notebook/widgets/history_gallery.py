@@ -83,7 +83,7 @@ class HistoryGallery:
         self._chosen: int | None = None
 
         self.words = ipywidgets.Text(
-            value=" ".join(wanted.words),
+            value=" ".join(map(_quoted, wanted.words)),
             placeholder=_("search words"),
             continuous_update=False,
             **named(ipywidgets.Text, _("search words"), flex="1 1 160px", min_width="100px"),
@@ -147,7 +147,8 @@ class HistoryGallery:
             ],
             layout={"max_width": "820px"},
         )
-        self.view.add_class("wenwen-history")
+        for name in ("wenwen-history", f"wenwen-live-{self._key}"):
+            self.view.add_class(name)
         self.words.observe(lambda _change: self._search(), names="value")
         self.kind.observe(lambda _change: self._search(), names="value")
         self.tags.observe(lambda _change: self._set_tags(), names="value")
@@ -174,10 +175,13 @@ class HistoryGallery:
             self.tiles[number].layout.visibility = None
             self._describe(number)
         twin = f".wenwen-twin-{self._key}"
-        live = f"@media screen{{{twin},.jp-OutputArea-child:has({twin}){{display:none}}}}"
+        # Only beside these controls: a copy of the notebook that is open too has the same page, and no controls.
+        here = f":is(.jp-OutputArea,body:not(:has(.jp-OutputArea))):has(.wenwen-live-{self._key})"
+        live = f"@media screen{{{here} {twin},{here}>.jp-OutputArea-child:has({twin}){{display:none}}}}"
         self._style.value = f"<style>{_STYLE}{live}{''.join(rules)}</style>"
         first, last = (page.number - 1) * page.size + 1, (page.number - 1) * page.size + len(page.rows)
-        self.place.value = small(_("{first}–{last} of {total}", first=first, last=last, total=page.total))
+        place = _("{first}–{last} of {total}", first=first, last=last, total=page.total) if page.rows else ""
+        self.place.value = small(place)
         self.newer.disabled, self.older.disabled = page.number <= 1, page.number >= page.pages
         kinds, children = history.apart(page.rows), []
         for name, rows in kinds.items():
@@ -240,7 +244,7 @@ class HistoryGallery:
         self.tags.value = " ".join(take.tags) if take else ""
         self.shown.value = ""
         if take and ready:
-            prompt = tag("p", lines(generation.prompt_of(take))) if take.has_result else ""
+            prompt = tag("p", lines(generation.prompt_of(take)))
             about = tag("p", small(" · ".join(filter(None, (_name(take), "demo" if take.demo else "")))))
             self.shown.value = join(generation.generation_html(ready, asked_here=True), prompt, about)
 
@@ -275,7 +279,10 @@ class HistoryGallery:
 
     def _press_insert(self) -> None:
         with self._handling():
-            self.inserter.insert(cell_of(self._client, self._take))
+            take = self._take
+            self.inserter.insert(cell_of(self._client, take))
+            if self._client.missing([take.request]) and not self._client.is_demo:
+                self._say(_("Running the new cell draws a new picture and pays."))
 
     def _press_use(self) -> None:
         with self._handling():
@@ -324,6 +331,12 @@ class HistoryGallery:
             yield
         except WenwenError as error:
             self._say(*error.lines())
+
+
+def _quoted(word: str) -> str:
+    """Return a word of a search as it is typed: in quotes where it holds a space."""
+    quote = "'" if '"' in word else '"'
+    return f"{quote}{word}{quote}" if any(map(str.isspace, word)) else word
 
 
 def _kind_of(wanted: Wanted) -> str:

@@ -15,7 +15,7 @@ from wenwen_magic.client import Client
 from wenwen_magic.engine import limits
 from wenwen_magic.engine.worker_pool import Job
 from wenwen_magic.errors import ConfigError, LimitReached, WenwenError
-from wenwen_magic.notebook.cell import TICK, Cell, Turn, model_doubts, status_line
+from wenwen_magic.notebook.cell import TICK, Cell, Turn, model_doubts, shape_doubt, status_line
 from wenwen_magic.notebook.cell_source import cell_of, retyped
 from wenwen_magic.notebook.widgets import button, named, row, view_bundle
 from wenwen_magic.notebook.widgets.edit_row import ActionButtons, EditRow
@@ -24,7 +24,7 @@ from wenwen_magic.notebook.widgets.takes_strip import TakesStrip, saved_takes
 from wenwen_magic.records import Button, Gallery, Generation, ImageRequest
 from wenwen_magic.render import generation
 from wenwen_magic.render.markup import clipped, join, small, stacked, tag
-from wenwen_magic.text.i18n import _, is_chinese, spoken
+from wenwen_magic.text.i18n import N_, _, is_chinese, spoken
 
 DOUBLE_PRESS = 0.8
 """Seconds within which a second press of a button that pays is taken for the same."""
@@ -35,6 +35,8 @@ _ROW = "34px"
 """The height of the rows whose contents change while a picture is drawn: what is under them stays in its place."""
 _LINE = "1px solid var(--jp-border-color2, #ccc)"
 _LONGEST_WORDS = 60
+_BEFORE_ALL_JOBS = -1
+_PAYS_AGAIN = N_("The new cell has --fresh: running it draws a new picture and pays.")
 _UNSEEN = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap"
 _SHAPES = (*orientation.ORIENTATIONS, *orientation.RATIOS)
 
@@ -249,7 +251,7 @@ class Panel:
         self.generate.description = _("Stop waiting") if waiting else face
         self.generate.button_style = "" if waiting else "primary"
         self.generate.disabled = self._held and not waiting
-        draws = _("vote first") if self._held else _("draws a new picture (pays)")
+        draws = _("vote first") if self._held else self._what_generate_does()
         stops = _("A picture that still arrives is saved (and may be charged).")
         self.generate.tooltip = stops if waiting else draws
         editing = self.edit_row.take is not None
@@ -266,10 +268,20 @@ class Panel:
         words = tag("small", clipped(prompt, _LONGEST_WORDS), title=prompt[:1000], style=style, lang=lang)
         self.words.value = words if prompt else ""
 
+    def _what_generate_does(self) -> str:
+        with suppress(WenwenError):
+            if self._cell.current_client().settings.mode == "replay":
+                return _("replay mode is offline")
+        return _("draws a new picture (pays)")
+
     def _price(self) -> str:
         """Return what a press costs, or how many pictures it draws; empty for one whose price is not known."""
-        client, values = self._cell.client, self.choices.values
         with suppress(WenwenError):
+            client, values = self._cell.current_client(), self.choices.values
+            if client.settings.mode == "replay":
+                return ""
+            if self.edit_row.take is not None:
+                values["params"] = {}  # a change is asked for without those of the picture
             request = replace(self._cell.requests[0], **values)
             cost = limits.cost_of(client.missing([request], fresh=True))
             if not cost.unknown and cost.pictures and not client.is_demo:
@@ -286,7 +298,8 @@ class Panel:
                 self.show_error(_too_many(values["count"], most))
             elif values["model"]:
                 request = replace(self._cell.requests[0], **values)
-                self.show_message(*model_doubts(client, [request], fresh=True))
+                doubts = [*model_doubts(client, [request], fresh=True), shape_doubt(client, request)]
+                self.show_message(*filter(None, doubts))
 
     def _speak(self) -> None:
         self._cell.speak(self.choices.prompt.value)
@@ -420,8 +433,9 @@ class Panel:
         else:
             if not self._cell.labels:  # the variable of a comparison stays: it is still shown
                 self._cell.say_left_alone(self._cell.hand_over(job.result, turn))
-            if drawn and self.edit_row.take is not None:
-                self.edit_row.open(drawn[-1])  # the next change goes on from the new picture
+            edited = self.edit_row.take
+            if drawn and edited is not None and drawn[-1].request.parent == edited.id:
+                self.edit_row.open(drawn[-1], done=drawn[-1].request.prompt)  # the next change goes on from it
         if not (own and hidden):
             came = " ".join(f"{generation.caption(take, numbered=True)}: {take.images[0].alt}" for take in drawn)
             self.show_message(_summary(job.result), unseen=came)
@@ -434,7 +448,9 @@ class Panel:
         with self._handling():
             self._jobs.clear()
             self._update_waiting()
-            self.show_message(_("Stopped waiting. A picture that still arrives is saved and appears here."))
+            self.show_message(
+                _("Stopped waiting. A picture that still arrives is saved (and may be charged) and appears here.")
+            )
             self._cell.area.refresh()
 
     # -- editing -------------------------------------------------------------------------------------------------------
@@ -548,8 +564,10 @@ class Panel:
             cell = self._cell
             cell.area.show(take)
             if not cell.labels and isinstance(cell.names.get(cell.name), Generation | Gallery):
-                cell.hand_over([take])
+                cell.hand_over([take], replace(cell.turn(), number=_BEFORE_ALL_JOBS))  # what a job brings is newer
             self._mark_shown()
+            if self.edit_row.take is not None and take.images:
+                self._open_edit(take)
 
     def _press_save(self) -> None:
         """Copy the originals of what is shown into the working folder, under names that are free."""
@@ -562,7 +580,6 @@ class Panel:
                 raise ConfigError(
                     _("The picture could not be copied."),
                     why=error.strerror or type(error).__name__,
-                    do=_("Its file is: ") + str(wanted[0].images[0].path),
                 ) from None
             self.show_message(_("saved: {names}", names=", ".join(path.name for path in paths)))
 
@@ -586,13 +603,18 @@ class Panel:
             if not chosen and own and cell.text:
                 self.inserter.insert(cell.text)  # with its name, its options and its language
                 if cell.options.fresh:
-                    self.show_message(_("The new cell has --fresh: running it draws a new picture and pays."))
+                    self.show_message(_(_PAYS_AGAIN))
                 return
             client, name = cell.current_client(), "" if cell.labels else cell.name
             alone = bool(cell.text) and not cell.labels and self.edit_row.take is None and not self._with_prompt
             shown_now = None if chosen or own else self._last_shown
             if alone and shown_now is None:
-                self.inserter.insert(retyped(cell.text, **self.choices.changed))
+                changed = self.choices.changed
+                if self.choices.count.value != cell.requests[0].count:
+                    changed["count"] = self.choices.count.value
+                self.inserter.insert(retyped(cell.text, **changed))
+                if cell.options.fresh:
+                    self.show_message(_(_PAYS_AGAIN))
             elif alone and shown_now is not None and shown_now.request == cell.requests[0]:
                 self.inserter.insert(retyped(cell.text, take=client.history.take_of(shown_now)))
             else:
