@@ -440,7 +440,7 @@ def test_thirty_cells_leak_no_thread_and_little_memory(relay, kernel, monkeypatc
     draw(5, 35)
     assert len(relay.posts) == 35
     until(lambda: kernel.process.num_threads() <= threads)
-    assert len(kernel.process.children()) <= 2
+    assert len(kernel.process.children()) <= 3  # two of the sandbox, one that draws
     assert kernel.process.memory_info().rss - memory < 30 << 20
 
 
