@@ -228,8 +228,8 @@ class ModelList:
 
 
 def _plain(name: str) -> str:
-    """Return a name without Google's ``models/`` before it, in small letters."""
-    return name.removeprefix("models/").casefold()
+    """Return a name without Google's ``models/`` before it; large and small letters may be two names to an endpoint."""
+    return name.removeprefix("models/")
 
 
 def draws(name: str, types: Iterable[str] = ()) -> bool:
