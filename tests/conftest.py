@@ -39,9 +39,9 @@ SLOW = (
 """Where the slowest files are, the slowest first."""
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """Have two more workers than cores for ``-n auto``: those with browsers and kernels wait much."""
-    return (os.cpu_count() or 1) + 2
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Have as many workers as cores for ``-n auto``, and two more where browsers and kernels, which wait much, are tested."""
+    return (os.cpu_count() or 1) + (0 if all("tests/unit" in place for place in config.args) else 2)
 
 
 @pytest.hookimpl(optionalhook=True)
