@@ -180,7 +180,7 @@ _TYPED = re.compile(r"(%%?wenwen_image)(.*)", re.DOTALL)
 
 
 def retyped(text: str, *, model: str = "", orientation: str = "", count: int = 0, take: int = 0) -> str:
-    """Return a cell as it was typed, with its name, its options and its language, but for what is given anew.
+    """Return a cell as it was typed, name, options and language included, with the given values in place of its own.
 
     Args:
         text: the cell, or the line, of an image magic.
