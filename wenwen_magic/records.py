@@ -13,8 +13,8 @@ from typing import Any, Literal, overload
 from wenwen_magic.errors import Charged, ConfigError, ImageError
 from wenwen_magic.kinds import BY_MIME, PICTURES
 from wenwen_magic.models import default_model
-from wenwen_magic.orientation import Shape, read, shape_of
 from wenwen_magic.text.i18n import _
+from wenwen_magic.text.orientation import Shape, read, shape_of
 from wenwen_magic.text.sanitize import mask_keys, one_line, replace_unshown
 
 __all__ = ["Button", "Gallery", "GeneratedImage", "Generation", "ImageRequest", "Label", "Reference", "Video"]
@@ -74,7 +74,7 @@ class ImageRequest:
         prompt: the prompt, after interpolation.
         model: the relay's name of the model.
         orientation: ``auto`` (add nothing), ``square``, ``landscape``, ``portrait``, a ratio (``16:9``) or a size
-            (``1536x1024``), then perhaps ``2K``; in any spelling that :func:`wenwen_magic.orientation.shape_of` reads.
+            (``1536x1024``), then perhaps ``2K``; in any spelling of :func:`wenwen_magic.text.orientation.shape_of`.
         count: wanted takes, at least 1.
         references: pictures to start from, in order.
         params: further fields of the request body, passed through as they are.

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
-from wenwen_magic import orientation
 from wenwen_magic.errors import ConfigError
+from wenwen_magic.text import orientation
 from wenwen_magic.text.i18n import LANGUAGES, N_, _
 from wenwen_magic.text.suggest import did_you_mean
 

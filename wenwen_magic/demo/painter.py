@@ -19,8 +19,8 @@ from wenwen_magic.demo import scene
 from wenwen_magic.demo.canvas import WHITE, Canvas, Place, gradient, mix, oval
 from wenwen_magic.demo.figures import ANIMALS, LIGHTS, NAMES, PALETTES, THINGS, WORN
 from wenwen_magic.errors import ConfigError
-from wenwen_magic.orientation import pixels_for, shape_of
 from wenwen_magic.text.i18n import is_chinese
+from wenwen_magic.text.orientation import pixels_for, shape_of
 
 SIZES = {"square": (1024, 1024), "landscape": (1536, 1024), "portrait": (1024, 1536)}
 LARGEST, LONGEST = 40_000_000, 2048

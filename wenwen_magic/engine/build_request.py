@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, TypedDict
 from urllib.parse import unquote
 
-from wenwen_magic import orientation
 from wenwen_magic.engine.limits import best_pattern
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.formats import FORMATS
@@ -17,6 +16,7 @@ from wenwen_magic.models import default_model
 from wenwen_magic.protocol import HttpCall
 from wenwen_magic.records import DESCRIBE, WORD_TASKS, Button, Gallery, Generation, ImageRequest, Reference
 from wenwen_magic.settings import PLACE, Settings
+from wenwen_magic.text import orientation
 from wenwen_magic.text.i18n import _, comma, padded, text_width
 from wenwen_magic.text.sanitize import one_line
 from wenwen_magic.text.suggest import did_you_mean

@@ -18,10 +18,10 @@ from wenwen_magic.errors import ConfigError
 from wenwen_magic.formats.parse.stream import read
 from wenwen_magic.kinds import split_data_uri
 from wenwen_magic.models import default_model, family
-from wenwen_magic.orientation import RESOLUTIONS, nearest
 from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Progress, WireFormat
 from wenwen_magic.records import DESCRIBE, DRAW, ImageRequest, Reference
 from wenwen_magic.text.i18n import _
+from wenwen_magic.text.orientation import RESOLUTIONS, nearest
 
 PATH = "/v1beta/models/{}:{}"
 _BY_ORIENTATION = {"landscape": "3:2", "portrait": "2:3", "square": "1:1"}

@@ -19,10 +19,10 @@ from wenwen_magic.errors import ConfigError
 from wenwen_magic.formats.parse.stream import read
 from wenwen_magic.kinds import BY_MIME, PNG, SENDABLE, kind_of, split_data_uri
 from wenwen_magic.models import family
-from wenwen_magic.orientation import RESOLUTIONS, Shape, nearest, pixels_for, shape_of
 from wenwen_magic.protocol import Answer, FilePart, HttpCall, HttpReply, Progress, WireFormat
 from wenwen_magic.records import ImageRequest, Reference
 from wenwen_magic.text.i18n import _
+from wenwen_magic.text.orientation import RESOLUTIONS, Shape, nearest, pixels_for, shape_of
 
 DRAWING, CHANGING = "/v1/images/generations", "/v1/images/edits"
 LONGEST = 32_000

@@ -14,8 +14,9 @@ import stat
 import struct
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
+from itertools import chain, count
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
@@ -41,6 +42,14 @@ PIECE = 1 << 20
 """Bytes that are read at a time."""
 LEFT_BEHIND: Mapping[str, Any] = {"endpoint": "", "error": None, "price": None, "job": "", "buttons": ()}
 """The private fields, and what an archive has in their place."""
+_MASKED = ("text", "finish_reason", "revised_prompt", "model_reported", "sources", "usage")
+_WITHOUT_WORDS: Mapping[str, Any] = {
+    **dict.fromkeys(("text", "finish_reason", "revised_prompt", "prompt_sent"), ""),
+    "sources": (),
+    "usage": {},
+    "tags": (),
+}
+"""What has words of the prompt or the answer, and what an archive without words has in its place."""
 _EXTENSIONS = {kind.mime: kind.extension for kind in (*PICTURES, *VIDEOS)}
 _File = GeneratedImage | Video
 _INVALID_ZIP = (BadZipFile, RuntimeError, zlib.error, EOFError, struct.error, ValueError, OverflowError, KeyError)
@@ -49,13 +58,7 @@ _INVALID_ZIP = (BadZipFile, RuntimeError, zlib.error, EOFError, struct.error, Va
 
 @dataclass(frozen=True)
 class Entry:
-    """Describe a file of an archive.
-
-    Args:
-        name: of the entry.
-        size: in bytes, unpacked.
-        sha256: of its bytes, hexadecimal.
-    """
+    """Name a file of an archive, with its size in bytes, unpacked, and its SHA-256 in hexadecimal."""
 
     name: str
     size: int
@@ -64,13 +67,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Contents:
-    """List what is in an archive.
-
-    Args:
-        kind, version: of the archive's format.
-        created: the day of its newest generation.
-        files: all entries but the list.
-    """
+    """List all files of an archive but the list; ``created`` is the day of its newest generation."""
 
     kind: str
     version: int
@@ -153,100 +150,88 @@ def export_archive(
     ]
     # Words that were wanted are a result too; without all words nothing of them is left. A video may hold words.
     chosen = {row.id: row for row in rows if row.pictures or (row.has_result and not strip)}
+    added: list[Generation] = []
     try:
         with whole_file(path) as file, ZipFile(file, "w") as zipped:
-            archive = Archive(zipped, history, strip=strip)
+            writer = _Writer(zipped)
             for row in sorted(chosen.values(), key=lambda row: (row.created[:10], row.id)):
-                archive.add(row)
-            archive.close()
+                with suppress(ImageError):  # words that cannot be removed
+                    added.append(_add(writer, history, row, strip=strip))
+            if not added:
+                raise ConfigError(
+                    _("There is no picture to export."),
+                    do=_("%wenwen history lists what is saved."),
+                )
+            files = tuple(sorted(writer.entries, key=lambda entry: entry.name))
+            contents = Contents(KIND, VERSION, max(row.created[:10] for row in added), files)
+            writer.write(LIST, io.BytesIO(json.dumps(to_json(contents), ensure_ascii=False, indent=1).encode()))
         size = path.stat().st_size
     except OSError as error:
         raise _unfinished(path.name, error) from None
-    left_out = sum(row.id not in chosen for row in rows) + len(chosen) - archive.records
-    return Exported(archive.records, archive.pictures, size, left_out)
+    left_out = sum(row.id not in chosen for row in rows) + len(chosen) - len(added)
+    return Exported(len(added), sum(len(row.pictures) for row in added), size, left_out)
 
 
-class Archive:
-    """An archive that is being written.
+def _add(writer: "_Writer", history: History, generation: Generation, *, strip: bool) -> Generation:
+    """Write a generation's files, then its record, and return it as it is in the archive.
 
-    Args:
-        zipped: open for writing.
-        history: names the files.
-        strip: leave out all words.
+    Raises:
+        ImageError: the words in a picture cannot be removed; nothing was written.
     """
+    record = redacted(generation, strip=strip)
+    files: list[_File] = []
+    with ExitStack() as stack:
+        contents = [
+            io.BytesIO(without_words(_path(file).read_bytes()))
+            if strip
+            else stack.enter_context(_path(file).open("rb"))
+            for file in _files(record)
+        ]
+        for number, (file, content) in enumerate(zip(_files(record), contents, strict=True), 1):
+            place = _place(history, record, file, number)
+            entry = writer.write(place.relative_to(history.folder).as_posix(), content)
+            files.append(replace(file, path=place, size=entry.size, sha256=entry.sha256))
+    record = _holding(record, files)
+    writer.write(history.path(record, ".json").relative_to(history.folder).as_posix(), io.BytesIO(encode(record)))
+    return record
 
-    def __init__(self, zipped: ZipFile, history: History, *, strip: bool) -> None:
-        self._zipped, self._history, self._strip = zipped, history, strip
-        self._files: list[Entry] = []
-        self._size, self._words, self._created = 0, 0, ""
-        self.records, self.pictures = 0, 0
 
-    def add(self, generation: Generation) -> None:
-        """Add a generation's files, read a piece at a time, then its record; skip it if words cannot be removed.
+class _Writer:
+    """Writes the files of an archive a piece at a time, and lists them in ``entries``."""
+
+    def __init__(self, zipped: ZipFile) -> None:
+        self._zipped = zipped
+        self.entries: list[Entry] = []
+        self._size = self._words = 0
+
+    def write(self, name: str, content: IO[bytes]) -> Entry:
+        """Write a file.
 
         Raises:
             ConfigError: it is too much for one archive.
-            OSError: a file cannot be read or written.
         """
-        record = redacted(generation, strip=self._strip)
-        with ExitStack() as stack:
-            try:
-                contents = [stack.enter_context(self._content(file)) for file in _files(record)]
-            except ImageError:
-                return
-            files: list[_File] = []
-            for file, content in zip(_files(record), contents, strict=True):
-                place = _place(self._history, record, file, len(files) + 1)
-                entry = self._write(place.relative_to(self._history.folder).as_posix(), content)
-                files.append(replace(file, path=place, size=entry.size, sha256=entry.sha256))
-        data = encode(_holding(record, files))
-        self._write(self._history.path(record, ".json").relative_to(self._history.folder).as_posix(), io.BytesIO(data))
-        self.records, self.pictures = self.records + 1, self.pictures + len(record.pictures)
-        self._created = max(self._created, record.created[:10])
-
-    def close(self) -> None:
-        """Add the list of all files.
-
-        Raises:
-            ConfigError: there are none.
-            OSError: it cannot be written.
-        """
-        if not self.records:
-            raise ConfigError(
-                _("There is no picture to export."),
-                do=_("%wenwen history lists what is saved."),
-            )
-        self._words = 0  # the list has as much room as the records
-        contents = Contents(KIND, VERSION, self._created, tuple(sorted(self._files, key=lambda entry: entry.name)))
-        self._write(LIST, io.BytesIO(json.dumps(to_json(contents), ensure_ascii=False, indent=1).encode()))
-
-    def _content(self, file: _File) -> IO[bytes]:
-        path = _path(file)
-        return io.BytesIO(without_words(path.read_bytes())) if self._strip else path.open("rb")
-
-    def _write(self, name: str, content: IO[bytes]) -> Entry:
         info = ZipInfo(name)  # its date is the first that a zip can hold
         info.create_system, info.external_attr = 3, (stat.S_IFREG | 0o644) << 16
         is_json = name.endswith(".json")
         info.compress_type = ZIP_DEFLATED if is_json else ZIP_STORED
         digest, before = hashlib.sha256(), self._size
+        if name == LIST:
+            self._words = 0  # it has as much room as the records
         with self._zipped.open(info, "w") as out:
             while piece := content.read(PIECE):
                 self._size, self._words = self._size + len(piece), self._words + len(piece) * is_json
                 if self._size > LIMIT or self._words > MOST_WORDS:
+                    limits = {"limit": LIMIT >> 20, "most_words": MOST_WORDS >> 20}
                     raise ConfigError(
                         _("This is too much for one lesson."),
-                        why=_(
-                            "More than {limit} MiB, or {most_words} MiB of records.",
-                            limit=LIMIT >> 20,
-                            most_words=MOST_WORDS >> 20,
-                        ),
+                        why=_("More than {limit} MiB, or {most_words} MiB of records.", **limits),
                         do=_("Name the ids that it should hold."),
                     )
                 digest.update(piece)
                 out.write(piece)
-        self._files.append(Entry(name, self._size - before, digest.hexdigest()))
-        return self._files[-1]
+        entry = Entry(name, self._size - before, digest.hexdigest())
+        self.entries.append(entry)
+        return entry
 
 
 def redacted(generation: Generation, *, strip: bool) -> Generation:
@@ -258,18 +243,15 @@ def redacted(generation: Generation, *, strip: bool) -> Generation:
     """
     host = re.sub(r":[0-9]*$", "", generation.endpoint.partition("://")[2])
     secret = f"//{host}" if host else ""
-    words = ("text", "finish_reason", "revised_prompt")
-    bare: dict[str, Any] = dict.fromkeys((*words, "prompt_sent"), "") | {"sources": (), "usage": {}, "tags": ()}
-    masked = {name: _masked(getattr(generation, name), secret) for name in (*words, "sources", "usage")}
+    changes: dict[str, Any] = {name: _masked(getattr(generation, name), secret) for name in _MASKED}
+    if strip:
+        changes |= _WITHOUT_WORDS
     return replace(
         generation,
         **LEFT_BEHIND,
-        **(bare if strip else masked),
-        model_reported=mask_keys(generation.model_reported, secret),
+        **changes,
         request=_redacted_request(generation.request, strip=strip),
-        pictures=tuple(
-            replace(image, alt="" if strip else mask_keys(image.alt, secret)) for image in generation.pictures
-        ),
+        pictures=tuple(replace(one, alt="" if strip else mask_keys(one.alt, secret)) for one in generation.pictures),
         videos=tuple(replace(video, address=mask_keys(video.address, secret)) for video in generation.videos),
     )
 
@@ -285,14 +267,13 @@ def _masked(value: Any, secret: str) -> Any:
 
 def _redacted_request(request: ImageRequest, *, strip: bool) -> ImageRequest:
     """Return a request whose references have no address: it may be private, or signed."""
+
+    def bare(reference: Reference) -> Reference:
+        return Reference("", reference.digest, mask_keys(re.split("[?#]", reference.label)[0]), reference.origin)
+
     if strip or is_stripped(request):
         return stripped(request)
-    hole = _redacted_reference(request.mask) if request.mask else None
-    return replace(request, references=tuple(map(_redacted_reference, request.references)), mask=hole)
-
-
-def _redacted_reference(reference: Reference) -> Reference:
-    return Reference("", reference.digest, mask_keys(re.split("[?#]", reference.label)[0]), reference.origin)
+    return replace(request, references=tuple(map(bare, request.references)), mask=request.mask and bare(request.mask))
 
 
 def _is_as_recorded(file: _File) -> bool:
@@ -343,10 +324,10 @@ def import_archive(history: History, path: Path) -> Imported:
                 taken.add(kept.id)
                 new += [kept] if is_new else []
                 for file in _files(kept):
-                    path = _path(file)
-                    if file.sha256 in entries and not os.path.lexists(path):
-                        path.parent.mkdir(parents=True, exist_ok=True)
-                        with whole_file(path) as content:
+                    place = _path(file)
+                    if file.sha256 in entries and not os.path.lexists(place):
+                        place.parent.mkdir(parents=True, exist_ok=True)
+                        with whole_file(place) as content:
                             content.writelines(_pieces(zipped, entries[file.sha256]))
                         pictures += isinstance(file, GeneratedImage)
         except (OSError, *_INVALID_ZIP) as error:
@@ -442,7 +423,7 @@ def _pieces(zipped: ZipFile, entry: Entry) -> Iterator[bytes]:
 
 
 def _kept_as(history: History, record: Generation, taken: set[str]) -> tuple[Generation, bool]:
-    """Return the generation as it is, or will be, in this history, and whether it is new here.
+    """Return a generation of an archive as it is, or will be, in a history, and whether it is new there.
 
     Args:
         history: where to.
@@ -450,10 +431,8 @@ def _kept_as(history: History, record: Generation, taken: set[str]) -> tuple[Gen
         taken: ids that it may not be given.
     """
     seed = f"{record.id} {record.created} {record.request.fingerprint}"
-    for number in range(-1, 1 << 32):
-        name = hashlib.sha256(f"{seed} {number}".encode()).hexdigest()[:8] if number >= 0 else record.id
-        if number >= 0 and name in taken:
-            continue
+    others = (hashlib.sha256(f"{seed} {number}".encode()).hexdigest()[:8] for number in count())
+    for name in chain([record.id], (other for other in others if other not in taken)):
         own = history.find(name)
         if own and (own.created, own.request.fingerprint) == (record.created, record.request.fingerprint):
             return own, False
@@ -461,8 +440,8 @@ def _kept_as(history: History, record: Generation, taken: set[str]) -> tuple[Gen
         places = [replace(file, path=_place(history, kept, file, n)) for n, file in enumerate(_files(kept), 1)]
         paths = [history.path(kept, ".json"), *(_path(file) for file in places if not _is_whole(file))]
         if not own and not any(map(os.path.lexists, paths)):
-            return _holding(kept, places), True
-    raise AssertionError("four thousand million ids are taken")
+            break
+    return _holding(kept, places), True
 
 
 def _is_whole(file: _File) -> bool:

@@ -24,12 +24,12 @@ from wenwen_magic.errors import ConfigError, LimitReached, UnansweredRequest
 from wenwen_magic.notebook import voting
 from wenwen_magic.notebook.options import Options
 from wenwen_magic.notebook.output_area import Area
-from wenwen_magic.orientation import said, shape_of
 from wenwen_magic.records import Gallery, Generation, ImageRequest, Label
 from wenwen_magic.render.gallery import gallery_bundle, vote_result
 from wenwen_magic.render.generation import MOST_SHOWN
 from wenwen_magic.render.models import model_warning
 from wenwen_magic.text.i18n import _, speak
+from wenwen_magic.text.orientation import said, shape_of
 
 TICK = 1.0
 """Seconds between two status lines."""

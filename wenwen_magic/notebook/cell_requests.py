@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from wenwen_magic import orientation
 from wenwen_magic.client import Client
 from wenwen_magic.engine.build_request import REQUEST_OPTIONS
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.media.reference import pictures_in
 from wenwen_magic.notebook.options import Options, typed
 from wenwen_magic.records import ImageRequest, Label, Reference
+from wenwen_magic.text import orientation
 from wenwen_magic.text.i18n import _
 from wenwen_magic.text.suggest import did_you_mean, nearest
 from wenwen_magic.text.template import interpolate, known_value, names_in, value_of

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field, fields
 from keyword import iskeyword
 from typing import Any
 
-from wenwen_magic import orientation
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.models import ModelList, default_model, suggested
-from wenwen_magic.orientation import ORIENTATIONS, RATIOS, RESOLUTIONS, WORDS
 from wenwen_magic.settings import MODES, Settings
+from wenwen_magic.text import orientation
 from wenwen_magic.text.i18n import N_, _, is_chinese, padded
+from wenwen_magic.text.orientation import ORIENTATIONS, RATIOS, RESOLUTIONS, WORDS
 from wenwen_magic.text.suggest import did_you_mean
 
 # A piece of the line: words with no space outside quotes or {{...}}. A quote opens at a piece's beginning or behind

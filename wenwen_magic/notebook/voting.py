@@ -10,10 +10,10 @@ from typing import Any
 
 from wenwen_magic.errors import ConfigError, HistoryError
 from wenwen_magic.history.atomic import write_whole
-from wenwen_magic.orientation import WORDS
 from wenwen_magic.records import Gallery, Label
 from wenwen_magic.render.gallery import label_words
 from wenwen_magic.text.i18n import _, padded
+from wenwen_magic.text.orientation import WORDS
 from wenwen_magic.text.suggest import did_you_mean
 
 FOLDER = "votes"

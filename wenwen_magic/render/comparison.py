@@ -12,12 +12,12 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
-from wenwen_magic.orientation import said
 from wenwen_magic.records import Generation, ImageRequest
 from wenwen_magic.render import markup
 from wenwen_magic.render.generation import amount, generation_html
 from wenwen_magic.render.markup import Markup, cell, join, lines, stacked, table, tag
 from wenwen_magic.text.i18n import _
+from wenwen_magic.text.orientation import said
 from wenwen_magic.text.sanitize import mask_keys, one_line, replace_unshown
 
 _CJK = "\u3005-\u3007\u3040-\u3098\u309b-\u30ff\u3105-\u318f\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"

@@ -8,7 +8,6 @@ from itertools import chain, groupby, islice, product
 from operator import itemgetter
 from typing import Any
 
-from wenwen_magic.orientation import said
 from wenwen_magic.records import Gallery, GeneratedImage, Generation, Label
 from wenwen_magic.render.generation import (
     MOST_SHOWN,
@@ -38,6 +37,7 @@ from wenwen_magic.render.markup import (
     tag,
 )
 from wenwen_magic.text.i18n import _, text_width
+from wenwen_magic.text.orientation import said
 from wenwen_magic.text.sanitize import mask_keys, one_line
 
 # All in pixels. A notebook has room for _WIDTH; a picture alone in its row is at most _LARGEST wide, any so high.

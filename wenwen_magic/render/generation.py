@@ -12,7 +12,6 @@ from urllib.parse import quote
 from wenwen_magic.formats.parse import markdown
 from wenwen_magic.media.save import cached_preview
 from wenwen_magic.models import answers_for
-from wenwen_magic.orientation import said, turn_of
 from wenwen_magic.records import GeneratedImage, Generation
 from wenwen_magic.render.markup import (
     Markup,
@@ -30,6 +29,7 @@ from wenwen_magic.render.markup import (
 )
 from wenwen_magic.settings import PLACE
 from wenwen_magic.text.i18n import N_, _, is_chinese, spoken
+from wenwen_magic.text.orientation import said, turn_of
 from wenwen_magic.text.sanitize import mask_keys, one_line
 
 _CIRCLED = "⓪①②③④⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯⑰⑱⑲⑳"

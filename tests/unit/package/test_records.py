@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from support.scripted import png
 
 from wenwen_magic.errors import ConfigError, ImageError
-from wenwen_magic.orientation import ORIENTATIONS
+from wenwen_magic.text.orientation import ORIENTATIONS
 from wenwen_magic.records import Gallery, GeneratedImage, Generation, ImageRequest, Reference
 from wenwen_magic.text.i18n import is_chinese, speak
 

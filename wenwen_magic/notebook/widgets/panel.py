@@ -10,7 +10,6 @@ from typing import Any
 
 import ipywidgets
 
-from wenwen_magic import orientation
 from wenwen_magic.client import Client
 from wenwen_magic.engine import limits
 from wenwen_magic.engine.worker_pool import Job
@@ -24,6 +23,7 @@ from wenwen_magic.notebook.widgets.takes_strip import TakesStrip, saved_takes
 from wenwen_magic.records import Button, Gallery, Generation, ImageRequest
 from wenwen_magic.render import generation
 from wenwen_magic.render.markup import clipped, join, small, stacked, tag
+from wenwen_magic.text import orientation
 from wenwen_magic.text.i18n import N_, _, is_chinese, spoken
 
 DOUBLE_PRESS = 0.8

@@ -12,11 +12,11 @@ import ipywidgets
 from wenwen_magic.client import Client
 from wenwen_magic.kinds import PNG, data_uri, kind_of
 from wenwen_magic.notebook.widgets import button
-from wenwen_magic.orientation import said
 from wenwen_magic.records import Generation, ImageRequest
 from wenwen_magic.render import generation
 from wenwen_magic.render.markup import small
 from wenwen_magic.text.i18n import _
+from wenwen_magic.text.orientation import said
 from wenwen_magic.text.sanitize import one_line
 
 MOST = 12

@@ -64,7 +64,9 @@ class Shape:
     def in_words(self) -> str:
         """The ratio as it can be said to a model: of a size in pixels the usual one next to it, such as ``3:2``."""
         ratio = self.ratio
-        close = (name for name in RATIOS if ratio and not self.named and _apart(_ratio_of(name), ratio) < _ALIKE)
+        close = (
+            name for name in RATIOS if ratio and not self.named and _apart(Fraction(*_sides(name)), ratio) < _ALIKE
+        )
         return next(close, self.named or (f"{ratio.numerator}:{ratio.denominator}" if ratio else ""))
 
     def stands_for(self, asked: "Shape") -> bool:
@@ -76,10 +78,8 @@ class Shape:
     def fits(self, width: int, height: int) -> bool:
         """Tell whether a picture has the shape that is asked for, within a twentieth."""
         ratio = Fraction(width or 1, height or 1)
-        if (
-            self.pixels
-            and max(_apart(Fraction(width), self.pixels[0]), _apart(Fraction(height), self.pixels[1])) > _SAME
-        ):
+        wide, high = self.pixels or (width, height)
+        if self.pixels and max(_apart(Fraction(width), wide), _apart(Fraction(height), high)) > _SAME:
             return False
         if self.resolution and math.sqrt(width * height) * _TURNED < RESOLUTIONS[self.resolution]:
             return False
@@ -106,19 +106,27 @@ def shape_of(text: str) -> Shape:
     """
     folded = unicodedata.normalize("NFKC", text).strip(" .,;:!?。\t\n").lower()
     made, end = Shape(), 0
-    while end < len(folded):
-        piece = _PIECE.match(folded, end)
-        if piece is None or (piece["word"] and piece["word"] not in WORDS):
-            raise _unknown(text, folded)
-        end = piece.end()
+    while (piece := _PIECE.match(folded, end)) and (piece["word"] is None or piece["word"] in WORDS):
         if piece["k"]:
-            made = _merged(made, Shape(resolution=_resolution(f"{int(piece['k'])}K")))
+            added = Shape(resolution=f"{int(piece['k'])}K")
+            if added.resolution not in RESOLUTIONS:
+                raise ConfigError(
+                    _("There is no size {name}.", name=added.resolution[:20]),
+                    do=_("Use 1K, 2K or 4K, or a size in pixels."),
+                )
         elif piece["a"]:
-            made = _merged(made, _pair(piece["a"], piece["b"], piece["sign"]))
-        elif piece["word"]:
-            made = _merged(made, Shape(WORDS[piece["word"]]))
-    if not folded:
-        raise _unknown(text, folded)
+            added = _pair(piece["a"], piece["b"], piece["sign"])
+        else:
+            added = Shape(WORDS.get(piece["word"], "auto"))
+        made, end = _merged(made, added), piece.end()
+    if not folded or end < len(folded):
+        known = [*_("auto square landscape portrait").split(), "16:9", "1536x1024", "2K"]
+        is_number = re.fullmatch(r"\d+", folded)
+        advice = _("Write both sides: {number}x{number}", number=folded) if is_number else ""
+        raise ConfigError(
+            _("No orientation or size is called {value!r}.", value=text[:60]),
+            do=advice or did_you_mean(folded, WORDS, known),
+        )
     return made
 
 
@@ -184,7 +192,7 @@ def nearest(shape: Shape, known: Iterable[str], model: str) -> str:
         return round(_apart(Fraction(width, height), wanted), 3), _apart(Fraction(width * height), area)
 
     best = min(names, key=distance)
-    ratio = _ratio_of(best)
+    ratio = Fraction(*_sides(best))
     if _apart(ratio, wanted) > (_NEAR if turn_of(ratio) == turn_of(wanted) else _TURNED):
         raise ConfigError(
             _("{model} cannot draw {shape}.", model=model, shape=_bare(shape)),
@@ -235,20 +243,12 @@ def _pair(first: str, second: str, sign: str) -> Shape:
     return Shape(turn_of(ratio), ratio, pixels=(int(width), int(height)))
 
 
-def _resolution(name: str) -> str:
-    if name not in RESOLUTIONS:
-        raise ConfigError(_("There is no size {name}.", name=name[:20]), do=_("Use 1K, 2K or 4K, or a size in pixels."))
-    return name
-
-
 def _merged(first: Shape, second: Shape) -> Shape:
     """Return what two shapes say together."""
     both = (first, second)
     turns, resolutions = {one.turn for one in both} - {"auto"}, {one.resolution for one in both} - {""}
     sizes = {one.pixels for one in both if one.pixels}
-    exact = next(
-        (one for one in both if one.pixels), next((one for one in both if one.ratio), Shape(next(iter(turns), "auto")))
-    )
+    exact = max(both, key=lambda one: (one.pixels is not None, one.ratio is not None, one.turn != "auto"))
     apart = max((_apart(one.ratio, exact.ratio) for one in both if one.ratio and exact.ratio), default=1.0) > _SAME
     if len(turns) > 1 or len(sizes) > 1 or len(resolutions) > 1 or apart or (sizes and resolutions):
         opposite = turns == {"landscape", "portrait"}
@@ -265,20 +265,9 @@ def _bare(shape: Shape) -> str:
     return said(_written(shape))
 
 
-def _unknown(text: str, folded: str) -> ConfigError:
-    known = [*_("auto square landscape portrait").split(), "16:9", "1536x1024", "2K"]
-    number = re.fullmatch(r"\d+", folded)
-    advice = _("Write both sides: {number}x{number}", number=folded) if number else did_you_mean(folded, WORDS, known)
-    return ConfigError(_("No orientation or size is called {value!r}.", value=text[:60]), do=advice)
-
-
 def _sides(name: str) -> tuple[int, int]:
     first, _sign, second = name.replace("x", ":").partition(":")
     return int(first), int(second)
-
-
-def _ratio_of(name: str) -> Fraction:
-    return Fraction(*_sides(name))
 
 
 def _apart(one: Fraction, other: Fraction | int) -> float:

@@ -30,7 +30,7 @@ def _known() -> dict[str, Any]:
     """Return the tables of ``models.toml``, read when they are first needed."""
     import tomllib  # noqa: PLC0415  %load_ext needs no names
 
-    return tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+    return tomllib.loads(Path(__file__).with_name("models.toml").read_text("utf-8"))
 
 
 def bare(name: str) -> str:
