@@ -85,24 +85,17 @@ class WenwenError(Exception):
     def as_dict(self) -> dict[str, Any]:
         """Return the fields beside ``what``, ready for JSON."""
         names = ("why", "do", "charged", "status", "request_id", "text", "record")
-        values = ((name, getattr(self, name)) for name in names)
-        return {name: replace_lone_surrogates(value) if isinstance(value, str) else value for name, value in values}
+        values = {name: getattr(self, name) for name in names}
+        return values | {name: replace_lone_surrogates(text) for name, text in values.items() if isinstance(text, str)}
 
     def lines(self) -> list[str]:
         """Return the message as lines: what happened, why, what to do, and whether it cost.
 
         A quoted text cannot add lines of its own, nor push the cost off the screen, nor steer a terminal.
         """
-        named = [
-            (_("why"), self.why),
-            (_("try"), self.do),
-            (_("charged"), self._cost()),
-        ]
-        address = max(map(len, _ADDRESS.findall(self.do)), default=0)
-        return [
-            _line(self.what),
-            *(f"  {name}: {_line(value, address * (value == self.do))}" for name, value in named if value.strip()),
-        ]
+        longest = max(map(len, _ADDRESS.findall(self.do)), default=0)
+        named = [(_("why"), _line(self.why)), (_("try"), _line(self.do, longest)), (_("charged"), _line(self._cost()))]
+        return [_line(self.what), *(f"  {name}: {value}" for name, value in named if value)]
 
     def in_short(self) -> str:
         """Return what happened and why in one line, and whether it may have cost; for forms, where nothing is typed."""

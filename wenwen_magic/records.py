@@ -14,7 +14,7 @@ from wenwen_magic.errors import Charged, ConfigError, ImageError
 from wenwen_magic.kinds import BY_MIME, PICTURES
 from wenwen_magic.models import default_model
 from wenwen_magic.text.i18n import _
-from wenwen_magic.text.orientation import Shape, read, shape_of
+from wenwen_magic.text.orientation import Shape, shape_of, spelled
 from wenwen_magic.text.sanitize import mask_keys, one_line, replace_unshown
 
 __all__ = ["Button", "Gallery", "GeneratedImage", "Generation", "ImageRequest", "Label", "Reference", "Video"]
@@ -56,14 +56,15 @@ class Reference:
 
 MOST_TAKES = 1000
 """Most takes of one request."""
-_REQUEST_TYPES: dict[str, Any] = {
-    **dict.fromkeys(("prompt", "model", "orientation", "format", "task", "parent"), str),
+_REQUEST_TYPES: dict[str, tuple[Any, ...]] = {
+    **dict.fromkeys(("prompt", "model", "orientation", "format", "task", "parent"), (str,)),
     "mask": (Reference, type(None)),
-    "count": int,
-    "references": tuple,
-    "params": Mapping,
-    "stream": bool,
+    "count": (int,),
+    "references": (tuple,),
+    "params": (Mapping,),
+    "stream": (bool,),
 }
+"""Values of other types could be sent, but not be read back from the record."""
 
 
 @dataclass(frozen=True)
@@ -103,8 +104,19 @@ class ImageRequest:
     usual: str = field(default="", compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        self._check_types()
-        self._check_words()
+        for name, kinds in _REQUEST_TYPES.items():
+            value = getattr(self, name)
+            if not isinstance(value, kinds) or (name == "count" and isinstance(value, bool)):
+                raise ConfigError(
+                    _("{name} is of a wrong type.", name=name),
+                    why=type(value).__name__,
+                    do=_("It should be: {named}", named=" | ".join(kind.__name__ for kind in kinds)),
+                )
+        if not self.prompt.strip():
+            raise ConfigError(_("The prompt is empty."), do=_("Write what to draw, for example: a cat, watercolour."))
+        if not self.model.strip():
+            example = _("Name one, for example: -m {name}", name=default_model())
+            raise ConfigError(_("The model's name is empty."), do=example)
         if not 1 <= self.count <= MOST_TAKES:
             raise ConfigError(
                 _("{count:.3g} pictures cannot be drawn.", count=self.count),
@@ -112,29 +124,7 @@ class ImageRequest:
             )
         # Copied, so that a request does not change after it was made; every spelling of a shape becomes the same.
         object.__setattr__(self, "params", dict(self.params))
-        object.__setattr__(self, "orientation", read(self.orientation))
-
-    def _check_types(self) -> None:
-        """Refuse values of a wrong type: they could be sent, but not be read back from the record."""
-        for name, kind in _REQUEST_TYPES.items():
-            if not isinstance(getattr(self, name), kind) or (name == "count" and isinstance(self.count, bool)):
-                raise ConfigError(
-                    _("{name} is of a wrong type.", name=name),
-                    why=type(getattr(self, name)).__name__,
-                    do=_("It should be: {named}", named=_named(kind)),
-                )
-
-    def _check_words(self) -> None:
-        if not self.prompt.strip():
-            raise ConfigError(
-                _("The prompt is empty."),
-                do=_("Write what to draw, for example: a cat, watercolour."),
-            )
-        if not self.model.strip():
-            raise ConfigError(
-                _("The model's name is empty."),
-                do=_("Name one, for example: -m {name}", name=default_model()),
-            )
+        object.__setattr__(self, "orientation", spelled(self.orientation))
 
     def __repr__(self) -> str:
         return f"<ImageRequest {_beginning(self.model)} {self.orientation} {_beginning(self.prompt)!r}>"
@@ -190,10 +180,6 @@ _LONGEST_BEGINNING = 40
 def _beginning(text: str) -> str:
     """Return the beginning of a text, in one line that can be shown."""
     return replace_unshown(one_line(mask_keys(text[: 10 * _LONGEST_BEGINNING]), _LONGEST_BEGINNING, "…"))
-
-
-def _named(kind: Any) -> str:
-    return " | ".join(option.__name__ for option in kind) if isinstance(kind, tuple) else str(kind.__name__)
 
 
 State = Literal["sent", "answered", "complete", "failed"]
@@ -262,7 +248,7 @@ class GeneratedImage:
                 picture.load()
                 return picture
         except (ValueError, SyntaxError, OSError):  # Pillow refuses notes that every viewer passes over
-            from wenwen_magic.media.metadata import without_notes  # noqa: PLC0415  as in _with_recipe
+            from wenwen_magic.media.metadata import without_notes  # noqa: PLC0415  as in save
 
             with Image.open(io.BytesIO(without_notes(self.data))) as picture:
                 picture.load()
@@ -282,11 +268,6 @@ class GeneratedImage:
             ConfigError: the request is not known.
         """
         target = Path(path)
-        self._refuse_other_ending(target)
-        target.write_bytes(self._with_recipe() if recipe else self.data)
-        return target
-
-    def _refuse_other_ending(self, target: Path) -> None:
         kind, ending = BY_MIME.get(self.mime), target.suffix.lower()
         if kind and any(ending in other.suffixes for other in PICTURES if other is not kind):
             raise ImageError(
@@ -294,16 +275,18 @@ class GeneratedImage:
                 why=_("It is copied as it came, nothing was written."),
                 do=_("Save it as ") + target.with_suffix(kind.suffixes[0]).name,
             )
+        data = self.data
+        if recipe:
+            if self.request is None:
+                raise ConfigError(
+                    _("It is not known how this picture was made."),
+                    do=_("Save it without recipe=True."),
+                )
+            from wenwen_magic.media.metadata import embed  # noqa: PLC0415  rarely used, and of a higher layer
 
-    def _with_recipe(self) -> bytes:
-        if self.request is None:
-            raise ConfigError(
-                _("It is not known how this picture was made."),
-                do=_("Save it without recipe=True."),
-            )
-        from wenwen_magic.media.metadata import embed  # noqa: PLC0415  rarely used, and of a higher layer
-
-        return embed(self.data, self.request.recipe)
+            data = embed(data, self.request.recipe)
+        target.write_bytes(data)
+        return target
 
 
 @dataclass(frozen=True)
@@ -557,24 +540,10 @@ def _letter(place: int) -> str:
 def _columns(row: Generation) -> dict[str, Any]:
     """Return the columns of one row of the DataFrame."""
     image = row.images[0] if row.images else None
-    asked = {name: getattr(row.request, name) for name in ("prompt", "model", "orientation")}
-    columns = (
-        "id",
-        "state",
-        "created",
-        "charged",
-        "price",
-        "elapsed",
-        "take",
-        "star",
-        "prompt_sent",
-        "model_reported",
-        "text",
-    )
-    file = {"path": str(image.path), "width": image.width, "height": image.height} if image else {}
+    own = ("id", "state", "created", "charged", "price", "elapsed", "take", "star", "prompt_sent", "model_reported")
     return {
-        **asked,
-        **{name: getattr(row, name) for name in columns},
-        **file,
+        **{name: getattr(row.request, name) for name in ("prompt", "model", "orientation")},
+        **{name: getattr(row, name) for name in (*own, "text")},
+        **({"path": str(image.path), "width": image.width, "height": image.height} if image else {}),
         "error": (row.error or {}).get("what", ""),
     }

@@ -69,9 +69,7 @@ def _folder(value: Any) -> str:
 
 
 def _unit(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError(_("some text"))  # noqa: TRY004  a wrong type is reported like any wrong value
-    return value.strip()
+    return "" if isinstance(value, str) and not value.strip() else _text(value)
 
 
 def _flag(value: Any) -> bool:
@@ -113,12 +111,11 @@ def _styles(value: Any) -> Mapping[str, str]:
 
 
 def _setting(default: Any, parse: Callable[[Any], Any], about: str) -> Any:
-    return field(default=default, metadata={"parse": parse, "about": about})
-
-
-def _table_setting(parse: Callable[[Any], Any], about: str) -> Any:
-    """Declare a table: every layer adds its entries, and the first layer that has a name wins."""
-    return field(default_factory=dict, metadata={"parse": parse, "about": about, "table": True})
+    """Declare a setting; with the default ``dict`` a table: each layer adds entries, the first that has a name wins."""
+    metadata = {"parse": parse, "about": about}
+    return (
+        field(default_factory=dict, metadata=metadata) if default is dict else field(default=default, metadata=metadata)
+    )
 
 
 @dataclass(frozen=True)
@@ -129,7 +126,7 @@ class Settings:
     model: str = _setting("", _model, "the model that draws when a cell names none; empty: the format's own")
     orientation: str = _setting("auto", _orientation, "auto, square, landscape, portrait, a ratio or a size")
     format: str = _setting("chat", _text, "the wire format a request is spoken in")
-    formats: Mapping[str, str] = _table_setting(_words, "the wire format by model or pattern (mj-*)")
+    formats: Mapping[str, str] = _setting(dict, _words, "the wire format by model or pattern (mj-*)")
     describe_model: str = _setting(
         "", _model, "the model that describes when a cell names none; empty: the format's own"
     )
@@ -144,9 +141,9 @@ class Settings:
     confirm_above: int = _setting(4, _at_least(int, 0), "pictures one cell may ask for without a question")
     session_limit: int = _setting(50, _at_least(int, 0), "pictures one session may ask for")
     budget: float | None = _setting(None, _at_least(float, 0), "what one session may spend, by the table of prices")
-    prices: Mapping[str, float] = _table_setting(_prices, "your price of one picture, by model or pattern (gpt-*)")
+    prices: Mapping[str, float] = _setting(dict, _prices, "your price of one picture, by model or pattern (gpt-*)")
     currency: str = _setting("", _unit, "the unit of your prices, only shown")
-    styles: Mapping[str, str] = _table_setting(_styles, "templates by name, with {prompt} where the prompt goes")
+    styles: Mapping[str, str] = _setting(dict, _styles, "templates by name, with {prompt} where the prompt goes")
     concurrency: int = _setting(4, _at_least(int, 1), "requests under way at the same time")
     max_mib: int = _setting(64, _at_least(int, 1), "largest picture to download, in MiB")
     max_megapixels: int = _setting(100, _at_least(int, 1), "largest picture to decode, in million pixels")
@@ -189,7 +186,7 @@ class SettingsOptions(TypedDict, total=False):
 _FIELDS = {setting.name: setting for setting in fields(Settings)}
 NAMES = tuple(_FIELDS)
 """The names of all settings."""
-TABLES = tuple(name for name, setting in _FIELDS.items() if setting.metadata.get("table"))
+TABLES = tuple(name for name, setting in _FIELDS.items() if setting.default_factory is dict)
 """The names of those that are tables."""
 
 
@@ -200,12 +197,7 @@ def about(name: str) -> str:
 
 @dataclass(frozen=True)
 class Layer:
-    """Hold the settings of one place.
-
-    Args:
-        source: the name of the place, in English.
-        values: by name; a value of None counts as not given.
-    """
+    """Hold the settings of one place, by name; a value of None counts as not given. The place is named in English."""
 
     source: str
     values: Mapping[str, Any]
@@ -213,12 +205,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Loaded:
-    """Hold merged settings, and where each of them came from.
-
-    Args:
-        settings: the values.
-        sources: the place by the setting's name, in English.
-    """
+    """Hold merged settings, and the place that each of them came from, by the setting's name."""
 
     settings: Settings
     sources: Mapping[str, str]
@@ -278,10 +265,7 @@ def working_folder() -> Path:
     try:
         return Path.cwd()
     except OSError:
-        raise ConfigError(
-            _("The working folder is gone."),
-            do=_("Change to another: %cd ~"),
-        ) from None
+        raise ConfigError(_("The working folder is gone."), do=_("Change to another: %cd ~")) from None
 
 
 def project(folder: Path) -> Layer:
@@ -290,29 +274,18 @@ def project(folder: Path) -> Layer:
     Raises:
         ConfigError: the file is not TOML.
     """
-    for place in (folder, *folder.parents):
-        path = place / PROJECT_FILE
-        if path.is_file():
-            return Layer(PROJECT_FILE, _table(path))
-    return Layer(PROJECT_FILE, {})
-
-
-def _table(path: Path) -> Mapping[str, Any]:
+    paths = (place / PROJECT_FILE for place in (folder, *folder.parents))
+    path = next((path for path in paths if path.is_file()), None)
+    if path is None:
+        return Layer(PROJECT_FILE, {})
     import tomllib  # noqa: PLC0415  most notebooks have no pyproject.toml beside them
 
     try:
         tool = tomllib.loads(path.read_text("utf-8")).get("tool", {})
         table = tool.get("wenwen", {}) if isinstance(tool, dict) else None
+        why = _("[tool.wenwen] should be a table.")
     except (ValueError, OSError, RecursionError) as error:
-        raise _unreadable(path, str(error)) from None
+        table, why = None, str(error)
     if not isinstance(table, dict):
-        raise _unreadable(path, _("[tool.wenwen] should be a table."))
-    return table
-
-
-def _unreadable(path: Path, why: str) -> ConfigError:
-    return ConfigError(
-        _("pyproject.toml cannot be read."),
-        why=f"{path.name}: {why}",
-        do=_("Correct it."),
-    )
+        raise ConfigError(_("pyproject.toml cannot be read."), why=f"{path.name}: {why}", do=_("Correct it."))
+    return Layer(PROJECT_FILE, table)

@@ -13,9 +13,9 @@ from support.shells import prompts
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.notebook import options
 from wenwen_magic.notebook.cell_source import cell
-from wenwen_magic.text.orientation import read as join
 from wenwen_magic.records import ImageRequest, Reference
 from wenwen_magic.text.i18n import is_chinese, speak
+from wenwen_magic.text.orientation import read as join
 from wenwen_magic.text.template import interpolate
 
 

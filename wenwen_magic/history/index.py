@@ -135,13 +135,16 @@ class Wanted:
             ("parent = ? AND parent <> ''", self.parent),
         ]
         tests = [(test, value) for test, value in tests if value not in {"", None}]
-        flags = ["id <> ''"]  # a file that is not a record has no id
-        # Written as in the schema: then its indexes answer.
-        flags += ["star = 1"] if self.star else []
-        flags += ["drawn = 0"] if self.failed else []
-        flags += ["drawn = 1"] if self.drawn else []
-        flags += [] if self.demo is None else [f"demo = {int(self.demo)}"]
-        return " AND ".join([*flags, *(test for test, _value in tests)]), [value for _test, value in tests]
+        flags = {  # written as in the schema: then its indexes answer
+            "id <> ''": True,  # a file that is not a record has no id
+            "star = 1": self.star,
+            "drawn = 0": self.failed,
+            "drawn = 1": self.drawn,
+            "demo = 1": self.demo is True,
+            "demo = 0": self.demo is False,
+        }
+        where = [flag for flag, is_wanted in flags.items() if is_wanted] + [test for test, _value in tests]
+        return " AND ".join(where), [value for _test, value in tests]
 
 
 class _Day(NamedTuple):
@@ -238,10 +241,7 @@ class Index:
     def _read(self, path: Path, stamp: str = "", *, unread: dict[Path, OSError]) -> Generation | None:
         """Return the record in a file; None for a damaged or foreign file, which is never written over.
 
-        Args:
-            path: the file.
-            stamp: what :func:`stamp_of` just gave for it; empty to ask for it.
-            unread: gets the error of a file that cannot be read now: it may be a valid record.
+        ``unread`` gets the error of a file that cannot be read now: it may be a valid record.
         """
         try:
             return self._decoded(path, stamp or stamp_of(path.stat()))
@@ -264,10 +264,13 @@ class Index:
                 try:
                     return self._answer(query, values, quick=quick)
                 except _DAMAGE as error:
-                    if _is_locked(error):  # the file is another kernel's, and in use
+                    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+                    if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:  # the file is another kernel's, and in use
                         self._use_memory()
-                    else:
-                        self._delete_file()
+                    self._close()
+                    if self._file:
+                        with suppress(OSError):
+                            self._file.unlink()
                 try:
                     return self._answer(query, values, quick=quick)
                 except _DAMAGE:
@@ -292,12 +295,6 @@ class Index:
         with connection:
             self._look_through(connection, changed[-1], quick=quick)
             return _execute(connection, query, values)
-
-    def _delete_file(self) -> None:
-        self._close()
-        if self._file:
-            with suppress(OSError):
-                self._file.unlink()
 
     def _use_memory(self) -> None:
         self._close()
@@ -363,11 +360,8 @@ class Index:
     def _look_through(self, connection: sqlite3.Connection, day: _Day, *, quick: bool) -> None:
         """Bring a day in step, in a transaction that this begins: another kernel may look through the same day.
 
-        Args:
-            connection: to the index.
-            day: which one.
-            quick: look only for new and missing files where the folder has just changed, as it does all the time while
-                many pictures are drawn; the day is looked through again at the next question.
+        With ``quick``, look only for new and missing files where the folder has just changed, as it does all the time
+        while many pictures are drawn; the day is looked through again at the next question.
         """
         # The right to write is taken at once: taken later, what was read may not be true any more.
         connection.execute("BEGIN IMMEDIATE")
@@ -404,12 +398,7 @@ class Index:
 
 
 def unreadable(folder: Path, error: Exception) -> HistoryError:
-    """Make the error for a history folder that cannot be read.
-
-    Args:
-        folder: the history's.
-        error: what the system said, with the name of the file or folder where it knows it.
-    """
+    """Make the error for a history folder that cannot be read, with the name of the file where the system knows it."""
     name = Path(getattr(error, "filename", None) or folder).name
     return HistoryError(
         _("The history folder cannot be read."),
@@ -429,17 +418,8 @@ def _record_unread(path: Path, error: OSError) -> HistoryError:
     )
 
 
-def _is_locked(error: Exception) -> bool:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
-
-
 def place(cache: Path, folder: Path) -> Path:
-    """Return the file of a folder's index, by the folder's real path.
-
-    Args:
-        cache: the package's folder in the user's cache.
-        folder: the history's.
-    """
+    """Return the file of a folder's index, by the folder's real path, in the package's folder of the user's cache."""
     digest = hashlib.sha256(os.fsencode(os.path.realpath(folder))).hexdigest()[:32]
     return cache / "index" / f"{digest}-{VERSION}.sqlite"
 
@@ -455,8 +435,8 @@ def _row(path: Path, stamp: str, generation: Generation | None) -> tuple[Any, ..
     if generation is None:
         return (*key, "", 0.0, "", "", "", "", "", False, False, False)
     request = generation.request
-    tags = "\n".join(generation.tags)
-    said = (request.prompt, generation.prompt_sent, request.model, generation.model_reported, generation.id, tags)
+    tags = "\n".join(generation.tags).casefold()
+    said = (request.prompt, generation.prompt_sent, request.model, generation.model_reported, generation.id)
     return (
         *key,
         generation.id,
@@ -464,8 +444,8 @@ def _row(path: Path, stamp: str, generation: Generation | None) -> tuple[Any, ..
         request.fingerprint,
         request.parent,
         request.model.casefold(),
-        "\n".join((*dict.fromkeys(said), generation.text[:_LONGEST_TEXT])).casefold(),
-        f"\n{tags.casefold()}\n" if tags else "",
+        "\n".join((*dict.fromkeys(said), tags, generation.text[:_LONGEST_TEXT])).casefold(),
+        f"\n{tags}\n" if tags else "",
         generation.star,
         generation.has_result,
         generation.demo,
@@ -474,11 +454,8 @@ def _row(path: Path, stamp: str, generation: Generation | None) -> tuple[Any, ..
 
 def _execute(connection: sqlite3.Connection, statement: str, values: Sequence[Any]) -> list[Any]:
     """Run a statement and return its rows; half characters in its values, which SQLite cannot hold, are replaced."""
-    try:
-        return connection.execute(statement, values).fetchall()
-    except UnicodeEncodeError:
-        valid = [replace_lone_surrogates(value) if isinstance(value, str) else value for value in values]
-        return connection.execute(statement, valid).fetchall()
+    valid = [replace_lone_surrogates(value) if isinstance(value, str) else value for value in values]
+    return connection.execute(statement, valid).fetchall()
 
 
 def _entries(folder: Path, names: re.Pattern[str]) -> Mapping[str, "os.DirEntry[str]"]:

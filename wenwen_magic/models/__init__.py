@@ -1,7 +1,7 @@
 """Model names: what is known of them, which of them draw pictures, and the list that an endpoint gives."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -9,7 +9,7 @@ from difflib import SequenceMatcher
 from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 LONGEST_NAME = 200
 """Most characters of a model's name."""
@@ -70,15 +70,8 @@ def family(form: str, name: str) -> Mapping[str, Any]:
     return next((row for row in _known()[form] if any(re.fullmatch(row["names"], one) for one in names)), {})
 
 
-@dataclass(frozen=True)
-class Retired:
-    """Tell when a model's maker shut it down.
-
-    Args:
-        day: as ``YYYY-MM-DD``; may be one to come.
-        use: the model to use now.
-        source: who says so.
-    """
+class Retired(NamedTuple):
+    """Tell on which day (``YYYY-MM-DD``) a model's maker shuts it down, what to use in its place, and who says so."""
 
     day: str
     use: str
@@ -96,12 +89,7 @@ def retired(name: str) -> Retired | None:
 
 
 def replacement_in(words: str, today: date | None = None) -> str:
-    """Return the model to use in place of a retired one that some words name; empty for none, or one not yet retired.
-
-    Args:
-        words: of a message.
-        today: tells what is retired by now; None for this day in UTC.
-    """
+    """Return what to use in place of the first model in some words that is shut down, today in UTC; empty for none."""
     today = today or datetime.now(UTC).date()
     for name in sorted(_known()["retired"], key=len, reverse=True):
         if re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-]|\.\w)", words.casefold()):
@@ -110,28 +98,50 @@ def replacement_in(words: str, today: date | None = None) -> str:
     return ""
 
 
-@dataclass(frozen=True)
-class Rule:
-    """Tell by a model's name whether it draws.
-
-    Args:
-        picture: whether models whose names match draw pictures.
-        names: parts of names as regular expressions, separated by white space, in lower case with ``-`` for ``_`` and
-            spaces; no match begins or ends inside a word.
-    """
+class Rule(NamedTuple):
+    """Tell whether models draw whose names hold a pattern."""
 
     picture: bool
-    names: str
-
-    def fits(self, name: str) -> bool:
-        """Tell whether the rule matches a name."""
-        return bool(_pattern(self.names).search(re.sub(r"[\s_]+", "-", name.strip().casefold())))
+    names: re.Pattern[str]
 
 
 @cache
 def rules() -> tuple[Rule, ...]:
     """Return the rules of ``models.toml``: the first that matches a name decides whether the model draws."""
-    return tuple(Rule(**row) for row in _known()["rules"])
+    return tuple(Rule(row["picture"], _pattern(row["names"])) for row in _known()["rules"])
+
+
+@lru_cache(maxsize=8192)
+def rule_for(name: str) -> Rule | None:
+    """Return the first rule that matches a name; None when none does."""
+    spelled = re.sub(r"[\s_]+", "-", name.strip().casefold())
+    return next((rule for rule in rules() if rule.names.search(spelled)), None)
+
+
+def _pattern(names: str) -> re.Pattern[str]:
+    """Return the pattern of any of some parts of names, separated by spaces; none begins or ends inside a word."""
+    return re.compile(rf"(?<![a-z])(?:{'|'.join(names.split())})(?![a-z])")
+
+
+def draws(name: str, types: Iterable[str] = ()) -> bool:
+    """Tell whether a model draws pictures: by its name, and where no rule matches by its endpoint types."""
+    rule = rule_for(name)
+    return rule.picture if rule else _PICTURE_TYPE in types
+
+
+@lru_cache(maxsize=512)
+def answers_for(reported: str, asked: str) -> bool:
+    """Tell whether the name that came with an answer means the model that was asked, or none.
+
+    It does with a vendor before it, and with a date or ``latest`` behind it.
+    """
+    name, wanted = bare(reported), bare(asked)
+    meant = re.escape(meant_by(wanted) or wanted)
+    same = rf"(?:{re.escape(wanted)}|{meant})(?:[-@:](?:\d{{3,}}[\d-]*|latest|preview))*"
+    return not name or _known()["reported"].get(name) == wanted or bool(re.fullmatch(same, name))
+
+
+# -- what an endpoint offers -------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -223,36 +233,10 @@ class ModelList:
 
     def find(self, name: str) -> Model | None:
         """Return the model with a name, else one whose name means the same; None where the list has none."""
-        exact = next((model for model in self.models if model.id == name), None)
-        return exact or next((model for model in self.models if _plain(model.id) == _plain(name)), None)
-
-
-def _plain(name: str) -> str:
-    """Return a name without Google's ``models/`` before it; large and small letters may be two names to an endpoint."""
-    return name.removeprefix("models/")
-
-
-def draws(name: str, types: Iterable[str] = ()) -> bool:
-    """Tell whether a model draws pictures: by its name, and where no rule matches by its endpoint types."""
-    rule = rule_for(name)
-    return rule.picture if rule else _PICTURE_TYPE in types
-
-
-@lru_cache(maxsize=8192)
-def rule_for(name: str) -> Rule | None:
-    """Return the first rule that matches a name; None when none does."""
-    return next((rule for rule in rules() if rule.fits(name)), None)
-
-
-def answers_for(reported: str, asked: str) -> bool:
-    """Tell whether the name that came with an answer means the model that was asked, or none.
-
-    It does with a vendor before it, and with a date or ``latest`` behind it.
-    """
-    name, wanted = bare(reported), bare(asked)
-    meant = re.escape(meant_by(wanted) or wanted)
-    same = rf"(?:{re.escape(wanted)}|{meant})(?:[-@:](?:\d{{3,}}[\d-]*|latest|preview))*"
-    return not name or _known()["reported"].get(name) == wanted or bool(re.fullmatch(same, name))
+        # Google has models/ before its names; large and small letters may be two names to an endpoint.
+        plain = name.removeprefix("models/")
+        alike = [model for model in self.models if model.id.removeprefix("models/") == plain]
+        return next((model for model in alike if model.id == name), alike[0] if alike else None)
 
 
 def in_order(models: Iterable[Model]) -> list[Model]:
@@ -269,31 +253,23 @@ def listed(answer: Any) -> list[Model]:
     Raises:
         ValueError: the answer is not a list of models, or reports an error.
     """
-    rows = list(_rows(answer))
+    if not isinstance(answer, Mapping) or answer.get("success") is False or answer.get("error"):
+        raise ValueError("an error, or no list")
+    rows = answer.get("data")
+    if not isinstance(rows, list) and isinstance(answer.get("models"), list):
+        objects = (
+            row for row in answer["models"] if isinstance(row, Mapping) and isinstance(row.get("name") or "", str)
+        )
+        rows = [{"id": (row.get("name") or "").removeprefix("models/"), **row} for row in objects]
+    if not isinstance(rows, list):
+        raise ValueError("no list")  # noqa: TRY004  an answer of any other type is no list either
     models: dict[str, Model] = {}
-    for model in filter(None, map(_model, rows)):
-        models.setdefault(model.id, model)
+    for row in rows:
+        if model := _model(row):
+            models.setdefault(model.id, model)
     if rows and not models:
         raise ValueError("no row names a model")
     return in_order(models.values())
-
-
-def _rows(answer: Any) -> Iterator[Any]:
-    refused = isinstance(answer, Mapping) and (answer.get("success") is False or answer.get("error"))
-    if not isinstance(answer, Mapping) or refused:
-        raise ValueError("an error, or no list")
-    if isinstance(answer.get("data"), list):
-        yield from answer["data"]
-        return
-    if isinstance(answer.get("models"), list):
-        yield from ({"id": _gemini_name(row), **row} for row in answer["models"] if isinstance(row, Mapping))
-        return
-    raise ValueError("no list")
-
-
-def _gemini_name(row: Mapping[str, Any]) -> Any:
-    name = row.get("name")
-    return name.removeprefix("models/") if isinstance(name, str) else None
 
 
 def _model(row: Any) -> Model | None:
@@ -318,8 +294,3 @@ def _short(value: Any) -> str:
     """Return the first characters of a text of one line; empty for anything else."""
     text = value.strip() if isinstance(value, str) else ""
     return text[:_LONGEST_TEXT] if text.isprintable() else ""
-
-
-@cache
-def _pattern(names: str) -> re.Pattern[str]:
-    return re.compile(rf"(?<![a-z])(?:{'|'.join(names.split())})(?![a-z])")

@@ -117,7 +117,7 @@ def shape_of(text: str) -> Shape:
         elif piece["a"]:
             added = _pair(piece["a"], piece["b"], piece["sign"])
         else:
-            added = Shape(WORDS.get(piece["word"], "auto"))
+            added = Shape(WORDS[piece["word"] or "auto"])
         made, end = _merged(made, added), piece.end()
     if not folded or end < len(folded):
         known = [*_("auto square landscape portrait").split(), "16:9", "1536x1024", "2K"]
@@ -130,6 +130,12 @@ def shape_of(text: str) -> Shape:
     return made
 
 
+@lru_cache(maxsize=512)
+def spelled(text: str) -> str:
+    """Return the one text for a shape in any spelling; see :func:`shape_of`."""
+    return _written(shape_of(text))
+
+
 def read(value: Any, beside: Any = None) -> str:
     """Return the one text for a shape, however it was typed; of two that agree, both together.
 
@@ -140,8 +146,9 @@ def read(value: Any, beside: Any = None) -> str:
     Raises:
         ConfigError: as :func:`shape_of`.
     """
-    made = shape_of(_text(value))
-    return _written(made if beside is None else _merged(made, shape_of(_text(beside))))
+    return (
+        spelled(_text(value)) if beside is None else _written(_merged(shape_of(_text(value)), shape_of(_text(beside))))
+    )
 
 
 def over(usual: str, value: Any) -> str:

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.formats import FORMATS
-from wenwen_magic.text.orientation import ORIENTATIONS, RATIOS, WORDS, Shape, over, pixels_for, read, said, shape_of
 from wenwen_magic.records import ImageRequest
 from wenwen_magic.text.i18n import is_chinese, speak
+from wenwen_magic.text.orientation import ORIENTATIONS, RATIOS, WORDS, Shape, over, pixels_for, read, said, shape_of
 
 TYPED = {
     "16:9": [

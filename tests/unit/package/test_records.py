@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from support.scripted import png
 
 from wenwen_magic.errors import ConfigError, ImageError
-from wenwen_magic.text.orientation import ORIENTATIONS
 from wenwen_magic.records import Gallery, GeneratedImage, Generation, ImageRequest, Reference
 from wenwen_magic.text.i18n import is_chinese, speak
+from wenwen_magic.text.orientation import ORIENTATIONS
 
 ONE = Reference("https://example.com/1.png", "1" * 64, "one")
 TWO = Reference("https://example.com/2.png", "2" * 64, "two")
