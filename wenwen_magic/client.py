@@ -27,16 +27,7 @@ from wenwen_magic.models import Model, ModelList
 from wenwen_magic.records import DESCRIBE, Button, Gallery, Generation, ImageRequest, Label, Reference
 from wenwen_magic.render import comparison, gallery
 from wenwen_magic.render.comparison import Comparison
-from wenwen_magic.settings import (
-    PROJECT_FILE,
-    Layer,
-    Loaded,
-    SettingsOptions,
-    environment,
-    load,
-    project,
-    working_folder,
-)
+from wenwen_magic.settings import PROJECT_FILE, Layer, Loaded, SettingsOptions, load_here, working_folder
 from wenwen_magic.text.i18n import _, speak
 
 _SHOWN = 16
@@ -78,7 +69,7 @@ class Client:
     ) -> None:
         key = Secret(api_key) if isinstance(api_key, str) else api_key
         api_key = None  # no frame that may be shown keeps it as a text
-        loaded = settings or load(Layer(_("keyword"), values), environment(), project(working_folder()))
+        loaded = settings or load_here(Layer(_("keyword"), values))
         if settings is None and loaded.settings.lang != "auto":  # a script: no magic has chosen the language
             speak(loaded.settings.lang)
         self.settings, self.session = loaded.settings, session
@@ -193,16 +184,16 @@ class Client:
                 and no result is saved.
         """
         request = self.request(build_request.of_button(generation, button, prompt, mask))
-        replay = self.settings.mode == "replay"
-        fresh = button.again and not replay
+        if self.settings.mode == "replay":
+            return request, False
         elsewhere = generation.endpoint not in {"", self.saved_takes.origin}
-        if elsewhere and not replay and (fresh or self.saved_takes.best(request, 0) is None):
+        if elsewhere and (button.again or self.saved_takes.best(request) is None):
             raise ConfigError(
                 _("This picture was drawn by another endpoint."),
                 why=generation.endpoint,
                 do=_("Its buttons work there only. Draw it again here."),
             )
-        return request, fresh
+        return request, button.again
 
     def fetch(self, id: str, *, tell: OnProgress | None = None) -> Generation:
         """Finish a saved generation: fetch its missing pictures, or wait for its running job, for free.
@@ -447,17 +438,17 @@ class Client:
 
     def model_list(self, *, refresh: bool = False) -> ModelList:
         """Return the models as :meth:`models`, with the time of the answer."""
-        replay = self.settings.mode == "replay"
-        known = None if refresh and not replay else self.known_models(fresh=not replay)
-        if known:
-            return known
-        if replay:
+        if self.settings.mode == "replay":
+            if known := self.known_models():
+                return known
             raise no_models_in_replay()
-        return self._engine.ask_for_models()
+        known = None if refresh else self.known_models(fresh=True)
+        return known or self._engine.ask_for_models()
 
     def known_models(self, *, fresh: bool = False) -> ModelList | None:
         """Return the saved list of models, of any age, or with ``fresh`` of the last day; None if there is none."""
-        return (self.session.models.fresh if fresh else self.session.models.read)(self.address)
+        cache = self.session.models
+        return cache.fresh(self.address) if fresh else cache.read(self.address)
 
     def ask_about(self, generations: Sequence[Generation], question: str = "query") -> Mapping[str, Any]:
         """Ask the endpoint about jobs, such as Midjourney's: their state, their seed.

@@ -143,17 +143,17 @@ class ImageRequest:
         text = json.dumps(parts, sort_keys=True, ensure_ascii=False, default=str)
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
-    @property
+    @cached_property
     def unnamed(self) -> bool:
         """Whether nobody named the model: it is a default."""
         return self.usual == self.model
 
-    @property
+    @cached_property
     def shape(self) -> Shape:
         """What :attr:`orientation` asks for."""
         return shape_of(self.orientation)
 
-    @property
+    @cached_property
     def wants_words(self) -> bool:
         """Whether the result is a text and not a picture."""
         return self.task in WORD_TASKS
@@ -424,7 +424,7 @@ class Generation:
         """The videos that were fetched."""
         return tuple(video for video in self.videos if video.is_kept)
 
-    @property
+    @cached_property
     def files(self) -> tuple[Path, ...]:
         """The files of the results: of the pictures; of the videos where there are no pictures."""
         if self.images:

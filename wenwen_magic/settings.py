@@ -232,6 +232,11 @@ def load(*layers: Layer, base: Loaded | None = None) -> Loaded:
     return Loaded(Settings(**values), sources)
 
 
+def load_here(*layers: Layer) -> Loaded:
+    """Merge layers as :func:`load` does, before the environment and the project file of the working folder."""
+    return load(*layers, environment(), project(working_folder()))
+
+
 def _parsed(layer: Layer, name: str, value: Any) -> Any:
     if name not in _FIELDS:
         raise ConfigError(

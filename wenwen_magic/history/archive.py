@@ -77,14 +77,10 @@ class Contents:
 
 @dataclass(frozen=True)
 class Exported:
-    """Count what went into an archive.
+    """Count the generations and pictures that went into an archive, and its bytes.
 
-    Args:
-        records: how many generations.
-        pictures: how many pictures.
-        bytes: the archive's size.
-        left_out: generations that are not in it: without a picture whose file is here, or, where prompts are left out,
-            with a picture whose own words cannot be taken out.
+    Left out are generations without a picture whose file is here and, where prompts are left out, those with a picture
+    whose own words cannot be taken out.
     """
 
     records: int
@@ -95,13 +91,7 @@ class Exported:
 
 @dataclass(frozen=True)
 class Imported:
-    """Count what was taken out of an archive.
-
-    Args:
-        records: generations that are new here.
-        pictures: picture files written.
-        already: generations that were here.
-    """
+    """Count the generations of an archive that are new here, the picture files written, and the generations here."""
 
     records: int
     pictures: int
@@ -116,14 +106,9 @@ def export_archive(
 ) -> Exported:
     """Write generations and their pictures into one zip file, the same bytes for the same content.
 
-    Endpoints, prices, errors and the machine's folders are not in it, nor drafts, broken pictures and raw replies.
-
-    Args:
-        history: where they are.
-        path: the archive's; an archive that is there is replaced, nothing else is.
-        generations: which ones; None for all that are saved.
-        strip: leave out prompts and all other words, also those in the pictures' files (PNG, JPEG and WebP). The same
-            prompt typed in a notebook still finds its picture.
+    Endpoints, prices, errors and the machine's folders are not in it, nor drafts, broken pictures and raw replies. With
+    ``strip`` there are no prompts and no other words in it, nor in the pictures' files (PNG, JPEG and WebP); the same
+    prompt typed in a notebook still finds its picture. An archive of the same name is replaced, nothing else is.
 
     Raises:
         ConfigError: there is no picture to export, too much for one archive, or another file under the name.
@@ -237,9 +222,7 @@ class _Writer:
 def redacted(generation: Generation, *, strip: bool) -> Generation:
     """Return a generation without what must not leave this machine: endpoint, account, prices and folders.
 
-    Args:
-        generation: with the pictures that go along.
-        strip: leave out the prompt and all other words; the model's name stays.
+    With ``strip`` the prompt and all other words are left out too; the model's name stays.
     """
     host = re.sub(r":[0-9]*$", "", generation.endpoint.partition("://")[2])
     secret = f"//{host}" if host else ""
@@ -303,10 +286,6 @@ def import_archive(history: History, path: Path) -> Imported:
     A generation that is here (same id, request and moment) is left as it is, but pictures whose files are gone here are
     restored. One whose id belongs to another here gets a new id, always the same one: an id is eight random digits, so
     those of two people may meet. No file is written over. Interrupted, it is run again.
-
-    Args:
-        history: where to.
-        path: the archive's.
 
     Raises:
         ConfigError: it is refused; the message names the entry and the reason. Nothing was written.
@@ -425,10 +404,7 @@ def _pieces(zipped: ZipFile, entry: Entry) -> Iterator[bytes]:
 def _kept_as(history: History, record: Generation, taken: set[str]) -> tuple[Generation, bool]:
     """Return a generation of an archive as it is, or will be, in a history, and whether it is new there.
 
-    Args:
-        history: where to.
-        record: as it is in the archive.
-        taken: ids that it may not be given.
+    None of the ids in ``taken`` is given to it.
     """
     seed = f"{record.id} {record.created} {record.request.fingerprint}"
     others = (hashlib.sha256(f"{seed} {number}".encode()).hexdigest()[:8] for number in count())
@@ -480,7 +456,7 @@ def _place(history: History, generation: Generation, file: _File, number: int) -
 
 
 def _looks_like(mime: str, head: bytes) -> bool:
-    kind = kind_of(head) or kind_of(head, VIDEOS)
+    kind = kind_of(head, (*PICTURES, *VIDEOS))
     return kind is not None and kind.mime == mime
 
 

@@ -454,8 +454,11 @@ def _row(path: Path, stamp: str, generation: Generation | None) -> tuple[Any, ..
 
 def _execute(connection: sqlite3.Connection, statement: str, values: Sequence[Any]) -> list[Any]:
     """Run a statement and return its rows; half characters in its values, which SQLite cannot hold, are replaced."""
-    valid = [replace_lone_surrogates(value) if isinstance(value, str) else value for value in values]
-    return connection.execute(statement, valid).fetchall()
+    try:
+        return connection.execute(statement, values).fetchall()
+    except UnicodeEncodeError:
+        valid = [replace_lone_surrogates(value) if isinstance(value, str) else value for value in values]
+        return connection.execute(statement, valid).fetchall()
 
 
 def _entries(folder: Path, names: re.Pattern[str]) -> Mapping[str, "os.DirEntry[str]"]:

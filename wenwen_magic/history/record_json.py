@@ -34,15 +34,12 @@ _KEYS = {"path": "file"}
 class _Field(NamedTuple):
     name: str
     key: str
-    type: Any
+    read: Callable[[Any, str], Any]
     required: bool
 
 
 def to_json(value: Any) -> Any:
-    """Return a value as JSON has it.
-
-    A dataclass becomes an object, a tuple a list, a path the name of its file, and a reference loses its bytes.
-    """
+    """Return a value as JSON has it: of a path the name of its file, of a reference not its bytes."""
     if type(value) in _PLAIN:  # as most are
         return value
     if isinstance(value, Reference) and not value.is_link:  # of the picture itself: its digest, and its name
@@ -76,7 +73,7 @@ def from_json(kind: type[_T], value: Any) -> _T:
 def _saved_fields(kind: Any) -> tuple[_Field, ...]:
     types, unsaved = get_type_hints(kind), _UNSAVED.get(kind, ())
     return tuple(
-        _Field(f.name, _KEYS.get(f.name, f.name), types[f.name], f.default is f.default_factory is MISSING)
+        _Field(f.name, _KEYS.get(f.name, f.name), _reader(types[f.name]), f.default is f.default_factory is MISSING)
         for f in fields(kind)
         if f.init and f.name not in unsaved
     )
@@ -115,7 +112,7 @@ def _read_object(kind: Any, value: Any, key: str) -> Any:
     given = {}
     for field in _saved_fields(kind):
         if field.key in value:
-            given[field.name] = _reader(field.type)(value[field.key], field.key)
+            given[field.name] = field.read(value[field.key], field.key)
         elif field.required:
             raise ValueError(f"{field.key} is missing")
     return kind(**given)

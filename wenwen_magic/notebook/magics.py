@@ -23,7 +23,7 @@ from traitlets.config import Configurable
 
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.notebook import cell_lines, scope
-from wenwen_magic.settings import NAMES, Layer, Loaded, about, environment, load, project, working_folder
+from wenwen_magic.settings import NAMES, Layer, Loaded, about, load, load_here, working_folder
 from wenwen_magic.text.i18n import N_, _, is_chinese, speak
 from wenwen_magic.text.template import interpolate, known_value
 
@@ -326,11 +326,9 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         return loaded
 
     def _load(self) -> Loaded:
-        return load(
+        return load_here(
             Layer("%wenwen demo", {"base_url": self.state.demo.address} if self.state.demo else {}),
             Layer("%config", {name: getattr(self, name) for name in NAMES}),
-            environment(),
-            project(working_folder()),
         )
 
     def _client(self, given: "Options | None" = None, loaded: Loaded | None = None) -> "Client":
