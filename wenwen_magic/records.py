@@ -158,7 +158,7 @@ class ImageRequest:
         """Whether the result is a text and not a picture."""
         return self.task in WORD_TASKS
 
-    @property
+    @cached_property
     def pictures(self) -> int:
         """How many pictures one answer holds and costs: the parameter ``n``, else 1."""
         wanted = self.params.get("n", 1)
@@ -275,13 +275,10 @@ class GeneratedImage:
                 why=_("It is copied as it came, nothing was written."),
                 do=_("Save it as ") + target.with_suffix(kind.suffixes[0]).name,
             )
+        if recipe and self.request is None:
+            raise ConfigError(_("It is not known how this picture was made."), do=_("Save it without recipe=True."))
         data = self.data
-        if recipe:
-            if self.request is None:
-                raise ConfigError(
-                    _("It is not known how this picture was made."),
-                    do=_("Save it without recipe=True."),
-                )
+        if recipe and self.request:
             from wenwen_magic.media.metadata import embed  # noqa: PLC0415  rarely used, and of a higher layer
 
             data = embed(data, self.request.recipe)

@@ -398,7 +398,12 @@ class Index:
 
 
 def unreadable(folder: Path, error: Exception) -> HistoryError:
-    """Make the error for a history folder that cannot be read, with the name of the file where the system knows it."""
+    """Make the error for a history folder that cannot be read.
+
+    Args:
+        folder: the history's.
+        error: what the system said, with the name of the file or folder where it knows it.
+    """
     name = Path(getattr(error, "filename", None) or folder).name
     return HistoryError(
         _("The history folder cannot be read."),

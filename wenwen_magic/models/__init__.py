@@ -8,7 +8,6 @@ from datetime import UTC, date, datetime, timedelta
 from difflib import SequenceMatcher
 from functools import cache, cached_property, lru_cache
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 LONGEST_NAME = 200
@@ -56,7 +55,8 @@ def suggested() -> list[str]:
 
 def aliases() -> Mapping[str, str]:
     """Return other names for models, and the models that they mean."""
-    return MappingProxyType(_known()["aliases"])
+    table: Mapping[str, str] = _known()["aliases"]
+    return table
 
 
 def meant_by(name: str) -> str:
@@ -215,6 +215,11 @@ class ModelList:
         """
         end, kind = retired(name), _known()["types"].get(form, "")
         same = {meant_by(name) or bare(name), end.use if end else ""}
+        silent = _pattern(_known()["silent"]["names"])  # what draws has other names
+
+        def is_offered(model: Model) -> bool:
+            fits = not model.picture and not silent.search(bare(model.id)) if words else model.picture
+            return fits and not model.is_gone(today)
 
         def rank(model: Model) -> tuple[bool, bool, bool, float]:
             types, own = model.endpoint_types, kind == _PICTURE_TYPE
@@ -222,14 +227,11 @@ class ModelList:
             has_own = _PICTURE_TYPE in types if types else bool(_OF_IMAGES.match(bare(model.id)))
             other = has_own != own if own or not types else has_own or kind not in types
             shut = retired(model.id)
+            is_shut = shut is not None and shut.has_come(today)
             alike = SequenceMatcher(None, bare(name), bare(model.id)).ratio()
-            ended = shut is not None and shut.has_come(today)
-            return other, ended, not same & {bare(model.id), model.alias_of}, -alike
+            return other, is_shut, not same & {bare(model.id), model.alias_of}, -alike
 
-        silent = _pattern(_known()["silent"]["names"])  # what draws has other names
-        offered = [one for one in self.models if one.picture != words and not one.is_gone(today)]
-        offered = [one for one in offered if not words or not silent.search(bare(one.id))]
-        return [one.id for one in sorted(offered, key=rank)]
+        return [one.id for one in sorted(filter(is_offered, self.models), key=rank)]
 
     def find(self, name: str) -> Model | None:
         """Return the model with a name, else one whose name means the same; None where the list has none."""
