@@ -366,7 +366,7 @@ class Client:
         if not isinstance(source, Iterator):  # an iterator can be read only once
             estimate = self.look_through(self.requests_from(source, template=template, **options), fresh=fresh)
             self.check(estimate)
-        with tqdm(total=estimate and estimate.requests, disable=not progress, unit="") as bar:
+        with tqdm(total=estimate.requests if estimate else None, disable=not progress, unit="") as bar:
             run, rows = self.begin_many(
                 self.requests_from(source, template=template, **options),
                 concurrency=concurrency,
