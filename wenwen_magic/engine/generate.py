@@ -337,7 +337,7 @@ class Engine:
         error.record = error.record or record.id
         if isinstance(error, HistoryError):  # it may not know that the request was sent
             error.charged = max(error.charged, record.charged, key=CHARGES.index)
-            error.do = outcomes.with_answer(error.do, record.sources, self.history.spooled(record))
+            error.do = self._with_answer(error.do, record)
         latest = None
         with suppress(HistoryError):
             latest = self.history.find(record.id)
@@ -357,8 +357,13 @@ class Engine:
         try:
             self.history.update(latest, **changes)
         except WenwenError as second:
-            error.do += " " + second.what
+            known = isinstance(error, HistoryError)
+            error.do = f"{error.do if known else self._with_answer(error.do, record)} {second.what}"
         return error
+
+    def _with_answer(self, do: str, record: Generation) -> str:
+        """Add to advice where the answer is, for a record that could not be written."""
+        return outcomes.with_answer(do, record.sources, self.history.spooled(record))
 
     # -- what is saved -------------------------------------------------------------------------------------------------
 
