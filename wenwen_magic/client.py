@@ -353,18 +353,17 @@ class Client:
             LimitReached: more pictures are missing than may be asked for; nothing was sent.
             WaitEnded: it was interrupted; what is under way is saved when it comes.
         """
-        total = None
+        estimate = None
         if not isinstance(source, Iterator):  # an iterator can be read only once
             estimate = self.look_through(self.requests_from(source, template=template, **options), fresh=fresh)
             self.check(estimate)
-            total = estimate.requests
-        with tqdm(total=total, disable=not progress, unit="") as bar:
+        with tqdm(total=estimate.requests if estimate else None, disable=not progress, unit="") as bar:
             run, rows = self.begin_many(
                 self.requests_from(source, template=template, **options),
                 concurrency=concurrency,
                 executor=executor,
                 fresh=fresh,
-                total=total,
+                estimate=estimate,
                 tell=lambda tally: batch.move(bar, tally),
             )
             batch.finish_run(run, rows, self.session)
@@ -386,7 +385,7 @@ class Client:
             concurrency: requests under way at the same time; the setting's when not given.
             executor: sends the calls from its workers.
             fresh: draw although takes are saved.
-            **how: ``total`` and ``tell`` of :class:`wenwen_magic.engine.worker_pool.BatchRun`.
+            **how: ``estimate`` and ``tell`` of :func:`wenwen_magic.engine.batch.prepare_run`.
         """
         width = self.settings.concurrency if concurrency is None else concurrency
         engine = replace(self._engine, executor=executor)

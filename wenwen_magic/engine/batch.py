@@ -51,6 +51,7 @@ class Estimate:
         missing: the prices of the pictures that would be asked for, None for an unknown one.
         unanswered: records of requests that an earlier process sent, and whose answers never came.
         unnamed: a request for each model that would be asked though nobody named it.
+        unsaved: a mark of each request that has no saved take.
     """
 
     requests: int
@@ -58,6 +59,7 @@ class Estimate:
     missing: list[float | None]
     unanswered: list[Generation]
     unnamed: list[ImageRequest]
+    unsaved: set[bytes]
 
 
 def estimate(engine: Engine, requests: Iterable[ImageRequest], options: DrawOptions) -> Estimate:
@@ -66,6 +68,7 @@ def estimate(engine: Engine, requests: Iterable[ImageRequest], options: DrawOpti
     missing: list[float | None] = []
     unanswered: dict[str, Generation] = {}
     counted: dict[bytes, int] = {}
+    unsaved: set[bytes] = set()
     unnamed: dict[tuple[str, str], ImageRequest] = {}
     for request in requests:
         number, wanted = number + 1, wanted + request.count * request.pictures
@@ -74,10 +77,16 @@ def estimate(engine: Engine, requests: Iterable[ImageRequest], options: DrawOpti
         own = _missing(engine, request, options, len(saved))
         if own and request.unnamed:
             unnamed.setdefault((request.model, request.task), request)
-        mark = bytes.fromhex(request.fingerprint[:24])
+        mark = _mark(request)
         missing += own[counted.get(mark, 0) :]
         counted[mark] = max(len(own), counted.get(mark, 0))
-    return Estimate(number, wanted, missing, list(unanswered.values()), list(unnamed.values()))
+        unsaved.update([] if saved else [mark])
+    return Estimate(number, wanted, missing, list(unanswered.values()), list(unnamed.values()), unsaved)
+
+
+def _mark(request: ImageRequest) -> bytes:
+    """Return what is equal for equal requests, and small."""
+    return bytes.fromhex(request.fingerprint[:24])
 
 
 def _saved(engine: Engine, request: ImageRequest, options: DrawOptions) -> tuple[list[Generation], list[Generation]]:
@@ -119,7 +128,6 @@ def _draw(engine: Engine, request: ImageRequest, options: DrawOptions, number: i
     """
     if options.take or engine.settings.mode == "replay":
         raise engine.takes.not_in_history(request, options.take or (number if number > 1 else 0))
-    engine.check_defaults([request])
     return engine.draw(request, fresh=options.fresh, given=given, progress=options.progress)
 
 
@@ -264,7 +272,11 @@ class Rows(Sequence[Generation]):
 
 
 def prepare_run(
-    engine: Engine, requests: Iterable[ImageRequest], options: DrawOptions, **how: Any
+    engine: Engine,
+    requests: Iterable[ImageRequest],
+    options: DrawOptions,
+    estimate: Estimate | None = None,
+    **how: Any,
 ) -> tuple[BatchRun[Any, Any], Rows]:
     """Return a run through any number of requests, not yet started, and the rows that it fills.
 
@@ -272,27 +284,31 @@ def prepare_run(
         engine: draws one.
         requests: what is wanted; a generator's are taken one at a time.
         options: how.
-        **how: ``width``, ``total`` and ``tell`` of :class:`wenwen_magic.engine.worker_pool.BatchRun`.
+        estimate: of the same requests, just made; None where they can be read only once.
+        **how: ``width`` and ``tell`` of :class:`wenwen_magic.engine.worker_pool.BatchRun`.
     """
     rows = Rows(engine.history, engine.media.ready)
+    unsaved = estimate.unsaved if estimate else set()
 
     def work(item: tuple[int, ImageRequest]) -> None:
         try:
             with engine.session.turn(("all of", *engine.same(item[1]))):  # equal requests wait, and find these saved
-                _draw_all(engine, *item, options, rows)
+                mark = _mark(item[1])
+                saved = [] if mark in unsaved else _saved(engine, item[1], options)[0]
+                unsaved.discard(mark)  # an equal one finds what this one draws
+                _draw_all(engine, *item, list(tasks(engine, item[1], options, saved)), rows)
         except LimitReached as error:
             rows.refusal = error
             run.stop()  # the rest would be refused too
             raise
 
-    run = BatchRun(enumerate(requests), work, **how)
+    run = BatchRun(enumerate(requests), work, total=estimate.requests if estimate else None, **how)
     return run, rows
 
 
-def _draw_all(engine: Engine, index: int, request: ImageRequest, options: DrawOptions, rows: Rows) -> None:
+def _draw_all(engine: Engine, index: int, request: ImageRequest, todo: Sequence[Task], rows: Rows) -> None:
     """Draw all takes that a request wants, one after the other; raise the last error when the others are done."""
     failed: WenwenError | None = None
-    todo = list(tasks(engine, request, options, _saved(engine, request, options)[0]))
     for number, task in enumerate(todo):
         try:
             with giving_way(ignore) if task is not todo[-1] else nullcontext():  # it asks again in the same place

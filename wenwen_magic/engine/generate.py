@@ -151,7 +151,9 @@ class Engine:
             WenwenError: of any kind; ``charged`` tells whether money may be gone.
         """
         way = self._draw_detached if self._is_detached() else self.draw_here
-        with self.session.turn(None if fresh or request.count > 1 else self.same(request)):
+        with self.session.turn(None if fresh or request.count > 1 else self.same(request)) as waited:
+            if waited and (saved := self.takes.counted(request)):  # the one before has drawn it
+                return self.completed(saved[0])
             return way(request, fresh=fresh, given=given or Given(), progress=progress)
 
     def draw_here(
@@ -164,7 +166,7 @@ class Engine:
             fresh: draw although a take is saved.
             given: what the request has by now, where it wants several pictures; this one is added.
             progress: is called with the endpoint's words on progress.
-            counted: whether the limits have counted the picture already.
+            counted: whether the kernel has checked the model and the limits, and counted the picture, already.
 
         Raises:
             WenwenError: as :meth:`draw`.
@@ -181,6 +183,8 @@ class Engine:
                     given.add(record_id)
                     if not fresh:
                         outcomes.refuse_unanswered(self.unanswered(request, recorded))
+                    if not counted:
+                        self.check_defaults([request])
                     key, prices = self._key_for(request), [] if counted else self._prices(request)
                     place = 1 + max((one.number for one in recorded), default=0)
                     with self.session.reserve(prices, self.settings):
@@ -199,9 +203,7 @@ class Engine:
 
     def _draw_detached(self, request: ImageRequest, *, fresh: bool, given: Given, progress: OnProgress) -> Generation:
         """Draw as :meth:`draw_here` does, in the process that outlives this one; the limits count here."""
-        recorded = self.takes.recorded(request, fresh=fresh)
-        if request.count == 1 and (saved := self.takes.counted(request, fresh=fresh, recorded=recorded)):
-            return self.completed(saved[0])
+        self.check_defaults([request])
         key = self._key_for(request)
         order = Order(
             self.settings,
@@ -222,16 +224,12 @@ class Engine:
                 raise
             given.add(result.record)
             bill.charged = "no" if result.saved else bill.charged
-        record = None
-        with suppress(HistoryError):
-            record = self.history.find(result.record)
+        record = self.history.at(result.path)
         if record is None:
             raise outcomes.record_gone(result.record)
-        record = replace(record, from_history=result.saved, note=result.note)
+        record = replace(record, from_history=result.saved, note=result.note, take=result.take)
         with suppress(WenwenError, OSError):
-            takes = self.takes.recorded(request, fresh=True)
-            take = next((one.take for one in takes if one.id == record.id), 0)
-            return self.media.ready(replace(record, take=take))
+            return self.media.ready(record)
         return record
 
     def _pay(
@@ -305,8 +303,10 @@ class Engine:
         return run_protocol(talk, send, listener, self._backoff().wait)
 
     def _save(self, record: Generation, answer: Answer, key: Secret | None) -> Generation:
-        """Save an answered record and every picture and video of it, or its words where wanted; return the record."""
-        record = self.history.update(record)
+        """Save an answered record and every picture and video of it, or its words where wanted; return the record.
+
+        Until then the record on disk says that the request was sent, and the kept reply beside it what was answered.
+        """
         words = record.request.wants_words
         # A picture that a description mentions is not a result, and is not fetched.
         if words or not (answer.sources or answer.videos):
@@ -337,7 +337,7 @@ class Engine:
         error.record = error.record or record.id
         if isinstance(error, HistoryError):  # it may not know that the request was sent
             error.charged = max(error.charged, record.charged, key=CHARGES.index)
-            error.do = outcomes.with_answer(error.do, record.sources, self.history.spooled(record))
+            error.do = self._with_answer(error.do, record)
         latest = None
         with suppress(HistoryError):
             latest = self.history.find(record.id)
@@ -357,8 +357,13 @@ class Engine:
         try:
             self.history.update(latest, **changes)
         except WenwenError as second:
-            error.do += " " + second.what
+            known = isinstance(error, HistoryError)
+            error.do = f"{error.do if known else self._with_answer(error.do, record)} {second.what}"
         return error
+
+    def _with_answer(self, do: str, record: Generation) -> str:
+        """Add to advice where the answer is, for a record that could not be written."""
+        return outcomes.with_answer(do, record.sources, self.history.spooled(record))
 
     # -- what is saved -------------------------------------------------------------------------------------------------
 

@@ -186,21 +186,21 @@ class Session:
                 self._sums[charged] += cost
 
     @contextmanager
-    def turn(self, key: Hashable) -> Iterator[None]:
-        """Hold the lock of a key while the block runs; others with an equal key wait.
+    def turn(self, key: Hashable) -> Iterator[bool]:
+        """Hold the lock of a key while the block runs; others with an equal key wait. Yields whether this one waited.
 
         Args:
             key: of the work; None for work that never waits.
         """
         if key is None:
-            yield
+            yield False
             return
         with self._lock:
             lock, users = self._turns.get(key, (threading.Lock(), 0))
             self._turns[key] = lock, users + 1
         try:
             with lock:
-                yield
+                yield users > 0
         finally:
             with self._lock:
                 lock, users = self._turns.pop(key)

@@ -41,8 +41,7 @@ REMEMBERED = 512
 _LONGEST_TEXT = 2000
 _DAMAGE = (sqlite3.Error, UnicodeError, TypeError, ValueError, OverflowError)
 """What a damaged index raises: SQLite quotes the damage, in any bytes, and returns values of any type."""
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-_RECORD = re.compile(r"(?s)[^.].*(?<=\.json)")
+_DAY = re.compile(rb"\d{4}-\d{2}-\d{2}")
 NO_SLUG = "picture"
 """What the name of a record's file begins with where its prompt has no letters, or was left out."""
 _NAMED = re.compile(r"([\w-]+)-[0-9a-f]{8}\.json")
@@ -207,6 +206,10 @@ class Index:
             self._doubted.update(path.parent.name for path in wrong)
         return [row for row in rows.values() if row and wanted.names(row)]
 
+    def record(self, path: Path) -> Generation | None:
+        """Return the record in a file; None where none can be read."""
+        return self._read(path, unread={})
+
     def all(self) -> Iterator[Generation]:
         """Return all records, oldest first, read one at a time."""
         return filter(None, (self._read(path, unread={}) for path in self._paths(Wanted(), oldest_first=True)))
@@ -346,10 +349,13 @@ class Index:
         # What was not a record may have been copied by half: filled, it does not change its folder.
         filled = {day for day, name, stamp in rows if name is not None and self._stamp(day, name) != stamp}
         doubted, self._doubted = self._doubted | filled, set()
-        found = {day: _status(entry) for day, entry in _entries(self._folder, _DAY).items()}
+        days = _entries(self._folder, lambda name: _DAY.fullmatch(name) is not None)
+        found = {os.fsdecode(day): _status(entry) for day, entry in days.items()}
         present = {day: status for day, status in found.items() if status and stat.S_ISDIR(status.st_mode)}
-        days = [_Day(day, known.get(day), present.get(day)) for day in {**known, **present}]
-        return [day for day in days if not day.folder or day.name in doubted or day.known_stamp != stamp_of(day.folder)]
+        all_days = [_Day(day, known.get(day), present.get(day)) for day in {**known, **present}]
+        return [
+            day for day in all_days if not day.folder or day.name in doubted or day.known_stamp != stamp_of(day.folder)
+        ]
 
     def _stamp(self, day: str, name: bytes) -> str:
         try:
@@ -367,23 +373,24 @@ class Index:
         connection.execute("BEGIN IMMEDIATE")
         settled = not day.folder or time.time_ns() - max(day.folder.st_mtime_ns, day.folder.st_ctime_ns) > SETTLED
         rows = connection.execute("SELECT name, stamp, id FROM records WHERE day = ?", (day.name,))
-        known = {os.fsdecode(name): (stamp, record_id) for name, stamp, record_id in rows}
+        known = {name: (stamp, record_id) for name, stamp, record_id in rows}
         folder = self._folder / day.name
-        files = _entries(folder, _RECORD) if day.folder else {}
+        files = _entries(folder, _is_record) if day.folder else {}
         self._unread = {path: error for path, error in self._unread.items() if path.parent != folder}
-        gone = [(day.name, os.fsencode(name)) for name in known.keys() - files.keys()]
+        gone = [(day.name, name) for name in known.keys() - files.keys()]
         for name, entry in files.items():
             before, record_id = known.get(name, ("", ""))
             if record_id and quick and not settled:
                 continue
             status = _status(entry)
             if status is None:
-                gone += [(day.name, os.fsencode(name))] if before else []
+                gone += [(day.name, name)] if before else []
             elif before != (stamp := stamp_of(status)):
-                record = self._read(folder / name, stamp, unread=self._unread)
-                if folder / name in self._unread:  # it is read at the next question
+                path = folder / os.fsdecode(name)
+                record = self._read(path, stamp, unread=self._unread)
+                if path in self._unread:  # it is read at the next question
                     continue
-                _execute(connection, _PUT, _row(folder / name, stamp, record))
+                _execute(connection, _PUT, _row(path, stamp, record))
                 self._read_so_far += 1
                 if self._read_so_far == MANY:
                     self.when_long()
@@ -404,7 +411,7 @@ def unreadable(folder: Path, error: Exception) -> HistoryError:
         folder: the history's.
         error: what the system said, with the name of the file or folder where it knows it.
     """
-    name = Path(getattr(error, "filename", None) or folder).name
+    name = Path(os.fsdecode(getattr(error, "filename", None) or folder)).name
     return HistoryError(
         _("The history folder cannot be read."),
         why=f"{getattr(error, 'strerror', None) or error}: {name}",
@@ -466,14 +473,18 @@ def _execute(connection: sqlite3.Connection, statement: str, values: Sequence[An
         return connection.execute(statement, valid).fetchall()
 
 
-def _entries(folder: Path, names: re.Pattern[str]) -> Mapping[str, "os.DirEntry[str]"]:
-    """Return what a folder holds under such names."""
-    with suppress(FileNotFoundError), os.scandir(folder) as entries:
-        return {entry.name: entry for entry in entries if names.fullmatch(entry.name)}
+def _entries(folder: Path, wanted: Callable[[bytes], bool]) -> Mapping[bytes, "os.DirEntry[bytes]"]:
+    """Return what a folder holds under wanted names, as bytes: there may be thousands, at every question."""
+    with suppress(FileNotFoundError), os.scandir(os.fsencode(folder)) as entries:
+        return {entry.name: entry for entry in entries if wanted(entry.name)}
     return {}
 
 
-def _status(entry: "os.DirEntry[str]") -> os.stat_result | None:
+def _is_record(name: bytes) -> bool:
+    return name.endswith(b".json") and not name.startswith(b".")
+
+
+def _status(entry: "os.DirEntry[bytes]") -> os.stat_result | None:
     """Return the status of what a folder holds; None for a dead link and for what has just been deleted."""
     try:
         return entry.stat()

@@ -358,6 +358,10 @@ class History:
         rows = self._index.records(Wanted(id=id), count=2) if id else []
         return next((row for row in rows if row.id == id), None)
 
+    def at(self, path: str) -> Generation | None:
+        """Return the generation in a file of the history's folder, as it is on disk; None where none can be read."""
+        return self._index.record(self.folder / path)
+
     def children(self, id: str) -> list[Generation]:
         """Return the generations that continue one, oldest first."""
         return self._index.records(Wanted(parent=id), oldest_first=True) if id else []

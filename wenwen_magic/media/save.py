@@ -5,15 +5,14 @@ import hashlib
 import os
 import re
 import secrets
-import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from dataclasses import dataclass, replace
 from pathlib import Path
 from string import ascii_letters, digits
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import IO, Any, TypeVar
 from urllib.parse import urljoin
 
@@ -307,18 +306,29 @@ class ImagePipeline:
         Raises:
             ImageError: it cannot be decoded within the limits, or cannot be checked now.
         """
-        with TemporaryDirectory(prefix="wenwen") as folder:
-            made = Path(folder) / "preview"
+        with self._room_for_preview() as made:
             result = self._pool.inspect(path, made)
             ending = "png" if result.preview_mime == kinds.PNG.mime else "jpg"
-            place = self._previews / f"{digest()}.{ending}"
-            temporary = place.with_name(f".{place.name}.{secrets.token_hex(4)}")
             try:
-                place.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(made, temporary)
-                return result, temporary.replace(place)
+                return result, made.replace(self._previews / f"{digest()}.{ending}")
             except OSError:  # it is only a cache
                 return result, None
+
+    @contextmanager
+    def _room_for_preview(self) -> Iterator[Path]:
+        """Yield a path that can be written, in the cache where that can be; its file is deleted when the block ends."""
+        name = f".{secrets.token_hex(8)}"
+        made = self._previews / name
+        try:
+            self._previews.mkdir(parents=True, exist_ok=True)
+            made.touch()
+        except OSError:
+            made = Path(gettempdir()) / f"wenwen{name}"
+        try:
+            yield made
+        finally:
+            with suppress(OSError):
+                made.unlink(missing_ok=True)
 
     # -- what is shown -------------------------------------------------------------------------------------------------
 

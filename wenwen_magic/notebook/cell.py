@@ -456,7 +456,7 @@ class BatchCell:
         cell.client.check(estimate)
         confirm(cell, estimate.wanted, lambda: limits.cost_of(estimate.missing))
         cell.confirm_unanswered(estimate)  # last: it gives up what was sent, so a no to the other must come before it
-        run, rows = cell.client.begin_many(self.requests(), fresh=cell.options.fresh, total=estimate.requests)
+        run, rows = cell.client.begin_many(self.requests(), fresh=cell.options.fresh, estimate=estimate)
         self._wait(run, rows)
         if not run.tally.done and run.tally.failed:
             cell.area.clear()

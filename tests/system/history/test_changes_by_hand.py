@@ -180,7 +180,7 @@ def test_a_day_that_goes_while_the_folder_is_looked_into_hides_no_other(history,
         def __init__(self, place):
             with real(place) as entries:
                 self.found = sorted(entries, key=lambda entry: entry.name)
-            if place == history.folder:
+            if os.fsdecode(place) == str(history.folder):
                 monkeypatch.setattr(os, "scandir", real)
                 shutil.rmtree(history.folder / "2026-01-01")
 

@@ -242,6 +242,6 @@ def test_a_folder_in_which_nothing_changed_is_not_looked_through_again(folder, m
     history = History(folder)
     agrees(history)
     real, looked = os.scandir, []
-    monkeypatch.setattr(os, "scandir", lambda place: looked.append(place) or real(place))
+    monkeypatch.setattr(os, "scandir", lambda place: looked.append(Path(os.fsdecode(place))) or real(place))
     assert statements(history, lambda: takes(history, "fox")) == (2, 0)
     assert looked == [folder]

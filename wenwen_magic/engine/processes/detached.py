@@ -67,12 +67,16 @@ class Result:
 
     Args:
         record: the id of the record.
+        path: of the record's file, in the history's folder.
         saved: whether it was saved before, or paid for by another process.
+        take: the number of the take.
         note: for the caption, where it was saved.
     """
 
     record: str
+    path: str
     saved: bool
+    take: int
     note: str
 
 
@@ -139,7 +143,7 @@ class Detached:
                 elif "error" in reply:
                     raise _error_of(reply["error"])
                 else:
-                    return Result(str(reply["record"]), bool(reply["saved"]), str(reply["note"]))
+                    return Result(**reply["result"])
         finally:
             self._replies.pop(number, None)
 

@@ -6,6 +6,7 @@ import pickle
 import sys
 import threading
 from contextlib import suppress
+from dataclasses import asdict
 from typing import IO, Any
 
 from wenwen_magic.endpoint.api_key import Secret
@@ -13,7 +14,7 @@ from wenwen_magic.endpoint.transport import Clock
 from wenwen_magic.engine.generate import Engine
 from wenwen_magic.engine.limits import SESSION
 from wenwen_magic.engine.outcomes import as_recorded
-from wenwen_magic.engine.processes.detached import Order
+from wenwen_magic.engine.processes.detached import Order, Result
 from wenwen_magic.engine.worker_pool import giving_way
 from wenwen_magic.errors import WenwenError
 from wenwen_magic.protocol import Progress
@@ -57,7 +58,8 @@ def _draw(number: int, order: Order, replies: IO[bytes]) -> None:
             made = engine.draw_here(
                 order.request, fresh=order.fresh, given=order.given, progress=progress, counted=True
             )
-        reply(record=made.id, saved=made.from_history, note=made.note)
+        path = str(engine.history.path(made, ".json").relative_to(engine.history.folder))
+        reply(result=asdict(Result(made.id, path, made.from_history, made.take, made.note)))
     except WenwenError as error:
         reply(error=as_recorded(error))
     except BaseException as error:
