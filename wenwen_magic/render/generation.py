@@ -3,7 +3,6 @@
 from collections.abc import Container, Mapping
 from contextlib import suppress
 from decimal import Decimal
-from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -12,8 +11,8 @@ from urllib.parse import quote
 from wenwen_magic.formats.parse import markdown
 from wenwen_magic.media.save import cached_preview
 from wenwen_magic.models import answers_for
-from wenwen_magic.orientation import said, turn_of
-from wenwen_magic.records import GeneratedImage, Generation
+from wenwen_magic.orientation import said
+from wenwen_magic.records import GeneratedImage, Generation, ImageRequest
 from wenwen_magic.render.markup import (
     Markup,
     bundle,
@@ -80,18 +79,15 @@ def generation_html(generation: Generation, *, asked_here: bool = False) -> Mark
     return join(shown, text_html(generation) if beside else "", sent)
 
 
-def image_html(
-    image: GeneratedImage, *, width: int | None = None, height: int | None = None, title: str | None = None
-) -> Markup:
+def image_html(image: GeneratedImage, *, width: int | None = None, height: int | None = None) -> Markup:
     """Show a picture's preview, or say that the picture is saved and cannot be shown.
 
     Args:
         image: the picture.
-        width: as in :func:`~wenwen_magic.render.markup.picture`, like the others.
+        width: in pixels, as in :func:`~wenwen_magic.render.markup.picture`.
         height: the most pixels.
-        title: what a pointer over it shows.
     """
-    shown = picture(preview_of(image), image.alt, width=width, height=height, title=title)
+    shown = picture(preview_of(image), image.alt, width=width, height=height)
     return shown or tag("p", _("The picture is saved, its preview is not at hand: "), image.path.name)
 
 
@@ -169,15 +165,16 @@ def model_words(generation: Generation) -> str:
     return asked if answers_for(answered, asked) else f"{asked} → {answered}"
 
 
+def pressed(request: ImageRequest, parent: Generation | None) -> str:
+    """Return the label of the button under a picture that a request pressed; empty for one that no button made."""
+    offered = parent.buttons if parent else ()
+    return next((button.label for button in offered if dict(button.params) == dict(request.params)), "")
+
+
 def prompt_of(generation: Generation) -> str:
     """Return the prompt as it was sent, or as it was asked; of a very long one the beginning."""
     text = generation.prompt_sent or generation.request.prompt
     return text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT] + " …"
-
-
-def orientation_of(image: GeneratedImage) -> str:
-    """Judge the orientation of a picture by its size."""
-    return turn_of(Fraction(image.width or 1, image.height or 1))
 
 
 def notes(generation: Generation) -> list[str]:
@@ -264,12 +261,7 @@ def _taken_apart(generation: Generation, styles: Mapping[str, str]) -> tuple[str
 
 
 def details_html(generation: Generation, styles: Mapping[str, str] = MappingProxyType({})) -> Markup:
-    """Show what few need to know of a generation: the prompt and what was added to it, its files, who answered, its id.
-
-    Args:
-        generation: what to describe.
-        styles: as for :func:`sent_html`.
-    """
+    """Show what few need to know: what :func:`sent_html` shows, the files, who answered, and the id."""
     asked, answered = generation.request.model, generation.model_reported
     model = _("answered by {answered}", answered=answered) if answered not in {"", asked} else ""
     facts = [*(short_path(image.path) for image in generation.images), model, f"#{generation.id}"]

@@ -1,13 +1,12 @@
 """Show what the history holds: a page of generations as small pictures, and a family of edits as a tree."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from wenwen_magic.history.store import History, Page
 from wenwen_magic.records import Generation
-from wenwen_magic.render.generation import LONGEST_TEXT, model_words, prompt_of, take_mark
+from wenwen_magic.render.generation import LONGEST_TEXT, model_words, pressed, prompt_of, take_mark
 from wenwen_magic.render.markup import (
     Markup,
     bundle,
@@ -115,11 +114,6 @@ def _cost(row: Generation, price: Callable[[float], str]) -> str:
     return " ".join(filter(None, (cost, "" if paid or row.demo else _("charged: ") + _(row.charged))))
 
 
-def _stack(first: str, second: str = "") -> Markup:
-    """Put one text below another, the second one smaller."""
-    return stacked(lines(first), small(lines(second)) if second else "")
-
-
 def _picture(generation: Generation, thumbnail: Path | None) -> Markup:
     """Show the first picture of a generation, or shortly why it has none."""
     if generation.images:
@@ -132,10 +126,10 @@ def _picture(generation: Generation, thumbnail: Path | None) -> Markup:
     if generation.error:
         reasons = [str(generation.error.get(name, "")) for name in ("what", "why")]
         what, why = (text if len(text) <= _LONGEST_REASON else text[:_LONGEST_REASON] + "…" for text in reasons)
-        return _stack(f"✗ {what}", why)
+        return stacked(lines(f"✗ {what}"), small(lines(why)) if why else "")
     if generation.state == "sent":
-        return _stack("… " + _("sent, no answer so far"))
-    return _stack(_("text only") if generation.text else f"✗ {generation.state}")
+        return lines("… " + _("sent, no answer so far"))
+    return lines(_("text only") if generation.text else f"✗ {generation.state}")
 
 
 def _beginning(text: str) -> Markup:
@@ -144,10 +138,15 @@ def _beginning(text: str) -> Markup:
     return tag("div", lines(text)) if start == one_line(text) else folded(start, tag("div", lines(text)))
 
 
-def _footer(page: Page, command: str) -> str:
+def place(page: Page) -> str:
+    """Say which generations of all are on a page."""
     first = (page.number - 1) * page.size + 1
     last = first + len(page.rows) - 1
-    parts = [_("{first}–{last} of {total}", first=first, last=last, total=page.total)]
+    return _("{first}–{last} of {total}", first=first, last=last, total=page.total)
+
+
+def _footer(page: Page, command: str) -> str:
+    parts = [place(page)]
     if page.pages > 1:
         parts.append(_("page {number} of {pages}", number=page.number, pages=page.pages))
     if page.number < page.pages:
@@ -175,20 +174,7 @@ _SMALLER_THUMBNAIL, _INDENT = 88, 26  # pixels
 _LONGEST_PROMPT = 400
 
 
-@dataclass(frozen=True)
-class Member:
-    """Hold one generation of a family.
-
-    Args:
-        generation: the generation.
-        depth: how many edits it is after the first picture.
-    """
-
-    generation: Generation
-    depth: int
-
-
-def family(history: History, generation: Generation) -> list[Member]:
+def family(history: History, generation: Generation) -> list[tuple[Generation, int]]:
     """Find the first picture that a generation goes back to, and all edits of it, each after its parent.
 
     Args:
@@ -196,25 +182,26 @@ def family(history: History, generation: Generation) -> list[Member]:
         generation: any of the family.
 
     Returns:
-        At most :data:`MOST_RELATED` members.
+        At most :data:`MOST_RELATED` generations, each with the number of edits it is after the first picture.
     """
     # Records may be edited by hand or come from others: a circle of parents must end, in both directions.
     seen = {generation.id}
     while (parent := history.find(generation.parent) if generation.parent else None) and parent.id not in seen:
         seen.add(parent.id)
         generation = parent
-    members: dict[str, Member] = {}
-    waiting = [Member(generation, 0)]
+    members: dict[str, tuple[Generation, int]] = {}
+    waiting = [(generation, 0)]
     while waiting and len(members) < MOST_RELATED:
-        member = waiting.pop()
-        if member.generation.id not in members:
-            members[member.generation.id] = member
-            children = reversed(history.children(member.generation.id))
-            waiting += [Member(child, member.depth + 1) for child in children]
+        member, depth = waiting.pop()
+        if member.id not in members:
+            members[member.id] = member, depth
+            waiting += [(child, depth + 1) for child in reversed(history.children(member.id))]
     return list(members.values())
 
 
-def family_bundle(members: list[Member], shown: Generation, thumbnails: Mapping[str, Path]) -> dict[str, Any]:
+def family_bundle(
+    members: Sequence[tuple[Generation, int]], shown: Generation, thumbnails: Mapping[str, Path]
+) -> dict[str, Any]:
     """Make the bundle of a family: a tree as a table, a row for each member.
 
     Args:
@@ -222,28 +209,21 @@ def family_bundle(members: list[Member], shown: Generation, thumbnails: Mapping[
         shown: the generation that was asked for; it is marked.
         thumbnails: by a generation's id the file of a small picture of it.
     """
-    by_id = {member.generation.id: member.generation for member in members}
+    by_id = {member.id: member for member, _depth in members}
     rows, text = [], []
-    for member in members:
-        generation = member.generation
-        marked, name, model = generation.id == shown.id, f"#{generation.id[:6]}", model_words(generation)
+    for member, depth in members:
+        marked, name, model = member.id == shown.id, f"#{member.id[:6]}", model_words(member)
         # The branch is drawn with signs too, for places without styles.
-        branch = "─" * member.depth + " " * bool(member.depth)
-        prompt = _pressed(generation, by_id.get(generation.parent)) + prompt_of(generation)[:_LONGEST_PROMPT]
+        branch = "─" * depth + " " * bool(depth)
+        label = pressed(member.request, by_id.get(member.parent))
+        prompt = (f"{label}: " if label else "") + prompt_of(member)[:_LONGEST_PROMPT]
         shown_prompt = join(tag("b", lines(prompt)), " ← ", _("this one")) if marked else lines(prompt)
-        thumbnail = _member_picture(generation, thumbnails.get(generation.id))
-        indented = tag("div", thumbnail, style=f"margin-left:{member.depth * _INDENT}px")
+        thumbnail = _member_picture(member, thumbnails.get(member.id))
+        indented = tag("div", thumbnail, style=f"margin-left:{depth * _INDENT}px")
         rows.append([indented, join(branch, shown_prompt), lines(model), lines(name)])
         parts = [name, one_line(prompt), model, *(["←"] if marked else [])]
-        text.append("  " * member.depth + branch + "  ".join(parts))
+        text.append("  " * depth + branch + "  ".join(parts))
     return bundle(table(rows, head=[[_("picture"), _("what was asked"), _("model"), _("id")]]), "\n".join(text))
-
-
-def _pressed(generation: Generation, parent: Generation | None) -> str:
-    """Give the label of the button that made a generation, with a colon; empty for one that no button made."""
-    offered = parent.buttons if parent else ()
-    label = next((button.label for button in offered if dict(button.params) == dict(generation.request.params)), "")
-    return f"{label}: " if label else ""
 
 
 def _member_picture(generation: Generation, thumbnail: Path | None) -> Markup:

@@ -3,7 +3,7 @@
 import ast
 import builtins
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +13,8 @@ from wenwen_magic.text.i18n import _
 from wenwen_magic.text.suggest import nearest
 
 _SHORT = 2
+# Braces that are never closed take the rest of the text, so that it is read once.
+_BRACES = re.compile(r"\{\{(.*?)(\}\}|\Z)", re.DOTALL)
 _EXPRESSION = re.compile(r"([^\W\d]\w*)(?:\[[^\[\]]+\]|\.[^\W\d]\w*)*")
 
 
@@ -39,17 +41,16 @@ def interpolate(text: str, names: Mapping[str, Any]) -> str:
     Raises:
         ConfigError: a name is not defined (the message names the nearest one), or the expression fails.
     """
-    pieces: list[str] = []
-    for plain, expression in _split(text):
-        pieces.append(plain)
-        if expression is not None:
-            pieces.append(_as_text(expression.strip(), names) if expression else "{{}}")
-    return "".join(pieces)
+
+    def filled(found: re.Match[str]) -> str:
+        return _as_text(found[1].strip(), names) if found[1] and found[2] else found[0]
+
+    return _BRACES.sub(filled, text)
 
 
 def expressions_in(text: str) -> list[str]:
     """Return the expressions in a text, without outer spaces."""
-    return [expression.strip() for _text, expression in _split(text) if expression]
+    return [expression.strip() for expression, closed in _BRACES.findall(text) if expression and closed]
 
 
 def is_expression(text: str) -> bool:
@@ -71,15 +72,6 @@ def _tree(expression: str) -> ast.AST | None:
     with suppress(SyntaxError, ValueError, RecursionError, MemoryError):
         return ast.parse(expression, mode="eval")
     return None
-
-
-def _split(text: str) -> Iterator[tuple[str, str | None]]:
-    """Yield pieces of plain text, each with the expression after it; None for the last."""
-    position = 0
-    while (start := text.find("{{", position)) >= 0 and (end := text.find("}}", start + 2)) >= 0:
-        yield text[position:start], text[start + 2 : end]
-        position = end + 2
-    yield text[position:], None
 
 
 def _as_text(expression: str, names: Mapping[str, Any]) -> str:

@@ -1,13 +1,13 @@
 """The ipywidgets under a picture; here the helpers with which all of them are made."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import ipywidgets
 
-WRAP = {"flex_flow": "row wrap", "align_items": "center"}
-"""The layout of a row that goes on below where the window is narrow."""
-
+from wenwen_magic.kinds import PNG, data_uri, kind_of
 
 _MARGIN = 8
 """Pixels that ipywidgets leaves between a field and its name."""
@@ -30,9 +30,24 @@ def button(
     return made
 
 
-def row(children: Sequence[Any], **layout: str) -> Any:
+def row(children: Iterable[Any], **layout: str) -> Any:
     """Put widgets beside one another; they wrap where there is no room. ``layout`` as CSS has it."""
-    return ipywidgets.HBox(list(children), layout={**WRAP, **layout})
+    return ipywidgets.HBox(list(children), layout={"flex_flow": "row wrap", "align_items": "center", **layout})
+
+
+def thumbnail_style(name: str, thumbnail: Path | None) -> str:
+    """Return the style that puts a thumbnail on the button of a class; without a file the button is grey."""
+    with suppress(OSError):
+        if thumbnail is not None:
+            data = thumbnail.read_bytes()
+            uri = data_uri((kind_of(data) or PNG).mime, data)
+            return f".{name}{{background-image:url({uri})}}"
+    return f".{name}{{background-color:#777}}"
+
+
+def mark(widget: Any, name: str, *, on: bool) -> None:
+    """Give a widget a CSS class, or take it away."""
+    (widget.add_class if on else widget.remove_class)(name)
 
 
 def hint(kind: Any, text: str) -> dict[str, str]:

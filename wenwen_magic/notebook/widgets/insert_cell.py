@@ -42,11 +42,7 @@ def script(text: str, name: str) -> str:
 
 
 def fallback_html(text: str) -> str:
-    """Return the text as HTML, to be copied into a new cell by hand; a click selects all of it.
-
-    Args:
-        text: what the cell is to hold.
-    """
+    """Return the text of a cell as HTML, to be copied into a new one by hand; a click selects all of it."""
     ask = small(_("Copy this into a new cell:"))
     # HTML drops a line end right after <pre>: the first is not the text's.
     return join(_LATE, tag("div", ask, tag("pre", "\n" + _normalised(text), style=_PRE), style=_LATER))
