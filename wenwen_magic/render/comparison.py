@@ -329,9 +329,7 @@ def _shown(difference: Difference, most: int = 200) -> list[str]:
 def bundle(comparison: Comparison, still: Path | None) -> dict[str, Any]:
     """Make the MIME bundle of a comparison: both pictures, the marked prompt, a table of the differences.
 
-    Args:
-        comparison: what to show.
-        still: a small picture of both, for front ends without HTML.
+    ``still`` is a small picture of both, for front ends without HTML.
     """
     names = [tag("b", name) for name in _names(comparison)]
     shown = generation_html(comparison.old), generation_html(comparison.new)

@@ -78,17 +78,7 @@ def _outcome(
     prompt: str = "",
     sent: str = "",
 ) -> Markup:
-    """Show the result of a request in a cell, with a caption that does not repeat the headers.
-
-    Args:
-        row: the generation.
-        width: of the column, in pixels.
-        label: the pairs of axis and value in the headers.
-        numbered: whether a first take has its number too.
-        enlarged: whether a picture smaller than its column fills it.
-        prompt: shown above the caption.
-        sent: shown below the caption.
-    """
+    """Show a result in a column of a width in pixels, with a caption that does not repeat the label in the headers."""
     asked = {("model", row.request.model), ("orientation", row.request.orientation)}
     description = caption_html(row, numbered=numbered, known={axis for axis, _value in asked & set(label)})
     if not row.images:

@@ -80,13 +80,7 @@ def generation_html(generation: Generation, *, asked_here: bool = False) -> Mark
 
 
 def image_html(image: GeneratedImage, *, width: int | None = None, height: int | None = None) -> Markup:
-    """Show a picture's preview, or say that the picture is saved and cannot be shown.
-
-    Args:
-        image: the picture.
-        width: in pixels, as in :func:`~wenwen_magic.render.markup.picture`.
-        height: the most pixels.
-    """
+    """Show a picture's preview, or say that it is saved and cannot be shown; in pixels as for :func:`picture`."""
     shown = picture(preview_of(image), image.alt, width=width, height=height)
     return shown or tag("p", _("The picture is saved, its preview is not at hand: "), image.path.name)
 

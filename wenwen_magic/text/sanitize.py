@@ -44,12 +44,7 @@ def mask_keys(text: str, secret: str = "") -> str:
 
 
 def replace_unshown(text: str, mark: str = " ") -> str:
-    """Replace control characters, surrogates and direction marks, so that a page can show the text.
-
-    Args:
-        text: any text.
-        mark: what replaces each of them.
-    """
+    """Put a mark in place of control characters, surrogates and direction marks, so that a page can show the text."""
     return _UNSHOWN.sub(mark, text)
 
 
@@ -62,10 +57,7 @@ def xml_text(text: str) -> str:
 def one_line(text: str, longest: int | None = None, more: str = "") -> str:
     """Write a text in one line, with one space for each stretch of white space.
 
-    Args:
-        text: any text.
-        longest: characters to keep; None for all.
-        more: what follows a line that was cut.
+    A line of more than ``longest`` characters is cut, and followed by ``more``.
     """
     line = " ".join(text.split())
     return line if longest is None or len(line) <= longest else line[:longest] + more

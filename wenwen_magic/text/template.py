@@ -20,12 +20,7 @@ _EXPRESSION = re.compile(r"([^\W\d]\w*)(?:\[[^\[\]]+\]|\.[^\W\d]\w*)*")
 
 @dataclass(frozen=True)
 class Unseen:
-    """Stands in the place of a name that belongs to a function and has no value that can be read.
-
-    Args:
-        name: the name.
-        function: whose it is; empty where nobody can tell.
-    """
+    """Stands in the place of a name that belongs to a function (empty: nobody knows which) and cannot be read."""
 
     name: str
     function: str
@@ -39,7 +34,8 @@ def interpolate(text: str, names: Mapping[str, Any]) -> str:
         names: the notebook's variables by name.
 
     Raises:
-        ConfigError: a name is not defined (the message names the nearest one), or the expression fails.
+        ConfigError: a name is not defined (the message names the nearest one) or is an :class:`Unseen`, or the
+            expression fails.
     """
 
     def filled(found: re.Match[str]) -> str:
@@ -83,11 +79,7 @@ def _as_text(expression: str, names: Mapping[str, Any]) -> str:
 
 
 def value_of(expression: str, names: Mapping[str, Any]) -> Any:
-    """Evaluate an expression with the notebook's variables.
-
-    Raises:
-        ConfigError: as :func:`interpolate`; or a name is an :class:`Unseen`.
-    """
+    """Evaluate an expression with the notebook's variables; ConfigError as for :func:`interpolate`."""
     for name in sorted(_names_of(expression)):
         if isinstance(value := names.get(name), Unseen):
             raise _unseen(value)
@@ -106,11 +98,7 @@ def value_of(expression: str, names: Mapping[str, Any]) -> Any:
 
 
 def known_value(word: str, names: Mapping[str, Any]) -> Any:
-    """Return the value of a variable or a part of one; None for any other word.
-
-    Raises:
-        ConfigError: as :func:`interpolate`, for a part that does not exist.
-    """
+    """Return the value of a variable or a part of one; None for any other word, ConfigError for a part it lacks."""
     expression = _EXPRESSION.fullmatch(word)
     known = expression is not None and expression.group(1) in names
     return value_of(word, names) if known else None

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from itertools import starmap
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,12 @@ from wenwen_magic.kinds import PNG, data_uri, kind_of
 
 _MARGIN = 8
 """Pixels that ipywidgets leaves between a field and its name."""
+_THUMBNAILS = """
+.wenwen-thumbnail{background-size:cover;background-position:center;border:2px solid transparent;border-radius:2px;
+display:flex;align-items:flex-end;justify-content:flex-start}
+.wenwen-thumbnail.wenwen-shown{border-color:var(--jp-brand-color1,#1976d2)}
+.wenwen-thumbnail:focus-visible{outline:2px solid var(--jp-brand-color1,#1976d2);outline-offset:1px}
+"""
 
 
 def button(
@@ -35,11 +42,20 @@ def row(children: Iterable[Any], **layout: str) -> Any:
     return ipywidgets.HBox(list(children), layout={"flex_flow": "row wrap", "align_items": "center", **layout})
 
 
-def thumbnail_style(name: str, thumbnail: Path | None) -> str:
-    """Return the style that puts a thumbnail on the button of a class; without a file the button is grey."""
+def thumbnails(style: str, files: Mapping[str, Path | None]) -> str:
+    """Return the HTML of a style that puts thumbnails on buttons; one without a file is grey.
+
+    Args:
+        style: what else is said of the buttons, as CSS.
+        files: by the class of each button, which also has the class ``wenwen-thumbnail``.
+    """
+    return f"<style>{_THUMBNAILS}{style}{''.join(starmap(_background, files.items()))}</style>"
+
+
+def _background(name: str, file: Path | None) -> str:
     with suppress(OSError):
-        if thumbnail is not None:
-            data = thumbnail.read_bytes()
+        if file is not None:
+            data = file.read_bytes()
             uri = data_uri((kind_of(data) or PNG).mime, data)
             return f".{name}{{background-image:url({uri})}}"
     return f".{name}{{background-color:#777}}"

@@ -106,12 +106,7 @@ class EditRow:
     def request(self, client: Client, take: Generation, *, model: str, count: int, orientation: str) -> ImageRequest:
         """Make the request that draws a picture again with the change that is typed.
 
-        Args:
-            client: sends it.
-            take: the picture to start from.
-            model: who draws; the take's own model is spoken to in the take's format.
-            count: how many.
-            orientation: of the new picture.
+        The picture's own model is spoken to in the format of the picture.
 
         Raises:
             ConfigError: no words, a value that cannot be, or the picture cannot be sent.

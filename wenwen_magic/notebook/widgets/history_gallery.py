@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -16,7 +17,7 @@ from wenwen_magic.history.store import Page
 from wenwen_magic.notebook.cell_source import cell_of
 from wenwen_magic.notebook.commands.saved import split_quoted
 from wenwen_magic.notebook.options import check_variable
-from wenwen_magic.notebook.widgets import button, mark, named, row, thumbnail_style
+from wenwen_magic.notebook.widgets import button, mark, named, row, thumbnails
 from wenwen_magic.notebook.widgets.insert_cell import Inserter
 from wenwen_magic.records import Generation
 from wenwen_magic.render import generation, history
@@ -40,14 +41,10 @@ KINDS: Mapping[str, Mapping[str, bool]] = {
 }
 """What is shown, by its name: the conditions that every other one of these leaves out."""
 _STYLE = f"""
-.wenwen-tile{{background-size:cover;background-position:center;width:{_SIDE}px;height:{_SIDE}px;padding:2px 4px;
-margin:0 {_GAP}px {_GAP}px 0;border:2px solid transparent;border-radius:2px;display:flex;align-items:flex-end;
-justify-content:flex-start;position:relative;line-height:1.25;font-size:11px;white-space:normal;text-align:left;
-overflow:hidden;overflow-wrap:anywhere}}
+.wenwen-tile{{width:{_SIDE}px;height:{_SIDE}px;padding:2px 4px;margin:0 {_GAP}px {_GAP}px 0;position:relative;
+line-height:1.25;font-size:11px;white-space:normal;text-align:left;overflow:hidden;overflow-wrap:anywhere}}
 .wenwen-tile.wenwen-words{{align-items:flex-start;background:var(--jp-layout-color2,#eee);
 color:var(--jp-ui-font-color1,#222)}}
-.wenwen-tile.wenwen-shown{{border-color:var(--jp-brand-color1,#1976d2)}}
-.wenwen-tile:focus-visible{{outline:2px solid var(--jp-brand-color1,#1976d2);outline-offset:1px}}
 .wenwen-tile.wenwen-star::after{{position:absolute;right:4px;top:2px;color:#fff;font-size:14px;
 text-shadow:0 0 3px #000,0 0 2px #000;content:"★"}}
 .wenwen-tile.wenwen-star::after{{content:"★" / ""}}
@@ -97,8 +94,8 @@ class HistoryGallery:
         self.place = ipywidgets.HTML(layout={"margin": "0 4px"})
         self.tiles = [self._button("", partial(self._choose, number)) for number in range(page.size)]
         for number, tile in enumerate(self.tiles):
-            tile.add_class("wenwen-tile")
-            tile.add_class(self._class(number))
+            for name in ("wenwen-thumbnail", "wenwen-tile", self._class(number)):
+                tile.add_class(name)
         self._style = ipywidgets.HTML(layout={"display": "none"})
         self.grid = ipywidgets.VBox(layout={"flex": f"1 1 {_GRID}px", "max_width": f"{_GRID}px", "min_width": "0"})
 
@@ -165,10 +162,10 @@ class HistoryGallery:
     def _fill(self, page: Page) -> None:
         """Show a page, and its first generation large."""
         self._page, self._rows = page, list(page.rows)
-        rules = []
+        files = dict[str, Path | None]()
         for number, (each, tile) in enumerate(zip(page.rows, self.tiles, strict=False)):
             thumbnail = self._client.thumbnail(each)
-            rules.append(thumbnail_style(self._class(number), thumbnail))
+            files[self._class(number)] = thumbnail
             tile.description = "" if thumbnail else _words(each)
             mark(tile, "wenwen-words", on=not thumbnail)
             tile.layout.visibility = None
@@ -177,7 +174,7 @@ class HistoryGallery:
         # Only beside these controls: a copy of the notebook that is open too has the same page, and no controls.
         here = f":is(.jp-OutputArea,body:not(:has(.jp-OutputArea))):has(.wenwen-live-{self._key})"
         live = f"@media screen{{{here} {twin},{here}>.jp-OutputArea-child:has({twin}){{display:none}}}}"
-        self._style.value = f"<style>{_STYLE}{live}{''.join(rules)}</style>"
+        self._style.value = thumbnails(_STYLE + live, files)
         self.place.value = small(history.place(page) if page.rows else "")
         self.newer.disabled, self.older.disabled = page.number <= 1, page.number >= page.pages
         places, children = {each.id: number for number, each in enumerate(page.rows)}, []
@@ -234,11 +231,7 @@ class HistoryGallery:
 
     @property
     def _take(self) -> Generation:
-        """What is shown large.
-
-        Raises:
-            ConfigError: nothing is.
-        """
+        """What is shown large; ConfigError where nothing is."""
         take = None if self._chosen is None else self._rows[self._chosen]
         if take is None:
             raise ConfigError(_("Press a thumbnail first."))

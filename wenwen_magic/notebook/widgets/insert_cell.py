@@ -1,7 +1,6 @@
 """Puts a text into a new cell from a button: by a script in JupyterLab's page, elsewhere as a text to copy."""
 
 import json
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +19,6 @@ _LATER = "animation:wenwen-late 1.5s step-end;overflow:hidden"
 _PRE = "user-select:all;white-space:pre-wrap;max-height:200px;overflow:auto"
 
 
-@cache
-def _source() -> str:
-    return Path(__file__).with_suffix(".js").read_text("utf-8")
-
-
 def script(text: str, name: str) -> str:
     """Return JavaScript that puts a text into a new cell below the cell in whose output it runs.
 
@@ -37,8 +31,9 @@ def script(text: str, name: str) -> str:
     """
     values = (_normalised(text), name, {"box": BOX, "inserted": INSERTED, "refused": REFUSED})
     written = ", ".join(json.dumps(value).replace("<", "\\u003c") for value in values)  # safe in HTML as well
+    source = Path(__file__).with_suffix(".js").read_text("utf-8")
     place = 'typeof element !== "undefined" && element instanceof Element ? element : null'
-    return f"(() => {{\n{_source()}\ninsertCell({place}, {written});\n}})();\n"
+    return f"(() => {{\n{source}\ninsertCell({place}, {written});\n}})();\n"
 
 
 def fallback_html(text: str) -> str:

@@ -43,18 +43,12 @@ _SHAPES = (*orientation.ORIENTATIONS, *orientation.RATIOS)
 
 
 class Choices:
-    """The fields of a request that a person changes most.
+    """The fields of a request that a person changes most: prompt, model, orientation and count.
 
     Args:
         request: what they begin with.
         models: names to suggest.
         with_prompt: whether the prompt begins empty, to be typed here.
-
-    Attributes:
-        prompt: what to draw.
-        model: who draws.
-        orientation: ``auto``, ``square``, ``landscape`` or ``portrait``.
-        count: how many.
     """
 
     def __init__(self, request: ImageRequest, models: Sequence[str], *, with_prompt: bool) -> None:
@@ -156,14 +150,9 @@ class Panel:
         self.ballot = row([])
         self.note = ipywidgets.HTML("")
 
-        self.save = button(
-            "⤓ " + _("Save"),
-            self._press_save,
-            tooltip=_("copy the original beside the notebook"),
-            width="auto",
-            min_width="72px",
-        )
-        self.edit = button("✎ " + _("Edit"), self._press_edit, width="auto", min_width="72px")
+        wide, beside = {"width": "auto", "min_width": "72px"}, _("copy the original beside the notebook")
+        self.save = button("⤓ " + _("Save"), self._press_save, tooltip=beside, **wide)
+        self.edit = button("✎ " + _("Edit"), self._press_edit, **wide)
         self.more = button("⋯", self._press_more, tooltip=_("star, insert as cell, prompt as sent, file"), width="40px")
         self.tools = row(
             [self.action_buttons.first, self.save, self.edit, self.more], justify_content="flex-end", width="100%"
@@ -174,13 +163,10 @@ class Panel:
         upper = ipywidgets.Box([self.tools, self.progress], layout={"min_height": _ROW, "width": "100%"})
 
         self.star = button("☆ " + _("Star"), self._press_star, tooltip=_("a re-run shows the latest with a star"))
+        chosen = _("a new cell that says what is chosen here")
+        again = _("this cell again; after a change here: one picture as chosen")
         self.insert = button(
-            _("Insert as cell"),
-            self._press_insert,
-            tooltip=_("this cell again; after a change here: one picture as chosen")
-            if compared
-            else _("a new cell that says what is chosen here"),
-            width="auto",
+            _("Insert as cell"), self._press_insert, tooltip=again if compared else chosen, width="auto"
         )
         self.details = ipywidgets.HTML()
         self.menu = ipywidgets.VBox(
@@ -225,9 +211,7 @@ class Panel:
     def show_message(self, *lines: str, unseen: str = "") -> None:
         """Write lines under the controls, escaped; only from the main thread.
 
-        Args:
-            *lines: the text.
-            unseen: is read to who cannot see the picture, and not shown.
+        ``unseen`` is read to who cannot see the picture, and not shown.
         """
         text = join(stacked(*lines), tag("span", unseen, style=_UNSEEN) if unseen else "")
         # What is put into the page is read aloud where it is an alert; the field itself can have no role.
@@ -338,11 +322,9 @@ class Panel:
         self._draw(key, lambda client: client.press_request(take, offered))
 
     def _draw(self, key: str, wanted: Callable[[Client], tuple[ImageRequest, bool]]) -> None:
-        """Draw in the background, unless the same was pressed a moment ago: a double click wants one picture.
+        """Draw in the background, unless the same key was pressed a moment ago: a double click wants one picture.
 
-        Args:
-            key: tells one button from another.
-            wanted: makes the request, and tells whether it is drawn although a take is saved.
+        ``wanted`` makes the request, and tells whether it is drawn although a take is saved.
         """
         if self._is_double(key):
             return
@@ -361,11 +343,7 @@ class Panel:
         return self._pressed[key] - before < DOUBLE_PRESS
 
     def _chosen(self, client: Client) -> ImageRequest:
-        """Make the request that is chosen in the controls.
-
-        Raises:
-            ConfigError: a value that cannot be.
-        """
+        """Make the request that is chosen in the controls; ConfigError for a value that cannot be."""
         values = self.choices.values
         if self.edit_row.take is not None:
             return self.edit_row.request(client, self.edit_row.take, **values)

@@ -9,7 +9,7 @@ from typing import Any
 import ipywidgets
 
 from wenwen_magic.client import Client
-from wenwen_magic.notebook.widgets import button, mark, thumbnail_style
+from wenwen_magic.notebook.widgets import button, mark, thumbnails
 from wenwen_magic.orientation import said
 from wenwen_magic.records import Generation, ImageRequest
 from wenwen_magic.render import generation
@@ -23,11 +23,8 @@ _HEIGHT, _NARROWEST, _WIDEST = 56, 40, 112
 """Pixels of a thumbnail: its height, and the least and the most of its width."""
 _LONGEST_CHANGE = 24
 _STYLE = f"""
-.wenwen-take{{background-size:cover;background-position:center;height:{_HEIGHT}px;line-height:1.4;padding:0 2px;
-margin:2px 6px 2px 0;border:2px solid transparent;border-radius:2px;color:#fff;
-text-shadow:0 0 3px #000,0 0 3px #000,0 0 2px #000;display:flex;align-items:flex-end;justify-content:flex-start}}
-.wenwen-take.wenwen-shown{{border-color:var(--jp-brand-color1,#1976d2)}}
-.wenwen-take:focus-visible{{outline:2px solid var(--jp-brand-color1,#1976d2);outline-offset:1px}}
+.wenwen-take{{height:{_HEIGHT}px;line-height:1.4;padding:0 2px;margin:2px 6px 2px 0;color:#fff;
+text-shadow:0 0 3px #000,0 0 3px #000,0 0 2px #000}}
 """
 """The number lies on the picture, at its lower left, where it is legible on any."""
 
@@ -72,8 +69,7 @@ class TakesStrip:
         more = _("{count} older versions: %wenwen history", count=older)
         self._more.value = small(more) if older else ""
         self._more.layout.display = None if older else "none"
-        rules = [thumbnail_style(_class(take.id), small_file) for take, small_file in takes]
-        self._style.value = f"<style>{_STYLE}{''.join(rules)}</style>"
+        self._style.value = thumbnails(_STYLE, {_class(take.id): small_file for take, small_file in takes})
         self._row.children = tuple(self._buttons.values())
         self.view.layout.display = None if len(takes) > 1 else "none"
         self._describe()
@@ -84,7 +80,7 @@ class TakesStrip:
             image = take.images[0]
             width = min(_WIDEST, max(_NARROWEST, _HEIGHT * image.width // max(1, image.height)))
         made = button("", lambda: self._show(self._takes[take.id]), width=f"{width}px")
-        for name in ("wenwen-take", _class(take.id)):
+        for name in ("wenwen-thumbnail", "wenwen-take", _class(take.id)):
             made.add_class(name)
         return made
 
