@@ -79,8 +79,7 @@ def _outcome(
     sent: str = "",
 ) -> Markup:
     """Show a result in a column of a width in pixels, with a caption that does not repeat the label in the headers."""
-    asked = {("model", row.request.model), ("orientation", row.request.orientation)}
-    description = caption_html(row, numbered=numbered, known={axis for axis, _value in asked & set(label)})
+    description = caption_html(row, numbered=numbered, headed=("model", row.request.model) in label)
     if not row.images:
         return join(prompt, no_picture_html(row), description, sent)
     pictures = []

@@ -1,6 +1,6 @@
 """Show one generation: picture, caption, notes and what was sent, as one MIME bundle that is legible without CSS."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
@@ -117,20 +117,19 @@ def no_picture_html(generation: Generation) -> Markup:
     return tag("p", stacked(f"✗ {error.get('what') or generation.state}", str(error.get("why", ""))[:600]))
 
 
-def caption(generation: Generation, *, numbered: bool = False, known: Container[str] = ()) -> str:
+def caption(generation: Generation, *, numbered: bool = False, headed: bool = False) -> str:
     """Describe a generation in one line: version, size, model, seconds, price.
 
     Args:
         generation: what to describe.
         numbered: whether it stands among others of its request: each has its number then, else later ones only.
-        known: what a header says already: ``model``.
+        headed: whether a header names the model that was asked.
     """
     images, price, seconds = generation.images, generation.price, round(generation.elapsed or 0)
     model, cost = model_words(generation), generation.has_result or generation.charged != "no"
-    if "model" in known:
-        model = (
-            "" if model == generation.request.model else _("answered by {answered}", answered=generation.model_reported)
-        )
+    if headed:
+        answered = _("answered by {answered}", answered=generation.model_reported)
+        model = "" if model == generation.request.model else answered
     parts = [
         _("version {number}", number=generation.take) if generation.take > 1 and not numbered else "",
         f"{images[0].width}×{images[0].height}" if images else "",
@@ -200,9 +199,9 @@ def _video_paths(generation: Generation) -> list[str]:
     return [short_path(video.path) for video in generation.kept_videos if video.path]
 
 
-def caption_html(generation: Generation, *, numbered: bool = False, known: Container[str] = ()) -> Markup:
+def caption_html(generation: Generation, *, numbered: bool = False, headed: bool = False) -> Markup:
     """Show the caption, as :func:`caption` makes it, with the notes below it."""
-    return stacked(*map(small, [caption(generation, numbered=numbered, known=known), *notes(generation)]))
+    return stacked(*map(small, [caption(generation, numbered=numbered, headed=headed), *notes(generation)]))
 
 
 def text_html(generation: Generation) -> Markup:

@@ -6,7 +6,7 @@ from typing import Any
 
 from wenwen_magic.history.store import History, Page
 from wenwen_magic.records import Generation
-from wenwen_magic.render.generation import LONGEST_TEXT, model_words, pressed, prompt_of, take_mark
+from wenwen_magic.render.generation import LONGEST_TEXT, amount, model_words, pressed, prompt_of, take_mark
 from wenwen_magic.render.markup import (
     Markup,
     bundle,
@@ -49,16 +49,14 @@ def apart(rows: Sequence[Generation]) -> dict[str, list[Generation]]:
     return {"": list(rows)} if set(kinds) == {next(iter(KINDS))} else kinds
 
 
-def page_bundle(
-    page: Page, *, thumbnails: Mapping[str, Path], command: str, price: Callable[[float], str]
-) -> dict[str, Any]:
+def page_bundle(page: Page, *, thumbnails: Mapping[str, Path], command: str, currency: str) -> dict[str, Any]:
     """Make the bundle of one page of the history: small pictures, the demo's and failures apart, and how to turn it.
 
     Args:
         page: the generations, and which page they are.
         thumbnails: by a generation's id the file of a small picture of it: JPEG or PNG, at most 224 pixels a side.
         command: the line as it was typed, without the page.
-        price: gives an amount with its unit.
+        currency: the unit of the prices.
     """
     if not page.rows:
         message = _nothing(page, command)
@@ -67,26 +65,26 @@ def page_bundle(
     for name, rows in apart(page.rows).items():
         if name:
             shown.append(tag("p", tag("b", _(name))))
-        cells = [cell(_shown(row, thumbnails.get(row.id), price), width=_COLUMN) for row in rows]
+        cells = [cell(_shown(row, thumbnails.get(row.id), currency), width=_COLUMN) for row in rows]
         shown.append(table(in_rows(cells)))
     head = [_("id"), _("date"), _("model"), _("price"), "", _("prompt")]
-    text = text_table([head, *(_text(row, price) for row in page.rows)])
+    text = text_table([head, *(_text(row, currency) for row in page.rows)])
     footer = _footer(page, command)
     return bundle(join(*shown, tag("p", footer)), f"{text}\n\n{footer}")
 
 
-def _shown(row: Generation, thumbnail: Path | None, price: Callable[[float], str]) -> Markup:
+def _shown(row: Generation, thumbnail: Path | None, currency: str) -> Markup:
     """Show one generation in a cell: its small picture, its prompt, and what is known of it."""
     answer = row.text[:LONGEST_TEXT] if row.request.wants_words else ""
     known = [f"#{row.id[:6]} {marks(row)}", model_words(row)[:200], f"{row.created[:10]} {row.created[11:16]}"]
     return join(
         _picture(row, thumbnail),
         tag("div", *map(_beginning, filter(None, (prompt_of(row), answer)))),
-        tag("div", stacked(*(small(lines(part)) for part in [*known, _cost(row, price)] if part))),
+        tag("div", stacked(*(small(lines(part)) for part in [*known, _cost(row, currency)] if part))),
     )
 
 
-def _text(row: Generation, price: Callable[[float], str]) -> list[str]:
+def _text(row: Generation, currency: str) -> list[str]:
     """Lay out one generation as the cells of a line of text."""
     failed = "" if row.has_result else "✗" if row.error else "…" if row.state == "sent" else ""
     video = _("a video, not a picture") if row.kept_videos and not row.images else ""
@@ -94,7 +92,7 @@ def _text(row: Generation, price: Callable[[float], str]) -> list[str]:
         f"#{row.id[:6]}",
         f"{row.created[:10]} {row.created[11:16]}",
         clipped(mask_keys(model_words(row)), _MODEL_COLUMNS) + (" (demo)" if row.demo else ""),
-        _cost(row, price) or "–",
+        _cost(row, currency) or "–",
         f"{marks(row)} {failed or video}",
         clipped(prompt_of(row), _PROMPT_COLUMNS),
     ]
@@ -106,9 +104,9 @@ def marks(row: Generation) -> str:
     return " ".join(filter(None, ("★" if row.star else "", take, *(f"#{word}" for word in row.tags))))
 
 
-def _cost(row: Generation, price: Callable[[float], str]) -> str:
+def _cost(row: Generation, currency: str) -> str:
     """Return what a generation cost; of one without a paid result, whether money is gone."""
-    cost = "" if row.charged == "no" or row.price is None else price(row.price)
+    cost = "" if row.charged == "no" or row.price is None else amount(row.price, currency)
     # A result that was paid is the rule.
     paid = row.has_result and row.charged == "yes"
     return " ".join(filter(None, (cost, "" if paid or row.demo else _("charged: ") + _(row.charged))))

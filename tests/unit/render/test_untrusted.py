@@ -57,7 +57,7 @@ def infected(make, words):
 
 def page_of(rows, words):
     thumbnails = {row.id: row.still for row in rows if row.still}
-    return page_bundle(Page(rows, 99, 1, 3), thumbnails=thumbnails, command=words, price=lambda value: words)
+    return page_bundle(Page(rows, 99, 1, 3), thumbnails=thumbnails, command=words, currency=words)
 
 
 def family_of(rows, words):

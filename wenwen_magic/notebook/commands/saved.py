@@ -8,7 +8,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from wenwen_magic.engine import build_request, limits
+from wenwen_magic.engine import build_request
 from wenwen_magic.errors import ConfigError, HistoryError
 from wenwen_magic.history.index import Wanted
 from wenwen_magic.notebook import voting
@@ -144,7 +144,7 @@ def history(context: CommandContext, words: str, *, page: int = 1, demo: bool = 
         found,
         thumbnails={row.id: path for row in found.rows if (path := client.thumbnail(row))},
         command=f"%wenwen history {re.sub(_PAGE_OPTION, '', context.line.partition(' ')[2])}".strip(),
-        price=lambda price: limits.amount(price, client.settings.currency),
+        currency=client.settings.currency,
     )
     showing = [context.show] if context.show and client.settings.ui and found.rows else []
 

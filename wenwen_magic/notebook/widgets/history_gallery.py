@@ -32,6 +32,8 @@ _HEIGHT, _LOWER = 440, 300
 """Pixels: the height of the box of the large picture, beside the thumbnails and above them."""
 _BESIDE = {"flex_flow": "row-reverse wrap", "justify_content": "flex-end", "width": "100%"}
 _WORDS_ON_TILE = 40
+_NONE = -1
+"""The place of what is shown large while nothing is."""
 KINDS: Mapping[str, Mapping[str, bool]] = {
     N_("All"): {},
     N_("Pictures"): {"drawn": True, "demo": False},
@@ -75,8 +77,8 @@ class HistoryGallery:
         self._client, self._names = client, names
         self._key = uuid4().hex[:8]
         self._asked, self._page = wanted, page
-        self._rows: list[Generation | None] = []
-        self._chosen: int | None = None
+        self._rows: dict[int, Generation] = {}  # by their places on the page
+        self._chosen = _NONE
 
         self.words = ipywidgets.Text(
             value=" ".join(map(_quoted, wanted.words)),
@@ -161,7 +163,7 @@ class HistoryGallery:
 
     def _fill(self, page: Page) -> None:
         """Show a page, and its first generation large."""
-        self._page, self._rows = page, list(page.rows)
+        self._page, self._rows = page, dict(enumerate(page.rows))
         files = dict[str, Path | None]()
         for number, (each, tile) in enumerate(zip(page.rows, self.tiles, strict=False)):
             thumbnail = self._client.thumbnail(each)
@@ -186,13 +188,13 @@ class HistoryGallery:
             children.append(ipywidgets.HBox([self.tiles[one] for one in numbers], layout={"flex_flow": "row wrap"}))
             in_order += numbers
         self.grid.children = children or [ipywidgets.HTML(small(_("Nothing saved matches.")))]
-        self._choose(next(iter(in_order), None))
+        self._choose(next(iter(in_order), _NONE))
 
     def _describe(self, number: int) -> None:
         """Say on a thumbnail what it is, and whether it is marked and shown."""
-        each, tile = self._rows[number], self.tiles[number]
-        if each is None:
+        if (each := self._rows.get(number)) is None:
             return
+        tile = self.tiles[number]
         prompt = clipped(generation.prompt_of(each), 200)
         what = " · ".join(filter(None, (prompt, generation.caption(each), history.marks(each), _name(each))))
         shown = number == self._chosen
@@ -211,13 +213,12 @@ class HistoryGallery:
 
     # -- one generation ------------------------------------------------------------------------------------------------
 
-    def _choose(self, number: int | None) -> None:
-        """Show a generation large, with what can be done with it; None for none."""
+    def _choose(self, number: int) -> None:
+        """Show a generation large, with what can be done with it."""
         before, self._chosen = self._chosen, number
-        for each in {before, number} - {None}:
-            if each is not None and each < len(self._rows):
-                self._describe(each)
-        take = None if number is None else self._rows[number]
+        for each in {before, number}:
+            self._describe(each)
+        take = self._rows.get(number)
         self._ask(on=False)
         for control in (self.star, self.insert, self.delete, self.use, self.name, self.tags):
             control.disabled = take is None
@@ -232,22 +233,20 @@ class HistoryGallery:
     @property
     def _take(self) -> Generation:
         """What is shown large; ConfigError where nothing is."""
-        take = None if self._chosen is None else self._rows[self._chosen]
-        if take is None:
+        if (take := self._rows.get(self._chosen)) is None:
             raise ConfigError(_("Press a thumbnail first."))
         return take
 
     def _change(self, changed: Generation) -> None:
         """Show what was changed of the generation that is shown large."""
-        if self._chosen is not None:
-            self._rows[self._chosen] = changed
-            self._choose(self._chosen)
+        self._rows[self._chosen] = changed
+        self._choose(self._chosen)
 
     def _press_star(self) -> None:
         self._change(self._client.history.star(self._take, on=not self._take.star))
 
     def _set_tags(self) -> None:
-        take = None if self._chosen is None else self._rows[self._chosen]
+        take = self._rows.get(self._chosen)
         if take is not None and self.tags.value != " ".join(take.tags):  # else another generation is shown now
             self._do(self._save_tags)
 
@@ -278,13 +277,12 @@ class HistoryGallery:
 
     def _press_yes(self) -> None:
         """Delete what is shown; its place stays empty, so that no other thumbnail moves."""
-        take, number = self._take, self._chosen
+        take = self._take
         self._ask(on=False)
         self._client.history.delete(take)
-        if number is not None:
-            self._rows[number] = None
-            self.tiles[number].layout.visibility = "hidden"
-        self._choose(None)
+        del self._rows[self._chosen]
+        self.tiles[self._chosen].layout.visibility = "hidden"
+        self._choose(_NONE)
         self._say(_("Deleted: {names}", names=f"#{take.id[:6]}"))
 
     # -- presses and messages ------------------------------------------------------------------------------------------
