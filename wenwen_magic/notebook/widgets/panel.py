@@ -94,11 +94,6 @@ class Choices:
         for name, value in values.items():
             getattr(self, name).value = value
 
-    def on_change(self, call: Callable[[], None]) -> None:
-        """Call a function, in the main thread, when anything was chosen."""
-        for field in (self.model, self.orientation, self.count, self.prompt):
-            field.observe(lambda _change: call(), names="value")
-
 
 class _Box(ipywidgets.VBox):  # type: ignore[misc]
     """A box whose bundle also says, for places without live widgets, what is missing there."""
@@ -138,8 +133,9 @@ class Panel:
         self._before_edit: dict[str, Any] = {}
         self._own = [take.id for take in cell.area.rows]  # what the cell itself shows
         self._requests = {request.fingerprint: request for request in cell.requests}  # of all that was shown here
-        self.choices = Choices(cell.requests[0], models, with_prompt=with_prompt)
-        self.choices.on_change(self._check_choices)
+        self.choices = chosen = Choices(cell.requests[0], models, with_prompt=with_prompt)
+        for field in (chosen.model, chosen.orientation, chosen.count, chosen.prompt):
+            field.observe(lambda _change: self._check_choices(), names="value")
         compared = bool(cell.labels)
         self.action_buttons = ActionButtons(self._press_action)
         self.strip = TakesStrip(self._press_show)
@@ -163,11 +159,10 @@ class Panel:
         upper = ipywidgets.Box([self.tools, self.progress], layout={"min_height": _ROW, "width": "100%"})
 
         self.star = button("☆ " + _("Star"), self._press_star, tooltip=_("a re-run shows the latest with a star"))
-        chosen = _("a new cell that says what is chosen here")
-        again = _("this cell again; after a change here: one picture as chosen")
-        self.insert = button(
-            _("Insert as cell"), self._press_insert, tooltip=again if compared else chosen, width="auto"
-        )
+        means = _("a new cell that says what is chosen here")
+        if compared:
+            means = _("this cell again; after a change here: one picture as chosen")
+        self.insert = button(_("Insert as cell"), self._press_insert, tooltip=means, width="auto")
         self.details = ipywidgets.HTML()
         self.menu = ipywidgets.VBox(
             [self.action_buttons.rest, row([self.star, self.insert]), self.details], layout={"display": "none"}
@@ -179,7 +174,7 @@ class Panel:
         # One button for both, so that the focus of the keyboard stays where it was.
         right = "2px 2px 2px auto"  # also where the row has wrapped
         self.generate = button("", self._press_generate, width="auto", min_width="120px", margin=right)
-        self._settings = (self.choices.model, self.choices.orientation, self.choices.count, self.words)
+        self._settings = (chosen.model, chosen.orientation, chosen.count, self.words)
         press = [*self.edit_row.fields, *self._settings, self.generate, self.edit_row.cancel]
         self.view = _Box(
             [
@@ -349,7 +344,7 @@ class Panel:
             return self.edit_row.request(client, self.edit_row.take, **values)
         return replace(self._cell.requests[0], prompt=self.choices.prompt.value.strip(), **values)
 
-    def _follow(self, job: Job, *, own: bool, wanted: int = 1) -> None:
+    def _follow(self, job: Job, *, own: bool, wanted: int) -> None:
         self._jobs.append(job)
         self.percent.layout.visibility, self.progress_line.value = "hidden", ""
         self._update()
@@ -394,12 +389,10 @@ class Panel:
         self._speak()
         if job in self._jobs:
             self._jobs.remove(job)
-        error, hidden = job.error, self._cell.hides_labels
-        self._missed = error is not None
-        if error is not None:
-            self.show_error(error)
-            self._held = hidden
-            self._update()
+        self._missed, self._held = job.error is not None, self._cell.hides_labels
+        self._update()
+        if job.error is not None:
+            self.show_error(job.error)
             return
         drawn = [take for take in job.result if take.images]
         if own:
@@ -410,7 +403,7 @@ class Panel:
             edited = self.edit_row.take
             if drawn and edited is not None and drawn[-1].request.parent == edited.id:
                 self.edit_row.open(drawn[-1], done=drawn[-1].request.prompt)  # the next change goes on from it
-        if not (own and hidden):
+        if not (own and self._held):
             came = " ".join(f"{generation.caption(take, numbered=True)}: {take.images[0].alt}" for take in drawn)
             self.show_message(_summary(job.result), unseen=came)
         self._show_result()

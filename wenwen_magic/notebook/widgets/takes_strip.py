@@ -56,12 +56,7 @@ class TakesStrip:
         return tuple(self._row.children)
 
     def fill(self, takes: Sequence[tuple[Generation, Path | None]], older: int = 0) -> None:
-        """Show versions with their thumbnails, in their order.
-
-        Args:
-            takes: generations, and small pictures of them.
-            older: how many saved versions are left out.
-        """
+        """Show versions with small pictures of them, in their order, and how many older ones are left out."""
         self._takes = {take.id: take for take, _small_file in takes}
         self._names = names(list(self._takes.values()))
         # A button stays the same: it may have the focus of the keyboard.
