@@ -4,7 +4,6 @@ import base64
 import json
 import re
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,6 @@ from support.html import Document, read
 from support.scripted import png
 
 from wenwen_magic.engine import limits
-from wenwen_magic.orientation import turn_of
 from wenwen_magic.records import Gallery, ImageRequest
 from wenwen_magic.render import generation as display
 from wenwen_magic.render.gallery import gallery_bundle
@@ -93,17 +91,6 @@ def test_several_pictures_of_one_answer_are_in_a_table_with_their_sizes(make):
 )
 def test_the_caption_describes_the_picture_without_what_a_header_says(changes, options, words, make):
     assert caption(replace(make((9, 9)), **changes), **options) == words
-
-
-@pytest.mark.parametrize(
-    ("size", "shape"),
-    [
-        *(((100, 100), "square"), ((100, 95), "square"), ((100, 94), "landscape")),
-        *(((94, 100), "portrait"), ((1, 9), "portrait")),
-    ],
-)
-def test_the_size_decides_about_the_shape(size, shape):
-    assert turn_of(Fraction(*size)) == shape
 
 
 def test_the_caption_speaks_chinese(make):

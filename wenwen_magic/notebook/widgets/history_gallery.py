@@ -100,7 +100,6 @@ class HistoryGallery:
                 tile.add_class(name)
         self._style = ipywidgets.HTML(layout={"display": "none"})
         self.grid = ipywidgets.VBox(layout={"flex": f"1 1 {_GRID}px", "max_width": f"{_GRID}px", "min_width": "0"})
-
         self.grid.add_class("wenwen-tiles")
 
         self.star = self._button("", self._press_star, width="auto")
