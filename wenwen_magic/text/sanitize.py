@@ -48,10 +48,14 @@ def replace_unshown(text: str, mark: str = " ") -> str:
     return _UNSHOWN.sub(mark, text)
 
 
+def in_lines(text: str) -> str:
+    """Put a line feed at each line's end, and a U+FFFD in place of lone surrogates: no file could hold these."""
+    return replace_lone_surrogates(text).replace("\r\n", "\n").replace("\r", "\n")
+
+
 def xml_text(text: str) -> str:
     """Put a U+FFFD in place of what XML and PNG do not allow, and a line feed at each line's end; escape nothing."""
-    text = replace_lone_surrogates(text).replace("\r\n", "\n").replace("\r", "\n")
-    return _NOT_IN_XML.sub("\ufffd", text)
+    return _NOT_IN_XML.sub("\ufffd", in_lines(text))
 
 
 def one_line(text: str, longest: int | None = None, more: str = "") -> str:
