@@ -14,7 +14,7 @@ from support.scripted import png
 from support.shells import cell
 
 from wenwen_magic.errors import ConfigError
-from wenwen_magic.notebook.widgets.mask_editor import ERASER, RECTANGLE, Mask, Stroke, open_editor
+from wenwen_magic.notebook.widgets.mask_editor import ERASER, RECTANGLE, Mask, MaskEditor, Stroke
 
 SIDES = st.integers(1, 60)
 POINTS = st.lists(st.tuples(st.floats(-50, 100), st.floats(-50, 100)), min_size=1, max_size=4).map(tuple)
@@ -57,7 +57,7 @@ def editor(tmp_path):
     path = tmp_path / "small.png"
     path.write_bytes(png(64, 32))
     given = []
-    made = open_editor(path, (1280, 640), "fox_mask", given.append)
+    made = MaskEditor(path, (1280, 640), "fox_mask", given.append)
     made.given = given
     return made
 
@@ -102,7 +102,7 @@ def test_a_hand_that_moves_without_pressing_paints_nothing(editor):
 def test_without_the_canvas_library_the_error_says_what_to_do_instead(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "ipycanvas", None)
     with pytest.raises(ConfigError) as caught:
-        open_editor(tmp_path / "x.png", (8, 6), "m", print)
+        MaskEditor(tmp_path / "x.png", (8, 6), "m", print)
     assert "wenwen-magic[mask]" in caught.value.do
     assert "--mask" in caught.value.do
 
@@ -111,7 +111,7 @@ def test_the_command_fills_a_variable_called_after_the_picture(shell, relay, mon
     shell.run(cell("fox", "a fox"))
     opened = []
     monkeypatch.setattr(
-        "wenwen_magic.notebook.widgets.mask_editor.open_editor",
+        "wenwen_magic.notebook.widgets.mask_editor.MaskEditor",
         lambda *given: opened.append(given) or SimpleNamespace(view=""),
     )
     monkeypatch.setattr(builtins, "display", print, raising=False)

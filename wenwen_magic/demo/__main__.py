@@ -4,6 +4,7 @@ import argparse
 import socket
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from threading import Event
 
 from wenwen_magic.demo.server import DemoServer
@@ -18,12 +19,12 @@ def main(arguments: Sequence[str] | None = None, *, wait: Callable[[], object] |
         arguments: the command line; None for the program's own.
         wait: returns, or raises KeyboardInterrupt, when it is time to go; None for Ctrl-C.
     """
-    about = _("A demo endpoint that paints by itself.")
-    parser = argparse.ArgumentParser(prog="python -m wenwen_magic.demo", description=about)
+    parser = argparse.ArgumentParser(
+        "python -m wenwen_magic.demo", description=_("A demo endpoint that paints by itself.")
+    )
     parser.add_argument("--host", default="127.0.0.1", help=_("0.0.0.0 for a whole class"))
     parser.add_argument("--port", type=int, default=8010, help=_("0 for any that is free"))
-    seconds = _("seconds before each answer")
-    parser.add_argument("--delay", type=float, default=0.0, help=seconds)
+    parser.add_argument("--delay", type=float, default=0.0, help=_("seconds before each answer"))
     options = parser.parse_args(arguments)
     server = DemoServer(host=options.host, port=options.port, delay=options.delay)
     try:
@@ -51,12 +52,10 @@ def _forever() -> None:
 
 def _own_address() -> str:
     # Connecting a datagram socket sends nothing; it only tells which of our addresses would be used.
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))
-            return str(probe.getsockname()[0])
-        except OSError:
-            return "127.0.0.1"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, suppress(OSError):
+        probe.connect(("192.0.2.1", 9))
+        return str(probe.getsockname()[0])
+    return "127.0.0.1"
 
 
 if __name__ == "__main__":

@@ -9,12 +9,13 @@ from dataclasses import replace
 from typing import Any
 
 from wenwen_magic.demo import exchange
-from wenwen_magic.demo.exchange import Ask, Question, Refused, Reply
+from wenwen_magic.demo.exchange import Ask, Format, Question, Refused, Reply
 from wenwen_magic.demo.painter import size_for
 from wenwen_magic.demo.scene import RATIO
 from wenwen_magic.kinds import split_data_uri
 from wenwen_magic.text.i18n import is_chinese
 
+_PATH = re.compile("/v1/chat/completions")
 _PROGRESS = ("> 排队中......\n\n", "> 进度 **14%**\n\n", "> 进度 **34%**\n\n", "> 进度 **76%**\n\n")
 _INLINE = frozenset({"data", "bare_data", "images"})
 _PATTERNS = {"data": "![image]({})", "bare": "{}", "bare_data": "{}", "link": "[点击查看]({})"}
@@ -136,13 +137,5 @@ def _models(question: Question) -> Reply:
 
 
 # What is left out of a stream that breaks off: the reason it stopped, the usage, [DONE].
-FORMAT = exchange.Format(
-    re.compile("/v1/chat/completions"),
-    _read,
-    exchange.bad_request,
-    _answer,
-    _events,
-    lambda ask: ask.directives.form in _INLINE,
-    3,
-)
-MODELS = exchange.Format(re.compile("/v1/models(/.*)?"), _models, exchange.bad_request, _answer)
+FORMAT = Format(_PATH, _read, exchange.bad_request, _answer, _events, lambda ask: ask.directives.form in _INLINE, 3)
+MODELS = Format(re.compile("/v1/models(/.*)?"), _models, exchange.bad_request, _answer)

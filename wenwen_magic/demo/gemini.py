@@ -80,9 +80,8 @@ def _file(part: Mapping[str, Any]) -> bytes:
 
 def _answer(ask: Ask, addresses: Sequence[str]) -> Reply:
     if ask.directives.form == "data_list" and addresses:
-        return exchange.json_reply(
-            {"created": 0, "data": [{"b64_json": split_data_uri(each)[1]} for each in addresses]}
-        )
+        items = [{"b64_json": split_data_uri(address)[1]} for address in addresses]
+        return exchange.json_reply({"created": 0, "data": items})
     first, rest = _chunks(ask, addresses)
     if ask.more["array"]:
         return exchange.json_reply([*first, *rest])
@@ -92,9 +91,8 @@ def _answer(ask: Ask, addresses: Sequence[str]) -> Reply:
 
 
 def _events(ask: Ask, addresses: Sequence[str]) -> tuple[list[bytes], list[bytes]]:
-    first, rest = (
-        [b"data: " + exchange.json_bytes(one) + b"\r\n\r\n" for one in half] for half in _chunks(ask, addresses)
-    )
+    halves = _chunks(ask, addresses)
+    first, rest = ([b"data: " + exchange.json_bytes(one) + b"\r\n\r\n" for one in half] for half in halves)
     return first, rest
 
 

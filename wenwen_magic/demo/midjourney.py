@@ -74,11 +74,7 @@ class Jobs:
         self.looks: Counter[str] = Counter()
 
     def find(self, id: Any) -> Job:
-        """Give a job by its number.
-
-        Raises:
-            ValueError: there is none.
-        """
+        """Give a job by its number; ValueError for one that is not known."""
         if str(id) not in self.known:
             raise ValueError("task_no_found")
         job: Job = self.known[str(id)]

@@ -35,7 +35,7 @@ _MUCH_WHITE = re.compile(r"留白|much white|white space", re.IGNORECASE)
 _PLACES = frozenset({"sea", "mountain", "forest", "city", "hills", "fish"})
 _HEIGHTS = {"tree": 520, "lighthouse": 520, "house": 300, "boat": 280, "moon": 170, "balloon": 300}
 _SHAPES = {"landscape": "横幅", "square": "方形", "portrait": "竖幅"}
-_DARK = 84
+_DARK, _MILK = 84, (255, 252, 244)
 
 
 def paint(
@@ -198,9 +198,7 @@ def _noise(chance: Random, size: tuple[int, int], few: int, table: Callable[[int
 
 def _watercolour(picture: Image.Image, chance: Random, margin: float) -> Image.Image:
     """Lay flowing pigment on white paper with a ragged margin."""
-    wash = Image.blend(
-        picture.filter(ImageFilter.MedianFilter(3)), Image.new("RGB", picture.size, (255, 252, 244)), 0.16
-    )
+    wash = Image.blend(picture.filter(ImageFilter.MedianFilter(3)), Image.new("RGB", picture.size, _MILK), 0.16)
     pigment = _noise(chance, picture.size, 9, lambda i: 226 + i // 9)
     rims = picture.convert("L").filter(ImageFilter.GaussianBlur(2)).filter(ImageFilter.FIND_EDGES)
     wash = ImageChops.multiply(wash, Image.merge("RGB", [pigment] * 3))
@@ -249,11 +247,7 @@ def _sign(picture: Image.Image) -> None:
 
 
 def check(file: bytes) -> bytes:
-    """Give a picture file back as one that can be edited: at most 2048 pixels a side.
-
-    Raises:
-        ValueError: it is not a picture, or is larger than 40 million pixels.
-    """
+    """Give an editable picture file, at most 2048 pixels a side; ValueError for none, or above 40 million pixels."""
     try:
         with Image.open(io.BytesIO(file)) as picture:
             if picture.width * picture.height > LARGEST:
@@ -342,11 +336,7 @@ def turn_of(size: tuple[int, int]) -> str:
 
 
 def describe(question: str, pictures: Sequence[bytes]) -> str:
-    """Describe pictures in the question's language, as Markdown: a list, a line each.
-
-    Raises:
-        ValueError: one is not a picture, or is larger than 40 million pixels.
-    """
+    """Describe pictures in the question's language, as a Markdown list; errors as for :func:`check`."""
     chinese = is_chinese(question)
     english = "What is there (the demo sees colours and shapes only):"
     lines = ["图片内容（演示服务只看颜色和形状）：" if chinese else english, ""]

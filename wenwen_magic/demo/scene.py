@@ -45,9 +45,8 @@ _RESOLUTION = r"\b[124]K (?:resolution|分辨率)"
 
 def orientation_of(prompt: str) -> str:
     """Tell ``landscape``, ``portrait`` or ``square`` by the last word about it; nothing without one."""
-    found = [
-        (hit.end(), name) for name, words in figures.TURNS.items() for hit in re.finditer(words, prompt, re.IGNORECASE)
-    ]
+    turns = figures.TURNS.items()
+    found = [(hit.end(), name) for name, words in turns for hit in re.finditer(words, prompt, re.IGNORECASE)]
     return max(found, default=(0, ""))[1]
 
 
@@ -64,8 +63,8 @@ def plan(prompt: str, chance: Random) -> Plan:
     words = figures.words_in(prompt)
     free = chance.choice(("hills", "hills", "mountain", "forest"))
     calm = words & {"flower", "house", "sea", "tree", "hills"}
-    named = [name for name in ("city", "forest", "mountain") if name in words]
-    backdrop = named[0] if named else "hills" if calm else free
+    named = (name for name in ("city", "forest", "mountain") if name in words)
+    backdrop = next(named, "hills" if calm else free)
     if "fish" in words and not words & {"sea", "boat", *ANIMALS}:
         backdrop = "pond"
     water = bool(words & {"sea", "boat", "lighthouse"}) or backdrop == "city"

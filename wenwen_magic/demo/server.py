@@ -8,6 +8,7 @@ import struct
 import sys
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
@@ -308,7 +309,6 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _parsed(raw: bytes) -> Any:
-    try:
+    with suppress(ValueError, RecursionError):
         return json.loads(raw)
-    except (ValueError, RecursionError):
-        return raw
+    return raw

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import count, islice
 from pathlib import Path
 from typing import Any
@@ -297,7 +297,7 @@ class Cell:
             )
         label = voting.cast(self.client.history.folder, gallery, letter)
         revealed = replace(gallery, blind=False)
-        self.area.put(replace(revealed, render=vote_result(letter)))
+        self.area.put(replace(revealed, render=partial(vote_result, winner=letter)))
         if self.names.get(self.name) is gallery:
             self.named(revealed)
         for call in self.voted:

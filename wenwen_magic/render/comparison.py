@@ -162,20 +162,12 @@ def _shared_ends(old: Sequence[str], new: Sequence[str]) -> tuple[int, int]:
 
 
 def diff_text(marked: Iterable[Piece]) -> str:
-    """Write marked pieces as plain text: ``画一只[-猫-]{+狗+}``.
-
-    Args:
-        marked: what :func:`pieces` returns.
-    """
+    """Write what :func:`pieces` returns as plain text: ``画一只[-猫-]{+狗+}``."""
     return "".join(_TEXT[piece.mark] % _visible(piece) for piece in marked)
 
 
 def diff_html(marked: Iterable[Piece]) -> Markup:
-    """Write marked pieces as HTML: ``画一只<del>[−猫]</del><ins>[+狗]</ins>``, distinct without any styles too.
-
-    Args:
-        marked: what :func:`pieces` returns.
-    """
+    """Write what :func:`pieces` returns as HTML, legible without styles: ``画一只<del>[−猫]</del><ins>[+狗]</ins>``."""
     shown = []
     for piece in marked:
         text = _visible(piece)
@@ -337,9 +329,7 @@ def _shown(difference: Difference, most: int = 200) -> list[str]:
 def bundle(comparison: Comparison, still: Path | None) -> dict[str, Any]:
     """Make the MIME bundle of a comparison: both pictures, the marked prompt, a table of the differences.
 
-    Args:
-        comparison: what to show.
-        still: a small picture of both, for front ends without HTML.
+    ``still`` is a small picture of both, for front ends without HTML.
     """
     names = [tag("b", name) for name in _names(comparison)]
     shown = generation_html(comparison.old), generation_html(comparison.new)
@@ -386,12 +376,7 @@ def _likeness(first: str, second: str) -> float:
 
 
 def describe_differences(wanted: ImageRequest, saved: ImageRequest) -> str:
-    """Describe how a request differs from a saved one, in one line: settings, then the prompt around its changes.
-
-    Args:
-        wanted: the request that was made here.
-        saved: the request in the history.
-    """
+    """Describe how a request made here differs from a saved one, in a line: settings, the prompt around its changes."""
     form = _("{0}: {2} here, {1} there")
     differences = _differing(_settings(saved), _settings(wanted))
     parts = [form.format(*_shown(difference, 60)) for difference in differences]

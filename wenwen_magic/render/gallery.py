@@ -1,9 +1,8 @@
 """Lay pictures out in tables: many side by side, a grid of a comparison, a blind vote and its result."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from itertools import chain, groupby, islice, product
 from operator import itemgetter
 from typing import Any
@@ -79,19 +78,8 @@ def _outcome(
     prompt: str = "",
     sent: str = "",
 ) -> Markup:
-    """Show the result of a request in a cell, with a caption that does not repeat the headers.
-
-    Args:
-        row: the generation.
-        width: of the column, in pixels.
-        label: the pairs of axis and value in the headers.
-        numbered: whether a first take has its number too.
-        enlarged: whether a picture smaller than its column fills it.
-        prompt: shown above the caption.
-        sent: shown below the caption.
-    """
-    asked = {("model", row.request.model), ("orientation", row.request.orientation)}
-    description = caption_html(row, numbered=numbered, known={axis for axis, _value in asked & set(label)})
+    """Show a result in a column of a width in pixels, with a caption that does not repeat the label in the headers."""
+    description = caption_html(row, numbered=numbered, headed=("model", row.request.model) in label)
     if not row.images:
         return join(prompt, no_picture_html(row), description, sent)
     pictures = []
@@ -280,19 +268,13 @@ def _blind_bundle(gallery: Gallery) -> dict[str, Any]:
     return bundle(html, "\n".join(text), gallery.still)
 
 
-def vote_result(winner: str) -> Callable[[Gallery], dict[str, Any]]:
-    """Choose how a comparison is shown after its vote: letters with labels and captions, failures below them.
+def vote_result(gallery: Gallery, winner: str) -> dict[str, Any]:
+    """Make the bundle of a comparison after its vote: letters with labels and captions, failures below them.
 
     Args:
+        gallery: has a label for each row.
         winner: the letter of the best picture.
-
-    Returns:
-        A function that makes the bundle of a gallery with a label for each row.
     """
-    return partial(_result_bundle, winner=winner.strip().upper())
-
-
-def _result_bundle(gallery: Gallery, winner: str) -> dict[str, Any]:
     letters = gallery.letters
     width = _width(min(COLUMNS, len(letters) or 1))
     shared_prompt, prompts = _prompts_html(gallery)
@@ -301,7 +283,7 @@ def _result_bundle(gallery: Gallery, winner: str) -> dict[str, Any]:
     shown, text = [], []
     for letter, number in letters.items():
         row, name = gallery[number], names[number]
-        mark = f"{letter} ★" if letter == winner else letter
+        mark = f"{letter} ★" if letter == winner.strip().upper() else letter
         # As large as before the vote, so that no picture moves.
         outcome = _outcome(row, width, label=gallery.labels[number], enlarged=True)
         shown.append((stacked(_letter(mark), lines(name)), join(outcome, prompts[number])))

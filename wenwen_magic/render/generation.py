@@ -1,9 +1,8 @@
 """Show one generation: picture, caption, notes and what was sent, as one MIME bundle that is legible without CSS."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from decimal import Decimal
-from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -12,7 +11,7 @@ from urllib.parse import quote
 from wenwen_magic.formats.parse import markdown
 from wenwen_magic.media.save import cached_preview
 from wenwen_magic.models import answers_for
-from wenwen_magic.records import GeneratedImage, Generation
+from wenwen_magic.records import GeneratedImage, Generation, ImageRequest
 from wenwen_magic.render.markup import (
     Markup,
     bundle,
@@ -29,7 +28,7 @@ from wenwen_magic.render.markup import (
 )
 from wenwen_magic.settings import PLACE
 from wenwen_magic.text.i18n import N_, _, is_chinese, spoken
-from wenwen_magic.text.orientation import said, turn_of
+from wenwen_magic.text.orientation import said
 from wenwen_magic.text.sanitize import mask_keys, one_line
 
 _CIRCLED = "⓪①②③④⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯⑰⑱⑲⑳"
@@ -80,18 +79,9 @@ def generation_html(generation: Generation, *, asked_here: bool = False) -> Mark
     return join(shown, text_html(generation) if beside else "", sent)
 
 
-def image_html(
-    image: GeneratedImage, *, width: int | None = None, height: int | None = None, title: str | None = None
-) -> Markup:
-    """Show a picture's preview, or say that the picture is saved and cannot be shown.
-
-    Args:
-        image: the picture.
-        width: as in :func:`~wenwen_magic.render.markup.picture`, like the others.
-        height: the most pixels.
-        title: what a pointer over it shows.
-    """
-    shown = picture(preview_of(image), image.alt, width=width, height=height, title=title)
+def image_html(image: GeneratedImage, *, width: int | None = None, height: int | None = None) -> Markup:
+    """Show a picture's preview, or say that it is saved and cannot be shown; in pixels as for :func:`picture`."""
+    shown = picture(preview_of(image), image.alt, width=width, height=height)
     return shown or tag("p", _("The picture is saved, its preview is not at hand: "), image.path.name)
 
 
@@ -127,20 +117,19 @@ def no_picture_html(generation: Generation) -> Markup:
     return tag("p", stacked(f"✗ {error.get('what') or generation.state}", str(error.get("why", ""))[:600]))
 
 
-def caption(generation: Generation, *, numbered: bool = False, known: Container[str] = ()) -> str:
+def caption(generation: Generation, *, numbered: bool = False, headed: bool = False) -> str:
     """Describe a generation in one line: version, size, model, seconds, price.
 
     Args:
         generation: what to describe.
         numbered: whether it stands among others of its request: each has its number then, else later ones only.
-        known: what a header says already: ``model``.
+        headed: whether a header names the model that was asked.
     """
     images, price, seconds = generation.images, generation.price, round(generation.elapsed or 0)
     model, cost = model_words(generation), generation.has_result or generation.charged != "no"
-    if "model" in known:
-        model = (
-            "" if model == generation.request.model else _("answered by {answered}", answered=generation.model_reported)
-        )
+    if headed:
+        answered = _("answered by {answered}", answered=generation.model_reported)
+        model = "" if model == generation.request.model else answered
     parts = [
         _("version {number}", number=generation.take) if generation.take > 1 and not numbered else "",
         f"{images[0].width}×{images[0].height}" if images else "",
@@ -169,15 +158,16 @@ def model_words(generation: Generation) -> str:
     return asked if answers_for(answered, asked) else f"{asked} → {answered}"
 
 
+def pressed(request: ImageRequest, parent: Generation | None) -> str:
+    """Return the label of the button under a picture that a request pressed; empty for one that no button made."""
+    offered = parent.buttons if parent else ()
+    return next((button.label for button in offered if dict(button.params) == dict(request.params)), "")
+
+
 def prompt_of(generation: Generation) -> str:
     """Return the prompt as it was sent, or as it was asked; of a very long one the beginning."""
     text = generation.prompt_sent or generation.request.prompt
     return text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT] + " …"
-
-
-def orientation_of(image: GeneratedImage) -> str:
-    """Judge the orientation of a picture by its size."""
-    return turn_of(Fraction(image.width or 1, image.height or 1))
 
 
 def notes(generation: Generation) -> list[str]:
@@ -209,9 +199,9 @@ def _video_paths(generation: Generation) -> list[str]:
     return [short_path(video.path) for video in generation.kept_videos if video.path]
 
 
-def caption_html(generation: Generation, *, numbered: bool = False, known: Container[str] = ()) -> Markup:
+def caption_html(generation: Generation, *, numbered: bool = False, headed: bool = False) -> Markup:
     """Show the caption, as :func:`caption` makes it, with the notes below it."""
-    return stacked(*map(small, [caption(generation, numbered=numbered, known=known), *notes(generation)]))
+    return stacked(*map(small, [caption(generation, numbered=numbered, headed=headed), *notes(generation)]))
 
 
 def text_html(generation: Generation) -> Markup:
@@ -264,12 +254,7 @@ def _taken_apart(generation: Generation, styles: Mapping[str, str]) -> tuple[str
 
 
 def details_html(generation: Generation, styles: Mapping[str, str] = MappingProxyType({})) -> Markup:
-    """Show what few need to know of a generation: the prompt and what was added to it, its files, who answered, its id.
-
-    Args:
-        generation: what to describe.
-        styles: as for :func:`sent_html`.
-    """
+    """Show what few need to know: what :func:`sent_html` shows, the files, who answered, and the id."""
     asked, answered = generation.request.model, generation.model_reported
     model = _("answered by {answered}", answered=answered) if answered not in {"", asked} else ""
     facts = [*(short_path(image.path) for image in generation.images), model, f"#{generation.id}"]

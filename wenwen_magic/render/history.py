@@ -1,13 +1,12 @@
 """Show what the history holds: a page of generations as small pictures, and a family of edits as a tree."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from wenwen_magic.history.store import History, Page
 from wenwen_magic.records import Generation
-from wenwen_magic.render.generation import LONGEST_TEXT, model_words, prompt_of, take_mark
+from wenwen_magic.render.generation import LONGEST_TEXT, amount, model_words, pressed, prompt_of, take_mark
 from wenwen_magic.render.markup import (
     Markup,
     bundle,
@@ -50,16 +49,14 @@ def apart(rows: Sequence[Generation]) -> dict[str, list[Generation]]:
     return {"": list(rows)} if set(kinds) == {next(iter(KINDS))} else kinds
 
 
-def page_bundle(
-    page: Page, *, thumbnails: Mapping[str, Path], command: str, price: Callable[[float], str]
-) -> dict[str, Any]:
+def page_bundle(page: Page, *, thumbnails: Mapping[str, Path], command: str, currency: str) -> dict[str, Any]:
     """Make the bundle of one page of the history: small pictures, the demo's and failures apart, and how to turn it.
 
     Args:
         page: the generations, and which page they are.
         thumbnails: by a generation's id the file of a small picture of it: JPEG or PNG, at most 224 pixels a side.
         command: the line as it was typed, without the page.
-        price: gives an amount with its unit.
+        currency: the unit of the prices.
     """
     if not page.rows:
         message = _nothing(page, command)
@@ -68,26 +65,26 @@ def page_bundle(
     for name, rows in apart(page.rows).items():
         if name:
             shown.append(tag("p", tag("b", _(name))))
-        cells = [cell(_shown(row, thumbnails.get(row.id), price), width=_COLUMN) for row in rows]
+        cells = [cell(_shown(row, thumbnails.get(row.id), currency), width=_COLUMN) for row in rows]
         shown.append(table(in_rows(cells)))
     head = [_("id"), _("date"), _("model"), _("price"), "", _("prompt")]
-    text = text_table([head, *(_text(row, price) for row in page.rows)])
+    text = text_table([head, *(_text(row, currency) for row in page.rows)])
     footer = _footer(page, command)
     return bundle(join(*shown, tag("p", footer)), f"{text}\n\n{footer}")
 
 
-def _shown(row: Generation, thumbnail: Path | None, price: Callable[[float], str]) -> Markup:
+def _shown(row: Generation, thumbnail: Path | None, currency: str) -> Markup:
     """Show one generation in a cell: its small picture, its prompt, and what is known of it."""
     answer = row.text[:LONGEST_TEXT] if row.request.wants_words else ""
     known = [f"#{row.id[:6]} {marks(row)}", model_words(row)[:200], f"{row.created[:10]} {row.created[11:16]}"]
     return join(
         _picture(row, thumbnail),
         tag("div", *map(_beginning, filter(None, (prompt_of(row), answer)))),
-        tag("div", stacked(*(small(lines(part)) for part in [*known, _cost(row, price)] if part))),
+        tag("div", stacked(*(small(lines(part)) for part in [*known, _cost(row, currency)] if part))),
     )
 
 
-def _text(row: Generation, price: Callable[[float], str]) -> list[str]:
+def _text(row: Generation, currency: str) -> list[str]:
     """Lay out one generation as the cells of a line of text."""
     failed = "" if row.has_result else "✗" if row.error else "…" if row.state == "sent" else ""
     video = _("a video, not a picture") if row.kept_videos and not row.images else ""
@@ -95,7 +92,7 @@ def _text(row: Generation, price: Callable[[float], str]) -> list[str]:
         f"#{row.id[:6]}",
         f"{row.created[:10]} {row.created[11:16]}",
         clipped(mask_keys(model_words(row)), _MODEL_COLUMNS) + (" (demo)" if row.demo else ""),
-        _cost(row, price) or "–",
+        _cost(row, currency) or "–",
         f"{marks(row)} {failed or video}",
         clipped(prompt_of(row), _PROMPT_COLUMNS),
     ]
@@ -107,17 +104,12 @@ def marks(row: Generation) -> str:
     return " ".join(filter(None, ("★" if row.star else "", take, *(f"#{word}" for word in row.tags))))
 
 
-def _cost(row: Generation, price: Callable[[float], str]) -> str:
+def _cost(row: Generation, currency: str) -> str:
     """Return what a generation cost; of one without a paid result, whether money is gone."""
-    cost = "" if row.charged == "no" or row.price is None else price(row.price)
+    cost = "" if row.charged == "no" or row.price is None else amount(row.price, currency)
     # A result that was paid is the rule.
     paid = row.has_result and row.charged == "yes"
     return " ".join(filter(None, (cost, "" if paid or row.demo else _("charged: ") + _(row.charged))))
-
-
-def _stack(first: str, second: str = "") -> Markup:
-    """Put one text below another, the second one smaller."""
-    return stacked(lines(first), small(lines(second)) if second else "")
 
 
 def _picture(generation: Generation, thumbnail: Path | None) -> Markup:
@@ -132,10 +124,10 @@ def _picture(generation: Generation, thumbnail: Path | None) -> Markup:
     if generation.error:
         reasons = [str(generation.error.get(name, "")) for name in ("what", "why")]
         what, why = (text if len(text) <= _LONGEST_REASON else text[:_LONGEST_REASON] + "…" for text in reasons)
-        return _stack(f"✗ {what}", why)
+        return stacked(lines(f"✗ {what}"), small(lines(why)) if why else "")
     if generation.state == "sent":
-        return _stack("… " + _("sent, no answer so far"))
-    return _stack(_("text only") if generation.text else f"✗ {generation.state}")
+        return lines("… " + _("sent, no answer so far"))
+    return lines(_("text only") if generation.text else f"✗ {generation.state}")
 
 
 def _beginning(text: str) -> Markup:
@@ -144,10 +136,15 @@ def _beginning(text: str) -> Markup:
     return tag("div", lines(text)) if start == one_line(text) else folded(start, tag("div", lines(text)))
 
 
-def _footer(page: Page, command: str) -> str:
+def place(page: Page) -> str:
+    """Say which generations of all are on a page."""
     first = (page.number - 1) * page.size + 1
     last = first + len(page.rows) - 1
-    parts = [_("{first}–{last} of {total}", first=first, last=last, total=page.total)]
+    return _("{first}–{last} of {total}", first=first, last=last, total=page.total)
+
+
+def _footer(page: Page, command: str) -> str:
+    parts = [place(page)]
     if page.pages > 1:
         parts.append(_("page {number} of {pages}", number=page.number, pages=page.pages))
     if page.number < page.pages:
@@ -175,20 +172,7 @@ _SMALLER_THUMBNAIL, _INDENT = 88, 26  # pixels
 _LONGEST_PROMPT = 400
 
 
-@dataclass(frozen=True)
-class Member:
-    """Hold one generation of a family.
-
-    Args:
-        generation: the generation.
-        depth: how many edits it is after the first picture.
-    """
-
-    generation: Generation
-    depth: int
-
-
-def family(history: History, generation: Generation) -> list[Member]:
+def family(history: History, generation: Generation) -> list[tuple[Generation, int]]:
     """Find the first picture that a generation goes back to, and all edits of it, each after its parent.
 
     Args:
@@ -196,25 +180,26 @@ def family(history: History, generation: Generation) -> list[Member]:
         generation: any of the family.
 
     Returns:
-        At most :data:`MOST_RELATED` members.
+        At most :data:`MOST_RELATED` generations, each with the number of edits it is after the first picture.
     """
     # Records may be edited by hand or come from others: a circle of parents must end, in both directions.
     seen = {generation.id}
     while (parent := history.find(generation.parent) if generation.parent else None) and parent.id not in seen:
         seen.add(parent.id)
         generation = parent
-    members: dict[str, Member] = {}
-    waiting = [Member(generation, 0)]
+    members: dict[str, tuple[Generation, int]] = {}
+    waiting = [(generation, 0)]
     while waiting and len(members) < MOST_RELATED:
-        member = waiting.pop()
-        if member.generation.id not in members:
-            members[member.generation.id] = member
-            children = reversed(history.children(member.generation.id))
-            waiting += [Member(child, member.depth + 1) for child in children]
+        member, depth = waiting.pop()
+        if member.id not in members:
+            members[member.id] = member, depth
+            waiting += [(child, depth + 1) for child in reversed(history.children(member.id))]
     return list(members.values())
 
 
-def family_bundle(members: list[Member], shown: Generation, thumbnails: Mapping[str, Path]) -> dict[str, Any]:
+def family_bundle(
+    members: Sequence[tuple[Generation, int]], shown: Generation, thumbnails: Mapping[str, Path]
+) -> dict[str, Any]:
     """Make the bundle of a family: a tree as a table, a row for each member.
 
     Args:
@@ -222,28 +207,21 @@ def family_bundle(members: list[Member], shown: Generation, thumbnails: Mapping[
         shown: the generation that was asked for; it is marked.
         thumbnails: by a generation's id the file of a small picture of it.
     """
-    by_id = {member.generation.id: member.generation for member in members}
+    by_id = {member.id: member for member, _depth in members}
     rows, text = [], []
-    for member in members:
-        generation = member.generation
-        marked, name, model = generation.id == shown.id, f"#{generation.id[:6]}", model_words(generation)
+    for member, depth in members:
+        marked, name, model = member.id == shown.id, f"#{member.id[:6]}", model_words(member)
         # The branch is drawn with signs too, for places without styles.
-        branch = "─" * member.depth + " " * bool(member.depth)
-        prompt = _pressed(generation, by_id.get(generation.parent)) + prompt_of(generation)[:_LONGEST_PROMPT]
+        branch = "─" * depth + " " * bool(depth)
+        label = pressed(member.request, by_id.get(member.parent))
+        prompt = (f"{label}: " if label else "") + prompt_of(member)[:_LONGEST_PROMPT]
         shown_prompt = join(tag("b", lines(prompt)), " ← ", _("this one")) if marked else lines(prompt)
-        thumbnail = _member_picture(generation, thumbnails.get(generation.id))
-        indented = tag("div", thumbnail, style=f"margin-left:{member.depth * _INDENT}px")
+        thumbnail = _member_picture(member, thumbnails.get(member.id))
+        indented = tag("div", thumbnail, style=f"margin-left:{depth * _INDENT}px")
         rows.append([indented, join(branch, shown_prompt), lines(model), lines(name)])
         parts = [name, one_line(prompt), model, *(["←"] if marked else [])]
-        text.append("  " * member.depth + branch + "  ".join(parts))
+        text.append("  " * depth + branch + "  ".join(parts))
     return bundle(table(rows, head=[[_("picture"), _("what was asked"), _("model"), _("id")]]), "\n".join(text))
-
-
-def _pressed(generation: Generation, parent: Generation | None) -> str:
-    """Give the label of the button that made a generation, with a colon; empty for one that no button made."""
-    offered = parent.buttons if parent else ()
-    label = next((button.label for button in offered if dict(button.params) == dict(generation.request.params)), "")
-    return f"{label}: " if label else ""
 
 
 def _member_picture(generation: Generation, thumbnail: Path | None) -> Markup:

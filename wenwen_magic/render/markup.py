@@ -78,9 +78,7 @@ def folded(head: str, *content: str) -> Markup:
     return tag("details", tag("summary", small(head)), *content)
 
 
-def picture(
-    path: Path | None, alt: str, *, width: int | None = None, height: int | None = None, title: str | None = None
-) -> Markup:
+def picture(path: Path | None, alt: str, *, width: int | None = None, height: int | None = None) -> Markup:
     """Put a small picture's file, JPEG or PNG, inside the HTML; empty when it cannot be read.
 
     Args:
@@ -88,11 +86,10 @@ def picture(
         alt: alternative text.
         width: in pixels, with styles or without; None for the picture's own.
         height: the most pixels where styles apply; None for no limit.
-        title: what a pointer over it shows.
     """
     style = "max-width:100%" + (f";max-height:{height}px" if height else "")
     file = _small_file(path)
-    return tag("img", src=data_uri(*file), alt=alt, title=title, width=width, style=style) if file else Markup()
+    return tag("img", src=data_uri(*file), alt=alt, width=width, style=style) if file else Markup()
 
 
 def _small_file(path: Path | None) -> tuple[str, bytes] | None:

@@ -44,28 +44,24 @@ def mask_keys(text: str, secret: str = "") -> str:
 
 
 def replace_unshown(text: str, mark: str = " ") -> str:
-    """Replace control characters, surrogates and direction marks, so that a page can show the text.
-
-    Args:
-        text: any text.
-        mark: what replaces each of them.
-    """
+    """Put a mark in place of control characters, surrogates and direction marks, so that a page can show the text."""
     return _UNSHOWN.sub(mark, text)
+
+
+def in_lines(text: str) -> str:
+    """Put a line feed at each line's end, and a U+FFFD in place of lone surrogates: no file could hold these."""
+    return replace_lone_surrogates(text).replace("\r\n", "\n").replace("\r", "\n")
 
 
 def xml_text(text: str) -> str:
     """Put a U+FFFD in place of what XML and PNG do not allow, and a line feed at each line's end; escape nothing."""
-    text = replace_lone_surrogates(text).replace("\r\n", "\n").replace("\r", "\n")
-    return _NOT_IN_XML.sub("\ufffd", text)
+    return _NOT_IN_XML.sub("\ufffd", in_lines(text))
 
 
 def one_line(text: str, longest: int | None = None, more: str = "") -> str:
     """Write a text in one line, with one space for each stretch of white space.
 
-    Args:
-        text: any text.
-        longest: characters to keep; None for all.
-        more: what follows a line that was cut.
+    A line of more than ``longest`` characters is cut, and followed by ``more``.
     """
     line = " ".join(text.split())
     return line if longest is None or len(line) <= longest else line[:longest] + more

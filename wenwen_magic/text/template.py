@@ -3,7 +3,7 @@
 import ast
 import builtins
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -13,17 +13,14 @@ from wenwen_magic.text.i18n import _
 from wenwen_magic.text.suggest import nearest
 
 _SHORT = 2
+# Braces that are never closed take the rest of the text, so that it is read once.
+_BRACES = re.compile(r"\{\{(.*?)(\}\}|\Z)", re.DOTALL)
 _EXPRESSION = re.compile(r"([^\W\d]\w*)(?:\[[^\[\]]+\]|\.[^\W\d]\w*)*")
 
 
 @dataclass(frozen=True)
 class Unseen:
-    """Stands in the place of a name that belongs to a function and has no value that can be read.
-
-    Args:
-        name: the name.
-        function: whose it is; empty where nobody can tell.
-    """
+    """Stands in the place of a name that belongs to a function (empty: nobody knows which) and cannot be read."""
 
     name: str
     function: str
@@ -37,19 +34,19 @@ def interpolate(text: str, names: Mapping[str, Any]) -> str:
         names: the notebook's variables by name.
 
     Raises:
-        ConfigError: a name is not defined (the message names the nearest one), or the expression fails.
+        ConfigError: a name is not defined (the message names the nearest one) or is an :class:`Unseen`, or the
+            expression fails.
     """
-    pieces: list[str] = []
-    for plain, expression in _split(text):
-        pieces.append(plain)
-        if expression is not None:
-            pieces.append(_as_text(expression.strip(), names) if expression else "{{}}")
-    return "".join(pieces)
+
+    def filled(found: re.Match[str]) -> str:
+        return _as_text(found[1].strip(), names) if found[1] and found[2] else found[0]
+
+    return _BRACES.sub(filled, text)
 
 
 def expressions_in(text: str) -> list[str]:
     """Return the expressions in a text, without outer spaces."""
-    return [expression.strip() for _text, expression in _split(text) if expression]
+    return [expression.strip() for expression, closed in _BRACES.findall(text) if expression and closed]
 
 
 def is_expression(text: str) -> bool:
@@ -73,15 +70,6 @@ def _tree(expression: str) -> ast.AST | None:
     return None
 
 
-def _split(text: str) -> Iterator[tuple[str, str | None]]:
-    """Yield pieces of plain text, each with the expression after it; None for the last."""
-    position = 0
-    while (start := text.find("{{", position)) >= 0 and (end := text.find("}}", start + 2)) >= 0:
-        yield text[position:start], text[start + 2 : end]
-        position = end + 2
-    yield text[position:], None
-
-
 def _as_text(expression: str, names: Mapping[str, Any]) -> str:
     value = value_of(expression, names)
     try:
@@ -91,11 +79,7 @@ def _as_text(expression: str, names: Mapping[str, Any]) -> str:
 
 
 def value_of(expression: str, names: Mapping[str, Any]) -> Any:
-    """Evaluate an expression with the notebook's variables.
-
-    Raises:
-        ConfigError: as :func:`interpolate`; or a name is an :class:`Unseen`.
-    """
+    """Evaluate an expression with the notebook's variables; ConfigError as for :func:`interpolate`."""
     for name in sorted(_names_of(expression)):
         if isinstance(value := names.get(name), Unseen):
             raise _unseen(value)
@@ -114,11 +98,7 @@ def value_of(expression: str, names: Mapping[str, Any]) -> Any:
 
 
 def known_value(word: str, names: Mapping[str, Any]) -> Any:
-    """Return the value of a variable or a part of one; None for any other word.
-
-    Raises:
-        ConfigError: as :func:`interpolate`, for a part that does not exist.
-    """
+    """Return the value of a variable or a part of one; None for any other word, ConfigError for a part it lacks."""
     expression = _EXPRESSION.fullmatch(word)
     known = expression is not None and expression.group(1) in names
     return value_of(word, names) if known else None

@@ -10,7 +10,18 @@ from wenwen_magic.errors import ConfigError
 from wenwen_magic.formats import FORMATS
 from wenwen_magic.records import ImageRequest
 from wenwen_magic.text.i18n import is_chinese, speak
-from wenwen_magic.text.orientation import ORIENTATIONS, RATIOS, WORDS, Shape, over, pixels_for, read, said, shape_of
+from wenwen_magic.text.orientation import (
+    ORIENTATIONS,
+    RATIOS,
+    WORDS,
+    Shape,
+    over,
+    pixels_for,
+    read,
+    said,
+    shape_of,
+    turn_of,
+)
 
 TYPED = {
     "16:9": [
@@ -248,3 +259,14 @@ def test_words_of_old_requests_keep_their_fingerprints():
         ImageRequest("a cat", orientation="16：9").fingerprint == ImageRequest("a cat", orientation="16/9").fingerprint
     )
     assert ImageRequest("a cat", orientation="3:2").shape.ratio == Fraction(3, 2)
+
+
+@pytest.mark.parametrize(
+    ("size", "shape"),
+    [
+        *(((100, 100), "square"), ((100, 95), "square"), ((100, 94), "landscape")),
+        *(((94, 100), "portrait"), ((1, 9), "portrait")),
+    ],
+)
+def test_the_size_decides_about_the_shape(size, shape):
+    assert turn_of(Fraction(*size)) == shape

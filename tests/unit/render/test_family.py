@@ -31,7 +31,7 @@ FAMILY = [drawn("fox"), drawn("blue", "fox"), drawn("hat", "fox"), drawn("old", 
 
 def members(wanted, *generations):
     records = Records(*(generations or FAMILY))
-    return [(member.generation.id, member.depth) for member in family(records, records.kept[wanted])]
+    return [(member.id, depth) for member, depth in family(records, records.kept[wanted])]
 
 
 @pytest.mark.parametrize("wanted", ["fox", "blue", "hat", "old"])

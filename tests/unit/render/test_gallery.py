@@ -414,7 +414,7 @@ def test_a_saved_take_says_so_in_a_comparison(make):
 
 
 def test_after_a_vote_letters_have_their_labels_and_captions_and_the_winner_a_star(contest):
-    bundle = vote_result(" c ")(contest)
+    bundle = vote_result(contest, " c ")
     reader = read(bundle)
     ((heads, cells),) = reader.tables
     assert [head.words for head in heads] == ["A\nalpha-model", "B\ngamma-model", "C ★\ndelta-model"]
@@ -430,23 +430,23 @@ def test_after_a_vote_letters_have_their_labels_and_captions_and_the_winner_a_st
 
 def test_pictures_are_as_wide_after_the_vote_as_before(make):
     gallery = replace(grid_of(make, {"x": ["1", "2"]}), blind=True)
-    before, after = (read(bundle).named("img") for bundle in (grid_bundle(gallery), vote_result("A")(gallery)))
+    before, after = (read(bundle).named("img") for bundle in (grid_bundle(gallery), vote_result(gallery, "A")))
     assert [image["width"] for image in before] == [image["width"] for image in after] == ["360", "360"]
 
 
 def test_a_failure_is_below_the_result_with_its_label_and_reason(contest):
-    outside = read(vote_result("A")(contest)).outside
+    outside = read(vote_result(contest, "A")).outside
     assert outside.startswith("beta-model✗ The endpoint failed.\nup <stream>")
     assert "charged" in outside
 
 
 def test_one_prompt_of_all_is_once_under_the_result(make):
     gallery = grid_of(make, {"orientation": ["landscape", "portrait"]}, sent=lambda values: "a cat <b>\nnight")
-    reader = read(vote_result("A")(gallery))
+    reader = read(vote_result(gallery, "A"))
     assert reader.outside == "as sent: a cat <b>\nnight"
     assert [cell.words for cell in reader.tables[0][0]] == ["A ★\nlandscape", "B\nportrait"]
 
 
 def test_a_vote_on_many_has_its_result_in_rows_of_four(make):
-    tables = read(vote_result("A")(grid_of(make, {"x": list("abcdef")}))).tables
+    tables = read(vote_result(grid_of(make, {"x": list("abcdef")}), "A")).tables
     assert [len(table[0]) for table in tables] == [4, 2]

@@ -74,9 +74,9 @@ def test_several_pictures_of_one_answer_are_in_a_table_with_their_sizes(make):
         ({}, {}, "9×9 · gpt-4o-image · 41 s"),
         ({}, {"numbered": True}, "① 9×9 · gpt-4o-image · 41 s"),
         ({"model_reported": "sora"}, {}, "9×9 · gpt-4o-image → sora · 41 s"),
-        ({"model_reported": "sora"}, {"known": {"model", "orientation"}}, "9×9 · answered by sora · 41 s"),
-        ({"model_reported": "sora_image"}, {"known": {"model"}}, "9×9 · 41 s"),
-        ({}, {"known": {"model"}}, "9×9 · 41 s"),
+        ({"model_reported": "sora"}, {"headed": True}, "9×9 · answered by sora · 41 s"),
+        ({"model_reported": "sora_image"}, {"headed": True}, "9×9 · 41 s"),
+        ({}, {"headed": True}, "9×9 · 41 s"),
         ({"demo": True}, {}, "9×9 · gpt-4o-image · 41 s"),
         ({"elapsed": 0.4}, {}, "9×9 · gpt-4o-image"),
         ({"price": 0.4, "currency": "元"}, {}, "9×9 · gpt-4o-image · 41 s · 0.4 元"),
@@ -91,17 +91,6 @@ def test_several_pictures_of_one_answer_are_in_a_table_with_their_sizes(make):
 )
 def test_the_caption_describes_the_picture_without_what_a_header_says(changes, options, words, make):
     assert caption(replace(make((9, 9)), **changes), **options) == words
-
-
-@pytest.mark.parametrize(
-    ("size", "shape"),
-    [
-        *(((100, 100), "square"), ((100, 95), "square"), ((100, 94), "landscape")),
-        *(((94, 100), "portrait"), ((1, 9), "portrait")),
-    ],
-)
-def test_the_size_decides_about_the_shape(size, shape, make):
-    assert display.orientation_of(make(size).images[0]) == shape
 
 
 def test_the_caption_speaks_chinese(make):

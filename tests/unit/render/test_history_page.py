@@ -20,7 +20,7 @@ FAULT = {"what": "The endpoint failed.", "why": "up <stream>"}
 
 def listed(*rows, total=None, number=1, size=24, thumbnails=None, command="%wenwen history"):
     page = Page(tuple(rows), len(rows) if total is None else total, number, size)
-    return page_bundle(page, thumbnails=thumbnails or {}, command=command, price=lambda value: f"¥{value:.2f}")
+    return page_bundle(page, thumbnails=thumbnails or {}, command=command, currency="¥")
 
 
 def words(cell):
@@ -33,11 +33,11 @@ def test_a_picture_tells_its_prompt_id_star_take_tags_model_time_and_price(make)
     ((cell,),) = read(listed(one)).rows
     assert (
         cell.words
-        == "saved, no preview at hand画一只猫#000001 ★ ③ #冬 #b\ngpt-4o-image → another\n2026-11-22 12:01\n¥0.20"
+        == "saved, no preview at hand画一只猫#000001 ★ ③ #冬 #b\ngpt-4o-image → another\n2026-11-22 12:01\n0.2 ¥"
     )
     line = listed(one)["text/plain"].splitlines()[1]
     assert re.split(r"  +", line) == [
-        *("#000001", "2026-11-22 12:01", "gpt-4o-image → another", "¥0.20", "★ ③ #冬 #b", "画一只猫"),
+        *("#000001", "2026-11-22 12:01", "gpt-4o-image → another", "0.2 ¥", "★ ③ #冬 #b", "画一只猫"),
     ]
 
 

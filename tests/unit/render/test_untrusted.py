@@ -16,7 +16,7 @@ from wenwen_magic.render.comparison import Comparison
 from wenwen_magic.render.comparison import bundle as comparison_bundle
 from wenwen_magic.render.gallery import gallery_bundle, grid_bundle, vote_result
 from wenwen_magic.render.generation import generation_bundle, status_html
-from wenwen_magic.render.history import Member, family_bundle, page_bundle
+from wenwen_magic.render.history import family_bundle, page_bundle
 from wenwen_magic.render.models import table
 
 ATTACKS = [
@@ -57,12 +57,12 @@ def infected(make, words):
 
 def page_of(rows, words):
     thumbnails = {row.id: row.still for row in rows if row.still}
-    return page_bundle(Page(rows, 99, 1, 3), thumbnails=thumbnails, command=words, price=lambda value: words)
+    return page_bundle(Page(rows, 99, 1, 3), thumbnails=thumbnails, command=words, currency=words)
 
 
 def family_of(rows, words):
     child = replace(rows[0], request=replace(rows[0].request, parent=words))
-    return family_bundle([Member(rows[0], 0), Member(child, 1)], child, {words: rows[0].still})
+    return family_bundle([(rows[0], 0), (child, 1)], child, {words: rows[0].still})
 
 
 BUNDLES = {
@@ -74,7 +74,7 @@ BUNDLES = {
     "column": lambda rows, words: grid_bundle(Gallery(rows, tuple(((words, words + at),) for at in "123"))),
     "grid": lambda rows, words: grid_bundle(Gallery(rows, tuple(((words, words), ("y", at)) for at in "123"))),
     "blind": lambda rows, words: grid_bundle(Gallery(rows, blind=True)),
-    "vote": lambda rows, words: vote_result("B")(Gallery(rows, tuple(((words, words + at),) for at in "123"))),
+    "vote": lambda rows, words: vote_result(Gallery(rows, tuple(((words, words + at),) for at in "123")), "B"),
     "page": page_of,
     "empty page": lambda rows, words: page_of((), words),
     "lineage": family_of,

@@ -8,7 +8,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from wenwen_magic.engine import build_request, limits
+from wenwen_magic.engine import build_request
 from wenwen_magic.errors import ConfigError, HistoryError
 from wenwen_magic.history.index import Wanted
 from wenwen_magic.notebook import voting
@@ -144,7 +144,7 @@ def history(context: CommandContext, words: str, *, page: int = 1, demo: bool = 
         found,
         thumbnails={row.id: path for row in found.rows if (path := client.thumbnail(row))},
         command=f"%wenwen history {re.sub(_PAGE_OPTION, '', context.line.partition(' ')[2])}".strip(),
-        price=lambda price: limits.amount(price, client.settings.currency),
+        currency=client.settings.currency,
     )
     showing = [context.show] if context.show and client.settings.ui and found.rows else []
 
@@ -178,7 +178,7 @@ def show(context: CommandContext, word: str, *, lineage: bool = False) -> Genera
     if not lineage:
         return client.ready(generation)
     members = history_table.family(client.history, generation)
-    family = tuple(member.generation for member in members)
+    family = tuple(member for member, _depth in members)
     thumbnails = {row.id: path for row in family if (path := client.thumbnail(row))}
     bundle = history_table.family_bundle(members, generation, thumbnails)
     return Gallery(family, render=lambda _gallery: bundle, differ=client.compare)
@@ -298,9 +298,9 @@ def open_mask(context: CommandContext, line: str) -> None:
     stem = re.sub(r"\W+", "_", Path(word).stem).strip("_")
     name = names[0] if names else f"{'' if stem.isidentifier() else 'picture_'}{stem}_mask"
     check_variable(name, do="%wenwen mask cat cat_mask")
-    from wenwen_magic.notebook.widgets.mask_editor import open_editor  # noqa: PLC0415  it loads ipywidgets
+    from wenwen_magic.notebook.widgets.mask_editor import MaskEditor  # noqa: PLC0415  it loads ipywidgets
 
-    editor = open_editor(
+    editor = MaskEditor(
         *context.client.to_mask(value, word), name, lambda mask: context.names.update({name: mask.image()})
     )
     context.show(editor.view)

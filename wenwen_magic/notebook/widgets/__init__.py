@@ -1,16 +1,23 @@
 """The ipywidgets under a picture; here the helpers with which all of them are made."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from itertools import starmap
+from pathlib import Path
 from typing import Any
 
 import ipywidgets
 
-WRAP = {"flex_flow": "row wrap", "align_items": "center"}
-"""The layout of a row that goes on below where the window is narrow."""
-
+from wenwen_magic.kinds import PNG, data_uri, kind_of
 
 _MARGIN = 8
 """Pixels that ipywidgets leaves between a field and its name."""
+_THUMBNAILS = """
+.wenwen-thumbnail{background-size:cover;background-position:center;border:2px solid transparent;border-radius:2px;
+display:flex;align-items:flex-end;justify-content:flex-start}
+.wenwen-thumbnail.wenwen-shown{border-color:var(--jp-brand-color1,#1976d2)}
+.wenwen-thumbnail:focus-visible{outline:2px solid var(--jp-brand-color1,#1976d2);outline-offset:1px}
+"""
 
 
 def button(
@@ -30,9 +37,33 @@ def button(
     return made
 
 
-def row(children: Sequence[Any], **layout: str) -> Any:
+def row(children: Iterable[Any], **layout: str) -> Any:
     """Put widgets beside one another; they wrap where there is no room. ``layout`` as CSS has it."""
-    return ipywidgets.HBox(list(children), layout={**WRAP, **layout})
+    return ipywidgets.HBox(list(children), layout={"flex_flow": "row wrap", "align_items": "center", **layout})
+
+
+def thumbnails(style: str, files: Mapping[str, Path | None]) -> str:
+    """Return the HTML of a style that puts thumbnails on buttons; one without a file is grey.
+
+    Args:
+        style: what else is said of the buttons, as CSS.
+        files: by the class of each button, which also has the class ``wenwen-thumbnail``.
+    """
+    return f"<style>{_THUMBNAILS}{style}{''.join(starmap(_background, files.items()))}</style>"
+
+
+def _background(name: str, file: Path | None) -> str:
+    with suppress(OSError):
+        if file is not None:
+            data = file.read_bytes()
+            uri = data_uri((kind_of(data) or PNG).mime, data)
+            return f".{name}{{background-image:url({uri})}}"
+    return f".{name}{{background-color:#777}}"
+
+
+def mark(widget: Any, name: str, *, on: bool) -> None:
+    """Give a widget a CSS class, or take it away."""
+    (widget.add_class if on else widget.remove_class)(name)
 
 
 def hint(kind: Any, text: str) -> dict[str, str]:

@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import ipywidgets
 
 from wenwen_magic.client import Client
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.notebook.widgets import button, empty, row, upload, uploaded
-from wenwen_magic.notebook.widgets.mask_editor import Mask, open_editor
+from wenwen_magic.notebook.widgets.mask_editor import Mask, MaskEditor
 from wenwen_magic.records import Button, Generation, ImageRequest
 from wenwen_magic.render import generation
 from wenwen_magic.render.markup import small
@@ -48,11 +49,8 @@ class EditRow:
             tooltip=_("pictures to send along, such as a style or a second figure"),
         )
         self.cancel = button("×", cancel, tooltip=_("stop editing: Generate draws the prompt again"), width="32px")
-        self.mask_file = upload(
-            _("Upload a mask"),
-            accept="image/png",
-            tooltip=_("a PNG as large as the picture, transparent where it may change"),
-        )
+        self._mask_hint = _("a PNG as large as the picture, transparent where it may change")
+        self.mask_file = upload(_("Upload a mask"), accept="image/png", tooltip=self._mask_hint)
         self.below = ipywidgets.VBox(layout={"display": "none", "width": "100%"})
         self.fields = (self._head, self.words, self.mask, self.more)
         self._show(on=False)
@@ -94,12 +92,10 @@ class EditRow:
         self.below.layout.display = None if hidden else "none"
 
     def _mask_fields(self, take: Generation) -> tuple[ipywidgets.Widget, ...]:
-        image = take.images[0]
-        hint = _("a PNG as large as the picture, transparent where it may change")
-        editors = []
+        image, hint, editors = take.images[0], self._mask_hint, []
         try:
             if image.preview is not None:
-                editors = [open_editor(image.preview, (image.width, image.height), "", self._paint).view]
+                editors = [MaskEditor(image.preview, (image.width, image.height), "", self._paint).view]
         except ConfigError:
             hint += "; " + _("to paint it here: pip install 'wenwen-magic[mask]', then restart")
         return (*editors, row([self.mask_file, ipywidgets.HTML(small(hint))]))
@@ -110,12 +106,7 @@ class EditRow:
     def request(self, client: Client, take: Generation, *, model: str, count: int, orientation: str) -> ImageRequest:
         """Make the request that draws a picture again with the change that is typed.
 
-        Args:
-            client: sends it.
-            take: the picture to start from.
-            model: who draws; the take's own model is spoken to in the take's format.
-            count: how many.
-            orientation: of the new picture.
+        The picture's own model is spoken to in the format of the picture.
 
         Raises:
             ConfigError: no words, a value that cannot be, or the picture cannot be sent.
@@ -172,18 +163,17 @@ class ActionButtons:
         self.rest = ipywidgets.VBox([])
 
     def fill(self, takes: Sequence[Generation]) -> None:
-        """Show the buttons of some pictures.
-
-        Args:
-            takes: what the cell shows, in its order.
-        """
+        """Show the buttons of the pictures that the cell shows."""
         offering = [take for take in takes if take.buttons][-MOST:]
         alone = len(takes) == 1
         shown = [str(alone), *(take.id for take in offering)]
         if shown == self._shown:
             return
         self._shown = shown
-        groups = [(take, [self._row(take, line) for line in button_rows(take.buttons)]) for take in offering]
+        groups = [
+            (take, [row(map(partial(self._button, take), line)) for line in button_rows(take.buttons)])
+            for take in offering
+        ]
         if alone and groups:
             _take, rows = groups[0]
             beside = len(rows[0].children) <= _MOST_BESIDE
@@ -196,20 +186,8 @@ class ActionButtons:
             for take, rows in groups
         )
 
-    def _row(self, take: Generation, offered: Sequence[Button]) -> ipywidgets.Box:
-        return row([self._button(take, one) for one in offered])
-
     def _button(self, take: Generation, offered: Button) -> ipywidgets.Button:
-        cost = (
-            _("draws a new picture each time (pays)")
-            if offered.again
-            else _("draws it once (pays), then shows it for free")
-        )
+        once, again = _("draws it once (pays), then shows it for free"), _("draws a new picture each time (pays)")
         label = replace_unshown(one_line(offered.label))[:_LONGEST_LABEL]
-        return button(
-            label,
-            lambda: self._press(take, offered),
-            tooltip=f"{label}: {cost}",
-            width="auto",
-            min_width="40px",
-        )
+        tooltip, press = f"{label}: {again if offered.again else once}", partial(self._press, take, offered)
+        return button(label, press, tooltip=tooltip, width="auto", min_width="40px")

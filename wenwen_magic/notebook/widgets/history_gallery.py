@@ -1,9 +1,10 @@
 """The history as thumbnails that are pressed: to show, use, star, tag or delete one; searched and turned in place."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -16,9 +17,8 @@ from wenwen_magic.history.store import Page
 from wenwen_magic.notebook.cell_source import cell_of
 from wenwen_magic.notebook.commands.saved import split_quoted
 from wenwen_magic.notebook.options import check_variable
-from wenwen_magic.notebook.widgets import button, named, row
+from wenwen_magic.notebook.widgets import button, mark, named, row, thumbnails
 from wenwen_magic.notebook.widgets.insert_cell import Inserter
-from wenwen_magic.notebook.widgets.takes_strip import background
 from wenwen_magic.records import Generation
 from wenwen_magic.render import generation, history
 from wenwen_magic.render.markup import Markup, clipped, join, lines, small, stacked, tag
@@ -32,6 +32,8 @@ _HEIGHT, _LOWER = 440, 300
 """Pixels: the height of the box of the large picture, beside the thumbnails and above them."""
 _BESIDE = {"flex_flow": "row-reverse wrap", "justify_content": "flex-end", "width": "100%"}
 _WORDS_ON_TILE = 40
+_NONE = -1
+"""The place of what is shown large while nothing is."""
 KINDS: Mapping[str, Mapping[str, bool]] = {
     N_("All"): {},
     N_("Pictures"): {"drawn": True, "demo": False},
@@ -41,14 +43,10 @@ KINDS: Mapping[str, Mapping[str, bool]] = {
 }
 """What is shown, by its name: the conditions that every other one of these leaves out."""
 _STYLE = f"""
-.wenwen-tile{{background-size:cover;background-position:center;width:{_SIDE}px;height:{_SIDE}px;padding:2px 4px;
-margin:0 {_GAP}px {_GAP}px 0;border:2px solid transparent;border-radius:2px;display:flex;align-items:flex-end;
-justify-content:flex-start;position:relative;line-height:1.25;font-size:11px;white-space:normal;text-align:left;
-overflow:hidden;overflow-wrap:anywhere}}
+.wenwen-tile{{width:{_SIDE}px;height:{_SIDE}px;padding:2px 4px;margin:0 {_GAP}px {_GAP}px 0;position:relative;
+line-height:1.25;font-size:11px;white-space:normal;text-align:left;overflow:hidden;overflow-wrap:anywhere}}
 .wenwen-tile.wenwen-words{{align-items:flex-start;background:var(--jp-layout-color2,#eee);
 color:var(--jp-ui-font-color1,#222)}}
-.wenwen-tile.wenwen-shown{{border-color:var(--jp-brand-color1,#1976d2)}}
-.wenwen-tile:focus-visible{{outline:2px solid var(--jp-brand-color1,#1976d2);outline-offset:1px}}
 .wenwen-tile.wenwen-star::after{{position:absolute;right:4px;top:2px;color:#fff;font-size:14px;
 text-shadow:0 0 3px #000,0 0 2px #000;content:"★"}}
 .wenwen-tile.wenwen-star::after{{content:"★" / ""}}
@@ -79,8 +77,8 @@ class HistoryGallery:
         self._client, self._names = client, names
         self._key = uuid4().hex[:8]
         self._asked, self._page = wanted, page
-        self._rows: list[Generation | None] = []
-        self._chosen: int | None = None
+        self._rows: dict[int, Generation] = {}  # by their places on the page
+        self._chosen = _NONE
 
         self.words = ipywidgets.Text(
             value=" ".join(map(_quoted, wanted.words)),
@@ -93,28 +91,27 @@ class HistoryGallery:
             value=_kind_of(wanted),
             **named(ipywidgets.Dropdown, _("what is shown"), width=150),
         )
-        self.newer = button("‹", partial(self._turn, -1), tooltip=_("newer"), width="36px")
-        self.older = button("›", partial(self._turn, 1), tooltip=_("older"), width="36px")
+        self.newer = self._button("‹", lambda: self._load(self._page.number - 1), tooltip=_("newer"), width="36px")
+        self.older = self._button("›", lambda: self._load(self._page.number + 1), tooltip=_("older"), width="36px")
         self.place = ipywidgets.HTML(layout={"margin": "0 4px"})
-        self.tiles = [button("", partial(self._press, number)) for number in range(page.size)]
+        self.tiles = [self._button("", partial(self._choose, number)) for number in range(page.size)]
         for number, tile in enumerate(self.tiles):
-            tile.add_class("wenwen-tile")
-            tile.add_class(self._class(number))
+            for name in ("wenwen-thumbnail", "wenwen-tile", self._class(number)):
+                tile.add_class(name)
         self._style = ipywidgets.HTML(layout={"display": "none"})
         self.grid = ipywidgets.VBox(layout={"flex": f"1 1 {_GRID}px", "max_width": f"{_GRID}px", "min_width": "0"})
-
         self.grid.add_class("wenwen-tiles")
 
-        self.star = button("", self._press_star, width="auto")
-        self.insert = button(_("Insert as cell"), self._press_insert, width="auto")
-        self.delete = button(_("Delete"), self._ask, width="auto")
-        self.yes = button(_("Delete for good"), self._press_delete, style="danger", width="auto")
-        self.no = button(_("Keep"), self._press_keep, width="auto")
+        self.star = self._button("", self._press_star, width="auto")
+        self.insert = self._button(_("Insert as cell"), self._press_insert, width="auto")
+        self.delete = self._button(_("Delete"), self._press_delete, width="auto")
+        self.yes = self._button(_("Delete for good"), self._press_yes, style="danger", width="auto")
+        self.no = self._button(_("Keep"), lambda: self._ask(on=False), width="auto")
         self.name = ipywidgets.Text(
             placeholder=_("name"),
             **named(ipywidgets.Text, _("name of a variable"), flex="1 1 80px"),
         )
-        self.use = button(_("Use as variable"), self._press_use, width="auto")
+        self.use = self._button(_("Use as variable"), self._press_use, width="auto")
         self.tags = ipywidgets.Text(
             placeholder=_("tags"),
             continuous_update=False,
@@ -149,8 +146,8 @@ class HistoryGallery:
         )
         for name in ("wenwen-history", f"wenwen-live-{self._key}"):
             self.view.add_class(name)
-        self.words.observe(lambda _change: self._search(), names="value")
-        self.kind.observe(lambda _change: self._search(), names="value")
+        for field in (self.words, self.kind):
+            field.observe(lambda _change: self._do(partial(self._load, 1)), names="value")
         self.tags.observe(lambda _change: self._set_tags(), names="value")
         self._fill(page)
 
@@ -165,54 +162,44 @@ class HistoryGallery:
 
     def _fill(self, page: Page) -> None:
         """Show a page, and its first generation large."""
-        self._page, self._rows = page, list(page.rows)
-        rules = []
-        for number, each in enumerate(page.rows):
+        self._page, self._rows = page, dict(enumerate(page.rows))
+        files = dict[str, Path | None]()
+        for number, (each, tile) in enumerate(zip(page.rows, self.tiles, strict=False)):
             thumbnail = self._client.thumbnail(each)
-            rules.append(background(self._class(number), thumbnail))
-            self.tiles[number].description = "" if thumbnail else _words(each)
-            (self.tiles[number].remove_class if thumbnail else self.tiles[number].add_class)("wenwen-words")
-            self.tiles[number].layout.visibility = None
+            files[self._class(number)] = thumbnail
+            tile.description = "" if thumbnail else _words(each)
+            mark(tile, "wenwen-words", on=not thumbnail)
+            tile.layout.visibility = None
             self._describe(number)
         twin = f".wenwen-twin-{self._key}"
         # Only beside these controls: a copy of the notebook that is open too has the same page, and no controls.
         here = f":is(.jp-OutputArea,body:not(:has(.jp-OutputArea))):has(.wenwen-live-{self._key})"
         live = f"@media screen{{{here} {twin},{here}>.jp-OutputArea-child:has({twin}){{display:none}}}}"
-        self._style.value = f"<style>{_STYLE}{live}{''.join(rules)}</style>"
-        first, last = (page.number - 1) * page.size + 1, (page.number - 1) * page.size + len(page.rows)
-        place = _("{first}–{last} of {total}", first=first, last=last, total=page.total) if page.rows else ""
-        self.place.value = small(place)
+        self._style.value = thumbnails(_STYLE + live, files)
+        self.place.value = small(history.place(page) if page.rows else "")
         self.newer.disabled, self.older.disabled = page.number <= 1, page.number >= page.pages
-        kinds, children = history.apart(page.rows), []
-        for name, rows in kinds.items():
+        places, children = {each.id: number for number, each in enumerate(page.rows)}, []
+        in_order = list[int]()
+        for name, rows in history.apart(page.rows).items():
             if name:
                 children.append(ipywidgets.HTML(tag("b", _(name))))
-            ids = {each.id for each in rows}
-            tiles = [tile for tile, each in zip(self.tiles, page.rows, strict=False) if each.id in ids]
-            children.append(ipywidgets.HBox(tiles, layout={"flex_flow": "row wrap"}))
+            numbers = [places[each.id] for each in rows]
+            children.append(ipywidgets.HBox([self.tiles[one] for one in numbers], layout={"flex_flow": "row wrap"}))
+            in_order += numbers
         self.grid.children = children or [ipywidgets.HTML(small(_("Nothing saved matches.")))]
-        in_order = [each.id for rows in kinds.values() for each in rows]
-        self._choose([each.id for each in page.rows].index(in_order[0]) if in_order else None)
+        self._choose(next(iter(in_order), _NONE))
 
     def _describe(self, number: int) -> None:
         """Say on a thumbnail what it is, and whether it is marked and shown."""
-        each, tile = self._rows[number], self.tiles[number]
-        if each is None:
+        if (each := self._rows.get(number)) is None:
             return
+        tile = self.tiles[number]
         prompt = clipped(generation.prompt_of(each), 200)
         what = " · ".join(filter(None, (prompt, generation.caption(each), history.marks(each), _name(each))))
         shown = number == self._chosen
         tile.tooltip = _("shown: {what}", what=what) if shown else _("show {what}", what=what)
-        for on, name in ((each.star, "wenwen-star"), (shown, "wenwen-shown")):
-            (tile.add_class if on else tile.remove_class)(name)
-
-    def _search(self) -> None:
-        with self._handling():
-            self._load(1)
-
-    def _turn(self, by: int) -> None:
-        with self._handling():
-            self._load(self._page.number + by)
+        mark(tile, "wenwen-star", on=each.star)
+        mark(tile, "wenwen-shown", on=shown)
 
     def _load(self, number: int) -> None:
         """Show another page of what is asked for now; what the line asked for is one with it."""
@@ -225,112 +212,95 @@ class HistoryGallery:
 
     # -- one generation ------------------------------------------------------------------------------------------------
 
-    def _press(self, number: int) -> None:
-        with self._handling():
-            self._choose(number)
-
-    def _choose(self, number: int | None) -> None:
-        """Show a generation large, with what can be done with it; None for none."""
+    def _choose(self, number: int) -> None:
+        """Show a generation large, with what can be done with it."""
         before, self._chosen = self._chosen, number
-        for each in {before, number} - {None}:
-            if each is not None and each < len(self._rows):
-                self._describe(each)
-        take = None if number is None else self._rows[number]
-        ready = self._client.ready(take) if take else None
-        self._keep()
+        for each in {before, number}:
+            self._describe(each)
+        take = self._rows.get(number)
+        self._ask(on=False)
         for control in (self.star, self.insert, self.delete, self.use, self.name, self.tags):
             control.disabled = take is None
         self.star.description = f"{'★' if take and take.star else '☆'} {_('Star')}"
         self.tags.value = " ".join(take.tags) if take else ""
         self.shown.value = ""
-        if take and ready:
-            prompt = tag("p", lines(generation.prompt_of(take)))
+        if take:
+            ready, prompt = self._client.ready(take), tag("p", lines(generation.prompt_of(take)))
             about = tag("p", small(" · ".join(filter(None, (_name(take), "demo" if take.demo else "")))))
             self.shown.value = join(generation.generation_html(ready, asked_here=True), prompt, about)
 
     @property
     def _take(self) -> Generation:
-        """What is shown large.
-
-        Raises:
-            ConfigError: nothing is.
-        """
-        take = None if self._chosen is None else self._rows[self._chosen]
-        if take is None:
+        """What is shown large; ConfigError where nothing is."""
+        if (take := self._rows.get(self._chosen)) is None:
             raise ConfigError(_("Press a thumbnail first."))
         return take
 
     def _change(self, changed: Generation) -> None:
         """Show what was changed of the generation that is shown large."""
-        if self._chosen is not None:
-            self._rows[self._chosen] = changed
-            self._choose(self._chosen)
+        self._rows[self._chosen] = changed
+        self._choose(self._chosen)
 
     def _press_star(self) -> None:
-        with self._handling():
-            self._change(self._client.history.star(self._take, on=not self._take.star))
+        self._change(self._client.history.star(self._take, on=not self._take.star))
 
     def _set_tags(self) -> None:
-        take = None if self._chosen is None else self._rows[self._chosen]
-        if take is not None and self.tags.value != " ".join(take.tags):
-            with self._handling():
-                self._change(self._client.history.tag(take, [self.tags.value]))
-                self._say(_("tags: {tags}", tags=self.tags.value) if self.tags.value else _("no tags"))
+        take = self._rows.get(self._chosen)
+        if take is not None and self.tags.value != " ".join(take.tags):  # else another generation is shown now
+            self._do(self._save_tags)
+
+    def _save_tags(self) -> None:
+        self._change(self._client.history.tag(self._take, [self.tags.value]))
+        self._say(_("tags: {tags}", tags=self.tags.value) if self.tags.value else _("no tags"))
 
     def _press_insert(self) -> None:
-        with self._handling():
-            take = self._take
-            self.inserter.insert(cell_of(self._client, take))
-            if self._client.missing([take.request]) and not self._client.is_demo:
-                self._say(_("Running the new cell draws a new picture and pays."))
+        take = self._take
+        self.inserter.insert(cell_of(self._client, take))
+        if self._client.missing([take.request]) and not self._client.is_demo:
+            self._say(_("Running the new cell draws a new picture and pays."))
 
     def _press_use(self) -> None:
-        with self._handling():
-            name = check_variable(self.name.value.strip(), do=N_("Use letters, digits and _: cat_1"))
-            self._names[name] = self._client.ready(self._take)
-            self._say(_("{name} is this picture now.", name=name))
+        name = check_variable(self.name.value.strip(), do=N_("Use letters, digits and _: cat_1"))
+        self._names[name] = self._client.ready(self._take)
+        self._say(_("{name} is this picture now.", name=name))
 
     # -- deleting ------------------------------------------------------------------------------------------------------
 
-    def _ask(self) -> None:
-        with self._handling():
-            self.tools.layout.display, self.question.layout.display = "none", None
-            self._say(_("Its file is deleted too. Drawing it again costs again."))
-
-    def _press_keep(self) -> None:
-        with self._handling():
-            self._keep()
-
-    def _keep(self) -> None:
-        self.tools.layout.display, self.question.layout.display = None, "none"
+    def _ask(self, *, on: bool) -> None:
+        """Put the question whether to delete in the place of the tools, or the tools back."""
+        self.tools.layout.display, self.question.layout.display = ("none", None) if on else (None, "none")
 
     def _press_delete(self) -> None:
+        self._ask(on=True)
+        self._say(_("Its file is deleted too. Drawing it again costs again."))
+
+    def _press_yes(self) -> None:
         """Delete what is shown; its place stays empty, so that no other thumbnail moves."""
-        with self._handling():
-            take, number = self._take, self._chosen
-            self._keep()
-            self._client.history.delete(take)
-            if number is not None:
-                self._rows[number] = None
-                self.tiles[number].layout.visibility = "hidden"
-            self._choose(None)
-            self._say(_("Deleted: {names}", names=f"#{take.id[:6]}"))
+        take = self._take
+        self._ask(on=False)
+        self._client.history.delete(take)
+        del self._rows[self._chosen]
+        self.tiles[self._chosen].layout.visibility = "hidden"
+        self._choose(_NONE)
+        self._say(_("Deleted: {names}", names=f"#{take.id[:6]}"))
 
-    # -- messages ------------------------------------------------------------------------------------------------------
+    # -- presses and messages ------------------------------------------------------------------------------------------
 
-    def _say(self, *words: str) -> None:
-        self.note.value = tag("div", stacked(*words), role="status") if words else ""
+    def _button(self, description: str, press: Callable[[], None], **look: str) -> Any:
+        return button(description, lambda: self._do(press), **look)
 
-    @contextmanager
-    def _handling(self) -> Iterator[None]:
-        """Handle a press: in the reader's language, the last message gone, an error of ours shown in its place."""
+    def _do(self, press: Callable[[], None]) -> None:
+        """Do what was pressed: in the reader's language, the last message gone, an error of ours shown in its place."""
         with suppress(WenwenError):
             speak(self._client.settings.lang)
         self._say()
         try:
-            yield
+            press()
         except WenwenError as error:
             self._say(*error.lines())
+
+    def _say(self, *words: str) -> None:
+        self.note.value = tag("div", stacked(*words), role="status") if words else ""
 
 
 def _quoted(word: str) -> str:

@@ -1,7 +1,6 @@
 """Puts a text into a new cell from a button: by a script in JupyterLab's page, elsewhere as a text to copy."""
 
 import json
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import ipywidgets
 
 from wenwen_magic.render.markup import join, small, tag
 from wenwen_magic.text.i18n import _
-from wenwen_magic.text.sanitize import replace_lone_surrogates
+from wenwen_magic.text.sanitize import in_lines
 
 BOX, INSERTED, REFUSED = "wenwen-insertion", "wenwen-inserted", "wenwen-not-inserted"
 """CSS classes: of the box with the script's output, and of the two buttons in it, of which the script presses one."""
@@ -18,11 +17,6 @@ BOX, INSERTED, REFUSED = "wenwen-insertion", "wenwen-inserted", "wenwen-not-inse
 _LATE = tag("style", "@keyframes wenwen-late{from{visibility:hidden;max-height:0}}")
 _LATER = "animation:wenwen-late 1.5s step-end;overflow:hidden"
 _PRE = "user-select:all;white-space:pre-wrap;max-height:200px;overflow:auto"
-
-
-@cache
-def _source() -> str:
-    return Path(__file__).with_suffix(".js").read_text("utf-8")
 
 
 def script(text: str, name: str) -> str:
@@ -35,26 +29,18 @@ def script(text: str, name: str) -> str:
         text: what the cell is to hold; it arrives as it is, but that a line ends in one line feed.
         name: tells one press from another: a script of the same name does nothing.
     """
-    values = (_normalised(text), name, {"box": BOX, "inserted": INSERTED, "refused": REFUSED})
+    values = (in_lines(text), name, {"box": BOX, "inserted": INSERTED, "refused": REFUSED})
     written = ", ".join(json.dumps(value).replace("<", "\\u003c") for value in values)  # safe in HTML as well
+    source = Path(__file__).with_suffix(".js").read_text("utf-8")
     place = 'typeof element !== "undefined" && element instanceof Element ? element : null'
-    return f"(() => {{\n{_source()}\ninsertCell({place}, {written});\n}})();\n"
+    return f"(() => {{\n{source}\ninsertCell({place}, {written});\n}})();\n"
 
 
 def fallback_html(text: str) -> str:
-    """Return the text as HTML, to be copied into a new cell by hand; a click selects all of it.
-
-    Args:
-        text: what the cell is to hold.
-    """
+    """Return the text of a cell as HTML, to be copied into a new one by hand; a click selects all of it."""
     ask = small(_("Copy this into a new cell:"))
     # HTML drops a line end right after <pre>: the first is not the text's.
-    return join(_LATE, tag("div", ask, tag("pre", "\n" + _normalised(text), style=_PRE), style=_LATER))
-
-
-def _normalised(text: str) -> str:
-    """Return the text with line feeds and without lone surrogates: a notebook that holds one cannot be saved."""
-    return replace_lone_surrogates(text).replace("\r\n", "\n").replace("\r", "\n")
+    return join(_LATE, tag("div", ask, tag("pre", "\n" + in_lines(text), style=_PRE), style=_LATER))
 
 
 class Inserter:

@@ -88,50 +88,37 @@ class Mask:
         return count / (self.size[0] * self.size[1])
 
 
-def open_editor(picture: Path, size: tuple[int, int], name: str, changed: Callable[[Mask], None]) -> "MaskEditor":
-    """Open an editor on a picture.
-
-    Args:
-        picture: a small file of it, JPEG or PNG.
-        size: the width and height in pixels that the mask will have.
-        name: the variable that receives the mask; empty for none.
-        changed: is handed the mask after every stroke.
-
-    Raises:
-        ConfigError: the canvas library is not installed.
-    """
-    try:
-        canvas = import_module("ipycanvas")
-    except ImportError:
-        raise ConfigError(
-            _("The mask editor needs the library ipycanvas."),
-            do=_("pip install 'wenwen-magic[mask]' and restart; or give --mask an array or a PNG file."),
-        ) from None
-    return MaskEditor(canvas, picture, Mask(size), name, changed)
-
-
 class MaskEditor:
     """The picture, what is painted over it, and the tools.
 
     Args:
-        library: the canvas library.
-        picture: a small file of the picture.
-        mask: the empty mask of the picture's size.
-        name: the variable that receives the mask.
+        picture: a small file of the picture, JPEG or PNG.
+        size: the width and height in pixels that the mask will have.
+        name: the variable that receives the mask; empty for none.
         changed: is handed the mask after every stroke.
 
     Attributes:
         mask: as it is now.
         view: to be shown.
+
+    Raises:
+        ConfigError: the canvas library is not installed.
     """
 
-    def __init__(self, library: Any, picture: Path, mask: Mask, name: str, changed: Callable[[Mask], None]) -> None:
-        self.mask, self._name, self._changed, self._library = mask, name, changed, library
-        self._scale = min(1.0, _WIDEST / mask.size[0], _HIGHEST / mask.size[1])
+    def __init__(self, picture: Path, size: tuple[int, int], name: str, changed: Callable[[Mask], None]) -> None:
+        try:
+            self._library: Any = import_module("ipycanvas")
+        except ImportError:
+            raise ConfigError(
+                _("The mask editor needs the library ipycanvas."),
+                do=_("pip install 'wenwen-magic[mask]' and restart; or give --mask an array or a PNG file."),
+            ) from None
+        self.mask, self._name, self._changed = Mask(size), name, changed
+        self._scale = min(1.0, _WIDEST / size[0], _HIGHEST / size[1])
         self._hand: list[Point] = []
-        width, height = (max(1, round(side * self._scale)) for side in mask.size)
-        self.canvas = library.MultiCanvas(3, width=width, height=height, layout={"width": f"{width}px"})
-        self.canvas.layout.border = "1px solid #8886"
+        width, height = (max(1, round(side * self._scale)) for side in size)
+        layout = {"width": f"{width}px", "border": "1px solid #8886"}
+        self.canvas = self._library.MultiCanvas(3, width=width, height=height, layout=layout)
         shown = ipywidgets.Image.from_file(picture)
         self.canvas[0].draw_image(shown, 0, 0, width, height)
         pen = self.canvas[2]
@@ -203,14 +190,14 @@ class MaskEditor:
         self._update_note()
 
     def _update_note(self) -> None:
-        if not self._name:
-            usage = _("{share} of the picture may change.", share=f"{self.mask.share:.0%}")
-            self.note.value = usage if self.mask.strokes else _("Paint over what may change.")
-            return
-        usage = _(
-            "<code>{name}</code> holds the mask: {share} of the picture may change. Use it: "
-            "<code>--format images --ref … --mask {name}</code>",
-            name=self._name,
-            share=f"{self.mask.share:.0%}",
-        )
-        self.note.value = usage if self.mask.strokes else _("Paint over what may change.")
+        note, share = _("Paint over what may change."), f"{self.mask.share:.0%}"
+        if self.mask.strokes and self._name:
+            note = _(
+                "<code>{name}</code> holds the mask: {share} of the picture may change. Use it: "
+                "<code>--format images --ref … --mask {name}</code>",
+                name=self._name,
+                share=share,
+            )
+        elif self.mask.strokes:
+            note = _("{share} of the picture may change.", share=share)
+        self.note.value = note

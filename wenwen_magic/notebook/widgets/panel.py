@@ -24,7 +24,7 @@ from wenwen_magic.records import Button, Gallery, Generation, ImageRequest
 from wenwen_magic.render import generation
 from wenwen_magic.render.markup import clipped, join, small, stacked, tag
 from wenwen_magic.text import orientation
-from wenwen_magic.text.i18n import N_, _, is_chinese, spoken
+from wenwen_magic.text.i18n import _, is_chinese, spoken
 
 DOUBLE_PRESS = 0.8
 """Seconds within which a second press of a button that pays is taken for the same."""
@@ -36,24 +36,19 @@ _ROW = "34px"
 _LINE = "1px solid var(--jp-border-color2, #ccc)"
 _LONGEST_WORDS = 60
 _BEFORE_ALL_JOBS = -1
-_PAYS_AGAIN = N_("The new cell has --fresh: running it draws a new picture and pays.")
 _UNSEEN = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap"
+# Its own width counts nothing: else the field would be as wide as the words.
+_WORDS = "display:block;width:0;min-width:100%;overflow:hidden;text-overflow:ellipsis;white-space:nowrap;opacity:.7"
 _SHAPES = (*orientation.ORIENTATIONS, *orientation.RATIOS)
 
 
 class Choices:
-    """The fields of a request that a person changes most.
+    """The fields of a request that a person changes most: prompt, model, orientation and count.
 
     Args:
         request: what they begin with.
         models: names to suggest.
         with_prompt: whether the prompt begins empty, to be typed here.
-
-    Attributes:
-        prompt: what to draw.
-        model: who draws.
-        orientation: ``auto``, ``square``, ``landscape`` or ``portrait``.
-        count: how many.
     """
 
     def __init__(self, request: ImageRequest, models: Sequence[str], *, with_prompt: bool) -> None:
@@ -94,20 +89,10 @@ class Choices:
         """What is not as it began."""
         return {name: value for name, value in self.values.items() if value != self._at_first[name]}
 
-    @property
-    def untouched(self) -> bool:
-        """Whether everything is as it began."""
-        return not self.changed
-
     def choose(self, values: Mapping[str, Any]) -> None:
         """Choose what :attr:`values` gave."""
         for name, value in values.items():
             getattr(self, name).value = value
-
-    def on_change(self, call: Callable[[], None]) -> None:
-        """Call a function, in the main thread, when anything was chosen."""
-        for field in (self.model, self.orientation, self.count, self.prompt):
-            field.observe(lambda _change: call(), names="value")
 
 
 class _Box(ipywidgets.VBox):  # type: ignore[misc]
@@ -148,22 +133,23 @@ class Panel:
         self._before_edit: dict[str, Any] = {}
         self._own = [take.id for take in cell.area.rows]  # what the cell itself shows
         self._requests = {request.fingerprint: request for request in cell.requests}  # of all that was shown here
-        self.choices = Choices(cell.requests[0], models, with_prompt=with_prompt)
-        self.choices.on_change(self._check_choices)
+        self.choices = chosen = Choices(cell.requests[0], models, with_prompt=with_prompt)
+        for field in (chosen.model, chosen.orientation, chosen.count, chosen.prompt):
+            field.observe(lambda _change: self._check_choices(), names="value")
         compared = bool(cell.labels)
         self.action_buttons = ActionButtons(self._press_action)
         self.strip = TakesStrip(self._press_show)
         self.edit_row = EditRow(self._press_cancel)
         self._missed = False  # whether the last press brought no picture
+        self._held = False  # whether nothing may be drawn: what else is shown would tell a label
         self.inserter = Inserter()
         self.ballot = row([])
         self.note = ipywidgets.HTML("")
 
-        self.save = button("⤓ " + _("Save"), self._press_save, tooltip=_("copy the original beside the notebook"))
-        self.edit = button("✎ " + _("Edit"), self._press_edit)
+        wide, beside = {"width": "auto", "min_width": "72px"}, _("copy the original beside the notebook")
+        self.save = button("⤓ " + _("Save"), self._press_save, tooltip=beside, **wide)
+        self.edit = button("✎ " + _("Edit"), self._press_edit, **wide)
         self.more = button("⋯", self._press_more, tooltip=_("star, insert as cell, prompt as sent, file"), width="40px")
-        for each in (self.save, self.edit):
-            each.layout.width, each.layout.min_width = "auto", "72px"
         self.tools = row(
             [self.action_buttons.first, self.save, self.edit, self.more], justify_content="flex-end", width="100%"
         )
@@ -173,14 +159,10 @@ class Panel:
         upper = ipywidgets.Box([self.tools, self.progress], layout={"min_height": _ROW, "width": "100%"})
 
         self.star = button("☆ " + _("Star"), self._press_star, tooltip=_("a re-run shows the latest with a star"))
-        self.insert = button(
-            _("Insert as cell"),
-            self._press_insert,
-            tooltip=_("this cell again; after a change here: one picture as chosen")
-            if compared
-            else _("a new cell that says what is chosen here"),
-            width="auto",
-        )
+        means = _("a new cell that says what is chosen here")
+        if compared:
+            means = _("this cell again; after a change here: one picture as chosen")
+        self.insert = button(_("Insert as cell"), self._press_insert, tooltip=means, width="auto")
         self.details = ipywidgets.HTML()
         self.menu = ipywidgets.VBox(
             [self.action_buttons.rest, row([self.star, self.insert]), self.details], layout={"display": "none"}
@@ -190,9 +172,9 @@ class Panel:
             layout={"flex": "1 1 40px", "width": "auto", "min_width": "0", "overflow": "hidden"}
         )
         # One button for both, so that the focus of the keyboard stays where it was.
-        self.generate = button(_("Generate"), self._press_generate, style="primary", width="auto", min_width="120px")
-        self.generate.layout.margin = "2px 2px 2px auto"  # at the right, also where the row has wrapped
-        self._settings = (self.choices.model, self.choices.orientation, self.choices.count, self.words)
+        right = "2px 2px 2px auto"  # also where the row has wrapped
+        self.generate = button("", self._press_generate, width="auto", min_width="120px", margin=right)
+        self._settings = (chosen.model, chosen.orientation, chosen.count, self.words)
         press = [*self.edit_row.fields, *self._settings, self.generate, self.edit_row.cancel]
         self.view = _Box(
             [
@@ -211,9 +193,8 @@ class Panel:
             ],
             layout={"max_width": "820px"},
         )
-        self._with_prompt, self._held = with_prompt, False
+        self._with_prompt = with_prompt
         cell.voted.append(self._show_result)
-        self._update_face()
         self._show_result()
 
     def suggest(self, models: Sequence[str]) -> None:
@@ -225,9 +206,7 @@ class Panel:
     def show_message(self, *lines: str, unseen: str = "") -> None:
         """Write lines under the controls, escaped; only from the main thread.
 
-        Args:
-            *lines: the text.
-            unseen: is read to who cannot see the picture, and not shown.
+        ``unseen`` is read to who cannot see the picture, and not shown.
         """
         text = join(stacked(*lines), tag("span", unseen, style=_UNSEEN) if unseen else "")
         # What is put into the page is read aloud where it is an alert; the field itself can have no role.
@@ -239,64 +218,69 @@ class Panel:
 
     def follow(self, job: Job) -> None:
         """Show the result of the cell's own job, and let Stop end the waiting for it."""
-        self._hold(on=self._cell.blind)
+        self._held = self._cell.blind
         self._follow(job, own=True, wanted=sum(request.count for request in self._cell.requests))
 
-    # -- what Generate says --------------------------------------------------------------------------------------------
+    # -- what the controls say -----------------------------------------------------------------------------------------
 
-    def _update_face(self) -> None:
-        """Write on Generate what it costs, and beside it which prompt it uses; while a job is waited for it is Stop."""
-        waiting, name = bool(self._jobs), _("Try again") if self._missed else _("Generate")
-        face = " · ".join(filter(None, (name, self._price())))
+    def _update(self) -> None:
+        """Let the controls say what is shown, chosen and waited for; while a job is waited for Generate is Stop."""
+        waiting = bool(self._jobs)
+        self.progress.layout.display, self.tools.layout.display = (None, "none") if waiting else ("none", None)
+        self._update_generate(waiting=waiting)
+        take, area = None if self._held else self._last_shown, self._cell.area
+        self.tools.layout.visibility = None if area.rows or area.gallery else "hidden"  # it keeps its place
+        self.save.disabled = self.edit.disabled = self.star.disabled = take is None
+        self.edit.tooltip = (
+            _("press a thumbnail first") if take is None else _("say what to change in: ") + generation.caption(take)
+        )
+        self.star.description = f"{'★' if take is not None and take.star else '☆'} {_('Star')}"
+        styles = self._cell.client.settings.styles
+        self.details.value = generation.details_html(take, styles) if take is not None else ""
+
+    def _update_generate(self, *, waiting: bool) -> None:
+        """Write on Generate what it costs, and beside it which prompt it uses."""
+        price, does = self._price()
+        face = " · ".join(filter(None, (_("Try again") if self._missed else _("Generate"), price)))
         self.generate.description = _("Stop waiting") if waiting else face
         self.generate.button_style = "" if waiting else "primary"
         self.generate.disabled = self._held and not waiting
-        draws = _("vote first") if self._held else self._what_generate_does()
         stops = _("A picture that still arrives is saved (and may be charged).")
-        self.generate.tooltip = stops if waiting else draws
+        self.generate.tooltip = stops if waiting else _("vote first") if self._held else does
         editing = self.edit_row.take is not None
         # The change stands in the place of what the picture was asked with; behind ⋯ that can be changed all the same.
         seen = None if not editing or self.menu.layout.display is None else "none"
         for each in self._settings:
             each.layout.display = seen
         prompt = "" if editing or self._with_prompt else self.choices.prompt.value
-        # Its own width counts nothing: else the field would be as wide as the words.
-        style = (
-            "display:block;width:0;min-width:100%;overflow:hidden;text-overflow:ellipsis;white-space:nowrap;opacity:.7"
-        )
         lang = "zh" if is_chinese(prompt) else None
-        words = tag("small", clipped(prompt, _LONGEST_WORDS), title=prompt[:1000], style=style, lang=lang)
+        words = tag("small", clipped(prompt, _LONGEST_WORDS), title=prompt[:1000], style=_WORDS, lang=lang)
         self.words.value = words if prompt else ""
 
-    def _what_generate_does(self) -> str:
-        with suppress(WenwenError):
-            if self._cell.current_client().settings.mode == "replay":
-                return _("replay mode is offline")
-        return _("draws a new picture (pays)")
-
-    def _price(self) -> str:
-        """Return what a press costs, or how many pictures it draws; empty for one whose price is not known."""
+    def _price(self) -> tuple[str, str]:
+        """Return what a press costs, or how many pictures it draws (empty for neither known), and what it does."""
+        does = _("draws a new picture (pays)")
         with suppress(WenwenError):
             client, values = self._cell.current_client(), self.choices.values
             if client.settings.mode == "replay":
-                return ""
+                return "", _("replay mode is offline")
             if self.edit_row.take is not None:
                 values["params"] = {}  # a change is asked for without those of the picture
             request = replace(self._cell.requests[0], **values)
             cost = limits.cost_of(client.missing([request], fresh=True))
             if not cost.unknown and cost.pictures and not client.is_demo:
-                return limits.amount(cost.known, client.settings.currency)
-            return limits.pictures(cost.pictures) if cost.pictures > 1 else ""
-        return ""
+                return limits.amount(cost.known, client.settings.currency), does
+            if cost.pictures > 1:
+                return limits.pictures(cost.pictures), does
+        return "", does
 
     def _check_choices(self) -> None:
         """Tell at once what Generate would cost, and what would be refused or doubted; what was typed stays."""
-        self._update_face()
+        self._update()
         with self._handling():
             client, values = self._cell.current_client(), self.choices.values
-            if values["count"] > (most := _most(client)):
-                self.show_error(_too_many(values["count"], most))
-            elif values["model"]:
+            _check_count(client, values["count"])
+            if values["model"]:
                 request = replace(self._cell.requests[0], **values)
                 doubts = [*model_doubts(client, [request], fresh=True), shape_doubt(client, request)]
                 self.show_message(*filter(None, doubts))
@@ -323,8 +307,7 @@ class Panel:
 
         def wanted(client: Client) -> tuple[ImageRequest, bool]:
             request = self._chosen(client)
-            if request.count > (most := _most(client)):
-                raise _too_many(request.count, most)
+            _check_count(client, request.count)
             return client.request(request), client.settings.mode != "replay"
 
         self._draw("", wanted)
@@ -334,11 +317,9 @@ class Panel:
         self._draw(key, lambda client: client.press_request(take, offered))
 
     def _draw(self, key: str, wanted: Callable[[Client], tuple[ImageRequest, bool]]) -> None:
-        """Draw in the background, unless the same was pressed a moment ago: a double click wants one picture.
+        """Draw in the background, unless the same key was pressed a moment ago: a double click wants one picture.
 
-        Args:
-            key: tells one button from another.
-            wanted: makes the request, and tells whether it is drawn although a take is saved.
+        ``wanted`` makes the request, and tells whether it is drawn although a take is saved.
         """
         if self._is_double(key):
             return
@@ -357,29 +338,18 @@ class Panel:
         return self._pressed[key] - before < DOUBLE_PRESS
 
     def _chosen(self, client: Client) -> ImageRequest:
-        """Make the request that is chosen in the controls.
-
-        Raises:
-            ConfigError: a value that cannot be.
-        """
+        """Make the request that is chosen in the controls; ConfigError for a value that cannot be."""
         values = self.choices.values
         if self.edit_row.take is not None:
             return self.edit_row.request(client, self.edit_row.take, **values)
         return replace(self._cell.requests[0], prompt=self.choices.prompt.value.strip(), **values)
 
-    def _follow(self, job: Job, *, own: bool, wanted: int = 1) -> None:
+    def _follow(self, job: Job, *, own: bool, wanted: int) -> None:
         self._jobs.append(job)
-        self._update_waiting()
+        self.percent.layout.visibility, self.progress_line.value = "hidden", ""
+        self._update()
         turn = self._cell.turn()
         self._cell.runner.start_or_run(lambda _: self._watch(job, turn, own=own, wanted=wanted))
-
-    def _update_waiting(self) -> None:
-        """Make Generate Stop, and show the progress in the place of the tools, while a job is waited for."""
-        self._update_face()
-        waiting = bool(self._jobs)
-        self.progress.layout.display, self.tools.layout.display = (None, "none") if waiting else ("none", None)
-        self.percent.layout.visibility = "hidden"
-        self.progress_line.value = ""
 
     def _watch(self, job: Job, turn: Turn, *, own: bool, wanted: int) -> None:
         """Follow a job to its end; runs in a thread of its own and changes no widget itself."""
@@ -419,13 +389,10 @@ class Panel:
         self._speak()
         if job in self._jobs:
             self._jobs.remove(job)
-        self._update_waiting()
-        error, hidden = job.error, self._cell.hides_labels
-        self._missed = error is not None
-        self._update_face()
-        if error is not None:
-            self.show_error(error)
-            self._hold(on=hidden)
+        self._missed, self._held = job.error is not None, self._cell.hides_labels
+        self._update()
+        if job.error is not None:
+            self.show_error(job.error)
             return
         drawn = [take for take in job.result if take.images]
         if own:
@@ -436,7 +403,7 @@ class Panel:
             edited = self.edit_row.take
             if drawn and edited is not None and drawn[-1].request.parent == edited.id:
                 self.edit_row.open(drawn[-1], done=drawn[-1].request.prompt)  # the next change goes on from it
-        if not (own and hidden):
+        if not (own and self._held):
             came = " ".join(f"{generation.caption(take, numbered=True)}: {take.images[0].alt}" for take in drawn)
             self.show_message(_summary(job.result), unseen=came)
         self._show_result()
@@ -447,7 +414,7 @@ class Panel:
             return
         with self._handling():
             self._jobs.clear()
-            self._update_waiting()
+            self._update()
             self.show_message(
                 _("Stopped waiting. A picture that still arrives is saved (and may be charged) and appears here.")
             )
@@ -475,21 +442,22 @@ class Panel:
             self.choices.prompt.layout.display = "none"
             self.edit_row.open(take)
             self.choices.choose({"model": take.request.model, "orientation": "auto", "count": 1})
-            self._update_face()
+            self._update()
 
     def _press_cancel(self) -> None:
         with self._handling():
             self.edit_row.close()
             self.choices.prompt.layout.display = None
             self.choices.choose(self._before_edit)
-            self._update_face()
+            self._update()
 
     # -- what is saved -------------------------------------------------------------------------------------------------
 
     def _show_result(self) -> None:
         """Ask for a vote where one is open, else show the takes: their names would tell what is hidden."""
         gallery = self._cell.area.gallery
-        self._hold(on=self._cell.hides_labels)
+        self._held = self._cell.hides_labels
+        self._update()
         if gallery is None or not gallery.blind:
             self.ballot.children = ()  # also after a %wenwen vote
             self._show_takes()
@@ -533,30 +501,12 @@ class Panel:
         shown = self._cell.area.rows
         self.strip.mark({take.id for take in shown})
         self.action_buttons.fill(shown)
-        self._update_tools()
-
-    def _hold(self, *, on: bool) -> None:
-        """Draw nothing while a comparison is blind: what else is shown would tell a label."""
-        self._held = on
-        self._update_face()
-        self._update_tools()
-
-    def _update_tools(self) -> None:
-        """Say which picture Save, Edit and Star are about, if any."""
-        take, area = None if self._held else self._last_shown, self._cell.area
-        self.tools.layout.visibility = None if area.rows or area.gallery else "hidden"  # it keeps its place
-        self.save.disabled = self.edit.disabled = self.star.disabled = take is None
-        self.edit.tooltip = (
-            _("press a thumbnail first") if take is None else _("say what to change in: ") + generation.caption(take)
-        )
-        self.star.description = f"{'★' if take is not None and take.star else '☆'} {_('Star')}"
-        styles = self._cell.client.settings.styles
-        self.details.value = generation.details_html(take, styles) if take is not None else ""
+        self._update()
 
     def _press_more(self) -> None:
         hidden = self.menu.layout.display == "none"
         self.menu.layout.display = None if hidden else "none"
-        self._update_face()
+        self._update()
 
     def _press_show(self, take: Generation) -> None:
         """Show a version large; the cell's variable is what is shown."""
@@ -592,35 +542,34 @@ class Panel:
             rows = self._cell.area.rows
             self._cell.area.rows = [replace(row, star=starred.star) if row.id == take.id else row for row in rows]
             self.strip.update(starred)
-            self._update_tools()
+            self._update()
 
     def _press_insert(self) -> None:
         """Insert the cell of what is shown: as it was typed, of a version, or as it is chosen in the controls."""
         with self._handling():
-            cell, shown = self._cell, [take.id for take in self._cell.area.rows]
-            chosen = self.edit_row.take is not None or self._with_prompt or not self.choices.untouched
-            own = bool(cell.labels) or shown == self._own
-            if not chosen and own and cell.text:
-                self.inserter.insert(cell.text)  # with its name, its options and its language
-                if cell.options.fresh:
-                    self.show_message(_(_PAYS_AGAIN))
-                return
-            client, name = cell.current_client(), "" if cell.labels else cell.name
-            alone = bool(cell.text) and not cell.labels and self.edit_row.take is None and not self._with_prompt
-            shown_now = None if chosen or own else self._last_shown
-            if alone and shown_now is None:
-                changed = self.choices.changed
+            cell, changed = self._cell, self.choices.changed
+            made_here = self.edit_row.take is not None or self._with_prompt
+            chosen = made_here or bool(changed)
+            own = bool(cell.labels) or [take.id for take in cell.area.rows] == self._own
+            as_typed = own and not chosen
+            take = None if chosen or own else self._last_shown
+            alone = bool(cell.text) and not cell.labels and not made_here
+            if cell.text and (as_typed or (alone and take is None)):
                 if self.choices.count.value != cell.requests[0].count:
                     changed["count"] = self.choices.count.value
-                self.inserter.insert(retyped(cell.text, **changed))
+                # As it was typed: with its name, its options and its language.
+                self.inserter.insert(cell.text if as_typed else retyped(cell.text, **changed))
                 if cell.options.fresh:
-                    self.show_message(_(_PAYS_AGAIN))
-            elif alone and shown_now is not None and shown_now.request == cell.requests[0]:
-                self.inserter.insert(retyped(cell.text, take=client.history.take_of(shown_now)))
-            else:
-                if not chosen and cell.labels and shown_now is None:
-                    self.show_message(_("The new cell draws only the first combination."))
-                self.inserter.insert(cell_of(client, shown_now or self._chosen(client), name=name, like=cell.text))
+                    self.show_message(_("The new cell has --fresh: running it draws a new picture and pays."))
+                return
+            client = cell.current_client()
+            if alone and take is not None and take.request == cell.requests[0]:
+                self.inserter.insert(retyped(cell.text, take=client.history.take_of(take)))
+                return
+            if cell.labels and not chosen:
+                self.show_message(_("The new cell draws only the first combination."))
+            name = "" if cell.labels else cell.name
+            self.inserter.insert(cell_of(client, take or self._chosen(client), name=name, like=cell.text))
 
 
 def _free(name: str, ending: str) -> Path:
@@ -629,16 +578,14 @@ def _free(name: str, ending: str) -> Path:
     return next(path for path in numbered if not path.exists())
 
 
-def _most(client: Client) -> int:
-    """Return how many pictures one press may draw."""
-    return MOST if client.is_demo else max(1, min(MOST, client.settings.confirm_above))
-
-
-def _too_many(count: int, most: int) -> LimitReached:
-    return LimitReached(
-        _("One press draws at most {most} pictures, not {count}.", most=most, count=count),
-        why=_("For more: ⋯, Insert as cell."),
-    )
+def _check_count(client: Client, count: int) -> None:
+    """Refuse more pictures than one press may draw."""
+    most = MOST if client.is_demo else max(1, min(MOST, client.settings.confirm_above))
+    if count > most:
+        raise LimitReached(
+            _("One press draws at most {most} pictures, not {count}.", most=most, count=count),
+            why=_("For more: ⋯, Insert as cell."),
+        )
 
 
 def _summary(rows: Sequence[Generation]) -> str:

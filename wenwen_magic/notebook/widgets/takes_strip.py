@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable, Container, Sequence
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,7 @@ from typing import Any
 import ipywidgets
 
 from wenwen_magic.client import Client
-from wenwen_magic.kinds import PNG, data_uri, kind_of
-from wenwen_magic.notebook.widgets import button
+from wenwen_magic.notebook.widgets import button, mark, thumbnails
 from wenwen_magic.records import Generation, ImageRequest
 from wenwen_magic.render import generation
 from wenwen_magic.render.markup import small
@@ -25,55 +23,10 @@ _HEIGHT, _NARROWEST, _WIDEST = 56, 40, 112
 """Pixels of a thumbnail: its height, and the least and the most of its width."""
 _LONGEST_CHANGE = 24
 _STYLE = f"""
-.wenwen-take{{background-size:cover;background-position:center;height:{_HEIGHT}px;line-height:1.4;padding:0 2px;
-margin:2px 6px 2px 0;border:2px solid transparent;border-radius:2px;color:#fff;
-text-shadow:0 0 3px #000,0 0 3px #000,0 0 2px #000;display:flex;align-items:flex-end;justify-content:flex-start}}
-.wenwen-take.wenwen-shown{{border-color:var(--jp-brand-color1,#1976d2)}}
-.wenwen-take:focus-visible{{outline:2px solid var(--jp-brand-color1,#1976d2);outline-offset:1px}}
+.wenwen-take{{height:{_HEIGHT}px;line-height:1.4;padding:0 2px;margin:2px 6px 2px 0;color:#fff;
+text-shadow:0 0 3px #000,0 0 3px #000,0 0 2px #000}}
 """
 """The number lies on the picture, at its lower left, where it is legible on any."""
-
-
-class _Item:
-    """One version in the strip: its thumbnail, which is pressed to show it."""
-
-    def __init__(self, take: Generation, thumbnail: Path | None, show: Callable[[Generation], None]) -> None:
-        self.take, self._name, self._shown = take, "", False
-        self.rule = background(_class(take.id), thumbnail)
-        width = _NARROWEST
-        if take.images:
-            image = take.images[0]
-            width = min(_WIDEST, max(_NARROWEST, _HEIGHT * image.width // max(1, image.height)))
-        self.view = button("", lambda: show(self.take), width=f"{width}px")
-        for name in ("wenwen-take", _class(take.id)):
-            self.view.add_class(name)
-
-    def describe(self, *, take: Generation | None = None, name: str | None = None, shown: bool | None = None) -> None:
-        """Change what is known of it: the star of its record, what tells it from others, whether it is shown."""
-        self.take = self.take if take is None else take
-        self._name = self._name if name is None else name
-        self._shown = self._shown if shown is None else shown
-        edited = "✎" if self.take.request.parent else ""
-        large = "▣ " if self._shown else ""
-        self.view.description = f"{large}{edited}{self.take.take or '#'}{' ★' if self.take.star else ''}"
-        number = _("version {number}", number=self.take.take) if self.take.take == 1 else ""
-        what = " · ".join(filter(None, (self._name, number, generation.caption(self.take))))
-        self.view.tooltip = (_("shown: {what}", what=what)) if self._shown else _("show {what}", what=what)
-        (self.view.add_class if self._shown else self.view.remove_class)("wenwen-shown")
-
-
-def _class(key: str) -> str:
-    return f"wenwen-take-{key}"
-
-
-def background(name: str, thumbnail: Path | None) -> str:
-    """Return the style that puts a thumbnail on the button of a class; without a file the button is grey."""
-    with suppress(OSError):
-        if thumbnail is not None:
-            data = thumbnail.read_bytes()
-            uri = data_uri((kind_of(data) or PNG).mime, data)
-            return f".{name}{{background-image:url({uri})}}"
-    return f".{name}{{background-color:#777}}"
 
 
 class TakesStrip:
@@ -88,7 +41,10 @@ class TakesStrip:
 
     def __init__(self, show: Callable[[Generation], None]) -> None:
         self._show = show
-        self._items: dict[str, _Item] = {}
+        self._takes: dict[str, Generation] = {}
+        self._names: dict[str, str] = {}
+        self._buttons: dict[str, Any] = {}
+        self._shown: Container[str] = ()
         self._style = ipywidgets.HTML(layout={"display": "none"})
         self._row = ipywidgets.HBox(layout={"flex_flow": "row wrap"})
         self._more = ipywidgets.HTML(layout={"display": "none"})
@@ -100,37 +56,54 @@ class TakesStrip:
         return tuple(self._row.children)
 
     def fill(self, takes: Sequence[tuple[Generation, Path | None]], older: int = 0) -> None:
-        """Show versions with their thumbnails, in their order.
-
-        Args:
-            takes: generations, and small pictures of them.
-            older: how many saved versions are left out.
-        """
-        kept = self._items
-        self._items = {take.id: kept.get(take.id) or _Item(take, small_file, self._show) for take, small_file in takes}
-        called = names([take for take, _small_file in takes])
-        for take, _small_file in takes:
-            self._items[take.id].describe(take=take, name=called[take.id])
+        """Show versions with small pictures of them, in their order, and how many older ones are left out."""
+        self._takes = {take.id: take for take, _small_file in takes}
+        self._names = names(list(self._takes.values()))
+        # A button stays the same: it may have the focus of the keyboard.
+        self._buttons = {take.id: self._buttons.get(take.id) or self._button(take) for take, _small_file in takes}
         more = _("{count} older versions: %wenwen history", count=older)
         self._more.value = small(more) if older else ""
         self._more.layout.display = None if older else "none"
-        self._style.value = f"<style>{_STYLE}{''.join(item.rule for item in self._items.values())}</style>"
-        self._row.children = tuple(item.view for item in self._items.values())
-        self.view.layout.display = None if len(self._items) > 1 else "none"
+        self._style.value = thumbnails(_STYLE, {_class(take.id): small_file for take, small_file in takes})
+        self._row.children = tuple(self._buttons.values())
+        self.view.layout.display = None if len(takes) > 1 else "none"
+        self._describe()
+
+    def _button(self, take: Generation) -> Any:
+        width = _NARROWEST
+        if take.images:
+            image = take.images[0]
+            width = min(_WIDEST, max(_NARROWEST, _HEIGHT * image.width // max(1, image.height)))
+        made = button("", lambda: self._show(self._takes[take.id]), width=f"{width}px")
+        for name in ("wenwen-thumbnail", "wenwen-take", _class(take.id)):
+            made.add_class(name)
+        return made
 
     def mark(self, shown: Container[str]) -> None:
-        """Mark the versions that the cell shows large.
-
-        Args:
-            shown: their ids.
-        """
-        for key, item in self._items.items():
-            item.describe(shown=key in shown)
+        """Mark the versions that the cell shows large, given by their ids."""
+        self._shown = shown
+        self._describe()
 
     def update(self, take: Generation) -> None:
         """Show that a version has a star, or none."""
-        if take.id in self._items:
-            self._items[take.id].describe(take=take)
+        if take.id in self._takes:
+            self._takes[take.id] = take
+            self._describe()
+
+    def _describe(self) -> None:
+        """Say on each button what tells it from the others, and whether its version has a star and is shown."""
+        for key, take in self._takes.items():
+            shown, edited, star = key in self._shown, "✎" if take.request.parent else "", " ★" if take.star else ""
+            number = _("version {number}", number=take.take) if take.take == 1 else ""
+            what = " · ".join(filter(None, (self._names[key], number, generation.caption(take))))
+            item = self._buttons[key]
+            item.description = f"{'▣ ' if shown else ''}{edited}{take.take or '#'}{star}"
+            item.tooltip = _("shown: {what}", what=what) if shown else _("show {what}", what=what)
+            mark(item, "wenwen-shown", on=shown)
+
+
+def _class(key: str) -> str:
+    return f"wenwen-take-{key}"
 
 
 def saved_takes(
@@ -156,21 +129,13 @@ def names(takes: Sequence[Generation]) -> dict[str, str]:
         takes: of one request or of several; where words do not tell two requests apart, ids do.
     """
     requests = {take.request.fingerprint: take.request for take in takes}
-    differs = {
-        field: len({getattr(request, field) for request in requests.values()}) > 1 for field in ("model", "orientation")
-    }
     parents = {take.id: take for take in takes}
+    models, shapes = ({getattr(one, name) for one in requests.values()} for name in ("model", "orientation"))
 
     def name(request: ImageRequest) -> str:
-        return " · ".join(
-            part
-            for part in (
-                _origin(request, parents.get(request.parent)),
-                request.model if differs["model"] else "",
-                said(request.orientation) if differs["orientation"] else "",
-            )
-            if part
-        )
+        model = request.model if len(models) > 1 else ""
+        shape = said(request.orientation) if len(shapes) > 1 else ""
+        return " · ".join(filter(None, (_origin(request, parents.get(request.parent)), model, shape)))
 
     by_request = {key: name(request) for key, request in requests.items()}
     counts = Counter(by_request.values())
@@ -180,8 +145,7 @@ def names(takes: Sequence[Generation]) -> dict[str, str]:
 
 def _origin(request: ImageRequest, parent: Generation | None) -> str:
     """Tell how it goes on from another picture: the button that was pressed, or the change that was asked for."""
-    labels = (offered.label for offered in (parent.buttons if parent else ()) if offered.params == request.params)
-    if label := next(labels, ""):
+    if label := generation.pressed(request, parent):
         return label
     edits = request.parent and request.references
     return "✎ " + one_line(request.prompt, _LONGEST_CHANGE, "…") if edits else ""
