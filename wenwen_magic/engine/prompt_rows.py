@@ -5,7 +5,7 @@ A cell that nobody asks for may hold anything.
 
 import builtins
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, time
@@ -83,6 +83,10 @@ class Row:
         """The names of the columns that have one."""
         return [name for name in self.columns if name]
 
+    def listing(self) -> str:
+        """Return the names of the columns as a part of a sentence."""
+        return _("columns: ") + ", ".join(self.names)
+
     @property
     def empty(self) -> bool:
         """Whether no column with a name holds anything."""
@@ -94,7 +98,7 @@ class Row:
         Raises:
             ConfigError: two columns are for it, or it holds no text.
         """
-        place = self._only(_meant(self.columns, kind), kind)
+        place = self._only(kind, _SPELLINGS[-1:])
         return "" if place is None else self._text(self.cells[place], self.columns[place])
 
     def place(self, word: str) -> int | None:
@@ -103,7 +107,7 @@ class Row:
         Raises:
             ConfigError: two columns are called so.
         """
-        return self._only(_called(self.columns, word), word)
+        return self._only(word, _SPELLINGS)
 
     def holds(self, word: str) -> bool:
         """Tell whether a column is called so and is not empty."""
@@ -140,7 +144,7 @@ class Row:
             elif word in odd:
                 raise ConfigError(
                     _("No column is called {word!r}; nothing was sent.", word=word[:80]),
-                    why=_("columns: ") + ", ".join(self.names),
+                    why=self.listing(),
                     do=did_you_mean(word, self.names),
                 )
         for word in words - own.keys():
@@ -156,10 +160,10 @@ class Row:
         place = self.place(word)
         if place is not None:
             return self.cells[place]
-        inside: Any = dict(zip(self.columns, self.cells, strict=True))
-        return _within(inside, word) if "." in word else _NOTHING
+        return _within(dict(zip(self.columns, self.cells, strict=True)), word) if "." in word else _NOTHING
 
-    def _only(self, places: Sequence[int], word: str) -> int | None:
+    def _only(self, word: str, spellings: tuple[Callable[[str], str], ...]) -> int | None:
+        places = _called(self.columns, word, spellings)
         if len(places) > 1:
             raise wrong(self.where, _("two columns are called {twice!r}", twice=word[:80]))
         return next(iter(places), None)
@@ -169,17 +173,16 @@ class Row:
             text = _as_text(value)
         except (ValueError, OverflowError) as error:  # more digits than Python converts
             raise wrong(self.where, str(error)) from None
-        if not isinstance(text, str):
-            kind, name = type(value).__name__, column[:80]
-            raise wrong(
-                self.where,
-                _("{name!r} holds {kind}, which is not text", name=name, kind=kind),
-                do=_(
-                    "Name the part that is meant: {{{{{name}[0]}}}} of a list, {{{{{name}.part}}}} of an object",
-                    name=name,
-                ),
-            )
-        return text
+        if isinstance(text, str):
+            return text
+        name = column[:80]
+        raise wrong(
+            self.where,
+            _("{name!r} holds {kind}, which is not text", name=name, kind=type(value).__name__),
+            do=_(
+                "Name the part that is meant: {{{{{name}[0]}}}} of a list, {{{{{name}.part}}}} of an object", name=name
+            ),
+        )
 
 
 # All rows of a table have the same columns, and a cell has one template: what is found in them is kept.
@@ -193,17 +196,15 @@ def _parts(template: str) -> tuple[list[str], set[str], set[str]]:
     return expressions, names_in(template), odd
 
 
-@lru_cache(maxsize=256)
-def _meant(columns: tuple[str, ...], kind: str) -> list[int]:
-    return [place for place, name in enumerate(columns) if meaning(name) == kind]
+_SPELLINGS: tuple[Callable[[str], str], ...] = (str, str.casefold, lambda name: meaning(name) or name)
+"""How a name of a column is compared with a word: as it is written, in any case, in both languages."""
 
 
 @lru_cache(maxsize=256)
-def _called(columns: tuple[str, ...], word: str) -> list[int]:
-    """Return the places of the columns that are called so: in this spelling, else in any case, else in a language."""
-    for spelled in (str, str.casefold, lambda name: meaning(name) or name):
-        named = spelled(word)
-        if places := [place for place, name in enumerate(columns) if name and spelled(name) == named]:
+def _called(columns: tuple[str, ...], word: str, spellings: tuple[Callable[[str], str], ...]) -> list[int]:
+    """Return the places of the columns that are called so in the first spelling in which any is."""
+    for spelled in spellings:
+        if places := [place for place, name in enumerate(columns) if name and spelled(name) == spelled(word)]:
             return places
     return []
 
@@ -233,11 +234,7 @@ def is_empty(value: Any) -> bool:
 
 
 def _as_text(value: Any) -> Any:
-    """Return the text of a text, a number, a date or nothing; anything else as it is.
-
-    Raises:
-        ValueError, OverflowError: a number has more digits than Python converts.
-    """
+    """Return the text of a text, a number, a date or nothing; anything else as it is."""
     if is_missing(value):
         return ""
     if type(value).__name__ in _BOOLS:
