@@ -16,13 +16,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from wenwen_magic.endpoint import api_key
 from wenwen_magic.engine.outcomes import error_of_record, not_json
 from wenwen_magic.engine.takes import Given
 from wenwen_magic.engine.worker_pool import give_way
-from wenwen_magic.errors import Charged, EndpointError, UnansweredRequest, WenwenError
+from wenwen_magic.errors import Charged, EndpointError, UnansweredRequest
 from wenwen_magic.protocol import Progress
 from wenwen_magic.records import ImageRequest
 from wenwen_magic.settings import Settings
@@ -61,15 +61,8 @@ class Order:
     foreign: bool = False
 
 
-@dataclass(frozen=True)
-class Result:
-    """Hold what became of an order.
-
-    Args:
-        record: the id of the record.
-        saved: whether it was saved before, or paid for by another process.
-        note: for the caption, where it was saved.
-    """
+class Result(NamedTuple):
+    """What became of an order: the record's id, whether it was saved or paid for elsewhere before, and then a note."""
 
     record: str
     saved: bool
@@ -103,8 +96,8 @@ class Detached:
             self._replies, ready = {}, threading.Event()
             try:
                 self._process, self._owner = self._started(), os.getpid()
-                arguments = (self._process, self._replies, ready)
-                threading.Thread(target=self._read, args=arguments, daemon=True, name="wenwen-detached").start()
+                reading = (self._process, self._replies, ready)
+                threading.Thread(target=self._read, args=reading, daemon=True, name="wenwen-detached").start()
             except (OSError, RuntimeError) as error:
                 self.problem = str(error)
                 return False
@@ -137,9 +130,12 @@ class Detached:
                 elif "answered" in reply:
                     give_way()
                 elif "error" in reply:
-                    raise _error_of(reply["error"])
+                    error = _lost("maybe") if reply["error"] is None else error_of_record(reply["error"])
+                    if isinstance(error, UnansweredRequest):
+                        error.records = (error.record,)
+                    raise error
                 else:
-                    return Result(str(reply["record"]), bool(reply["saved"]), str(reply["note"]))
+                    return Result(reply["record"], reply["saved"], reply["note"])
         finally:
             self._replies.pop(number, None)
 
@@ -150,18 +146,15 @@ class Detached:
 
     @staticmethod
     def _started() -> subprocess.Popen[bytes]:
-        environment = environment_without_key()
         if not sys.executable:
             raise OSError(_("No Python interpreter was found."))
+        places = os.pathsep.join(filter(None, (_PACKAGES, os.environ.get("PYTHONPATH"))))
         return subprocess.Popen(
             [sys.executable, "-P", "-m", "wenwen_magic.engine.processes.detached_worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={
-                **environment,
-                "PYTHONPATH": os.pathsep.join(filter(None, (_PACKAGES, environment.get("PYTHONPATH")))),
-            },
+            env={**environment_without_key(), "PYTHONPATH": places},
             start_new_session=True,  # neither an interrupt nor the end of the kernel's process group reaches it
             creationflags=getattr(subprocess, "DETACHED_PROCESS", 0),
         )
@@ -174,10 +167,10 @@ class Detached:
         try:
             with self._writing:
                 pipe: Any = process and process.stdin
-                pipe.write(len(frame).to_bytes(8, "big") + frame)
+                pipe.write(frame)
                 pipe.flush()
         except (OSError, ValueError, AttributeError):
-            raise _lost(charged="no") from None
+            raise _lost("no") from None
         finally:
             frame = b""  # it holds the key, and a traceback may show variables
 
@@ -205,15 +198,7 @@ def environment_without_key() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name != api_key.VARIABLE}
 
 
-def _error_of(fault: Mapping[str, Any] | None) -> WenwenError:
-    error = _lost(charged="maybe") if fault is None else error_of_record(fault)
-    if isinstance(error, UnansweredRequest):
-        error.records = (error.record,)
-    return error
-
-
-def _lost(*, charged: Charged) -> EndpointError:
-    """Make the error for a process that ended: nobody knows whether the endpoint had been asked."""
+def _lost(charged: Charged) -> EndpointError:
     return EndpointError(
         _("The process that was asking the endpoint has ended."),
         do=_("Run the cell again: a saved picture is shown for free, and nothing is paid again without asking."),
