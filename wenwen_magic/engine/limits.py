@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TypeVar
+from weakref import WeakValueDictionary
 
 from wenwen_magic.engine.model_cache import ModelCache
 from wenwen_magic.engine.processes.claims import Claims
@@ -105,7 +106,7 @@ class Session:
     detached: Detached = field(default_factory=Detached)
     _sums: dict[Charged, Cost] = field(default_factory=lambda: {"no": Cost(), "maybe": Cost(), "yes": Cost()})
     _lock: threading.RLock = field(default_factory=threading.RLock)
-    _turns: dict[Hashable, tuple[threading.Lock, int]] = field(default_factory=dict)
+    _turns: WeakValueDictionary[Hashable, threading.Lock] = field(default_factory=WeakValueDictionary)
     _pools: dict[int, SandboxPool] = field(default_factory=dict)
     _histories: dict[Path, History] = field(default_factory=dict)
     _claims: dict[Path, Claims] = field(default_factory=dict)
@@ -148,10 +149,12 @@ class Session:
         Raises:
             LimitReached: a limit would be passed.
         """
+        if not prices:
+            return
         so_far, more = self.account(), cost_of(prices)
-        if more.pictures and so_far.pictures + more.pictures > settings.session_limit:
+        if so_far.pictures + more.pictures > settings.session_limit:
             raise limit_reached(so_far.pictures, settings.session_limit)
-        if settings.budget is not None and more.pictures and (so_far + more).units > settings.budget:
+        if settings.budget is not None and (so_far + more).units > settings.budget:
             raise budget_reached(so_far, more, settings.budget, settings.currency)
 
     @contextmanager
@@ -168,13 +171,12 @@ class Session:
         Raises:
             LimitReached: a limit would be passed; nothing is counted then.
         """
-        cost = cost_of(prices)
+        cost, bill = cost_of(prices), Bill()
         charged: Charged = "maybe"
         with self._lock:
             self.check(prices, settings)
             self._sums["maybe"] += cost
         try:
-            bill = Bill()
             yield bill
             charged = bill.charged
         except WenwenError as error:
@@ -192,20 +194,10 @@ class Session:
         Args:
             key: of the work; None for work that never waits.
         """
-        if key is None:
-            yield
-            return
         with self._lock:
-            lock, users = self._turns.get(key, (threading.Lock(), 0))
-            self._turns[key] = lock, users + 1
-        try:
-            with lock:
-                yield
-        finally:
-            with self._lock:
-                lock, users = self._turns.pop(key)
-                if users > 1:
-                    self._turns[key] = lock, users - 1
+            lock = threading.Lock() if key is None else self._turns.setdefault(key, threading.Lock())
+        with lock:
+            yield
 
 
 def limit_reached(asked: int, limit: int) -> LimitReached:

@@ -5,6 +5,8 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
+from typing import Any
 from weakref import WeakValueDictionary
 
 from wenwen_magic.engine import outcomes
@@ -51,15 +53,14 @@ class Given:
     def __init__(self, ids: Iterable[str] = (), token: str = "") -> None:
         self._ids, self.token, self._lock = set(ids), token or secrets.token_hex(8), threading.Lock()
 
-    def __reduce__(self) -> "tuple[Callable[[frozenset[str], str], Given], tuple[frozenset[str], str]]":
+    def __reduce__(self) -> tuple[Any, ...]:
         with self._lock:
             return Given._copied, (frozenset(self._ids), self.token)
 
     @classmethod
     def _copied(cls, ids: frozenset[str], token: str) -> "Given":
         with _sharing:
-            given = _copies.get(token) or cls(token=token)
-            _copies[token] = given
+            given = _copies.setdefault(token, cls(token=token))
         given.add(*ids)
         return given
 
@@ -72,8 +73,9 @@ class Given:
         """Return the first of saved takes that the request does not have yet, and note it; None where there is none."""
         with self._lock:
             found = next((one for one in saved if one.id not in self._ids), None)
-            self._ids.update([found.id] if found else [])
-        return found
+            if found:
+                self._ids.add(found.id)
+            return found
 
 
 _copies: WeakValueDictionary[str, Given] = WeakValueDictionary()
@@ -153,10 +155,11 @@ class Takes:
     def _answers(self, request: ImageRequest, count: int, take: int, recorded: Recorded = None) -> list[Generation]:
         """Return at most ``count`` that answer a request: drawn ones, then paid but not fetched, then refusals."""
         takes = [one for one in self.of(request, recorded) if take in {0, one.take}]
-        answers = _chosen([one for one in takes if is_here(one)], count)
+        here = {one.id: is_here(one) for one in takes}
+        answers = _chosen([one for one in takes if here[one.id]], count)
         if len(answers) < count:
-            others = [one for one in takes if not is_here(one)]
-            answers += [one for one in others if self._is_unfetched(one)][: count - len(answers)]
+            unfetched = (one for one in takes if not here[one.id] and self._is_unfetched(one))
+            answers += islice(unfetched, count - len(answers))
         if len(answers) < count:  # a refusal is an answer too: it is not paid for again
             refused = [one for one in takes if (one.error or {}).get("kind") == "NoImageError" and self.is_kept(one)]
             answers += refused[len(answers) - count :]
@@ -181,13 +184,13 @@ class Takes:
             return generation
         drawn = [one for one in self.of(generation.request, [*others, generation]) if is_here(one)]
         shown = _chosen(sorted(drawn, key=lambda one: one.take), generation.request.count)
-        again = any(one.id == generation.id for one in shown)
-        return replace(generation, note="" if again else self._new_take_note(generation, shown))
-
-    def _new_take_note(self, generation: Generation, shown: Sequence[Generation]) -> str:
-        if generation.request.count > 1 or self.mode != "cache":  # a star matters only where one saved picture is shown
-            return _("--take {number} shows it again", number=generation.take)
-        return _("A re-run shows version {number} unless you star this one.", number=shown[0].take)
+        if any(one.id == generation.id for one in shown):
+            note = ""
+        elif generation.request.count > 1 or self.mode != "cache":  # a star matters where one saved picture is shown
+            note = _("--take {number} shows it again", number=generation.take)
+        else:
+            note = _("A re-run shows version {number} unless you star this one.", number=shown[0].take)
+        return replace(generation, note=note)
 
     def not_in_history(self, request: ImageRequest, take: int) -> NotInHistory:
         """Make the error for a request or take that is not saved; it names the saved takes, or the nearest request."""
@@ -217,9 +220,8 @@ class Takes:
         """Tell whether another request is still writing a generation's reply."""
         if generation.state != "sent" or self.history.has_whole_reply(generation):
             return False
-        fingerprint = generation.request.fingerprint
-        owners = map(self.claimed, (fingerprint, f"{fingerprint}.{generation.id}"))
-        return any(generation.id in records for records in owners)
+        mark = generation.request.fingerprint
+        return any(generation.id in self.claimed(name) for name in (mark, f"{mark}.{generation.id}"))
 
     def is_kept(self, generation: Generation) -> bool:
         """Tell whether the raw reply is on disk, or as much of it as holds a picture or all words that were wanted.
@@ -240,9 +242,8 @@ def _holds_answer(generation: Generation, part: HttpReply | None) -> bool:
         while not (isinstance(step, HttpCall) and step.free):  # a job that can be asked about is one
             step = talk.send(part) if isinstance(step, HttpCall) else next(talk)
     except StopIteration as end:
-        return end.value.finish_reason != "cut" or any(
-            not source.draft for source in (*end.value.sources, *end.value.videos)
-        )
+        answer = end.value
+        return answer.finish_reason != "cut" or any(not one.draft for one in (*answer.sources, *answer.videos))
     except (WenwenError, OSError):
         return False
     return True
