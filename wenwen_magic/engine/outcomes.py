@@ -274,15 +274,6 @@ def _ask_again() -> str:
     return _("Nothing is sent twice: running this cell again, or %wenwen fetch with the id, goes on waiting for free.")
 
 
-def not_json(error: Exception) -> ConfigError:
-    """Make the error for a parameter that can be handed to no other process, nor sent as JSON."""
-    return ConfigError(
-        _("A parameter cannot be sent as JSON."),
-        why=str(error),
-        do=_("Use text, numbers, true, false, lists and dicts."),
-    )
-
-
 def never_answered(generation: Generation) -> EndpointError:
     """Make the error for a request whose process ended before its answer came."""
     return EndpointError(

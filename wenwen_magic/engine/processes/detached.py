@@ -7,7 +7,6 @@ its input is closed, which the end of the kernel does too, and all its orders ar
 
 import json
 import os
-import pickle
 import queue
 import subprocess
 import sys
@@ -19,7 +18,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from wenwen_magic.endpoint import api_key
-from wenwen_magic.engine.outcomes import error_of_record, not_json
+from wenwen_magic.engine.executor import packed
+from wenwen_magic.engine.outcomes import error_of_record
 from wenwen_magic.engine.takes import Given
 from wenwen_magic.engine.worker_pool import give_way
 from wenwen_magic.errors import Charged, EndpointError, UnansweredRequest
@@ -160,10 +160,7 @@ class Detached:
         )
 
     def _send(self, process: subprocess.Popen[bytes] | None, number: int, order: Order) -> None:
-        try:
-            frame = pickle.dumps((number, order))
-        except Exception as error:  # noqa: BLE001  an object may raise anything when it is pickled
-            raise not_json(error) from None
+        frame = packed((number, order))
         try:
             with self._writing:
                 pipe: Any = process and process.stdin
