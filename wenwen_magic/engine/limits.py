@@ -1,12 +1,12 @@
 """Count what was asked for and what it costs, and keep what else the clients of one process share."""
 
 import threading
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 from weakref import WeakValueDictionary
 
 from wenwen_magic.engine.model_cache import ModelCache
@@ -84,11 +84,7 @@ def cost_text(cost: Cost, currency: str = "") -> str:
 
 @dataclass
 class Bill:
-    """Hold how pictures were charged that a session asked for.
-
-    Args:
-        charged: ``yes``, until it turns out that they were saved or paid for by another process.
-    """
+    """How pictures were charged: ``yes``, until it turns out that they were saved or paid for by another process."""
 
     charged: Charged = "yes"
 
@@ -107,28 +103,26 @@ class Session:
     _sums: dict[Charged, Cost] = field(default_factory=lambda: {"no": Cost(), "maybe": Cost(), "yes": Cost()})
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _turns: WeakValueDictionary[Hashable, threading.Lock] = field(default_factory=WeakValueDictionary)
-    _pools: dict[int, SandboxPool] = field(default_factory=dict)
-    _histories: dict[Path, History] = field(default_factory=dict)
-    _claims: dict[Path, Claims] = field(default_factory=dict)
+    _shared: dict[Hashable, Any] = field(default_factory=dict)
 
     def pool(self, megapixels: int) -> SandboxPool:
         """Return the child processes that check pictures of at most ``megapixels`` million pixels."""
-        with self._lock:
-            if megapixels not in self._pools:
-                self._pools[megapixels] = SandboxPool(max_pixels=megapixels * 1_000_000)
-            return self._pools[megapixels]
+        return self._one((SandboxPool, megapixels), lambda: SandboxPool(max_pixels=megapixels * 1_000_000))
 
     def history(self, folder: Path) -> History:
         """Return the history in a folder, one for each folder: records that were read are not read again."""
-        with self._lock:
-            if folder not in self._histories:
-                self._histories[folder] = History(folder, generation.generation_bundle, gallery.gallery_bundle)
-            return self._histories[folder]
+        bundles = generation.generation_bundle, gallery.gallery_bundle
+        return self._one((History, folder), lambda: History(folder, *bundles))
 
     def claims(self, folder: Path) -> Claims:
         """Return the claims in a history's folder, one for each folder."""
+        return self._one((Claims, folder), lambda: Claims(folder))
+
+    def _one(self, key: Hashable, make: Callable[[], Value]) -> Value:
         with self._lock:
-            return self._claims.setdefault(folder, Claims(folder))
+            if key not in self._shared:
+                self._shared[key] = make()
+            return cast(Value, self._shared[key])
 
     def account(self, *charged: Charged) -> Cost:
         """Return what was asked for in this session.
@@ -201,12 +195,7 @@ class Session:
 
 
 def limit_reached(asked: int, limit: int) -> LimitReached:
-    """Make the error for pictures beyond the session's limit.
-
-    Args:
-        asked: pictures that were asked for so far.
-        limit: pictures that may be asked for.
-    """
+    """Make the error for pictures beyond the session's limit, after those that were asked for so far."""
     return LimitReached(
         _("This session's limit of {limit} pictures is reached.", limit=limit),
         why=_("{asked} were asked for since the kernel started.", asked=asked),

@@ -68,14 +68,7 @@ def error_of_record(fault: Mapping[str, Any]) -> WenwenError:
 
 
 def not_in_history(request: ImageRequest, take: int, *, why: str = "", replay: bool = True) -> NotInHistory:
-    """Make the error for a request, or a take of it, that is not saved.
-
-    Args:
-        request: what was asked for.
-        take: the number of the take; 0 for any.
-        why: says what is saved instead; comes after the prompt.
-        replay: whether the mode is ``replay``; else a take was asked for by its number.
-    """
+    """Make the error for a request, or a take of it (0: any), that is not saved; ``why`` says what is saved instead."""
     return NotInHistory(
         _("Take {take} of this request is not saved.", take=take) if take else _("This request is not saved."),
         why=" · ".join(filter(None, (one_line(request.prompt, _LONGEST_PROMPT), why))),
@@ -84,13 +77,10 @@ def not_in_history(request: ImageRequest, take: int, *, why: str = "", replay: b
 
 
 def default_not_listed(request: ImageRequest, known: ModelList, today: date, usual: str = "chat") -> ConfigError:
-    """Make the error for a model that nobody named and that the endpoint does not list, or says is shut down.
+    """Make the error for a model that nobody named and that the endpoint does not list, or says is shut down by today.
 
-    Args:
-        request: what was asked for.
-        known: what the endpoint lists; only names without signs that mean something in a cell are suggested.
-        today: what is shut down by now is left out.
-        usual: the format of the settings; another one is not answered with a setting that counts for all.
+    Only names without signs that mean something in a cell are suggested. A request in another format than the usual
+    one, of the settings, is not answered with a setting that counts for all.
     """
     listed, words = known.find(request.model), request.wants_words
     offered = known.instead_of(request.model, request.format, today, words=words)
@@ -118,14 +108,7 @@ def _replay_is_offline() -> str:
 
 
 def refuse_gaps(rows: Iterable[Generation]) -> None:
-    """Raise when a replay has shown less than was asked for.
-
-    Args:
-        rows: what was shown; a saved refusal counts as saved, because it is the answer.
-
-    Raises:
-        NotInHistory: there are rows that are not saved; the text gives the first one's reason.
-    """
+    """Raise ``NotInHistory`` with the first one's reason when rows of a replay are not saved; a saved refusal is."""
     shown = list(rows)
     faults = [row.error or {} for row in shown if not row.has_result]
     if gaps := [fault for fault in faults if fault.get("kind") in {None, "NotInHistory"}]:
@@ -160,12 +143,7 @@ def nothing_kept(generation: Generation) -> WenwenError:
 
 
 def none_saved(generation: Generation, failed: Sequence[WenwenError]) -> WenwenError:
-    """Make the error for an answer of whose pictures and videos none could be fetched, or all failed the check.
-
-    Args:
-        generation: with the files that were saved all the same.
-        failed: the errors of those that could not be fetched.
-    """
+    """Make the error for an answer of whose pictures and videos some failed to be fetched, and the rest the check."""
     if failed and not generation.videos:
         return failed[0]
     lost: GeneratedImage | Video = (generation.videos or generation.pictures)[0]
@@ -200,7 +178,7 @@ def with_answer(do: str, sources: Sequence[str], spooled: Path | None) -> str:
 
     Args:
         do: what the error says.
-        sources: the addresses in the answer; pictures in the answer itself are not quoted.
+        sources: the addresses in the answer.
         spooled: where the raw answer is kept instead; None for nowhere.
     """
     kept = _("The answer is kept in {place}; the same cell uses it for free.", place=spooled) if spooled else ""
@@ -295,14 +273,7 @@ def record_gone(record: str) -> HistoryError:
 
 
 def refuse_unanswered(generations: Sequence[Generation]) -> None:
-    """Refuse to ask again for what an earlier process asked for, and may have paid for.
-
-    Args:
-        generations: the records that were sent, and whose answers are not saved.
-
-    Raises:
-        UnansweredRequest: there are any.
-    """
+    """Raise ``UnansweredRequest`` for records that an earlier process sent, and may have paid for, if there are any."""
     if not generations:
         return
     last = generations[-1]
@@ -324,12 +295,7 @@ def refuse_unanswered(generations: Sequence[Generation]) -> None:
 
 
 def stopped(done: int, *, paid: bool) -> WaitEnded:
-    """Make the error for a run through many requests that was interrupted.
-
-    Args:
-        done: how many requests are done.
-        paid: whether any of them may have cost.
-    """
+    """Make the error for a run that was interrupted, with so many requests done, of which any may have been paid."""
     return WaitEnded(
         _("Stopped; {done} are done and saved.", done=done),
         do=_("Run it again for the rest: only what is missing is asked for."),

@@ -33,21 +33,14 @@ def is_here(generation: Generation) -> bool:
     """
     if generation.request.wants_words:
         return generation.has_result
-    return any(is_file(path) for path in generation.files)
+    return any(map(is_file, generation.files))
 
 
 class Given:
     """The takes that a request for several pictures has by now: each of its threads gets another one.
 
     What other processes draw for the same request meanwhile is as good as what it would draw itself. A copy in another
-    process shares what it holds with the other copies there.
-
-    Args:
-        ids: of the takes.
-        token: tells it from others; empty for a new one.
-
-    Attributes:
-        token: as given.
+    process shares what it holds with the other copies there, which have the same token.
     """
 
     def __init__(self, ids: Iterable[str] = (), token: str = "") -> None:
@@ -104,29 +97,20 @@ class Takes:
     def recorded(self, request: ImageRequest, *, fresh: bool = False) -> list[Generation]:
         """Return the history's generations of a request, oldest first.
 
-        Args:
-            request: what is wanted.
-            fresh: whether a new one is drawn whatever is saved: then those that can be read are enough, as in mode
-                ``live``.
-
         Raises:
             HistoryError: the folder, or a record that may be of this request, cannot be read.
         """
-        partial = fresh or self.mode == "live"
+        partial = fresh or self.mode == "live"  # a new one is drawn whatever is saved: what can be read is enough
         # An update of this package costs nothing: what earlier defaults drew answers too, and is numbered along.
         former = former_defaults(request.format)[::-1] if request.unnamed else ()
         marks = [*(replace(request, model=model).fingerprint for model in former), request.fingerprint]
         return numbered([one for mark in marks for one in self.history.takes(mark, request.prompt, partial=partial)])
 
     def of(self, request: ImageRequest, recorded: Recorded = None) -> list[Generation]:
-        """Return the generations that may answer a request, oldest first.
+        """Return the generations that may answer a request, oldest first; of those recorded, if they were just read.
 
         The demo's never answer for a real endpoint, nor the other way round. In mode ``replay``, where no endpoint is
         asked, both may; real ones come first.
-
-        Args:
-            request: what is wanted.
-            recorded: the history's generations of the request, where they were just read; None to read them.
         """
         recorded = self.recorded(request) if recorded is None else recorded
         if self.mode == "replay":
@@ -142,7 +126,7 @@ class Takes:
             request: what is wanted.
             fresh: whether to draw although takes are saved; mode ``replay`` draws none all the same.
             take: a saved take by its number; 0 for any.
-            recorded: as for :meth:`of`.
+            recorded: the history's generations of the request, where they were just read; None to read them.
         """
         if take or self.mode == "replay" or (self.mode == "cache" and not fresh):
             return self._answers(request, request.count, take, recorded)
