@@ -52,7 +52,7 @@ def heads(names: Iterable[Any], where: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Row:
-    """A row.
+    """A row. Its methods raise ``ConfigError`` where two columns are called so, or the one that is used has no text.
 
     Args:
         where: says where it is, such as ``a.csv, line 3``.
@@ -72,10 +72,9 @@ class Row:
             ConfigError: there are more cells than names, as behind a comma that is not quoted.
         """
         named = max(place for place, name in enumerate(columns, start=1) if name)
-        if not all(is_empty(cell) for cell in cells[named:]):
-            raise wrong(
-                where, _("there are more cells than named columns"), do=_('Put a text with commas in quotes: "a, b"')
-            )
+        if not all(map(is_empty, cells[named:])):
+            more, quote = _("there are more cells than named columns"), _('Put a text with commas in quotes: "a, b"')
+            raise wrong(where, more, do=quote)
         return cls(where, tuple(columns[:named]), (*cells[:named], *[""] * (named - len(cells))))
 
     @property
@@ -93,20 +92,12 @@ class Row:
         return all(is_empty(cell) for name, cell in zip(self.columns, self.cells, strict=True) if name)
 
     def meant(self, kind: str) -> str:
-        """Return the text of the column for a prompt, a model, an orientation or a style; empty for none.
-
-        Raises:
-            ConfigError: two columns are for it, or it holds no text.
-        """
+        """Return the text of the column for a prompt, a model, an orientation or a style; empty for none."""
         place = self._only(kind, _SPELLINGS[-1:])
         return "" if place is None else self._text(self.cells[place], self.columns[place])
 
     def place(self, word: str) -> int | None:
-        """Return the place of the column that a word names; in its own spelling, in any case, or in both languages.
-
-        Raises:
-            ConfigError: two columns are called so.
-        """
+        """Return the place of the column that a word names; in its own spelling, in any case, or in both languages."""
         return self._only(word, _SPELLINGS)
 
     def holds(self, word: str) -> bool:
@@ -115,11 +106,7 @@ class Row:
         return place is not None and not is_empty(self.cells[place])
 
     def text(self, word: str) -> str | None:
-        """Return the text of a column, or with dots in the word of a part of its object; None if there is none.
-
-        Raises:
-            ConfigError: two columns are called so, or it holds no text.
-        """
+        """Return the text of a column, or with dots in the word of a part of its object; None if there is none."""
         value = self._value(word)
         return None if value is _NOTHING else self._text(value, word)
 
@@ -134,7 +121,7 @@ class Row:
             names: further names; the row's columns win over them.
 
         Raises:
-            ConfigError: as :func:`~wenwen_magic.text.template.interpolate`, and :meth:`text`.
+            ConfigError: also as :func:`~wenwen_magic.text.template.interpolate`.
         """
         own: dict[str, Any] = {}
         expressions, words, odd = _parts(template)
@@ -142,17 +129,13 @@ class Row:
             if (text := self.text(word)) is not None:
                 own[word] = text
             elif word in odd:
-                raise ConfigError(
-                    _("No column is called {word!r}; nothing was sent.", word=word[:80]),
-                    why=self.listing(),
-                    do=did_you_mean(word, self.names),
-                )
+                what = _("No column is called {word!r}; nothing was sent.", word=word[:80])
+                raise ConfigError(what, why=self.listing(), do=did_you_mean(word, self.names))
         for word in words - own.keys():
             # A column called Max or ID is no function in an expression.
-            if word in self.columns or not hasattr(builtins, word):
-                value = self._value(word)
-                if value is not _NOTHING:
-                    own[word] = _as_text(value)
+            function = word not in self.columns and hasattr(builtins, word)
+            if not function and (value := self._value(word)) is not _NOTHING:
+                own[word] = _as_text(value)
         known = {**names, **dict.fromkeys(self.names), **own}  # the other columns: to name the nearest
         return interpolate(template, known), set(own)
 

@@ -83,13 +83,14 @@ class Detached:
 
     @property
     def pid(self) -> int:
-        """The number of the process; 0 where none runs."""
-        return self._process.pid if self._process and self._is_running() else 0
+        """The number of the process; 0 where none runs, such as in a copy of this Python that ``fork`` has made."""
+        process = self._process if self._owner == os.getpid() else None
+        return process.pid if process and process.poll() is None else 0
 
     def start(self) -> bool:
         """Start the process, if it does not run, and wait until it is ready; tell whether it is."""
         with self._starting:
-            if self._is_running():
+            if self.pid:
                 return True
             if self.problem:  # what failed once is not tried at every cell
                 return False
@@ -101,7 +102,7 @@ class Detached:
             except (OSError, RuntimeError) as error:
                 self.problem = str(error)
                 return False
-            if not ready.wait(_START) or not self._is_running():
+            if not ready.wait(_START) or not self.pid:
                 self.problem = _("The process did not start.")
                 self._process.kill()
             return not self.problem
@@ -140,9 +141,6 @@ class Detached:
             self._replies.pop(number, None)
 
     # -- the process ---------------------------------------------------------------------------------------------------
-
-    def _is_running(self) -> bool:
-        return self._process is not None and self._owner == os.getpid() and self._process.poll() is None
 
     @staticmethod
     def _started() -> subprocess.Popen[bytes]:
