@@ -26,6 +26,10 @@ from wenwen_magic.records import GeneratedImage, Generation, ImageRequest, Video
 from wenwen_magic.text.i18n import N_, _, ngettext
 from wenwen_magic.text.sanitize import drop_controls, mask_keys, one_line
 
+_OFFLINE = N_("Nothing was sent: replay mode is offline. Mode cache asks the endpoint.")
+_ASK_AGAIN = N_(
+    "Nothing is sent twice: running this cell again, or %wenwen fetch with the id, goes on waiting for free."
+)
 _LONGEST_PROMPT = 200
 """Characters of a prompt that an error quotes."""
 _MOST_NAMES = 8
@@ -72,7 +76,7 @@ def not_in_history(request: ImageRequest, take: int, *, why: str = "", replay: b
     return NotInHistory(
         _("Take {take} of this request is not saved.", take=take) if take else _("This request is not saved."),
         why=" · ".join(filter(None, (one_line(request.prompt, _LONGEST_PROMPT), why))),
-        do=_replay_is_offline() if replay else _("Nothing was sent. Without --take the endpoint is asked."),
+        do=_(_OFFLINE) if replay else _("Nothing was sent. Without --take the endpoint is asked."),
     )
 
 
@@ -103,19 +107,15 @@ def default_not_listed(request: ImageRequest, known: ModelList, today: date, usu
     )
 
 
-def _replay_is_offline() -> str:
-    return _("Nothing was sent: replay mode is offline. Mode cache asks the endpoint.")
-
-
 def refuse_gaps(rows: Iterable[Generation]) -> None:
-    """Raise ``NotInHistory`` with the first one's reason when rows of a replay are not saved; a saved refusal is."""
+    """Raise ``NotInHistory`` with the first one's reason for rows that a replay lacks; saved refusals are no gaps."""
     shown = list(rows)
     faults = [row.error or {} for row in shown if not row.has_result]
     if gaps := [fault for fault in faults if fault.get("kind") in {None, "NotInHistory"}]:
         raise NotInHistory(
             _("{count} of {total} are not saved.", count=len(gaps), total=len(shown)),
             why=" ".join(str(gaps[0].get(name, "")) for name in ("what", "why")).strip(),
-            do=_replay_is_offline(),
+            do=_(_OFFLINE),
         )
 
 
@@ -143,7 +143,7 @@ def nothing_kept(generation: Generation) -> WenwenError:
 
 
 def none_saved(generation: Generation, failed: Sequence[WenwenError]) -> WenwenError:
-    """Make the error for an answer of whose pictures and videos some failed to be fetched, and the rest the check."""
+    """Make the error for an answer without a sound picture or video; ``failed`` are the errors of fetching them."""
     if failed and not generation.videos:
         return failed[0]
     lost: GeneratedImage | Video = (generation.videos or generation.pictures)[0]
@@ -204,7 +204,7 @@ def goes_on(error: WenwenError) -> WaitEnded:
     """Make the error for a job that could not be asked about; the job itself goes on."""
     return WaitEnded(
         _("The endpoint could not be asked about the job."),
-        do=f"{error.do if isinstance(error, ConfigError) else ''} {_ask_again()}".strip(),
+        do=f"{error.do if isinstance(error, ConfigError) else ''} {_(_ASK_AGAIN)}".strip(),
         **_quoted(error),
     )
 
@@ -243,13 +243,9 @@ def still_working() -> WaitEnded:
     return WaitEnded(
         _("The job is still running; the waiting has ended."),
         why=_("The limit is the setting poll_limit."),
-        do=_ask_again(),
+        do=_(_ASK_AGAIN),
         charged="maybe",
     )
-
-
-def _ask_again() -> str:
-    return _("Nothing is sent twice: running this cell again, or %wenwen fetch with the id, goes on waiting for free.")
 
 
 def never_answered(generation: Generation) -> EndpointError:
