@@ -204,11 +204,7 @@ def refuse_stripped(request: ImageRequest) -> None:
 
 
 def read(path: Path, limit: int) -> ImageRequest:
-    """Read the request from the recipe in a picture's file; its references have names only.
-
-    Args:
-        path: the picture's file.
-        limit: bytes of the file that are read.
+    """Read the request from the recipe in the first bytes of a picture's file; its references have names only.
 
     Raises:
         ConfigError: there is no recipe, its request is invalid, or it started from pictures without names.

@@ -24,12 +24,9 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True)
 class Cost:
-    """Hold what some pictures cost.
+    """Hold what some pictures cost: how many there are, the sum of the known prices, and how many have none.
 
-    Args:
-        pictures: how many there are.
-        known: the sum of the known prices, in the unit of the table of prices.
-        unknown: how many of the pictures have no known price.
+    The unit is that of the table of prices.
     """
 
     pictures: int = 0
@@ -125,11 +122,7 @@ class Session:
             return cast(Value, self._shared[key])
 
     def account(self, *charged: Charged) -> Cost:
-        """Return what was asked for in this session.
-
-        Args:
-            *charged: which of it; without any what may have cost, ``yes`` and ``maybe``.
-        """
+        """Return what was asked for in this session and charged so; by default, what may have cost."""
         with self._lock:
             return sum((self._sums[state] for state in charged or ("yes", "maybe")), Cost())
 
@@ -156,11 +149,7 @@ class Session:
         """Count pictures as ``maybe`` charged while they are asked for, and then as they were charged.
 
         That is what the bill says when the block ends well, what its error says when it raises one of ours, else
-        ``maybe``.
-
-        Args:
-            prices: of the pictures, as for :meth:`check`.
-            settings: as for :meth:`check`.
+        ``maybe``. The arguments are those of :meth:`check`.
 
         Raises:
             LimitReached: a limit would be passed; nothing is counted then.
@@ -183,11 +172,7 @@ class Session:
 
     @contextmanager
     def turn(self, key: Hashable) -> Iterator[None]:
-        """Hold the lock of a key while the block runs; others with an equal key wait.
-
-        Args:
-            key: of the work; None for work that never waits.
-        """
+        """Hold the lock of a key while the block runs; others with an equal key wait, but nobody with None."""
         with self._lock:
             lock = threading.Lock() if key is None else self._turns.setdefault(key, threading.Lock())
         with lock:

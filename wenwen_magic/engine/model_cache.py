@@ -55,13 +55,7 @@ class ModelCache:
         return known if known and self.is_fresh(known) else None
 
     def keep(self, address: str, models: Iterable[Model], *, lasting: bool = True) -> ModelList:
-        """Keep a list that an endpoint has just given, and return it.
-
-        Args:
-            address: the endpoint's.
-            models: in order.
-            lasting: whether to write a file too; where the folder cannot be written, there is none.
-        """
+        """Keep a list that an endpoint has just given, if lasting also in a file where that can be, and return it."""
         made = self._held[address] = ModelList(tuple(models), self._now())
         if lasting:
             rows = [{name: getattr(one, name) for name in _SAVED} for one in made.models]

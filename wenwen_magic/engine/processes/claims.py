@@ -59,11 +59,7 @@ class Owner:
 
 
 class Claims:
-    """The claims on the requests of one history folder, as one process sees them; threads share them.
-
-    Args:
-        folder: the history's.
-    """
+    """The claims on the requests of one history folder, as one process sees them; threads share them."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / FOLDER
@@ -127,7 +123,7 @@ class Claims:
                 return mine
             self._write(name, replace(mine, records=(*mine.records, record)))
             return None
-        mine = Owner((record,), _host(), os.getpid(), _started(os.getpid()), secrets.token_hex(8), run)
+        mine = Owner((record,), _host(), os.getpid(), _own_start(os.getpid()), secrets.token_hex(8), run)
         _live.add(mine.token)  # before others can see the file
         try:
             while not self._made(name, mine):
@@ -263,6 +259,10 @@ def _started(pid: int) -> float:
         return float(stat.read_bytes().rpartition(b")")[2].split()[19]) if stat.exists() else process.create_time()
     except (psutil.Error, OSError, ValueError, OverflowError, IndexError):  # a damaged claim may have any number
         return 0.0
+
+
+_own_start = cache(_started)
+"""The same, asked once for each process: a fork has another number."""
 
 
 def _delete(path: Path, token: str = "") -> None:

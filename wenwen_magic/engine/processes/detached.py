@@ -108,11 +108,7 @@ class Detached:
             return not self.problem
 
     def draw(self, order: Order, progress: Callable[[Progress], None]) -> Result:
-        """Have a picture drawn, and wait for it.
-
-        Args:
-            order: what to draw.
-            progress: is called with the endpoint's words on progress.
+        """Have a picture drawn, and wait for it; report the endpoint's words on progress.
 
         Raises:
             ConfigError: a parameter cannot be handed over; nothing was sent.
