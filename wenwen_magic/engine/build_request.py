@@ -107,7 +107,12 @@ def make(
     given = {name: value for name, value in options.items() if value is not None}
     style = given.pop("style", "")
     if (size := given.pop("size", None)) is not None:
-        given["orientation"] = _with_size(size, given, prompt, settings)
+        if "orientation" in given:
+            given["orientation"] = orientation.read(given["orientation"], size)
+        else:
+            usual = "auto" if given.get("task") in WORD_TASKS else settings.orientation
+            own = prompt.orientation if isinstance(prompt, ImageRequest) else usual
+            given["orientation"] = orientation.over(own, size)
     if "references" in given:
         named = given["references"]
         listed = list(named) if isinstance(named, Gallery) and len(named) else named
@@ -138,13 +143,6 @@ def _changed(request: ImageRequest, given: Mapping[str, Any]) -> ImageRequest:
         return changed
     usual = default_model(changed.format, words=changed.wants_words)
     return replace(changed, model=usual, usual=usual)
-
-
-def _with_size(size: Any, given: Mapping[str, Any], prompt: str | ImageRequest, settings: Settings) -> str:
-    if "orientation" in given:
-        return orientation.read(given["orientation"], size)
-    usual = "auto" if given.get("task") in WORD_TASKS else settings.orientation
-    return orientation.over(prompt.orientation if isinstance(prompt, ImageRequest) else usual, size)
 
 
 def _check_format(request: ImageRequest) -> None:

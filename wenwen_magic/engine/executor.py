@@ -50,11 +50,7 @@ class ExecutorTransport:
         self._executor, self._address, self._read = executor, transport.normalised(address), read
 
     def send(self, call: HttpCall, auth: tuple[str, str] = ("Authorization", "Bearer {key}")) -> HttpReply:
-        """Send a call from a worker and wait for its answer; it is never submitted again.
-
-        Args:
-            call: what to send.
-            auth: the key's header and its pattern.
+        """Send a call from a worker, as the transport does, and wait for its answer; it is never submitted again.
 
         Raises:
             NotSentError: the executor did not take it, or the worker could not send it.

@@ -295,12 +295,12 @@ def _listed(found: Any, name: str) -> list[Any]:
 
 def _of_columns(members: dict[str, Any]) -> list[Any]:
     """Return the rows of a table whose columns are lists, or objects as pandas writes them; empty if it is none."""
-    for kind in (list, dict):
-        columns = [member for member in members.values() if isinstance(member, kind)]
-        if len(columns) == len(members) and len({len(column) for column in columns}) == 1:
-            cells = (column.values() if isinstance(column, dict) else column for column in columns)
-            return [dict(zip(members, row, strict=True)) for row in zip(*cells, strict=True)]
-    return []
+    columns = list(members.values())
+    alike = any(all(isinstance(column, kind) for column in columns) for kind in (list, dict))
+    if not alike or len(set(map(len, columns))) != 1:
+        return []
+    cells = (column.values() if isinstance(column, dict) else column for column in columns)
+    return [dict(zip(members, row, strict=True)) for row in zip(*cells, strict=True)]
 
 
 def _parsed(text: str, where: str, *, whole: bool = False) -> Any:

@@ -196,16 +196,14 @@ class Takes:
         return self.history.search(Wanted(), count=_CANDIDATES)
 
     def _is_unfetched(self, generation: Generation) -> bool:
-        """Tell whether the pictures of a generation can be fetched without paying again: its answer is kept."""
+        """Tell whether a generation's pictures can be fetched without paying again: its answer is kept."""
         gone = generation.demo and generation.endpoint != self.origin  # a demo and its pictures end with their kernel
-        return generation.state != "failed" and not gone and self.is_kept(generation) and not self._arrives(generation)
-
-    def _arrives(self, generation: Generation) -> bool:
-        """Tell whether another request is still writing a generation's reply."""
-        if generation.state != "sent" or self.history.has_whole_reply(generation):
+        if generation.state == "failed" or gone or not self.is_kept(generation):
             return False
-        mark = generation.request.fingerprint
-        return any(generation.id in self.claimed(name) for name in (mark, f"{mark}.{generation.id}"))
+        if generation.state != "sent" or self.history.has_whole_reply(generation):
+            return True
+        mark = generation.request.fingerprint  # another request may still be writing the reply
+        return not any(generation.id in self.claimed(name) for name in (mark, f"{mark}.{generation.id}"))
 
     def is_kept(self, generation: Generation) -> bool:
         """Tell whether the raw reply is on disk, or as much of it as holds a picture or all words that were wanted.
