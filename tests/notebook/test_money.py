@@ -172,8 +172,9 @@ def test_what_may_have_been_charged_takes_room(shell, relay):
 def test_two_who_ask_the_same_and_are_refused_have_paid_once(relay, here):
     relay.gate.clear()
     relay.answer = lambda _: answering("never")
-    session, errors = Session(), []
-    client = Client(base_url=relay.address, session=session)
+    session, errors, came = Session(), [], threading.Semaphore(0)
+    client, turn = Client(base_url=relay.address, session=session), session.turn
+    session.turn = lambda key: (came.release(), turn(key))[1]
 
     def draw():
         with pytest.raises(NoImageError) as caught:
@@ -183,10 +184,8 @@ def test_two_who_ask_the_same_and_are_refused_have_paid_once(relay, here):
     threads = [threading.Thread(target=draw) for _ in range(2)]
     for thread in threads:
         thread.start()
-    for _ in range(1000):  # until the second one waits for its turn
-        if [waiting for _, waiting in session._turns.values()] == [2]:
-            break
-        threading.Event().wait(0.01)
+    for _ in threads:  # until the second one waits for its turn
+        assert came.acquire(timeout=10)
     relay.gate.set()
     for thread in threads:
         thread.join(10)

@@ -22,8 +22,6 @@ from wenwen_magic.text.sanitize import one_line
 from wenwen_magic.text.suggest import did_you_mean
 
 _HOW = "%config WenwenMagics.styles = {'watercolour': '{prompt}, watercolour'}"
-_DEFAULTS = ("model", "orientation", "format", "stream")
-"""What comes from the settings when a request does not give it."""
 
 
 class EditOptions(TypedDict, total=False):
@@ -73,16 +71,10 @@ REQUEST_OPTIONS = tuple(RequestOptions.__annotations__)
 
 
 def styled(prompt: str, name: str, styles: Mapping[str, str]) -> str:
-    """Put a prompt into the template of a style; braces in the prompt stay as they are.
-
-    Raises:
-        ConfigError: there is no such style; the text names the nearest.
-    """
+    """Put a prompt, whose braces stay as they are, into a style's template; raise ``ConfigError`` for no such style."""
     if name not in styles:
-        raise ConfigError(
-            _("There is no style {name!r}.", name=name),
-            do=did_you_mean(name, styles) if styles else _("Define it: ") + _HOW,
-        )
+        do = did_you_mean(name, styles) if styles else _("Define it: ") + _HOW
+        raise ConfigError(_("There is no style {name!r}.", name=name), do=do)
     return styles[name].replace(PLACE, prompt)
 
 
@@ -115,13 +107,18 @@ def make(
     given = {name: value for name, value in options.items() if value is not None}
     style = given.pop("style", "")
     if (size := given.pop("size", None)) is not None:
-        given["orientation"] = _with_size(size, given, prompt, settings)
+        if "orientation" in given:
+            given["orientation"] = orientation.read(given["orientation"], size)
+        else:
+            usual = "auto" if given.get("task") in WORD_TASKS else settings.orientation
+            own = prompt.orientation if isinstance(prompt, ImageRequest) else usual
+            given["orientation"] = orientation.over(own, size)
     if "references" in given:
         named = given["references"]
         listed = list(named) if isinstance(named, Gallery) and len(named) else named
         none = isinstance(listed, (list, tuple)) and not listed
         given["references"] = () if none else tuple(reference(value) for value, _name in pictures_in(listed))
-    if given.get("mask") is not None:
+    if "mask" in given:
         given["mask"] = reference(given["mask"])
     if not isinstance(prompt, ImageRequest):
         request = _new(prompt, given, settings)
@@ -148,19 +145,10 @@ def _changed(request: ImageRequest, given: Mapping[str, Any]) -> ImageRequest:
     return replace(changed, model=usual, usual=usual)
 
 
-def _with_size(size: Any, given: Mapping[str, Any], prompt: str | ImageRequest, settings: Settings) -> str:
-    if "orientation" in given:
-        return orientation.read(given["orientation"], size)
-    usual = "auto" if given.get("task") in WORD_TASKS else settings.orientation
-    return orientation.over(prompt.orientation if isinstance(prompt, ImageRequest) else usual, size)
-
-
 def _check_format(request: ImageRequest) -> None:
     if request.format not in FORMATS:
-        raise ConfigError(
-            _("There is no format {format!r}.", format=request.format),
-            do=did_you_mean(request.format, FORMATS),
-        )
+        unknown = _("There is no format {format!r}.", format=request.format)
+        raise ConfigError(unknown, do=did_you_mean(request.format, FORMATS))
     tasks = FORMATS[request.format].tasks
     if request.task not in tasks:
         raise ConfigError(
@@ -177,18 +165,16 @@ def _check_format(request: ImageRequest) -> None:
 
 def _new(prompt: str, given: Mapping[str, Any], settings: Settings) -> ImageRequest:
     if not isinstance(prompt, str):
-        raise ConfigError(
-            _("The prompt is not a text."),
-            why=type(prompt).__name__,
-            do='client.generate("a cat")',
-        )
-    defaults = {name: getattr(settings, name) for name in _DEFAULTS}
+        raise ConfigError(_("The prompt is not a text."), why=type(prompt).__name__, do='client.generate("a cat")')
     words = given.get("task") in WORD_TASKS
-    if words:  # a text has no orientation
-        defaults |= {"model": settings.describe_model, "orientation": "auto"}
-    model = given.get("model") or defaults["model"]
-    usual = "" if model else default_model(given.get("format", settings.format), words=words)
-    defaults |= {"model": model or usual, "format": usual_format(model or usual, settings)}
+    named = given.get("model") or (settings.describe_model if words else settings.model)
+    usual = "" if named else default_model(given.get("format", settings.format), words=words)
+    defaults = {
+        "model": named or usual,
+        "orientation": "auto" if words else settings.orientation,  # a text has no orientation
+        "format": usual_format(named or usual, settings),
+        "stream": settings.stream,
+    }
     return ImageRequest(prompt.strip(), **{**defaults, **given}, usual=usual)
 
 
@@ -197,8 +183,8 @@ def names_model(request: ImageRequest) -> bool:
     call = next(FORMATS[request.format].talk(request))
     if not isinstance(call, HttpCall):
         return False
-    named = call.body.get("model") if isinstance(call.body, Mapping) else None
-    return named == request.model or request.model in unquote(call.path)
+    in_body = isinstance(call.body, Mapping) and call.body.get("model") == request.model
+    return in_body or request.model in unquote(call.path)
 
 
 def usual_format(model: str, settings: Settings) -> str:
@@ -207,11 +193,7 @@ def usual_format(model: str, settings: Settings) -> str:
 
 
 def refuse_stripped(request: ImageRequest) -> None:
-    """Refuse a request whose prompt a lesson left out.
-
-    Raises:
-        ConfigError: the request has no prompt.
-    """
+    """Raise a ``ConfigError`` for a request whose prompt a lesson left out."""
     if is_stripped(request):
         raise ConfigError(
             _("The prompt of this picture was left out of the lesson."),
@@ -220,11 +202,7 @@ def refuse_stripped(request: ImageRequest) -> None:
 
 
 def read(path: Path, limit: int) -> ImageRequest:
-    """Read the request from the recipe in a picture's file; its references have names only.
-
-    Args:
-        path: the picture's file.
-        limit: bytes of the file that are read.
+    """Read the request from the recipe in the first bytes of a picture's file; its references have names only.
 
     Raises:
         ConfigError: there is no recipe, its request is invalid, or it started from pictures without names.
@@ -270,15 +248,14 @@ def find_button(generation: Generation, label: str) -> Button:
     Raises:
         ConfigError: there is none; the text names those there are.
     """
-    wanted = label.strip().casefold()
-    button = next((one for one in generation.buttons if one.label.casefold() == wanted), None)
-    if button is None:
-        labels = [one.label for one in generation.buttons]
-        raise ConfigError(
-            _("This picture has no button {label!r}.", label=label[:40]),
-            do=did_you_mean(label, labels) if labels else _("It has no buttons."),
-        )
-    return button
+    for button in generation.buttons:
+        if button.label.casefold() == label.strip().casefold():
+            return button
+    labels = [button.label for button in generation.buttons]
+    raise ConfigError(
+        _("This picture has no button {label!r}.", label=label[:40]),
+        do=did_you_mean(label, labels) if labels else _("It has no buttons."),
+    )
 
 
 def of_button(generation: Generation, button: Button, prompt: str = "", mask: Reference | None = None) -> ImageRequest:
@@ -295,16 +272,15 @@ def of_button(generation: Generation, button: Button, prompt: str = "", mask: Re
     """
     asked = generation.request
     refuse_stripped(asked)
-    if (button.asks == "words" and not prompt) or (button.asks == "region" and mask is None):
-        region = button.asks == "region"
-        more = f"prompt={asked.prompt[:60]!r}" + (", mask=hole" if region else "")
+    needs_words, needs_region = button.asks == "words" and not prompt, button.asks == "region" and mask is None
+    if needs_words or needs_region:
+        more = f"prompt={asked.prompt[:60]!r}" + (", mask=hole" if needs_region else "")
+        line = f'client.press(client.history.get("{generation.id}"), {button.label!r}, {more})'
         raise ConfigError(
             _("{label} asks for a region and words; nothing was sent.", label=button.label)
-            if region
+            if needs_region
             else _("{label} asks for words; nothing was sent.", label=button.label),
-            do=_("From Python: ")
-            + f'client.press(client.history.get("{generation.id}"), {button.label!r}, {more})'
-            + (_("; %wenwen mask paints one") if region else ""),
+            do=_("From Python: ") + line + (_("; %wenwen mask paints one") if needs_region else ""),
         )
     return ImageRequest(
         prompt or asked.prompt,

@@ -5,14 +5,13 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, Executor
 from contextvars import copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 from wenwen_magic.endpoint import api_key, transport
 from wenwen_magic.endpoint.masking import mask_reply
-from wenwen_magic.engine.outcomes import not_json
 from wenwen_magic.errors import ConfigError, EndpointError, NotSentError, WenwenError
 from wenwen_magic.protocol import HttpCall, HttpReply
 from wenwen_magic.text.i18n import _, speak, spoken
@@ -51,23 +50,17 @@ class ExecutorTransport:
         self._executor, self._address, self._read = executor, transport.normalised(address), read
 
     def send(self, call: HttpCall, auth: tuple[str, str] = ("Authorization", "Bearer {key}")) -> HttpReply:
-        """Send a call from a worker and wait for its answer; it is never submitted again.
-
-        Args:
-            call: what to send.
-            auth: the key's header and its pattern.
+        """Send a call from a worker, as the transport does, and wait for its answer; it is never submitted again.
 
         Raises:
             NotSentError: the executor did not take it, or the worker could not send it.
             ConfigError: the call cannot be sent as JSON, or the worker has no key.
             EndpointError: as the transport; also when the worker was lost, which may have sent the call.
         """
-        try:  # pickled here: an executor would find only after taking the call that it cannot be pickled
-            packed = pickle.dumps((spoken(), uuid4().hex, self._address, call, auth, self._read))
-        except Exception as error:  # noqa: BLE001  pickling may raise anything
-            raise not_json(error) from None
+        # Packed here: an executor would find only after taking the call that it cannot be pickled.
+        order = packed((spoken(), uuid4().hex, self._address, call, auth, self._read))
         try:
-            future = self._executor.submit(carry_out, packed)
+            future = self._executor.submit(carry_out, order)
         except Exception as error:  # noqa: BLE001  executors have errors of their own
             # The task is queued before a thread or process is started for it: one that already runs may take it.
             if isinstance(error, (OSError, MemoryError)) or "start new thread" in str(error):
@@ -84,9 +77,19 @@ class ExecutorTransport:
         delivery = future.result() if fault is None else _lost(fault)
         if isinstance(delivery, WenwenError):
             raise delivery
-        return HttpReply(
-            delivery.reply.status, delivery.reply.content_type, _chunks(delivery), demo=delivery.reply.demo
-        )
+        return replace(delivery.reply, chunks=_chunks(delivery))
+
+
+def packed(order: Any) -> bytes:
+    """Pickle what another process is to do; raise ``ConfigError`` where a parameter of the request is no JSON."""
+    try:
+        return pickle.dumps(order)
+    except Exception as error:  # noqa: BLE001  an object may raise anything when it is pickled
+        raise ConfigError(
+            _("A parameter cannot be sent as JSON."),
+            why=str(error),
+            do=_("Use text, numbers, true, false, lists and dicts."),
+        ) from None
 
 
 def _chunks(delivery: Delivery) -> Iterator[bytes]:
@@ -111,13 +114,10 @@ def _masked(error: BaseException) -> str:
 # -- on the worker -----------------------------------------------------------------------------------------------------
 
 
-def carry_out(packed: bytes) -> Delivery | WenwenError:
-    """Make a call on a worker; return errors, as executors may log what is raised and run it again.
-
-    Args:
-        packed: a pickled call. Anyone who can submit a task to a worker can run any code there anyway.
-    """
-    return copy_context().run(_carry_out, *pickle.loads(packed))  # noqa: S301  see the docstring
+def carry_out(order: bytes) -> Delivery | WenwenError:
+    """Make a pickled call on a worker; return errors, as executors may log what is raised and run it again."""
+    # Anyone who can submit a task to a worker can run any code there anyway.
+    return copy_context().run(_carry_out, *pickle.loads(order))  # noqa: S301
 
 
 def _carry_out(language: str, ticket: str, *order: Any) -> Delivery | WenwenError:
@@ -137,8 +137,9 @@ def deliver(address: str, call: HttpCall, auth: tuple[str, str], read: float) ->
         WenwenError: as :class:`wenwen_magic.endpoint.transport.Transport` raises it.
     """
     parts = urlsplit(transport.normalised(address))
-    key = None if parts.path.endswith("/demo") else api_key.find()[0]
-    if key is None and not parts.path.endswith("/demo") and parts.hostname not in LOCAL:
+    is_demo = parts.path.endswith("/demo")
+    key = None if is_demo else api_key.find()[0]
+    if key is None and not is_demo and parts.hostname not in LOCAL:
         raise ConfigError(
             _("The worker has no key; nothing was sent."),
             do=_(

@@ -1,12 +1,13 @@
 """Count what was asked for and what it costs, and keep what else the clients of one process share."""
 
 import threading
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar, cast
+from weakref import WeakValueDictionary
 
 from wenwen_magic.engine.model_cache import ModelCache
 from wenwen_magic.engine.processes.claims import Claims
@@ -23,12 +24,9 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True)
 class Cost:
-    """Hold what some pictures cost.
+    """Hold what some pictures cost: how many there are, the sum of the known prices, and how many have none.
 
-    Args:
-        pictures: how many there are.
-        known: the sum of the known prices, in the unit of the table of prices.
-        unknown: how many of the pictures have no known price.
+    The unit is that of the table of prices.
     """
 
     pictures: int = 0
@@ -83,11 +81,7 @@ def cost_text(cost: Cost, currency: str = "") -> str:
 
 @dataclass
 class Bill:
-    """Hold how pictures were charged that a session asked for.
-
-    Args:
-        charged: ``yes``, until it turns out that they were saved or paid for by another process.
-    """
+    """How pictures were charged: ``yes``, until it turns out that they were saved or paid for by another process."""
 
     charged: Charged = "yes"
 
@@ -105,36 +99,30 @@ class Session:
     detached: Detached = field(default_factory=Detached)
     _sums: dict[Charged, Cost] = field(default_factory=lambda: {"no": Cost(), "maybe": Cost(), "yes": Cost()})
     _lock: threading.RLock = field(default_factory=threading.RLock)
-    _turns: dict[Hashable, tuple[threading.Lock, int]] = field(default_factory=dict)
-    _pools: dict[int, SandboxPool] = field(default_factory=dict)
-    _histories: dict[Path, History] = field(default_factory=dict)
-    _claims: dict[Path, Claims] = field(default_factory=dict)
+    _turns: WeakValueDictionary[Hashable, threading.Lock] = field(default_factory=WeakValueDictionary)
+    _shared: dict[Hashable, Any] = field(default_factory=dict)
 
     def pool(self, megapixels: int) -> SandboxPool:
         """Return the child processes that check pictures of at most ``megapixels`` million pixels."""
-        with self._lock:
-            if megapixels not in self._pools:
-                self._pools[megapixels] = SandboxPool(max_pixels=megapixels * 1_000_000)
-            return self._pools[megapixels]
+        return self._one((SandboxPool, megapixels), lambda: SandboxPool(max_pixels=megapixels * 1_000_000))
 
     def history(self, folder: Path) -> History:
         """Return the history in a folder, one for each folder: records that were read are not read again."""
-        with self._lock:
-            if folder not in self._histories:
-                self._histories[folder] = History(folder, generation.generation_bundle, gallery.gallery_bundle)
-            return self._histories[folder]
+        bundles = generation.generation_bundle, gallery.gallery_bundle
+        return self._one((History, folder), lambda: History(folder, *bundles))
 
     def claims(self, folder: Path) -> Claims:
         """Return the claims in a history's folder, one for each folder."""
+        return self._one((Claims, folder), lambda: Claims(folder))
+
+    def _one(self, key: Hashable, make: Callable[[], Value]) -> Value:
         with self._lock:
-            return self._claims.setdefault(folder, Claims(folder))
+            if key not in self._shared:
+                self._shared[key] = make()
+            return cast(Value, self._shared[key])
 
     def account(self, *charged: Charged) -> Cost:
-        """Return what was asked for in this session.
-
-        Args:
-            *charged: which of it; without any what may have cost, ``yes`` and ``maybe``.
-        """
+        """Return what was asked for in this session and charged so; by default, what may have cost."""
         with self._lock:
             return sum((self._sums[state] for state in charged or ("yes", "maybe")), Cost())
 
@@ -148,10 +136,12 @@ class Session:
         Raises:
             LimitReached: a limit would be passed.
         """
+        if not prices:
+            return
         so_far, more = self.account(), cost_of(prices)
-        if more.pictures and so_far.pictures + more.pictures > settings.session_limit:
+        if so_far.pictures + more.pictures > settings.session_limit:
             raise limit_reached(so_far.pictures, settings.session_limit)
-        if settings.budget is not None and more.pictures and (so_far + more).units > settings.budget:
+        if settings.budget is not None and (so_far + more).units > settings.budget:
             raise budget_reached(so_far, more, settings.budget, settings.currency)
 
     @contextmanager
@@ -159,22 +149,17 @@ class Session:
         """Count pictures as ``maybe`` charged while they are asked for, and then as they were charged.
 
         That is what the bill says when the block ends well, what its error says when it raises one of ours, else
-        ``maybe``.
-
-        Args:
-            prices: of the pictures, as for :meth:`check`.
-            settings: as for :meth:`check`.
+        ``maybe``. The arguments are those of :meth:`check`.
 
         Raises:
             LimitReached: a limit would be passed; nothing is counted then.
         """
-        cost = cost_of(prices)
+        cost, bill = cost_of(prices), Bill()
         charged: Charged = "maybe"
         with self._lock:
             self.check(prices, settings)
             self._sums["maybe"] += cost
         try:
-            bill = Bill()
             yield bill
             charged = bill.charged
         except WenwenError as error:
@@ -187,34 +172,23 @@ class Session:
 
     @contextmanager
     def turn(self, key: Hashable) -> Iterator[bool]:
-        """Hold the lock of a key while the block runs; others with an equal key wait. Yields whether this one waited.
+        """Hold the lock of a key while the block runs; others with an equal key wait, but nobody with None.
 
-        Args:
-            key: of the work; None for work that never waits.
+        Yields whether this one has waited.
         """
-        if key is None:
-            yield False
-            return
         with self._lock:
-            lock, users = self._turns.get(key, (threading.Lock(), 0))
-            self._turns[key] = lock, users + 1
+            lock = threading.Lock() if key is None else self._turns.setdefault(key, threading.Lock())
+        waited = not lock.acquire(blocking=False)
+        if waited:
+            lock.acquire()
         try:
-            with lock:
-                yield users > 0
+            yield waited
         finally:
-            with self._lock:
-                lock, users = self._turns.pop(key)
-                if users > 1:
-                    self._turns[key] = lock, users - 1
+            lock.release()
 
 
 def limit_reached(asked: int, limit: int) -> LimitReached:
-    """Make the error for pictures beyond the session's limit.
-
-    Args:
-        asked: pictures that were asked for so far.
-        limit: pictures that may be asked for.
-    """
+    """Make the error for pictures beyond the session's limit, after those that were asked for so far."""
     return LimitReached(
         _("This session's limit of {limit} pictures is reached.", limit=limit),
         why=_("{asked} were asked for since the kernel started.", asked=asked),

@@ -23,6 +23,7 @@ FRESH = 24 * 3600.0
 PATIENCE = 600.0
 """Seconds for which an endpoint that gave no list is not asked for one before a picture."""
 VERSION = 1
+_SAVED = ("id", "owner", "endpoint_types", "ends")
 _LONGEST_FILE = 1 << 25
 
 
@@ -41,12 +42,12 @@ class ModelCache:
 
     def read(self, address: str) -> ModelList | None:
         """Return the latest list of an endpoint, of any age and from any process; None if there is none."""
+        lists = [self._held.get(address)]
         path = self._path(address)
-        saved = None
         with suppress(OSError):
-            saved = _read_file(path, address, stamp_of(path.stat()))
-        lists = [models for models in (self._held.get(address), saved) if models]
-        return replace(max(lists, key=lambda models: models.asked), kept=True) if lists else None
+            lists.append(_read_file(path, address, stamp_of(path.stat())))
+        latest = max(filter(None, lists), key=lambda models: models.asked, default=None)
+        return latest and replace(latest, kept=True)
 
     def fresh(self, address: str) -> ModelList | None:
         """Return the list of an endpoint of the last day; None if there is none."""
@@ -54,21 +55,14 @@ class ModelCache:
         return known if known and self.is_fresh(known) else None
 
     def keep(self, address: str, models: Iterable[Model], *, lasting: bool = True) -> ModelList:
-        """Keep a list that an endpoint has just given, and return it.
-
-        Args:
-            address: the endpoint's.
-            models: in order.
-            lasting: whether to write a file too; where the folder cannot be written, there is none.
-        """
+        """Keep a list that an endpoint has just given, if lasting also in a file where that can be, and return it."""
         made = self._held[address] = ModelList(tuple(models), self._now())
         if lasting:
+            rows = [{name: getattr(one, name) for name in _SAVED} for one in made.models]
+            saved = {"version": VERSION, "address": address, "asked": made.asked, "models": rows}
+            path = self._path(address)
             with suppress(OSError):
-                path = self._path(address)
                 path.parent.mkdir(parents=True, exist_ok=True)
-                names = ("id", "owner", "endpoint_types", "ends")
-                rows = [{name: getattr(one, name) for name in names} for one in made.models]
-                saved = {"version": VERSION, "address": address, "asked": made.asked, "models": rows}
                 write_whole(path, json.dumps(saved, ensure_ascii=False, indent=1).encode())
         return made
 
@@ -99,13 +93,7 @@ class ModelCache:
 
 @lru_cache(maxsize=8)
 def _read_file(path: Path, address: str, stamp: str) -> ModelList | None:  # noqa: ARG001  part of the key
-    """Return the list in an endpoint's file; None for a damaged or foreign file.
-
-    Args:
-        path: of the file.
-        address: the endpoint's.
-        stamp: of the file: while it stays the same, the file is not read again.
-    """
+    """Return the list in an endpoint's file, read again when its stamp changes; None for a damaged or foreign file."""
     try:
         whole = path.is_file() and path.stat().st_size <= _LONGEST_FILE
         saved: Any = json.loads(path.read_bytes()) if whole else None

@@ -22,10 +22,14 @@ from wenwen_magic.errors import (
 from wenwen_magic.media import error_bodies
 from wenwen_magic.models import ModelList
 from wenwen_magic.protocol import Answer
-from wenwen_magic.records import Generation, ImageRequest
-from wenwen_magic.text.i18n import _, ngettext
+from wenwen_magic.records import GeneratedImage, Generation, ImageRequest, Video
+from wenwen_magic.text.i18n import N_, _, ngettext
 from wenwen_magic.text.sanitize import drop_controls, mask_keys, one_line
 
+_OFFLINE = N_("Nothing was sent: replay mode is offline. Mode cache asks the endpoint.")
+_ASK_AGAIN = N_(
+    "Nothing is sent twice: running this cell again, or %wenwen fetch with the id, goes on waiting for free."
+)
 _LONGEST_PROMPT = 200
 """Characters of a prompt that an error quotes."""
 _MOST_NAMES = 8
@@ -68,71 +72,50 @@ def error_of_record(fault: Mapping[str, Any]) -> WenwenError:
 
 
 def not_in_history(request: ImageRequest, take: int, *, why: str = "", replay: bool = True) -> NotInHistory:
-    """Make the error for a request, or a take of it, that is not saved.
-
-    Args:
-        request: what was asked for.
-        take: the number of the take; 0 for any.
-        why: says what is saved instead; comes after the prompt.
-        replay: whether the mode is ``replay``; else a take was asked for by its number.
-    """
+    """Make the error for a request, or a take of it (0: any), that is not saved; ``why`` says what is saved instead."""
     return NotInHistory(
         _("Take {take} of this request is not saved.", take=take) if take else _("This request is not saved."),
-        why=" · ".join(part for part in (one_line(request.prompt, _LONGEST_PROMPT), why) if part),
-        do=_replay_is_offline() if replay else _("Nothing was sent. Without --take the endpoint is asked."),
+        why=" · ".join(filter(None, (one_line(request.prompt, _LONGEST_PROMPT), why))),
+        do=_(_OFFLINE) if replay else _("Nothing was sent. Without --take the endpoint is asked."),
     )
 
 
 def default_not_listed(request: ImageRequest, known: ModelList, today: date, usual: str = "chat") -> ConfigError:
-    """Make the error for a model that nobody named and that the endpoint does not list, or says is shut down.
+    """Make the error for a model that nobody named and that the endpoint does not list, or says is shut down by today.
 
-    Args:
-        request: what was asked for.
-        known: what the endpoint lists; only names without signs that mean something in a cell are suggested.
-        today: what is shut down by now is left out.
-        usual: the format of the settings; another one is not answered with a setting that counts for all.
+    Only names without signs that mean something in a cell are suggested. A request in another format than the usual
+    one, of the settings, is not answered with a setting that counts for all.
     """
     listed, words = known.find(request.model), request.wants_words
     offered = known.instead_of(request.model, request.format, today, words=words)
     names = [mask_keys(name) for name in offered if _PASTED.fullmatch(name)]
     several = ", ".join(names[:_MOST_NAMES]) + (" …" if len(names) > _MOST_NAMES else "")
-    setting, first = "describe_model" if words else "model", (names or ["…"])[0]
-    choose = (
-        _("Choose one: {line} (or -m in the cell)", line=f"%config WenwenMagics.{setting} = {first!r}")
-        if request.format == usual
-        else _("Choose one: {line}", line=f"--format {request.format} -m {first}")
-    )
+    if not names:
+        do = _("Name a model that it has: -m NAME. %wenwen models lists all.")
+    elif request.format == usual:
+        line = f"%config WenwenMagics.{'describe_model' if words else 'model'} = {names[0]!r}"
+        do = _("Choose one: {line} (or -m in the cell)", line=line)
+    else:
+        do = _("Choose one: {line}", line=f"--format {request.format} -m {names[0]}")
     none = _("It lists no model that describes.") if words else _("It lists no model for pictures.")
     return ConfigError(
         _("{model} is the default model, and the endpoint shut it down on {day}.", model=request.model, day=listed.ends)
         if listed
         else _("{model} is the default model, and the endpoint does not list it.", model=request.model),
         why=_("It has: ") + several if names else none,
-        do=choose if names else _("Name a model that it has: -m NAME. %wenwen models lists all."),
+        do=do,
     )
 
 
-def _replay_is_offline() -> str:
-    return _("Nothing was sent: replay mode is offline. Mode cache asks the endpoint.")
-
-
 def refuse_gaps(rows: Iterable[Generation]) -> None:
-    """Raise when a replay has shown less than was asked for.
-
-    Args:
-        rows: what was shown; a saved refusal counts as saved, because it is the answer.
-
-    Raises:
-        NotInHistory: there are rows that are not saved; the text gives the first one's reason.
-    """
+    """Raise ``NotInHistory`` with the first one's reason for rows that a replay lacks; saved refusals are no gaps."""
     shown = list(rows)
-    gaps = [row for row in shown if not row.has_result and (row.error or {}).get("kind") in {None, "NotInHistory"}]
-    if gaps:
-        error = gaps[0].error or {}
+    faults = [row.error or {} for row in shown if not row.has_result]
+    if gaps := [fault for fault in faults if fault.get("kind") in {None, "NotInHistory"}]:
         raise NotInHistory(
             _("{count} of {total} are not saved.", count=len(gaps), total=len(shown)),
-            why=" ".join(str(error.get(name, "")) for name in ("what", "why")).strip(),
-            do=_replay_is_offline(),
+            why=" ".join(str(gaps[0].get(name, "")) for name in ("what", "why")).strip(),
+            do=_(_OFFLINE),
         )
 
 
@@ -160,51 +143,26 @@ def nothing_kept(generation: Generation) -> WenwenError:
 
 
 def none_saved(generation: Generation, failed: Sequence[WenwenError]) -> WenwenError:
-    """Make the error for an answer of whose pictures and videos none could be fetched, or all failed the check.
-
-    Args:
-        generation: with the files that were saved all the same.
-        failed: the errors of those that could not be fetched.
-    """
-    if generation.videos:
-        return _video_lost(generation, failed)
-    return failed[0] if failed else _none_valid(generation)
-
-
-def _video_lost(generation: Generation, failed: Sequence[WenwenError]) -> ImageError:
-    video = generation.videos[0]
+    """Make the error for an answer without a sound picture or video; ``failed`` are the errors of fetching them."""
+    if failed and not generation.videos:
+        return failed[0]
+    lost: GeneratedImage | Video = (generation.videos or generation.pictures)[0]
     locked = next((one for one in failed if isinstance(one, ImageError) and one.status in {401, 403}), None)
-    advice = locked.do if locked else error_bodies.advice_on(video.problem)
-    do = advice or _("%wenwen fetch {record} fetches it again, for free.", record=generation.id[:6])
-    addresses = [one.address for one in generation.videos if not one.address.startswith("data:")]
-    known = [address for address in addresses if address not in do]
-    error = ImageError(
-        _("The answer is a video, not a picture, and the video could not be fetched."),
-        why=video.problem,
-        do=" ".join(part for part in (do, known and _("It is at {addresses}", addresses=_shown(known))) if part),
-        charged="yes",
-        record=generation.id,
-    )
-    error.lasting = locked.lasting if locked else bool(advice)
-    return error
-
-
-def _none_valid(generation: Generation) -> ImageError:
-    first = generation.pictures[0]
-    expired = error_bodies.advice_on(first.problem)
-    error = ImageError(
-        _("The picture of the answer is damaged or is not a picture."),
-        why=first.problem,
-        do=expired
-        or _(
+    final = locked.do if locked else error_bodies.advice_on(lost.problem)
+    if isinstance(lost, Video):
+        what = _("The answer is a video, not a picture, and the video could not be fetched.")
+        do = final or _("%wenwen fetch {record} fetches it again, for free.", record=generation.id[:6])
+        addresses = [video.address for video in generation.videos if video.address not in do]
+        do = " ".join(filter(None, (do, _found_at(N_("It is at {addresses}"), addresses))))
+    else:
+        what = _("The picture of the answer is damaged or is not a picture.")
+        do = final or _(
             "The bytes are kept as {name}. %wenwen fetch {record} fetches them again, for free.",
-            name=first.path.name,
+            name=lost.path.name,
             record=generation.id[:6],
-        ),
-        charged="yes",
-        record=generation.id,
-    )
-    error.lasting = bool(expired)
+        )
+    error = ImageError(what, why=lost.problem, do=do, charged="yes", record=generation.id)
+    error.lasting = locked.lasting if locked else bool(final)
     return error
 
 
@@ -220,24 +178,17 @@ def with_answer(do: str, sources: Sequence[str], spooled: Path | None) -> str:
 
     Args:
         do: what the error says.
-        sources: the addresses in the answer; pictures in the answer itself are not quoted.
+        sources: the addresses in the answer.
         spooled: where the raw answer is kept instead; None for nowhere.
     """
-    known = [address for address in sources if not address.startswith("data:")]
-    return " ".join(
-        part
-        for part in (
-            do,
-            known and _("The picture is at {addresses}", addresses=_shown(known)),
-            spooled and _("The answer is kept in {place}; the same cell uses it for free.", place=spooled),
-        )
-        if part
-    )
+    kept = _("The answer is kept in {place}; the same cell uses it for free.", place=spooled) if spooled else ""
+    return " ".join(filter(None, (do, _found_at(N_("The picture is at {addresses}"), sources), kept)))
 
 
-def _shown(addresses: Iterable[str]) -> str:
-    """Write addresses so that a person can open them."""
-    return " ".join(one_line(mask_keys(address), 400) for address in addresses)
+def _found_at(message: str, addresses: Iterable[str]) -> str:
+    """Write addresses into a message so that a person can open them; empty without any, but for data itself."""
+    shown = [one_line(mask_keys(address), 400) for address in addresses if not address.startswith("data:")]
+    return _(message, addresses=" ".join(shown)) if shown else ""
 
 
 def wait_ended() -> WaitEnded:
@@ -253,7 +204,7 @@ def goes_on(error: WenwenError) -> WaitEnded:
     """Make the error for a job that could not be asked about; the job itself goes on."""
     return WaitEnded(
         _("The endpoint could not be asked about the job."),
-        do=" ".join(part for part in (error.do if isinstance(error, ConfigError) else "", _ask_again()) if part),
+        do=f"{error.do if isinstance(error, ConfigError) else ''} {_(_ASK_AGAIN)}".strip(),
         **_quoted(error),
     )
 
@@ -272,7 +223,7 @@ def unknown_job(error: WenwenError) -> EndpointError:
 
 def _quoted(error: WenwenError) -> dict[str, Any]:
     """Return what the error for a job takes from the error of a question about it; the job may have been charged."""
-    why = " ".join(part for part in (error.what, error.why) if part)
+    why = f"{error.what} {error.why}".strip()
     return {"why": why, "charged": "maybe", "status": error.status, "request_id": error.request_id, "text": error.text}
 
 
@@ -292,21 +243,8 @@ def still_working() -> WaitEnded:
     return WaitEnded(
         _("The job is still running; the waiting has ended."),
         why=_("The limit is the setting poll_limit."),
-        do=_ask_again(),
+        do=_(_ASK_AGAIN),
         charged="maybe",
-    )
-
-
-def _ask_again() -> str:
-    return _("Nothing is sent twice: running this cell again, or %wenwen fetch with the id, goes on waiting for free.")
-
-
-def not_json(error: Exception) -> ConfigError:
-    """Make the error for a parameter that can be handed to no other process, nor sent as JSON."""
-    return ConfigError(
-        _("A parameter cannot be sent as JSON."),
-        why=str(error),
-        do=_("Use text, numbers, true, false, lists and dicts."),
     )
 
 
@@ -331,41 +269,29 @@ def record_gone(record: str) -> HistoryError:
 
 
 def refuse_unanswered(generations: Sequence[Generation]) -> None:
-    """Refuse to ask again for what an earlier process asked for, and may have paid for.
-
-    Args:
-        generations: the records that were sent, and whose answers are not saved.
-
-    Raises:
-        UnansweredRequest: there are any.
-    """
-    if generations:
-        error = UnansweredRequest(
-            ngettext(
-                "{count} request for this picture was sent and has no answer.",
-                "{count} requests for this picture were sent and have no answer.",
-                len(generations),
-            ),
-            why=_(
-                "Sent at {moment}; the process that waited for the answer has ended.",
-                moment=generations[-1].created[:16].replace("T", " "),
-            ),
-            do=_(
-                "Nothing was sent now: the earlier request may have been charged. --fresh (fresh=True) sends a new one."
-            ),
-            record=generations[-1].id,
-        )
-        error.records = tuple(generation.id for generation in generations)
-        raise error
+    """Raise ``UnansweredRequest`` for records that an earlier process sent, and may have paid for, if there are any."""
+    if not generations:
+        return
+    last = generations[-1]
+    error = UnansweredRequest(
+        ngettext(
+            "{count} request for this picture was sent and has no answer.",
+            "{count} requests for this picture were sent and have no answer.",
+            len(generations),
+        ),
+        why=_(
+            "Sent at {moment}; the process that waited for the answer has ended.",
+            moment=last.created[:16].replace("T", " "),
+        ),
+        do=_("Nothing was sent now: the earlier request may have been charged. --fresh (fresh=True) sends a new one."),
+        record=last.id,
+    )
+    error.records = tuple(generation.id for generation in generations)
+    raise error
 
 
 def stopped(done: int, *, paid: bool) -> WaitEnded:
-    """Make the error for a run through many requests that was interrupted.
-
-    Args:
-        done: how many requests are done.
-        paid: whether any of them may have cost.
-    """
+    """Make the error for a run that was interrupted, with so many requests done, of which any may have been paid."""
     return WaitEnded(
         _("Stopped; {done} are done and saved.", done=done),
         do=_("Run it again for the rest: only what is missing is asked for."),

@@ -67,7 +67,7 @@ def _rows(source: Any) -> Iterator[Row | ImageRequest]:
         if hasattr(source, "columns") and hasattr(source, name):
             columns = heads(list(source.columns), _named(source))
             numbered = enumerate(getattr(source, name)(**how), start=1)
-            return (Row.of_table(_number(number), columns, cells) for number, cells in numbered)
+            return (Row.of_table(_("row {number}", number=number), columns, cells) for number, cells in numbered)
     if not isinstance(source, (bytes, bytearray, Mapping)):
         with suppress(TypeError):  # not iterable, which some types say only when iter() is called
             return _numbered(iter(source))
@@ -75,12 +75,8 @@ def _rows(source: Any) -> Iterator[Row | ImageRequest]:
     raise wrong(_named(source), _("it is not a list of prompts"), do=example)
 
 
-def _number(number: int) -> str:
-    return _("row {number}", number=number)
-
-
 def _numbered(rows: Iterable[Any], name: str = "") -> Iterator[Row | ImageRequest]:
-    return (_row(name + _number(number), raw) for number, raw in enumerate(rows, start=1))
+    return (_row(name + _("row {number}", number=number), raw) for number, raw in enumerate(rows, start=1))
 
 
 def _row(where: str, raw: Any) -> Row | ImageRequest:
@@ -91,13 +87,12 @@ def _row(where: str, raw: Any) -> Row | ImageRequest:
         return Row(where, heads(raw, where), tuple(raw.values()))
     if isinstance(raw, str) or is_missing(raw):
         return Row(where, ("prompt",), (raw,))
-    kind = type(raw).__name__
-    raise wrong(where, _("{kind} is neither text nor mapping", kind=kind))
+    raise wrong(where, _("{kind} is neither text nor mapping", kind=type(raw).__name__))
 
 
 def _file_rows(path: Path) -> Iterator[Row | ImageRequest]:
-    if path.suffix.lower() in _READERS:
-        return _READERS[path.suffix.lower()](path.name, partial(_lines, path))
+    if rows := _READERS.get(path.suffix.lower()):
+        return rows(path.name, partial(_lines, path))
     ending = path.suffix[:20]
     raise wrong(
         path.name,
@@ -110,22 +105,18 @@ def _lines(path: Path) -> Iterator[str]:
     """Yield the lines of a text file with their ends; a line ends at LF, CR or CRLF, nowhere else."""
     try:
         encoding = _encoding(path)
-        with path.open(encoding=encoding, errors="replace", newline="") as file:  # _checked finds what was replaced
-            for number in itertools.count(1):
-                if not (line := file.readline(LONGEST_LINE)):
-                    return
-                yield _checked(line, path.name, number, encoding)
+        with path.open(encoding=encoding, errors="replace", newline="") as file:
+            for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE), ""), start=1):
+                why = ""
+                if len(line) >= LONGEST_LINE or "\0" in line:
+                    why = _("it is not a line of text")
+                elif "\N{REPLACEMENT CHARACTER}" in line:
+                    why = _("it holds bytes that are not {encoding} text", encoding=encoding)
+                if why:
+                    raise wrong(_line(path.name, number), why, do=_("Save the file as UTF-8."))
+                yield line
     except (OSError, ValueError) as error:
         raise wrong(path.name, getattr(error, "strerror", None) or type(error).__name__) from None
-
-
-def _checked(line: str, name: str, number: int, encoding: str) -> str:
-    if len(line) >= LONGEST_LINE or "\0" in line:
-        raise wrong(_line(name, number), _("it is not a line of text"), do=_("Save the file as UTF-8."))
-    if "\N{REPLACEMENT CHARACTER}" in line:
-        why = _("it holds bytes that are not {encoding} text", encoding=encoding)
-        raise wrong(_line(name, number), why, do=_("Save the file as UTF-8."))
-    return line
 
 
 def _encoding(path: Path) -> str:
@@ -139,24 +130,16 @@ def _encoding(path: Path) -> str:
         while piece and piece.isascii():
             piece = file.read(_WINDOW)
         following = file.read(_WINDOW)
-        window, ended = piece.lstrip(bytes(range(128))) + following, len(following) < _WINDOW
-        encoding = _utf8_or_gb18030(window, ended=ended)
+    window = piece.lstrip(bytes(range(128))) + following
+    encoding = _utf8_or_gb18030(window, ended=len(following) < _WINDOW)
     if encoding == "gb18030" and not _is_chinese_gb18030(window):
-        raise wrong(
-            path.name,
-            _("its encoding cannot be told: it is neither UTF-8 nor UTF-16, and no Chinese in GB18030"),
-            do=_("Save the file as UTF-8."),
-        )
+        why = _("its encoding cannot be told: it is neither UTF-8 nor UTF-16, and no Chinese in GB18030")
+        raise wrong(path.name, why, do=_("Save the file as UTF-8."))
     return encoding
 
 
 def _utf8_or_gb18030(window: bytes, *, ended: bool) -> str:
-    """Tell whether a text is in UTF-8 or in GB18030.
-
-    Args:
-        window: a part of the text that begins with a whole character; its last one may be cut.
-        ended: whether the part reaches the text's end.
-    """
+    """Tell the encoding of text that begins with a whole character and, unless it ended, may break off inside one."""
     valid = _valid(window, "utf-8", ended=ended)
     text = window[:valid].decode(errors="ignore")  # the window's end may cut a character
     if valid < len(window) and valid < _valid(window, "gb18030", ended=ended):
@@ -170,8 +153,8 @@ def _utf8_or_gb18030(window: bytes, *, ended: bool) -> str:
 
 def _is_chinese_gb18030(window: bytes) -> bool:
     """Tell whether text in GB18030 looks like Chinese: other encodings are valid there too, but as rare characters."""
-    letters = [letter for letter in window.decode("gb18030", "ignore") if not letter.isascii()]
-    pairs = [letter for letter in letters if letter.encode("gbk", "ignore")]
+    text = window.decode("gb18030", "ignore")
+    pairs = [letter for letter in text if not letter.isascii() and letter.encode("gbk", "ignore")]
     common = [letter for letter in pairs if b"\xa0" < letter.encode("gb2312", "ignore") < b"\xd8"]
     return len(common) >= _OWN_SHARE * len(pairs)
 
@@ -198,36 +181,30 @@ def _written(name: str, lines: Iterator[str]) -> Iterator[tuple[str, str]]:
 
 
 def _table_rows(name: str, lines: Lines, *, usual: str) -> Iterator[Row]:
-    """Yield the rows of a table, each with the line that it begins on, as a quoted cell may go over many lines.
-
-    Args:
-        name: the file's.
-        lines: of the file.
-        usual: what is between the cells of such a file, if its first row does not tell another.
-    """
+    """Yield the rows of a table, each with the line that it begins on, as a quoted cell may go over many lines."""
     before, delimiter = _head(lines(), usual)
-    as_letters = delimiter == "\t" and _quotes_are_letters(lines(), before)
-    following = itertools.islice(lines(), before, None)
-    reader = csv.reader(
-        following,
-        delimiter=delimiter,
-        strict=True,
-        skipinitialspace=True,
-        quoting=csv.QUOTE_NONE if as_letters else csv.QUOTE_MINIMAL,
-    )
+
+    def cells_of(quoting: Any) -> Any:
+        rest = itertools.islice(lines(), before, None)
+        return csv.reader(rest, delimiter=delimiter, strict=True, skipinitialspace=True, quoting=quoting)
+
+    quoted = delimiter != "\t" or _is_quoted(itertools.islice(lines(), before, None), cells_of(csv.QUOTE_MINIMAL))
+    reader = cells_of(csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE)
     columns: tuple[str, ...] = ()
     try:
         while (where := _line(name, before + reader.line_num + 1)) and (cells := next(reader, None)) is not None:
-            if columns and any(map(str.strip, cells)):
+            if not any(map(str.strip, cells)):
+                continue
+            if columns:
                 yield Row.of_table(where, columns, cells)
-            elif any(map(str.strip, cells)):
-                columns = heads(cells, where)
-                if len(columns) == 1 and any(sign in columns[0] for sign in "；，|"):
-                    raise wrong(
-                        where,
-                        _("its columns are not separated by commas"),
-                        do=_("Save it with commas, or with tabs as .tsv."),
-                    )
+                continue
+            columns = heads(cells, where)
+            if len(columns) == 1 and any(sign in columns[0] for sign in "；，|"):
+                raise wrong(
+                    where,
+                    _("its columns are not separated by commas"),
+                    do=_("Save it with commas, or with tabs as .tsv."),
+                )
     except csv.Error as error:
         raise wrong(where, _("it is not a row of a table: {error}", error=error)) from None
 
@@ -251,51 +228,25 @@ def _head(lines: Iterator[str], usual: str) -> tuple[int, str]:
     return 0, usual
 
 
-def _quotes_are_letters(lines: Iterator[str], before: int) -> bool:
-    """Tell whether quotes in a table with tabs are letters of its cells, as programs write them that quote nothing.
+def _is_quoted(lines: Iterator[str], as_quoted: Iterator[list[str]]) -> bool:
+    """Tell whether quotes in a table with tabs go around cells; some programs write them as letters and quote nothing.
 
-    They are where every line has as many cells as the first and a cell begins with a quote that does not end it; and
-    where they do not fit, unless a cell seems to go on in the next line.
+    Where every line has as many cells as the first, they do if each cell that begins with a quote ends with it. Else
+    they do if a cell seems to go on in the next line, or if all rows read so are no wider than the first.
     """
-    fitting = _Fitting(itertools.islice(lines, before, None))
-    try:
-        most = max(
-            (len(cells) for cells in csv.reader(fitting, delimiter="\t", strict=True, skipinitialspace=True)), default=0
-        )
-        fits = most <= fitting.width
-    except csv.Error:
-        for _rest in fitting:
-            pass
-        fits = False
-    return not fitting.whole if fitting.even else not (fits or fitting.goes_on)
-
-
-class _Fitting:
-    """Passes lines on and notes how they look if a tab always ends a cell and a line always ends a row.
-
-    Args:
-        lines: of a table.
-
-    Attributes:
-        width: cells of the first line.
-        even: whether there are several, and as many in every line.
-        whole: whether each cell that begins with a quote is a quoted one.
-        goes_on: whether a line that lacks cells ends in a cell whose quote is open.
-    """
-
-    def __init__(self, lines: Iterator[str]) -> None:
-        self._lines = lines
-        self.width, self.even, self.whole, self.goes_on = 0, True, True, False
-
-    def __iter__(self) -> Iterator[str]:
-        for line in self._lines:
-            cells = [cell.strip() for cell in line.rstrip("\r\n").split("\t")]
-            if any(cells):
-                self.width = self.width or len(cells)
-                self.even &= len(cells) == self.width > 1
-                self.whole &= all(_QUOTED.fullmatch(cell) for cell in cells if cell.startswith('"'))
-                self.goes_on |= len(cells) < self.width and cells[-1].startswith('"') and cells[-1].count('"') % 2 == 1
-            yield line
+    width, even, whole, goes_on = 0, True, True, False
+    for line in lines:
+        cells = [cell.strip() for cell in line.rstrip("\r\n").split("\t")]
+        if any(cells):
+            width = width or len(cells)
+            even &= len(cells) == width > 1
+            whole &= all(_QUOTED.fullmatch(cell) for cell in cells if cell.startswith('"'))
+            goes_on |= len(cells) < width and cells[-1].startswith('"') and cells[-1].count('"') % 2 == 1
+    if even:
+        return whole
+    with suppress(csv.Error):
+        return goes_on or all(len(cells) <= width for cells in as_quoted)
+    return False
 
 
 # -- JSON --------------------------------------------------------------------------------------------------------------
@@ -322,11 +273,7 @@ def _json_whole(name: str, lines: Lines) -> Iterator[Row | ImageRequest]:
 
 
 def _listed(found: Any, name: str) -> list[Any]:
-    """Return the list of prompts: the whole, a list in an object, an object's columns, or prompts by their names.
-
-    Raises:
-        ConfigError: there is none, or there are several.
-    """
+    """Return the list of prompts: the whole, a list in an object, an object's columns, or prompts by their names."""
     if isinstance(found, list):
         return found
     members = {str(key): value for key, value in found.items()} if isinstance(found, Mapping) else {}
@@ -335,44 +282,43 @@ def _listed(found: Any, name: str) -> list[Any]:
     by_name = {key.casefold(): value for key, value in members.items() if isinstance(value, (list, dict)) and value}
     if known := next((word for word in _LISTS if word in by_name), ""):
         return _listed(by_name[known], name)
-    lists = {key: value for key, value in members.items() if isinstance(value, list) and value}
-    if len(lists) == 1:
-        return next(iter(lists.values()))
-    if not lists and [] in members.values():
-        return []
+    lists = {key: value for key, value in members.items() if isinstance(value, list)}
+    full = [key for key, value in lists.items() if value]
+    if len(full) == 1 or (lists and not full):
+        return lists[next(iter(full or lists))]
     if members and all(isinstance(value, (str, dict)) for value in members.values()):
-        return [
-            {"name": key, **(value if isinstance(value, dict) else {"prompt": value})} for key, value in members.items()
-        ]
-    several = _("it has several lists: {names}", names=", ".join(lists)[:80])
-    raise wrong(name, several if lists else _("it is not a list"), do='["a cat", {"prompt": "a dog"}]')
+        prompts_of = {key: value if isinstance(value, dict) else {"prompt": value} for key, value in members.items()}
+        return [{"name": key, **value} for key, value in prompts_of.items()]
+    several = _("it has several lists: {names}", names=", ".join(full)[:80])
+    raise wrong(name, several if full else _("it is not a list"), do='["a cat", {"prompt": "a dog"}]')
 
 
 def _of_columns(members: dict[str, Any]) -> list[Any]:
     """Return the rows of a table whose columns are lists, or objects as pandas writes them; empty if it is none."""
-    for kind in (list, dict):
-        columns = [member for member in members.values() if isinstance(member, kind)]
-        if len(columns) == len(members) and len({len(column) for column in columns}) == 1:
-            cells = (column.values() if isinstance(column, dict) else column for column in columns)
-            return [dict(zip(members, row, strict=True)) for row in zip(*cells, strict=True)]
-    return []
+    columns = list(members.values())
+    alike = any(all(isinstance(column, kind) for column in columns) for kind in (list, dict))
+    if not alike or len(set(map(len, columns))) != 1:
+        return []
+    cells = (column.values() if isinstance(column, dict) else column for column in columns)
+    return [dict(zip(members, row, strict=True)) for row in zip(*cells, strict=True)]
 
 
 def _parsed(text: str, where: str, *, whole: bool = False) -> Any:
     try:
         return json.loads(text, object_pairs_hook=_object)
     except json.JSONDecodeError as error:
-        where = _line(where, error.lineno) if whole else where
-        raise wrong(where, _("it is not valid JSON: {error}", error=error.msg)) from None
+        where, why = _line(where, error.lineno) if whole else where, error.msg
     except (ValueError, RecursionError) as error:
-        raise wrong(where, _("it is not valid JSON: {error}", error=error)) from None
+        why = str(error)
+    raise wrong(where, _("it is not valid JSON: {error}", error=why))
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    names = [name for name, _value in pairs]
-    if len(fields := dict(pairs)) < len(pairs):
-        twice = next(name for name in names if names.count(name) > 1)[:80]
-        raise ValueError(_("{twice!r} is in an object twice", twice=twice))
+    fields: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in fields:
+            raise ValueError(_("{twice!r} is in an object twice", twice=name[:80]))
+        fields[name] = value
     return fields
 
 
@@ -423,12 +369,18 @@ def prompts(
         own = {name: text for name in _REQUEST_COLUMNS if (text := row.meant(name))}
         prompt, used = row.fill(template, names) if template else (row.meant("prompt"), {"prompt"})
         if not template and not prompt:
-            raise _without_prompt(row)
+            if row.place("prompt") is not None:
+                raise wrong(row.where, _("its prompt is empty"))
+            raise ConfigError(
+                _("There is no column called prompt."),
+                why=row.listing(),
+                do=_("Name it so, or write a prompt with {{column}}. The first line names the columns; .txt has none."),
+            )
         if template and not own and not used:
             word = "{{" + row.names[0] + "}}"
             raise ConfigError(
                 _("The prompt uses no column: every row would draw the same."),
-                why=_("columns: ") + ", ".join(row.names),
+                why=row.listing(),
                 do=_(
                     "Write {word} into it, or leave the prompt out. A variable: g = %wenwen_image --from …", word=word
                 ),
@@ -440,13 +392,3 @@ def prompts(
                 do=_("-n 2 on the line counts for every row; else give the column another name."),
             )
         yield prompt, own
-
-
-def _without_prompt(row: Row) -> ConfigError:
-    if any(meaning(name) == "prompt" for name in row.names):
-        return wrong(row.where, _("its prompt is empty"))
-    return ConfigError(
-        _("There is no column called prompt."),
-        why=_("columns: ") + ", ".join(row.names),
-        do=_("Name it so, or write a prompt with {{column}}. The first line names the columns; .txt has none."),
-    )

@@ -5,7 +5,7 @@ A cell that nobody asks for may hold anything.
 
 import builtins
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, time
@@ -52,7 +52,7 @@ def heads(names: Iterable[Any], where: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Row:
-    """A row.
+    """A row. Its methods raise ``ConfigError`` where two columns are called so, or the one that is used has no text.
 
     Args:
         where: says where it is, such as ``a.csv, line 3``.
@@ -72,10 +72,9 @@ class Row:
             ConfigError: there are more cells than names, as behind a comma that is not quoted.
         """
         named = max(place for place, name in enumerate(columns, start=1) if name)
-        if not all(is_empty(cell) for cell in cells[named:]):
-            raise wrong(
-                where, _("there are more cells than named columns"), do=_('Put a text with commas in quotes: "a, b"')
-            )
+        if not all(map(is_empty, cells[named:])):
+            more, quote = _("there are more cells than named columns"), _('Put a text with commas in quotes: "a, b"')
+            raise wrong(where, more, do=quote)
         return cls(where, tuple(columns[:named]), (*cells[:named], *[""] * (named - len(cells))))
 
     @property
@@ -83,27 +82,23 @@ class Row:
         """The names of the columns that have one."""
         return [name for name in self.columns if name]
 
+    def listing(self) -> str:
+        """Return the names of the columns as a part of a sentence."""
+        return _("columns: ") + ", ".join(self.names)
+
     @property
     def empty(self) -> bool:
         """Whether no column with a name holds anything."""
         return all(is_empty(cell) for name, cell in zip(self.columns, self.cells, strict=True) if name)
 
     def meant(self, kind: str) -> str:
-        """Return the text of the column for a prompt, a model, an orientation or a style; empty for none.
-
-        Raises:
-            ConfigError: two columns are for it, or it holds no text.
-        """
-        place = self._only(_meant(self.columns, kind), kind)
+        """Return the text of the column for a prompt, a model, an orientation or a style; empty for none."""
+        place = self._only(kind, _SPELLINGS[-1:])
         return "" if place is None else self._text(self.cells[place], self.columns[place])
 
     def place(self, word: str) -> int | None:
-        """Return the place of the column that a word names; in its own spelling, in any case, or in both languages.
-
-        Raises:
-            ConfigError: two columns are called so.
-        """
-        return self._only(_called(self.columns, word), word)
+        """Return the place of the column that a word names; in its own spelling, in any case, or in both languages."""
+        return self._only(word, _SPELLINGS)
 
     def holds(self, word: str) -> bool:
         """Tell whether a column is called so and is not empty."""
@@ -111,11 +106,7 @@ class Row:
         return place is not None and not is_empty(self.cells[place])
 
     def text(self, word: str) -> str | None:
-        """Return the text of a column, or with dots in the word of a part of its object; None if there is none.
-
-        Raises:
-            ConfigError: two columns are called so, or it holds no text.
-        """
+        """Return the text of a column, or with dots in the word of a part of its object; None if there is none."""
         value = self._value(word)
         return None if value is _NOTHING else self._text(value, word)
 
@@ -130,7 +121,7 @@ class Row:
             names: further names; the row's columns win over them.
 
         Raises:
-            ConfigError: as :func:`~wenwen_magic.text.template.interpolate`, and :meth:`text`.
+            ConfigError: also as :func:`~wenwen_magic.text.template.interpolate`.
         """
         own: dict[str, Any] = {}
         expressions, words, odd = _parts(template)
@@ -138,17 +129,13 @@ class Row:
             if (text := self.text(word)) is not None:
                 own[word] = text
             elif word in odd:
-                raise ConfigError(
-                    _("No column is called {word!r}; nothing was sent.", word=word[:80]),
-                    why=_("columns: ") + ", ".join(self.names),
-                    do=did_you_mean(word, self.names),
-                )
+                what = _("No column is called {word!r}; nothing was sent.", word=word[:80])
+                raise ConfigError(what, why=self.listing(), do=did_you_mean(word, self.names))
         for word in words - own.keys():
             # A column called Max or ID is no function in an expression.
-            if word in self.columns or not hasattr(builtins, word):
-                value = self._value(word)
-                if value is not _NOTHING:
-                    own[word] = _as_text(value)
+            function = word not in self.columns and hasattr(builtins, word)
+            if not function and (value := self._value(word)) is not _NOTHING:
+                own[word] = _as_text(value)
         known = {**names, **dict.fromkeys(self.names), **own}  # the other columns: to name the nearest
         return interpolate(template, known), set(own)
 
@@ -156,10 +143,10 @@ class Row:
         place = self.place(word)
         if place is not None:
             return self.cells[place]
-        inside: Any = dict(zip(self.columns, self.cells, strict=True))
-        return _within(inside, word) if "." in word else _NOTHING
+        return _within(dict(zip(self.columns, self.cells, strict=True)), word) if "." in word else _NOTHING
 
-    def _only(self, places: Sequence[int], word: str) -> int | None:
+    def _only(self, word: str, spellings: tuple[Callable[[str], str], ...]) -> int | None:
+        places = _called(self.columns, word, spellings)
         if len(places) > 1:
             raise wrong(self.where, _("two columns are called {twice!r}", twice=word[:80]))
         return next(iter(places), None)
@@ -169,17 +156,16 @@ class Row:
             text = _as_text(value)
         except (ValueError, OverflowError) as error:  # more digits than Python converts
             raise wrong(self.where, str(error)) from None
-        if not isinstance(text, str):
-            kind, name = type(value).__name__, column[:80]
-            raise wrong(
-                self.where,
-                _("{name!r} holds {kind}, which is not text", name=name, kind=kind),
-                do=_(
-                    "Name the part that is meant: {{{{{name}[0]}}}} of a list, {{{{{name}.part}}}} of an object",
-                    name=name,
-                ),
-            )
-        return text
+        if isinstance(text, str):
+            return text
+        name = column[:80]
+        raise wrong(
+            self.where,
+            _("{name!r} holds {kind}, which is not text", name=name, kind=type(value).__name__),
+            do=_(
+                "Name the part that is meant: {{{{{name}[0]}}}} of a list, {{{{{name}.part}}}} of an object", name=name
+            ),
+        )
 
 
 # All rows of a table have the same columns, and a cell has one template: what is found in them is kept.
@@ -193,17 +179,15 @@ def _parts(template: str) -> tuple[list[str], set[str], set[str]]:
     return expressions, names_in(template), odd
 
 
-@lru_cache(maxsize=256)
-def _meant(columns: tuple[str, ...], kind: str) -> list[int]:
-    return [place for place, name in enumerate(columns) if meaning(name) == kind]
+_SPELLINGS: tuple[Callable[[str], str], ...] = (str, str.casefold, lambda name: meaning(name) or name)
+"""How a name of a column is compared with a word: as it is written, in any case, in both languages."""
 
 
 @lru_cache(maxsize=256)
-def _called(columns: tuple[str, ...], word: str) -> list[int]:
-    """Return the places of the columns that are called so: in this spelling, else in any case, else in a language."""
-    for spelled in (str, str.casefold, lambda name: meaning(name) or name):
-        named = spelled(word)
-        if places := [place for place, name in enumerate(columns) if name and spelled(name) == named]:
+def _called(columns: tuple[str, ...], word: str, spellings: tuple[Callable[[str], str], ...]) -> list[int]:
+    """Return the places of the columns that are called so in the first spelling in which any is."""
+    for spelled in spellings:
+        if places := [place for place, name in enumerate(columns) if name and spelled(name) == spelled(word)]:
             return places
     return []
 
@@ -233,11 +217,7 @@ def is_empty(value: Any) -> bool:
 
 
 def _as_text(value: Any) -> Any:
-    """Return the text of a text, a number, a date or nothing; anything else as it is.
-
-    Raises:
-        ValueError, OverflowError: a number has more digits than Python converts.
-    """
+    """Return the text of a text, a number, a date or nothing; anything else as it is."""
     if is_missing(value):
         return ""
     if type(value).__name__ in _BOOLS:

@@ -5,6 +5,8 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
+from typing import Any
 from weakref import WeakValueDictionary
 
 from wenwen_magic.engine import outcomes
@@ -31,35 +33,27 @@ def is_here(generation: Generation) -> bool:
     """
     if generation.request.wants_words:
         return generation.has_result
-    return any(is_file(path) for path in generation.files)
+    return any(map(is_file, generation.files))
 
 
 class Given:
     """The takes that a request for several pictures has by now: each of its threads gets another one.
 
     What other processes draw for the same request meanwhile is as good as what it would draw itself. A copy in another
-    process shares what it holds with the other copies there.
-
-    Args:
-        ids: of the takes.
-        token: tells it from others; empty for a new one.
-
-    Attributes:
-        token: as given.
+    process shares what it holds with the other copies there, which have the same token.
     """
 
     def __init__(self, ids: Iterable[str] = (), token: str = "") -> None:
         self._ids, self.token, self._lock = set(ids), token or secrets.token_hex(8), threading.Lock()
 
-    def __reduce__(self) -> "tuple[Callable[[frozenset[str], str], Given], tuple[frozenset[str], str]]":
+    def __reduce__(self) -> tuple[Any, ...]:
         with self._lock:
             return Given._copied, (frozenset(self._ids), self.token)
 
     @classmethod
     def _copied(cls, ids: frozenset[str], token: str) -> "Given":
         with _sharing:
-            given = _copies.get(token) or cls(token=token)
-            _copies[token] = given
+            given = _copies.setdefault(token, cls(token=token))
         given.add(*ids)
         return given
 
@@ -72,8 +66,9 @@ class Given:
         """Return the first of saved takes that the request does not have yet, and note it; None where there is none."""
         with self._lock:
             found = next((one for one in saved if one.id not in self._ids), None)
-            self._ids.update([found.id] if found else [])
-        return found
+            if found:
+                self._ids.add(found.id)
+            return found
 
 
 _copies: WeakValueDictionary[str, Given] = WeakValueDictionary()
@@ -102,29 +97,20 @@ class Takes:
     def recorded(self, request: ImageRequest, *, fresh: bool = False) -> list[Generation]:
         """Return the history's generations of a request, oldest first.
 
-        Args:
-            request: what is wanted.
-            fresh: whether a new one is drawn whatever is saved: then those that can be read are enough, as in mode
-                ``live``.
-
         Raises:
             HistoryError: the folder, or a record that may be of this request, cannot be read.
         """
-        partial = fresh or self.mode == "live"
+        partial = fresh or self.mode == "live"  # a new one is drawn whatever is saved: what can be read is enough
         # An update of this package costs nothing: what earlier defaults drew answers too, and is numbered along.
         former = former_defaults(request.format)[::-1] if request.unnamed else ()
         marks = [*(replace(request, model=model).fingerprint for model in former), request.fingerprint]
         return numbered([one for mark in marks for one in self.history.takes(mark, request.prompt, partial=partial)])
 
     def of(self, request: ImageRequest, recorded: Recorded = None) -> list[Generation]:
-        """Return the generations that may answer a request, oldest first.
+        """Return the generations that may answer a request, oldest first; of those recorded, if they were just read.
 
         The demo's never answer for a real endpoint, nor the other way round. In mode ``replay``, where no endpoint is
         asked, both may; real ones come first.
-
-        Args:
-            request: what is wanted.
-            recorded: the history's generations of the request, where they were just read; None to read them.
         """
         recorded = self.recorded(request) if recorded is None else recorded
         if self.mode == "replay":
@@ -140,7 +126,7 @@ class Takes:
             request: what is wanted.
             fresh: whether to draw although takes are saved; mode ``replay`` draws none all the same.
             take: a saved take by its number; 0 for any.
-            recorded: as for :meth:`of`.
+            recorded: the history's generations of the request, where they were just read; None to read them.
         """
         if take or self.mode == "replay" or (self.mode == "cache" and not fresh):
             return self._answers(request, request.count, take, recorded)
@@ -153,10 +139,11 @@ class Takes:
     def _answers(self, request: ImageRequest, count: int, take: int, recorded: Recorded = None) -> list[Generation]:
         """Return at most ``count`` that answer a request: drawn ones, then paid but not fetched, then refusals."""
         takes = [one for one in self.of(request, recorded) if take in {0, one.take}]
-        answers = _chosen([one for one in takes if is_here(one)], count)
+        here = {one.id: is_here(one) for one in takes}
+        answers = _chosen([one for one in takes if here[one.id]], count)
         if len(answers) < count:
-            others = [one for one in takes if not is_here(one)]
-            answers += [one for one in others if self._is_unfetched(one)][: count - len(answers)]
+            unfetched = (one for one in takes if not here[one.id] and self._is_unfetched(one))
+            answers += islice(unfetched, count - len(answers))
         if len(answers) < count:  # a refusal is an answer too: it is not paid for again
             refused = [one for one in takes if (one.error or {}).get("kind") == "NoImageError" and self.is_kept(one)]
             answers += refused[len(answers) - count :]
@@ -181,13 +168,13 @@ class Takes:
             return generation
         drawn = [one for one in self.of(generation.request, [*others, generation]) if is_here(one)]
         shown = _chosen(sorted(drawn, key=lambda one: one.take), generation.request.count)
-        again = any(one.id == generation.id for one in shown)
-        return replace(generation, note="" if again else self._new_take_note(generation, shown))
-
-    def _new_take_note(self, generation: Generation, shown: Sequence[Generation]) -> str:
-        if generation.request.count > 1 or self.mode != "cache":  # a star matters only where one saved picture is shown
-            return _("--take {number} shows it again", number=generation.take)
-        return _("A re-run shows version {number} unless you star this one.", number=shown[0].take)
+        if any(one.id == generation.id for one in shown):
+            note = ""
+        elif generation.request.count > 1 or self.mode != "cache":  # a star matters where one saved picture is shown
+            note = _("--take {number} shows it again", number=generation.take)
+        else:
+            note = _("A re-run shows version {number} unless you star this one.", number=shown[0].take)
+        return replace(generation, note=note)
 
     def not_in_history(self, request: ImageRequest, take: int) -> NotInHistory:
         """Make the error for a request or take that is not saved; it names the saved takes, or the nearest request."""
@@ -209,17 +196,14 @@ class Takes:
         return self.history.search(Wanted(), count=_CANDIDATES)
 
     def _is_unfetched(self, generation: Generation) -> bool:
-        """Tell whether the pictures of a generation can be fetched without paying again: its answer is kept."""
+        """Tell whether a generation's pictures can be fetched without paying again: its answer is kept."""
         gone = generation.demo and generation.endpoint != self.origin  # a demo and its pictures end with their kernel
-        return generation.state != "failed" and not gone and self.is_kept(generation) and not self._arrives(generation)
-
-    def _arrives(self, generation: Generation) -> bool:
-        """Tell whether another request is still writing a generation's reply."""
-        if generation.state != "sent" or self.history.has_whole_reply(generation):
+        if generation.state == "failed" or gone or not self.is_kept(generation):
             return False
-        fingerprint = generation.request.fingerprint
-        owners = map(self.claimed, (fingerprint, f"{fingerprint}.{generation.id}"))
-        return any(generation.id in records for records in owners)
+        if generation.state != "sent" or self.history.has_whole_reply(generation):
+            return True
+        mark = generation.request.fingerprint  # another request may still be writing the reply
+        return not any(generation.id in self.claimed(name) for name in (mark, f"{mark}.{generation.id}"))
 
     def is_kept(self, generation: Generation) -> bool:
         """Tell whether the raw reply is on disk, or as much of it as holds a picture or all words that were wanted.
@@ -240,9 +224,8 @@ def _holds_answer(generation: Generation, part: HttpReply | None) -> bool:
         while not (isinstance(step, HttpCall) and step.free):  # a job that can be asked about is one
             step = talk.send(part) if isinstance(step, HttpCall) else next(talk)
     except StopIteration as end:
-        return end.value.finish_reason != "cut" or any(
-            not source.draft for source in (*end.value.sources, *end.value.videos)
-        )
+        answer = end.value
+        return answer.finish_reason != "cut" or any(not one.draft for one in (*answer.sources, *answer.videos))
     except (WenwenError, OSError):
         return False
     return True

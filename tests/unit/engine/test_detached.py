@@ -1,10 +1,13 @@
 """Orders for the process that draws: what they show, and what cannot be handed over."""
 
+import io
+import pickle
 from pathlib import Path
 
 import pytest
 
 from wenwen_magic.engine.processes.detached import Detached, Order
+from wenwen_magic.engine.processes.detached_worker import main
 from wenwen_magic.engine.takes import Given
 from wenwen_magic.errors import ConfigError, EndpointError
 from wenwen_magic.records import ImageRequest
@@ -36,3 +39,10 @@ def test_bug_the_key_stood_in_a_variable_of_a_traceback_where_the_process_had_en
     assert caught.value.charged == "no"
     assert frames
     assert KEY not in str(frames)
+
+
+@pytest.mark.parametrize("kept", [0, 1, 9, 100, -1])
+def test_bug_an_order_that_the_end_of_the_kernel_broke_off_ended_the_process_before_its_threads(kept):
+    replies = io.BytesIO()
+    main(io.BytesIO(pickle.dumps((1, order()))[:kept]), replies)
+    assert replies.getvalue() == b'{"order": 0}\n'

@@ -45,6 +45,7 @@ class Owner:
         pid: the number of the process.
         started: when the process started, as the machine counts; a number alone may name a later process.
         token: makes this claim unlike every other.
+        run: tells which of the process's runs it is; a cell that is run again waits for what it began before.
         text: the endpoint's latest words on progress.
     """
 
@@ -53,20 +54,16 @@ class Owner:
     pid: int = 0
     started: float = 0.0
     token: str = ""
+    run: str = ""
     text: str = ""
 
 
 class Claims:
-    """The claims on the requests of one history folder, as one process sees them; threads share them.
-
-    Args:
-        folder: the history's.
-    """
+    """The claims on the requests of one history folder, as one process sees them; threads share them."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / FOLDER
         self._held: dict[str, Owner] = {}
-        self._runs: dict[str, str] = {}
         self._lock = threading.RLock()
         self._released = threading.Event()
 
@@ -77,7 +74,7 @@ class Claims:
         Args:
             name: of the request, such as its fingerprint.
             record: the id of the record that is going to be filled; several of one run share a claim.
-            run: tells which of this process's runs wants it: a cell that is run again waits for what it began before.
+            run: tells which of this process's runs wants it.
 
         Raises:
             HistoryError: the folder cannot be written; nothing was sent then.
@@ -97,11 +94,10 @@ class Claims:
     def owner(self, name: str) -> Owner | None:
         """Return the process that holds a claim; None where none does, or the process is gone."""
         path = self._folder / name
-        try:
+        with suppress(OSError):  # a claim that cannot be read is none: the record still says what was sent
             owner = _read(path)
             return owner if self._is_alive(owner, path) else None
-        except OSError:  # a claim that cannot be read is none: the record still says what was sent
-            return None
+        return None
 
     @staticmethod
     def is_own(owner: Owner) -> bool:
@@ -123,12 +119,11 @@ class Claims:
 
     def _join(self, name: str, record: str, run: str) -> Owner | None:
         if mine := self._held.get(name):
-            if self._runs[name] != run:
+            if mine.run != run:
                 return mine
             self._write(name, replace(mine, records=(*mine.records, record)))
             return None
-        pid = os.getpid()
-        mine = Owner((record,), _host(), pid, _started_once(pid), secrets.token_hex(8))
+        mine = Owner((record,), _host(), os.getpid(), _own_start(os.getpid()), secrets.token_hex(8), run)
         _live.add(mine.token)  # before others can see the file
         try:
             while not self._made(name, mine):
@@ -136,7 +131,7 @@ class Claims:
                     return owner
                 self._remove_stale(name)
                 time.sleep(_PAUSE)
-            self._held[name], self._runs[name] = mine, run
+            self._held[name] = mine
         finally:
             if name not in self._held:
                 _live.discard(mine.token)
@@ -169,7 +164,7 @@ class Claims:
         if left.records:
             self._write(name, left)
             return
-        del self._held[name], self._runs[name]
+        del self._held[name]
         _live.discard(mine.token)
         if not self._held:
             self._released.set()
@@ -248,11 +243,6 @@ def _host() -> str:
     return f"{socket.gethostname()}{since}{space}"
 
 
-@cache
-def _started_once(pid: int) -> float:
-    return _started(pid)
-
-
 def _started(pid: int) -> float:
     """Return when a process of this machine started, a number that never changes; 0 for one that does not run.
 
@@ -269,6 +259,10 @@ def _started(pid: int) -> float:
         return float(stat.read_bytes().rpartition(b")")[2].split()[19]) if stat.exists() else process.create_time()
     except (psutil.Error, OSError, ValueError, OverflowError, IndexError):  # a damaged claim may have any number
         return 0.0
+
+
+_own_start = cache(_started)
+"""The same, asked once for each process: a fork has another number."""
 
 
 def _delete(path: Path, token: str = "") -> None:
@@ -297,13 +291,9 @@ def _read(path: Path) -> Owner:
     """
     try:
         saved = json.loads(path.read_bytes())
+        records, pid, started = tuple(map(str, saved["records"])), int(saved["pid"]), float(saved["started"])
         return Owner(
-            tuple(map(str, saved["records"])),
-            str(saved["host"]),
-            int(saved["pid"]),
-            float(saved["started"]),
-            str(saved["token"]),
-            str(saved["text"]),
+            records, pid=pid, started=started, **{name: str(saved[name]) for name in ("host", "token", "text")}
         )
     except (ValueError, TypeError, KeyError, RecursionError, OverflowError):
         return Owner()

@@ -7,7 +7,6 @@ its input is closed, which the end of the kernel does too, and all its orders ar
 
 import json
 import os
-import pickle
 import queue
 import subprocess
 import sys
@@ -16,13 +15,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from wenwen_magic.endpoint import api_key
-from wenwen_magic.engine.outcomes import error_of_record, not_json
+from wenwen_magic.engine.executor import packed
+from wenwen_magic.engine.outcomes import error_of_record
 from wenwen_magic.engine.takes import Given
 from wenwen_magic.engine.worker_pool import give_way
-from wenwen_magic.errors import Charged, EndpointError, UnansweredRequest, WenwenError
+from wenwen_magic.errors import Charged, EndpointError, UnansweredRequest
 from wenwen_magic.protocol import Progress
 from wenwen_magic.records import ImageRequest
 from wenwen_magic.settings import Settings
@@ -61,14 +61,13 @@ class Order:
     foreign: bool = False
 
 
-@dataclass(frozen=True)
-class Result:
-    """Hold what became of an order.
+class Result(NamedTuple):
+    """What became of an order.
 
     Args:
         record: the id of the record.
         path: of the record's file, in the history's folder.
-        saved: whether it was saved before, or paid for by another process.
+        saved: whether it was saved before, or paid for elsewhere.
         take: the number of the take.
         note: for the caption, where it was saved.
     """
@@ -94,35 +93,32 @@ class Detached:
 
     @property
     def pid(self) -> int:
-        """The number of the process; 0 where none runs."""
-        return self._process.pid if self._process and self._is_running() else 0
+        """The number of the process; 0 where none runs, such as in a copy of this Python that ``fork`` has made."""
+        process = self._process if self._owner == os.getpid() else None
+        return process.pid if process and process.poll() is None else 0
 
     def start(self) -> bool:
         """Start the process, if it does not run, and wait until it is ready; tell whether it is."""
         with self._starting:
-            if self._is_running():
+            if self.pid:
                 return True
             if self.problem:  # what failed once is not tried at every cell
                 return False
             self._replies, ready = {}, threading.Event()
             try:
                 self._process, self._owner = self._started(), os.getpid()
-                arguments = (self._process, self._replies, ready)
-                threading.Thread(target=self._read, args=arguments, daemon=True, name="wenwen-detached").start()
+                reading = (self._process, self._replies, ready)
+                threading.Thread(target=self._read, args=reading, daemon=True, name="wenwen-detached").start()
             except (OSError, RuntimeError) as error:
                 self.problem = str(error)
                 return False
-            if not ready.wait(_START) or not self._is_running():
+            if not ready.wait(_START) or not self.pid:
                 self.problem = _("The process did not start.")
                 self._process.kill()
             return not self.problem
 
     def draw(self, order: Order, progress: Callable[[Progress], None]) -> Result:
-        """Have a picture drawn, and wait for it.
-
-        Args:
-            order: what to draw.
-            progress: is called with the endpoint's words on progress.
+        """Have a picture drawn, and wait for it; report the endpoint's words on progress.
 
         Raises:
             ConfigError: a parameter cannot be handed over; nothing was sent.
@@ -141,47 +137,41 @@ class Detached:
                 elif "answered" in reply:
                     give_way()
                 elif "error" in reply:
-                    raise _error_of(reply["error"])
+                    error = _lost("maybe") if reply["error"] is None else error_of_record(reply["error"])
+                    if isinstance(error, UnansweredRequest):
+                        error.records = (error.record,)
+                    raise error
                 else:
-                    return Result(**reply["result"])
+                    return Result(*reply["result"])
         finally:
             self._replies.pop(number, None)
 
     # -- the process ---------------------------------------------------------------------------------------------------
 
-    def _is_running(self) -> bool:
-        return self._process is not None and self._owner == os.getpid() and self._process.poll() is None
-
     @staticmethod
     def _started() -> subprocess.Popen[bytes]:
-        environment = environment_without_key()
         if not sys.executable:
             raise OSError(_("No Python interpreter was found."))
+        places = os.pathsep.join(filter(None, (_PACKAGES, os.environ.get("PYTHONPATH"))))
         return subprocess.Popen(
             [sys.executable, "-P", "-m", "wenwen_magic.engine.processes.detached_worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={
-                **environment,
-                "PYTHONPATH": os.pathsep.join(filter(None, (_PACKAGES, environment.get("PYTHONPATH")))),
-            },
+            env={**environment_without_key(), "PYTHONPATH": places},
             start_new_session=True,  # neither an interrupt nor the end of the kernel's process group reaches it
             creationflags=getattr(subprocess, "DETACHED_PROCESS", 0),
         )
 
     def _send(self, process: subprocess.Popen[bytes] | None, number: int, order: Order) -> None:
-        try:
-            frame = pickle.dumps((number, order))
-        except Exception as error:  # noqa: BLE001  an object may raise anything when it is pickled
-            raise not_json(error) from None
+        frame = packed((number, order))
         try:
             with self._writing:
                 pipe: Any = process and process.stdin
-                pipe.write(len(frame).to_bytes(8, "big") + frame)
+                pipe.write(frame)
                 pipe.flush()
         except (OSError, ValueError, AttributeError):
-            raise _lost(charged="no") from None
+            raise _lost("no") from None
         finally:
             frame = b""  # it holds the key, and a traceback may show variables
 
@@ -209,15 +199,7 @@ def environment_without_key() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name != api_key.VARIABLE}
 
 
-def _error_of(fault: Mapping[str, Any] | None) -> WenwenError:
-    error = _lost(charged="maybe") if fault is None else error_of_record(fault)
-    if isinstance(error, UnansweredRequest):
-        error.records = (error.record,)
-    return error
-
-
-def _lost(*, charged: Charged) -> EndpointError:
-    """Make the error for a process that ended: nobody knows whether the endpoint had been asked."""
+def _lost(charged: Charged) -> EndpointError:
     return EndpointError(
         _("The process that was asking the endpoint has ended."),
         do=_("Run the cell again: a saved picture is shown for free, and nothing is paid again without asking."),

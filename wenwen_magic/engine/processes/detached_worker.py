@@ -6,7 +6,6 @@ import pickle
 import sys
 import threading
 from contextlib import suppress
-from dataclasses import asdict
 from typing import IO, Any
 
 from wenwen_magic.endpoint.api_key import Secret
@@ -17,7 +16,6 @@ from wenwen_magic.engine.outcomes import as_recorded
 from wenwen_magic.engine.processes.detached import Order, Result
 from wenwen_magic.engine.worker_pool import giving_way
 from wenwen_magic.errors import WenwenError
-from wenwen_magic.protocol import Progress
 from wenwen_magic.text.i18n import _, speak
 
 _writing = threading.Lock()
@@ -28,11 +26,12 @@ def main(orders: IO[bytes], replies: IO[bytes]) -> None:
     replies.write(b'{"order": 0}\n')  # ready
     replies.flush()
     threads: list[threading.Thread] = []
-    while len(head := orders.read(8)) == 8:  # noqa: PLR2004  the length of what follows
-        number, order = pickle.loads(orders.read(int.from_bytes(head, "big")))  # noqa: S301  from our own kernel
-        threads = [thread for thread in threads if thread.is_alive()]
-        threads.append(threading.Thread(target=_draw, args=(number, order, replies), name="wenwen-order"))
-        threads[-1].start()
+    with suppress(EOFError, pickle.UnpicklingError):  # the end, which a killed kernel may make inside an order
+        while True:
+            number, order = pickle.load(orders)  # noqa: S301  from our own kernel
+            threads = [thread for thread in threads if thread.is_alive()]
+            threads.append(threading.Thread(target=_draw, args=(number, order, replies), name="wenwen-order"))
+            threads[-1].start()
     for thread in threads:  # at the end of Python itself they could start no threads of their own
         thread.join()
 
@@ -44,9 +43,6 @@ def _draw(number: int, order: Order, replies: IO[bytes]) -> None:
             replies.write(line)
             replies.flush()
 
-    def progress(step: Progress) -> None:
-        reply(progress=(step.text, step.percent, step.preview))
-
     os.environ.update(order.environment)
     for name in os.environ.keys() - order.environment.keys():  # other orders may read the rest at the same time
         os.environ.pop(name, None)
@@ -56,10 +52,14 @@ def _draw(number: int, order: Order, replies: IO[bytes]) -> None:
         engine = Engine.of(order.settings, order.folder, SESSION, Clock(), key=key, foreign=order.foreign)
         with giving_way(lambda: reply(answered=True)):
             made = engine.draw_here(
-                order.request, fresh=order.fresh, given=order.given, progress=progress, counted=True
+                order.request,
+                fresh=order.fresh,
+                given=order.given,
+                progress=lambda step: reply(progress=(step.text, step.percent, step.preview)),
+                counted=True,
             )
         path = str(engine.history.path(made, ".json").relative_to(engine.history.folder))
-        reply(result=asdict(Result(made.id, path, made.from_history, made.take, made.note)))
+        reply(result=Result(made.id, path, made.from_history, made.take, made.note))
     except WenwenError as error:
         reply(error=as_recorded(error))
     except BaseException as error:
