@@ -41,7 +41,7 @@ class AnswerParser:
     """
 
     def __init__(self, request: ImageRequest, payloads: Payloads) -> None:
-        self._request, self._payloads = request, payloads
+        self._request, self.payloads = request, payloads
         self._found = Collector(payloads)
         self._others: list[Mapping[str, Any]] = []
         self._completed = 0
@@ -123,7 +123,7 @@ class AnswerParser:
             number = shapes.number_of(body.get("partial_image_index"))
             self.begun = True
             text = _("a picture on its way") + (f" ({number + 1})" if number is not None else "")
-            yield Progress(text, picture=shapes.own_source(shapes.read_object(body), self._payloads))
+            yield Progress(text, picture=shapes.own_source(shapes.read_object(body), self.payloads))
             return
         if kind.endswith("partial_failed"):
             self._note_begun()
@@ -157,7 +157,7 @@ class AnswerParser:
             cut: whether the connection broke before the end.
         """
         text = self._text() or "".join(self._found.said_again)
-        reading, failures = markdown.read(text, self._payloads, whole=not cut), list(self._found.failures)
+        reading, failures = markdown.read(text, self.payloads, whole=not cut), list(self._found.failures)
         written, words = reading.pictures(), reading.words  # a video's thumbnail is no picture
         found = self._found.pictures.all() or (written if reading.images else ())
         if not (found or cut or self._error):
@@ -168,15 +168,15 @@ class AnswerParser:
         sources = self._with_drafts(found, reading, cut=cut)
         if not (sources or videos):
             sources, videos = self._anywhere()
-        failed = dict.fromkeys(self._payloads.redact(read_problem(failure).message) for failure in failures)
-        text = without_progress(self._payloads.redact(words), quoted_only=not sources)
+        failed = dict.fromkeys(self.payloads.redact(read_problem(failure).message) for failure in failures)
+        text = without_progress(self.payloads.redact(words), quoted_only=not sources)
         text = "\n".join(part for part in (text, *failed) if part)
         if reading.elsewhere and not (sources or videos or self._request.wants_words):
             named = _(
                 "Only the endpoint's own page can open {addresses}.", addresses=", ".join(reading.elsewhere)[:400]
             )
             text = "\n\n".join(part for part in (named, text) if part)
-        finish_reason = "cut" if cut else self._payloads.redact(self._found.finish_reason)
+        finish_reason = "cut" if cut else self.payloads.redact(self._found.finish_reason)
         job = ""
         if not (sources or videos):
             why = self._why()
@@ -190,7 +190,7 @@ class AnswerParser:
             sources=sources,
             text=text,
             finish_reason=finish_reason,
-            model=self._payloads.redact(self._found.model),
+            model=self.payloads.redact(self._found.model),
             usage=self._found.usage,
             revised_prompt="\n".join(dict.fromkeys(filter(None, self._found.revised))),
             job=job,
@@ -206,7 +206,7 @@ class AnswerParser:
             list(self._found.walk(inner, Place(depth=1, key="data")))
             self._found.failures = failures  # an error in a model's words is no error of the endpoint
             if self._found.pictures or self._found.videos:
-                words = markdown.read(text[:start] + text[end:], self._payloads).words
+                words = markdown.read(text[:start] + text[end:], self.payloads).words
                 break
         return self._found.pictures.all(), words
 
@@ -219,8 +219,8 @@ class AnswerParser:
 
     def _base64_in(self, text: str) -> Source | None:
         """Return the picture that a text is, where it is nothing but its base64."""
-        begins = shapes.begins_as_picture(text.strip(), self._payloads)
-        return shapes.source_of(text, self._payloads, "") if begins else None
+        begins = shapes.begins_as_picture(text.strip(), self.payloads)
+        return shapes.source_of(text, self.payloads, "") if begins else None
 
     def _text(self) -> str:
         """Return all texts, those of several choices one after the other, however they took turns in a stream."""
@@ -233,8 +233,8 @@ class AnswerParser:
 
     def _why(self) -> str:
         """Return why there is no picture, as far as the answer says: its reason, the filters, the model's refusal."""
-        filters = self._payloads.redact(", ".join(dict.fromkeys(self._found.filters)))
-        refusal = self._payloads.redact("".join(self._found.refusals) or self._found.refused_again).strip()
+        filters = self.payloads.redact(", ".join(dict.fromkeys(self._found.filters)))
+        refusal = self.payloads.redact("".join(self._found.refusals) or self._found.refused_again).strip()
         reason = ": ".join(part for part in (self._found.refusal, filters) if part)
         return "\n\n".join(part for part in (reason, refusal) if part)
 
@@ -242,18 +242,18 @@ class AnswerParser:
         """Return a task's number, and what is told where there is no picture and no text."""
         number, state = self._task()
         if number:
-            number, state = (mask_keys(one_line(self._payloads.redact(text), 200)) for text in (number, state or "?"))
+            number, state = (mask_keys(one_line(self.payloads.redact(text), 200)) for text in (number, state or "?"))
             words = _(
                 "There is no picture yet: the endpoint made it task {number} ({state}).", number=number, state=state
             )
             return number, words
         if said := [*self._found.words, *map("".join, self._found.arguments.values())]:
-            return "", self._payloads.redact("\n".join(said))[:2000].strip()
+            return "", self.payloads.redact("\n".join(said))[:2000].strip()
         strange = next((body for body in reversed(self._others) if is_strange(body)), None)
         return "", "" if strange is None else self._shortened(strange)
 
     def _shortened(self, body: Any) -> str:
-        text = self._payloads.redact(json.dumps(body, ensure_ascii=False, default=str))
+        text = self.payloads.redact(json.dumps(body, ensure_ascii=False, default=str))
         return mask_keys(one_line(text, 300, " …"))
 
     def _task(self) -> tuple[str, str]:
@@ -264,7 +264,7 @@ class AnswerParser:
         """Return all pictures, those of thoughts first; steps on the way are marked as drafts."""
         reasoning, thoughts = "".join(self._found.reasoning), "".join(self._found.thoughts)
         if reasoning and not (results or reading.videos or self._found.videos):
-            thought = markdown.read(reasoning, self._payloads, whole=not cut)
+            thought = markdown.read(reasoning, self.payloads, whole=not cut)
             results = thought.pictures() or thought.drafts
         if reasoning.strip() and all(source.data for source in results):
             # A model that thinks aloud draws drafts into its answer; the last picture is the result. Source: new-api's
@@ -272,7 +272,7 @@ class AnswerParser:
             results = (*(replace(source, draft=True) for source in results[:-1]), *results[-1:])
         drafts = self._found.drafts.all()
         if thoughts and not drafts:
-            thought = markdown.read(thoughts, self._payloads, whole=not cut)
+            thought = markdown.read(thoughts, self.payloads, whole=not cut)
             # Addresses in thoughts are none: a model may think of any page.
             drafts = tuple(source for source in (*thought.images, *thought.naked, *thought.drafts) if source.data)
         results = (
