@@ -216,7 +216,6 @@ _SENT_ALONG = re.compile(
 _KEYED = re.compile(
     r"""(?i)"(?:(?:image|img|picture)(?:_?ur[il]s?|s)?|url)"\s{0,9}+:\s{0,9}+\[?\s{0,9}+"(https?:[^"\s]++)"""
 )
-_SAYS_VIDEO = re.compile(r"(?i)视频|video|观看|播放|watch|\bplay")
 _SAYS_PICTURE = re.compile(
     r"(?i)(?>(?:图片|图像|生成|结果|链接|地址|网址|点击|查看|下载|download|image|picture|result|link|url|src|view|[\W_])*)"
 )
@@ -225,26 +224,16 @@ Pairs = list[tuple[str, str]]
 
 
 class Found:
-    """Hold the addresses of a text by the way they are written, each with the words beside it.
-
-    Args of the lists:
-        images: written as a picture.
-        naked: data URIs by themselves.
-        bare: addresses by themselves.
-        links: targets of links.
-        videos: written as a video.
-        alone: one that is all of the text.
-        local: such as only the endpoint's own page can open, by themselves.
-    """
+    """Hold the addresses of a text by the way they are written, each with the words beside it."""
 
     def __init__(self) -> None:
-        self.images: Pairs = []
-        self.naked: Pairs = []
-        self.bare: Pairs = []
-        self.links: Pairs = []
-        self.videos: Pairs = []
-        self.alone: Pairs = []
-        self.local: Pairs = []
+        self.images: Pairs = []  # written as a picture
+        self.naked: Pairs = []  # data URIs by themselves
+        self.bare: Pairs = []  # addresses by themselves
+        self.links: Pairs = []  # targets of links
+        self.videos: Pairs = []  # written as a video
+        self.alone: Pairs = []  # one that is all of the text
+        self.local: Pairs = []  # such as only the endpoint's own page can open, by themselves
         self._target = self._medium = ""
         self._code = 0
 
@@ -282,7 +271,7 @@ class Found:
                 label.clear()
 
     def add_text(self, text: str) -> None:
-        """Take in text in which nothing is Markdown: what people write all the same, broken tags, bare"""
+        """Take in text in which nothing is Markdown: what people write all the same, broken tags, bare addresses."""
         if self._code:
             return
         text = joined(_SENT_ALONG.sub(" ", text))
@@ -313,27 +302,6 @@ class Found:
         alone = list(dict.fromkeys(written_in(text)))
         if len(alone) == 1 and "](" not in text and _SAYS_PICTURE.fullmatch(text.replace(alone[0], "")):
             self.alone += [(address, "") for address in alone if not is_other(address)]
-
-    def pictures_bare(self) -> Pairs:
-        """The addresses by themselves that lead to a picture, by their suffixes or because nothing else is there."""
-        return [pair for pair in self.bare if is_picture(pair[0])] + self.alone
-
-    def pictures_linked(self) -> Pairs:
-        """The links that lead to a picture, by their suffixes."""
-        return [pair for pair in self.links if is_picture(pair[0])]
-
-    def elsewhere(self) -> list[str]:
-        """The addresses that only the endpoint's own page can open, however they are written."""
-        return [pair[0] for pair in (*self.images, *self.links, *self.local) if is_elsewhere(pair[0])]
-
-    def all_videos(self) -> Pairs:
-        """What is written as a video, and every address with the suffix of one."""
-        seen = (*self.images, *self.links, *self.bare)
-        return [*self.videos, *(pair for pair in seen if is_video(pair[0]))]
-
-    def videos_by_words(self) -> Pairs:
-        """The links whose words say that a video is there."""
-        return [pair for pair in self.links if _SAYS_VIDEO.search(pair[1]) and not is_other(pair[0])]
 
     def _add_image(self, address: str, alt: str) -> None:
         """Add a picture; one that links to a picture is the thumbnail of it, and words may hold the address."""
@@ -384,8 +352,7 @@ class Found:
             self._medium = name
             self.videos += [(source, "")] if source and name == "video" else []
         elif name == "source":
-            is_film = self._medium == "video" or values.get("type", "").lower().startswith("video/")
-            if is_film:
+            if self._medium == "video" or values.get("type", "").lower().startswith("video/"):
                 self.videos += [(source, "")] if source else []
             elif self._medium != "audio":
                 self.links.append((clean(source or _largest(values)), ""))
