@@ -42,6 +42,7 @@ _GLUED = re.compile(
 _LOCAL = re.compile(
     rf"(?i)\b(?:blob:https?:|sandbox:/|file:///|content://|attachment:|cid:(?=\S*@)|file-service://)(?=\S){_INSIDE}"
 )
+"""Addresses that only the endpoint's own page can open, such as ``sandbox:/mnt/a.png``."""
 _ENDING = re.compile(rf"(?i)(?:{_ANY_SUFFIX})(?:(?![a-z0-9])|(?=https?[:：]))")
 _BEHIND_ENDING = re.compile(r"(?!https?:)(?:[?#!~&@:;/%._-](?>(?:[!-~]++|(?<==)[^\W\x00-\x7f]++)*))?")
 _NEXT = re.compile(r"\[(?!\w*\]=)")
@@ -58,7 +59,9 @@ _SPACED = re.compile(
     rf"[^\n<>\"“”「」『』():]{{1,300}}?(?:{_SUFFIX})(?=$|[)>\"”」』'，。])"
 )
 _WIDE = re.compile(rf"(?i)(?<!blob:)(?<!filesystem:)https?://[^\s<>\"]{{1,400}}?(?:{_SUFFIX})(?![\w?#!@~&:;/%._-])")
+"""Pictures' addresses that hold spaces or Chinese punctuation, such as ``U/猫（1）.png``; for where nothing else is."""
 _BROKEN = re.compile(rf"(?i)(?<=[(<\"])(https?://[^\s()<>\"]+)\r?\n[ \t]*([^\s()<>\"]+(?:{_SUFFIX}))(?=[)>\"])")
+"""An address in brackets or quotes that was broken into two lines before its suffix."""
 
 
 def is_picture(address: str) -> bool:
@@ -99,26 +102,6 @@ def written_in(text: str) -> Iterator[str]:
             if not match["short"] or is_picture(address) or is_video(address):
                 yield address
             before = ""
-
-
-def spread_in(text: str) -> Iterator[str]:
-    """Yield the pictures' addresses that hold spaces or Chinese punctuation, such as ``U/猫（1）.png``.
-
-    Only for a text in which nothing else was found: what fills a line or quotes is then one address.
-    """
-    for match in (*_SPACED.finditer(text), *_WIDE.finditer(text)):
-        yield clean(match.group())
-
-
-def joined(text: str) -> str:
-    """Return the text with every address in brackets or quotes on one line that was broken before its suffix."""
-    return _BROKEN.sub(lambda match: match[0] if is_picture(match[1]) else match[1] + match[2], text)
-
-
-def local_in(text: str) -> Iterator[str]:
-    """Yield the addresses in a text that only the endpoint's own page can open, such as ``sandbox:/mnt/a.png``."""
-    for match in _LOCAL.finditer(text):
-        yield match.group().rstrip(".,;:!?)]'*")
 
 
 def clean(address: str) -> str:
@@ -274,7 +257,9 @@ class Found:
         """Take in text in which nothing is Markdown: what people write all the same, broken tags, bare addresses."""
         if self._code:
             return
-        text = joined(_SENT_ALONG.sub(" ", text))
+        text = _BROKEN.sub(
+            lambda match: match[0] if is_picture(match[1]) else match[1] + match[2], _SENT_ALONG.sub(" ", text)
+        )
         rest, at = [], 0
         for match in _LOOSE_IMAGE.finditer(text):
             address = up_to_bracket(match[2])
@@ -290,14 +275,15 @@ class Found:
             self.images += [(address, "") for address in written_in(match[1])][:1]
         for address in written_in(_without_tags(text)):
             (self.naked if address.startswith("data:") else self.bare).append((address, ""))
-        self.local += [(address, "") for address in local_in(text)]
+        self.local += [(match.group().rstrip(".,;:!?)]'*"), "") for match in _LOCAL.finditer(text)]
 
     def add_raw(self, text: str) -> None:
         """Take in all of a text, whatever it is written in: also addresses with spaces, in JSON, or alone in it."""
         text = _SENT_ALONG.sub(" ", text)
         self.add_text(text)
         if not (self.images or self.naked or any(is_picture(pair[0]) for pair in self.bare)):
-            self.bare += [(address, "") for address in spread_in(_without_tags(text))]
+            plain = _without_tags(text)
+            self.bare += [(clean(address), "") for address in (*_SPACED.findall(plain), *_WIDE.findall(plain))]
         self.images += [(clean(match[1]), "") for match in _KEYED.finditer(text)]
         alone = list(dict.fromkeys(written_in(text)))
         if len(alone) == 1 and "](" not in text and _SAYS_PICTURE.fullmatch(text.replace(alone[0], "")):
