@@ -68,7 +68,7 @@ _TEXTS = re.compile(
     rb"(?P<SVG>(?!<!doctype html|<html)<(?:.*<)?svg)|(?P<XML><\?xml)|(?P<HTML><)|(?P<JSON>[{\[])", re.DOTALL
 )
 _FILES = re.compile(
-    rb"(?P<BMP>BM)|(?P<TIFF>II\*\0|MM\0\*)|(?P<ICO>\0\0\x01\0)|(?P<PSD>8BPS)|(?P<JXL>\xff\x0a|\0\0\0\x0cJXL )"
+    rb"(?P<ICO>\0\0\x01\0)|(?P<PSD>8BPS)|(?P<JXL>\xff\x0a|\0\0\0\x0cJXL )"
     rb"|(?P<JPEG2000>\0\0\0\x0cjP  |\xff\x4f\xff\x51)|(?P<PDF>%PDF)|(?P<PostScript>%!PS)"
     rb"|(?P<HEIC>....ftyp(?:hei|hev|mif1|msf1))",
     re.DOTALL,
@@ -95,8 +95,8 @@ def other_kind(data: bytes) -> str:
     """
     text = data[:HEAD].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     match = _TEXTS.match(text) or _FILES.match(data)
-    video = kind_of(data, VIDEOS)
-    return str(match.lastgroup) if match else video.name if video else ""
+    kind = kind_of(data, (BMP, TIFF, *VIDEOS))
+    return str(match.lastgroup) if match else kind.name if kind else ""
 
 
 DATA_HEAD = re.compile(r"(?i)data:([\w.+-]+/[\w.+-]+)?(?:;[\w=.+-]+)*;base64,")

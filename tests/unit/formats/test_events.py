@@ -48,7 +48,7 @@ def test_a_break_before_the_beginning_is_raised_at_once_and_a_later_one_where_it
 def test_payloads_are_what_stands_behind_data_and_the_rest_is_passed_over():
     body = b'data: {"a":1}\r\n\r\n: PING\nevent: x\nid: 7\nretry: 5\ndata:{"b":2}\ndata: [DONE]\n'
     strays = []
-    assert [event.data for event in event_data([body], strays)] == [b'{"a":1}', b'{"b":2}', b"[DONE]", None]
+    assert [data for _, data in event_data([body], strays)] == [b'{"a":1}', b'{"b":2}', b"[DONE]", None]
     assert strays == []
 
 

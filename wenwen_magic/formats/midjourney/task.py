@@ -84,13 +84,8 @@ class Job:
         return self.text("status")[:_LONGEST_STATUS].upper()
 
     @property
-    def picture(self) -> Source | None:
-        """Its picture; a preview while the job is running."""
-        return next(iter(self.pictures), None)
-
-    @property
     def pictures(self) -> tuple[Source, ...]:
-        """Its grid; where there is none, the pictures that it lists."""
+        """Its grid, or a preview while the job is running; where there is none, the pictures that it lists."""
         return self._sources("imageurl") or self._sources("imageurls")
 
     @property
@@ -110,33 +105,20 @@ class Job:
         source = next(filter(None, (source_of(fields.get(one), self.payloads, name) for one in names)), None)
         return replace(source, address=_reachable(source.address)) if source else None
 
-    @property
-    def rewritten(self) -> str:
-        """The prompt as it was rewritten; empty if it is not given."""
-        return self.text("finalPrompt", "properties") or self.text("promptEn")
-
-    @property
-    def described(self) -> str:
-        """The text of a description."""
-        return self.text("finalPrompt", "properties") or self.text("prompt") or self.text("promptEn")
-
     def as_text(self) -> str:
         """Return the whole body as text, with keys masked."""
         text = json.dumps(dict(self.body), ensure_ascii=False, default=str)
         return mask_keys(self.payloads.redact(text))[:65_536]
 
     def progress(self, before: Source | None = None) -> Progress:
-        """Report how far it is, in the reader's language, with its preview.
-
-        Args:
-            before: the preview shown last, which is not shown again.
-        """
+        """Report how far it is, in the reader's language, with its preview unless that is the one shown before."""
         known = _STATUS.get(self.status)
         words = _(known) if known else mask_keys(self.status)
         number = _PERCENT.match(str(self.body.get("progress")))
         percent = min(float(number[1]), 100.0) if number else None
-        preview = None if self.picture == before else self.picture
-        return Progress(words if percent is None else f"{words} {percent:g}%", percent, picture=preview)
+        preview = next(iter(self.pictures), None)
+        text = words if percent is None else f"{words} {percent:g}%"
+        return Progress(text, percent, picture=None if preview == before else preview)
 
     def buttons(self, job: str) -> tuple[Button, ...]:
         """Return what can be done next with it: at most 40; links and buttons without a number are left out.

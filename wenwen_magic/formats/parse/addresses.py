@@ -42,6 +42,7 @@ _GLUED = re.compile(
 _LOCAL = re.compile(
     rf"(?i)\b(?:blob:https?:|sandbox:/|file:///|content://|attachment:|cid:(?=\S*@)|file-service://)(?=\S){_INSIDE}"
 )
+"""Addresses that only the endpoint's own page can open, such as ``sandbox:/mnt/a.png``."""
 _ENDING = re.compile(rf"(?i)(?:{_ANY_SUFFIX})(?:(?![a-z0-9])|(?=https?[:：]))")
 _BEHIND_ENDING = re.compile(r"(?!https?:)(?:[?#!~&@:;/%._-](?>(?:[!-~]++|(?<==)[^\W\x00-\x7f]++)*))?")
 _NEXT = re.compile(r"\[(?!\w*\]=)")
@@ -58,7 +59,9 @@ _SPACED = re.compile(
     rf"[^\n<>\"“”「」『』():]{{1,300}}?(?:{_SUFFIX})(?=$|[)>\"”」』'，。])"
 )
 _WIDE = re.compile(rf"(?i)(?<!blob:)(?<!filesystem:)https?://[^\s<>\"]{{1,400}}?(?:{_SUFFIX})(?![\w?#!@~&:;/%._-])")
+"""Pictures' addresses that hold spaces or Chinese punctuation, such as ``U/猫（1）.png``; for where nothing else is."""
 _BROKEN = re.compile(rf"(?i)(?<=[(<\"])(https?://[^\s()<>\"]+)\r?\n[ \t]*([^\s()<>\"]+(?:{_SUFFIX}))(?=[)>\"])")
+"""An address in brackets or quotes that was broken into two lines before its suffix."""
 
 
 def is_picture(address: str) -> bool:
@@ -99,26 +102,6 @@ def written_in(text: str) -> Iterator[str]:
             if not match["short"] or is_picture(address) or is_video(address):
                 yield address
             before = ""
-
-
-def spread_in(text: str) -> Iterator[str]:
-    """Yield the pictures' addresses that hold spaces or Chinese punctuation, such as ``U/猫（1）.png``.
-
-    Only for a text in which nothing else was found: what fills a line or quotes is then one address.
-    """
-    for match in (*_SPACED.finditer(text), *_WIDE.finditer(text)):
-        yield clean(match.group())
-
-
-def joined(text: str) -> str:
-    """Return the text with every address in brackets or quotes on one line that was broken before its suffix."""
-    return _BROKEN.sub(lambda match: match[0] if is_picture(match[1]) else match[1] + match[2], text)
-
-
-def local_in(text: str) -> Iterator[str]:
-    """Yield the addresses in a text that only the endpoint's own page can open, such as ``sandbox:/mnt/a.png``."""
-    for match in _LOCAL.finditer(text):
-        yield match.group().rstrip(".,;:!?)]'*")
 
 
 def clean(address: str) -> str:
@@ -216,7 +199,6 @@ _SENT_ALONG = re.compile(
 _KEYED = re.compile(
     r"""(?i)"(?:(?:image|img|picture)(?:_?ur[il]s?|s)?|url)"\s{0,9}+:\s{0,9}+\[?\s{0,9}+"(https?:[^"\s]++)"""
 )
-_SAYS_VIDEO = re.compile(r"(?i)视频|video|观看|播放|watch|\bplay")
 _SAYS_PICTURE = re.compile(
     r"(?i)(?>(?:图片|图像|生成|结果|链接|地址|网址|点击|查看|下载|download|image|picture|result|link|url|src|view|[\W_])*)"
 )
@@ -225,26 +207,16 @@ Pairs = list[tuple[str, str]]
 
 
 class Found:
-    """Hold the addresses of a text by the way they are written, each with the words beside it.
-
-    Args of the lists:
-        images: written as a picture.
-        naked: data URIs by themselves.
-        bare: addresses by themselves.
-        links: targets of links.
-        videos: written as a video.
-        alone: one that is all of the text.
-        local: such as only the endpoint's own page can open, by themselves.
-    """
+    """Hold the addresses of a text by the way they are written, each with the words beside it."""
 
     def __init__(self) -> None:
-        self.images: Pairs = []
-        self.naked: Pairs = []
-        self.bare: Pairs = []
-        self.links: Pairs = []
-        self.videos: Pairs = []
-        self.alone: Pairs = []
-        self.local: Pairs = []
+        self.images: Pairs = []  # written as a picture
+        self.naked: Pairs = []  # data URIs by themselves
+        self.bare: Pairs = []  # addresses by themselves
+        self.links: Pairs = []  # targets of links
+        self.videos: Pairs = []  # written as a video
+        self.alone: Pairs = []  # one that is all of the text
+        self.local: Pairs = []  # such as only the endpoint's own page can open, by themselves
         self._target = self._medium = ""
         self._code = 0
 
@@ -282,10 +254,12 @@ class Found:
                 label.clear()
 
     def add_text(self, text: str) -> None:
-        """Take in text in which nothing is Markdown: what people write all the same, broken tags, bare"""
+        """Take in text in which nothing is Markdown: what people write all the same, broken tags, bare addresses."""
         if self._code:
             return
-        text = joined(_SENT_ALONG.sub(" ", text))
+        text = _BROKEN.sub(
+            lambda match: match[0] if is_picture(match[1]) else match[1] + match[2], _SENT_ALONG.sub(" ", text)
+        )
         rest, at = [], 0
         for match in _LOOSE_IMAGE.finditer(text):
             address = up_to_bracket(match[2])
@@ -301,39 +275,19 @@ class Found:
             self.images += [(address, "") for address in written_in(match[1])][:1]
         for address in written_in(_without_tags(text)):
             (self.naked if address.startswith("data:") else self.bare).append((address, ""))
-        self.local += [(address, "") for address in local_in(text)]
+        self.local += [(match.group().rstrip(".,;:!?)]'*"), "") for match in _LOCAL.finditer(text)]
 
     def add_raw(self, text: str) -> None:
         """Take in all of a text, whatever it is written in: also addresses with spaces, in JSON, or alone in it."""
         text = _SENT_ALONG.sub(" ", text)
         self.add_text(text)
         if not (self.images or self.naked or any(is_picture(pair[0]) for pair in self.bare)):
-            self.bare += [(address, "") for address in spread_in(_without_tags(text))]
+            plain = _without_tags(text)
+            self.bare += [(clean(address), "") for address in (*_SPACED.findall(plain), *_WIDE.findall(plain))]
         self.images += [(clean(match[1]), "") for match in _KEYED.finditer(text)]
         alone = list(dict.fromkeys(written_in(text)))
         if len(alone) == 1 and "](" not in text and _SAYS_PICTURE.fullmatch(text.replace(alone[0], "")):
             self.alone += [(address, "") for address in alone if not is_other(address)]
-
-    def pictures_bare(self) -> Pairs:
-        """The addresses by themselves that lead to a picture, by their suffixes or because nothing else is there."""
-        return [pair for pair in self.bare if is_picture(pair[0])] + self.alone
-
-    def pictures_linked(self) -> Pairs:
-        """The links that lead to a picture, by their suffixes."""
-        return [pair for pair in self.links if is_picture(pair[0])]
-
-    def elsewhere(self) -> list[str]:
-        """The addresses that only the endpoint's own page can open, however they are written."""
-        return [pair[0] for pair in (*self.images, *self.links, *self.local) if is_elsewhere(pair[0])]
-
-    def all_videos(self) -> Pairs:
-        """What is written as a video, and every address with the suffix of one."""
-        seen = (*self.images, *self.links, *self.bare)
-        return [*self.videos, *(pair for pair in seen if is_video(pair[0]))]
-
-    def videos_by_words(self) -> Pairs:
-        """The links whose words say that a video is there."""
-        return [pair for pair in self.links if _SAYS_VIDEO.search(pair[1]) and not is_other(pair[0])]
 
     def _add_image(self, address: str, alt: str) -> None:
         """Add a picture; one that links to a picture is the thumbnail of it, and words may hold the address."""
@@ -384,8 +338,7 @@ class Found:
             self._medium = name
             self.videos += [(source, "")] if source and name == "video" else []
         elif name == "source":
-            is_film = self._medium == "video" or values.get("type", "").lower().startswith("video/")
-            if is_film:
+            if self._medium == "video" or values.get("type", "").lower().startswith("video/"):
                 self.videos += [(source, "")] if source else []
             elif self._medium != "audio":
                 self.links.append((clean(source or _largest(values)), ""))

@@ -41,7 +41,7 @@ class AnswerParser:
     """
 
     def __init__(self, request: ImageRequest, payloads: Payloads) -> None:
-        self._request, self._payloads = request, payloads
+        self._request, self.payloads = request, payloads
         self._found = Collector(payloads)
         self._others: list[Mapping[str, Any]] = []
         self._completed = 0
@@ -52,12 +52,17 @@ class AnswerParser:
         """Whether words or a draft came before an error."""
 
     @property
+    def _said(self) -> bool:
+        return any(piece.strip() for _, piece in self._found.pieces)
+
+    @property
     def error(self) -> Any:
         """What reports an error: an object that says so, the first that failed inside, or nothing but a complaint."""
-        if self._error or self._found.failures:
-            return self._error or self._found.failures[0]
-        said = any(piece.strip() for _, piece in self._found.pieces) or self._found.said_again or self._found.refusals
-        if said or self._found.refused_again or self._found.refusal or self._task()[0]:
+        found = self._found
+        if self._error or found.failures:
+            return self._error or found.failures[0]
+        told = found.said_again or found.refusals or found.refused_again or found.refusal
+        if self._said or told or self._task()[0]:
             return None
         return next((body for body in self._others if is_failure(body) or is_bare(body)), None)
 
@@ -94,18 +99,17 @@ class AnswerParser:
             if isinstance(item, Mapping):
                 self._heard = True
                 piece = None if event else piece_in(item)
-                yield from self._add_body(item, event) if piece is None else self._add_piece(item, *piece)
+                if piece is None:
+                    yield from self._add_body(item, event)
+                else:  # the thousands of such events are not searched for what they cannot hold
+                    self._found.model = item.get("model") or self._found.model
+                    self._found.usage = item.get("usage") or self._found.usage
+                    yield from self.add_words(*piece)
             elif event == "error":
                 self._note_begun()
                 self._error = self._error or ({"message": item} if isinstance(item, str) else body)
             else:
                 yield from self._found.walk(item, Place(key="data"))
-
-    def _add_piece(self, body: Mapping[str, Any], choice: int, text: str) -> Iterator[Progress]:
-        """Take in some words of a stream: the thousands of such events are not searched for what they cannot hold."""
-        self._found.model = body.get("model") or self._found.model
-        self._found.usage = body.get("usage") or self._found.usage
-        return self.add_words(choice, text)
 
     def add_words(self, choice: int, text: str) -> Iterator[Progress]:
         """Take in a few more words of an answer that is known to have begun; the rest of the event says nothing new.
@@ -123,7 +127,7 @@ class AnswerParser:
             number = shapes.number_of(body.get("partial_image_index"))
             self.begun = True
             text = _("a picture on its way") + (f" ({number + 1})" if number is not None else "")
-            yield Progress(text, picture=shapes.own_source(shapes.read_object(body), self._payloads))
+            yield Progress(text, picture=shapes.own_source(shapes.read_object(body), self.payloads))
             return
         if kind.endswith("partial_failed"):
             self._note_begun()
@@ -145,10 +149,8 @@ class AnswerParser:
 
     def _note_begun(self) -> None:
         """Note, before an error is taken in, whether part of an answer came; an error's own words are none."""
-        found = self._found
-        if self._error is None:
-            said = any(piece.strip() for _, piece in found.pieces)
-            self.begun = self.begun or said or bool(found.reasoning or found.thoughts or found.drafts)
+        if self._error is None and not self.begun:
+            self.begun = self._said or bool(self._found.reasoning or self._found.thoughts or self._found.drafts)
 
     def answer(self, *, cut: bool = False) -> Answer:
         """Read what was collected; a draft is the result where no other picture came.
@@ -157,7 +159,7 @@ class AnswerParser:
             cut: whether the connection broke before the end.
         """
         text = self._text() or "".join(self._found.said_again)
-        reading, failures = markdown.read(text, self._payloads, whole=not cut), list(self._found.failures)
+        reading, failures = markdown.read(text, self.payloads, whole=not cut), list(self._found.failures)
         written, words = reading.pictures(), reading.words  # a video's thumbnail is no picture
         found = self._found.pictures.all() or (written if reading.images else ())
         if not (found or cut or self._error):
@@ -168,29 +170,24 @@ class AnswerParser:
         sources = self._with_drafts(found, reading, cut=cut)
         if not (sources or videos):
             sources, videos = self._anywhere()
-        failed = dict.fromkeys(self._payloads.redact(read_problem(failure).message) for failure in failures)
-        text = without_progress(self._payloads.redact(words), quoted_only=not sources)
-        text = "\n".join(part for part in (text, *failed) if part)
-        if reading.elsewhere and not (sources or videos or self._request.wants_words):
-            named = _(
-                "Only the endpoint's own page can open {addresses}.", addresses=", ".join(reading.elsewhere)[:400]
-            )
-            text = "\n\n".join(part for part in (named, text) if part)
-        finish_reason = "cut" if cut else self._payloads.redact(self._found.finish_reason)
-        job = ""
+        failed = dict.fromkeys(self.payloads.redact(read_problem(failure).message) for failure in failures)
+        text = without_progress(self.payloads.redact(words), quoted_only=not sources)
+        text = "\n".join(filter(None, [text, *failed]))
+        finish_reason, job = "cut" if cut else self.payloads.redact(self._found.finish_reason), ""
         if not (sources or videos):
             why = self._why()
-            if why and not self._request.wants_words:  # it comes first, where no length of the text can hide it
-                text = "\n\n".join(part for part in (why, text) if part)
-            elif why:
-                finish_reason = finish_reason if text else why
-            elif not (text or self._request.wants_words):
-                job, text = self._instead()
+            if self._request.wants_words:
+                finish_reason = why if why and not text else finish_reason
+            else:  # why there is none comes first, where no length of the text can hide it
+                named = ", ".join(reading.elsewhere)[:400]
+                only = _("Only the endpoint's own page can open {addresses}.", addresses=named) if named else ""
+                text = _paragraphs(why, only, text)
+                job, text = ("", text) if text else self._instead()
         return Answer(
             sources=sources,
             text=text,
             finish_reason=finish_reason,
-            model=self._payloads.redact(self._found.model),
+            model=self.payloads.redact(self._found.model),
             usage=self._found.usage,
             revised_prompt="\n".join(dict.fromkeys(filter(None, self._found.revised))),
             job=job,
@@ -199,14 +196,15 @@ class AnswerParser:
 
     def _in_place_of_words(self, text: str, words: str) -> tuple[tuple[Source, ...], str]:
         """Return the pictures of a text that is base64 or holds JSON, and the words beside them."""
-        if alone := self._base64_in(text):
+        begins = shapes.begins_as_picture(text.strip(), self.payloads)
+        if begins and (alone := shapes.source_of(text, self.payloads, "")):
             return (alone,), ""
         failures = list(self._found.failures)
         for start, end, inner in json_within(text):
             list(self._found.walk(inner, Place(depth=1, key="data")))
             self._found.failures = failures  # an error in a model's words is no error of the endpoint
             if self._found.pictures or self._found.videos:
-                words = markdown.read(text[:start] + text[end:], self._payloads).words
+                words = markdown.read(text[:start] + text[end:], self.payloads).words
                 break
         return self._found.pictures.all(), words
 
@@ -216,11 +214,6 @@ class AnswerParser:
             list(self._found.walk(json_in("".join(pieces)), Place(depth=1, key="data", known=False)))
         videos = self._found.perhaps_videos.all()
         return (() if videos else self._found.perhaps.all()), videos
-
-    def _base64_in(self, text: str) -> Source | None:
-        """Return the picture that a text is, where it is nothing but its base64."""
-        begins = shapes.begins_as_picture(text.strip(), self._payloads)
-        return shapes.source_of(text, self._payloads, "") if begins else None
 
     def _text(self) -> str:
         """Return all texts, those of several choices one after the other, however they took turns in a stream."""
@@ -233,28 +226,24 @@ class AnswerParser:
 
     def _why(self) -> str:
         """Return why there is no picture, as far as the answer says: its reason, the filters, the model's refusal."""
-        filters = self._payloads.redact(", ".join(dict.fromkeys(self._found.filters)))
-        refusal = self._payloads.redact("".join(self._found.refusals) or self._found.refused_again).strip()
-        reason = ": ".join(part for part in (self._found.refusal, filters) if part)
-        return "\n\n".join(part for part in (reason, refusal) if part)
+        filters = self.payloads.redact(", ".join(dict.fromkeys(self._found.filters)))
+        refusal = self.payloads.redact("".join(self._found.refusals) or self._found.refused_again).strip()
+        return _paragraphs(": ".join(filter(None, [self._found.refusal, filters])), refusal)
 
     def _instead(self) -> tuple[str, str]:
         """Return a task's number, and what is told where there is no picture and no text."""
         number, state = self._task()
         if number:
-            number, state = (mask_keys(one_line(self._payloads.redact(text), 200)) for text in (number, state or "?"))
+            number, state = (mask_keys(one_line(self.payloads.redact(text), 200)) for text in (number, state or "?"))
             words = _(
                 "There is no picture yet: the endpoint made it task {number} ({state}).", number=number, state=state
             )
             return number, words
         if said := [*self._found.words, *map("".join, self._found.arguments.values())]:
-            return "", self._payloads.redact("\n".join(said))[:2000].strip()
+            return "", self.payloads.redact("\n".join(said))[:2000].strip()
         strange = next((body for body in reversed(self._others) if is_strange(body)), None)
-        return "", "" if strange is None else self._shortened(strange)
-
-    def _shortened(self, body: Any) -> str:
-        text = self._payloads.redact(json.dumps(body, ensure_ascii=False, default=str))
-        return mask_keys(one_line(text, 300, " …"))
+        text = "" if strange is None else json.dumps(strange, ensure_ascii=False, default=str)
+        return "", mask_keys(one_line(self.payloads.redact(text), 300, " …"))
 
     def _task(self) -> tuple[str, str]:
         """Return the number and the state of the task that an answer names in place of a picture; empty for none."""
@@ -264,7 +253,7 @@ class AnswerParser:
         """Return all pictures, those of thoughts first; steps on the way are marked as drafts."""
         reasoning, thoughts = "".join(self._found.reasoning), "".join(self._found.thoughts)
         if reasoning and not (results or reading.videos or self._found.videos):
-            thought = markdown.read(reasoning, self._payloads, whole=not cut)
+            thought = markdown.read(reasoning, self.payloads, whole=not cut)
             results = thought.pictures() or thought.drafts
         if reasoning.strip() and all(source.data for source in results):
             # A model that thinks aloud draws drafts into its answer; the last picture is the result. Source: new-api's
@@ -272,7 +261,7 @@ class AnswerParser:
             results = (*(replace(source, draft=True) for source in results[:-1]), *results[-1:])
         drafts = self._found.drafts.all()
         if thoughts and not drafts:
-            thought = markdown.read(thoughts, self._payloads, whole=not cut)
+            thought = markdown.read(thoughts, self.payloads, whole=not cut)
             # Addresses in thoughts are none: a model may think of any page.
             drafts = tuple(source for source in (*thought.images, *thought.naked, *thought.drafts) if source.data)
         results = (
@@ -286,6 +275,10 @@ class AnswerParser:
         final = Sources(source for source in results if not source.draft).all()
         known = set(map(identity, final))
         return (*(step for step in Sources(steps).all() if identity(step) not in known), *final)
+
+
+def _paragraphs(*texts: str) -> str:
+    return "\n\n".join(filter(None, texts))
 
 
 def piece_in(body: Mapping[str, Any]) -> tuple[int, str] | None:

@@ -81,10 +81,10 @@ class Payloads:
         """Return a piece of text as bytes, every token in it replaced by its run."""
         if not self._runs:
             return _encoded(text)
-        pieces = self._token.split(text)
-        if len(pieces) == 3 and not pieces[0] and not pieces[2]:  # noqa: PLR2004  a token alone: no copy is made
-            return self._runs[int(pieces[1])]
-        return b"".join(self._runs[int(piece)] if index % 2 else _encoded(piece) for index, piece in enumerate(pieces))
+        if alone := self._token.fullmatch(text):  # no copy is made
+            return self._runs[int(alone[1])]
+        pieces = enumerate(self._token.split(text))
+        return b"".join(self._runs[int(piece)] if index % 2 else _encoded(piece) for index, piece in pieces)
 
     def restore_text(self, text: str) -> str:
         """Return a piece of text with every token in it replaced by its run."""

@@ -38,6 +38,7 @@ _RUN_IN_LINES = re.compile(r"[A-Za-z0-9+/_=%\s-]*+")
 _NEED_CLOSING = {"(": ")", '"': '"', "'": "'", "<": ">"}
 _CLOSED = re.compile(r"[)>\"']|\s+[\"']")
 _CUT = re.compile(r"data:,cut(\d+)")
+_SAYS_VIDEO = re.compile(r"(?i)视频|video|观看|播放|watch|\bplay")
 
 _MARKUP = re.compile(r"!\[[^\[\]\n]{0,2000}+\]\((?>(?:[^()\n]++|\([^()\n]*+\))*)\)|<img\b[^<>]{0,4000}+>|data:,cut\d+")
 _DOWNLOAD = re.compile(
@@ -148,16 +149,18 @@ def read(text: str, payloads: Payloads, *, whole: bool = True) -> Reading:
 
 def _parse(text: str) -> Found:
     """Find what is in the Markdown of a text; code is no part of it, and neither are comments."""
-    text, rest = _first(addresses.visible(_without_comments(text)))
+    text = addresses.visible(_without_comments(text))
+    end = len(text)
+    if end > LONGEST:  # at the end of a line, or of a word
+        end = max(text.rfind("\n", 0, LONGEST), 0) or max(text.rfind(" ", 0, LONGEST), 0) or LONGEST
     found = Found()
     kept: dict[str, Any] = {}
-    for token in _PARSER.parse(text, kept):
+    for token in _PARSER.parse(text[:end], kept):
         if token.type == "inline":
             found.add_inline(token.children or [])
-    for reference in kept.get("references", {}).values():
-        found.links.append((str(reference["href"]), ""))
-    found.add_text(rest)
-    if re.fullmatch(r"/(?!/)\S*", alone := text.strip()):  # a path below the endpoint
+    found.links += [(str(reference["href"]), "") for reference in kept.get("references", {}).values()]
+    found.add_text(text[end:])
+    if re.fullmatch(r"/(?!/)\S*", alone := text[:end].strip()):  # a path below the endpoint
         found.alone.append((alone, ""))
     return found
 
@@ -167,14 +170,6 @@ def _search(text: str) -> Found:
     found = Found()
     found.add_raw(addresses.visible(text))
     return found
-
-
-def _first(text: str) -> tuple[str, str]:
-    """Part a text into what is parsed as Markdown and what is only searched, at the end of a line or a word."""
-    if len(text) <= LONGEST:
-        return text, ""
-    end = max(text.rfind("\n", 0, LONGEST), 0) or max(text.rfind(" ", 0, LONGEST), 0) or LONGEST
-    return text[:end], text[end:]
 
 
 def _without_comments(text: str) -> str:
@@ -196,25 +191,27 @@ class _Sources:
         """Return what was found by kinds, each picture once; two with equal bytes are one."""
         images, naked = self._each(found.images), self._each(found.naked)
         videos = [source for source in (*images, *naked) if source.address.startswith("data:video/")]
+        seen = (*found.images, *found.links, *found.bare)
+        elsewhere = (*found.images, *found.links, *found.local)
         reading = Reading(
             images=tuple(
                 source for source in images if source not in videos and not addresses.is_video(source.address)
             ),
             naked=tuple(source for source in naked if source not in videos),
-            addresses=_once(self._each(found.pictures_bare())),
-            linked=_once(self._each(found.pictures_linked())),
-            elsewhere=tuple(map(self._payloads.redact, found.elsewhere())),
+            addresses=_once(self._each([pair for pair in found.bare if addresses.is_picture(pair[0])] + found.alone)),
+            linked=_once(self._each([pair for pair in found.links if addresses.is_picture(pair[0])])),
+            elsewhere=tuple(self._payloads.redact(pair[0]) for pair in elsewhere if addresses.is_elsewhere(pair[0])),
         )
-        videos += self._each(found.all_videos())
+        videos += self._each([*found.videos, *(pair for pair in seen if addresses.is_video(pair[0]))])
         if not (videos or reading.pictures()):
-            videos = self._each(found.videos_by_words())
+            videos = self._each(
+                [pair for pair in found.links if _SAYS_VIDEO.search(pair[1]) and not addresses.is_other(pair[0])]
+            )
         return replace(reading, videos=_once(videos))
 
     def _each(self, pairs: Pairs) -> list[Source]:
-        if not pairs:
-            return []
-        alts = dict(reversed(pairs))  # each address once, with the words of its first place
-        made = (self._source(address, alts[address]) for address in dict.fromkeys(pair[0] for pair in pairs))
+        """Return each source once, with the words of its first place."""
+        made = (self._source(*pair) for pair in pairs)
         return list(Sources(filter(None, made)).all())
 
     def _source(self, address: str, alt: str) -> Source | None:

@@ -288,25 +288,16 @@ def task_in(value: Any, depth: int = 0) -> tuple[str, str] | None:
 
 def is_bare(body: Mapping[str, Any], depth: int = 0) -> bool:
     """Tell whether an object has a problem's words and nothing that is a result."""
-    results = {*WRAPPERS, *ADDRESSES} - {"message"}
     fields = plain_fields(body)
-    waits = any(_waits(fields.get(name)) for name in _STATES)
-    held = (value for name, value in fields.items() if name in results and value)
-    return (
-        is_complaint(body)
-        and not waits
-        and all(
-            depth < 2 and isinstance(value, Mapping) and is_bare(value, depth + 1)  # noqa: PLR2004  envelopes are near the top
-            for value in held
-        )
-    )
+    if not is_complaint(body) or any(_waits(fields.get(name)) for name in _STATES):
+        return False
+    results = {*WRAPPERS, *ADDRESSES} - {"message"}
+    held = [value for name, value in fields.items() if name in results and value]
+    near = depth < 2  # noqa: PLR2004  envelopes are near the top
+    return all(near and isinstance(value, Mapping) and is_bare(value, depth + 1) for value in held)
 
 
 def is_strange(body: Mapping[str, Any]) -> bool:
     """Tell whether an object holds anything beside what is about an answer."""
-    fields = plain_fields(body)
-    return any(
-        value not in (None, "", [], {})
-        for name, value in fields.items()
-        if name not in _ABOUT and not isinstance(value, bool)
-    )
+    told = [value for name, value in plain_fields(body).items() if name not in _ABOUT]
+    return any(not isinstance(value, bool) and value not in (None, "", [], {}) for value in told)

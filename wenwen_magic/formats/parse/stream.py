@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Generator, Iterable, Iterator
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any
 
 from wenwen_magic.endpoint.failures import (
     error_of_object,
@@ -79,20 +79,8 @@ def lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
         raise cut
 
 
-class Event(NamedTuple):
-    """Hold one line of an event.
-
-    Args:
-        name: of the event; empty for none.
-        data: what the line holds; None for the end of an event that had several lines.
-    """
-
-    name: str
-    data: bytes | None
-
-
-def event_data(chunks: Iterable[bytes], strays: list[bytes]) -> Iterator[Event]:
-    """Yield the payload of every ``data:`` line, and the ends of events of several; other lines are passed over.
+def event_data(chunks: Iterable[bytes], strays: list[bytes]) -> Iterator[tuple[str, bytes | None]]:
+    """Yield every ``data:`` line as the event's name and its payload, and None at the end of an event of several.
 
     Args:
         chunks: the body in pieces.
@@ -104,17 +92,17 @@ def event_data(chunks: Iterable[bytes], strays: list[bytes]) -> Iterator[Event]:
             event = [line[6 if line[5:6] == b" " else 5 :].strip()]  # one copy, not two
             del line
             count += 1
-            yield Event(name, event.pop())
+            yield name, event.pop()
         elif line.startswith(b"event:"):
             name = line[6:].strip()[:80].decode("utf-8", "replace")
         elif not line.strip():
             if count > 1:
-                yield Event(name, None)
+                yield name, None
             name, count = "", 0
         elif not line.startswith((b":", *_FIELDS)):
             strays.append(line.strip())
     if count > 1:
-        yield Event(name, None)
+        yield name, None
 
 
 _LONGEST_TORN = 2 << 20
@@ -147,12 +135,11 @@ def read(reply: HttpReply | None, request: ImageRequest) -> Generator[Progress, 
     if reply is None:
         raise TypeError(_UNANSWERED)
     head, chunks = begin(reply.chunks)
-    payloads = Payloads()
-    if head.startswith(_JSON):
-        return _read_object(chunks, payloads, request, reply.status)
+    parser = AnswerParser(request, Payloads())
     if _EVENTS.match(head):
-        return (yield from _read_events(chunks, payloads, request))
-    return _read_other(*read_all(chunks), payloads, request, reply.status)
+        return (yield from _read_events(chunks, parser))
+    body, cut = read_all(chunks)
+    return (_read_object if head.startswith(_JSON) else _read_other)(body, cut, parser, reply.status)
 
 
 def read_json(reply: HttpReply | None, payloads: Payloads | None = None) -> Any:
@@ -174,16 +161,11 @@ def read_json(reply: HttpReply | None, payloads: Payloads | None = None) -> Any:
         return json.loads(small)
     except (ValueError, RecursionError):
         text = small[:65_536].decode("utf-8", "replace")
-    raise cut or _no_json(reply.status, payloads.redact(text) if payloads else text)
+    text = payloads.redact(text) if payloads else text
+    raise cut or (web_page(reply.status, text) if looks_like_html(text) else unreadable(text))
 
 
-def _no_json(status: int, text: str) -> WenwenError:
-    return web_page(status, text) if looks_like_html(text) else unreadable(text)
-
-
-def _read_other(
-    body: bytes | bytearray, cut: EndpointError | None, payloads: Payloads, request: ImageRequest, status: int
-) -> Answer:
+def _read_other(body: bytes | bytearray, cut: EndpointError | None, parser: AnswerParser, status: int) -> Answer:
     """Read a body that is no JSON: the picture or video itself, its base64, its address, or Markdown."""
     kind = kind_of(bytes(body[:80]))
     if kind or _FILM.match(body[:80]):
@@ -191,44 +173,47 @@ def _read_other(
             raise cut
         source = Source(f"data:{kind.mime if kind else 'video/mp4'}", data=base64.b64encode(body))
         return Answer(sources=(source,)) if kind else Answer(videos=(source,))
-    text = bytes(payloads.extract(body)).decode("utf-8", "replace")
+    text = bytes(parser.payloads.extract(body)).decode("utf-8", "replace")
+    shown = parser.payloads.redact(text[:65_536])
     if looks_like_html(text):
-        raise web_page(status, payloads.redact(text[:65_536]))
+        raise web_page(status, shown)
     if looks_like_xml(text):
-        raise error_of_object(payloads.redact(text[:65_536]))
+        raise error_of_object(shown)
     if cut and "![" not in text:  # of what broke off, only what Markdown closes is whole
         raise cut
-    parser = AnswerParser(request, payloads)
-    list(parser.add(_said(text) if cut else text))
-    answer = parser.answer(cut=cut is not None)
+    return _read_words(text, parser, cut or unreadable(shown), whole=cut is None)
+
+
+def _read_words(text: str, parser: AnswerParser, error: WenwenError, *, whole: bool) -> Answer:
+    """Return the pictures of a text that is no JSON; where there are none, raise the error."""
+    list(parser.add(text if whole else _said(text)))
+    answer = parser.answer(cut=not whole)
     if answer.sources or answer.videos:
         return answer
-    raise cut or unreadable(payloads.redact(text[:65_536]))
+    raise error
 
 
-def _read_object(chunks: Iterator[bytes], payloads: Payloads, request: ImageRequest, status: int) -> Answer:
-    body, cut = read_all(chunks)
-    small = payloads.extract(body)
-    del body
-    parser = AnswerParser(request, payloads)
+def _read_object(body: bytearray, cut: EndpointError | None, parser: AnswerParser, status: int) -> Answer:
+    small = bytes(parser.payloads.extract(body))
+    body.clear()
     try:
         values, rest = [json.loads(small)], ""
     except (ValueError, RecursionError):
-        text = bytes(small).decode("utf-8", "replace")
+        text = small.decode("utf-8", "replace")
         values, rest = _values_in(text)
+        if not values and text.startswith('"'):
+            cut = cut or (None if text.rstrip().endswith('"') else _broken_off())
+            return _read_other(small, cut, parser, status)
         if not values:
-            if text.startswith('"'):
-                cut = cut or (None if text.rstrip().endswith('"') else _broken_off())
-                return _read_other(small, cut, payloads, request, status)
-            return _read_torn(text, payloads, request, cut)
+            return _read_torn(text, parser, cut)
     for value in values:
         list(parser.add(value))
     if rest:  # the last value broke off; a picture in it may have come whole
         list(parser.add(parse_partial_json(rest[:_LONGEST_TORN], ())))
         cut = cut or (None if parser.ended else _broken_off())
     if not (rest or cut or parser.seen):
-        raise unreadable(payloads.redact(bytes(small[:65_536]).decode("utf-8", "replace")))
-    return _finished(parser, payloads, cut)
+        raise unreadable(parser.payloads.redact(small[:65_536].decode("utf-8", "replace")))
+    return _finished(parser, cut)
 
 
 def _values_in(text: str) -> tuple[list[Any], str]:
@@ -245,20 +230,20 @@ def _values_in(text: str) -> tuple[list[Any], str]:
         values.append(value)
 
 
-def _read_torn(text: str, payloads: Payloads, request: ImageRequest, cut: EndpointError | None) -> Answer:
+def _read_torn(text: str, parser: AnswerParser, cut: EndpointError | None) -> Answer:
     """Read what a broken-off object still holds: whole pictures, found by its structure, else by patterns."""
     text = text[:_LONGEST_TORN]
-    structure = parse_partial_json(text)
-    words = text.partition('"content"')[2].partition('"')[2]
-    words = _unescaped(words[: words.rfind(")") + 1])  # up to the last bracket that closes a picture
-    listed = [{name or "url": _unescaped(value)} for name, value in _WHOLE_ADDRESS.findall(text)]
-    for body in [{**_said(words), "data": listed}] if structure is None else [structure]:
-        parser = AnswerParser(request, payloads)
-        list(parser.add(body))
-        answer = parser.answer(cut=True)
-        if answer.sources or answer.videos:
-            return answer
-    raise cut or unreadable(payloads.redact(text[:2000]), _("The answer broke off or is not JSON."))
+    body = parse_partial_json(text)
+    if body is None:
+        words = text.partition('"content"')[2].partition('"')[2]
+        words = _unescaped(words[: words.rfind(")") + 1])  # up to the last bracket that closes a picture
+        listed = [{name or "url": _unescaped(value)} for name, value in _WHOLE_ADDRESS.findall(text)]
+        body = {**_said(words), "data": listed}
+    list(parser.add(body))
+    answer = parser.answer(cut=True)
+    if answer.sources or answer.videos:
+        return answer
+    raise cut or unreadable(parser.payloads.redact(text[:2000]), _("The answer broke off or is not JSON."))
 
 
 def _said(text: str) -> dict[str, Any]:
@@ -272,13 +257,10 @@ def _unescaped(inside: str) -> str:
         return ""
 
 
-def _read_events(
-    chunks: Iterator[bytes], payloads: Payloads, request: ImageRequest
-) -> Generator[Progress, Any, Answer]:
-    parser = AnswerParser(request, payloads)
+def _read_events(chunks: Iterator[bytes], parser: AnswerParser) -> Generator[Progress, Any, Answer]:
     strays: list[bytes] = []
     broken: list[bytes] = []
-    alike = _Alike(payloads)
+    alike = _Alike(parser.payloads)
     cut: EndpointError | None = None
     done = False
     try:
@@ -294,7 +276,7 @@ def _read_events(
             if words is not None:
                 yield from parser.add_words(alike.choice, words)
                 continue
-            small = payloads.extract(event)
+            small = parser.payloads.extract(event)
             del event  # a line of many megabytes is not kept while the next one comes
             value = _parsed(small, broken)
             alike.learn(small, None if name else value)
@@ -306,13 +288,27 @@ def _read_events(
                 break
     except EndpointError as error:
         cut = error
-    whole = yield from _add_strays([*strays, *broken], parser, ended=done)
-    if (strays or broken) and not (parser.seen or cut):
-        return _read_strays(b"\n".join([*strays, *broken]).decode("utf-8", "replace"), payloads, request, done=done)
-    done = done or whole
-    if not cut and not done and not parser.ended:
+    return (yield from _read_strays([*strays, *broken], parser, cut, done=done))
+
+
+def _read_strays(
+    strays: list[bytes], parser: AnswerParser, cut: EndpointError | None, *, done: bool
+) -> Generator[Progress, Any, Answer]:
+    """Read what belongs to no event, and return the answer of the stream; ``done`` says whether it came to its end."""
+    whole = _parsed(b"\n".join(strays), []) if strays else None  # an answer behind keep-alive comments
+    for body in [_parsed(line, []) for line in strays] if whole is None else [whole]:
+        yield from parser.add(body)
+    if strays and whole is None and not (done or parser.ended):
+        # The last event broke off; a picture in it may have come whole.
+        yield from parser.add(parse_partial_json(strays[-1].decode("utf-8", "replace"), ()))
+    if strays and not (parser.seen or cut):
+        text = b"\n".join(strays).decode("utf-8", "replace")
+        if text.startswith(("{", "[")):
+            return _read_torn(text, parser, None)
+        return _read_words(text, parser, unreadable(parser.payloads.redact(text)), whole=done)
+    if not (cut or done or whole is not None or parser.ended):
         cut = _broken_off()
-    return _finished(parser, payloads, cut)
+    return _finished(parser, cut)
 
 
 class _Alike:
@@ -320,14 +316,13 @@ class _Alike:
 
     Args:
         payloads: takes long base64 out of the words.
-
-    Attributes:
-        choice: which of several texts the words belong to.
     """
 
     def __init__(self, payloads: Payloads) -> None:
-        self._payloads, self.choice, self._left = payloads, 0, _MOST_LEARNT
+        self._payloads, self._left = payloads, _MOST_LEARNT
         self._head = self._tail = b""
+        self.choice = 0
+        """Which of several texts the words belong to."""
 
     def words_in(self, event: bytes) -> str | None:
         """Return the words of an event that is like the one before; None for another."""
@@ -344,12 +339,7 @@ class _Alike:
             return None
 
     def learn(self, event: bytes | bytearray, value: Any) -> None:
-        """Learn what stands before and behind the words of an event.
-
-        Args:
-            event: as it came.
-            value: what was read from it.
-        """
+        """Learn what stands before and behind the words of an event, given as it came and as it was read."""
         self._head = b""
         piece = piece_in(value) if self._left and isinstance(value, dict) else None
         words = _WORDS.match(event, event.rfind(b'"content"')) if piece else None
@@ -360,29 +350,6 @@ class _Alike:
         self.choice = piece[0]
         if piece_in(json.loads(head + b"?" + tail)) == (self.choice, "?") != piece:  # it is where the words came from
             self._head, self._tail = head, tail
-
-
-def _add_strays(strays: list[bytes], parser: AnswerParser, *, ended: bool) -> Generator[Progress, Any, bool]:
-    """Read what belongs to no event, and return whether it is a whole answer behind keep-alive comments."""
-    whole = _parsed(b"\n".join(strays), []) if strays else None
-    for body in [whole] if whole is not None else [_parsed(line, []) for line in strays]:
-        yield from parser.add(body)
-    if strays and whole is None and not (ended or parser.ended):
-        # The last event broke off; a picture in it may have come whole.
-        yield from parser.add(parse_partial_json(strays[-1].decode("utf-8", "replace"), ()))
-    return whole is not None
-
-
-def _read_strays(text: str, payloads: Payloads, request: ImageRequest, *, done: bool) -> Answer:
-    """Read a stream without one JSON text that is whole: torn JSON, or words."""
-    if text.startswith(("{", "[")):
-        return _read_torn(text, payloads, request, None)
-    parser = AnswerParser(request, payloads)
-    list(parser.add(text if done else _said(text)))
-    answer = parser.answer(cut=not done)
-    if answer.sources or answer.videos:
-        return answer
-    raise unreadable(payloads.redact(text))
 
 
 def _parsed(event: bytes | bytearray, strays: list[bytes]) -> Any:
@@ -403,7 +370,7 @@ def _broken_off() -> EndpointError:
     )
 
 
-def _finished(parser: AnswerParser, payloads: Payloads, cut: EndpointError | None) -> Answer:
+def _finished(parser: AnswerParser, cut: EndpointError | None) -> Answer:
     """Return the answer if it holds a picture or a video, or came whole.
 
     Raises:
@@ -412,7 +379,7 @@ def _finished(parser: AnswerParser, payloads: Payloads, cut: EndpointError | Non
     answer = parser.answer(cut=cut is not None)
     if not (answer.sources or answer.videos):
         if parser.error is not None:
-            raise payloads.redact_error(error_of_object(parser.error, begun=parser.begun))
+            raise parser.payloads.redact_error(error_of_object(parser.error, begun=parser.begun))
         if cut is not None:
             raise cut
     return answer

@@ -140,7 +140,9 @@ class Collector:
         if failed:
             self.failures.append(item)
         kept = self._kept
-        yield from self._add_videos(fields, place)
+        for name in shapes.VIDEOS & fields.keys():
+            film = place._replace(key=name, depth=place.depth + 1, video=True, strict=False)
+            yield from self.walk(fields[name], film)
         filmed = self._kept > kept
         own = None if filmed or (failed and fields.get("error")) else self._own(read, place)
         for name, value in fields.items():
@@ -154,12 +156,6 @@ class Collector:
             yield Progress(_("A draft"), picture=own)
         if self._kept > kept and place.key in {"content", "parts"}:
             self.pieces.append((place.choice, "\n\n"))  # the texts before and after a picture are two paragraphs
-
-    def _add_videos(self, fields: Mapping[str, Any], place: Place) -> Iterator[Progress]:
-        for name in shapes.VIDEOS & fields.keys():
-            yield from self.walk(
-                fields[name], place._replace(key=name, depth=place.depth + 1, video=True, strict=False)
-            )
 
     def _add_words(self, name: str, value: str, item: shapes.Item, place: Place) -> Iterator[Progress]:
         """Read a field with words: of the answer, a refusal, thoughts, or a call of a function."""
