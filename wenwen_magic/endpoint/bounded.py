@@ -40,7 +40,7 @@ class Deadline:
 
 
 class DeadlineAdapter(HTTPAdapter):
-    """Opens connections on which every read ends at a deadline: a timeout alone lets a trickle go on for ever.
+    """Opens connections whose answers, also a proxy's, end at a deadline.
 
     Args:
         deadline: of all calls that go through it.
@@ -51,7 +51,7 @@ class DeadlineAdapter(HTTPAdapter):
         super().__init__()
 
     def get_connection_with_tls_context(self, *args: Any, **options: Any) -> Any:
-        """Return requests' own pool of connections, whose answers, also a proxy's, are read as said above."""
+        """Return requests' own pool of connections, whose answers are read as said above."""
         pool: Any = super().get_connection_with_tls_context(*args, **options)
         pool.ConnectionCls = partial(_connection, pool.ConnectionCls, self._deadline)
         return pool
@@ -59,12 +59,22 @@ class DeadlineAdapter(HTTPAdapter):
 
 def _connection(kind: Callable[..., Any], deadline: Deadline, *args: Any, **options: Any) -> Any:
     connection = kind(*args, **options)
-    connection.response_class = partial(_Response, deadline)
+    connection.response_class = partial(BoundedResponse, deadline)
     return connection
 
 
-class LastResponse(http.client.HTTPResponse):
-    """The one reply of a connection."""
+class BoundedResponse(http.client.HTTPResponse):
+    """The one reply of a connection, every read of which ends at a deadline: a timeout alone lets it trickle for ever.
+
+    Args:
+        deadline: of the call.
+        sock: what to read from.
+    """
+
+    def __init__(self, deadline: Deadline, sock: socket.socket, *args: Any, **options: Any) -> None:
+        super().__init__(sock, *args, **options)
+        file: Any = self.fp
+        self.fp = io.BufferedReader(_Reader(file.detach(), sock, deadline))
 
     def begin(self) -> None:
         """Read the headers, and let the connection end with this reply, also where the endpoint would keep it open.
@@ -75,13 +85,6 @@ class LastResponse(http.client.HTTPResponse):
         self.will_close = True
         self.msg.defects.clear()
         self.msg.set_payload("")
-
-
-class _Response(LastResponse):
-    def __init__(self, deadline: Deadline, sock: socket.socket, *args: Any, **options: Any) -> None:
-        super().__init__(sock, *args, **options)
-        file: Any = self.fp
-        self.fp = io.BufferedReader(_Reader(file.detach(), sock, deadline))
 
 
 class _Reader(io.RawIOBase):

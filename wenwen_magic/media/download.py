@@ -15,17 +15,17 @@ from http import HTTPStatus
 from ipaddress import IPv4Address
 from itertools import chain
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 from urllib.parse import unquote, urljoin
 
-from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPSConnectionPool, PoolManager, ProxyManager, Timeout
+from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPSConnectionPool, PoolManager, ProxyManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, LocationValueError
 from urllib3.util import make_headers, parse_url
 
 from wenwen_magic import kinds
 from wenwen_magic.endpoint.api_key import Secret, not_for
-from wenwen_magic.endpoint.bounded import LastResponse
+from wenwen_magic.endpoint.bounded import BoundedResponse, Deadline
 from wenwen_magic.endpoint.masking import mask, mask_reply
 from wenwen_magic.endpoint.transport import USER_AGENT, without_key
 from wenwen_magic.errors import ImageError
@@ -36,7 +36,6 @@ from wenwen_magic.text.sanitize import mask_keys, one_line
 __all__ = ["FetchFailed", "Policy", "fetch"]
 
 Resolve = Callable[[str, int, int, int], Sequence[tuple[Any, ...]]]
-Dial = Callable[[str, int], socket.socket]
 
 _CHUNK = 1 << 18
 _CONNECT = 10.0  # seconds to wait for a connection
@@ -71,7 +70,7 @@ class Policy:
         limit: largest picture, in bytes.
         read: longest silence of a server, in seconds.
         deadline: longest time for the whole download with all redirects, in seconds; only the system's resolver
-            of names cannot be cut short.
+            of names, and TLS within the TLS of an https proxy, cannot be cut short.
     """
 
     trusted: frozenset[str] = frozenset()
@@ -124,95 +123,29 @@ def fetch(
         OSError: the file cannot be written.
     """
     step_to, redirects, key = address, 0, None
-    with _Watchdog(policy.deadline, clock) as watchdog:
-        while redirects <= _MOST_REDIRECTS:
-            step = _Step(step_to, policy, watchdog, resolve, key)
-            with _response(step) as response:
-                if redirect := _redirect(step, response):
-                    step_to, redirects, key = redirect, redirects + 1, None
-                elif response.status in _LOCKED and not redirects and policy.key and not key and step.may_have_key:
-                    key = policy.key
-                elif response.status in _LOCKED:
-                    raise _locked(step, response, address, may_have_key=not redirects and step.may_have_key)
-                else:
-                    return _save(step, response, target)
+    deadline = Deadline(policy.deadline, clock)
+    while redirects <= _MOST_REDIRECTS:
+        step = _Step(step_to, policy, deadline, resolve, key)
+        with _response(step) as response:
+            if redirect := _redirect(step, response):
+                step_to, redirects, key = redirect, redirects + 1, None
+            elif response.status in _LOCKED and not redirects and policy.key and not key and step.may_have_key:
+                key = policy.key
+            elif response.status in _LOCKED:
+                raise _locked(step, response, address, may_have_key=not redirects and step.may_have_key)
+            else:
+                return _save(step, response, target)
     raise _failed(step_to, _("more than {redirects} redirects", redirects=_MOST_REDIRECTS))
-
-
-class _Watchdog:
-    """Shuts every socket it watches when the time is over: a read timeout alone lets a trickle go on for ever.
-
-    A context manager; its one thread ends with it.
-
-    Args:
-        seconds: from now to the deadline.
-        clock: gives the time in seconds.
-    """
-
-    def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
-        self._clock, self._end = clock, clock() + seconds
-        self._sockets: list[socket.socket] = []
-        self._bitten = threading.Event()
-        self._timer = threading.Timer(seconds, self._bite)
-        self._timer.daemon = True
-
-    def __enter__(self) -> Self:
-        self._timer.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._timer.cancel()
-        self._timer.join()
-        for each in self._sockets:
-            each.close()
-
-    def shorter(self, seconds: float) -> "_Watchdog":
-        """Return one that shuts the same sockets sooner.
-
-        Args:
-            seconds: from now to its deadline.
-        """
-        other = _Watchdog(seconds, self._clock)
-        for each in self._sockets:
-            other.watch(each)
-        return other
-
-    @property
-    def left(self) -> float:
-        """The seconds until the deadline; never quite 0, which would mean a socket that does not wait."""
-        return max(self._end - self._clock(), 0.001)
-
-    @property
-    def expired(self) -> bool:
-        """Whether the deadline has passed."""
-        return self._bitten.is_set() or self._clock() >= self._end
-
-    def watch(self, connection: socket.socket) -> None:
-        """Shut a socket, too, when the time is over; it may come before or after TLS is laid over it.
-
-        Args:
-            connection: a connected socket; it stays the caller's.
-        """
-        # A duplicate: TLS takes the socket itself over, and shutting a TLS object from another thread is a race.
-        self._sockets.append(connection.dup())
-        if self._bitten.is_set():
-            self._bite()
-
-    def _bite(self) -> None:
-        self._bitten.set()
-        for each in list(self._sockets):
-            with suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
 
 
 class _Step:
     """One request of a download: an address, checked as far as can be before connecting, and the way to its server."""
 
     def __init__(
-        self, address: str, policy: Policy, watchdog: _Watchdog, resolve: Resolve, key: Secret | None = None
+        self, address: str, policy: Policy, deadline: Deadline, resolve: Resolve, key: Secret | None = None
     ) -> None:
         _refuse_for(ssrf.spelling_problem(address), address)
-        self.address, self.policy, self.watchdog, self._resolve, self.key = address, policy, watchdog, resolve, key
+        self.address, self.policy, self.deadline, self._resolve, self.key = address, policy, deadline, resolve, key
         self.place = ssrf.place_of(address)
         proxy = policy.proxies.get(self.place.scheme) or policy.proxies.get("all") or ""
         self.proxy = f"http://{proxy}" if proxy and "://" not in proxy else proxy
@@ -243,40 +176,43 @@ class _Step:
 
         def look() -> None:
             with suppress(OSError, UnicodeError):
-                rows = self._resolve(self.place.host, self.place.port, 0, socket.SOCK_STREAM)
-                seen.extend(ip for row in rows if (ip := ssrf.literal(row[4][0])))
+                seen.extend(self._addresses(self.place.host, self.place.port))
 
         thread = threading.Thread(target=look, name="wenwen-look", daemon=True)
         thread.start()
         thread.join(_LOOK)
         return tuple(seen)
 
+    def _addresses(self, host: str, port: int) -> list[ssrf.IP]:
+        if written := ssrf.literal(host):
+            return [written]
+        rows = self._resolve(host, port, 0, socket.SOCK_STREAM)
+        return [ip for row in rows if (ip := ssrf.literal(row[4][0]))]
+
     def dial(self, host: str, port: int) -> socket.socket:
         """Resolve once, check all answers, connect to the first that can be reached."""
         try:
-            written = ssrf.literal(host)
-            rows = () if written else self._resolve(host, port, 0, socket.SOCK_STREAM)
-            ips = [written] if written else [ip for row in rows if (ip := ssrf.literal(row[4][0]))]
+            ips = self._addresses(host, port)
             for ip in () if self.proxy else ips:
                 _refuse_for(ssrf.ip_problem(ip, self.place, self.policy.trusted), self.address)
             if self.key and self.place.scheme == "http":  # whatever the name localhost leads to
                 ips = [ip for ip in ips if ip.is_loopback]
-            return _connect(ips, port, self.watchdog)
+            return _connect(ips, port, self.deadline)
         except (OSError, UnicodeError) as problem:
-            if self.watchdog.expired:
+            if self.deadline.left <= 0:
                 raise _late(self) from None
             raise _failed(self.address, f"{host}: {problem}", again=True) from None
 
 
-def _connect(ips: Sequence[ssrf.IP], port: int, watchdog: _Watchdog) -> socket.socket:
+def _connect(ips: Sequence[ssrf.IP], port: int, deadline: Deadline) -> socket.socket:
     """Connect to the first of some addresses that can be reached before the deadline."""
     problem = OSError("no address")
     for ip in ips:
         connection = socket.socket(socket.AF_INET if isinstance(ip, IPv4Address) else socket.AF_INET6)
         try:
-            connection.settimeout(min(_CONNECT, watchdog.left))
+            connection.settimeout(_soon(deadline))
             connection.connect((str(ip), port))
-            watchdog.watch(connection)
+            connection.settimeout(_soon(deadline))  # for TLS, whose greeting has this time in all
         except OSError as error:
             connection.close()
             problem = error
@@ -288,14 +224,16 @@ def _connect(ips: Sequence[ssrf.IP], port: int, watchdog: _Watchdog) -> socket.s
     raise problem
 
 
+def _soon(deadline: Deadline) -> float:
+    return max(min(_CONNECT, deadline.left), 0.001)  # 0 would mean a socket that does not wait
+
+
 @contextmanager
 def _response(step: _Step) -> Iterator[BaseHTTPResponse]:
-    left = step.watchdog.left
-    wait = Timeout(connect=min(_CONNECT, left), read=min(step.policy.read, left))
     once: dict[str, Any] = {"redirect": False, "retries": False, "preload_content": False, "decode_content": False}
     try:
-        with _pool_manager(step.dial, step.key, proxy=step.proxy, ca_bundle=step.policy.ca_bundle) as pools:
-            response = pools.urlopen("GET", step.address, headers=step.headers(), timeout=wait, **once)
+        with _pool_manager(step) as pools:
+            response = pools.urlopen("GET", step.address, headers=step.headers(), timeout=step.policy.read, **once)
             try:
                 yield response
             finally:
@@ -311,7 +249,7 @@ def _response(step: _Step) -> Iterator[BaseHTTPResponse]:
 
 
 def _broken(step: _Step, problem: HTTPError) -> FetchFailed:
-    if step.watchdog.expired:
+    if step.deadline.left <= 0:
         return _late(step)
     if isinstance(problem, LocationValueError):
         # Not quoted: a proxy's address may hold a password.
@@ -320,46 +258,40 @@ def _broken(step: _Step, problem: HTTPError) -> FetchFailed:
     return _failed(step.address, f"{type(problem).__name__}: {problem}", again=not lasting)
 
 
-def _pool_manager(dial: Dial, key: Secret | None, *, proxy: str, ca_bundle: str | None) -> PoolManager:
-    """Make a urllib3 manager whose every socket comes from ``dial``; TLS, Host and SNI stay urllib3's own.
-
-    Args:
-        dial: given host and port, of the proxy when there is one, returns a connected socket.
-        key: goes into the header of every request, never to the proxy; None for none.
-        proxy: the proxy's address, a user name and password included; empty for none.
-        ca_bundle: file or folder of certificate authorities; None for the system's own.
-    """
+def _pool_manager(step: _Step) -> PoolManager:
+    """Make a urllib3 manager whose connections are a step's own; TLS, Host and SNI stay urllib3's own."""
+    ca_bundle = step.policy.ca_bundle
     kind = "ca_cert_dir" if ca_bundle and Path(ca_bundle).is_dir() else "ca_certs"
     tls: dict[str, Any] = {"cert_reqs": "CERT_REQUIRED", kind: ca_bundle}
-    auth = parse_url(proxy).auth if proxy else None
+    auth = parse_url(step.proxy).auth if step.proxy else None
     headers = dict(make_headers(proxy_basic_auth=unquote(auth))) if auth else {}
-    made = ProxyManager(proxy, proxy_headers=headers, **tls) if proxy else PoolManager(**tls)
-    more: dict[str, Any] = {"dial": dial, "key": key}
-    pools: dict[str, Any] = {"http": partial(_PlainPool, **more), "https": partial(_SecurePool, **more)}
+    made = ProxyManager(step.proxy, proxy_headers=headers, **tls) if step.proxy else PoolManager(**tls)
+    pools: dict[str, Any] = {"http": partial(_PlainPool, step=step), "https": partial(_SecurePool, step=step)}
     # Assigned, not changed in place: the dictionary it had belongs to all of urllib3.
     made.pool_classes_by_scheme = pools
     return made
 
 
 class _PlainConnection(HTTPConnection):
-    response_class = LastResponse
+    response_class: Any
 
-    def __init__(self, *args: Any, dial: Dial, key: Secret | None, **options: Any) -> None:
+    def __init__(self, *args: Any, step: _Step, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._dial, self._key = dial, key
+        self._step = step
+        self.response_class = partial(BoundedResponse, step.deadline)
 
     def _new_conn(self) -> socket.socket:
-        return self._dial(self._dns_host, self.port)
+        return self._step.dial(self._dns_host, self.port)
 
     def endheaders(self, *args: Any, **options: Any) -> None:
         """Send the headers, the key's the last: no frame before holds it, and the request to a proxy does not."""
-        if self._key:
-            self.putheader("Authorization", f"Bearer {self._key.reveal()}")
+        if self._step.key:
+            self.putheader("Authorization", f"Bearer {self._step.key.reveal()}")
         super().endheaders(*args, **options)
 
 
 class _SecureConnection(_PlainConnection, HTTPSConnection):
-    """TLS over what ``dial`` opens."""
+    """TLS over what the step dials."""
 
 
 class _PlainPool(HTTPConnectionPool):
@@ -387,7 +319,7 @@ def _redirect(step: _Step, response: BaseHTTPResponse) -> str:
 
 def _save(step: _Step, response: BaseHTTPResponse, target: Path) -> None:
     status, encoding = response.status, response.headers.get("content-encoding", "").strip().lower()
-    limit, watchdog = step.policy.limit, step.watchdog
+    limit = step.policy.limit
     if status not in _WHOLE:
         why = _("the server answered HTTP {status}", status=status)
         words = _words(step, response) if encoding in {"", "identity"} else ""
@@ -403,14 +335,11 @@ def _save(step: _Step, response: BaseHTTPResponse, target: Path) -> None:
         with target.open("wb") as file:
             for piece in _pieces(step, response):
                 size += len(piece)
-                if size > limit or watchdog.expired:
+                if size > limit:
                     break
                 file.write(piece)
     if size > limit:
         raise _failed(step.address, _("it is larger than {limit} bytes", limit=limit))
-    if watchdog.expired:
-        # Also when the body seems to have ended: a socket that the watchdog shut looks just like that.
-        raise _late(step)
 
 
 def _pieces(step: _Step, response: BaseHTTPResponse) -> Iterator[bytes]:
@@ -466,7 +395,8 @@ def _locked(step: _Step, response: BaseHTTPResponse, address: str, *, may_have_k
 def _words(step: _Step, response: BaseHTTPResponse) -> str:
     """Return what a server says in place of a picture, as far as it says it soon."""
     body = b""
-    with step.watchdog.shorter(_LISTEN), suppress(HTTPError, OSError):
+    step.deadline.shorten(_LISTEN)
+    with suppress(HTTPError, OSError):
         while len(body) < 2 * error_bodies.MOST and (piece := response.read1(_CHUNK, decode_content=False)):
             body += piece
     clean = mask_reply([body], step.policy.key) or body
