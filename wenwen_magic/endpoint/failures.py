@@ -43,6 +43,14 @@ _DEEPEST = 6
 _LONGEST_QUOTE = 300
 """Characters of a body of a shape not met yet that are quoted."""
 
+_BLANK = "\ufeff \t\r\n"
+_TITLE = re.compile(r"(?i)<title[^<>]*>([^<]*)")
+# Amazon S3, Aliyun OSS, Tencent COS, Google and Azure answer with such elements; the last two add why.
+_ELEMENT = re.compile(
+    r"(?i)<(?:[\w.-]+:)?(code|message|msg|details?|authenticationerrordetail|reason|description|faultstring)(?:\s[^<>]*)?>"
+    r"\s*(?:<!\[CDATA\[)?([^<]+)"
+)
+
 # 408 and 409 can come from a gateway in the middle of the work; every other 4xx is a refusal of the request.
 _UNDECIDED = {408, 409}
 SOON = 10.0
@@ -78,14 +86,23 @@ def read_problem(body: Any) -> Problem:
         message = " · ".join([message, *filters_in(body)])
         code = _code_in(body)
     else:
-        text, code = str(body), ""
-        message = _tagged(text[:LONGEST_TEXT], "title") if looks_like_html(text) else text
-        if looks_like_xml(text):
-            message, code = (_tagged(text[:LONGEST_TEXT], name) for name in ("message", "code"))
+        message, code = _of_text(str(body))
     message = mask_keys(message.strip())
     number = _REQUEST_ID.search(message)
     words = _REQUEST_ID.sub("", message).strip()
     return Problem(words, mask_keys(str(code)), number[1] if number else "", _instead_in(body))
+
+
+def _of_text(text: str) -> tuple[str, str]:
+    """Return the words and the code in a text: of a page its title, of an error in XML what its elements hold."""
+    if looks_like_html(text):
+        title = _TITLE.search(text, 0, LONGEST_TEXT)
+        return one_line(title[1], _LONGEST_QUOTE) if title else "", ""
+    found = _ELEMENT.findall(text[:LONGEST_TEXT]) if text.lstrip(_BLANK).startswith("<") else []
+    elements = [(name.lower(), one_line(inner.removesuffix("]]>"))) for name, inner in found]
+    code = next((inner for name, inner in elements if name == "code"), "")
+    words = dict.fromkeys(inner for name, inner in elements if name != "code" and inner)
+    return (": ".join(words), code) if elements else (text, "")
 
 
 def _instead_in(body: Any) -> str:
@@ -105,7 +122,7 @@ def words_in(value: Any, depth: int = 0) -> str:
         depth: how many objects it is in.
     """
     if isinstance(value, str) and depth <= _DEEPEST:
-        return (words_in(_parsed(value), depth + 1) if value.lstrip()[:1] in {"{", "["} else "") or value
+        return (words_in(parsed(value), depth + 1) if value.lstrip()[:1] in {"{", "["} else "") or value
     if isinstance(value, list) and depth <= _DEEPEST:
         return "; ".join(dict.fromkeys(filter(None, (words_in(item, depth + 1) for item in value[:5]))))
     if not isinstance(value, Mapping) or depth > _DEEPEST:
@@ -198,26 +215,16 @@ def is_complaint(body: Mapping[str, Any]) -> bool:
     return bool(words) and not any(map(_FINE.match, words))
 
 
-def _tagged(page: str, name: str) -> str:
-    """Return the text of the first tag of a name; found without going back, for any server may write a page."""
-    small = page.lower()
-    start = small.find(f"<{name}")
-    opened = page.find(">", start) + 1
-    end = small.find(f"</{name}", opened)
-    return one_line(page[opened:end], 300) if start >= 0 and 0 < opened <= end else ""
-
-
 def looks_like_xml(text: str) -> bool:
     """Tell whether a body is an error in XML, as stores of files write them."""
-    begin = text.lstrip("\ufeff \t\r\n")[:2000].lower()
+    begin = text.lstrip(_BLANK)[:2000].lower()
     return begin.startswith(("<?xml", "<error")) and "<error" in begin
 
 
 def looks_like_html(text: str) -> bool:
     """Tell whether a body begins like a web page."""
-    return (
-        text.lstrip("\ufeff \t\r\n")[:15].lower().startswith(("<!doctype", "<html", "<head", "<body", "<!--", "<meta"))
-    )
+    begin = text.lstrip(_BLANK)[:15].lower()
+    return begin.startswith(("<!doctype", "<html", "<head", "<body", "<!--", "<meta"))
 
 
 def error_of_reply(status: int, body: bytes, *, seconds: float, request_id: str = "") -> EndpointError:
@@ -230,7 +237,7 @@ def error_of_reply(status: int, body: bytes, *, seconds: float, request_id: str 
         request_id: from the answer's headers, if one was there.
     """
     text = body.decode("utf-8", "replace")
-    problem = read_problem(_parsed(text))
+    problem = read_problem(parsed(text))
     refusal = refusal_of(problem.code, problem.message, problem.instead)
     charged = _charged(status, seconds, refused=refusal is not None)
     if refusal:
@@ -279,7 +286,7 @@ def not_models(body: str) -> EndpointError:
     """Make the error for an answer that should list models and does not; asking costs nothing."""
     return EndpointError(
         _("The endpoint did not list its models."),
-        why=read_problem(_parsed(body)).message[:600],
+        why=read_problem(parsed(body)).message[:600],
         do=_(_WITHOUT_LIST),
         status=200,
         text=_kept(body),
@@ -356,12 +363,12 @@ def web_page(status: int, text: str) -> EndpointError:
     )
 
 
-def _parsed(text: str) -> Any:
-    """Return the JSON in a body, also behind keep-alive comments and `data:`; else the text itself."""
-    text = text.strip("\ufeff \t\r\n")
+def parsed(text: str) -> Any:
+    """Return the JSON in a body, also behind keep-alive comments and ``data:``; else the text itself."""
+    text = text.strip(_BLANK)
     for candidate in (text, *reversed(text.splitlines()[-20:])):
         try:
-            value = json.loads(candidate.removeprefix("data:"))
+            value = json.loads(candidate.removeprefix("data:"), strict=False)
         except (ValueError, RecursionError):
             continue
         if isinstance(value, Mapping) or (isinstance(value, list) and value and isinstance(value[0], Mapping)):

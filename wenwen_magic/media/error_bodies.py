@@ -1,12 +1,10 @@
 """Reads what a server says behind a picture's address in place of the picture: JSON, XML of object stores, a page."""
 
 import html
-import json
 import re
-from collections.abc import Mapping
 from contextlib import suppress
 
-from wenwen_magic.endpoint.failures import looks_like_html, read_problem
+from wenwen_magic.endpoint.failures import parsed, read_problem
 from wenwen_magic.text.i18n import _
 from wenwen_magic.text.sanitize import mask_keys, one_line, replace_unshown
 
@@ -16,12 +14,6 @@ _LONGEST = 300
 """Characters of the words that are shown."""
 _LEAST_TEXT = 0.9
 """The share of characters that can be shown, below which bytes are no text."""
-# Amazon S3, Aliyun OSS, Tencent COS, Google and Azure answer with such elements; the last two add why.
-_ELEMENT = re.compile(
-    r"<(?:[\w.-]+:)?(?:code|message|msg|details?|authenticationerrordetail|reason|description|faultstring)(?:\s[^<>]*)?>"
-    r"\s*(?:<!\[CDATA\[)?([^<]+)",
-    re.IGNORECASE,
-)
 _NO_WORDS = re.compile(r"(?i)<(?:script|style)\b[^<]*(?:<(?!/(?:script|style))[^<]*)*|<[^<>]*>")
 _EXPIRED = re.compile(
     r"(?i)\bexpir(?:ed|y\b|ation)|not valid in the specified time|no longer (?:available|valid)"
@@ -36,16 +28,12 @@ def words_of(body: bytes) -> str:
         body: as it came, or its first :data:`MOST` bytes.
     """
     text = _text(body[:MOST])
-    if text[:1] in {"{", "["}:
-        said = _of_json(text)
-    elif elements := _ELEMENT.findall(text) if text.startswith("<") else []:
-        said = ": ".join(dict.fromkeys(words for element in elements if (words := element.removesuffix("]]>").strip())))
-    elif text.startswith("<"):
-        title = read_problem(text).message if looks_like_html(text) else ""
-        said = title or _NO_WORDS.sub(" ", text)
-    else:
-        said = text
-    return one_line(mask_keys(replace_unshown(html.unescape(said))), _LONGEST, " …")
+    problem = read_problem(parsed(text))
+    words, code = problem.message, problem.code
+    if code and not code.lstrip("-").isdigit() and not re.search(rf"\b{re.escape(code)}\b", words):
+        words = f"{code}: {words}" if words else code
+    words = _NO_WORDS.sub(" ", words or text) if text.startswith("<") else words or code
+    return one_line(mask_keys(replace_unshown(html.unescape(words))), _LONGEST, " …")
 
 
 def advice_on(words: str) -> str:
@@ -69,15 +57,3 @@ def _text(body: bytes) -> str:
                 shown = sum(map(str.isprintable, text)) + sum(map(text.count, "\r\n\t"))
                 return text if shown >= _LEAST_TEXT * len(text) else ""
     return ""
-
-
-def _of_json(text: str) -> str:
-    try:
-        body = json.loads(text, strict=False)
-    except (ValueError, RecursionError):
-        return text
-    if isinstance(body, list):
-        body = next((member for member in body if isinstance(member, Mapping)), body)
-    problem = read_problem(body)
-    is_word = problem.code and not problem.code.lstrip("-").isdigit() and problem.code not in problem.message
-    return f"{problem.code}: {problem.message}" if is_word and problem.message else problem.message or problem.code
