@@ -1,8 +1,6 @@
 """Finds the key: environment, then keyring, then Colab's secrets; it is never an option and never shown."""
 
-import logging
 import os
-import re
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
@@ -46,33 +44,6 @@ class Secret:
 
     def __reduce__(self) -> str:
         raise TypeError("a key is not written anywhere")
-
-
-class _WithoutKeys(logging.Filter):
-    """Takes the value of ``key=`` out of the addresses in what is logged, and what a function masks."""
-
-    _KEY = re.compile(r"(?<=[?&]key=)[^&\s]+")
-
-    def __init__(self, mask: Callable[[str], str]) -> None:
-        super().__init__()
-        self._mask = mask
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if isinstance(record.args, tuple):
-            record.args = tuple(
-                self._mask(self._KEY.sub("***", item)) if isinstance(item, str) else item for item in record.args
-            )
-        return True
-
-
-def hide_in_log(name: str, mask: Callable[[str], str] = str) -> None:
-    """Keep a key that is in an address out of what a logger writes.
-
-    Args:
-        name: the logger's.
-        mask: takes the key of the call under way out of a text: an endpoint may name a job by it.
-    """
-    logging.getLogger(name).addFilter(_WithoutKeys(mask))
 
 
 VARIABLE = "WENWEN_API_KEY"
