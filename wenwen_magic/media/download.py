@@ -152,7 +152,8 @@ class _Step:
         if self.proxy:
             _refuse_for(ssrf.proxied_problem(self.place, policy.trusted), address)
             for ip in self._seen_from_here():
-                _refuse_for(ssrf.seen_problem(ip, self.place, policy.trusted), address)
+                if ip not in ssrf.FAKE:
+                    _refuse_for(ssrf.ip_problem(ip, self.place, policy.trusted), address)
 
     @property
     def may_have_key(self) -> bool:
