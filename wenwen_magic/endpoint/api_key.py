@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
@@ -71,17 +72,12 @@ def find(
         ("Colab", lambda: load("google.colab.userdata").get(VARIABLE)),
     )
     for place, look in places:
-        if value := _quietly(look):
+        value = None
+        with suppress(Exception):  # what is not installed, or not usable here, raises errors of its own
+            value = look()
+        if value:
             return Secret(str(value)), place
     return None, ""
-
-
-def _quietly(look: Callable[[], Any]) -> Any:
-    """Look for a key in one place; one that is not installed, or not usable here, holds none."""
-    try:
-        return look()
-    except Exception:  # noqa: BLE001  keyrings and Colab raise errors of their own, and none of them is ours to show
-        return None
 
 
 def keep(key: Secret, load: Callable[[str], Any] = import_module) -> bool:
@@ -90,7 +86,7 @@ def keep(key: Secret, load: Callable[[str], Any] = import_module) -> bool:
         ring = load("keyring")
         ring.set_password(SERVICE, "api", key.reveal())
         return bool(ring.get_password(SERVICE, "api") == key.reveal())  # some rings take a key and keep nothing
-    except Exception:  # noqa: BLE001  as above
+    except Exception:  # noqa: BLE001  as in find
         return False
     except BaseException as interrupt:  # noqa: BLE001  it goes on, without the frames of the ring, which hold the key
         raise interrupt.with_traceback(None) from None

@@ -111,26 +111,26 @@ class _Reader(io.RawIOBase):
 
 
 def unpacked(pieces: Iterator[bytes], coding: str) -> Iterator[bytes]:
-    """Return a body unpacked, in pieces of at most :data:`PIECE` bytes, however much is packed into one.
+    """Yield a body unpacked, in pieces of at most :data:`PIECE` bytes, however much is packed into one.
 
     Args:
         pieces: of the body as it comes.
-        coding: the header Content-Encoding; a body of another coding than gzip and deflate is returned as it is.
+        coding: the header Content-Encoding; a body of another coding than gzip and deflate is yielded as it is.
 
     Raises:
         AnswerError: the body is larger than an answer may be; the pieces before that are yielded first.
         zlib.error: it is not packed as the header says.
     """
     window = _CODINGS.get(coding.strip().lower())
-    return pieces if window is None else _unpacked(pieces, window)
-
-
-def _unpacked(pieces: Iterator[bytes], window: int) -> Iterator[bytes]:
+    if window is None:
+        yield from pieces
+        return
     packer, came, made = zlib.decompressobj(window), 0, 0
     for piece in pieces:
         came += len(piece)
-        if came == len(piece) and window == zlib.MAX_WBITS and not _has_head(piece):  # some send it without its head
-            packer = zlib.decompressobj(-window)
+        if came == len(piece) and window == zlib.MAX_WBITS:
+            has_head = piece[0] & 0x0F == zlib.DEFLATED and int.from_bytes(piece[:2], "big") % 31 == 0
+            packer = zlib.decompressobj(window if has_head else -window)  # some send it without its head
         rest, out = piece, b""
         while rest or len(out) == PIECE:  # after a full piece of output more may wait in the unpacker
             out = packer.decompress(rest, PIECE)
@@ -141,7 +141,3 @@ def _unpacked(pieces: Iterator[bytes], window: int) -> Iterator[bytes]:
             rest = packer.unconsumed_tail
             if packer.eof:  # another part may follow
                 rest, out, packer = packer.unused_data.lstrip(b"\0"), b"", zlib.decompressobj(window)
-
-
-def _has_head(piece: bytes) -> bool:
-    return piece[0] & 0x0F == zlib.DEFLATED and int.from_bytes(piece[:2], "big") % 31 == 0

@@ -23,7 +23,7 @@ SHORTEST = 8
 """Characters of a key that is looked for in texts; a shorter one, such as a classroom's, is in any text."""
 SHORTEST_IN_BYTES = 16
 """Characters of a key that is looked for in a body as it comes, among the bytes of pictures."""
-_BACKSLASH, _SLASH = b"\\/"
+_SLASH = ord("/")
 _ESCAPE = 6
 """Bytes of a letter's escape in JSON."""
 _DEEPEST = 32
@@ -136,11 +136,7 @@ _BASE64 = string.ascii_letters.encode() + string.digits.encode() + b"+/_-"
 
 
 def _each_name_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Make an object out of JSON; one with a name twice cannot be written again as it came.
-
-    Raises:
-        ValueError: a name stands twice.
-    """
+    """Make an object out of JSON; one with a name twice, which cannot be written again as it came, is an error."""
     named = dict(pairs)
     if len(named) < len(pairs):
         raise ValueError("a name stands twice")
@@ -322,21 +318,17 @@ def guarded(
         except Exception as problem:  # whatever an answer does to its reader, it was paid for
             if reply is None:
                 raise
-            error = _unforeseen(problem, key)
+            error = AnswerError(
+                _("The answer cannot be read."),
+                why=mask_keys(mask(f"{type(problem).__name__}: {problem}", key)),
+                do=_("What came is kept in the history. Running the cell again asks again, which may cost again."),
+                charged="yes",
+                status=200,
+            )
             with suppress(EndpointError):
                 for _piece in reply.chunks:
                     pass
         raise error.with_traceback(None) from None  # its frames hold the texts as they came
-
-
-def _unforeseen(problem: Exception, key: Secret | None) -> AnswerError:
-    return AnswerError(
-        _("The answer cannot be read."),
-        why=mask_keys(mask(f"{type(problem).__name__}: {problem}", key)),
-        do=_("What came is kept in the history. Running the cell again asks again, which may cost again."),
-        charged="yes",
-        status=200,
-    )
 
 
 def masked(value: Any, key: Secret | None, depth: int = 0) -> Any:
