@@ -1,8 +1,10 @@
-"""Turns what an endpoint answers in place of a picture into errors: what happened, why, what to do, and the cost."""
+"""Reads what comes in place of a picture, and turns it into errors: what happened, why, what to do, and the cost."""
 
+import html
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +13,10 @@ from urllib3 import exceptions as low
 from wenwen_magic.endpoint.refusals import NOT_ALLOWED, REFUSED, TOO_LARGE, is_away, refusal_of
 from wenwen_magic.errors import AnswerError, Charged, ConfigError, EndpointError, NotSentError
 from wenwen_magic.text.i18n import N_, _
-from wenwen_magic.text.sanitize import mask_keys, one_line
+from wenwen_magic.text.sanitize import mask_keys, one_line, replace_unshown
 
+MOST_READ = 1 << 14
+"""Bytes of what came in place of a file that are read for its words."""
 LONGEST_TEXT = 65_536
 """Characters of a body that an error keeps."""
 _WITHOUT_LIST = N_("Any model's name works without the list.")
@@ -41,7 +45,9 @@ _FAILED = {"error", "fail", "failed", "failure", "errored"}
 _STATES = ("status", "state", "taskstatus", "jobstatus", "type", "object", "event")
 _DEEPEST = 6
 _LONGEST_QUOTE = 300
-"""Characters of a body of a shape not met yet that are quoted."""
+"""Characters of a page, and of a body of a shape not met yet, that are quoted."""
+_LEAST_TEXT = 0.9
+"""The share of characters that can be shown, below which bytes are no text."""
 
 _BLANK = "\ufeff \t\r\n"
 _TITLE = re.compile(r"(?i)<title[^<>]*>([^<]*)")
@@ -49,6 +55,12 @@ _TITLE = re.compile(r"(?i)<title[^<>]*>([^<]*)")
 _ELEMENT = re.compile(
     r"(?i)<(?:[\w.-]+:)?(code|message|msg|details?|authenticationerrordetail|reason|description|faultstring)(?:\s[^<>]*)?>"
     r"\s*(?:<!\[CDATA\[)?([^<]+)"
+)
+
+_NO_WORDS = re.compile(r"(?i)<(?:script|style)\b[^<]*(?:<(?!/(?:script|style))[^<]*)*|<[^<>]*>")
+_EXPIRED = re.compile(
+    r"(?i)\bexpir(?:ed|y\b|ation)|not valid in the specified time|no longer (?:available|valid)"
+    r"|过期|已失效|已到期|有效期"
 )
 
 # 408 and 409 can come from a gateway in the middle of the work; every other 4xx is a refusal of the request.
@@ -122,7 +134,7 @@ def words_in(value: Any, depth: int = 0) -> str:
         depth: how many objects it is in.
     """
     if isinstance(value, str) and depth <= _DEEPEST:
-        return (words_in(parsed(value), depth + 1) if value.lstrip()[:1] in {"{", "["} else "") or value
+        return (words_in(_parsed(value), depth + 1) if value.lstrip()[:1] in {"{", "["} else "") or value
     if isinstance(value, list) and depth <= _DEEPEST:
         return "; ".join(dict.fromkeys(filter(None, (words_in(item, depth + 1) for item in value[:5]))))
     if not isinstance(value, Mapping) or depth > _DEEPEST:
@@ -227,6 +239,44 @@ def looks_like_html(text: str) -> bool:
     return begin.startswith(("<!doctype", "<html", "<head", "<body", "<!--", "<meta"))
 
 
+def words_of(body: bytes) -> str:
+    """Return what an error body says, in one line, masked and cut short; empty for bytes that are no text.
+
+    Args:
+        body: as it came, or its first :data:`MOST_READ` bytes.
+    """
+    text = _decoded(body[:MOST_READ])
+    problem = read_problem(_parsed(text))
+    words, code = problem.message, problem.code
+    if code and not code.lstrip("-").isdigit() and not re.search(rf"\b{re.escape(code)}\b", words):
+        words = f"{code}: {words}" if words else code
+    words = _NO_WORDS.sub(" ", words or text) if text.startswith("<") else words or code
+    return one_line(mask_keys(replace_unshown(html.unescape(words))), _LONGEST_QUOTE, " …")
+
+
+def advice_on(words: str) -> str:
+    """Return what to do about an address whose server said so; empty where nothing better is known than to try again.
+
+    Args:
+        words: as :func:`words_of` returns them.
+    """
+    if not _EXPIRED.search(words):
+        return ""
+    return _("The address was valid for a limited time, which is over: --fresh draws a new picture, which costs again.")
+
+
+def _decoded(body: bytes) -> str:
+    """Decode what may be text; empty where it is none."""
+    wide = body.startswith((b"\xff\xfe", b"\xfe\xff"))
+    for encoding in ("utf-16",) if wide else ("utf-8", "gb18030"):
+        for cut in range(4):  # the last character may be cut
+            with suppress(UnicodeDecodeError):
+                text = body[: len(body) - cut].decode(encoding).lstrip(_BLANK)
+                shown = sum(map(str.isprintable, text)) + sum(map(text.count, "\r\n\t"))
+                return text if shown >= _LEAST_TEXT * len(text) else ""
+    return ""
+
+
 def error_of_reply(status: int, body: bytes, *, seconds: float, request_id: str = "") -> EndpointError:
     """Make the error for an HTTP error status.
 
@@ -237,7 +287,7 @@ def error_of_reply(status: int, body: bytes, *, seconds: float, request_id: str 
         request_id: from the answer's headers, if one was there.
     """
     text = body.decode("utf-8", "replace")
-    problem = read_problem(parsed(text))
+    problem = read_problem(_parsed(text))
     refusal = refusal_of(problem.code, problem.message, problem.instead)
     charged = _charged(status, seconds, refused=refusal is not None)
     if refusal:
@@ -286,7 +336,7 @@ def not_models(body: str) -> EndpointError:
     """Make the error for an answer that should list models and does not; asking costs nothing."""
     return EndpointError(
         _("The endpoint did not list its models."),
-        why=read_problem(parsed(body)).message[:600],
+        why=read_problem(_parsed(body)).message[:600],
         do=_(_WITHOUT_LIST),
         status=200,
         text=_kept(body),
@@ -363,7 +413,7 @@ def web_page(status: int, text: str) -> EndpointError:
     )
 
 
-def parsed(text: str) -> Any:
+def _parsed(text: str) -> Any:
     """Return the JSON in a body, also behind keep-alive comments and ``data:``; else the text itself."""
     text = text.strip(_BLANK)
     for candidate in (text, *reversed(text.splitlines()[-20:])):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from wenwen_magic import errors as tree
+from wenwen_magic.endpoint import failures
 from wenwen_magic.errors import (
     Charged,
     ConfigError,
@@ -19,7 +20,6 @@ from wenwen_magic.errors import (
     WaitEnded,
     WenwenError,
 )
-from wenwen_magic.media import error_bodies
 from wenwen_magic.models import ModelList
 from wenwen_magic.protocol import Answer
 from wenwen_magic.records import Generation, ImageRequest
@@ -174,7 +174,7 @@ def none_saved(generation: Generation, failed: Sequence[WenwenError]) -> WenwenE
 def _video_lost(generation: Generation, failed: Sequence[WenwenError]) -> ImageError:
     video = generation.videos[0]
     locked = next((one for one in failed if isinstance(one, ImageError) and one.status in {401, 403}), None)
-    advice = locked.do if locked else error_bodies.advice_on(video.problem)
+    advice = locked.do if locked else failures.advice_on(video.problem)
     do = advice or _("%wenwen fetch {record} fetches it again, for free.", record=generation.id[:6])
     addresses = [one.address for one in generation.videos if not one.address.startswith("data:")]
     known = [address for address in addresses if address not in do]
@@ -191,7 +191,7 @@ def _video_lost(generation: Generation, failed: Sequence[WenwenError]) -> ImageE
 
 def _none_valid(generation: Generation) -> ImageError:
     first = generation.pictures[0]
-    expired = error_bodies.advice_on(first.problem)
+    expired = failures.advice_on(first.problem)
     error = ImageError(
         _("The picture of the answer is damaged or is not a picture."),
         why=first.problem,

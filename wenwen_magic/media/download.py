@@ -24,12 +24,13 @@ from urllib3.exceptions import HTTPError, LocationValueError
 from urllib3.util import make_headers, parse_url
 
 from wenwen_magic import kinds
+from wenwen_magic.endpoint import failures
 from wenwen_magic.endpoint.api_key import Secret, not_for
 from wenwen_magic.endpoint.bounded import BoundedResponse, Deadline
 from wenwen_magic.endpoint.masking import mask, mask_reply
 from wenwen_magic.endpoint.transport import USER_AGENT, without_key
 from wenwen_magic.errors import ImageError
-from wenwen_magic.media import error_bodies, ssrf
+from wenwen_magic.media import ssrf
 from wenwen_magic.text.i18n import _
 from wenwen_magic.text.sanitize import mask_keys, one_line
 
@@ -324,7 +325,7 @@ def _save(step: _Step, response: BaseHTTPResponse, target: Path) -> None:
     if status not in _WHOLE:
         why = _("the server answered HTTP {status}", status=status)
         words = _words(step, response) if encoding in {"", "identity"} else ""
-        advice = error_bodies.advice_on(words)
+        advice = failures.advice_on(words)
         again = (status in _PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR) and not advice
         why = f"{why}: {words}" if words else why
         raise _failed(step.address, why, advice, again=again, lasting=bool(advice), status=status)
@@ -376,7 +377,7 @@ def _locked(step: _Step, response: BaseHTTPResponse, address: str, *, may_have_k
     why = _("the server answered HTTP {status}", status=status)
     if step.key:
         why = _("the server answered HTTP {status}, with your key too", status=status)
-    expired = error_bodies.advice_on(words)
+    expired = failures.advice_on(words)
     lasting = bool(expired) or (status == HTTPStatus.UNAUTHORIZED and not may_have_key)
     kept = _("The picture is paid, and its address is kept.") if lasting else _free_again()
     key = _("Your key goes only to the endpoint itself, over https, and never behind a redirect.")
@@ -398,11 +399,11 @@ def _words(step: _Step, response: BaseHTTPResponse) -> str:
     body = b""
     step.deadline.shorten(_LISTEN)
     with suppress(HTTPError, OSError):
-        while len(body) < 2 * error_bodies.MOST and (piece := response.read1(_CHUNK, decode_content=False)):
+        while len(body) < 2 * failures.MOST_READ and (piece := response.read1(_CHUNK, decode_content=False)):
             body += piece
     clean = mask_reply([body], step.policy.key) or body
     # Once more also where a run of letters looked like a picture's: the words are cut, through a key that is left too.
-    return error_bodies.words_of(mask(clean.decode("latin-1"), step.policy.key).encode("latin-1"))
+    return failures.words_of(mask(clean.decode("latin-1"), step.policy.key).encode("latin-1"))
 
 
 def _refuse_for(problem: str, address: str) -> None:
