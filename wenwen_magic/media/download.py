@@ -12,7 +12,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
-from ipaddress import IPv4Address
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -132,10 +131,10 @@ def fetch(
                 step_to, redirects, key = redirect, redirects + 1, None
             elif response.status in _LOCKED and not redirects and policy.key and not key and step.may_have_key:
                 key = policy.key
-            elif response.status in _LOCKED:
-                raise _locked(step, response, address, may_have_key=not redirects and step.may_have_key)
-            else:
+            elif response.status in _WHOLE:
                 return _save(step, response, target)
+            else:
+                raise _not_given(step, response, address, may_have_key=not redirects and step.may_have_key)
     raise _failed(step_to, _("more than {redirects} redirects", redirects=_MOST_REDIRECTS))
 
 
@@ -210,18 +209,12 @@ def _connect(ips: Sequence[ssrf.IP], port: int, deadline: Deadline) -> socket.so
     """Connect to the first of some addresses that can be reached before the deadline."""
     problem = OSError("no address")
     for ip in ips:
-        connection = socket.socket(socket.AF_INET if isinstance(ip, IPv4Address) else socket.AF_INET6)
         try:
-            connection.settimeout(_soon(deadline))
-            connection.connect((str(ip), port))
-            connection.settimeout(_soon(deadline))  # for TLS, whose greeting has this time in all
+            connection = socket.create_connection((str(ip), port), _soon(deadline))
         except OSError as error:
-            connection.close()
             problem = error
-        except BaseException:
-            connection.close()
-            raise
         else:
+            connection.settimeout(_soon(deadline))  # for TLS, whose greeting has this time in all
             return connection
     raise problem
 
@@ -320,16 +313,8 @@ def _redirect(step: _Step, response: BaseHTTPResponse) -> str:
 
 
 def _save(step: _Step, response: BaseHTTPResponse, target: Path) -> None:
-    status, encoding = response.status, response.headers.get("content-encoding", "").strip().lower()
-    limit = step.policy.limit
-    if status not in _WHOLE:
-        why = _("the server answered HTTP {status}", status=status)
-        words = _words(step, response) if encoding in {"", "identity"} else ""
-        advice = failures.advice_on(words)
-        again = (status in _PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR) and not advice
-        why = f"{why}: {words}" if words else why
-        raise _failed(step.address, why, advice, again=again, lasting=bool(advice), status=status)
-    if encoding not in {"", "identity"}:
+    limit, encoding = step.policy.limit, _encoding(response)
+    if encoding:
         raise _failed(step.address, _("it is compressed ({encoding})", encoding=mask_keys(encoding)))
     size = response.length_remaining or 0
     if size <= limit:
@@ -364,8 +349,14 @@ def _pieces(step: _Step, response: BaseHTTPResponse) -> Iterator[bytes]:
     return without_key(chain([head], pieces), step.key)  # such as HEIC: kept, and not shown
 
 
-def _locked(step: _Step, response: BaseHTTPResponse, address: str, *, may_have_key: bool) -> FetchFailed:
-    """Make the error for a picture that its server does not give to everybody.
+def _encoding(response: BaseHTTPResponse) -> str:
+    """Return how a body is packed; empty for one that is not."""
+    encoding = response.headers.get("content-encoding", "").strip().lower()
+    return "" if encoding == "identity" else encoding
+
+
+def _not_given(step: _Step, response: BaseHTTPResponse, address: str, *, may_have_key: bool) -> FetchFailed:
+    """Make the error for a picture that its server does not give, or does not give to everybody.
 
     Args:
         step: the last request.
@@ -375,10 +366,14 @@ def _locked(step: _Step, response: BaseHTTPResponse, address: str, *, may_have_k
     """
     words, status = _words(step, response), response.status
     why = _("the server answered HTTP {status}", status=status)
-    if step.key:
+    if step.key and status in _LOCKED:
         why = _("the server answered HTTP {status}, with your key too", status=status)
+    why = f"{why}: {words}" if words else why
     expired = failures.advice_on(words)
-    lasting = bool(expired) or (status == HTTPStatus.UNAUTHORIZED and not may_have_key)
+    if expired or status not in _LOCKED:
+        again = not expired and (status in _PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR)
+        return _failed(step.address, why, expired, again=again, lasting=bool(expired), status=status)
+    lasting = status == HTTPStatus.UNAUTHORIZED and not may_have_key
     kept = _("The picture is paid, and its address is kept.") if lasting else _free_again()
     key = _("Your key goes only to the endpoint itself, over https, and never behind a redirect.")
     if may_have_key:
@@ -387,16 +382,16 @@ def _locked(step: _Step, response: BaseHTTPResponse, address: str, *, may_have_k
             key = not_for(step.place.origin).do
     # Whole, and with a signature that looks like a key: else it opens nothing. It is at most ssrf.LONGEST long.
     browser = _("Open it in a browser: {address}", address=one_line(mask(address, step.policy.key)))
-    why = f"{why}: {words}" if words else why
     # An object store may not have the picture yet, and says it so; the endpoint itself knows its pictures.
-    again = status == HTTPStatus.FORBIDDEN and not step.is_own and not expired
-    do = expired or f"{key} {browser} {kept}"
-    return _failed(step.address, why, do, again=again, lasting=lasting, status=status)
+    again = status == HTTPStatus.FORBIDDEN and not step.is_own
+    return _failed(step.address, why, f"{key} {browser} {kept}", again=again, lasting=lasting, status=status)
 
 
 def _words(step: _Step, response: BaseHTTPResponse) -> str:
     """Return what a server says in place of a picture, as far as it says it soon."""
     body = b""
+    if _encoding(response):
+        return ""
     step.deadline.shorten(_LISTEN)
     with suppress(HTTPError, OSError):
         while len(body) < 2 * failures.MOST_READ and (piece := response.read1(_CHUNK, decode_content=False)):
