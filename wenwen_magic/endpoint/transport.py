@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -362,23 +363,16 @@ def _error(response: requests.Response, body: bytes, seconds: float, *, is_page:
         return failures.web_page(response.status_code, body.decode("utf-8", "replace"))
     number = response.headers.get("X-Oneapi-Request-Id") or response.headers.get("X-Request-Id") or ""
     error = failures.error_of_reply(response.status_code, body, seconds=seconds, request_id=number)
-    error.retry_after, error.seconds = _retry_after(response.headers.get("Retry-After")), seconds
+    error.retry_after, error.seconds = _retry_after(response.headers.get("Retry-After", "")), seconds
     return error
 
 
-def _retry_after(header: str | None) -> float | None:
+def _retry_after(header: str) -> float | None:
     """Read Retry-After, seconds or a date; returns seconds, None for what makes no sense."""
-    if not header:
-        return None
-    try:
-        return max(0.0, float(header))
-    except ValueError:
-        pass
-    try:
-        moment: float = parsedate_to_datetime(header).timestamp()
-        return max(0.0, moment - time.time())
-    except (ValueError, TypeError, OverflowError):
-        return None
+    for read in (float, lambda text: parsedate_to_datetime(text).timestamp() - time.time()):
+        with suppress(ValueError, TypeError, OverflowError):
+            return max(0.0, read(header))
+    return None
 
 
 def _pause_before_repeat(error: NotSentError | EndpointError, repeat: int, *, free: bool) -> float | None:

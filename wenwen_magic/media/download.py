@@ -122,10 +122,13 @@ def fetch(
         FetchFailed: the address was refused, the download failed, or it was too big; ``again`` says which may pass.
         OSError: the file cannot be written.
     """
-    step_to, redirects, key = address, 0, None
+    step_to, redirects, key, was_secure = address, 0, None, False
     deadline = Deadline(policy.deadline, clock)
     while redirects <= _MOST_REDIRECTS:
         step = _Step(step_to, policy, deadline, resolve, key)
+        if was_secure and step.place.scheme == "http" and not step.place.trusted(policy.trusted):
+            _refuse_for(_("a redirect leads from https to http"), step_to)
+        was_secure = step.place.scheme == "https"
         with _response(step) as response:
             if redirect := _redirect(step, response):
                 step_to, redirects, key = redirect, redirects + 1, None
@@ -298,7 +301,7 @@ class _SecurePool(HTTPSConnectionPool):
 
 
 def _redirect(step: _Step, response: BaseHTTPResponse) -> str:
-    """Return where a redirect leads, allowed as a step from here; empty for an answer that is not a redirect."""
+    """Return where a redirect leads; empty for an answer that is not a redirect."""
     location = response.headers.get("location", "")
     if response.status not in _REDIRECTS or not location:
         return ""
@@ -307,9 +310,7 @@ def _redirect(step: _Step, response: BaseHTTPResponse) -> str:
         redirect = urljoin(step.address, location.encode("latin-1").decode("utf-8", "replace"))
     except ValueError:
         redirect = location
-    redirect = mask(redirect, step.policy.key)  # a server that writes the key into it does not bring it elsewhere
-    _refuse_for(ssrf.redirect_problem(step.place, redirect, step.policy.trusted), redirect)
-    return redirect
+    return mask(redirect, step.policy.key)  # a server that writes the key into it does not bring it elsewhere
 
 
 def _save(step: _Step, response: BaseHTTPResponse, target: Path) -> None:
@@ -389,9 +390,9 @@ def _not_given(step: _Step, response: BaseHTTPResponse, address: str, *, may_hav
 
 def _words(step: _Step, response: BaseHTTPResponse) -> str:
     """Return what a server says in place of a picture, as far as it says it soon."""
-    body = b""
     if _encoding(response):
         return ""
+    body = b""
     step.deadline.shorten(_LISTEN)
     with suppress(HTTPError, OSError):
         while len(body) < 2 * failures.MOST_READ and (piece := response.read1(_CHUNK, decode_content=False)):

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from wenwen_magic import kinds
 from wenwen_magic.errors import ImageError
-from wenwen_magic.media.file_parts import png_without_notes
+from wenwen_magic.media.file_parts import png_without_notes, webp_size
 from wenwen_magic.text.i18n import _
 from wenwen_magic.text.sanitize import replace_lone_surrogates, xml_text
 
@@ -325,13 +325,11 @@ def _webp_join(parts: list[_Part]) -> bytes:
 
 def _simple_header(image: _Part) -> bytes:
     """Return what VP8X says of a file with one picture only: whether it has alpha, and width and height less one."""
-    if image.kind == b"VP8L":
-        (bits,) = _numbers("<I", image.body, 1)
-        alpha, width, height = bits >> 28 & 1, bits & 0x3FFF, bits >> 14 & 0x3FFF
-    else:
-        alpha, (width, height) = 0, ((size & 0x3FFF) - 1 for size in _numbers("<HH", image.body, 6))
-        _insist(min(width, height) >= 0)
-    return struct.pack("<IHBHB", _HAS_ALPHA * alpha, width, 0, height, 0)
+    width, height = webp_size(bytes(12) + image.raw)
+    is_lossless = image.kind == b"VP8L"
+    _insist(len(image.body) >= (5 if is_lossless else 10) and min(width, height) > 0)
+    alpha = image.body[4] >> 4 & 1 if is_lossless else 0
+    return struct.pack("<IHBHB", _HAS_ALPHA * alpha, width - 1, 0, height - 1, 0)
 
 
 # XMP: text that is only searched for what we write ourselves; a parser would expand what the file declares.

@@ -200,23 +200,6 @@ def proxied_problem(place: Place, trusted: AbstractSet[str]) -> str:
     return ""
 
 
-def redirect_problem(here: Place, redirect: str, trusted: AbstractSet[str]) -> str:
-    """Say why a redirect must not be followed, as far as its spelling shows; empty when it may.
-
-    Args:
-        here: where the redirect came from.
-        redirect: the address it leads to.
-        trusted: as for :func:`ip_problem`.
-    """
-    problem = spelling_problem(redirect)
-    if problem or here.scheme == "http":
-        return problem
-    place = place_of(redirect)
-    if place.scheme == "https" or place.trusted(trusted):
-        return ""
-    return _("a redirect leads from https to http")
-
-
 def redacted(address: str) -> str:
     """Return an address for a message: no user name, no query, no control characters, at most 200 characters."""
     plain = re.sub(r"//[^/?#]*@", "//", re.split(r"[?#]", address, maxsplit=1)[0])
