@@ -288,10 +288,10 @@ def error_of_reply(status: int, body: bytes, *, seconds: float, request_id: str 
     """
     text = body.decode("utf-8", "replace")
     problem = read_problem(_parsed(text))
-    refusal = refusal_of(problem.code, problem.message, problem.instead)
+    refusal = refusal_of(problem.code, problem.message, problem.instead, status)
     charged = _charged(status, seconds, refused=refusal is not None)
     if refusal:
-        what, do = refusal.told(status)
+        what, do = refusal
     else:
         away = status == 404 and is_away(problem.message)  # noqa: PLR2004  with words on a model, not on the address
         known = _BY_STATUS.get(503 if away else status) or _BY_STATUS.get(status // 100 * 100) or _BY_STATUS[500]
@@ -318,9 +318,10 @@ def error_of_object(body: Any, *, begun: bool = False) -> EndpointError:
     """
     problem = read_problem(body)
     refusal = None if begun else refusal_of(problem.code, problem.message, problem.instead)
-    answered = _("The endpoint answered with an error.")
-    doubtful = _("Read the reason; run the cell again to ask again, which may cost again.")
-    what, do = refusal.told() if refusal else (answered, doubtful)
+    what, do = refusal or (
+        _("The endpoint answered with an error."),
+        _("Read the reason; run the cell again to ask again, which may cost again."),
+    )
     return EndpointError(
         what,
         why=problem.message or problem.code or mask_keys(str(body))[:600],
