@@ -91,7 +91,7 @@ def mask_bytes(piece: bytes, key: Secret | None) -> tuple[bytes, bytes]:
     if b"\\" in piece and (b"\\u00" in piece or b"\\/" in piece):  # one byte is looked for many times faster
         piece = _escaped(key).sub(b"***", piece)
     first = max(0, len(piece) - _ESCAPE * len(key.reveal()))
-    begins = (match.start() for match in _first_letter(key).finditer(piece, first))
+    begins = (match.start() for match in _first_letters(key).finditer(piece, first))
     cut = next((at for at in begins if _may_begin(piece, at, key)), len(piece))
     return piece[:cut], piece[cut:]
 
@@ -103,8 +103,9 @@ def _escaped(key: Secret) -> re.Pattern[bytes]:
 
 
 @cache
-def _first_letter(key: Secret) -> re.Pattern[bytes]:
-    return re.compile(rb"[%b\\]" % re.escape(key.reveal()[0].encode()))
+def _first_letters(key: Secret) -> re.Pattern[bytes]:
+    first, second = (re.escape(key.reveal()[at : at + 1].encode()) for at in range(2))
+    return re.compile(rb"%b(?=[%b\\]|\Z)|\\" % (first, second))
 
 
 def _may_begin(piece: bytes, at: int, key: Secret) -> bool:
