@@ -422,7 +422,9 @@ def _parsed(text: str) -> Any:
             value = json.loads(candidate.removeprefix("data:"), strict=False)
         except (ValueError, RecursionError):
             continue
-        if isinstance(value, Mapping) or (isinstance(value, list) and value and isinstance(value[0], Mapping)):
+        if isinstance(value, Mapping):
+            return value
+        if isinstance(value, list) and any(isinstance(item, (Mapping, str)) for item in value):
             return value
     return text
 

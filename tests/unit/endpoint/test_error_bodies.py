@@ -25,6 +25,8 @@ STORE = "<Error><Code>{code}</Code><Message>{message}</Message><RequestId>68A0</
         ('{"code":-1,"message":"no"}', "no"),
         ('{"detail":"File not found"}', "File not found"),
         ('[{"message":"gone"}]', "gone"),
+        ('["gone"]', "gone"),
+        ('[1, {"message":"gone"}]', "gone"),
         ('{"unknown":true}', '{"unknown": true}'),
         ('{"error":', '{"error":'),
         ('{"msg":"two\nlines"}', "two lines"),
