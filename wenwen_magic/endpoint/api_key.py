@@ -1,9 +1,8 @@
 """Finds the key: environment, then keyring, then Colab's secrets; it is never an option and never shown."""
 
-import logging
 import os
-import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
@@ -48,33 +47,6 @@ class Secret:
         raise TypeError("a key is not written anywhere")
 
 
-class _WithoutKeys(logging.Filter):
-    """Takes the value of ``key=`` out of the addresses in what is logged, and what a function masks."""
-
-    _KEY = re.compile(r"(?<=[?&]key=)[^&\s]+")
-
-    def __init__(self, mask: Callable[[str], str]) -> None:
-        super().__init__()
-        self._mask = mask
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if isinstance(record.args, tuple):
-            record.args = tuple(
-                self._mask(self._KEY.sub("***", item)) if isinstance(item, str) else item for item in record.args
-            )
-        return True
-
-
-def hide_in_log(name: str, mask: Callable[[str], str] = str) -> None:
-    """Keep a key that is in an address out of what a logger writes.
-
-    Args:
-        name: the logger's.
-        mask: takes the key of the call under way out of a text: an endpoint may name a job by it.
-    """
-    logging.getLogger(name).addFilter(_WithoutKeys(mask))
-
-
 VARIABLE = "WENWEN_API_KEY"
 SERVICE = "wenwen-magic"
 
@@ -100,17 +72,12 @@ def find(
         ("Colab", lambda: load("google.colab.userdata").get(VARIABLE)),
     )
     for place, look in places:
-        if value := _quietly(look):
+        value = None
+        with suppress(Exception):  # what is not installed, or not usable here, raises errors of its own
+            value = look()
+        if value:
             return Secret(str(value)), place
     return None, ""
-
-
-def _quietly(look: Callable[[], Any]) -> Any:
-    """Look for a key in one place; one that is not installed, or not usable here, holds none."""
-    try:
-        return look()
-    except Exception:  # noqa: BLE001  keyrings and Colab raise errors of their own, and none of them is ours to show
-        return None
 
 
 def keep(key: Secret, load: Callable[[str], Any] = import_module) -> bool:
@@ -119,7 +86,7 @@ def keep(key: Secret, load: Callable[[str], Any] = import_module) -> bool:
         ring = load("keyring")
         ring.set_password(SERVICE, "api", key.reveal())
         return bool(ring.get_password(SERVICE, "api") == key.reveal())  # some rings take a key and keep nothing
-    except Exception:  # noqa: BLE001  as above
+    except Exception:  # noqa: BLE001  as in find
         return False
     except BaseException as interrupt:  # noqa: BLE001  it goes on, without the frames of the ring, which hold the key
         raise interrupt.with_traceback(None) from None

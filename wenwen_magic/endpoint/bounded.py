@@ -40,7 +40,7 @@ class Deadline:
 
 
 class DeadlineAdapter(HTTPAdapter):
-    """Opens connections on which every read ends at a deadline: a timeout alone lets a trickle go on for ever.
+    """Opens connections whose answers, also a proxy's, end at a deadline.
 
     Args:
         deadline: of all calls that go through it.
@@ -51,7 +51,7 @@ class DeadlineAdapter(HTTPAdapter):
         super().__init__()
 
     def get_connection_with_tls_context(self, *args: Any, **options: Any) -> Any:
-        """Return requests' own pool of connections, whose answers, also a proxy's, are read as said above."""
+        """Return requests' own pool of connections, whose answers are read as said above."""
         pool: Any = super().get_connection_with_tls_context(*args, **options)
         pool.ConnectionCls = partial(_connection, pool.ConnectionCls, self._deadline)
         return pool
@@ -59,12 +59,22 @@ class DeadlineAdapter(HTTPAdapter):
 
 def _connection(kind: Callable[..., Any], deadline: Deadline, *args: Any, **options: Any) -> Any:
     connection = kind(*args, **options)
-    connection.response_class = partial(_Response, deadline)
+    connection.response_class = partial(BoundedResponse, deadline)
     return connection
 
 
-class LastResponse(http.client.HTTPResponse):
-    """The one reply of a connection."""
+class BoundedResponse(http.client.HTTPResponse):
+    """The one reply of a connection, every read of which ends at a deadline: a timeout alone lets it trickle for ever.
+
+    Args:
+        deadline: of the call.
+        sock: what to read from.
+    """
+
+    def __init__(self, deadline: Deadline, sock: socket.socket, *args: Any, **options: Any) -> None:
+        super().__init__(sock, *args, **options)
+        file: Any = self.fp
+        self.fp = io.BufferedReader(_Reader(file.detach(), sock, deadline))
 
     def begin(self) -> None:
         """Read the headers, and let the connection end with this reply, also where the endpoint would keep it open.
@@ -75,13 +85,6 @@ class LastResponse(http.client.HTTPResponse):
         self.will_close = True
         self.msg.defects.clear()
         self.msg.set_payload("")
-
-
-class _Response(LastResponse):
-    def __init__(self, deadline: Deadline, sock: socket.socket, *args: Any, **options: Any) -> None:
-        super().__init__(sock, *args, **options)
-        file: Any = self.fp
-        self.fp = io.BufferedReader(_Reader(file.detach(), sock, deadline))
 
 
 class _Reader(io.RawIOBase):
@@ -108,26 +111,26 @@ class _Reader(io.RawIOBase):
 
 
 def unpacked(pieces: Iterator[bytes], coding: str) -> Iterator[bytes]:
-    """Return a body unpacked, in pieces of at most :data:`PIECE` bytes, however much is packed into one.
+    """Yield a body unpacked, in pieces of at most :data:`PIECE` bytes, however much is packed into one.
 
     Args:
         pieces: of the body as it comes.
-        coding: the header Content-Encoding; a body of another coding than gzip and deflate is returned as it is.
+        coding: the header Content-Encoding; a body of another coding than gzip and deflate is yielded as it is.
 
     Raises:
         AnswerError: the body is larger than an answer may be; the pieces before that are yielded first.
         zlib.error: it is not packed as the header says.
     """
     window = _CODINGS.get(coding.strip().lower())
-    return pieces if window is None else _unpacked(pieces, window)
-
-
-def _unpacked(pieces: Iterator[bytes], window: int) -> Iterator[bytes]:
+    if window is None:
+        yield from pieces
+        return
     packer, came, made = zlib.decompressobj(window), 0, 0
     for piece in pieces:
         came += len(piece)
-        if came == len(piece) and window == zlib.MAX_WBITS and not _has_head(piece):  # some send it without its head
-            packer = zlib.decompressobj(-window)
+        if came == len(piece) and window == zlib.MAX_WBITS:
+            has_head = piece[0] & 0x0F == zlib.DEFLATED and int.from_bytes(piece[:2], "big") % 31 == 0
+            packer = zlib.decompressobj(window if has_head else -window)  # some send it without its head
         rest, out = piece, b""
         while rest or len(out) == PIECE:  # after a full piece of output more may wait in the unpacker
             out = packer.decompress(rest, PIECE)
@@ -138,7 +141,3 @@ def _unpacked(pieces: Iterator[bytes], window: int) -> Iterator[bytes]:
             rest = packer.unconsumed_tail
             if packer.eof:  # another part may follow
                 rest, out, packer = packer.unused_data.lstrip(b"\0"), b"", zlib.decompressobj(window)
-
-
-def _has_head(piece: bytes) -> bool:
-    return piece[0] & 0x0F == zlib.DEFLATED and int.from_bytes(piece[:2], "big") % 31 == 0

@@ -1,8 +1,10 @@
-"""Turns what an endpoint answers in place of a picture into errors: what happened, why, what to do, and the cost."""
+"""Reads what comes in place of a picture, and turns it into errors: what happened, why, what to do, and the cost."""
 
+import html
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +13,10 @@ from urllib3 import exceptions as low
 from wenwen_magic.endpoint.refusals import NOT_ALLOWED, REFUSED, TOO_LARGE, is_away, refusal_of
 from wenwen_magic.errors import AnswerError, Charged, ConfigError, EndpointError, NotSentError
 from wenwen_magic.text.i18n import N_, _
-from wenwen_magic.text.sanitize import mask_keys, one_line
+from wenwen_magic.text.sanitize import mask_keys, one_line, replace_unshown
 
+MOST_READ = 1 << 14
+"""Bytes of what came in place of a file that are read for its words."""
 LONGEST_TEXT = 65_536
 """Characters of a body that an error keeps."""
 _WITHOUT_LIST = N_("Any model's name works without the list.")
@@ -41,7 +45,23 @@ _FAILED = {"error", "fail", "failed", "failure", "errored"}
 _STATES = ("status", "state", "taskstatus", "jobstatus", "type", "object", "event")
 _DEEPEST = 6
 _LONGEST_QUOTE = 300
-"""Characters of a body of a shape not met yet that are quoted."""
+"""Characters of a page, and of a body of a shape not met yet, that are quoted."""
+_LEAST_TEXT = 0.9
+"""The share of characters that can be shown, below which bytes are no text."""
+
+_BLANK = "\ufeff \t\r\n"
+_TITLE = re.compile(r"(?i)<title[^<>]*>([^<]*)")
+# Amazon S3, Aliyun OSS, Tencent COS, Google and Azure answer with such elements; the last two add why.
+_ELEMENT = re.compile(
+    r"(?i)<(?:[\w.-]+:)?(code|message|msg|details?|authenticationerrordetail|reason|description|faultstring)(?:\s[^<>]*)?>"
+    r"\s*(?:<!\[CDATA\[)?([^<]+)"
+)
+
+_NO_WORDS = re.compile(r"(?i)<(?:script|style)\b[^<]*(?:<(?!/(?:script|style))[^<]*)*|<[^<>]*>")
+_EXPIRED = re.compile(
+    r"(?i)\bexpir(?:ed|y\b|ation)|not valid in the specified time|no longer (?:available|valid)"
+    r"|过期|已失效|已到期|有效期"
+)
 
 # 408 and 409 can come from a gateway in the middle of the work; every other 4xx is a refusal of the request.
 _UNDECIDED = {408, 409}
@@ -78,14 +98,23 @@ def read_problem(body: Any) -> Problem:
         message = " · ".join([message, *filters_in(body)])
         code = _code_in(body)
     else:
-        text, code = str(body), ""
-        message = _tagged(text[:LONGEST_TEXT], "title") if looks_like_html(text) else text
-        if looks_like_xml(text):
-            message, code = (_tagged(text[:LONGEST_TEXT], name) for name in ("message", "code"))
+        message, code = _of_text(str(body))
     message = mask_keys(message.strip())
     number = _REQUEST_ID.search(message)
     words = _REQUEST_ID.sub("", message).strip()
     return Problem(words, mask_keys(str(code)), number[1] if number else "", _instead_in(body))
+
+
+def _of_text(text: str) -> tuple[str, str]:
+    """Return the words and the code in a text: of a page its title, of an error in XML what its elements hold."""
+    if looks_like_html(text):
+        title = _TITLE.search(text, 0, LONGEST_TEXT)
+        return one_line(title[1], _LONGEST_QUOTE) if title else "", ""
+    found = _ELEMENT.findall(text[:LONGEST_TEXT]) if text.lstrip(_BLANK).startswith("<") else []
+    elements = [(name.lower(), one_line(inner.removesuffix("]]>"))) for name, inner in found]
+    code = next((inner for name, inner in elements if name == "code"), "")
+    words = dict.fromkeys(inner for name, inner in elements if name != "code" and inner)
+    return (": ".join(words), code) if elements else (text, "")
 
 
 def _instead_in(body: Any) -> str:
@@ -198,26 +227,54 @@ def is_complaint(body: Mapping[str, Any]) -> bool:
     return bool(words) and not any(map(_FINE.match, words))
 
 
-def _tagged(page: str, name: str) -> str:
-    """Return the text of the first tag of a name; found without going back, for any server may write a page."""
-    small = page.lower()
-    start = small.find(f"<{name}")
-    opened = page.find(">", start) + 1
-    end = small.find(f"</{name}", opened)
-    return one_line(page[opened:end], 300) if start >= 0 and 0 < opened <= end else ""
-
-
 def looks_like_xml(text: str) -> bool:
     """Tell whether a body is an error in XML, as stores of files write them."""
-    begin = text.lstrip("\ufeff \t\r\n")[:2000].lower()
+    begin = text.lstrip(_BLANK)[:2000].lower()
     return begin.startswith(("<?xml", "<error")) and "<error" in begin
 
 
 def looks_like_html(text: str) -> bool:
     """Tell whether a body begins like a web page."""
-    return (
-        text.lstrip("\ufeff \t\r\n")[:15].lower().startswith(("<!doctype", "<html", "<head", "<body", "<!--", "<meta"))
-    )
+    begin = text.lstrip(_BLANK)[:15].lower()
+    return begin.startswith(("<!doctype", "<html", "<head", "<body", "<!--", "<meta"))
+
+
+def words_of(body: bytes) -> str:
+    """Return what an error body says, in one line, masked and cut short; empty for bytes that are no text.
+
+    Args:
+        body: as it came, or its first :data:`MOST_READ` bytes.
+    """
+    text = _decoded(body[:MOST_READ])
+    problem = read_problem(_parsed(text))
+    words, code = problem.message, problem.code
+    if code and not code.lstrip("-").isdigit() and not re.search(rf"\b{re.escape(code)}\b", words):
+        words = f"{code}: {words}" if words else code
+    words = _NO_WORDS.sub(" ", words or text) if text.startswith("<") else words or code
+    return one_line(mask_keys(replace_unshown(html.unescape(words))), _LONGEST_QUOTE, " …")
+
+
+def advice_on(words: str) -> str:
+    """Return what to do about an address whose server said so; empty where nothing better is known than to try again.
+
+    Args:
+        words: as :func:`words_of` returns them.
+    """
+    if not _EXPIRED.search(words):
+        return ""
+    return _("The address was valid for a limited time, which is over: --fresh draws a new picture, which costs again.")
+
+
+def _decoded(body: bytes) -> str:
+    """Decode what may be text; empty where it is none."""
+    wide = body.startswith((b"\xff\xfe", b"\xfe\xff"))
+    for encoding in ("utf-16",) if wide else ("utf-8", "gb18030"):
+        for cut in range(4):  # the last character may be cut
+            with suppress(UnicodeDecodeError):
+                text = body[: len(body) - cut].decode(encoding).lstrip(_BLANK)
+                shown = sum(map(str.isprintable, text)) + sum(map(text.count, "\r\n\t"))
+                return text if shown >= _LEAST_TEXT * len(text) else ""
+    return ""
 
 
 def error_of_reply(status: int, body: bytes, *, seconds: float, request_id: str = "") -> EndpointError:
@@ -231,10 +288,10 @@ def error_of_reply(status: int, body: bytes, *, seconds: float, request_id: str 
     """
     text = body.decode("utf-8", "replace")
     problem = read_problem(_parsed(text))
-    refusal = refusal_of(problem.code, problem.message, problem.instead)
+    refusal = refusal_of(problem.code, problem.message, problem.instead, status)
     charged = _charged(status, seconds, refused=refusal is not None)
     if refusal:
-        what, do = refusal.told(status)
+        what, do = refusal
     else:
         away = status == 404 and is_away(problem.message)  # noqa: PLR2004  with words on a model, not on the address
         known = _BY_STATUS.get(503 if away else status) or _BY_STATUS.get(status // 100 * 100) or _BY_STATUS[500]
@@ -261,9 +318,10 @@ def error_of_object(body: Any, *, begun: bool = False) -> EndpointError:
     """
     problem = read_problem(body)
     refusal = None if begun else refusal_of(problem.code, problem.message, problem.instead)
-    answered = _("The endpoint answered with an error.")
-    doubtful = _("Read the reason; run the cell again to ask again, which may cost again.")
-    what, do = refusal.told() if refusal else (answered, doubtful)
+    what, do = refusal or (
+        _("The endpoint answered with an error."),
+        _("Read the reason; run the cell again to ask again, which may cost again."),
+    )
     return EndpointError(
         what,
         why=problem.message or problem.code or mask_keys(str(body))[:600],
@@ -357,14 +415,16 @@ def web_page(status: int, text: str) -> EndpointError:
 
 
 def _parsed(text: str) -> Any:
-    """Return the JSON in a body, also behind keep-alive comments and `data:`; else the text itself."""
-    text = text.strip("\ufeff \t\r\n")
+    """Return the JSON in a body, also behind keep-alive comments and ``data:``; else the text itself."""
+    text = text.strip(_BLANK)
     for candidate in (text, *reversed(text.splitlines()[-20:])):
         try:
-            value = json.loads(candidate.removeprefix("data:"))
+            value = json.loads(candidate.removeprefix("data:"), strict=False)
         except (ValueError, RecursionError):
             continue
-        if isinstance(value, Mapping) or (isinstance(value, list) and value and isinstance(value[0], Mapping)):
+        if isinstance(value, Mapping):
+            return value
+        if isinstance(value, list) and any(isinstance(item, (Mapping, str)) for item in value):
             return value
     return text
 

@@ -23,7 +23,7 @@ SHORTEST = 8
 """Characters of a key that is looked for in texts; a shorter one, such as a classroom's, is in any text."""
 SHORTEST_IN_BYTES = 16
 """Characters of a key that is looked for in a body as it comes, among the bytes of pictures."""
-_BACKSLASH, _SLASH = b"\\/"
+_SLASH = ord("/")
 _ESCAPE = 6
 """Bytes of a letter's escape in JSON."""
 _DEEPEST = 32
@@ -91,7 +91,7 @@ def mask_bytes(piece: bytes, key: Secret | None) -> tuple[bytes, bytes]:
     if b"\\" in piece and (b"\\u00" in piece or b"\\/" in piece):  # one byte is looked for many times faster
         piece = _escaped(key).sub(b"***", piece)
     first = max(0, len(piece) - _ESCAPE * len(key.reveal()))
-    begins = (match.start() for match in _first_letter(key).finditer(piece, first))
+    begins = (match.start() for match in _first_letters(key).finditer(piece, first))
     cut = next((at for at in begins if _may_begin(piece, at, key)), len(piece))
     return piece[:cut], piece[cut:]
 
@@ -103,8 +103,9 @@ def _escaped(key: Secret) -> re.Pattern[bytes]:
 
 
 @cache
-def _first_letter(key: Secret) -> re.Pattern[bytes]:
-    return re.compile(rb"[%b\\]" % re.escape(key.reveal()[0].encode()))
+def _first_letters(key: Secret) -> re.Pattern[bytes]:
+    first, second = (re.escape(key.reveal()[at : at + 1].encode()) for at in range(2))
+    return re.compile(rb"%b(?=[%b\\]|\Z)|\\" % (first, second))
 
 
 def _may_begin(piece: bytes, at: int, key: Secret) -> bool:
@@ -136,11 +137,7 @@ _BASE64 = string.ascii_letters.encode() + string.digits.encode() + b"+/_-"
 
 
 def _each_name_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Make an object out of JSON; one with a name twice cannot be written again as it came.
-
-    Raises:
-        ValueError: a name stands twice.
-    """
+    """Make an object out of JSON; one with a name twice, which cannot be written again as it came, is an error."""
     named = dict(pairs)
     if len(named) < len(pairs):
         raise ValueError("a name stands twice")
@@ -322,21 +319,17 @@ def guarded(
         except Exception as problem:  # whatever an answer does to its reader, it was paid for
             if reply is None:
                 raise
-            error = _unforeseen(problem, key)
+            error = AnswerError(
+                _("The answer cannot be read."),
+                why=mask_keys(mask(f"{type(problem).__name__}: {problem}", key)),
+                do=_("What came is kept in the history. Running the cell again asks again, which may cost again."),
+                charged="yes",
+                status=200,
+            )
             with suppress(EndpointError):
                 for _piece in reply.chunks:
                     pass
         raise error.with_traceback(None) from None  # its frames hold the texts as they came
-
-
-def _unforeseen(problem: Exception, key: Secret | None) -> AnswerError:
-    return AnswerError(
-        _("The answer cannot be read."),
-        why=mask_keys(mask(f"{type(problem).__name__}: {problem}", key)),
-        do=_("What came is kept in the history. Running the cell again asks again, which may cost again."),
-        charged="yes",
-        status=200,
-    )
 
 
 def masked(value: Any, key: Secret | None, depth: int = 0) -> Any:

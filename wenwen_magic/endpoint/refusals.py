@@ -5,7 +5,7 @@ and of makers; few of them are on wenwen's pages.
 """
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from wenwen_magic.models import replacement_in
 from wenwen_magic.text.i18n import N_, _
@@ -37,7 +37,6 @@ class Refusal:
         codes: the codes of the kind, small letters and digits only.
         words: what its words are like; None where only codes tell.
         numbered: whether to tell the HTTP status too.
-        instead: the model to use in place of the one that is gone; empty for none.
     """
 
     what: str
@@ -45,12 +44,6 @@ class Refusal:
     codes: frozenset[str] = frozenset()
     words: re.Pattern[str] | None = None
     numbered: bool = False
-    instead: str = ""
-
-    def told(self, status: int = 0) -> tuple[str, str]:
-        """Return what happened and what to do, in the language of messages."""
-        instead = _("Try -m {name}. %wenwen models lists all.", name=self.instead) if self.instead else ""
-        return _(self.what) + (f" (HTTP {status})" if self.numbered and status else ""), instead or _(self.do)
 
 
 _NAME = r"[\w./:@+=-]{0,200}"
@@ -180,19 +173,24 @@ _REFUSALS = (
 )
 
 
-def refusal_of(code: str, message: str, instead: str = "") -> Refusal | None:
-    """Return the kind of refusal that a problem is; None where a model may have been asked.
+def refusal_of(code: str, message: str, instead: str = "", status: int = 0) -> tuple[str, str] | None:
+    """Return what was refused and what to do, in the language of messages; None where a model may have been asked.
 
     Args:
         code: of the problem; empty for none.
         message: its words.
         instead: the model that the endpoint names in a field of its own, in place of one that is gone.
+        status: the HTTP status, if it is to be told.
     """
     plain_code, words = re.sub(r"[^a-z0-9]", "", code.lower()), _plain(message)
     found = next((one for one in _REFUSALS if plain_code in one.codes or (one.words and one.words.search(words))), None)
     if found is None and _MODEL_GONE.search(words) and not (_TRANSIENT.search(words) or _OF_RESULTS.search(words)):
         found = _GONE
-    return replace(_GONE, instead=_named_instead(message[:_LONGEST], instead)) if found is _GONE else found
+    if found is None:
+        return None
+    name = _named_instead(message[:_LONGEST], instead) if found is _GONE else ""
+    do = _("Try -m {name}. %wenwen models lists all.", name=name) if name else _(found.do)
+    return _(found.what) + (f" (HTTP {status})" if found.numbered and status else ""), do
 
 
 def is_away(message: str) -> bool:

@@ -2,10 +2,12 @@
 
 import io
 import json
+import logging
 import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -21,7 +23,7 @@ from requests.utils import get_environ_proxies
 from urllib3.filepost import encode_multipart_formdata
 
 from wenwen_magic.endpoint import failures
-from wenwen_magic.endpoint.api_key import Secret, hide_in_log
+from wenwen_magic.endpoint.api_key import Secret
 from wenwen_magic.endpoint.bounded import PIECE, Deadline, DeadlineAdapter, unpacked
 from wenwen_magic.endpoint.masking import mask, mask_bytes, mask_reply
 from wenwen_magic.errors import AnswerError, ConfigError, EndpointError, NotSentError, WenwenError
@@ -49,9 +51,26 @@ LONGEST_ERROR_BODY = 5.0
 _SYSTEM_NAMES_PROXIES = sys.platform in {"darwin", "win32"}
 _CONNECT = 10.0  # seconds to wait for a connection
 _under_way: ContextVar[Secret | None] = ContextVar("the key of the call under way", default=None)
-hide_in_log("urllib3.connectionpool", lambda text: mask(text, _under_way.get()))  # it logs every address
 _PASSING = {0, 200, 408, 500, 502, 504, 520, 522, 524}
 """What a free question may be asked again after: a connection that broke (0), a page in its place (200), a failure."""
+
+
+class _WithoutKeys(logging.Filter):
+    """Masks the key in what is logged: it may be in the address, and an endpoint may name a job by it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(
+                _masked(item, _under_way.get()) if isinstance(item, str) else item for item in record.args
+            )
+        return True
+
+
+logging.getLogger("urllib3.connectionpool").addFilter(_WithoutKeys())  # it logs every address
+
+
+def _masked(text: str, key: Secret | None) -> str:
+    return mask_keys(mask(text, key), key.reveal() if key else "")
 
 
 def normalised(base_url: str) -> str:
@@ -228,39 +247,27 @@ class Transport:
         began = self._clock.now()
         deadline = Deadline(max(self._longest, self._timeout[1]), self._clock.now)
         response = self._open(call, _Auth(self._key, *auth), deadline)
-        content_type = self._masked_text(response.headers.get("Content-Type", "")).lower()
+        content_type = _masked(response.headers.get("Content-Type", ""), self._key).lower()
         pieces = without_key(_pieces(response), self._key)
-        if response.status_code >= 300:  # noqa: PLR2004  a redirect of a paid request is not followed either
-            deadline.shorten(LONGEST_ERROR_BODY)
-            body = self._rest(response, pieces)
-            error = _error(response, body, self._clock.now() - began)
-            self._clean(error)
-            raise error
-        if "text/html" in content_type:  # the type may lie
+        failed, is_page = response.status_code >= 300, False  # noqa: PLR2004  no redirect of a paid request is followed
+        if not failed and "text/html" in content_type:  # the type may lie
             first = next(pieces, b"")
-            if failures.looks_like_html(first.decode("utf-8", "replace")):
-                deadline.shorten(LONGEST_ERROR_BODY)
-                page = self._rest(response, chain([first], pieces)).decode("utf-8", "replace")
-                error = failures.web_page(response.status_code, page)
-                self._clean(error)
-                raise error
+            is_page = failures.looks_like_html(first.decode("utf-8", "replace"))
             pieces = chain([first], pieces)
-        return HttpReply(response.status_code, content_type, pieces, demo="X-Wenwen-Demo" in response.headers)
-
-    def _rest(self, response: requests.Response, pieces: Iterator[bytes]) -> bytes:
-        """Return the body of an answer that is an error, without the key; masked before a part of it is quoted."""
+        if not failed and not is_page:
+            return HttpReply(response.status_code, content_type, pieces, demo="X-Wenwen-Demo" in response.headers)
+        deadline.shorten(LONGEST_ERROR_BODY)
         body = _beginning(pieces)
         response.close()
-        clean = mask_reply([body], self._key)
-        return body if clean is None else clean
-
-    def _masked_text(self, text: str) -> str:
-        return mask_keys(mask(text, self._key), self._key.reveal() if self._key else "")
+        body = mask_reply([body], self._key) or body  # before a part of it is quoted
+        error = _error(response, body, self._clock.now() - began, is_page=is_page)
+        self._clean(error)
+        raise error
 
     def _clean(self, error: NotSentError | EndpointError) -> None:
         """Take the key out of an error, should the endpoint have echoed it somewhere."""
-        error.why, error.text = self._masked_text(error.why), self._masked_text(error.text)
-        error.request_id = self._masked_text(error.request_id)
+        for name in ("why", "text", "request_id"):
+            setattr(error, name, _masked(getattr(error, name), self._key))
 
     def _open(self, call: HttpCall, auth: _Auth, deadline: Deadline) -> requests.Response:
         """Open a connection of its own: a kept one may be dead, and then it is not known whether the call arrived."""
@@ -306,22 +313,18 @@ def _pieces(response: requests.Response) -> Iterator[bytes]:
     pieces, size = unpacked(iter(read, b""), response.headers.get("Content-Encoding", "")), 0
     error: WenwenError
     try:
-        while True:
-            try:
-                piece = next(pieces, None)
-            except AnswerError as problem:
-                error = problem
-                break
-            except Exception as problem:  # noqa: BLE001  as above
-                error = failures.broken(problem)
-                break
-            if piece is None:
-                return
+        for piece in pieces:
             size += len(piece)
             if size > LONGEST_REPLY:
                 error = failures.too_long(LONGEST_REPLY)
                 break
             yield piece
+        else:
+            return
+    except AnswerError as problem:
+        error = problem
+    except Exception as problem:  # noqa: BLE001  as above
+        error = failures.broken(problem)
     finally:
         response.close()
     raise error.with_traceback(None)  # out here, so that it carries no frames of requests
@@ -336,7 +339,7 @@ def without_key(pieces: Iterator[bytes], key: Secret | None) -> Iterator[bytes]:
             del piece  # it may hold an echo of the key, and this frame may be shown
             yield whole
     except (AnswerError, EndpointError) as error:
-        error.why = mask_keys(error.why, key.reveal() if key else "")
+        error.why = _masked(error.why, key)
         yield waiting if len(waiting) < ECHO else b"***"  # what arrived before the break is not lost either
         raise error.with_traceback(None) from None
     yield waiting
@@ -354,27 +357,22 @@ def _beginning(pieces: Iterator[bytes], longest: int = LONGEST_ERROR) -> bytes:
     return body
 
 
-def _error(response: requests.Response, body: bytes, seconds: float) -> EndpointError:
-    """Make the error of a status; a function of its own, for no frame that raises it may hold a header."""
+def _error(response: requests.Response, body: bytes, seconds: float, *, is_page: bool) -> EndpointError:
+    """Make the error of an answer; a function of its own, for no frame that raises it may hold a header."""
+    if is_page:
+        return failures.web_page(response.status_code, body.decode("utf-8", "replace"))
     number = response.headers.get("X-Oneapi-Request-Id") or response.headers.get("X-Request-Id") or ""
     error = failures.error_of_reply(response.status_code, body, seconds=seconds, request_id=number)
-    error.retry_after, error.seconds = _retry_after(response.headers.get("Retry-After")), seconds
+    error.retry_after, error.seconds = _retry_after(response.headers.get("Retry-After", "")), seconds
     return error
 
 
-def _retry_after(header: str | None) -> float | None:
+def _retry_after(header: str) -> float | None:
     """Read Retry-After, seconds or a date; returns seconds, None for what makes no sense."""
-    if not header:
-        return None
-    try:
-        return max(0.0, float(header))
-    except ValueError:
-        pass
-    try:
-        moment: float = parsedate_to_datetime(header).timestamp()
-        return max(0.0, moment - time.time())
-    except (ValueError, TypeError, OverflowError):
-        return None
+    for read in (float, lambda text: parsedate_to_datetime(text).timestamp() - time.time()):
+        with suppress(ValueError, TypeError, OverflowError):
+            return max(0.0, read(header))
+    return None
 
 
 def _pause_before_repeat(error: NotSentError | EndpointError, repeat: int, *, free: bool) -> float | None:

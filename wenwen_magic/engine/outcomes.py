@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from wenwen_magic import errors as tree
+from wenwen_magic.endpoint import failures
 from wenwen_magic.errors import (
     Charged,
     ConfigError,
@@ -19,7 +20,6 @@ from wenwen_magic.errors import (
     WaitEnded,
     WenwenError,
 )
-from wenwen_magic.media import error_bodies
 from wenwen_magic.models import ModelList
 from wenwen_magic.protocol import Answer
 from wenwen_magic.records import GeneratedImage, Generation, ImageRequest, Video
@@ -148,7 +148,7 @@ def none_saved(generation: Generation, failed: Sequence[WenwenError]) -> WenwenE
         return failed[0]
     lost: GeneratedImage | Video = (generation.videos or generation.pictures)[0]
     locked = next((one for one in failed if isinstance(one, ImageError) and one.status in {401, 403}), None)
-    final = locked.do if locked else error_bodies.advice_on(lost.problem)
+    final = locked.do if locked else failures.advice_on(lost.problem)
     if isinstance(lost, Video):
         what = _("The answer is a video, not a picture, and the video could not be fetched.")
         do = final or _("%wenwen fetch {record} fetches it again, for free.", record=generation.id[:6])

@@ -12,31 +12,30 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
-from ipaddress import IPv4Address
 from itertools import chain
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 from urllib.parse import unquote, urljoin
 
-from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPSConnectionPool, PoolManager, ProxyManager, Timeout
+from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPSConnectionPool, PoolManager, ProxyManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, LocationValueError
 from urllib3.util import make_headers, parse_url
 
 from wenwen_magic import kinds
+from wenwen_magic.endpoint import failures
 from wenwen_magic.endpoint.api_key import Secret, not_for
-from wenwen_magic.endpoint.bounded import LastResponse
+from wenwen_magic.endpoint.bounded import BoundedResponse, Deadline
 from wenwen_magic.endpoint.masking import mask, mask_reply
 from wenwen_magic.endpoint.transport import USER_AGENT, without_key
 from wenwen_magic.errors import ImageError
-from wenwen_magic.media import error_bodies, ssrf
+from wenwen_magic.media import ssrf
 from wenwen_magic.text.i18n import _
 from wenwen_magic.text.sanitize import mask_keys, one_line
 
 __all__ = ["FetchFailed", "Policy", "fetch"]
 
 Resolve = Callable[[str, int, int, int], Sequence[tuple[Any, ...]]]
-Dial = Callable[[str, int], socket.socket]
 
 _CHUNK = 1 << 18
 _CONNECT = 10.0  # seconds to wait for a connection
@@ -71,7 +70,7 @@ class Policy:
         limit: largest picture, in bytes.
         read: longest silence of a server, in seconds.
         deadline: longest time for the whole download with all redirects, in seconds; only the system's resolver
-            of names cannot be cut short.
+            of names, and TLS within the TLS of an https proxy, cannot be cut short.
     """
 
     trusted: frozenset[str] = frozenset()
@@ -123,103 +122,41 @@ def fetch(
         FetchFailed: the address was refused, the download failed, or it was too big; ``again`` says which may pass.
         OSError: the file cannot be written.
     """
-    step_to, redirects, key = address, 0, None
-    with _Watchdog(policy.deadline, clock) as watchdog:
-        while redirects <= _MOST_REDIRECTS:
-            step = _Step(step_to, policy, watchdog, resolve, key)
-            with _response(step) as response:
-                if redirect := _redirect(step, response):
-                    step_to, redirects, key = redirect, redirects + 1, None
-                elif response.status in _LOCKED and not redirects and policy.key and not key and step.may_have_key:
-                    key = policy.key
-                elif response.status in _LOCKED:
-                    raise _locked(step, response, address, may_have_key=not redirects and step.may_have_key)
-                else:
-                    return _save(step, response, target)
+    step_to, redirects, key, was_secure = address, 0, None, False
+    deadline = Deadline(policy.deadline, clock)
+    while redirects <= _MOST_REDIRECTS:
+        step = _Step(step_to, policy, deadline, resolve, key)
+        if was_secure and step.place.scheme == "http" and not step.place.trusted(policy.trusted):
+            _refuse_for(_("a redirect leads from https to http"), step_to)
+        was_secure = step.place.scheme == "https"
+        with _response(step) as response:
+            if redirect := _redirect(step, response):
+                step_to, redirects, key = redirect, redirects + 1, None
+            elif response.status in _LOCKED and not redirects and policy.key and not key and step.may_have_key:
+                key = policy.key
+            elif response.status in _WHOLE:
+                return _save(step, response, target)
+            else:
+                raise _not_given(step, response, address, may_have_key=not redirects and step.may_have_key)
     raise _failed(step_to, _("more than {redirects} redirects", redirects=_MOST_REDIRECTS))
-
-
-class _Watchdog:
-    """Shuts every socket it watches when the time is over: a read timeout alone lets a trickle go on for ever.
-
-    A context manager; its one thread ends with it.
-
-    Args:
-        seconds: from now to the deadline.
-        clock: gives the time in seconds.
-    """
-
-    def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
-        self._clock, self._end = clock, clock() + seconds
-        self._sockets: list[socket.socket] = []
-        self._bitten = threading.Event()
-        self._timer = threading.Timer(seconds, self._bite)
-        self._timer.daemon = True
-
-    def __enter__(self) -> Self:
-        self._timer.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._timer.cancel()
-        self._timer.join()
-        for each in self._sockets:
-            each.close()
-
-    def shorter(self, seconds: float) -> "_Watchdog":
-        """Return one that shuts the same sockets sooner.
-
-        Args:
-            seconds: from now to its deadline.
-        """
-        other = _Watchdog(seconds, self._clock)
-        for each in self._sockets:
-            other.watch(each)
-        return other
-
-    @property
-    def left(self) -> float:
-        """The seconds until the deadline; never quite 0, which would mean a socket that does not wait."""
-        return max(self._end - self._clock(), 0.001)
-
-    @property
-    def expired(self) -> bool:
-        """Whether the deadline has passed."""
-        return self._bitten.is_set() or self._clock() >= self._end
-
-    def watch(self, connection: socket.socket) -> None:
-        """Shut a socket, too, when the time is over; it may come before or after TLS is laid over it.
-
-        Args:
-            connection: a connected socket; it stays the caller's.
-        """
-        # A duplicate: TLS takes the socket itself over, and shutting a TLS object from another thread is a race.
-        self._sockets.append(connection.dup())
-        if self._bitten.is_set():
-            self._bite()
-
-    def _bite(self) -> None:
-        self._bitten.set()
-        for each in list(self._sockets):
-            with suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
 
 
 class _Step:
     """One request of a download: an address, checked as far as can be before connecting, and the way to its server."""
 
     def __init__(
-        self, address: str, policy: Policy, watchdog: _Watchdog, resolve: Resolve, key: Secret | None = None
+        self, address: str, policy: Policy, deadline: Deadline, resolve: Resolve, key: Secret | None = None
     ) -> None:
         _refuse_for(ssrf.spelling_problem(address), address)
-        self.address, self.policy, self.watchdog, self._resolve, self.key = address, policy, watchdog, resolve, key
+        self.address, self.policy, self.deadline, self._resolve, self.key = address, policy, deadline, resolve, key
         self.place = ssrf.place_of(address)
         proxy = policy.proxies.get(self.place.scheme) or policy.proxies.get("all") or ""
         self.proxy = f"http://{proxy}" if proxy and "://" not in proxy else proxy
         if self.proxy:
             _refuse_for(ssrf.proxied_problem(self.place, policy.trusted), address)
             for ip in self._seen_from_here():
-                _refuse_for(ssrf.seen_problem(ip, self.place, policy.trusted), address)
+                if ip not in ssrf.FAKE:
+                    _refuse_for(ssrf.ip_problem(ip, self.place, policy.trusted), address)
 
     @property
     def may_have_key(self) -> bool:
@@ -243,59 +180,58 @@ class _Step:
 
         def look() -> None:
             with suppress(OSError, UnicodeError):
-                rows = self._resolve(self.place.host, self.place.port, 0, socket.SOCK_STREAM)
-                seen.extend(ip for row in rows if (ip := ssrf.literal(row[4][0])))
+                seen.extend(self._addresses(self.place.host, self.place.port))
 
         thread = threading.Thread(target=look, name="wenwen-look", daemon=True)
         thread.start()
         thread.join(_LOOK)
         return tuple(seen)
 
+    def _addresses(self, host: str, port: int) -> list[ssrf.IP]:
+        if written := ssrf.literal(host):
+            return [written]
+        rows = self._resolve(host, port, 0, socket.SOCK_STREAM)
+        return [ip for row in rows if (ip := ssrf.literal(row[4][0]))]
+
     def dial(self, host: str, port: int) -> socket.socket:
         """Resolve once, check all answers, connect to the first that can be reached."""
         try:
-            written = ssrf.literal(host)
-            rows = () if written else self._resolve(host, port, 0, socket.SOCK_STREAM)
-            ips = [written] if written else [ip for row in rows if (ip := ssrf.literal(row[4][0]))]
+            ips = self._addresses(host, port)
             for ip in () if self.proxy else ips:
                 _refuse_for(ssrf.ip_problem(ip, self.place, self.policy.trusted), self.address)
             if self.key and self.place.scheme == "http":  # whatever the name localhost leads to
                 ips = [ip for ip in ips if ip.is_loopback]
-            return _connect(ips, port, self.watchdog)
+            return _connect(ips, port, self.deadline)
         except (OSError, UnicodeError) as problem:
-            if self.watchdog.expired:
+            if self.deadline.left <= 0:
                 raise _late(self) from None
             raise _failed(self.address, f"{host}: {problem}", again=True) from None
 
 
-def _connect(ips: Sequence[ssrf.IP], port: int, watchdog: _Watchdog) -> socket.socket:
+def _connect(ips: Sequence[ssrf.IP], port: int, deadline: Deadline) -> socket.socket:
     """Connect to the first of some addresses that can be reached before the deadline."""
     problem = OSError("no address")
     for ip in ips:
-        connection = socket.socket(socket.AF_INET if isinstance(ip, IPv4Address) else socket.AF_INET6)
         try:
-            connection.settimeout(min(_CONNECT, watchdog.left))
-            connection.connect((str(ip), port))
-            watchdog.watch(connection)
+            connection = socket.create_connection((str(ip), port), _soon(deadline))
         except OSError as error:
-            connection.close()
             problem = error
-        except BaseException:
-            connection.close()
-            raise
         else:
+            connection.settimeout(_soon(deadline))  # for TLS, whose greeting has this time in all
             return connection
     raise problem
 
 
+def _soon(deadline: Deadline) -> float:
+    return max(min(_CONNECT, deadline.left), 0.001)  # 0 would mean a socket that does not wait
+
+
 @contextmanager
 def _response(step: _Step) -> Iterator[BaseHTTPResponse]:
-    left = step.watchdog.left
-    wait = Timeout(connect=min(_CONNECT, left), read=min(step.policy.read, left))
     once: dict[str, Any] = {"redirect": False, "retries": False, "preload_content": False, "decode_content": False}
     try:
-        with _pool_manager(step.dial, step.key, proxy=step.proxy, ca_bundle=step.policy.ca_bundle) as pools:
-            response = pools.urlopen("GET", step.address, headers=step.headers(), timeout=wait, **once)
+        with _pool_manager(step) as pools:
+            response = pools.urlopen("GET", step.address, headers=step.headers(), timeout=step.policy.read, **once)
             try:
                 yield response
             finally:
@@ -311,7 +247,7 @@ def _response(step: _Step) -> Iterator[BaseHTTPResponse]:
 
 
 def _broken(step: _Step, problem: HTTPError) -> FetchFailed:
-    if step.watchdog.expired:
+    if step.deadline.left <= 0:
         return _late(step)
     if isinstance(problem, LocationValueError):
         # Not quoted: a proxy's address may hold a password.
@@ -320,46 +256,40 @@ def _broken(step: _Step, problem: HTTPError) -> FetchFailed:
     return _failed(step.address, f"{type(problem).__name__}: {problem}", again=not lasting)
 
 
-def _pool_manager(dial: Dial, key: Secret | None, *, proxy: str, ca_bundle: str | None) -> PoolManager:
-    """Make a urllib3 manager whose every socket comes from ``dial``; TLS, Host and SNI stay urllib3's own.
-
-    Args:
-        dial: given host and port, of the proxy when there is one, returns a connected socket.
-        key: goes into the header of every request, never to the proxy; None for none.
-        proxy: the proxy's address, a user name and password included; empty for none.
-        ca_bundle: file or folder of certificate authorities; None for the system's own.
-    """
+def _pool_manager(step: _Step) -> PoolManager:
+    """Make a urllib3 manager whose connections are a step's own; TLS, Host and SNI stay urllib3's own."""
+    ca_bundle = step.policy.ca_bundle
     kind = "ca_cert_dir" if ca_bundle and Path(ca_bundle).is_dir() else "ca_certs"
     tls: dict[str, Any] = {"cert_reqs": "CERT_REQUIRED", kind: ca_bundle}
-    auth = parse_url(proxy).auth if proxy else None
+    auth = parse_url(step.proxy).auth if step.proxy else None
     headers = dict(make_headers(proxy_basic_auth=unquote(auth))) if auth else {}
-    made = ProxyManager(proxy, proxy_headers=headers, **tls) if proxy else PoolManager(**tls)
-    more: dict[str, Any] = {"dial": dial, "key": key}
-    pools: dict[str, Any] = {"http": partial(_PlainPool, **more), "https": partial(_SecurePool, **more)}
+    made = ProxyManager(step.proxy, proxy_headers=headers, **tls) if step.proxy else PoolManager(**tls)
+    pools: dict[str, Any] = {"http": partial(_PlainPool, step=step), "https": partial(_SecurePool, step=step)}
     # Assigned, not changed in place: the dictionary it had belongs to all of urllib3.
     made.pool_classes_by_scheme = pools
     return made
 
 
 class _PlainConnection(HTTPConnection):
-    response_class = LastResponse
+    response_class: Any
 
-    def __init__(self, *args: Any, dial: Dial, key: Secret | None, **options: Any) -> None:
+    def __init__(self, *args: Any, step: _Step, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._dial, self._key = dial, key
+        self._step = step
+        self.response_class = partial(BoundedResponse, step.deadline)
 
     def _new_conn(self) -> socket.socket:
-        return self._dial(self._dns_host, self.port)
+        return self._step.dial(self._dns_host, self.port)
 
     def endheaders(self, *args: Any, **options: Any) -> None:
         """Send the headers, the key's the last: no frame before holds it, and the request to a proxy does not."""
-        if self._key:
-            self.putheader("Authorization", f"Bearer {self._key.reveal()}")
+        if self._step.key:
+            self.putheader("Authorization", f"Bearer {self._step.key.reveal()}")
         super().endheaders(*args, **options)
 
 
 class _SecureConnection(_PlainConnection, HTTPSConnection):
-    """TLS over what ``dial`` opens."""
+    """TLS over what the step dials."""
 
 
 class _PlainPool(HTTPConnectionPool):
@@ -371,7 +301,7 @@ class _SecurePool(HTTPSConnectionPool):
 
 
 def _redirect(step: _Step, response: BaseHTTPResponse) -> str:
-    """Return where a redirect leads, allowed as a step from here; empty for an answer that is not a redirect."""
+    """Return where a redirect leads; empty for an answer that is not a redirect."""
     location = response.headers.get("location", "")
     if response.status not in _REDIRECTS or not location:
         return ""
@@ -380,22 +310,12 @@ def _redirect(step: _Step, response: BaseHTTPResponse) -> str:
         redirect = urljoin(step.address, location.encode("latin-1").decode("utf-8", "replace"))
     except ValueError:
         redirect = location
-    redirect = mask(redirect, step.policy.key)  # a server that writes the key into it does not bring it elsewhere
-    _refuse_for(ssrf.redirect_problem(step.place, redirect, step.policy.trusted), redirect)
-    return redirect
+    return mask(redirect, step.policy.key)  # a server that writes the key into it does not bring it elsewhere
 
 
 def _save(step: _Step, response: BaseHTTPResponse, target: Path) -> None:
-    status, encoding = response.status, response.headers.get("content-encoding", "").strip().lower()
-    limit, watchdog = step.policy.limit, step.watchdog
-    if status not in _WHOLE:
-        why = _("the server answered HTTP {status}", status=status)
-        words = _words(step, response) if encoding in {"", "identity"} else ""
-        advice = error_bodies.advice_on(words)
-        again = (status in _PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR) and not advice
-        why = f"{why}: {words}" if words else why
-        raise _failed(step.address, why, advice, again=again, lasting=bool(advice), status=status)
-    if encoding not in {"", "identity"}:
+    limit, encoding = step.policy.limit, _encoding(response)
+    if encoding:
         raise _failed(step.address, _("it is compressed ({encoding})", encoding=mask_keys(encoding)))
     size = response.length_remaining or 0
     if size <= limit:
@@ -403,14 +323,11 @@ def _save(step: _Step, response: BaseHTTPResponse, target: Path) -> None:
         with target.open("wb") as file:
             for piece in _pieces(step, response):
                 size += len(piece)
-                if size > limit or watchdog.expired:
+                if size > limit:
                     break
                 file.write(piece)
     if size > limit:
         raise _failed(step.address, _("it is larger than {limit} bytes", limit=limit))
-    if watchdog.expired:
-        # Also when the body seems to have ended: a socket that the watchdog shut looks just like that.
-        raise _late(step)
 
 
 def _pieces(step: _Step, response: BaseHTTPResponse) -> Iterator[bytes]:
@@ -433,8 +350,14 @@ def _pieces(step: _Step, response: BaseHTTPResponse) -> Iterator[bytes]:
     return without_key(chain([head], pieces), step.key)  # such as HEIC: kept, and not shown
 
 
-def _locked(step: _Step, response: BaseHTTPResponse, address: str, *, may_have_key: bool) -> FetchFailed:
-    """Make the error for a picture that its server does not give to everybody.
+def _encoding(response: BaseHTTPResponse) -> str:
+    """Return how a body is packed; empty for one that is not."""
+    encoding = response.headers.get("content-encoding", "").strip().lower()
+    return "" if encoding == "identity" else encoding
+
+
+def _not_given(step: _Step, response: BaseHTTPResponse, address: str, *, may_have_key: bool) -> FetchFailed:
+    """Make the error for a picture that its server does not give, or does not give to everybody.
 
     Args:
         step: the last request.
@@ -444,10 +367,14 @@ def _locked(step: _Step, response: BaseHTTPResponse, address: str, *, may_have_k
     """
     words, status = _words(step, response), response.status
     why = _("the server answered HTTP {status}", status=status)
-    if step.key:
+    if step.key and status in _LOCKED:
         why = _("the server answered HTTP {status}, with your key too", status=status)
-    expired = error_bodies.advice_on(words)
-    lasting = bool(expired) or (status == HTTPStatus.UNAUTHORIZED and not may_have_key)
+    why = f"{why}: {words}" if words else why
+    expired = failures.advice_on(words)
+    if expired or status not in _LOCKED:
+        again = not expired and (status in _PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR)
+        return _failed(step.address, why, expired, again=again, lasting=bool(expired), status=status)
+    lasting = status == HTTPStatus.UNAUTHORIZED and not may_have_key
     kept = _("The picture is paid, and its address is kept.") if lasting else _free_again()
     key = _("Your key goes only to the endpoint itself, over https, and never behind a redirect.")
     if may_have_key:
@@ -456,22 +383,23 @@ def _locked(step: _Step, response: BaseHTTPResponse, address: str, *, may_have_k
             key = not_for(step.place.origin).do
     # Whole, and with a signature that looks like a key: else it opens nothing. It is at most ssrf.LONGEST long.
     browser = _("Open it in a browser: {address}", address=one_line(mask(address, step.policy.key)))
-    why = f"{why}: {words}" if words else why
     # An object store may not have the picture yet, and says it so; the endpoint itself knows its pictures.
-    again = status == HTTPStatus.FORBIDDEN and not step.is_own and not expired
-    do = expired or f"{key} {browser} {kept}"
-    return _failed(step.address, why, do, again=again, lasting=lasting, status=status)
+    again = status == HTTPStatus.FORBIDDEN and not step.is_own
+    return _failed(step.address, why, f"{key} {browser} {kept}", again=again, lasting=lasting, status=status)
 
 
 def _words(step: _Step, response: BaseHTTPResponse) -> str:
     """Return what a server says in place of a picture, as far as it says it soon."""
+    if _encoding(response):
+        return ""
     body = b""
-    with step.watchdog.shorter(_LISTEN), suppress(HTTPError, OSError):
-        while len(body) < 2 * error_bodies.MOST and (piece := response.read1(_CHUNK, decode_content=False)):
+    step.deadline.shorten(_LISTEN)
+    with suppress(HTTPError, OSError):
+        while len(body) < 2 * failures.MOST_READ and (piece := response.read1(_CHUNK, decode_content=False)):
             body += piece
     clean = mask_reply([body], step.policy.key) or body
     # Once more also where a run of letters looked like a picture's: the words are cut, through a key that is left too.
-    return error_bodies.words_of(mask(clean.decode("latin-1"), step.policy.key).encode("latin-1"))
+    return failures.words_of(mask(clean.decode("latin-1"), step.policy.key).encode("latin-1"))
 
 
 def _refuse_for(problem: str, address: str) -> None:

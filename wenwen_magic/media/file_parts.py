@@ -1,4 +1,4 @@
-"""Walks through the parts of PNG, JPEG and GIF files as viewers do: past large and broken notes, to the picture's end.
+"""Walks through the parts of picture files as viewers do: past large and broken notes, to the picture's end.
 
 Pillow raises for notes that no viewer reads. The sandbox's worker loads this file by its path, outside of the package:
 it imports nothing of ours. No pixel is decoded.
@@ -135,3 +135,13 @@ def _gif_colours(data: bytes, at: int) -> int:
     """Return how many bytes of colours follow, by the flags at a place."""
     flags = data[at] if at < len(data) else 0
     return 3 << (flags & 7) + 1 if flags & 0x80 else 0
+
+
+def webp_size(data: bytes) -> tuple[int, int]:
+    """Return width and height from the header of a WebP; 0 where they are missing."""
+    if data[12:16] == b"VP8X":
+        return int.from_bytes(data[24:27], "little") + 1, int.from_bytes(data[27:30], "little") + 1
+    if data[12:16] == b"VP8L":
+        bits = int.from_bytes(data[21:25], "little")
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    return int.from_bytes(data[26:28], "little") & 0x3FFF, int.from_bytes(data[28:30], "little") & 0x3FFF

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from wenwen_magic import kinds
 from wenwen_magic.errors import ImageError
-from wenwen_magic.media.file_parts import png_without_notes
+from wenwen_magic.media.file_parts import png_without_notes, webp_size
 from wenwen_magic.text.i18n import _
 from wenwen_magic.text.sanitize import replace_lone_surrogates, xml_text
 
@@ -34,15 +34,35 @@ class _Part(NamedTuple):  # a hostile file has a hundred thousand, and a datacla
         return self.raw[self.lead : len(self.raw) - self.trail]
 
 
+def _join(parts: list[_Part]) -> bytes:
+    return b"".join(part.raw for part in parts)
+
+
 @dataclass(frozen=True)
 class _Family:
-    """A kind of file: how it is split, gets a new part, gets a recipe (JSON, prompt), gives the JSON, is joined."""
+    """A kind of file: bytes before its parts, how one is read, its last and its pixels; how it is made and joined."""
 
-    split: Callable[[bytes], Iterator[_Part]]
+    start: int
+    part_at: Callable[[bytes, int], _Part]
+    last: bytes
+    pixels: set[bytes]
     make: Callable[[bytes, bytes], _Part]
-    place: Callable[[list[_Part], str, str], list[_Part]]
-    find: Callable[[Iterable[_Part]], bytes]
-    join: Callable[[list[_Part]], bytes]
+    place: Callable[[list[_Part], str, str], list[_Part]]  # a recipe as JSON, and its prompt
+    find: Callable[[Iterable[_Part]], bytes]  # the JSON
+    join: Callable[[list[_Part]], bytes] = _join
+
+    def split(self, data: bytes) -> Iterator[_Part]:
+        yield _Part(_START, data[: self.start], self.start)
+        at, seen = self.start, set[bytes]()
+        for _number in range(_MOST_PARTS):
+            part = self.part_at(data, at)
+            yield part
+            at += len(part.raw)
+            seen.add(part.kind)
+            if part.kind == self.last:
+                break
+        _insist(seen & self.pixels and self.last in seen)
+        yield _Part(_TAIL, data[at:])
 
 
 def embed(data: bytes, recipe: Mapping[str, Any]) -> bytes:
@@ -176,10 +196,6 @@ def _insist(whole: object) -> None:
         raise _refusal(_("The picture's file is broken."), why, do)
 
 
-def _join(parts: list[_Part]) -> bytes:
-    return b"".join(part.raw for part in parts)
-
-
 # PNG: signature, then chunks of length, kind, content, checksum.
 
 _JSON, _PROMPT = b"wenwen\0", b"Description\0"
@@ -189,18 +205,10 @@ _OWN_TEXT = re.compile(_JSON + b"|" + _PROMPT + rb"[\0\1]\0\0" + _PROMPT_NAME)
 _PACKED_FROM = 1024
 
 
-def _png_split(data: bytes) -> Iterator[_Part]:
-    yield _Part(_START, data[:8])
-    at, kind, drawn = 8, b"", False
-    for _number in range(_MOST_PARTS):
-        size, kind = _numbers(">I4s", data, at)
-        _insist(at + 12 + size <= len(data) and (at > 8 or kind == b"IHDR"))  # noqa: PLR2004  the signature's length
-        yield _Part(kind, data[at : at + 12 + size], 8, 4)
-        at, drawn = at + 12 + size, drawn or kind == b"IDAT"
-        if kind == b"IEND":
-            break
-    _insist(drawn and kind == b"IEND")
-    yield _Part(_TAIL, data[at:])
+def _chunk_at(data: bytes, at: int) -> _Part:
+    size, kind = _numbers(">I4s", data, at)
+    _insist(at + 12 + size <= len(data) and (at > 8 or kind == b"IHDR"))  # noqa: PLR2004  the signature's length
+    return _Part(kind, data[at : at + 12 + size], 8, 4)
 
 
 def _chunk(kind: bytes, body: bytes) -> _Part:
@@ -232,19 +240,6 @@ def _png_find(parts: Iterable[_Part]) -> bytes:
 
 _SEGMENT = re.compile(rb"\xff++([^\x00\x01\xd0-\xd8\xff])")
 _AFTER_PIXELS = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
-
-
-def _jpeg_split(data: bytes) -> Iterator[_Part]:
-    yield _Part(_START, data[:2], 2)
-    at, kind, drawn = 2, b"", False
-    for _number in range(_MOST_PARTS):
-        part = _segment_at(data, at)
-        yield part
-        at, kind, drawn = at + len(part.raw), part.kind, drawn or part.kind == _PIXELS
-        if kind == _END:
-            break
-    _insist(drawn and kind == _END)
-    yield _Part(_TAIL, data[at:])
 
 
 def _segment_at(data: bytes, at: int) -> _Part:
@@ -283,19 +278,15 @@ def _jpeg_place(parts: list[_Part], text: str, prompt: str) -> list[_Part]:
 _HAS_EXIF, _HAS_XMP, _HAS_ALPHA = 0x08, 0x04, 0x10
 
 
-def _webp_split(data: bytes) -> Iterator[_Part]:
-    yield _Part(_START, data[:12])
+def _riff_at(data: bytes, at: int) -> _Part:
+    """Return the chunk at a place; an empty last one at the end, which the head of the file names."""
     end = 8 + int.from_bytes(data[4:8], "little")
     _insist(end <= len(data) + 1)  # some leave out the byte after an odd length
-    at, kinds = 12, list[bytes]()
-    while at + 8 <= end:
-        kind, size = _numbers("<4sI", data, at)
-        _insist(at + 8 + size <= min(end, len(data)) and len(kinds) < _MOST_PARTS)
-        yield _Part(kind, data[at : at + 8 + size] + bytes(size % 2), 8, size % 2)
-        at += 8 + size + size % 2
-        kinds.append(kind)
-    _insist({*kinds[:1]} & {b"VP8 ", b"VP8L", b"VP8X"} and {*kinds} & {b"VP8 ", b"VP8L", b"ANMF"})
-    yield _Part(_TAIL, data[at:])
+    if at + 8 > end:
+        return _Part(_END, b"")
+    kind, size = _numbers("<4sI", data, at)
+    _insist(at + 8 + size <= min(end, len(data)) and (at > 12 or kind in {b"VP8 ", b"VP8L", b"VP8X"}))  # noqa: PLR2004
+    return _Part(kind, data[at : at + 8 + size] + bytes(size % 2), 8, size % 2)
 
 
 def _riff(kind: bytes, body: bytes) -> _Part:
@@ -310,7 +301,7 @@ def _webp_place(parts: list[_Part], text: str, prompt: str) -> list[_Part]:
 
 def _webp_join(parts: list[_Part]) -> bytes:
     """Join the chunks, led by a VP8X that names XMP and EXIF; an EXIF that was not named so far stays so."""
-    chunks = [part for part in parts if part.kind not in {_START, _TAIL}]
+    chunks = [part for part in parts if part.kind not in {_START, _END, _TAIL}]
     all_kinds = {part.kind for part in chunks}
     simple = chunks[0].kind != b"VP8X"
     if not simple or b"XMP " in all_kinds:
@@ -325,13 +316,11 @@ def _webp_join(parts: list[_Part]) -> bytes:
 
 def _simple_header(image: _Part) -> bytes:
     """Return what VP8X says of a file with one picture only: whether it has alpha, and width and height less one."""
-    if image.kind == b"VP8L":
-        (bits,) = _numbers("<I", image.body, 1)
-        alpha, width, height = bits >> 28 & 1, bits & 0x3FFF, bits >> 14 & 0x3FFF
-    else:
-        alpha, (width, height) = 0, ((size & 0x3FFF) - 1 for size in _numbers("<HH", image.body, 6))
-        _insist(min(width, height) >= 0)
-    return struct.pack("<IHBHB", _HAS_ALPHA * alpha, width, 0, height, 0)
+    width, height = webp_size(bytes(12) + image.raw)
+    is_lossless = image.kind == b"VP8L"
+    _insist(len(image.body) >= (5 if is_lossless else 10) and min(width, height) > 0)
+    alpha = image.body[4] >> 4 & 1 if is_lossless else 0
+    return struct.pack("<IHBHB", _HAS_ALPHA * alpha, width - 1, 0, height - 1, 0)
 
 
 # XMP: text that is only searched for what we write ourselves; a parser would expand what the file declares.
@@ -380,9 +369,9 @@ def _xmp_find(parts: Iterable[_Part]) -> bytes:
 
 
 _FAMILIES = {
-    kinds.PNG: _Family(_png_split, _chunk, _png_place, _png_find, _join),
-    kinds.JPEG: _Family(_jpeg_split, _segment, _jpeg_place, _xmp_find, _join),
-    kinds.WEBP: _Family(_webp_split, _riff, _webp_place, _xmp_find, _webp_join),
+    kinds.PNG: _Family(8, _chunk_at, b"IEND", {b"IDAT"}, _chunk, _png_place, _png_find),
+    kinds.JPEG: _Family(2, _segment_at, _END, {_PIXELS}, _segment, _jpeg_place, _xmp_find),
+    kinds.WEBP: _Family(12, _riff_at, _END, {b"VP8 ", b"VP8L", b"ANMF"}, _riff, _webp_place, _xmp_find, _webp_join),
 }
 
 

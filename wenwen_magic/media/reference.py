@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from wenwen_magic.errors import ConfigError, ImageError
-from wenwen_magic.kinds import SENDABLE, data_uri, kind_of, split_data_uri
+from wenwen_magic.kinds import SENDABLE, Kind, data_uri, kind_of, split_data_uri
 from wenwen_magic.records import Gallery, GeneratedImage, Generation, Reference
 from wenwen_magic.text.i18n import _
 
@@ -39,31 +39,30 @@ def reference(value: Any, label: str = "", *, convert: Callable[[bytes], bytes] 
     """
     if isinstance(value, Reference):
         return value
-    if (address := _address_of(value)).lower().startswith(("http://", "https://")):
-        value = address
-        if "@" in value.partition("//")[2].partition("/")[0]:
-            raise _not_a_picture(
-                value.rpartition("@")[2][:LONGEST_NAME],
-                _("its address carries a name or password"),
-            )
-        return Reference(value, _digest(value), label or value)
+    address = _address_of(value)
+    if address.lower().startswith(("http://", "https://")):
+        if "@" in address.partition("//")[2].partition("/")[0]:
+            raise _not_a_picture(address.rpartition("@")[2][:LONGEST_NAME], _("its address carries a name or password"))
+        return Reference(address, _digest(address), label or address)
     label = _label(value, label)
     try:
-        data = _bytes_of(value, label)
+        data = _bytes_of(value)
         data = convert(data) if convert else data
+        address = data_uri(_kind_to_send(data).mime, data)
     except ImageError as error:
         raise _not_a_picture(label, error.what) from None
-    except ConfigError:
-        raise
     except Exception as error:  # noqa: BLE001  the code of any object may run here, and may raise anything
         raise _not_a_picture(label, getattr(error, "strerror", None) or str(error)[:200]) from None
+    return Reference(address, _digest(address), label, origin=_origin(value))
+
+
+def _kind_to_send(data: bytes) -> Kind:
     kind = kind_of(data, SENDABLE)
     if kind is None:
-        raise _not_a_picture(label, _("only PNG, JPEG and WebP can be sent"))
+        raise ImageError(_("only PNG, JPEG and WebP can be sent"))
     if len(data) > LARGEST:
-        raise _too_large(label, LARGEST)
-    address = data_uri(kind.mime, data)
-    return Reference(address, _digest(address), label, origin=_origin(value))
+        raise _too_large(LARGEST)
+    return kind
 
 
 def _digest(address: str) -> str:
@@ -85,10 +84,11 @@ def _label(value: Any, label: str) -> str:
     return (label or str(getattr(value, "id", "")))[:LONGEST_NAME]
 
 
-def _bytes_of(value: Any, label: str) -> bytes:
+def _bytes_of(value: Any) -> bytes:
+    """Return the bytes of what holds a picture; an ImageError here and below says why it cannot be used."""
     if isinstance(value, (Generation, Gallery)):
         if not value.images:
-            raise _not_a_picture(label, _("it holds no picture"))
+            raise ImageError(_("it holds no picture"))
         return value.images[0].data
     if isinstance(value, GeneratedImage):
         return value.data
@@ -97,16 +97,16 @@ def _bytes_of(value: Any, label: str) -> bytes:
     if isinstance(value, str) and (data := split_data_uri(value)[1]):
         return base64.b64decode(data)
     if isinstance(value, (str, Path)):
-        return _read(Path(value).expanduser(), label)
-    return _held(value, label) or _encoded(value, label)
+        return _read(Path(value).expanduser())
+    return _held(value) or _encoded(value)
 
 
-def _read(path: Path, label: str) -> bytes:
+def _read(path: Path) -> bytes:
     """Return a file's bytes; a device, which has no end, or a file too large is refused before it is read."""
     if not str(path).strip(".") or not path.is_file():
-        raise _not_a_picture(label, _("there is no such file"))
+        raise ImageError(_("there is no such file"))
     if path.stat().st_size > LARGEST_FILE:
-        raise _too_large(label, LARGEST_FILE)
+        raise _too_large(LARGEST_FILE)
     return path.read_bytes()
 
 
@@ -114,10 +114,10 @@ _HOLDERS = ("data", "value", "content")
 """Attributes with the bytes of a picture: of IPython's Image, of a widget, and of a web answer or an upload."""
 
 
-def _held(value: Any, label: str) -> bytes:
+def _held(value: Any) -> bytes:
     """Return the bytes of an open file, a figure, or a thing that holds or shows a picture; nothing for another."""
     if callable(getattr(value, "read", None)) and not isinstance(value, type):
-        return _read_open(value, label)
+        return _read_open(value)
     if (figure := figure_of(value)) is not None:
         file = io.BytesIO()
         # As a notebook shows it; without the version, so that the same figure stays the same reference.
@@ -136,7 +136,7 @@ def _held(value: Any, label: str) -> bytes:
     return b""
 
 
-def _read_open(file: Any, label: str) -> bytes:
+def _read_open(file: Any) -> bytes:
     """Return all bytes of an open file, also of one opened as text; it stays where it is."""
     file = getattr(file, "buffer", file)
     place = file.tell() if getattr(file, "seekable", bool)() else None
@@ -146,9 +146,9 @@ def _read_open(file: Any, label: str) -> bytes:
     if place is not None:
         file.seek(place)
     if not isinstance(data, bytes):
-        raise _not_a_picture(label, _("it is a text, not a picture"))
+        raise ImageError(_("it is a text, not a picture"))
     if len(data) > LARGEST_FILE:
-        raise _too_large(label, LARGEST_FILE)
+        raise _too_large(LARGEST_FILE)
     return data
 
 
@@ -199,23 +199,23 @@ def _address_of(value: Any) -> str:
     return address if isinstance(address, str) else ""
 
 
-def _encoded(value: Any, label: str) -> bytes:
+def _encoded(value: Any) -> bytes:
     """Return a PIL image, or an array of rows x columns (x channels) of unsigned bytes, as PNG."""
     from PIL import Image  # noqa: PLC0415  loaded only for those who have pictures in memory
 
     if hasattr(value, "__array_interface__") and not isinstance(value, Image.Image):
         if value.__array_interface__["typestr"] not in _BYTES:
-            raise _not_a_picture(label, _("only arrays of unsigned bytes can be sent"))
+            raise ImageError(_("only arrays of unsigned bytes can be sent"))
         value = Image.fromarray(value)
     if not isinstance(value, Image.Image):
-        raise _not_a_picture(label, _("it is of type {kind}", kind=type(value).__name__))
+        raise ImageError(_("it is of type {kind}", kind=type(value).__name__))
     file = io.BytesIO()
     (value if value.mode in _PNG_MODES else value.convert("RGB")).save(file, format="PNG")
     return file.getvalue()
 
 
-def _too_large(label: str, limit: int) -> ConfigError:
-    return _not_a_picture(label, _("it is larger than {limit} MiB", limit=limit >> 20))
+def _too_large(limit: int) -> ImageError:
+    return ImageError(_("it is larger than {limit} MiB", limit=limit >> 20))
 
 
 def _not_a_picture(label: str, why: str) -> ConfigError:

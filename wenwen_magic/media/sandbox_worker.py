@@ -100,16 +100,6 @@ def _check_work(pixels: int) -> None:
         raise RefusedError("effort", "The picture is drawn over itself too many times.")
 
 
-def _webp_size(data: bytes) -> tuple[int, int]:
-    """Return width and height from a WebP's header: Pillow allocates the memory on opening, before any check."""
-    if data[12:16] == b"VP8X":
-        return int.from_bytes(data[24:27], "little") + 1, int.from_bytes(data[27:30], "little") + 1
-    if data[12:16] == b"VP8L":
-        bits = int.from_bytes(data[21:25], "little")
-        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
-    return int.from_bytes(data[26:28], "little") & 0x3FFF, int.from_bytes(data[28:30], "little") & 0x3FFF
-
-
 def _opened(path: str, pixels: int, among: Iterable[Any]) -> tuple[Any, ImageFile.ImageFile]:
     """Return the kind and the first frame, decoded, of a whole picture within the limits, of one of some kinds."""
     data = given = Path(path).read_bytes()
@@ -121,7 +111,8 @@ def _opened(path: str, pixels: int, among: Iterable[Any]) -> tuple[Any, ImageFil
         raise RefusedError("truncated", "The picture is cut off: its end mark is missing.")
     importlib.import_module(f"PIL.{'WebP' if name == 'WEBP' else name.title()}ImagePlugin")
     if name == "WEBP":
-        _check_size(*_webp_size(data), pixels)
+        width, height = file_parts.webp_size(data)
+        _check_size(width, height, pixels)  # Pillow allocates the memory on opening
     try:
         with Image.open(io.BytesIO(data), formats=[name]) as picture:
             _check_size(*picture.size, pixels)

@@ -19,10 +19,10 @@ from urllib.parse import urljoin
 from platformdirs import user_cache_path
 
 from wenwen_magic import kinds
-from wenwen_magic.endpoint import transport
+from wenwen_magic.endpoint import failures, transport
 from wenwen_magic.endpoint.api_key import Secret
 from wenwen_magic.errors import ConfigError, HistoryError, ImageError, WenwenError
-from wenwen_magic.media import download, error_bodies
+from wenwen_magic.media import download
 from wenwen_magic.media.sandbox import MESSAGES, Inspection, SandboxPool
 from wenwen_magic.protocol import Progress, Source
 from wenwen_magic.records import GeneratedImage, Generation, Reference, Video
@@ -417,7 +417,7 @@ def _made(path: Path, make: Callable[[], object]) -> Path | None:
 def _begun_with_its_signature(part: Path) -> bytes:
     """Take what a careless server wrote before a picture out of its file; returns the first bytes."""
     with part.open("rb") as file:
-        head = file.read(error_bodies.MOST)
+        head = file.read(failures.MOST_READ)
     lead = _LEAD.match(head)
     if lead is None or kinds.kind_of(head) or not kinds.kind_of(head[lead.end() :]):
         return head
@@ -437,7 +437,7 @@ def _with_its_words(error: ImageError, head: bytes) -> str:
         return _("It is a file of the kind {kind}; PNG, JPEG, WebP, GIF and AVIF are shown.", kind=kind)
     if error.text not in {"not-a-picture", "html"}:
         return error.what
-    words = error_bodies.words_of(head) if head else _("The file is empty.")
+    words = failures.words_of(head) if head else _("The file is empty.")
     return f"{error.what} {words}".strip()
 
 
@@ -448,7 +448,7 @@ def _keep_video(source: Source, part: Path, stem: Path, head: bytes) -> Video:
     video = Video(source.address, path, kind.mime if kind else "", size, digest)
     if kind:
         return video
-    words = error_bodies.words_of(head) if head else _("The file is empty.")
+    words = failures.words_of(head) if head else _("The file is empty.")
     return replace(video, problem=f"{_('What came is not a video.')} {words}".strip())
 
 

@@ -31,18 +31,9 @@ _INSIDE = frozenset(
 """Endings of names that no public server has: reserved (RFC 6761, 6762, 8375, 9476), or in use inside networks."""
 _WRITTEN_OUT = frozenset(
     {
-        *(
-            "nip.io",
-            "sslip.io",
-            "xip.io",
-            "traefik.me",
-            "backname.io",
-            "localtest.me",
-            "lvh.me",
-            "vcap.me",
-            "lacolhost.com",
-        ),
-        *("local.gd", "localho.st", "yoogle.com", "fuf.me", "1u.ms", "rbndr.us", "rebind.network", "127-0-0-1.org.uk"),
+        *("nip.io", "sslip.io", "xip.io", "traefik.me", "backname.io", "localtest.me", "lvh.me", "vcap.me", "local.gd"),
+        *("localho.st", "yoogle.com", "fuf.me", "1u.ms", "rbndr.us", "rebind.network", "127-0-0-1.org.uk"),
+        "lacolhost.com",
     }
 )
 """Endings whose names lead to whatever address is written in them, or to this machine."""
@@ -50,18 +41,15 @@ _METADATA_NAMES = frozenset(
     {
         *("metadata", "metadata.google.internal", "metadata.goog", "instance-data", "instance-data.ec2.internal"),
         *("metadata.azure.internal", "metadata.azure.com", "metadata.tencentyun.com", "metadata.packet.net"),
-        *(
-            "metadata.platformequinix.com",
-            "metadata.nicesrv.de",
-            "rancher-metadata",
-            "rancher-metadata.rancher.internal",
-        ),
+        *("metadata.platformequinix.com", "metadata.nicesrv.de", "rancher-metadata.rancher.internal"),
+        "rancher-metadata",
     }
 )
 _WRITTEN = re.compile(r"(?<![0-9])(?:[0-9]{1,3}[.-]){3}[0-9]{1,3}(?![0-9])")
 """An IPv4 address inside a name."""
 
-_FAKE = ip_network("198.18.0.0/15")
+FAKE = ip_network("198.18.0.0/15")
+"""Addresses that proxy tools such as Clash give out for any name: one of them says nothing on the place."""
 _PUBLIC_6 = ip_network("2000::/3")
 # Wider than is_global, whose answers differ between Python releases.
 _REFUSED = tuple(
@@ -177,11 +165,10 @@ def ip_problem(ip: IP, place: Place, trusted: AbstractSet[str]) -> str:
     outside = isinstance(ip, IPv4Address) or (ip in _PUBLIC_6 and not _is_isatap(ip))
     if place.trusted(trusted) or (outside and not any(ip in block for block in _REFUSED)):
         return ""
-    if ip not in _FAKE:
+    if ip not in FAKE:
         return _("{host} leads to {ip}, which is not a public address", host=place.host, ip=ip)
     if place.scheme == "https" and not literal(place.host):
-        # Tools such as Clash answer every name from this block; the certificate proves whom they connect us to.
-        return ""
+        return ""  # the certificate proves whom the proxy tool connects us to
     return _(
         "{host} leads to {ip}, an address that local proxy tools give out (fake-ip): safe only by name over https",
         host=place.host,
@@ -211,34 +198,6 @@ def proxied_problem(place: Place, trusted: AbstractSet[str]) -> str:
     if len(labels) == 1 or endings & (_INSIDE | _WRITTEN_OUT) or leads_inside:
         return _("{host} is a name inside this machine or network", host=place.host)
     return ""
-
-
-def seen_problem(ip: IP, place: Place, trusted: AbstractSet[str]) -> str:
-    """Say why a place must not be asked of a proxy, by an address that its name has here; empty when it may.
-
-    Args:
-        ip: what the name was resolved to here; an address that proxy tools give out says nothing on the place.
-        place: what is fetched.
-        trusted: as for :func:`ip_problem`.
-    """
-    return "" if ip in _FAKE else ip_problem(ip, place, trusted)
-
-
-def redirect_problem(here: Place, redirect: str, trusted: AbstractSet[str]) -> str:
-    """Say why a redirect must not be followed, as far as its spelling shows; empty when it may.
-
-    Args:
-        here: where the redirect came from.
-        redirect: the address it leads to.
-        trusted: as for :func:`ip_problem`.
-    """
-    problem = spelling_problem(redirect)
-    if problem or here.scheme == "http":
-        return problem
-    place = place_of(redirect)
-    if place.scheme == "https" or place.trusted(trusted):
-        return ""
-    return _("a redirect leads from https to http")
 
 
 def redacted(address: str) -> str:

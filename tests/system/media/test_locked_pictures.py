@@ -13,9 +13,10 @@ from hypothesis import strategies as some
 from support.loopback import PNG, PUBLIC, answering, moved, nowhere, policy, reply
 
 from wenwen_magic.endpoint.api_key import Secret
+from wenwen_magic.endpoint.bounded import Deadline
 from wenwen_magic.engine.outcomes import as_recorded, error_of_record
 from wenwen_magic.media import ssrf
-from wenwen_magic.media.download import FetchFailed, Policy, _Step, _Watchdog, fetch
+from wenwen_magic.media.download import FetchFailed, Policy, _Step, fetch
 
 KEY = "canary-0123456789abcdefXYZ"
 SECRET = Secret(KEY)
@@ -447,8 +448,7 @@ def replaced(mine, **more):
 
 
 def step_to(address, mine):
-    with _Watchdog(1, lambda: 0.0) as watchdog:
-        return _Step(address, mine, watchdog, nowhere, None)
+    return _Step(address, mine, Deadline(1, lambda: 0.0), nowhere, None)
 
 
 PARTS = some.tuples(

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.scripted import grows_in_proportion
 
-from wenwen_magic.media.error_bodies import MOST, advice_on, words_of
+from wenwen_magic.endpoint.failures import MOST_READ, advice_on, words_of
 
 STORE = "<Error><Code>{code}</Code><Message>{message}</Message><RequestId>68A0</RequestId><HostId>h</HostId></Error>"
 
@@ -25,6 +25,8 @@ STORE = "<Error><Code>{code}</Code><Message>{message}</Message><RequestId>68A0</
         ('{"code":-1,"message":"no"}', "no"),
         ('{"detail":"File not found"}', "File not found"),
         ('[{"message":"gone"}]', "gone"),
+        ('["gone"]', "gone"),
+        ('[1, {"message":"gone"}]', "gone"),
         ('{"unknown":true}', '{"unknown": true}'),
         ('{"error":', '{"error":'),
         ('{"msg":"two\nlines"}', "two lines"),
@@ -77,6 +79,6 @@ def test_whatever_came_the_words_are_one_short_line_without_controls(body):
 @pytest.mark.parametrize("piece", ["<script", "<message ", "<", "<a:", "&amp;", "{", "[", "<!--", "<title"])
 def test_a_hostile_page_takes_time_in_proportion(piece):
     def repeated(times):
-        return (piece * MOST).encode()[: MOST // 4 * times]
+        return (piece * MOST_READ).encode()[: MOST_READ // 4 * times]
 
     assert grows_in_proportion(repeated, words_of)
