@@ -50,14 +50,14 @@ class Estimate:
         wanted: how many pictures they want, saved ones included.
         missing: the prices of the pictures that would be asked for, None for an unknown one.
         unanswered: records of requests that an earlier process sent, and whose answers never came.
-        unnamed: a request for each model that would be asked though nobody named it.
+        asked: the first request of each kind (model, format, task, shape) of which a picture would be asked for.
     """
 
     requests: int
     wanted: int
     missing: list[float | None]
     unanswered: list[Generation]
-    unnamed: list[ImageRequest]
+    asked: list[ImageRequest]
 
 
 def estimate(engine: Engine, requests: Iterable[ImageRequest], options: DrawOptions) -> Estimate:
@@ -66,18 +66,19 @@ def estimate(engine: Engine, requests: Iterable[ImageRequest], options: DrawOpti
     missing: list[float | None] = []
     unanswered: dict[str, Generation] = {}
     counted: dict[bytes, int] = {}
-    unnamed: dict[tuple[str, str], ImageRequest] = {}
+    asked: dict[tuple[str | bool, ...], ImageRequest] = {}
     for request in requests:
         number, wanted = number + 1, wanted + request.count * request.pictures
         saved, sent = _saved(engine, request, options)
         unanswered.update((record.id, record) for record in sent)
         own = _missing(engine, request, options, len(saved))
-        if own and request.unnamed:
-            unnamed.setdefault((request.model, request.task), request)
+        if own:
+            kind = (request.model, request.unnamed, request.format, request.task, request.orientation)
+            asked.setdefault(kind, request)
         mark = bytes.fromhex(request.fingerprint[:24])
         missing += own[counted.get(mark, 0) :]
         counted[mark] = max(len(own), counted.get(mark, 0))
-    return Estimate(number, wanted, missing, list(unanswered.values()), list(unnamed.values()))
+    return Estimate(number, wanted, missing, list(unanswered.values()), list(asked.values()))
 
 
 def _saved(engine: Engine, request: ImageRequest, options: DrawOptions) -> tuple[list[Generation], list[Generation]]:

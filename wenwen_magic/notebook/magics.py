@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,7 @@ from wenwen_magic.text.template import interpolate, known_value
 
 if TYPE_CHECKING:
     from wenwen_magic.client import Client
-    from wenwen_magic.notebook.cell import BatchCell, Cell
+    from wenwen_magic.notebook.cell import Cell
     from wenwen_magic.notebook.commands.registry import KernelState
     from wenwen_magic.notebook.completion import Completion
     from wenwen_magic.notebook.options import Options
@@ -73,20 +73,13 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
     @line_cell_magic
     def wenwen_image(self, line: str, cell: str | None = None) -> Any:
         """Draw the cell's text; ``%%wenwen_image -h`` lists the options."""
-        given, loaded = self._read(line, cell)
-        typed = f"%wenwen_image {line}" if cell is None else f"%%wenwen_image {line}\n{cell}"
-        return self._run(given, cell, loaded, "wenwen_image", typed.rstrip())
+        return self._run("wenwen_image", line, cell)
 
     @no_var_expand
     @line_cell_magic
     def wenwen_describe(self, line: str, cell: str | None = None) -> Any:
         """Answer the cell's question on pictures with words: ``%%wenwen_describe --ref cat.png``."""
-        from wenwen_magic.records import DESCRIBE  # noqa: PLC0415
-
-        given, loaded = self._read(line, cell)
-        usual = _("What is in this picture?")
-        given = replace(given, task=DESCRIBE, no_ui=True, words=given.words or ("" if cell else usual))
-        return self._run(given, usual if cell and not cell.strip() else cell, loaded, "wenwen_describe")
+        return self._run("wenwen_describe", line, cell, describes=True)
 
     @no_var_expand
     @line_magic
@@ -96,7 +89,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         from wenwen_magic.notebook.options import comment_note, split_comment  # noqa: PLC0415
 
         line, comment = split_comment(line)
-        loaded, names = self._begin(line), scope.seen_names(self.shell.user_ns)
+        loaded, seen = self._begin(line), scope.Scope(self.shell.user_ns)
         if comment:
             print(comment_note(comment))
         context = registry.CommandContext(
@@ -106,7 +99,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             state=self.state,
             attended=self._can_ask or self.kernel is None,
             insert=self.shell.set_next_input,
-            value_of=lambda word: known_value(word, names),
+            value_of=lambda word: known_value(word, seen.names),
             show=display if self._attended else None,
             names=self.shell.user_ns,
             in_kernel=self.kernel is not None,
@@ -120,58 +113,57 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
 
     # -- a cell --------------------------------------------------------------------------------------------------------
 
-    def _read(self, line: str, cell: str | None) -> "tuple[Options, Loaded | None]":
-        """Load the settings, choose the language, and read the line."""
-        from wenwen_magic.notebook import options  # noqa: PLC0415
-
-        loaded = self._begin(line, cell)
-        line, comment = options.split_comment(line, prompt=cell is None)
-        given = options.read(line, lambda text: interpolate(text, scope.seen_names(self.shell.user_ns)))
-        if cell is None and loaded is not None:
-            speak(loaded.settings.lang, prompt=given.words)  # the prompt is known only now
-        if comment and not given.quiet:
-            print(options.comment_note(comment))
-        return given, loaded
-
-    def _run(self, given: "Options", cell: str | None, loaded: Loaded | None, magic: str, typed: str = "") -> Any:
+    def _run(self, magic: str, line: str, cell: str | None, *, describes: bool = False) -> Any:
         """Run a cell, or a line where there is no cell."""
         from wenwen_magic.notebook import options  # noqa: PLC0415
+        from wenwen_magic.notebook.cell import Cancelled  # noqa: PLC0415
+        from wenwen_magic.records import DESCRIBE  # noqa: PLC0415
 
-        if cell is None and given.words.endswith(";"):  # as anywhere in IPython, it quiets; a cell's text may end so
-            given = replace(given, quiet=True, words=given.words.rstrip("; "))
+        loaded, seen = self._begin(line, cell), scope.Scope(self.shell.user_ns)
+        given = self._read(line, cell, loaded, seen)
+        called = f"%{magic}" if cell is None else f"%%{magic}"
         if given.help:
-            print(options.help_text(f"%%{magic}" if cell is not None else f"%{magic}"))
+            print(options.help_text(called))
             return None
         name, prompt = options.name_and_prompt(given, cell)
-        scope.check_settable(name)
+        if describes:
+            given, prompt = replace(given, task=DESCRIBE, no_ui=True), prompt or _("What is in this picture?")
+        seen.check_settable(name)
         if given.fresh:
             scope.check_runs_once()
         if not prompt and cell is None and not given.from_:
-            return self._open_panel(given, loaded)
-        drawn = self._cell(given, prompt, name, loaded, typed=typed)
+            return self._open_panel(given, loaded, seen)
+        typed = f"{called} {line}" if cell is None else f"{called} {line}\n{cell}"
+        drawn = self._cell(given, prompt, name, loaded, seen, typed=typed.rstrip())
         if not given.quiet:
             for doubt in drawn.doubts():
                 print(doubt)
         if given.dry_run:
             print(drawn.dry_run())
             return None
-        from wenwen_magic.notebook.cell import Cancelled  # noqa: PLC0415
-
         try:
-            return self._draw(drawn, given)
+            return self._draw(drawn)
         except Cancelled as said:
             print(said)
             return None
 
+    def _read(self, line: str, cell: str | None, loaded: Loaded | None, seen: scope.Scope) -> "Options":
+        """Read the line, and say what of it is left out as a comment."""
+        from wenwen_magic.notebook import options  # noqa: PLC0415
+
+        line, comment = options.split_comment(line, prompt=cell is None)
+        given = options.read(line, lambda text: interpolate(text, seen.names))
+        if cell is None and loaded is not None:
+            speak(loaded.settings.lang, prompt=given.words)  # the prompt is known only now
+        if comment and not given.quiet:
+            print(options.comment_note(comment))
+        if cell is None and given.words.endswith(";"):  # as anywhere in IPython, it quiets; a cell's text may end so
+            return replace(given, quiet=True, words=given.words.rstrip("; "))
+        return given
+
     def _cell(
-        self,
-        given: "Options",
-        prompt: str,
-        name: str,
-        loaded: Loaded | None = None,
-        *,
-        typed: str = "",
-    ) -> "Cell | BatchCell":
+        self, given: "Options", prompt: str, name: str, loaded: Loaded | None, seen: scope.Scope, *, typed: str = ""
+    ) -> "Cell":
         """Make the cell with its requests: one, those of a comparison, or with ``--from`` many.
 
         Raises:
@@ -188,11 +180,11 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
                 return WidgetHandle(bundle, self._defer)
             if outputs and attended:
                 return CapturedHandle(bundle, outputs, self._defer)
-            self._print_still(bundle)
+            self._print_still(lambda: bundle)
             return display(bundle, raw=True, display_id=True)  # type: ignore[no-untyped-call]
 
         client = self._client(given, loaded)
-        wanted = CellRequests(client, given, scope.seen_names(self.shell.user_ns))
+        wanted = CellRequests(client, given, seen.names)
         requests, labels = ((), ()) if given.from_ else wanted.all(prompt)
         # A terminal's output cannot be changed, and %%capture keeps every change of one.
         live = self.kernel is not None and not isinstance(self.shell.display_pub, CapturingDisplayPublisher)
@@ -201,7 +193,8 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             live=live and not given.quiet and (attended or not outputs),
             gather=client.gallery,
         )
-        cell = Cell(
+        make = partial(BatchCell, many=wanted.many(prompt, given.from_)) if given.from_ else Cell
+        return make(
             client=client,
             requests=requests,
             options=given,
@@ -215,18 +208,12 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             text=typed,
             put=self.state.put,
         )
-        return BatchCell(cell, wanted.many(prompt, given.from_)) if given.from_ else cell
 
-    def _draw(self, drawn: "Cell | BatchCell", given: "Options") -> Any:
-        from wenwen_magic.notebook.cell import BatchCell  # noqa: PLC0415
-
-        attended = self._attended
-        if isinstance(drawn, BatchCell):
-            self.shown = self._settled(drawn.draw, drawn.cell)
-            return self.shown
+    def _draw(self, drawn: "Cell") -> Any:
+        attended, given = self._attended, drawn.options
         if drawn.blind:
             self.state.ballot = drawn  # an earlier one is not on the screen any more
-        controls = attended and drawn.client.settings.ui and not (given.no_ui or given.quiet)
+        controls = attended and drawn.client.settings.ui and not (given.no_ui or given.quiet or given.from_)
         # Where nobody is, the kernel is ended after the last cell, and what comes later is seen by nobody.
         if given.background and (attended or self.kernel is None):
             if self.kernel is None and not drawn.client.is_demo:
@@ -248,12 +235,12 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         finally:
             cell.area.settle()
 
-    def _open_panel(self, given: "Options", loaded: Loaded | None) -> None:
+    def _open_panel(self, given: "Options", loaded: Loaded | None, seen: scope.Scope) -> None:
         needs = _("The control panel needs a live notebook.")
         if not self._attended:
             print(needs)
             return
-        cell: Any = self._cell(replace(given, raw=True), "…", "", loaded)
+        cell = self._cell(replace(given, raw=True), "…", "", loaded, seen)
         self._show_controls(cell, with_prompt=True)
         cell.area.status(_("The picture will appear here."), plain=needs)
         cell.area.settle()
@@ -286,14 +273,14 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         """The kernel around the shell; None in a terminal."""
         return getattr(self.shell, "kernel", None)
 
-    def _print_still(self, bundle: Mapping[str, Any]) -> None:
-        """Print a bundle's picture above its text, where a terminal shows pictures."""
+    def _print_still(self, bundle: Callable[[], Mapping[str, Any]]) -> None:
+        """Print a bundle's picture above its text, where a terminal shows pictures; it is made only there."""
         if self.kernel is None and sys.stdout.isatty():
             from wenwen_magic.engine.limits import SESSION  # noqa: PLC0415
             from wenwen_magic.notebook.output_area import print_still  # noqa: PLC0415
 
             with suppress(ConfigError):  # a setting is wrong: the next command says so
-                print_still(bundle, SESSION.pool(self._load().settings.max_megapixels))
+                print_still(bundle(), SESSION.pool(self._load().settings.max_megapixels))
 
     @property
     def _can_ask(self) -> bool:
@@ -375,8 +362,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         if result is self.shown and _is_for_the_cells_end():
             self.shown = None
             return
-        if self.kernel is None:  # making it twice would cost, and may show its controls
-            self._print_still(result._repr_mimebundle_())
+        self._print_still(result._repr_mimebundle_)
         raise NotImplementedError  # IPython then goes on to the MIME bundle
 
 

@@ -6,6 +6,7 @@ import linecache
 import re
 import sysconfig
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from keyword import iskeyword
 from types import CodeType, FrameType
 from typing import Any
@@ -26,42 +27,48 @@ _MARK = "_wenwen_words"
 _WORD = re.compile(r"[^\W\d]\w*")
 
 
-def seen_names(notebook: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the names where the magic runs, as they are now.
-
-    A name that belongs to a function there and has no value that can be read is an
-    :class:`~wenwen_magic.text.template.Unseen`: nothing of the same name takes its place. So are all names where a
-    thread or a callback runs the magic directly.
+class Scope:
+    """The place where a magic runs.
 
     Args:
-        notebook: the notebook's own.
+        notebook: the notebook's own names.
     """
-    frame = _caller()
-    if frame is None:  # a function may have started what runs the magic now, and have meant its own names
-        return {name: Unseen(name, "") for name in notebook if not name.startswith("__")}
-    if frame.f_locals is notebook:
-        return dict(notebook)
-    names = {**notebook, **frame.f_globals}
-    names |= {name: Unseen(name, function) for name, function in _of_functions(frame.f_code)}
-    return names | frame.f_locals
 
+    def __init__(self, notebook: Mapping[str, Any]) -> None:
+        self._notebook, self._frame = notebook, _caller()
 
-def check_settable(name: str) -> None:
-    """Refuse a variable that belongs to the function that runs the magic: a magic can set the notebook's only.
+    @cached_property
+    def names(self) -> dict[str, Any]:
+        """The names that are seen there, with their values.
 
-    Raises:
-        ConfigError: it is one of the function's; nothing was sent.
-    """
-    frame = _caller()
-    if frame is not None and name in _local(frame.f_code):
-        raise ConfigError(
-            _(
-                "A cell cannot set {name!r}: it is a variable of the function {function}.",
-                name=name,
-                function=frame.f_code.co_qualname.rpartition("<locals>.")[2],
-            ),
-            do=_("In a function write: {name} = %wenwen_image …", name=name),
-        )
+        A name that belongs to a function there and has no value that can be read is an
+        :class:`~wenwen_magic.text.template.Unseen`: nothing of the same name takes its place. So are all names where
+        a thread or a callback runs the magic directly.
+        """
+        frame, notebook = self._frame, self._notebook
+        if frame is None:  # a function may have started what runs the magic now, and have meant its own names
+            return {name: Unseen(name, "") for name in notebook if not name.startswith("__")}
+        if frame.f_locals is notebook:
+            return dict(notebook)
+        names = {**notebook, **frame.f_globals}
+        names |= {name: Unseen(name, function) for name, function in _of_functions(frame.f_code)}
+        return names | frame.f_locals
+
+    def check_settable(self, name: str) -> None:
+        """Refuse a variable that belongs to the function that runs the magic: a magic can set the notebook's only.
+
+        Raises:
+            ConfigError: it is one of the function's; nothing was sent.
+        """
+        if self._frame is not None and name in _local(self._frame.f_code):
+            raise ConfigError(
+                _(
+                    "A cell cannot set {name!r}: it is a variable of the function {function}.",
+                    name=name,
+                    function=self._frame.f_code.co_qualname.rpartition("<locals>.")[2],
+                ),
+                do=_("In a function write: {name} = %wenwen_image …", name=name),
+            )
 
 
 def check_runs_once() -> None:
