@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import count, islice
-from pathlib import Path
 from typing import Any
 
 from wenwen_magic.client import Client
@@ -369,6 +368,8 @@ class Cell:
                 do=_("Nothing was sent. Add -y to go on."),
             )
             self._confirm(_("This cell asks for {cost}. Go on? [y/N] ", cost=amount), refusal)
+        if not self.estimate.unanswered:
+            return
         try:
             refuse_unanswered(self.estimate.unanswered)
         except UnansweredRequest as error:
@@ -461,7 +462,10 @@ class BatchCell(Cell):
         line = run.tally.line()
         if run.stopped:
             line += _(" · stopping, waiting for {count}; interrupt again to stop waiting", count=run.tally.under_way)
-        small = [_with_thumbnail(row, self.client.thumbnail(row)) for row in rows[:MOST_SHOWN]]
+        small = []
+        for row in rows[:MOST_SHOWN]:
+            alone = [replace(row.pictures[0], preview=self.client.thumbnail(row))] if len(row.pictures) == 1 else []
+            small.append(replace(row, pictures=tuple(alone)) if alone else row)
         if small:
             self.area.preview(gallery_bundle(Gallery(small)), line)
         else:
@@ -474,12 +478,6 @@ class BatchCell(Cell):
         if total > len(lines):
             lines.append(_("… {requests} prompts in all", requests=total))
         return "\n".join([*lines, self._cost_line()])
-
-
-def _with_thumbnail(row: Generation, thumbnail: Path | None) -> Generation:
-    if len(row.pictures) != 1:
-        return row
-    return replace(row, pictures=(replace(row.pictures[0], preview=thumbnail),))
 
 
 def doubts(client: Client, estimate: Estimate, *, runs: bool = False) -> list[str]:

@@ -87,14 +87,10 @@ def _body(prompt: str) -> tuple[str, bool]:
         raise _unwritable(
             _("the prompt begins or ends with spaces or empty lines"),
         )
-    changed = bool(_CHANGED.search(prompt))
-    text = _AS_EXPRESSION.sub(_expression, prompt) if changed else prompt
+    text, changed = prompt, bool(_CHANGED.search(prompt))
+    if changed:  # what would be changed on its way is an expression in ASCII, for the cell to fill in
+        text = _AS_EXPRESSION.sub(lambda fragile: f"{{{{{json.dumps(fragile.group())}}}}}", prompt)
     return ("\n" if _FIRST_LINE_ONLY.match(text) else "") + text, "{{" in prompt and not changed
-
-
-def _expression(fragile: re.Match[str]) -> str:
-    """Return text that would be changed on its way as an expression in ASCII for the cell to fill in."""
-    return f"{{{{{json.dumps(fragile.group())}}}}}"
 
 
 def _folding(word: str) -> str:

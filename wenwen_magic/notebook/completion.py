@@ -40,11 +40,7 @@ def complete(before: str, settings: Callable[[], Settings], names: Mapping[str, 
         return None if "." in start else _beginning(start, _variables(names))
     if "\n" in typed:  # the text of the cell
         return "", []
-    return (_command if magic == "wenwen" else _line)(typed, settings, names)
-
-
-def _line(typed: str, settings: Callable[[], Settings], names: Mapping[str, Any]) -> Completion:
-    return _option(typed, TABLE, settings, names)
+    return _command(typed, settings, names) if magic == "wenwen" else _option(typed, TABLE, settings, names)
 
 
 def _command(typed: str, settings: Callable[[], Settings], names: Mapping[str, Any]) -> Completion:

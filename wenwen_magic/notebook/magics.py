@@ -3,7 +3,6 @@
 # What draws and shows is imported where it is first needed, each time with PLC0415: %load_ext stays quick.
 
 import atexit
-import inspect
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -89,7 +88,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         from wenwen_magic.notebook.options import comment_note, split_comment  # noqa: PLC0415
 
         line, comment = split_comment(line)
-        loaded, seen = self._begin(line), scope.Scope(self.shell.user_ns)
+        loaded = self._begin(line)
         if comment:
             print(comment_note(comment))
         context = registry.CommandContext(
@@ -99,7 +98,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             state=self.state,
             attended=self._can_ask or self.kernel is None,
             insert=self.shell.set_next_input,
-            value_of=lambda word: known_value(word, seen.names),
+            value_of=lambda word: known_value(word, scope.seen_names(self.shell.user_ns)),
             show=display if self._attended else None,
             names=self.shell.user_ns,
             in_kernel=self.kernel is not None,
@@ -119,8 +118,8 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         from wenwen_magic.notebook.cell import Cancelled  # noqa: PLC0415
         from wenwen_magic.records import DESCRIBE  # noqa: PLC0415
 
-        loaded, seen = self._begin(line, cell), scope.Scope(self.shell.user_ns)
-        given = self._read(line, cell, loaded, seen)
+        loaded = self._begin(line, cell)
+        given = self._read(line, cell, loaded)
         called = f"%{magic}" if cell is None else f"%%{magic}"
         if given.help:
             print(options.help_text(called))
@@ -128,13 +127,13 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         name, prompt = options.name_and_prompt(given, cell)
         if describes:
             given, prompt = replace(given, task=DESCRIBE, no_ui=True), prompt or _("What is in this picture?")
-        seen.check_settable(name)
+        names = scope.seen_names(self.shell.user_ns, setting=name)
         if given.fresh:
             scope.check_runs_once()
         if not prompt and cell is None and not given.from_:
-            return self._open_panel(given, loaded, seen)
+            return self._open_panel(given, loaded, names)
         typed = f"{called} {line}" if cell is None else f"{called} {line}\n{cell}"
-        drawn = self._cell(given, prompt, name, loaded, seen, typed=typed.rstrip())
+        drawn = self._cell(given, prompt, name, loaded, names, typed=typed.rstrip())
         if not given.quiet:
             for doubt in drawn.doubts():
                 print(doubt)
@@ -147,12 +146,12 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             print(said)
             return None
 
-    def _read(self, line: str, cell: str | None, loaded: Loaded | None, seen: scope.Scope) -> "Options":
+    def _read(self, line: str, cell: str | None, loaded: Loaded | None) -> "Options":
         """Read the line, and say what of it is left out as a comment."""
         from wenwen_magic.notebook import options  # noqa: PLC0415
 
         line, comment = options.split_comment(line, prompt=cell is None)
-        given = options.read(line, lambda text: interpolate(text, seen.names))
+        given = options.read(line, lambda text: interpolate(text, scope.seen_names(self.shell.user_ns)))
         if cell is None and loaded is not None:
             speak(loaded.settings.lang, prompt=given.words)  # the prompt is known only now
         if comment and not given.quiet:
@@ -162,7 +161,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         return given
 
     def _cell(
-        self, given: "Options", prompt: str, name: str, loaded: Loaded | None, seen: scope.Scope, *, typed: str = ""
+        self, given: "Options", prompt: str, name: str, loaded: Loaded | None, names: dict[str, Any], *, typed: str = ""
     ) -> "Cell":
         """Make the cell with its requests: one, those of a comparison, or with ``--from`` many.
 
@@ -184,7 +183,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             return display(bundle, raw=True, display_id=True)  # type: ignore[no-untyped-call]
 
         client = self._client(given, loaded)
-        wanted = CellRequests(client, given, seen.names)
+        wanted = CellRequests(client, given, names)
         requests, labels = ((), ()) if given.from_ else wanted.all(prompt)
         # A terminal's output cannot be changed, and %%capture keeps every change of one.
         live = self.kernel is not None and not isinstance(self.shell.display_pub, CapturingDisplayPublisher)
@@ -215,32 +214,29 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             self.state.ballot = drawn  # an earlier one is not on the screen any more
         controls = attended and drawn.client.settings.ui and not (given.no_ui or given.quiet or given.from_)
         # Where nobody is, the kernel is ended after the last cell, and what comes later is seen by nobody.
-        if given.background and (attended or self.kernel is None):
-            if self.kernel is None and not drawn.client.is_demo:
-                drawn.client.session.detached.start()  # a script may end before its job could start it
-            job = self._settled(drawn.draw_in_background, drawn)
-            if self.kernel is None:  # a script in a terminal may end here; an interrupt ends the wait
-                atexit.register(job.wait, _LAST_WAIT)
-            self._show_controls(drawn).follow(job) if controls else drawn.follow(job)
-            return None
-        self.shown = self._settled(drawn.draw, drawn)
-        if controls:
-            self._show_controls(drawn)
-        return self.shown
-
-    @staticmethod
-    def _settled(draw: Callable[[], Any], cell: "Cell") -> Any:
+        beside = given.background and (attended or self.kernel is None)
+        if beside and self.kernel is None and not drawn.client.is_demo:
+            drawn.client.session.detached.start()  # a script may end before its job could start it
         try:
-            return draw()
+            result: Any = drawn.draw_in_background() if beside else drawn.draw()
         finally:
-            cell.area.settle()
+            drawn.area.settle()
+        if not beside:
+            self.shown = result
+            if controls:
+                self._show_controls(drawn)
+            return result
+        if self.kernel is None:  # a script in a terminal may end here; an interrupt ends the wait
+            atexit.register(result.wait, _LAST_WAIT)
+        (self._show_controls(drawn) if controls else drawn).follow(result)
+        return None
 
-    def _open_panel(self, given: "Options", loaded: Loaded | None, seen: scope.Scope) -> None:
+    def _open_panel(self, given: "Options", loaded: Loaded | None, names: dict[str, Any]) -> None:
         needs = _("The control panel needs a live notebook.")
         if not self._attended:
             print(needs)
             return
-        cell = self._cell(replace(given, raw=True), "…", "", loaded, seen)
+        cell = self._cell(replace(given, raw=True), "…", "", loaded, names)
         self._show_controls(cell, with_prompt=True)
         cell.area.status(_("The picture will appear here."), plain=needs)
         cell.area.settle()
@@ -372,8 +368,8 @@ def register(shell: Any) -> None:
     if earlier is not None:
         # After %reload_ext the demo, the typed key and the jobs go on, and the history stays where it is.
         magics.state, magics.folder = earlier.state, earlier.folder
+        unregister(shell)
     shell.register_magics(magics)
-    _take_hooks_out(shell)  # of a %reload_ext
     _keep_braces_of_aliases(shell.magics_manager)
     shell.ast_transformers.append(scope.Capture())
     shell.input_transformers_cleanup.append(cell_lines.prepare)
@@ -462,15 +458,18 @@ def _offer_only_our_words(shell: Any) -> None:
 def unregister(shell: Any) -> None:
     """Take away what :func:`register` hooked in."""
     magics = shell.magics_manager.registry.get(WenwenMagics.__name__)
-    formatter = shell.display_formatter.ipython_display_formatter
+    with suppress(ValueError):  # unregistered before
+        shell.events.unregister("pre_run_cell", magics.forget_shown)
     for kind in _SHOWN_ONCE:
-        formatter.pop(kind, None)
-    if magics is not None:
-        with suppress(ValueError):  # unregistered before
-            shell.events.unregister("pre_run_cell", magics.forget_shown)
+        shell.display_formatter.ipython_display_formatter.pop(kind, None)
     for sequence in (list, tuple):
         _show_others_only(shell.display_formatter.mimebundle_formatter, sequence)
-    _take_hooks_out(shell)
+    # By name: after %reload_ext they may be those of an earlier import.
+    hooks, cleaners = shell.ast_transformers, shell.input_transformers_cleanup
+    matchers = getattr(shell.Completer, "custom_matchers", [])
+    matchers[:] = [each for each in matchers if getattr(each, "matcher_identifier", "") != _MATCHER]
+    hooks[:] = [hook for hook in hooks if type(hook).__module__ != scope.__name__]
+    cleaners[:] = [cleaner for cleaner in cleaners if getattr(cleaner, "__module__", "") != cell_lines.__name__]
     vars(shell.magics_manager).pop("register_alias", None)
     for kind_of_magic in shell.magics_manager.magics.values():
         for name in _MAGICS:
@@ -479,7 +478,6 @@ def unregister(shell: Any) -> None:
 
 def _show_pictures_in(formatter: Any, kind: Any) -> None:
     """Have lists or tuples whose items are all ours shown as a gallery; any other is shown as before."""
-    _show_others_only(formatter, kind)  # of a %reload_ext
     others = formatter.type_printers.get(kind)
 
     def show(items: Any) -> Any:
@@ -510,22 +508,9 @@ def _show_others_only(formatter: Any, kind: Any) -> None:
 _AT_THE_END = {DisplayHook.compute_format_data.__code__, CapturingDisplayHook.__call__.__code__}
 
 
-def _take_hooks_out(shell: Any) -> None:
-    """Take what reads cells before they run, and what completes them, out of a shell."""
-    # By name: after %reload_ext they may be those of an earlier import.
-    hooks, cleaners = shell.ast_transformers, shell.input_transformers_cleanup
-    matchers = getattr(shell.Completer, "custom_matchers", [])
-    matchers[:] = [each for each in matchers if getattr(each, "matcher_identifier", "") != _MATCHER]
-    hooks[:] = [hook for hook in hooks if type(hook).__module__ != scope.__name__]
-    cleaners[:] = [cleaner for cleaner in cleaners if getattr(cleaner, "__module__", "") != cell_lines.__name__]
-
-
 def _is_for_the_cells_end() -> bool:
     """Whether IPython shows a cell's last value just now; an explicit ``display()`` is shown all the same.
 
     Nothing else tells the two apart: ipykernel's display hook does not keep ``is_active``.
     """
-    frame = inspect.currentframe()
-    while frame is not None and frame.f_code not in _AT_THE_END:
-        frame = frame.f_back
-    return frame is not None
+    return any(frame.f_code in _AT_THE_END for frame in scope.frames())
