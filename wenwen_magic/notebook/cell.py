@@ -1,6 +1,6 @@
 """Runs a cell: makes its requests, starts its job, waits beside it, and shows the pictures as they come."""
 
-from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import count, islice
@@ -129,9 +129,14 @@ class Cell:
             WenwenError: nothing could be drawn, something is missing in mode ``replay``, or the wait was interrupted.
             Cancelled: a person said no.
         """
-        self._agree()
+        self._agree(sum(request.count * request.pictures for request in self.requests))
         job = self._start()
-        self._wait(job)
+        try:
+            self._wait(job)
+        except UnansweredRequest as error:
+            self._agree_again(error)
+            job = self._start()
+            self._wait(job)
         result = self.finished(job)
         if self.client.settings.mode == "replay":
             refuse_gaps(job.result)
@@ -143,8 +148,7 @@ class Cell:
         Raises:
             LimitReached: the cell asks for more than is allowed; nothing was sent.
         """
-        self.client.check(self.estimate)
-        self._agree()
+        self._agree_to_all()
         self.area.status(_("drawing in the background"))
         return self._start()
 
@@ -283,10 +287,7 @@ class Cell:
         """
         gallery = self.area.gallery
         if gallery is None or not gallery.blind:
-            raise ConfigError(
-                _("There is nothing to vote on yet."),
-                do=_("Wait until the pictures are there."),
-            )
+            raise ConfigError(_("There is nothing to vote on yet."), do=_("Wait until the pictures are there."))
         label = voting.cast(self.client.history.folder, gallery, letter)
         revealed = replace(gallery, blind=False)
         self.area.put(replace(revealed, render=vote_result(letter)))
@@ -329,7 +330,9 @@ class Cell:
 
     def doubts(self) -> list[str]:
         """Return what is doubtful about the models and the shapes that would be asked for, a line each."""
-        return doubts(self.client, self.estimate, runs=not self.options.dry_run)
+        runs = not self.options.dry_run
+        # What is saved is looked for only where there is a doubt.
+        return doubts(self.client, self.requests, runs=runs) and doubts(self.client, self.estimate.asked, runs=runs)
 
     def dry_run(self) -> str:
         """Return what would be sent, how many pictures that asks for, and what they cost; sends nothing."""
@@ -348,17 +351,21 @@ class Cell:
         free = _(", free (demo)") if demo else ""
         return _("Would be asked for: {cost}{free}. Nothing was sent.", cost=amount, free=free)
 
-    def _agree(self) -> None:
-        """Keep to the cell's own budget; ask a person before many pictures, and before what may be paid twice.
+    def _agree(self, wanted: int) -> None:
+        """Keep to the cell's own budget, and ask a person before many pictures.
+
+        Args:
+            wanted: the number of pictures, saved ones included.
 
         Raises:
             LimitReached: the budget is too small, or nobody can confirm it; nothing was sent.
-            UnansweredRequest: nobody can confirm that a request is sent again whose answer never came.
             Cancelled: a person said no.
         """
         client, options = self.client, self.options
         limit, currency = client.settings.confirm_above, client.settings.currency
-        cost = limits.Cost() if client.is_demo else limits.cost_of(self.estimate.missing)
+        if client.is_demo or (options.budget is None and (options.yes or wanted <= limit)):
+            return
+        cost = limits.cost_of(self.estimate.missing)
         if options.budget is not None and cost.units > options.budget:
             raise limits.budget_reached(limits.Cost(), cost, options.budget, currency, cell=True)
         if cost.pictures > limit and not options.yes:
@@ -368,15 +375,21 @@ class Cell:
                 do=_("Nothing was sent. Add -y to go on."),
             )
             self._confirm(_("This cell asks for {cost}. Go on? [y/N] ", cost=amount), refusal)
-        if not self.estimate.unanswered:
-            return
+
+    def _agree_to_all(self) -> None:
+        """Check and ask all that can be before anything is sent; errors as :meth:`_agree` and :meth:`_agree_again`."""
+        self.client.check(self.estimate)
+        self._agree(self.estimate.wanted)
         try:
             refuse_unanswered(self.estimate.unanswered)
         except UnansweredRequest as error:
-            client.check(self.estimate)  # what was sent is given up only where nothing else stops the cell
-            question = _("{what} {why} It may have been charged. Send it again? [y/N] ", what=error.what, why=error.why)
-            self._confirm(question, error)
-            client.give_up(error.records)
+            self._agree_again(error)  # last: it gives up what was sent, so a no to the other must come before it
+
+    def _agree_again(self, error: UnansweredRequest) -> None:
+        """Ask a person whether a request is sent again whose answer never came; without a person, raise its error."""
+        question = _("{what} {why} It may have been charged. Send it again? [y/N] ", what=error.what, why=error.why)
+        self._confirm(question, error)
+        self.client.give_up(error.records)
 
     def _confirm(self, question: str, refusal: WenwenError) -> None:
         """Ask a person, whose no ends the cell; where nobody can answer, raise the refusal."""
@@ -411,6 +424,10 @@ class BatchCell(Cell):
     def _wanted(self) -> Iterable[ImageRequest]:
         return self.many()
 
+    def doubts(self) -> list[str]:
+        """Return what is doubtful, as for any cell; each kind of request is looked at once."""
+        return doubts(self.client, self.estimate.asked, runs=not self.options.dry_run)
+
     def draw(self) -> Gallery:
         """Draw what is missing, wait, and show.
 
@@ -420,8 +437,7 @@ class BatchCell(Cell):
             Cancelled: a person said no.
         """
         client, before = self.client, self.client.session.account()
-        client.check(self.estimate)
-        self._agree()
+        self._agree_to_all()
         run, rows = client.begin_many(self.many(), fresh=self.options.fresh, total=self.estimate.requests)
         self._wait_for(run, rows)
         if not run.tally.done and run.tally.failed:
@@ -480,12 +496,12 @@ class BatchCell(Cell):
         return "\n".join([*lines, self._cost_line()])
 
 
-def doubts(client: Client, estimate: Estimate, *, runs: bool = False) -> list[str]:
+def doubts(client: Client, requests: Sequence[ImageRequest], *, runs: bool = False) -> list[str]:
     """Return a line on each model that the endpoint's list of the last day does not name, and on each odd shape.
 
     Args:
         client: knows the list, if there is one.
-        estimate: of what is wanted; what is saved raises no doubt.
+        requests: what would be asked for.
         runs: whether it is about to be asked for: a default that is not listed then stops it, and says why itself.
     """
     known, today = client.known_models(fresh=True), client.session.models.today()
@@ -499,7 +515,8 @@ def doubts(client: Client, estimate: Estimate, *, runs: bool = False) -> list[st
 
     def shape_doubt(request: ImageRequest) -> str:
         """Say that a picture will have the nearest shape that its model knows, where that is not the one asked for."""
-        sent = client.shape_as_sent(replace(request, params={}))  # a param is sent as it was typed
+        plain = replace(request, params={}) if request.params else request  # a param is sent as it was typed
+        sent = client.shape_as_sent(plain)
         if not sent or shape_of(sent).stands_for(request.shape):
             return ""
         asked, model = said(request.orientation), request.model
@@ -510,5 +527,5 @@ def doubts(client: Client, estimate: Estimate, *, runs: bool = False) -> list[st
             sent=said(sent),
         )
 
-    lines = [*map(model_doubt, estimate.asked), *map(shape_doubt, estimate.asked)]
+    lines = [*map(model_doubt, requests), *map(shape_doubt, requests)]
     return [line for line in dict.fromkeys(lines) if line]

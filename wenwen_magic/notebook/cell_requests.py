@@ -86,8 +86,7 @@ class CellRequests:
         combinations = list(itertools.product(*(axis.values for axis in axes)))
         if options.blind and len(combinations) < 2:  # noqa: PLR2004  to compare takes two
             raise ConfigError(
-                _("There is only one picture: nothing to compare."),
-                do=_("Name several models: -m a,b --blind"),
+                _("There is only one picture: nothing to compare."), do=_("Name several models: -m a,b --blind")
             )
         chosen = [tuple(zip(axes, values, strict=True)) for values in combinations]
         labels = (
@@ -144,10 +143,7 @@ class CellRequests:
                 do=_("Put it into a column, or use --grid without --from."),
             )
         if len(self.options.model) > 1:
-            raise ConfigError(
-                _("Several models do not go with --from."),
-                do=_("Put a column called model into it."),
-            )
+            raise ConfigError(_("Several models do not go with --from."), do=_("Put a column called model into it."))
         things = self._things(source)
         shared = self._shared()
         shared["params"] = shared["params"] or None
@@ -214,8 +210,7 @@ class CellRequests:
         name, sign, values = re.sub("＝", "=", text, count=1).partition("=")
         if not sign or not name.strip():
             raise ConfigError(
-                _("{text!r} has no values.", text=text[:60]),
-                do='--grid "model=a;b"   --for "animal=猫;狗"',
+                _("{text!r} has no values.", text=text[:60]), do='--grid "model=a;b"   --for "animal=猫;狗"'
             )
         kind, name = kind_of(unicodedata.normalize("NFKC", name).strip())
         if expression := _WHOLE_EXPRESSION.fullmatch(values):  # a single one may be a list of its own
@@ -272,8 +267,5 @@ def _grid_kind(name: str) -> tuple[str, str]:
 
 def _name_kind(name: str) -> tuple[str, str]:
     if not name.isidentifier():
-        raise ConfigError(
-            _("{name!r} cannot be a name in the prompt.", name=name[:60]),
-            do='--for "animal=猫;狗"',
-        )
+        raise ConfigError(_("{name!r} cannot be a name in the prompt.", name=name[:60]), do='--for "animal=猫;狗"')
     return "name", name

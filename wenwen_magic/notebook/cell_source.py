@@ -84,9 +84,7 @@ def cell(
 def _body(prompt: str) -> tuple[str, bool]:
     """Return the text of the cell, and whether it has to be kept from interpolation."""
     if prompt != prompt.strip():
-        raise _unwritable(
-            _("the prompt begins or ends with spaces or empty lines"),
-        )
+        raise _unwritable(_("the prompt begins or ends with spaces or empty lines"))
     text, changed = prompt, bool(_CHANGED.search(prompt))
     if changed:  # what would be changed on its way is an expression in ASCII, for the cell to fill in
         text = _AS_EXPRESSION.sub(lambda fragile: f"{{{{{json.dumps(fragile.group())}}}}}", prompt)
@@ -156,9 +154,7 @@ def _quoted(option: str, value: str) -> str:
     if "'" not in value:
         return f"'{kept}'"
     if value.endswith("\\"):
-        raise _unwritable(
-            _("the value of {option} holds ' and ends with \\", option=option),
-        )
+        raise _unwritable(_("the value of {option} holds ' and ends with \\", option=option))
     if '"' not in value:
         return f'"{kept}"'
     return "=" + re.sub(r"[\s\"']", r"\\\g<0>", value)
@@ -166,9 +162,7 @@ def _quoted(option: str, value: str) -> str:
 
 def _unwritable(why: str) -> ConfigError:
     return ConfigError(
-        _("This request cannot be written as a cell."),
-        why=why,
-        do=_("Repeat it from Python: client.generate(request)"),
+        _("This request cannot be written as a cell."), why=why, do=_("Repeat it from Python: client.generate(request)")
     )
 
 

@@ -328,10 +328,7 @@ def _above_zero(kind: type[int] | type[float]) -> Callable[[str], Any]:
             number = kind(0)
         if not 0 < number < math.inf:
             value = value[:40]
-            raise ConfigError(
-                _("{value!r} is not a number above zero.", value=value),
-                do=_("For example: 2"),
-            )
+            raise ConfigError(_("{value!r} is not a number above zero.", value=value), do=_("For example: 2"))
         return number
 
     return parse

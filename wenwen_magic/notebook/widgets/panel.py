@@ -298,7 +298,7 @@ class Panel:
                 self.show_error(_too_many(values["count"], most))
             elif values["model"]:
                 request = replace(self._cell.requests[0], **values)
-                self.show_message(*doubts(client, client.look_through([request], fresh=True)))
+                self.show_message(*doubts(client, client.look_through([request], fresh=True).asked))
 
     def _speak(self) -> None:
         self._cell.speak(self.choices.prompt.value)
