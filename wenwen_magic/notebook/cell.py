@@ -352,15 +352,7 @@ class Cell:
         return _("Would be asked for: {cost}{free}. Nothing was sent.", cost=amount, free=free)
 
     def _agree(self, wanted: int) -> None:
-        """Keep to the cell's own budget, and ask a person before many pictures.
-
-        Args:
-            wanted: the number of pictures, saved ones included.
-
-        Raises:
-            LimitReached: the budget is too small, or nobody can confirm it; nothing was sent.
-            Cancelled: a person said no.
-        """
+        """Keep to the cell's own budget, and ask a person before many pictures, saved ones not counted."""
         client, options = self.client, self.options
         limit, currency = client.settings.confirm_above, client.settings.currency
         if client.is_demo or (options.budget is None and (options.yes or wanted <= limit)):

@@ -160,12 +160,7 @@ class CellRequests:
         return list(things) if isinstance(things, Iterator) else things
 
     def _meant(self, word: str) -> Any:
-        """Return what a word after ``--ref`` means: a variable's or an expression's value, an id, a path, an address.
-
-        Raises:
-            ConfigError: it is none of them.
-            HistoryError: there is no such id.
-        """
+        """Return what a word after ``--ref`` means: a variable's or an expression's value, or an id's, or itself."""
         if whole := _WHOLE_EXPRESSION.fullmatch(word):
             return value_of(whole[1].strip(), self.names)
         word = interpolate(word, self.names)
@@ -186,11 +181,7 @@ class CellRequests:
     # -- axes ----------------------------------------------------------------------------------------------------------
 
     def _axes(self) -> list[Axis]:
-        """Return the axes in the order they were given; one model alone is no axis.
-
-        Raises:
-            ConfigError: an unknown axis, one without values, one given twice, or too many combinations.
-        """
+        """Return the axes in the order they were given; one model alone is no axis."""
         options = self.options
         axes = [Axis("model", "model", _different(options.model))] if len(options.model) > 1 else []
         axes += [self._axis(text, _grid_kind) for text in options.grid]

@@ -16,7 +16,7 @@ from typing import Any
 from wenwen_magic.client import Client
 from wenwen_magic.engine.build_request import refuse_stripped, usual_format
 from wenwen_magic.errors import ConfigError, WenwenError
-from wenwen_magic.notebook.options import TABLE, check_variable, split_comment, with_options, written
+from wenwen_magic.notebook.options import TABLE, check_variable, split_comment, typed, with_options, written
 from wenwen_magic.records import DESCRIBE, DRAW, Generation, ImageRequest, Reference
 from wenwen_magic.text.i18n import N_, _, is_chinese
 
@@ -118,7 +118,7 @@ def _params(request: ImageRequest) -> Iterator[str]:
 
 def _typed(value: Any) -> str | None:
     """Return a param's value as it is typed: a text unchanged unless it would be read as another value, else JSON."""
-    if isinstance(value, str) and not (value in ("true", "false", "null") or _reads_as_another(value)):
+    if isinstance(value, str) and typed(value) == value and not _OFF_THE_LINE.search(value) and "{{" not in value:
         return value
     with suppress(OverflowError, ValueError, TypeError, RecursionError):
         text = json.dumps(value, allow_nan=False)  # in ASCII: no line breaks in it
@@ -126,17 +126,6 @@ def _typed(value: Any) -> str | None:
             return None
         return re.sub(r"\{(?=\{)", r"\\u007b", text)
     return None
-
-
-def _reads_as_another(text: str) -> bool:
-    """Tell whether the reader of the line would turn a text into another value: ``1_000`` and ``７`` into numbers."""
-    if text.startswith(("{", "[", '"')) or _OFF_THE_LINE.search(text) or "{{" in text:
-        return True
-    with suppress(ValueError):
-        return bool(int(text) or True)
-    with suppress(ValueError):
-        return math.isfinite(float(text))
-    return False
 
 
 def _option(option: str, value: str) -> str:

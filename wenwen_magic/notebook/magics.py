@@ -163,11 +163,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
     def _cell(
         self, given: "Options", prompt: str, name: str, loaded: Loaded | None, names: dict[str, Any], *, typed: str = ""
     ) -> "Cell":
-        """Make the cell with its requests: one, those of a comparison, or with ``--from`` many.
-
-        Raises:
-            ConfigError: something on the line or in the text is wrong; nothing was sent.
-        """
+        """Make the cell with its requests: one, those of a comparison, or with ``--from`` many."""
         from wenwen_magic.notebook.cell import BatchCell, Cell  # noqa: PLC0415
         from wenwen_magic.notebook.cell_requests import CellRequests  # noqa: PLC0415
         from wenwen_magic.notebook.output_area import Area, CapturedHandle, WidgetHandle, capturing  # noqa: PLC0415

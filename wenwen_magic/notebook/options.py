@@ -121,11 +121,7 @@ def _pieces(line: str) -> Iterator[re.Match[str]]:
 
 
 def _parts(line: str, table: Sequence[Option]) -> Iterator[_Part]:
-    """Split a line into its words and options; behind ``--`` all is one word.
-
-    Raises:
-        ConfigError: an unknown option, or one without its value.
-    """
+    """Split a line into its words and options; behind ``--`` all is one word."""
     by_name = {name: option for option in table for name in option.names}
     pieces = deque(_pieces(line))
     while pieces:
@@ -253,9 +249,12 @@ def _value(option: Option, text: str, fill: Callable[[str], str]) -> str:
     """Return an option's value without quotes, expressions filled in where the option wants that."""
     if "{{" not in text:  # a backslash is a letter but before a space or a quote
         return re.sub(r"\\([\s\"'])", r"\1", _QUOTED.sub(lambda match: match.group()[1:-1], text))
-    quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "\"'"
-    text = text[1:-1] if quoted else text
+    text = _unquoted(text)
     return fill(text) if option.filled else text
+
+
+def _unquoted(text: str) -> str:
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" else text
 
 
 # -- what completes a value --------------------------------------------------------------------------------------------
@@ -502,9 +501,7 @@ def name_and_prompt(given: Options, cell: str | None) -> tuple[str, str]:
         ConfigError: the word on a cell magic's line cannot be a variable's name.
     """
     if cell is None:
-        words = given.words
-        quoted = len(words) > 1 and words[0] == words[-1] and words[0] in "\"'"
-        return "", (words[1:-1] if quoted else words).strip()
+        return "", _unquoted(given.words).strip()
     if given.words:
         check_variable(given.words, do=_BELOW)
     return given.words, cell.strip()

@@ -120,11 +120,7 @@ def _of_functions(code: CodeType) -> Iterator[tuple[str, str]]:
 
 
 def _around(code: CodeType) -> Iterator[CodeType]:
-    """Yield the code around a nested function, the outermost first.
-
-    Raises:
-        ConfigError: its source cannot be read.
-    """
+    """Yield the code around a nested function, the outermost first."""
     source = "".join(linecache.getlines(code.co_filename))
     try:
         tree = compile(source, code.co_filename, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)

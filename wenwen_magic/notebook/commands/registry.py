@@ -174,11 +174,7 @@ def run(context: CommandContext) -> Any:
 
 
 def _named(name: str) -> Command:
-    """Return the command of a name.
-
-    Raises:
-        ConfigError: there is none.
-    """
+    """Return the command of a name, in either language."""
     known = by_name()
     if name not in known:
         raise ConfigError(

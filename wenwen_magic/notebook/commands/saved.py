@@ -83,15 +83,7 @@ _DAYS = {"today": 0, "今天": 0, "yesterday": 1, "昨天": 1}
 
 
 def _moment_of(text: str, *, end: bool = False) -> float:
-    """Read a day (2026-11-22), a moment, ``today`` or a time ago (3d, 2w, 12h), in seconds since 1970.
-
-    Args:
-        text: as it was typed.
-        end: whether the end of a day is meant, and not its beginning.
-
-    Raises:
-        ConfigError: it is none of these.
-    """
+    """Read a day (or its ``end``), a moment, ``today`` or a time ago (3d, 2w, 12h), in seconds since 1970."""
     now = datetime.now().astimezone()
     word = text.strip().lower()
     if ago := _AGO.fullmatch(word):
