@@ -491,9 +491,6 @@ def read(line: str, fill: Callable[[str], str] = str) -> Options:
     return Options(words, **given)
 
 
-_BELOW = N_("The prompt goes below the first line.")
-
-
 def name_and_prompt(given: Options, cell: str | None) -> tuple[str, str]:
     """Split what was typed into the variable's name and the prompt; a line magic has only the prompt.
 
@@ -503,7 +500,7 @@ def name_and_prompt(given: Options, cell: str | None) -> tuple[str, str]:
     if cell is None:
         return "", _unquoted(given.words).strip()
     if given.words:
-        check_variable(given.words, do=_BELOW)
+        check_variable(given.words, do=N_("The prompt goes below the first line."))
     return given.words, cell.strip()
 
 
