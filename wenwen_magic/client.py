@@ -418,7 +418,7 @@ class Client:
             ConfigError: a default model is not in the endpoint's list.
         """
         self._engine.check_limits(estimate.missing)
-        self._engine.check_defaults(estimate.unnamed)
+        self._engine.check_defaults(estimate.asked)
 
     # -- free questions to the endpoint --------------------------------------------------------------------------------
 

@@ -119,7 +119,7 @@ def test_where_there_are_no_threads_the_checks_run_one_after_the_other(shell, re
     def none(*_given, **_named):
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(doctor, "Thread", none)
+    monkeypatch.setattr(doctor.WorkerPool, "start", none)
     shell.run("%config WenwenMagics.mode = 'replay'")
     assert {*examine()[0]} >= NAMES
 

@@ -84,8 +84,9 @@ def test_a_setting_that_cannot_be_is_told_at_the_press(client, relay):
 
 def test_a_magics_cell_has_the_settings_of_the_moment_with_its_own_options_first(shell, relay):
     magics = shell.magics_manager.registry["WenwenMagics"]
-    cell = magics._cell(options.read("--timeout 7"), "a cat", "", typed="%%wenwen_image --timeout 7\na cat")
-    own = magics._cell(options.read("--mode live"), "a cat", "")
+    here = None, {}
+    cell = magics._cell(options.read("--timeout 7"), "a cat", "", *here, typed="%%wenwen_image --timeout 7\na cat")
+    own = magics._cell(options.read("--mode live"), "a cat", "", *here)
     shell.run("%config WenwenMagics.mode = 'replay'\n%config WenwenMagics.timeout = 9")
     now = cell.current_client().settings
     assert (cell.client.settings.mode, now.mode, now.timeout) == ("cache", "replay", 7)

@@ -50,7 +50,7 @@ class Estimate:
         wanted: how many pictures they want, saved ones included.
         missing: the prices of the pictures that would be asked for, None for an unknown one.
         unanswered: records of requests that an earlier process sent, and whose answers never came.
-        unnamed: a request for each model that would be asked though nobody named it.
+        asked: the first request of each kind (model, format, task, shape) of which a picture would be asked for.
         unsaved: a mark of each request that has no saved take.
     """
 
@@ -58,7 +58,7 @@ class Estimate:
     wanted: int
     missing: list[float | None]
     unanswered: list[Generation]
-    unnamed: list[ImageRequest]
+    asked: list[ImageRequest]
     unsaved: set[bytes]
 
 
@@ -69,19 +69,20 @@ def estimate(engine: Engine, requests: Iterable[ImageRequest], options: DrawOpti
     unanswered: dict[str, Generation] = {}
     counted: dict[bytes, int] = {}
     unsaved: set[bytes] = set()
-    unnamed: dict[tuple[str, str], ImageRequest] = {}
+    asked: dict[tuple[str | bool, ...], ImageRequest] = {}
     for request in requests:
         number, wanted = number + 1, wanted + request.count * request.pictures
         saved, sent = _saved(engine, request, options)
         unanswered.update((record.id, record) for record in sent)
         own = _missing(engine, request, options, len(saved))
-        if own and request.unnamed:
-            unnamed.setdefault((request.model, request.task), request)
+        if own:
+            kind = (request.model, request.unnamed, request.format, request.task, request.orientation)
+            asked.setdefault(kind, request)
         mark = _mark(request)
         missing += own[counted.get(mark, 0) :]
         counted[mark] = max(len(own), counted.get(mark, 0))
         unsaved.update([] if saved else [mark])
-    return Estimate(number, wanted, missing, list(unanswered.values()), list(unnamed.values()), unsaved)
+    return Estimate(number, wanted, missing, list(unanswered.values()), list(asked.values()), unsaved)
 
 
 def _mark(request: ImageRequest) -> bytes:
@@ -288,7 +289,7 @@ def prepare_run(
         **how: ``width`` and ``tell`` of :class:`wenwen_magic.engine.worker_pool.BatchRun`.
     """
     rows = Rows(engine.history, engine.media.ready)
-    unsaved = estimate.unsaved if estimate else set()
+    unsaved = set(estimate.unsaved if estimate else ())
 
     def work(item: tuple[int, ImageRequest]) -> None:
         try:

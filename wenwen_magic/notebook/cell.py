@@ -1,10 +1,9 @@
 """Runs a cell: makes its requests, starts its job, waits beside it, and shows the pictures as they come."""
 
-from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from itertools import count, islice
-from pathlib import Path
 from typing import Any
 
 from wenwen_magic.client import Client
@@ -20,7 +19,7 @@ from wenwen_magic.engine.outcomes import (
     wait_ended,
 )
 from wenwen_magic.engine.worker_pool import POLL, BatchRun, Job, WorkerPool, wait_through
-from wenwen_magic.errors import ConfigError, LimitReached, UnansweredRequest
+from wenwen_magic.errors import ConfigError, LimitReached, UnansweredRequest, WenwenError
 from wenwen_magic.notebook import voting
 from wenwen_magic.notebook.options import Options
 from wenwen_magic.notebook.output_area import Area
@@ -130,12 +129,12 @@ class Cell:
             WenwenError: nothing could be drawn, something is missing in mode ``replay``, or the wait was interrupted.
             Cancelled: a person said no.
         """
-        self._confirm()
+        self._agree(sum(request.count * request.pictures for request in self.requests))
         job = self._start()
         try:
             self._wait(job)
         except UnansweredRequest as error:
-            confirm_again(self, error)
+            self._agree_again(error)
             job = self._start()
             self._wait(job)
         result = self.finished(job)
@@ -149,10 +148,7 @@ class Cell:
         Raises:
             LimitReached: the cell asks for more than is allowed; nothing was sent.
         """
-        self._confirm()
-        estimate = self.client.look_through(self.requests, **self.how)
-        self.client.check(estimate)
-        self.confirm_unanswered(estimate)
+        self._agree_to_all()
         self.area.status(_("drawing in the background"))
         return self._start()
 
@@ -291,10 +287,7 @@ class Cell:
         """
         gallery = self.area.gallery
         if gallery is None or not gallery.blind:
-            raise ConfigError(
-                _("There is nothing to vote on yet."),
-                do=_("Wait until the pictures are there."),
-            )
+            raise ConfigError(_("There is nothing to vote on yet."), do=_("Wait until the pictures are there."))
         label = voting.cast(self.client.history.folder, gallery, letter)
         revealed = replace(gallery, blind=False)
         self.area.put(replace(revealed, render=partial(vote_result, winner=letter)))
@@ -326,6 +319,21 @@ class Cell:
 
     # -- before anything is sent ---------------------------------------------------------------------------------------
 
+    @cached_property
+    def estimate(self) -> Estimate:
+        """What the cell wants, and what of it is missing, as it was before anything was sent."""
+        return self.client.look_through(self._wanted, **self.how)
+
+    @property
+    def _wanted(self) -> Iterable[ImageRequest]:
+        return self.requests
+
+    def doubts(self) -> list[str]:
+        """Return what is doubtful about the models and the shapes that would be asked for, a line each."""
+        runs = not self.options.dry_run
+        # What is saved is looked for only where there is a doubt.
+        return doubts(self.client, self.requests, runs=runs) and doubts(self.client, self.estimate.asked, runs=runs)
+
     def dry_run(self) -> str:
         """Return what would be sent, how many pictures that asks for, and what they cost; sends nothing."""
         head = _("as sent")
@@ -335,88 +343,52 @@ class Cell:
             shape = self.client.shape_as_sent(request)
             beside = _("size: {size}", size=said(shape)) + "\n" if shape else ""
             texts.append(f"{head} ({label}):\n{self.client.prompt_as_sent(request)}\n{beside}")
-        missing = self.client.missing(self.requests, **self.how)
-        return "\n".join([*texts, cost_line(self.client, limits.cost_of(missing))])
+        return "\n".join([*texts, self._cost_line()])
 
-    def doubts(self) -> list[str]:
-        """Return a line on each model that the endpoint does not list, and on each shape that a model cannot draw."""
-        shapes = (shape_doubt(self.client, one) for one in self.requests if self.client.missing([one], **self.how))
-        models = model_doubts(self.client, self.requests, runs=not self.options.dry_run, **self.how)
-        return [*models, *dict.fromkeys(filter(None, shapes))]
+    def _cost_line(self) -> str:
+        cost, demo = limits.cost_of(self.estimate.missing), self.client.is_demo
+        amount = limits.pictures(cost.pictures) if demo else limits.cost_text(cost, self.client.settings.currency)
+        free = _(", free (demo)") if demo else ""
+        return _("Would be asked for: {cost}{free}. Nothing was sent.", cost=amount, free=free)
 
-    def confirm_unanswered(self, estimate: Estimate) -> None:
-        """Ask a person before requests are sent again whose answers never came; without a person, fail.
+    def _agree(self, wanted: int) -> None:
+        """Keep to the cell's own budget, and ask a person before many pictures, saved ones not counted."""
+        client, options = self.client, self.options
+        limit, currency = client.settings.confirm_above, client.settings.currency
+        if client.is_demo or (options.budget is None and (options.yes or wanted <= limit)):
+            return
+        cost = limits.cost_of(self.estimate.missing)
+        if options.budget is not None and cost.units > options.budget:
+            raise limits.budget_reached(limits.Cost(), cost, options.budget, currency, cell=True)
+        if cost.pictures > limit and not options.yes:
+            amount = limits.cost_text(cost, currency)
+            refusal = LimitReached(
+                _("This cell asks for {cost}; more than {limit} must be confirmed.", cost=amount, limit=limit),
+                do=_("Nothing was sent. Add -y to go on."),
+            )
+            self._confirm(_("This cell asks for {cost}. Go on? [y/N] ", cost=amount), refusal)
 
-        Raises:
-            UnansweredRequest: it was not confirmed; nothing was sent.
-        """
+    def _agree_to_all(self) -> None:
+        """Check and ask all that can be before anything is sent; errors as :meth:`_agree` and :meth:`_agree_again`."""
+        self.client.check(self.estimate)
+        self._agree(self.estimate.wanted)
         try:
-            refuse_unanswered(estimate.unanswered)
+            refuse_unanswered(self.estimate.unanswered)
         except UnansweredRequest as error:
-            confirm_again(self, error)
+            self._agree_again(error)  # last: it gives up what was sent, so a no to the other must come before it
 
-    def _confirm(self) -> None:
-        wanted = sum(request.count * request.pictures for request in self.requests)
-        confirm(self, wanted, lambda: limits.cost_of(self.client.missing(self.requests, **self.how)))
+    def _agree_again(self, error: UnansweredRequest) -> None:
+        """Ask a person whether a request is sent again whose answer never came; without a person, raise its error."""
+        question = _("{what} {why} It may have been charged. Send it again? [y/N] ", what=error.what, why=error.why)
+        self._confirm(question, error)
+        self.client.give_up(error.records)
 
-
-def cost_line(client: Client, cost: limits.Cost) -> str:
-    """Return the last line of a dry run: how many pictures would be asked for, and what they cost."""
-    free = _(", free (demo)") if client.is_demo else ""
-    amount = limits.pictures(cost.pictures) if free else limits.cost_text(cost, client.settings.currency)
-    return _("Would be asked for: {cost}{free}. Nothing was sent.", cost=amount, free=free)
-
-
-def confirm(cell: Cell, wanted: int, missing: Callable[[], limits.Cost]) -> None:
-    """Keep to the cell's own budget, and ask a person before many pictures; without a person, fail.
-
-    Args:
-        cell: has the limits, the options ``budget`` and ``yes``, and asks.
-        wanted: the number of pictures, saved ones included.
-        missing: returns what would be asked for.
-
-    Raises:
-        LimitReached: the budget is too small, or nobody can confirm it; nothing was sent.
-        Cancelled: a person said no.
-    """
-    client, options = cell.client, cell.options
-    limit, currency = client.settings.confirm_above, client.settings.currency
-    if client.is_demo or (options.budget is None and (options.yes or wanted <= limit)):
-        return
-    cost = missing()
-    if options.budget is not None and cost.units > options.budget:
-        raise limits.budget_reached(limits.Cost(), cost, options.budget, currency, cell=True)
-    if options.yes or cost.pictures <= limit:
-        return
-    amount = limits.cost_text(cost, currency)
-    question = _("This cell asks for {cost}. Go on? [y/N] ", cost=amount)
-    if not _says_yes(cell, question):
-        raise LimitReached(
-            _("This cell asks for {cost}; more than {limit} must be confirmed.", cost=amount, limit=limit),
-            do=_("Nothing was sent. Add -y to go on."),
-        )
-
-
-def confirm_again(cell: Cell, error: UnansweredRequest) -> None:
-    """Ask a person whether a request is sent again whose answer never came; without a person, fail.
-
-    Raises:
-        UnansweredRequest: nobody can confirm it; nothing was sent.
-        Cancelled: a person said no.
-    """
-    question = _("{what} {why} It may have been charged. Send it again? [y/N] ", what=error.what, why=error.why)
-    if not _says_yes(cell, question):
-        raise error
-    cell.client.give_up(error.records)
-
-
-def _says_yes(cell: Cell, question: str) -> bool:
-    """Ask a person; False where nobody can answer, and a no ends the cell."""
-    if cell.ask is None:
-        return False
-    if not says_yes(cell.ask(question)):
-        raise Cancelled
-    return True
+    def _confirm(self, question: str, refusal: WenwenError) -> None:
+        """Ask a person, whose no ends the cell; where nobody can answer, raise the refusal."""
+        if self.ask is None:
+            raise refusal
+        if not says_yes(self.ask(question)):
+            raise Cancelled
 
 
 def says_yes(answer: str) -> bool:
@@ -428,21 +400,25 @@ PATIENCE = 10
 """Seconds between two updates of pictures that are shown while others are drawn."""
 _SHOWN = 5
 """Prompts that a dry run shows."""
-_CHECKED = 100
-"""Requests of many prompts whose models are looked up."""
 
 
-@dataclass(frozen=True)
-class BatchCell:
+@dataclass(frozen=True, kw_only=True)
+class BatchCell(Cell):
     """One run of a cell with many prompts.
 
     Args:
-        cell: has client, options and area, and no requests of its own.
-        requests: makes the requests, one at a time; called again for every pass over them.
+        many: makes the requests, one at a time; called again for every pass over them. ``requests`` is empty.
     """
 
-    cell: Cell
-    requests: Callable[[], Iterator[ImageRequest]]
+    many: Callable[[], Iterator[ImageRequest]]
+
+    @property
+    def _wanted(self) -> Iterable[ImageRequest]:
+        return self.many()
+
+    def doubts(self) -> list[str]:
+        """Return what is doubtful, as for any cell; each kind of request is looked at once."""
+        return doubts(self.client, self.estimate.asked, runs=not self.options.dry_run)
 
     def draw(self) -> Gallery:
         """Draw what is missing, wait, and show.
@@ -450,40 +426,28 @@ class BatchCell:
         Raises:
             WenwenError: a prompt cannot be asked for, a limit would be passed, none could be drawn, or the run was
                 interrupted.
+            Cancelled: a person said no.
         """
-        cell = self.cell
-        estimate, before = self._estimate(), cell.client.session.account()
-        cell.client.check(estimate)
-        confirm(cell, estimate.wanted, lambda: limits.cost_of(estimate.missing))
-        cell.confirm_unanswered(estimate)  # last: it gives up what was sent, so a no to the other must come before it
-        run, rows = cell.client.begin_many(self.requests(), fresh=cell.options.fresh, estimate=estimate)
-        self._wait(run, rows)
+        client, before = self.client, self.client.session.account()
+        self._agree_to_all()
+        run, rows = client.begin_many(self.many(), fresh=self.options.fresh, estimate=self.estimate)
+        self._wait_for(run, rows)
         if not run.tally.done and run.tally.failed:
-            cell.area.clear()
+            self.area.clear()
             raise error_of_record(dict(rows[0].error or {}))
-        gallery = cell.client.gallery(rows)
-        cell.area.put(gallery)
-        cell.named(gallery)
+        gallery = client.gallery(rows)
+        self.area.put(gallery)
+        self.named(gallery)
         if rows.refusal:
             raise rows.refusal
-        if run.tally.failed and cell.client.settings.mode == "replay":
+        if run.tally.failed and client.settings.mode == "replay":
             refuse_gaps(rows)
         if run.stopped:
-            raise stopped(run.tally.done, paid=rows.asked or cell.client.session.account() != before)
+            raise stopped(run.tally.done, paid=rows.asked or client.session.account() != before)
         return gallery
 
-    def doubts(self) -> list[str]:
-        """Return a line on each model that the first requests would ask and that the endpoint does not list."""
-        first, options = islice(self.requests(), _CHECKED), self.cell.options
-        return model_doubts(self.cell.client, first, runs=not options.dry_run, fresh=options.fresh)
-
-    def _estimate(self) -> Estimate:
-        """Look at every prompt before any is sent."""
-        return self.cell.client.look_through(self.requests(), fresh=self.cell.options.fresh)
-
-    def _wait(self, run: BatchRun[Any, Any], rows: Rows) -> None:
-        cell = self.cell
-        job = cell.runner.start_or_run(lambda _: run.run())
+    def _wait_for(self, run: BatchRun[Any, Any], rows: Rows) -> None:
+        job = self.runner.start_or_run(lambda _: run.run())
         last, shown, next_at = -1, 0, 0
 
         def wait(seconds: float) -> bool:
@@ -491,14 +455,14 @@ class BatchCell:
             over, now = job.wait(seconds), int(run.tally.seconds)
             arrived = min(len(rows), MOST_SHOWN)
             # With pictures an update is heavy: it is made for new pictures, else at times only.
-            if not over and now != last and (arrived > shown or now >= next_at) and cell.tells_progress:
+            if not over and now != last and (arrived > shown or now >= next_at) and self.tells_progress:
                 last, shown, next_at = now, arrived, now + (PATIENCE if arrived else 1)
                 self._tell(run, rows)
             return over
 
         wait_through(run, wait)
         if job.error is not None:
-            cell.area.clear()
+            self.area.clear()
             raise job.error
 
     def _tell(self, run: BatchRun[Any, Any], rows: Rows) -> None:
@@ -506,57 +470,54 @@ class BatchCell:
         line = run.tally.line()
         if run.stopped:
             line += _(" · stopping, waiting for {count}; interrupt again to stop waiting", count=run.tally.under_way)
-        small = [_with_thumbnail(row, self.cell.client.thumbnail(row)) for row in rows[:MOST_SHOWN]]
+        small = []
+        for row in rows[:MOST_SHOWN]:
+            alone = [replace(row.pictures[0], preview=self.client.thumbnail(row))] if len(row.pictures) == 1 else []
+            small.append(replace(row, pictures=tuple(alone)) if alone else row)
         if small:
-            self.cell.area.preview(gallery_bundle(Gallery(small)), line)
+            self.area.preview(gallery_bundle(Gallery(small)), line)
         else:
-            self.cell.area.status(line)
+            self.area.status(line)
 
     def dry_run(self) -> str:
         """Return the first prompts as sent, how many pictures are missing, and what they cost; sends nothing."""
-        cell = self.cell
-        first = enumerate(islice(self.requests(), _SHOWN), 1)
-        shown = [f"{number}. {cell.client.prompt_as_sent(request)}\n" for number, request in first]
-        estimate = self._estimate()
-        more = _("… {requests} prompts in all", requests=estimate.requests)
-        lines = [*shown, more] if estimate.requests > len(shown) else shown
-        return "\n".join([*lines, cost_line(cell.client, limits.cost_of(estimate.missing))])
+        first, total = enumerate(islice(self.many(), _SHOWN), 1), self.estimate.requests
+        lines = [f"{number}. {self.client.prompt_as_sent(request)}\n" for number, request in first]
+        if total > len(lines):
+            lines.append(_("… {requests} prompts in all", requests=total))
+        return "\n".join([*lines, self._cost_line()])
 
 
-def _with_thumbnail(row: Generation, thumbnail: Path | None) -> Generation:
-    if len(row.pictures) != 1:
-        return row
-    return replace(row, pictures=(replace(row.pictures[0], preview=thumbnail),))
-
-
-def shape_doubt(client: Client, request: ImageRequest) -> str:
-    """Say that a picture will have the nearest shape that its model knows; empty where it has the one asked for."""
-    sent = client.shape_as_sent(replace(request, params={}))  # a param is sent as it was typed
-    if not sent or shape_of(sent).stands_for(request.shape):
-        return ""
-    asked, model = said(request.orientation), request.model
-    return _(
-        "{model} does not draw {asked}; it is asked for {sent}, the nearest.", model=model, asked=asked, sent=said(sent)
-    )
-
-
-def model_doubts(client: Client, requests: Iterable[ImageRequest], *, runs: bool = False, **how: Any) -> list[str]:
-    """Return a line on each model that would be asked and that the endpoint's list of the last day does not name.
+def doubts(client: Client, requests: Sequence[ImageRequest], *, runs: bool = False) -> list[str]:
+    """Return a line on each model that the endpoint's list of the last day does not name, and on each odd shape.
 
     Args:
         client: knows the list, if there is one.
-        requests: what is wanted.
-        runs: whether they are about to be asked: a default that is not listed then stops them, and says why itself.
-        **how: ``fresh`` and ``take``.
+        requests: what would be asked for.
+        runs: whether it is about to be asked for: a default that is not listed then stops it, and says why itself.
     """
     known, today = client.known_models(fresh=True), client.session.models.today()
-    if known is None:
-        return []
-    lines: dict[str, tuple[ImageRequest, str]] = {}
-    for one in requests:
-        if one.model in lines or not names_model(one):
-            continue
-        stops = one.unnamed and known.lacks(one.model, today)
-        line = default_not_listed(one, known, today).what if stops else model_warning(one.model, known, today)
-        lines[one.model] = one, "" if stops and runs else line
-    return [line for one, line in lines.values() if line and client.missing([one], **how)]
+
+    def model_doubt(request: ImageRequest) -> str:
+        if known is None or not names_model(request):
+            return ""
+        if request.unnamed and known.lacks(request.model, today):
+            return "" if runs else default_not_listed(request, known, today).what
+        return model_warning(request.model, known, today)
+
+    def shape_doubt(request: ImageRequest) -> str:
+        """Say that a picture will have the nearest shape that its model knows, where that is not the one asked for."""
+        plain = replace(request, params={}) if request.params else request  # a param is sent as it was typed
+        sent = client.shape_as_sent(plain)
+        if not sent or shape_of(sent).stands_for(request.shape):
+            return ""
+        asked, model = said(request.orientation), request.model
+        return _(
+            "{model} does not draw {asked}; it is asked for {sent}, the nearest.",
+            model=model,
+            asked=asked,
+            sent=said(sent),
+        )
+
+    lines = [*map(model_doubt, requests), *map(shape_doubt, requests)]
+    return [line for line in dict.fromkeys(lines) if line]

@@ -37,7 +37,11 @@ def prepare(lines: list[str]) -> list[str]:
         return lines
     for number, line in enumerate(lines):
         if (magic := _CELL.match(line)) and _is_code("".join(lines[:number])):
-            raise _misplaced(magic[1])
+            raise ConfigError(
+                _("%%{magic} is not at the top of its cell; nothing was run.", magic=magic[1]),
+                why=_("Only comments and empty lines may stand above it."),
+                do=_("Put it into a cell of its own, or write on one line: %{magic} …", magic=magic[1]),
+            )
     return [_QUESTION.sub(_as_call, _LINE.sub(_plain, line)) for line in lines]
 
 
@@ -76,11 +80,3 @@ def _is_code(above: str) -> bool:
     """Tell whether lines are code that ends there, and no open text in quotes."""
     state, _indent = TransformerManager().check_complete(f"{above}\n\n")  # type: ignore[no-untyped-call]
     return bool(state == "complete")
-
-
-def _misplaced(magic: str) -> ConfigError:
-    return ConfigError(
-        _("%%{magic} is not at the top of its cell; nothing was run.", magic=magic),
-        why=_("Only comments and empty lines may stand above it."),
-        do=_("Put it into a cell of its own, or write on one line: %{magic} …", magic=magic),
-    )

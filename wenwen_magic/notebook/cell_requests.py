@@ -4,33 +4,30 @@ import itertools
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from wenwen_magic.client import Client
 from wenwen_magic.engine.build_request import REQUEST_OPTIONS
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.media.reference import pictures_in
-from wenwen_magic.notebook.options import Options, typed
-from wenwen_magic.records import ImageRequest, Label, Reference
+from wenwen_magic.notebook.options import TABLE, Options, typed
+from wenwen_magic.records import ImageRequest, Label
 from wenwen_magic.text import orientation
 from wenwen_magic.text.i18n import _
 from wenwen_magic.text.suggest import did_you_mean, nearest
 from wenwen_magic.text.template import interpolate, known_value, names_in, value_of
 
-Kind = Literal["model", "orientation", "size", "style", "param", "name"]
-_KINDS: Mapping[str, Kind] = {
-    "model": "model",
-    "模型": "model",
-    "orientation": "orientation",
-    "方向": "orientation",
-    "size": "size",
-    "尺寸": "size",
-    "style": "style",
-    "风格": "style",
+_FIELDS = ("model", "orientation", "size", "style")
+_KINDS = {
+    name[2:]: option.destination
+    for option in TABLE
+    for name in option.names
+    if option.destination in _FIELDS and name.startswith("--")
 }
+"""The options that may be an axis, by their long names in both languages."""
 _ID = re.compile(r"#?[0-9a-fA-F]{6,8}")
 _WHOLE_EXPRESSION = re.compile(r"\s*\{\{((?:(?!\}\}).)+)\}\}\s*", re.DOTALL)
 _PART = re.compile(r"(?:\{\{.*?\}\}|[^;；])+", re.DOTALL)
@@ -44,12 +41,13 @@ class Axis:
     """What a comparison varies in one direction.
 
     Args:
-        kind: a field of the request, a style, a parameter that is passed through, or a name in the prompt.
+        kind: ``model``, ``orientation``, ``size`` or ``style``; ``param`` for a parameter that is passed through,
+            ``name`` for a name in the prompt.
         name: what its header says; a parameter's or a prompt's name.
         values: at least one, all different.
     """
 
-    kind: Kind
+    kind: str
     name: str
     values: tuple[str, ...]
 
@@ -88,8 +86,7 @@ class CellRequests:
         combinations = list(itertools.product(*(axis.values for axis in axes)))
         if options.blind and len(combinations) < 2:  # noqa: PLR2004  to compare takes two
             raise ConfigError(
-                _("There is only one picture: nothing to compare."),
-                do=_("Name several models: -m a,b --blind"),
+                _("There is only one picture: nothing to compare."), do=_("Name several models: -m a,b --blind")
             )
         chosen = [tuple(zip(axes, values, strict=True)) for values in combinations]
         labels = (
@@ -121,8 +118,12 @@ class CellRequests:
             **same,
             "model": next(iter(options.model), None),
             "params": dict(options.param),
-            "references": [one for word in options.ref for one in self._references(word)],
-            "mask": self._only(options.mask) if options.mask else None,
+            "references": [
+                self.client.reference(value, name)
+                for word in options.ref
+                for value, name in pictures_in(self._meant(word), word)
+            ],
+            "mask": self.client.reference(self._meant(options.mask), options.mask) if options.mask else None,
             "stream": options.stream or None,
         }
 
@@ -142,10 +143,7 @@ class CellRequests:
                 do=_("Put it into a column, or use --grid without --from."),
             )
         if len(self.options.model) > 1:
-            raise ConfigError(
-                _("Several models do not go with --from."),
-                do=_("Put a column called model into it."),
-            )
+            raise ConfigError(_("Several models do not go with --from."), do=_("Put a column called model into it."))
         things = self._things(source)
         shared = self._shared()
         shared["params"] = shared["params"] or None
@@ -161,20 +159,8 @@ class CellRequests:
             return source
         return list(things) if isinstance(things, Iterator) else things
 
-    def _references(self, word: str) -> list[Reference]:
-        """Return the pictures that a word after ``--ref`` means: a variable, an expression, an id, a path, an address.
-
-        Raises:
-            ConfigError: it is no picture.
-            HistoryError: there is no such id.
-        """
-        return [self.client.reference(value, name) for value, name in pictures_in(self._meant(word), word)]
-
-    def _only(self, word: str) -> Reference:
-        """Return the one picture that a word means; errors as :meth:`_references`."""
-        return self.client.reference(self._meant(word), word)
-
     def _meant(self, word: str) -> Any:
+        """Return what a word after ``--ref`` means: a variable's or an expression's value, or an id's, or itself."""
         if whole := _WHOLE_EXPRESSION.fullmatch(word):
             return value_of(whole[1].strip(), self.names)
         word = interpolate(word, self.names)
@@ -195,11 +181,7 @@ class CellRequests:
     # -- axes ----------------------------------------------------------------------------------------------------------
 
     def _axes(self) -> list[Axis]:
-        """Return the axes in the order they were given; one model alone is no axis.
-
-        Raises:
-            ConfigError: an unknown axis, one without values, one given twice, or too many combinations.
-        """
+        """Return the axes in the order they were given; one model alone is no axis."""
         options = self.options
         axes = [Axis("model", "model", _different(options.model))] if len(options.model) > 1 else []
         axes += [self._axis(text, _grid_kind) for text in options.grid]
@@ -214,13 +196,12 @@ class CellRequests:
             )
         return axes
 
-    def _axis(self, text: str, kind_of: Callable[[str], tuple[Kind, str]]) -> Axis:
+    def _axis(self, text: str, kind_of: Callable[[str], tuple[str, str]]) -> Axis:
         """Read an axis: ``model=a;b``, ``方向=横屏；竖屏``, ``param.quality=low;high``, ``animal={{a_list}}``."""
         name, sign, values = re.sub("＝", "=", text, count=1).partition("=")
         if not sign or not name.strip():
             raise ConfigError(
-                _("{text!r} has no values.", text=text[:60]),
-                do='--grid "model=a;b"   --for "animal=猫;狗"',
+                _("{text!r} has no values.", text=text[:60]), do='--grid "model=a;b"   --for "animal=猫;狗"'
             )
         kind, name = kind_of(unicodedata.normalize("NFKC", name).strip())
         if expression := _WHOLE_EXPRESSION.fullmatch(values):  # a single one may be a list of its own
@@ -240,12 +221,9 @@ class CellRequests:
         """Refuse an axis that changes nothing, and an option whose values are an axis already."""
         options = self.options
         used = names_in(prompt) if axes and not options.raw else set()
-        single = {
-            "model": len(options.model) == 1,
-            "orientation": options.orientation is not None,
-            "size": options.size is not None,
-            "style": options.style is not None,
-        }
+        several = len(options.model) > 1  # they are an axis themselves
+        given = {(name, name) for name in _FIELDS if getattr(options, name) and not (several and name == "model")}
+        given |= {("param", name) for name, _value in options.param}
         for axis in axes:
             if axis.kind == "name" and axis.name not in used:
                 word = "{{" + axis.name + "}}"
@@ -256,7 +234,7 @@ class CellRequests:
                     if used
                     else _("Write {word} where its values belong.", word=word),
                 )
-            if single.get(axis.kind, axis.kind == "param" and axis.name in dict(options.param)):
+            if (axis.kind, axis.name) in given:
                 raise ConfigError(
                     _("{name} is given twice: as an option and as an axis.", name=axis.name),
                     do=_("Put all its values into --grid."),
@@ -267,7 +245,7 @@ def _different(values: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(values))
 
 
-def _grid_kind(name: str) -> tuple[Kind, str]:
+def _grid_kind(name: str) -> tuple[str, str]:
     if name.startswith("param.") and name != "param.":
         return "param", name.removeprefix("param.")
     if name.lower() not in _KINDS:
@@ -278,10 +256,7 @@ def _grid_kind(name: str) -> tuple[Kind, str]:
     return _KINDS[name.lower()], _KINDS[name.lower()]
 
 
-def _name_kind(name: str) -> tuple[Kind, str]:
+def _name_kind(name: str) -> tuple[str, str]:
     if not name.isidentifier():
-        raise ConfigError(
-            _("{name!r} cannot be a name in the prompt.", name=name[:60]),
-            do='--for "animal=猫;狗"',
-        )
+        raise ConfigError(_("{name!r} cannot be a name in the prompt.", name=name[:60]), do='--for "animal=猫;狗"')
     return "name", name

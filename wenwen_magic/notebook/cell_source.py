@@ -16,7 +16,7 @@ from typing import Any
 from wenwen_magic.client import Client
 from wenwen_magic.engine.build_request import refuse_stripped, usual_format
 from wenwen_magic.errors import ConfigError, WenwenError
-from wenwen_magic.notebook.options import TABLE, check_variable, split_comment, with_options, written
+from wenwen_magic.notebook.options import TABLE, check_variable, split_comment, typed, with_options, written
 from wenwen_magic.records import DESCRIBE, DRAW, Generation, ImageRequest, Reference
 from wenwen_magic.text.i18n import N_, _, is_chinese
 
@@ -84,17 +84,11 @@ def cell(
 def _body(prompt: str) -> tuple[str, bool]:
     """Return the text of the cell, and whether it has to be kept from interpolation."""
     if prompt != prompt.strip():
-        raise _unwritable(
-            _("the prompt begins or ends with spaces or empty lines"),
-        )
-    changed = bool(_CHANGED.search(prompt))
-    text = _AS_EXPRESSION.sub(_expression, prompt) if changed else prompt
+        raise _unwritable(_("the prompt begins or ends with spaces or empty lines"))
+    text, changed = prompt, bool(_CHANGED.search(prompt))
+    if changed:  # what would be changed on its way is an expression in ASCII, for the cell to fill in
+        text = _AS_EXPRESSION.sub(lambda fragile: f"{{{{{json.dumps(fragile.group())}}}}}", prompt)
     return ("\n" if _FIRST_LINE_ONLY.match(text) else "") + text, "{{" in prompt and not changed
-
-
-def _expression(fragile: re.Match[str]) -> str:
-    """Return text that would be changed on its way as an expression in ASCII for the cell to fill in."""
-    return f"{{{{{json.dumps(fragile.group())}}}}}"
 
 
 def _folding(word: str) -> str:
@@ -124,7 +118,7 @@ def _params(request: ImageRequest) -> Iterator[str]:
 
 def _typed(value: Any) -> str | None:
     """Return a param's value as it is typed: a text unchanged unless it would be read as another value, else JSON."""
-    if isinstance(value, str) and not (value in ("true", "false", "null") or _reads_as_another(value)):
+    if isinstance(value, str) and typed(value) == value and not _OFF_THE_LINE.search(value) and "{{" not in value:
         return value
     with suppress(OverflowError, ValueError, TypeError, RecursionError):
         text = json.dumps(value, allow_nan=False)  # in ASCII: no line breaks in it
@@ -132,17 +126,6 @@ def _typed(value: Any) -> str | None:
             return None
         return re.sub(r"\{(?=\{)", r"\\u007b", text)
     return None
-
-
-def _reads_as_another(text: str) -> bool:
-    """Tell whether the reader of the line would turn a text into another value: ``1_000`` and ``７`` into numbers."""
-    if text.startswith(("{", "[", '"')) or _OFF_THE_LINE.search(text) or "{{" in text:
-        return True
-    with suppress(ValueError):
-        return bool(int(text) or True)
-    with suppress(ValueError):
-        return math.isfinite(float(text))
-    return False
 
 
 def _option(option: str, value: str) -> str:
@@ -160,9 +143,7 @@ def _quoted(option: str, value: str) -> str:
     if "'" not in value:
         return f"'{kept}'"
     if value.endswith("\\"):
-        raise _unwritable(
-            _("the value of {option} holds ' and ends with \\", option=option),
-        )
+        raise _unwritable(_("the value of {option} holds ' and ends with \\", option=option))
     if '"' not in value:
         return f'"{kept}"'
     return "=" + re.sub(r"[\s\"']", r"\\\g<0>", value)
@@ -170,9 +151,7 @@ def _quoted(option: str, value: str) -> str:
 
 def _unwritable(why: str) -> ConfigError:
     return ConfigError(
-        _("This request cannot be written as a cell."),
-        why=why,
-        do=_("Repeat it from Python: client.generate(request)"),
+        _("This request cannot be written as a cell."), why=why, do=_("Repeat it from Python: client.generate(request)")
     )
 
 

@@ -40,11 +40,7 @@ def complete(before: str, settings: Callable[[], Settings], names: Mapping[str, 
         return None if "." in start else _beginning(start, _variables(names))
     if "\n" in typed:  # the text of the cell
         return "", []
-    return (_command if magic == "wenwen" else _line)(typed, settings, names)
-
-
-def _line(typed: str, settings: Callable[[], Settings], names: Mapping[str, Any]) -> Completion:
-    return _option(typed, TABLE, settings, names)
+    return _command(typed, settings, names) if magic == "wenwen" else _option(typed, TABLE, settings, names)
 
 
 def _command(typed: str, settings: Callable[[], Settings], names: Mapping[str, Any]) -> Completion:
@@ -111,20 +107,15 @@ def _values(start: str, names: Mapping[str, Any]) -> list[str]:
     """Return the variables that may hold a picture or a list, or the parts of the one that is typed."""
     part = _PART.match(start)
     if part is None or part[1] not in names:
-        return [name for name in _variables(names) if _may_be_given(names[name])]
+        others = (Number, ModuleType, type, type(None))
+        return [name for name in _variables(names) if not isinstance(names[name], others) and not callable(names[name])]
     name, value = part[1], names[part[1]]
     if part[2] == ".":
         return [f"{name}.images[{place}]" for place in range(len(getattr(value, "images", ())))]
     if isinstance(value, Mapping):
         return [f"{name}[{key!r}]" for key in list(value)[:_MOST]]
-    return [f"{name}[{place}]" for place in range(min(len(value), _MOST))] if isinstance(value, _LISTS) else []
-
-
-_LISTS = (list, tuple, Gallery)
-
-
-def _may_be_given(value: Any) -> bool:
-    return value is not None and not isinstance(value, (Number, ModuleType, type)) and not callable(value)
+    listed = isinstance(value, (list, tuple, Gallery))
+    return [f"{name}[{place}]" for place in range(min(len(value), _MOST))] if listed else []
 
 
 def _files(start: str, endings: tuple[str, ...]) -> list[str]:

@@ -3,13 +3,12 @@
 # What draws and shows is imported where it is first needed, each time with PLC0415: %load_ext stays quick.
 
 import atexit
-import inspect
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +28,7 @@ from wenwen_magic.text.template import interpolate, known_value
 
 if TYPE_CHECKING:
     from wenwen_magic.client import Client
-    from wenwen_magic.notebook.cell import BatchCell, Cell
+    from wenwen_magic.notebook.cell import Cell
     from wenwen_magic.notebook.commands.registry import KernelState
     from wenwen_magic.notebook.completion import Completion
     from wenwen_magic.notebook.options import Options
@@ -73,20 +72,13 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
     @line_cell_magic
     def wenwen_image(self, line: str, cell: str | None = None) -> Any:
         """Draw the cell's text; ``%%wenwen_image -h`` lists the options."""
-        given, loaded = self._read(line, cell)
-        typed = f"%wenwen_image {line}" if cell is None else f"%%wenwen_image {line}\n{cell}"
-        return self._run(given, cell, loaded, "wenwen_image", typed.rstrip())
+        return self._run("wenwen_image", line, cell)
 
     @no_var_expand
     @line_cell_magic
     def wenwen_describe(self, line: str, cell: str | None = None) -> Any:
         """Answer the cell's question on pictures with words: ``%%wenwen_describe --ref cat.png``."""
-        from wenwen_magic.records import DESCRIBE  # noqa: PLC0415
-
-        given, loaded = self._read(line, cell)
-        usual = _("What is in this picture?")
-        given = replace(given, task=DESCRIBE, no_ui=True, words=given.words or ("" if cell else usual))
-        return self._run(given, usual if cell and not cell.strip() else cell, loaded, "wenwen_describe")
+        return self._run("wenwen_describe", line, cell, describes=True)
 
     @no_var_expand
     @line_magic
@@ -96,7 +88,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         from wenwen_magic.notebook.options import comment_note, split_comment  # noqa: PLC0415
 
         line, comment = split_comment(line)
-        loaded, names = self._begin(line), scope.seen_names(self.shell.user_ns)
+        loaded = self._begin(line)
         if comment:
             print(comment_note(comment))
         context = registry.CommandContext(
@@ -106,7 +98,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             state=self.state,
             attended=self._can_ask or self.kernel is None,
             insert=self.shell.set_next_input,
-            value_of=lambda word: known_value(word, names),
+            value_of=lambda word: known_value(word, scope.seen_names(self.shell.user_ns)),
             show=display if self._attended else None,
             names=self.shell.user_ns,
             in_kernel=self.kernel is not None,
@@ -120,63 +112,58 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
 
     # -- a cell --------------------------------------------------------------------------------------------------------
 
-    def _read(self, line: str, cell: str | None) -> "tuple[Options, Loaded | None]":
-        """Load the settings, choose the language, and read the line."""
-        from wenwen_magic.notebook import options  # noqa: PLC0415
-
-        loaded = self._begin(line, cell)
-        line, comment = options.split_comment(line, prompt=cell is None)
-        given = options.read(line, lambda text: interpolate(text, scope.seen_names(self.shell.user_ns)))
-        if cell is None and loaded is not None:
-            speak(loaded.settings.lang, prompt=given.words)  # the prompt is known only now
-        if comment and not given.quiet:
-            print(options.comment_note(comment))
-        return given, loaded
-
-    def _run(self, given: "Options", cell: str | None, loaded: Loaded | None, magic: str, typed: str = "") -> Any:
+    def _run(self, magic: str, line: str, cell: str | None, *, describes: bool = False) -> Any:
         """Run a cell, or a line where there is no cell."""
         from wenwen_magic.notebook import options  # noqa: PLC0415
+        from wenwen_magic.notebook.cell import Cancelled  # noqa: PLC0415
+        from wenwen_magic.records import DESCRIBE  # noqa: PLC0415
 
-        if cell is None and given.words.endswith(";"):  # as anywhere in IPython, it quiets; a cell's text may end so
-            given = replace(given, quiet=True, words=given.words.rstrip("; "))
+        loaded = self._begin(line, cell)
+        given = self._read(line, cell, loaded)
+        called = f"%{magic}" if cell is None else f"%%{magic}"
         if given.help:
-            print(options.help_text(f"%%{magic}" if cell is not None else f"%{magic}"))
+            print(options.help_text(called))
             return None
         name, prompt = options.name_and_prompt(given, cell)
-        scope.check_settable(name)
+        if describes:
+            given, prompt = replace(given, task=DESCRIBE, no_ui=True), prompt or _("What is in this picture?")
+        names = scope.seen_names(self.shell.user_ns, setting=name)
         if given.fresh:
             scope.check_runs_once()
         if not prompt and cell is None and not given.from_:
-            return self._open_panel(given, loaded)
-        drawn = self._cell(given, prompt, name, loaded, typed=typed)
+            return self._open_panel(given, loaded, names)
+        typed = f"{called} {line}" if cell is None else f"{called} {line}\n{cell}"
+        drawn = self._cell(given, prompt, name, loaded, names, typed=typed.rstrip())
         if not given.quiet:
             for doubt in drawn.doubts():
                 print(doubt)
         if given.dry_run:
             print(drawn.dry_run())
             return None
-        from wenwen_magic.notebook.cell import Cancelled  # noqa: PLC0415
-
         try:
-            return self._draw(drawn, given)
+            return self._draw(drawn)
         except Cancelled as said:
             print(said)
             return None
 
-    def _cell(
-        self,
-        given: "Options",
-        prompt: str,
-        name: str,
-        loaded: Loaded | None = None,
-        *,
-        typed: str = "",
-    ) -> "Cell | BatchCell":
-        """Make the cell with its requests: one, those of a comparison, or with ``--from`` many.
+    def _read(self, line: str, cell: str | None, loaded: Loaded | None) -> "Options":
+        """Read the line, and say what of it is left out as a comment."""
+        from wenwen_magic.notebook import options  # noqa: PLC0415
 
-        Raises:
-            ConfigError: something on the line or in the text is wrong; nothing was sent.
-        """
+        line, comment = options.split_comment(line, prompt=cell is None)
+        given = options.read(line, lambda text: interpolate(text, scope.seen_names(self.shell.user_ns)))
+        if cell is None and loaded is not None:
+            speak(loaded.settings.lang, prompt=given.words)  # the prompt is known only now
+        if comment and not given.quiet:
+            print(options.comment_note(comment))
+        if cell is None and given.words.endswith(";"):  # as anywhere in IPython, it quiets; a cell's text may end so
+            return replace(given, quiet=True, words=given.words.rstrip("; "))
+        return given
+
+    def _cell(
+        self, given: "Options", prompt: str, name: str, loaded: Loaded | None, names: dict[str, Any], *, typed: str = ""
+    ) -> "Cell":
+        """Make the cell with its requests: one, those of a comparison, or with ``--from`` many."""
         from wenwen_magic.notebook.cell import BatchCell, Cell  # noqa: PLC0415
         from wenwen_magic.notebook.cell_requests import CellRequests  # noqa: PLC0415
         from wenwen_magic.notebook.output_area import Area, CapturedHandle, WidgetHandle, capturing  # noqa: PLC0415
@@ -188,11 +175,11 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
                 return WidgetHandle(bundle, self._defer)
             if outputs and attended:
                 return CapturedHandle(bundle, outputs, self._defer)
-            self._print_still(bundle)
+            self._print_still(lambda: bundle)
             return display(bundle, raw=True, display_id=True)  # type: ignore[no-untyped-call]
 
         client = self._client(given, loaded)
-        wanted = CellRequests(client, given, scope.seen_names(self.shell.user_ns))
+        wanted = CellRequests(client, given, names)
         requests, labels = ((), ()) if given.from_ else wanted.all(prompt)
         # A terminal's output cannot be changed, and %%capture keeps every change of one.
         live = self.kernel is not None and not isinstance(self.shell.display_pub, CapturingDisplayPublisher)
@@ -201,7 +188,8 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             live=live and not given.quiet and (attended or not outputs),
             gather=client.gallery,
         )
-        cell = Cell(
+        make = partial(BatchCell, many=wanted.many(prompt, given.from_)) if given.from_ else Cell
+        return make(
             client=client,
             requests=requests,
             options=given,
@@ -215,45 +203,36 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             text=typed,
             put=self.state.put,
         )
-        return BatchCell(cell, wanted.many(prompt, given.from_)) if given.from_ else cell
 
-    def _draw(self, drawn: "Cell | BatchCell", given: "Options") -> Any:
-        from wenwen_magic.notebook.cell import BatchCell  # noqa: PLC0415
-
-        attended = self._attended
-        if isinstance(drawn, BatchCell):
-            self.shown = self._settled(drawn.draw, drawn.cell)
-            return self.shown
+    def _draw(self, drawn: "Cell") -> Any:
+        attended, given = self._attended, drawn.options
         if drawn.blind:
             self.state.ballot = drawn  # an earlier one is not on the screen any more
-        controls = attended and drawn.client.settings.ui and not (given.no_ui or given.quiet)
+        controls = attended and drawn.client.settings.ui and not (given.no_ui or given.quiet or given.from_)
         # Where nobody is, the kernel is ended after the last cell, and what comes later is seen by nobody.
-        if given.background and (attended or self.kernel is None):
-            if self.kernel is None and not drawn.client.is_demo:
-                drawn.client.session.detached.start()  # a script may end before its job could start it
-            job = self._settled(drawn.draw_in_background, drawn)
-            if self.kernel is None:  # a script in a terminal may end here; an interrupt ends the wait
-                atexit.register(job.wait, _LAST_WAIT)
-            self._show_controls(drawn).follow(job) if controls else drawn.follow(job)
-            return None
-        self.shown = self._settled(drawn.draw, drawn)
-        if controls:
-            self._show_controls(drawn)
-        return self.shown
-
-    @staticmethod
-    def _settled(draw: Callable[[], Any], cell: "Cell") -> Any:
+        beside = given.background and (attended or self.kernel is None)
+        if beside and self.kernel is None and not drawn.client.is_demo:
+            drawn.client.session.detached.start()  # a script may end before its job could start it
         try:
-            return draw()
+            result: Any = drawn.draw_in_background() if beside else drawn.draw()
         finally:
-            cell.area.settle()
+            drawn.area.settle()
+        if not beside:
+            self.shown = result
+            if controls:
+                self._show_controls(drawn)
+            return result
+        if self.kernel is None:  # a script in a terminal may end here; an interrupt ends the wait
+            atexit.register(result.wait, _LAST_WAIT)
+        (self._show_controls(drawn) if controls else drawn).follow(result)
+        return None
 
-    def _open_panel(self, given: "Options", loaded: Loaded | None) -> None:
+    def _open_panel(self, given: "Options", loaded: Loaded | None, names: dict[str, Any]) -> None:
         needs = _("The control panel needs a live notebook.")
         if not self._attended:
             print(needs)
             return
-        cell: Any = self._cell(replace(given, raw=True), "…", "", loaded)
+        cell = self._cell(replace(given, raw=True), "…", "", loaded, names)
         self._show_controls(cell, with_prompt=True)
         cell.area.status(_("The picture will appear here."), plain=needs)
         cell.area.settle()
@@ -286,14 +265,14 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         """The kernel around the shell; None in a terminal."""
         return getattr(self.shell, "kernel", None)
 
-    def _print_still(self, bundle: Mapping[str, Any]) -> None:
-        """Print a bundle's picture above its text, where a terminal shows pictures."""
+    def _print_still(self, bundle: Callable[[], Mapping[str, Any]]) -> None:
+        """Print a bundle's picture above its text, where a terminal shows pictures; it is made only there."""
         if self.kernel is None and sys.stdout.isatty():
             from wenwen_magic.engine.limits import SESSION  # noqa: PLC0415
             from wenwen_magic.notebook.output_area import print_still  # noqa: PLC0415
 
             with suppress(ConfigError):  # a setting is wrong: the next command says so
-                print_still(bundle, SESSION.pool(self._load().settings.max_megapixels))
+                print_still(bundle(), SESSION.pool(self._load().settings.max_megapixels))
 
     @property
     def _can_ask(self) -> bool:
@@ -373,8 +352,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         if result is self.shown and _is_for_the_cells_end():
             self.shown = None
             return
-        if self.kernel is None:  # making it twice would cost, and may show its controls
-            self._print_still(result._repr_mimebundle_())
+        self._print_still(result._repr_mimebundle_)
         raise NotImplementedError  # IPython then goes on to the MIME bundle
 
 
@@ -384,8 +362,8 @@ def register(shell: Any) -> None:
     if earlier is not None:
         # After %reload_ext the demo, the typed key and the jobs go on, and the history stays where it is.
         magics.state, magics.folder = earlier.state, earlier.folder
+        unregister(shell)
     shell.register_magics(magics)
-    _take_hooks_out(shell)  # of a %reload_ext
     _keep_braces_of_aliases(shell.magics_manager)
     shell.ast_transformers.append(scope.Capture())
     shell.input_transformers_cleanup.append(cell_lines.prepare)
@@ -474,15 +452,18 @@ def _offer_only_our_words(shell: Any) -> None:
 def unregister(shell: Any) -> None:
     """Take away what :func:`register` hooked in."""
     magics = shell.magics_manager.registry.get(WenwenMagics.__name__)
-    formatter = shell.display_formatter.ipython_display_formatter
+    with suppress(ValueError):  # unregistered before
+        shell.events.unregister("pre_run_cell", magics.forget_shown)
     for kind in _SHOWN_ONCE:
-        formatter.pop(kind, None)
-    if magics is not None:
-        with suppress(ValueError):  # unregistered before
-            shell.events.unregister("pre_run_cell", magics.forget_shown)
+        shell.display_formatter.ipython_display_formatter.pop(kind, None)
     for sequence in (list, tuple):
         _show_others_only(shell.display_formatter.mimebundle_formatter, sequence)
-    _take_hooks_out(shell)
+    # By name: after %reload_ext they may be those of an earlier import.
+    hooks, cleaners = shell.ast_transformers, shell.input_transformers_cleanup
+    matchers = getattr(shell.Completer, "custom_matchers", [])
+    matchers[:] = [each for each in matchers if getattr(each, "matcher_identifier", "") != _MATCHER]
+    hooks[:] = [hook for hook in hooks if type(hook).__module__ != scope.__name__]
+    cleaners[:] = [cleaner for cleaner in cleaners if getattr(cleaner, "__module__", "") != cell_lines.__name__]
     vars(shell.magics_manager).pop("register_alias", None)
     for kind_of_magic in shell.magics_manager.magics.values():
         for name in _MAGICS:
@@ -491,7 +472,6 @@ def unregister(shell: Any) -> None:
 
 def _show_pictures_in(formatter: Any, kind: Any) -> None:
     """Have lists or tuples whose items are all ours shown as a gallery; any other is shown as before."""
-    _show_others_only(formatter, kind)  # of a %reload_ext
     others = formatter.type_printers.get(kind)
 
     def show(items: Any) -> Any:
@@ -522,22 +502,9 @@ def _show_others_only(formatter: Any, kind: Any) -> None:
 _AT_THE_END = {DisplayHook.compute_format_data.__code__, CapturingDisplayHook.__call__.__code__}
 
 
-def _take_hooks_out(shell: Any) -> None:
-    """Take what reads cells before they run, and what completes them, out of a shell."""
-    # By name: after %reload_ext they may be those of an earlier import.
-    hooks, cleaners = shell.ast_transformers, shell.input_transformers_cleanup
-    matchers = getattr(shell.Completer, "custom_matchers", [])
-    matchers[:] = [each for each in matchers if getattr(each, "matcher_identifier", "") != _MATCHER]
-    hooks[:] = [hook for hook in hooks if type(hook).__module__ != scope.__name__]
-    cleaners[:] = [cleaner for cleaner in cleaners if getattr(cleaner, "__module__", "") != cell_lines.__name__]
-
-
 def _is_for_the_cells_end() -> bool:
     """Whether IPython shows a cell's last value just now; an explicit ``display()`` is shown all the same.
 
     Nothing else tells the two apart: ipykernel's display hook does not keep ``is_active``.
     """
-    frame = inspect.currentframe()
-    while frame is not None and frame.f_code not in _AT_THE_END:
-        frame = frame.f_back
-    return frame is not None
+    return any(frame.f_code in _AT_THE_END for frame in scope.frames())

@@ -22,7 +22,7 @@ from wenwen_magic.text.suggest import did_you_mean
 # A piece of the line: words with no space outside quotes or {{...}}. A quote opens at a piece's beginning or behind
 # `=`, anywhere else, or if it is never closed, it is a letter; a backslash keeps a space or a quote from its meaning.
 _PIECE = re.compile(r"""(?:(?<![^\s=])"(?:[^"\\]|\\.)*"|(?<![^\s=])'[^']*'|\{\{.*?\}\}|\\[\s"']|\S)+""")
-_PLAIN_PIECE = re.compile(_PIECE.pattern.replace(r"\{\{.*?\}\}|", ""))
+_PLAIN_PIECE = re.compile(_PIECE.pattern.replace(r"\{\{.*?\}\}|", ""))  # many `{{` without an end take long
 _QUOTED = re.compile(r"""(?<![^\s=])"(?:[^"\\]|\\.)*"|(?<![^\s=])'[^']*'""")
 _DASHES = re.compile(r"^[—–－―]{1,4}(?=[^\W\d_])")
 _COMMA_AHEAD = re.compile(r"\s+[,，、]")
@@ -116,14 +116,14 @@ class _Part:
     end: int
 
 
-def _parts(line: str, table: Sequence[Option]) -> Iterator[_Part]:
-    """Split a line into its words and options; behind ``--`` all is one word.
+def _pieces(line: str) -> Iterator[re.Match[str]]:
+    return (_PIECE if "}}" in line else _PLAIN_PIECE).finditer(line)
 
-    Raises:
-        ConfigError: an unknown option, or one without its value.
-    """
+
+def _parts(line: str, table: Sequence[Option]) -> Iterator[_Part]:
+    """Split a line into its words and options; behind ``--`` all is one word."""
     by_name = {name: option for option in table for name in option.names}
-    pieces = deque((_PIECE if "}}" in line else _PLAIN_PIECE).finditer(line))
+    pieces = deque(_pieces(line))
     while pieces:
         piece = pieces.popleft()
         start = piece.start()
@@ -198,7 +198,7 @@ def split_comment(line: str, *, prompt: bool = False) -> tuple[str, str]:
     """
     kept: list[str] = []
     end = 0
-    for piece in (_PIECE if "}}" in line else _PLAIN_PIECE).finditer(line):
+    for piece in _pieces(line):
         word, start = piece.group(), piece.start()
         if word in _RAW:
             return line, ""
@@ -249,9 +249,12 @@ def _value(option: Option, text: str, fill: Callable[[str], str]) -> str:
     """Return an option's value without quotes, expressions filled in where the option wants that."""
     if "{{" not in text:  # a backslash is a letter but before a space or a quote
         return re.sub(r"\\([\s\"'])", r"\1", _QUOTED.sub(lambda match: match.group()[1:-1], text))
-    quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "\"'"
-    text = text[1:-1] if quoted else text
+    text = _unquoted(text)
     return fill(text) if option.filled else text
+
+
+def _unquoted(text: str) -> str:
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" else text
 
 
 # -- what completes a value --------------------------------------------------------------------------------------------
@@ -284,8 +287,7 @@ def _format_names(_settings: Settings) -> list[str]:
 _AXIS = re.compile(r"""["'][^\W\d][\w.]*\s*[=＝].*["']|[^\W\d][\w.]*[=＝][^;；]*[;；].*""", re.DOTALL)
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 _PROMPTS = (".txt", ".csv", ".tsv", ".json", ".jsonl", ".ndjson")
-_AXES: dict[str, Any] = {
-    "parse": str,
+_AXIS_VALUES: dict[str, Any] = {
     "repeat": True,
     "more": lambda _before, word: _AXIS.fullmatch(word) is not None,
     "filled": False,
@@ -325,10 +327,7 @@ def _above_zero(kind: type[int] | type[float]) -> Callable[[str], Any]:
             number = kind(0)
         if not 0 < number < math.inf:
             value = value[:40]
-            raise ConfigError(
-                _("{value!r} is not a number above zero.", value=value),
-                do=_("For example: 2"),
-            )
+            raise ConfigError(_("{value!r} is not a number above zero.", value=value), do=_("For example: 2"))
         return number
 
     return parse
@@ -367,10 +366,15 @@ def _models(value: str) -> tuple[str, ...]:
     return names
 
 
-def _option(*names: str, help: str, parse: Callable[[str], Any] | None = None, repeat: bool = False, **how: Any) -> Any:
+def _option(names: str, help: str, parse: Callable[[str], Any] | None = None, **how: Any) -> Any:
     """Declare an option as a field; when it is not given it is False, or, if it has a value, None or an empty tuple."""
-    default: Any = () if repeat else False if parse is None else None
-    return field(default=default, metadata={"option": Option(names, help, parse, repeat=repeat, **how)})
+    option = Option(tuple(names.split()), help, parse, **how)
+    default: Any = () if option.repeat else False if parse is None else None
+    return field(default=default, metadata={"option": option})
+
+
+_SHAPES = tuple(dict.fromkeys([*ORIENTATIONS, "自动", "方形", "横屏", "竖屏", *RATIOS, *WORDS]))
+_SIZES = (*RESOLUTIONS, "1024x1024", "1536x1024", "1024x1536")
 
 
 @dataclass(frozen=True)
@@ -382,100 +386,75 @@ class Options:
 
     words: str = ""
     model: tuple[str, ...] = _option(
-        *("-m", "--model", "--模型"),
-        help=N_("the model; several (a,b) draw one picture each"),
-        parse=_models,
+        "-m --model --模型",
+        N_("the model; several (a,b) draw one picture each"),
+        _models,
         repeat=True,
         listed=True,
         choices=model_names,
     )
     orientation: str | None = _option(
-        *("-o", "--orientation", "--方向"),
-        help=N_("auto, square, landscape, portrait, or a ratio: 16:9"),
-        parse=_orientation,
+        "-o --orientation --方向",
+        N_("auto, square, landscape, portrait, or a ratio: 16:9"),
+        _orientation,
         more=_agrees,
-        choices=tuple(dict.fromkeys([*ORIENTATIONS, "自动", "方形", "横屏", "竖屏", *RATIOS, *WORDS])),
+        choices=_SHAPES,
     )
-    size: str | None = _option(
-        *("--size", "--尺寸"),
-        help=N_("1K, 2K, 4K, or 1536x1024"),
-        parse=_orientation,
-        choices=(*RESOLUTIONS, "1024x1024", "1536x1024", "1024x1536"),
-    )
-    count: int | None = _option(
-        "-n", "--count", "--张数", help=N_("how many versions; saved ones count"), parse=_above_zero(int)
-    )
+    size: str | None = _option("--size --尺寸", N_("1K, 2K, 4K, or 1536x1024"), _orientation, choices=_SIZES)
+    count: int | None = _option("-n --count --张数", N_("how many versions; saved ones count"), _above_zero(int))
     ref: tuple[str, ...] = _option(
-        *("--ref", "--参考"),
-        help=N_("a picture to start from: variable, figure, id, path, address"),
-        parse=str,
+        "--ref --参考",
+        N_("a picture to start from: variable, figure, id, path, address"),
+        str,
         repeat=True,
         filled=False,
         files=_PICTURES,
     )
     mask: str | None = _option(
-        *("--mask", "--蒙版"),
-        help=N_("where --ref may be changed: variable, path"),
-        parse=_named,
-        filled=False,
-        files=_PICTURES,
+        "--mask --蒙版", N_("where --ref may be changed: variable, path"), _named, filled=False, files=_PICTURES
     )
-    task: str | None = _option("--task", "--任务", help=N_("what else the format can do, such as blend"), parse=_word)
+    task: str | None = _option("--task --任务", N_("what else the format can do, such as blend"), _word)
     style: str | None = _option(
-        *("--style", "--风格"),
-        help=N_("a named template around the prompt"),
-        parse=_named,
+        "--style --风格",
+        N_("a named template around the prompt"),
+        _named,
         choices=lambda settings: sorted(settings.styles),
     )
     grid: tuple[str, ...] = _option(
-        *("--grid", "--网格"),
-        help=N_('"model=a;b" "orientation=横屏;竖屏": every combination as a table'),
-        **_AXES,
+        "--grid --网格", N_('"model=a;b" "orientation=横屏;竖屏": every combination as a table'), str, **_AXIS_VALUES
     )
     for_: tuple[str, ...] = _option(
-        *("--for", "--对"),
-        help=N_('"animal=猫;狗": one picture for each {{animal}}'),
-        **_AXES,
+        "--for --对", N_('"animal=猫;狗": one picture for each {{animal}}'), str, **_AXIS_VALUES
     )
-    blind: bool = _option("--blind", "--盲评", help=N_("hide what is compared until a vote is cast"))
+    blind: bool = _option("--blind --盲评", N_("hide what is compared until a vote is cast"))
     from_: str | None = _option(
-        *("--from", "--来自"),
-        help=N_("prompts from a file (txt, CSV, JSON Lines), a list or a table"),
-        parse=_named,
+        "--from --来自",
+        N_("prompts from a file (txt, CSV, JSON Lines), a list or a table"),
+        _named,
         filled=False,
         files=_PROMPTS,
     )
-    fresh: bool = _option("--fresh", "--重画", help=N_("draw a new version (pays)"))
-    take: int | None = _option(
-        "--take", "--第几张", help=N_("show a saved version by its number"), parse=_above_zero(int)
-    )
-    dry_run: bool = _option("--dry-run", "--预览", help=N_("show what would be sent; sends nothing"))
-    mode: str | None = _option("--mode", "--模式", help=N_("cache, live or replay"), parse=_mode, choices=MODES)
+    fresh: bool = _option("--fresh --重画", N_("draw a new version (pays)"))
+    take: int | None = _option("--take --第几张", N_("show a saved version by its number"), _above_zero(int))
+    dry_run: bool = _option("--dry-run --预览", N_("show what would be sent; sends nothing"))
+    mode: str | None = _option("--mode --模式", N_("cache, live or replay"), _mode, choices=MODES)
     format: str | None = _option(
-        *("--format", "--格式"),
-        help=N_("the API format: chat, images, gemini or midjourney"),
-        parse=folded,
-        choices=_format_names,
+        "--format --格式", N_("the API format: chat, images, gemini or midjourney"), folded, choices=_format_names
     )
     param: tuple[tuple[str, Any], ...] = _option(
-        "--param", "--参数", help=N_("name=value, passed through to the endpoint"), parse=_param, repeat=True
+        "--param --参数", N_("name=value, passed through to the endpoint"), _param, repeat=True
     )
     timeout: float | None = _option(
-        "--timeout",
-        "--超时",
-        help=N_("timeout in seconds, until the next piece of the answer"),
-        parse=_above_zero(float),
+        "--timeout --超时", N_("timeout in seconds, until the next piece of the answer"), _above_zero(float)
     )
-    stream: bool = _option("--stream", "--流式", help=N_("ask for a stream, with progress"))
-    background: bool = _option("--background", "--后台", help=N_("return at once; the picture comes when ready"))
-    no_ui: bool = _option("--no-ui", "--无控件", help=N_("no controls under the picture"))
-    quiet: bool = _option("-q", "--quiet", "--安静", help=N_("show nothing"))
-    raw: bool = _option("--raw", "--原样", help=N_("send the prompt untouched: no {{...}}"))
-    budget: float | None = _option(
-        "--budget", "--预算", help=N_("what this cell may cost at most"), parse=_above_zero(float)
-    )
-    yes: bool = _option("-y", "--yes", "--确认", help=N_("do not ask before many pictures"))
-    help: bool = _option("-h", "--help", "-?", "--帮助", help=N_("this text"))
+    stream: bool = _option("--stream --流式", N_("ask for a stream, with progress"))
+    background: bool = _option("--background --后台", N_("return at once; the picture comes when ready"))
+    no_ui: bool = _option("--no-ui --无控件", N_("no controls under the picture"))
+    quiet: bool = _option("-q --quiet --安静", N_("show nothing"))
+    raw: bool = _option("--raw --原样", N_("send the prompt untouched: no {{...}}"))
+    budget: float | None = _option("--budget --预算", N_("what this cell may cost at most"), _above_zero(float))
+    yes: bool = _option("-y --yes --确认", N_("do not ask before many pictures"))
+    help: bool = _option("-h --help -? --帮助", N_("this text"))
 
 
 TABLE: tuple[Option, ...] = tuple(declared.metadata["option"] for declared in fields(Options) if declared.metadata)
@@ -512,9 +491,6 @@ def read(line: str, fill: Callable[[str], str] = str) -> Options:
     return Options(words, **given)
 
 
-_BELOW = N_("The prompt goes below the first line.")
-
-
 def name_and_prompt(given: Options, cell: str | None) -> tuple[str, str]:
     """Split what was typed into the variable's name and the prompt; a line magic has only the prompt.
 
@@ -522,11 +498,9 @@ def name_and_prompt(given: Options, cell: str | None) -> tuple[str, str]:
         ConfigError: the word on a cell magic's line cannot be a variable's name.
     """
     if cell is None:
-        words = given.words
-        quoted = len(words) > 1 and words[0] == words[-1] and words[0] in "\"'"
-        return "", (words[1:-1] if quoted else words).strip()
+        return "", _unquoted(given.words).strip()
     if given.words:
-        check_variable(given.words, do=_BELOW)
+        check_variable(given.words, do=N_("The prompt goes below the first line."))
     return given.words, cell.strip()
 
 

@@ -174,10 +174,7 @@ class CapturedHandle:
     """
 
     def __init__(
-        self,
-        bundle: dict[str, Any],
-        outputs: Sequence[Any],
-        defer: Callable[[Callable[[], None]], None],
+        self, bundle: dict[str, Any], outputs: Sequence[Any], defer: Callable[[Callable[[], None]], None]
     ) -> None:
         import ipywidgets  # noqa: PLC0415  only here: a cell that nothing captures needs no widgets
 

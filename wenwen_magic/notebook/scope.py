@@ -26,7 +26,7 @@ _MARK = "_wenwen_words"
 _WORD = re.compile(r"[^\W\d]\w*")
 
 
-def seen_names(notebook: Mapping[str, Any]) -> dict[str, Any]:
+def seen_names(notebook: Mapping[str, Any], *, setting: str = "") -> dict[str, Any]:
     """Return the names where the magic runs, as they are now.
 
     A name that belongs to a function there and has no value that can be read is an
@@ -35,33 +35,29 @@ def seen_names(notebook: Mapping[str, Any]) -> dict[str, Any]:
 
     Args:
         notebook: the notebook's own.
+        setting: the variable that the magic is to set; it can set the notebook's only.
+
+    Raises:
+        ConfigError: the variable to be set belongs to the function that runs the magic; nothing was sent.
     """
     frame = _caller()
     if frame is None:  # a function may have started what runs the magic now, and have meant its own names
         return {name: Unseen(name, "") for name in notebook if not name.startswith("__")}
+    if setting in _local(frame.f_code):
+        function = frame.f_code.co_qualname.rpartition("<locals>.")[2]
+        raise ConfigError(
+            _(
+                "A cell cannot set {name!r}: it is a variable of the function {function}.",
+                name=setting,
+                function=function,
+            ),
+            do=_("In a function write: {name} = %wenwen_image …", name=setting),
+        )
     if frame.f_locals is notebook:
         return dict(notebook)
     names = {**notebook, **frame.f_globals}
     names |= {name: Unseen(name, function) for name, function in _of_functions(frame.f_code)}
     return names | frame.f_locals
-
-
-def check_settable(name: str) -> None:
-    """Refuse a variable that belongs to the function that runs the magic: a magic can set the notebook's only.
-
-    Raises:
-        ConfigError: it is one of the function's; nothing was sent.
-    """
-    frame = _caller()
-    if frame is not None and name in _local(frame.f_code):
-        raise ConfigError(
-            _(
-                "A cell cannot set {name!r}: it is a variable of the function {function}.",
-                name=name,
-                function=frame.f_code.co_qualname.rpartition("<locals>.")[2],
-            ),
-            do=_("In a function write: {name} = %wenwen_image …", name=name),
-        )
 
 
 def check_runs_once() -> None:
@@ -70,21 +66,25 @@ def check_runs_once() -> None:
     Raises:
         ConfigError: it does; nothing was sent.
     """
+    if any(frame.f_code.co_filename in _TIMED for frame in frames()):
+        raise ConfigError(
+            _("%timeit runs a magic many times: with --fresh each would be paid for."),
+            do=_("Leave --fresh out: then the first run alone pays. Or use %time."),
+        )
+
+
+def frames() -> Iterator[FrameType]:
+    """Yield the frames that are running, from here outwards."""
     frame = inspect.currentframe()
     while frame is not None:
-        if frame.f_code.co_filename in _TIMED:
-            raise ConfigError(
-                _("%timeit runs a magic many times: with --fresh each would be paid for."),
-                do=_("Leave --fresh out: then the first run alone pays. Or use %time."),
-            )
+        yield frame
         frame = frame.f_back
 
 
 def _caller() -> FrameType | None:
     """Return the frame of the code that runs the magic; None where no Python code does."""
-    frame = inspect.currentframe()
-    while frame is not None and (_package(frame) in _BETWEEN or _only_calls(frame)):
-        frame = frame.f_back
+    outer = (frame for frame in frames() if _package(frame) not in _BETWEEN and not _only_calls(frame))
+    frame = next(outer, None)
     return None if frame is None or _package(frame) in _CALLERS else frame
 
 
@@ -120,11 +120,7 @@ def _of_functions(code: CodeType) -> Iterator[tuple[str, str]]:
 
 
 def _around(code: CodeType) -> Iterator[CodeType]:
-    """Yield the code around a nested function, the outermost first.
-
-    Raises:
-        ConfigError: its source cannot be read.
-    """
+    """Yield the code around a nested function, the outermost first."""
     source = "".join(linecache.getlines(code.co_filename))
     try:
         tree = compile(source, code.co_filename, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)

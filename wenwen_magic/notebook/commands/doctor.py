@@ -4,7 +4,6 @@ import base64
 import importlib.metadata
 import importlib.util
 import platform
-import queue
 import re
 import shutil
 import sys
@@ -12,15 +11,15 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from contextvars import copy_context
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from threading import Thread
 from urllib.parse import urlsplit
 
 from wenwen_magic.endpoint import transport
 from wenwen_magic.engine import limits
+from wenwen_magic.engine.worker_pool import Job, WorkerPool
 from wenwen_magic.errors import AnswerError, ConfigError, EndpointError, HistoryError, WenwenError
 from wenwen_magic.history.store import check_space, unwritable
 from wenwen_magic.models import default_model
@@ -87,41 +86,36 @@ def doctor(context: CommandContext, _line: str) -> str:
 
 
 def _all_found(context: CommandContext, checks: Mapping[str, Check], seconds: float) -> list[tuple[str, Finding]]:
-    """Run checks in threads of their own, and return what they found in time, in the order of the checks."""
-    results: queue.SimpleQueue[tuple[str, list[Finding]]] = queue.SimpleQueue()
-    found: dict[str, list[Finding]] = {}
-
-    def run(name: str, check: Check) -> None:
-        try:
-            made = check(context)
-            results.put((name, [made] if isinstance(made, Finding) else list(made)))
-        except WenwenError as error:
-            results.put((name, [_of_error(error)]))
-        except Exception as error:  # noqa: BLE001  whatever is wrong with this machine, the other checks go on
-            results.put((name, [Finding(_PROBLEM, f"{type(error).__name__}: {str(error)[:200]}")]))
-
+    """Run checks side by side, and return what they found in time, in the order of the checks."""
+    pool, jobs, end = WorkerPool(), dict[str, Job](), time.monotonic() + seconds
     for name, check in checks.items():
-        try:
-            if name in _MAIN_THREAD and "google.colab" in sys.modules:  # whose answer comes through the main thread
-                run(name, check)
-            else:
-                arguments = (run, name, check)  # in this thread's language
-                Thread(target=copy_context().run, args=arguments, daemon=True, name=f"wenwen-doctor-{name}").start()
-        except RuntimeError:  # no threads here
-            run(name, check)
-    end = time.monotonic() + seconds
-    while len(found) < len(checks):
-        try:
-            name, made = results.get(timeout=max(0.0, end - time.monotonic()))
-        except queue.Empty:
-            break
-        found[name] = made
-    late = Finding(_PROBLEM, _("no answer within {seconds:g} s", seconds=seconds))
-    return [(name, finding) for name in checks for finding in found.get(name, [late])]
+        if name in _MAIN_THREAD and "google.colab" in sys.modules:  # whose answer comes through the main thread
+            jobs[name] = Job(0.0)
+            jobs[name].run(partial(_found, context, check))
+        else:
+            jobs[name] = pool.start_or_run(partial(_found, context, check))
+    found = []
+    for name, job in jobs.items():
+        if not job.wait(max(0.0, end - time.monotonic())):
+            late = _("no answer within {seconds:g} s", seconds=seconds)
+            found.append((name, Finding(_PROBLEM, late)))
+        elif job.error is not None:
+            found.append((name, _of_error(job.error)))
+        else:
+            found += [(name, finding) for finding in job.result]
+    return found
 
 
-def _of_error(error: WenwenError) -> Finding:
-    return Finding(_PROBLEM, " ".join(filter(None, [error.what, error.why])), error.do)
+def _found(context: CommandContext, check: Check, _job: Job) -> list[Finding]:
+    made = check(context)
+    return [made] if isinstance(made, Finding) else list(made)
+
+
+def _of_error(error: BaseException) -> Finding:
+    """Return what an error tells; whatever is wrong with this machine, the other checks go on."""
+    if isinstance(error, WenwenError):
+        return Finding(_PROBLEM, " ".join(filter(None, [error.what, error.why])), error.do)
+    return Finding(_PROBLEM, f"{type(error).__name__}: {str(error)[:200]}")
 
 
 # -- the endpoint ------------------------------------------------------------------------------------------------------

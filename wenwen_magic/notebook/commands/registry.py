@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wenwen_magic.engine.worker_pool import WorkerPool
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.notebook.options import TABLE, Option, help_lines, help_text, read_line
 from wenwen_magic.settings import Loaded
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from wenwen_magic.client import Client
     from wenwen_magic.demo import DemoServer
     from wenwen_magic.endpoint.api_key import Secret
-    from wenwen_magic.engine.worker_pool import WorkerPool
     from wenwen_magic.notebook.cell import Cell
 
 OFF = ("off", "stop", "关", "停")
@@ -33,6 +33,7 @@ class KernelState:
         asked: addresses of endpoints that were asked for their models.
         ballot: the blind comparison that waits for a vote; None for none.
         put: what cells have put into variables; as in :class:`~wenwen_magic.notebook.cell.Cell`.
+        runner: runs the jobs of this kernel.
     """
 
     demo: "DemoServer | None" = None
@@ -40,13 +41,7 @@ class KernelState:
     asked: set[str] = field(default_factory=set)
     ballot: "Cell | None" = None
     put: dict[str, tuple[int, Any]] = field(default_factory=dict)
-
-    @cached_property
-    def runner(self) -> "WorkerPool":
-        """What runs the jobs of this kernel."""
-        from wenwen_magic.engine.worker_pool import WorkerPool  # noqa: PLC0415  it loads tqdm: %load_ext stays quick
-
-        return WorkerPool()
+    runner: WorkerPool = field(default_factory=WorkerPool)
 
 
 @dataclass(frozen=True)
@@ -179,11 +174,7 @@ def run(context: CommandContext) -> Any:
 
 
 def _named(name: str) -> Command:
-    """Return the command of a name.
-
-    Raises:
-        ConfigError: there is none.
-    """
+    """Return the command of a name, in either language."""
     known = by_name()
     if name not in known:
         raise ConfigError(

@@ -33,10 +33,7 @@ def required_ids(line: str) -> list[str]:
     """
     ids = line.replace(",", " ").replace("，", " ").split()
     if not ids:
-        raise ConfigError(
-            _("Which one? An id is missing."),
-            do=_("The id stands after # under a picture."),
-        )
+        raise ConfigError(_("Which one? An id is missing."), do=_("The id stands after # under a picture."))
     return ids
 
 
@@ -86,15 +83,7 @@ _DAYS = {"today": 0, "今天": 0, "yesterday": 1, "昨天": 1}
 
 
 def _moment_of(text: str, *, end: bool = False) -> float:
-    """Read a day (2026-11-22), a moment, ``today`` or a time ago (3d, 2w, 12h), in seconds since 1970.
-
-    Args:
-        text: as it was typed.
-        end: whether the end of a day is meant, and not its beginning.
-
-    Raises:
-        ConfigError: it is none of these.
-    """
+    """Read a day (or its ``end``), a moment, ``today`` or a time ago (3d, 2w, 12h), in seconds since 1970."""
     now = datetime.now().astimezone()
     word = text.strip().lower()
     if ago := _AGO.fullmatch(word):
@@ -106,8 +95,7 @@ def _moment_of(text: str, *, end: bool = False) -> float:
         return (at + timedelta(days=1 if whole_day else 0)).timestamp()
     except (ValueError, OverflowError):
         raise ConfigError(
-            _("{text!r} is not a date.", text=text[:40]),
-            do=_("For example: 2026-11-22, today, 3d, 2w"),
+            _("{text!r} is not a date.", text=text[:40]), do=_("For example: 2026-11-22, today, 3d, 2w")
         ) from None
 
 
@@ -117,12 +105,7 @@ def _moment_of(text: str, *, end: bool = False) -> float:
     "[words]",
     help=N_("saved pictures, searched by words and options"),
     options=(
-        Option(
-            ("-m", "--model", "--模型"),
-            N_("a piece of the model's name"),
-            str,
-            choices=model_names,
-        ),
+        Option(("-m", "--model", "--模型"), N_("a piece of the model's name"), str, choices=model_names),
         Option(("--since", "--自"), N_("from a day on: 2026-11-22, 3d"), _moment_of),
         Option(("--until", "--至"), N_("up to a day"), lambda text: _moment_of(text, end=True)),
         Option(("--star", "--星标"), N_("only marked ones")),
@@ -288,10 +271,7 @@ def open_mask(context: CommandContext, line: str) -> None:
     """
     word, *names = split_quoted(line) or required_ids(line)
     if context.show is None:
-        raise ConfigError(
-            _("The mask editor needs a live notebook."),
-            do=_("Give --mask an array or a PNG file."),
-        )
+        raise ConfigError(_("The mask editor needs a live notebook."), do=_("Give --mask an array or a PNG file."))
     value = context.value_of(word)
     if value is None:
         value = word if Path(word).expanduser().is_file() else _saved(context, word)
@@ -363,8 +343,7 @@ def vote(context: CommandContext, letter: str) -> str:
     """
     if context.state.ballot is None:
         raise ConfigError(
-            _("There is nothing to vote on."),
-            do=_("%%wenwen_image -m a,b --blind shows pictures without names."),
+            _("There is nothing to vote on."), do=_("%%wenwen_image -m a,b --blind shows pictures without names.")
         )
     result = context.state.ballot.vote(letter)
     context.state.ballot = None

@@ -14,7 +14,7 @@ from wenwen_magic.client import Client
 from wenwen_magic.engine import limits
 from wenwen_magic.engine.worker_pool import Job
 from wenwen_magic.errors import ConfigError, LimitReached, WenwenError
-from wenwen_magic.notebook.cell import TICK, Cell, Turn, model_doubts, shape_doubt, status_line
+from wenwen_magic.notebook.cell import TICK, Cell, Turn, doubts, status_line
 from wenwen_magic.notebook.cell_source import cell_of, retyped
 from wenwen_magic.notebook.widgets import button, named, row, view_bundle
 from wenwen_magic.notebook.widgets.edit_row import ActionButtons, EditRow
@@ -282,8 +282,7 @@ class Panel:
             _check_count(client, values["count"])
             if values["model"]:
                 request = replace(self._cell.requests[0], **values)
-                doubts = [*model_doubts(client, [request], fresh=True), shape_doubt(client, request)]
-                self.show_message(*filter(None, doubts))
+                self.show_message(*doubts(client, client.look_through([request], fresh=True).asked))
 
     def _speak(self) -> None:
         self._cell.speak(self.choices.prompt.value)
