@@ -1,41 +1,69 @@
 """What a screen reader says of our outputs, and what the keyboard alone can do with them, in a real browser."""
 
 import re
+import shutil
 
 import pytest
 from support.lab import DEMO, expect, source
 
 pytestmark = pytest.mark.browser
 THEMES = ("Light", "Dark")
-FIRST, VERSIONS, MORE, EDITED, REFUSED, FAILED, PANEL, MODELS, STATUS, HELP, HISTORY = range(1, 12)
-CELLS = (
-    DEMO,
-    "%%wenwen_image\na mountain",
-    "%%wenwen_image -n 2\na house",
-    "%%wenwen_image\na tree",
-    "%%wenwen_image\na horse",
-    "%%wenwen_image\na bird [demo: refuse]",
-    "%%wenwen_image\na bird [demo: status=401]",
-    "%wenwen_image",
-    "%wenwen models",
-    "%wenwen status",
-    "%wenwen help",
-    "%wenwen history",
-)
+CELLS = {
+    "demo": DEMO + "\n%config WenwenMagics.poll_seconds = 0.1",
+    "first": "%%wenwen_image mountain\na mountain",
+    "versions": "%%wenwen_image house -n 2\na house",
+    "more": "%%wenwen_image\na tree",
+    "edited": "%%wenwen_image\na horse",
+    "refused": "%%wenwen_image\na bird [demo: refuse]",
+    "failed": "%%wenwen_image\na bird [demo: status=401]",
+    "not saved": "%%wenwen_image --mode replay\na mountain at night",
+    "grid": '%%wenwen_image --grid "model=gpt-4o-image;nano-banana" "orientation=landscape;portrait"\na lighthouse',
+    "grid with a failure": '%%wenwen_image --for "what=a cat;a dog [demo: refuse]"\n{{what}}',
+    "compared": "%wenwen compare mountain house[1]",
+    "blind": "%%wenwen_image --blind -m gpt-4o-image,nano-banana,jimeng-3.0\na castle",
+    "voted": "%%wenwen_image --blind -m gpt-4o-image,nano-banana\na lake",
+    "votes": "%wenwen votes",
+    "many": "%wenwen_image --from {{['a cat', 'a fox [demo: refuse]', 'an owl']}}",
+    "midjourney": "%%wenwen_image --format midjourney\na cat in a garden",
+    "words": "%%wenwen_describe --ref mountain\nWhat is it?",
+    "family": "%wenwen show mountain --lineage",
+    "dry": "%%wenwen_image --dry-run -n 3\na lake at dawn",
+    "panel": "%wenwen_image",
+    "mask": "%wenwen mask mountain",
+    "models": "%wenwen models",
+    "status": "%wenwen status",
+    "budget": "%wenwen budget",
+    "doctor": "%wenwen doctor",
+    "help": "%wenwen help",
+    "history": "%wenwen history",
+}
+AT = {state: index for index, state in enumerate(CELLS)}
+"""The number of a state's cell."""
+
+
+def prepare(lab):
+    """Run every cell, and press what is not seen after a run."""
+    for index in AT.values():
+        lab.run(index)
+    lab.press(AT["more"], "⋯")
+    lab.press(AT["midjourney"], "⋯")
+    lab.press(AT["edited"], "✎ Edit")
+    lab.press(AT["edited"], "Generate")  # without words: its error is in the form
+    expect(lab.cell(AT["edited"]).get_by_text("Describe the change first")).to_be_visible()
+    lab.thumbnails(AT["versions"]).nth(1).click()
+    expect(lab.pictures(AT["versions"])).to_have_count(1)
+    lab.press(AT["voted"], "A")
+    expect(lab.cell(AT["voted"]).locator("th", has_text="nano-banana")).to_be_visible()
+    lab.run(AT["votes"])
+    lab.tiles(AT["history"]).nth(2).click()
+    expect(lab.cell(AT["history"]).locator(".wenwen-details img")).to_be_visible()
 
 
 @pytest.fixture(scope="module")
 def drawn(opened):
-    """A notebook that shows a cell in many states at once."""
-    lab = opened("states", *CELLS).kernel_ready()
-    for index in range(len(CELLS)):
-        lab.run(index)
-    lab.press(MORE, "⋯")
-    lab.press(EDITED, "✎ Edit")
-    lab.press(EDITED, "Generate")  # without words: its error is in the form
-    lab.thumbnails(VERSIONS).nth(1).click()
-    expect(lab.pictures(VERSIONS)).to_have_count(1)
-    expect(lab.cell(EDITED).get_by_text("Describe the change first")).to_be_visible()
+    """A notebook that shows every state of a cell, and the answer of every command, at once."""
+    lab = opened("states", *CELLS.values()).kernel_ready()
+    prepare(lab)
     yield lab
     lab.wear("Light")
     lab.end()
@@ -56,17 +84,29 @@ def test_axe_finds_nothing_wrong_in_any_state_of_a_cell(states, theme):
 @pytest.mark.parametrize("theme", THEMES)
 def test_axe_finds_nothing_wrong_while_a_picture_is_drawn(states, theme):
     states.wear(theme)
-    states.cell(EDITED).get_by_placeholder("what to change").fill("make it night [demo: delay=60]")
-    states.press(EDITED, "Generate")
-    expect(states.cell(EDITED).get_by_text(re.compile(r"drawing · \d+ s"))).to_be_visible()
-    assert states.violations() == []
-    states.press(EDITED, "Stop waiting")
+    states.cell(AT["edited"]).get_by_placeholder("what to change").fill("make it night [demo: delay=60]")
+    states.press(AT["edited"], "Generate")
+    expect(states.cell(AT["edited"]).get_by_text(re.compile(r"drawing · \d+ s"))).to_be_visible()
+    assert states.violations(AT["edited"]) == []
+    states.press(AT["edited"], "Stop waiting")
+
+
+def test_axe_finds_nothing_wrong_in_the_saved_notebook_that_is_opened_anew(states, opened):
+    states.saved()
+    copy = states.path.with_name("copy.ipynb")
+    shutil.copy(states.path, copy)
+    lab = opened("copy", path=copy)
+    assert lab.pictures(AT["grid"]).count() == 4
+    for theme in THEMES:
+        lab.wear(theme)
+        assert lab.violations() == []
+    lab.end()
 
 
 def test_axe_names_what_is_wrong(states):
     bare = "one => ['alt', 'title'].forEach(name => one.removeAttribute(name))"
-    states.cell(FIRST).locator("figure img").evaluate(bare)
-    assert [found.split(":")[0] for found in states.violations()].count("image-alt") == 1
+    states.cell(AT["first"]).locator("figure img").evaluate(bare)
+    assert [found.split(":")[0] for found in states.violations(AT["first"])].count("image-alt") == 1
 
 
 def focused(lab):

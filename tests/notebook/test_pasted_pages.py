@@ -68,8 +68,8 @@ def test_the_first_cells_of_the_readme_draw_without_a_key_and_ask_no_relay(page,
     cells = [pasted(block) for block in blocks(page) if block.language == "python"]
     for cell in cells:
         reader.run(cell)
-    assert len(cells) == 3
-    assert [(record["demo"], record["state"]) for record in records()] == [(True, "complete")] * 2
+    assert len(cells) == 4
+    assert [(record["demo"], record["state"]) for record in records()] == [(True, "complete")] * 4
     assert not reader.server.posts
 
 

@@ -242,10 +242,11 @@ class Lab:
             "light => document.body.dataset.jpThemeLight === String(light)", arg=theme == "Light"
         )
 
-    def violations(self) -> list[str]:
-        """List what axe-core finds wrong in the outputs of all cells: its rule, its help, and the element."""
+    def violations(self, index: int | None = None) -> list[str]:
+        """List what axe-core finds wrong in the outputs of one cell or of all: its rule, its help, and the element."""
         self.page.evaluate(AXE)
-        return list(self.page.evaluate(VIOLATIONS, f"{self._panel} .jp-OutputArea-output"))
+        cell = "" if index is None else f".jp-Cell[data-windowed-list-index='{index}']"
+        return list(self.page.evaluate(VIOLATIONS, f"{self._panel} {cell} .jp-OutputArea-output"))
 
     def command(self, name: str, **arguments: Any) -> None:
         """Run a command of JupyterLab, and wait for what it gives."""

@@ -134,7 +134,8 @@ class MaskEditor:
         self.canvas.on_touch_end(lambda *_: self.lift())
         names = ((_("brush"), BRUSH), (_("rectangle"), RECTANGLE), (_("eraser"), ERASER))
         self.tool = ipywidgets.ToggleButtons(options=names, value=BRUSH, style={"button_width": "92px"})
-        self.width = ipywidgets.IntSlider(value=32, min=4, max=120, description=_("width"), layout={"width": "280px"})
+        brush = {"value": 32, "min": 4, "max": 120, "description": _("width")}
+        self.width = ipywidgets.BoundedIntText(**brush, layout={"width": "160px"})  # a slider has no name
         self.undo = button(_("Undo"), lambda: self._set(self.mask.strokes[:-1]), width="92px")
         self.clear = button(_("Clear"), lambda: self._set(()), width="92px")
         self.note = ipywidgets.HTML()
