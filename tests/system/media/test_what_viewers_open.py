@@ -10,7 +10,6 @@ from support.pictures import chunk, encoded, moving, noise, png, riff
 
 from wenwen_magic.errors import ImageError
 from wenwen_magic.media.file_parts import png_without_notes
-from wenwen_magic.media.sandbox import SandboxPool
 from wenwen_magic.records import GeneratedImage
 
 PNG, JPEG, GIF, WEBP = (encoded(noise(40, 30), kind) for kind in ("PNG", "JPEG", "GIF", "WEBP"))
@@ -19,13 +18,6 @@ SWAPPED = SRGB.replace(b"rXYZ", b"    ").replace(b"bXYZ", b"rXYZ").replace(b"   
 WORKFLOW = b'{"class_type": "KSampler"}' * 200_000
 NOISE = os.urandom(5 << 20)
 TURNED = b"MM\0*\0\0\0\x08" + struct.pack(">HHHIHHI", 1, 0x0112, 3, 1, 6, 0, 0)
-
-
-@pytest.fixture(scope="module")
-def pool():
-    one = SandboxPool()
-    yield one
-    one.close()
 
 
 @pytest.fixture
