@@ -24,6 +24,7 @@ import pytest
 import requests
 import urllib3
 from PIL import Image
+from support.clock import HASTE
 from support.relay import DEFAULTS, READERS, Relay, whole
 from support.scripted import Scripted, answering, png, reply_of
 
@@ -51,7 +52,6 @@ from wenwen_magic.protocol import HttpCall, Pause, Progress
 pytestmark = pytest.mark.usefixtures("quick_paint")
 
 KEY = "MARKER7f3a9c-not-like-a-key"
-HASTE = transport.Clock(sleep=lambda _: None)
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ import threading
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.clock import HASTE
 
 from wenwen_magic import Client
 from wenwen_magic.demo import DemoServer
-from wenwen_magic.endpoint import transport
 from wenwen_magic.engine.generate import Engine
 from wenwen_magic.engine.limits import Session
 from wenwen_magic.errors import AnswerError, EndpointError, NoImageError, NotInHistory, WenwenError
@@ -17,7 +17,6 @@ from wenwen_magic.formats import FORMATS
 from wenwen_magic.records import ImageRequest
 
 KEY = "sk-contract-7f3a9c2b51d84e06"
-HASTY = transport.Clock(sleep=lambda _: None)
 EVERY = pytest.mark.parametrize("name", FORMATS)
 
 
@@ -30,7 +29,7 @@ def server(here, quick_paint):
 
 def client_of(server, name, **more):
     address = server.address.removesuffix("/demo")
-    return Client(base_url=address, api_key=KEY, format=name, session=Session(), clock=HASTY, **more)
+    return Client(base_url=address, api_key=KEY, format=name, session=Session(), clock=HASTE, **more)
 
 
 def paid(server):

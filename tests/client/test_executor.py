@@ -13,8 +13,6 @@ from contextlib import contextmanager
 
 import cloudpickle
 import pytest
-from distributed import Client as Dask
-from distributed import LocalCluster
 from support.relay import Relay
 
 from wenwen_magic.demo import DemoServer
@@ -100,6 +98,9 @@ def threads():
 @contextmanager
 def dask_cluster():
     """A client of a cluster of two processes with two threads each, which runs the tasks of lost workers again."""
+    from distributed import Client as Dask
+    from distributed import LocalCluster
+
     alone = {"no_proxy": "127.0.0.1", "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring", "LC_ALL": "C.UTF-8"}
     size = {"n_workers": 2, "threads_per_worker": 2, "processes": True, "dashboard_address": "127.0.0.1:0"}
     with LocalCluster(**size, env=alone, silence_logs=logging.CRITICAL) as cluster, Dask(cluster) as client:

@@ -5,16 +5,15 @@ import logging
 from pathlib import Path
 
 import pytest
+from support.clock import HASTE
 from support.relay import Relay
 from support.scripted import answering, png
 
 from wenwen_magic import Client
-from wenwen_magic.endpoint import transport
 from wenwen_magic.engine.limits import Session
 from wenwen_magic.errors import ImageError
 
 KEY = "canary-0123456789abcdefXYZ"
-HASTE = transport.Clock(sleep=lambda _: None)
 MP4 = b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41" + bytes(range(256)) * 9
 GOOD = f"Bearer {KEY}"
 

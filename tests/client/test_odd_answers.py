@@ -4,26 +4,18 @@ import base64
 import json
 
 import pytest
+from support.clock import HASTE
 from support.pictures import with_scans
-from support.relay import Relay
 from support.scripted import answering, data_uri, png
 
 from wenwen_magic import Client, WenwenError
-from wenwen_magic.endpoint import transport
 from wenwen_magic.engine.limits import Session
 from wenwen_magic.errors import AnswerError, ImageError
 from wenwen_magic.formats.parse.answer import AnswerParser
 from wenwen_magic.media import download
 from wenwen_magic.media.sandbox import SandboxPool
 
-HASTE = transport.Clock(sleep=lambda _: None)
 PICTURE = f"![x]({data_uri(png())})"
-
-
-@pytest.fixture
-def relay():
-    with Relay() as server:
-        yield server
 
 
 @pytest.fixture

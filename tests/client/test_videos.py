@@ -8,18 +8,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from zipfile import ZipFile
 
 import pytest
-from support.relay import Relay
+from support.clock import HASTE
 from support.scripted import answering, data_uri, png
 
 from wenwen_magic import Client
-from wenwen_magic.endpoint import transport
 from wenwen_magic.engine.limits import Session
 from wenwen_magic.errors import ConfigError, ImageError, NotInHistory
 from wenwen_magic.formats import FORMATS, chat
 from wenwen_magic.history.archive import LIST
 from wenwen_magic.protocol import Source
 
-HASTE = transport.Clock(sleep=lambda _: None)
 MP4 = b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41" + bytes(range(256)) * 9
 
 
@@ -70,12 +68,6 @@ def store():
     with Store() as one:
         one.files["/a.mp4"] = (200, MP4)
         yield one
-
-
-@pytest.fixture
-def relay():
-    with Relay() as server:
-        yield server
 
 
 @pytest.fixture

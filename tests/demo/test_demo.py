@@ -12,7 +12,6 @@ import sys
 import time
 from threading import Event, Thread
 
-import openai
 import pytest
 from PIL import Image
 from support.demo import SECONDS, ask_server, connect
@@ -155,6 +154,8 @@ def test_a_stream_spreads_its_delay_over_the_progress(demo, waits):
 
 
 def test_the_openai_client_lists_models_and_gets_a_picture(demo):
+    import openai
+
     with openai.OpenAI(base_url=demo.address + "/v1", api_key="sk-any", max_retries=0, timeout=SECONDS) as client:
         assert "gpt-4o-image" in [model.id for model in client.models.list()]
         messages = [{"role": "user", "content": "画只猫"}]
@@ -166,6 +167,8 @@ def test_the_openai_client_lists_models_and_gets_a_picture(demo):
 
 
 def test_the_openai_client_reads_the_errors(demo):
+    import openai
+
     with openai.OpenAI(base_url=demo.address + "/v1", api_key="sk-any", max_retries=0, timeout=SECONDS) as client:
         messages = [{"role": "user", "content": "a cat [demo: status=401]"}]
         with pytest.raises(openai.AuthenticationError, match="无效的令牌"):

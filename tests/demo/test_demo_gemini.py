@@ -5,8 +5,6 @@ import io
 import json
 
 import pytest
-from google import genai
-from google.genai import types
 from PIL import Image
 from support.demo import ask_server
 from support.scripted import png
@@ -26,6 +24,9 @@ BOTH = ["TEXT", "IMAGE"]
 
 @pytest.fixture
 def google(demo):
+    from google import genai
+    from google.genai import types
+
     return genai.Client(api_key="any", http_options=types.HttpOptions(base_url=demo.address))
 
 
@@ -174,6 +175,8 @@ def drawn(answer):
 
 
 def test_googles_client_draws_and_edits(google):
+    from google.genai import types
+
     shape = types.ImageConfig(aspect_ratio="16:9")
     config = types.GenerateContentConfig(response_modalities=BOTH, image_config=shape)
     [cat] = drawn(google.models.generate_content(model=MODEL, contents="a cat", config=config))
@@ -189,6 +192,9 @@ def test_googles_client_streams(google):
 
 
 def test_googles_client_meets_a_refusal_and_an_error(google):
+    from google import genai
+    from google.genai import types
+
     refused = google.models.generate_content(model=MODEL, contents="a cat [demo: refuse]")
     assert refused.candidates[0].finish_reason == types.FinishReason.IMAGE_SAFETY
     with pytest.raises(genai.errors.ClientError) as caught:

@@ -7,7 +7,6 @@ import io
 import json
 from urllib.parse import urlsplit
 
-import openai
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -26,6 +25,8 @@ from wenwen_magic.protocol import FilePart
 
 @pytest.fixture
 def official(demo):
+    import openai
+
     return openai.OpenAI(api_key="demo", base_url=f"{demo.address}/v1", max_retries=0)
 
 
@@ -137,6 +138,8 @@ def test_the_official_client_streams_a_picture(official, what):
 
 
 def test_the_official_client_meets_the_refusals_it_knows(official):
+    import openai
+
     for model, code in (("gpt-image-1", "moderation_blocked"), ("dall-e-3", "content_policy_violation")):
         with pytest.raises(openai.BadRequestError) as caught:
             official.images.generate(model=model, prompt="a cat [demo: refuse]")
@@ -231,6 +234,8 @@ def test_a_body_that_cannot_be_read_is_a_json_error(demo, path, body):
 
 
 def test_a_change_wants_a_picture_and_a_mask_of_its_size_that_is_transparent(official, demo):
+    import openai
+
     def refused(**files):
         with pytest.raises(openai.APIStatusError) as caught:
             official.images.edit(model="gpt-image-1", prompt="a cat", **files)

@@ -14,7 +14,6 @@ import psutil
 import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
-from nbconvert import HTMLExporter
 from support.kernels import LOAD, cell, end_group, errors, images, kernels, kill, plain, shown, until
 from support.relay import whole
 from support.scripted import answering
@@ -116,6 +115,8 @@ def test_a_notebook_that_starts_its_own_demo_draws_each_picture_once(here):
 
 
 def test_a_done_notebook_becomes_a_page_with_its_pictures(demo, here):
+    from nbconvert import HTMLExporter
+
     page, _ = HTMLExporter().from_notebook_node(run(notebook(LOAD, cell("a cat"))))
     assert len(re.findall(r'<figure[^>]*><a [^>]*><img alt="a cat" src="data:image/', page)) == 1
 

@@ -1,17 +1,14 @@
-"""What every test of the notebook starts from: English messages, no language decided by an earlier test; a client."""
+"""What every test of the notebook starts from: English messages; a client."""
 
 import pytest
 from support.widgets import client_of
 
-from wenwen_magic.text import i18n
+from wenwen_magic.text.i18n import speak
 
 
 @pytest.fixture(autouse=True)
-def _english(monkeypatch):
-    monkeypatch.setattr(i18n, "_decided", "")
-    i18n.speak("en")
-    yield
-    i18n.speak("auto")
+def _english():
+    speak("en")  # the next test starts anew (tests/conftest.py)
 
 
 @pytest.fixture

@@ -2,6 +2,9 @@
 
 from wenwen_magic.endpoint.transport import Clock
 
+HASTE = Clock(sleep=lambda _: None)
+"""Waits for nothing."""
+
 
 class Ticks(Clock):
     """Time that passes only when someone waits or says so."""

@@ -15,6 +15,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets import Type
 from traitlets.config import Config
 
+from support.clock import HASTE
 from support.relay import Relay
 from wenwen_magic import client
 from wenwen_magic.demo import DemoServer
@@ -104,8 +105,7 @@ class Shell(InteractiveShell):
 @pytest.fixture
 def shell(here, monkeypatch, quick_paint, tmp_path_factory):
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path_factory.getbasetemp() / "ipython"))
-    hasty = transport.Clock(sleep=lambda _: None)
-    monkeypatch.setattr(transport, "Clock", lambda: hasty)
+    monkeypatch.setattr(transport, "Clock", lambda: HASTE)
     monkeypatch.setattr(SESSION, "_sums", Session()._sums)
     monkeypatch.setattr(SESSION, "models", Session().models)
     InteractiveShell.clear_instance()

@@ -7,6 +7,4 @@ from wenwen_magic.text.i18n import speak
 
 @pytest.fixture(autouse=True)
 def _english():
-    speak("en")
-    yield
-    speak("auto")
+    speak("en")  # the next test starts anew (tests/conftest.py)

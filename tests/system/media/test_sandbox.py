@@ -20,13 +20,6 @@ needs_posix = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pip
 needs_pidfd = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="no process descriptors here")
 
 
-@pytest.fixture(scope="module")
-def pool():
-    one = SandboxPool()
-    yield one
-    one.close()
-
-
 @pytest.fixture
 def picture(tmp_path):
     path = tmp_path / "图 片.png"

@@ -1,4 +1,4 @@
-"""Messages come in the language of the person at the notebook, and each is there in both."""
+"""Messages come in the language of the person at the notebook, and each is there in every one."""
 
 import ast
 import locale
@@ -17,7 +17,7 @@ from wenwen_magic.text import i18n
 from wenwen_magic.text.i18n import _, is_chinese, ngettext, speak, spoken
 
 PACKAGE = Path(wenwen_magic.__file__).parent
-MODULES = sorted(PACKAGE.rglob("*.py"))
+CATALOGUES = sorted(path.name for path in (PACKAGE / "text/locale").glob("[a-z]*"))
 
 
 @pytest.fixture(autouse=True)
@@ -163,19 +163,25 @@ def test_a_thread_of_somebody_else_keeps_its_own_language(monkeypatch):
 
 
 @cache
+def calls():
+    """Every call of a plain name in the package, as the name and the arguments."""
+    nodes = [node for path in sorted(PACKAGE.rglob("*.py")) for node in ast.walk(ast.parse(path.read_text("utf-8")))]
+    return [
+        (node.func.id, node.args) for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    ]
+
+
 def messages():
     """Every message that the code names."""
-    marks, found = {"_": 1, "N_": 1, "ngettext": 2}, []
-    for path in MODULES:
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            number = marks.get(getattr(node.func, "id", ""), 0) if isinstance(node, ast.Call) else 0
-            found += [text.value for text in node.args[:number] if isinstance(text, ast.Constant)] if number else []
-    return found
+    marks = {"_": 1, "N_": 1, "ngettext": 2}
+    named = [text for name, given in calls() for text in given[: marks.get(name, 0)]]
+    return {text.value for text in named if isinstance(text, ast.Constant)}
 
 
-def catalogue():
-    with (PACKAGE / "text/locale/zh_CN/LC_MESSAGES/wenwen_magic.po").open("rb") as file:
-        return {message.id: message for message in read_po(file) if message.id}
+@cache
+def catalogue(language):
+    with (PACKAGE / f"text/locale/{language}/LC_MESSAGES/wenwen_magic.po").open("rb") as file:
+        return [message for message in read_po(file) if message.id]
 
 
 def texts(message):
@@ -191,19 +197,26 @@ def holes(text):
         return set()
 
 
-def test_every_message_of_the_code_has_a_translation_and_no_translation_is_left_over():
-    named, translated = set(messages()), {text for message in catalogue().values() for text in texts(message)[0]}
-    assert len(named) > 500
-    assert named - translated == set()
-    assert translated - named == set()
+def test_there_is_a_chinese_catalogue():
+    assert "zh_CN" in CATALOGUES
 
 
-def test_every_translation_is_chinese_and_fills_in_the_same_values():
-    for message in catalogue().values():
-        english, chinese = texts(message)
+@pytest.mark.parametrize("language", CATALOGUES)
+def test_every_message_of_the_code_has_a_translation_and_no_translation_is_left_over(language):
+    translated = {text for message in catalogue(language) for text in texts(message)[0]}
+    assert len(messages()) > 500
+    assert messages() - translated == set()
+    assert translated - messages() == set()
+
+
+@pytest.mark.parametrize("language", CATALOGUES)
+def test_every_translation_is_used_and_fills_in_the_same_values(language):
+    for message in catalogue(language):
+        english, foreign = texts(message)
         assert all(not is_chinese(text.replace("横屏;竖屏", "").replace("猫;狗", "")) for text in english), english
-        assert all(text.strip() for text in chinese), english
-        assert {hole for text in english for hole in holes(text)} == {hole for text in chinese for hole in holes(text)}
+        assert all(text.strip() for text in foreign), english
+        assert not message.fuzzy, english  # such a one is not compiled
+        assert {hole for text in english for hole in holes(text)} == {hole for text in foreign for hole in holes(text)}
 
 
 def test_a_message_without_values_keeps_its_braces():
@@ -221,8 +234,7 @@ def test_a_count_chooses_the_words():
 
 def test_no_error_of_the_package_speaks_one_language_only():
     kinds = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, Exception)}
-    calls = [node for path in MODULES for node in ast.walk(ast.parse(path.read_text("utf-8")))]
-    found = [node.args[0] for node in calls if isinstance(node, ast.Call) and getattr(node.func, "id", "") in kinds]
+    found = [given[0] for name, given in calls() if name in kinds]
     assert len(found) > 20
     fixed = [ast.unparse(what) for what in found if isinstance(what, ast.Constant | ast.JoinedStr)]
     assert [what for what in fixed if "_(" not in what] == []
