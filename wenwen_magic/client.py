@@ -94,7 +94,7 @@ class Client:
     def __reduce__(self) -> str:
         raise ConfigError(
             _("A client cannot be handed to another process."),
-            why=_("It holds the key, connections and the account of its own."),
+            why=_("It holds the key, open connections and its own count of costs."),
             do=_("Make one there: Client(…).generate(prompt); it shares the folder of pictures."),
         )
 

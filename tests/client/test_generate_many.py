@@ -17,6 +17,7 @@ from wenwen_magic.engine import batch
 from wenwen_magic.engine.batch import Rows
 from wenwen_magic.engine.limits import Session
 from wenwen_magic.errors import ConfigError, LimitReached
+from wenwen_magic.history.store import History
 from wenwen_magic.records import Generation
 
 
@@ -259,8 +260,8 @@ def test_a_long_gallery_is_a_sequence_that_can_be_sliced_and_saved(client, relay
     assert json.loads(rows.dataframe()["prompt"].to_json()) == {str(n): f"cat {n}" for n in range(7)}
 
 
-def test_the_rows_of_a_run_tell_whether_anything_was_asked_for():
-    rows = Rows(None, None)
+def test_the_rows_of_a_run_tell_whether_anything_was_asked_for(tmp_path):
+    rows = Rows(History(tmp_path), None)
     found = Generation("a1b2c3d4", ImageRequest("a cat"), "a cat", "complete", "", from_history=True)
     rows.put((0, 0), found)
     assert not rows.asked

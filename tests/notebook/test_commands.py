@@ -265,7 +265,12 @@ def test_importing_the_magics_loads_no_command():
 WHO = {
     "a process": ({"pid": 4711, "problem": ""}, True, "process 4711", "goes on when the kernel is restarted"),
     "none yet": ({"pid": 0, "problem": ""}, True, "a process of its own", "from the first picture on"),
-    "none to be had": ({"pid": 0, "problem": "No memory."}, True, "threads of this kernel", "end with it: No memory."),
+    "none to be had": (
+        {"pid": 0, "problem": "No memory."},
+        True,
+        "threads of this kernel",
+        "stop with the kernel: No memory.",
+    ),
     "a terminal": ({"pid": 0, "problem": ""}, False, "threads of this Python", "end with it"),
 }
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
@@ -235,19 +236,20 @@ class Rows(Sequence[Generation]):
 
     def __init__(self, history: History, ready: Callable[[Generation], Generation]) -> None:
         self._history, self._ready = history, ready
-        self._kept: dict[Place, tuple[str, bool, str] | Generation] = {}
+        self._kept: dict[Place, tuple[str, int, bool, str] | Generation] = {}
         self._order: list[Place] = []
         self.refusal: LimitReached | None = None
 
     def put(self, place: Place, row: Generation) -> None:
-        """Put a row at its place; where it can be read from its record, only its id is kept."""
+        """Put a row at its place; where it can be read from its record, only the place of that is kept."""
         whole = row.id and (row.error or {}).get("kind") != "NotInHistory"
-        self._kept[place] = (row.id, row.from_history, row.note) if whole else row
+        path = str(self._history.path(row, ".json")) if whole else ""
+        self._kept[place] = (path, row.take, row.from_history, row.note) if whole else row
 
     @property
     def asked(self) -> bool:
         """Whether any of the rows with a record was asked for in this run, and not saved before."""
-        return any(isinstance(row, tuple) and not row[1] for row in list(self._kept.values()))
+        return any(isinstance(row, tuple) and not row[2] for row in list(self._kept.values()))
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -268,8 +270,11 @@ class Rows(Sequence[Generation]):
         kept = self._kept[place]
         if isinstance(kept, Generation):
             return kept
-        name, from_history, note = kept
-        return replace(self._ready(self._history.get(name)), from_history=from_history, note=note)
+        path, take, from_history, note = kept
+        row = self._history.at(path)
+        if row is None:
+            raise outcomes.record_gone(Path(path).stem[-8:])
+        return replace(self._ready(row), take=take, from_history=from_history, note=note)
 
 
 def prepare_run(

@@ -224,7 +224,9 @@ class Engine:
                 raise
             given.add(result.record)
             bill.charged = "no" if result.saved else bill.charged
-        record = self.history.at(result.path)
+        record = None
+        with suppress(HistoryError):
+            record = self.history.at(result.path)
         if record is None:
             raise outcomes.record_gone(result.record)
         record = replace(record, from_history=result.saved, note=result.note, take=result.take)
@@ -451,8 +453,10 @@ class Engine:
         cache = self.session.models
         today = cache.today()
         for request in requests:
+            if not request.unnamed:
+                continue
             known = cache.fresh(self.address)
-            if not request.unnamed or (known and not known.lacks(request.model, today)) or not names_model(request):
+            if (known and not known.lacks(request.model, today)) or not names_model(request):
                 continue
             if (known is None or cache.age(known) > _JUST_NOW) and self._may_ask_for_models():
                 try:

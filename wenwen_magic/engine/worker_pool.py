@@ -418,7 +418,8 @@ def wait_through(
             raise WaitEnded(
                 _("Stopped waiting; {count} under way go on.", count=count),
                 do=_(
-                    "Answers that come while this Python lives are saved. Asking again gives the saved ones for free."
+                    "Answers that arrive while this Python process runs are saved. "
+                    "Asking again gives the saved ones for free."
                 ),
                 charged="maybe" if count else "no",
             ) from None

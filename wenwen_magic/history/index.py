@@ -13,6 +13,7 @@ import stat
 import threading
 import time
 import unicodedata
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -73,7 +74,7 @@ class Wanted:
         words: each must occur somewhere in prompt, answer, model or id; any piece of a word, in any letter case.
         model: a piece of the model's name.
         since, until: seconds since 1970; ``until`` is the first moment that is too late.
-        star: only marked ones.
+        star: only starred ones.
         failed: only those without a picture.
         drawn: only those with one.
         demo: whether the demo drew them; None for either.
@@ -154,6 +155,16 @@ class _Day(NamedTuple):
     folder: os.stat_result | None
 
 
+@dataclass(eq=False)
+class _Question:
+    """Hold a query that a thread waits for, ``quick`` as for :meth:`Index._look_through`, and its rows once known."""
+
+    query: str
+    values: Sequence[Any]
+    quick: bool
+    rows: list[Any] | None = None
+
+
 class Index:
     """The index of one history folder; threads, kernels and forks may share its file.
 
@@ -170,6 +181,7 @@ class Index:
         self._lock, self._process = threading.RLock(), os.getpid()
         self._connection: sqlite3.Connection | None = None
         self._opened: tuple[int, int] | None = None
+        self._waiting: deque[_Question] = deque()
         self._inherited: list[sqlite3.Connection | None] = []
         self._doubted: set[str] = set()
         self._unread: dict[Path, OSError] = {}
@@ -258,14 +270,24 @@ class Index:
     # -- the database --------------------------------------------------------------------------------------------------
 
     def _ask(self, query: str, *values: Any, quick: bool = False) -> list[Any]:
-        """Bring the index in step, and return the rows of a query; ``quick`` as for :meth:`_look_through`."""
+        """Bring the index in step, and return the rows of a query; ``quick`` as for :meth:`_look_through`.
+
+        The thread that has the lock answers all questions that wait for it: one look through the folder serves them.
+        """
         if self._process != os.getpid():  # a fork: the parent's locks stay locked, and closing its file would undo ...
             self._inherited.append(self._connection)  # ... what it is writing, so its connection is kept for good
             self._connection, self._lock, self._process = None, threading.RLock(), os.getpid()
+            self._waiting = deque()
+        mine = _Question(query, values, quick)
+        self._waiting.append(mine)
         try:
             with self._lock:
+                if mine.rows is not None:
+                    return mine.rows
+                waiting = [self._waiting.popleft() for _number in range(len(self._waiting))]
+                questions = [mine, *(one for one in waiting if one is not mine)]
                 try:
-                    return self._answer(query, values, quick=quick)
+                    return self._answer(questions)
                 except _DAMAGE as error:
                     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
                     if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:  # the file is another kernel's, and in use
@@ -275,29 +297,29 @@ class Index:
                         with suppress(OSError):
                             self._file.unlink()
                 try:
-                    return self._answer(query, values, quick=quick)
+                    return self._answer(questions)
                 except _DAMAGE:
                     self._use_memory()
-                return self._answer(query, values, quick=quick)
+                return self._answer(questions)
         except (OSError, *_DAMAGE) as error:
             raise unreadable(self._folder, error) from None
 
-    def _answer(self, query: str, values: Sequence[Any], *, quick: bool) -> list[Any]:
-        """Answer in the same transaction that finds the index in step, or brings it there."""
+    def _answer(self, questions: Sequence["_Question"]) -> list[Any]:
+        """Answer in the same transaction that finds the index in step, or brings it there; return the first's rows."""
         # Between two transactions SQLite may undo what the file holds: where it was deleted under another kernel, that
         # kernel's journal looks like a write that was broken off.
-        connection = self._connected()
+        connection, quick = self._connected(), all(question.quick for question in questions)
         with connection:
             connection.execute("BEGIN")
             changed = self._changed_days(connection)
             if not changed:
-                return _execute(connection, query, values)
+                return _rows(connection, questions)
         for day in changed[:-1]:
             with connection:
                 self._look_through(connection, day, quick=quick)
         with connection:
             self._look_through(connection, changed[-1], quick=quick)
-            return _execute(connection, query, values)
+            return _rows(connection, questions)
 
     def _use_memory(self) -> None:
         self._close()
@@ -462,6 +484,14 @@ def _row(path: Path, stamp: str, generation: Generation | None) -> tuple[Any, ..
         generation.has_result,
         generation.demo,
     )
+
+
+def _rows(connection: sqlite3.Connection, questions: Sequence[_Question]) -> list[Any]:
+    """Answer questions; return the first's rows."""
+    found = [_execute(connection, question.query, question.values) for question in questions]
+    for question, rows in zip(questions, found, strict=True):
+        question.rows = rows
+    return found[0]
 
 
 def _execute(connection: sqlite3.Connection, statement: str, values: Sequence[Any]) -> list[Any]:

@@ -15,13 +15,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import count as numbers_from
 from pathlib import Path
-from tempfile import TemporaryFile, gettempdir
+from tempfile import gettempdir
 from typing import IO, Any
 
 from platformdirs import user_cache_path
 
 from wenwen_magic.errors import Charged, HistoryError
-from wenwen_magic.history.atomic import settle, sync_names, write_whole
+from wenwen_magic.history.atomic import settle, sync_names, whole_file, write_whole
 from wenwen_magic.history.index import NO_SLUG, Index, Wanted, unreadable
 from wenwen_magic.history.record_json import decode, encode
 from wenwen_magic.protocol import HttpReply
@@ -143,10 +143,7 @@ class History:
         )
         path = self.path(generation, ".json")
         try:
-            with self._telling(generation):
-                path.parent.mkdir(parents=True, exist_ok=True)
-                check_space(path.parent)
-            self.write(generation)  # last: a folder that fails from here on may keep it, and it would count as sent
+            self.write(generation, new=True)
         except HistoryError as error:
             with suppress(OSError):
                 path.unlink()
@@ -164,8 +161,12 @@ class History:
         self.write(changed)
         return changed
 
-    def write(self, generation: Generation) -> None:
+    def write(self, generation: Generation, *, new: bool = False) -> None:
         """Write a generation's record, whole.
+
+        Args:
+            generation: what it says.
+            new: whether its answer needs :data:`SPACE` bytes too; where they are not free nothing is written.
 
         Raises:
             HistoryError: the folder cannot be written.
@@ -174,7 +175,10 @@ class History:
         data = encode(generation)
         with self._telling(generation):
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, data)
+            with whole_file(path) as file:
+                if new:
+                    check_space(file)
+                file.write(data)
 
     @contextmanager
     def _telling(self, generation: Generation) -> Iterator[None]:
@@ -349,7 +353,7 @@ class History:
             number = _("Several records have") if rows else _("No record has")
             raise HistoryError(
                 _("{number} an id that begins with {id!r}.", number=number, id=id),
-                do=_("The id stands after # under a picture."),
+                do=_("The id is under the picture, after #."),
             )
         return replace(rows[0], take=self.take_of(rows[0]))
 
@@ -359,8 +363,12 @@ class History:
         return next((row for row in rows if row.id == id), None)
 
     def at(self, path: str) -> Generation | None:
-        """Return the generation in a file of the history's folder, as it is on disk; None where none can be read."""
-        return self._index.record(self.folder / path)
+        """Return the generation whose record :meth:`path` names, wherever it was moved since; None when there is none.
+
+        Raises:
+            HistoryError: it was moved, and the folder cannot be read.
+        """
+        return self._index.record(self.folder / path) or self.find(Path(path).stem[-8:])
 
     def children(self, id: str) -> list[Generation]:
         """Return the generations that continue one, oldest first."""
@@ -425,23 +433,23 @@ def unwritable(folder: Path, error: OSError, *, charged: Charged = "no", text: s
     )
 
 
-def check_space(folder: Path) -> None:
-    """Check that a folder takes :data:`SPACE` bytes, by reserving them for a moment where the system can.
+def check_space(file: IO[bytes]) -> None:
+    """Check that :data:`SPACE` bytes are free, by reserving them for a moment in an empty file where the system can.
 
     Raises:
-        OSError: it does not.
+        OSError: they are not.
     """
-    with TemporaryFile(dir=folder) as file:
-        if hasattr(os, "posix_fallocate"):
-            try:
-                os.posix_fallocate(file.fileno(), 0, SPACE)
-            except OSError as error:
-                if error.errno not in {errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS}:  # not every file system can
-                    raise
-            else:
-                return
-        if shutil.disk_usage(folder).free < SPACE:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    if hasattr(os, "posix_fallocate"):
+        try:
+            os.posix_fallocate(file.fileno(), 0, SPACE)
+            file.truncate(0)
+        except OSError as error:
+            if error.errno not in {errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS}:  # not every file system can
+                raise
+        else:
+            return
+    if shutil.disk_usage(Path(file.name).parent).free < SPACE:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def is_file(path: Path) -> bool:

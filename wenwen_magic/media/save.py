@@ -318,12 +318,12 @@ class ImagePipeline:
     def _room_for_preview(self) -> Iterator[Path]:
         """Yield a path that can be written, in the cache where that can be; its file is deleted when the block ends."""
         name = f".{secrets.token_hex(8)}"
-        made = self._previews / name
         try:
             self._previews.mkdir(parents=True, exist_ok=True)
-            made.touch()
+            writable = os.access(self._previews, os.W_OK)
         except OSError:
-            made = Path(gettempdir()) / f"wenwen{name}"
+            writable = False
+        made = self._previews / name if writable else Path(gettempdir()) / f"wenwen{name}"
         try:
             yield made
         finally:

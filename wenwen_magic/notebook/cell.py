@@ -165,10 +165,11 @@ class Cell:
     def _wait(self, job: Job) -> None:
         """Wait for a job in the main thread; an interrupt ends the waiting and not the job."""
         shown, show_progress = (0, 0), self.progress_of(job)
+        tells = self.tells_progress
         try:
             while not job.wait(POLL):
                 now = (int(self.runner.now() - job.began), len(job.arrived))
-                if now != shown and self.tells_progress:
+                if tells and now != shown:
                     shown = now
                     show_progress()
         except KeyboardInterrupt:
@@ -349,7 +350,7 @@ class Cell:
         cost, demo = limits.cost_of(self.estimate.missing), self.client.is_demo
         amount = limits.pictures(cost.pictures) if demo else limits.cost_text(cost, self.client.settings.currency)
         free = _(", free (demo)") if demo else ""
-        return _("Would be asked for: {cost}{free}. Nothing was sent.", cost=amount, free=free)
+        return _("This would ask for {cost}{free}. Nothing was sent.", cost=amount, free=free)
 
     def _agree(self, wanted: int) -> None:
         """Keep to the cell's own budget, and ask a person before many pictures, saved ones not counted."""
@@ -448,14 +449,14 @@ class BatchCell(Cell):
 
     def _wait_for(self, run: BatchRun[Any, Any], rows: Rows) -> None:
         job = self.runner.start_or_run(lambda _: run.run())
-        last, shown, next_at = -1, 0, 0
+        last, shown, next_at, tells = -1, 0, 0, self.tells_progress
 
         def wait(seconds: float) -> bool:
             nonlocal last, shown, next_at
             over, now = job.wait(seconds), int(run.tally.seconds)
             arrived = min(len(rows), MOST_SHOWN)
             # With pictures an update is heavy: it is made for new pictures, else at times only.
-            if not over and now != last and (arrived > shown or now >= next_at) and self.tells_progress:
+            if tells and not over and now != last and (arrived > shown or now >= next_at):
                 last, shown, next_at = now, arrived, now + (PATIENCE if arrived else 1)
                 self._tell(run, rows)
             return over

@@ -39,7 +39,7 @@ def prepare(lines: list[str]) -> list[str]:
         if (magic := _CELL.match(line)) and _is_code("".join(lines[:number])):
             raise ConfigError(
                 _("%%{magic} is not at the top of its cell; nothing was run.", magic=magic[1]),
-                why=_("Only comments and empty lines may stand above it."),
+                why=_("Only comments and empty lines may be above it."),
                 do=_("Put it into a cell of its own, or write on one line: %{magic} …", magic=magic[1]),
             )
     return [_QUESTION.sub(_as_call, _LINE.sub(_plain, line)) for line in lines]

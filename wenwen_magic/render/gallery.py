@@ -259,7 +259,7 @@ def _blind_bundle(gallery: Gallery) -> dict[str, Any]:
         notes.append(_("Left out, without a picture: {missing}.", missing=missing))
     shown = []
     for letter, number in letters.items():
-        lost = tag("p", f"{letter}: ", _("no preview at hand"))
+        lost = tag("p", f"{letter}: ", _("no preview"))
         images = gallery[number].images
         pictures = [picture(preview_of(image), letter, width=_fitting(image, width)) or lost for image in images]
         shown.append((_letter(letter), stacked(*pictures)))

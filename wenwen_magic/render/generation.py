@@ -82,7 +82,7 @@ def generation_html(generation: Generation, *, asked_here: bool = False) -> Mark
 def image_html(image: GeneratedImage, *, width: int | None = None, height: int | None = None) -> Markup:
     """Show a picture's preview, or say that it is saved and cannot be shown; in pixels as for :func:`picture`."""
     shown = picture(preview_of(image), image.alt, width=width, height=height)
-    return shown or tag("p", _("The picture is saved, its preview is not at hand: "), image.path.name)
+    return shown or tag("p", _("The picture is saved, but has no preview: "), image.path.name)
 
 
 def preview_of(image: GeneratedImage) -> Path | None:

@@ -117,7 +117,7 @@ def _picture(generation: Generation, thumbnail: Path | None) -> Markup:
     if generation.images:
         image, *others = generation.images
         width = _THUMBNAIL * min(image.width, image.height) // image.height if image.height else _THUMBNAIL
-        shown = picture(thumbnail, image.alt, width=max(1, width)) or small(_("saved, no preview at hand"))
+        shown = picture(thumbnail, image.alt, width=max(1, width)) or small(_("saved, no preview"))
         return stacked(shown, small(f"+{len(others)}") if others else "")
     if generation.kept_videos:
         return small(_("a video, not a picture"))

@@ -133,7 +133,7 @@ def _footer(known: ModelList, found: Sequence[Model], *, age: float, replay: boo
     draw = sum(model.picture for model in found)
     parts = [
         _(
-            "{count} of {count2} models, {draw} for pictures (told by their names)",
+            "{count} of {count2} models, {draw} for pictures (judged by their names)",
             count=len(found),
             count2=len(known.models),
             draw=draw,

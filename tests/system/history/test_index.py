@@ -245,3 +245,27 @@ def test_a_folder_in_which_nothing_changed_is_not_looked_through_again(folder, m
     monkeypatch.setattr(os, "scandir", lambda place: looked.append(Path(os.fsdecode(place))) or real(place))
     assert statements(history, lambda: takes(history, "fox")) == (2, 0)
     assert looked == [folder]
+
+
+def test_questions_that_wait_for_each_other_share_one_look_at_the_folder(folder, monkeypatch):
+    history = History(folder)
+    agrees(history)
+    real, looked, answers = os.scandir, [], {}
+    monkeypatch.setattr(os, "scandir", lambda place: looked.append(Path(os.fsdecode(place))) or real(place))
+    prompts = ["fox", "cat", "fox", "no such prompt", "fox"]
+
+    def ask(number):
+        answers[number] = takes(history, prompts[number])
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(len(prompts))]
+    with history._index._lock:
+        for thread in threads:
+            thread.start()
+        while len(history._index._waiting) < len(prompts):
+            threads[0].join(0.01)
+    for thread in threads:
+        thread.join()
+    assert looked.count(folder) == 1
+    looked.clear()
+    assert [answers[number] for number in range(len(prompts))] == [takes(history, prompt) for prompt in prompts]
+    assert looked.count(folder) == len(prompts)

@@ -1,6 +1,7 @@
 """The engine: how often it asks the history, how long it waits between questions, and what users may give it."""
 
 from collections import Counter
+from contextvars import ContextVar
 from dataclasses import fields
 
 import pytest
@@ -29,17 +30,17 @@ def client(relay, here):
 @pytest.fixture
 def calls(monkeypatch):
     """Counts the calls of the history's methods, those that it makes itself left out."""
-    counted, depth = Counter(), []
+    counted, within = Counter(), ContextVar("within", default=False)
 
     def counting(name, method):
         def call(self, *args, **more):
-            if not depth:
+            if not within.get():
                 counted[name] += 1
-            depth.append(name)
+            before = within.set(True)
             try:
                 return method(self, *args, **more)
             finally:
-                depth.pop()
+                within.reset(before)
 
         return call
 
@@ -55,6 +56,12 @@ def test_a_new_picture_asks_the_history_twice_and_writes_its_record_twice(client
     [drawn] = client.draw([client.request("a cat")])
     assert (drawn.take, drawn.from_history) == (1, False)
     assert calls == {"takes": 2, "begin": 1, "update": 1}
+
+
+def test_a_batch_asks_the_history_for_each_picture_before_the_run_and_just_before_it_pays(client, calls):
+    rows = client.generate_many(["a cat", "a dog", "a cat"], concurrency=1, progress=False)
+    assert [row.from_history for row in rows] == [False, False, True]
+    assert calls == {"takes": 3 + 2 + 1, "begin": 2, "update": 2}
 
 
 def test_a_saved_picture_asks_the_history_once_and_writes_nothing(client, calls):

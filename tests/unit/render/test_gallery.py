@@ -374,7 +374,7 @@ def test_a_blind_comparison_of_failures_only_asks_for_no_vote(contest):
 
 def test_a_lost_preview_tells_no_name_in_a_blind_comparison(contest, tmp_path):
     (tmp_path / "3.jpg").unlink()
-    assert read(grid_bundle(contest)).tables[0][1][1].words == "B: no preview at hand"
+    assert read(grid_bundle(contest)).tables[0][1][1].words == "B: no preview"
 
 
 def test_blind_letters_are_four_to_a_row_and_go_on_after_z(make):

@@ -31,10 +31,7 @@ def words(cell):
 def test_a_picture_tells_its_prompt_id_star_take_tags_model_time_and_price(make):
     one = make((9, 9), sent="画一只猫", star=True, take=3, tags=("冬", "b"), price=0.2, model_reported="another")
     ((cell,),) = read(listed(one)).rows
-    assert (
-        cell.words
-        == "saved, no preview at hand画一只猫#000001 ★ ③ #冬 #b\ngpt-4o-image → another\n2026-11-22 12:01\n0.2 ¥"
-    )
+    assert cell.words == "saved, no preview画一只猫#000001 ★ ③ #冬 #b\ngpt-4o-image → another\n2026-11-22 12:01\n0.2 ¥"
     line = listed(one)["text/plain"].splitlines()[1]
     assert re.split(r"  +", line) == [
         *("#000001", "2026-11-22 12:01", "gpt-4o-image → another", "0.2 ¥", "★ ③ #冬 #b", "画一只猫"),

@@ -50,11 +50,11 @@ def who_draws(context: CommandContext) -> tuple[str, str]:
     """Return who asks the endpoint and saves the pictures, and what that means when the kernel ends."""
     detached = limits.SESSION.detached
     if context.state.demo is not None:
-        return _("this kernel"), _("the demo ends with it")
+        return _("this kernel"), _("the demo stops with the kernel")
     if detached.pid:
         return _("process {pid}", pid=detached.pid), _("goes on when the kernel is restarted")
     if detached.problem:
-        return _("threads of this kernel"), _("end with it: {problem}", problem=detached.problem)
+        return _("threads of this kernel"), _("stop with the kernel: {problem}", problem=detached.problem)
     if context.in_kernel:
         return _("a process of its own"), _("from the first picture on; goes on when the kernel is restarted")
     return _("threads of this Python"), _("end with it")

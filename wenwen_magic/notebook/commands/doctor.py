@@ -142,7 +142,7 @@ def _network(context: CommandContext) -> Iterable[Finding]:
     """Ask for the models, which tells of the network, the key and the models."""
     client, began = context.client, time.monotonic()
     if client.settings.mode == "replay":
-        yield Finding(_OK, _("mode replay: offline, nobody was asked"))
+        yield Finding(_OK, _("replay mode: offline, nothing was sent"))
         known = client.known_models()
         saved = _("{count} in the saved list", count=len(known.names)) if known else _("no saved list")
         yield Finding(_OK, saved, name=_MODELS)
@@ -234,7 +234,8 @@ def _nearest(folder: Path) -> Iterator[Path]:
 
 def _disk(context: CommandContext) -> Finding:
     with _nearest(context.client.history.folder) as place:
-        check_space(place)
+        with tempfile.NamedTemporaryFile(dir=place) as file:
+            check_space(file.file)
         free = shutil.disk_usage(place).free
     shown = _("{free:.1f} GiB free", free=free / 2**30)
     return Finding(_WARNING, shown, _("Free some space.")) if free < _LITTLE_SPACE else Finding(_OK, shown)
@@ -268,8 +269,8 @@ def _widgets(context: CommandContext) -> Finding:
     if not context.attended:
         return Finding(_OK, _("none: this notebook runs unattended"))
     if importlib.util.find_spec("ipycanvas") is None:
-        return Finding(_OK, _("there, but for the mask editor"), "pip install 'wenwen-magic[mask]'")
-    return Finding(_OK, _("there, with the mask editor"))
+        return Finding(_OK, _("available, without the mask editor"), "pip install 'wenwen-magic[mask]'")
+    return Finding(_OK, _("available, with the mask editor"))
 
 
 def _fonts(_context: CommandContext) -> Iterable[Finding]:
@@ -290,7 +291,9 @@ def _clock(context: CommandContext) -> Finding:
     with suppress(HistoryError):  # which the folder's own line tells
         written += [datetime.fromisoformat(one.created).timestamp() for one in context.client.history.recent(1)]
     if now < max(written) - _DAY:
-        return Finding(_WARNING, _("{shown} is earlier than what was saved before", shown=shown), _("Set the clock."))
+        return Finding(
+            _WARNING, _("{shown} is earlier than the newest saved picture", shown=shown), _("Set the clock.")
+        )
     return Finding(_OK, shown)
 
 

@@ -33,7 +33,7 @@ def required_ids(line: str) -> list[str]:
     """
     ids = line.replace(",", " ").replace("，", " ").split()
     if not ids:
-        raise ConfigError(_("Which one? An id is missing."), do=_("The id stands after # under a picture."))
+        raise ConfigError(_("Which one? An id is missing."), do=_("The id is under the picture, after #."))
     return ids
 
 
@@ -106,9 +106,9 @@ def _moment_of(text: str, *, end: bool = False) -> float:
     help=N_("saved pictures, searched by words and options"),
     options=(
         Option(("-m", "--model", "--模型"), N_("a piece of the model's name"), str, choices=model_names),
-        Option(("--since", "--自"), N_("from a day on: 2026-11-22, 3d"), _moment_of),
-        Option(("--until", "--至"), N_("up to a day"), lambda text: _moment_of(text, end=True)),
-        Option(("--star", "--星标"), N_("only marked ones")),
+        Option(("--since", "--自"), N_("since a day: 2026-11-22, 3d"), _moment_of),
+        Option(("--until", "--至"), N_("until a day"), lambda text: _moment_of(text, end=True)),
+        Option(("--star", "--星标"), N_("only starred ones")),
         Option(("--tag", "--标签"), N_("only those with a tag"), str),
         Option(("--demo", "--演示"), N_("only the demo's")),
         Option(("--failed", "--失败"), N_("only those without a picture")),
@@ -167,7 +167,7 @@ def show(context: CommandContext, word: str, *, lineage: bool = False) -> Genera
     return Gallery(family, render=lambda _gallery: bundle, differ=client.compare)
 
 
-@command("star", "星标", "ID [off]", help=N_("mark a picture, or take the mark away"))
+@command("star", "星标", "ID [off]", help=N_("star a picture, or remove the star"))
 def star(context: CommandContext, line: str) -> str:
     """Mark pictures, or with ``off`` after them take the marks away; repeated, it changes nothing."""
     words = required_ids(line)
@@ -179,7 +179,7 @@ def star(context: CommandContext, line: str) -> str:
     return "  ".join(marks)
 
 
-@command("tag", "标签", "ID WORDS [off]", help=N_("give a picture tags, or take them away"))
+@command("tag", "标签", "ID WORDS [off]", help=N_("add tags to a picture, or remove them"))
 def tag(context: CommandContext, line: str) -> str:
     """Give a picture tags beside those that it has; with ``off`` after them take these away, or without words all."""
     word, *words = required_ids(line)
@@ -210,7 +210,9 @@ def delete(context: CommandContext, line: str, *, yes: bool = False) -> str:
     names = ", ".join(f"#{row.id[:6]}" for row in chosen)
     if not yes:
         if not context.attended:
-            raise ConfigError(_("Nobody is here to be asked."), do=f"%wenwen delete {line.strip()} --yes")
+            raise ConfigError(
+                _("This notebook runs unattended: it cannot ask."), do=f"%wenwen delete {line.strip()} --yes"
+            )
         question = _("Delete {names} and the files for good? Drawing it again costs again. [y/N] ", names=names)
         if not says_yes(input(question)):
             return _("Cancelled, nothing was deleted.")
