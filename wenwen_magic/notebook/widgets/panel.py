@@ -39,6 +39,12 @@ _BEFORE_ALL_JOBS = -1
 _UNSEEN = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap"
 # Its own width counts nothing: else the field would be as wide as the words.
 _WORDS = "display:block;width:0;min-width:100%;overflow:hidden;text-overflow:ellipsis;white-space:nowrap;opacity:.7"
+# JupyterLab marks a cell whose text was changed since it ran; elsewhere the second line is never seen.
+_EITHER = tag(
+    "style",
+    ".wenwen-changed,.jp-mod-dirty .wenwen-words{display:none!important}"
+    ".jp-mod-dirty .wenwen-changed{display:block!important}",
+)
 _SHAPES = (*orientation.ORIENTATIONS, *orientation.RATIOS)
 
 
@@ -254,8 +260,11 @@ class Panel:
             each.layout.display = seen
         prompt = "" if editing or self._with_prompt else self.choices.prompt.value
         lang = "zh" if is_chinese(prompt) else None
-        words = tag("small", clipped(prompt, _LONGEST_WORDS), title=prompt[:1000], style=_WORDS, lang=lang)
-        self.words.value = words if prompt else ""
+        title, name = prompt[:1000], "wenwen-words"
+        words = tag("small", clipped(prompt, _LONGEST_WORDS), title=title, style=_WORDS, lang=lang, class_=name)
+        changed = _("Run the cell to use the new prompt")
+        hint = tag("small", changed, title=changed, style=_WORDS, class_="wenwen-changed")
+        self.words.value = join(_EITHER, words, hint) if prompt else ""
 
     def _price(self) -> tuple[str, str]:
         """Return what a press costs, or how many pictures it draws (empty for neither known), and what it does."""
