@@ -59,17 +59,17 @@ def test_the_captions_keep_the_prompts_language_when_the_controls_draw(chinese):
 
 
 def test_beside_generate_stands_the_prompt_it_uses_and_for_a_changed_cell_how_to_use_the_new_one(english):
-    lab = english(DEMO, "%%wenwen_image\na red fox").run_all()
+    lab = english(DEMO, "%%wenwen_image\nan owl on a fence").run_all()
     words, changed = lab.cell(1).locator(".wenwen-words"), lab.cell(1).locator(".wenwen-changed")
-    expect(words).to_have_text("a red fox")
+    expect(words).to_have_text("an owl on a fence")
     expect(words).to_be_visible()
     expect(changed).to_be_hidden()
-    lab.rewrite(1, "%%wenwen_image\na blue fox")
+    lab.rewrite(1, "%%wenwen_image\nan owl at dusk")
     expect(changed).to_be_visible()
     expect(changed).to_have_text("Run the cell to use the new prompt")
     expect(words).to_be_hidden()
     lab.run(1)
-    expect(words).to_have_text("a blue fox")
+    expect(words).to_have_text("an owl at dusk")
     expect(changed).to_be_hidden()
 
 
