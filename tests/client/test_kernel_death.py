@@ -9,13 +9,14 @@ from pathlib import Path
 
 import psutil
 import pytest
+from support.scripted import answering
 from support.shells import KEY, records
 
 from wenwen_magic import Client
 from wenwen_magic.endpoint.transport import Clock
 from wenwen_magic.engine.limits import Session
 from wenwen_magic.engine.worker_pool import WorkerPool
-from wenwen_magic.errors import UnansweredRequest
+from wenwen_magic.errors import UnansweredRequest, WenwenError
 
 SCRIPT = """
 import sys
@@ -67,6 +68,29 @@ def killed_while_thinking(relay, processes, how):
 
 def client(**more):
     return Client(session=Session(), **more)
+
+
+def test_bug_an_answer_kept_when_its_process_ended_lost_its_words_when_its_picture_was_gone(relay, here, monkeypatch):
+    class Ended(BaseException):
+        """Stands for the end of the process."""
+
+    def ends(*_, **__):
+        raise Ended
+
+    relay.answer = lambda _: answering("Here it is. ![gone](/gone.png)")
+    with monkeypatch.context() as patch:
+        patch.setattr("wenwen_magic.media.save.ImagePipeline.save", ends)
+        with pytest.raises(Ended):
+            client().generate("fox", fresh=True)
+    [record] = records()
+    assert (record["state"], record.get("sources", [])) == ("sent", [])
+    relay.file = lambda path, headers: (410, b"gone") if path == "/gone.png" else None
+    with pytest.raises(WenwenError):
+        client().generate("fox")
+    [record] = records()
+    assert (record["state"], record["charged"], len(relay.posts)) == ("answered", "yes", 1)
+    assert "Here it is." in record["text"]
+    assert "/gone.png" in record["sources"]
 
 
 def test_what_a_killed_process_asked_for_is_in_the_history_and_paid_once(relay, here, processes):

@@ -247,7 +247,8 @@ def words_of(body: bytes) -> str:
     """
     text = _decoded(body[:MOST_READ])
     problem = read_problem(_parsed(text))
-    words, code = problem.message, problem.code
+    number = f"(request id: {problem.request_id})" if problem.request_id else ""
+    words, code = f"{problem.message} {number}".strip(), problem.code
     if code and not code.lstrip("-").isdigit() and not re.search(rf"\b{re.escape(code)}\b", words):
         words = f"{code}: {words}" if words else code
     words = _NO_WORDS.sub(" ", words or text) if text.startswith("<") else words or code

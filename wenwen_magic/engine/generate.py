@@ -307,7 +307,7 @@ class Engine:
     def _save(self, record: Generation, answer: Answer, key: Secret | None) -> Generation:
         """Save an answered record and every picture and video of it, or its words where wanted; return the record.
 
-        Until then the record on disk says that the request was sent, and the kept reply beside it what was answered.
+        Until then the record of a new request says that it was sent, and the kept reply beside it what was answered.
         """
         words = record.request.wants_words
         # A picture that a description mentions is not a result, and is not fetched.
@@ -409,7 +409,8 @@ class Engine:
             latest = self.history.find(generation.id) or generation  # asking may have taken long
             if not (latest.state == "complete" and is_here(latest)):
                 demo = latest.demo or kept.demo
-                latest = self._save(_answered(latest, answer, demo=demo, from_history=True), answer, key)
+                latest = self.history.update(_answered(latest, answer, demo=demo, from_history=True))
+                latest = self._save(latest, answer, key)
             with suppress(HistoryError, OSError):  # it is saved: its number and previews can be had later
                 latest = self.media.ready(replace(latest, take=self.history.take_of(latest)))
         except NotInHistory:

@@ -297,10 +297,10 @@ class Index:
                         with suppress(OSError):
                             self._file.unlink()
                 try:
-                    return self._answer(questions)
+                    return self._answer([mine])
                 except _DAMAGE:
                     self._use_memory()
-                return self._answer(questions)
+                return self._answer([mine])
         except (OSError, *_DAMAGE) as error:
             raise unreadable(self._folder, error) from None
 

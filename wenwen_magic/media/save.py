@@ -5,14 +5,14 @@ import hashlib
 import os
 import re
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass, replace
 from pathlib import Path
 from string import ascii_letters, digits
-from tempfile import TemporaryDirectory, gettempdir
+from tempfile import TemporaryDirectory
 from typing import IO, Any, TypeVar
 from urllib.parse import urljoin
 
@@ -248,8 +248,9 @@ class ImagePipeline:
                     part.replace(stem.with_name(f"{stem.name}.unchecked"))  # one, however often it is tried
                     raise
                 problem = _with_its_words(error, head)
+        sha256 = digest.result()  # on disk before the file has its name
         path = part.replace(stem.with_name(f"{stem.name}.{result.extension if result else 'unsound'}"))
-        kept = GeneratedImage(path, "", 0, 0, alt=alt, draft=source.draft, size=size, sha256=digest.result())
+        kept = GeneratedImage(path, "", 0, 0, alt=alt, draft=source.draft, size=size, sha256=sha256)
         if result is None:
             return replace(kept, problem=problem)
         return replace(kept, mime=result.mime, width=result.width, height=result.height, preview=preview)
@@ -306,29 +307,24 @@ class ImagePipeline:
         Raises:
             ImageError: it cannot be decoded within the limits, or cannot be checked now.
         """
-        with self._room_for_preview() as made:
+        made = self._previews / f".{secrets.token_hex(8)}"
+        try:
+            with suppress(OSError):
+                self._previews.mkdir(parents=True, exist_ok=True)
             result = self._pool.inspect(path, made)
             ending = "png" if result.preview_mime == kinds.PNG.mime else "jpg"
             try:
                 return result, made.replace(self._previews / f"{digest()}.{ending}")
             except OSError:  # it is only a cache
                 return result, None
-
-    @contextmanager
-    def _room_for_preview(self) -> Iterator[Path]:
-        """Yield a path that can be written, in the cache where that can be; its file is deleted when the block ends."""
-        name = f".{secrets.token_hex(8)}"
-        try:
-            self._previews.mkdir(parents=True, exist_ok=True)
-            writable = os.access(self._previews, os.W_OK)
-        except OSError:
-            writable = False
-        made = self._previews / name if writable else Path(gettempdir()) / f"wenwen{name}"
-        try:
-            yield made
+        except ImageError as error:
+            if error.text != "disk":
+                raise
         finally:
             with suppress(OSError):
                 made.unlink(missing_ok=True)
+        with TemporaryDirectory(prefix="wenwen") as folder:  # the cache cannot be written, or is full
+            return self._pool.inspect(path, Path(folder) / "preview"), None
 
     # -- what is shown -------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from support.records import agrees, file_of, later, planted, saved, takes
 
+from wenwen_magic.errors import HistoryError
 from wenwen_magic.history import index
 from wenwen_magic.history.store import History
 from wenwen_magic.protocol import HttpReply
@@ -269,3 +270,26 @@ def test_questions_that_wait_for_each_other_share_one_look_at_the_folder(folder,
     looked.clear()
     assert [answers[number] for number in range(len(prompts))] == [takes(history, prompt) for prompt in prompts]
     assert looked.count(folder) == len(prompts)
+
+
+def test_bug_a_question_that_has_no_answer_failed_those_that_waited_beside_it(folder):
+    history, answers = History(folder), {}
+    expected = takes(history, "fox")
+
+    def ask(name, question):
+        try:
+            answers[name] = question()
+        except HistoryError:
+            answers[name] = "an error"
+
+    questions = {number: lambda: takes(history, "fox") for number in range(4)}
+    questions["too many"] = lambda: history.search("", count=1 << 70)
+    threads = [threading.Thread(target=ask, args=question) for question in questions.items()]
+    with history._index._lock:
+        for thread in threads:
+            thread.start()
+        while len(history._index._waiting) < len(threads):
+            threads[0].join(0.01)
+    for thread in threads:
+        thread.join()
+    assert answers == {"too many": "an error", **dict.fromkeys(range(4), expected)}

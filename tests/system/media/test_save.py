@@ -47,7 +47,10 @@ class Careless:
         self.checked += 1
         if not path.read_bytes().startswith(PICTURE):
             raise ImageError("This is no picture.", why="a web page", charged="yes")
-        preview.write_bytes(b"small")
+        try:
+            preview.write_bytes(b"small")
+        except OSError as error:
+            raise ImageError("A file could not be written.", charged="yes", text="disk") from error
         return Inspection("image/png", "png", 40, 30, self._preview_mime)
 
 
@@ -581,6 +584,24 @@ def test_a_cache_that_cannot_be_written_does_not_lose_a_picture_that_came(pipeli
     (tmp_path / "cache").write_text("a file")
     picture = save_one(pipeline, folder, of_data())
     assert (picture.data, picture.problem, picture.width, picture.preview) == (PICTURE, "", 40, None)
+
+
+def test_bug_a_full_cache_made_a_paid_picture_an_error(sandbox, folder, tmp_path):
+    full = tmp_path / "cache" / "wenwen_magic" / "previews"
+    full.mkdir(parents=True)
+
+    class FullCache:
+        """The real sandbox on a disk that takes nothing in one folder."""
+
+        def inspect(self, path, preview):
+            if preview.parent == full:
+                preview.write_bytes(b"half")
+                raise ImageError("A file could not be read or written.", charged="yes", text="disk")
+            return sandbox.inspect(path, preview)
+
+    picture = save_one(ImagePipeline(Settings(), ADDRESS, FullCache(), Ticks()), folder, of_data())
+    assert (picture.data, picture.problem, picture.width, picture.preview) == (PICTURE, "", 40, None)
+    assert not list(full.iterdir())
 
 
 def test_progress_passes_on_with_a_preview_in_place_of_its_picture_and_downloads_once(pipeline, folder, downloads):

@@ -34,6 +34,8 @@ STORE = "<Error><Code>{code}</Code><Message>{message}</Message><RequestId>68A0</
         ("<html><body><script>run()</script><h1>404</h1><p>Not here</body>", "404 Not here"),
         ("<html><script>never ends", ""),
         ("no such file", "no such file"),
+        ("not found (request id: 2024abc)", "not found (request id: 2024abc)"),
+        ('{"message":"gone (request id: 2024abc)"}', "gone (request id: 2024abc)"),
         ("", ""),
         (b"\xff\xfe" + '{"msg":"wide"}'.encode("utf-16-le"), "wide"),
         ("图片不存在".encode()[:-1], "图片不存"),
