@@ -19,9 +19,9 @@ from wenwen_magic.text.sanitize import mask_keys, one_line, replace_unshown
 
 __all__ = ["Button", "Gallery", "GeneratedImage", "Generation", "ImageRequest", "Label", "Reference", "Video"]
 
-DRAW, DESCRIBE = "draw", "describe"
-"""The tasks of a request: a picture, or a text about pictures. A format may know further tasks."""
-WORD_TASKS = (DESCRIBE, "upload")
+DRAW, DESCRIBE, ASK, CLIP = "draw", "describe", "ask", "clip"
+"""The tasks of a request: a picture, a text about pictures, a text, a clip. A format may know further tasks."""
+WORD_TASKS = (DESCRIBE, ASK, "upload")
 """The tasks whose result is a text and not a picture."""
 
 
@@ -159,6 +159,11 @@ class ImageRequest:
         return self.task in WORD_TASKS
 
     @cached_property
+    def wants_clip(self) -> bool:
+        """Whether the result is a clip and not a picture."""
+        return self.task == CLIP
+
+    @cached_property
     def pictures(self) -> int:
         """How many pictures one answer holds and costs: the parameter ``n``, else 1."""
         wanted = self.params.get("n", 1)
@@ -288,7 +293,7 @@ class GeneratedImage:
 
 @dataclass(frozen=True)
 class Video:
-    """Hold a video that came where a picture was expected, exactly as it was received; nothing decodes it.
+    """Hold a clip, or a video that came where a picture was expected, exactly as it was received; nothing decodes it.
 
     Args:
         address: where it is, or was; ``data:<type>`` for a video in the answer itself.
@@ -297,6 +302,10 @@ class Video:
         size: of the file, in bytes.
         sha256: of the file's bytes, hexadecimal.
         problem: why there is no file of it, or no video in the file; empty for a video.
+        width: in pixels; 0 where the file does not say it.
+        height: in pixels; 0 where the file does not say it.
+        seconds: how long it plays; None where the file does not say it.
+        poster: a still picture of it, beside the file; None for none.
     """
 
     address: str
@@ -305,6 +314,10 @@ class Video:
     size: int = 0
     sha256: str = ""
     problem: str = ""
+    width: int = 0
+    height: int = 0
+    seconds: float | None = None
+    poster: Path | None = None
 
     def __repr__(self) -> str:
         return f"<Video {self.mime or '–'} {self.path.name if self.path else self.problem}>"
@@ -422,6 +435,11 @@ class Generation:
         return tuple(video for video in self.videos if video.is_kept)
 
     @cached_property
+    def clips(self) -> tuple[Video, ...]:
+        """The results of a request for a clip: the videos that were fetched."""
+        return self.kept_videos if self.request.wants_clip else ()
+
+    @cached_property
     def files(self) -> tuple[Path, ...]:
         """The files of the results: of the pictures; of the videos where there are no pictures."""
         if self.images:
@@ -433,6 +451,8 @@ class Generation:
         """Whether there is a result: a valid picture, a video in place of it, or a text where the task wants a text."""
         if self.request.wants_words:
             return bool(self.text) and self.state == "complete"
+        if self.request.wants_clip:
+            return bool(self.kept_videos)
         return bool(self.images or self.kept_videos)
 
     @property

@@ -176,7 +176,10 @@ def decode(data: bytes, folder: Path, render: Render | None) -> Generation:
     pictures = tuple(
         replace(picture, path=folder / picture.path, request=made.request, record=made.id) for picture in made.pictures
     )
-    videos = tuple(replace(video, path=video.path and folder / video.path) for video in made.videos)
+    videos = tuple(
+        replace(video, path=video.path and folder / video.path, poster=video.poster and folder / video.poster)
+        for video in made.videos
+    )
     return replace(made, pictures=pictures, videos=videos, from_history=True, render=render)
 
 
