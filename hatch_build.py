@@ -1,5 +1,7 @@
 """Compile the message catalogues for every build, and lead the README's links to the repository."""
 
+import io
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -36,9 +38,12 @@ def compile_catalogue(source: Path) -> Path:
     from babel.messages.mofile import write_mo  # noqa: PLC0415  a requirement of the build alone
     from babel.messages.pofile import read_po  # noqa: PLC0415
 
-    compiled = source.with_suffix(".mo")
-    with source.open("rb") as text, compiled.open("wb") as binary:
+    compiled, binary = source.with_suffix(".mo"), io.BytesIO()
+    with source.open("rb") as text:
         write_mo(binary, read_po(text))
+    written = compiled.with_suffix(f".{os.getpid()}.mo")
+    written.write_bytes(binary.getvalue())
+    written.replace(compiled)  # whole at once: other processes may read it
     return compiled
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from support.relay import Relay, whole
-from support.scripted import answering
+from support.relay import COLOURS, Relay, whole
+from support.scripted import answering, png
 from support.shells import KEY, prompts
 
 from wenwen_magic import Client, ImageRequest
@@ -267,3 +267,28 @@ def test_the_rows_of_a_run_tell_whether_anything_was_asked_for(tmp_path):
     assert not rows.asked
     rows.put((1, 0), replace(found, from_history=False))
     assert rows.asked
+
+
+def test_pictures_that_come_slowly_keep_no_other_from_being_drawn_and_saved(relay, client):
+    slow, guard, quick, late = 6, threading.Lock(), threading.Event(), []
+    left = [slow]
+
+    def file(path, _headers):
+        if not path.startswith("/picture-"):
+            return None
+        number = int(path.removeprefix("/picture-").removesuffix(".png"))
+        if number < slow:
+            if not quick.wait(5):
+                late.append(number)
+        else:
+            with guard:
+                left[0] -= 1
+                if not left[0]:
+                    quick.set()
+        return 200, png(colour=COLOURS[number % len(COLOURS)])
+
+    relay.answer = lambda number: answering(f"![x]({relay.address}/picture-{number}.png)")
+    relay.file = file
+    rows = many(client, [f"number {number}" for number in range(2 * slow)], concurrency=2 * slow)
+    assert [row.state for row in rows] == ["complete"] * 2 * slow
+    assert not late

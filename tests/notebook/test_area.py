@@ -80,6 +80,15 @@ def test_a_status_line_is_replaced_by_the_pictures(screen):
     assert "drawing" not in screen.text + screen.last["text/html"]
 
 
+def test_percents_are_a_bar_before_the_status_line_and_no_percents_are_none(screen):
+    area = area_on(screen)
+    area.status("drawing 45%", percent=45.0)
+    assert '<progress max="100" value="45"' in screen.last["text/html"]
+    assert 'aria-label="drawing 45%"' in screen.last["text/html"]
+    area.status("drawing")
+    assert "<progress" not in screen.last["text/html"]
+
+
 def test_an_error_takes_its_status_line_away_and_not_the_hints_that_the_cell_printed_before(screen):
     area = area_on(screen)
     area.status("drawing")

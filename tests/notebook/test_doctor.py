@@ -212,3 +212,15 @@ def test_a_history_that_is_a_file_is_told_once(shell, relay, here, examine):
     rows, _text = examine()
     assert rows["folder"].startswith("✗")
     assert rows["clock"].startswith("✓")
+
+
+def test_an_interrupt_where_no_thread_can_be_had_ends_the_checks(shell, relay, monkeypatch):
+    def none(*_, **__):
+        raise RuntimeError("can't start new thread")
+
+    def interrupted(_context):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(doctor.WorkerPool, "start", none)
+    monkeypatch.setitem(doctor._CHECKS, "disk", interrupted)
+    assert isinstance(shell.fail("%wenwen doctor"), KeyboardInterrupt)

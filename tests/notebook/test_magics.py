@@ -17,6 +17,7 @@ import requests
 import urllib3
 from IPython.core import completer
 from IPython.core.completer import provisionalcompleter
+from IPython.core.interactiveshell import InteractiveShell
 from IPython.lib.pretty import pretty
 from PIL import Image
 from support.relay import whole
@@ -26,6 +27,7 @@ from support.widgets import cell_of
 
 from wenwen_magic import Gallery, Generation, WenwenError
 from wenwen_magic.demo import DemoServer
+from wenwen_magic.notebook import magics
 from wenwen_magic.notebook.commands import account
 from wenwen_magic.text.i18n import is_chinese
 
@@ -842,3 +844,9 @@ def test_thirty_cells_leave_no_thread(shell, relay):
 def test_an_explicit_display_shows_what_the_line_has_drawn_quietly(shell, relay):
     shell.run("img = %wenwen_image -q a cat\nfrom IPython.display import display\ndisplay(img)")
     assert len(shell.shown()) == 1
+
+
+def test_unregistering_twice_does_nothing_the_second_time(shell):
+    shell.run("%unload_ext wenwen_magic")
+    magics.unregister(shell)
+    magics.unregister(InteractiveShell())

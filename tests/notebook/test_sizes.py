@@ -85,6 +85,14 @@ def test_a_dry_run_shows_the_size_and_says_when_it_is_only_the_nearest(shell, re
     assert "nearest" not in capsys.readouterr().out
 
 
+def test_a_saved_picture_whose_size_was_typed_as_a_param_is_shown_in_any_shape(shell, relay):
+    line = "-m gpt-image-1 --format images -o 1:9 --param size=1024x1024"
+    shell.run(cell(f"-q {line}"))
+    shell.run("%config WenwenMagics.mode = 'replay'")
+    shell.run(cell(line))
+    assert len(relay.posts) == 1
+
+
 def test_python_says_a_size_as_a_text_or_as_two_numbers(here, relay):
     client = Client(history="images")
     assert client.request("a cat", size="2K", orientation="横屏").orientation == "landscape 2K"

@@ -21,7 +21,7 @@ from wenwen_magic.engine.limits import Session, best_pattern
 from wenwen_magic.engine.processes.claims import Claims
 from wenwen_magic.engine.processes.detached import Order, environment_without_key
 from wenwen_magic.engine.takes import Given, Takes, is_here
-from wenwen_magic.engine.worker_pool import give_way, ignore, refuse_alone
+from wenwen_magic.engine.worker_pool import TURNS, give_way, ignore, refuse_alone
 from wenwen_magic.errors import (
     CHARGES,
     AnswerError,
@@ -125,6 +125,7 @@ class Engine:
                 session.pool(settings.max_megapixels),
                 clock,
                 foreign=more.get("foreign", False),
+                waiting=TURNS.given_back,
             ),
             clock=clock,
             **more,
@@ -175,7 +176,7 @@ class Engine:
         record_id, waited = secrets.token_hex(4), False
         name = f"{request.fingerprint}.{record_id}" if fresh else request.fingerprint
         while True:
-            with self.claims.held(name, record_id, given.token) as other:
+            with TURNS.taken(), self.claims.held(name, record_id, given.token) as other:
                 if other is None:
                     recorded = self.takes.recorded(request, fresh=fresh)  # just before paying
                     if saved := given.another(self.takes.counted(request, fresh=fresh, recorded=recorded)):
@@ -203,36 +204,38 @@ class Engine:
 
     def _draw_detached(self, request: ImageRequest, *, fresh: bool, given: Given, progress: OnProgress) -> Generation:
         """Draw as :meth:`draw_here` does, in the process that outlives this one; the limits count here."""
-        self.check_defaults([request])
-        key = self._key_for(request)
-        order = Order(
-            self.settings,
-            self.history.folder,
-            request,
-            key.reveal() if key else "",
-            fresh=fresh,
-            given=given,
-            language=spoken(),
-            environment=environment_without_key(),
-            foreign=self.foreign,
-        )
-        with self.session.reserve(self._prices(request), self.settings) as bill:
-            try:
-                result = self.session.detached.draw(order, progress)
-            except WenwenError as error:
-                given.add(error.record)  # a refusal is an answer too
-                raise
-            given.add(result.record)
-            bill.charged = "no" if result.saved else bill.charged
-        record = None
-        with suppress(HistoryError):
-            record = self.history.at(result.path)
-        if record is None:
-            raise outcomes.record_gone(result.record)
-        record = replace(record, from_history=result.saved, note=result.note, take=result.take)
-        with suppress(WenwenError, OSError):
-            return self.media.ready(record)
-        return record
+        with TURNS.taken():
+            self.check_defaults([request])
+            key = self._key_for(request)
+            order = Order(
+                self.settings,
+                self.history.folder,
+                request,
+                key.reveal() if key else "",
+                fresh=fresh,
+                given=given,
+                language=spoken(),
+                environment=environment_without_key(),
+                foreign=self.foreign,
+            )
+            with self.session.reserve(self._prices(request), self.settings) as bill:
+                try:
+                    with TURNS.given_back():
+                        result = self.session.detached.draw(order, progress)
+                except WenwenError as error:
+                    given.add(error.record)  # a refusal is an answer too
+                    raise
+                given.add(result.record)
+                bill.charged = "no" if result.saved else bill.charged
+            record = None
+            with suppress(HistoryError):
+                record = self.history.at(result.path)
+            if record is None:
+                raise outcomes.record_gone(result.record)
+            record = replace(record, from_history=result.saved, note=result.note, take=result.take)
+            with suppress(WenwenError, OSError):
+                return self.media.ready(record)
+            return record
 
     def _pay(
         self, request: ImageRequest, record_id: str, key: Secret | None, progress: OnProgress, *, number: int
@@ -249,8 +252,9 @@ class Engine:
         )
         try:
             self.media.warm()  # while the endpoint draws
-            record, answer = self._ask(record, key, progress)
-            give_way()  # the answer is on disk: fetching and checking its pictures keeps no other request waiting
+            with TURNS.given_back():
+                record, answer = self._ask(record, key, progress)
+                give_way()  # the answer is on disk: fetching and checking its pictures keeps no other request waiting
             return self._save(record, answer, key)
         except (WenwenError, OSError) as error:
             raise self.failed(record, error) from None
@@ -461,7 +465,8 @@ class Engine:
                 continue
             if (known is None or cache.age(known) > _JUST_NOW) and self._may_ask_for_models():
                 try:
-                    known = self.ask_for_models(briefly=True)
+                    with TURNS.given_back():
+                        known = self.ask_for_models(briefly=True)
                 except WenwenError:
                     cache.note_failure(self.address)
             if known and known.lacks(request.model, today):

@@ -7,7 +7,7 @@ import re
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from contextvars import copy_context
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -73,13 +73,21 @@ class ImagePipeline:
         pool: the sandbox that checks.
         clock: waits between tries.
         foreign: whether only a project file names the endpoint.
+        waiting: makes the block in which a thread waits for the network.
     """
 
     def __init__(
-        self, settings: Settings, address: str, pool: SandboxPool, clock: transport.Clock, *, foreign: bool = False
+        self,
+        settings: Settings,
+        address: str,
+        pool: SandboxPool,
+        clock: transport.Clock,
+        *,
+        foreign: bool = False,
+        waiting: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         self._settings, self._address, self._pool, self._clock = settings, address, pool, clock
-        self._foreign = foreign
+        self._foreign, self._waiting = foreign, waiting
         self._trusted = frozenset({transport.origin(address), *settings.trusted_hosts})
         # The number in the name changes when the sandbox's limits change: then the pictures are checked again.
         self._previews, self._refused = _previews(), _previews().with_name("refused-1")
@@ -154,7 +162,7 @@ class ImagePipeline:
         if len(everything) == 1:
             results = [save(1, *everything[0])]
         else:
-            with ThreadPoolExecutor(WIDTH, thread_name_prefix="wenwen") as threads:
+            with self._waiting(), ThreadPoolExecutor(WIDTH, thread_name_prefix="wenwen") as threads:
                 futures = [
                     threads.submit(copy_context().run, save, number, source, is_video)
                     for number, (source, is_video) in enumerate(everything, 1)
@@ -272,11 +280,13 @@ class ImagePipeline:
         policy = replace(policy, proxies=transport.proxies_for(address))
         for pause in (*pauses, None):
             try:
-                download.fetch(address, part, policy)
+                with self._waiting():
+                    download.fetch(address, part, policy)
             except download.FetchFailed as error:
                 if pause is None or not error.again:
                     raise
-                self._clock.sleep(pause)
+                with self._waiting():
+                    self._clock.sleep(pause)
             else:
                 return
 

@@ -259,10 +259,9 @@ def listed(answer: Any) -> list[Model]:
         raise ValueError("an error, or no list")
     rows = answer.get("data")
     if not isinstance(rows, list) and isinstance(answer.get("models"), list):
-        objects = (
-            row for row in answer["models"] if isinstance(row, Mapping) and isinstance(row.get("name") or "", str)
-        )
-        rows = [{"id": (row.get("name") or "").removeprefix("models/"), **row} for row in objects]
+        objects = (row if isinstance(row, Mapping) else {} for row in answer["models"])
+        named = ((row, row.get("name")) for row in objects)
+        rows = [{"id": name.removeprefix("models/") if isinstance(name, str) else None, **row} for row, name in named]
     if not isinstance(rows, list):
         raise ValueError("no list")  # noqa: TRY004  an answer of any other type is no list either
     models: dict[str, Model] = {}

@@ -197,7 +197,8 @@ class Cell:
             nonlocal arrived, pictures
             line = status_line(job, self.runner.now(), wanted)
             if blind or alone or not job.arrived:
-                self.area.status(line, None if blind else job.preview)
+                percent = job.progress.percent if alone and job.progress else None
+                self.area.status(line, None if blind else job.preview, percent=percent)
                 return
             if arrived < len(job.arrived):
                 arrived, rows = len(job.arrived), {**self._placeholders, **job.arrived}
@@ -509,7 +510,10 @@ def doubts(client: Client, requests: Sequence[ImageRequest], *, runs: bool = Fal
     def shape_doubt(request: ImageRequest) -> str:
         """Say that a picture will have the nearest shape that its model knows, where that is not the one asked for."""
         plain = replace(request, params={}) if request.params else request  # a param is sent as it was typed
-        sent = client.shape_as_sent(plain)
+        try:
+            sent = client.shape_as_sent(plain)
+        except ConfigError:  # the model cannot draw it; a param that was typed says what is sent
+            return ""
         if not sent or shape_of(sent).stands_for(request.shape):
             return ""
         asked, model = said(request.orientation), request.model

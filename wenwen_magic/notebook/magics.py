@@ -453,7 +453,8 @@ def unregister(shell: Any) -> None:
     """Take away what :func:`register` hooked in."""
     magics = shell.magics_manager.registry.get(WenwenMagics.__name__)
     with suppress(ValueError):  # unregistered before
-        shell.events.unregister("pre_run_cell", magics.forget_shown)
+        if magics is not None:
+            shell.events.unregister("pre_run_cell", magics.forget_shown)
     for kind in _SHOWN_ONCE:
         shell.display_formatter.ipython_display_formatter.pop(kind, None)
     for sequence in (list, tuple):

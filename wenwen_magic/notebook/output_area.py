@@ -55,17 +55,18 @@ class Area:
         self.rows: list[Generation] = []
         self.gallery: Gallery | None = None
 
-    def status(self, line: str, preview: Path | None = None, *, plain: str = "") -> None:
+    def status(self, line: str, preview: Path | None = None, *, plain: str = "", percent: float | None = None) -> None:
         """Show one line in place of the pictures, or under them.
 
         Args:
             line: the text.
             preview: a small file of the next picture as far as it is; it replaces the one before.
             plain: the line where only text is shown; empty for the same.
+            percent: 0 to 100, shown as a bar before the line; None for no bar.
         """
         with self._lock:
             if self.live:
-                self._put(_with_line(self._rendered, line, preview, plain))
+                self._put(_with_line(self._rendered, line, preview, plain, percent))
 
     def preview(self, bundle: dict[str, Any], line: str) -> None:
         """Show a bundle, such as an unfinished gallery's, and a line under it, without keeping it."""
@@ -142,8 +143,10 @@ def _joined(bundles: list[dict[str, Any]]) -> dict[str, Any]:
     return {**next((still for still in stills if still), {}), **texts}
 
 
-def _with_line(bundle: dict[str, Any], line: str, preview: Path | None = None, plain: str = "") -> dict[str, Any]:
-    html = bundle.get("text/html", "") + look.preview_html(preview) + look.status_html(line)
+def _with_line(
+    bundle: dict[str, Any], line: str, preview: Path | None = None, plain: str = "", percent: float | None = None
+) -> dict[str, Any]:
+    html = bundle.get("text/html", "") + look.preview_html(preview) + look.status_html(line, percent)
     return {**bundle, "text/html": html, "text/plain": f"{bundle['text/plain']}\n{plain or line}".strip()}
 
 

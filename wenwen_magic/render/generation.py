@@ -296,9 +296,12 @@ def dimmed(html: str, preview: Path | None = None) -> Markup:
     )
 
 
-def status_html(line: str) -> Markup:
-    """Show a status line."""
-    return tag("p", small(line))
+def status_html(line: str, percent: float | None = None) -> Markup:
+    """Show a status line, with a bar before it where the percent (0 to 100) is known."""
+    if percent is None:
+        return tag("p", small(line))
+    bar = tag("progress", max=100, value=f"{percent:g}", style="width:120px;margin-right:8px", aria_label=line)
+    return tag("p", bar, small(line))
 
 
 def controls_html() -> Markup:

@@ -41,9 +41,10 @@ def tag(name: str, *content: str, **attributes: str | int | None) -> Markup:
     Args:
         name: of the element.
         *content: what is in it; all but :class:`Markup` is escaped.
-        **attributes: values by name, escaped; ``class_`` is written ``class``, and None leaves the attribute out.
+        **attributes: values by name, escaped; ``class_`` is written ``class``, ``aria_label``
+            ``aria-label``, and None leaves the attribute out.
     """
-    given = ((key.rstrip("_"), value) for key, value in attributes.items() if value is not None)
+    given = ((key.rstrip("_").replace("_", "-"), value) for key, value in attributes.items() if value is not None)
     start = " ".join([name, *(f'{key}="{escape(str(value))}"' for key, value in given)])
     return Markup(f"<{start}>" if name in _VOID else f"<{start}>{join(*content)}</{name}>")
 

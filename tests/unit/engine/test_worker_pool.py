@@ -5,7 +5,7 @@ from contextvars import ContextVar
 
 import pytest
 
-from wenwen_magic.engine.worker_pool import WorkerPool
+from wenwen_magic.engine.worker_pool import Turns, WorkerPool
 from wenwen_magic.errors import EndpointError
 from wenwen_magic.protocol import Progress
 from wenwen_magic.text.i18n import speak, spoken
@@ -162,3 +162,41 @@ def test_done_jobs_are_not_kept():
         ended(runner.start(lambda _: "x" * 1000))
     runner.start(lambda _: None)
     assert len(runner._jobs) <= 2
+
+
+def test_a_turn_is_held_by_so_many_threads_at_a_time_and_given_to_others_while_one_waits(gate):
+    turns, inside, waits, worked = Turns(1), threading.Event(), threading.Event(), threading.Event()
+
+    def first():
+        with turns.taken():
+            inside.set()
+            waits.wait(SOON)
+            with turns.given_back():
+                worked.wait(SOON)
+            gate.set()
+
+    def second():
+        with turns.taken():
+            worked.set()
+
+    one, other = threading.Thread(target=first), threading.Thread(target=second)
+    one.start()
+    assert inside.wait(SOON)
+    other.start()
+    other.join(0.05)
+    assert not worked.is_set()
+    waits.set()
+    assert gate.wait(SOON)
+    assert worked.is_set()
+    one.join(SOON)
+    other.join(SOON)
+
+
+def test_a_thread_without_a_turn_gives_none_back():
+    turns = Turns(1)
+    with turns.given_back(), turns.taken(), turns.given_back(), turns.given_back():
+        pass
+    with turns.taken(), pytest.raises(ValueError, match="odd"), turns.given_back():
+        raise ValueError("odd")
+    with turns.taken():  # it was given back once, and not twice
+        pass

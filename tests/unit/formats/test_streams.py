@@ -230,3 +230,10 @@ def test_a_picture_tells_no_progress():
 def test_a_whole_answer_behind_a_comment_is_read_once():
     answer = read(": PING\n\n" + answering("Two cats."), "text/event-stream")
     assert answer.text == "Two cats."
+
+
+def test_the_lines_of_a_torn_object_behind_keep_alive_comments_are_no_words():
+    torn = ["{", f' "data": [{{"url": "{CAT}"}}],', ' "tags": [', ' "input: a photo of a cat"', " ],", ' "usage": {']
+    body = "\n".join([": k", "", *torn])
+    answer = read(body, STREAM)
+    assert (addresses(answer), answer.text) == ([CAT], "")

@@ -317,11 +317,16 @@ def test_a_row_without_a_name_that_can_be_typed_is_passed_over(name):
         {"success": False, "message": "get user group failed", "data": [{"id": "a"}]},
         {"error": {"message": "x", "code": "model_not_found"}, "data": [{"id": "a"}]},
         *({}, [], None, 1, "a", {"data": None}, {"data": {}}, {"data": ["a"]}, {"data": [{"name": "a"}]}),
+        *({"models": ["a"]}, {"models": [{"name": 5}]}),
     ],
 )
 def test_what_is_no_list_is_refused(answer):
     with pytest.raises(ValueError, match=r"list|model"):
         listed(answer)
+
+
+def test_the_name_of_a_row_of_models_that_is_no_text_leaves_its_id():
+    assert listed({"models": [{"name": 5, "id": "flux"}, {"name": 5}]}) == [Model("flux")]
 
 
 def test_an_empty_list_is_a_list():

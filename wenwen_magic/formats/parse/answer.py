@@ -41,7 +41,7 @@ class AnswerParser:
     """
 
     def __init__(self, request: ImageRequest, payloads: Payloads) -> None:
-        self._request, self.payloads = request, payloads
+        self.request, self.payloads = request, payloads
         self._found = Collector(payloads)
         self._others: list[Mapping[str, Any]] = []
         self._completed = 0
@@ -79,7 +79,7 @@ class AnswerParser:
     @property
     def complete(self) -> bool:
         """Whether as many pictures as were asked for are complete: no further event, not even ``[DONE]``, is due."""
-        return bool(self._found.pictures) and self._completed >= self._request.pictures
+        return bool(self._found.pictures) and self._completed >= self.request.pictures
 
     def add(self, body: Any, event: str = "") -> Iterator[Progress]:
         """Take in one JSON value, and yield the progress in it, pictures on their way included.
@@ -176,7 +176,7 @@ class AnswerParser:
         finish_reason, job = "cut" if cut else self.payloads.redact(self._found.finish_reason), ""
         if not (sources or videos):
             why = self._why()
-            if self._request.wants_words:
+            if self.request.wants_words:
                 finish_reason = why if why and not text else finish_reason
             else:  # why there is none comes first, where no length of the text can hide it
                 named = ", ".join(reading.elsewhere)[:400]

@@ -302,6 +302,7 @@ def _read_strays(
         # The last event broke off; a picture in it may have come whole.
         yield from parser.add(parse_partial_json(strays[-1].decode("utf-8", "replace"), ()))
     if strays and not (parser.seen or cut):
+        parser = AnswerParser(parser.request, parser.payloads)  # its lines were no answers of their own
         text = b"\n".join(strays).decode("utf-8", "replace")
         if text.startswith(("{", "[")):
             return _read_torn(text, parser, None)

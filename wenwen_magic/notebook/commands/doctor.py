@@ -94,6 +94,8 @@ def _all_found(context: CommandContext, checks: Mapping[str, Check], seconds: fl
             jobs[name].run(partial(_found, context, check))
         else:
             jobs[name] = pool.start_or_run(partial(_found, context, check))
+        if (error := jobs[name].error) and not isinstance(error, Exception):  # an interrupt of the main thread
+            raise error
     found = []
     for name, job in jobs.items():
         if not job.wait(max(0.0, end - time.monotonic())):

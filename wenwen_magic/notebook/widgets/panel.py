@@ -354,7 +354,7 @@ class Panel:
 
     def _follow(self, job: Job, *, own: bool, wanted: int) -> None:
         self._jobs.append(job)
-        self.percent.layout.visibility, self.progress_line.value = "hidden", ""
+        self._show_line("", None)
         self._update()
         turn = self._cell.turn()
         self._cell.runner.start_or_run(lambda _: self._watch(job, turn, own=own, wanted=wanted))
@@ -389,14 +389,18 @@ class Panel:
 
     def _show_progress(self, job: Job, line: str, percent: float | None) -> None:
         if job in self._jobs:
-            self.percent.value, self.percent.layout.visibility = percent or 0, "hidden" if percent is None else None
-            self.progress_line.value = small(line)
+            self._show_line(line, percent)
+
+    def _show_line(self, line: str, percent: float | None) -> None:
+        self.percent.value, self.percent.layout.visibility = percent or 0, "hidden" if percent is None else None
+        self.progress_line.value = small(line) if line else ""
 
     def _finish(self, job: Job, turn: Turn, *, own: bool) -> None:
         """Update, in the main thread, the buttons, the message and the cell's variable after a job."""
         self._speak()
         if job in self._jobs:
             self._jobs.remove(job)
+            self._show_line("", None)
         self._missed, self._held = job.error is not None, self._cell.hides_labels
         self._update()
         if job.error is not None:

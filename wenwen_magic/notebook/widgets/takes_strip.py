@@ -74,7 +74,7 @@ class TakesStrip:
         if take.images:
             image = take.images[0]
             width = min(_WIDEST, max(_NARROWEST, _HEIGHT * image.width // max(1, image.height)))
-        made = button("", lambda: self._show(self._takes[take.id]), width=f"{width}px")
+        made = button("", lambda: self._show(self._takes.get(take.id, take)), width=f"{width}px")
         for name in ("wenwen-thumbnail", "wenwen-take", _class(take.id)):
             made.add_class(name)
         return made
