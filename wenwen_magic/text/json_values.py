@@ -148,11 +148,13 @@ class _Nest:
         self.closed: Any = None
 
     def takes(self, kind: str, sign: str) -> bool:
-        """Take a token in, and tell whether it fits where it stands."""
+        """Take a token in, and tell whether it fits where it stands; ValueError where that is too deep."""
         if kind in ("text", "word"):
             return self._takes_scalar(sign)
         if sign in "[{":
-            fits = self.due == "value" and len(self.open) < _DEEPEST
+            if len(self.open) == _DEEPEST:
+                raise ValueError(_("its lists and objects lie more than {most} deep", most=_DEEPEST))
+            fits = self.due == "value"
             self.open.append([] if sign == "[" else {})
             self._keys.append("")
         elif sign in "]}":  # behind a comma too many another item is due
