@@ -10,7 +10,7 @@ from support.shells import cell, records
 from wenwen_magic.demo import DemoServer
 from wenwen_magic.errors import AnswerError, ConfigError, LimitReached, NoImageError, NotInHistory
 
-ANIMALS = ["fox", "owl", "cat", "horse", "whale", "rabbit", "crane", "turtle", "deer", "frog"]
+ANIMALS = ["fox", "owl", "cat", "rabbit", "deer", "panda", "tiger", "bird", "bear", "dog"]
 TEN = "%%wenwen_ask ideas --json\nTen animals that look good in ink, as a JSON list of strings."
 
 
@@ -102,7 +102,7 @@ def test_an_answer_is_replayed_and_a_missing_one_is_an_error(shell, demo):
 
 def test_an_answer_is_found_by_its_words_and_shown(shell, demo):
     said = shell.run("%%wenwen_ask\nWhat is ink?")
-    page = shell.run("%wenwen history turtle")
+    page = shell.run("%wenwen history panda")
     assert [row.id for row in page.rows] == [said.id]
     assert shell.run(f"%wenwen show {said.id}").text == said.text
 

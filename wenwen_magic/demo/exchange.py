@@ -27,9 +27,10 @@ REFUSES, SLOW, READERS = "demo-refuses", "demo-slow", ("gpt-4o", "gemini-3.5-fla
 PICTURE = re.compile(r"/pictures/(?:download/)?([0-9a-f]{32})\.png$")
 _TALKS = re.compile(r"gpt|claude|gemini|deepseek|qwen|grok|glm|kimi|llama|doubao|o[1-9]\b", re.IGNORECASE)
 _ANIMALS = (
-    ["fox", "owl", "cat", "horse", "whale", "rabbit", "crane", "turtle", "deer", "frog"],
-    ["狐狸", "猫头鹰", "猫", "马", "鲸鱼", "兔子", "鹤", "乌龟", "鹿", "青蛙"],
+    ["fox", "owl", "cat", "rabbit", "deer", "panda", "tiger", "bird", "bear", "dog"],
+    ["狐狸", "猫头鹰", "猫", "兔子", "鹿", "熊猫", "老虎", "小鸟", "熊", "小狗"],
 )
+"""Those that the demo can paint, in English and Chinese."""
 _NOTE = re.compile(r"[\[［]\s{0,9}demo\s{0,9}[:：]([^\]］]{0,300})[\]］]", re.IGNORECASE)
 _JSON, _HTML = "application/json; charset=utf-8", "text/html; charset=utf-8"
 RELAY: dict[str, dict[str, Any]] = tomllib.loads(Path(__file__).with_name("relay.toml").read_text("utf-8"))

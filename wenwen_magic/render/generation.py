@@ -121,7 +121,7 @@ def no_picture_html(generation: Generation) -> Markup:
 def words_html(text: str, *, as_it_is: bool = False) -> Markup:
     """Show the words that were asked for: Markdown as it reads, or sign for sign."""
     if as_it_is:
-        return tag("pre", text[:LONGEST_TEXT], style="white-space:pre-wrap")
+        return tag("pre", text[:LONGEST_TEXT], style="white-space:pre-wrap;word-break:normal;padding:0")
     return tag("div", Markup(markdown.render(text)))
 
 
