@@ -271,6 +271,25 @@ def test_in_the_background_the_variable_holds_the_words(shell, demo, monkeypatch
     assert shell.user_ns["words"].startswith("The demo knows")
 
 
+def test_in_the_background_json_that_cannot_be_read_is_told_under_the_answer(shell, relay, monkeypatch):
+    shell.attend(monkeypatch, "y")
+    relay.answer = lambda _: answering("I'd rather not.")
+    shell.run("%%wenwen_ask ideas --json --background\nTen animals?")
+    assert shell.wait_for(lambda: "cannot be read" in shell.words())
+    assert "I'd rather not." in shell.shown()[-1]["text/plain"]
+    assert "ideas" not in shell.user_ns
+
+
+def test_a_question_mark_ends_a_question_and_asks_ipython_nothing(shell, demo):
+    shell.run("said = %wenwen_ask --json ten animals?")
+    assert shell.user_ns["said"].request.prompt == "ten animals?"
+
+
+def test_expressions_are_filled_into_a_question(shell, demo):
+    shell.run("what = 'ink'")
+    assert shell.run("%%wenwen_ask\nWhat is {{what}}?").request.prompt == "What is ink?"
+
+
 @pytest.mark.parametrize("line", ["%wenwen help", "%wenwen help ask", "%wenwen_ask -h"])
 def test_help_names_the_magic(shell, demo, capsys, line):
     shell.run(line)
