@@ -24,7 +24,7 @@ from wenwen_magic.formats import FORMATS
 from wenwen_magic.history import archive
 from wenwen_magic.media.reference import reference
 from wenwen_magic.models import Model, ModelList
-from wenwen_magic.records import DESCRIBE, Button, Gallery, Generation, ImageRequest, Label, Reference
+from wenwen_magic.records import ASK, ASK_JSON, DESCRIBE, Button, Gallery, Generation, ImageRequest, Label, Reference
 from wenwen_magic.render import comparison, gallery
 from wenwen_magic.render.comparison import Comparison
 from wenwen_magic.settings import PROJECT_FILE, Layer, Loaded, SettingsOptions, load_here, working_folder
@@ -153,6 +153,22 @@ class Client:
             WenwenError: as :meth:`generate`.
         """
         return self.generate(question, references=references, task=DESCRIBE, **options)
+
+    def ask(
+        self, question: str, *, references: Any = (), json: bool = False, **options: Unpack[EditOptions]
+    ) -> Generation:
+        """Ask a text model one question; the answer is the ``text`` of the generation, streamed as it comes.
+
+        Args:
+            question: what to ask.
+            references: pictures that go with it, if any.
+            json: whether to ask for JSON; :attr:`Generation.value` is then the list or the object.
+            **options: as for :meth:`generate`.
+
+        Raises:
+            WenwenError: as :meth:`generate`.
+        """
+        return self.generate(question, references=references, task=ASK_JSON if json else ASK, **options)
 
     def press(self, generation: Generation, label: str, *, prompt: str = "", mask: Any = None) -> Generation:
         """Press a button that the endpoint offers under a picture: :attr:`Generation.buttons`, such as ``U1``.

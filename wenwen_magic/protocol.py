@@ -86,12 +86,14 @@ class Progress:
         percent: 0 to 100, None when it names no number.
         picture: the unfinished picture; None for none.
         preview: that picture, checked and small, in the user's cache folder.
+        said: the words of the answer so far, where words are wanted.
     """
 
     text: str
     percent: float | None = None
     picture: "Source | None" = field(default=None, repr=False)
     preview: Path | None = None
+    said: str = ""
 
 
 @dataclass(frozen=True)

@@ -10,19 +10,24 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, overload
 
-from wenwen_magic.errors import Charged, ConfigError, ImageError
+from wenwen_magic.errors import AnswerError, Charged, ConfigError, ImageError
 from wenwen_magic.kinds import BY_MIME, PICTURES
 from wenwen_magic.models import default_model
 from wenwen_magic.text.i18n import _
+from wenwen_magic.text.json_values import value_in
 from wenwen_magic.text.orientation import Shape, shape_of, spelled
 from wenwen_magic.text.sanitize import mask_keys, one_line, replace_unshown
 
 __all__ = ["Button", "Gallery", "GeneratedImage", "Generation", "ImageRequest", "Label", "Reference", "Video"]
 
-DRAW, DESCRIBE, ASK, CLIP = "draw", "describe", "ask", "clip"
-"""The tasks of a request: a picture, a text about pictures, a text, a clip. A format may know further tasks."""
-WORD_TASKS = (DESCRIBE, ASK, "upload")
+DRAW, DESCRIBE, ASK, ASK_JSON, CLIP = "draw", "describe", "ask", "ask_json", "clip"
+"""The tasks of a request: a picture, a text about pictures, a text, JSON, a clip. A format may know further tasks."""
+QUESTIONS = (ASK, ASK_JSON)
+"""The tasks that need no picture."""
+WORD_TASKS = (DESCRIBE, *QUESTIONS, "upload")
 """The tasks whose result is a text and not a picture."""
+LENGTH_REACHED = ("length", "max_tokens", "max_output_tokens", "model_length")
+"""The reasons, in small letters, for the end of an answer that its length limit cut off."""
 
 
 @dataclass(frozen=True)
@@ -423,6 +428,10 @@ class Generation:
         asked = f"{_beginning(request.model)}{demo} {size}{more} {_beginning(request.prompt)!r}"
         return f"<Generation #{self.id[:6]} {asked}>"
 
+    def __str__(self) -> str:
+        """Return the text where a text was wanted, so that ``print`` and ``{{...}}`` in a prompt give it."""
+        return self.text if self.request.wants_words and self.has_result else repr(self)
+
     @cached_property
     def images(self) -> tuple[GeneratedImage, ...]:
         """The results: valid pictures that are not drafts."""
@@ -454,6 +463,39 @@ class Generation:
         if self.request.wants_clip:
             return bool(self.kept_videos)
         return bool(self.images or self.kept_videos)
+
+    @cached_property
+    def value(self) -> Any:
+        """The JSON value in the text, as Python has it: a list, a dict, or what else the whole text is.
+
+        Raises:
+            AnswerError: there is none, or it is not clear which; the text is in it, paid for and kept.
+        """
+        try:
+            return value_in(self.text).value
+        except ValueError as problem:
+            raise AnswerError(
+                _("The JSON of the answer cannot be read: {problem}.", problem=problem),
+                why=mask_keys(self.text),
+                do=_(
+                    "The answer is kept: %wenwen show {id}. --fresh (fresh=True) asks again, which costs again.",
+                    id=self.id[:6],
+                ),
+                charged=self.charged,
+                text=mask_keys(self.text),
+                record=self.id,
+            ) from None
+
+    @cached_property
+    def said(self) -> Any:
+        """What a cell's variable holds: the answer to a question, as JSON the value; else this generation itself.
+
+        Raises:
+            AnswerError: as for :attr:`value`.
+        """
+        if self.request.task not in QUESTIONS or not self.has_result:
+            return self
+        return self.value if self.request.task == ASK_JSON else self.text
 
     @property
     def parent(self) -> str:

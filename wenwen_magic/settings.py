@@ -128,7 +128,7 @@ class Settings:
     format: str = _setting("chat", _text, "the wire format a request is spoken in")
     formats: Mapping[str, str] = _setting(dict, _words, "the wire format by model or pattern (mj-*)")
     describe_model: str = _setting(
-        "", _model, "the model that describes when a cell names none; empty: the format's own"
+        "", _model, "the model that describes and answers questions when a cell names none; empty: the format's own"
     )
     key_in: str = _setting("header", _one_of("header", "query"), "where a format that may takes the key: header, query")
     poll_seconds: float = _setting(3.0, _at_least(float, 0.01), "seconds between two questions about a running job")

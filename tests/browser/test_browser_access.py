@@ -26,6 +26,8 @@ CELLS = {
     "many": "%wenwen_image --from {{['a cat', 'a fox [demo: refuse]', 'an owl']}}",
     "midjourney": "%%wenwen_image --format midjourney\na cat in a garden",
     "words": "%%wenwen_describe --ref mountain\nWhat is it?",
+    "asked": "%%wenwen_ask answer\nWhat is ink?",
+    "asked for JSON": "%%wenwen_ask ideas --json\nTen animals, as a JSON list",
     "family": "%wenwen show mountain --lineage",
     "dry": "%%wenwen_image --dry-run -n 3\na lake at dawn",
     "panel": "%wenwen_image",

@@ -57,14 +57,14 @@ def test_a_question_mark_at_the_end_of_a_prompt_asks_ipython_nothing(shell, rela
     assert prompts(relay) == ["what is this?"]
 
 
-@pytest.mark.parametrize("typed", ["%wenwen_image?", "%%wenwen_image?", "%wenwen_describe?"])
+@pytest.mark.parametrize("typed", ["%wenwen_image?", "%%wenwen_image?", "%wenwen_describe?", "%wenwen_ask?"])
 def test_a_question_mark_behind_the_name_is_ipythons(shell, relay, capsys, typed):
     shell.run(typed)
     assert "Docstring" in capsys.readouterr().out
     assert prompts(relay) == []
 
 
-@pytest.mark.parametrize("magic", ["image", "describe"])
+@pytest.mark.parametrize("magic", ["image", "describe", "ask"])
 @pytest.mark.parametrize(
     "typed",
     [

@@ -34,6 +34,7 @@ EXAMPLES = {
     "timeout": (("--timeout", "--超时"), "1.5", 1.5),
     "stream": (("--stream", "--流式"), None, True),
     "background": (("--background", "--后台"), None, True),
+    "json": (("--json", "--数据"), None, True),
     "no_ui": (("--no-ui", "--无控件"), None, True),
     "quiet": (("-q", "--quiet", "--安静"), None, True),
     "raw": (("--raw", "--原样"), None, True),

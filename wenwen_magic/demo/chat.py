@@ -17,6 +17,8 @@ from wenwen_magic.text.i18n import is_chinese
 
 _PATH = re.compile("/v1/chat/completions")
 _PROGRESS = ("> 排队中......\n\n", "> 进度 **14%**\n\n", "> 进度 **34%**\n\n", "> 进度 **76%**\n\n")
+_PIECES = 20
+"""In how many pieces a stream brings words."""
 _INLINE = frozenset({"data", "bare_data", "images"})
 _PATTERNS = {"data": "![image]({})", "bare": "{}", "bare_data": "{}", "link": "[点击查看]({})"}
 _REFUSALS = (
@@ -42,8 +44,8 @@ def _read(question: Question) -> Ask | Reply:
     addresses = [_address(part["image_url"]) for part in parts if "image_url" in part]
     links = tuple(each for each in addresses if not each.lower().startswith("data:"))
     files = tuple(exchange.decoded(each) for each in addresses if each not in links)
-    # A length in words is asked for where words are wanted.
-    describe = bool(addresses) and (model in exchange.READERS or "max_tokens" in body)
+    # A length in words is asked for where words on pictures are wanted.
+    describe = exchange.answers(model) or (bool(addresses) and "max_tokens" in body)
     ask = Ask(model, prompt, body.get("stream") is True or asks.sse, asks, files, links, describe=describe)
     named = RATIO.search(prompt)
     return replace(ask, size=size_for(named["ratio"])) if named else ask
@@ -78,7 +80,11 @@ def _events(ask: Ask, addresses: Sequence[str]) -> tuple[list[bytes], list[bytes
     message = _message(ask, addresses)
     text = message["content"]
     deltas = [message]
-    if isinstance(text, str) and "images" not in message:
+    if ask.words:  # they come one after the other while the demo waits
+        size = len(text) // _PIECES + 1
+        *begun, last = ({"content": text[at : at + size]} for at in range(0, len(text), size))
+        first, deltas = [*first, *map(event, begun)], [last]
+    elif isinstance(text, str) and "images" not in message:
         # The picture's address comes in two pieces.
         start = text.find("/pictures/")
         middle = start + len("/pictures/") + 4 if start >= 0 else len(text) // 2

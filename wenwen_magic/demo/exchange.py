@@ -19,11 +19,18 @@ from typing import Any
 
 from wenwen_magic.demo.painter import as_kind, check, describe, paint, within
 from wenwen_magic.kinds import PNG, split_data_uri
+from wenwen_magic.models import bare, draws
 from wenwen_magic.text.i18n import _, is_chinese
 from wenwen_magic.text.sanitize import replace_lone_surrogates
 
 REFUSES, SLOW, READERS = "demo-refuses", "demo-slow", ("gpt-4o", "gemini-3.5-flash-lite", "demo-describes")
 PICTURE = re.compile(r"/pictures/(?:download/)?([0-9a-f]{32})\.png$")
+_TALKS = re.compile(r"gpt|claude|gemini|deepseek|qwen|grok|glm|kimi|llama|doubao|o[1-9]\b", re.IGNORECASE)
+_ANIMALS = (
+    ["fox", "owl", "cat", "rabbit", "deer", "panda", "tiger", "bird", "bear", "dog"],
+    ["狐狸", "猫头鹰", "猫", "兔子", "鹿", "熊猫", "老虎", "小鸟", "熊", "小狗"],
+)
+"""Those that the demo can paint, in English and Chinese."""
 _NOTE = re.compile(r"[\[［]\s{0,9}demo\s{0,9}[:：]([^\]］]{0,300})[\]］]", re.IGNORECASE)
 _JSON, _HTML = "application/json; charset=utf-8", "text/html; charset=utf-8"
 RELAY: dict[str, dict[str, Any]] = tomllib.loads(Path(__file__).with_name("relay.toml").read_text("utf-8"))
@@ -128,6 +135,23 @@ class Ask:
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
+def answers(model: str) -> bool:
+    """Tell whether a model talks, and draws no pictures."""
+    return model in READERS or bool(_TALKS.match(bare(model)) and not draws(model))
+
+
+def _answer(question: str) -> str:
+    """Answer a question with what the demo knows: ten animals, as JSON where the question names that."""
+    chinese = is_chinese(question)
+    animals = _ANIMALS[chinese]
+    if re.search(r"(?i)json", question):
+        asked = re.search(r"(?i)\bobject\b|对象", question)
+        return json.dumps({"动物" if chinese else "animals": animals} if asked else animals, ensure_ascii=False)
+    if chinese:
+        return f"演示服务只认识这些动物：{'、'.join(animals)}。"
+    return f"The demo knows these animals and nothing else: {', '.join(animals)}."
+
+
 def said(messages: Any, content: str) -> tuple[list[Any], str]:
     """Give the parts of the last thing the user said, and the words in them."""
     listed = messages if isinstance(messages, list) else [messages]
@@ -212,8 +236,9 @@ class Studio:
         return spoilt(ask.directives, f"image/{ask.kind}", self.draw(ask))
 
     def describe(self, ask: Ask) -> str:
-        """Describe the pictures of a request in words; errors as for :meth:`order`."""
-        return describe(ask.prompt, [*ask.files, *self._own(ask.links)])
+        """Describe the pictures of a request in words, or answer its question; errors as for :meth:`order`."""
+        pictures = [*ask.files, *self._own(ask.links)]
+        return describe(ask.prompt, pictures) if pictures else _answer(ask.prompt)
 
     def _own(self, links: Sequence[str]) -> list[bytes]:
         """Give the pictures behind those links that are this server's."""

@@ -75,8 +75,8 @@ _WORDS = {**_DATA["surroundings"], **{name: figure.words for name, figure in _FI
 
 
 def words_in(prompt: str) -> frozenset[str]:
-    """Name all that a prompt speaks of and that can be painted."""
-    return frozenset(name for name, pattern in _WORDS.items() if re.search(pattern, prompt, re.IGNORECASE))
+    """Name all that a prompt speaks of and that can be painted; an English word may stand among Chinese ones."""
+    return frozenset(name for name, pattern in _WORDS.items() if re.search(pattern, prompt, re.IGNORECASE | re.ASCII))
 
 
 def coat_in(prompt: str) -> Colour | None:

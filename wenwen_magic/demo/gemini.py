@@ -57,7 +57,7 @@ def _read(question: Question) -> Ask | Reply:
         raise ValueError(f"image_size must be one of {', '.join(_SCALES)}")
     model = unquote(named[1])
     draws = "IMAGE" in modalities if isinstance(modalities, list) and modalities else "image" in model
-    describe = not draws and bool(modalities or files or links)
+    describe = not draws and bool(modalities or files or links or exchange.answers(model))
     shape: dict[str, Any] = {}
     if ratio or scale != "1K":
         width, height = (side * _SCALES[scale] for side in _SIZES[ratio or "1:1"])

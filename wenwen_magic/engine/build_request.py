@@ -14,7 +14,7 @@ from wenwen_magic.media import metadata
 from wenwen_magic.media.reference import pictures_in
 from wenwen_magic.models import default_model
 from wenwen_magic.protocol import HttpCall
-from wenwen_magic.records import DESCRIBE, WORD_TASKS, Button, Gallery, Generation, ImageRequest, Reference
+from wenwen_magic.records import DESCRIBE, QUESTIONS, WORD_TASKS, Button, Gallery, Generation, ImageRequest, Reference
 from wenwen_magic.settings import PLACE, Settings
 from wenwen_magic.text import orientation
 from wenwen_magic.text.i18n import _, comma, padded, text_width
@@ -59,7 +59,7 @@ class RequestOptions(EditOptions, total=False):
     Args:
         references: a picture to start from or several, each as for
             :func:`wenwen_magic.media.reference.reference`.
-        task: ``draw``, ``describe``, or another that the format knows.
+        task: ``draw``, ``describe``, ``ask``, ``ask_json``, or another that the format knows.
     """
 
     references: Any
@@ -173,7 +173,7 @@ def _new(prompt: str, given: Mapping[str, Any], settings: Settings) -> ImageRequ
         "model": named or usual,
         "orientation": "auto" if words else settings.orientation,  # a text has no orientation
         "format": usual_format(named or usual, settings),
-        "stream": settings.stream,
+        "stream": settings.stream or given.get("task") in QUESTIONS,  # words are read as they come
     }
     return ImageRequest(prompt.strip(), **{**defaults, **given}, usual=usual)
 

@@ -260,7 +260,8 @@ class Engine:
             raise self.failed(record, error) from None
 
     def _report(self, name: str, progress: OnProgress, step: Progress) -> None:
-        self.claims.report(name, step.text)
+        if not step.said:
+            self.claims.report(name, step.text)
         progress(step)
 
     def _is_detached(self) -> bool:

@@ -28,6 +28,7 @@ class Job:
         began: when it was started, in seconds of the pool's clock.
         progress: the endpoint's latest progress; None before the first.
         preview: the path of a small picture of what is drawn so far; None before the first.
+        said: the words of an answer so far.
         arrived: the parts of the result that have come so far, by their places.
         result: what the task returned; None until then.
         error: what the task raised; None for none.
@@ -37,6 +38,7 @@ class Job:
         self.began = began
         self.progress: Progress | None = None
         self.preview: Path | None = None
+        self.said = ""
         self.arrived: dict[Any, Any] = {}
         self.result: Any = None
         self.error: BaseException | None = None
@@ -46,6 +48,7 @@ class Job:
         """Note the endpoint's latest progress."""
         self.progress = progress
         self.preview = progress.preview or self.preview
+        self.said = progress.said or self.said
 
     def arrive(self, place: Any, part: Any) -> None:
         """Note a part of the result that has come before the whole."""

@@ -12,8 +12,9 @@ from wenwen_magic.errors import ConfigError
 from wenwen_magic.formats.parse.stream import read
 from wenwen_magic.models import default_model
 from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Progress, WireFormat
-from wenwen_magic.records import DESCRIBE, DRAW, ImageRequest
+from wenwen_magic.records import ASK_JSON, DESCRIBE, DRAW, QUESTIONS, ImageRequest
 from wenwen_magic.text.i18n import _, is_chinese
+from wenwen_magic.text.json_values import with_request
 
 PATH = "/v1/chat/completions"
 # The page says that the ratio is given in the prompt, by words like 横屏 and 竖屏, and that no size can be given.
@@ -23,7 +24,8 @@ _PHRASES = {
     "portrait": ("portrait composition", "竖屏构图"),
 }
 _RATIO, _RESOLUTION = ("aspect ratio {}", "宽高比 {}"), ("{} resolution", "{} 分辨率")
-# The page 分析图片(chat) marks max_tokens as required; its own 400 would cut a longer description short.
+# The page 分析图片(chat) marks max_tokens as required; its own 400 would cut a longer description short. It is not
+# sent without pictures: newer models refuse it.
 _DESCRIBING = {"max_tokens": 2000}
 _OWN_FIELDS = {"model", "messages", "stream"}
 
@@ -34,7 +36,9 @@ def prompt_as_sent(request: ImageRequest) -> str:
     words = [_PHRASES[shape.turn][chinese]] if shape.turn in _PHRASES else []
     words += [_RATIO[chinese].format(shape.in_words)] if shape.ratio else []
     words += [_RESOLUTION[chinese].format(shape.resolution)] if shape.resolution else []
-    return "\n".join(filter(None, [request.prompt, ("，" if chinese else ", ").join(words)]))
+    prompt = "\n".join(filter(None, [request.prompt, ("，" if chinese else ", ").join(words)]))
+    # A response_format of JSON allows no list at the top, and models and relays that do not know it refuse the request.
+    return with_request(prompt) if request.task == ASK_JSON else prompt
 
 
 def body(request: ImageRequest) -> dict[str, Any]:
@@ -60,7 +64,7 @@ def body(request: ImageRequest) -> dict[str, Any]:
         pictures = [{"type": "image_url", "image_url": {"url": reference.address}} for reference in request.references]
         content = [{"type": "text", "text": content}, *pictures]
     message = {"role": "user", "content": content}
-    more = _DESCRIBING if request.task == DESCRIBE else {}
+    more = _DESCRIBING if request.wants_words and request.references else {}
     return {"model": request.model, "stream": request.stream, "messages": [message], **more, **request.params}
 
 
@@ -76,4 +80,4 @@ def talk(request: ImageRequest) -> Generator[HttpCall | Progress, HttpReply | No
     return (yield from read(reply, request))
 
 
-FORMAT = WireFormat(name="chat", talk=talk, prompt_as_sent=prompt_as_sent, tasks=(DRAW, DESCRIBE))
+FORMAT = WireFormat(name="chat", talk=talk, prompt_as_sent=prompt_as_sent, tasks=(DRAW, DESCRIBE, *QUESTIONS))

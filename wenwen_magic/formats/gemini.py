@@ -19,8 +19,9 @@ from wenwen_magic.formats.parse.stream import read
 from wenwen_magic.kinds import split_data_uri
 from wenwen_magic.models import default_model, family
 from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Progress, WireFormat
-from wenwen_magic.records import DESCRIBE, DRAW, ImageRequest, Reference
+from wenwen_magic.records import ASK_JSON, DESCRIBE, DRAW, QUESTIONS, ImageRequest, Reference
 from wenwen_magic.text.i18n import _
+from wenwen_magic.text.json_values import with_request
 from wenwen_magic.text.orientation import RESOLUTIONS, nearest
 
 PATH = "/v1beta/models/{}:{}"
@@ -61,6 +62,11 @@ def path(request: ImageRequest) -> str:
     return PATH.format(quote(model), method)
 
 
+def prompt_as_sent(request: ImageRequest) -> str:
+    """Return the prompt, where JSON is wanted with a line that asks for nothing else."""
+    return with_request(request.prompt) if request.task == ASK_JSON else request.prompt
+
+
 def body(request: ImageRequest) -> dict[str, Any]:
     """Return the request's body: the words first, then the pictures, as the page shows them; then the settings.
 
@@ -74,7 +80,7 @@ def body(request: ImageRequest) -> dict[str, Any]:
             _("The gemini format takes no mask."),
             do=_("Say in words what to change, or use --format images -m {name}.", name=default_model("images")),
         )
-    parts = [{"text": request.prompt}, *map(_inline, request.references)]
+    parts = [{"text": prompt_as_sent(request)}, *map(_inline, request.references)]
     draws = not request.wants_words
     config: dict[str, Any] = {"responseModalities": ["TEXT", "IMAGE"]} if draws else {}
     image: dict[str, Any] = _shaped(request) if draws else {}
@@ -163,8 +169,9 @@ def talk(request: ImageRequest) -> Generator[HttpCall | Progress, HttpReply | No
 FORMAT = WireFormat(
     name="gemini",
     talk=talk,
+    prompt_as_sent=prompt_as_sent,
     shape_as_sent=_shape_sent,
     auth=("x-goog-api-key", "{key}"),
     key_parameter="key",
-    tasks=(DRAW, DESCRIBE),
+    tasks=(DRAW, DESCRIBE, *QUESTIONS),
 )

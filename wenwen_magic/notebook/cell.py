@@ -19,31 +19,35 @@ from wenwen_magic.engine.outcomes import (
     wait_ended,
 )
 from wenwen_magic.engine.worker_pool import POLL, BatchRun, Job, WorkerPool, wait_through
-from wenwen_magic.errors import ConfigError, LimitReached, UnansweredRequest, WenwenError
+from wenwen_magic.errors import AnswerError, ConfigError, LimitReached, UnansweredRequest, WenwenError
 from wenwen_magic.notebook import voting
 from wenwen_magic.notebook.options import Options
 from wenwen_magic.notebook.output_area import Area
-from wenwen_magic.records import Gallery, Generation, ImageRequest, Label
+from wenwen_magic.records import ASK_JSON, Gallery, Generation, ImageRequest, Label
 from wenwen_magic.render.gallery import gallery_bundle, vote_result
-from wenwen_magic.render.generation import MOST_SHOWN
+from wenwen_magic.render.generation import MOST_SHOWN, words_bundle
 from wenwen_magic.render.models import model_warning
-from wenwen_magic.text.i18n import _, speak
+from wenwen_magic.text.i18n import N_, _, speak
 from wenwen_magic.text.orientation import said, shape_of
 
 TICK = 1.0
 """Seconds between two status lines."""
 
 
-def status_line(job: Job, now: float, wanted: int = 1) -> str:
+def status_line(job: Job, now: float, wanted: int = 1, *, words: bool = False) -> str:
     """Return one line on a job under way: which of several it draws, how long it takes, and the endpoint's words.
 
     Args:
         job: under way.
         now: the time in seconds.
         wanted: how many pictures it is to bring.
+        words: whether it is to bring words instead.
     """
     seconds, number = int(now - job.began), min(len(job.arrived) + 1, wanted)
-    line = _("drawing {number} of {wanted}", number=number, wanted=wanted) if wanted > 1 else _("drawing")
+    line = _("answering") if words else _("drawing")
+    if wanted > 1:
+        several = N_("answering {number} of {wanted}") if words else N_("drawing {number} of {wanted}")
+        line = _(several, number=number, wanted=wanted)
     parts = [line, _("{seconds} s", seconds=seconds) if seconds > 0 else "", job.progress.text if job.progress else ""]
     return " · ".join(filter(None, parts))
 
@@ -164,11 +168,11 @@ class Cell:
 
     def _wait(self, job: Job) -> None:
         """Wait for a job in the main thread; an interrupt ends the waiting and not the job."""
-        shown, show_progress = (0, 0), self.progress_of(job)
+        shown, show_progress = (0, 0, 0), self.progress_of(job)
         tells = self.tells_progress
         try:
             while not job.wait(POLL):
-                now = (int(self.runner.now() - job.began), len(job.arrived))
+                now = (int(self.runner.now() - job.began), len(job.arrived), len(job.said))
                 if tells and now != shown:
                     shown = now
                     show_progress()
@@ -195,7 +199,10 @@ class Cell:
 
         def show_progress() -> None:
             nonlocal arrived, pictures
-            line = status_line(job, self.runner.now(), wanted)
+            line = status_line(job, self.runner.now(), wanted, words=self.requests[0].wants_words)
+            if alone and job.said and not blind:
+                self.area.preview(words_bundle(job.said, as_it_is=self.requests[0].task == ASK_JSON), line)
+                return
             if blind or alone or not job.arrived:
                 percent = job.progress.percent if alone and job.progress else None
                 self.area.status(line, None if blind else job.preview, percent=percent)
@@ -230,8 +237,10 @@ class Cell:
         """
         places = sorted(job.arrived)
         if not self.labels:
-            result = self.hand_over(job.result, turn)
-            self.area.show(*job.result)
+            try:
+                result = self.hand_over(job.result, turn)
+            finally:  # what was answered is shown, also where its JSON cannot be read
+                self.area.show(*job.result)
             self.say_left_alone(result)
             return result
         if self.blind:
@@ -265,13 +274,13 @@ class Cell:
         turn, now = turn or self.turn(), self.names.get(self.name, _NOTHING)
         number, latest = self.put.get(self.name, (turn.number, _NOTHING))
         if now is turn.was or (now is latest and number < turn.number):
-            self.names[self.name] = result
-            self.put[self.name] = turn.number, result
+            self.names[self.name] = kept = said_by(result)
+            self.put[self.name] = turn.number, kept
         return result
 
     def say_left_alone(self, result: Generation | Gallery) -> None:
         """Say under the pictures that the variable holds something newer, and how to get them."""
-        if self.name and self.names.get(self.name) is not result:
+        if self.name and self.names.get(self.name) is not said_by(result):
             ids = " ".join(row.id for row in ([result] if isinstance(result, Generation) else result) if row.id)
             line = _("{name} was set meanwhile and is left alone. These: %wenwen show {ids}", name=self.name, ids=ids)
             self.area.status(line)
@@ -308,10 +317,14 @@ class Cell:
             show_progress = self.progress_of(job)
             while not job.wait(TICK):
                 show_progress()
-            if job.error is None:
-                self.finished(job, turn)
-            else:
-                self.area.status(str(job.error).replace("\n", " · "))
+            error = job.error
+            if error is None:
+                try:
+                    self.finished(job, turn)
+                except AnswerError as unread:
+                    error = unread
+            if error is not None:
+                self.area.status(str(error).replace("\n", " · "))
 
         self.runner.start_or_run(follow)
 
@@ -396,6 +409,11 @@ class Cell:
 def says_yes(answer: str) -> bool:
     """Tell whether a person's answer to a question is yes."""
     return answer.strip().lower() in {"y", "yes", "是", "好"}
+
+
+def said_by(result: Generation | Gallery) -> Any:
+    """Return what a cell's variable holds: the answer to one question itself, anything else as it is."""
+    return result.said if isinstance(result, Generation) else result
 
 
 PATIENCE = 10

@@ -4,7 +4,7 @@ import itertools
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from wenwen_magic.engine.build_request import REQUEST_OPTIONS
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.media.reference import pictures_in
 from wenwen_magic.notebook.options import TABLE, Options, typed
-from wenwen_magic.records import ImageRequest, Label
+from wenwen_magic.records import Generation, ImageRequest, Label
 from wenwen_magic.text import orientation
 from wenwen_magic.text.i18n import _
 from wenwen_magic.text.suggest import did_you_mean, nearest
@@ -206,8 +206,7 @@ class CellRequests:
         kind, name = kind_of(unicodedata.normalize("NFKC", name).strip())
         if expression := _WHOLE_EXPRESSION.fullmatch(values):  # a single one may be a list of its own
             value = value_of(expression.group(1).strip(), self.names)
-            several = hasattr(value, "__iter__") and not isinstance(value, str)
-            parts = [str(part) for part in (value if several else [value])]
+            parts = _several(value.said if isinstance(value, Generation) else value, name)
         else:
             parts = [interpolate(part, self.names) for part in _PART.findall(values)]
         parts = [part.strip() for part in parts if part.strip()]
@@ -239,6 +238,25 @@ class CellRequests:
                     _("{name} is given twice: as an option and as an axis.", name=axis.name),
                     do=_("Put all its values into --grid."),
                 )
+
+
+def _several(value: Any, name: str) -> list[str]:
+    """Return the values of an axis that an expression gives: the items of a list, or of the one list of an object.
+
+    Raises:
+        ConfigError: an item is a list or an object itself, which would be drawn as Python writes it.
+    """
+    lists = [one for one in value.values() if isinstance(one, list)] if isinstance(value, Mapping) else []
+    value = lists[0] if lists and len(value) == 1 else value  # the object around it has nothing else
+    items = list(value) if hasattr(value, "__iter__") and not isinstance(value, str) else [value]
+    if odd := next((item for item in items if isinstance(item, (Mapping, list))), None):
+        part = repr(next(iter(odd))) if isinstance(odd, Mapping) else "0"
+        raise ConfigError(
+            _("The values of {name} are lists or objects, and no words.", name=name),
+            why=repr(odd)[:200],
+            do=_("Take a part of each: {example}", example=f'--for "{name}={{{{[one[{part}] for one in ideas]}}}}"'),
+        )
+    return list(map(str, items))
 
 
 def _different(values: Iterable[str]) -> tuple[str, ...]:

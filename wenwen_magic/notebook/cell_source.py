@@ -17,7 +17,7 @@ from wenwen_magic.client import Client
 from wenwen_magic.engine.build_request import refuse_stripped, usual_format
 from wenwen_magic.errors import ConfigError, WenwenError
 from wenwen_magic.notebook.options import TABLE, check_variable, split_comment, typed, with_options, written
-from wenwen_magic.records import DESCRIBE, DRAW, Generation, ImageRequest, Reference
+from wenwen_magic.records import ASK, ASK_JSON, DESCRIBE, DRAW, Generation, ImageRequest, Reference
 from wenwen_magic.text.i18n import N_, _, is_chinese
 
 # Characters that end a line for IPython, or that editors and notebook files change or drop; "\n" is what they keep.
@@ -29,7 +29,7 @@ _CHANGED = re.compile(f"(?m)[{_FRAGILE}]|{_SPACES}|{_CHEVRONS}")
 _AS_EXPRESSION = re.compile(rf"(?m)(?:\{{*[{_FRAGILE}]+)+|\{{{{2,}}|{_SPACES}|{_CHEVRONS}")
 # ... and these for one on the second line of a cell only: an empty line before them is enough.
 _CHINESE = {name: option.names[-1] for option in TABLE for name in option.names}
-_MAGICS = {DRAW: "wenwen_image", DESCRIBE: "wenwen_describe"}
+_MAGICS = {DRAW: "wenwen_image", DESCRIBE: "wenwen_describe", **dict.fromkeys((ASK, ASK_JSON), "wenwen_ask")}
 _FIRST_LINE_ONLY = re.compile(r"\.\.\.|(?:\[(?:nav|ins)\] )?In \[")
 _FOLDED_AWAY = re.compile("[“”‘’、,]")  # the others that options forgive change under NFKC
 _PLAIN = re.compile(r"(?![-=])[^\s\"']*[^\s\"'\\]")
@@ -72,6 +72,7 @@ def cell(
         *([_option("--mask", _pointer(request.mask))] if request.mask else []),
         *([_option("--task", request.task)] if request.task not in _MAGICS else []),
         *map(written, ("-o", "--size"), request.orientation.split()),
+        *(["--json"] if request.task == ASK_JSON else []),
         *([f"-n {count}"] if count > 1 else []),
         *(["--raw"] if raw else []),
         *([f"--take {take}"] if take > 0 else []),

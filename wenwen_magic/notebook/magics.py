@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from wenwen_magic.notebook.widgets.panel import Panel
 
 _MATCHER = "wenwen_magic"
-_MAGICS = ("wenwen", "wenwen_image", "wenwen_describe")
+_MAGICS = ("wenwen", "wenwen_image", "wenwen_describe", "wenwen_ask")
 _OPTION = N_("option")
 _QUIET = 0.5
 """Seconds after the extension was loaded until the process that draws is started."""
@@ -78,7 +78,13 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
     @line_cell_magic
     def wenwen_describe(self, line: str, cell: str | None = None) -> Any:
         """Answer the cell's question on pictures with words: ``%%wenwen_describe --ref cat.png``."""
-        return self._run("wenwen_describe", line, cell, describes=True)
+        return self._run("wenwen_describe", line, cell)
+
+    @no_var_expand
+    @line_cell_magic
+    def wenwen_ask(self, line: str, cell: str | None = None) -> Any:
+        """Answer the cell's question with words, or with JSON: ``%%wenwen_ask ideas --json``."""
+        return self._run("wenwen_ask", line, cell)
 
     @no_var_expand
     @line_magic
@@ -112,11 +118,10 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
 
     # -- a cell --------------------------------------------------------------------------------------------------------
 
-    def _run(self, magic: str, line: str, cell: str | None, *, describes: bool = False) -> Any:
+    def _run(self, magic: str, line: str, cell: str | None) -> Any:
         """Run a cell, or a line where there is no cell."""
         from wenwen_magic.notebook import options  # noqa: PLC0415
         from wenwen_magic.notebook.cell import Cancelled  # noqa: PLC0415
-        from wenwen_magic.records import DESCRIBE  # noqa: PLC0415
 
         loaded = self._begin(line, cell)
         given = self._read(line, cell, loaded)
@@ -125,8 +130,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             print(options.help_text(called))
             return None
         name, prompt = options.name_and_prompt(given, cell)
-        if describes:
-            given, prompt = replace(given, task=DESCRIBE, no_ui=True), prompt or _("What is in this picture?")
+        given, prompt = options.for_magic(magic, given, prompt)
         names = scope.seen_names(self.shell.user_ns, setting=name)
         if given.fresh:
             scope.check_runs_once()

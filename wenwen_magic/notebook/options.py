@@ -7,12 +7,13 @@ import unicodedata
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from keyword import iskeyword
 from typing import Any
 
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.models import ModelList, default_model, suggested
+from wenwen_magic.records import ASK, ASK_JSON, DESCRIBE
 from wenwen_magic.settings import MODES, Settings
 from wenwen_magic.text import orientation
 from wenwen_magic.text.i18n import N_, _, is_chinese, padded
@@ -414,6 +415,7 @@ class Options:
         "--mask --蒙版", N_("where --ref may be changed: variable, path"), _named, filled=False, files=_PICTURES
     )
     task: str | None = _option("--task --任务", N_("what else the format can do, such as blend"), _word)
+    json: bool = _option("--json --数据", N_("%%wenwen_ask: answer with JSON, for NAME as a list or an object"))
     style: str | None = _option(
         "--style --风格",
         N_("a named template around the prompt"),
@@ -502,6 +504,25 @@ def name_and_prompt(given: Options, cell: str | None) -> tuple[str, str]:
     if given.words:
         check_variable(given.words, do=N_("The prompt goes below the first line."))
     return given.words, cell.strip()
+
+
+def for_magic(magic: str, given: Options, prompt: str) -> tuple[Options, str]:
+    """Return the options and the prompt as a magic means them: those for words say the task and have no controls.
+
+    Raises:
+        ConfigError: ``--json`` where a picture or a description is wanted, or there is no question.
+    """
+    if magic == "wenwen_ask":
+        if not (prompt or given.from_):
+            raise ConfigError(
+                _("There is no question."), do=_("Write it below %%wenwen_ask, or behind it on the line: %wenwen_ask …")
+            )
+        return replace(given, task=ASK_JSON if given.json else ASK, no_ui=True), prompt
+    if given.json:
+        raise ConfigError(_("--json goes with %%wenwen_ask only."), do=_("Ask first, then draw with the answer."))
+    if magic == "wenwen_describe":
+        return replace(given, task=DESCRIBE, no_ui=True), prompt or _("What is in this picture?")
+    return given, prompt
 
 
 def check_variable(name: str, *, do: str) -> str:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from wenwen_magic.formats.parse import markdown
 from wenwen_magic.media.save import cached_preview
 from wenwen_magic.models import answers_for
-from wenwen_magic.records import GeneratedImage, Generation, ImageRequest
+from wenwen_magic.records import ASK_JSON, LENGTH_REACHED, GeneratedImage, Generation, ImageRequest
 from wenwen_magic.render.markup import (
     Markup,
     bundle,
@@ -28,6 +28,7 @@ from wenwen_magic.render.markup import (
 )
 from wenwen_magic.settings import PLACE
 from wenwen_magic.text.i18n import N_, _, is_chinese, spoken
+from wenwen_magic.text.json_values import value_in
 from wenwen_magic.text.orientation import said
 from wenwen_magic.text.sanitize import mask_keys, one_line
 
@@ -112,9 +113,21 @@ def no_picture_html(generation: Generation) -> Markup:
     if generation.kept_videos:
         return tag("p", stacked(_("The answer is a video, not a picture. It is saved as:"), *_video_paths(generation)))
     if generation.has_result:
-        return tag("div", Markup(markdown.render(generation.text)))
+        return words_html(generation.text, as_it_is=generation.request.task == ASK_JSON)
     error = generation.error or {}
     return tag("p", stacked(f"✗ {error.get('what') or generation.state}", str(error.get("why", ""))[:600]))
+
+
+def words_html(text: str, *, as_it_is: bool = False) -> Markup:
+    """Show the words that were asked for: Markdown as it reads, or sign for sign."""
+    if as_it_is:
+        return tag("pre", text[:LONGEST_TEXT], style="white-space:pre-wrap;word-break:normal;padding:0")
+    return tag("div", Markup(markdown.render(text)))
+
+
+def words_bundle(text: str, *, as_it_is: bool = False) -> dict[str, Any]:
+    """Make the bundle of words that are still growing; see :func:`words_html`."""
+    return bundle(words_html(text, as_it_is=as_it_is), text[:LONGEST_TEXT])
 
 
 def caption(generation: Generation, *, numbered: bool = False, headed: bool = False) -> str:
@@ -190,9 +203,17 @@ def notes(generation: Generation) -> list[str]:
         if not video.is_kept:
             address = one_line(mask_keys(video.address), _LONGEST_ADDRESS)
             listed.append(_("a video that could not be fetched: {address}", address=address))
-    if generation.finish_reason == "cut":
+    if generation.finish_reason == "cut" or (asked.wants_words and _broke_off(generation)):
         listed.append(_("the answer broke off after this"))
     return listed
+
+
+def _broke_off(generation: Generation) -> bool:
+    """Tell whether the end of an answer's words is missing: by its reason, or by its JSON."""
+    if generation.request.task == ASK_JSON:
+        with suppress(ValueError):
+            return not value_in(generation.text).whole
+    return generation.finish_reason.lower() in LENGTH_REACHED
 
 
 def _video_paths(generation: Generation) -> list[str]:

@@ -132,8 +132,8 @@ class Detached:
             while True:
                 reply = replies.get()
                 if "progress" in reply:
-                    text, percent, preview = reply["progress"]
-                    progress(Progress(text, percent, preview=Path(preview) if preview else None))
+                    text, percent, preview, said = reply["progress"]
+                    progress(Progress(text, percent, preview=Path(preview) if preview else None, said=said))
                 elif "answered" in reply:
                     give_way()
                 elif "error" in reply:

@@ -55,7 +55,7 @@ def _draw(number: int, order: Order, replies: IO[bytes]) -> None:
                 order.request,
                 fresh=order.fresh,
                 given=order.given,
-                progress=lambda step: reply(progress=(step.text, step.percent, step.preview)),
+                progress=lambda step: reply(progress=(step.text, step.percent, step.preview, step.said)),
                 counted=True,
             )
         path = str(engine.history.path(made, ".json").relative_to(engine.history.folder))

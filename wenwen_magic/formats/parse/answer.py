@@ -17,7 +17,7 @@ from wenwen_magic.formats.parse.json_text import Payloads, json_in, json_within
 from wenwen_magic.formats.parse.shapes import Sources, identity, is_bare, is_strange, task_in
 from wenwen_magic.formats.parse.walk import Collector, Place, without_progress
 from wenwen_magic.protocol import Answer, Progress, Source
-from wenwen_magic.records import ImageRequest
+from wenwen_magic.records import LENGTH_REACHED, ImageRequest
 from wenwen_magic.text.i18n import _
 from wenwen_magic.text.sanitize import mask_keys, one_line
 
@@ -42,7 +42,7 @@ class AnswerParser:
 
     def __init__(self, request: ImageRequest, payloads: Payloads) -> None:
         self.request, self.payloads = request, payloads
-        self._found = Collector(payloads)
+        self._found = Collector(payloads, words=request.wants_words)
         self._others: list[Mapping[str, Any]] = []
         self._completed = 0
         self._error: Any = None
@@ -159,6 +159,8 @@ class AnswerParser:
             cut: whether the connection broke before the end.
         """
         text = self._text() or "".join(self._found.said_again)
+        if self.request.wants_words:
+            return self._in_words(text)
         reading, failures = markdown.read(text, self.payloads, whole=not cut), list(self._found.failures)
         written, words = reading.pictures(), reading.words  # a video's thumbnail is no picture
         found = self._found.pictures.all() or (written if reading.images else ())
@@ -175,14 +177,11 @@ class AnswerParser:
         text = "\n".join(filter(None, [text, *failed]))
         finish_reason, job = "cut" if cut else self.payloads.redact(self._found.finish_reason), ""
         if not (sources or videos):
-            why = self._why()
-            if self.request.wants_words:
-                finish_reason = why if why and not text else finish_reason
-            else:  # why there is none comes first, where no length of the text can hide it
-                named = ", ".join(reading.elsewhere)[:400]
-                only = _("Only the endpoint's own page can open {addresses}.", addresses=named) if named else ""
-                text = _paragraphs(why, only, text)
-                job, text = ("", text) if text else self._instead()
+            # Why there is none comes first, where no length of the text can hide it.
+            named = ", ".join(reading.elsewhere)[:400]
+            only = _("Only the endpoint's own page can open {addresses}.", addresses=named) if named else ""
+            text = _paragraphs(self._why(), only, text)
+            job, text = ("", text) if text else self._instead()
         return Answer(
             sources=sources,
             text=text,
@@ -193,6 +192,22 @@ class AnswerParser:
             job=job,
             videos=videos,
         )
+
+    def _in_words(self, text: str) -> Answer:
+        """Read what was collected where words are wanted: all of them, with what pictures and JSON they hold.
+
+        Thoughts are none, unless there is nothing else and the answer came to its end. Where nothing was said, what was
+        given to a function was; else the reason for the end is why.
+        """
+        reason, why, found = self.payloads.redact(self._found.finish_reason), self._why(), self._found
+        said, thought = markdown.split_thoughts(text)
+        said = without_progress(self.payloads.redact(said), quoted_only=True)
+        if not said and reason.lower() not in LENGTH_REACHED:
+            failed = (read_problem(failure).message for failure in found.failures)
+            given = "\n".join(map("".join, found.arguments.values()))
+            said = self.payloads.redact(thought or ("" if why else given) or "\n".join(dict.fromkeys(failed))).strip()
+        reason = why if why and not said else reason
+        return Answer(text=said, finish_reason=reason, model=self.payloads.redact(found.model), usage=found.usage)
 
     def _in_place_of_words(self, text: str, words: str) -> tuple[tuple[Source, ...], str]:
         """Return the pictures of a text that is base64 or holds JSON, and the words beside them."""

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from wenwen_magic.endpoint.failures import filters_in, is_failure
 from wenwen_magic.formats.parse import shapes
 from wenwen_magic.formats.parse.json_text import Payloads, json_in
+from wenwen_magic.formats.parse.markdown import split_thoughts
 from wenwen_magic.kinds import PNG
 from wenwen_magic.protocol import Progress, Source
 from wenwen_magic.text.i18n import N_, _
@@ -42,6 +43,8 @@ _SOURCES = {*shapes.BASE64, *shapes.ADDRESSES}
 
 _DEEPEST = 14
 """Fields within fields that are looked into; ordinary answers have eight."""
+_STEP = 8
+"""Least characters by which words grow until they are told again."""
 _REPEATED = 24
 """Least characters of a piece that is all that was said before once more; a shorter one may be said twice."""
 
@@ -79,10 +82,11 @@ class Collector:
 
     Args:
         payloads: where base64 that was taken out of the answer is kept.
+        words: whether words are the result: then they are told as they grow.
     """
 
-    def __init__(self, payloads: Payloads) -> None:
-        self._payloads = payloads
+    def __init__(self, payloads: Payloads, *, words: bool = False) -> None:
+        self._payloads, self._words = payloads, words
         self.pictures, self.drafts, self.videos = shapes.Sources(), shapes.Sources(), shapes.Sources()
         self.perhaps, self.perhaps_videos = shapes.Sources(), shapes.Sources()
         """Found under names that say nothing; they count where nothing else is there."""
@@ -103,7 +107,7 @@ class Collector:
         self.usage: Mapping[str, Any] = {}
         self._lengths: dict[int, int] = {}
         self._line = ""
-        self._kept = 0
+        self._kept = self._length = self._told = 0
 
     def walk(self, value: Any, place: Place) -> Iterator[Progress]:
         """Read a value of any type, and yield the progress in it; what is about the answer is noted on the way.
@@ -284,13 +288,23 @@ class Collector:
         ):
             return  # the last piece of a stream says the whole once more
         self._lengths[place.choice] = length + len(text)
+        self._length += len(text)
         self.pieces.append((place.choice, text))
+        if self._words:
+            yield from self._grown()
         if "\n" not in text:  # as most words of a stream
             self._line = (self._line + text)[-256:]
             return
         *lines, self._line = (self._line + text[-4096:]).split("\n")
         self._line = self._line[-256:]
         yield from filter(None, map(progress_in, lines))
+
+    def _grown(self) -> Iterator[Progress]:
+        """Yield the words so far, without thoughts, where a sixteenth is new: all that is told stays in proportion."""
+        if self._length >= self._told + max(_STEP, self._told // 16):
+            self._told = self._length
+            if said := split_thoughts("".join(piece for _, piece in self.pieces))[0].strip():
+                yield Progress("", said=self._payloads.redact(said))
 
     def _keep(self, source: Source | None, place: Place) -> Source | None:
         """Add a source to those of its kind, and return it; None where it does not count."""

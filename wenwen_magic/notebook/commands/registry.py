@@ -134,7 +134,7 @@ def _help(_context: CommandContext, line: str) -> str:
     """List the magics, the commands and their options; or those of the command that is named."""
     words = line.split()
     if named := words[0].lstrip("%").removeprefix("wenwen_") if words else "":
-        if named in ("image", "describe"):
+        if named in ("image", "describe", "ask"):
             return help_text(f"%%wenwen_{named}")
         return "\n".join(_usage(_named(named)))
     lines = [f"{padded(usage, 34)}{_(text)}" for usage, text in _MAGICS.items()]
@@ -154,6 +154,7 @@ _HELP = {*next(option.names for option in TABLE if option.destination == "help")
 _MAGICS = {
     "%%wenwen_image [NAME] [options]": N_("draw the cell's text; -h lists the options"),
     "%%wenwen_describe [NAME] --ref X": N_("answer the cell's question on a picture"),
+    "%%wenwen_ask [NAME] [--json]": N_("answer the cell's question with words, or JSON, for NAME"),
     "%wenwen_image": N_("the control panel"),
 }
 
