@@ -130,6 +130,7 @@ class Settings:
     describe_model: str = _setting(
         "", _model, "the model that describes when a cell names none; empty: the format's own"
     )
+    video_model: str = _setting("", _model, "the model that makes clips when a cell names none; empty: there is none")
     key_in: str = _setting("header", _one_of("header", "query"), "where a format that may takes the key: header, query")
     poll_seconds: float = _setting(3.0, _at_least(float, 0.01), "seconds between two questions about a running job")
     poll_limit: float = _setting(1200.0, _at_least(float, 0), "seconds to wait for a running job in all")
@@ -140,6 +141,7 @@ class Settings:
     stream: bool = _setting(False, _flag, "ask for answers as a stream, with progress")
     confirm_above: int = _setting(4, _at_least(int, 0), "pictures one cell may ask for without a question")
     session_limit: int = _setting(50, _at_least(int, 0), "pictures one session may ask for")
+    clip_counts: int = _setting(10, _at_least(int, 1), "as how many pictures a clip counts in the limits")
     budget: float | None = _setting(None, _at_least(float, 0), "what one session may spend, by the table of prices")
     prices: Mapping[str, float] = _setting(dict, _prices, "your price of one picture, by model or pattern (gpt-*)")
     currency: str = _setting("", _unit, "the unit of your prices, only shown")
@@ -161,6 +163,7 @@ class SettingsOptions(TypedDict, total=False):
     format: str | None
     formats: Mapping[str, str] | str | None
     describe_model: str | None
+    video_model: str | None
     key_in: Literal["header", "query"] | None
     poll_seconds: float | None
     poll_limit: float | None
@@ -171,6 +174,7 @@ class SettingsOptions(TypedDict, total=False):
     stream: bool | None
     confirm_above: int | None
     session_limit: int | None
+    clip_counts: int | None
     budget: float | None
     prices: Mapping[str, float] | str | None
     currency: str | None

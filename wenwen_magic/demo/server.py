@@ -233,7 +233,7 @@ class _Handler(BaseHTTPRequestHandler):
             if ask.describe and not ask.refused:
                 ask = replace(ask, words=studio.describe(ask))
             pictures = [] if ask.refused or ask.describe else studio.order(ask)
-            addresses = [f"{root}/pictures/{each.name}.png" for each in pictures]
+            addresses = [f"{root}/pictures/{each.file_name}" for each in pictures]
             if spoken.inline(ask):
                 files = map(studio.file, pictures)
                 addresses = [data_uri(content_type.partition(";")[0], data) for content_type, data in files]

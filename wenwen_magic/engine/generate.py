@@ -313,7 +313,7 @@ class Engine:
         # A picture that a description mentions is not a result, and is not fetched.
         if words or not (answer.sources or answer.videos):
             if not (words and answer.text):
-                raise outcomes.no_image(answer, words=words)
+                raise outcomes.no_image(answer, words=words, clip=record.request.wants_clip)
             return self.history.update(record, state="complete")
         # An error may quote the server of a picture.
         stem = self.history.path(record, "")
@@ -466,6 +466,17 @@ class Engine:
                     cache.note_failure(self.address)
             if known and known.lacks(request.model, today):
                 raise outcomes.default_not_listed(request, known, today, self.settings.format)
+
+    def clip_models(self) -> list[str]:
+        """Return the models for clips that the endpoint lists; none where it cannot be asked, or the mode is replay."""
+        cache = self.session.models
+        known = cache.fresh(self.address)
+        if known is None and self.settings.mode != "replay" and (self.is_demo or self._may_ask_for_models()):
+            try:
+                known = self.ask_for_models(briefly=True)
+            except WenwenError:
+                cache.note_failure(self.address)
+        return known.clips(cache.today()) if known else []
 
     def _may_ask_for_models(self) -> bool:
         """Tell whether to ask for models before a picture: there is a key, and the endpoint has not failed lately."""
