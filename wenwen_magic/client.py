@@ -505,9 +505,9 @@ class Client:
             labels: for each row its place in a comparison.
             blind: whether the labels stay hidden.
         """
-        images = [image for row in islice(rows, _SHOWN) for image in row.images]
+        stills = [still for row in islice(rows, _SHOWN) for still in row.stills]
         render = gallery.grid_bundle if labels else gallery.gallery_bundle
-        still = self._media.still(images[:_SHOWN])
+        still = self._media.still(stills[:_SHOWN])
         return Gallery(rows, labels=labels, blind=blind, still=still, render=render, differ=self.compare)
 
     def compare(self, old: Generation, new: Generation) -> Comparison:

@@ -141,6 +141,7 @@ class Settings:
     stream: bool = _setting(False, _flag, "ask for answers as a stream, with progress")
     confirm_above: int = _setting(4, _at_least(int, 0), "pictures one cell may ask for without a question")
     session_limit: int = _setting(50, _at_least(int, 0), "pictures one session may ask for")
+    embed: bool = _setting(False, _flag, "keep clips of up to 2 MiB in the notebook itself")
     clip_counts: int = _setting(10, _at_least(int, 1), "as how many pictures a clip counts in the limits")
     budget: float | None = _setting(None, _at_least(float, 0), "what one session may spend, by the table of prices")
     prices: Mapping[str, float] = _setting(dict, _prices, "your price of one picture, by model or pattern (gpt-*)")
@@ -174,6 +175,7 @@ class SettingsOptions(TypedDict, total=False):
     stream: bool | None
     confirm_above: int | None
     session_limit: int | None
+    embed: bool | None
     clip_counts: int | None
     budget: float | None
     prices: Mapping[str, float] | str | None

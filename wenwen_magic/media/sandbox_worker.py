@@ -232,7 +232,7 @@ def _sheet(job: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _clip(job: Mapping[str, Any]) -> dict[str, Any]:
-    """Judge a clip by the parts of its file; write a poster of the first still that can be opened, else an empty one."""
+    """Judge a clip by the parts of its file; write a poster of the first still that can be opened, or empty."""
     with Path(job["path"]).open("rb") as file:
         kind = kinds.kind_of(file.read(kinds.HEAD), kinds.VIDEOS)
         if kind is None:
@@ -242,8 +242,8 @@ def _clip(job: Mapping[str, Any]) -> dict[str, Any]:
         except clip_parts.CutOffError as error:
             raise RefusedError("cut-clip", str(error)) from None
     width, height = clip.width or 16, clip.height or 9
-    sides = (max(1, POSTER * side // max(width, height)) for side in (width, height))
-    poster = next(_stills(job), Image.new("RGBA", tuple(sides), "#3a4250"))
+    sides = [max(1, POSTER * side // max(width, height)) for side in (width, height)]
+    poster = next(_stills(job), Image.new("RGBA", sides, "#3a4250"))
     _write(_as_poster(poster, clip.seconds), job["target"])
     return {**_facts(kind, clip.width, clip.height), "seconds": clip.seconds}
 
@@ -259,12 +259,12 @@ def _as_poster(still: Image.Image, seconds: float | None) -> Image.Image:
     """Draw on a still what tells it from a picture: the sign for playing, and how long the clip is."""
     poster, side = Image.new("RGB", still.size, "white"), max(8, min(still.size) // 4)
     poster.paste(still, (0, 0), still)
-    sign = Image.new("L", (4 * side, 4 * side))  # four times its size, for smooth edges
+    sign = Image.new("RGBA", (4 * side, 4 * side))  # four times its size, for smooth edges
     draw = ImageDraw.Draw(sign)
-    draw.ellipse((0, 0, 4 * side - 1, 4 * side - 1), 170)
-    draw.polygon([(1.5 * side, side), (1.5 * side, 3 * side), (3.1 * side, 2 * side)], 0)
+    draw.ellipse((0, 0, 4 * side - 1, 4 * side - 1), (16, 20, 24, 170))
+    draw.polygon([(1.5 * side, side), (1.5 * side, 3 * side), (3.1 * side, 2 * side)], "white")
     sign = sign.resize((side, side), Image.Resampling.BOX)
-    poster.paste("#101418", ((still.width - side) // 2, (still.height - side) // 2), sign)
+    poster.paste(sign, ((still.width - side) // 2, (still.height - side) // 2), sign)
     with contextlib.suppress(ImportError, OSError):  # a Pillow without letters
         place = still.width - side // 6, still.height - side // 6
         minutes, rest = divmod(round(seconds or 0), 60)

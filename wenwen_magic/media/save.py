@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from string import ascii_letters, digits
 from tempfile import TemporaryDirectory
@@ -391,7 +392,9 @@ class ImagePipeline:
             for picture in generation.pictures
         )
         generation = replace(generation, pictures=pictures)
-        return replace(generation, still=self.still(generation.images), currency=self._settings.currency)
+        settings = self._settings
+        still = self.still(generation.stills)
+        return replace(generation, still=still, currency=settings.currency, embed=settings.embed)
 
     def _preview_of(self, picture: GeneratedImage) -> Path | None:
         try:
@@ -399,9 +402,8 @@ class ImagePipeline:
         except (ImageError, OSError):
             return None
 
-    def still(self, images: Sequence[GeneratedImage]) -> Path | None:
+    def still(self, previews: Sequence[Path]) -> Path | None:
         """Return one small picture of all: the preview of one, a contact sheet of several."""
-        previews = [image.preview for image in images if image.preview]
         if len(previews) < 2:  # noqa: PLR2004  one picture needs no sheet
             return previews[0] if previews else None
         digest = hashlib.sha256(" ".join(preview.name for preview in previews).encode()).hexdigest()
@@ -409,11 +411,12 @@ class ImagePipeline:
         return _made(sheet, lambda: self._pool.sheet(previews, sheet)) or previews[0]
 
     def thumbnail(self, generation: Generation) -> Path | None:
-        """Return a small picture of a generation's first image, made once; None when there is no preview of it."""
-        preview = next((path for image in generation.images if (path := self._preview_of(image))), None)
+        """Return a small picture of a generation's first image or clip, made once; None when there is none of it."""
+        previews = (path for image in generation.images if (path := self._preview_of(image)))
+        preview = next(chain(previews, generation.stills), None)
         if preview is None:
             return None
-        small = preview.with_name(f"small-{preview.name}")
+        small = self._previews / f"small-{preview.name}"
         return _made(small, lambda: self._pool.convert(preview, small, max_side=THUMBNAIL)) or preview
 
 
