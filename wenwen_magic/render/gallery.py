@@ -12,12 +12,11 @@ from wenwen_magic.render.generation import (
     MOST_SHOWN,
     as_sent,
     caption_html,
-    clip_html,
-    image_html,
     no_picture_html,
     plain,
     preview_of,
     prompt_of,
+    result_html,
     status_html,
     text_html,
 )
@@ -84,8 +83,7 @@ def _outcome(
     pictures = []
     for result in row.images or row.kept_videos:
         wide = _fitting(result, width) if enlarged else min(_fitting(result, width), result.width or width)
-        clip = isinstance(result, Video)
-        pictures.append(clip_html(row, result, width=wide) if clip else image_html(result, width=wide))
+        pictures.append(result_html(row, result, width=wide))
     if not pictures:
         return join(prompt, no_picture_html(row), description, sent)
     shown = stacked(*pictures, join(prompt, description, sent))

@@ -1,6 +1,6 @@
 """Show one generation: picture, caption, notes and what was sent, as one MIME bundle that is legible without CSS."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from itertools import chain
@@ -68,8 +68,8 @@ def generation_bundle(generation: Generation, *, asked_here: bool = False) -> di
 
 def generation_html(generation: Generation, *, asked_here: bool = False) -> Markup:
     """Show one generation as HTML: a figure, a table for several pictures, or what there is in place of one."""
-    description, results = caption_html(generation), generation.images or generation.kept_videos
-    pictures = [result_html(generation, result, height=_PICTURE_HEIGHT) for result in results]
+    description, results = caption_html(generation), _results(generation)
+    pictures = [_linked(result, result_html(generation, result, height=_PICTURE_HEIGHT)) for result in results]
     if not pictures:
         shown = join(no_picture_html(generation), description)
     elif len(pictures) == 1:
@@ -83,11 +83,14 @@ def generation_html(generation: Generation, *, asked_here: bool = False) -> Mark
     return join(shown, text_html(generation) if results else "", sent)
 
 
+def _results(generation: Generation) -> Sequence[GeneratedImage | Video]:
+    """Return the pictures; the videos where there are none."""
+    return generation.images or generation.kept_videos
+
+
 def result_html(generation: Generation, result: GeneratedImage | Video, **size: int | None) -> Markup:
-    """Show a picture whose click opens the original, or play a clip; in pixels as for :func:`picture`."""
-    if isinstance(result, Video):
-        return clip_html(generation, result, **size)
-    return _linked(result, image_html(result, **size))
+    """Show a picture, or play a clip; in pixels as for :func:`picture`."""
+    return clip_html(generation, result, **size) if isinstance(result, Video) else image_html(result, **size)
 
 
 def clip_html(generation: Generation, video: Video, *, width: int | None = None, height: int | None = None) -> Markup:
@@ -126,10 +129,10 @@ def preview_of(image: GeneratedImage) -> Path | None:
     return None
 
 
-def _linked(image: GeneratedImage, shown: Markup) -> Markup:
-    """Let a click on a picture open the original, by a path that holds wherever the folder is taken."""
-    below = _below_here(image.path)
-    return tag("a", shown, href=quote(below), target="_blank", title=image.path.name) if below else shown
+def _linked(result: GeneratedImage | Video, shown: Markup) -> Markup:
+    """Let a click on a picture open the original, by a path that holds wherever the folder is taken; a clip plays."""
+    below = "" if isinstance(result, Video) else _below_here(result.path)
+    return tag("a", shown, href=quote(below), target="_blank", title=Path(below).name) if below else shown
 
 
 def _below_here(path: Path) -> str:
@@ -157,7 +160,7 @@ def caption(generation: Generation, *, numbered: bool = False, headed: bool = Fa
         numbered: whether it stands among others of its request: each has its number then, else later ones only.
         headed: whether a header names the model that was asked.
     """
-    results, price = generation.images or generation.kept_videos, generation.price
+    results, price = _results(generation), generation.price
     seconds = round(generation.elapsed or 0)
     model, cost = model_words(generation), generation.has_result or generation.charged != "no"
     if headed:
@@ -211,9 +214,10 @@ def notes(generation: Generation) -> list[str]:
         listed.append(_("charged: ") + _(generation.charged) + asked_about)
     elif generation.note:
         listed.append(generation.note)
-    asked, results = generation.request, generation.images or generation.clips
-    if not generation.images and generation.kept_videos and not asked.wants_clip:
-        listed.append(_("The answer is a video, not a picture. It is saved as:") + " ".join(_video_paths(generation)))
+    asked, results = generation.request, _results(generation)
+    if generation.kept_videos and not (generation.images or asked.wants_clip):
+        paths = " ".join(_video_paths(generation))
+        listed.append(_("The answer is a video, not a picture. It is saved as:") + " " + paths)
     if results and results[0].width and not asked.shape.fits(results[0].width, results[0].height):
         listed.append(_("asked for {orientation}", orientation=said(asked.orientation)))
     if drafts := sum(image.draft for image in generation.pictures):

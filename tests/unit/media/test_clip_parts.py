@@ -3,11 +3,12 @@
 import io
 import struct
 import time
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.clips import FTYP, HALF, PLAYS, PLAYS_WEBM, QUARTER, UPRIGHT, box, element, mp4, mvhd, trak, webm
+from support.clips import FTYP, HALF, PLAYS, PLAYS_WEBM, QUARTER, box, element, mp4, mvhd, trak, webm
 
 from wenwen_magic.media import clip_parts
 from wenwen_magic.media.clip_parts import CutOffError, read
@@ -151,10 +152,8 @@ class Counted(io.BytesIO):
 )
 def test_a_hostile_file_takes_neither_memory_nor_time(data):
     Counted.asked, began = 0, time.process_time()
-    try:
+    with suppress(CutOffError):
         read(Counted(data))
-    except CutOffError:
-        pass
     assert Counted.asked < clip_parts.MOST_ROWS + 60 * clip_parts.MOST_PARTS
     assert time.process_time() - began < 10
 
@@ -180,11 +179,5 @@ def test_whatever_bytes_come_there_is_a_result_or_the_judged_problem(data, drawn
 
 @given(st.binary(max_size=300), st.sampled_from([b"", FTYP, b"\x1aE\xdf\xa3", mp4(media=box("free")), webm()[:40]]))
 def test_whatever_follows_a_beginning_there_is_a_result_or_the_judged_problem(data, head):
-    try:
+    with suppress(CutOffError):
         read(io.BytesIO(head + data))
-    except CutOffError:
-        pass
-
-
-def test_upright_and_turned_are_told_apart_by_the_diagonal():
-    assert seen(mp4(film=moov(mvhd(), trak(matrix=UPRIGHT)))) != seen(mp4(film=moov(mvhd(), trak(matrix=QUARTER))))
