@@ -15,7 +15,7 @@ _PLACES = (
 """Fields with the address, names plain, in the order to look; of a list all. In new-api the last has it on success."""
 _POSTERS = ("thumbnailurl", "coverurl", "posterurl", "coverimageurl")
 _WRAPPERS = ("data", "response")
-_DEEPEST = 3
+_DEEPEST = 5
 
 
 def plain(item: Mapping[Any, Any]) -> dict[str, Any]:
