@@ -16,13 +16,13 @@ from socketserver import ThreadingTCPServer
 from threading import Event, Lock, Thread
 from typing import Any, Self
 
-from wenwen_magic.demo import chat, exchange, gemini, images, midjourney
+from wenwen_magic.demo import chat, exchange, gemini, images, midjourney, videos
 from wenwen_magic.demo.exchange import Ask, Format, Question, Refused, Reply, Studio
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.kinds import data_uri
 from wenwen_magic.text.i18n import _
 
-FORMATS = (chat.FORMAT, gemini.FORMAT, images.FORMAT, midjourney.FORMAT, chat.MODELS)
+FORMATS = (chat.FORMAT, gemini.FORMAT, images.FORMAT, midjourney.FORMAT, videos.FORMAT, chat.MODELS)
 LARGEST_BODY = 128 << 20
 SLOW_SECONDS, TRICKLE_SECONDS = 3.0, 0.5
 _MOST_CALLS, _MOST_BYTES = 1000, 256 << 20

@@ -298,7 +298,7 @@ class ImagePipeline:
         )
         if not is_video:
             return policy
-        return replace(policy, limit=max(policy.limit, VIDEO_MIB << 20), deadline=VIDEO_DEADLINE)
+        return replace(policy, limit=max(policy.limit, VIDEO_MIB << 20), deadline=VIDEO_DEADLINE, video=True)
 
     def _download(self, address: str, part: Path, pauses: Sequence[float], policy: download.Policy) -> None:
         policy = replace(policy, proxies=transport.proxies_for(address))

@@ -17,8 +17,8 @@ from wenwen_magic.text.i18n import N_, _
 
 # The words of progress are those of servers of the relay's family (not seen on wenwen's pages).
 _PROGRESS = re.compile(
-    r"(?i)^\s*>?\s*[^\w\s>]*\s*.{0,12}?(?:进度|(?:video generation )?progress|排队|queue|生成中|generating|生成完成|视频生成任务|视频已生成|开始生成|等待处理|上传首帧)"
-    r"\W*(\d{1,3}(?:\.\d+)?)?.{0,24}$"
+    r"(?i)^\s*>?\s*[^\w\s>]*\s*.{0,12}?(?:进度|(?:video generation )?progress|排队|queue|生成中|generating|生成完成"
+    r"|视频生成任务|视频已生成|开始生成|等待处理|上传首帧)\W*(\d{1,3}(?:\.\d+)?)?.{0,24}$"
 )
 _LONGEST_STATUS = 200
 """Characters; a longer line reports no progress."""
