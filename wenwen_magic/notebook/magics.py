@@ -1,4 +1,4 @@
-"""The magics ``%%wenwen_image``, ``%wenwen_image`` and ``%wenwen``: the one home of IPython."""
+"""The magics ``%%wenwen_image``, ``%%wenwen_video``, ``%wenwen_image`` and ``%wenwen``: the one home of IPython."""
 
 # What draws and shows is imported where it is first needed, each time with PLC0415: %load_ext stays quick.
 
@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from wenwen_magic.notebook.widgets.panel import Panel
 
 _MATCHER = "wenwen_magic"
-_MAGICS = ("wenwen", "wenwen_image", "wenwen_describe")
+_MAGICS = ("wenwen", "wenwen_image", "wenwen_describe", "wenwen_video")
+_DESCRIBE, _CLIP = "describe", "clip"  # tasks, as the records name them, which are loaded late
 _OPTION = N_("option")
 _QUIET = 0.5
 """Seconds after the extension was loaded until the process that draws is started."""
@@ -78,7 +79,13 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
     @line_cell_magic
     def wenwen_describe(self, line: str, cell: str | None = None) -> Any:
         """Answer the cell's question on pictures with words: ``%%wenwen_describe --ref cat.png``."""
-        return self._run("wenwen_describe", line, cell, describes=True)
+        return self._run("wenwen_describe", line, cell, task=_DESCRIBE)
+
+    @no_var_expand
+    @line_cell_magic
+    def wenwen_video(self, line: str, cell: str | None = None) -> Any:
+        """Make a clip of the cell's text, which may begin with a picture: ``%%wenwen_video --ref fox --seconds 8``."""
+        return self._run("wenwen_video", line, cell, task=_CLIP)
 
     @no_var_expand
     @line_magic
@@ -112,25 +119,26 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
 
     # -- a cell --------------------------------------------------------------------------------------------------------
 
-    def _run(self, magic: str, line: str, cell: str | None, *, describes: bool = False) -> Any:
+    def _run(self, magic: str, line: str, cell: str | None, *, task: str = "") -> Any:
         """Run a cell, or a line where there is no cell."""
         from wenwen_magic.notebook import options  # noqa: PLC0415
         from wenwen_magic.notebook.cell import Cancelled  # noqa: PLC0415
-        from wenwen_magic.records import DESCRIBE  # noqa: PLC0415
 
         loaded = self._begin(line, cell)
         given = self._read(line, cell, loaded)
         called = f"%{magic}" if cell is None else f"%%{magic}"
         if given.help:
-            print(options.help_text(called))
+            print(options.help_text(called, clips=task == _CLIP))
             return None
+        options.refuse_others(given, clips=task == _CLIP)
         name, prompt = options.name_and_prompt(given, cell)
-        if describes:
-            given, prompt = replace(given, task=DESCRIBE, no_ui=True), prompt or _("What is in this picture?")
+        given = replace(given, task=task) if task else given
+        if task == _DESCRIBE:
+            given, prompt = replace(given, no_ui=True), prompt or _("What is in this picture?")
         names = scope.seen_names(self.shell.user_ns, setting=name)
         if given.fresh:
             scope.check_runs_once()
-        if not prompt and cell is None and not given.from_:
+        if not (prompt or task or given.from_) and cell is None:
             return self._open_panel(given, loaded, names)
         typed = f"{called} {line}" if cell is None else f"{called} {line}\n{cell}"
         drawn = self._cell(given, prompt, name, loaded, names, typed=typed.rstrip())
@@ -317,7 +325,9 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         key = self.state.key
         if key is None and "google.colab" in sys.modules:  # whose answer comes through the main thread
             key = api_key.find()[0]
-        own = Layer(_OPTION, {"mode": given.mode, "timeout": given.timeout} if given else {})
+        own = Layer(
+            _OPTION, {name: getattr(given, name) or None for name in ("mode", "timeout", "embed")} if given else {}
+        )
         # A kernel may be restarted. A terminal that is closed ends its work, but for what is in the background: while
         # Python ends no thread can be started, and without any no picture is saved.
         worker = self.kernel is not None or (given is not None and given.background)

@@ -154,6 +154,7 @@ _HELP = {*next(option.names for option in TABLE if option.destination == "help")
 _MAGICS = {
     "%%wenwen_image [NAME] [options]": N_("draw the cell's text; -h lists the options"),
     "%%wenwen_describe [NAME] --ref X": N_("answer the cell's question on a picture"),
+    "%%wenwen_video [NAME] [--ref X]": N_("make a clip of the cell's text, and of a picture"),
     "%wenwen_image": N_("the control panel"),
 }
 
