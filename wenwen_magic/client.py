@@ -16,7 +16,7 @@ from wenwen_magic.engine import batch, build_request, prompt_files
 from wenwen_magic.engine.batch import DrawOptions, Estimate, Rows
 from wenwen_magic.engine.build_request import EditOptions, RequestOptions
 from wenwen_magic.engine.generate import Engine, OnProgress
-from wenwen_magic.engine.limits import SESSION, Session
+from wenwen_magic.engine.limits import SESSION, Price, Session
 from wenwen_magic.engine.outcomes import no_clip_model
 from wenwen_magic.engine.takes import is_here
 from wenwen_magic.engine.worker_pool import BatchRun, ignore
@@ -415,8 +415,8 @@ class Client:
         """Count what requests want, and what of it is missing, before any is sent; equal requests share their takes."""
         return batch.estimate(self._engine, requests, DrawOptions(fresh, take))
 
-    def missing(self, requests: Iterable[ImageRequest], *, fresh: bool = False, take: int = 0) -> list[float | None]:
-        """Return the prices of the pictures that would be asked for, None for an unknown one."""
+    def missing(self, requests: Iterable[ImageRequest], *, fresh: bool = False, take: int = 0) -> list[Price]:
+        """Return the prices of the pictures and clips that would be asked for, None for a picture of unknown price."""
         return self.look_through(requests, fresh=fresh, take=take).missing
 
     def give_up(self, records: Iterable[str]) -> None:

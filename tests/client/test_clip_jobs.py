@@ -165,9 +165,9 @@ def test_json_in_place_of_the_clip_leads_to_it(here):
 
 
 def test_json_that_leads_back_to_itself_ends(here):
-    with Works("completed", content=lambda _: (200, {}, b'{"url":"/base/files/again"}', None)) as works:
-        with pytest.raises(ImageError, match="could not be fetched"):
-            works.client().video("a fox")
+    again = Works("completed", content=lambda _: (200, {}, b'{"url":"/base/files/again"}', None))
+    with again as works, pytest.raises(ImageError, match="could not be fetched"):
+        works.client().video("a fox")
     assert len(works.asked) < 40
 
 

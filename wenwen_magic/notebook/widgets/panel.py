@@ -280,7 +280,7 @@ class Panel:
             if not cost.unknown and cost.pictures and not client.is_demo:
                 return limits.amount(cost.known, client.settings.currency), does
             if cost.pictures > 1:
-                return limits.pictures(cost.pictures), does
+                return limits.things(cost), does
         return "", does
 
     def _check_choices(self) -> None:
