@@ -34,6 +34,7 @@ USABLE = {
     "stream": ("yes", True),
     "confirm_above": ("0", 0),
     "session_limit": ("7", 7),
+    "embed": ("yes", True),
     "clip_counts": ("8", 8),
     "budget": ("2.5", 2.5),
     "prices": ("a=0.1, gpt-*=2", {"a": 0.1, "gpt-*": 2.0}),
