@@ -78,8 +78,7 @@ def cell(
         *(["--raw"] if raw else []),
         *([f"--take {take}"] if take > 0 else []),
     ]
-    if chinese:
-        words = [re.sub(r"^-[^\s=]+", lambda name: _CHINESE[name.group()], word) for word in words]
+    words = _in_chinese(words) if chinese else words
     return f"%%{_MAGICS.get(request.task, _MAGICS[DRAW])} {' '.join(words)}\n{body}"
 
 
@@ -210,7 +209,7 @@ def cell_of(client: Client, made: ImageRequest | Generation, *, name: str = "", 
     Raises:
         ConfigError: no cell can express it exactly.
     """
-    chinese = is_chinese("".join(re.findall(r"\s--\S+", like.partition("\n")[0])))
+    chinese = _is_in_chinese(like)
     request, take, count = (made, 0, made.count) if isinstance(made, ImageRequest) else (made.request, 0, 1)
     refuse_stripped(request)
     if isinstance(made, Generation) and len(client.takes(request)) > 1:
@@ -218,6 +217,38 @@ def cell_of(client: Client, made: ImageRequest | Generation, *, name: str = "", 
     by_id = replace(request, references=tuple(_by_id(client, one) for one in request.references))
     usual = (clip_format if request.wants_clip else usual_format)(request.model, client.settings)
     return cell(by_id, take=take, name=name, usual=usual, count=count, chinese=chinese)
+
+
+def animated(take: Generation, *, model: str = "", like: str = "") -> str:
+    """Write the cell that makes a clip which begins with a saved picture; its text is the picture's, to be changed.
+
+    Args:
+        take: has the picture.
+        model: for clips; empty where a setting names it.
+        like: a cell whose language its options have; empty for English.
+
+    Raises:
+        ConfigError: no cell can have this text.
+    """
+    refuse_stripped(take.request)
+    body, raw = _body(take.request.prompt)
+    shape = take.request.orientation
+    words = [
+        f"--ref {take.id}",
+        *([_option("-m", _folding(model))] if model else []),
+        *(map(written, ("-o", "--size"), shape.split()) if shape != "auto" else []),
+        *(["--raw"] if raw else []),
+    ]
+    return f"%%{_MAGICS[CLIP]} {' '.join(_in_chinese(words) if _is_in_chinese(like) else words)}\n{body}"
+
+
+def _is_in_chinese(text: str) -> bool:
+    """Tell whether the options of a cell have Chinese names."""
+    return is_chinese("".join(re.findall(r"\s--\S+", text.partition("\n")[0])))
+
+
+def _in_chinese(words: list[str]) -> list[str]:
+    return [re.sub(r"^-[^\s=]+", lambda name: _CHINESE[name.group()], word) for word in words]
 
 
 def _by_id(client: Client, reference: Reference) -> Reference:

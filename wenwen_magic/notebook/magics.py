@@ -250,7 +250,8 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         from wenwen_magic.notebook.widgets.panel import Panel  # noqa: PLC0415
 
         client, asked = cell.client, self.state.asked
-        panel = Panel(cell, self._defer, options.suggested_models(client.known_models()), with_prompt=with_prompt)
+        suggested = partial(options.suggested_models, clips=cell.requests[0].wants_clip)
+        panel = Panel(cell, self._defer, suggested(client.known_models()), with_prompt=with_prompt)
         display(panel.view)  # type: ignore[no-untyped-call]
         wanted = with_prompt or any(not row.from_history for row in cell.area.rows)  # what is saved is shown offline
         may_ask = client.settings.mode != "replay" and client.address not in asked
@@ -258,7 +259,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
 
             def suggest(_: Any) -> None:
                 """Ask the endpoint for its models; without an answer the known ones stay."""
-                names = options.suggested_models(client.model_list())
+                names = suggested(client.model_list())
                 self._defer(lambda: panel.suggest(names))
 
             asked.add(client.address)  # once, answered or not

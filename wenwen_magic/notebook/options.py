@@ -261,8 +261,15 @@ def _unquoted(text: str) -> str:
 # -- what completes a value --------------------------------------------------------------------------------------------
 
 
-def suggested_models(known: ModelList | None) -> list[str]:
-    """Return models' names to suggest: those that the endpoint named, pictures first, else those known to draw."""
+def suggested_models(known: ModelList | None, *, clips: bool = False) -> list[str]:
+    """Return models' names to suggest: those that the endpoint named, pictures first, else those known to draw.
+
+    Args:
+        known: the endpoint's list, if there is one.
+        clips: whether a clip is wanted: those for clips then, and none that the endpoint did not name.
+    """
+    if clips:
+        return known.clips(datetime.now(UTC).date()) if known else []
     return list(known.names) if known and known.models else suggested()
 
 
@@ -282,9 +289,7 @@ def _listed(settings: Settings) -> ModelList | None:
 
 def clip_models(settings: Settings) -> list[str]:
     """Return the setting's model for clips, and those for clips that its endpoint listed; sends nothing."""
-    known = _listed(settings)
-    names = known.clips(datetime.now(UTC).date()) if known else []
-    return list(dict.fromkeys(filter(None, [settings.video_model, *names])))
+    return list(dict.fromkeys(filter(None, [settings.video_model, *suggested_models(_listed(settings), clips=True)])))
 
 
 def _format_names(_settings: Settings) -> list[str]:

@@ -98,7 +98,7 @@ def clip_html(generation: Generation, video: Video, *, width: int | None = None,
 
     A small one is in the HTML itself where that is wanted.
     """
-    path, alt = video.path or Path(), one_line(generation.request.prompt, _LONGEST_ALT)
+    path, alt = video.path or Path(), alt_of(generation)
     embeds = generation.embed and video.size <= MOST_EMBEDDED
     source = "" if embeds else quote(_below_here(path))
     if not (source or embeds):
@@ -120,6 +120,11 @@ def image_html(image: GeneratedImage, *, width: int | None = None, height: int |
     """Show a picture's preview, or say that it is saved and cannot be shown; in pixels as for :func:`picture`."""
     shown = picture(preview_of(image), image.alt, width=width, height=height)
     return shown or tag("p", _("The picture is saved, but has no preview: "), image.path.name)
+
+
+def alt_of(generation: Generation) -> str:
+    """Return the alternative text of a generation's results: the prompt, in one line."""
+    return one_line(generation.request.prompt, _LONGEST_ALT)
 
 
 def preview_of(image: GeneratedImage) -> Path | None:
