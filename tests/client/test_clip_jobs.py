@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import tracemalloc
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -212,3 +213,17 @@ def test_a_clip_that_is_not_given_yet_is_fetched_later_for_free(here, status, wo
         works.content = lambda _: (200, {}, CLIP, None)
         assert client.video("a fox").clips
         assert len(works.posts) == 1
+
+
+def test_a_large_clip_goes_to_the_disk_and_not_into_memory(here):
+    large = CLIP + bytes(50 << 20)
+    with Works("completed", content=lambda _: (200, {}, large, None)) as works:
+        client = works.client()
+        tracemalloc.start()
+        try:
+            made = client.video("a fox")
+            most = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert made.clips[0].size == len(large)
+    assert most < 10 << 20

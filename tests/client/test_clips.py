@@ -72,6 +72,13 @@ def test_a_clip_without_a_models_name_is_refused_with_the_names_that_the_endpoin
     assert server.posts == []
 
 
+def test_by_chat_a_clip_is_asked_for_as_a_stream_as_gateways_end_a_silent_call(server):
+    client = client_of(server)
+    client.video("a fox")
+    client.video("a cat", stream=False)
+    assert [call.body["stream"] for call in server.posts] == [True, False]
+
+
 @pytest.mark.parametrize("seconds", [0, -1, "x", True, 1e9, "nan"])
 def test_a_length_that_cannot_be_is_refused_before_anything_is_sent(server, seconds):
     with pytest.raises(ConfigError, match="cannot last"):

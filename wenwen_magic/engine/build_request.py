@@ -208,7 +208,7 @@ def _new(prompt: str, given: Mapping[str, Any], settings: Settings) -> ImageRequ
         "model": named or usual,
         "orientation": "auto" if words else settings.orientation,  # a text has no orientation
         "format": clip_format(named, settings) if clip else usual_format(named or usual, settings),
-        "stream": settings.stream,
+        "stream": settings.stream or clip,  # gateways end a silent call after 100 s, and a clip takes minutes
     }
     return ImageRequest(prompt.strip(), **{**defaults, **given}, usual=usual)
 
