@@ -16,7 +16,8 @@ from wenwen_magic.engine import batch, build_request, prompt_files
 from wenwen_magic.engine.batch import DrawOptions, Estimate, Rows
 from wenwen_magic.engine.build_request import EditOptions, RequestOptions
 from wenwen_magic.engine.generate import Engine, OnProgress
-from wenwen_magic.engine.limits import SESSION, Session
+from wenwen_magic.engine.limits import SESSION, Price, Session
+from wenwen_magic.engine.outcomes import no_clip_model
 from wenwen_magic.engine.takes import is_here
 from wenwen_magic.engine.worker_pool import BatchRun, ignore
 from wenwen_magic.errors import ConfigError
@@ -24,7 +25,18 @@ from wenwen_magic.formats import FORMATS
 from wenwen_magic.history import archive
 from wenwen_magic.media.reference import reference
 from wenwen_magic.models import Model, ModelList
-from wenwen_magic.records import ASK, ASK_JSON, DESCRIBE, Button, Gallery, Generation, ImageRequest, Label, Reference
+from wenwen_magic.records import (
+    ASK,
+    ASK_JSON,
+    CLIP,
+    DESCRIBE,
+    Button,
+    Gallery,
+    Generation,
+    ImageRequest,
+    Label,
+    Reference,
+)
 from wenwen_magic.render import comparison, gallery
 from wenwen_magic.render.comparison import Comparison
 from wenwen_magic.settings import PROJECT_FILE, Layer, Loaded, SettingsOptions, load_here, working_folder
@@ -170,6 +182,22 @@ class Client:
         """
         return self.generate(question, references=references, task=ASK_JSON if json else ASK, **options)
 
+    def video(self, prompt: str, *, references: Any = (), **options: Unpack[EditOptions]) -> Generation:
+        """Make a clip; the files are in the ``clips`` of the generation.
+
+        It costs as much as 5 to 40 pictures, and takes minutes.
+
+        Args:
+            prompt: what happens in it.
+            references: none, a picture to begin with, or the first and the last picture of the clip.
+            **options: as for :meth:`generate`; ``model`` unless the setting ``video_model`` names one, ``seconds`` for
+                another length than the model's own, ``format`` (``chat``, ``videos``) for another way than its own.
+
+        Raises:
+            WenwenError: as :meth:`generate`.
+        """
+        return self.generate(prompt, references=references, task=CLIP, **options)
+
     def press(self, generation: Generation, label: str, *, prompt: str = "", mask: Any = None) -> Generation:
         """Press a button that the endpoint offers under a picture: :attr:`Generation.buttons`, such as ``U1``.
 
@@ -239,6 +267,9 @@ class Client:
         Raises:
             ConfigError: an option is unknown, or a value is invalid, in general or for the format.
         """
+        named = options.get("model") or self.settings.video_model
+        if options.get("task") == CLIP and not (named or isinstance(prompt, ImageRequest)):
+            raise no_clip_model(self._engine.clip_models())
         request = build_request.make(prompt, options, self.settings, self.reference)
         if request.mask and request.references:
             self._media.check_mask(request.mask, request.references[0])
@@ -411,8 +442,8 @@ class Client:
         """Count what requests want, and what of it is missing, before any is sent; equal requests share their takes."""
         return batch.estimate(self._engine, requests, DrawOptions(fresh, take))
 
-    def missing(self, requests: Iterable[ImageRequest], *, fresh: bool = False, take: int = 0) -> list[float | None]:
-        """Return the prices of the pictures that would be asked for, None for an unknown one."""
+    def missing(self, requests: Iterable[ImageRequest], *, fresh: bool = False, take: int = 0) -> list[Price]:
+        """Return the prices of the pictures and clips that would be asked for, None for a picture of unknown price."""
         return self.look_through(requests, fresh=fresh, take=take).missing
 
     def give_up(self, records: Iterable[str]) -> None:
@@ -501,9 +532,9 @@ class Client:
             labels: for each row its place in a comparison.
             blind: whether the labels stay hidden.
         """
-        images = [image for row in islice(rows, _SHOWN) for image in row.images]
+        stills = [still for row in islice(rows, _SHOWN) for still in row.stills]
         render = gallery.grid_bundle if labels else gallery.gallery_bundle
-        still = self._media.still(images[:_SHOWN])
+        still = self._media.still(stills[:_SHOWN])
         return Gallery(rows, labels=labels, blind=blind, still=still, render=render, differ=self.compare)
 
     def compare(self, old: Generation, new: Generation) -> Comparison:

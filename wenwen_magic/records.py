@@ -386,6 +386,7 @@ class Generation:
         note: a remark for the caption; not in the record.
         currency: the unit of the price; not in the record.
         still: a small picture that represents all of them, in the user's cache folder.
+        embed: whether a small clip is shown from within the notebook, and not from its file; not in the record.
         render: makes the MIME bundle that front ends show.
     """
 
@@ -418,11 +419,13 @@ class Generation:
     note: str = field(default="", repr=False, compare=False)
     currency: str = field(default="", repr=False, compare=False)
     still: Path | None = field(default=None, repr=False, compare=False)
+    embed: bool = field(default=False, repr=False, compare=False)
     render: "Callable[[Generation], dict[str, Any]] | None" = field(default=None, repr=False, compare=False)
 
     def __repr__(self) -> str:
-        size = f"{self.images[0].width}×{self.images[0].height}" if self.images else self.state
-        more = f" +{len(self.images) - 1}" if len(self.images) > 1 else ""
+        shown: Sequence[GeneratedImage | Video] = self.images or self.kept_videos
+        size = f"{shown[0].width}×{shown[0].height}" if shown else self.state
+        more = f" +{len(shown) - 1}" if len(shown) > 1 else ""
         demo = " demo" if self.demo else ""
         request = self.request
         asked = f"{_beginning(request.model)}{demo} {size}{more} {_beginning(request.prompt)!r}"
@@ -447,6 +450,13 @@ class Generation:
     def clips(self) -> tuple[Video, ...]:
         """The results of a request for a clip: the videos that were fetched."""
         return self.kept_videos if self.request.wants_clip else ()
+
+    @cached_property
+    def stills(self) -> tuple[Path, ...]:
+        """Small pictures of the results, where there are any: previews; the videos' posters where there are none."""
+        if self.images:
+            return tuple(image.preview for image in self.images if image.preview)
+        return tuple(video.poster for video in self.kept_videos if video.poster)
 
     @cached_property
     def files(self) -> tuple[Path, ...]:

@@ -94,8 +94,24 @@ def _pairs(value: Any) -> dict[str, Any]:
     return {name.strip(): entry.strip() for name, _, entry in parts}
 
 
+class PerSecond(float):
+    """A price of each second of a clip, written ``0.03/s``."""
+
+    def __repr__(self) -> str:
+        return f"{float(self):g}/s"
+
+    __str__ = __repr__
+
+
+def _price(value: Any) -> float:
+    text = str(value).strip()
+    per_second = text.removesuffix("/s").rstrip()
+    price: float = _at_least(float, 0)(value if per_second == text else per_second)
+    return PerSecond(price) if isinstance(value, PerSecond) or per_second != text else price
+
+
 def _prices(value: Any) -> Mapping[str, float]:
-    return {name: _at_least(float, 0)(price) for name, price in _pairs(value).items()}
+    return {name: _price(price) for name, price in _pairs(value).items()}
 
 
 def _words(value: Any) -> Mapping[str, str]:
@@ -130,6 +146,7 @@ class Settings:
     describe_model: str = _setting(
         "", _model, "the model that describes and answers questions when a cell names none; empty: the format's own"
     )
+    video_model: str = _setting("", _model, "the model that makes clips when a cell names none; empty: there is none")
     key_in: str = _setting("header", _one_of("header", "query"), "where a format that may takes the key: header, query")
     poll_seconds: float = _setting(3.0, _at_least(float, 0.01), "seconds between two questions about a running job")
     poll_limit: float = _setting(1200.0, _at_least(float, 0), "seconds to wait for a running job in all")
@@ -140,8 +157,12 @@ class Settings:
     stream: bool = _setting(False, _flag, "ask for answers as a stream, with progress")
     confirm_above: int = _setting(4, _at_least(int, 0), "pictures one cell may ask for without a question")
     session_limit: int = _setting(50, _at_least(int, 0), "pictures one session may ask for")
+    embed: bool = _setting(False, _flag, "keep clips of up to 2 MiB in the notebook itself")
+    clip_counts: int = _setting(10, _at_least(int, 1), "as how many pictures a clip counts in the limits")
     budget: float | None = _setting(None, _at_least(float, 0), "what one session may spend, by the table of prices")
-    prices: Mapping[str, float] = _setting(dict, _prices, "your price of one picture, by model or pattern (gpt-*)")
+    prices: Mapping[str, float] = _setting(
+        dict, _prices, "your price of one picture or clip, by model or pattern (gpt-*); 0.03/s"
+    )
     currency: str = _setting("", _unit, "the unit of your prices, only shown")
     styles: Mapping[str, str] = _setting(dict, _styles, "templates by name, with {prompt} where the prompt goes")
     concurrency: int = _setting(4, _at_least(int, 1), "requests under way at the same time")
@@ -161,6 +182,7 @@ class SettingsOptions(TypedDict, total=False):
     format: str | None
     formats: Mapping[str, str] | str | None
     describe_model: str | None
+    video_model: str | None
     key_in: Literal["header", "query"] | None
     poll_seconds: float | None
     poll_limit: float | None
@@ -171,6 +193,8 @@ class SettingsOptions(TypedDict, total=False):
     stream: bool | None
     confirm_above: int | None
     session_limit: int | None
+    embed: bool | None
+    clip_counts: int | None
     budget: float | None
     prices: Mapping[str, float] | str | None
     currency: str | None

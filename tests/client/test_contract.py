@@ -1,4 +1,4 @@
-"""What every wire format has to keep: pictures come, trouble is told with its cost, nothing is paid for twice."""
+"""What every wire format has to keep: pictures or clips come, trouble is told with its cost, nothing is paid for twice."""
 
 import socket
 import threading
@@ -14,7 +14,7 @@ from wenwen_magic.engine.generate import Engine
 from wenwen_magic.engine.limits import Session
 from wenwen_magic.errors import AnswerError, EndpointError, NoImageError, NotInHistory, WenwenError
 from wenwen_magic.formats import FORMATS
-from wenwen_magic.records import ImageRequest
+from wenwen_magic.records import CLIP, DRAW, ImageRequest
 
 KEY = "sk-contract-7f3a9c2b51d84e06"
 EVERY = pytest.mark.parametrize("name", FORMATS)
@@ -37,9 +37,24 @@ def paid(server):
     return [call for call in server.posts if not call.path.endswith("list-by-condition")]
 
 
+def wanted(client, prompt="a cat", **options):
+    """A request for what the client's format makes: a picture, or a clip."""
+    if DRAW in FORMATS[client.settings.format].tasks:
+        return client.request(prompt, **options)
+    return client.request(prompt, **{**options, "task": CLIP, "model": "veo3.1-fast"})
+
+
+def made(client, prompt="a cat", **options):
+    return client.generate(wanted(client, prompt, **options))
+
+
+def results(generation):
+    return generation.images or generation.clips
+
+
 def trouble(client, directive, kind=WenwenError):
     with pytest.raises(kind) as caught:
-        client.generate(f"a cat [demo: {directive}]")
+        made(client, f"a cat [demo: {directive}]")
     return caught.value
 
 
@@ -51,29 +66,28 @@ def record(client):
 @EVERY
 def test_a_picture_comes_and_the_same_again_is_free(name, server):
     client = client_of(server, name)
-    drawn = client.generate("a cat", orientation="landscape")
-    assert (drawn.state, drawn.charged, len(drawn.images)) == ("complete", "yes", 1)
-    assert drawn.images[0].width > drawn.images[0].height
-    assert drawn.images[0].path.is_file()
+    drawn = made(client, orientation="landscape")
+    assert (drawn.state, drawn.charged, len(results(drawn))) == ("complete", "yes", 1)
+    assert not drawn.images or drawn.images[0].width > drawn.images[0].height
+    assert results(drawn)[0].path.is_file()
     asked = len(paid(server))
-    again = client_of(server, name).generate("a cat", orientation="landscape")
+    again = made(client_of(server, name), orientation="landscape")
     assert (again.id, again.from_history, len(paid(server))) == (drawn.id, True, asked)
 
 
 @EVERY
 def test_several_pictures_are_takes_of_one_request(name, server):
     client = client_of(server, name)
-    rows = client.draw([client.request("a cat", count=3)])
+    rows = client.draw([wanted(client, count=3)])
     assert sorted(row.take for row in rows) == [1, 2, 3]
-    assert len({row.images[0].sha256 for row in rows}) == 3
+    assert len({results(row)[0].sha256 for row in rows}) == 3
 
 
 @EVERY
 def test_a_picture_is_drawn_from_another(name, server):
-    client = client_of(server, name)
-    cat = client.generate("a cat")
-    changed = client.edit("make it blue", references=[cat])
-    assert (changed.parent, len(changed.images)) == (cat.id, 1)
+    cat = client_of(server, name if DRAW in FORMATS[name].tasks else "chat").generate("a cat")
+    changed = made(client_of(server, name), "make it blue", references=[cat])
+    assert (changed.parent, len(results(changed))) == (cat.id, 1)
 
 
 @EVERY
@@ -145,26 +159,26 @@ def test_an_interrupt_ends_the_waiting_and_the_picture_is_saved(name, here, quic
         with monkeypatch.context() as patch:
             patch.setattr(threading.Condition, "wait_for", interrupt)
             with pytest.raises(KeyboardInterrupt):
-                client.generate("a cat [demo: delay=1]")
+                made(client, "a cat [demo: delay=1]")
         gate.set()
         assert done.wait(20)
         asked = len(paid(server))
-        assert client.generate("a cat [demo: delay=1]").from_history
+        assert made(client, "a cat [demo: delay=1]").from_history
         assert len(paid(server)) == asked
 
 
 @EVERY
 def test_a_replay_opens_no_socket(name, server, monkeypatch):
-    client_of(server, name).generate("a cat")
+    made(client_of(server, name))
 
     def refuse(*_):
         raise AssertionError("a socket was opened")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     replay = client_of(server, name, mode="replay")
-    assert replay.generate("a cat").from_history
+    assert made(replay).from_history
     with pytest.raises(NotInHistory):
-        replay.generate("a dog")
+        made(replay, "a dog")
 
 
 @EVERY
@@ -173,16 +187,16 @@ def test_a_kernel_that_died_before_the_picture_goes_on_from_what_is_kept(name, s
     with monkeypatch.context() as patch:
         patch.setattr(Engine, "_save", lambda *_: (_ for _ in ()).throw(SystemExit))
         with pytest.raises(SystemExit):
-            client.generate("a cat")
+            made(client)
     asked = len(paid(server))
-    assert client_of(server, name).generate("a cat").images
+    assert results(made(client_of(server, name)))
     assert len(paid(server)) == asked
 
 
 @EVERY
 def test_the_key_stands_in_no_record_and_no_reply(name, server, here):
     client = client_of(server, name)
-    client.generate("a cat")
+    made(client)
     trouble(client, "status=500")
     files = [path.read_bytes() for path in (here / "wenwen_images").rglob("*") if path.is_file()]
     assert len(files) >= 3
@@ -192,8 +206,8 @@ def test_the_key_stands_in_no_record_and_no_reply(name, server, here):
 @EVERY
 @given(prompt=st.text(min_size=1).filter(str.strip), orientation=st.sampled_from(("auto", "square", "portrait")))
 def test_any_prompt_makes_one_call_with_it(name, prompt, orientation):
-    request = ImageRequest(prompt, model="m", orientation=orientation, format=name)
     wire = FORMATS[name]
+    request = ImageRequest(prompt, model="m", orientation=orientation, format=name, task=wire.tasks[0])
     call = next(wire.talk(request))
     assert (call.method, call.free) == ("POST", False)
     assert prompt in wire.prompt_as_sent(request)

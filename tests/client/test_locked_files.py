@@ -5,6 +5,7 @@ import logging
 from pathlib import Path
 
 import pytest
+from support.clips import mp4
 from support.clock import HASTE
 from support.relay import Relay
 from support.scripted import answering, png
@@ -14,7 +15,7 @@ from wenwen_magic.engine.limits import Session
 from wenwen_magic.errors import ImageError
 
 KEY = "canary-0123456789abcdefXYZ"
-MP4 = b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41" + bytes(range(256)) * 9
+MP4 = mp4()
 GOOD = f"Bearer {KEY}"
 
 

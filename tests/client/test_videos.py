@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from zipfile import ZipFile
 
 import pytest
+from support.clips import mp4
 from support.clock import HASTE
 from support.scripted import answering, data_uri, png
 
@@ -18,7 +19,7 @@ from wenwen_magic.formats import FORMATS, chat
 from wenwen_magic.history.archive import LIST
 from wenwen_magic.protocol import Source
 
-MP4 = b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41" + bytes(range(256)) * 9
+MP4 = mp4()
 
 
 class Store:
@@ -130,7 +131,6 @@ def test_the_cell_tells_it_plainly_with_the_files_path(client, relay, store):
         assert drawn.videos[0].path.name in text
         assert "a video, not a picture" in text
         assert "Change the prompt" not in text
-        assert "<video" not in text
     assert "done" in shown["text/html"]
 
 
@@ -258,12 +258,15 @@ def test_a_lesson_carries_it(client, relay, store, tmp_path, monkeypatch):
     drawn = client.generate("p")
     client.export(tmp_path / "lesson.zip")
     with ZipFile(tmp_path / "lesson.zip") as zipped:
-        assert sorted(name.rpartition(".")[2] for name in zipped.namelist()) == ["json", "json", "mp4", "png"]
+        assert sorted(name.rpartition(".")[2] for name in zipped.namelist()) == ["jpg", "json", "json", "mp4", "png"]
     other = client_for(relay, store, history=str(tmp_path / "other"))
     assert other.import_(tmp_path / "lesson.zip").records == 1
     taken = other.history.get(drawn.id)
     assert (taken.videos[0].path.read_bytes(), taken.videos[0].sha256) == (MP4, drawn.videos[0].sha256)
     assert taken.videos[0].path.is_relative_to(tmp_path / "other")
+    assert taken.videos[0].poster.is_relative_to(tmp_path / "other")
+    assert taken.videos[0].poster.read_bytes() == drawn.videos[0].poster.read_bytes()
+    assert (taken.videos[0].width, taken.videos[0].seconds) == (1280, 8.0)
     assert taken.images[0].data == drawn.images[0].data
 
 
@@ -283,9 +286,30 @@ def test_a_lesson_of_a_video_alone_carries_it_and_one_without_words_leaves_it_ou
         assert not [name for name in zipped.namelist() if name.endswith(".mp4")]
 
 
+@pytest.mark.parametrize("file", ["gone", "a text", "a link", "a large one"])
+def test_a_poster_that_is_none_stays_out_of_a_lesson_and_its_clip_does_not(file, client, relay, store, tmp_path):
+    answer_with(relay, store.address("/a.mp4"))
+    poster = client.generate("p").videos[0].poster
+    still = poster.read_bytes()
+    poster.unlink()
+    (tmp_path / "secret").write_text("a key")
+    if file == "a link":
+        poster.symlink_to(tmp_path / "secret")
+    elif file != "gone":
+        poster.write_bytes(b"a text" if file == "a text" else still + bytes(2 << 20))
+    client.export(tmp_path / "lesson.zip")
+    other = client_for(relay, store, history=str(tmp_path / "other"))
+    other.import_(tmp_path / "lesson.zip")
+    (taken,) = other.history.all()
+    assert (taken.videos[0].path.read_bytes(), taken.videos[0].poster) == (MP4, None)
+    assert not list(tmp_path.glob("other/**/*.jpg"))
+
+
 @pytest.mark.parametrize(
     "change",
     [
+        (b'-1.jpg"', b'-1.mp4"'),
+        (b'-1.jpg"', b'-9.jpg"'),
         (b'"mime": "video/mp4"', b'"mime": "video/webm"'),
         (b'"mime": "video/mp4"', b'"mime": "image/png"'),
         (b'"mime": "video/mp4"', b'"mime": "text/html"'),

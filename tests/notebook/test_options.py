@@ -25,6 +25,8 @@ EXAMPLES = {
     "blind": (("--blind", "--盲评"), None, True),
     "from_": (("--from", "--来自"), "prompts.txt", "prompts.txt"),
     "budget": (("--budget", "--预算"), "2.5", 2.5),
+    "seconds": (("--seconds", "--秒数"), "8", 8.0),
+    "embed": (("--embed", "--内嵌"), None, True),
     "fresh": (("--fresh", "--重画"), None, True),
     "take": (("--take", "--第几张"), "2", 2),
     "dry_run": (("--dry-run", "--预览"), None, True),
@@ -350,6 +352,9 @@ def test_every_refusal_speaks_the_language_of_the_reader_in_every_line(line, lan
 def test_the_help_lists_every_option_a_line_each_in_the_language_of_the_reader(language):
     speak(language)
     head, *lines = help_text("%%wenwen_image").splitlines()
+    more = [line for line in help_text("%%wenwen_video", clips=True).splitlines()[1:] if line not in lines]
+    assert [line.split()[0] for line in more] == ["--seconds,", "--embed,"]
+    lines += more
     assert head.startswith("%%wenwen_image [")
     assert "{{" in head
     assert "{{{" not in head

@@ -1,18 +1,19 @@
 """A cell whose answer is a video says so, with the file's path; whatever is done with it afterwards works."""
 
 import pytest
+from support.clips import mp4
 from support.scripted import answering
 from support.shells import cell
 
 from wenwen_magic import Generation
 
-MP4 = "\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41"
+MP4 = mp4()
 
 
 @pytest.fixture
 def film(relay):
     relay.answer = lambda _: answering(f"![x]({relay.address}/film)")
-    relay.listing = lambda: MP4
+    relay.file = lambda path, _headers: (200, MP4) if path.endswith("/film") else None
     return relay
 
 
@@ -24,7 +25,7 @@ def test_a_cell_whose_answer_is_a_video_shows_its_path_and_no_error(shell, film)
     drawn = shell.run(cell("img"))
     assert isinstance(drawn, Generation)
     (video,) = drawn.videos
-    assert video.path.read_text() == MP4
+    assert video.path.read_bytes() == MP4
     assert shell.user_ns["img"] is drawn
     html = shell.shown()[-1]["text/html"]
     assert video.path.name in html

@@ -13,6 +13,7 @@ from wenwen_magic.demo.exchange import Ask, Format, Question, Refused, Reply
 from wenwen_magic.demo.painter import size_for
 from wenwen_magic.demo.scene import RATIO
 from wenwen_magic.kinds import split_data_uri
+from wenwen_magic.models import makes_clips
 from wenwen_magic.text.i18n import is_chinese
 
 _PATH = re.compile("/v1/chat/completions")
@@ -48,7 +49,8 @@ def _read(question: Question) -> Ask | Reply:
     describe = exchange.answers(model) or (bool(addresses) and "max_tokens" in body)
     ask = Ask(model, prompt, body.get("stream") is True or asks.sse, asks, files, links, describe=describe)
     named = RATIO.search(prompt)
-    return replace(ask, size=size_for(named["ratio"])) if named else ask
+    ask = replace(ask, size=size_for(named["ratio"])) if named else ask
+    return exchange.as_clip(ask) if makes_clips(model) else ask
 
 
 def _address(image: Any) -> str:
@@ -103,7 +105,8 @@ def _message(ask: Ask, addresses: Sequence[str]) -> dict[str, Any]:
         return {"content": words, "images": items}
     if form == "parts":
         return {"content": [*([{"type": "text", "text": words}] if words else []), *items]}
-    text = "\n".join(_PATTERNS.get(form, "![图片]({})").format(address) for address in addresses)
+    pattern = "[下载视频]({})" if ask.clip else "![图片]({})"
+    text = "\n".join(_PATTERNS.get(form, pattern).format(address) for address in addresses)
     if ask.directives.progress:
         asked = {"prompt": ask.prompt, "n": len(addresses), "referenced_image_ids": []}
         block = f"```json\n{json.dumps(asked, ensure_ascii=False)}\n```"

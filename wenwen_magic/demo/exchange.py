@@ -17,14 +17,15 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from wenwen_magic.demo.painter import as_kind, check, describe, paint, within
+from wenwen_magic.demo.painter import as_kind, check, describe, paint, turn_of, within
+from wenwen_magic.demo.scene import orientation_of
 from wenwen_magic.kinds import PNG, split_data_uri
 from wenwen_magic.models import bare, draws
 from wenwen_magic.text.i18n import _, is_chinese
 from wenwen_magic.text.sanitize import replace_lone_surrogates
 
 REFUSES, SLOW, READERS = "demo-refuses", "demo-slow", ("gpt-4o", "gemini-3.5-flash-lite", "demo-describes")
-PICTURE = re.compile(r"/pictures/(?:download/)?([0-9a-f]{32})\.png$")
+PICTURE = re.compile(r"/pictures/(?:download/)?([0-9a-f]{32})\.(?:png|mp4|webm)$")
 _TALKS = re.compile(r"gpt|claude|gemini|deepseek|qwen|grok|glm|kimi|llama|doubao|o[1-9]\b", re.IGNORECASE)
 _ANIMALS = (
     ["fox", "owl", "cat", "rabbit", "deer", "panda", "tiger", "bird", "bear", "dog"],
@@ -32,6 +33,7 @@ _ANIMALS = (
 )
 """Those that the demo can paint, in English and Chinese."""
 _NOTE = re.compile(r"[\[［]\s{0,9}demo\s{0,9}[:：]([^\]］]{0,300})[\]］]", re.IGNORECASE)
+_CLIPS = {"landscape": "landscape.mp4", "portrait": "portrait.webm"}
 _JSON, _HTML = "application/json; charset=utf-8", "text/html; charset=utf-8"
 RELAY: dict[str, dict[str, Any]] = tomllib.loads(Path(__file__).with_name("relay.toml").read_text("utf-8"))
 """What the relay says and takes, as far as it is a table."""
@@ -110,6 +112,7 @@ class Ask:
     kind: str = "png"  # the picture files' type: ``png``, ``jpeg`` or ``webp``
     count: int | None = None  # how many pictures; None for what the directives say
     variant: int = 0  # how often the same was asked before
+    clip: bool = False  # whether a clip is wanted
     describe: bool = False  # whether words on the pictures that came along are wanted
     words: str = ""  # those words, once they are there
     more: Mapping[str, Any] = field(default_factory=dict)  # what the format wants to know when it words the answer
@@ -125,6 +128,11 @@ class Ask:
         if not self.directives.text:
             return ""
         return "给你画好了：" if is_chinese(self.prompt) else "Here is your picture:"
+
+    @property
+    def file_name(self) -> str:
+        """The file's name: where it is to be had."""
+        return f"{self.name}.{self.kind if self.clip else 'png'}"
 
     @property
     def name(self) -> str:
@@ -219,7 +227,9 @@ class Studio:
             return bool(self._misses[name] <= asked.missing)
 
     def draw(self, ask: Ask) -> bytes:
-        """Paint a picture, whatever the directives say of its file."""
+        """Paint a picture, whatever the directives say of its file; of a clip, give the one that is kept here."""
+        if ask.clip:
+            return clip_file(ask)
         name = replace(ask, directives=Directives()).name
         data: bytes | None = self._files.get(name)
         if data is None:
@@ -233,7 +243,7 @@ class Studio:
 
     def file(self, ask: Ask) -> tuple[str, bytes]:
         """Give a picture's content type and bytes, spoilt where the directives say so."""
-        return spoilt(ask.directives, f"image/{ask.kind}", self.draw(ask))
+        return spoilt(ask.directives, f"{'video' if ask.clip else 'image'}/{ask.kind}", self.draw(ask))
 
     def describe(self, ask: Ask) -> str:
         """Describe the pictures of a request in words, or answer its question; errors as for :meth:`order`."""
@@ -244,6 +254,22 @@ class Studio:
         """Give the pictures behind those links that are this server's."""
         names = [match[1] for match in map(PICTURE.search, links) if match]
         return [self.draw(ask) for name in names if (ask := self._asks.get(name))]
+
+
+def as_clip(ask: Ask) -> Ask:
+    """Return a request as one for a clip, of a kind that its shape decides."""
+    turn = (
+        turn_of(ask.size) if ask.size else ask.orientation if ask.orientation in _CLIPS else orientation_of(ask.prompt)
+    )
+    return replace(ask, clip=True, kind=_CLIPS.get(turn, _CLIPS["landscape"]).partition(".")[2])
+
+
+def clip_file(ask: Ask) -> bytes:
+    """Give one of the two clips of this folder; what players pass over at its end makes each request's another file."""
+    name = next(one for one in _CLIPS.values() if one.endswith(ask.kind))
+    mark = bytes.fromhex(ask.name)
+    ending = struct.pack(">I4s", 8 + len(mark), b"free") if ask.kind == "mp4" else bytes((0xEC, 0x80 + len(mark)))
+    return Path(__file__).with_name("clips").joinpath(name).read_bytes() + ending + mark
 
 
 def spoilt(asked: Directives, kind: str, file: bytes) -> tuple[str, bytes]:

@@ -16,13 +16,13 @@ from socketserver import ThreadingTCPServer
 from threading import Event, Lock, Thread
 from typing import Any, Self
 
-from wenwen_magic.demo import chat, exchange, gemini, images, midjourney
+from wenwen_magic.demo import chat, exchange, gemini, images, midjourney, videos
 from wenwen_magic.demo.exchange import Ask, Format, Question, Refused, Reply, Studio
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.kinds import data_uri
 from wenwen_magic.text.i18n import _
 
-FORMATS = (chat.FORMAT, gemini.FORMAT, images.FORMAT, midjourney.FORMAT, chat.MODELS)
+FORMATS = (chat.FORMAT, gemini.FORMAT, images.FORMAT, midjourney.FORMAT, videos.FORMAT, chat.MODELS)
 LARGEST_BODY = 128 << 20
 SLOW_SECONDS, TRICKLE_SECONDS = 3.0, 0.5
 _MOST_CALLS, _MOST_BYTES = 1000, 256 << 20
@@ -233,7 +233,7 @@ class _Handler(BaseHTTPRequestHandler):
             if ask.describe and not ask.refused:
                 ask = replace(ask, words=studio.describe(ask))
             pictures = [] if ask.refused or ask.describe else studio.order(ask)
-            addresses = [f"{root}/pictures/{each.name}.png" for each in pictures]
+            addresses = [f"{root}/pictures/{each.file_name}" for each in pictures]
             if spoken.inline(ask):
                 files = map(studio.file, pictures)
                 addresses = [data_uri(content_type.partition(";")[0], data) for content_type, data in files]

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from wenwen_magic.engine import outcomes
 from wenwen_magic.engine.generate import Engine, OnProgress
-from wenwen_magic.engine.limits import Session
+from wenwen_magic.engine.limits import Price, Session
 from wenwen_magic.engine.takes import Given
 from wenwen_magic.engine.worker_pool import BatchRun, Tally, WorkerPool, giving_way, ignore, wait_through
 from wenwen_magic.errors import HistoryError, LimitReached, WenwenError
@@ -57,7 +57,7 @@ class Estimate:
 
     requests: int
     wanted: int
-    missing: list[float | None]
+    missing: list[Price]
     unanswered: list[Generation]
     asked: list[ImageRequest]
     unsaved: set[bytes]
@@ -66,7 +66,7 @@ class Estimate:
 def estimate(engine: Engine, requests: Iterable[ImageRequest], options: DrawOptions) -> Estimate:
     """Count what requests want, and what of it is missing, before any is sent; equal requests share their takes."""
     number = wanted = 0
-    missing: list[float | None] = []
+    missing: list[Price] = []
     unanswered: dict[str, Generation] = {}
     counted: dict[bytes, int] = {}
     unsaved: set[bytes] = set()
@@ -100,10 +100,10 @@ def _saved(engine: Engine, request: ImageRequest, options: DrawOptions) -> tuple
     return saved, engine.unanswered(request, recorded) if len(saved) < request.count else []
 
 
-def _missing(engine: Engine, request: ImageRequest, options: DrawOptions, saved: int) -> list[float | None]:
+def _missing(engine: Engine, request: ImageRequest, options: DrawOptions, saved: int) -> list[Price]:
     """Return the prices of a request's pictures that would be asked for when so many takes are saved."""
     takes = 0 if options.take or engine.settings.mode == "replay" else request.count - saved
-    return [engine.price_of(request)] * request.pictures * takes if takes > 0 else []
+    return engine.prices_of(request) * takes if takes > 0 else []
 
 
 def tasks(engine: Engine, request: ImageRequest, options: DrawOptions, saved: Sequence[Generation]) -> Iterator[Task]:
@@ -168,7 +168,7 @@ def draw(
         equal.setdefault(request.fingerprint, []).append(index)
     largest = [max(indexes, key=lambda index: requests[index].count) for indexes in equal.values()]
     todo: list[tuple[Place, Task]] = []
-    missing: list[float | None] = []
+    missing: list[Price] = []
     unanswered: list[Generation] = []
     unnamed: list[ImageRequest] = []
     for index in largest:

@@ -12,15 +12,28 @@ from wenwen_magic.formats import FORMATS
 from wenwen_magic.history.record_json import is_stripped
 from wenwen_magic.media import metadata
 from wenwen_magic.media.reference import pictures_in
-from wenwen_magic.models import default_model
+from wenwen_magic.models import by_task, default_model
 from wenwen_magic.protocol import HttpCall
-from wenwen_magic.records import DESCRIBE, QUESTIONS, WORD_TASKS, Button, Gallery, Generation, ImageRequest, Reference
+from wenwen_magic.records import (
+    CLIP,
+    DESCRIBE,
+    DRAW,
+    QUESTIONS,
+    WORD_TASKS,
+    Button,
+    Gallery,
+    Generation,
+    ImageRequest,
+    Reference,
+)
 from wenwen_magic.settings import PLACE, Settings
 from wenwen_magic.text import orientation
 from wenwen_magic.text.i18n import _, comma, padded, text_width
 from wenwen_magic.text.sanitize import one_line
 from wenwen_magic.text.suggest import did_you_mean
 
+_LONGEST_CLIP = 3600
+"""Seconds; beyond it a number is a slip of the pen."""
 _HOW = "%config WenwenMagics.styles = {'watercolour': '{prompt}, watercolour'}"
 
 
@@ -38,6 +51,7 @@ class EditOptions(TypedDict, total=False):
         stream: whether to ask for the answer as a stream.
         style: the name of a template around the prompt, one of the setting ``styles``.
         mask: where the first reference may be changed, as a reference.
+        seconds: how long a clip shall be; goes into ``params``, as a text, where these name none.
         parent: the id of the generation that this one continues.
     """
 
@@ -50,6 +64,7 @@ class EditOptions(TypedDict, total=False):
     stream: bool | None
     style: str | None
     mask: Any
+    seconds: float | str | None
     parent: str | None
 
 
@@ -113,13 +128,9 @@ def make(
             usual = "auto" if given.get("task") in WORD_TASKS else settings.orientation
             own = prompt.orientation if isinstance(prompt, ImageRequest) else usual
             given["orientation"] = orientation.over(own, size)
-    if "references" in given:
-        named = given["references"]
-        listed = list(named) if isinstance(named, Gallery) and len(named) else named
-        none = isinstance(listed, (list, tuple)) and not listed
-        given["references"] = () if none else tuple(reference(value) for value, _name in pictures_in(listed))
-    if "mask" in given:
-        given["mask"] = reference(given["mask"])
+    if "seconds" in given:
+        given["params"] = _with_seconds(given.pop("seconds"), prompt, given)
+    given |= _pictures(given, reference)
     if not isinstance(prompt, ImageRequest):
         request = _new(prompt, given, settings)
     elif given:
@@ -134,6 +145,40 @@ def make(
         request = replace(request, prompt=styled(request.prompt, style, settings.styles))
     _check_format(request)
     return request
+
+
+def _pictures(given: Mapping[str, Any], reference: Callable[[Any], Reference]) -> dict[str, Any]:
+    """Return the references and the mask among what was given, made of the user's values."""
+    made: dict[str, Any] = {}
+    if "references" in given:
+        named = given["references"]
+        listed = list(named) if isinstance(named, Gallery) and len(named) else named
+        none = isinstance(listed, (list, tuple)) and not listed
+        made["references"] = () if none else tuple(reference(value) for value, _name in pictures_in(listed))
+    if "mask" in given:
+        made["mask"] = reference(given["mask"])
+    return made
+
+
+def _with_seconds(value: float | str, prompt: str | ImageRequest, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return params with a clip's length as a text, the only form that all servers take; a given param stays.
+
+    Raises:
+        ConfigError: it is no length, or no clip is asked for.
+    """
+    before, usual = (prompt.params, prompt.task) if isinstance(prompt, ImageRequest) else ({}, DRAW)
+    if given.get("task", usual) != CLIP:
+        raise ConfigError(_("A picture has no length in seconds."), do=_("Leave it out: seconds are for clips."))
+    try:
+        number = 0.0 if isinstance(value, bool) else float(str(value).strip().removesuffix("s"))
+    except ValueError:
+        number = 0.0
+    if not 0 < number <= _LONGEST_CLIP:
+        raise ConfigError(
+            _("A clip cannot last {seconds} seconds.", seconds=one_line(str(value), 20)),
+            do=_("Give a number of seconds that the model offers, such as --seconds 8"),
+        )
+    return {"seconds": f"{number:g}", **given.get("params", before)}
 
 
 def _changed(request: ImageRequest, given: Mapping[str, Any]) -> ImageRequest:
@@ -166,14 +211,16 @@ def _check_format(request: ImageRequest) -> None:
 def _new(prompt: str, given: Mapping[str, Any], settings: Settings) -> ImageRequest:
     if not isinstance(prompt, str):
         raise ConfigError(_("The prompt is not a text."), why=type(prompt).__name__, do='client.generate("a cat")')
-    words = given.get("task") in WORD_TASKS
-    named = given.get("model") or (settings.describe_model if words else settings.model)
+    words, clip = given.get("task") in WORD_TASKS, given.get("task") == CLIP
+    set_model = settings.describe_model if words else settings.video_model if clip else settings.model
+    named = given.get("model") or set_model
     usual = "" if named else default_model(given.get("format", settings.format), words=words)
     defaults = {
         "model": named or usual,
         "orientation": "auto" if words else settings.orientation,  # a text has no orientation
-        "format": usual_format(named or usual, settings),
-        "stream": settings.stream or given.get("task") in QUESTIONS,  # words are read as they come
+        "format": clip_format(named, settings) if clip else usual_format(named or usual, settings),
+        # Words are read as they come; and gateways end a silent call after 100 s, while a clip takes minutes.
+        "stream": settings.stream or clip or given.get("task") in QUESTIONS,
     }
     return ImageRequest(prompt.strip(), **{**defaults, **given}, usual=usual)
 
@@ -190,6 +237,12 @@ def names_model(request: ImageRequest) -> bool:
 def usual_format(model: str, settings: Settings) -> str:
     """Return the format of a model's requests that do not name one."""
     return best_pattern(model, settings.formats) or settings.format
+
+
+def clip_format(model: str, settings: Settings) -> str:
+    """Return the format of a model's requests for a clip that do not name one."""
+    usual = best_pattern(model, settings.formats) or ("videos" if by_task(model) else settings.format)
+    return usual if CLIP in getattr(FORMATS.get(usual), "tasks", (CLIP,)) else "chat"
 
 
 def refuse_stripped(request: ImageRequest) -> None:

@@ -17,7 +17,7 @@ from wenwen_magic.endpoint.masking import guarded, mask_reply, masked
 from wenwen_magic.engine import outcomes
 from wenwen_magic.engine.build_request import names_model, refuse_stripped
 from wenwen_magic.engine.executor import LOCAL, ExecutorTransport
-from wenwen_magic.engine.limits import Session, best_pattern
+from wenwen_magic.engine.limits import ClipPrice, Price, Session, price_of
 from wenwen_magic.engine.processes.claims import Claims
 from wenwen_magic.engine.processes.detached import Order, environment_without_key
 from wenwen_magic.engine.takes import Given, Takes, is_here
@@ -318,7 +318,7 @@ class Engine:
         # A picture that a description mentions is not a result, and is not fetched.
         if words or not (answer.sources or answer.videos):
             if not (words and answer.text):
-                raise outcomes.no_image(answer, words=words)
+                raise outcomes.no_image(answer, words=words, clip=record.request.wants_clip)
             return self.history.update(record, state="complete")
         # An error may quote the server of a picture.
         stem = self.history.path(record, "")
@@ -473,6 +473,17 @@ class Engine:
             if known and known.lacks(request.model, today):
                 raise outcomes.default_not_listed(request, known, today, self.settings.format)
 
+    def clip_models(self) -> list[str]:
+        """Return the models for clips that the endpoint lists; none where it cannot be asked, or the mode is replay."""
+        cache = self.session.models
+        known = cache.fresh(self.address)
+        if known is None and self.settings.mode != "replay" and (self.is_demo or self._may_ask_for_models()):
+            try:
+                known = self.ask_for_models(briefly=True)
+            except WenwenError:
+                cache.note_failure(self.address)
+        return known.clips(cache.today()) if known else []
+
     def _may_ask_for_models(self) -> bool:
         """Tell whether to ask for models before a picture: there is a key, and the endpoint has not failed lately."""
         keyed = self._key_if_any() is not None or urlsplit(self.address).hostname in LOCAL
@@ -567,7 +578,7 @@ class Engine:
         """Whether the address is the demo's."""
         return self.takes.demo
 
-    def check_limits(self, prices: Sequence[float | None]) -> None:
+    def check_limits(self, prices: Sequence[Price]) -> None:
         """Check that pictures of these prices may be asked for; the demo's are not counted.
 
         Raises:
@@ -578,11 +589,17 @@ class Engine:
 
     def price_of(self, request: ImageRequest) -> float | None:
         """Return the price of one picture by the user's table; None for unknown, and for the demo, which is free."""
-        return None if self.is_demo else best_pattern(request.model, self.settings.prices)
+        return None if self.is_demo else price_of(request, self.settings.prices)
 
-    def _prices(self, request: ImageRequest) -> list[float | None]:
+    def prices_of(self, request: ImageRequest) -> list[Price]:
+        """Return the prices of the pictures or clips of one answer."""
+        price = self.price_of(request)
+        one: Price = ClipPrice(price, self.settings.clip_counts) if request.wants_clip else price
+        return [one] * request.pictures
+
+    def _prices(self, request: ImageRequest) -> list[Price]:
         """Return what the limits count for one answer: nothing for the demo."""
-        return [] if self.is_demo else [self.price_of(request)] * request.pictures
+        return [] if self.is_demo else self.prices_of(request)
 
     def same(self, request: ImageRequest) -> tuple[Hashable, ...]:
         """Return what is equal for requests that give the same picture."""

@@ -1,5 +1,6 @@
 """Count what was asked for and what it costs, and keep what else the clients of one process share."""
 
+import re
 import threading
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,30 +16,47 @@ from wenwen_magic.engine.processes.detached import Detached
 from wenwen_magic.errors import Charged, LimitReached, WenwenError
 from wenwen_magic.history.store import History
 from wenwen_magic.media.sandbox import SandboxPool
+from wenwen_magic.records import ImageRequest
 from wenwen_magic.render import gallery, generation
-from wenwen_magic.settings import Settings
+from wenwen_magic.settings import PerSecond, Settings
 from wenwen_magic.text.i18n import _, comma, ngettext
 
 Value = TypeVar("Value")
+_LENGTH = re.compile(r"(?i)(?<![a-z0-9])(\d{1,3})s(?![a-z0-9])")
+"""A clip's length in a model's name, such as ``sora_video2-15s``."""
+
+
+@dataclass(frozen=True)
+class ClipPrice:
+    """Hold the price of a clip, None for an unknown one, and as how many pictures it counts."""
+
+    amount: float | None
+    counts: int
+
+
+Price = float | ClipPrice | None
+"""Of a picture or a clip, by the table of prices; None for a picture of unknown price."""
 
 
 @dataclass(frozen=True)
 class Cost:
     """Hold what some pictures cost: how many there are, the sum of the known prices, and how many have none.
 
-    The unit is that of the table of prices.
+    The unit is that of the table of prices. A clip counts as several pictures, of unknown price where it has none.
+    ``clips`` says how many there are of them.
     """
 
     pictures: int = 0
     known: float = 0.0
     unknown: int = 0
+    clips: int = 0
 
     def __add__(self, other: "Cost") -> "Cost":
         known = round(self.known + other.known, 9)  # three times 0.1 is 0.3 here
-        return Cost(self.pictures + other.pictures, known, self.unknown + other.unknown)
+        return Cost(self.pictures + other.pictures, known, self.unknown + other.unknown, self.clips + other.clips)
 
     def __sub__(self, other: "Cost") -> "Cost":
-        return Cost(self.pictures - other.pictures, round(self.known - other.known, 9), self.unknown - other.unknown)
+        return self + Cost(-other.pictures, -other.known, -other.unknown, -other.clips)
 
     @property
     def units(self) -> float:
@@ -54,10 +72,27 @@ def best_pattern(model: str, table: Mapping[str, Value]) -> Value | None:
     return table[max(patterns, key=len)] if patterns else None
 
 
-def cost_of(prices: Sequence[float | None]) -> Cost:
-    """Add up the cost of pictures with these prices, None for an unknown one."""
-    known = [price for price in prices if price is not None]
-    return Cost(len(prices), round(sum(known), 9), len(prices) - len(known))
+def price_of(request: ImageRequest, table: Mapping[str, float]) -> float | None:
+    """Return the price of one picture or clip by a table; None for unknown, as of a clip whose length nobody named."""
+    price = best_pattern(request.model, table)
+    if not isinstance(price, PerSecond):
+        return price
+    named = _LENGTH.search(request.model)
+    length = request.params.get("seconds", request.params.get("duration", named and named[1]))
+    try:
+        seconds = float(str(length).removesuffix("s"))
+    except ValueError:
+        return None
+    return round(float(price) * seconds, 9) if request.wants_clip and 0 < seconds < float("inf") else None
+
+
+def cost_of(prices: Sequence[Price]) -> Cost:
+    """Add up the cost of pictures and clips with these prices."""
+    clips = [price for price in prices if isinstance(price, ClipPrice)]
+    own = [price for price in prices if not isinstance(price, ClipPrice)]
+    known = [price for price in (*own, *(clip.amount for clip in clips)) if price is not None]
+    unknown = sum(clip.counts for clip in clips if clip.amount is None) + sum(price is None for price in own)
+    return Cost(len(own) + sum(clip.counts for clip in clips), round(sum(known), 9), unknown, len(clips))
 
 
 amount = generation.amount
@@ -68,6 +103,14 @@ def pictures(count: int) -> str:
     return ngettext("{count} picture", "{count} pictures", count)
 
 
+def things(cost: Cost) -> str:
+    """Format how much was, or would be, asked for: pictures, or clips and the number of pictures that they count as."""
+    if not cost.clips:
+        return pictures(cost.pictures)
+    clips = ngettext("{count} clip", "{count} clips", cost.clips)
+    return _("{clips} (in all counted as {pictures})", clips=clips, pictures=pictures(cost.pictures))
+
+
 def cost_text(cost: Cost, currency: str = "") -> str:
     """Format a cost, such as ``3 pictures, 0.12 $`` or ``3 pictures, price unknown``."""
     if not cost.unknown:
@@ -76,7 +119,7 @@ def cost_text(cost: Cost, currency: str = "") -> str:
         price = _("price unknown")
     else:
         price = amount(cost.known, currency) + _(" and {unknown} of unknown price", unknown=cost.unknown)
-    return f"{pictures(cost.pictures)}{comma()}{price}"
+    return f"{things(cost)}{comma()}{price}"
 
 
 @dataclass
@@ -126,11 +169,11 @@ class Session:
         with self._lock:
             return sum((self._sums[state] for state in charged or ("yes", "maybe")), Cost())
 
-    def check(self, prices: Sequence[float | None], settings: Settings) -> None:
+    def check(self, prices: Sequence[Price], settings: Settings) -> None:
         """Check that pictures of these prices may be asked for; counts nothing.
 
         Args:
-            prices: of the pictures, by the table of prices; None for an unknown one.
+            prices: of the pictures and clips.
             settings: ``session_limit`` and ``budget`` are the limits.
 
         Raises:
@@ -145,7 +188,7 @@ class Session:
             raise budget_reached(so_far, more, settings.budget, settings.currency)
 
     @contextmanager
-    def reserve(self, prices: Sequence[float | None], settings: Settings) -> "Iterator[Bill]":
+    def reserve(self, prices: Sequence[Price], settings: Settings) -> "Iterator[Bill]":
         """Count pictures as ``maybe`` charged while they are asked for, and then as they were charged.
 
         That is what the bill says when the block ends well, what its error says when it raises one of ours, else

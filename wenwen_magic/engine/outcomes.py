@@ -38,10 +38,14 @@ _PASTED = re.compile(r"[^\W_][\w./:@+=-]*")
 """Names that run nothing where they are pasted into a cell, with its quotation marks, ``$`` and ``{}``."""
 
 
-def no_image(answer: Answer, *, words: bool = False) -> NoImageError:
-    """Make the error for an answer without the picture, or the words, that were asked for; its text says why."""
+def no_image(answer: Answer, *, words: bool = False, clip: bool = False) -> NoImageError:
+    """Make the error for an answer without the picture, words or clip that were asked for; its text says why."""
     return NoImageError(
-        _("The answer holds no words.") if words else _("The answer holds no picture."),
+        _("The answer holds no words.")
+        if words
+        else _("The answer holds no clip.")
+        if clip
+        else _("The answer holds no picture."),
         why=mask_keys(answer.text) or answer.finish_reason,
         do=_("Change the prompt. This answer is saved: the same cell shows it again for free, --fresh asks again."),
         charged="yes",
@@ -89,7 +93,7 @@ def default_not_listed(request: ImageRequest, known: ModelList, today: date, usu
     listed, words = known.find(request.model), request.wants_words
     offered = known.instead_of(request.model, request.format, today, words=words)
     names = [mask_keys(name) for name in offered if _PASTED.fullmatch(name)]
-    several = ", ".join(names[:_MOST_NAMES]) + (" …" if len(names) > _MOST_NAMES else "")
+    several = _shortened(names)
     if not names:
         do = _("Name a model that it has: -m NAME. %wenwen models lists all.")
     elif request.format == usual:
@@ -104,6 +108,30 @@ def default_not_listed(request: ImageRequest, known: ModelList, today: date, usu
         else _("{model} is the default model, and the endpoint does not list it.", model=request.model),
         why=_("It has: ") + several if names else none,
         do=do,
+    )
+
+
+def _shortened(names: Sequence[str]) -> str:
+    """Join the first names of a list, and say where there are more."""
+    return ", ".join(names[:_MOST_NAMES]) + (" …" if len(names) > _MOST_NAMES else "")
+
+
+def no_clip_model(offered: Sequence[str]) -> ConfigError:
+    """Make the error for a clip whose model nobody named: there is no default that is sure to be offered and to last.
+
+    Args:
+        offered: the models for clips that the endpoint lists.
+    """
+    names = [mask_keys(name) for name in offered if _PASTED.fullmatch(name)]
+    line = f"%config WenwenMagics.video_model = {names[0]!r}" if names else ""
+    return ConfigError(
+        _("No model for clips is named."),
+        why=_("The endpoint has: ") + _shortened(names)
+        if names
+        else _("There is no default: such models come and go."),
+        do=_("Nothing was sent. Name one: {line} (or -m in the cell)", line=line)
+        if names
+        else _("Nothing was sent. Name one with -m (model=), or in the setting video_model. %wenwen models lists all."),
     )
 
 
@@ -146,11 +174,15 @@ def none_saved(generation: Generation, failed: Sequence[WenwenError]) -> WenwenE
     """Make the error for an answer without a sound picture or video; ``failed`` are the errors of fetching them."""
     if failed and not generation.videos:
         return failed[0]
+    clip = generation.request.wants_clip
+    if clip and not generation.videos and generation.images:
+        return no_image(Answer(text=_("It is a picture: {name}", name=generation.images[0].path.name)), clip=True)
     lost: GeneratedImage | Video = (generation.videos or generation.pictures)[0]
     locked = next((one for one in failed if isinstance(one, ImageError) and one.status in {401, 403}), None)
     final = locked.do if locked else failures.advice_on(lost.problem)
     if isinstance(lost, Video):
         what = _("The answer is a video, not a picture, and the video could not be fetched.")
+        what = _("The clip could not be fetched.") if clip else what
         do = final or _("%wenwen fetch {record} fetches it again, for free.", record=generation.id[:6])
         addresses = [video.address for video in generation.videos if video.address not in do]
         do = " ".join(filter(None, (do, _found_at(N_("It is at {addresses}"), addresses))))

@@ -239,7 +239,13 @@ def _chosen(drawn: Sequence[Generation], count: int) -> list[Generation]:
 
 def _saved_note(generation: Generation, mode: str) -> str:
     """Return the note that a saved generation was free, and how to get another."""
-    words = generation.request.wants_words
+    words, clip = generation.request.wants_words, generation.request.wants_clip
+    if clip:
+        return (
+            _("saved clip; replay mode is offline")
+            if mode == "replay"
+            else _("saved clip, free; --fresh makes a new one")
+        )
     if mode == "replay":
         return _("saved answer; replay mode is offline") if words else _("saved picture; replay mode is offline")
     return _("saved answer, free; --fresh asks again") if words else _("saved picture, free; --fresh draws a new one")

@@ -2,7 +2,8 @@
 
 Source: wenwen's page 生成图片(chat), ``POST /v1/chat/completions``. Pictures go along as on the pages 修改图片(chat),
 which draws from them, and 分析图片(chat), which describes them; those pages show addresses, and ``data:`` URIs in their
-place are the way of servers of the same family (not seen there). Masks are not seen on wenwen's pages for chat.
+place are the way of servers of the same family (not seen there). Masks are not seen on wenwen's pages for chat. On the
+page 生成视频(chat) clips come from words; the first and the last frame as pictures are the way of other relays.
 """
 
 from collections.abc import Generator
@@ -12,7 +13,7 @@ from wenwen_magic.errors import ConfigError
 from wenwen_magic.formats.parse.stream import read
 from wenwen_magic.models import default_model
 from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Progress, WireFormat
-from wenwen_magic.records import ASK_JSON, DESCRIBE, DRAW, QUESTIONS, ImageRequest
+from wenwen_magic.records import ASK_JSON, CLIP, DESCRIBE, DRAW, QUESTIONS, ImageRequest
 from wenwen_magic.text.i18n import _, is_chinese
 from wenwen_magic.text.json_values import with_request
 
@@ -80,4 +81,4 @@ def talk(request: ImageRequest) -> Generator[HttpCall | Progress, HttpReply | No
     return (yield from read(reply, request))
 
 
-FORMAT = WireFormat(name="chat", talk=talk, prompt_as_sent=prompt_as_sent, tasks=(DRAW, DESCRIBE, *QUESTIONS))
+FORMAT = WireFormat(name="chat", talk=talk, prompt_as_sent=prompt_as_sent, tasks=(DRAW, DESCRIBE, *QUESTIONS, CLIP))

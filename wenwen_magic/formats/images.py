@@ -214,7 +214,9 @@ def files_of(request: ImageRequest) -> tuple[FilePart, ...]:
     Raises:
         ConfigError: one of them cannot be sent as a file, or not to this model.
     """
-    pictures = [_file("image[]", f"image-{number}", picture) for number, picture in enumerate(request.references, 1)]
+    pictures = [
+        file_part("image[]", f"image-{number}", picture) for number, picture in enumerate(request.references, 1)
+    ]
     # What wenwen's page 修改图片(images) says of dall-e-2.
     if family_of(request.model).one_square and (len(pictures) > 1 or not all(map(_is_small_square, pictures))):
         raise ConfigError(
@@ -228,12 +230,12 @@ def files_of(request: ImageRequest) -> tuple[FilePart, ...]:
             _("There is a mask, but no picture to change."),
             do=_("Name the picture to change: --ref"),
         )
-    mask = _file("mask", "mask", request.mask)
+    mask = file_part("mask", "mask", request.mask)
     _check_mask(mask, pictures[0])
     return (*pictures, mask)
 
 
-def _file(name: str, filename: str, reference: Reference) -> FilePart:
+def file_part(name: str, filename: str, reference: Reference) -> FilePart:
     """Return a picture as a file; its name ends as its type demands, for relays go by that (new-api's sources)."""
     if not reference.address:  # known from its record alone: its answer is being read again, nothing is sent
         return FilePart(name, f"{filename}.png", PNG.mime, b"")

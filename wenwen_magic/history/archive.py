@@ -25,7 +25,7 @@ from wenwen_magic.errors import ConfigError, HistoryError, ImageError, WenwenErr
 from wenwen_magic.history.atomic import whole_file
 from wenwen_magic.history.record_json import decode, encode, from_json, is_stripped, stripped, to_json
 from wenwen_magic.history.store import History
-from wenwen_magic.kinds import HEAD, PICTURES, VIDEOS, kind_of
+from wenwen_magic.kinds import HEAD, JPEG, PICTURES, VIDEOS, kind_of
 from wenwen_magic.media.metadata import without_words
 from wenwen_magic.records import GeneratedImage, Generation, ImageRequest, Reference, Video
 from wenwen_magic.text.i18n import _
@@ -38,6 +38,8 @@ LIMIT = 2 << 30
 """Bytes that all files of one archive may have, unpacked."""
 MOST_WORDS = 32 << 20
 """Bytes of the list, and of all records together: they are read into memory, pictures never are."""
+MOST_POSTER = 1 << 20
+"""Bytes of a clip's poster at most."""
 PIECE = 1 << 20
 """Bytes that are read at a time."""
 LEFT_BEHIND: Mapping[str, Any] = {"endpoint": "", "error": None, "price": None, "job": "", "buttons": ()}
@@ -129,7 +131,7 @@ def export_archive(
         replace(
             row,
             pictures=tuple(filter(_is_as_recorded, row.images)),
-            videos=() if strip else tuple(filter(_is_as_recorded, row.kept_videos)),
+            videos=() if strip else tuple(map(_with_its_poster, filter(_is_as_recorded, row.kept_videos))),
         )
         for row in (history.all() if generations is None else generations)
     ]
@@ -173,9 +175,12 @@ def _add(writer: "_Writer", history: History, generation: Generation, *, strip: 
             for file in _files(record)
         ]
         for number, (file, content) in enumerate(zip(_files(record), contents, strict=True), 1):
-            place = _place(history, record, file, number)
-            entry = writer.write(place.relative_to(history.folder).as_posix(), content)
-            files.append(replace(file, path=place, size=entry.size, sha256=entry.sha256))
+            placed = _placed(history, record, file, number)
+            entry = writer.write(_path(placed).relative_to(history.folder).as_posix(), content)
+            files.append(replace(placed, size=entry.size, sha256=entry.sha256))
+            if isinstance(file, Video) and isinstance(placed, Video) and file.poster and placed.poster:
+                still = stack.enter_context(file.poster.open("rb"))
+                writer.write(placed.poster.relative_to(history.folder).as_posix(), still)
     record = _holding(record, files)
     writer.write(history.path(record, ".json").relative_to(history.folder).as_posix(), io.BytesIO(encode(record)))
     return record
@@ -268,6 +273,19 @@ def _is_as_recorded(file: _File) -> bool:
         return False
 
 
+def _with_its_poster(video: Video) -> Video:
+    """Return a video without its poster, where the file is none: it may be a link to anything, too."""
+    return video if video.poster and _is_poster(video.poster) else replace(video, poster=None)
+
+
+def _is_poster(path: Path) -> bool:
+    try:
+        with path.open("rb") as content:
+            return path.stat().st_size <= MOST_POSTER and _looks_like(JPEG.mime, content.read(HEAD))
+    except OSError:
+        return False
+
+
 def _is_archive(path: Path) -> bool:
     try:
         with ZipFile(path) as zipped:
@@ -303,12 +321,13 @@ def import_archive(history: History, path: Path) -> Imported:
                 taken.add(kept.id)
                 new += [kept] if is_new else []
                 for file in _files(kept):
-                    place = _path(file)
-                    if file.sha256 in entries and not os.path.lexists(place):
-                        place.parent.mkdir(parents=True, exist_ok=True)
-                        with whole_file(place) as content:
-                            content.writelines(_pieces(zipped, entries[file.sha256]))
-                        pictures += isinstance(file, GeneratedImage)
+                    poster = [file.poster] if isinstance(file, Video) and file.poster else []
+                    for mark, place in zip((file.sha256, _poster_mark(file)), (_path(file), *poster), strict=False):
+                        if mark in entries and not os.path.lexists(place):
+                            place.parent.mkdir(parents=True, exist_ok=True)
+                            with whole_file(place) as content:
+                                content.writelines(_pieces(zipped, entries[mark]))
+                            pictures += isinstance(file, GeneratedImage)
         except (OSError, *_INVALID_ZIP) as error:
             raise _unfinished(history.folder.name + "/", error) from None
     for record in new:  # only now: no record is here without its picture
@@ -317,7 +336,7 @@ def import_archive(history: History, path: Path) -> Imported:
 
 
 _Record = tuple[Generation, Mapping[str, Entry]]
-"""A generation, and the entries of its files by their SHA-256."""
+"""A generation, and the entries of its files by their SHA-256; of posters by what :func:`_poster_mark` says."""
 
 
 def _checked(zipped: ZipFile) -> list[_Record]:
@@ -344,27 +363,46 @@ def _checked(zipped: ZipFile) -> list[_Record]:
             raise _refused(name, _("it has no result."))
         if record.id in records:
             raise _refused(name, _("another record has the same id."))
-        records[record.id] = (
-            record,
-            {file.sha256: _checked_file(zipped, file, listed) for file in _files(record)},
-        )
+        entries = {file.sha256: _checked_file(zipped, file, listed) for file in _files(record)}
+        for video in record.kept_videos:
+            if video.poster:
+                entries[_poster_mark(video)] = _checked_poster(zipped, video.poster, listed)
+        records[record.id] = record, entries
     return list(records.values())
 
 
 def _checked_file(zipped: ZipFile, file: _File, listed: dict[str, Entry]) -> Entry:
-    name = _path(file).as_posix()
-    entry = listed.pop(name, None)  # named twice, one file would be written many times
-    if entry is None:
-        raise _refused(name, _("a record names it, but it is missing or belongs to another record."))
+    entry = _listed(_path(file), listed)
     if (file.sha256, file.size) != (entry.sha256, entry.size):
-        raise _refused(name, _("its size or SHA-256 differs from its record."))
-    with _refusing(name):
+        raise _refused(entry.name, _("its size or SHA-256 differs from its record."))
+    head = _head_of(zipped, entry)
+    if not _looks_like(file.mime, head) or isinstance(file, Video) != file.mime.startswith("video/"):
+        raise _refused(entry.name, _("it is not of the type that its record names."))
+    return entry
+
+
+def _checked_poster(zipped: ZipFile, poster: Path, listed: dict[str, Entry]) -> Entry:
+    entry = _listed(poster, listed)
+    if entry.size > MOST_POSTER or not _looks_like(JPEG.mime, _head_of(zipped, entry)):
+        raise _refused(entry.name, _("it is not of the type that its record names."))
+    return entry
+
+
+def _listed(path: Path, listed: dict[str, Entry]) -> Entry:
+    """Take a file out of the list: named twice, one would be written many times."""
+    name = path.as_posix()
+    if (entry := listed.pop(name, None)) is None:
+        raise _refused(name, _("a record names it, but it is missing or belongs to another record."))
+    return entry
+
+
+def _head_of(zipped: ZipFile, entry: Entry) -> bytes:
+    """Read a whole file, and return its first bytes."""
+    with _refusing(entry.name):
         head = b""
         for piece in _pieces(zipped, entry):
             head += piece[: HEAD - len(head)]
-    if not _looks_like(file.mime, head) or isinstance(file, Video) != file.mime.startswith("video/"):
-        raise _refused(name, _("it is not of the type that its record names."))
-    return entry
+    return head
 
 
 def _read_list(zipped: ZipFile) -> Contents:
@@ -413,7 +451,7 @@ def _kept_as(history: History, record: Generation, taken: set[str]) -> tuple[Gen
         if own and (own.created, own.request.fingerprint) == (record.created, record.request.fingerprint):
             return own, False
         kept = replace(record, id=name, **LEFT_BEHIND)
-        places = [replace(file, path=_place(history, kept, file, n)) for n, file in enumerate(_files(kept), 1)]
+        places = [_placed(history, kept, file, number) for number, file in enumerate(_files(kept), 1)]
         paths = [history.path(kept, ".json"), *(_path(file) for file in places if not _is_whole(file))]
         if not own and not any(map(os.path.lexists, paths)):
             break
@@ -450,9 +488,17 @@ def _path(file: _File) -> Path:
     return file.path or Path()
 
 
-def _place(history: History, generation: Generation, file: _File, number: int) -> Path:
-    """Return a file's path, in a history and in an archive; never the one in its record."""
-    return history.path(generation, f"-{number}.{_EXTENSIONS[file.mime]}")
+def _placed(history: History, generation: Generation, file: _File, number: int) -> _File:
+    """Return a file at its path, in a history and in an archive; never the one in its record."""
+    path = history.path(generation, f"-{number}.{_EXTENSIONS[file.mime]}")
+    if isinstance(file, Video):
+        poster = file.poster and history.path(generation, f"-{number}.{JPEG.extension}")
+        return replace(file, path=path, poster=poster)
+    return replace(file, path=path)
+
+
+def _poster_mark(file: _File) -> str:
+    return f"{file.sha256} {JPEG.extension}"
 
 
 def _looks_like(mime: str, head: bytes) -> bool:

@@ -18,7 +18,7 @@ STRIPPED = "…"
 Render = Callable[[Generation], dict[str, Any]]
 _T = TypeVar("_T")
 _UNSAVED: Mapping[type, tuple[str, ...]] = {
-    Generation: ("take", "from_history", "note", "currency", "still", "render"),
+    Generation: ("take", "from_history", "note", "currency", "still", "embed", "render"),
     GeneratedImage: ("preview", "request", "record", "origin"),
     ImageRequest: ("count", "usual"),
 }

@@ -243,6 +243,10 @@ class History:
             for name in (f"{start}{picture.sha256}.{ending}" for start in ("", "small-") for ending in ("jpg", "png")):
                 with suppress(OSError):
                     (self._cache / "previews" / name).unlink()
+        for video in generation.videos:
+            if video.poster:
+                with suppress(OSError):
+                    (self._cache / "previews" / f"small-{video.poster.name}").unlink()
 
     def path(self, generation: Generation, ending: str) -> Path:
         """Return the place of a file of a generation; ``ending`` is like ``.json`` or ``-1.png``."""

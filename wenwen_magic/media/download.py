@@ -1,9 +1,11 @@
 """Downloads a picture's address that a model named, and that is not trusted: the one way out for such addresses.
 
+What describes a clip in JSON, in place of its bytes, leads on to the address that it names, as a redirect does.
 The key goes with a download only to the endpoint's own scheme, host and port, over https or to this machine, when the
 server has answered 401 or 403 without it, and never behind a redirect.
 """
 
+import json
 import socket
 import threading
 import time
@@ -26,6 +28,7 @@ from wenwen_magic import kinds
 from wenwen_magic.endpoint import failures
 from wenwen_magic.endpoint.api_key import Secret, not_for
 from wenwen_magic.endpoint.bounded import BoundedResponse, Deadline
+from wenwen_magic.endpoint.clip_places import clip_addresses
 from wenwen_magic.endpoint.masking import mask, mask_reply
 from wenwen_magic.endpoint.transport import USER_AGENT, without_key
 from wenwen_magic.errors import ImageError
@@ -44,6 +47,8 @@ _LOOK = 3.0
 _LISTEN = 3.0
 """Seconds to wait for the words of a server that does not give the picture."""
 _MOST_REDIRECTS = 5
+_LONGEST_DESCRIPTION = 1 << 20
+"""Bytes of JSON that are read for a clip's address."""
 _HEADERS = {
     "User-Agent": f"Mozilla/5.0 (compatible; {USER_AGENT})",
     "Accept": "image/*,*/*;q=0.8",
@@ -69,6 +74,7 @@ class Policy:
         ca_bundle: file or folder of certificate authorities; None for the system's own.
         limit: largest picture, in bytes.
         read: longest silence of a server, in seconds.
+        video: whether a clip is wanted, which some servers describe in JSON in place of its bytes.
         deadline: longest time for the whole download with all redirects, in seconds; only the system's resolver
             of names, and TLS within the TLS of an https proxy, cannot be cut short.
     """
@@ -80,6 +86,7 @@ class Policy:
     proxies: Mapping[str, str] = field(default_factory=dict)
     ca_bundle: str | None = None
     limit: int = 64 * 1024 * 1024
+    video: bool = False
     read: float = 60.0
     deadline: float = 300.0
 
@@ -135,7 +142,9 @@ def fetch(
             elif response.status in _LOCKED and not redirects and policy.key and not key and step.may_have_key:
                 key = policy.key
             elif response.status in _WHOLE:
-                return _save(step, response, target)
+                if not (named := _save(step, response, target)):
+                    return
+                step_to, redirects, key = mask(urljoin(step.address, named), policy.key), redirects + 1, None
             else:
                 raise _not_given(step, response, address, may_have_key=not redirects and step.may_have_key)
     raise _failed(step_to, _("more than {redirects} redirects", redirects=_MOST_REDIRECTS))
@@ -313,35 +322,56 @@ def _redirect(step: _Step, response: BaseHTTPResponse) -> str:
     return mask(redirect, step.policy.key)  # a server that writes the key into it does not bring it elsewhere
 
 
-def _save(step: _Step, response: BaseHTTPResponse, target: Path) -> None:
+def _save(step: _Step, response: BaseHTTPResponse, target: Path) -> str:
+    """Write a body into a file; where it describes a clip instead, return where that is, else an empty text."""
     limit, encoding = step.policy.limit, _encoding(response)
     if encoding:
         raise _failed(step.address, _("it is compressed ({encoding})", encoding=mask_keys(encoding)))
     size = response.length_remaining or 0
     if size <= limit:
-        size = 0
+        size, pieces = 0, iter(partial(response.read1, _CHUNK, decode_content=False), b"")
+        if step.policy.video:
+            head = _head(pieces)
+            head += _head(pieces, _LONGEST_DESCRIPTION) if kinds.other_kind(head) == "JSON" else b""
+            if named := _named_clip(head):
+                return named
+            pieces = chain([head], pieces)
         with target.open("wb") as file:
-            for piece in _pieces(step, response):
+            for piece in _pieces(step, pieces):
                 size += len(piece)
                 if size > limit:
                     break
                 file.write(piece)
     if size > limit:
         raise _failed(step.address, _("it is larger than {limit} bytes", limit=limit))
+    return ""
 
 
-def _pieces(step: _Step, response: BaseHTTPResponse) -> Iterator[bytes]:
+def _head(pieces: Iterator[bytes], enough: int = kinds.HEAD) -> bytes:
+    """Return the next pieces of a body, as many as are enough, of which some bytes tell what it is."""
+    head = b""
+    while len(head) < enough and (piece := next(pieces, b"")):
+        head += piece
+    return head
+
+
+def _named_clip(body: bytes) -> str:
+    """Return the address of the clip that a body in JSON describes; empty for any other body."""
+    try:
+        return next(iter(clip_addresses(json.loads(body))), "")
+    except (ValueError, RecursionError):
+        return ""
+
+
+def _pieces(step: _Step, pieces: Iterator[bytes]) -> Iterator[bytes]:
     """Yield a body as it comes, but no text that was asked for with the key: it may be anything of the user's account.
 
     Raises:
         FetchFailed: it is such a text; nothing of it is kept or quoted.
     """
-    pieces = iter(partial(response.read1, _CHUNK, decode_content=False), b"")
     if not step.key:
         return pieces
-    head = b""
-    while len(head) < kinds.HEAD and (piece := next(pieces, b"")):
-        head += piece
+    head = _head(pieces)
     begin = head.lstrip(b"\xef\xbb\xbf \t\r\n")
     if kinds.kind_of(begin, (*kinds.PICTURES, *kinds.VIDEOS)):
         return chain([head], pieces)

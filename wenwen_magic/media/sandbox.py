@@ -42,6 +42,8 @@ MESSAGES = {
     "timeout": N_("The picture took too long to open."),
     "died": N_("The program that checks pictures stopped on this one."),
     "start": N_("The program that checks pictures could not be started."),
+    "no-clip": N_("What came is not a video."),
+    "cut-clip": N_("The clip is cut off: its file ends too early."),
     "disk": N_("A file could not be read or written."),
     "failed": N_("The picture could not be handled."),
 }
@@ -50,13 +52,14 @@ MESSAGES = {
 
 @dataclass(frozen=True)
 class Inspection:
-    """What a picture is that a child checked or made.
+    """What a picture is that a child checked or made, or a clip.
 
     Args:
         mime: the type, by the bytes.
         extension: the file ending that goes with it, without a dot.
         width, height: in pixels, as a person sees the picture.
         preview_mime: ``image/jpeg`` or ``image/png``; empty when no preview was asked for.
+        seconds: how long a clip plays; None for a picture, and for a clip that does not say it.
     """
 
     mime: str
@@ -64,6 +67,7 @@ class Inspection:
     width: int
     height: int
     preview_mime: str = ""
+    seconds: float | None = None
 
 
 class _Failed(Exception):
@@ -244,6 +248,19 @@ class SandboxPool:
             ImageError: it cannot be decoded within the limits, or cannot be converted; ``text`` is the code.
         """
         return self._make("convert", target, "no", path=path, max_side=max_side, exact=exact)
+
+    def clip(self, path: Path, poster: Path, stills: Sequence[Path] = ()) -> Inspection:
+        """Judge a clip by the parts of its file, decoding nothing; its sides are 0 where the file does not say them.
+
+        Args:
+            path: the file.
+            poster: where to write a small JPEG that stands for it; appears whole or not at all.
+            stills: pictures for that, the best first; without one that can be opened it is an empty frame.
+
+        Raises:
+            ImageError: it is no clip, is cut off, or cannot be judged now; ``text`` is the code.
+        """
+        return self._make("clip", poster, "yes", path=path, stills=list(stills))
 
     def close(self) -> None:
         """End the children; a job in flight fails, a later one starts a new child."""

@@ -1,7 +1,7 @@
 """Checks, shrinks and converts pictures in a process of its own: one JSON job a line in, one JSON line out.
 
 Started by path, never imported: ``python -I -S sandbox_worker.py MEMORY FOLDER``. MEMORY is the most it may hold, in
-bytes; FOLDER holds the package PIL. Of our package it loads two files, by their paths. It ends when its input ends.
+bytes; FOLDER holds the package PIL. Of our package it loads three files, by their paths. It ends when its input ends.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ import runpy
 import shutil
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, BinaryIO
@@ -53,7 +53,7 @@ if __name__ == "__main__":  # before Pillow is loaded: from that one folder, wit
     _limit_memory(int(sys.argv[1]))
     sys.path.append(sys.argv[2])
 
-from PIL import AvifImagePlugin, Image, ImageCms, ImageFile  # noqa: E402
+from PIL import AvifImagePlugin, Image, ImageCms, ImageDraw, ImageFile  # noqa: E402
 
 for plugin in ("Gif", "Jpeg", "Png", "WebP"):  # at hand, or Image.open would load the other forty as well
     importlib.import_module(f"PIL.{plugin}ImagePlugin")
@@ -62,9 +62,11 @@ AvifImagePlugin.DEFAULT_MAX_THREADS = 2  # each thread of a many-core machine wo
 
 kinds: Any = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "kinds.py")))
 file_parts: Any = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("file_parts.py"))))
+clip_parts: Any = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("clip_parts.py"))))
 LONGEST_SIDE = 16_384  # pixels of a picture that is opened
 MOST_WORK = 2_000_000_000  # pixels of all scans of a JPEG together: some two seconds; ordinary ones have ten scans
 SHOWN = 768  # pixels of a preview's side, and of a sheet's width
+POSTER = 480  # pixels of a poster's side: it is in the notebook twice
 SMALL = 256  # up to this many pixels a side a PNG is as light as a JPEG, and exact
 ORIENTATION, GPS = 0x0112, 0x8825
 TURNS = dict(zip(range(2, 9), map(Image.Transpose, (0, 3, 1, 5, 4, 6, 2)), strict=True))  # by EXIF's numbers
@@ -229,6 +231,49 @@ def _sheet(job: Mapping[str, Any]) -> dict[str, Any]:
     return _write(sheet, job["target"])
 
 
+def _clip(job: Mapping[str, Any]) -> dict[str, Any]:
+    """Judge a clip by the parts of its file; write a poster of the first still that can be opened, or empty."""
+    with Path(job["path"]).open("rb") as file:
+        kind = kinds.kind_of(file.read(kinds.HEAD), kinds.VIDEOS)
+        if kind is None:
+            raise RefusedError("no-clip", "The first bytes are those of no clip.")
+        try:
+            clip = clip_parts.read(file)
+        except clip_parts.CutOffError as error:
+            raise RefusedError("cut-clip", str(error)) from None
+    width, height = clip.width or 16, clip.height or 9
+    sides = [max(1, POSTER * side // max(width, height)) for side in (width, height)]
+    poster = next(_stills(job), Image.new("RGBA", sides, "#3a4250"))
+    _write(_as_poster(poster, clip.seconds), job["target"])
+    return {**_facts(kind, clip.width, clip.height), "seconds": clip.seconds}
+
+
+def _stills(job: Mapping[str, Any]) -> Iterator[Image.Image]:
+    """Open the pictures that a poster may be made of; those that cannot be opened are left out."""
+    for path in job["stills"]:
+        with contextlib.suppress(RefusedError, file_parts.TooManyPartsError, MemoryError, OSError):
+            yield _fit(_opened(path, job["max_pixels"], kinds.PICTURES)[1], POSTER).convert("RGBA")
+
+
+def _as_poster(still: Image.Image, seconds: float | None) -> Image.Image:
+    """Draw on a still what tells it from a picture: the sign for playing, and how long the clip is."""
+    poster, side = Image.new("RGB", still.size, "white"), max(8, min(still.size) // 4)
+    poster.paste(still, (0, 0), still)
+    sign = Image.new("RGBA", (4 * side, 4 * side))  # four times its size, for smooth edges
+    draw = ImageDraw.Draw(sign)
+    draw.ellipse((0, 0, 4 * side - 1, 4 * side - 1), (16, 20, 24, 170))
+    draw.polygon([(1.5 * side, side), (1.5 * side, 3 * side), (3.1 * side, 2 * side)], "white")
+    sign = sign.resize((side, side), Image.Resampling.BOX)
+    poster.paste(sign, ((still.width - side) // 2, (still.height - side) // 2), sign)
+    with contextlib.suppress(ImportError, OSError):  # a Pillow without letters
+        place = still.width - side // 6, still.height - side // 6
+        minutes, rest = divmod(round(seconds or 0), 60)
+        text, size, edge = f"{minutes}:{rest:02}" if seconds else "", max(8, side // 3), max(1, side // 30)
+        draw = ImageDraw.Draw(poster)
+        draw.text(place, text, "white", font_size=size, anchor="rs", stroke_width=edge, stroke_fill="#101418")
+    return poster
+
+
 def _answer(line: bytes) -> dict[str, Any]:
     try:
         job = json.loads(line)
@@ -247,7 +292,7 @@ def _answer(line: bytes) -> dict[str, Any]:
     return {"ok": False, "code": code, "problem": problem}
 
 
-JOBS = {"inspect": _inspect, "sheet": _sheet, "convert": _convert}
+JOBS = {"inspect": _inspect, "sheet": _sheet, "convert": _convert, "clip": _clip}
 
 if __name__ == "__main__":
     _write_line(OUT, {"ready": True})

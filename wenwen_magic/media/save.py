@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext, suppress
 from contextvars import copy_context
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from string import ascii_letters, digits
 from tempfile import TemporaryDirectory
@@ -25,7 +26,7 @@ from wenwen_magic.errors import ConfigError, HistoryError, ImageError, WenwenErr
 from wenwen_magic.media import download
 from wenwen_magic.media.sandbox import MESSAGES, Inspection, SandboxPool
 from wenwen_magic.protocol import Progress, Source
-from wenwen_magic.records import GeneratedImage, Generation, Reference, Video
+from wenwen_magic.records import GeneratedImage, Generation, ImageRequest, Reference, Video
 from wenwen_magic.settings import Settings
 from wenwen_magic.text.i18n import _
 from wenwen_magic.text.sanitize import mask_keys, one_line
@@ -36,6 +37,8 @@ WIDTH = 4
 """Files of one answer that are saved at the same time."""
 VIDEO_MIB, VIDEO_DEADLINE = 512, 1800.0
 """The largest video that is downloaded, in MiB, and the longest time for that, in seconds."""
+MOST_STILLS = 4
+"""Pictures beside clips that are fetched to stand for them."""
 DRAFT_DEADLINE = 5.0
 """Seconds to wait for a draft: meanwhile the stream that brings the paid picture is not read."""
 THUMBNAIL = 224
@@ -44,6 +47,8 @@ _LONGEST_ALT = 200
 _BASE64_PIECE = 4 << 18
 _PIECE = 1 << 20
 _NOT_BASE64 = bytes(set(range(256)) - set(f"{ascii_letters}{digits}+/-_".encode()))
+_POSTER = ".jpg"
+"""What the name of a clip's poster ends with: no picture of an answer has the clip's number."""
 _NOT_THE_PICTURES_FAULT = {"start", "died", "timeout", "disk"}
 _LEAD = re.compile(rb"(?:\xef\xbb\xbf|[ \t\r\n])+")
 """What a careless server writes before a picture; no viewer opens the file with it."""
@@ -151,11 +156,16 @@ class ImagePipeline:
             key: for those on the endpoint itself that want it; None for none.
         """
         alt = one_line(generation.request.prompt, _LONGEST_ALT)
+        # Beside a clip that was asked for a picture is no result: it stands for the clip where that does not play.
+        beside, sources = (sources, ()) if generation.request.wants_clip and videos else ((), sources)
         everything = [(source, False) for source in sources] + [(source, True) for source in videos]
+        stills = self._stills(generation.request, beside, key) if videos else []
 
         def save(number: int, source: Source, is_video: bool) -> GeneratedImage | Video | WenwenError:
+            place = stem.with_name(f"{stem.name}-{number}")
+            own = stills[number - 1 : number] or stills[:1]
             try:
-                return self._save(source, stem.with_name(f"{stem.name}-{number}"), alt, key, is_video=is_video)
+                return self._save(source, place, alt, key, is_video=is_video, stills=own)
             except WenwenError as error:
                 return error
 
@@ -180,11 +190,16 @@ class ImagePipeline:
             tuple(result for result in results if isinstance(result, WenwenError)),
         )
 
-    def _save(
-        self, source: Source, stem: Path, alt: str, key: Secret | None, *, is_video: bool
-    ) -> GeneratedImage | Video:
+    def _stills(self, request: ImageRequest, beside: Sequence[Source], key: Secret | None) -> list[Path]:
+        """Return small pictures that can stand for clips: those that came beside them, else where the request began."""
+        pictures = [self._temporary(source, key) for source in beside[:MOST_STILLS]]
+        previews = [picture.preview for picture in pictures if picture and picture.preview]
+        first = next(map(self.seen, request.references), None) if not previews else None
+        return [first.preview] if first and first.preview else previews
+
+    def _save(self, source: Source, stem: Path, alt: str, key: Secret | None, **how: Any) -> GeneratedImage | Video:
         try:
-            return self._write(source, stem, alt, pauses=PAUSES, key=key, is_video=is_video)
+            return self._write(source, stem, alt, pauses=PAUSES, key=key, **how)
         except ValueError as error:  # an address that is none, such as http://[
             raise ImageError(
                 _("The picture's address cannot be used."),
@@ -210,6 +225,7 @@ class ImagePipeline:
         *,
         is_video: bool = False,
         deadline: float | None = None,
+        stills: Sequence[Path] = (),
     ) -> GeneratedImage | Video:
         """Write one file to ``<stem>.<type>``, or to ``<stem>.unsound`` with its ``problem`` if it fails the check.
 
@@ -221,6 +237,7 @@ class ImagePipeline:
             key: as for :meth:`save`.
             is_video: whether the answer says that it is a video.
             deadline: seconds for its download; None for the usual.
+            stills: small pictures that can stand for a clip; a poster is made of the first that can be opened.
 
         Raises:
             ImageError: it cannot be fetched, or cannot be checked now: then it is kept as ``<stem>.unchecked``.
@@ -228,7 +245,8 @@ class ImagePipeline:
             OSError: the disk cannot be written.
         """
         part = stem.with_name(f"{stem.name}.{secrets.token_hex(4)}.part")  # two kernels may save the same picture
-        try:
+
+        def fetch() -> bytes:
             if source.address.startswith("data:"):
                 _decode(source.data, part)
             else:
@@ -236,10 +254,17 @@ class ImagePipeline:
                 policy = self._policy(key, is_video=is_video)
                 policy = replace(policy, deadline=deadline) if deadline else policy
                 self._download(address, part, pauses, policy)
-            head = _begun_with_its_signature(part)
-            if not kinds.kind_of(head) and (is_video or kinds.kind_of(head, kinds.VIDEOS)):
-                return _keep_video(source, part, stem, head)
-            return self._keep_picture(source, part, stem, alt, head)
+            return _begun_with_its_signature(part)
+
+        try:
+            head = fetch()
+            if kinds.kind_of(head) or not (is_video or kinds.kind_of(head, kinds.VIDEOS)):
+                return self._keep_picture(source, part, stem, alt, head)
+            seen = self._clip(part, stem, stills)
+            if isinstance(seen, ImageError) and seen.text == "cut-clip" and not source.address.startswith("data:"):
+                head = fetch()  # some relays send for a minute and no longer
+                seen = self._clip(part, stem, stills)
+            return _keep_video(source, part, stem, head, seen)
         finally:
             with suppress(OSError):
                 part.unlink(missing_ok=True)
@@ -263,6 +288,13 @@ class ImagePipeline:
             return replace(kept, problem=problem)
         return replace(kept, mime=result.mime, width=result.width, height=result.height, preview=preview)
 
+    def _clip(self, part: Path, stem: Path, stills: Sequence[Path]) -> Inspection | ImageError:
+        """Judge a clip by the parts of its file, and make its poster beside it; return why, where it is none."""
+        try:
+            return self._pool.clip(part, stem.with_name(f"{stem.name}{_POSTER}"), stills)
+        except ImageError as error:
+            return error
+
     def _policy(self, key: Secret | None, *, is_video: bool) -> download.Policy:
         policy = download.Policy(
             trusted=self._trusted,
@@ -274,7 +306,7 @@ class ImagePipeline:
         )
         if not is_video:
             return policy
-        return replace(policy, limit=max(policy.limit, VIDEO_MIB << 20), deadline=VIDEO_DEADLINE)
+        return replace(policy, limit=max(policy.limit, VIDEO_MIB << 20), deadline=VIDEO_DEADLINE, video=True)
 
     def _download(self, address: str, part: Path, pauses: Sequence[float], policy: download.Policy) -> None:
         policy = replace(policy, proxies=transport.proxies_for(address))
@@ -370,7 +402,9 @@ class ImagePipeline:
             for picture in generation.pictures
         )
         generation = replace(generation, pictures=pictures)
-        return replace(generation, still=self.still(generation.images), currency=self._settings.currency)
+        settings = self._settings
+        still = self.still(generation.stills)
+        return replace(generation, still=still, currency=settings.currency, embed=settings.embed)
 
     def _preview_of(self, picture: GeneratedImage) -> Path | None:
         try:
@@ -378,9 +412,8 @@ class ImagePipeline:
         except (ImageError, OSError):
             return None
 
-    def still(self, images: Sequence[GeneratedImage]) -> Path | None:
+    def still(self, previews: Sequence[Path]) -> Path | None:
         """Return one small picture of all: the preview of one, a contact sheet of several."""
-        previews = [image.preview for image in images if image.preview]
         if len(previews) < 2:  # noqa: PLR2004  one picture needs no sheet
             return previews[0] if previews else None
         digest = hashlib.sha256(" ".join(preview.name for preview in previews).encode()).hexdigest()
@@ -388,11 +421,12 @@ class ImagePipeline:
         return _made(sheet, lambda: self._pool.sheet(previews, sheet)) or previews[0]
 
     def thumbnail(self, generation: Generation) -> Path | None:
-        """Return a small picture of a generation's first image, made once; None when there is no preview of it."""
-        preview = next((path for image in generation.images if (path := self._preview_of(image))), None)
+        """Return a small picture of a generation's first image or clip, made once; None when there is none of it."""
+        previews = (path for image in generation.images if (path := self._preview_of(image)))
+        preview = next(chain(previews, generation.stills), None)
         if preview is None:
             return None
-        small = preview.with_name(f"small-{preview.name}")
+        small = self._previews / f"small-{preview.name}"
         return _made(small, lambda: self._pool.convert(preview, small, max_side=THUMBNAIL)) or preview
 
 
@@ -447,15 +481,20 @@ def _with_its_words(error: ImageError, head: bytes) -> str:
     return f"{error.what} {words}".strip()
 
 
-def _keep_video(source: Source, part: Path, stem: Path, head: bytes) -> Video:
-    """Rename a file that is, or should be, a video; it is judged by its first bytes alone."""
+def _keep_video(source: Source, part: Path, stem: Path, head: bytes, seen: Inspection | ImageError) -> Video:
+    """Rename a file that is, or should be, a video; one that cannot be judged now is kept as what it begins as."""
     size, digest, kind = part.stat().st_size, _sync(part), kinds.kind_of(head, kinds.VIDEOS)
-    path = part.replace(stem.with_name(f"{stem.name}.{kind.extension if kind else 'unsound'}"))
-    video = Video(source.address, path, kind.mime if kind else "", size, digest)
-    if kind:
+    problem = seen.what if isinstance(seen, ImageError) and seen.text not in _NOT_THE_PICTURES_FAULT else ""
+    if kind is None:
+        words = failures.words_of(head) if head else _("The file is empty.")
+        problem = f"{_('What came is not a video.')} {words}".strip()
+    ending = kind.extension if kind and not problem else "unsound"
+    path = part.replace(stem.with_name(f"{stem.name}.{ending}"))
+    video = Video(source.address, path, kind.mime if kind else "", size, digest, problem)
+    if problem or isinstance(seen, ImageError):
         return video
-    words = failures.words_of(head) if head else _("The file is empty.")
-    return replace(video, problem=f"{_('What came is not a video.')} {words}".strip())
+    poster = stem.with_name(f"{stem.name}{_POSTER}")
+    return replace(video, width=seen.width, height=seen.height, seconds=seen.seconds, poster=poster)
 
 
 _File = TypeVar("_File", GeneratedImage, Video)
@@ -471,8 +510,9 @@ def _without_equals(files: Iterable[_File]) -> tuple[_File, ...]:
         if isinstance(first, GeneratedImage) and isinstance(file, GeneratedImage) and not file.draft:
             kept[file.sha256] = replace(first, draft=False)
         if file.path and file.path != first.path:
-            with suppress(OSError):
-                file.path.unlink()
+            for path in (file.path, getattr(file, "poster", None)):
+                with suppress(OSError):
+                    path and path.unlink()
     return tuple(kept.values())
 
 

@@ -129,6 +129,19 @@ def draws(name: str, types: Iterable[str] = ()) -> bool:
     return rule.picture if rule else _PICTURE_TYPE in types
 
 
+@lru_cache(maxsize=8192)
+def makes_clips(name: str) -> bool:
+    """Tell by its name whether a model makes clips."""
+    known, spelled = _known()["clips"], bare(name)
+    others = _pattern(known["others"]).search(spelled)
+    return not (others or draws(name)) and bool(_pattern(known["names"]).search(spelled))
+
+
+def by_task(name: str) -> bool:
+    """Tell by its name whether a model is known to make clips through ``POST /v1/videos`` only."""
+    return bool(re.fullmatch(_known()["clips"]["videos"], bare(name)))
+
+
 @lru_cache(maxsize=512)
 def answers_for(reported: str, asked: str) -> bool:
     """Tell whether the name that came with an answer means the model that was asked, or none.
@@ -232,6 +245,15 @@ class ModelList:
             return other, is_shut, not same & {bare(model.id), model.alias_of}, -alike
 
         return [one.id for one in sorted(filter(is_offered, self.models), key=rank)]
+
+    def clips(self, today: date) -> list[str]:
+        """Return the models that make clips, without those that are known to be shut down by a day."""
+
+        def is_shut(model: Model) -> bool:
+            end = retired(model.id)
+            return model.is_gone(today) or (end is not None and end.has_come(today))
+
+        return [model.id for model in self.models if makes_clips(model.id) and not is_shut(model)]
 
     def find(self, name: str) -> Model | None:
         """Return the model with a name, else one whose name means the same; None where the list has none."""

@@ -362,23 +362,26 @@ class Cell:
 
     def _cost_line(self) -> str:
         cost, demo = limits.cost_of(self.estimate.missing), self.client.is_demo
-        amount = limits.pictures(cost.pictures) if demo else limits.cost_text(cost, self.client.settings.currency)
+        amount = limits.things(cost) if demo else limits.cost_text(cost, self.client.settings.currency)
         free = _(", free (demo)") if demo else ""
         return _("This would ask for {cost}{free}. Nothing was sent.", cost=amount, free=free)
 
     def _agree(self, wanted: int) -> None:
-        """Keep to the cell's own budget, and ask a person before many pictures, saved ones not counted."""
+        """Keep to the cell's own budget, and ask a person before many pictures or a clip, saved ones not counted."""
         client, options = self.client, self.options
         limit, currency = client.settings.confirm_above, client.settings.currency
-        if client.is_demo or (options.budget is None and (options.yes or wanted <= limit)):
-            return
         cost = limits.cost_of(self.estimate.missing)
+        if client.is_demo or (options.budget is None and (options.yes or (wanted <= limit and not cost.clips))):
+            return
         if options.budget is not None and cost.units > options.budget:
             raise limits.budget_reached(limits.Cost(), cost, options.budget, currency, cell=True)
-        if cost.pictures > limit and not options.yes:
+        priced = options.budget is not None and not cost.unknown  # what clips cost is known, and agreed to
+        if (not priced if cost.clips else cost.pictures > limit) and not options.yes:
             amount = limits.cost_text(cost, currency)
             refusal = LimitReached(
-                _("This cell asks for {cost}; more than {limit} must be confirmed.", cost=amount, limit=limit),
+                _("This cell asks for {cost}; a clip must be confirmed.", cost=amount)
+                if cost.clips
+                else _("This cell asks for {cost}; more than {limit} must be confirmed.", cost=amount, limit=limit),
                 do=_("Nothing was sent. Add -y to go on."),
             )
             self._confirm(_("This cell asks for {cost}. Go on? [y/N] ", cost=amount), refusal)

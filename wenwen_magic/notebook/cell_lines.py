@@ -10,11 +10,12 @@ from wenwen_magic.text.i18n import _
 _UNSEEN = "\u200b\u2060\ufeff"
 _SPACES = rf"[^\S\r\n{_UNSEEN}]|[{_UNSEEN}]"
 _BLANK = re.compile(rf"[\s{_UNSEEN}]*(?:#|\Z)")
-_CELL = re.compile(rf"[\s{_UNSEEN}]*[%％]{{2}}(wenwen_(?:image|describe|ask))(?![\w])")
+_CELL = re.compile(rf"[\s{_UNSEEN}]*[%％]{{2}}(wenwen_(?:image|describe|ask|video))(?![\w])")
 _ASSIGNED = r"\s*(?:[^\W\d][^=%#\n]*=\s*)?"
-_LINE = re.compile(rf"^({_ASSIGNED})[%％](wenwen(?:_image|_describe|_ask)?)((?:{_SPACES})+|(?=[\r\n]|$))")
+_LINE = re.compile(rf"^({_ASSIGNED})[%％](wenwen(?:_image|_describe|_ask|_video)?)((?:{_SPACES})+|(?=[\r\n]|$))")
 _QUESTION = re.compile(
-    rf"^({_ASSIGNED})%(?:(wenwen_(?:image|describe|ask)) +(.*\S.*[?])|(wenwen) +((?:.* )?-[?]))[^\S\n]*$", re.MULTILINE
+    rf"^({_ASSIGNED})%(?:(wenwen_(?:image|describe|ask|video)) +(.*\S.*[?])|(wenwen) +((?:.* )?-[?]))[^\S\n]*$",
+    re.MULTILINE,
 )
 
 

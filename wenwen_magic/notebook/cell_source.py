@@ -8,16 +8,16 @@ import json
 import math
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from wenwen_magic.client import Client
-from wenwen_magic.engine.build_request import refuse_stripped, usual_format
+from wenwen_magic.engine.build_request import clip_format, refuse_stripped, usual_format
 from wenwen_magic.errors import ConfigError, WenwenError
 from wenwen_magic.notebook.options import TABLE, check_variable, split_comment, typed, with_options, written
-from wenwen_magic.records import ASK, ASK_JSON, DESCRIBE, DRAW, Generation, ImageRequest, Reference
+from wenwen_magic.records import ASK, ASK_JSON, CLIP, DESCRIBE, DRAW, Generation, ImageRequest, Reference
 from wenwen_magic.text.i18n import N_, _, is_chinese
 
 # Characters that end a line for IPython, or that editors and notebook files change or drop; "\n" is what they keep.
@@ -29,7 +29,12 @@ _CHANGED = re.compile(f"(?m)[{_FRAGILE}]|{_SPACES}|{_CHEVRONS}")
 _AS_EXPRESSION = re.compile(rf"(?m)(?:\{{*[{_FRAGILE}]+)+|\{{{{2,}}|{_SPACES}|{_CHEVRONS}")
 # ... and these for one on the second line of a cell only: an empty line before them is enough.
 _CHINESE = {name: option.names[-1] for option in TABLE for name in option.names}
-_MAGICS = {DRAW: "wenwen_image", DESCRIBE: "wenwen_describe", **dict.fromkeys((ASK, ASK_JSON), "wenwen_ask")}
+_MAGICS = {
+    DRAW: "wenwen_image",
+    DESCRIBE: "wenwen_describe",
+    CLIP: "wenwen_video",
+    **dict.fromkeys((ASK, ASK_JSON), "wenwen_ask"),
+}
 _FIRST_LINE_ONLY = re.compile(r"\.\.\.|(?:\[(?:nav|ins)\] )?In \[")
 _FOLDED_AWAY = re.compile("[“”‘’、,]")  # the others that options forgive change under NFKC
 _PLAIN = re.compile(r"(?![-=])[^\s\"']*[^\s\"'\\]")
@@ -62,12 +67,14 @@ def cell(
             its name, a reference without a name, and the like.
     """
     body, raw = _body(request.prompt)
+    seconds = _seconds(request)
     # The orientation is a plain word and comes after the values: IPython drops spaces at the end of the line.
     words = [
         *([check_variable(name, do=N_("Use letters, digits and _: cat_1"))] if name else []),
         _option("-m", _folding(request.model)),
         *([_option("--format", _folding(request.format))] if request.format != usual else []),
-        *(_option("--param", text) for text in _params(request)),
+        *([f"--seconds {seconds}"] if seconds else []),
+        *(_option("--param", text) for text in _params(request, without={"seconds"} if seconds else set())),
         *(_option("--ref", _pointer(reference)) for reference in request.references),
         *([_option("--mask", _pointer(request.mask))] if request.mask else []),
         *([_option("--task", request.task)] if request.task not in _MAGICS else []),
@@ -77,8 +84,7 @@ def cell(
         *(["--raw"] if raw else []),
         *([f"--take {take}"] if take > 0 else []),
     ]
-    if chinese:
-        words = [re.sub(r"^-[^\s=]+", lambda name: _CHINESE[name.group()], word) for word in words]
+    words = _in_chinese(words) if chinese else words
     return f"%%{_MAGICS.get(request.task, _MAGICS[DRAW])} {' '.join(words)}\n{body}"
 
 
@@ -108,8 +114,18 @@ def _pointer(reference: Reference) -> str:
     return reference.label
 
 
-def _params(request: ImageRequest) -> Iterator[str]:
+def _seconds(request: ImageRequest) -> str:
+    """Return a clip's length where the option for it writes it just so; else it is a parameter like the others."""
+    value = request.params.get("seconds") if request.wants_clip else None
+    with suppress(ValueError, TypeError):
+        return value if isinstance(value, str) and f"{float(value):g}" == value and 0 < float(value) < math.inf else ""
+    return ""
+
+
+def _params(request: ImageRequest, *, without: Container[str] = ()) -> Iterator[str]:
     for name, value in request.params.items():
+        if name in without:
+            continue
         text = _typed(value)
         named = isinstance(name, str) and name and name == name.strip() and "=" not in name
         if text is None or not named or "＝" in name:
@@ -156,7 +172,7 @@ def _unwritable(why: str) -> ConfigError:
     )
 
 
-_TYPED = re.compile(r"(%%?wenwen_image)(.*)", re.DOTALL)
+_TYPED = re.compile(r"(%%?wenwen_(?:image|video))(.*)", re.DOTALL)
 
 
 def retyped(text: str, *, model: str = "", orientation: str = "", count: int = 0, take: int = 0) -> str:
@@ -199,14 +215,46 @@ def cell_of(client: Client, made: ImageRequest | Generation, *, name: str = "", 
     Raises:
         ConfigError: no cell can express it exactly.
     """
-    chinese = is_chinese("".join(re.findall(r"\s--\S+", like.partition("\n")[0])))
+    chinese = _is_in_chinese(like)
     request, take, count = (made, 0, made.count) if isinstance(made, ImageRequest) else (made.request, 0, 1)
     refuse_stripped(request)
     if isinstance(made, Generation) and len(client.takes(request)) > 1:
         take = client.history.take_of(made)
     by_id = replace(request, references=tuple(_by_id(client, one) for one in request.references))
-    usual = usual_format(request.model, client.settings)
+    usual = (clip_format if request.wants_clip else usual_format)(request.model, client.settings)
     return cell(by_id, take=take, name=name, usual=usual, count=count, chinese=chinese)
+
+
+def animated(take: Generation, *, model: str = "", like: str = "") -> str:
+    """Write the cell that makes a clip which begins with a saved picture; its text is the picture's, to be changed.
+
+    Args:
+        take: has the picture.
+        model: for clips; empty where a setting names it.
+        like: a cell whose language its options have; empty for English.
+
+    Raises:
+        ConfigError: no cell can have this text.
+    """
+    refuse_stripped(take.request)
+    body, raw = _body(take.request.prompt)
+    shape = take.request.orientation
+    words = [
+        f"--ref {take.id}",
+        *([_option("-m", _folding(model))] if model else []),
+        *(map(written, ("-o", "--size"), shape.split()) if shape != "auto" else []),
+        *(["--raw"] if raw else []),
+    ]
+    return f"%%{_MAGICS[CLIP]} {' '.join(_in_chinese(words) if _is_in_chinese(like) else words)}\n{body}"
+
+
+def _is_in_chinese(text: str) -> bool:
+    """Tell whether the options of a cell have Chinese names."""
+    return is_chinese("".join(re.findall(r"\s--\S+", text.partition("\n")[0])))
+
+
+def _in_chinese(words: list[str]) -> list[str]:
+    return [re.sub(r"^-[^\s=]+", lambda name: _CHINESE[name.group()], word) for word in words]
 
 
 def _by_id(client: Client, reference: Reference) -> Reference:

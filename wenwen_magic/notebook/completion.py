@@ -10,7 +10,7 @@ from typing import Any
 
 from wenwen_magic.notebook.cell_lines import magic_before
 from wenwen_magic.notebook.commands.registry import by_name
-from wenwen_magic.notebook.options import TABLE, Option, folded
+from wenwen_magic.notebook.options import Option, folded, table_of
 from wenwen_magic.records import Gallery
 from wenwen_magic.settings import Settings
 
@@ -40,7 +40,9 @@ def complete(before: str, settings: Callable[[], Settings], names: Mapping[str, 
         return None if "." in start else _beginning(start, _variables(names))
     if "\n" in typed:  # the text of the cell
         return "", []
-    return _command(typed, settings, names) if magic == "wenwen" else _option(typed, TABLE, settings, names)
+    if magic == "wenwen":
+        return _command(typed, settings, names)
+    return _option(typed, table_of(clips=magic == "wenwen_video"), settings, names)
 
 
 def _command(typed: str, settings: Callable[[], Settings], names: Mapping[str, Any]) -> Completion:

@@ -1,4 +1,4 @@
-"""The magics ``%%wenwen_image``, ``%wenwen_image`` and ``%wenwen``: the one home of IPython."""
+"""The magics ``%%wenwen_image``, ``%%wenwen_video``, ``%wenwen_image`` and ``%wenwen``: the one home of IPython."""
 
 # What draws and shows is imported where it is first needed, each time with PLC0415: %load_ext stays quick.
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from wenwen_magic.notebook.widgets.panel import Panel
 
 _MATCHER = "wenwen_magic"
-_MAGICS = ("wenwen", "wenwen_image", "wenwen_describe", "wenwen_ask")
+_MAGICS = ("wenwen", "wenwen_image", "wenwen_describe", "wenwen_ask", "wenwen_video")
 _OPTION = N_("option")
 _QUIET = 0.5
 """Seconds after the extension was loaded until the process that draws is started."""
@@ -87,6 +87,12 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         return self._run("wenwen_ask", line, cell)
 
     @no_var_expand
+    @line_cell_magic
+    def wenwen_video(self, line: str, cell: str | None = None) -> Any:
+        """Make a clip of the cell's text, which may begin with a picture: ``%%wenwen_video --ref fox --seconds 8``."""
+        return self._run("wenwen_video", line, cell)
+
+    @no_var_expand
     @line_magic
     def wenwen(self, line: str) -> Any:
         """Look at settings, models and saved pictures; ``%wenwen help`` lists the commands."""
@@ -125,16 +131,17 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
 
         loaded = self._begin(line, cell)
         given = self._read(line, cell, loaded)
-        called = f"%{magic}" if cell is None else f"%%{magic}"
+        called, clips = f"%{magic}" if cell is None else f"%%{magic}", magic == "wenwen_video"
         if given.help:
-            print(options.help_text(called))
+            print(options.help_text(called, clips=clips))
             return None
+        options.refuse_others(given, clips=clips)
         name, prompt = options.name_and_prompt(given, cell)
         given, prompt = options.for_magic(magic, given, prompt)
         names = scope.seen_names(self.shell.user_ns, setting=name)
         if given.fresh:
             scope.check_runs_once()
-        if not prompt and cell is None and not given.from_:
+        if not (prompt or clips or given.from_) and cell is None:
             return self._open_panel(given, loaded, names)
         typed = f"{called} {line}" if cell is None else f"{called} {line}\n{cell}"
         drawn = self._cell(given, prompt, name, loaded, names, typed=typed.rstrip())
@@ -246,7 +253,8 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         from wenwen_magic.notebook.widgets.panel import Panel  # noqa: PLC0415
 
         client, asked = cell.client, self.state.asked
-        panel = Panel(cell, self._defer, options.suggested_models(client.known_models()), with_prompt=with_prompt)
+        suggested = partial(options.suggested_models, clips=cell.requests[0].wants_clip)
+        panel = Panel(cell, self._defer, suggested(client.known_models()), with_prompt=with_prompt)
         display(panel.view)  # type: ignore[no-untyped-call]
         wanted = with_prompt or any(not row.from_history for row in cell.area.rows)  # what is saved is shown offline
         may_ask = client.settings.mode != "replay" and client.address not in asked
@@ -254,7 +262,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
 
             def suggest(_: Any) -> None:
                 """Ask the endpoint for its models; without an answer the known ones stay."""
-                names = options.suggested_models(client.model_list())
+                names = suggested(client.model_list())
                 self._defer(lambda: panel.suggest(names))
 
             asked.add(client.address)  # once, answered or not
@@ -321,7 +329,9 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         key = self.state.key
         if key is None and "google.colab" in sys.modules:  # whose answer comes through the main thread
             key = api_key.find()[0]
-        own = Layer(_OPTION, {"mode": given.mode, "timeout": given.timeout} if given else {})
+        own = Layer(
+            _OPTION, {name: getattr(given, name) or None for name in ("mode", "timeout", "embed")} if given else {}
+        )
         # A kernel may be restarted. A terminal that is closed ends its work, but for what is in the background: while
         # Python ends no thread can be started, and without any no picture is saved.
         worker = self.kernel is not None or (given is not None and given.background)

@@ -8,12 +8,13 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, datetime
 from keyword import iskeyword
 from typing import Any
 
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.models import ModelList, default_model, suggested
-from wenwen_magic.records import ASK, ASK_JSON, DESCRIBE
+from wenwen_magic.records import ASK, ASK_JSON, CLIP, DESCRIBE
 from wenwen_magic.settings import MODES, Settings
 from wenwen_magic.text import orientation
 from wenwen_magic.text.i18n import N_, _, is_chinese, padded
@@ -261,20 +262,35 @@ def _unquoted(text: str) -> str:
 # -- what completes a value --------------------------------------------------------------------------------------------
 
 
-def suggested_models(known: ModelList | None) -> list[str]:
-    """Return models' names to suggest: those that the endpoint named, pictures first, else those known to draw."""
+def suggested_models(known: ModelList | None, *, clips: bool = False) -> list[str]:
+    """Return models' names to suggest: those that the endpoint named, pictures first, else those known to draw.
+
+    Args:
+        known: the endpoint's list, if there is one.
+        clips: whether a clip is wanted: those for clips then, and none that the endpoint did not name.
+    """
+    if clips:
+        return known.clips(datetime.now(UTC).date()) if known else []
     return list(known.names) if known and known.models else suggested()
 
 
 def model_names(settings: Settings) -> list[str]:
     """Return the setting's model and those that are suggested for its endpoint; sends nothing."""
+    return list(dict.fromkeys([settings.model or default_model(settings.format), *suggested_models(_listed(settings))]))
+
+
+def _listed(settings: Settings) -> ModelList | None:
     from wenwen_magic.endpoint.transport import normalised  # noqa: PLC0415  heavy, and only Tab needs it
     from wenwen_magic.engine.limits import SESSION  # noqa: PLC0415  likewise
 
-    known = None
     with suppress(ConfigError):  # a wrong address is reported when a request is made
-        known = SESSION.models.read(normalised(settings.base_url))
-    return list(dict.fromkeys([settings.model or default_model(settings.format), *suggested_models(known)]))
+        return SESSION.models.read(normalised(settings.base_url))
+    return None
+
+
+def clip_models(settings: Settings) -> list[str]:
+    """Return the setting's model for clips, and those for clips that its endpoint listed; sends nothing."""
+    return list(dict.fromkeys(filter(None, [settings.video_model, *suggested_models(_listed(settings), clips=True)])))
 
 
 def _format_names(_settings: Settings) -> list[str]:
@@ -436,12 +452,17 @@ class Options:
         filled=False,
         files=_PROMPTS,
     )
+    seconds: float | None = _option("--seconds --秒数", N_("how long a clip shall be"), _above_zero(float))
+    embed: bool = _option("--embed --内嵌", N_("keep a clip of up to 2 MiB in the notebook itself"))
     fresh: bool = _option("--fresh --重画", N_("draw a new version (pays)"))
     take: int | None = _option("--take --第几张", N_("show a saved version by its number"), _above_zero(int))
     dry_run: bool = _option("--dry-run --预览", N_("show what would be sent; sends nothing"))
     mode: str | None = _option("--mode --模式", N_("cache, live or replay"), _mode, choices=MODES)
     format: str | None = _option(
-        "--format --格式", N_("the API format: chat, images, gemini or midjourney"), folded, choices=_format_names
+        "--format --格式",
+        N_("the API format: chat, images, gemini, midjourney or videos"),
+        folded,
+        choices=_format_names,
     )
     param: tuple[tuple[str, Any], ...] = _option(
         "--param --参数", N_("name=value, passed through to the endpoint"), _param, repeat=True
@@ -463,6 +484,29 @@ TABLE: tuple[Option, ...] = tuple(declared.metadata["option"] for declared in fi
 """The options of the image magics."""
 NAMES = tuple(name for option in TABLE for name in option.names)
 """All names of these options."""
+_FOR_CLIPS, _NOT_FOR_CLIPS = {"seconds", "embed"}, {"mask", "task", "blind"}
+
+
+def table_of(*, clips: bool) -> tuple[Option, ...]:
+    """Return the options that a magic takes: the one that makes clips, or the others."""
+    kept = (option for option in TABLE if option.destination not in (_NOT_FOR_CLIPS if clips else _FOR_CLIPS))
+    return tuple(replace(one, choices=clip_models) if clips and one.destination == "model" else one for one in kept)
+
+
+def refuse_others(given: "Options", *, clips: bool) -> None:
+    """Refuse options that a magic does not take; they are declared in one table for all.
+
+    Raises:
+        ConfigError: one is given; nothing was sent.
+    """
+    taken = table_of(clips=clips)
+    for option in TABLE:
+        if getattr(given, option.destination) and option.destination not in {one.destination for one in taken}:
+            name = option.names[0]
+            raise ConfigError(
+                _("{name} does not go with a clip.", name=name) if clips else _("{name} is for clips.", name=name),
+                do=_("Leave it out.") if clips else _("Leave it out, or make a clip: %%wenwen_video"),
+            )
 
 
 def help_lines(table: Sequence[Option]) -> list[str]:
@@ -470,13 +514,13 @@ def help_lines(table: Sequence[Option]) -> list[str]:
     return [f"  {padded(', '.join(option.names), 36)} {_(option.help)}" for option in table]
 
 
-def help_text(magic: str) -> str:
-    """Return all options of an image magic, a line each, in the reader's language."""
+def help_text(magic: str, *, clips: bool = False) -> str:
+    """Return all options of a magic, a line each, in the reader's language; of the one for clips, or of another."""
     head = _(
         "{magic} [NAME] [options]   the cell's text is the prompt; {{{{expression}}}} inserts a Python value",
         magic=magic,
     )
-    return "\n".join([head, *help_lines(TABLE)])
+    return "\n".join([head, *help_lines(table_of(clips=clips))])
 
 
 def read(line: str, fill: Callable[[str], str] = str) -> Options:
@@ -522,6 +566,8 @@ def for_magic(magic: str, given: Options, prompt: str) -> tuple[Options, str]:
         raise ConfigError(_("--json goes with %%wenwen_ask only."), do=_("Ask first, then draw with the answer."))
     if magic == "wenwen_describe":
         return replace(given, task=DESCRIBE, no_ui=True), prompt or _("What is in this picture?")
+    if magic == "wenwen_video":
+        return replace(given, task=CLIP), prompt
     return given, prompt
 
 

@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from wenwen_magic.records import Generation, ImageRequest
 from wenwen_magic.render import markup
-from wenwen_magic.render.generation import amount, generation_html
+from wenwen_magic.render.generation import amount, generation_html, size_of
 from wenwen_magic.render.markup import Markup, cell, join, lines, stacked, table, tag
 from wenwen_magic.text.i18n import _
 from wenwen_magic.text.orientation import said
@@ -289,7 +289,7 @@ def _results(row: Generation, currency: str) -> dict[str, str]:
     return {
         _("model as reported"): row.model_reported or unknown,
         _("endpoint"): "demo" if row.demo else row.endpoint or unknown,
-        _("size"): ", ".join(f"{image.width}×{image.height}" for image in row.images) or none,
+        _("size"): ", ".join(map(size_of, row.images or row.kept_videos)) or none,
         _("seconds"): unknown if row.elapsed is None else f"{row.elapsed:.{int(row.elapsed < 10)}f} s",  # noqa: PLR2004
         _("price"): unknown if row.price is None else amount(row.price, currency),
         _("charged"): _(row.charged),

@@ -7,16 +7,16 @@ from itertools import chain, groupby, islice, product
 from operator import itemgetter
 from typing import Any
 
-from wenwen_magic.records import Gallery, GeneratedImage, Generation, Label
+from wenwen_magic.records import Gallery, GeneratedImage, Generation, Label, Video
 from wenwen_magic.render.generation import (
     MOST_SHOWN,
     as_sent,
     caption_html,
-    image_html,
     no_picture_html,
     plain,
     preview_of,
     prompt_of,
+    result_html,
     status_html,
     text_html,
 )
@@ -63,8 +63,8 @@ def _without_shared_notes(rows: Sequence[Generation]) -> tuple[list[Generation],
     return [replace(row, note="") if row.note in shared else row for row in rows], notes
 
 
-def _fitting(image: GeneratedImage, width: int) -> int:
-    """Return the width in pixels at which a picture fills its column and is not too high."""
+def _fitting(image: GeneratedImage | Video, width: int) -> int:
+    """Return the width in pixels at which a picture or a clip fills its column and is not too high."""
     return max(1, min(width, _LARGEST * image.width // max(1, image.height))) if image.width else width
 
 
@@ -80,12 +80,12 @@ def _outcome(
 ) -> Markup:
     """Show a result in a column of a width in pixels, with a caption that does not repeat the label in the headers."""
     description = caption_html(row, numbered=numbered, headed=("model", row.request.model) in label)
-    if not row.images:
-        return join(prompt, no_picture_html(row), description, sent)
     pictures = []
-    for image in row.images:
-        wide = _fitting(image, width) if enlarged else min(_fitting(image, width), image.width or width)
-        pictures.append(image_html(image, width=wide))
+    for result in row.images or row.kept_videos:
+        wide = _fitting(result, width) if enlarged else min(_fitting(result, width), result.width or width)
+        pictures.append(result_html(row, result, width=wide))
+    if not pictures:
+        return join(prompt, no_picture_html(row), description, sent)
     shown = stacked(*pictures, join(prompt, description, sent))
     return join(tag("div", shown, style="margin-bottom:8px"), text_html(row))
 

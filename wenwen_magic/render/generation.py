@@ -1,8 +1,9 @@
 """Show one generation: picture, caption, notes and what was sent, as one MIME bundle that is legible without CSS."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -11,10 +12,11 @@ from urllib.parse import quote
 from wenwen_magic.formats.parse import markdown
 from wenwen_magic.media.save import cached_preview
 from wenwen_magic.models import answers_for
-from wenwen_magic.records import ASK_JSON, LENGTH_REACHED, GeneratedImage, Generation, ImageRequest
+from wenwen_magic.records import ASK_JSON, LENGTH_REACHED, GeneratedImage, Generation, ImageRequest, Video
 from wenwen_magic.render.markup import (
     Markup,
     bundle,
+    clip,
     even_columns,
     folded,
     in_rows,
@@ -40,6 +42,9 @@ LONGEST_TEXT = 20_000
 _LONGEST_PATH = 4  # parts that are shown; of a working folder high up they would show a home folder
 _LONGEST_OPEN_TEXT = 400
 _LONGEST_ADDRESS = 400
+MOST_EMBEDDED = 2 << 20
+"""Bytes of a clip that may be kept in a notebook itself."""
+_LONGEST_ALT = 200
 _SMALL_SUM = 0.001
 _PREVIEW_HEIGHT, _PICTURE_HEIGHT = 320, 448  # pixels: a screen has room for the caption and the controls too
 _NO_CONTROLS = N_("Run the cell to have its controls here.")
@@ -58,32 +63,69 @@ def generation_bundle(generation: Generation, *, asked_here: bool = False) -> di
         generation: what to show.
         asked_here: whether it is shown under the cell that asked for it, where the prompt can be read.
     """
-    still = generation.still or next(map(preview_of, generation.images), None)
+    still = generation.still or next(chain(map(preview_of, generation.images), generation.stills), None)
     return bundle(generation_html(generation, asked_here=asked_here), plain(generation), still)
 
 
 def generation_html(generation: Generation, *, asked_here: bool = False) -> Markup:
     """Show one generation as HTML: a figure, a table for several pictures, or what there is in place of one."""
-    description, images = caption_html(generation), generation.images
-    pictures = [_linked(image, image_html(image, height=_PICTURE_HEIGHT)) for image in images]
+    description, results = caption_html(generation), _results(generation)
+    pictures = [_linked(result, result_html(generation, result, height=_PICTURE_HEIGHT)) for result in results]
     if not pictures:
         shown = join(no_picture_html(generation), description)
     elif len(pictures) == 1:
         shown = tag("figure", *pictures, tag("figcaption", description), style="margin:0", lang=spoken())
     else:
-        sizes = [small(f"{number}. {image.width}×{image.height}") for number, image in enumerate(images, 1)]
+        sizes = [small(f"{number}. {size_of(result)}") for number, result in enumerate(results, 1)]
         cells = list(map(stacked, pictures, sizes))
         shown = join(table(in_rows(cells, even_columns(len(cells)))), tag("p", description))
-    beside = images or generation.kept_videos
     # Under its own cell the prompt as sent is worth a line only where the endpoint wrote another.
     sent = Markup() if asked_here and not generation.revised_prompt else as_sent(generation)
-    return join(shown, text_html(generation) if beside else "", sent)
+    return join(shown, text_html(generation) if results else "", sent)
+
+
+def _results(generation: Generation) -> Sequence[GeneratedImage | Video]:
+    """Return the pictures; the videos where there are none."""
+    return generation.images or generation.kept_videos
+
+
+def result_html(generation: Generation, result: GeneratedImage | Video, **size: int | None) -> Markup:
+    """Show a picture, or play a clip; in pixels as for :func:`picture`."""
+    return clip_html(generation, result, **size) if isinstance(result, Video) else image_html(result, **size)
+
+
+def clip_html(generation: Generation, video: Video, *, width: int | None = None, height: int | None = None) -> Markup:
+    """Play a clip from its file, by a path that holds wherever the folder is taken; else show its poster and its name.
+
+    A small one is in the HTML itself where that is wanted.
+    """
+    path, alt = video.path or Path(), alt_of(generation)
+    embeds = generation.embed and video.size <= MOST_EMBEDDED
+    source = "" if embeds else quote(_below_here(path))
+    if not (source or embeds):
+        return stacked(picture(video.poster, alt, width=width, height=height), small(short_path(path)))
+    if width is None and height and video.height:  # known before the file is, nothing moves when it comes
+        width = min(video.width, max(1, height * video.width // video.height))
+    return clip(path, video.mime, source=source, still=video.poster, alt=alt, width=width, height=height)
+
+
+def size_of(result: GeneratedImage | Video) -> str:
+    """Return a picture's size; of a clip its time too, both as far as its file says them."""
+    size = f"{result.width}×{result.height}" if result.width else ""
+    seconds = result.seconds if isinstance(result, Video) else None
+    time = f"▶ {round(seconds) // 60}:{max(1, round(seconds)) % 60:02}" if seconds else ""
+    return " · ".join(filter(None, (time, size)))
 
 
 def image_html(image: GeneratedImage, *, width: int | None = None, height: int | None = None) -> Markup:
     """Show a picture's preview, or say that it is saved and cannot be shown; in pixels as for :func:`picture`."""
     shown = picture(preview_of(image), image.alt, width=width, height=height)
     return shown or tag("p", _("The picture is saved, but has no preview: "), image.path.name)
+
+
+def alt_of(generation: Generation) -> str:
+    """Return the alternative text of a generation's results: the prompt, in one line."""
+    return one_line(generation.request.prompt, _LONGEST_ALT)
 
 
 def preview_of(image: GeneratedImage) -> Path | None:
@@ -93,10 +135,10 @@ def preview_of(image: GeneratedImage) -> Path | None:
     return None
 
 
-def _linked(image: GeneratedImage, shown: Markup) -> Markup:
-    """Let a click on a picture open the original, by a path that holds wherever the folder is taken."""
-    below = _below_here(image.path)
-    return tag("a", shown, href=quote(below), target="_blank", title=image.path.name) if below else shown
+def _linked(result: GeneratedImage | Video, shown: Markup) -> Markup:
+    """Let a click on a picture open the original, by a path that holds wherever the folder is taken; a clip plays."""
+    below = "" if isinstance(result, Video) else _below_here(result.path)
+    return tag("a", shown, href=quote(below), target="_blank", title=Path(below).name) if below else shown
 
 
 def _below_here(path: Path) -> str:
@@ -109,9 +151,7 @@ def _below_here(path: Path) -> str:
 
 
 def no_picture_html(generation: Generation) -> Markup:
-    """Show what there is in place of a picture: a video's file, the text that was asked for, or why there is none."""
-    if generation.kept_videos:
-        return tag("p", stacked(_("The answer is a video, not a picture. It is saved as:"), *_video_paths(generation)))
+    """Show what there is in place of a picture: the text that was asked for, or why there is none."""
     if generation.has_result:
         return words_html(generation.text, as_it_is=generation.request.task == ASK_JSON)
     error = generation.error or {}
@@ -138,14 +178,15 @@ def caption(generation: Generation, *, numbered: bool = False, headed: bool = Fa
         numbered: whether it stands among others of its request: each has its number then, else later ones only.
         headed: whether a header names the model that was asked.
     """
-    images, price, seconds = generation.images, generation.price, round(generation.elapsed or 0)
+    results, price = _results(generation), generation.price
+    seconds = round(generation.elapsed or 0)
     model, cost = model_words(generation), generation.has_result or generation.charged != "no"
     if headed:
         answered = _("answered by {answered}", answered=generation.model_reported)
         model = "" if model == generation.request.model else answered
     parts = [
         _("version {number}", number=generation.take) if generation.take > 1 and not numbered else "",
-        f"{images[0].width}×{images[0].height}" if images else "",
+        size_of(results[0]) if results else "",
         model,
         _("{seconds} s", seconds=seconds) if seconds else "",
         amount(price, generation.currency) if price and generation.currency and cost else "",
@@ -191,8 +232,11 @@ def notes(generation: Generation) -> list[str]:
         listed.append(_("charged: ") + _(generation.charged) + asked_about)
     elif generation.note:
         listed.append(generation.note)
-    asked = generation.request
-    if generation.images and not asked.shape.fits(generation.images[0].width, generation.images[0].height):
+    asked, results = generation.request, _results(generation)
+    if generation.kept_videos and not (generation.images or asked.wants_clip):
+        paths = " ".join(_video_paths(generation))
+        listed.append(_("The answer is a video, not a picture. It is saved as:") + " " + paths)
+    if results and results[0].width and not asked.shape.fits(results[0].width, results[0].height):
         listed.append(_("asked for {orientation}", orientation=said(asked.orientation)))
     if drafts := sum(image.draft for image in generation.pictures):
         listed.append(_("{drafts} draft(s) kept beside it", drafts=drafts))
@@ -203,6 +247,7 @@ def notes(generation: Generation) -> list[str]:
         if not video.is_kept:
             address = one_line(mask_keys(video.address), _LONGEST_ADDRESS)
             listed.append(_("a video that could not be fetched: {address}", address=address))
+            listed += [video.problem] if video.problem and video.path else []
     if generation.finish_reason == "cut" or (asked.wants_words and _broke_off(generation)):
         listed.append(_("the answer broke off after this"))
     return listed
@@ -278,7 +323,7 @@ def details_html(generation: Generation, styles: Mapping[str, str] = MappingProx
     """Show what few need to know: what :func:`sent_html` shows, the files, who answered, and the id."""
     asked, answered = generation.request.model, generation.model_reported
     model = _("answered by {answered}", answered=answered) if answered not in {"", asked} else ""
-    facts = [*(short_path(image.path) for image in generation.images), model, f"#{generation.id}"]
+    facts = [*map(short_path, generation.files), model, f"#{generation.id}"]
     return join(sent_html(generation, styles), tag("p", small(" · ".join(filter(None, facts))), style="margin:2px"))
 
 
@@ -287,7 +332,7 @@ def plain(generation: Generation, *, numbered: bool = False) -> str:
     where = ", ".join(map(short_path, generation.files))
     error = generation.error or {}
     missing = "" if generation.has_result else f"✗ {error.get('what', generation.state)}"
-    kind = _("a video, not a picture") if where and not generation.images else ""
+    kind = _("a video, not a picture") if where and not (generation.images or generation.clips) else ""
     demo = "demo" if generation.demo else ""  # a picture of the demo says so itself
     parts = [caption(generation, numbered=numbered), demo, kind, where or missing, *notes(generation)]
     length = LONGEST_TEXT if generation.request.wants_words else _LONGEST_OPEN_TEXT

@@ -6,7 +6,7 @@ from typing import Any
 
 from wenwen_magic.history.store import History, Page
 from wenwen_magic.records import Generation
-from wenwen_magic.render.generation import LONGEST_TEXT, amount, model_words, pressed, prompt_of, take_mark
+from wenwen_magic.render.generation import LONGEST_TEXT, amount, model_words, pressed, prompt_of, size_of, take_mark
 from wenwen_magic.render.markup import (
     Markup,
     bundle,
@@ -87,7 +87,7 @@ def _shown(row: Generation, thumbnail: Path | None, currency: str) -> Markup:
 def _text(row: Generation, currency: str) -> list[str]:
     """Lay out one generation as the cells of a line of text."""
     failed = "" if row.has_result else "✗" if row.error else "…" if row.state == "sent" else ""
-    video = _("a video, not a picture") if row.kept_videos and not row.images else ""
+    video = video_words(row) if row.kept_videos and not row.images else ""
     return [
         f"#{row.id[:6]}",
         f"{row.created[:10]} {row.created[11:16]}",
@@ -96,6 +96,11 @@ def _text(row: Generation, currency: str) -> list[str]:
         f"{marks(row)} {failed or video}",
         clipped(prompt_of(row), _PROMPT_COLUMNS),
     ]
+
+
+def video_words(row: Generation) -> str:
+    """Say of a generation without pictures that it is a clip, or a video that came in place of a picture."""
+    return size_of(row.clips[0]) or _("clip") if row.clips else _("a video, not a picture")
 
 
 def marks(row: Generation) -> str:
@@ -120,7 +125,7 @@ def _picture(generation: Generation, thumbnail: Path | None) -> Markup:
         shown = picture(thumbnail, image.alt, width=max(1, width)) or small(_("saved, no preview"))
         return stacked(shown, small(f"+{len(others)}") if others else "")
     if generation.kept_videos:
-        return small(_("a video, not a picture"))
+        return stacked(picture(thumbnail, "", width=_THUMBNAIL), small(video_words(generation)))
     if generation.error:
         reasons = [str(generation.error.get(name, "")) for name in ("what", "why")]
         what, why = (text if len(text) <= _LONGEST_REASON else text[:_LONGEST_REASON] + "…" for text in reasons)
@@ -230,5 +235,5 @@ def _member_picture(generation: Generation, thumbnail: Path | None) -> Markup:
     if shown := picture(thumbnail, alt, width=_SMALLER_THUMBNAIL):
         return shown
     if generation.has_result:
-        return small(_("a video, not a picture") if generation.kept_videos else _("text"))
+        return small(video_words(generation) if generation.kept_videos else _("text"))
     return small("✗ ", str((generation.error or {}).get("what", generation.state))[:_LONGEST_REASON])

@@ -8,7 +8,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, TypeVar
 
-from wenwen_magic.kinds import JPEG, PNG, data_uri
+from wenwen_magic.kinds import JPEG, PNG, data_uri, kind_of
 from wenwen_magic.text.i18n import padded, text_width
 from wenwen_magic.text.sanitize import one_line, replace_unshown
 
@@ -19,6 +19,8 @@ COLUMNS = 4
 _TABLE: dict[str, str | int | None] = {"cellpadding": 6, "style": "table-layout:auto;margin-left:0"}
 _PLACE = {"align": "left", "valign": "top"}
 _STYLE = "text-align:left;vertical-align:top;overflow-wrap:anywhere"
+_LARGEST_STILL = 4 << 20
+"""Bytes of a small picture at most: four times those of a preview that compresses badly."""
 _VOID = {"br", "img", "wbr"}
 _LONG_WORD = re.compile("[!-~]{20}(?=[!-~])")
 
@@ -93,11 +95,40 @@ def picture(path: Path | None, alt: str, *, width: int | None = None, height: in
     return tag("img", src=data_uri(*file), alt=alt, width=width, style=style) if file else Markup()
 
 
-def _small_file(path: Path | None) -> tuple[str, bytes] | None:
+def clip(video: Path, mime: str, *, source: str, still: Path | None, alt: str, **size: int | None) -> Markup:
+    """Build a player for a clip; empty when there is neither its file nor a picture of it.
+
+    No front end but JupyterLab plays one; those without players show the picture that is in it. A ``source`` element
+    stays empty in a notebook that is not trusted.
+
+    Args:
+        video: its file.
+        mime: the file's type.
+        source: the file's address as the page sees it; empty to put the file inside the HTML.
+        still: a small picture of it.
+        alt: alternative text.
+        **size: ``width`` and ``height`` as for :func:`picture`.
+    """
+    shown, file = picture(still, alt, **size), _small_file(still)
+    style = "max-width:100%" + (f";max-height:{size['height']}px" if size.get("height") else "")
     try:
-        return ((PNG if path.suffix in PNG.suffixes else JPEG).mime, path.read_bytes()) if path else None
+        source = source or data_uri(mime, video.read_bytes())
     except OSError:
+        return shown
+    poster = data_uri(*file) if file else None
+    more: dict[str, str | int | None] = {"width": size.get("width"), "style": style, "aria-label": alt}
+    return tag("video", shown, controls="", preload="metadata", poster=poster, src=source, **more)
+
+
+def _small_file(path: Path | None) -> tuple[str, bytes] | None:
+    """Read a small picture; None for what is none: a folder that came from others may have anything in its place."""
+    try:
+        with path.open("rb") as file:  # type: ignore[union-attr]
+            data = file.read(_LARGEST_STILL + 1)
+    except (OSError, AttributeError):
         return None
+    kind = kind_of(data, (PNG, JPEG))
+    return (kind.mime, data) if kind and len(data) <= _LARGEST_STILL else None
 
 
 def cell(*content: str, scope: str | None = None, style: str = "", **attributes: str | int | None) -> Cell:

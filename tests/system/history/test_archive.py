@@ -632,7 +632,19 @@ def test_a_rewritten_prompt_is_a_prompt_and_the_endpoints_numbers_stay_behind(tm
     assert [(one["job"], one["buttons"]) for one in records] == [("", [])]
 
 
-TELLS_NOTHING = {"charged", "created", "currency", "demo", "elapsed", "from_history", "id", "note", "number", "render"}
+TELLS_NOTHING = {
+    "charged",
+    "created",
+    "currency",
+    "embed",
+    "demo",
+    "elapsed",
+    "from_history",
+    "id",
+    "note",
+    "number",
+    "render",
+}
 TELLS_NOTHING |= {"star", "state", "still", "take"}
 
 

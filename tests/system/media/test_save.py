@@ -10,17 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from support.clips import mp4, webm
 from support.clock import Ticks
 from support.scripted import answering, data_uri, png, read
 
 from wenwen_magic.demo import DemoServer
 from wenwen_magic.errors import HistoryError, ImageError, WenwenError
-from wenwen_magic.media import download
+from wenwen_magic.media import clip_parts, download
 from wenwen_magic.media.download import FetchFailed
-from wenwen_magic.media.sandbox import Inspection, SandboxPool
+from wenwen_magic.media.sandbox import MESSAGES, Inspection, SandboxPool
 from wenwen_magic.media.save import PAUSES, THUMBNAIL, WIDTH, ImagePipeline, _decode
 from wenwen_magic.protocol import Progress, Source
-from wenwen_magic.records import Generation, ImageRequest
+from wenwen_magic.records import CLIP, Generation, ImageRequest, Reference
 from wenwen_magic.settings import Settings
 from wenwen_magic.text.i18n import speak, spoken
 
@@ -53,12 +54,21 @@ class Careless:
             raise ImageError("A file could not be written.", charged="yes", text="disk") from error
         return Inspection("image/png", "png", 40, 30, self._preview_mime)
 
+    def clip(self, path, poster, stills):
+        try:
+            with path.open("rb") as file:
+                clip = clip_parts.read(file)
+        except clip_parts.CutOffError as error:
+            raise ImageError(MESSAGES["cut-clip"], charged="yes", text="cut-clip") from error
+        poster.write_bytes(stills[0].read_bytes() if stills else b"drawn")
+        return Inspection("video/mp4", "mp4", *clip[:2], seconds=clip.seconds)
+
 
 class Downloads:
     """Stands for downloads: every address holds the same picture, ``broken`` ones none; may fail a few times before."""
 
     def __init__(self):
-        self.policies, self.failures, self.asked, self.files = {}, [], [], {}
+        self.policies, self.failures, self.asked, self.files, self.later = {}, [], [], {}, {}
 
     def __call__(self, address, path, policy):
         self.asked.append(address)
@@ -67,6 +77,7 @@ class Downloads:
             path.write_bytes(b"half")
             raise self.failures.pop(0) if self.failures else FetchFailed("There is no picture.", why="HTTP 404")
         path.write_bytes(self.files.get(address, PICTURE))
+        self.files |= {address: self.later.pop(address)} if address in self.later else {}
 
 
 @pytest.fixture
@@ -485,12 +496,11 @@ def test_an_interrupt_leaves_nothing_half(pipeline, folder):
 
 # Videos
 
-MP4 = b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41" + bytes(range(256)) * 9
-WEBM = b"\x1aE\xdf\xa3\x9fB\x86\x81\1B\xf7\x81\1B\xf2\x81\4B\xf3\x81\x08B\x82\x84webm" + bytes(999)
+MP4, WEBM = mp4(), webm()
 KINDS_OF_VIDEO = {
     "mp4": (MP4, "video/mp4"),
     "mp4 of other makers": (MP4.replace(b"isom\0", b"mp42\0"), "video/mp4"),
-    "mp4 without a list": (b"\0\0\0\x10ftypdash\0\0\0\0", "video/mp4"),
+    "mp4 without a list": (mp4(head=b"\0\0\0\x10ftypdash\0\0\0\0"), "video/mp4"),
     "m4v": (MP4.replace(b"isom\0", b"M4V \0"), "video/mp4"),
     "webm": (WEBM, "video/webm"),
     "mkv": (WEBM.replace(b"webm", b"matr"), "video/x-matroska"),
@@ -511,7 +521,8 @@ def test_a_video_is_kept_as_it_came_and_unopened_wherever_it_is(kind, expected, 
     assert (video.path.name, video.mime, video.is_kept) == (f"cat-a1b2c3d4-1.{ending}", mime, True)
     assert (video.path.read_bytes(), video.size, video.address) == (body, len(body), FILM)
     assert video.sha256 == hashlib.sha256(body).hexdigest()
-    assert (saved.pictures, saved.failed, names(folder)) == ((), (), [video.path.name])
+    assert (video.width, video.height, video.seconds) == (1280, 720, 8.0)
+    assert (saved.pictures, saved.failed, names(folder)) == ((), (), sorted([video.poster.name, video.path.name]))
     assert pipeline._pool.checked == 0
 
 
@@ -528,7 +539,63 @@ def test_pictures_and_videos_are_numbered_together_and_equal_videos_are_one(chec
     saved = save_all(checking, folder, own(), own("blue"), videos=films)
     assert [picture.path.name for picture in saved.pictures] == ["cat-a1b2c3d4-1.png", "cat-a1b2c3d4-2.png"]
     assert [video.path.name for video in saved.videos] == ["cat-a1b2c3d4-3.mp4", "cat-a1b2c3d4-5.webm"]
-    assert len(names(folder)) == 4
+    assert len(names(folder)) == 6  # and the posters of both
+    assert [video.poster.name for video in saved.videos] == ["cat-a1b2c3d4-3.jpg", "cat-a1b2c3d4-5.jpg"]
+
+
+@pytest.mark.parametrize("comes_again", [MP4, MP4[:-9]], ids=["whole", "cut off"])
+def test_a_clip_that_is_cut_off_is_fetched_once_more(comes_again, pipeline, folder, downloads):
+    downloads.files[FILM] = MP4[:-5]
+    downloads.later[FILM] = comes_again
+    (video,) = save_all(pipeline, folder, videos=[Source(FILM)]).videos
+    whole = comes_again == MP4
+    assert (video.is_kept, video.path.suffix) == (whole, ".mp4" if whole else ".unsound")
+    assert ("cut off" in video.problem) == (not whole)
+    assert (video.path.read_bytes(), downloads.asked) == (comes_again, [FILM] * 2)
+
+
+def test_a_clip_in_the_answer_itself_that_is_cut_off_is_told_and_kept(pipeline, folder, downloads):
+    source = Source("data:video/mp4", data=base64.b64encode(MP4[:-5]))
+    (video,) = save_all(pipeline, folder, videos=[source]).videos
+    assert ("cut off" in video.problem, video.path.read_bytes(), downloads.asked) == (True, MP4[:-5], [])
+
+
+@pytest.mark.parametrize("code", ["start", "died", "timeout", "disk"])
+def test_a_clip_that_cannot_be_judged_now_is_kept_without_size_and_poster(code, pipeline, folder, downloads):
+    downloads.files[FILM] = MP4
+    pipeline._pool.clip = lambda *_: (_ for _ in ()).throw(ImageError("no", charged="yes", text=code))
+    (video,) = save_all(pipeline, folder, videos=[Source(FILM)]).videos
+    assert (video.is_kept, video.width, video.seconds, video.poster, names(folder)) == (
+        True,
+        0,
+        None,
+        None,
+        ["cat-a1b2c3d4-1.mp4"],
+    )
+
+
+def test_a_clips_poster_is_what_came_beside_it_else_where_it_began_else_drawn(pipeline, folder, downloads):
+    downloads.files[FILM], thumb = MP4, Source("https://h/thumb")
+    begun = Reference(data_uri(PICTURE), "0" * 64)
+    for references, beside, poster in (
+        ((), (), b"drawn"),
+        ((begun,), (), b"small"),
+        ((begun,), (Source("https://h/broken"),), b"small"),
+        ((Reference("https://h/x.png", "0" * 64),), (), b"drawn"),
+        ((), (thumb, thumb), b"small"),
+    ):
+        request = ImageRequest("cat", task=CLIP, references=references)
+        generation = Generation("a1b2c3d4", request, "cat", "sent", "")
+        saved = pipeline.save(generation, beside, folder / "cat-a1b2c3d4", [Source(FILM)])
+        assert (saved.pictures, saved.failed) == ((), ())
+        assert saved.videos[0].poster.read_bytes() == poster
+        assert names(folder) == ["cat-a1b2c3d4-1.jpg", "cat-a1b2c3d4-1.mp4"]
+
+
+def test_a_picture_is_kept_where_a_clip_was_asked_for_and_none_came(pipeline, folder, downloads):
+    generation = Generation("a1b2c3d4", ImageRequest("cat", task=CLIP), "cat", "sent", "")
+    saved = pipeline.save(generation, [Source("https://h/x")], folder / "cat-a1b2c3d4")
+    assert (len(saved.pictures), saved.videos) == (1, ())
 
 
 def test_a_picture_where_a_video_was_expected_is_the_picture(checking, folder, downloads):
@@ -648,12 +715,12 @@ def test_several_pictures_are_on_one_sheet_that_is_made_once(checking, folder, m
     generation = ready(checking, folder, own(), own("blue", 50))
     assert generation.still.read_bytes()[:2] == b"\xff\xd8"
     monkeypatch.setattr(checking._pool, "sheet", lambda *_: pytest.fail("made again"))
-    assert checking.still(generation.images) == generation.still
+    assert checking.still(generation.stills) == generation.still
 
 
 def test_galleries_that_differ_in_one_late_picture_have_sheets_of_their_own(checking, folder):
     generation = ready(checking, folder, *[own("red", 40 + step) for step in range(15)])
-    first, second = generation.images[:14], (*generation.images[:13], generation.images[14])
+    first, second = generation.stills[:14], (*generation.stills[:13], generation.stills[14])
     assert checking.still(first) != checking.still(second)
 
 

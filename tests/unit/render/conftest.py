@@ -8,6 +8,7 @@ import pytest
 from wenwen_magic.errors import EndpointError
 from wenwen_magic.records import GeneratedImage, Generation, ImageRequest
 
+PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 FAULT = {"kind": "EndpointError", "what": "The endpoint failed.", **EndpointError("", why="up <stream>").as_dict()}
 
 
@@ -19,7 +20,7 @@ def make(tmp_path):
     def generation(*sizes, request=None, sent="a cat", mime="image/jpeg", **more):
         number = next(numbers)
         preview = tmp_path / f"{number}.{'png' if mime == 'image/png' else 'jpg'}"
-        preview.write_bytes(b"preview %d" % number)
+        preview.write_bytes((PNG if mime == "image/png" else JPEG) + b"preview %d" % number)
         path = Path("wenwen_images") / f"secret-{number}.png"
         pictures = tuple(GeneratedImage(path, "image/png", *size, alt="a cat", preview=preview) for size in sizes)
         fields = {

@@ -264,10 +264,10 @@ def test_words_that_came_with_a_picture_are_shown(make):
 
 
 def test_a_comparison_has_its_contact_sheet_as_the_still_picture(make, tmp_path):
-    (tmp_path / "sheet.jpg").write_bytes(b"sheet")
+    (tmp_path / "sheet.jpg").write_bytes(b"\xff\xd8\xffsheet")
     gallery = replace(grid_of(make, {"x": ["1"]}), still=tmp_path / "sheet.jpg")
     for one in (gallery, replace(gallery, blind=True)):
-        assert base64.b64decode(grid_bundle(one)["image/jpeg"]) == b"sheet"
+        assert base64.b64decode(grid_bundle(one)["image/jpeg"]) == b"\xff\xd8\xffsheet"
 
 
 @pytest.mark.parametrize(
@@ -341,7 +341,7 @@ def test_a_blind_comparison_shows_letters_and_pictures_in_order(contest):
         ("th", "col", letter) for letter in "ABC"
     ]
     shown = [base64.b64decode(image["src"].partition(",")[2]) for cell in pictures for image in cell.images]
-    assert shown == [b"preview 1", b"preview 3", b"preview 4"]
+    assert shown == [b"\xff\xd8\xffpreview 1", b"\xff\xd8\xffpreview 3", b"\xff\xd8\xffpreview 4"]
     assert "%wenwen vote A" in reader.outside
 
 

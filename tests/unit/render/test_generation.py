@@ -31,7 +31,7 @@ def bundles(generation):
 def test_a_picture_comes_as_html_with_alternative_text_as_still_picture_and_as_plain_text(make):
     bundle = generation_bundle(make((1536, 1024)))
     assert set(bundle) == {"text/html", "text/plain", "image/jpeg"}
-    assert base64.b64decode(bundle["image/jpeg"]) == b"preview 1"
+    assert base64.b64decode(bundle["image/jpeg"]) == b"\xff\xd8\xffpreview 1"
     (image,) = read(bundle).named("img")
     assert (image["src"], image["alt"]) == ("data:image/jpeg;base64," + bundle["image/jpeg"], "a cat")
     assert json.dumps(bundle)

@@ -67,10 +67,10 @@ def test_names_and_footer_speak_the_readers_language(make, failed):
 @pytest.mark.parametrize(("size", "wide"), [((2000, 1000), 160), ((1000, 2000), 80), ((9, 9), 160), ((1, 5000), 1)])
 def test_the_thumbnail_is_small_with_styles_stripped_too(make, tmp_path, size, wide):
     one = make(size)
-    (tmp_path / "small.jpg").write_bytes(b"small")
+    (tmp_path / "small.jpg").write_bytes(b"\xff\xd8\xffsmall")
     picture = read(listed(one, thumbnails={one.id: tmp_path / "small.jpg"})).rows[0][0]
     (image,) = picture.images
-    assert image["src"] == "data:image/jpeg;base64," + base64.b64encode(b"small").decode()
+    assert image["src"] == "data:image/jpeg;base64," + base64.b64encode(b"\xff\xd8\xffsmall").decode()
     assert (int(image["width"]), image["alt"]) == (wide, "a cat")
 
 

@@ -123,10 +123,17 @@ def test_a_clipped_text_fits_its_columns_and_is_whole_where_it_can_be(text, most
 # Pictures and bundles
 
 
-@pytest.mark.parametrize(("name", "mime"), [("a.png", "image/png"), ("a.jpg", "image/jpeg"), ("a", "image/jpeg")])
-def test_a_picture_is_inside_the_html_and_the_bundle_with_its_type(tmp_path, name, mime):
-    (tmp_path / name).write_bytes(b"bytes")
-    data = base64.b64encode(b"bytes").decode()
+@pytest.mark.parametrize(
+    ("name", "head", "mime"),
+    [
+        ("a.png", b"\x89PNG\r\n\x1a\n", "image/png"),
+        ("a.jpg", b"\xff\xd8\xff", "image/jpeg"),
+        ("a.png", b"\xff\xd8\xff", "image/jpeg"),
+    ],
+)
+def test_a_picture_is_inside_the_html_and_the_bundle_with_its_type(tmp_path, name, head, mime):
+    (tmp_path / name).write_bytes(head + b"bytes")
+    data = base64.b64encode(head + b"bytes").decode()
     assert bundle("<p>a</p>", "a", tmp_path / name) == {mime: data, "text/html": "<p>a</p>", "text/plain": "a"}
     (shown,) = Document(picture(tmp_path / name, HOSTILE, width=7, height=9)).named("img")
     assert (shown["src"], shown["alt"], shown["width"]) == (f"data:{mime};base64,{data}", HOSTILE, "7")
@@ -136,6 +143,12 @@ def test_a_picture_is_inside_the_html_and_the_bundle_with_its_type(tmp_path, nam
 def test_a_picture_that_is_not_at_hand_is_empty(tmp_path):
     assert [picture(path, "a") for path in (None, tmp_path / "gone.png", tmp_path)] == [""] * 3
     assert bundle("a", "a", tmp_path / "gone.png") == bundle("a", "a")
+
+
+@pytest.mark.parametrize("data", [b"", b"root:x:0:0", b"<svg/>", b"\xff\xd8\xff" + bytes(5 << 20)])
+def test_what_is_no_small_picture_is_not_put_into_a_page(data, tmp_path):
+    (tmp_path / "a.jpg").write_bytes(data)
+    assert (picture(tmp_path / "a.jpg", "a"), bundle("a", "a", tmp_path / "a.jpg")) == ("", bundle("a", "a"))
 
 
 def test_a_bundle_can_be_sent_and_steers_nothing():

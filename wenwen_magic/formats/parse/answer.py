@@ -13,6 +13,7 @@ from typing import Any
 
 from wenwen_magic.endpoint.failures import is_failure, read_problem
 from wenwen_magic.formats.parse import markdown, shapes
+from wenwen_magic.formats.parse.addresses import is_picture
 from wenwen_magic.formats.parse.json_text import Payloads, json_in, json_within
 from wenwen_magic.formats.parse.shapes import Sources, identity, is_bare, is_strange, task_in
 from wenwen_magic.formats.parse.walk import Collector, Place, without_progress
@@ -161,8 +162,10 @@ class AnswerParser:
         text = self._text() or "".join(self._found.said_again)
         if self.request.wants_words:
             return self._in_words(text)
-        reading, failures = markdown.read(text, self.payloads, whole=not cut), list(self._found.failures)
-        written, words = reading.pictures(), reading.words  # a video's thumbnail is no picture
+        clip = self.request.wants_clip
+        reading, failures = markdown.read(text, self.payloads, whole=not cut, clip=clip), list(self._found.failures)
+        # A video's thumbnail is no picture, but the poster of a clip.
+        written, words = reading.images if clip and reading.videos else reading.pictures(), reading.words
         found = self._found.pictures.all() or (written if reading.images else ())
         if not (found or cut or self._error):
             found, words = self._in_place_of_words(text, words)
@@ -172,8 +175,11 @@ class AnswerParser:
         sources = self._with_drafts(found, reading, cut=cut)
         if not (sources or videos):
             sources, videos = self._anywhere()
+        if clip:
+            sources, videos = self._clips(sources, videos)
+            words = markdown.without_links(words, videos)
         failed = dict.fromkeys(self.payloads.redact(read_problem(failure).message) for failure in failures)
-        text = without_progress(self.payloads.redact(words), quoted_only=not sources)
+        text = without_progress(self.payloads.redact(words), quoted_only=not (sources or (clip and videos)))
         text = "\n".join(filter(None, [text, *failed]))
         finish_reason, job = "cut" if cut else self.payloads.redact(self._found.finish_reason), ""
         if not (sources or videos):
@@ -230,6 +236,20 @@ class AnswerParser:
         videos = self._found.perhaps_videos.all()
         return (() if videos else self._found.perhaps.all()), videos
 
+    def _clips(
+        self, sources: tuple[Source, ...], videos: tuple[Source, ...]
+    ) -> tuple[tuple[Source, ...], tuple[Source, ...]]:
+        """Return the pictures and the clips of an answer that is to be a clip.
+
+        A clip may be named in the thoughts alone, and stand where pictures do, under an address that does not tell.
+        """
+        if not videos:
+            videos = markdown.read("".join(self._found.reasoning), self.payloads).videos
+        if not videos:
+            videos = tuple(one for one in sources if not (one.data or one.draft or is_picture(one.address)))
+        films = {*map(identity, videos)}
+        return tuple(source for source in sources if identity(source) not in films), videos
+
     def _text(self) -> str:
         """Return all texts, those of several choices one after the other, however they took turns in a stream."""
         chosen = [choice for choice, piece in self._found.pieces if choice >= 0]
@@ -254,6 +274,8 @@ class AnswerParser:
                 "There is no picture yet: the endpoint made it task {number} ({state}).", number=number, state=state
             )
             return number, words
+        if self.request.wants_clip and (told := without_progress("".join(self._found.reasoning))):
+            return "", self.payloads.redact(told)[-2000:].strip()  # some say there alone that it has failed
         if said := [*self._found.words, *map("".join, self._found.arguments.values())]:
             return "", self.payloads.redact("\n".join(said))[:2000].strip()
         strange = next((body for body in reversed(self._others) if is_strange(body)), None)

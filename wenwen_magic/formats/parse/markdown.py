@@ -6,6 +6,7 @@ It is read with markdown-it-py.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from html import unescape
 from typing import Any
 
 from markdown_it import MarkdownIt
@@ -39,10 +40,15 @@ _NEED_CLOSING = {"(": ")", '"': '"', "'": "'", "<": ">"}
 _CLOSED = re.compile(r"[)>\"']|\s+[\"']")
 _CUT = re.compile(r"data:,cut(\d+)")
 _SAYS_VIDEO = re.compile(r"(?i)视频|video|观看|播放|watch|\bplay")
+_SAYS_CLIP = re.compile(rf"{_SAYS_VIDEO.pattern}|下载|download")
+"""The same for an answer that is to be a clip: what it offers to load is the clip, and no picture."""
 
 _MARKUP = re.compile(r"!\[[^\[\]\n]{0,2000}+\]\((?>(?:[^()\n]++|\([^()\n]*+\))*)\)|<img\b[^<>]{0,4000}+>|data:,cut\d+")
 _DOWNLOAD = re.compile(
     r"(?i)^[>\s|·-]*+(?>(?:\[[^\[\]\n]{0,200}?(?:下载|download|预览|原始数据|⏬)[^\[\]\n]*+\]\([^()\n]*+\)[\s|·]*+)+)$"
+)
+_ONLY_LINKS = re.compile(
+    r"(?i)(?>(?:\[[^\[\]\n]{0,200}+\]\([^()\n]*+\)|</?(?:video|source|a|p|br|div)\b[^<>]{0,4000}+>|https?://\S++|[>\s|·-])+)"
 )
 _GONE = "\0"
 """Stands in for what was taken out of the words, until all is out."""
@@ -114,20 +120,21 @@ class Reading:
         return () if self.videos else self.images or self.naked or self.addresses or self.linked
 
 
-def read(text: str, payloads: Payloads, *, whole: bool = True) -> Reading:
+def read(text: str, payloads: Payloads, *, whole: bool = True, clip: bool = False) -> Reading:
     """Read a piece of Markdown.
 
     Args:
         text: as the model wrote it; data URIs of any length.
         payloads: where runs that were taken out of the text before are kept.
         whole: whether the text came to its end; of one that broke off, the last word is not trusted.
+        clip: whether a clip was asked for: an address that is all of the text is one, and a link that offers to load.
     """
     data: list[Source] = []
     short = _without_data(text, payloads, data, whole=whole)
     if not whole:  # up to where its last address is certainly whole
         short = short[: max(short.rfind(end) for end in ")>\"' \n") + 1]
     spoken, thought = split_thoughts(short)
-    sources = _Sources(data, payloads)
+    sources = _Sources(data, payloads, clip=clip)
     reading = sources.read(_parse(spoken))
     thinking = sources.read(_parse(thought)) if thought else Reading()
     drafts = thinking.pictures()
@@ -184,8 +191,8 @@ def _without_comments(text: str) -> str:
 class _Sources:
     """Make sources of addresses; holds the pictures that were taken out of the text."""
 
-    def __init__(self, data: list[Source], payloads: Payloads) -> None:
-        self._data, self._payloads = data, payloads
+    def __init__(self, data: list[Source], payloads: Payloads, *, clip: bool = False) -> None:
+        self._data, self._payloads, self._clip = data, payloads, clip
 
     def read(self, found: Found) -> Reading:
         """Return what was found by kinds, each picture once; two with equal bytes are one."""
@@ -203,10 +210,12 @@ class _Sources:
             elsewhere=tuple(self._payloads.redact(pair[0]) for pair in elsewhere if addresses.is_elsewhere(pair[0])),
         )
         videos += self._each([*found.videos, *(pair for pair in seen if addresses.is_video(pair[0]))])
-        if not (videos or reading.pictures()):
-            videos = self._each(
-                [pair for pair in found.links if _SAYS_VIDEO.search(pair[1]) and not addresses.is_other(pair[0])]
-            )
+        if not videos and (self._clip or not reading.pictures()):
+            says = _SAYS_CLIP if self._clip else _SAYS_VIDEO
+            named = [pair for pair in found.links if says.search(pair[1]) and not addresses.is_other(pair[0])]
+            videos = self._each([pair for pair in named if not addresses.is_picture(pair[0])])
+            if self._clip:
+                videos += self._each([pair for pair in found.alone if not addresses.is_picture(pair[0])])
         return replace(reading, videos=_once(videos))
 
     def _each(self, pairs: Pairs) -> list[Source]:
@@ -253,6 +262,17 @@ def _end_of_run(text: str, head: re.Match[str], closing: str | None) -> int:
     end = _RUN.match(text, head.end()).end()  # type: ignore[union-attr]
     # A second one may follow the first directly; its first word is no base64.
     return end - 4 if text[end : end + 1] == ":" and text[end - 4 : end] == "data" else end
+
+
+def without_links(text: str, videos: Sequence[Source]) -> str:
+    """Return an answer's words without the lines that only lead to its clips, which are kept."""
+    names = [video.address.replace("/download/", "/") for video in videos if not video.address.startswith("data:")]
+
+    def leads(line: str) -> bool:
+        plain = unescape(line).replace("/download/", "/")
+        return any(name in plain for name in names) and bool(_ONLY_LINKS.fullmatch(line.strip()))
+
+    return "\n".join(line for line in text.splitlines() if not leads(line))
 
 
 def _words(text: str, *, pictures: bool, videos: bool) -> str:

@@ -18,9 +18,11 @@ from wenwen_magic.text.i18n import N_, _
 
 # The words of progress are those of servers of the relay's family (not seen on wenwen's pages).
 _PROGRESS = re.compile(
-    r"(?i)^\s*>?\s*[^\w\s>]*\s*.{0,12}?(?:进度|progress|排队|queue|生成中|generating|生成完成)"
-    r"\W*(\d{1,3}(?:\.\d+)?)?.{0,24}$"
+    r"(?i)^\s*>?\s*[^\w\s>]*\s*.{0,12}?(?:进度|(?:video generation )?progress|排队|queue|生成中|generating|生成完成"
+    r"|视频生成任务|视频已生成|开始生成|等待处理|上传首帧)\W*(\d{1,3}(?:\.\d+)?)?.{0,24}$"
 )
+_LONGEST_STATUS = 200
+"""Characters; a longer line reports no progress."""
 _PROGRESS_ID = re.compile(r"^\s*>\s*(?:ID|sid)\s*:", re.IGNORECASE)
 _EMPTY_FENCE = re.compile(r"(?m)^```\w*\s*^```$")
 _THOUGHT_TITLE = re.compile(r"\s*\*\*([^*\n]{1,120})\*\*")
@@ -171,6 +173,8 @@ class Collector:
             self.arguments.setdefault(call, []).append(value)
         elif name in shapes.REASONING:
             self.reasoning.append(value)
+            if len(value) < _LONGEST_STATUS:
+                yield from filter(None, map(progress_in, value.splitlines()))
         elif place.thought or not kind or "text" in kind or name not in {"delta", "text"}:
             yield from self.walk(value, place._replace(key=name, depth=place.depth + 1))
 
@@ -339,7 +343,7 @@ def _within(item: shapes.Item, place: Place) -> Place:
 
 def progress_in(line: str) -> Progress | None:
     """Read one line of text as a report of progress; None when it is none."""
-    match = _PROGRESS.match(line) if len(line) < 200 else None  # noqa: PLR2004  a longer line is not a status line
+    match = _PROGRESS.match(line) if len(line) < _LONGEST_STATUS else None
     if not match or "![" in line or "](" in line:
         return None
     text = line.strip().lstrip("> ").strip().replace("**", "")

@@ -155,6 +155,7 @@ _MAGICS = {
     "%%wenwen_image [NAME] [options]": N_("draw the cell's text; -h lists the options"),
     "%%wenwen_describe [NAME] --ref X": N_("answer the cell's question on a picture"),
     "%%wenwen_ask [NAME] [--json]": N_("answer the cell's question with words, or JSON, for NAME"),
+    "%%wenwen_video [NAME] [--ref X]": N_("make a clip of the cell's text, and of a picture"),
     "%wenwen_image": N_("the control panel"),
 }
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import count
 from pathlib import Path
+from shutil import copyfile
 from typing import Any
 
 import ipywidgets
@@ -15,7 +16,8 @@ from wenwen_magic.engine import limits
 from wenwen_magic.engine.worker_pool import Job
 from wenwen_magic.errors import ConfigError, LimitReached, WenwenError
 from wenwen_magic.notebook.cell import TICK, Cell, Turn, doubts, status_line
-from wenwen_magic.notebook.cell_source import cell_of, retyped
+from wenwen_magic.notebook.cell_source import animated, cell_of, retyped
+from wenwen_magic.notebook.options import suggested_models
 from wenwen_magic.notebook.widgets import button, named, row, view_bundle
 from wenwen_magic.notebook.widgets.edit_row import ActionButtons, EditRow
 from wenwen_magic.notebook.widgets.insert_cell import Inserter
@@ -170,8 +172,11 @@ class Panel:
             means = _("this cell again; after a change here: one picture as chosen")
         self.insert = button(_("Insert as cell"), self._press_insert, tooltip=means, width="auto")
         self.details = ipywidgets.HTML()
+        moves = _("a new cell that makes a clip which begins with this picture")
+        self.animate = button("▶ " + _("Animate"), self._press_animate, tooltip=moves, width="auto")
         self.menu = ipywidgets.VBox(
-            [self.action_buttons.rest, row([self.star, self.insert]), self.details], layout={"display": "none"}
+            [self.action_buttons.rest, row([self.star, self.insert, self.animate]), self.details],
+            layout={"display": "none"},
         )
 
         self.words = ipywidgets.HTML(
@@ -236,7 +241,9 @@ class Panel:
         self._update_generate(waiting=waiting)
         take, area = None if self._held else self._last_shown, self._cell.area
         self.tools.layout.visibility = None if area.rows or area.gallery else "hidden"  # it keeps its place
-        self.save.disabled = self.edit.disabled = self.star.disabled = take is None
+        self.save.disabled = self.edit.disabled = self.star.disabled = self.animate.disabled = take is None
+        for each in (self.edit, self.animate):  # of a clip neither can be made
+            each.layout.display = "none" if take is not None and not take.images else None
         self.edit.tooltip = (
             _("press a thumbnail first") if take is None else _("say what to change in: ") + generation.caption(take)
         )
@@ -280,7 +287,7 @@ class Panel:
             if not cost.unknown and cost.pictures and not client.is_demo:
                 return limits.amount(cost.known, client.settings.currency), does
             if cost.pictures > 1:
-                return limits.pictures(cost.pictures), does
+                return limits.things(cost), does
         return "", does
 
     def _check_choices(self) -> None:
@@ -406,7 +413,7 @@ class Panel:
         if job.error is not None:
             self.show_error(job.error)
             return
-        drawn = [take for take in job.result if take.images]
+        drawn = [take for take in job.result if take.files]
         if own:
             self._own = [take.id for take in self._cell.area.rows]
         else:
@@ -416,7 +423,10 @@ class Panel:
             if drawn and edited is not None and drawn[-1].request.parent == edited.id:
                 self.edit_row.open(drawn[-1], done=drawn[-1].request.prompt)  # the next change goes on from it
         if not (own and self._held):
-            came = " ".join(f"{generation.caption(take, numbered=True)}: {take.images[0].alt}" for take in drawn)
+            alts = [generation.alt_of(take) for take in drawn]
+            came = " ".join(
+                f"{generation.caption(take, numbered=True)}: {alt}" for take, alt in zip(drawn, alts, strict=True)
+            )
             self.show_message(_summary(job.result), unseen=came)
         self._show_result()
 
@@ -436,8 +446,8 @@ class Panel:
 
     @property
     def _last_shown(self) -> Generation | None:
-        """The picture that the cell shows last; None where there is none, or only a comparison."""
-        return next((take for take in reversed(self._cell.area.rows) if take.images), None)
+        """The picture or clip that the cell shows last; None where there is none, or only a comparison."""
+        return next((take for take in reversed(self._cell.area.rows) if take.files), None)
 
     def _press_edit(self) -> None:
         if (take := self._last_shown) is not None:
@@ -534,13 +544,13 @@ class Panel:
     def _press_save(self) -> None:
         """Copy the originals of what is shown into the working folder, under names that are free."""
         with self._handling():
-            wanted = [take for take in self._cell.area.rows if take.images]
-            name = self._cell.name or "picture"
+            name = self._cell.name or ("clip" if self._cell.requests[0].wants_clip else "picture")
+            files = [path for take in self._cell.area.rows for path in take.files]
             try:
-                paths = [image.save(_free(name, image.path.suffix)) for take in wanted for image in take.images]
+                paths = [Path(copyfile(path, _free(name, path.suffix))) for path in files]
             except OSError as error:
                 raise ConfigError(
-                    _("The picture could not be copied."),
+                    _("The file could not be copied."),
                     why=error.strerror or type(error).__name__,
                 ) from None
             self.show_message(_("saved: {names}", names=", ".join(path.name for path in paths)))
@@ -555,6 +565,16 @@ class Panel:
             self._cell.area.rows = [replace(row, star=starred.star) if row.id == take.id else row for row in rows]
             self.strip.update(starred)
             self._update()
+
+    def _press_animate(self) -> None:
+        """Insert a cell that makes a clip of what is shown; it asks for nothing itself."""
+        if (take := self._last_shown) is None:
+            return
+        with self._handling():
+            client = self._cell.current_client()
+            named = client.settings.video_model
+            models = [] if named else suggested_models(client.known_models(), clips=True)
+            self.inserter.insert(animated(take, model=next(iter(models), ""), like=self._cell.text))
 
     def _press_insert(self) -> None:
         """Insert the cell of what is shown: as it was typed, of a version, or as it is chosen in the controls."""
@@ -602,7 +622,7 @@ def _check_count(client: Client, count: int) -> None:
 
 def _summary(rows: Sequence[Generation]) -> str:
     """Say what is worth a line of its own: that it was free, or how many pictures did not come."""
-    drawn, failed = [take for take in rows if take.images], sum(not take.images for take in rows)
+    drawn, failed = [take for take in rows if take.files], sum(not take.files for take in rows)
     free = _("saved before: free") if drawn and all(take.from_history for take in drawn) else ""
     missing = _("{failed} without a picture", failed=failed) if failed else ""
     return " · ".join(filter(None, (free, missing)))

@@ -1,0 +1,229 @@
+"""A clip's job outlives the process that waits for it, is submitted once, and its clip comes however it is given."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import tracemalloc
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from support.clock import HASTE
+
+from wenwen_magic import Client
+from wenwen_magic.demo.exchange import Ask, as_clip, clip_file
+from wenwen_magic.engine.limits import Session
+from wenwen_magic.errors import EndpointError, ImageError, WaitEnded, WenwenError
+
+KEY = "sk-clips-7f3a9c2b51d84e0612"
+CLIP = clip_file(as_clip(Ask("veo3.1-fast", "a fox")))
+CONTENT = "/base/v1/videos/video_1/content"
+SCRIPT = """
+import sys
+from wenwen_magic import Client
+Client(base_url=sys.argv[1], api_key=sys.argv[2], format="videos", poll_seconds=0.05).video("a fox", model="veo3.1-fast")
+"""
+
+
+class Works:
+    """Serves one job on loopback, and gives its clip to those who have the key; ``states`` are told in turn.
+
+    Args:
+        content: answers the question for the clip: status, headers, body, and how many bytes of it are sent.
+    """
+
+    def __init__(self, *states, content=None):
+        self.states, self.asked, self.keys, works = list(states), [], [], self
+        self.content = content or (lambda _: (200, {"Content-Type": "video/mp4"}, CLIP, None))
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                self.rfile.read(int(self.headers["Content-Length"]))
+                self._tell({"id": "video_1", "object": "video", "status": "queued", "progress": 0})
+
+            def do_GET(self):
+                if self.path == "/base/v1/videos/video_1":
+                    state = works.states.pop(0) if len(works.states) > 1 else works.states[0]
+                    self._tell(state if isinstance(state, dict) else {"id": "video_1", "status": state})
+                elif self.path == CONTENT and self.headers["Authorization"] != f"Bearer {KEY}":
+                    self._note()
+                    self._send(401, {}, b'{"error":{"message":"no key"}}')
+                else:
+                    self._note()
+                    self._send(*works.content(self.path))
+
+            def _note(self):
+                works.asked.append(f"{self.command} {self.path}")
+                works.keys += [self.path] if self.headers["Authorization"] else []
+
+            def _tell(self, body):
+                self._note()
+                self._send(200, {"Content-Type": "application/json"}, json.dumps(body).encode())
+
+            def _send(self, status, headers, body, most=None):
+                self.send_response(status)
+                for name, value in {"Content-Length": str(len(body)), "Connection": "close", **headers}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(body[:most])
+                self.close_connection = True
+
+            def log_message(self, *_):
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.address = f"http://127.0.0.1:{self._server.server_port}/base"
+
+    def __enter__(self):
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self._server.shutdown()
+        self._server.server_close()
+
+    @property
+    def posts(self):
+        return [call for call in self.asked if call.startswith("POST")]
+
+    def client(self, **more):
+        more = {"format": "videos", "video_model": "veo3.1-fast", **more}
+        return Client(base_url=self.address, api_key=KEY, session=Session(), clock=HASTE, **more)
+
+
+def test_a_clip_is_fetched_from_the_endpoint_with_the_key(here):
+    with Works("queued", "in_progress", "completed") as works:
+        made = works.client().video("a fox")
+    assert (made.clips[0].path.read_bytes(), made.clips[0].mime, made.job) == (CLIP, "video/mp4", "video_1")
+    assert works.asked[-2:] == [f"GET {CONTENT}"] * 2  # the key is shown only when it is asked for
+    assert not [
+        path for path in (here / "wenwen_images").rglob("*") if path.is_file() and KEY.encode() in path.read_bytes()
+    ]
+
+
+def test_a_process_that_is_killed_while_the_job_runs_is_resumed_and_submits_once(here):
+    with Works("in_progress") as works:
+        command = [sys.executable, "-c", SCRIPT, works.address, KEY]
+        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+        script = subprocess.Popen(command, env=environment)
+        never = threading.Event()
+        for _ in range(1500):
+            if len(works.asked) > 2:
+                break
+            never.wait(0.02)
+        script.kill()
+        script.wait()
+        [record] = works.client().history.recent(2)
+        assert (record.state, len(works.posts)) == ("sent", 1)
+        works.states = ["in_progress", "completed"]
+        made = works.client().video("a fox")
+        assert (made.id, len(made.clips), len(works.posts)) == (record.id, 1, 1)
+        assert works.client().history.recent(2)[0].clips[0].path.is_file()
+
+
+def test_a_job_that_takes_too_long_is_asked_about_again_and_not_submitted_again(here):
+    with Works("in_progress") as works:
+        with pytest.raises(WaitEnded):
+            works.client(poll_limit=1).video("a fox")
+        works.states = ["completed"]
+        assert works.client().video("a fox").clips
+        assert len(works.posts) == 1
+
+
+def test_a_failed_job_may_have_cost_and_its_words_are_told(here):
+    with Works({"id": "video_1", "status": "failed", "error": {"code": "x", "message": "no faces"}}) as works:
+        client = works.client()
+        with pytest.raises(EndpointError, match="could not make the clip") as caught:
+            client.video("a fox")
+        assert (caught.value.why, caught.value.charged) == ("no faces", "maybe")
+        assert client.history.get(caught.value.record).charged == "maybe"
+        assert client.session.account("maybe").pictures > 0
+
+
+@pytest.mark.parametrize("name", ["video_url", "url", "result_url"])
+def test_the_address_that_the_job_names_is_fetched_without_the_key(here, name):
+    with Works("completed") as works:
+        works.states = [{"status": "completed", name: f"{works.address}/files/a.mp4"}]
+        made = works.client().video("a fox")
+    assert (made.clips[0].path.read_bytes(), f"{works.address}/files/a.mp4") == (CLIP, made.clips[0].address)
+    assert "/base/files/a.mp4" not in works.keys
+
+
+def test_json_in_place_of_the_clip_leads_to_it(here):
+    def content(path):
+        if path != CONTENT:
+            return 200, {}, CLIP, None
+        told = {"id": "video_1", "status": "completed", "url": f"{works.address}/files/a.mp4", "size": "small"}
+        return 200, {"Content-Type": "application/json"}, json.dumps(told).encode(), None
+
+    with Works("completed", content=content) as works:
+        assert works.client().video("a fox").clips[0].path.read_bytes() == CLIP
+    assert works.keys.count(CONTENT) == 1
+    assert "/base/files/a.mp4" not in works.keys
+
+
+def test_json_that_leads_back_to_itself_ends(here):
+    again = Works("completed", content=lambda _: (200, {}, b'{"url":"/base/files/again"}', None))
+    with again as works, pytest.raises(ImageError, match="could not be fetched"):
+        works.client().video("a fox")
+    assert len(works.asked) < 40
+
+
+def test_a_redirect_is_followed_without_the_key(here):
+    def content(path):
+        return (302, {"Location": "/files/signed.mp4"}, b"", None) if path == CONTENT else (200, {}, CLIP, None)
+
+    with Works("completed", content=content) as works:
+        assert works.client().video("a fox").clips
+    assert "/files/signed.mp4" not in works.keys
+
+
+@pytest.mark.parametrize("kind", ["application/octet-stream", "text/plain", "application/json"])
+def test_the_first_bytes_decide_and_not_the_type(here, kind):
+    with Works("completed", content=lambda _: (200, {"Content-Type": kind}, CLIP, None)) as works:
+        assert works.client().video("a fox").clips[0].mime == "video/mp4"
+
+
+def test_a_body_that_is_cut_is_fetched_again(here):
+    sent = []
+
+    def content(_):
+        sent.append(1)
+        return 200, {"Content-Type": "video/mp4"}, CLIP, None if len(sent) > 1 else len(CLIP) // 2
+
+    with Works("completed", content=content) as works:
+        assert works.client().video("a fox").clips[0].path.read_bytes() == CLIP
+    assert (len(sent), len(works.posts)) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [(400, "Task is not completed yet"), (404, "Task not found"), (502, "Failed to fetch video content")],
+)
+def test_a_clip_that_is_not_given_yet_is_fetched_later_for_free(here, status, words):
+    told = json.dumps({"error": {"message": words, "type": "invalid_request_error"}}).encode()
+    with Works("completed", content=lambda _: (status, {}, told, None)) as works:
+        client = works.client()
+        with pytest.raises(WenwenError) as caught:
+            client.video("a fox")
+        assert (words in str(caught.value), caught.value.charged) == (True, "yes")
+        works.content = lambda _: (200, {}, CLIP, None)
+        assert client.video("a fox").clips
+        assert len(works.posts) == 1
+
+
+def test_a_large_clip_goes_to_the_disk_and_not_into_memory(here):
+    large = CLIP + bytes(50 << 20)
+    with Works("completed", content=lambda _: (200, {}, large, None)) as works:
+        client = works.client()
+        tracemalloc.start()
+        try:
+            made = client.video("a fox")
+            most = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert made.clips[0].size == len(large)
+    assert most < 10 << 20

@@ -1,0 +1,76 @@
+"""A clip asks a person first, unless the cell says yes, or its price is known and within the cell's budget."""
+
+import pytest
+from support.clock import HASTE
+
+from wenwen_magic import Client
+from wenwen_magic.engine.limits import Session
+from wenwen_magic.errors import LimitReached
+from wenwen_magic.notebook.cell import Cancelled, Cell
+from wenwen_magic.notebook.options import Options
+from wenwen_magic.records import CLIP
+
+
+def agree(answer="y", *, options=None, count=1, address="http://127.0.0.1:9", **settings):
+    """Let a cell with a clip ask, and return its questions; ``answer`` is None where nobody can answer."""
+    client = Client(base_url=address, api_key="k" * 20, session=Session(), clock=HASTE, **settings)
+    request = client.request("a fox", task=CLIP, model="veo-3", seconds=8, count=count)
+    asked = []
+
+    def ask(question):
+        asked.append(question)
+        return answer
+
+    chosen = Options()
+    vars(chosen).update(options or {})
+    cell = Cell(client, (request,), chosen, "", {}, ask if answer else None, None, None, lambda: client)
+    cell._agree(cell.estimate.wanted)
+    return asked
+
+
+@pytest.fixture(autouse=True)
+def _folder(here):
+    """A folder of its own."""
+
+
+def test_one_clip_asks_and_tells_what_it_costs():
+    asked = agree(prices={"veo-*": "0.03/s"}, currency="$")
+    assert asked == ["This cell asks for 1 clip (in all counted as 10 pictures), 0.24 $. Go on? [y/N] "]
+
+
+def test_several_tell_the_sum_first():
+    [question] = agree(count=3, prices={"veo-*": "0.03/s"}, currency="$")
+    assert "3 clips (in all counted as 30 pictures), 0.72 $" in question
+
+
+def test_a_no_ends_the_cell():
+    with pytest.raises(Cancelled):
+        agree("n")
+
+
+def test_without_a_person_it_is_refused_and_names_y():
+    with pytest.raises(LimitReached, match="a clip must be confirmed") as caught:
+        agree(None)
+    assert "-y" in caught.value.do
+
+
+def test_yes_asks_nothing():
+    assert agree(options={"yes": True}) == []
+
+
+def test_a_known_price_within_the_cells_budget_asks_nothing():
+    assert agree(options={"budget": 0.3}, prices={"veo-*": "0.03/s"}) == []
+
+
+def test_an_unknown_price_asks_though_the_budget_would_hold_it():
+    assert len(agree(options={"budget": 10.0})) == 1
+
+
+@pytest.mark.parametrize(("budget", "prices"), [(0.2, {"veo-*": "0.03/s"}), (9.0, {})])
+def test_more_than_the_cells_budget_is_refused(budget, prices):
+    with pytest.raises(LimitReached, match="budget"):
+        agree(options={"budget": budget}, prices=prices)
+
+
+def test_the_demos_clips_are_free_and_ask_nothing():
+    assert agree(address="http://127.0.0.1:9/demo") == []

@@ -1,0 +1,183 @@
+"""A clip's size, its length and whether it is whole are read from the boxes of its file, whoever wrote them."""
+
+import io
+import struct
+import time
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.clips import FTYP, HALF, PLAYS, PLAYS_WEBM, QUARTER, box, element, mp4, mvhd, trak, webm
+
+from wenwen_magic.media import clip_parts
+from wenwen_magic.media.clip_parts import CutOffError, read
+
+FLAGS = struct.Struct(">I")
+
+
+def seen(data):
+    return tuple(read(io.BytesIO(data)))
+
+
+def moov(*content):
+    return box("moov", *content)
+
+
+def mehd(ticks):
+    return box("mvex", box("mehd", bytes(4), struct.pack(">I", ticks)))
+
+
+def moof(*truns, tfhd=b"", flags=0):
+    return box("moof", box("traf", box("tfhd", FLAGS.pack(flags) + struct.pack(">I", 1) + tfhd), *truns))
+
+
+def trun(*rows, flags=0x100):
+    table = b"".join(struct.pack(f">{len(row)}I", *row) for row in rows)
+    return box("trun", FLAGS.pack(flags), struct.pack(">I", len(rows)), table)
+
+
+TREX = box("mvex", box("trex", bytes(4), struct.pack(">5I", 1, 1, 20, 0, 0)))
+EVEN = box("trun", FLAGS.pack(0), struct.pack(">I", 240))  # 240 frames, each as long as the default
+FIRST = struct.pack(">I", 8 + 0)
+
+WHOLE = {
+    "an ordinary one": (mp4(), (1280, 720, 8.0)),
+    "the demo's": (PLAYS, (320, 180, 4.0)),
+    "the demo's WebM": (PLAYS_WEBM, (180, 320, 4.0)),
+    "the list behind the frames": (FTYP + box("mdat", bytes(99)) + moov(mvhd(), trak()), (1280, 720, 8.0)),
+    "a MOV": (mp4(head=box("ftyp", b"qt  \0\0\0\0") + box("wide")), (1280, 720, 8.0)),
+    "dates of eight bytes": (mp4(film=moov(mvhd(wide=True), trak(wide=True))), (1280, 720, 8.0)),
+    "frames of a size of eight bytes": (mp4(media=box("mdat", bytes(99), size=1)), (1280, 720, 8.0)),
+    "frames to the end": (mp4(media=box("mdat", bytes(99), size=0)), (1280, 720, 8.0)),
+    "turned by a quarter": (mp4(film=moov(mvhd(), trak(matrix=QUARTER))), (720, 1280, 8.0)),
+    "turned by a half": (mp4(film=moov(mvhd(), trak(matrix=HALF))), (1280, 720, 8.0)),
+    "the sound first": (mp4(film=moov(mvhd(), trak(0, 0, kind="soun"), trak())), (1280, 720, 8.0)),
+    "subtitles of a size first": (mp4(film=moov(mvhd(), trak(9, 9, kind="text"), trak())), (1280, 720, 8.0)),
+    "sound alone": (mp4(film=moov(mvhd(), trak(0, 0, kind="soun"))), (0, 0, 8.0)),
+    "a third of a second": (mp4(film=moov(mvhd(1, 3), trak())), (1280, 720, 0.333)),
+    "no length": (mp4(film=moov(mvhd(0), trak())), (1280, 720, None)),
+    "a length of all ones": (mp4(film=moov(mvhd(0xFFFFFFFF), trak())), (1280, 720, None)),
+    "no ticks": (mp4(film=moov(mvhd(5, 0), trak())), (1280, 720, None)),
+    "years": (mp4(film=moov(mvhd(0xFFFFFFF0, 1), trak())), (1280, 720, None)),
+    "an absurd size": (mp4(film=moov(mvhd(), trak(0xFFFF, 0))), (0, 0, 8.0)),
+    "fragments whose length is told": (mp4(film=moov(mvhd(0), trak(), mehd(8000))), (1280, 720, 8.0)),
+    "fragments of a default": (mp4(film=moov(mvhd(0), trak(), TREX), media=moof(EVEN) + box("mdat")), (1280, 720, 8.0)),
+    "fragments of a default of their own": (
+        mp4(film=moov(mvhd(0), trak()), media=moof(EVEN, tfhd=FIRST, flags=8) + box("mdat")),
+        (1280, 720, 3.2),
+    ),
+    "fragments of many lengths": (
+        mp4(film=moov(mvhd(0), trak()), media=moof(trun((600, 9), (1200, 9), flags=0x300)) * 2 + box("mdat")),
+        (1280, 720, 6.0),
+    ),
+    "waste behind it": (mp4(tail=b"\xffgarbage" * 9), (1280, 720, 8.0)),
+    "zeros behind it": (mp4(tail=bytes(99)), (1280, 720, 8.0)),
+    "an ordinary WebM": (webm(), (1280, 720, 8.0)),
+    "a length of four bytes": (webm(duration=struct.pack(">f", 2500)), (1280, 720, 2.5)),
+    "another scale": (webm(scale=500_000), (1280, 720, 4.0)),
+    "a WebM without length": (webm(duration=None), (1280, 720, 8.0)),
+    "a stream of unknown lengths": (webm(segment=-1, cluster=-1, duration=None), (1280, 720, 8.0)),
+    "a stream of unknown lengths that tells its own": (webm(segment=-1, cluster=-1), (1280, 720, 8.0)),
+    "a length that is no number": (webm(duration=struct.pack(">d", float("nan"))), (1280, 720, None)),
+    "a length without end": (webm(duration=struct.pack(">d", float("inf"))), (1280, 720, None)),
+    "a length of three bytes": (webm(duration=b"abc"), (1280, 720, 8.0)),
+    "no size": (webm(size=(0, 0)), (0, 0, 8.0)),
+    "zeros behind a WebM": (webm(tail=bytes(50)), (1280, 720, 8.0)),
+    "a void behind a WebM": (webm(tail=element(0xEC, bytes(9))), (1280, 720, 8.0)),
+}
+CUT = {
+    "within the frames": mp4()[:-1],
+    "within the demo's": PLAYS[:3000],
+    "within the demo's WebM": PLAYS_WEBM[:3000],
+    "before the frames": FTYP + moov(mvhd(), trak()),
+    "before the list": FTYP + box("mdat", bytes(99)),
+    "within the list": mp4(media=box("mdat", bytes(9)))[:100],
+    "within a fragment": mp4(film=moov(mvhd(0), trak()), media=moof(EVEN) + box("mdat", bytes(99)))[:-5],
+    "within frames of a size of eight bytes": mp4(media=box("mdat", bytes(99), size=1))[:-1],
+    "before the last frames, which go to the end": mp4(
+        film=moov(mvhd(), trak(last=(90, 4000))), media=box("mdat", bytes(99), size=0)
+    ),
+    "behind the first box": FTYP,
+    "within the first box": FTYP[:12],
+    "a WebM within its last cluster": webm()[:-1],
+    "a WebM within a number": webm(segment=-1)[: len(webm()) - 45],
+    "a stream within its last cluster": webm(segment=-1)[:-1],
+    "a stream of unknown lengths within a frame": webm(segment=-1, cluster=-1, duration=None)[:-1],
+    "a WebM before its frames": webm(last=()),
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_size_and_length_are_read(name):
+    data, expected = WHOLE[name]
+    assert seen(data) == expected
+
+
+@pytest.mark.parametrize("name", CUT)
+def test_a_clip_that_is_cut_off_is_told(name):
+    with pytest.raises(CutOffError):
+        seen(CUT[name])
+
+
+@pytest.mark.parametrize("name", ["an ordinary one", "the demo's", "the list behind the frames", "an ordinary WebM"])
+def test_wherever_it_is_cut_it_is_told(name):
+    data = WHOLE[name][0]
+    for place in {*range(0, len(data) - 1, 7), len(data) - 1}:
+        with pytest.raises(CutOffError):
+            seen(data[:place])
+
+
+class Counted(io.BytesIO):
+    asked = 0
+
+    def read(self, size=-1):
+        assert 0 <= size <= clip_parts.MOST_ROWS
+        Counted.asked += size
+        return super().read(size)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        FTYP + box("free") * 500_000,
+        FTYP + moov(*[box("free")] * 500_000),
+        mp4(film=moov(mvhd(0), trak(last=range(300_000)))),
+        FTYP + b"\0\0\0\x08moov" + b"".join(struct.pack(">I4s", 8 * (4000 - n), b"moov") for n in range(4000)),
+        mp4(film=moov(mvhd(0), trak()), media=moof(*[trun(*[(1, 1, 1, 1)] * 50_000, flags=0xF00)] * 30) + box("mdat")),
+        webm(segment=-1, cluster=-1, duration=None, last=[1] * 100_000),
+    ],
+    ids=["boxes", "boxes in the list", "chunks", "lists in lists", "rows", "clusters"],
+)
+def test_a_hostile_file_takes_neither_memory_nor_time(data):
+    Counted.asked, began = 0, time.process_time()
+    with suppress(CutOffError):
+        read(Counted(data))
+    assert Counted.asked < clip_parts.MOST_ROWS + 60 * clip_parts.MOST_PARTS
+    assert time.process_time() - began < 10
+
+
+SEEDS = [data for data, _expected in WHOLE.values() if len(data) < 6000]
+
+
+@given(st.sampled_from(SEEDS), st.data())
+def test_whatever_bytes_come_there_is_a_result_or_the_judged_problem(data, drawn):
+    damaged = bytearray(data)
+    for place, byte in drawn.draw(st.lists(st.tuples(st.integers(0, 600), st.integers(0, 255)), max_size=8)):
+        if place < len(damaged):
+            damaged[place] = byte
+    try:
+        clip = read(io.BytesIO(bytes(damaged)))
+    except CutOffError:
+        return
+    assert 0 <= clip.width <= 65535
+    assert 0 <= clip.height <= 65535
+    assert (clip.width == 0) == (clip.height == 0)
+    assert clip.seconds is None or 0 <= clip.seconds < 1e6
+
+
+@given(st.binary(max_size=300), st.sampled_from([b"", FTYP, b"\x1aE\xdf\xa3", mp4(media=box("free")), webm()[:40]]))
+def test_whatever_follows_a_beginning_there_is_a_result_or_the_judged_problem(data, head):
+    with suppress(CutOffError):
+        read(io.BytesIO(head + data))

@@ -1,0 +1,223 @@
+"""The videos format: a clip is submitted as a job, asked about until it is done, and fetched from the endpoint.
+
+Source: OpenAI's Videos API as relays and new-api serve it, ``POST /v1/videos``, ``GET /v1/videos/{id}`` and
+``GET /v1/videos/{id}/content`` (not seen on wenwen's pages, which name asynchronous clips and show no path).
+"""
+
+import re
+from collections.abc import Generator, Mapping
+from typing import Any
+from urllib.parse import quote
+
+from wenwen_magic.endpoint.clip_places import clip_addresses, envelopes, posters
+from wenwen_magic.endpoint.failures import error_of_object, is_failure, read_problem, unreadable
+from wenwen_magic.errors import AnswerError, ConfigError, EndpointError
+from wenwen_magic.formats.images import file_part
+from wenwen_magic.formats.parse.json_text import Payloads
+from wenwen_magic.formats.parse.stream import read_json
+from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Pause, Progress, Source, Step, WireFormat
+from wenwen_magic.records import CLIP, ImageRequest
+from wenwen_magic.text.i18n import _
+from wenwen_magic.text.orientation import pixels_for, shape_of
+from wenwen_magic.text.sanitize import mask_keys, one_line
+
+PATH = "/v1/videos"
+LONGEST_ID = 500
+"""Characters of a job's number."""
+_SIZES = {"landscape": "1280x720", "portrait": "720x1280", "square": "960x960"}
+_AREA, _LONGEST_SIDE, _STEP = 1280 * 720, (1920, 1920), 16
+_OWN_FIELDS = {"model", "prompt", "input_reference"}
+_NUMBERS = ("id", "taskid", "videoid", "jobid", "generationid")
+_STATES = ("status", "taskstatus", "state", "jobstatus")
+_DONE = {"complete", "success", "succeeded", "succeed", "finished", "finish", "done", "ready"}
+_FAILED = {"failure", "fail", "error", "cancelled", "canceled", "expired", "timeout", "rejected"}
+_LARGER_FAILED = "video_upsampling_failed"
+_PERCENT = re.compile(r"\s*(\d{1,3}(?:\.\d{1,4})?)")
+
+
+# -- what is sent ------------------------------------------------------------------------------------------------------
+
+
+def size_of(request: ImageRequest) -> str:
+    """Return the size that a shape means; empty for ``auto``, and where a param gives it.
+
+    Raises:
+        ConfigError: a resolution is asked for, which no model of this format is known to understand.
+    """
+    shape = request.shape
+    if "size" in request.params:
+        return ""
+    if shape.resolution:
+        raise ConfigError(
+            _("{model} cannot draw {shape}.", model=request.model, shape=shape.resolution),
+            do=_("Give width and height that the model offers: --size 1280x720"),
+        )
+    if shape.pixels:
+        return "{}x{}".format(*shape.pixels)
+    if shape.ratio is None or shape.ratio == shape_of(_SIZES.get(shape.turn, "1:1")).ratio:
+        return _SIZES.get(shape.turn, "")
+    return "{}x{}".format(*pixels_for(shape, _AREA, _LONGEST_SIDE, _STEP))
+
+
+def _submission(request: ImageRequest) -> HttpCall:
+    """Return the call that submits a job: JSON, and a form where pictures go along as files.
+
+    Raises:
+        ConfigError: a param would replace a field that the request itself sets, there is a mask, or some pictures are
+            files and others addresses.
+    """
+    if request.mask:
+        raise ConfigError(_("A clip takes no mask."), do=_("Say in words what happens; --ref gives the first picture."))
+    if taken := sorted(_OWN_FIELDS & request.params.keys()):
+        raise ConfigError(
+            _("--param cannot set {taken}.", taken=", ".join(taken)),
+            do=_("The cell's text is the prompt, -m the model, --ref gives the pictures."),
+        )
+    size = size_of(request)
+    fields = {"model": request.model, "prompt": request.prompt, **({"size": size} if size else {}), **request.params}
+    links = [reference.address for reference in request.references if reference.is_link]
+    if not links:
+        # The first is the first frame, a second the last; each is a field of the same name.
+        files = (file_part("input_reference", f"image-{n}", one) for n, one in enumerate(request.references, 1))
+        return HttpCall("POST", PATH, fields, files=tuple(files))
+    if len(links) < len(request.references):
+        raise ConfigError(
+            _("Files and addresses of pictures cannot go together."),
+            do=_("Download the pictures, and give all as files."),
+        )
+    return HttpCall("POST", PATH, {**fields, "input_reference": links[0] if len(links) == 1 else links})
+
+
+# -- what comes --------------------------------------------------------------------------------------------------------
+
+
+class _Job:
+    """The state of a job, as an answer tells it."""
+
+    def __init__(self, body: Any, payloads: Payloads) -> None:
+        self.body, self._payloads = body, payloads
+        self._fields = list(envelopes(body))
+
+    def _text(self, names: tuple[str, ...]) -> str:
+        """Return the first of some fields that holds a text or a number; empty for none."""
+        found = (fields.get(name) for fields in self._fields for name in names)
+        texts = (str(one).strip() for one in found if isinstance(one, (str, int)) and not isinstance(one, bool))
+        return self._payloads.redact(next(filter(None, texts), ""))
+
+    @property
+    def number(self) -> str:
+        return self._text(_NUMBERS)[:LONGEST_ID]
+
+    @property
+    def status(self) -> str:
+        """The word for its state in lower case, its parts joined by ``_``; empty for none."""
+        words = [self._payloads.redact(one.get(name)) for one in self._fields for name in _STATES if one.get(name)]
+        return re.sub(r"[\s-]+", "_", next(filter(None, words), "").strip()[:60]).lower()
+
+    @property
+    def is_done(self) -> bool:
+        larger = self.status == _LARGER_FAILED and bool(self.addresses)  # then the clip is there all the same
+        return self.status in _DONE or self.status.endswith("completed") or larger
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it has ended without a clip; an unknown word means that it goes on."""
+        return not self.is_done and (self.status in _FAILED or self.status.endswith("failed"))
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Where the clips are; empty while no answer names them, and where they are at the endpoint itself."""
+        return tuple(map(self._payloads.restore_text, clip_addresses(self.body)))
+
+    def progress(self) -> Progress:
+        """Report how far it is, with the words of what is no state."""
+        problem = "" if self.status else read_problem(self.body).message
+        words = mask_keys(one_line(self._payloads.redact(self.status.replace("_", " ") or problem), 80))
+        number = _PERCENT.match(self._text(("progress", "percent")))
+        percent = min(float(number[1]), 100.0) if number else None
+        return Progress(words if not percent else f"{words} {percent:g}%", percent)
+
+    def answer(self, number: str, prompt: str) -> Answer:
+        """Return the finished clips; without an address they are fetched from the endpoint itself, with the key."""
+        own = f"{PATH[1:]}/{quote(number, safe='')}/content"  # below the endpoint's address, whatever its path
+        rewritten = self._text(("enhancedprompt", "revisedprompt", "actualprompt"))
+        return Answer(
+            revised_prompt="" if rewritten == prompt else rewritten,
+            sources=tuple(map(Source, map(self._payloads.restore_text, posters(self.body)))),
+            finish_reason=self.status,
+            model=self._text(("model",)),
+            job=number,
+            videos=tuple(map(Source, self.addresses or (own,))),
+        )
+
+    def failure(self) -> EndpointError:
+        problem = read_problem(self.body)
+        return self._payloads.redact_error(
+            EndpointError(
+                _("The endpoint could not make the clip."),
+                why=problem.message or problem.code or self.status,
+                do=_("Change what the reason names. Running the cell again submits again, which may cost again."),
+                charged="maybe",
+                status=200,
+                text=mask_keys(str(self.body))[:65_536],
+            )
+        )
+
+
+def _read(reply: HttpReply | None) -> _Job:
+    payloads = Payloads()
+    return _Job(read_json(reply, payloads), payloads)
+
+
+def talk(request: ImageRequest) -> Generator[Step, HttpReply | None, Answer]:
+    """Submit a job, and ask about it until it has ended.
+
+    Raises:
+        ConfigError: as :func:`size_of`; a mask, a reserved param, or files and addresses together.
+        EndpointError: the submission was refused, or the job failed.
+        AnswerError: the submission's answer is empty or cannot be read.
+    """
+    job = _read((yield _submission(request)))
+    number = job.number  # the answers to questions may name another
+    if job.has_failed:
+        raise job.failure()
+    if isinstance(job.body, Mapping) and is_failure(job.body) and not job.status:
+        raise error_of_object(job.body)
+    if not number and job.addresses:  # a server that makes it at once
+        return job.answer(number, request.prompt)
+    if not number:
+        raise unreadable(str(job.body)[:1000], _("The endpoint accepted the request, but gave no job number."))
+    while not job.is_done:
+        yield job.progress()
+        yield Pause()
+        try:
+            job = _read((yield _question(number)))
+        except (EndpointError, AnswerError):
+            yield Progress(_("the endpoint's answer could not be read; asking again"))
+            continue
+        if job.has_failed:
+            raise job.failure()
+    return job.answer(number, request.prompt)
+
+
+def _question(number: str) -> HttpCall:
+    return HttpCall("GET", f"{PATH}/{quote(number, safe='')}", free=True)
+
+
+def query(job: str) -> Generator[Step, HttpReply | None, Mapping[str, Any]]:
+    """Ask about one job, and return the answer as it is, free.
+
+    Args:
+        job: its number.
+
+    Raises:
+        EndpointError: the answer is a web page, or the connection broke.
+        AnswerError: the answer is empty or cannot be read.
+    """
+    body = _read((yield _question(job))).body
+    if not isinstance(body, Mapping):
+        raise unreadable(str(body)[:1000])
+    return dict(body)
+
+
+FORMAT = WireFormat(name="videos", talk=talk, shape_as_sent=size_of, tasks=(CLIP,), inquiries={"query": query})
