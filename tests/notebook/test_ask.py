@@ -37,7 +37,7 @@ def test_with_json_the_variable_is_the_list(shell, demo):
     assert "<pre" in shell.shown()[-1]["text/html"]
 
 
-def test_the_whole_of_the_issue_runs(shell, demo):
+def test_an_answer_gives_the_values_that_are_drawn(shell, demo):
     shell.run(TEN)
     drawn = shell.run('%%wenwen_image zoo --for "animal={{ideas[:3]}}"\n画一只{{animal}}，水墨')
     assert [row.request.prompt for row in drawn] == [f"画一只{name}，水墨" for name in ANIMALS[:3]]
