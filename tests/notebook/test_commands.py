@@ -223,7 +223,7 @@ def test_the_help_lists_every_command_and_its_options_a_line_each(line):
         assert sum(text.startswith(f"%wenwen {command.name} ") for text in lines) == 1
         for option in command.options:
             assert sum(text.lstrip().startswith(", ".join(option.names)) for text in lines) == 1
-    assert len(lines) == 4 + sum(1 + len(command.options) for command in commands().values())
+    assert len(lines) == 5 + sum(1 + len(command.options) for command in commands().values())
 
 
 def test_every_command_has_one_name_in_each_language_and_its_options_too():
