@@ -9,6 +9,7 @@ from support.html import Document
 from support.widgets import cell_of, client_of, panel_under, settle, words_to_copy
 
 from wenwen_magic import Generation
+from wenwen_magic.media.save import _previews
 from wenwen_magic.notebook.cell_source import animated, cell, retyped
 from wenwen_magic.records import CLIP
 
@@ -25,7 +26,7 @@ def demo(shell):
 
 def player(shell):
     """The one player that the last cell shows, and the picture in it."""
-    document = Document(shell.shown()[-1]["text/html"])
+    document = Document(shell.shown()[-1]["text/html"].partition("<style")[0])
     [video] = document.named("video")
     [image] = document.named("img")
     return video, image
@@ -193,13 +194,13 @@ def test_a_comparison_of_two_has_the_posters_beside_one_another(demo):
     assert "image/jpeg" in shown
 
 
-def test_deleting_a_clip_deletes_its_poster_and_small_copies(demo, _no_machine):
+def test_deleting_a_clip_deletes_its_poster_and_small_copies(demo):
     made = demo.run("%%wenwen_video\na river")
     demo.run("%wenwen history")
     history = demo.magics_manager.registry["WenwenMagics"]._client().history
     history.delete(made)
     assert not [path for path in history.folder.rglob("*") if path.suffix in {".mp4", ".jpg"}]
-    assert not list((_no_machine / "wenwen_magic" / "previews").glob(f"*{made.id}*"))
+    assert not list(_previews().glob(f"*{made.id}*"))
 
 
 def test_a_clip_is_no_reference(demo):
