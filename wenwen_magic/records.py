@@ -566,7 +566,8 @@ def _letter(place: int) -> str:
 
 def _columns(row: Generation) -> dict[str, Any]:
     """Return the columns of one row of the DataFrame."""
-    shown: GeneratedImage | Video | None = next(iter((*row.images, *row.kept_videos)), None)
+    results: tuple[GeneratedImage | Video, ...] = row.images or row.kept_videos
+    shown = results[0] if results else None
     own = ("id", "state", "created", "charged", "price", "elapsed", "take", "star", "prompt_sent", "model_reported")
     return {
         **{name: getattr(row.request, name) for name in ("prompt", "model", "orientation")},
