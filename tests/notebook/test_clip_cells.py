@@ -261,6 +261,14 @@ def test_under_a_clip_it_is_saved_and_starred_and_nothing_is_edited(here, painte
     panel.star.click()
     assert client.history.get(take.id).star
     assert "without a picture" not in panel.note.value
+    assert panel.generate.description == "Generate · 1 clip"
+    assert panel.generate.tooltip == "makes a new clip (pays)"
+    panel.choices.count.value = 2
+    assert "One press makes one clip, not 2." in panel.note.value
+    before = len(painter.posts)
+    panel.generate.click()
+    settle(panel)
+    assert len(painter.posts) == before
     settle(panel)
 
 
