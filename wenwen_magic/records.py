@@ -608,11 +608,12 @@ def _letter(place: int) -> str:
 
 def _columns(row: Generation) -> dict[str, Any]:
     """Return the columns of one row of the DataFrame."""
-    image = row.images[0] if row.images else None
+    results: tuple[GeneratedImage | Video, ...] = row.images or row.kept_videos
+    shown = results[0] if results else None
     own = ("id", "state", "created", "charged", "price", "elapsed", "take", "star", "prompt_sent", "model_reported")
     return {
         **{name: getattr(row.request, name) for name in ("prompt", "model", "orientation")},
         **{name: getattr(row, name) for name in (*own, "text")},
-        **({"path": str(image.path), "width": image.width, "height": image.height} if image else {}),
+        **({"path": str(shown.path), "width": shown.width, "height": shown.height} if shown else {}),
         "error": (row.error or {}).get("what", ""),
     }

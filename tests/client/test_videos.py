@@ -3,12 +3,13 @@
 import hashlib
 import json
 import threading
+import tracemalloc
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from zipfile import ZipFile
 
 import pytest
-from support.clips import mp4
+from support.clips import box, mp4
 from support.clock import HASTE
 from support.scripted import answering, data_uri, png
 
@@ -140,6 +141,22 @@ def test_the_same_cell_shows_it_again_for_free(client, relay, store):
     assert (second.id, second.from_history, second.take) == (first.id, True, 1)
     assert (len(relay.posts), len(store.asked)) == (1, 1)
     assert client.generate("p", fresh=True).take == 2
+
+
+@pytest.mark.parametrize("mib", [12, pytest.param(50, marks=pytest.mark.long)])
+def test_a_large_clip_goes_to_disk_in_pieces(mib, client, relay, store):
+    large = mp4(media=box("mdat", bytes(mib << 20)))
+    store.files["/large.mp4"] = (200, large)
+    answer_with(relay, store.address("/large.mp4"))
+    client.generate("a small one first")  # what is loaded once is no part of it
+    tracemalloc.start()
+    try:
+        (video,) = client.generate("p").videos
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (video.size, video.seconds) == (len(large), 8.0)
+    assert peak < 6 << 20
 
 
 def test_a_video_beside_pictures_is_told_below_them(client, relay, store):

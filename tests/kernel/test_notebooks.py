@@ -17,7 +17,13 @@ from wenwen_magic.demo import figures
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 LESSON = ROOT / "notebooks" / "lesson.zip"
 LESSONS = [path for path in NOTEBOOKS if "import lesson.zip" in path.read_text("utf-8")]
-LIVE = {"01-quickstart": 7, "01-quickstart.zh": 7, "02-prompt-iteration": 11, "04-edit-and-describe": 8}
+LIVE = {
+    "01-quickstart": 7,
+    "01-quickstart.zh": 7,
+    "02-prompt-iteration": 11,
+    "04-edit-and-describe": 8,
+    "06-clips-and-ideas": 7,
+}
 """How many requests each notebook that draws makes, the questions among them."""
 SANITIZE = ROOT / "docs" / "nbval-sanitize.cfg"
 # Run in each kernel before the first cell. Pictures are small: painting large ones would take most of the time.

@@ -9,9 +9,10 @@ UNSHOWABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069
 VOID = {"br", "img", "wbr"}
 TAGS = VOID | {
     *("table", "thead", "tbody", "tr", "th", "td", "p", "div", "span", "pre", "figure", "figcaption"),
-    *("small", "b", "del", "ins", "nobr", "details", "summary"),
+    *("small", "b", "del", "ins", "nobr", "details", "summary", "video"),
 }
 ATTRIBUTES = {
+    "video": {"controls", "preload", "poster", "src", "width", "style", "aria-label"},
     "img": {"src", "alt", "title", "width", "style"},
     "table": {"cellpadding", "style"},
     "th": {"scope", "width", "rowspan", "colspan", "align", "valign", "style"},
@@ -70,7 +71,9 @@ class Document(HTMLParser):
         assert set(attributes) <= ATTRIBUTES.get(tag, {"style"}) | {"lang"}
         assert re.fullmatch(r"[a-z0-9:;%#-]*", style)
         assert not re.search(r"display|visibility|opacity", style)
-        assert attributes.get("src", "data:image/").startswith("data:image/")
+        assert attributes.get("poster", "data:image/").startswith("data:image/")
+        places = ("data:video/", "wenwen_images/") if tag == "video" else ("data:image/",)
+        assert attributes.get("src", places[0]).startswith(places)
         self.tags.append((tag, attributes))
         if tag not in VOID:
             self._open.append(tag)

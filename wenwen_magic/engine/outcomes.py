@@ -47,7 +47,9 @@ def no_image(answer: Answer, *, words: bool = False, clip: bool = False) -> NoIm
         if clip
         else _("The answer holds no picture."),
         why=mask_keys(answer.text) or answer.finish_reason,
-        do=_("Change the prompt. This answer is saved: the same cell shows it again for free, --fresh asks again."),
+        do=_("What it says is all that came. It is saved: the same cell shows it again for free, --fresh asks again.")
+        if clip
+        else _("Change the prompt. This answer is saved: the same cell shows it again for free, --fresh asks again."),
         charged="yes",
         status=200,
         text=mask_keys(answer.text),

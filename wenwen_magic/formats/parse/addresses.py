@@ -20,6 +20,8 @@ _PICTURE = re.compile(rf"(?i)(?:{_SUFFIX})(?:$|[?#!~&@:;])")  # object stores wr
 _VIDEO = re.compile(rf"(?i)(?:{'|'.join(map(re.escape, _VIDEOS))})(?:$|[?#])")
 _FRAME = re.compile(r"(?i)snapshot|vframe")
 _OTHER = re.compile(r"(?i)^\w+://[^/]*+/?$|\.(?:html?|php|aspx?|pdf|zip|txt|md|json|mp3|wav|m3u8|svg)(?:$|[?#])")
+_QUESTION = re.compile(r"(?i)^https?://(?:[\w-]+\.)*asyncdata\.net/|/(?:source|web)/[\w.%-]+(?::|%3A)[\w-]+/?$")
+"""Where relays tell how far a task is: a service of others (asyncdata.net), whose paths hold model and number."""
 _ELSEWHERE = re.compile(
     r"(?i)(?:blob|sandbox|attachment|cid|file|content|asset|filesystem|file-service|base64):|(?!https?://)[a-z][a-z0-9+.-]*+://"
 )
@@ -77,6 +79,11 @@ def is_video(address: str) -> bool:
 def is_other(address: str) -> bool:
     """Whether an address is certainly no picture: a host alone, or with the suffix of something else."""
     return bool(_OTHER.search(address)) or is_video(address)
+
+
+def is_question(address: str) -> bool:
+    """Whether an address tells how far a task is; it is shown, and never followed."""
+    return bool(_QUESTION.search(address))
 
 
 def is_elsewhere(address: str) -> bool:

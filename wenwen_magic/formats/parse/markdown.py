@@ -43,12 +43,15 @@ _SAYS_VIDEO = re.compile(r"(?i)视频|video|观看|播放|watch|\bplay")
 _SAYS_CLIP = re.compile(rf"{_SAYS_VIDEO.pattern}|下载|download")
 """The same for an answer that is to be a clip: what it offers to load is the clip, and no picture."""
 
+_SAYS_STATE = re.compile(r"(?i)进度|状态|任务|数据|progress|status|\btask|raw data")
+"""The words of a link to what is known about a task, though they name its video."""
+
 _MARKUP = re.compile(r"!\[[^\[\]\n]{0,2000}+\]\((?>(?:[^()\n]++|\([^()\n]*+\))*)\)|<img\b[^<>]{0,4000}+>|data:,cut\d+")
 _DOWNLOAD = re.compile(
     r"(?i)^[>\s|·-]*+(?>(?:\[[^\[\]\n]{0,200}?(?:下载|download|预览|原始数据|⏬)[^\[\]\n]*+\]\([^()\n]*+\)[\s|·]*+)+)$"
 )
 _ONLY_LINKS = re.compile(
-    r"(?i)(?>(?:\[[^\[\]\n]{0,200}+\]\([^()\n]*+\)|</?(?:video|source|a|p|br|div)\b[^<>]{0,4000}+>|https?://\S++|[>\s|·-])+)"
+    r"(?i)(?>(?:\[[^\[\]\n]{0,200}+\]\([^()\n]*+\)|<a\b[^<>]{0,4000}+>[^<]{0,200}+</a>|</?(?:video|source|p|br|div)\b[^<>]{0,4000}+>|https?://\S++|[>\s|·-])+)"
 )
 _GONE = "\0"
 """Stands in for what was taken out of the words, until all is out."""
@@ -200,22 +203,24 @@ class _Sources:
         videos = [source for source in (*images, *naked) if source.address.startswith("data:video/")]
         seen = (*found.images, *found.links, *found.bare)
         elsewhere = (*found.images, *found.links, *found.local)
+        alone = [pair for pair in found.alone if not addresses.is_question(pair[0])]
         reading = Reading(
             images=tuple(
                 source for source in images if source not in videos and not addresses.is_video(source.address)
             ),
             naked=tuple(source for source in naked if source not in videos),
-            addresses=_once(self._each([pair for pair in found.bare if addresses.is_picture(pair[0])] + found.alone)),
+            addresses=_once(self._each([pair for pair in found.bare if addresses.is_picture(pair[0])] + alone)),
             linked=_once(self._each([pair for pair in found.links if addresses.is_picture(pair[0])])),
             elsewhere=tuple(self._payloads.redact(pair[0]) for pair in elsewhere if addresses.is_elsewhere(pair[0])),
         )
         videos += self._each([*found.videos, *(pair for pair in seen if addresses.is_video(pair[0]))])
         if not videos and (self._clip or not reading.pictures()):
             says = _SAYS_CLIP if self._clip else _SAYS_VIDEO
-            named = [pair for pair in found.links if says.search(pair[1]) and not addresses.is_other(pair[0])]
-            videos = self._each([pair for pair in named if not addresses.is_picture(pair[0])])
-            if self._clip:
-                videos += self._each([pair for pair in found.alone if not addresses.is_picture(pair[0])])
+            links = [pair for pair in found.links if says.search(pair[1]) and not _SAYS_STATE.search(pair[1])]
+            named = [pair for pair in links if not addresses.is_other(pair[0])] + (alone if self._clip else [])
+            videos = self._each(
+                [pair for pair in named if not (addresses.is_picture(pair[0]) or addresses.is_question(pair[0]))]
+            )
         return replace(reading, videos=_once(videos))
 
     def _each(self, pairs: Pairs) -> list[Source]:

@@ -26,7 +26,7 @@ from wenwen_magic.records import Button, Gallery, Generation, ImageRequest
 from wenwen_magic.render import generation
 from wenwen_magic.render.markup import clipped, join, small, stacked, tag
 from wenwen_magic.text import orientation
-from wenwen_magic.text.i18n import _, is_chinese, spoken
+from wenwen_magic.text.i18n import _, is_chinese, ngettext, spoken
 
 DOUBLE_PRESS = 0.8
 """Seconds within which a second press of a button that pays is taken for the same."""
@@ -275,7 +275,8 @@ class Panel:
 
     def _price(self) -> tuple[str, str]:
         """Return what a press costs, or how many pictures it draws (empty for neither known), and what it does."""
-        does = _("draws a new picture (pays)")
+        clip = self._cell.requests[0].wants_clip
+        does = _("makes a new clip (pays)") if clip else _("draws a new picture (pays)")
         with suppress(WenwenError):
             client, values = self._cell.current_client(), self.choices.values
             if client.settings.mode == "replay":
@@ -287,7 +288,8 @@ class Panel:
             if not cost.unknown and cost.pictures and not client.is_demo:
                 return limits.amount(cost.known, client.settings.currency), does
             if cost.pictures > 1:
-                return limits.things(cost), does
+                short = ngettext("{count} clip", "{count} clips", cost.clips) if cost.clips else limits.things(cost)
+                return short, does
         return "", does
 
     def _check_choices(self) -> None:
@@ -295,7 +297,7 @@ class Panel:
         self._update()
         with self._handling():
             client, values = self._cell.current_client(), self.choices.values
-            _check_count(client, values["count"])
+            _check_count(client, values["count"], clips=self._cell.requests[0].wants_clip)
             if values["model"]:
                 request = replace(self._cell.requests[0], **values)
                 self.show_message(*doubts(client, client.look_through([request], fresh=True).asked))
@@ -322,7 +324,7 @@ class Panel:
 
         def wanted(client: Client) -> tuple[ImageRequest, bool]:
             request = self._chosen(client)
-            _check_count(client, request.count)
+            _check_count(client, request.count, clips=request.wants_clip)
             return client.request(request), client.settings.mode != "replay"
 
         self._draw("", wanted)
@@ -610,8 +612,11 @@ def _free(name: str, ending: str) -> Path:
     return next(path for path in numbered if not path.exists())
 
 
-def _check_count(client: Client, count: int) -> None:
-    """Refuse more pictures than one press may draw."""
+def _check_count(client: Client, count: int, *, clips: bool) -> None:
+    """Refuse more pictures, or clips, than one press may ask for."""
+    if clips and count > 1:
+        what = _("One press makes one clip, not {count}.", count=count)
+        raise LimitReached(what, why=_("For more: ⋯, Insert as cell."))
     most = MOST if client.is_demo else max(1, min(MOST, client.settings.confirm_above))
     if count > most:
         raise LimitReached(

@@ -4,10 +4,12 @@ import pytest
 from support.replies import FOLDER, lead, recorded, request_in
 from support.scripted import told
 
+from wenwen_magic.errors import EndpointError
 from wenwen_magic.formats import FORMATS
 from wenwen_magic.records import CLIP
 
-REPLIES = list(recorded("clips").values())
+REPLIES = [one for one in recorded("clips").values() if "error" not in one.row]
+REFUSED = [one for one in recorded("clips").values() if "error" in one.row]
 
 
 def test_every_recorded_reply_has_its_expectation():
@@ -31,3 +33,10 @@ def test_an_answer_by_chat_gives_its_clips(one):
     assert row.get("says", "") in answer.text
     assert [word for word in row.get("silent", []) if word in answer.text] == []
     assert [call.path for call in led.calls] == ["/v1/chat/completions"]  # a polling address elsewhere is not asked
+
+
+@pytest.mark.parametrize("one", REFUSED, ids=str)
+def test_an_error_is_raised_with_the_endpoints_words_and_may_have_cost(one):
+    with pytest.raises(EndpointError, match=one.row["error"]) as caught:
+        lead(FORMATS["chat"].talk(request_in("chat", task=CLIP)), one.reply())
+    assert caught.value.charged == "maybe"

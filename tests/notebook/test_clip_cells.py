@@ -1,0 +1,279 @@
+"""A cell makes a clip, which plays under it; whatever is done with it afterwards works as with a picture."""
+
+import base64
+import re
+from dataclasses import replace
+
+import pytest
+from support.html import Document
+from support.widgets import cell_of, client_of, panel_under, settle, words_to_copy
+
+from wenwen_magic import Generation
+from wenwen_magic.media.save import _previews
+from wenwen_magic.notebook.cell_source import animated, cell, retyped
+from wenwen_magic.records import CLIP
+
+FOX = "%%wenwen_image fox\na fox in the snow"
+CLIP_OF_FOX = "%%wenwen_video clip --ref fox -o 横屏 --seconds 8\nthe fox turns its head"
+
+
+@pytest.fixture
+def demo(shell):
+    shell.run("%wenwen demo")
+    shell.run("%config WenwenMagics.video_model = 'veo3.1-fast'")
+    return shell
+
+
+def player(shell):
+    """The one player that the last cell shows, and the picture in it."""
+    document = Document(shell.shown()[-1]["text/html"].partition("<style")[0])
+    [video] = document.named("video")
+    [image] = document.named("img")
+    return video, image
+
+
+def test_a_clip_plays_from_its_file_and_its_poster_is_the_still_picture_of_all(demo):
+    demo.run(FOX)
+    made = demo.run(CLIP_OF_FOX)
+    [clip] = made.clips
+    shown = demo.shown()[-1]
+    assert isinstance(made, Generation)
+    assert made is demo.user_ns["clip"]
+    assert (clip.width, clip.height, clip.seconds, clip.path.suffix) == (320, 180, 4.0, ".mp4")
+    assert sorted(shown) == ["image/jpeg", "text/html", "text/plain"]
+    assert base64.b64decode(shown["image/jpeg"]) == clip.poster.read_bytes()
+    video, image = player(demo)
+    assert (video["src"], video["preload"], "controls" in video) == (
+        f"wenwen_images/{made.created[:10]}/{clip.path.name}",
+        "metadata",
+        True,
+    )
+    assert video["poster"] == image["src"] == "data:image/jpeg;base64," + shown["image/jpeg"]
+    assert image["alt"] == "the fox turns its head"
+    assert "<source" not in shown["text/html"]
+    for words in (shown["text/html"], shown["text/plain"]):
+        assert "▶ 0:04 · 320×180 · veo3.1-fast" in words
+        assert "picture" not in words
+    assert clip.path.name in shown["text/plain"]
+
+
+def test_the_same_cell_shows_it_again_for_free_and_a_replay_too(demo):
+    demo.run(FOX)
+    first, second = demo.run(CLIP_OF_FOX), demo.run(CLIP_OF_FOX)
+    assert (second.id, second.from_history) == (first.id, True)
+    assert "saved clip, free" in demo.words()
+    assert demo.run(CLIP_OF_FOX.replace("--seconds", "--mode replay --seconds")).id == first.id
+    assert demo.run(CLIP_OF_FOX.replace("--seconds 8", "--seconds 4")).id != first.id
+
+
+def test_a_small_clip_is_in_the_notebook_where_that_is_wanted(demo):
+    made = demo.run("%%wenwen_video --embed\na river")
+    video, _image = player(demo)
+    assert video["src"] == "data:video/mp4;base64," + base64.b64encode(made.clips[0].path.read_bytes()).decode()
+    demo.run("%%wenwen_video\na river")
+    assert player(demo)[0]["src"].startswith("wenwen_images/")
+    demo.run("%config WenwenMagics.embed = True")
+    demo.run("%%wenwen_video\na river")
+    assert player(demo)[0]["src"].startswith("data:")
+
+
+def test_a_clip_above_two_mebibytes_stays_a_file(demo):
+    made = demo.run("%%wenwen_video --embed\na river")
+    path = made.clips[0].path
+    grown = path.read_bytes() + (3 << 20).to_bytes(4) + b"free" + bytes((3 << 20) - 8)
+    path.write_bytes(grown)
+    large = replace(made, videos=(replace(made.videos[0], size=len(grown)),))
+    assert "data:video" not in large._repr_mimebundle_()["text/html"]
+
+
+def test_a_clip_whose_file_is_gone_shows_its_poster(demo):
+    made = demo.run("%%wenwen_video --embed\na river")
+    made.clips[0].path.unlink()
+    html = made._repr_mimebundle_()["text/html"]
+    assert "<img" in html
+    assert "<video" not in html
+
+
+def test_without_a_poster_it_still_plays(demo):
+    made = demo.run("%%wenwen_video\na river")
+    made.clips[0].poster.unlink()
+    shown = made._repr_mimebundle_()
+    assert "<video" in shown["text/html"]
+    assert "image/jpeg" not in shown or made.still
+
+
+def test_several_clips_play_beside_one_another_and_have_one_sheet(demo):
+    gallery = demo.run("%%wenwen_video -n 2\na river")
+    assert [len(row.clips) for row in gallery] == [1, 1]
+    shown = demo.shown()[-1]
+    assert shown["text/html"].count("<video") == 2
+    assert shown["text/html"].count("<table") == 1
+    assert "image/jpeg" in shown
+    assert gallery.failures == ()
+
+
+def test_a_comparison_of_clips_has_them_in_its_table(demo):
+    demo.run('%%wenwen_video --for "animal=fox;owl"\na {{animal}} in the snow')
+    assert demo.shown()[-1]["text/html"].count("<video") == 2
+
+
+@pytest.mark.parametrize(
+    ("line", "option"),
+    [("--blind -m a,b", "--blind"), ("--mask hole.png", "--mask"), ("--task blend", "--task"), ("--盲评", "--blind")],
+)
+def test_an_option_that_means_nothing_for_a_clip_is_refused(line, option, demo):
+    error = demo.fail(f"%%wenwen_video {line}\na river")
+    assert (error.what, error.charged) == (f"{option} does not go with a clip.", "no")
+
+
+@pytest.mark.parametrize("magic", ["wenwen_image", "wenwen_describe"])
+@pytest.mark.parametrize(
+    ("line", "option"), [("--seconds 8", "--seconds"), ("--embed", "--embed"), ("--秒数 8", "--seconds")]
+)
+def test_an_option_for_clips_is_refused_elsewhere(magic, line, option, demo):
+    assert demo.fail(f"%%{magic} {line}\na river").what == f"{option} is for clips."
+
+
+@pytest.mark.parametrize("seconds", ["0", "-3", "x", "inf", "4000"])
+def test_a_length_that_cannot_be_is_refused(seconds, demo):
+    assert demo.fail(f"%%wenwen_video --seconds {seconds}\na river").charged == "no"
+
+
+def test_without_a_model_the_endpoints_are_named(demo):
+    demo.run("%config WenwenMagics.video_model = ''")
+    error = demo.fail("%%wenwen_video\na river")
+    assert "sora_video2" in error.why
+    assert demo.run("%%wenwen_video -m sora_video2\na river").clips
+
+
+def test_an_empty_line_opens_no_panel_and_says_what_to_write(demo):
+    assert "empty" in demo.fail("%wenwen_video").what
+
+
+def test_options_are_in_chinese_too(demo):
+    demo.run(FOX)
+    first = demo.run(CLIP_OF_FOX)
+    assert demo.run(CLIP_OF_FOX.replace("--ref", "--参考").replace("--seconds", "--秒数")).id == first.id
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "%wenwen history",
+        "%wenwen history river",
+        "%wenwen show {id}",
+        "%wenwen fetch {id}",
+        "%wenwen star {id}",
+        "%wenwen tag {id} good",
+        "%wenwen show {id} --lineage",
+        "%wenwen export lesson.zip",
+        "%wenwen compare {id} {id}",
+    ],
+)
+def test_commands_work_on_a_clip_and_call_it_one(line, demo):
+    made = demo.run("%%wenwen_video\na river")
+    demo.run(line.format(id=made.id[:6]))
+    assert "a video, not a picture" not in demo.words()
+
+
+def test_the_history_and_the_lineage_show_the_poster(demo):
+    fox = demo.run(FOX)
+    made = demo.run(CLIP_OF_FOX)
+    for line in ("%wenwen history", f"%wenwen show {fox.id} --lineage"):
+        demo.run(line)
+        assert len(Document(demo.shown()[-1]["text/html"]).named("img")) == 2, line
+        assert ("▶ 0:04" in demo.words()) == ("history" in line)
+    assert made.parent == fox.id
+
+
+def test_a_comparison_of_two_has_the_posters_beside_one_another(demo):
+    one, two = demo.run("%%wenwen_video\na river"), demo.run("%%wenwen_video\na fox at night")
+    demo.run(f"%wenwen compare {one.id} {two.id}")
+    shown = demo.shown()[-1]
+    assert shown["text/html"].count("<video") == 2
+    assert "image/jpeg" in shown
+
+
+def test_deleting_a_clip_deletes_its_poster_and_small_copies(demo):
+    made = demo.run("%%wenwen_video\na river")
+    demo.run("%wenwen history")
+    history = demo.magics_manager.registry["WenwenMagics"]._client().history
+    history.delete(made)
+    assert not [path for path in history.folder.rglob("*") if path.suffix in {".mp4", ".jpg"}]
+    assert not list(_previews().glob(f"*{made.id}*"))
+
+
+def test_a_clip_is_no_reference(demo):
+    demo.run("%%wenwen_video clip\na river")
+    assert "no picture" in demo.fail("%%wenwen_image --ref clip\nat night").why
+
+
+def test_tab_offers_models_for_clips_and_the_options(demo):
+    offered = demo.magics_manager.registry["WenwenMagics"].complete
+    demo.run("%wenwen models")
+    assert offered("%%wenwen_video -m ")[1] == ["veo3.1-fast", "sora_video2"]
+    assert "--seconds" in offered("%%wenwen_video --s")[1]
+    assert "--blind" not in offered("%%wenwen_video --b")[1]
+    assert "--seconds" not in offered("%%wenwen_image --s")[1]
+
+
+# -- what is written for it --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("params", [{"seconds": "8"}, {"seconds": "8", "x": 1}, {"seconds": 8}, {"seconds": "8s"}, {}])
+def test_the_cell_of_a_clip_asks_for_the_same_clip(params, demo):
+    client = demo.magics_manager.registry["WenwenMagics"]._client()
+    request = client.request("a river", task=CLIP, params=params, model="veo3.1-fast", format="chat")
+    text = cell(request)
+    assert text.startswith("%%wenwen_video ")
+    assert ("--seconds 8" in text) == (params.get("seconds") == "8")
+    assert demo.run(text).request.fingerprint == request.fingerprint
+
+
+def test_a_typed_cell_keeps_its_magic():
+    assert retyped("%%wenwen_video a --seconds 8\nb", take=2) == "%%wenwen_video a --seconds 8 --take 2\nb"
+
+
+def test_under_a_picture_animate_inserts_a_cell_for_a_clip_that_begins_with_it(client):
+    panel = panel_under(cell_of(client, client.request("a fox {{x}}")))
+    [take] = panel.cell.area.rows
+    panel.animate.click()
+    assert re.search(rf"%%wenwen_video --ref {take.id}[^\n]* --raw\na fox \{{\{{x", words_to_copy(panel))
+
+
+def test_animate_speaks_the_language_of_the_cells_options_and_keeps_the_shape(client):
+    made = client.generate("a fox", orientation="16:9 2K")
+    like = "%%wenwen_image --方向 16:9\na fox"
+    assert (
+        animated(made, model="veo", like=like)
+        == f"%%wenwen_video --参考 {made.id} --模型 veo --方向 16:9 --尺寸 2K\na fox"
+    )
+
+
+def test_under_a_clip_it_is_saved_and_starred_and_nothing_is_edited(here, painter):
+    client = client_of(painter_of(painter))
+    panel = panel_under(cell_of(client, client.request("a river", task=CLIP, model="veo3.1-fast"), yes=True))
+    [take] = panel.cell.area.rows
+    assert [one.layout.display for one in (panel.edit, panel.animate)] == ["none", "none"]
+    assert (panel.save.disabled, panel.star.disabled) == (False, False)
+    panel.save.click()
+    assert (here / "cat.mp4").read_bytes() == take.clips[0].path.read_bytes()
+    panel.star.click()
+    assert client.history.get(take.id).star
+    assert "without a picture" not in panel.note.value
+    assert panel.generate.description == "Generate · 1 clip"
+    assert panel.generate.tooltip == "makes a new clip (pays)"
+    panel.choices.count.value = 2
+    assert "One press makes one clip, not 2." in panel.note.value
+    before = len(painter.posts)
+    panel.generate.click()
+    settle(panel)
+    assert len(painter.posts) == before
+    settle(panel)
+
+
+def painter_of(server):
+    class Relay:
+        address = server.address.removesuffix("/demo")
+
+    return Relay
