@@ -14,7 +14,7 @@ from wenwen_magic.engine.build_request import REQUEST_OPTIONS
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.media.reference import pictures_in
 from wenwen_magic.notebook.options import TABLE, Options, typed
-from wenwen_magic.records import Generation, ImageRequest, Label
+from wenwen_magic.records import Gallery, Generation, ImageRequest, Label
 from wenwen_magic.text import orientation
 from wenwen_magic.text.i18n import _
 from wenwen_magic.text.suggest import did_you_mean, nearest
@@ -246,11 +246,16 @@ def _several(value: Any, name: str) -> list[str]:
     Raises:
         ConfigError: an item is a list or an object itself, which would be drawn as Python writes it.
     """
+    if isinstance(value, Gallery):  # several answers: the items of all
+        answers = [row.said for row in value]
+        value = [item for answer in answers for item in (answer if isinstance(answer, list) else [answer])]
     lists = [one for one in value.values() if isinstance(one, list)] if isinstance(value, Mapping) else []
-    value = lists[0] if lists and len(value) == 1 else value  # the object around it has nothing else
+    if isinstance(value, Mapping):  # what else the object has is about the list
+        value = lists[0] if len(lists) == 1 else [value]
     items = list(value) if hasattr(value, "__iter__") and not isinstance(value, str) else [value]
-    if odd := next((item for item in items if isinstance(item, (Mapping, list))), None):
-        part = repr(next(iter(odd))) if isinstance(odd, Mapping) else "0"
+    odd = next((item for item in items if item is None or isinstance(item, (Mapping, list))), items)
+    if odd is not items:
+        part = repr(next(iter(odd), "name")) if isinstance(odd, Mapping) else "0"
         raise ConfigError(
             _("The values of {name} are lists or objects, and no words.", name=name),
             why=repr(odd)[:200],

@@ -100,7 +100,9 @@ def clip_html(generation: Generation, video: Video, *, width: int | None = None,
     A small one is in the HTML itself where that is wanted.
     """
     path, alt = video.path or Path(), alt_of(generation)
-    embeds = generation.embed and video.size <= MOST_EMBEDDED
+    embeds = False
+    with suppress(OSError):  # the file's own size: the record may be another's
+        embeds = generation.embed and path.stat().st_size <= MOST_EMBEDDED
     source = "" if embeds else quote(_below_here(path))
     if not (source or embeds):
         return stacked(picture(video.poster, alt, width=width, height=height), small(short_path(path)))

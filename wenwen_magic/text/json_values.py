@@ -24,6 +24,7 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _SIGN = re.compile(r"\S")
+_FIELD = re.compile(r"\{\s*[\w$]+\s*:")
 _WORDS = {"True": True, "False": False, "None": None}
 _FENCED = re.compile(r"```[^\S\n]*\w*\s*\Z")
 _BETWEEN = re.compile(r"```\w*|[\s,]+")
@@ -69,14 +70,17 @@ def value_in(text: str) -> Found:
         value = json.loads(text.strip("\ufeff \t\r\n"), strict=False, parse_constant=_refuse)
         if not isinstance(value, (list, dict)):
             return Found(replace_lone_surrogates(value) if isinstance(value, str) else value, whole=True)
-    pieces = list(_pieces(text))
-    if len(pieces) > 1 and not _BETWEEN.sub("", _outside(text, pieces)):
+    found = list(_pieces(text))
+    pieces = [piece for piece in found if piece.start < piece.end]
+    if len(pieces) > 1 and len(pieces) == len(found) and not _BETWEEN.sub("", _outside(text, pieces)):
         kept = [piece.value for piece in pieces if piece.whole]
         return Found(kept, whole=len(kept) == len(pieces))
+    every = pieces
     pieces = [piece for piece in pieces if not _cites(piece.value)] or pieces
     fenced = [piece for piece in pieces if _FENCED.search(text[max(piece.start - 40, 0) : piece.start])]
+    wrong = len(found) > len(every) and len(fenced) != 1  # what was read may be a part of what could not be
     pieces = fenced if len(fenced) == 1 else pieces
-    if not pieces:
+    if wrong or not pieces:
         raise ValueError(_("it is no JSON list and no JSON object"))
     first = pieces[0]
     if any(piece.value != first.value or piece.whole != first.whole for piece in pieces[1:]):
@@ -121,14 +125,14 @@ def _read(text: str, start: int) -> tuple[_Piece | None, int]:
         if kind == "open" or (kind == "word" and token.end() == len(text)):  # more of it may have been to come
             if nest.due == "value" or (nest.due == "key" and kind == "open"):
                 break
-            return None, token.end()
+            return nest.wrong(text, start), token.end()
         if not nest.takes(kind, sign):
-            return None, max(token.start(kind), start + 1)
+            return nest.wrong(text, start), max(token.start(kind), start + 1)
         at = token.end()
         if not nest.open:
             return _Piece(nest.closed, start, at, whole=True), at
     if token is None and _SIGN.search(text, at):  # one that JSON has not
-        return None, max(at, start + 1)
+        return nest.wrong(text, start), max(at, start + 1)
     return _Piece(nest.whole_items(), start, len(text), whole=False), len(text)
 
 
@@ -197,6 +201,12 @@ class _Nest:
             return True
         self._keys[-1], self.due = value, "colon"
         return isinstance(value, str)
+
+    def wrong(self, text: str, start: int) -> _Piece | None:
+        """Return a mark, of no length, for one that is wrong inside; None for words and pages in brackets."""
+        outer = self.open[0] if self.open else []
+        begun = len(self.open) > 1 or any(not isinstance(one, (int, float)) for one in outer)
+        return _Piece(None, start, start, whole=False) if begun or _FIELD.match(text, start) else None
 
     def whole_items(self) -> Any:
         """Return what is left where the text broke off: the outermost list, with the items that came whole; or None.
