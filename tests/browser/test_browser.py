@@ -134,7 +134,7 @@ def test_an_interrupt_ends_the_wait_and_the_picture_is_there_all_the_same(englis
     lab.start(1)
     expect(cell.get_by_text(re.compile("^drawing"))).to_be_visible(timeout=5_000)
     lab.command("notebook:interrupt-kernel")
-    expect(cell.get_by_text("Stopped waiting; the request goes on.")).to_be_visible(timeout=2_000)
+    expect(cell.get_by_text("Stopped waiting; the request goes on.")).to_be_visible(timeout=5_000)
     lab.kernel_ready(seconds=2)
     expect(lab.pictures(1)).to_have_count(1)
     [record] = lab.records()

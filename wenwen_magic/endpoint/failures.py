@@ -16,7 +16,7 @@ from wenwen_magic.text.i18n import N_, _
 from wenwen_magic.text.sanitize import mask_keys, one_line, replace_unshown
 
 MOST_READ = 1 << 14
-"""Bytes of what came in place of a file that are read for its words."""
+"""Most bytes of a body, received in place of a file, that are searched for an error message."""
 LONGEST_TEXT = 65_536
 """Characters of a body that an error keeps."""
 _WITHOUT_LIST = N_("Any model's name works without the list.")

@@ -248,6 +248,18 @@ def test_a_folder_in_which_nothing_changed_is_not_looked_through_again(folder, m
     assert looked == [folder]
 
 
+def all_waiting_at_once(history, ask, several):
+    """Call ``ask`` with each of several arguments in a thread of its own; none is answered before all wait."""
+    threads = [threading.Thread(target=ask, args=given) for given in several]
+    with history._index._lock:
+        for thread in threads:
+            thread.start()
+        while len(history._index._waiting) < len(threads):
+            threads[0].join(0.01)
+    for thread in threads:
+        thread.join()
+
+
 def test_questions_that_wait_for_each_other_share_one_look_at_the_folder(folder, monkeypatch):
     history = History(folder)
     agrees(history)
@@ -258,14 +270,7 @@ def test_questions_that_wait_for_each_other_share_one_look_at_the_folder(folder,
     def ask(number):
         answers[number] = takes(history, prompts[number])
 
-    threads = [threading.Thread(target=ask, args=(number,)) for number in range(len(prompts))]
-    with history._index._lock:
-        for thread in threads:
-            thread.start()
-        while len(history._index._waiting) < len(prompts):
-            threads[0].join(0.01)
-    for thread in threads:
-        thread.join()
+    all_waiting_at_once(history, ask, [(number,) for number in range(len(prompts))])
     assert looked.count(folder) == 1
     looked.clear()
     assert [answers[number] for number in range(len(prompts))] == [takes(history, prompt) for prompt in prompts]
@@ -284,12 +289,5 @@ def test_bug_a_question_that_has_no_answer_failed_those_that_waited_beside_it(fo
 
     questions = {number: lambda: takes(history, "fox") for number in range(4)}
     questions["too many"] = lambda: history.search("", count=1 << 70)
-    threads = [threading.Thread(target=ask, args=question) for question in questions.items()]
-    with history._index._lock:
-        for thread in threads:
-            thread.start()
-        while len(history._index._waiting) < len(threads):
-            threads[0].join(0.01)
-    for thread in threads:
-        thread.join()
+    all_waiting_at_once(history, ask, questions.items())
     assert answers == {"too many": "an error", **dict.fromkeys(range(4), expected)}
