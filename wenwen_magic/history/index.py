@@ -402,11 +402,15 @@ class Index:
         self._unread = {path: error for path, error in self._unread.items() if path.parent != folder}
         gone = [(day.name, name) for name in known.keys() - files]
         for name in filter(_is_record, files - passed):
-            before, status = known.get(name, ""), _status(folder / os.fsdecode(name))
+            before, path = known.get(name, ""), folder / os.fsdecode(name)
+            try:
+                status = _status(path)
+            except OSError as error:
+                self._unread[path] = error
+                continue
             if status is None:
                 gone += [(day.name, name)] if before else []
             elif before != (stamp := stamp_of(status)):
-                path = folder / os.fsdecode(name)
                 record = self._read(path, stamp, unread=self._unread)
                 if path in self._unread:  # it is read at the next question
                     continue
