@@ -239,8 +239,12 @@ class Turns:
             self._leave()
 
     @contextmanager
-    def given_back(self) -> Iterator[None]:
-        """Give this thread's turn, if it has one, to others while the block runs: it waits for something else."""
+    def given_back(self, *, first: bool = False) -> Iterator[None]:
+        """Give this thread's turn, if it has one, to others while the block runs: it waits for something else.
+
+        Args:
+            first: take the turn again before those that save, as an answer does: the next request may wait for it.
+        """
         if not getattr(self._own, "held", False):
             yield
             return
@@ -248,7 +252,17 @@ class Turns:
         try:
             yield
         finally:
-            self._take(self._later)
+            self._take(self._first if first else self._later)
+
+    def waited_for(self, pieces: Iterable[Item]) -> Iterator[Item]:
+        """Yield pieces as they come; while one is waited for, the turn is given back."""
+        rest = iter(pieces)
+        while True:
+            with self.given_back(first=True):
+                piece = next(rest, None)
+            if piece is None:
+                return
+            yield piece
 
     def _take(self, queue: deque[Any]) -> None:
         called = threading.Lock()
