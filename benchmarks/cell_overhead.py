@@ -102,7 +102,9 @@ class Ready(BaseHTTPRequestHandler):
         self._say(self.kind, self.answer)
 
     def do_GET(self) -> None:
-        self._say("image/png", self.picture)
+        if self.path == "/v1/models":
+            return self._say("application/json", b'{"data": [{"id": "gpt-4o-image"}]}')
+        return self._say("image/png", self.picture)
 
     def _say(self, kind: str, data: bytes) -> None:
         self.send_response(200)

@@ -40,7 +40,7 @@ def notebook(*cells):
 
 
 def run(book, **options):
-    NotebookClient(book, timeout=60, kernel_name="python3", **options).execute()
+    NotebookClient(book, **{"timeout": 60, **options}, kernel_name="python3").execute()
     return book
 
 
@@ -255,7 +255,9 @@ INSIDE = {
 
 def test_pictures_inside_an_output_widget_are_in_it_beside_all_else(relay, here):
     cells = [text.replace("a cat", f"a cat {number}") for number, text in enumerate(INSIDE.values())]  # all are drawn
-    book = run(notebook(LOAD, *cells))
+    # What nbclient says to an Output widget goes through the socket on which it waits for the reply of the cell. Then it
+    # may sleep on until the cell's time is over, and only then see the reply.
+    book = run(notebook(LOAD, *cells), timeout=None, timeout_func=lambda cell: 60 if cell.source == LOAD else 10)
     widgets = book.metadata["widgets"]["application/vnd.jupyter.widget-state+json"]["state"].values()
     inside = [one["state"]["outputs"] for one in widgets if one["model_name"] == "OutputModel"]
     assert {outputs[0]["text"] for outputs in inside} == {"before\n"}

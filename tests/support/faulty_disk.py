@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 CODES = (errno.ENOSPC, errno.EACCES, errno.EIO, errno.ESTALE)
-_CALLS = ("open", "fsync", "replace", "mkdir", "rmdir", "unlink", "stat", "scandir")
+_CALLS = ("open", "fsync", "replace", "mkdir", "rmdir", "unlink", "stat", "listdir")
 
 
 class _File:

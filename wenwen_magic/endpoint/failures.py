@@ -336,9 +336,12 @@ def error_of_object(body: Any, *, begun: bool = False) -> EndpointError:
 
 def not_models(body: str) -> EndpointError:
     """Make the error for an answer that should list models and does not; asking costs nothing."""
+    parsed = _parsed(body)
+    # A picture in the place of the list is a text too, and long; what was cut within a key is not quoted.
+    parsed = parsed[:LONGEST_TEXT] if isinstance(parsed, str) else parsed
     return EndpointError(
         _("The endpoint did not list its models."),
-        why=read_problem(_parsed(body)).message[:600],
+        why=read_problem(parsed).message[:600],
         do=_(_WITHOUT_LIST),
         status=200,
         text=_kept(body),
@@ -431,7 +434,8 @@ def _parsed(text: str) -> Any:
 
 
 def _kept(text: str) -> str:
-    return mask_keys(text)[:LONGEST_TEXT]
+    # Not the whole of a long one is masked; what the cut may have left of a key at its end is not kept.
+    return mask_keys(text[: 2 * LONGEST_TEXT])[:LONGEST_TEXT]
 
 
 def _charged(status: int, seconds: float, *, refused: bool) -> Charged:

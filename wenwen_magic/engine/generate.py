@@ -252,8 +252,8 @@ class Engine:
         )
         try:
             self.media.warm()  # while the endpoint draws
+            record, answer = self._ask(record, key, progress)
             with TURNS.given_back():
-                record, answer = self._ask(record, key, progress)
                 give_way()  # the answer is on disk: fetching and checking its pictures keeps no other request waiting
             return self._save(record, answer, key)
         except (WenwenError, OSError) as error:
@@ -529,11 +529,22 @@ class Engine:
             if self.executor is None
             else ExecutorTransport(self.executor, self.address, read=self.settings.timeout)
         )
-        return lambda call: line.send(call, auth)
+
+        def send(call: HttpCall) -> HttpReply:
+            with TURNS.given_back(first=True):
+                reply = line.send(call, auth)
+            return replace(reply, chunks=TURNS.waited_for(reply.chunks))
+
+        return send
 
     def _backoff(self) -> "Backoff":
         """Return the pauses between questions about a job, as the settings say."""
-        return Backoff(self.settings.poll_seconds, self.settings.poll_limit, self.clock.sleep)
+
+        def sleep(seconds: float) -> None:
+            with TURNS.given_back():
+                self.clock.sleep(seconds)
+
+        return Backoff(self.settings.poll_seconds, self.settings.poll_limit, sleep)
 
     def _key_for(self, request: ImageRequest) -> Secret | None:
         """Return the key to ask with; None for an endpoint on this machine that may need none.

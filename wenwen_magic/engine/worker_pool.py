@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
@@ -217,7 +218,7 @@ def giving_way(how: Callable[[], None]) -> Iterator[None]:
 
 
 class Turns:
-    """Let a few threads work at a time; the others wait meanwhile.
+    """Let a few threads work at a time; of the others, those that prepare a request go before those that save.
 
     Python runs one thread at a time, and gives it to another at each look at a file: sixty threads that all save their
     pictures need twice as long as a few after each other.
@@ -227,32 +228,74 @@ class Turns:
     """
 
     def __init__(self, most: int) -> None:
-        self._few = threading.BoundedSemaphore(most)
+        self._free, self._lock = most, threading.Lock()
+        self._first, self._later = deque[Any](), deque[Any]()
         self._own = threading.local()
 
     @contextmanager
     def taken(self) -> Iterator[None]:
-        """Hold a turn while the block runs."""
-        with self._few:
-            self._own.held = True
-            try:
-                yield
-            finally:
-                self._own.held = False
-
-    @contextmanager
-    def given_back(self) -> Iterator[None]:
-        """Give this thread's turn, if it has one, to others while the block runs: it waits for the network."""
-        if not getattr(self._own, "held", False):
-            yield
-            return
-        self._own.held = False
-        self._few.release()
+        """Hold a turn while the block runs; before all who wait to have their turn again."""
+        self._take(self._first)
         try:
             yield
         finally:
-            self._few.acquire()
-            self._own.held = True
+            self._leave()
+
+    @contextmanager
+    def given_back(self, *, first: bool = False) -> Iterator[None]:
+        """Give this thread's turn, if it has one, to others while the block runs: it waits for something else.
+
+        Args:
+            first: take the turn again before those that save, as an answer does: the next request may wait for it.
+        """
+        if not getattr(self._own, "held", False):
+            yield
+            return
+        self._leave()
+        try:
+            yield
+        finally:
+            self._take(self._first if first else self._later)
+
+    def waited_for(self, pieces: Iterable[Item]) -> Iterator[Item]:
+        """Yield pieces as they come; while one is waited for, the turn is given back."""
+        rest = iter(pieces)
+        while True:
+            with self.given_back(first=True):
+                piece = next(rest, None)
+            if piece is None:
+                return
+            yield piece
+
+    def _take(self, queue: deque[Any]) -> None:
+        called = threading.Lock()
+        called.acquire()
+        with self._lock:
+            if self._free:
+                self._free -= 1
+                called.release()
+            else:
+                queue.append(called)
+        try:
+            called.acquire()
+        except BaseException:  # an interrupt: the turn that came meanwhile goes to the next one
+            with self._lock:
+                waits = called in queue
+                if waits:
+                    queue.remove(called)
+            if not waits:
+                self._leave()
+            raise
+        self._own.held = True
+
+    def _leave(self) -> None:
+        self._own.held = False
+        with self._lock:
+            waiting = self._first or self._later
+            if waiting:
+                waiting.popleft().release()
+            else:
+                self._free += 1
 
 
 TURNS = Turns(4)

@@ -14,7 +14,7 @@ import threading
 import time
 import unicodedata
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -371,8 +371,8 @@ class Index:
         # What was not a record may have been copied by half: filled, it does not change its folder.
         filled = {day for day, name, stamp in rows if name is not None and self._stamp(day, name) != stamp}
         doubted, self._doubted = self._doubted | filled, set()
-        days = _entries(self._folder, lambda name: _DAY.fullmatch(name) is not None)
-        found = {os.fsdecode(day): _status(entry) for day, entry in days.items()}
+        days = map(os.fsdecode, filter(_DAY.fullmatch, _names(self._folder)))
+        found = {day: _status(self._folder / day) for day in days}
         present = {day: status for day, status in found.items() if status and stat.S_ISDIR(status.st_mode)}
         all_days = [_Day(day, known.get(day), present.get(day)) for day in {**known, **present}]
         return [
@@ -394,21 +394,23 @@ class Index:
         # The right to write is taken at once: taken later, what was read may not be true any more.
         connection.execute("BEGIN IMMEDIATE")
         settled = not day.folder or time.time_ns() - max(day.folder.st_mtime_ns, day.folder.st_ctime_ns) > SETTLED
-        rows = connection.execute("SELECT name, stamp, id FROM records WHERE day = ?", (day.name,))
-        known = {name: (stamp, record_id) for name, stamp, record_id in rows}
+        rows = connection.execute("SELECT name, stamp, id FROM records WHERE day = ?", (day.name,)).fetchall()
+        known = {name: stamp for name, stamp, _id in rows}
+        passed = {name for name, _stamp, record_id in rows if record_id} if quick and not settled else set[bytes]()
         folder = self._folder / day.name
-        files = _entries(folder, _is_record) if day.folder else {}
+        files = _names(folder) if day.folder else set()
         self._unread = {path: error for path, error in self._unread.items() if path.parent != folder}
-        gone = [(day.name, name) for name in known.keys() - files.keys()]
-        for name, entry in files.items():
-            before, record_id = known.get(name, ("", ""))
-            if record_id and quick and not settled:
+        gone = [(day.name, name) for name in known.keys() - files]
+        for name in filter(_is_record, files - passed):
+            before, path = known.get(name, ""), folder / os.fsdecode(name)
+            try:
+                status = _status(path)
+            except OSError as error:
+                self._unread[path] = error
                 continue
-            status = _status(entry)
             if status is None:
                 gone += [(day.name, name)] if before else []
             elif before != (stamp := stamp_of(status)):
-                path = folder / os.fsdecode(name)
                 record = self._read(path, stamp, unread=self._unread)
                 if path in self._unread:  # it is read at the next question
                     continue
@@ -503,21 +505,21 @@ def _execute(connection: sqlite3.Connection, statement: str, values: Sequence[An
         return connection.execute(statement, valid).fetchall()
 
 
-def _entries(folder: Path, wanted: Callable[[bytes], bool]) -> Mapping[bytes, "os.DirEntry[bytes]"]:
-    """Return what a folder holds under wanted names, as bytes: there may be thousands, at every question."""
-    with suppress(FileNotFoundError), os.scandir(os.fsencode(folder)) as entries:
-        return {entry.name: entry for entry in entries if wanted(entry.name)}
-    return {}
+def _names(folder: Path) -> set[bytes]:
+    """Return the names of what a folder holds, as bytes: they may be no valid text."""
+    with suppress(FileNotFoundError):
+        return set(os.listdir(os.fsencode(folder)))  # noqa: PTH208  as bytes
+    return set()
 
 
 def _is_record(name: bytes) -> bool:
     return name.endswith(b".json") and not name.startswith(b".")
 
 
-def _status(entry: "os.DirEntry[bytes]") -> os.stat_result | None:
+def _status(path: Path) -> os.stat_result | None:
     """Return the status of what a folder holds; None for a dead link and for what has just been deleted."""
     try:
-        return entry.stat()
+        return path.stat()
     except OSError as error:
         if error.errno in {errno.ENOENT, errno.ELOOP}:
             return None

@@ -78,7 +78,7 @@ class ImagePipeline:
         pool: the sandbox that checks.
         clock: waits between tries.
         foreign: whether only a project file names the endpoint.
-        waiting: makes the block in which a thread waits for the network.
+        waiting: makes the block in which a thread waits for the network or a check.
     """
 
     def __init__(
@@ -274,7 +274,8 @@ class ImagePipeline:
         with ThreadPoolExecutor(1, thread_name_prefix="wenwen") as thread:
             digest = thread.submit(_sync, part)  # while the sandbox decodes
             try:
-                result, preview = self._judged(part, size, digest.result)
+                with self._waiting():
+                    result, preview = self._judged(part, size, digest.result)
             except ImageError as error:
                 if error.text in _NOT_THE_PICTURES_FAULT:
                     digest.result()

@@ -174,26 +174,16 @@ def test_a_record_whose_files_name_is_no_text_is_found(tmp_path):
 
 
 def test_a_day_that_goes_while_the_folder_is_looked_into_hides_no_other(history, monkeypatch):
-    real = os.scandir
+    real = os.listdir
 
-    class Vanishing:
-        def __init__(self, place):
-            with real(place) as entries:
-                self.found = sorted(entries, key=lambda entry: entry.name)
-            if os.fsdecode(place) == str(history.folder):
-                monkeypatch.setattr(os, "scandir", real)
-                shutil.rmtree(history.folder / "2026-01-01")
+    def vanishing(place):
+        found = real(place)
+        if os.fsdecode(place) == str(history.folder):
+            monkeypatch.setattr(os, "listdir", real)
+            shutil.rmtree(history.folder / "2026-01-01")
+        return found
 
-        def __enter__(self):
-            return self
-
-        def __iter__(self):
-            return iter(self.found)
-
-        def __exit__(self, *_):
-            pass
-
-    monkeypatch.setattr(os, "scandir", Vanishing)
+    monkeypatch.setattr(os, "listdir", vanishing)
     assert [history.count(), agrees(history)] == [10, 10]
 
 

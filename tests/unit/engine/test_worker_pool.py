@@ -200,3 +200,78 @@ def test_a_thread_without_a_turn_gives_none_back():
         raise ValueError("odd")
     with turns.taken():  # it was given back once, and not twice
         pass
+
+
+def await_one_in(queue):
+    """Wait until a thread is in a queue."""
+    for _look in range(10_000):
+        if queue:
+            return
+        threading.Event().wait(0.001)
+    pytest.fail("nobody waits")
+
+
+def test_what_prepares_a_request_goes_before_what_saves(gate):
+    turns, order = Turns(1), []
+
+    def save():
+        with turns.taken(), turns.given_back():
+            gate.wait(SOON)
+        order.append("saved")
+
+    def prepare():
+        with turns.taken():
+            order.append("prepared")
+
+    saving, preparing = threading.Thread(target=save), threading.Thread(target=prepare)
+    saving.start()
+    with turns.taken():
+        gate.set()
+        await_one_in(turns._later)
+        preparing.start()
+        await_one_in(turns._first)
+    saving.join(SOON)
+    preparing.join(SOON)
+    assert order == ["prepared", "saved"]
+
+
+@pytest.mark.parametrize("comes_first", [False, True], ids=["before its turn", "with its turn"])
+def test_an_interrupt_of_one_who_waits_keeps_no_turn(monkeypatch, comes_first):
+    turns = Turns(1)
+
+    class Interrupted:
+        """A lock whose wait is interrupted, before or after the turn has come."""
+
+        def acquire(self):
+            if self.waits:
+                if comes_first:
+                    turns._leave()
+                raise KeyboardInterrupt
+            self.waits = True
+
+        waits = False
+
+        def release(self):
+            pass
+
+    with turns.taken():
+        with monkeypatch.context() as patch:
+            patch.setattr(threading, "Lock", Interrupted)
+            with pytest.raises(KeyboardInterrupt), turns.taken():
+                pytest.fail("it has no turn")
+        if comes_first:  # what the interrupted one was given is free again; this one's was given away above
+            turns._take(turns._first)
+    assert (turns._free, len(turns._first)) == (1, 0)
+
+
+def test_who_waits_for_a_piece_of_an_answer_holds_no_turn():
+    turns, free = Turns(1), []
+
+    def pieces():
+        for piece in (b"", b"a", b"b"):
+            free.append(turns._free)
+            yield piece
+
+    with turns.taken():
+        assert list(turns.waited_for(pieces())) == [b"", b"a", b"b"]
+        assert (free, turns._free) == ([1, 1, 1], 0)

@@ -150,7 +150,7 @@ def test_a_day_that_cannot_be_read_is_an_error_of_ours_and_no_reason_to_pay_agai
     def denied(_):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(os, "scandir", denied)
+    monkeypatch.setattr(os, "listdir", denied)
     with pytest.raises(HistoryError):
         list(History(history.folder).all())
 
