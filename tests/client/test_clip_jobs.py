@@ -32,16 +32,18 @@ class Works:
 
     Args:
         content: answers the question for the clip: status, headers, body, and how many bytes of it are sent.
+        taken: the answer to the submission.
     """
 
-    def __init__(self, *states, content=None):
+    def __init__(self, *states, content=None, taken=None):
         self.states, self.asked, self.keys, works = list(states), [], [], self
         self.content = content or (lambda _: (200, {"Content-Type": "video/mp4"}, CLIP, None))
+        self.taken = taken or {"id": "video_1", "object": "video", "status": "queued", "progress": 0}
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self):
                 self.rfile.read(int(self.headers["Content-Length"]))
-                self._tell({"id": "video_1", "object": "video", "status": "queued", "progress": 0})
+                self._tell(works.taken)
 
             def do_GET(self):
                 if self.path == "/base/v1/videos/video_1":
@@ -130,6 +132,28 @@ def test_a_job_that_takes_too_long_is_asked_about_again_and_not_submitted_again(
             works.client(poll_limit=1).video("a fox")
         works.states = ["completed"]
         assert works.client().video("a fox").clips
+        assert len(works.posts) == 1
+
+
+def test_a_job_that_is_answered_about_with_errors_alone_is_asked_about_again_and_not_submitted_again(here):
+    with Works({"code": "task_not_exist", "message": "no such task", "data": None}) as works:
+        client = works.client()
+        with pytest.raises(WaitEnded, match="no such task") as caught:
+            client.video("a fox")
+        assert (len(works.asked), client.history.get(caught.value.record).state) == (4, "sent")
+        works.states = ["completed"]
+        assert works.client().video("a fox").clips
+        assert len(works.posts) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [{"code": 1, "message": "submitted", "data": {"task_id": "video_1"}}, {"code": "success", "data": "video_1"}],
+)
+def test_bug_a_job_that_was_taken_in_other_words_was_a_refusal_and_was_paid_twice(here, answer):
+    with Works("completed", taken=answer) as works:
+        assert works.client().video("a fox").clips
+        assert works.client().video("a fox").from_history
         assert len(works.posts) == 1
 
 

@@ -39,7 +39,9 @@ _REPLACEMENTS = ("replacement", "replacementmodel", "suggestedmodel", "recommend
 _FINE_CODES = {"0", "200", "201", "202", "10000", "20000", "0000", "00000", "success", "ok", "succeed", "succeeded"}
 """Codes with which servers say that all is well (not seen on wenwen's pages)."""
 _FINE = re.compile(
-    r"(?i)^\W*(?:success|succe+d|ok\b|done\b|成功|请求成功|操作成功|提交成功|.{0,6}已提交|.{0,6}成功\W*$)"
+    r"(?i)^\W*(?:success|succe+d|ok\b|done\b|成功|请求成功|操作成功|提交成功|.{0,6}已提交|.{0,6}成功\W*$"
+    r"|(?:(?:your|the|task|job|request|video|submit|is|was|has|been) ){0,5}"
+    r"(?:submitted|accepted|queued|created|success)\W*$)"
 )
 _FAILED = {"error", "fail", "failed", "failure", "errored"}
 _STATES = ("status", "state", "taskstatus", "jobstatus", "type", "object", "event")
@@ -201,7 +203,8 @@ def is_failure(body: Mapping[str, Any]) -> bool:
     """Tell whether an object that came with HTTP status 200 says by itself that something failed."""
     fields = _plain_fields(body)
     error = fields.get("error") or fields.get("errors") or fields.get("fault")
-    if error and not (isinstance(error, str) and error.lower() in {"none", "null", "no", *_FINE_CODES}):
+    told = error.values() if isinstance(error, Mapping) else [error]  # some send an empty one along
+    if any(str(one).lower() not in {"none", "null", "no", *_FINE_CODES} for one in told if one):
         return True
     if any(str(fields.get(name)).lower() in _FAILED for name in _STATES if isinstance(fields.get(name), str)):
         return True
