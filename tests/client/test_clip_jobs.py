@@ -1,11 +1,14 @@
 """A clip's job outlives the process that waits for it, is submitted once, and its clip comes however it is given."""
 
+import gzip
 import json
 import os
 import subprocess
 import sys
 import threading
 import tracemalloc
+import zlib
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -239,9 +242,28 @@ def test_a_clip_that_is_not_given_yet_is_fetched_later_for_free(here, status, wo
         assert len(works.posts) == 1
 
 
-def test_a_large_clip_goes_to_the_disk_and_not_into_memory(here):
-    large = CLIP + bytes(50 << 20)
-    with Works("completed", content=lambda _: (200, {}, large, None)) as works:
+def content_of(packing):
+    """What packs a body, and what its header says of it."""
+    return {
+        "": ({}, lambda body: body),
+        "gzip": ({"Content-Encoding": "gzip"}, partial(gzip.compress, compresslevel=0)),
+        "gzip without header": ({"Content-Type": "application/octet-stream"}, partial(gzip.compress, compresslevel=0)),
+        "deflate": ({"Content-Encoding": "deflate"}, partial(zlib.compress, level=0)),
+    }[packing]
+
+
+@pytest.mark.parametrize("packing", ["gzip", "gzip without header", "deflate"])
+def test_bug_a_clip_that_came_packed_was_never_fetched(here, packing):
+    headers, pack = content_of(packing)
+    with Works("completed", content=lambda _: (200, headers, pack(CLIP), None)) as works:
+        assert works.client().video("a fox").clips[0].path.read_bytes() == CLIP
+
+
+@pytest.mark.parametrize("packing", ["", "gzip"])
+def test_a_large_clip_goes_to_the_disk_and_not_into_memory(here, packing):
+    large, (headers, pack) = CLIP + bytes(50 << 20), content_of(packing)
+    body = pack(large)
+    with Works("completed", content=lambda _: (200, headers, body, None)) as works:
         client = works.client()
         tracemalloc.start()
         try:
