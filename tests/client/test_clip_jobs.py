@@ -226,6 +226,19 @@ def test_a_body_that_is_cut_is_fetched_again(here):
     assert (len(sent), len(works.posts)) == (2, 1)
 
 
+def test_a_clip_that_is_cut_whenever_it_is_fetched_is_kept_as_far_as_it_came_and_fetched_later_for_free(here):
+    with Works("completed", content=lambda _: (200, {}, CLIP, len(CLIP) // 2)) as works:
+        client = works.client()
+        with pytest.raises(ImageError, match="could not be fetched") as caught:
+            client.video("a fox")
+        [kept] = (here / "wenwen_images").rglob("*.unsound")
+        assert (kept.name in caught.value.why, caught.value.charged) == (True, "yes")
+        assert kept.read_bytes() == CLIP[: len(CLIP) // 2]
+        works.content = lambda _: (200, {}, CLIP, None)
+        assert client.video("a fox").clips[0].path.read_bytes() == CLIP
+        assert len(works.posts) == 1
+
+
 @pytest.mark.parametrize(
     ("status", "words"),
     [(400, "Task is not completed yet"), (404, "Task not found"), (502, "Failed to fetch video content")],

@@ -335,11 +335,11 @@ def _save(step: _Step, response: BaseHTTPResponse, target: Path) -> str:
     if size <= limit:
         size, pieces = 0, _unpacked(_body(response), encoding)
         if step.policy.video:
-            head = _head(pieces)
-            head += _head(pieces, _LONGEST_DESCRIPTION) if kinds.other_kind(head) == "JSON" else b""
+            head, pieces = _begun(pieces)
+            if kinds.other_kind(head) == "JSON":
+                head, pieces = _begun(pieces, _LONGEST_DESCRIPTION)
             if named := _named_clip(head):
                 return named
-            pieces = chain([head], pieces)
         with target.open("wb") as file:
             for piece in _pieces(step, pieces):
                 size += len(piece)
@@ -365,12 +365,25 @@ def _unpacked(pieces: Iterator[bytes], encoding: str) -> Iterator[bytes]:
     return unpacked(chain(filter(None, [head]), pieces), encoding, whole=True)
 
 
-def _head(pieces: Iterator[bytes], enough: int = kinds.HEAD) -> bytes:
-    """Return the next pieces of a body, as many as are enough, of which some bytes tell what it is."""
-    head = b""
-    while len(head) < enough and (piece := next(pieces, b"")):
-        head += piece
-    return head
+def _begun(pieces: Iterator[bytes], enough: int = kinds.HEAD) -> tuple[bytes, Iterator[bytes]]:
+    """Return the begin of a body, of which some bytes tell what it is, and all of the body, which may break off there.
+
+    Args:
+        pieces: of the body as it comes.
+        enough: bytes of the begin, or fewer where the body has no more.
+    """
+    head, rest = b"", pieces
+    try:
+        while len(head) < enough and (piece := next(pieces, b"")):
+            head += piece
+    except (HTTPError, AnswerError, zlib.error) as problem:
+        rest = _raising(problem)
+    return head, chain(filter(None, [head]), rest)
+
+
+def _raising(problem: Exception) -> Iterator[bytes]:
+    yield from ()
+    raise problem
 
 
 def _named_clip(body: bytes) -> str:
@@ -389,13 +402,13 @@ def _pieces(step: _Step, pieces: Iterator[bytes]) -> Iterator[bytes]:
     """
     if not step.key:
         return pieces
-    head = _head(pieces)
+    head, pieces = _begun(pieces)
     begin = head.lstrip(b"\xef\xbb\xbf \t\r\n")
     if kinds.kind_of(begin, (*kinds.PICTURES, *kinds.VIDEOS)):
-        return chain([head], pieces)
+        return pieces
     if head and kinds.other_kind(begin) in {"", *kinds.TEXTS}:
         raise _failed(step.address, _("with your key came a text, not a picture"))
-    return without_key(chain([head], pieces), step.key)  # such as HEIC: kept, and not shown
+    return without_key(pieces, step.key)  # such as HEIC: kept, and not shown
 
 
 def _encoding(response: BaseHTTPResponse) -> str:

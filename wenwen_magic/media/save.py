@@ -28,7 +28,7 @@ from wenwen_magic.media.sandbox import MESSAGES, Inspection, SandboxPool
 from wenwen_magic.protocol import Progress, Source
 from wenwen_magic.records import GeneratedImage, Generation, ImageRequest, Reference, Video
 from wenwen_magic.settings import Settings
-from wenwen_magic.text.i18n import _
+from wenwen_magic.text.i18n import N_, _
 from wenwen_magic.text.sanitize import mask_keys, one_line
 
 PAUSES = (1.0, 2.0, 4.0)
@@ -49,6 +49,7 @@ _PIECE = 1 << 20
 _NOT_BASE64 = bytes(set(range(256)) - set(f"{ascii_letters}{digits}+/-_".encode()))
 _POSTER = ".jpg"
 """What the name of a clip's poster ends with: no picture of an answer has the clip's number."""
+_FETCH = N_("The answer is kept: %wenwen fetch fetches it again, for free.")
 _NOT_THE_PICTURES_FAULT = {"start", "died", "timeout", "disk"}
 _LEAD = re.compile(rb"(?:\xef\xbb\xbf|[ \t\r\n])+")
 """What a careless server writes before a picture; no viewer opens the file with it."""
@@ -179,15 +180,13 @@ class ImagePipeline:
                 ]
             results = [future.result() for future in futures]
         kept = [
-            Video(source.address, problem=" ".join(filter(None, (result.what, result.why))))
-            if is_video and isinstance(result, WenwenError)
-            else result
+            Video(source.address, problem=_in_words(result)) if is_video and isinstance(result, WenwenError) else result
             for (source, is_video), result in zip(everything, results, strict=True)
         ]
         return Saved(
             _without_equals(file for file in kept if isinstance(file, GeneratedImage)),
             _without_equals(file for file in kept if isinstance(file, Video)),
-            tuple(result for result in results if isinstance(result, WenwenError)),
+            tuple(filter(None, map(_lost, results))),
         )
 
     def _stills(self, request: ImageRequest, beside: Sequence[Source], key: Secret | None) -> list[Path]:
@@ -244,30 +243,41 @@ class ImagePipeline:
             ValueError: its address cannot be parsed.
             OSError: the disk cannot be written.
         """
-        part = stem.with_name(f"{stem.name}.{secrets.token_hex(4)}.part")  # two kernels may save the same picture
+        name = f"{stem.name}.{secrets.token_hex(4)}"  # two kernels may save the same picture
+        part, again = stem.with_name(f"{name}.part"), stem.with_name(f"{name}.again.part")
 
-        def fetch() -> bytes:
+        def fetch(target: Path) -> None:
             if source.address.startswith("data:"):
-                _decode(source.data, part)
+                _decode(source.data, target)
             else:
                 address = urljoin(self._address + "/", source.address)
                 policy = self._policy(key, is_video=is_video)
                 policy = replace(policy, deadline=deadline) if deadline else policy
-                self._download(address, part, pauses, policy)
-            return _begun_with_its_signature(part)
+                self._download(address, target, pauses, policy)
 
+        seen: Inspection | ImageError | None = None
         try:
-            head = fetch()
+            try:
+                fetch(part)
+            except download.FetchFailed as error:
+                if not (is_video and error.again and not error.status and _begins_as_clip(part)):
+                    raise
+                seen = error  # a clip that breaks off whenever it is fetched: what came is kept
+            head = _begun_with_its_signature(part)
             if kinds.kind_of(head) or not (is_video or kinds.kind_of(head, kinds.VIDEOS)):
                 return self._keep_picture(source, part, stem, alt, head)
-            seen = self._clip(part, stem, stills)
-            if isinstance(seen, ImageError) and seen.text == "cut-clip" and not source.address.startswith("data:"):
-                head = fetch()  # some relays send for a minute and no longer
-                seen = self._clip(part, stem, stills)
+            seen = seen or self._clip(part, stem, stills)
+            if _is_cut(seen) and not source.address.startswith("data:"):
+                with suppress(download.FetchFailed):  # some relays send for a minute and no longer
+                    fetch(again)
+                second = self._clip(again, stem, stills) if _begins_as_clip(again) else seen
+                if isinstance(second, Inspection) or (second is not seen and _size(again) > _size(part)):
+                    seen, head = second, _begun_with_its_signature(again.replace(part))
             return _keep_video(source, part, stem, head, seen)
         finally:
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
+            for left in (part, again):
+                with suppress(OSError):
+                    left.unlink(missing_ok=True)
 
     def _keep_picture(self, source: Source, part: Path, stem: Path, alt: str, head: bytes) -> GeneratedImage:
         size, problem, result, preview = part.stat().st_size, "", None, None
@@ -309,18 +319,27 @@ class ImagePipeline:
         return replace(policy, limit=max(policy.limit, VIDEO_MIB << 20), deadline=VIDEO_DEADLINE, video=True)
 
     def _download(self, address: str, part: Path, pauses: Sequence[float], policy: download.Policy) -> None:
+        """Download into a file; where every try breaks off, it holds the most that came in one."""
         policy = replace(policy, proxies=transport.proxies_for(address))
-        for pause in (*pauses, None):
-            try:
-                with self._waiting():
-                    download.fetch(address, part, policy)
-            except download.FetchFailed as error:
-                if pause is None or not error.again:
-                    raise
-                with self._waiting():
-                    self._clock.sleep(pause)
-            else:
-                return
+        trial = part.with_name(f"{part.name}.trial")
+        try:
+            for pause in (*pauses, None):
+                try:
+                    with self._waiting():
+                        download.fetch(address, trial, policy)
+                except download.FetchFailed as error:
+                    if _size(trial) > _size(part):
+                        trial.replace(part)
+                    if pause is None or not error.again:
+                        raise
+                    with self._waiting():
+                        self._clock.sleep(pause)
+                else:
+                    trial.replace(part)
+                    return
+        finally:
+            with suppress(OSError):
+                trial.unlink(missing_ok=True)
 
     def _judged(self, path: Path, size: int, digest: Callable[[], str]) -> tuple[Inspection, Path | None]:
         """Check a file as :meth:`_inspect` does; what once took too much work is not tried again.
@@ -470,6 +489,35 @@ def _begun_with_its_signature(part: Path) -> bytes:
     return head[lead.end() :]
 
 
+def _lost(result: GeneratedImage | Video | WenwenError) -> WenwenError | None:
+    """Return the error of a file that was not saved, or not whole: a clip that is no clip, or cut, can come again."""
+    if isinstance(result, Video) and result.problem:
+        return ImageError(_("The clip could not be fetched."), why=result.problem, do=_(_FETCH), charged="yes")
+    return result if isinstance(result, WenwenError) else None
+
+
+def _in_words(error: WenwenError) -> str:
+    return " ".join(filter(None, (error.what, error.why)))
+
+
+def _begins_as_clip(part: Path) -> bool:
+    with suppress(OSError), part.open("rb") as file:
+        return kinds.kind_of(file.read(kinds.HEAD), kinds.VIDEOS) is not None
+    return False
+
+
+def _is_cut(seen: Inspection | ImageError) -> bool:
+    return isinstance(seen, ImageError) and seen.text == "cut-clip"
+
+
+def _size(path: Path) -> int:
+    """Return the size of a file, in bytes; -1 where there is none."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1
+
+
 def _with_its_words(error: ImageError, head: bytes) -> str:
     """Say why a file is not shown: what it is instead, or what it says."""
     if error.text == "format":
@@ -484,7 +532,10 @@ def _with_its_words(error: ImageError, head: bytes) -> str:
 def _keep_video(source: Source, part: Path, stem: Path, head: bytes, seen: Inspection | ImageError) -> Video:
     """Rename a file that is, or should be, a video; one that cannot be judged now is kept as what it begins as."""
     size, digest, kind = part.stat().st_size, _sync(part), kinds.kind_of(head, kinds.VIDEOS)
-    problem = seen.what if isinstance(seen, ImageError) and seen.text not in _NOT_THE_PICTURES_FAULT else ""
+    problem = ""
+    if isinstance(seen, ImageError) and seen.text not in _NOT_THE_PICTURES_FAULT:
+        problem = _in_words(seen) if isinstance(seen, download.FetchFailed) else seen.what
+        problem = " ".join((problem, _("What came is kept as {name}.", name=f"{stem.name}.unsound")))
     if kind is None:
         words = failures.words_of(head) if head else _("The file is empty.")
         problem = f"{_('What came is not a video.')} {words}".strip()

@@ -198,6 +198,14 @@ def test_a_packed_body_that_ends_too_early_is_an_error_and_what_came_is_kept(cod
     assert (error.again, "end mark" in error.why, PNG.startswith(came), len(came) > 5000) == (True, True, True, True)
 
 
+@pytest.mark.parametrize("video", [False, True])
+@pytest.mark.parametrize("length", [1, 300, 5000])
+def test_bug_of_a_clip_that_broke_off_early_the_begin_was_lost(video, length, serve, failing, tmp_path):
+    server = serve(reply(body=PNG)[: -len(PNG)] + PNG[:length])
+    assert failing(server.origin, policy(server.origin, video=video)).again
+    assert (tmp_path / "x").read_bytes() == PNG[:length]
+
+
 @pytest.mark.parametrize("at", [9, 2000, 70_000])
 def test_a_packed_body_that_is_damaged_is_a_broken_download(at, serve, failing):
     packed = bytearray(gzip.compress(PNG, 0))
