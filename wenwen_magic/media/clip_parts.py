@@ -11,6 +11,8 @@ from typing import BinaryIO, Final, NamedTuple
 
 MOST_PARTS: Final = 200_000
 """Boxes or elements of a file that are looked at; what comes behind them is taken as it is."""
+MOST_TRACKS: Final = 100
+"""Tracks of a film that are told apart; of more the last takes the place of the one before."""
 MOST_ROWS: Final = 16 << 20
 """Bytes of all fragments' tables of frames that are read: an hour has a million."""
 LONGEST: Final = 1e6
@@ -149,7 +151,7 @@ def _read_head(parts: _Parts, start: int, end: int, tracks: list[_Track], film: 
     for kind, at, stop in _leaves(parts, start, end):
         track, wide = tracks[-1], parts.number(at, 1) == 1  # dates and durations have eight bytes then, else four
         if kind == b"trak":
-            tracks.append(_Track())
+            tracks[MOST_TRACKS:] = [_Track()]
         elif kind == b"mvhd":
             film[:] = parts.number(at + (24 if wide else 16), 8 if wide else 4), parts.number(at + (20 if wide else 12))
         elif kind == b"mehd" and film[0] in _UNKNOWN:
