@@ -3,7 +3,7 @@
 import gzip
 import json
 import os
-import subprocess
+import signal
 import sys
 import threading
 import tracemalloc
@@ -12,12 +12,14 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import psutil
 import pytest
 from support.clock import HASTE
 
 from wenwen_magic import Client
 from wenwen_magic.demo.exchange import Ask, as_clip, clip_file
 from wenwen_magic.engine.limits import Session
+from wenwen_magic.engine.worker_pool import WorkerPool
 from wenwen_magic.errors import EndpointError, ImageError, WaitEnded, WenwenError
 
 KEY = "sk-clips-7f3a9c2b51d84e0612"
@@ -26,7 +28,8 @@ CONTENT = "/base/v1/videos/video_1/content"
 SCRIPT = """
 import sys
 from wenwen_magic import Client
-Client(base_url=sys.argv[1], api_key=sys.argv[2], format="videos", poll_seconds=0.05).video("a fox", model="veo3.1-fast")
+more = {"format": "videos", "poll_seconds": 0.05, "worker": sys.argv[3] == "worker"}
+Client(base_url=sys.argv[1], api_key=sys.argv[2], **more).video("a fox", model="veo3.1-fast")
 """
 
 
@@ -109,24 +112,62 @@ def test_a_clip_is_fetched_from_the_endpoint_with_the_key(here):
     ]
 
 
-def test_a_process_that_is_killed_while_the_job_runs_is_resumed_and_submits_once(here):
+def until(true):
+    never = threading.Event()
+    assert any(true() or never.wait(0.02) for _ in range(1500))
+
+
+def waiting(works, how):
+    """Start a script that waits for the job; gives it and its children: a worker, or a sandbox."""
+    command = [sys.executable, "-c", SCRIPT, works.address, KEY, how]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    script = psutil.Popen(command, env=environment, start_new_session=True)
+    until(lambda: len(works.asked) > 2)
+    return script, script.children()
+
+
+@pytest.mark.parametrize("how", ["thread", "worker"])
+def test_a_process_that_is_killed_while_the_job_runs_is_resumed_and_submits_once(here, how):
     with Works("in_progress") as works:
-        command = [sys.executable, "-c", SCRIPT, works.address, KEY]
-        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-        script = subprocess.Popen(command, env=environment)
-        never = threading.Event()
-        for _ in range(1500):
-            if len(works.asked) > 2:
-                break
-            never.wait(0.02)
-        script.kill()
+        script, children = waiting(works, how)
+        for process in (script, *children):
+            process.kill()
         script.wait()
+        psutil.wait_procs(children, timeout=20)
         [record] = works.client().history.recent(2)
         assert (record.state, len(works.posts)) == ("sent", 1)
         works.states = ["in_progress", "completed"]
         made = works.client().video("a fox")
         assert (made.id, len(made.clips), len(works.posts)) == (record.id, 1, 1)
         assert works.client().history.recent(2)[0].clips[0].path.is_file()
+
+
+def test_a_worker_goes_on_with_the_job_of_a_process_that_is_killed_and_the_next_one_has_its_clip(here):
+    with Works("in_progress") as works:
+        script, workers = waiting(works, "worker")
+        os.killpg(script.pid, signal.SIGKILL)
+        script.wait()
+        asked = len(works.asked)
+        until(lambda: len(works.asked) > asked + 1)  # nobody but the worker can be asking
+        works.states = ["completed"]
+        until(lambda: works.client().history.recent(2)[0].state == "complete")
+        assert not psutil.wait_procs(workers, timeout=30)[1]
+        made = works.client().video("a fox")
+        assert (made.from_history, made.clips[0].path.read_bytes(), len(works.posts)) == (True, CLIP, 1)
+        assert len(works.client().history.recent(2)) == 1
+
+
+def test_a_process_that_wants_the_clip_of_a_killed_one_waits_for_the_worker_and_pays_nothing(here):
+    with Works("in_progress") as works:
+        script, workers = waiting(works, "worker")
+        os.killpg(script.pid, signal.SIGKILL)
+        script.wait()
+        second = WorkerPool().start(lambda _: works.client(worker=False).video("a fox"))
+        assert not second.wait(0.3)
+        works.states = ["completed"]
+        assert second.wait(30)
+        assert (second.error, len(works.posts), len(second.result.clips)) == (None, 1, 1)
+        assert not psutil.wait_procs(workers, timeout=30)[1]
 
 
 def test_a_job_that_takes_too_long_is_asked_about_again_and_not_submitted_again(here):
