@@ -41,7 +41,7 @@ WRAPPERS = {
     *("generatedsamples", "response", "responses", "item", "filedata", "inlinedata", "source", "message", "delta"),
     *("content", "parts", "part", "contentblock", "files", "assets", "attachments", "taskresult"),
     *("subtaskresultlist", "resource", "text", "generationsbypk", "payload", "body", "resp", "generatevideoresponse"),
-    *("toolresult", "promptfeedback", "incompletedetails"),
+    *("toolresult", "promptfeedback", "incompletedetails", "audio"),
 }
 """Hold results further inside: an object, a list, one address, or base64 that begins as a picture does."""
 VIDEOS = {
@@ -58,7 +58,7 @@ ECHOES = {
     *("callback", "notifyhook"),
 }
 """Hold what was asked, or what is about the answer and not in it."""
-TEXTS = {"content", "text", "answer", "outputtext", "delta", "completion", "generatedtext"}
+TEXTS = {"content", "text", "answer", "outputtext", "delta", "completion", "generatedtext", "transcript"}
 """Hold words of the answer, which may hold pictures."""
 VALUES = {"data", "result", "response", "output", "outputs", "body", "payload", "resp", "results", "message"}
 """Hold, where the value is a text, one address, base64, JSON once more, or words."""
