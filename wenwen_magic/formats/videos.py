@@ -13,6 +13,7 @@ from wenwen_magic.endpoint.clip_places import clip_addresses, envelopes, posters
 from wenwen_magic.endpoint.failures import error_of_object, is_complaint, is_failure, read_problem, unreadable
 from wenwen_magic.errors import AnswerError, ConfigError, EndpointError, WaitEnded
 from wenwen_magic.formats.images import file_part
+from wenwen_magic.formats.parse import shapes
 from wenwen_magic.formats.parse.json_text import Payloads
 from wenwen_magic.formats.parse.stream import read_json
 from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Pause, Progress, Source, Step, WireFormat
@@ -27,14 +28,12 @@ LONGEST_ID = 500
 _SIZES = {"landscape": "1280x720", "portrait": "720x1280", "square": "960x960"}
 _AREA, _LONGEST_SIDE, _STEP = 1280 * 720, (1920, 1920), 16
 _OWN_FIELDS = {"model", "prompt", "input_reference"}
-_NUMBERS = ("id", "taskid", "videoid", "jobid", "generationid")
+_NUMBERS = ("id", *shapes.NUMBERS)
 _ALONE = ("data", "result", "output")
 """Fields that some servers give the number itself in, and no object with it."""
 _IS_NUMBER = re.compile(r"(?=\D*\d)[\w.:-]{4,}")
 _OF_REQUEST = re.compile(r"(?i)req(?:uest)?[_-]|trace")
 """How the number of a request begins that was refused; no job has it."""
-_STATES = ("taskstatus", "jobstatus", "videostatus", "status", "state")
-"""Fields with the word for the state; the last two are also those of the answer itself."""
 _DONE = {
     *("complete", "completed", "success", "successful", "succeeded", "succeed", "finished", "finish", "done", "ready"),
     *("完成", "已完成", "成功", "生成成功", "生成完成"),
@@ -53,8 +52,9 @@ _NOT_YET = {"not", "no", "non", "never", "without", "retry", "retrying"}
 _LARGER_FAILED = "video_upsampling_failed"
 _MOST_COMPLAINTS = 3
 """Errors in a row, in place of the job's state, after which nobody waits any longer."""
+_IS_OWN = re.compile(r"/v1/videos/[^/?#]+/content$")
+"""How an address ends that is the endpoint's own, where its key is wanted."""
 _PROGRESS = ("progress", "percent")
-_PERCENT = re.compile(r"\s*(\d{1,3}(?:\.\d{1,4})?)")
 
 
 # -- what is sent ------------------------------------------------------------------------------------------------------
@@ -165,7 +165,7 @@ class _Job:
         The object with the job's number tells it, then the others; the outermost may only say that it could be asked.
         """
         objects = sorted([*self._fields[1:], *self._fields[:1]], key=lambda one: not any(map(one.get, _NUMBERS)))
-        words = (self._payloads.redact(one.get(name)) for one in objects for name in _STATES)
+        words = (self._payloads.redact(one.get(name)) for one in objects for name in shapes.STATES)
         word = next(filter(None, map(str.strip, words)), "")[:60]
         return re.sub(r"[\s._:/-]+", "_", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", word)).strip("_").lower()
 
@@ -192,8 +192,7 @@ class _Job:
 
     @property
     def _percent(self) -> float | None:
-        number = _PERCENT.match(self._text(_PROGRESS))
-        return min(float(number[1]), 100.0) if number else None
+        return shapes.percent_in(self._text(_PROGRESS))
 
     def progress(self) -> Progress:
         """Report how far it is, with the words of what is no state."""
@@ -205,6 +204,8 @@ class _Job:
     def answer(self, number: str, prompt: str) -> Answer:
         """Return the finished clips; without an address they are fetched from the endpoint itself, with the key."""
         own = f"{PATH[1:]}/{quote(number, safe='')}/content"  # below the endpoint's address, whatever its path
+        # Servers that were never told their public address give that of their own machine.
+        addresses = dict.fromkeys(own if number and _IS_OWN.search(one) else one for one in self.addresses or (own,))
         rewritten = self._text(("enhancedprompt", "revisedprompt", "actualprompt"))
         return Answer(
             revised_prompt="" if rewritten == prompt else rewritten,
@@ -212,7 +213,7 @@ class _Job:
             finish_reason=self.status,
             model=self._text(("model",)),
             job=number,
-            videos=tuple(map(Source, self.addresses or (own,))),
+            videos=tuple(map(Source, addresses)),
         )
 
     def failure(self) -> EndpointError:
