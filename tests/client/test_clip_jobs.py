@@ -280,6 +280,16 @@ def test_a_clip_that_is_cut_whenever_it_is_fetched_is_kept_as_far_as_it_came_and
         assert len(works.posts) == 1
 
 
+def test_a_whole_clip_of_which_more_was_announced_is_shown_and_its_record_stays_open(here):
+    with Works("completed", content=lambda _: (200, {"Content-Length": str(len(CLIP) + 999)}, CLIP, None)) as works:
+        client = works.client()
+        made = client.video("a fox")
+        assert (made.clips[0].path.read_bytes(), made.clips[0].seconds) == (CLIP, 4.0)
+        assert (made.state, "IncompleteRead" in made.error["why"]) == ("answered", True)
+        assert client.video("a fox").from_history
+        assert len(works.posts) == 1
+
+
 @pytest.mark.parametrize(
     ("status", "words"),
     [(400, "Task is not completed yet"), (404, "Task not found"), (502, "Failed to fetch video content")],

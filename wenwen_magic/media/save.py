@@ -161,12 +161,13 @@ class ImagePipeline:
         beside, sources = (sources, ()) if generation.request.wants_clip and videos else ((), sources)
         everything = [(source, False) for source in sources] + [(source, True) for source in videos]
         stills = self._stills(generation.request, beside, key) if videos else []
+        noted: list[WenwenError] = []
 
         def save(number: int, source: Source, is_video: bool) -> GeneratedImage | Video | WenwenError:
             place = stem.with_name(f"{stem.name}-{number}")
             own = stills[number - 1 : number] or stills[:1]
             try:
-                return self._save(source, place, alt, key, is_video=is_video, stills=own)
+                return self._save(source, place, alt, key, is_video=is_video, stills=own, note=noted.append)
             except WenwenError as error:
                 return error
 
@@ -186,7 +187,7 @@ class ImagePipeline:
         return Saved(
             _without_equals(file for file in kept if isinstance(file, GeneratedImage)),
             _without_equals(file for file in kept if isinstance(file, Video)),
-            tuple(filter(None, map(_lost, results))),
+            (*(result for result in results if isinstance(result, WenwenError)), *noted),
         )
 
     def _stills(self, request: ImageRequest, beside: Sequence[Source], key: Secret | None) -> list[Path]:
@@ -225,6 +226,7 @@ class ImagePipeline:
         is_video: bool = False,
         deadline: float | None = None,
         stills: Sequence[Path] = (),
+        note: Callable[[WenwenError], None] = lambda _: None,
     ) -> GeneratedImage | Video:
         """Write one file to ``<stem>.<type>``, or to ``<stem>.unsound`` with its ``problem`` if it fails the check.
 
@@ -237,6 +239,7 @@ class ImagePipeline:
             is_video: whether the answer says that it is a video.
             deadline: seconds for its download; None for the usual.
             stills: small pictures that can stand for a clip; a poster is made of the first that can be opened.
+            note: is called with what is wrong with a clip that is kept all the same, and may come whole another time.
 
         Raises:
             ImageError: it cannot be fetched, or cannot be checked now: then it is kept as ``<stem>.unchecked``.
@@ -255,29 +258,42 @@ class ImagePipeline:
                 policy = replace(policy, deadline=deadline) if deadline else policy
                 self._download(address, target, pauses, policy)
 
-        seen: Inspection | ImageError | None = None
+        broken: download.FetchFailed | None = None
         try:
             try:
                 fetch(part)
             except download.FetchFailed as error:
                 if not (is_video and error.again and not error.status and _begins_as_clip(part)):
                     raise
-                seen = error  # a clip that breaks off whenever it is fetched: what came is kept
+                broken = error  # a clip that breaks off whenever it is fetched: what came is kept
             head = _begun_with_its_signature(part)
             if kinds.kind_of(head) or not (is_video or kinds.kind_of(head, kinds.VIDEOS)):
                 return self._keep_picture(source, part, stem, alt, head)
-            seen = seen or self._clip(part, stem, stills)
-            if _is_cut(seen) and not source.address.startswith("data:"):
+            seen = self._clip(part, stem, stills)
+            if _is_cut(seen) and not (broken or source.address.startswith("data:")):
                 with suppress(download.FetchFailed):  # some relays send for a minute and no longer
                     fetch(again)
-                second = self._clip(again, stem, stills) if _begins_as_clip(again) else seen
-                if isinstance(second, Inspection) or (second is not seen and _size(again) > _size(part)):
-                    seen, head = second, _begun_with_its_signature(again.replace(part))
-            return _keep_video(source, part, stem, head, seen)
+                seen = self._better(part, again, seen, stem, stills)
+            video = _keep_video(source, part, stem, seen, broken)
         finally:
             for left in (part, again):
                 with suppress(OSError):
                     left.unlink(missing_ok=True)
+        if video.problem:
+            note(ImageError(_("The clip could not be fetched."), why=video.problem, do=_(_FETCH), charged="yes"))
+        elif broken:  # by its parts it is whole: more was announced than there is, or whole parts are missing
+            note(broken)
+        return video
+
+    def _better(
+        self, part: Path, again: Path, seen: Inspection | ImageError, stem: Path, stills: Sequence[Path]
+    ) -> Inspection | ImageError:
+        """Put what came the second time in the place of a cut clip if it is whole or longer; return what is there now."""
+        second = self._clip(again, stem, stills) if _begins_as_clip(again) else seen
+        if isinstance(second, Inspection) or (second is not seen and _size(again) > _size(part)):
+            again.replace(part)
+            return second
+        return seen
 
     def _keep_picture(self, source: Source, part: Path, stem: Path, alt: str, head: bytes) -> GeneratedImage:
         size, problem, result, preview = part.stat().st_size, "", None, None
@@ -489,13 +505,6 @@ def _begun_with_its_signature(part: Path) -> bytes:
     return head[lead.end() :]
 
 
-def _lost(result: GeneratedImage | Video | WenwenError) -> WenwenError | None:
-    """Return the error of a file that was not saved, or not whole: a clip that is no clip, or cut, can come again."""
-    if isinstance(result, Video) and result.problem:
-        return ImageError(_("The clip could not be fetched."), why=result.problem, do=_(_FETCH), charged="yes")
-    return result if isinstance(result, WenwenError) else None
-
-
 def _in_words(error: WenwenError) -> str:
     return " ".join(filter(None, (error.what, error.why)))
 
@@ -529,13 +538,16 @@ def _with_its_words(error: ImageError, head: bytes) -> str:
     return f"{error.what} {words}".strip()
 
 
-def _keep_video(source: Source, part: Path, stem: Path, head: bytes, seen: Inspection | ImageError) -> Video:
+def _keep_video(
+    source: Source, part: Path, stem: Path, seen: Inspection | ImageError, broken: ImageError | None
+) -> Video:
     """Rename a file that is, or should be, a video; one that cannot be judged now is kept as what it begins as."""
+    head = _begun_with_its_signature(part)
     size, digest, kind = part.stat().st_size, _sync(part), kinds.kind_of(head, kinds.VIDEOS)
     problem = ""
     if isinstance(seen, ImageError) and seen.text not in _NOT_THE_PICTURES_FAULT:
-        problem = _in_words(seen) if isinstance(seen, download.FetchFailed) else seen.what
-        problem = " ".join((problem, _("What came is kept as {name}.", name=f"{stem.name}.unsound")))
+        kept = _("What came is kept as {name}.", name=f"{stem.name}.unsound")
+        problem = f"{_in_words(broken) if broken else seen.what} {kept}"
     if kind is None:
         words = failures.words_of(head) if head else _("The file is empty.")
         problem = f"{_('What came is not a video.')} {words}".strip()
