@@ -15,7 +15,7 @@ from wenwen_magic.errors import AnswerError, ConfigError, EndpointError, WaitEnd
 from wenwen_magic.formats.images import file_part
 from wenwen_magic.formats.parse import shapes
 from wenwen_magic.formats.parse.json_text import Payloads
-from wenwen_magic.formats.parse.stream import read_json
+from wenwen_magic.formats.parse.stream import ask_for_fields, read_json
 from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Pause, Progress, Source, Step, WireFormat
 from wenwen_magic.records import CLIP, ImageRequest
 from wenwen_magic.text.i18n import _
@@ -310,10 +310,7 @@ def query(job: str) -> Generator[Step, HttpReply | None, Mapping[str, Any]]:
         EndpointError: the answer is a web page, or the connection broke.
         AnswerError: the answer is empty or cannot be read.
     """
-    body = _read((yield _question(job))).body
-    if not isinstance(body, Mapping):
-        raise unreadable(str(body)[:1000])
-    return dict(body)
+    return (yield from ask_for_fields(_question(job)))
 
 
 FORMAT = WireFormat(name="videos", talk=talk, shape_as_sent=size_of, tasks=(CLIP,), inquiries={"query": query})

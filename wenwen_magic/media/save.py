@@ -288,7 +288,7 @@ class ImagePipeline:
     def _better(
         self, part: Path, again: Path, seen: Inspection | ImageError, stem: Path, stills: Sequence[Path]
     ) -> Inspection | ImageError:
-        """Put what came the second time in the place of a cut clip if it is whole or longer; return what is there now."""
+        """Put what came the second time in the place of a cut clip, if it is whole or longer; return what is there."""
         second = self._clip(again, stem, stills) if _begins_as_clip(again) else seen
         if isinstance(second, Inspection) or (second is not seen and _size(again) > _size(part)):
             again.replace(part)

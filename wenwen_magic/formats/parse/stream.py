@@ -3,7 +3,7 @@
 import base64
 import json
 import re
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
@@ -14,11 +14,11 @@ from wenwen_magic.endpoint.failures import (
     unreadable,
     web_page,
 )
-from wenwen_magic.errors import EndpointError, WenwenError
+from wenwen_magic.errors import AnswerError, EndpointError, WenwenError
 from wenwen_magic.formats.parse.answer import AnswerParser, piece_in
 from wenwen_magic.formats.parse.json_text import Payloads, parse_partial_json
 from wenwen_magic.kinds import PICTURES, VIDEOS, kind_of
-from wenwen_magic.protocol import Answer, HttpReply, Progress, Source
+from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Progress, Source, Step
 from wenwen_magic.records import ImageRequest
 from wenwen_magic.text.i18n import _
 
@@ -162,6 +162,29 @@ def read_json(reply: HttpReply | None, payloads: Payloads | None = None) -> Any:
         text = small[:65_536].decode("utf-8", "replace")
     text = payloads.redact(text) if payloads else text
     raise cut or (web_page(reply.status, text) if looks_like_html(text) else unreadable(text))
+
+
+def ask_free(call: HttpCall) -> Generator[Step, HttpReply | None, Any]:
+    """Make a call that costs nothing, and return its answer as the JSON value that it is.
+
+    Raises:
+        EndpointError: the answer is a web page, or the connection broke.
+        AnswerError: the answer is empty or cannot be read.
+    """
+    reply = yield call
+    try:
+        return read_json(reply)
+    except AnswerError as error:
+        error.charged = "no"
+        raise
+
+
+def ask_for_fields(call: HttpCall) -> Generator[Step, HttpReply | None, Mapping[str, Any]]:
+    """Make a call as :func:`ask_free` does, and return the fields of its answer; of anything else it cannot be read."""
+    answer = yield from ask_free(call)
+    if not isinstance(answer, Mapping):
+        raise unreadable(str(answer)[:1000])
+    return dict(answer)
 
 
 def _read_other(body: bytes | bytearray, cut: EndpointError | None, parser: AnswerParser, status: int) -> Answer:
