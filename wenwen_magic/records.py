@@ -423,7 +423,7 @@ class Generation:
     render: "Callable[[Generation], dict[str, Any]] | None" = field(default=None, repr=False, compare=False)
 
     def __repr__(self) -> str:
-        shown: Sequence[GeneratedImage | Video] = self.images or self.kept_videos
+        shown = self.results
         size = f"{shown[0].width}×{shown[0].height}" if shown else self.state
         more = f" +{len(shown) - 1}" if len(shown) > 1 else ""
         demo = " demo" if self.demo else ""
@@ -452,18 +452,20 @@ class Generation:
         return self.kept_videos if self.request.wants_clip else ()
 
     @cached_property
+    def results(self) -> tuple[GeneratedImage, ...] | tuple[Video, ...]:
+        """The results of the kind that was asked for; the pictures, else the videos, where there is none of it."""
+        return self.clips or self.images or self.kept_videos
+
+    @cached_property
     def stills(self) -> tuple[Path, ...]:
-        """Small pictures of the results, where there are any: previews; the videos' posters where there are none."""
-        if self.images:
-            return tuple(image.preview for image in self.images if image.preview)
-        return tuple(video.poster for video in self.kept_videos if video.poster)
+        """Small pictures of the results, where there are any: a picture's preview, a video's poster."""
+        shown = (result.poster if isinstance(result, Video) else result.preview for result in self.results)
+        return tuple(filter(None, shown))
 
     @cached_property
     def files(self) -> tuple[Path, ...]:
-        """The files of the results: of the pictures; of the videos where there are no pictures."""
-        if self.images:
-            return tuple(image.path for image in self.images)
-        return tuple(video.path for video in self.kept_videos if video.path)
+        """The files of the results."""
+        return tuple(result.path for result in self.results if result.path)
 
     @cached_property
     def has_result(self) -> bool:
@@ -608,8 +610,7 @@ def _letter(place: int) -> str:
 
 def _columns(row: Generation) -> dict[str, Any]:
     """Return the columns of one row of the DataFrame."""
-    results: tuple[GeneratedImage | Video, ...] = row.images or row.kept_videos
-    shown = results[0] if results else None
+    shown = row.results[0] if row.results else None
     own = ("id", "state", "created", "charged", "price", "elapsed", "take", "star", "prompt_sent", "model_reported")
     return {
         **{name: getattr(row.request, name) for name in ("prompt", "model", "orientation")},

@@ -1,20 +1,25 @@
 """A clip's job outlives the process that waits for it, is submitted once, and its clip comes however it is given."""
 
+import gzip
 import json
 import os
-import subprocess
+import signal
 import sys
 import threading
 import tracemalloc
+import zlib
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import psutil
 import pytest
 from support.clock import HASTE
 
 from wenwen_magic import Client
 from wenwen_magic.demo.exchange import Ask, as_clip, clip_file
 from wenwen_magic.engine.limits import Session
+from wenwen_magic.engine.worker_pool import WorkerPool
 from wenwen_magic.errors import EndpointError, ImageError, WaitEnded, WenwenError
 
 KEY = "sk-clips-7f3a9c2b51d84e0612"
@@ -23,7 +28,8 @@ CONTENT = "/base/v1/videos/video_1/content"
 SCRIPT = """
 import sys
 from wenwen_magic import Client
-Client(base_url=sys.argv[1], api_key=sys.argv[2], format="videos", poll_seconds=0.05).video("a fox", model="veo3.1-fast")
+more = {"format": "videos", "poll_seconds": 0.05, "worker": sys.argv[3] == "worker"}
+Client(base_url=sys.argv[1], api_key=sys.argv[2], **more).video("a fox", model="veo3.1-fast")
 """
 
 
@@ -32,16 +38,18 @@ class Works:
 
     Args:
         content: answers the question for the clip: status, headers, body, and how many bytes of it are sent.
+        taken: the answer to the submission.
     """
 
-    def __init__(self, *states, content=None):
+    def __init__(self, *states, content=None, taken=None):
         self.states, self.asked, self.keys, works = list(states), [], [], self
         self.content = content or (lambda _: (200, {"Content-Type": "video/mp4"}, CLIP, None))
+        self.taken = taken or {"id": "video_1", "object": "video", "status": "queued", "progress": 0}
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self):
                 self.rfile.read(int(self.headers["Content-Length"]))
-                self._tell({"id": "video_1", "object": "video", "status": "queued", "progress": 0})
+                self._tell(works.taken)
 
             def do_GET(self):
                 if self.path == "/base/v1/videos/video_1":
@@ -104,18 +112,28 @@ def test_a_clip_is_fetched_from_the_endpoint_with_the_key(here):
     ]
 
 
-def test_a_process_that_is_killed_while_the_job_runs_is_resumed_and_submits_once(here):
+def until(true):
+    never = threading.Event()
+    assert any(true() or never.wait(0.02) for _ in range(1500))
+
+
+def waiting(works, how):
+    """Start a script that waits for the job; gives it and its children: a worker, or a sandbox."""
+    command = [sys.executable, "-c", SCRIPT, works.address, KEY, how]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    script = psutil.Popen(command, env=environment, start_new_session=True)
+    until(lambda: len(works.asked) > 2)
+    return script, script.children()
+
+
+@pytest.mark.parametrize("how", ["thread", "worker"])
+def test_a_process_that_is_killed_while_the_job_runs_is_resumed_and_submits_once(here, how):
     with Works("in_progress") as works:
-        command = [sys.executable, "-c", SCRIPT, works.address, KEY]
-        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-        script = subprocess.Popen(command, env=environment)
-        never = threading.Event()
-        for _ in range(1500):
-            if len(works.asked) > 2:
-                break
-            never.wait(0.02)
-        script.kill()
+        script, children = waiting(works, how)
+        for process in (script, *children):
+            process.kill()
         script.wait()
+        psutil.wait_procs(children, timeout=20)
         [record] = works.client().history.recent(2)
         assert (record.state, len(works.posts)) == ("sent", 1)
         works.states = ["in_progress", "completed"]
@@ -124,12 +142,62 @@ def test_a_process_that_is_killed_while_the_job_runs_is_resumed_and_submits_once
         assert works.client().history.recent(2)[0].clips[0].path.is_file()
 
 
+def test_a_worker_goes_on_with_the_job_of_a_process_that_is_killed_and_the_next_one_has_its_clip(here):
+    with Works("in_progress") as works:
+        script, workers = waiting(works, "worker")
+        os.killpg(script.pid, signal.SIGKILL)
+        script.wait()
+        asked = len(works.asked)
+        until(lambda: len(works.asked) > asked + 1)  # nobody but the worker can be asking
+        works.states = ["completed"]
+        until(lambda: works.client().history.recent(2)[0].state == "complete")
+        assert not psutil.wait_procs(workers, timeout=30)[1]
+        made = works.client().video("a fox")
+        assert (made.from_history, made.clips[0].path.read_bytes(), len(works.posts)) == (True, CLIP, 1)
+        assert len(works.client().history.recent(2)) == 1
+
+
+def test_a_process_that_wants_the_clip_of_a_killed_one_waits_for_the_worker_and_pays_nothing(here):
+    with Works("in_progress") as works:
+        script, workers = waiting(works, "worker")
+        os.killpg(script.pid, signal.SIGKILL)
+        script.wait()
+        second = WorkerPool().start(lambda _: works.client(worker=False).video("a fox"))
+        assert not second.wait(0.3)
+        works.states = ["completed"]
+        assert second.wait(30)
+        assert (second.error, len(works.posts), len(second.result.clips)) == (None, 1, 1)
+        assert not psutil.wait_procs(workers, timeout=30)[1]
+
+
 def test_a_job_that_takes_too_long_is_asked_about_again_and_not_submitted_again(here):
     with Works("in_progress") as works:
         with pytest.raises(WaitEnded):
             works.client(poll_limit=1).video("a fox")
         works.states = ["completed"]
         assert works.client().video("a fox").clips
+        assert len(works.posts) == 1
+
+
+def test_a_job_that_is_answered_about_with_errors_alone_is_asked_about_again_and_not_submitted_again(here):
+    with Works({"code": "task_not_exist", "message": "no such task", "data": None}) as works:
+        client = works.client()
+        with pytest.raises(WaitEnded, match="no such task") as caught:
+            client.video("a fox")
+        assert (len(works.asked), client.history.get(caught.value.record).state) == (4, "sent")
+        works.states = ["completed"]
+        assert works.client().video("a fox").clips
+        assert len(works.posts) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [{"code": 1, "message": "submitted", "data": {"task_id": "video_1"}}, {"code": "success", "data": "video_1"}],
+)
+def test_bug_a_job_that_was_taken_in_other_words_was_a_refusal_and_was_paid_twice(here, answer):
+    with Works("completed", taken=answer) as works:
+        assert works.client().video("a fox").clips
+        assert works.client().video("a fox").from_history
         assert len(works.posts) == 1
 
 
@@ -199,6 +267,29 @@ def test_a_body_that_is_cut_is_fetched_again(here):
     assert (len(sent), len(works.posts)) == (2, 1)
 
 
+def test_a_clip_that_is_cut_whenever_it_is_fetched_is_kept_as_far_as_it_came_and_fetched_later_for_free(here):
+    with Works("completed", content=lambda _: (200, {}, CLIP, len(CLIP) // 2)) as works:
+        client = works.client()
+        with pytest.raises(ImageError, match="could not be fetched") as caught:
+            client.video("a fox")
+        [kept] = (here / "wenwen_images").rglob("*.unsound")
+        assert (kept.name in caught.value.why, caught.value.charged) == (True, "yes")
+        assert kept.read_bytes() == CLIP[: len(CLIP) // 2]
+        works.content = lambda _: (200, {}, CLIP, None)
+        assert client.video("a fox").clips[0].path.read_bytes() == CLIP
+        assert len(works.posts) == 1
+
+
+def test_a_whole_clip_of_which_more_was_announced_is_shown_and_its_record_stays_open(here):
+    with Works("completed", content=lambda _: (200, {"Content-Length": str(len(CLIP) + 999)}, CLIP, None)) as works:
+        client = works.client()
+        made = client.video("a fox")
+        assert (made.clips[0].path.read_bytes(), made.clips[0].seconds) == (CLIP, 4.0)
+        assert (made.state, "IncompleteRead" in made.error["why"]) == ("answered", True)
+        assert client.video("a fox").from_history
+        assert len(works.posts) == 1
+
+
 @pytest.mark.parametrize(
     ("status", "words"),
     [(400, "Task is not completed yet"), (404, "Task not found"), (502, "Failed to fetch video content")],
@@ -215,9 +306,28 @@ def test_a_clip_that_is_not_given_yet_is_fetched_later_for_free(here, status, wo
         assert len(works.posts) == 1
 
 
-def test_a_large_clip_goes_to_the_disk_and_not_into_memory(here):
-    large = CLIP + bytes(50 << 20)
-    with Works("completed", content=lambda _: (200, {}, large, None)) as works:
+def content_of(packing):
+    """What packs a body, and what its header says of it."""
+    return {
+        "": ({}, lambda body: body),
+        "gzip": ({"Content-Encoding": "gzip"}, partial(gzip.compress, compresslevel=0)),
+        "gzip without header": ({"Content-Type": "application/octet-stream"}, partial(gzip.compress, compresslevel=0)),
+        "deflate": ({"Content-Encoding": "deflate"}, partial(zlib.compress, level=0)),
+    }[packing]
+
+
+@pytest.mark.parametrize("packing", ["gzip", "gzip without header", "deflate"])
+def test_bug_a_clip_that_came_packed_was_never_fetched(here, packing):
+    headers, pack = content_of(packing)
+    with Works("completed", content=lambda _: (200, headers, pack(CLIP), None)) as works:
+        assert works.client().video("a fox").clips[0].path.read_bytes() == CLIP
+
+
+@pytest.mark.parametrize("packing", ["", "gzip"])
+def test_a_large_clip_goes_to_the_disk_and_not_into_memory(here, packing):
+    large, (headers, pack) = CLIP + bytes(50 << 20), content_of(packing)
+    body = pack(large)
+    with Works("completed", content=lambda _: (200, headers, body, None)) as works:
         client = works.client()
         tracemalloc.start()
         try:

@@ -1,8 +1,10 @@
 """Kernels that end, restart or race while the endpoint thinks, over and over: every picture is shown and paid once."""
 
+import json
 from functools import partial
 
 import pytest
+from support.clips import PLAYS
 from support.kernels import cell, end_group, images, kernels, kill, until
 from support.shells import records
 
@@ -17,6 +19,7 @@ def counted(short):
 @pytest.fixture(autouse=True)
 def _no_limit(monkeypatch):
     monkeypatch.setenv("WENWEN_SESSION_LIMIT", "1000")
+    monkeypatch.setenv("WENWEN_POLL_SECONDS", "0.1")
 
 
 def asked(relay, times):
@@ -27,37 +30,80 @@ def complete(count):
     return [record["state"] for record in records()] == ["complete"] * count
 
 
+class Pictures:
+    """Cells that draw: the relay answers when its gate is open."""
+
+    saved = "saved picture, free"
+
+    def __init__(self, relay):
+        self._relay = relay
+
+    def cell(self, number):
+        self._relay.gate.clear()
+        return cell(f"cat {number}")
+
+    def finish(self):
+        self._relay.gate.set()
+
+
+class Clips:
+    """Cells that make clips: the relay takes each job at once, and tells it done when it is told so."""
+
+    saved = "saved clip, free"
+
+    def __init__(self, relay):
+        self._done = 0
+        relay.answer = lambda number: json.dumps({"id": f"video_{number}", "status": "queued"})
+        relay.file = self._file
+
+    def _file(self, path, _headers):
+        if path.endswith("/content"):
+            return 200, PLAYS + path.encode()  # each another file
+        if path.startswith("/v1/videos/video_"):
+            is_done = int(path.rpartition("_")[2]) < self._done
+            return 200, json.dumps({"status": "completed" if is_done else "in_progress"}).encode()
+        return None
+
+    def cell(self, number):
+        return f"%%wenwen_video -y --format videos -m veo3.1\ncat {number}"
+
+    def finish(self):
+        self._done += 1
+
+
+@pytest.mark.parametrize("kind", [Pictures, Clips])
 @counted(2)
-def test_a_kernel_killed_while_the_endpoint_thinks_loses_no_picture_and_pays_once(relay, here, rounds):
+def test_a_kernel_killed_while_the_endpoint_thinks_loses_no_picture_and_pays_once(relay, here, rounds, kind):
+    work = kind(relay)
     with kernels() as start:
         kernel = start()
         for done in range(rounds):
-            prompt = cell(f"cat {done}")
-            relay.gate.clear()
+            prompt = work.cell(done)
             kernel.send(prompt)
             asked(relay, done + 1)
             (kill, end_group)[done % 2](kernel)
-            relay.gate.set()
+            work.finish()
             until(partial(complete, done + 1))  # before anybody asks for it again
             kernel.end()
             kernel = start()
             (picture,) = images(kernel.run(prompt))
-            assert "saved picture, free" in picture["data"]["text/html"]
+            assert work.saved in picture["data"]["text/html"]
             assert len(relay.posts) == done + 1
 
 
+@pytest.mark.parametrize("kind", [Pictures, Clips])
 @counted(2)
-def test_a_kernel_restarted_while_the_endpoint_thinks_shows_the_picture_and_pays_once(relay, here, rounds):
+def test_a_kernel_restarted_while_the_endpoint_thinks_shows_the_picture_and_pays_once(relay, here, rounds, kind):
+    work = kind(relay)
     with kernels() as start:
         kernel = start()
         for done in range(rounds):
-            prompt = cell(f"cat {done}")
-            relay.gate.clear()
+            prompt = work.cell(done)
             kernel.send(prompt)
             asked(relay, done + 1)
             kernel.restart()
             ticket = kernel.send(prompt)
-            relay.gate.set()
+            work.finish()
             assert images(kernel.gather(ticket))
             assert len(relay.posts) == done + 1
             assert complete(done + 1)

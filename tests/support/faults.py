@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 
+from support.clips import PLAYS
 from support.loopback import Server
 from support.scripted import data_uri, event, png
 
@@ -33,6 +34,8 @@ class Way:
         body: the answer to the call that is paid for.
         content_type: of that answer.
         questions: whether the faults are those of the free questions about the job, and not of its submission.
+        job: the answer to those questions.
+        clip: whether a clip is asked for, and not a picture.
     """
 
     name: str
@@ -40,17 +43,24 @@ class Way:
     body: str
     content_type: str = "application/json"
     questions: bool = False
+    job: str = ""
+    clip: bool = False
 
     @property
     def answer(self):
         """The answer that the faults are those of."""
-        return (JOB if self.questions else self.body).encode()
+        return (self.job if self.questions else self.body).encode()
+
+    @property
+    def file(self):
+        """The picture, or the clip."""
+        return PLAYS if self.clip else PICTURE
 
     @property
     def behind(self):
         """Bytes of that answer up to where all that matters of it has come."""
         body = self.answer
-        last = next(mark for mark in (BASE64.encode(), b"/picture.png", b"1320098173412546") if mark in body)
+        last = next(mark for mark in (BASE64.encode(), b"/file", b"1320098173412546") if mark in body)
         return body.index(last) + len(last) + 2
 
 
@@ -58,8 +68,12 @@ SHOWN = f"![x]({data_uri(PICTURE)})"
 EVENTS = "text/event-stream"
 INLINE = {"inlineData": {"mimeType": "image/png", "data": BASE64}}
 GEMINI = json.dumps({"candidates": [{"content": {"parts": [{"text": "here"}, INLINE]}, "finishReason": "STOP"}]})
-JOB = json.dumps({"id": "1320098173412546", "status": "SUCCESS", "imageUrl": "/picture.png", "progress": "100%"})
+JOB = json.dumps({"id": "1320098173412546", "status": "SUCCESS", "imageUrl": "/file", "progress": "100%"})
 SUBMITTED = json.dumps({"code": 1, "description": "ok", "result": "1320098173412546"})
+CLIP_TAKEN = json.dumps({"id": "1320098173412546", "object": "video", "status": "queued"})
+CLIP_JOB = json.dumps({"id": "1320098173412546", "status": "completed", "video_url": "/file"})
+BY_CHAT = json.dumps({"choices": [{"message": {"content": "[下载视频](/file)"}, "finish_reason": "stop"}]})
+AS_CLIP = {"format": "videos", "model": "veo3.1"}
 WAYS = (
     Way("chat", {}, json.dumps({"choices": [{"message": {"content": SHOWN}, "finish_reason": "stop"}]})),
     Way(
@@ -68,10 +82,13 @@ WAYS = (
     Way("images", {"format": "images"}, json.dumps({"created": 1, "data": [{"b64_json": BASE64}]})),
     Way("gemini", {"format": "gemini"}, GEMINI),
     Way("gemini stream", {"format": "gemini", "stream": True}, f"data: {GEMINI}\r\n\r\n", EVENTS),
-    Way("midjourney submission", {"format": "midjourney"}, SUBMITTED),
-    Way("midjourney task", {"format": "midjourney"}, SUBMITTED, questions=True),
+    Way("clip by chat", {"format": "chat", "model": "veo3.1"}, BY_CHAT, clip=True),
+    Way("clip submission", AS_CLIP, CLIP_TAKEN, job=CLIP_JOB, clip=True),
+    Way("clip task", AS_CLIP, CLIP_TAKEN, job=CLIP_JOB, clip=True, questions=True),
+    Way("midjourney submission", {"format": "midjourney"}, SUBMITTED, job=JOB),
+    Way("midjourney task", {"format": "midjourney"}, SUBMITTED, job=JOB, questions=True),
 )
-LINKED = Way("chat", {}, json.dumps({"choices": [{"message": {"content": "![x](/picture.png)"}}]}))
+LINKED = Way("chat", {}, json.dumps({"choices": [{"message": {"content": "![x](/file)"}}]}))
 """Its picture is at an address of the endpoint, as Midjourney's is."""
 
 
@@ -217,11 +234,11 @@ PICTURE_FAULTS = (
     Fault("picture: page", instead(BODIES["page"][0], content_type="text/html")),
     Fault("picture: JSON", instead(ERROR, content_type="application/json")),
     Fault("picture: empty", instead(b"", content_type="image/png")),
-    Fault("picture: too large", instead(PICTURE, content_type="image/png", length=1 << 40)),
-    Fault("picture: cut", instead(PICTURE[:-20], content_type="image/png", length=len(PICTURE))),
+    Fault("picture: too large", says(lambda way: reply(way.file, length=1 << 40))),
+    Fault("picture: cut", says(lambda way: reply(way.file[:-20], length=len(way.file)))),
     Fault("picture: closed", lambda *_: None),
     Fault("picture: redirect to another host", says(lambda _: reply(b"", "302 Go", "Location: http://127.0.0.2:9/a"))),
-    Fault("picture: redirect loop", says(lambda _: reply(b"", "302 Go", "Location: /picture.png"))),
+    Fault("picture: redirect loop", says(lambda _: reply(b"", "302 Go", "Location: /file"))),
 )  # fmt: skip
 
 
@@ -271,17 +288,17 @@ class FaultyEndpoint(Server):
         if self.fault and self.fault.unread and not self.way.questions:
             return
         request = self._heard(connection)
-        at_picture = request.path == "/picture.png"
+        at_file = request.path == "/file"
         paid = request.method == "POST"
-        place = "picture" if at_picture else "call" if paid != self.way.questions else ""
+        place = "picture" if at_file else "call" if paid != self.way.questions else ""
         if self.fault and place == ("picture" if self.fault.name.startswith("picture") else "call"):
             self.fault.say(connection, self.way, self.clock)
-        elif at_picture:
-            connection.sendall(reply(PICTURE, content_type="image/png"))
+        elif at_file:
+            connection.sendall(reply(self.way.file, content_type="image/png"))
         elif paid:
             connection.sendall(reply(self.way.body.encode(), content_type=self.way.content_type))
         else:
-            connection.sendall(reply(JOB.encode()))
+            connection.sendall(reply(self.way.job.encode()))
 
     def _heard(self, connection):
         self.hear(connection)

@@ -15,7 +15,8 @@ from wenwen_magic.endpoint import failures
 PACKED, GROWTH = 8 << 20, 8
 """Bytes that a packed body may become, and how many times its own size beside them; base64 grows by a third."""
 PIECE = 1 << 16
-_CODINGS = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
+CODINGS = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
+"""The codings that are unpacked, with the window of each as zlib counts it."""
 
 
 class Deadline:
@@ -110,34 +111,40 @@ class _Reader(io.RawIOBase):
         super().close()
 
 
-def unpacked(pieces: Iterator[bytes], coding: str) -> Iterator[bytes]:
+def unpacked(pieces: Iterator[bytes], coding: str, *, whole: bool = False) -> Iterator[bytes]:
     """Yield a body unpacked, in pieces of at most :data:`PIECE` bytes, however much is packed into one.
 
     Args:
         pieces: of the body as it comes.
         coding: the header Content-Encoding; a body of another coding than gzip and deflate is yielded as it is.
+        whole: whether one that ends before its end mark is an error; all of it is yielded first.
 
     Raises:
         AnswerError: the body is larger than an answer may be; the pieces before that are yielded first.
-        zlib.error: it is not packed as the header says.
+        zlib.error: it is not packed as the header says, or is to be whole and ends too early.
     """
-    window = _CODINGS.get(coding.strip().lower())
+    window = CODINGS.get(coding.strip().lower())
     if window is None:
         yield from pieces
         return
-    packer, came, made = zlib.decompressobj(window), 0, 0
+    packer, came, made, ended = zlib.decompressobj(window), 0, 0, False
     for piece in pieces:
         came += len(piece)
+        rest, out = piece.lstrip(b"\0") if ended else piece, b""
+        ended = ended and not rest
         if came == len(piece) and window == zlib.MAX_WBITS:
             has_head = piece[0] & 0x0F == zlib.DEFLATED and int.from_bytes(piece[:2], "big") % 31 == 0
             packer = zlib.decompressobj(window if has_head else -window)  # some send it without its head
-        rest, out = piece, b""
         while rest or len(out) == PIECE:  # after a full piece of output more may wait in the unpacker
             out = packer.decompress(rest, PIECE)
             made += len(out)
             if made > PACKED + GROWTH * came:
                 raise failures.too_packed(made)
-            yield out
+            if out:
+                yield out
             rest = packer.unconsumed_tail
             if packer.eof:  # another part may follow
                 rest, out, packer = packer.unused_data.lstrip(b"\0"), b"", zlib.decompressobj(window)
+                ended = not rest
+    if whole and not ended:
+        raise zlib.error("it ends before its end mark")

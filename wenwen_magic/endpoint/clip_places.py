@@ -7,10 +7,21 @@ seen on wenwen's pages).
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from wenwen_magic.endpoint.failures import plain_fields
+
 _PLACES = (
     *("videourl", "url", "contenturl", "metadata.url", "content.videourl", "content.url", "detail.videourl"),
     *("resulturl", "output.url", "output", "videos.url", "result.video.url", "result.videos.url", "video.url"),
-    *("taskresult.videos.url", "detail.url", "result.videourl", "result.url", "resulturls", "failreason"),
+    *(
+        "taskresult.videos.url",
+        "detail.url",
+        "result.videourl",
+        "result.url",
+        "resulturls",
+        "result",
+        "data",
+        "failreason",
+    ),
 )
 """Fields with the address, names plain, in the order to look; of a list all. In new-api the last has it on success."""
 _POSTERS = ("thumbnailurl", "coverurl", "posterurl", "coverimageurl")
@@ -18,16 +29,11 @@ _WRAPPERS = ("data", "response")
 _DEEPEST = 5
 
 
-def plain(item: Mapping[Any, Any]) -> dict[str, Any]:
-    """Return an object's fields by their names in lower case, without ``_`` and ``-``."""
-    return {str(name).replace("_", "").replace("-", "").lower(): value for name, value in [*item.items()][::-1]}
-
-
 def envelopes(body: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
     """Yield the fields of an answer about a job, and of the objects that it is wrapped in, the outermost first."""
     body = body[0] if isinstance(body, list) and body else body
     if isinstance(body, Mapping) and depth < _DEEPEST:
-        fields = plain(body)
+        fields = plain_fields(body)
         yield fields
         for name in _WRAPPERS:
             yield from envelopes(fields.get(name), depth + 1)
@@ -55,7 +61,7 @@ def _at(value: Any, place: str) -> Iterator[str]:
             yield from _at(item, place)
     elif place and isinstance(value, Mapping):
         name, _, rest = place.partition(".")
-        yield from _at(plain(value).get(name), rest)
+        yield from _at(plain_fields(value).get(name), rest)
     elif not place and isinstance(value, str):
         address = value.strip()
         is_path = address[:1] == "/" and len(address.split()) == 1 < len(address)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from urllib3 import exceptions as low
@@ -39,7 +40,9 @@ _REPLACEMENTS = ("replacement", "replacementmodel", "suggestedmodel", "recommend
 _FINE_CODES = {"0", "200", "201", "202", "10000", "20000", "0000", "00000", "success", "ok", "succeed", "succeeded"}
 """Codes with which servers say that all is well (not seen on wenwen's pages)."""
 _FINE = re.compile(
-    r"(?i)^\W*(?:success|succe+d|ok\b|done\b|成功|请求成功|操作成功|提交成功|.{0,6}已提交|.{0,6}成功\W*$)"
+    r"(?i)^\W*(?:success|succe+d|ok\b|done\b|成功|请求成功|操作成功|提交成功|.{0,6}已提交|.{0,6}成功\W*$"
+    r"|(?:(?:your|the|task|job|request|video|submit|is|was|has|been) ){0,5}"
+    r"(?:submitted|accepted|queued|created|success)\W*$)"
 )
 _FAILED = {"error", "fail", "failed", "failure", "errored"}
 _STATES = ("status", "state", "taskstatus", "jobstatus", "type", "object", "event")
@@ -120,8 +123,8 @@ def _of_text(text: str) -> tuple[str, str]:
 def _instead_in(body: Any) -> str:
     """Return the name in a field for the replacement of a model; empty for none."""
     body = body[0] if isinstance(body, list) and body else body
-    fields = _plain_fields(body) if isinstance(body, Mapping) else {}
-    fields |= _plain_fields(fields["error"]) if isinstance(fields.get("error"), Mapping) else {}
+    fields = plain_fields(body) if isinstance(body, Mapping) else {}
+    fields |= plain_fields(fields["error"]) if isinstance(fields.get("error"), Mapping) else {}
     value = next((fields[name] for name in _REPLACEMENTS if isinstance(fields.get(name), str)), "")
     return value if re.fullmatch(r"[\w./:@+-]{1,80}", value) else ""
 
@@ -139,7 +142,7 @@ def words_in(value: Any, depth: int = 0) -> str:
         return "; ".join(dict.fromkeys(filter(None, (words_in(item, depth + 1) for item in value[:5]))))
     if not isinstance(value, Mapping) or depth > _DEEPEST:
         return ""
-    fields = _plain_fields(value)
+    fields = plain_fields(value)
     inner = next((fields[name] for name in ("error", "errors") if isinstance(fields.get(name), (Mapping, list))), None)
     if inner and (words := words_in(inner, depth + 1)):
         return words
@@ -156,8 +159,17 @@ def words_in(value: Any, depth: int = 0) -> str:
     return next(iter(found), "")
 
 
-def _plain_fields(item: Mapping[str, Any]) -> dict[str, Any]:
-    return {str(name).replace("_", "").replace("-", "").lower(): value for name, value in [*item.items()][::-1]}
+@lru_cache(4096)
+def _plain(name: str) -> str:
+    return name.replace("_", "").replace("-", "").replace(" ", "").lower()
+
+
+def plain_fields(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an object's fields by their names in lower case, without ``_`` and ``-``; of equal names the first."""
+    fields: dict[str, Any] = {}
+    for name, value in item.items():
+        fields.setdefault(_plain(name) if len(name) < 40 else name, value)  # noqa: PLR2004  longer ones name nothing
+    return fields
 
 
 def _code_in(body: Any, depth: int = 0) -> str:
@@ -165,7 +177,7 @@ def _code_in(body: Any, depth: int = 0) -> str:
     body = body[0] if isinstance(body, list) and body else body
     if not isinstance(body, Mapping) or depth > _DEEPEST:
         return ""
-    fields = _plain_fields(body)
+    fields = plain_fields(body)
     if isinstance(fields.get("error"), Mapping):
         return _code_in(fields["error"], depth + 1)
     code = next((fields[name] for name in (*_CODES, "type") if fields.get(name)), "")
@@ -199,9 +211,10 @@ def _with_level(name: str, level: Any) -> str:
 
 def is_failure(body: Mapping[str, Any]) -> bool:
     """Tell whether an object that came with HTTP status 200 says by itself that something failed."""
-    fields = _plain_fields(body)
+    fields = plain_fields(body)
     error = fields.get("error") or fields.get("errors") or fields.get("fault")
-    if error and not (isinstance(error, str) and error.lower() in {"none", "null", "no", *_FINE_CODES}):
+    told = error.values() if isinstance(error, Mapping) else [error]  # some send an empty one along
+    if any(str(one).lower() not in {"none", "null", "no", *_FINE_CODES} for one in told if one):
         return True
     if any(str(fields.get(name)).lower() in _FAILED for name in _STATES if isinstance(fields.get(name), str)):
         return True
@@ -221,8 +234,8 @@ def is_failure(body: Mapping[str, Any]) -> bool:
 
 def is_complaint(body: Mapping[str, Any]) -> bool:
     """Tell whether an object, or one just inside, holds words of a problem; asked of those that hold no result."""
-    fields = _plain_fields(body)
-    objects = [fields, *(_plain_fields(inner) for name in _ENVELOPES if isinstance(inner := fields.get(name), Mapping))]
+    fields = plain_fields(body)
+    objects = [fields, *(plain_fields(inner) for name in _ENVELOPES if isinstance(inner := fields.get(name), Mapping))]
     words = [words for one in objects for name in _SPOKEN if (words := words_in(one.get(name)))]
     return bool(words) and not any(map(_FINE.match, words))
 

@@ -10,11 +10,12 @@ from typing import Any
 from urllib.parse import quote
 
 from wenwen_magic.endpoint.clip_places import clip_addresses, envelopes, posters
-from wenwen_magic.endpoint.failures import error_of_object, is_failure, read_problem, unreadable
-from wenwen_magic.errors import AnswerError, ConfigError, EndpointError
+from wenwen_magic.endpoint.failures import error_of_object, is_complaint, is_failure, read_problem, unreadable
+from wenwen_magic.errors import AnswerError, ConfigError, EndpointError, WaitEnded
 from wenwen_magic.formats.images import file_part
+from wenwen_magic.formats.parse import shapes
 from wenwen_magic.formats.parse.json_text import Payloads
-from wenwen_magic.formats.parse.stream import read_json
+from wenwen_magic.formats.parse.stream import ask_for_fields, read_json
 from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Pause, Progress, Source, Step, WireFormat
 from wenwen_magic.records import CLIP, ImageRequest
 from wenwen_magic.text.i18n import _
@@ -27,12 +28,33 @@ LONGEST_ID = 500
 _SIZES = {"landscape": "1280x720", "portrait": "720x1280", "square": "960x960"}
 _AREA, _LONGEST_SIDE, _STEP = 1280 * 720, (1920, 1920), 16
 _OWN_FIELDS = {"model", "prompt", "input_reference"}
-_NUMBERS = ("id", "taskid", "videoid", "jobid", "generationid")
-_STATES = ("status", "taskstatus", "state", "jobstatus")
-_DONE = {"complete", "success", "succeeded", "succeed", "finished", "finish", "done", "ready"}
-_FAILED = {"failure", "fail", "error", "cancelled", "canceled", "expired", "timeout", "rejected"}
+_NUMBERS = ("id", *shapes.NUMBERS)
+_ALONE = ("data", "result", "output")
+"""Fields that some servers give the number itself in, and no object with it."""
+_IS_NUMBER = re.compile(r"(?=\D*\d)[\w.:-]{4,}")
+_OF_REQUEST = re.compile(r"(?i)req(?:uest)?[_-]|trace")
+"""How the number of a request begins that was refused; no job has it."""
+_DONE = {
+    *("complete", "completed", "success", "successful", "succeeded", "succeed", "finished", "finish", "done", "ready"),
+    *("完成", "已完成", "成功", "生成成功", "生成完成"),
+}
+_OF_JOBS = {
+    *("video", "videos", "clip", "task", "job", "state", "status", "generation", "generate", "render", "rendering"),
+    *("upsampling", "upscaling", "process", "processing", "is", "has", "all", "fully", "successfully"),
+}
+"""What may stand beside those words, as in ``video_generation_completed``; beside any other they may mean a step."""
+_FAILED = {
+    *("failed", "failure", "fail", "error", "errored", "cancelled", "canceled", "expired", "timeout", "rejected"),
+    *("aborted", "失败", "生成失败", "任务失败", "已取消", "已过期", "超时"),
+}
+_NOT_YET = {"not", "no", "non", "never", "without", "retry", "retrying"}
+"""What takes a word of failure back."""
 _LARGER_FAILED = "video_upsampling_failed"
-_PERCENT = re.compile(r"\s*(\d{1,3}(?:\.\d{1,4})?)")
+_MOST_COMPLAINTS = 3
+"""Errors in a row, in place of the job's state, after which nobody waits any longer."""
+_IS_OWN = re.compile(r"/v1/videos/[^/?#]+/content$")
+"""How an address ends that is the endpoint's own, where its key is wanted."""
+_PROGRESS = ("progress", "percent")
 
 
 # -- what is sent ------------------------------------------------------------------------------------------------------
@@ -100,46 +122,90 @@ class _Job:
 
     def _text(self, names: tuple[str, ...]) -> str:
         """Return the first of some fields that holds a text or a number; empty for none."""
-        found = (fields.get(name) for fields in self._fields for name in names)
-        texts = (str(one).strip() for one in found if isinstance(one, (str, int)) and not isinstance(one, bool))
-        return self._payloads.redact(next(filter(None, texts), ""))
+        return next(filter(None, (self._text_in(fields.get(name)) for fields in self._fields for name in names)), "")
+
+    def _text_in(self, value: Any) -> str:
+        is_number = isinstance(value, int) and not isinstance(value, bool)
+        return self._payloads.redact(str(value) if is_number else value).strip()
 
     @property
     def number(self) -> str:
-        return self._text(_NUMBERS)[:LONGEST_ID]
+        """What the job is asked about by: of several numbers of one object a text, as plain ones count rows of a table.
+
+        Empty for none.
+        """
+        for fields in self._fields:
+            found = sorted((fields.get(name) for name in _NUMBERS), key=lambda value: not isinstance(value, str))
+            number = next(filter(None, map(self._text_in, found)), "")
+            if number and not (self.is_refusal and _OF_REQUEST.match(number)):
+                return number[:LONGEST_ID]
+        if self.is_refusal:
+            return ""
+        values = [self.body, *(fields.get(name) for fields in self._fields for name in _ALONE)]
+        texts = (self._text_in(one[0] if isinstance(one, list) and one else one) for one in values)
+        return next((text[:LONGEST_ID] for text in texts if _IS_NUMBER.fullmatch(text)), "")
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether the answer says that it is an error; with a job's number beside it, it need not be one."""
+        return any(map(is_failure, self._fields))
+
+    @property
+    def is_complaint(self) -> bool:
+        """Whether it is an error in place of a state."""
+        if self.status or not self._fields:
+            return False
+        says_nothing_else = not (self.number or self._text(_PROGRESS))
+        return self.is_refusal or (says_nothing_else and any(map(is_complaint, self._fields)))
 
     @property
     def status(self) -> str:
-        """The word for its state in lower case, its parts joined by ``_``; empty for none."""
-        words = [self._payloads.redact(one.get(name)) for one in self._fields for name in _STATES if one.get(name)]
-        return re.sub(r"[\s-]+", "_", next(filter(None, words), "").strip()[:60]).lower()
+        """The word for its state in lower case, its parts joined by ``_``; empty for none.
+
+        The object with the job's number tells it, then the others; the outermost may only say that it could be asked.
+        """
+        objects = sorted([*self._fields[1:], *self._fields[:1]], key=lambda one: not any(map(one.get, _NUMBERS)))
+        words = (self._payloads.redact(one.get(name)) for one in objects for name in shapes.STATES)
+        word = next(filter(None, map(str.strip, words)), "")[:60]
+        return re.sub(r"[\s._:/-]+", "_", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", word)).strip("_").lower()
 
     @property
     def is_done(self) -> bool:
-        larger = self.status == _LARGER_FAILED and bool(self.addresses)  # then the clip is there all the same
-        return self.status in _DONE or self.status.endswith("completed") or larger
+        """Whether its clip is there: it says so in words that mean nothing else, or names it and tells no state."""
+        parts, percent = set(self.status.split("_")), self._percent
+        if self.status == _LARGER_FAILED:
+            return bool(self.addresses)  # then the clip is there all the same
+        if not self.status:
+            return bool(self.addresses) and not (self.is_refusal or (percent and percent < 100))  # noqa: PLR2004
+        return not parts.isdisjoint(_DONE) and parts - _DONE <= _OF_JOBS
 
     @property
     def has_failed(self) -> bool:
         """Whether it has ended without a clip; an unknown word means that it goes on."""
-        return not self.is_done and (self.status in _FAILED or self.status.endswith("failed"))
+        *before, last = self.status.replace("timed_out", "timeout").split("_")
+        return not self.is_done and last in _FAILED and _NOT_YET.isdisjoint(before)
 
     @property
     def addresses(self) -> tuple[str, ...]:
         """Where the clips are; empty while no answer names them, and where they are at the endpoint itself."""
         return tuple(map(self._payloads.restore_text, clip_addresses(self.body)))
 
+    @property
+    def _percent(self) -> float | None:
+        return shapes.percent_in(self._text(_PROGRESS))
+
     def progress(self) -> Progress:
         """Report how far it is, with the words of what is no state."""
         problem = "" if self.status else read_problem(self.body).message
         words = mask_keys(one_line(self._payloads.redact(self.status.replace("_", " ") or problem), 80))
-        number = _PERCENT.match(self._text(("progress", "percent")))
-        percent = min(float(number[1]), 100.0) if number else None
+        percent = self._percent
         return Progress(words if not percent else f"{words} {percent:g}%", percent)
 
     def answer(self, number: str, prompt: str) -> Answer:
         """Return the finished clips; without an address they are fetched from the endpoint itself, with the key."""
         own = f"{PATH[1:]}/{quote(number, safe='')}/content"  # below the endpoint's address, whatever its path
+        # Servers that were never told their public address give that of their own machine.
+        addresses = dict.fromkeys(own if number and _IS_OWN.search(one) else one for one in self.addresses or (own,))
         rewritten = self._text(("enhancedprompt", "revisedprompt", "actualprompt"))
         return Answer(
             revised_prompt="" if rewritten == prompt else rewritten,
@@ -147,7 +213,7 @@ class _Job:
             finish_reason=self.status,
             model=self._text(("model",)),
             job=number,
-            videos=tuple(map(Source, self.addresses or (own,))),
+            videos=tuple(map(Source, addresses)),
         )
 
     def failure(self) -> EndpointError:
@@ -163,6 +229,30 @@ class _Job:
             )
         )
 
+    def refusal(self) -> EndpointError | AnswerError:
+        """Make the error for a submission that was answered without a number."""
+        if self.is_refusal:
+            return self._payloads.redact_error(error_of_object(self.body))
+        text = self._payloads.redact(str(self.body))[:1000]
+        return unreadable(text, _("The endpoint accepted the request, but gave no job number."))
+
+    def unknown(self) -> WaitEnded:
+        """Make the error for a job that is answered about with errors alone: it may go on."""
+        problem = read_problem(self.body)
+        return self._payloads.redact_error(
+            WaitEnded(
+                _("The endpoint answers with an error when it is asked about the job."),
+                why=problem.message or problem.code,
+                do=_(
+                    "Nothing is sent twice: running this cell again, or %wenwen fetch with the id, asks for free. "
+                    "--fresh submits again, which may cost again."
+                ),
+                charged="maybe",
+                status=200,
+                text=mask_keys(str(self.body))[:65_536],
+            )
+        )
+
 
 def _read(reply: HttpReply | None) -> _Job:
     payloads = Payloads()
@@ -172,22 +262,24 @@ def _read(reply: HttpReply | None) -> _Job:
 def talk(request: ImageRequest) -> Generator[Step, HttpReply | None, Answer]:
     """Submit a job, and ask about it until it has ended.
 
+    A submission that was answered with a number is taken for a refusal only where its words are those of one that costs
+    nothing: else the job may run, and be paid. A question about it is free, and tells.
+
     Raises:
         ConfigError: as :func:`size_of`; a mask, a reserved param, or files and addresses together.
         EndpointError: the submission was refused, or the job failed.
         AnswerError: the submission's answer is empty or cannot be read.
+        WaitEnded: three answers in a row were errors in place of the job's state.
     """
     job = _read((yield _submission(request)))
-    number = job.number  # the answers to questions may name another
+    number, complaints = job.number, 0  # the answers to questions may name another
     if job.has_failed:
         raise job.failure()
-    if isinstance(job.body, Mapping) and is_failure(job.body) and not job.status:
-        raise error_of_object(job.body)
-    if not number and job.addresses:  # a server that makes it at once
+    if job.addresses and (job.is_done or not number):  # a server that makes it at once
         return job.answer(number, request.prompt)
-    if not number:
-        raise unreadable(str(job.body)[:1000], _("The endpoint accepted the request, but gave no job number."))
-    while not job.is_done:
+    if not number or (job.is_refusal and not job.status and job.refusal().charged == "no"):
+        raise job.refusal()
+    while True:
         yield job.progress()
         yield Pause()
         try:
@@ -197,7 +289,11 @@ def talk(request: ImageRequest) -> Generator[Step, HttpReply | None, Answer]:
             continue
         if job.has_failed:
             raise job.failure()
-    return job.answer(number, request.prompt)
+        if job.is_done:
+            return job.answer(number, request.prompt)
+        complaints = complaints + 1 if job.is_complaint else 0
+        if complaints == _MOST_COMPLAINTS:
+            raise job.unknown()
 
 
 def _question(number: str) -> HttpCall:
@@ -214,10 +310,7 @@ def query(job: str) -> Generator[Step, HttpReply | None, Mapping[str, Any]]:
         EndpointError: the answer is a web page, or the connection broke.
         AnswerError: the answer is empty or cannot be read.
     """
-    body = _read((yield _question(job))).body
-    if not isinstance(body, Mapping):
-        raise unreadable(str(body)[:1000])
-    return dict(body)
+    return (yield from ask_for_fields(_question(job)))
 
 
 FORMAT = WireFormat(name="videos", talk=talk, shape_as_sent=size_of, tasks=(CLIP,), inquiries={"query": query})

@@ -127,16 +127,8 @@ def export_archive(
             _("There is no folder {name!r}.", name=path.parent.name),
             do=_("Make it, or name another place."),
         )
-    rows = [
-        replace(
-            row,
-            pictures=tuple(filter(_is_as_recorded, row.images)),
-            videos=() if strip else tuple(map(_with_its_poster, filter(_is_as_recorded, row.kept_videos))),
-        )
-        for row in (history.all() if generations is None else generations)
-    ]
-    # Words that were wanted are a result too; without all words nothing of them is left. A video may hold words.
-    chosen = {row.id: row for row in rows if row.pictures or (row.has_result and not strip)}
+    rows = [_as_handed_on(row, strip=strip) for row in (history.all() if generations is None else generations)]
+    chosen = {row.id: row for row in rows if row.has_result}
     added: list[Generation] = []
     try:
         with whole_file(path) as file, ZipFile(file, "w") as zipped:
@@ -159,13 +151,23 @@ def export_archive(
     return Exported(len(added), sum(len(row.pictures) for row in added), size, left_out)
 
 
-def _add(writer: "_Writer", history: History, generation: Generation, *, strip: bool) -> Generation:
+def _as_handed_on(row: Generation, *, strip: bool) -> Generation:
+    """Return a generation with the files that go along, and redacted; perhaps no result is left of it."""
+    files = replace(
+        row,
+        pictures=tuple(filter(_is_as_recorded, row.images)),
+        # A video may hold words.
+        videos=() if strip else tuple(map(_with_its_poster, filter(_is_as_recorded, row.kept_videos))),
+    )
+    return redacted(files, strip=strip)
+
+
+def _add(writer: "_Writer", history: History, record: Generation, *, strip: bool) -> Generation:
     """Write a generation's files, then its record, and return it as it is in the archive.
 
     Raises:
         ImageError: the words in a picture cannot be removed; nothing was written.
     """
-    record = redacted(generation, strip=strip)
     files: list[_File] = []
     with ExitStack() as stack:
         contents = [

@@ -10,7 +10,8 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
-from wenwen_magic.records import GeneratedImage, Generation, ImageRequest, Reference
+from wenwen_magic.media.clip_parts import LONGEST, WIDEST
+from wenwen_magic.records import GeneratedImage, Generation, ImageRequest, Reference, Video
 
 VERSION = 1
 STRIPPED = "…"
@@ -24,6 +25,8 @@ _UNSAVED: Mapping[type, tuple[str, ...]] = {
 }
 """The fields that are not saved: they hold for one session, or follow from the object around them."""
 _PLAIN = {str, int, float, bool, NoneType}
+_LARGEST = 1 << 53
+"""No number is larger: it is one in every program that reads JSON, and SQLite and a caption hold it."""
 _KEYS = {"path": "file"}
 """The fields that have another name in JSON."""
 
@@ -96,9 +99,16 @@ def _reader(kind: Any) -> Callable[[Any, str], Any]:
         read = _reader(arguments[0])
         return lambda value, key: tuple(read(member, key) for member in _insist(value, isinstance(value, list), key))
     accepted = (int, float) if kind is float else origin or kind
-    return lambda value, key: _insist(
-        value, isinstance(value, accepted) and (kind is bool or not isinstance(value, bool)), key
-    )
+    return partial(_read_number if kind in {int, float} else _read_plain, accepted)
+
+
+def _read_plain(accepted: Any, value: Any, key: str) -> Any:
+    return _insist(value, isinstance(value, accepted) and (accepted is bool or not isinstance(value, bool)), key)
+
+
+def _read_number(accepted: Any, value: Any, key: str) -> Any:
+    _read_plain(accepted, value, key)
+    return _insist(value, -_LARGEST <= value <= _LARGEST, key)  # NaN is in no range
 
 
 def _insist(value: Any, right: object, key: str) -> Any:
@@ -177,10 +187,26 @@ def decode(data: bytes, folder: Path, render: Render | None) -> Generation:
         replace(picture, path=folder / picture.path, request=made.request, record=made.id) for picture in made.pictures
     )
     videos = tuple(
-        replace(video, path=video.path and folder / video.path, poster=video.poster and folder / video.poster)
+        replace(
+            video,
+            path=video.path and folder / video.path,
+            poster=video.poster and folder / video.poster,
+            **_measures(video),
+        )
         for video in made.videos
     )
     return replace(made, pictures=pictures, videos=videos, from_history=True, render=render)
+
+
+def _measures(video: Video) -> dict[str, Any]:
+    """Return a video's size and length; what can be none is unknown."""
+    sized = 0 < video.width <= WIDEST and 0 < video.height <= WIDEST
+    lasts = video.seconds is not None and 0 < video.seconds <= LONGEST
+    return {
+        "width": video.width if sized else 0,
+        "height": video.height if sized else 0,
+        "seconds": video.seconds if lasts else None,
+    }
 
 
 def stripped(request: ImageRequest) -> ImageRequest:

@@ -11,9 +11,13 @@ from typing import BinaryIO, Final, NamedTuple
 
 MOST_PARTS: Final = 200_000
 """Boxes or elements of a file that are looked at; what comes behind them is taken as it is."""
+MOST_TRACKS: Final = 100
+"""Tracks of a film that are told apart; of more the last takes the place of the one before."""
 MOST_ROWS: Final = 16 << 20
 """Bytes of all fragments' tables of frames that are read: an hour has a million."""
-_LONGEST, _WIDEST = 1e6, 65_535  # seconds, pixels: beyond these a number is no length and no size
+LONGEST: Final = 1e6
+WIDEST: Final = 65_535
+"""Seconds, and pixels: beyond these a number is no length and no size."""
 
 
 class CutOffError(ValueError):
@@ -40,8 +44,8 @@ def read(file: BinaryIO) -> Clip:
     parts = _Parts(file)
     width, height, ticks, scale = _matroska(parts) if parts.at(0, 4) == b"\x1aE\xdf\xa3" else _mp4(parts)
     seconds = ticks / scale if scale else 0.0
-    sized = 0 < width <= _WIDEST and 0 < height <= _WIDEST
-    return Clip(width * sized, height * sized, round(seconds, 3) if 0 < seconds < _LONGEST else None)
+    sized = 0 < width <= WIDEST and 0 < height <= WIDEST
+    return Clip(width * sized, height * sized, round(seconds, 3) if 0 < seconds < LONGEST else None)
 
 
 _Found = tuple[int, int, float, float]
@@ -147,7 +151,7 @@ def _read_head(parts: _Parts, start: int, end: int, tracks: list[_Track], film: 
     for kind, at, stop in _leaves(parts, start, end):
         track, wide = tracks[-1], parts.number(at, 1) == 1  # dates and durations have eight bytes then, else four
         if kind == b"trak":
-            tracks.append(_Track())
+            tracks[MOST_TRACKS:] = [_Track()]
         elif kind == b"mvhd":
             film[:] = parts.number(at + (24 if wide else 16), 8 if wide else 4), parts.number(at + (20 if wide else 12))
         elif kind == b"mehd" and film[0] in _UNKNOWN:

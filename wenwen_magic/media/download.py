@@ -9,6 +9,7 @@ import json
 import socket
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -27,11 +28,11 @@ from urllib3.util import make_headers, parse_url
 from wenwen_magic import kinds
 from wenwen_magic.endpoint import failures
 from wenwen_magic.endpoint.api_key import Secret, not_for
-from wenwen_magic.endpoint.bounded import BoundedResponse, Deadline
+from wenwen_magic.endpoint.bounded import CODINGS, BoundedResponse, Deadline, unpacked
 from wenwen_magic.endpoint.clip_places import clip_addresses
 from wenwen_magic.endpoint.masking import mask, mask_reply
 from wenwen_magic.endpoint.transport import USER_AGENT, without_key
-from wenwen_magic.errors import ImageError
+from wenwen_magic.errors import AnswerError, ImageError
 from wenwen_magic.media import ssrf
 from wenwen_magic.text.i18n import _
 from wenwen_magic.text.sanitize import mask_keys, one_line
@@ -54,6 +55,7 @@ _HEADERS = {
     "Accept": "image/*,*/*;q=0.8",
     "Accept-Encoding": "identity",
 }
+_GZIP = b"\x1f\x8b\x08"
 _WHOLE = frozenset({200, 203})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _LOCKED = frozenset({401, 403})
@@ -246,8 +248,10 @@ def _response(step: _Step) -> Iterator[BaseHTTPResponse]:
             finally:
                 response.close()
             return
-    except HTTPError as problem:
+    except (HTTPError, zlib.error) as problem:
         error = _broken(step, problem)
+    except AnswerError as problem:
+        error = _failed(step.address, problem.what)
     except BaseException as other:
         if step.key is None:
             raise
@@ -255,7 +259,7 @@ def _response(step: _Step) -> Iterator[BaseHTTPResponse]:
     raise error  # out here, for inside it would carry urllib3's error and its frames
 
 
-def _broken(step: _Step, problem: HTTPError) -> FetchFailed:
+def _broken(step: _Step, problem: HTTPError | zlib.error) -> FetchFailed:
     if step.deadline.left <= 0:
         return _late(step)
     if isinstance(problem, LocationValueError):
@@ -325,17 +329,17 @@ def _redirect(step: _Step, response: BaseHTTPResponse) -> str:
 def _save(step: _Step, response: BaseHTTPResponse, target: Path) -> str:
     """Write a body into a file; where it describes a clip instead, return where that is, else an empty text."""
     limit, encoding = step.policy.limit, _encoding(response)
-    if encoding:
+    if encoding and encoding not in CODINGS:
         raise _failed(step.address, _("it is compressed ({encoding})", encoding=mask_keys(encoding)))
     size = response.length_remaining or 0
     if size <= limit:
-        size, pieces = 0, iter(partial(response.read1, _CHUNK, decode_content=False), b"")
+        size, pieces = 0, _unpacked(_body(response), encoding)
         if step.policy.video:
-            head = _head(pieces)
-            head += _head(pieces, _LONGEST_DESCRIPTION) if kinds.other_kind(head) == "JSON" else b""
+            head, pieces = _begun(pieces)
+            if kinds.other_kind(head) == "JSON":
+                head, pieces = _begun(pieces, _LONGEST_DESCRIPTION)
             if named := _named_clip(head):
                 return named
-            pieces = chain([head], pieces)
         with target.open("wb") as file:
             for piece in _pieces(step, pieces):
                 size += len(piece)
@@ -347,12 +351,39 @@ def _save(step: _Step, response: BaseHTTPResponse, target: Path) -> str:
     return ""
 
 
-def _head(pieces: Iterator[bytes], enough: int = kinds.HEAD) -> bytes:
-    """Return the next pieces of a body, as many as are enough, of which some bytes tell what it is."""
-    head = b""
-    while len(head) < enough and (piece := next(pieces, b"")):
-        head += piece
-    return head
+def _body(response: BaseHTTPResponse) -> Iterator[bytes]:
+    return iter(partial(response.read1, _CHUNK, decode_content=False), b"")
+
+
+def _unpacked(pieces: Iterator[bytes], encoding: str) -> Iterator[bytes]:
+    """Yield a body unpacked: its first bytes tell that it is packed, or is not, before the header does."""
+    head = next(pieces, b"")
+    if kinds.kind_of(head, (*kinds.PICTURES, *kinds.VIDEOS)):
+        encoding = ""
+    elif head.startswith(_GZIP):
+        encoding = "gzip"
+    return unpacked(chain(filter(None, [head]), pieces), encoding, whole=True)
+
+
+def _begun(pieces: Iterator[bytes], enough: int = kinds.HEAD) -> tuple[bytes, Iterator[bytes]]:
+    """Return the begin of a body, of which some bytes tell what it is, and all of the body, which may break off there.
+
+    Args:
+        pieces: of the body as it comes.
+        enough: bytes of the begin, or fewer where the body has no more.
+    """
+    head, rest = b"", pieces
+    try:
+        while len(head) < enough and (piece := next(pieces, b"")):
+            head += piece
+    except (HTTPError, AnswerError, zlib.error) as problem:
+        rest = _raising(problem)
+    return head, chain(filter(None, [head]), rest)
+
+
+def _raising(problem: Exception) -> Iterator[bytes]:
+    yield from ()
+    raise problem
 
 
 def _named_clip(body: bytes) -> str:
@@ -371,19 +402,19 @@ def _pieces(step: _Step, pieces: Iterator[bytes]) -> Iterator[bytes]:
     """
     if not step.key:
         return pieces
-    head = _head(pieces)
+    head, pieces = _begun(pieces)
     begin = head.lstrip(b"\xef\xbb\xbf \t\r\n")
     if kinds.kind_of(begin, (*kinds.PICTURES, *kinds.VIDEOS)):
-        return chain([head], pieces)
+        return pieces
     if head and kinds.other_kind(begin) in {"", *kinds.TEXTS}:
         raise _failed(step.address, _("with your key came a text, not a picture"))
-    return without_key(chain([head], pieces), step.key)  # such as HEIC: kept, and not shown
+    return without_key(pieces, step.key)  # such as HEIC: kept, and not shown
 
 
 def _encoding(response: BaseHTTPResponse) -> str:
     """Return how a body is packed; empty for one that is not."""
-    encoding = response.headers.get("content-encoding", "").strip().lower()
-    return "" if encoding == "identity" else encoding
+    codings = (name.strip().lower() for name in response.headers.get("content-encoding", "").split(","))
+    return ", ".join(name for name in codings if name not in {"", "identity"})
 
 
 def _not_given(step: _Step, response: BaseHTTPResponse, address: str, *, may_have_key: bool) -> FetchFailed:
@@ -420,12 +451,12 @@ def _not_given(step: _Step, response: BaseHTTPResponse, address: str, *, may_hav
 
 def _words(step: _Step, response: BaseHTTPResponse) -> str:
     """Return what a server says in place of a picture, as far as it says it soon."""
-    if _encoding(response):
+    if (encoding := _encoding(response)) and encoding not in CODINGS:
         return ""
-    body = b""
+    body, pieces = b"", unpacked(_body(response), encoding)
     step.deadline.shorten(_LISTEN)
-    with suppress(HTTPError, OSError):
-        while len(body) < 2 * failures.MOST_READ and (piece := response.read1(_CHUNK, decode_content=False)):
+    with suppress(HTTPError, OSError, AnswerError, zlib.error):
+        while len(body) < 2 * failures.MOST_READ and (piece := next(pieces, b"")):
             body += piece
     clean = mask_reply([body], step.policy.key) or body
     # Once more also where a run of letters looked like a picture's: the words are cut, through a key that is left too.

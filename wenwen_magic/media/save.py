@@ -28,7 +28,7 @@ from wenwen_magic.media.sandbox import MESSAGES, Inspection, SandboxPool
 from wenwen_magic.protocol import Progress, Source
 from wenwen_magic.records import GeneratedImage, Generation, ImageRequest, Reference, Video
 from wenwen_magic.settings import Settings
-from wenwen_magic.text.i18n import _
+from wenwen_magic.text.i18n import N_, _
 from wenwen_magic.text.sanitize import mask_keys, one_line
 
 PAUSES = (1.0, 2.0, 4.0)
@@ -49,6 +49,7 @@ _PIECE = 1 << 20
 _NOT_BASE64 = bytes(set(range(256)) - set(f"{ascii_letters}{digits}+/-_".encode()))
 _POSTER = ".jpg"
 """What the name of a clip's poster ends with: no picture of an answer has the clip's number."""
+_FETCH = N_("The answer is kept: %wenwen fetch fetches it again, for free.")
 _NOT_THE_PICTURES_FAULT = {"start", "died", "timeout", "disk"}
 _LEAD = re.compile(rb"(?:\xef\xbb\xbf|[ \t\r\n])+")
 """What a careless server writes before a picture; no viewer opens the file with it."""
@@ -160,12 +161,13 @@ class ImagePipeline:
         beside, sources = (sources, ()) if generation.request.wants_clip and videos else ((), sources)
         everything = [(source, False) for source in sources] + [(source, True) for source in videos]
         stills = self._stills(generation.request, beside, key) if videos else []
+        noted: list[WenwenError] = []
 
         def save(number: int, source: Source, is_video: bool) -> GeneratedImage | Video | WenwenError:
             place = stem.with_name(f"{stem.name}-{number}")
             own = stills[number - 1 : number] or stills[:1]
             try:
-                return self._save(source, place, alt, key, is_video=is_video, stills=own)
+                return self._save(source, place, alt, key, is_video=is_video, stills=own, note=noted.append)
             except WenwenError as error:
                 return error
 
@@ -179,15 +181,13 @@ class ImagePipeline:
                 ]
             results = [future.result() for future in futures]
         kept = [
-            Video(source.address, problem=" ".join(filter(None, (result.what, result.why))))
-            if is_video and isinstance(result, WenwenError)
-            else result
+            Video(source.address, problem=_in_words(result)) if is_video and isinstance(result, WenwenError) else result
             for (source, is_video), result in zip(everything, results, strict=True)
         ]
         return Saved(
             _without_equals(file for file in kept if isinstance(file, GeneratedImage)),
             _without_equals(file for file in kept if isinstance(file, Video)),
-            tuple(result for result in results if isinstance(result, WenwenError)),
+            (*(result for result in results if isinstance(result, WenwenError)), *noted),
         )
 
     def _stills(self, request: ImageRequest, beside: Sequence[Source], key: Secret | None) -> list[Path]:
@@ -226,6 +226,7 @@ class ImagePipeline:
         is_video: bool = False,
         deadline: float | None = None,
         stills: Sequence[Path] = (),
+        note: Callable[[WenwenError], None] = lambda _: None,
     ) -> GeneratedImage | Video:
         """Write one file to ``<stem>.<type>``, or to ``<stem>.unsound`` with its ``problem`` if it fails the check.
 
@@ -238,36 +239,61 @@ class ImagePipeline:
             is_video: whether the answer says that it is a video.
             deadline: seconds for its download; None for the usual.
             stills: small pictures that can stand for a clip; a poster is made of the first that can be opened.
+            note: is called with what is wrong with a clip that is kept all the same, and may come whole another time.
 
         Raises:
             ImageError: it cannot be fetched, or cannot be checked now: then it is kept as ``<stem>.unchecked``.
             ValueError: its address cannot be parsed.
             OSError: the disk cannot be written.
         """
-        part = stem.with_name(f"{stem.name}.{secrets.token_hex(4)}.part")  # two kernels may save the same picture
+        name = f"{stem.name}.{secrets.token_hex(4)}"  # two kernels may save the same picture
+        part, again = stem.with_name(f"{name}.part"), stem.with_name(f"{name}.again.part")
 
-        def fetch() -> bytes:
+        def fetch(target: Path) -> None:
             if source.address.startswith("data:"):
-                _decode(source.data, part)
+                _decode(source.data, target)
             else:
                 address = urljoin(self._address + "/", source.address)
                 policy = self._policy(key, is_video=is_video)
                 policy = replace(policy, deadline=deadline) if deadline else policy
-                self._download(address, part, pauses, policy)
-            return _begun_with_its_signature(part)
+                self._download(address, target, pauses, policy)
 
+        broken: download.FetchFailed | None = None
         try:
-            head = fetch()
+            try:
+                fetch(part)
+            except download.FetchFailed as error:
+                if not (is_video and error.again and not error.status and _begins_as_clip(part)):
+                    raise
+                broken = error  # a clip that breaks off whenever it is fetched: what came is kept
+            head = _begun_with_its_signature(part)
             if kinds.kind_of(head) or not (is_video or kinds.kind_of(head, kinds.VIDEOS)):
                 return self._keep_picture(source, part, stem, alt, head)
             seen = self._clip(part, stem, stills)
-            if isinstance(seen, ImageError) and seen.text == "cut-clip" and not source.address.startswith("data:"):
-                head = fetch()  # some relays send for a minute and no longer
-                seen = self._clip(part, stem, stills)
-            return _keep_video(source, part, stem, head, seen)
+            if _is_cut(seen) and not (broken or source.address.startswith("data:")):
+                with suppress(download.FetchFailed):  # some relays send for a minute and no longer
+                    fetch(again)
+                seen = self._better(part, again, seen, stem, stills)
+            video = _keep_video(source, part, stem, seen, broken)
         finally:
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
+            for left in (part, again):
+                with suppress(OSError):
+                    left.unlink(missing_ok=True)
+        if video.problem:
+            note(ImageError(_("The clip could not be fetched."), why=video.problem, do=_(_FETCH), charged="yes"))
+        elif broken:  # by its parts it is whole: more was announced than there is, or whole parts are missing
+            note(broken)
+        return video
+
+    def _better(
+        self, part: Path, again: Path, seen: Inspection | ImageError, stem: Path, stills: Sequence[Path]
+    ) -> Inspection | ImageError:
+        """Put what came the second time in the place of a cut clip, if it is whole or longer; return what is there."""
+        second = self._clip(again, stem, stills) if _begins_as_clip(again) else seen
+        if isinstance(second, Inspection) or (second is not seen and _size(again) > _size(part)):
+            again.replace(part)
+            return second
+        return seen
 
     def _keep_picture(self, source: Source, part: Path, stem: Path, alt: str, head: bytes) -> GeneratedImage:
         size, problem, result, preview = part.stat().st_size, "", None, None
@@ -310,18 +336,27 @@ class ImagePipeline:
         return replace(policy, limit=max(policy.limit, VIDEO_MIB << 20), deadline=VIDEO_DEADLINE, video=True)
 
     def _download(self, address: str, part: Path, pauses: Sequence[float], policy: download.Policy) -> None:
+        """Download into a file; where every try breaks off, it holds the most that came in one."""
         policy = replace(policy, proxies=transport.proxies_for(address))
-        for pause in (*pauses, None):
-            try:
-                with self._waiting():
-                    download.fetch(address, part, policy)
-            except download.FetchFailed as error:
-                if pause is None or not error.again:
-                    raise
-                with self._waiting():
-                    self._clock.sleep(pause)
-            else:
-                return
+        trial = part.with_name(f"{part.name}.trial")
+        try:
+            for pause in (*pauses, None):
+                try:
+                    with self._waiting():
+                        download.fetch(address, trial, policy)
+                except download.FetchFailed as error:
+                    if _size(trial) > _size(part):
+                        trial.replace(part)
+                    if pause is None or not error.again:
+                        raise
+                    with self._waiting():
+                        self._clock.sleep(pause)
+                else:
+                    trial.replace(part)
+                    return
+        finally:
+            with suppress(OSError):
+                trial.unlink(missing_ok=True)
 
     def _judged(self, path: Path, size: int, digest: Callable[[], str]) -> tuple[Inspection, Path | None]:
         """Check a file as :meth:`_inspect` does; what once took too much work is not tried again.
@@ -471,6 +506,28 @@ def _begun_with_its_signature(part: Path) -> bytes:
     return head[lead.end() :]
 
 
+def _in_words(error: WenwenError) -> str:
+    return " ".join(filter(None, (error.what, error.why)))
+
+
+def _begins_as_clip(part: Path) -> bool:
+    with suppress(OSError), part.open("rb") as file:
+        return kinds.kind_of(file.read(kinds.HEAD), kinds.VIDEOS) is not None
+    return False
+
+
+def _is_cut(seen: Inspection | ImageError) -> bool:
+    return isinstance(seen, ImageError) and seen.text == "cut-clip"
+
+
+def _size(path: Path) -> int:
+    """Return the size of a file, in bytes; -1 where there is none."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1
+
+
 def _with_its_words(error: ImageError, head: bytes) -> str:
     """Say why a file is not shown: what it is instead, or what it says."""
     if error.text == "format":
@@ -482,10 +539,16 @@ def _with_its_words(error: ImageError, head: bytes) -> str:
     return f"{error.what} {words}".strip()
 
 
-def _keep_video(source: Source, part: Path, stem: Path, head: bytes, seen: Inspection | ImageError) -> Video:
+def _keep_video(
+    source: Source, part: Path, stem: Path, seen: Inspection | ImageError, broken: ImageError | None
+) -> Video:
     """Rename a file that is, or should be, a video; one that cannot be judged now is kept as what it begins as."""
+    head = _begun_with_its_signature(part)
     size, digest, kind = part.stat().st_size, _sync(part), kinds.kind_of(head, kinds.VIDEOS)
-    problem = seen.what if isinstance(seen, ImageError) and seen.text not in _NOT_THE_PICTURES_FAULT else ""
+    problem = ""
+    if isinstance(seen, ImageError) and seen.text not in _NOT_THE_PICTURES_FAULT:
+        kept = _("What came is kept as {name}.", name=f"{stem.name}.unsound")
+        problem = f"{_in_words(broken) if broken else seen.what} {kept}"
     if kind is None:
         words = failures.words_of(head) if head else _("The file is empty.")
         problem = f"{_('What came is not a video.')} {words}".strip()

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image, PngImagePlugin
+from support.clips import PLAYS
 
 from wenwen_magic import Client
 from wenwen_magic.demo import DemoServer
@@ -25,7 +26,7 @@ from wenwen_magic.history.archive import LIST, Exported, Imported
 from wenwen_magic.history.archive import export_archive as export
 from wenwen_magic.history.archive import import_archive as import_
 from wenwen_magic.history.store import History
-from wenwen_magic.records import GeneratedImage, Generation, ImageRequest, Reference
+from wenwen_magic.records import GeneratedImage, Generation, ImageRequest, Reference, Video
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=timezone(timedelta(hours=8)))
 DAY = "2026-11-22"
@@ -607,6 +608,81 @@ def test_a_description_is_words_and_stays_behind_where_words_do(tmp_path, quick_
         teacher.describe("SECRETWORD?", references=[teacher.generate("a fox")])
         done = teacher.export("lesson.zip", strip=True)
     assert (done.records, done.left_out) == (1, 1)
+
+
+# Clips, pictures and words
+
+
+def film(history, made, number, data=PLAYS, ending="mp4"):
+    path = history.path(made, f"-{number}.{ending}")
+    path.write_bytes(data)
+    poster = history.path(made, f"-{number}.jpg")
+    poster.write_bytes(drawn("JPEG"))
+    mime, digest = f"video/{ending}", hashlib.sha256(data).hexdigest()
+    return Video("https://h/v", path, mime, len(data), digest, width=320, height=180, seconds=4.0, poster=poster)
+
+
+def told(history, prompt, task="draw", *, pictures=0, films=0, **more):
+    """A generation of a task, with so many pictures and videos."""
+    made = history.begin(ImageRequest(prompt, task=task), prompt_sent=prompt, endpoint=ENDPOINT)
+    own = [picture(history, made, number, png(words=f"secret {number}")) for number in range(1, pictures + 1)]
+    videos = [film(history, made, pictures + number, PLAYS + bytes(number)) for number in range(1, films + 1)]
+    return history.update(made, state="complete", charged="yes", pictures=tuple(own), videos=tuple(videos), **more)
+
+
+MIXED = {
+    "a picture": ({"pictures": 1}, True),
+    "pictures": ({"pictures": 2}, True),
+    "a clip": ({"task": "clip", "films": 1}, False),
+    "clips": ({"task": "clip", "films": 2}, False),
+    "a clip and what came beside it": ({"task": "clip", "pictures": 1, "films": 1}, False),
+    "a picture and a video": ({"pictures": 1, "films": 1}, True),
+    "a video in place of a picture": ({"films": 1}, False),
+    "a description": ({"task": "describe", "text": "a fox"}, False),
+    "a description and a picture": ({"task": "describe", "text": "a fox", "pictures": 1}, False),
+    "an answer": ({"task": "ask", "text": "four"}, False),
+    "a list": ({"task": "ask_json", "text": "[1, 2]"}, False),
+}
+"""What a generation has, and whether anything is left of it without words."""
+
+
+@pytest.mark.parametrize("strip", [False, True], ids=["whole", "stripped"])
+@pytest.mark.parametrize("names_", [[name] for name in MIXED] + [list(MIXED)], ids=lambda names_: "+".join(names_)[:40])
+def test_bug_one_record_of_clips_and_pictures_made_a_stripped_lesson_that_nobody_could_import(
+    names_, strip, history, pupil, lesson
+):
+    rows = {told(history, name, **MIXED[name][0]).id: name for name in names_}
+    left = {record for record, name in rows.items() if MIXED[name][1] or not strip}
+    if not left:
+        with pytest.raises(ConfigError):
+            export(history, lesson, strip=strip)
+        return
+    exported = export(history, lesson, strip=strip)
+    assert (exported.records, exported.left_out) == (len(left), len(rows) - len(left))
+    assert import_(pupil, lesson).records == len(left)
+    for made in pupil.all():
+        own = history.find(made.id)
+        assert (made.has_result, made.id in left) == (True, True)
+        assert [video.poster.is_file() for video in made.kept_videos] == [True] * (0 if strip else len(own.videos))
+        assert [path.is_file() for path in made.files] == [True] * len(made.files)
+        if not strip:
+            assert [path.read_bytes() for path in made.files] == [path.read_bytes() for path in own.files]
+            assert (made.text, made.request.prompt, len(made.pictures)) == (
+                own.text,
+                own.request.prompt,
+                len(own.images),
+            )
+    if strip:
+        assert not [word for word in (b"secret", b"fox", b"beside") if word in every_byte(lesson)]
+    assert import_(pupil, lesson).already == len(left)
+
+
+def test_the_results_are_those_of_the_kind_that_was_asked_for(history):
+    both = {"pictures": 1, "films": 1}
+    ends = {task: [path.suffix for path in told(history, task, task, **both).files] for task in ("draw", "clip")}
+    assert ends == {"draw": [".png"], "clip": [".mp4"]}
+    clip = told(history, "c", "clip", **both)
+    assert (clip.stills, "320×180" in repr(clip)) == ((clip.videos[0].poster,), True)
 
 
 def test_a_rewritten_prompt_is_a_prompt_and_the_endpoints_numbers_stay_behind(tmp_path, quick_paint, monkeypatch):

@@ -1,5 +1,6 @@
 """An address is downloaded within its limits (size, time, whole bodies), every way to it checked: redirects, proxies."""
 
+import gzip
 import itertools
 import pickle
 import socket
@@ -148,8 +149,93 @@ def test_of_endless_words_only_the_beginning_is_read(serve, failing):
     assert "HTTP 404: no no no" in failing(server.origin, policy(server.origin)).why
 
 
-@pytest.mark.parametrize("packing", ["gzip", "GZip", "deflate", "br", "identity, gzip"])
-def test_a_packed_body_is_refused_before_a_byte_of_it_is_read(packing, serve, failing, tmp_path):
+def raw(data):
+    return zlib.compress(data)[2:-4]
+
+
+PACKED = {
+    "gzip": ("gzip", gzip.compress(PNG)),
+    "in capitals": ("GZip", gzip.compress(PNG)),
+    "its old name": ("x-gzip", gzip.compress(PNG)),
+    "beside identity": ("identity, gzip", gzip.compress(PNG)),
+    "in two parts": ("gzip", gzip.compress(PNG[:999]) + gzip.compress(PNG[999:])),
+    "zeros behind it": ("gzip", gzip.compress(PNG) + bytes(600_000)),
+    "hardly packed": ("gzip", gzip.compress(PNG, 0)),
+    "a name in its head": (
+        "gzip",
+        gzip.compress(PNG)[:3] + b"\x08" + gzip.compress(PNG)[4:10] + b"a.mp4\0" + gzip.compress(PNG)[10:],
+    ),
+    "deflate": ("deflate", zlib.compress(PNG)),
+    "deflate without a head": ("deflate", raw(PNG)),
+    "no header says it": ("", gzip.compress(PNG)),
+    "the header is wrong": ("gzip", PNG),
+    "the other header": ("deflate", gzip.compress(PNG)),
+    "deflate that is none": ("deflate", PNG),
+}
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize("name", PACKED)
+def test_bug_a_body_that_came_packed_was_never_fetched(name, chunked, serve, tmp_path):
+    coding, body = PACKED[name]
+    headers = [f"Content-Encoding: {coding}"] if coding else []
+    whole = reply(*headers, body=body)
+    if chunked:
+        pieces = (body[at : at + 7001] for at in range(0, len(body), 7001))
+        sent = b"".join(f"{len(piece):x}\r\n".encode() + piece + b"\r\n" for piece in (*pieces, b""))
+        whole = reply("Transfer-Encoding: chunked", *headers, body=b"").replace(b"Content-Length: 0\r\n", b"") + sent
+    server = serve(whole)
+    assert fetched(f"{server.origin}/a.png", tmp_path / "x", policy(server.origin)) == PNG
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+@pytest.mark.parametrize("left", [8, 40_000, 70_000])
+def test_a_packed_body_that_ends_too_early_is_an_error_and_what_came_is_kept(coding, left, serve, failing, tmp_path):
+    packed = gzip.compress(PNG, 0) if coding == "gzip" else zlib.compress(PNG, 0)
+    server = serve(reply(f"Content-Encoding: {coding}", body=packed[:-left]))
+    error = failing(server.origin, policy(server.origin))
+    came = (tmp_path / "x").read_bytes()
+    assert (error.again, "end mark" in error.why, PNG.startswith(came), len(came) > 5000) == (True, True, True, True)
+
+
+@pytest.mark.parametrize("video", [False, True])
+@pytest.mark.parametrize("length", [1, 300, 5000])
+def test_bug_of_a_clip_that_broke_off_early_the_begin_was_lost(video, length, serve, failing, tmp_path):
+    server = serve(reply(body=PNG)[: -len(PNG)] + PNG[:length])
+    assert failing(server.origin, policy(server.origin, video=video)).again
+    assert (tmp_path / "x").read_bytes() == PNG[:length]
+
+
+@pytest.mark.parametrize("at", [9, 2000, 70_000])
+def test_a_packed_body_that_is_damaged_is_a_broken_download(at, serve, failing):
+    packed = bytearray(gzip.compress(PNG, 0))
+    packed[at : at + 30] = bytes(byte ^ 255 for byte in packed[at : at + 30])
+    server = serve(reply("Content-Encoding: gzip", body=bytes(packed)))
+    assert failing(server.origin, policy(server.origin)).again
+
+
+def test_the_limit_counts_what_is_unpacked(serve, failing, tmp_path):
+    server = serve(reply("Content-Encoding: gzip", body=gzip.compress(PNG)))
+    error = failing(server.origin, policy(server.origin, limit=len(PNG) - 1))
+    assert ("larger" in error.why, error.again) == (True, False)
+    assert (tmp_path / "x").stat().st_size < len(PNG)
+
+
+def test_a_small_body_that_unpacks_to_a_large_one_is_given_up_early(serve, failing, tmp_path):
+    server = serve(reply("Content-Encoding: gzip", body=gzip.compress(PNG + bytes(50_000_000))))
+    error = failing(server.origin, policy(server.origin))
+    assert ("unpacks to more than" in error.why, error.again) == (True, False)
+    assert (tmp_path / "x").stat().st_size < 10_000_000
+
+
+def test_words_that_come_packed_are_told(serve, failing):
+    body = gzip.compress(b'{"error":{"message":"Task is not completed yet"}}')
+    server = serve(reply("Content-Encoding: gzip", body=body, status="400 x"))
+    assert "not completed yet" in failing(server.origin, policy(server.origin)).why
+
+
+@pytest.mark.parametrize("packing", ["br", "zstd", "gzip, br", "gzip, gzip"])
+def test_a_body_that_is_packed_in_another_way_is_refused_before_a_byte_of_it_is_read(packing, serve, failing, tmp_path):
     server = serve(reply(f"Content-Encoding: {packing}", body=zlib.compress(bytes(9_000_000))))
     error = failing(server.origin, policy(server.origin))
     assert ("compressed" in error.why, error.again, (tmp_path / "x").exists()) == (True, False, False)

@@ -551,7 +551,62 @@ def test_a_clip_that_is_cut_off_is_fetched_once_more(comes_again, pipeline, fold
     whole = comes_again == MP4
     assert (video.is_kept, video.path.suffix) == (whole, ".mp4" if whole else ".unsound")
     assert ("cut off" in video.problem) == (not whole)
-    assert (video.path.read_bytes(), downloads.asked) == (comes_again, [FILM] * 2)
+    assert (video.path.read_bytes(), downloads.asked) == (MP4 if whole else MP4[:-5], [FILM] * 2)
+
+
+@pytest.mark.parametrize(
+    ("comes_again", "kept"),
+    [
+        (FetchFailed("gone", status=404), MP4[:-50]),
+        (FetchFailed("broken off", again=True), MP4[:-50]),  # with fewer bytes, as the stand-in writes them
+        (b'{"error":{"message":"busy"}}' * 99, MP4[:-50]),
+        (b"", MP4[:-50]),
+        (MP4[:-90], MP4[:-50]),
+        (MP4[:-9], MP4[:-9]),
+        (MP4[:-5] + bytes(5), MP4),
+        (mp4(media=b"\0\0\0\x20mdat" + bytes(24)), mp4(media=b"\0\0\0\x20mdat" + bytes(24))),  # smaller, and whole
+    ],
+    ids=["gone", "broken off", "words", "nothing", "less", "more", "whole", "smaller and whole"],
+)
+def test_bug_what_came_of_a_clip_was_lost_when_it_could_not_be_fetched_again(
+    comes_again, kept, pipeline, folder, downloads
+):
+    asked, fetch = [], downloads.__call__
+
+    def fetched(address, path, policy):
+        asked.append(address)
+        downloads.failures = [comes_again] if len(asked) > 1 and isinstance(comes_again, FetchFailed) else []
+        downloads.files[FILM] = MP4[:-50] if len(asked) == 1 else comes_again
+        fetch(address, path, policy)
+
+    download.fetch = fetched  # put back by the fixture
+    saved = save_all(pipeline, folder, videos=[Source(FILM)])
+    (video,) = saved.videos
+    assert video.path.read_bytes() == kept
+    assert (len(saved.failed), video.is_kept) == ((0, True) if video.path.suffix == ".mp4" else (1, False))
+    assert not [name for name in names(folder) if "part" in name]
+
+
+def test_of_a_clip_that_breaks_off_at_every_try_the_most_that_came_is_kept(pipeline, folder, downloads, monkeypatch):
+    lengths = iter([100, len(MP4) - 20, 0, 200])
+
+    def fetched(_address, path, _policy):
+        path.write_bytes(MP4[: next(lengths)])
+        raise FetchFailed("The picture could not be fetched.", why="IncompleteRead", again=True)
+
+    monkeypatch.setattr(download, "fetch", fetched)
+    saved = save_all(pipeline, folder, videos=[Source(FILM)])
+    (video,) = saved.videos
+    assert (video.path.read_bytes(), video.is_kept, "IncompleteRead" in video.problem) == (MP4[:-20], False, True)
+    assert [error.charged for error in saved.failed] == ["yes"]
+    assert names(folder) == ["cat-a1b2c3d4-1.unsound"]
+
+
+def test_a_cut_clip_beside_a_whole_one_is_a_failure_that_can_be_mended(pipeline, folder, downloads):
+    downloads.files |= {FILM: MP4, "https://h/cut.mp4": WEBM[:-9]}
+    saved = save_all(pipeline, folder, videos=[Source(FILM), Source("https://h/cut.mp4")])
+    assert [video.is_kept for video in saved.videos] == [True, False]
+    assert ["%wenwen fetch" in error.do for error in saved.failed] == [True]
 
 
 def test_a_clip_in_the_answer_itself_that_is_cut_off_is_told_and_kept(pipeline, folder, downloads):

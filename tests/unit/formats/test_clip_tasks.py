@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from support.replies import lead, recorded, request_in
 from support.scripted import data_uri, png, reply_of, told
 
-from wenwen_magic.errors import AnswerError, ConfigError, EndpointError
+from wenwen_magic.errors import AnswerError, ConfigError, EndpointError, WaitEnded
 from wenwen_magic.formats import FORMATS
 from wenwen_magic.formats.videos import query
 from wenwen_magic.records import CLIP, Reference
@@ -18,6 +18,7 @@ TALK = FORMATS["videos"].talk
 RECORDED = recorded("videos")
 SUBMITTED = [one for one in RECORDED.values() if "job" in one.row]
 REFUSED = [one for one in RECORDED.values() if "refused" in one.row]
+AT_ONCE = [one for one in RECORDED.values() if "at_once" in one.row]
 ASKED = [one for one in RECORDED.values() if "poll" in one.row]
 TAKEN, DONE = RECORDED["c30.json"], RECORDED["c20-completed.json"]
 PNG = Reference(data_uri(png()), "a", "a")
@@ -118,9 +119,10 @@ def test_a_refused_submission_says_why_and_is_not_asked_about(one):
     assert one.row["refused"] in str(caught.value)
 
 
-def test_a_clip_that_is_there_at_once_needs_no_question():
-    led = lead(TALK(wanted()), RECORDED["at-once.json"].reply())
-    assert [source.address for source in led.result.videos] == RECORDED["at-once.json"].row["at_once"]
+@pytest.mark.parametrize("one", AT_ONCE, ids=str)
+def test_a_clip_that_is_there_at_once_needs_no_question(one):
+    led = lead(TALK(wanted()), one.reply())
+    assert [source.address for source in led.result.videos] == one.row["at_once"]
 
 
 @pytest.mark.parametrize("one", ASKED, ids=str)
@@ -150,6 +152,43 @@ def test_an_answer_that_cannot_be_read_is_asked_for_again(body):
     led = lead(TALK(wanted()), TAKEN.reply(), reply_of(body), DONE.reply())
     assert led.result.videos
     assert led.waits == 2
+
+
+COMPLAINTS = [
+    {"code": "task_not_exist", "message": "no such task", "data": None},
+    {"error": {"message": "no such task", "type": "invalid_request_error"}},
+    {"error": "no such task"},
+    {"success": False, "message": "no such task"},
+    {"message": "no such task"},
+    {"detail": "no such task"},
+    {"status": 404, "message": "no such task"},
+    {"code": 1001, "data": {"message": "no such task"}},
+    {"code": 200, "data": {"code": 404, "msg": "no such task"}},
+    [{"error": {"message": "no such task"}}],
+]
+
+
+@pytest.mark.parametrize("body", COMPLAINTS, ids=json.dumps)
+def test_bug_errors_in_place_of_a_state_were_waited_out_for_twenty_minutes(body):
+    with pytest.raises(WaitEnded, match="no such task") as caught:
+        lead(TALK(wanted()), TAKEN.reply(), *(reply_of(json.dumps(body)) for _ in range(3)))
+    assert (caught.value.charged, "asks for free" in caught.value.do) == ("maybe", True)
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        {"status": "queued"},
+        {"id": "video_1"},
+        {"progress": 30, "message": "still at it"},
+        {"status": "x", "error": "a"},
+    ],
+    ids=json.dumps,
+)
+def test_only_errors_in_a_row_end_the_wait(between):
+    told = [COMPLAINTS[0], COMPLAINTS[1], between] * 3
+    led = lead(TALK(wanted()), TAKEN.reply(), *(reply_of(json.dumps(body)) for body in told), DONE.reply())
+    assert (len(led.result.videos), led.waits) == (1, 10)
 
 
 @given(word=st.text(max_size=30))

@@ -16,6 +16,7 @@ from wenwen_magic.text.json_values import value_in
 REPLIES = list(recorded("words").values())
 SAID = [one for one in REPLIES if "text" in one.row]
 SILENT = [one for one in REPLIES if "error" in one.row]
+RAISED = [one for one in REPLIES if "raises" in one.row]
 TALKERS = [name for name, wire in FORMATS.items() if ASK in wire.tasks]
 PICTURE = Reference("data:image/png;base64,iVBORw0KGgo=", "1")
 
@@ -61,6 +62,14 @@ def test_json_that_cannot_be_read_is_told_with_the_answer_and_its_cost(one):
     assert one.row["unread"] in error.what
     assert (error.text, error.charged, error.record) == (answer.text, "yes", "ab12cd34")
     assert "%wenwen show ab12cd" in error.do
+
+
+@pytest.mark.parametrize("wire", TALKERS)
+@pytest.mark.parametrize("one", RAISED, ids=str)
+def test_a_failure_behind_the_first_words_is_an_error_that_may_have_cost(one, wire):
+    with pytest.raises(EndpointError, match=one.row["raises"]) as caught:
+        answered(one.reply(), wire)
+    assert caught.value.charged == "maybe"
 
 
 @pytest.mark.parametrize("one", SILENT, ids=str)

@@ -101,6 +101,35 @@ def test_a_record_with_a_wrong_value_breaks_neither_the_list_nor_the_showing(pat
         assert INJECTION not in bundle["text/html"]
 
 
+NO_NUMBERS = [float("inf"), float("-inf"), float("nan"), -1, -0.5, 1e300, 10**400, 1 << 63, 1 << 54, 1e7, 70_000_000]
+NO_NUMBERS += ["8", True, [], {}, INJECTION]
+
+
+@pytest.mark.parametrize("name", ["seconds", "width", "height", "size"])
+@pytest.mark.parametrize("value", NO_NUMBERS, ids=lambda value: repr(value)[:20])
+def test_bug_a_clip_whose_numbers_are_none_broke_the_showing(name, value, history):
+    own = completed(history)
+    video = {"address": "https://h/v", "file": "v.mp4", "mime": "video/mp4", "size": 9, "sha256": "0" * 64}
+    video |= {"width": 320, "height": 180, "seconds": 4.0, name: value}
+    record = {**record_of(history, own), "id": "99999999", "pictures": [], "videos": [video]}
+    planted(history, changed(record, "request.task", "clip"))
+    found = [one for one in history.all() if one.id != own.id]
+    assert len(found) + len(history.unreadable()) == 1
+    for one in found:
+        assert (one.clips[0].width, one.clips[0].height) in {(320, 180), (0, 0)}
+        assert one.clips[0].seconds in {4.0, None}
+        bundle = generation_bundle(one), gallery_bundle(Gallery((one,)))
+        assert INJECTION not in json.dumps(bundle)
+
+
+@pytest.mark.parametrize("path", ["elapsed", "price", "number", "pictures.0.width", "pictures.0.size"])
+@pytest.mark.parametrize("value", NO_NUMBERS[:3] + NO_NUMBERS[6:8], ids=lambda value: repr(value)[:20])
+def test_what_is_no_number_of_any_program_is_refused(path, value, history):
+    own = completed(history)
+    planted(history, changed(changed(record_of(history, own), "id", "99999999"), path, value))
+    assert ([one.id for one in history.all()], history.unreadable()) == ([own.id], ["x-99999999.json"])
+
+
 @pytest.mark.parametrize(
     ("path", "value"),
     [("created", "/tmp/../etc/x"), ("created", "../../../aa"), ("id", "/../../../../x"), ("id", "x/../../y")],

@@ -15,9 +15,9 @@ from typing import Any
 from urllib.parse import quote
 
 from wenwen_magic.endpoint.failures import unreadable
-from wenwen_magic.errors import AnswerError, ConfigError
+from wenwen_magic.errors import ConfigError
 from wenwen_magic.formats.midjourney import task
-from wenwen_magic.formats.parse.stream import read_json
+from wenwen_magic.formats.parse.stream import ask_for_fields, ask_free
 from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Pause, Progress, Source, Step, WireFormat
 from wenwen_magic.records import DESCRIBE, DRAW, ImageRequest
 from wenwen_magic.text.i18n import _
@@ -306,10 +306,7 @@ def query(job: str) -> Generator[Step, HttpReply | None, Mapping[str, Any]]:
         EndpointError: the answer is a web page, or the connection broke.
         AnswerError: the answer is empty or cannot be read.
     """
-    answer = yield from _ask_free(_question(job))
-    if not isinstance(answer, Mapping):
-        raise unreadable(str(answer)[:1000])
-    return dict(answer)
+    return (yield from ask_for_fields(_question(job)))
 
 
 def queries(jobs: str) -> Generator[Step, HttpReply | None, Mapping[str, Any]]:
@@ -323,7 +320,7 @@ def queries(jobs: str) -> Generator[Step, HttpReply | None, Mapping[str, Any]]:
         AnswerError: the answer is empty or cannot be read.
     """
     ids = [number.strip() for number in jobs.replace("，", ",").split(",") if number.strip()]
-    answer = yield from _ask_free(HttpCall("POST", "/mj/task/list-by-condition", {"ids": ids}, free=True))
+    answer = yield from ask_free(HttpCall("POST", "/mj/task/list-by-condition", {"ids": ids}, free=True))
     # The page shows an object, other servers answer with an array.
     known = [item for item in (answer if isinstance(answer, list) else [answer]) if isinstance(item, Mapping)]
     return {str(item.get("id", place)): dict(item) for place, item in enumerate(known)}
@@ -340,15 +337,6 @@ def seed(job: str) -> Generator[Step, HttpReply | None, Mapping[str, Any]]:
         AnswerError: the answer is empty or cannot be read.
     """
     return {"seed": task.read_submission((yield _question(job, "image-seed"))).job}
-
-
-def _ask_free(call: HttpCall) -> Generator[Step, HttpReply | None, Any]:
-    reply = yield call
-    try:
-        return read_json(reply)
-    except AnswerError as error:
-        error.charged = "no"
-        raise
 
 
 FORMAT = WireFormat(

@@ -5,7 +5,6 @@ the others are those of midjourney-proxy (novicezk, trueai-org) and new-api (not
 """
 
 import json
-import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -13,10 +12,10 @@ from ipaddress import ip_address
 from typing import Any, TypeGuard
 from urllib.parse import urlsplit, urlunsplit
 
-from wenwen_magic.endpoint.failures import error_of_object, read_problem, unreadable
+from wenwen_magic.endpoint.failures import error_of_object, plain_fields, read_problem, unreadable
 from wenwen_magic.errors import AnswerError, Charged, EndpointError
 from wenwen_magic.formats.parse.json_text import Payloads
-from wenwen_magic.formats.parse.shapes import plain_fields, source_of
+from wenwen_magic.formats.parse.shapes import percent_in, source_of
 from wenwen_magic.formats.parse.stream import read_json
 from wenwen_magic.protocol import HttpReply, Progress, Source
 from wenwen_magic.records import Button
@@ -30,7 +29,6 @@ MODAL = "MODAL"
 MOST_BUTTONS = 40
 LONGEST_ID = 500
 """Characters of a job's or a button's number."""
-_PERCENT = re.compile(r"\s*(\d{1,3}(?:\.\d{1,4})?)")
 _LONGEST_LABEL, _LONGEST_STATUS = 60, 40
 _SELECTOR = "\ufe0f"
 """Tells that a sign is shown as a picture; the same sign comes with and without it."""
@@ -114,8 +112,7 @@ class Job:
         """Report how far it is, in the reader's language, with its preview unless that is the one shown before."""
         known = _STATUS.get(self.status)
         words = _(known) if known else mask_keys(self.status)
-        number = _PERCENT.match(str(self.body.get("progress")))
-        percent = min(float(number[1]), 100.0) if number else None
+        percent = percent_in(self.body.get("progress"))
         preview = next(iter(self.pictures), None)
         text = words if percent is None else f"{words} {percent:g}%"
         return Progress(text, percent, picture=None if preview == before else preview)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
-from wenwen_magic.endpoint.failures import is_failure, read_problem
+from wenwen_magic.endpoint.failures import is_failure, plain_fields, read_problem
 from wenwen_magic.formats.parse import markdown, shapes
 from wenwen_magic.formats.parse.addresses import is_picture
 from wenwen_magic.formats.parse.json_text import Payloads, json_in, json_within
@@ -136,7 +136,7 @@ class AnswerParser:
             return
         self._completed += kind in _COMPLETED
         said = body.keys() & shapes.CHATS
-        holds = not _RESULTS.isdisjoint(shapes.plain_fields(body)) and body.get("done") is not False
+        holds = not _RESULTS.isdisjoint(plain_fields(body)) and body.get("done") is not False
         last = kind.endswith(".completed") or kind in _LAST or event in _LAST or body.get("done") is True
         self._listed |= last or (holds and not (kind or said))
         if body.get("error") or "error" in (kind, body.get("object"), event):

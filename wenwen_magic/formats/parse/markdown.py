@@ -40,8 +40,11 @@ _NEED_CLOSING = {"(": ")", '"': '"', "'": "'", "<": ">"}
 _CLOSED = re.compile(r"[)>\"']|\s+[\"']")
 _CUT = re.compile(r"data:,cut(\d+)")
 _SAYS_VIDEO = re.compile(r"(?i)视频|video|观看|播放|watch|\bplay")
-_SAYS_CLIP = re.compile(rf"{_SAYS_VIDEO.pattern}|下载|download")
-"""The same for an answer that is to be a clip: what it offers to load is the clip, and no picture."""
+_OFFERS = re.compile(r"(?i)下载|download")
+"""The words of a link that is the clip where one was asked for, and the link stands alone on its line."""
+_LINK = re.compile(r"(?i)\[[^\[\]\n]{0,200}+\]\([^()\n]*+\)|<a\b[^<>]{0,4000}+>[^<]{0,200}+</a>|https?://\S++")
+_ALONE = re.compile(r"\W*+(?:[^:：]{1,30}[:：])?\W*+")
+"""What may stand beside such a link: signs, and a few words with a colon."""
 
 _SAYS_STATE = re.compile(r"(?i)进度|状态|任务|数据|progress|status|\btask|raw data")
 """The words of a link to what is known about a task, though they name its video."""
@@ -137,7 +140,7 @@ def read(text: str, payloads: Payloads, *, whole: bool = True, clip: bool = Fals
     if not whole:  # up to where its last address is certainly whole
         short = short[: max(short.rfind(end) for end in ")>\"' \n") + 1]
     spoken, thought = split_thoughts(short)
-    sources = _Sources(data, payloads, clip=clip)
+    sources = _Sources(data, payloads, spoken if clip else None)
     reading = sources.read(_parse(spoken))
     thinking = sources.read(_parse(thought)) if thought else Reading()
     drafts = thinking.pictures()
@@ -192,10 +195,16 @@ def _without_comments(text: str) -> str:
 
 
 class _Sources:
-    """Make sources of addresses; holds the pictures that were taken out of the text."""
+    """Make sources of addresses.
 
-    def __init__(self, data: list[Source], payloads: Payloads, *, clip: bool = False) -> None:
-        self._data, self._payloads, self._clip = data, payloads, clip
+    Args:
+        data: the pictures that were taken out of the text.
+        payloads: where runs that were taken out of it before are kept.
+        spoken: the text itself, where a clip was asked for; else None.
+    """
+
+    def __init__(self, data: list[Source], payloads: Payloads, spoken: str | None = None) -> None:
+        self._data, self._payloads, self._spoken = data, payloads, spoken
 
     def read(self, found: Found) -> Reading:
         """Return what was found by kinds, each picture once; two with equal bytes are one."""
@@ -214,13 +223,11 @@ class _Sources:
             elsewhere=tuple(self._payloads.redact(pair[0]) for pair in elsewhere if addresses.is_elsewhere(pair[0])),
         )
         videos += self._each([*found.videos, *(pair for pair in seen if addresses.is_video(pair[0]))])
-        if not videos and (self._clip or not reading.pictures()):
-            says = _SAYS_CLIP if self._clip else _SAYS_VIDEO
-            links = [pair for pair in found.links if says.search(pair[1]) and not _SAYS_STATE.search(pair[1])]
-            named = [pair for pair in links if not addresses.is_other(pair[0])] + (alone if self._clip else [])
-            videos = self._each(
-                [pair for pair in named if not (addresses.is_picture(pair[0]) or addresses.is_question(pair[0]))]
-            )
+        if not videos and (self._spoken is not None or not reading.pictures()):
+            named = [pair for pair in found.links if _SAYS_VIDEO.search(pair[1]) and _may_be_video(pair)]
+            if self._spoken is not None:
+                named = (named or _alone_on_its_line(self._spoken)) + [pair for pair in alone if _may_be_video(pair)]
+            videos = self._each(named)
         return replace(reading, videos=_once(videos))
 
     def _each(self, pairs: Pairs) -> list[Source]:
@@ -235,6 +242,19 @@ class _Sources:
             return Source(kept.address, alt, data=kept.data) if kept else None
         address = self._payloads.restore_text(address)
         return Source(address, alt) if address.lower().startswith(("http://", "https://", "/", "data:")) else None
+
+
+def _may_be_video(link: tuple[str, str]) -> bool:
+    """Tell whether a link, which says that it leads to a video, may lead there and not to what is known of its task."""
+    address, words = link
+    is_else = addresses.is_other(address) or addresses.is_picture(address) or addresses.is_question(address)
+    return not (is_else or _SAYS_STATE.search(words))
+
+
+def _alone_on_its_line(text: str) -> Pairs:
+    """Return the links that offer to load something, and are no part of a sentence."""
+    lines = [line for line in text.splitlines() if _OFFERS.search(line) and _ALONE.fullmatch(_LINK.sub("", line))]
+    return [pair for pair in _parse("\n\n".join(lines)).links if _OFFERS.search(pair[1]) and _may_be_video(pair)]
 
 
 def _once(sources: Sequence[Source]) -> tuple[Source, ...]:

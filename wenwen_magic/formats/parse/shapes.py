@@ -10,10 +10,9 @@ place of a picture they are those of asynchronous servers of the relay's family.
 
 import re
 from collections.abc import Hashable, Iterable, Mapping
-from functools import lru_cache
 from typing import Any, NamedTuple
 
-from wenwen_magic.endpoint.failures import is_complaint
+from wenwen_magic.endpoint.failures import is_complaint, plain_fields
 from wenwen_magic.formats.parse import addresses
 from wenwen_magic.formats.parse.json_text import Payloads
 from wenwen_magic.kinds import PICTURES, PNG, kind_of_base64, split_data_uri
@@ -41,7 +40,7 @@ WRAPPERS = {
     *("generatedsamples", "response", "responses", "item", "filedata", "inlinedata", "source", "message", "delta"),
     *("content", "parts", "part", "contentblock", "files", "assets", "attachments", "taskresult"),
     *("subtaskresultlist", "resource", "text", "generationsbypk", "payload", "body", "resp", "generatevideoresponse"),
-    *("toolresult", "promptfeedback", "incompletedetails"),
+    *("toolresult", "promptfeedback", "incompletedetails", "audio"),
 }
 """Hold results further inside: an object, a list, one address, or base64 that begins as a picture does."""
 VIDEOS = {
@@ -58,7 +57,7 @@ ECHOES = {
     *("callback", "notifyhook"),
 }
 """Hold what was asked, or what is about the answer and not in it."""
-TEXTS = {"content", "text", "answer", "outputtext", "delta", "completion", "generatedtext"}
+TEXTS = {"content", "text", "answer", "outputtext", "delta", "completion", "generatedtext", "transcript"}
 """Hold words of the answer, which may hold pictures."""
 VALUES = {"data", "result", "response", "output", "outputs", "body", "payload", "resp", "results", "message"}
 """Hold, where the value is a text, one address, base64, JSON once more, or words."""
@@ -70,25 +69,19 @@ ARGUMENTS = {"arguments", "partialjson"}
 """Hold the JSON text with which a model calls a function, whole or in pieces."""
 _IMAGE_TYPES = {"image", "input_image", "output_image", "base64"}
 """Mark ``data`` as a picture's base64, by its ``type``."""
+_PERCENT = re.compile(r"\s*(\d{1,3}(?:\.\d{1,4})?)")
 _NAMES_A_TYPE = ("outputformat", "mimetype", "mediatype", "contenttype", "format", "mime")
-
-
-@lru_cache(4096)
-def _plain(name: str) -> str:
-    return name.replace("_", "").replace("-", "").replace(" ", "").lower()
-
-
-def plain_fields(item: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an object's fields by their names in lower case, without ``_`` and ``-``; of equal names the first."""
-    fields: dict[str, Any] = {}
-    for name, value in item.items():
-        fields.setdefault(_plain(name) if len(name) < 40 else name, value)  # noqa: PLR2004  longer ones name nothing
-    return fields
 
 
 def number_of(value: Any) -> int | None:
     """Return a whole number, and None for anything else, truth values included."""
     return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def percent_in(value: Any) -> float | None:
+    """Return how far a job is, told as a number or as a text, 100 at most; None where it is not told."""
+    number = _PERCENT.match(str(value))
+    return min(float(number[1]), 100.0) if number else None
 
 
 # -- values ------------------------------------------------------------------------------------------------------------
@@ -250,8 +243,10 @@ def own_source(item: Item, payloads: Payloads, *, within: str = "", video: bool 
 
 # -- objects without a picture: a task, a complaint, or something unknown ----------------------------------------------
 
-_NUMBERS = ("taskid", "jobid", "taskuuid", "predictionid", "generationid")
-_STATES = ("status", "state", "taskstatus", "jobstatus")
+NUMBERS = ("taskid", "jobid", "videoid", "taskuuid", "predictionid", "generationid")
+"""Hold the number of a task, as a plain ``id`` may."""
+STATES = ("taskstatus", "jobstatus", "videostatus", "status", "state")
+"""Hold the word for a task's state; the last two are also those of an answer itself."""
 _WAITING = {
     *("queued", "queueing", "queuing", "in_queue", "pending", "submitted", "submit", "processing", "in_progress"),
     *("running", "starting", "started", "created", "waiting", "not_start", "scheduled", "generating", "accepted"),
@@ -275,9 +270,9 @@ def task_in(value: Any, depth: int = 0) -> tuple[str, str] | None:
     if not isinstance(value, Mapping):
         return None
     fields = plain_fields(value)
-    state = next((fields[name] for name in _STATES if isinstance(fields.get(name), str)), "")
+    state = next((fields[name] for name in STATES if isinstance(fields.get(name), str)), "")
     waits = _waits(state)
-    names = (*_NUMBERS, *(("id", "requestid") if waits else ()), *(("result",) if "code" in fields else ()))
+    names = (*NUMBERS, *(("id", "requestid") if waits else ()), *(("result",) if "code" in fields else ()))
     for name in names:
         number = fields.get(name)
         number = str(number) if number_of(number) is not None else number
@@ -289,7 +284,7 @@ def task_in(value: Any, depth: int = 0) -> tuple[str, str] | None:
 def is_bare(body: Mapping[str, Any], depth: int = 0) -> bool:
     """Tell whether an object has a problem's words and nothing that is a result."""
     fields = plain_fields(body)
-    if not is_complaint(body) or any(_waits(fields.get(name)) for name in _STATES):
+    if not is_complaint(body) or any(_waits(fields.get(name)) for name in STATES):
         return False
     results = {*WRAPPERS, *ADDRESSES} - {"message"}
     held = [value for name, value in fields.items() if name in results and value]

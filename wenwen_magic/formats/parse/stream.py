@@ -3,7 +3,7 @@
 import base64
 import json
 import re
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
@@ -14,11 +14,11 @@ from wenwen_magic.endpoint.failures import (
     unreadable,
     web_page,
 )
-from wenwen_magic.errors import EndpointError, WenwenError
+from wenwen_magic.errors import AnswerError, EndpointError, WenwenError
 from wenwen_magic.formats.parse.answer import AnswerParser, piece_in
 from wenwen_magic.formats.parse.json_text import Payloads, parse_partial_json
-from wenwen_magic.kinds import kind_of
-from wenwen_magic.protocol import Answer, HttpReply, Progress, Source
+from wenwen_magic.kinds import PICTURES, VIDEOS, kind_of
+from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Progress, Source, Step
 from wenwen_magic.records import ImageRequest
 from wenwen_magic.text.i18n import _
 
@@ -117,7 +117,6 @@ _MOST_LEARNT = 1000
 """How often it is learnt what is around the words of events; where they are of many kinds, it is not worth it."""
 _BETWEEN = " \t\r\n,\x1e"
 """What may be between the JSON values of a body that has several: lines, commas, the sign of JSON text sequences."""
-_FILM = re.compile(rb"(?s)....ftyp(?!avi[fs]|mif1|heic|heix)|\x1aE\xdf\xa3")
 _WHOLE_ADDRESS = re.compile(r'(?<!\\)(?:"(b64_json)"\s*:\s*"|"(?=(?:https?:|data:)))((?:[^"\\]|\\.)*+)"')
 
 
@@ -165,14 +164,36 @@ def read_json(reply: HttpReply | None, payloads: Payloads | None = None) -> Any:
     raise cut or (web_page(reply.status, text) if looks_like_html(text) else unreadable(text))
 
 
+def ask_free(call: HttpCall) -> Generator[Step, HttpReply | None, Any]:
+    """Make a call that costs nothing, and return its answer as the JSON value that it is.
+
+    Raises:
+        EndpointError: the answer is a web page, or the connection broke.
+        AnswerError: the answer is empty or cannot be read.
+    """
+    reply = yield call
+    try:
+        return read_json(reply)
+    except AnswerError as error:
+        error.charged = "no"
+        raise
+
+
+def ask_for_fields(call: HttpCall) -> Generator[Step, HttpReply | None, Mapping[str, Any]]:
+    """Make a call as :func:`ask_free` does, and return the fields of its answer; of anything else it cannot be read."""
+    answer = yield from ask_free(call)
+    if not isinstance(answer, Mapping):
+        raise unreadable(str(answer)[:1000])
+    return dict(answer)
+
+
 def _read_other(body: bytes | bytearray, cut: EndpointError | None, parser: AnswerParser, status: int) -> Answer:
     """Read a body that is no JSON: the picture or video itself, its base64, its address, or Markdown."""
-    kind = kind_of(bytes(body[:80]))
-    if kind or _FILM.match(body[:80]):
+    if kind := kind_of(bytes(body[:80]), (*PICTURES, *VIDEOS)):
         if cut:
             raise cut
-        source = Source(f"data:{kind.mime if kind else 'video/mp4'}", data=base64.b64encode(body))
-        return Answer(sources=(source,)) if kind else Answer(videos=(source,))
+        source = Source(f"data:{kind.mime}", data=base64.b64encode(body))
+        return Answer(videos=(source,)) if kind in VIDEOS else Answer(sources=(source,))
     text = bytes(parser.payloads.extract(body)).decode("utf-8", "replace")
     shown = parser.payloads.redact(text[:65_536])
     if looks_like_html(text):
