@@ -40,6 +40,7 @@ from wenwen_magic.records import (
 from wenwen_magic.render import comparison, gallery
 from wenwen_magic.render.comparison import Comparison
 from wenwen_magic.settings import PROJECT_FILE, Layer, Loaded, SettingsOptions, load_here, working_folder
+from wenwen_magic.text import improving
 from wenwen_magic.text.i18n import _, speak
 
 _SHOWN = 16
@@ -186,6 +187,24 @@ class Client:
             WenwenError: as :meth:`generate`.
         """
         return self.generate(question, references=references, task=ASK_JSON if json else ASK, **options)
+
+    def improve(self, prompt: str, **options: Unpack[EditOptions]) -> Generation:
+        """Let a text model write a prompt anew; the new prompt is the ``text`` of the generation. Draws nothing.
+
+        It is a question as for :meth:`ask`: counted as one, kept, free the second time.
+
+        Args:
+            prompt: the words; what is in double braces stays.
+            **options: as for :meth:`ask`.
+
+        Raises:
+            ConfigError: the prompt is empty.
+            WenwenError: as :meth:`generate`.
+        """
+        if not prompt.strip():
+            raise ConfigError(_("The prompt is empty."), do=_("Write what to draw, for example: a cat, watercolour."))
+        said = self.ask(improving.with_request(prompt.strip()), **options)
+        return replace(said, text=improving.prompt_in(said.text))
 
     def video(
         self, prompt: str | ImageRequest, *, references: Any = None, **options: Unpack[EditOptions]
