@@ -116,7 +116,7 @@ EMPTY = [
     Gallery([]),
     pd.Series([], dtype=str),
 ]
-BROKEN = ['["fox" "owl"]', '[{"a": 1}, // first\n{"b": 2}]', '```json\n["a"\n"b"]\n```', '{"a": NaN}', '["']
+BROKEN = ['["fox" "owl"]', '[{"a": 1}, # first\n{"b": 2}]', '```json\n["a"\n"b"]\n```', '{"a": NaN}', '["']
 
 
 def values(client, value):
