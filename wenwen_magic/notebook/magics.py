@@ -144,7 +144,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             return self._open_panel(given, loaded, names)
         typed = f"{called} {line}" if cell is None else f"{called} {line}\n{cell}"
         drawn = self._cell(given, prompt, name, loaded, names, typed=typed.rstrip())
-        return self._improve(drawn, prompt, loaded, names, typed) if given.improve else self._run_cell(drawn)
+        return self._improve(drawn, prompt, loaded, names) if given.improve else self._run_cell(drawn)
 
     def _run_cell(self, drawn: "Cell") -> Any:
         """Say what is doubtful, and draw; None for a dry run, and where a person said no."""
@@ -162,7 +162,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             print(said)
             return None
 
-    def _improve(self, typed: "Cell", prompt: str, loaded: Loaded | None, names: dict[str, Any], text: str) -> Any:
+    def _improve(self, typed: "Cell", prompt: str, loaded: Loaded | None, names: dict[str, Any]) -> Any:
         """Have a cell's prompt rewritten, show the change, and draw only what is saved or agreed to with ``-y``.
 
         Else the controls draw it; without any, a line says what does. What the rewrite says is never evaluated.
@@ -176,15 +176,15 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         given = typed.options
         filled = prompt if given.raw else interpolate(prompt, names)
         asking = self._cell(for_question(given), improving.with_request(filled), "", loaded, names)
-        cost, left, client = cost_of(asking.estimate.missing), given.budget, typed.client
-        if left is not None and cost.pictures and given.yes:  # else the question would be paid for nothing
+        cost, client = cost_of(asking.estimate.missing), typed.client
+        if given.budget is not None and given.yes and cost.pictures:  # else the question may be paid for nothing
             both = cost + cost_of(client.missing(typed.requests, fresh=True))
-            if both.units > left and not client.is_demo:
-                raise budget_reached(Cost(), both, left, client.settings.currency, cell=True)
+            if both.units > given.budget and not client.is_demo:
+                raise budget_reached(Cost(), both, given.budget, client.settings.currency, cell=True)
         if (said := self._run_cell(asking)) is None:
             return None
-        new, left = improving.prompt_in(said.text), left and round(max(0.0, left - cost.units), 9)
-        drawn = self._cell(replace(given, raw=True, budget=left), new, typed.name, loaded, names)
+        new = improving.prompt_in(said.text)
+        drawn = self._cell(replace(given, raw=True), new, typed.name, loaded, names)
         if not given.quiet:
             display(prompts_bundle(filled, new), raw=True)  # type: ignore[no-untyped-call]
         if given.yes or drawn.is_saved:
@@ -194,7 +194,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             drawn.area.settle()
             self._show_controls(drawn).choices.count.value = drawn.requests[0].count
             return said
-        line = cell_of(drawn.client, drawn.requests[0], name=drawn.name, like=text)
+        line = cell_of(drawn.client, drawn.requests[0], name=drawn.name, like=typed.text)
         print(_("Nothing is drawn yet. This cell draws it:"), line, sep="\n")
         return said
 
