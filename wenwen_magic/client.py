@@ -214,8 +214,8 @@ class Client:
         It costs as much as 5 to 40 pictures, and takes minutes.
 
         Args:
-            prompt: what happens in it; a picture's finished request for a clip with its prompt, orientation, references
-                and params, by the model, the format and the stream of clips.
+            prompt: what happens in it; a picture's finished request for a clip with its prompt, orientation and
+                references; the rest is as for any clip.
             references: none, a picture to begin with, or the first and the last picture of the clip; of a finished
                 request its own when not given.
             **options: as for :meth:`generate`; ``model`` unless the setting ``video_model`` names one, ``seconds`` for

@@ -1,6 +1,7 @@
 """A clip comes by either way, from words or pictures, is kept, and is free the second time."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from support.clock import HASTE
@@ -10,7 +11,7 @@ from wenwen_magic.demo import DemoServer
 from wenwen_magic.engine.limits import Session
 from wenwen_magic.errors import ConfigError, WenwenError
 from wenwen_magic.formats import FORMATS
-from wenwen_magic.records import CLIP, ImageRequest
+from wenwen_magic.records import CLIP, ImageRequest, Reference
 
 WAYS = pytest.mark.parametrize("way", [name for name, wire in FORMATS.items() if CLIP in wire.tasks])
 
@@ -91,7 +92,7 @@ def test_a_picture_has_no_length(server):
         client_of(server).generate("a fox", seconds=8)
 
 
-PICTURE = ImageRequest("a fox", "gpt-image-2", "landscape", format="images", params={"quality": "high"})
+PICTURE = ImageRequest("a fox", "gpt-image-2", "landscape", format="images", params={"quality": "high", "n": 4})
 
 
 @pytest.mark.parametrize(
@@ -108,7 +109,7 @@ PICTURE = ImageRequest("a fox", "gpt-image-2", "landscape", format="images", par
 def test_bug_a_clip_of_a_pictures_request_was_asked_of_the_pictures_model_and_format(server, way, options, asked):
     made = client_of(server, way).request(PICTURE, task=CLIP, **options)
     assert (made.model, made.format, made.stream) == asked
-    assert (made.prompt, made.orientation, made.params, made.usual) == ("a fox", "landscape", {"quality": "high"}, "")
+    assert (made.prompt, made.orientation, made.params, made.usual) == ("a fox", "landscape", {}, "")
 
 
 @pytest.mark.parametrize("format", ["chat", "images", "gemini"])
@@ -117,6 +118,18 @@ def test_a_clip_is_made_of_what_a_picture_was_asked_with(server, format):
     picture = client.generate("a fox", format=format)
     made = client.video(picture.request, references=picture)
     assert (len(made.clips), made.request.prompt, made.parent) == (1, "a fox", picture.id)
+
+
+def test_what_only_the_pictures_model_takes_stays_with_the_picture(server):
+    mask = Reference("data:image/png;base64,AAAA", "1")
+    edited = replace(PICTURE, references=(Reference("https://example.org/a.png", "2"),), mask=mask)
+    client = client_of(server)
+    made = client.request(edited, task=CLIP, seconds=8)
+    assert (made.params, made.mask, made.references) == ({"seconds": "8"}, None, edited.references)
+    assert client.request(edited, task=CLIP, params={"seed": 7}).params == {"seed": 7}
+    back = client.request(made, task="draw")
+    assert (back.params, back.orientation) == ({}, "landscape")
+    assert client.request(made, task="draw", orientation="square").orientation == "square"
 
 
 def test_bug_a_pictures_request_asked_its_model_for_a_clip_where_nobody_named_one(server):

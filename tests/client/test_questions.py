@@ -161,8 +161,9 @@ def test_a_format_that_was_named_and_has_no_words_is_refused(demo, format):
 
 @pytest.mark.parametrize("format", ["images", "midjourney", "chat"])
 def test_a_pictures_request_is_asked_in_words_by_the_settings_for_words(demo, format):
-    picture = ImageRequest("What is ink?", "gpt-image-2", format=format)
+    picture = ImageRequest("What is ink?", "gpt-image-2", "landscape", format=format, params={"n": 4})
     asked = client_of(demo).request(picture, task=ASK)
+    assert (asked.params, asked.orientation) == ({}, "auto")
     assert (asked.model, asked.format, asked.stream, asked.unnamed) == ("gpt-4o", "chat", True, True)
     assert client_of(demo).request(picture, task=ASK, model="claude-5").model == "claude-5"
 

@@ -167,6 +167,7 @@ def _with_seconds(value: float | str, prompt: str | ImageRequest, given: Mapping
         ConfigError: it is no length, or no clip is asked for.
     """
     before, usual = (prompt.params, prompt.task) if isinstance(prompt, ImageRequest) else ({}, DRAW)
+    before = before if usual == CLIP else {}
     if given.get("task", usual) != CLIP:
         raise ConfigError(_("A picture has no length in seconds."), do=_("Leave it out: seconds are for clips."))
     try:
@@ -189,8 +190,9 @@ def _changed(request: ImageRequest, given: Mapping[str, Any], settings: Settings
     changed = replace(request, **given, usual="" if "model" in given else request.usual)
     if _result(request) != _result(changed) and {request.task, changed.task} & {CLIP, *QUESTIONS}:
         usual = _defaults(given, settings)
-        own = {name: usual[name] for name in ("model", "format", "stream") if name not in given}
-        return replace(changed, **own, usual=usual["usual"])
+        shape = usual["orientation"] if changed.wants_words else request.orientation
+        # Params and a mask are for the model that they were given with.
+        return replace(request, **{**usual, "orientation": shape, "params": {}, "mask": None, **given})
     if not changed.unnamed or not given.keys() & {"format", "task"}:
         return changed
     model = default_model(changed.format, words=changed.wants_words)
