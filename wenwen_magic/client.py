@@ -40,6 +40,7 @@ from wenwen_magic.records import (
 from wenwen_magic.render import comparison, gallery
 from wenwen_magic.render.comparison import Comparison
 from wenwen_magic.settings import PROJECT_FILE, Layer, Loaded, SettingsOptions, load_here, working_folder
+from wenwen_magic.text import improving
 from wenwen_magic.text.i18n import _, speak
 
 _SHOWN = 16
@@ -167,13 +168,18 @@ class Client:
         return self.generate(question, references=references, task=DESCRIBE, **options)
 
     def ask(
-        self, question: str, *, references: Any = (), json: bool = False, **options: Unpack[EditOptions]
+        self,
+        question: str | ImageRequest,
+        *,
+        references: Any = None,
+        json: bool = False,
+        **options: Unpack[EditOptions],
     ) -> Generation:
         """Ask a text model one question; the answer is the ``text`` of the generation, streamed as it comes.
 
         Args:
-            question: what to ask.
-            references: pictures that go with it, if any.
+            question: what to ask; a finished request to ask its prompt.
+            references: pictures that go with it, if any; of a finished request its own when not given.
             json: whether to ask for JSON; :attr:`Generation.value` is then the list or the object.
             **options: as for :meth:`generate`.
 
@@ -182,14 +188,36 @@ class Client:
         """
         return self.generate(question, references=references, task=ASK_JSON if json else ASK, **options)
 
-    def video(self, prompt: str, *, references: Any = (), **options: Unpack[EditOptions]) -> Generation:
+    def improve(self, prompt: str, **options: Unpack[EditOptions]) -> Generation:
+        """Let a text model write a prompt anew; the new prompt is the ``text`` of the generation. Draws nothing.
+
+        It is a question as for :meth:`ask`: counted as one, kept, free the second time.
+
+        Args:
+            prompt: the words; what is in double braces stays.
+            **options: as for :meth:`ask`.
+
+        Raises:
+            ConfigError: the prompt is empty.
+            WenwenError: as :meth:`generate`.
+        """
+        if not prompt.strip():
+            raise ConfigError(_("The prompt is empty."), do=_("Write what to draw, for example: a cat, watercolour."))
+        said = self.ask(improving.with_request(prompt.strip()), **options)
+        return replace(said, text=improving.prompt_in(said.text))
+
+    def video(
+        self, prompt: str | ImageRequest, *, references: Any = None, **options: Unpack[EditOptions]
+    ) -> Generation:
         """Make a clip; the files are in the ``clips`` of the generation.
 
         It costs as much as 5 to 40 pictures, and takes minutes.
 
         Args:
-            prompt: what happens in it.
-            references: none, a picture to begin with, or the first and the last picture of the clip.
+            prompt: what happens in it; a picture's finished request for a clip with its prompt, orientation and
+                references; the rest is as for any clip.
+            references: none, a picture to begin with, or the first and the last picture of the clip; of a finished
+                request its own when not given.
             **options: as for :meth:`generate`; ``model`` unless the setting ``video_model`` names one, ``seconds`` for
                 another length than the model's own, ``format`` (``chat``, ``videos``) for another way than its own.
 
@@ -268,7 +296,8 @@ class Client:
             ConfigError: an option is unknown, or a value is invalid, in general or for the format.
         """
         named = options.get("model") or self.settings.video_model
-        if options.get("task") == CLIP and not (named or isinstance(prompt, ImageRequest)):
+        has_model = isinstance(prompt, ImageRequest) and prompt.wants_clip  # a picture's model makes none
+        if options.get("task") == CLIP and not (named or has_model):
             raise no_clip_model(self._engine.clip_models())
         request = build_request.make(prompt, options, self.settings, self.reference)
         if request.mask and request.references:

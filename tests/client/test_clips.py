@@ -1,6 +1,7 @@
 """A clip comes by either way, from words or pictures, is kept, and is free the second time."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from support.clock import HASTE
@@ -10,7 +11,7 @@ from wenwen_magic.demo import DemoServer
 from wenwen_magic.engine.limits import Session
 from wenwen_magic.errors import ConfigError, WenwenError
 from wenwen_magic.formats import FORMATS
-from wenwen_magic.records import CLIP
+from wenwen_magic.records import CLIP, ImageRequest, Reference
 
 WAYS = pytest.mark.parametrize("way", [name for name, wire in FORMATS.items() if CLIP in wire.tasks])
 
@@ -89,3 +90,67 @@ def test_a_length_that_cannot_be_is_refused_before_anything_is_sent(server, seco
 def test_a_picture_has_no_length(server):
     with pytest.raises(ConfigError, match="no length"):
         client_of(server).generate("a fox", seconds=8)
+
+
+PICTURE = ImageRequest("a fox", "gpt-image-2", "landscape", format="images", params={"quality": "high", "n": 4})
+
+
+@pytest.mark.parametrize(
+    ("options", "asked"),
+    [
+        ({}, ("veo3.1-fast", "chat", True)),
+        ({"model": "sora-2"}, ("sora-2", "videos", True)),
+        ({"format": "videos"}, ("veo3.1-fast", "videos", True)),
+        ({"stream": False}, ("veo3.1-fast", "chat", False)),
+        ({"model": "sora-2", "format": "chat", "stream": False}, ("sora-2", "chat", False)),
+    ],
+)
+@pytest.mark.parametrize("way", ["chat", "images", "gemini", "midjourney"])
+def test_bug_a_clip_of_a_pictures_request_was_asked_of_the_pictures_model_and_format(server, way, options, asked):
+    made = client_of(server, way).request(PICTURE, task=CLIP, **options)
+    assert (made.model, made.format, made.stream) == asked
+    assert (made.prompt, made.orientation, made.params, made.usual) == ("a fox", "landscape", {}, "")
+
+
+@pytest.mark.parametrize("format", ["chat", "images", "gemini"])
+def test_a_clip_is_made_of_what_a_picture_was_asked_with(server, format):
+    client = client_of(server)
+    picture = client.generate("a fox", format=format)
+    made = client.video(picture.request, references=picture)
+    assert (len(made.clips), made.request.prompt, made.parent) == (1, "a fox", picture.id)
+
+
+def test_what_only_the_pictures_model_takes_stays_with_the_picture(server):
+    mask = Reference("data:image/png;base64,AAAA", "1")
+    edited = replace(PICTURE, references=(Reference("https://example.org/a.png", "2"),), mask=mask)
+    client = client_of(server)
+    made = client.request(edited, task=CLIP, seconds=8)
+    assert (made.params, made.mask, made.references) == ({"seconds": "8"}, None, edited.references)
+    assert client.request(edited, task=CLIP, params={"seed": 7}).params == {"seed": 7}
+    back = client.request(made, task="draw")
+    assert (back.params, back.orientation) == ({}, "landscape")
+    assert client.request(made, task="draw", orientation="square").orientation == "square"
+
+
+def test_bug_a_pictures_request_asked_its_model_for_a_clip_where_nobody_named_one(server):
+    with pytest.raises(ConfigError, match="No model for clips"):
+        client_of(server, video_model="").video(PICTURE)
+    assert server.posts == []
+
+
+def test_a_clips_request_keeps_its_model_format_stream_and_pictures(server):
+    client = client_of(server, video_model="")
+    first = client.video("a fox", model="sora-2", stream=False, references=client.generate("a fox", format="chat"))
+    asked = len(server.posts)
+    again = client.video(first.request)
+    assert (again.id, again.request.fingerprint, len(server.posts)) == (first.id, first.request.fingerprint, asked)
+    assert again.request.references[0].origin == first.parent
+    assert client.request(first.request, task=CLIP, references=()).references == ()
+
+
+@pytest.mark.parametrize("settings", [{}, {"model": "gpt-4o-image"}, {"format": "videos"}])
+def test_a_clips_request_becomes_a_pictures_by_the_settings_for_pictures(server, settings):
+    client = client_of(server, **settings)
+    made = client.request(ImageRequest("a fox", "sora-2", format="videos", stream=True, task=CLIP), task="draw")
+    assert (made.model, made.format, made.stream) == ("gpt-4o-image", "chat", False)
+    assert made.unnamed is not bool(settings.get("model"))

@@ -129,6 +129,45 @@ def test_questions_are_handed_on_and_replayed(demo, tmp_path):
     assert pupil.ask("What is ink?").text == words.text
 
 
+@pytest.mark.parametrize("format", ["images", "midjourney", "videos", "chat", "gemini"])
+@pytest.mark.parametrize("more", [{}, {"describe_model": "claude-5"}, {"model": "claude-5"}])
+def test_bug_a_question_was_refused_where_pictures_have_a_format_without_words(demo, format, more):
+    own = {name: more.get(name) for name in ("model",) if name in more}
+    said = client_of(demo, format=format, describe_model=more.get("describe_model")).ask("What is ink?", **own)
+    able = format if format == "gemini" else "chat"
+    usual = "gemini-3.5-flash-lite" if able == "gemini" else "gpt-4o"
+    assert (said.request.format, said.request.model) == (able, next(iter(more.values()), usual))
+    assert said.text
+
+
+@pytest.mark.parametrize("format", ["images", "videos"])
+def test_bug_a_description_was_refused_where_pictures_have_a_format_without_words(demo, format):
+    said = client_of(demo, format=format).describe("what?", references=[png()])
+    assert (said.request.format, said.request.model) == ("chat", "gpt-4o")
+
+
+def test_a_format_by_the_models_name_is_passed_over_likewise(demo):
+    client = client_of(demo, formats={"gpt-4o": "images", "claude*": "gemini"})
+    assert client.request("what?", task=ASK).format == "chat"
+    assert client.request("what?", task=ASK, model="claude-5").format == "gemini"
+
+
+@pytest.mark.parametrize("format", ["images", "midjourney"])
+def test_a_format_that_was_named_and_has_no_words_is_refused(demo, format):
+    with pytest.raises(ConfigError, match="does not know the task"):
+        client_of(demo).ask("What is ink?", format=format)
+    assert demo.posts == []
+
+
+@pytest.mark.parametrize("format", ["images", "midjourney", "chat"])
+def test_a_pictures_request_is_asked_in_words_by_the_settings_for_words(demo, format):
+    picture = ImageRequest("What is ink?", "gpt-image-2", "landscape", format=format, params={"n": 4})
+    asked = client_of(demo).request(picture, task=ASK)
+    assert (asked.params, asked.orientation) == ({}, "auto")
+    assert (asked.model, asked.format, asked.stream, asked.unnamed) == ("gpt-4o", "chat", True, True)
+    assert client_of(demo).request(picture, task=ASK, model="claude-5").model == "claude-5"
+
+
 @pytest.mark.parametrize("question", ["", "  \n"])
 def test_an_empty_question_is_refused(demo, question):
     with pytest.raises(ConfigError):

@@ -22,7 +22,7 @@ LIVE = {
     "01-quickstart.zh": 7,
     "02-prompt-iteration": 11,
     "04-edit-and-describe": 8,
-    "06-clips-and-ideas": 7,
+    "06-clips-and-ideas": 13,
 }
 """How many requests each notebook that draws makes, the questions among them."""
 SANITIZE = ROOT / "docs" / "nbval-sanitize.cfg"

@@ -11,10 +11,10 @@ from wenwen_magic.notebook.options import Options
 from wenwen_magic.records import CLIP
 
 
-def agree(answer="y", *, options=None, count=1, address="http://127.0.0.1:9", **settings):
+def agree(answer="y", *, options=None, count=1, seconds=8, address="http://127.0.0.1:9", **settings):
     """Let a cell with a clip ask, and return its questions; ``answer`` is None where nobody can answer."""
     client = Client(base_url=address, api_key="k" * 20, session=Session(), clock=HASTE, **settings)
-    request = client.request("a fox", task=CLIP, model="veo-3", seconds=8, count=count)
+    request = client.request("a fox", task=CLIP, model="veo-3", seconds=seconds, count=count)
     asked = []
 
     def ask(question):
@@ -64,6 +64,11 @@ def test_a_known_price_within_the_cells_budget_asks_nothing():
 
 def test_an_unknown_price_asks_though_the_budget_would_hold_it():
     assert len(agree(options={"budget": 10.0})) == 1
+
+
+def test_an_unknown_length_asks_though_each_second_has_a_price():
+    [question] = agree(seconds=None, options={"budget": 20.0}, prices={"veo-*": "0.03/s"})
+    assert "price unknown" in question
 
 
 @pytest.mark.parametrize(("budget", "prices"), [(0.2, {"veo-*": "0.03/s"}), (9.0, {})])

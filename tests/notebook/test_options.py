@@ -37,6 +37,7 @@ EXAMPLES = {
     "stream": (("--stream", "--流式"), None, True),
     "background": (("--background", "--后台"), None, True),
     "json": (("--json", "--数据"), None, True),
+    "improve": (("--improve", "--改进"), None, True),
     "no_ui": (("--no-ui", "--无控件"), None, True),
     "quiet": (("-q", "--quiet", "--安静"), None, True),
     "raw": (("--raw", "--原样"), None, True),

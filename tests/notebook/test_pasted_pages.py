@@ -59,7 +59,9 @@ def test_every_cell_of_the_page_runs_as_it_is_pasted(page, reader, monkeypatch):
             continue
         reader.run(pasted(block))
         assert reader.wait_for(lambda: not under_way(reader)), block.text
-        if "%wenwen_image " in block.text and not {"-h", "--dry-run", "--预览"} & set(block.text.split()):
+        if "%wenwen_image " in block.text and not {"-h", "--dry-run", "--预览", "--improve", "--改进"} & set(
+            block.text.split()
+        ):
             assert "<img" in reader.words(), block.text
 
 

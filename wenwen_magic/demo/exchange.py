@@ -22,6 +22,7 @@ from wenwen_magic.demo.scene import orientation_of
 from wenwen_magic.kinds import PNG, split_data_uri
 from wenwen_magic.models import bare, draws
 from wenwen_magic.text.i18n import _, is_chinese
+from wenwen_magic.text.improving import asked_in
 from wenwen_magic.text.sanitize import replace_lone_surrogates
 
 REFUSES, SLOW, READERS = "demo-refuses", "demo-slow", ("gpt-4o", "gemini-3.5-flash-lite", "demo-describes")
@@ -149,8 +150,12 @@ def answers(model: str) -> bool:
 
 
 def _answer(question: str) -> str:
-    """Answer a question with what the demo knows: ten animals, as JSON where the question names that."""
+    """Answer a question: with a prompt that has more words, or with the ten animals that the demo knows."""
     chinese = is_chinese(question)
+    if prompt := asked_in(question):
+        return prompt + (
+            "，清晨的柔光，背景简洁，细节丰富" if chinese else ", soft light of the morning, a plain background"
+        )
     animals = _ANIMALS[chinese]
     if re.search(r"(?i)json", question):
         asked = re.search(r"(?i)\bobject\b|对象", question)

@@ -135,7 +135,7 @@ def make(
         request = _new(prompt, given, settings)
     elif given:
         refuse_stripped(prompt)
-        request = _changed(prompt, given)
+        request = _changed(prompt, given, settings)
     else:
         request = prompt  # unchanged, even where a lesson left its prompt out
     origin = next((one.origin for one in request.references if one.origin), "")
@@ -167,6 +167,7 @@ def _with_seconds(value: float | str, prompt: str | ImageRequest, given: Mapping
         ConfigError: it is no length, or no clip is asked for.
     """
     before, usual = (prompt.params, prompt.task) if isinstance(prompt, ImageRequest) else ({}, DRAW)
+    before = before if usual == CLIP else {}
     if given.get("task", usual) != CLIP:
         raise ConfigError(_("A picture has no length in seconds."), do=_("Leave it out: seconds are for clips."))
     try:
@@ -181,13 +182,26 @@ def _with_seconds(value: float | str, prompt: str | ImageRequest, given: Mapping
     return {"seconds": f"{number:g}", **given.get("params", before)}
 
 
-def _changed(request: ImageRequest, given: Mapping[str, Any]) -> ImageRequest:
-    """Change a request; a default model becomes that of the format and the task that it has then."""
+def _changed(request: ImageRequest, given: Mapping[str, Any], settings: Settings) -> ImageRequest:
+    """Change a request; where that makes a picture's a clip's or a question, it is asked in the way of these.
+
+    A default model becomes that of the format and the task that the request has then.
+    """
     changed = replace(request, **given, usual="" if "model" in given else request.usual)
+    if _result(request) != _result(changed) and {request.task, changed.task} & {CLIP, *QUESTIONS}:
+        usual = _defaults(given, settings)
+        shape = usual["orientation"] if changed.wants_words else request.orientation
+        # Params and a mask are for the model that they were given with.
+        return replace(request, **{**usual, "orientation": shape, "params": {}, "mask": None, **given})
     if not changed.unnamed or not given.keys() & {"format", "task"}:
         return changed
-    usual = default_model(changed.format, words=changed.wants_words)
-    return replace(changed, model=usual, usual=usual)
+    model = default_model(changed.format, words=changed.wants_words)
+    return replace(changed, model=model, usual=model)
+
+
+def _result(request: ImageRequest) -> tuple[bool, bool]:
+    """Return what kind of thing a request is to bring."""
+    return request.wants_words, request.wants_clip
 
 
 def _check_format(request: ImageRequest) -> None:
@@ -211,18 +225,24 @@ def _check_format(request: ImageRequest) -> None:
 def _new(prompt: str, given: Mapping[str, Any], settings: Settings) -> ImageRequest:
     if not isinstance(prompt, str):
         raise ConfigError(_("The prompt is not a text."), why=type(prompt).__name__, do='client.generate("a cat")')
-    words, clip = given.get("task") in WORD_TASKS, given.get("task") == CLIP
-    set_model = settings.describe_model if words else settings.video_model if clip else settings.model
+    return ImageRequest(prompt.strip(), **{**_defaults(given, settings), **given})
+
+
+def _defaults(given: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+    """Return the model, the format and the like that the settings have for a task, by the fields' names."""
+    task = given.get("task", DRAW)
+    words = task in WORD_TASKS
+    set_model = settings.describe_model if words else settings.video_model if task == CLIP else settings.model
     named = given.get("model") or set_model
-    usual = "" if named else default_model(given.get("format", settings.format), words=words)
-    defaults = {
+    usual = "" if named else default_model(given.get("format") or _able(settings.format, task), words=words)
+    return {
         "model": named or usual,
         "orientation": "auto" if words else settings.orientation,  # a text has no orientation
-        "format": clip_format(named, settings) if clip else usual_format(named or usual, settings),
+        "format": usual_format(named or usual, settings, task),
         # Words are read as they come; and gateways end a silent call after 100 s, while a clip takes minutes.
-        "stream": settings.stream or clip or given.get("task") in QUESTIONS,
+        "stream": settings.stream or task in (CLIP, *QUESTIONS),
+        "usual": usual,
     }
-    return ImageRequest(prompt.strip(), **{**defaults, **given}, usual=usual)
 
 
 def names_model(request: ImageRequest) -> bool:
@@ -234,15 +254,19 @@ def names_model(request: ImageRequest) -> bool:
     return in_body or request.model in unquote(call.path)
 
 
-def usual_format(model: str, settings: Settings) -> str:
+def usual_format(model: str, settings: Settings, task: str = DRAW) -> str:
     """Return the format of a model's requests that do not name one."""
-    return best_pattern(model, settings.formats) or settings.format
+    by_name = best_pattern(model, settings.formats) or ("videos" if task == CLIP and by_task(model) else "")
+    return _able(by_name or settings.format, task)
 
 
-def clip_format(model: str, settings: Settings) -> str:
-    """Return the format of a model's requests for a clip that do not name one."""
-    usual = best_pattern(model, settings.formats) or ("videos" if by_task(model) else settings.format)
-    return usual if CLIP in getattr(FORMATS.get(usual), "tasks", (CLIP,)) else "chat"
+def _able(form: str, task: str) -> str:
+    """Return a format of the settings, which are for pictures; in its place ``chat`` for a task that it does not know.
+
+    A name that is no format, and a task that chat does not know either, stay as they are, to be told.
+    """
+    known = FORMATS[form].tasks if form in FORMATS else (task,)
+    return form if task in known or task not in FORMATS["chat"].tasks else "chat"
 
 
 def refuse_stripped(request: ImageRequest) -> None:

@@ -22,8 +22,10 @@ from wenwen_magic.settings import PerSecond, Settings
 from wenwen_magic.text.i18n import _, comma, ngettext
 
 Value = TypeVar("Value")
-_LENGTH = re.compile(r"(?i)(?<![a-z0-9])(\d{1,3})s(?![a-z0-9])")
+_LENGTH = re.compile(r"(?i)(?<![a-z0-9.])(\d{1,3})s(?:ec(?:onds?)?)?(?![a-z0-9])")
 """A clip's length in a model's name, such as ``sora_video2-15s``."""
+_LENGTHS = ("seconds", "duration", "durationseconds", "nseconds")
+"""Params that name a clip's length, in small letters, without ``_``; makers nest them: ``parameters`` of Veo."""
 
 
 @dataclass(frozen=True)
@@ -73,17 +75,32 @@ def best_pattern(model: str, table: Mapping[str, Value]) -> Value | None:
 
 
 def price_of(request: ImageRequest, table: Mapping[str, float]) -> float | None:
-    """Return the price of one picture or clip by a table; None for unknown, as of a clip whose length nobody named."""
+    """Return the price of one picture or clip by a table; None for unknown, as of a clip whose length nobody named.
+
+    A clip may last as long as any of its params or its model's name says: the longest is paid for.
+    """
     price = best_pattern(request.model, table)
     if not isinstance(price, PerSecond):
         return price
-    named = _LENGTH.search(request.model)
-    length = request.params.get("seconds", request.params.get("duration", named and named[1]))
     try:
-        seconds = float(str(length).removesuffix("s"))
-    except ValueError:
+        seconds = [float(one) for one in (*_LENGTH.findall(request.model), *_lengths(request.params))]
+    except ValueError:  # auto, and the like
         return None
-    return round(float(price) * seconds, 9) if request.wants_clip and 0 < seconds < float("inf") else None
+    known = request.wants_clip and seconds and all(0 < one < float("inf") for one in seconds)
+    return round(float(price) * max(seconds), 9) if known else None
+
+
+def _lengths(params: Any) -> Iterator[str]:
+    """Yield what the params of a request, and those within them, say of a clip's length."""
+    if isinstance(params, Mapping):
+        for name, value in params.items():
+            if re.sub(r"[_-]", "", str(name)).lower() in _LENGTHS:
+                yield str(value).strip().removesuffix("s")
+            else:
+                yield from _lengths(value)
+    elif isinstance(params, (list, tuple)):
+        for value in params:
+            yield from _lengths(value)
 
 
 def cost_of(prices: Sequence[Price]) -> Cost:

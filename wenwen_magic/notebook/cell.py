@@ -340,6 +340,11 @@ class Cell:
         return self.client.look_through(self._wanted, **self.how)
 
     @property
+    def is_saved(self) -> bool:
+        """Whether all that it wants is saved, and nothing would be asked for."""
+        return not (self.estimate.missing or self.estimate.unsaved)
+
+    @property
     def _wanted(self) -> Iterable[ImageRequest]:
         return self.requests
 

@@ -6,17 +6,20 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
+from numbers import Number
 from pathlib import Path
 from typing import Any
 
 from wenwen_magic.client import Client
 from wenwen_magic.engine.build_request import REQUEST_OPTIONS
-from wenwen_magic.errors import ConfigError
+from wenwen_magic.engine.prompt_rows import is_missing
+from wenwen_magic.errors import AnswerError, ConfigError
 from wenwen_magic.media.reference import pictures_in
 from wenwen_magic.notebook.options import TABLE, Options, typed
 from wenwen_magic.records import Gallery, Generation, ImageRequest, Label
 from wenwen_magic.text import orientation
 from wenwen_magic.text.i18n import _
+from wenwen_magic.text.json_values import value_in
 from wenwen_magic.text.suggest import did_you_mean, nearest
 from wenwen_magic.text.template import interpolate, known_value, names_in, value_of
 
@@ -31,6 +34,9 @@ _KINDS = {
 _ID = re.compile(r"#?[0-9a-fA-F]{6,8}")
 _WHOLE_EXPRESSION = re.compile(r"\s*\{\{((?:(?!\}\}).)+)\}\}\s*", re.DOTALL)
 _PART = re.compile(r"(?:\{\{.*?\}\}|[^;；])+", re.DOTALL)
+# The beginning of a text that is JSON and nothing else; an item in a list as models write it.
+_JSON = re.compile(r"""[\s\ufeff]*(?:```\w*\s*)?[\[{]\s*(?:["'\[{\]}]|[-\d.]+\s*,)""")
+_LISTED = re.compile(r"(?m)^[^\S\n]*(?:[-*•·][^\S\n]+|\d{1,3}(?:[.)][^\S\n]+|[、．）][^\S\n]*))(\S.*)")
 _NOT_WITH_FROM = ("grid", "for_", "blind", "take", "background", "raw")
 MOST = 400
 """Combinations that one cell may ask for."""
@@ -205,8 +211,8 @@ class CellRequests:
             )
         kind, name = kind_of(unicodedata.normalize("NFKC", name).strip())
         if expression := _WHOLE_EXPRESSION.fullmatch(values):  # a single one may be a list of its own
-            value = value_of(expression.group(1).strip(), self.names)
-            parts = _several(value.said if isinstance(value, Generation) else value, name)
+            written = expression.group(1).strip()
+            parts = _several(value_of(written, self.names), name, written)
         else:
             parts = [interpolate(part, self.names) for part in _PART.findall(values)]
         parts = [part.strip() for part in parts if part.strip()]
@@ -240,28 +246,59 @@ class CellRequests:
                 )
 
 
-def _several(value: Any, name: str) -> list[str]:
-    """Return the values of an axis that an expression gives: the items of a list, or of the one list of an object.
+def _several(value: Any, name: str, written: str) -> list[str]:
+    """Return the values of an axis that an expression gives: all items of a list, of an answer, of several answers.
 
     Raises:
-        ConfigError: an item is a list or an object itself, which would be drawn as Python writes it.
+        ConfigError: an item is no word and no number, and would be drawn as Python writes it.
     """
-    if isinstance(value, Gallery):  # several answers: the items of all
-        answers = [row.said for row in value]
-        value = [item for answer in answers for item in (answer if isinstance(answer, list) else [answer])]
-    lists = [one for one in value.values() if isinstance(one, list)] if isinstance(value, Mapping) else []
+    items = _items(value, name)
+    odd = next((item for item in items if not _is_word(item)), items)
+    if odd is items:
+        return list(map(str, items))
+    example = "['fox', 'owl']"
+    if isinstance(odd, (Mapping, list, tuple)):
+        key = repr(next(iter(odd), "name")) if isinstance(odd, Mapping) else "0"
+        of_object = f"{written}[{key}]" if odd is value else example
+        example = of_object if isinstance(value, Mapping) else f"[one[{key}] for one in {written}]"
+    raise ConfigError(
+        _("The values of {name} are not all words or numbers; nothing was sent.", name=name),
+        why=repr(odd)[:200],
+        do=_("Take a part of each, or give words: {example}", example=f'--for "{name}={{{{{example}}}}}"'),
+    )
+
+
+def _items(value: Any, name: str) -> list[Any]:
+    """Return what there is of a value: a list's items, also those of an object's only list; a text's lines."""
+    if isinstance(value, Gallery):  # several answers
+        return [item for row in value for item in _items(row, name)]
+    try:
+        value = value.said if isinstance(value, Generation) else value
+        value = value_in(value).value if isinstance(value, str) and _JSON.match(value) else value
+    except (AnswerError, ValueError) as error:
+        what = _("The JSON in the values of {name} cannot be read; nothing was sent.", name=name)
+        raise ConfigError(what, why=getattr(error, "what", str(error)), do=_("Ask again, or give a list.")) from None
+    if isinstance(value, str):
+        listed: list[Any] = _LISTED.findall(value)
+        return listed if len(listed) > 1 else value.splitlines()
     if isinstance(value, Mapping):  # what else the object has is about the list
-        value = lists[0] if len(lists) == 1 else [value]
-    items = list(value) if hasattr(value, "__iter__") and not isinstance(value, str) else [value]
-    odd = next((item for item in items if item is None or isinstance(item, (Mapping, list))), items)
-    if odd is not items:
-        part = repr(next(iter(odd), "name")) if isinstance(odd, Mapping) else "0"
-        raise ConfigError(
-            _("The values of {name} are lists or objects, and no words.", name=name),
-            why=repr(odd)[:200],
-            do=_("Take a part of each: {example}", example=f'--for "{name}={{{{[one[{part}] for one in ideas]}}}}"'),
-        )
-    return list(map(str, items))
+        lists = [one for one in value.values() if isinstance(one, list)]
+        if value and all(one is None for one in value.values()):  # dict.fromkeys, for words that are all different
+            return list(value)
+        return lists[0] if len(lists) == 1 else [value]
+    flat = hasattr(value, "__iter__") and not isinstance(value, bytes) and getattr(value, "ndim", 1) == 1
+    return list(value) if flat else [value]
+
+
+def _is_word(item: Any) -> bool:
+    """Tell whether an item has a text of its own: a word, a number, a day, a path, an answer in words."""
+    if isinstance(item, Generation):
+        return item.request.wants_words and item.has_result
+    makes_text: Any = type(item).__str__
+    own = isinstance(item, Number) or makes_text is not object.__str__
+    return own and not (
+        is_missing(item) or isinstance(item, bytes) or (hasattr(item, "__iter__") and not isinstance(item, str))
+    )
 
 
 def _different(values: Iterable[str]) -> tuple[str, ...]:

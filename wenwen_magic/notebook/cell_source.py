@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from wenwen_magic.client import Client
-from wenwen_magic.engine.build_request import clip_format, refuse_stripped, usual_format
+from wenwen_magic.engine.build_request import refuse_stripped, usual_format
 from wenwen_magic.errors import ConfigError, WenwenError
 from wenwen_magic.notebook.options import TABLE, check_variable, split_comment, typed, with_options, written
 from wenwen_magic.records import ASK, ASK_JSON, CLIP, DESCRIBE, DRAW, Generation, ImageRequest, Reference
@@ -221,7 +221,7 @@ def cell_of(client: Client, made: ImageRequest | Generation, *, name: str = "", 
     if isinstance(made, Generation) and len(client.takes(request)) > 1:
         take = client.history.take_of(made)
     by_id = replace(request, references=tuple(_by_id(client, one) for one in request.references))
-    usual = (clip_format if request.wants_clip else usual_format)(request.model, client.settings)
+    usual = usual_format(request.model, client.settings, request.task)
     return cell(by_id, take=take, name=name, usual=usual, count=count, chinese=chinese)
 
 

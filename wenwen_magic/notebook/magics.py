@@ -127,7 +127,6 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
     def _run(self, magic: str, line: str, cell: str | None) -> Any:
         """Run a cell, or a line where there is no cell."""
         from wenwen_magic.notebook import options  # noqa: PLC0415
-        from wenwen_magic.notebook.cell import Cancelled  # noqa: PLC0415
 
         loaded = self._begin(line, cell)
         given = self._read(line, cell, loaded)
@@ -145,10 +144,16 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             return self._open_panel(given, loaded, names)
         typed = f"{called} {line}" if cell is None else f"{called} {line}\n{cell}"
         drawn = self._cell(given, prompt, name, loaded, names, typed=typed.rstrip())
-        if not given.quiet:
+        return self._improve(drawn, prompt, loaded, names) if given.improve else self._run_cell(drawn)
+
+    def _run_cell(self, drawn: "Cell") -> Any:
+        """Say what is doubtful, and draw; None for a dry run, and where a person said no."""
+        from wenwen_magic.notebook.cell import Cancelled  # noqa: PLC0415
+
+        if not drawn.options.quiet:
             for doubt in drawn.doubts():
                 print(doubt)
-        if given.dry_run:
+        if drawn.options.dry_run:
             print(drawn.dry_run())
             return None
         try:
@@ -156,6 +161,42 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         except Cancelled as said:
             print(said)
             return None
+
+    def _improve(self, typed: "Cell", prompt: str, loaded: Loaded | None, names: dict[str, Any]) -> Any:
+        """Have a cell's prompt rewritten, show the change, and draw only what is saved or agreed to with ``-y``.
+
+        Else the controls draw it; without any, a line says what does. What the rewrite says is never evaluated.
+        """
+        from wenwen_magic.engine.limits import Cost, budget_reached, cost_of  # noqa: PLC0415
+        from wenwen_magic.notebook.cell_source import cell_of  # noqa: PLC0415
+        from wenwen_magic.notebook.options import for_question  # noqa: PLC0415
+        from wenwen_magic.render.comparison import prompts_bundle  # noqa: PLC0415
+        from wenwen_magic.text import improving  # noqa: PLC0415
+
+        given = typed.options
+        filled = prompt if given.raw else interpolate(prompt, names)
+        asking = self._cell(for_question(given), improving.with_request(filled), "", loaded, names)
+        cost, client = cost_of(asking.estimate.missing), typed.client
+        if given.budget is not None and given.yes and cost.pictures:  # else the question may be paid for nothing
+            both = cost + cost_of(client.missing(typed.requests, fresh=True))
+            if both.units > given.budget and not client.is_demo:
+                raise budget_reached(Cost(), both, given.budget, client.settings.currency, cell=True)
+        if (said := self._run_cell(asking)) is None:
+            return None
+        new = improving.prompt_in(said.text)
+        drawn = self._cell(replace(given, raw=True), new, typed.name, loaded, names)
+        if not given.quiet:
+            display(prompts_bundle(filled, new), raw=True)  # type: ignore[no-untyped-call]
+        if given.yes or drawn.is_saved:
+            return self._run_cell(drawn)
+        if self._attended and drawn.client.settings.ui and not (given.no_ui or given.quiet):
+            drawn.area.status(_("Nothing is drawn yet."))
+            drawn.area.settle()
+            self._show_controls(drawn).choices.count.value = drawn.requests[0].count
+            return said
+        line = cell_of(drawn.client, drawn.requests[0], name=drawn.name, like=typed.text)
+        print(_("Nothing is drawn yet. This cell draws it:"), line, sep="\n")
+        return said
 
     def _read(self, line: str, cell: str | None, loaded: Loaded | None) -> "Options":
         """Read the line, and say what of it is left out as a comment."""

@@ -432,6 +432,9 @@ class Options:
     )
     task: str | None = _option("--task --任务", N_("what else the format can do, such as blend"), _word)
     json: bool = _option("--json --数据", N_("%%wenwen_ask: answer with JSON, for NAME as a list or an object"))
+    improve: bool = _option(
+        "--improve --改进", N_("let a text model rewrite the prompt first; draws after Generate or -y")
+    )
     style: str | None = _option(
         "--style --风格",
         N_("a named template around the prompt"),
@@ -484,7 +487,9 @@ TABLE: tuple[Option, ...] = tuple(declared.metadata["option"] for declared in fi
 """The options of the image magics."""
 NAMES = tuple(name for option in TABLE for name in option.names)
 """All names of these options."""
-_FOR_CLIPS, _NOT_FOR_CLIPS = {"seconds", "embed"}, {"mask", "task", "blind"}
+_FOR_CLIPS, _NOT_FOR_CLIPS = {"seconds", "embed"}, {"mask", "task", "blind", "improve"}
+_NOT_WITH_IMPROVE = ("for_", "grid", "from_", "blind", "take", "background")
+_OF_A_QUESTION = ("fresh", "mode", "timeout", "quiet", "yes", "budget", "dry_run")
 
 
 def table_of(*, clips: bool) -> tuple[Option, ...]:
@@ -554,8 +559,11 @@ def for_magic(magic: str, given: Options, prompt: str) -> tuple[Options, str]:
     """Return the options and the prompt as a magic means them: those for words say the task and have no controls.
 
     Raises:
-        ConfigError: ``--json`` where a picture or a description is wanted, or there is no question.
+        ConfigError: ``--json`` where a picture or a description is wanted, ``--improve`` where no single prompt of a
+            picture is, or there is no question.
     """
+    if given.improve:
+        _check_improve(magic, given)
     if magic == "wenwen_ask":
         if not (prompt or given.from_):
             raise ConfigError(
@@ -569,6 +577,25 @@ def for_magic(magic: str, given: Options, prompt: str) -> tuple[Options, str]:
     if magic == "wenwen_video":
         return replace(given, task=CLIP), prompt
     return given, prompt
+
+
+def _check_improve(magic: str, given: Options) -> None:
+    """Refuse ``--improve`` where no picture, or more than one prompt or model, is meant."""
+    if magic != "wenwen_image":
+        raise ConfigError(_("--improve goes with %%wenwen_image only."), do=_("Leave it out."))
+    others = [f"--{name.strip('_')}" for name in _NOT_WITH_IMPROVE if getattr(given, name)]
+    others += ["-m a,b"] if len(given.model) > 1 else []
+    if others:
+        raise ConfigError(
+            _("--improve does not go with {other}.", other=others[0]),
+            why=_("It rewrites one prompt, for one model."),
+            do=_("Improve first, then write the cell with the new prompt."),
+        )
+
+
+def for_question(given: Options) -> Options:
+    """Return the options of the question that comes before a cell's picture."""
+    return Options(task=ASK, raw=True, no_ui=True, **{name: getattr(given, name) for name in _OF_A_QUESTION})
 
 
 def check_variable(name: str, *, do: str) -> str:

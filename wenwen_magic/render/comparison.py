@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple, get_args
 from wenwen_magic.records import Generation, ImageRequest
 from wenwen_magic.render import markup
 from wenwen_magic.render.generation import amount, generation_html, size_of
-from wenwen_magic.render.markup import Markup, cell, join, lines, stacked, table, tag
+from wenwen_magic.render.markup import Markup, cell, join, lines, small, stacked, table, tag
 from wenwen_magic.text.i18n import _
 from wenwen_magic.text.orientation import said
 from wenwen_magic.text.sanitize import mask_keys, one_line, replace_unshown
@@ -342,6 +342,13 @@ def bundle(comparison: Comparison, still: Path | None) -> dict[str, Any]:
     same = _sameness(comparison)
     html = join(table([both, [prompt]]), tag("p", same) if same else "", table([heads, *rows]) if rows else "")
     return markup.bundle(html, str(comparison), still)
+
+
+def prompts_bundle(old: str, new: str) -> dict[str, Any]:
+    """Make the MIME bundle of a prompt and what it became, marked."""
+    marked = _cut(pieces(mask_keys(old), mask_keys(new)), around=2_000, most=20_000, count=2_000)
+    html = tag("p", small(_("prompt"), ": "), tag("span", diff_html(marked), style="white-space:pre-wrap"))
+    return markup.bundle(html, diff_text(marked))
 
 
 _LOOK = 250  # characters in the middle of two prompts whose pairs are compared

@@ -1,4 +1,4 @@
-"""Ask a model for JSON, and read the value in its words: alone, fenced, among words, written as Python, or broken off.
+"""Ask a model for JSON, and read the value in its words: alone, fenced, among words, as people write it, or broken off.
 
 Takes time in proportion to the text, whatever that is.
 """
@@ -20,14 +20,17 @@ _DEEPEST = 100
 """Lists and objects within each other that are read; what is deeper is no answer, and could not be shown."""
 _OPENING = re.compile(r"[\[{]")
 _TOKEN = re.compile(
-    r"""\s*+(?:(?P<text>"(?:[^"\\]|\\.)*+"|'(?:[^'\\]|\\.)*+')|(?P<open>["'])|(?P<sign>[\[\]{},:])|(?P<word>[-+.\w]++))""",
+    r"""(?:\s|//[^\n]{0,300}+\n|/\*(?:[^*]|\*(?!/)){0,300}+\*/)*+"""  # short comments are passed over
+    r"""(?:(?P<text>"(?:[^"\\]|\\.)*+"|'(?:[^'\\]|\\.)*+'|“[^“”]*+”)|(?P<open>["'“])|(?P<sign>[\[\]{},:，、：])|(?P<word>[-+.\w]++))""",
     re.DOTALL,
 )
+_CHINESE = {"，": ",", "、": ",", "：": ":"}
+"""Signs of a Chinese keyboard between values, and what they stand for."""
 _SIGN = re.compile(r"\S")
 _FIELD = re.compile(r"\{\s*[\w$]+\s*:")
 _WORDS = {"True": True, "False": False, "None": None}
 _FENCED = re.compile(r"```[^\S\n]*\w*\s*\Z")
-_BETWEEN = re.compile(r"```\w*|[\s,]+")
+_BETWEEN = re.compile(r"```\w*|[\s,\ufeff]+")
 
 
 class Found(NamedTuple):
@@ -155,6 +158,7 @@ class _Nest:
         """Take a token in, and tell whether it fits where it stands; ValueError where that is too deep."""
         if kind in ("text", "word"):
             return self._takes_scalar(sign)
+        sign = _CHINESE.get(sign, sign)
         if sign in "[{":
             if len(self.open) == _DEEPEST:
                 raise ValueError(_("its lists and objects lie more than {most} deep", most=_DEEPEST))
@@ -223,6 +227,8 @@ class _Nest:
 
 def _scalar(token: str) -> Any:
     """Return a text, a number or a word; ValueError for anything else."""
+    if token[0] == "“":
+        return replace_lone_surrogates(token[1:-1])
     if token[0] == "'":  # as Python writes it
         token = '"' + re.sub(r'\\(.)|"', lambda sign: _requoted(sign[0]), token[1:-1], flags=re.DOTALL) + '"'
     if token in _WORDS:

@@ -7,7 +7,7 @@ from wenwen_magic.errors import ConfigError, LimitReached
 from wenwen_magic.records import CLIP, ImageRequest
 from wenwen_magic.settings import Layer, PerSecond, load
 
-TABLE = {"veo-*": PerSecond(0.03), "sora*": PerSecond(0.1), "kling": 0.5}
+TABLE = {"veo-*": PerSecond(0.03), "*sora*": PerSecond(0.1), "kling": 0.5}
 
 
 def request(model, task=CLIP, **params):
@@ -28,7 +28,26 @@ def request(model, task=CLIP, **params):
         (request("veo-3", seconds="inf"), None),
         (request("sora_video2-15s"), 1.5),
         (request("sora_video2-hd-25s-pro"), 2.5),
-        (request("sora_video2-15s", seconds="10"), 1.0),
+        (request("sora_video2-15s", seconds="10"), 1.5),  # it lasts as long as its name says
+        (request("sora-2-15s", seconds="4"), 1.5),
+        (request("sora-2-8s", seconds="12"), 1.2),
+        (request("veo-3-8s-fast", duration=4), 0.24),
+        (request("sora-2-4s-to-12s"), 1.2),
+        (request("sora-2-10sec", seconds="4"), 1.0),
+        (request("Sora/sora-2-10S", seconds="4"), 1.0),
+        (request("sora-2-5s", seconds="4", duration=8), 0.8),
+        (request("veo-3", durationSeconds=8), 0.24),
+        (request("veo-3", n_seconds="10"), 0.3),
+        (request("veo-3", parameters={"durationSeconds": 8}), 0.24),
+        (request("veo-3", metadata={"input": [{"duration": "6 s"}]}, seconds="4"), 0.18),
+        (request("sora-2-8s", seconds="auto"), None),
+        (request("sora-2-8s", seconds=-1), None),
+        (request("veo-3", seconds="4", duration="long"), None),
+        (request("veo-3", seconds=None), None),
+        (request("veo-3", seconds=True), None),
+        (request("veo-3", duration=[8]), None),
+        (request("veo-3.1-8sparks", seconds="4"), 0.12),
+        (request("veo-3-1080p-60fps"), None),
         (request("sora_video2-1080p"), None),
         (request("kling", seconds="8"), 0.5),
         (request("other", seconds="8"), None),

@@ -4,9 +4,10 @@ from datetime import date
 
 import pytest
 
-from wenwen_magic.engine.build_request import clip_format
+from wenwen_magic.engine.build_request import usual_format
 from wenwen_magic.engine.outcomes import no_clip_model
 from wenwen_magic.models import Model, ModelList, draws, makes_clips
+from wenwen_magic.records import CLIP
 from wenwen_magic.settings import Layer, load
 
 TODAY = date(2026, 11, 28)
@@ -67,4 +68,4 @@ def test_a_name_that_would_run_something_where_it_is_pasted_is_not_suggested():
     ],
 )
 def test_the_way_is_chosen_by_the_model_and_the_settings(model, settings, form):
-    assert clip_format(model, load(Layer("here", settings)).settings) == form
+    assert usual_format(model, load(Layer("here", settings)).settings, CLIP) == form
