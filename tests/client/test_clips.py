@@ -92,6 +92,22 @@ def test_a_picture_has_no_length(server):
         client_of(server).generate("a fox", seconds=8)
 
 
+@pytest.mark.parametrize(
+    ("options", "params"),
+    [
+        ({}, {"seconds": "8", "quality": "high"}),
+        ({"seconds": 4}, {"seconds": "4", "quality": "high"}),
+        ({"params": {"seconds": "12"}}, {"seconds": "12"}),
+        ({"seconds": 4, "params": {"seconds": "12"}}, {"seconds": "12"}),
+        ({"seconds": 4, "params": {"fps": 24}}, {"seconds": "4", "fps": 24}),
+    ],
+)
+def test_bug_a_length_given_to_a_clips_request_was_passed_over(server, options, params):
+    client = client_of(server)
+    first = client.request("a fox", task=CLIP, seconds=8, params={"quality": "high"})
+    assert client.request(first, **options).params == params
+
+
 PICTURE = ImageRequest("a fox", "gpt-image-2", "landscape", format="images", params={"quality": "high", "n": 4})
 
 

@@ -51,7 +51,7 @@ class EditOptions(TypedDict, total=False):
         stream: whether to ask for the answer as a stream.
         style: the name of a template around the prompt, one of the setting ``styles``.
         mask: where the first reference may be changed, as a reference.
-        seconds: how long a clip shall be; goes into ``params``, as a text, where these name none.
+        seconds: how long a clip shall be; goes into ``params``, as a text, where those given with it name none.
         parent: the id of the generation that this one continues.
     """
 
@@ -161,7 +161,7 @@ def _pictures(given: Mapping[str, Any], reference: Callable[[Any], Reference]) -
 
 
 def _with_seconds(value: float | str, prompt: str | ImageRequest, given: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return params with a clip's length as a text, the only form that all servers take; a given param stays.
+    """Return params with a clip's length as a text, the only form that all servers take; a param given with it stays.
 
     Raises:
         ConfigError: it is no length, or no clip is asked for.
@@ -179,7 +179,8 @@ def _with_seconds(value: float | str, prompt: str | ImageRequest, given: Mapping
             _("A clip cannot last {seconds} seconds.", seconds=one_line(str(value), 20)),
             do=_("Give a number of seconds that the model offers, such as --seconds 8"),
         )
-    return {"seconds": f"{number:g}", **given.get("params", before)}
+    length = {"seconds": f"{number:g}"}
+    return {**length, **given["params"]} if "params" in given else {**before, **length}
 
 
 def _changed(request: ImageRequest, given: Mapping[str, Any], settings: Settings) -> ImageRequest:
