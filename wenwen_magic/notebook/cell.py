@@ -386,6 +386,22 @@ class Cell:
             )
             self._confirm(_("This cell asks for {cost}. Go on? [y/N] ", cost=amount), refusal)
 
+    def asks_before(self, request: ImageRequest, client: Client, *, fresh: bool) -> bool:
+        """Tell whether a person must agree before a press under this cell asks for a request, as before a cell's own.
+
+        Raises:
+            LimitReached: it would cost more than the cell's own budget.
+        """
+        options, asked = replace(self.options, fresh=fresh, take=None), list[str]()
+
+        def ask(question: str) -> str:
+            asked.append(question)
+            return "y"
+
+        pressed = replace(self, client=client, requests=(request,), options=options, ask=ask)
+        pressed._agree(request.count * request.pictures)  # noqa: SLF001  one of this class
+        return bool(asked)
+
     def _agree_to_all(self) -> None:
         """Check and ask all that can be before anything is sent; errors as :meth:`_agree` and :meth:`_agree_again`."""
         self.client.check(self.estimate)

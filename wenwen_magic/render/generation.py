@@ -100,10 +100,10 @@ def clip_html(generation: Generation, video: Video, *, width: int | None = None,
     A small one is in the HTML itself where that is wanted.
     """
     path, alt = video.path or Path(), alt_of(generation)
-    embeds = False
-    with suppress(OSError):  # the file's own size: the record may be another's
-        embeds = generation.embed and path.stat().st_size <= MOST_EMBEDDED
-    source = "" if embeds else quote(_below_here(path))
+    embeds, source = False, ""
+    with suppress(OSError):  # the file's own size: the record may be another's; without a file there is only the poster
+        embeds = path.stat().st_size <= MOST_EMBEDDED and generation.embed
+        source = "" if embeds else quote(_below_here(path))
     if not (source or embeds):
         return stacked(picture(video.poster, alt, width=width, height=height), small(short_path(path)))
     if width is None and height and video.height:  # known before the file is, nothing moves when it comes

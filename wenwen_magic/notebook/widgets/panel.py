@@ -153,6 +153,9 @@ class Panel:
         self.inserter = Inserter()
         self.ballot = row([])
         self.note = ipywidgets.HTML("")
+        self._agreed: Callable[[], None] | None = None  # what is done after a yes to the question that is open
+        yes = button(_("Go on"), self._press_yes, style="primary", width="auto")
+        self.question = row([yes, button(_("Cancel"), self._press_no, width="auto")], display="none")
 
         wide, beside = {"width": "auto", "min_width": "72px"}, _("copy the original beside the notebook")
         self.save = button("⤓ " + _("Save"), self._press_save, tooltip=beside, **wide)
@@ -200,6 +203,7 @@ class Panel:
                     layout={"border_top": _LINE, "padding": "4px 0 0 0", "width": "100%"},
                 ),
                 self.note,
+                self.question,
                 self.inserter.view,
             ],
             layout={"max_width": "820px"},
@@ -310,6 +314,7 @@ class Panel:
         """Handle a press: in the cell's language, the last message gone, an error of ours shown in its place."""
         self._speak()
         self.show_message()
+        self._close_question()
         try:
             yield
         except WenwenError as error:
@@ -343,11 +348,37 @@ class Panel:
         with self._handling():
             client = self._cell.current_client()
             request, fresh = wanted(client)
-            job = self._cell.runner.start_or_run(
-                lambda job: client.draw([request], fresh=fresh, tell=job.tell, on_arrival=job.arrive)
-            )
-            self._follow(job, own=False, wanted=request.count)
+            start = partial(self._start, client, request, fresh=fresh)
+            if self._cell.asks_before(request, client, fresh=fresh):
+                self._ask(limits.cost_of(client.missing([request], fresh=fresh)), client.settings.currency, start)
+            else:
+                start()
         self._pressed[key] = self._cell.runner.now()  # a second click has waited while this was done
+
+    def _start(self, client: Client, request: ImageRequest, *, fresh: bool) -> None:
+        job = self._cell.runner.start_or_run(
+            lambda job: client.draw([request], fresh=fresh, tell=job.tell, on_arrival=job.arrive)
+        )
+        self._follow(job, own=False, wanted=request.count)
+
+    def _ask(self, cost: limits.Cost, currency: str, go_on: Callable[[], None]) -> None:
+        """Ask a person before a press costs much; another press, or another choice, is a no."""
+        self.show_message(_("This asks for {cost}. Go on?", cost=limits.cost_text(cost, currency)))
+        self._agreed, self.question.layout.display = go_on, None
+
+    def _close_question(self) -> None:
+        self._agreed, self.question.layout.display = None, "none"
+
+    def _press_yes(self) -> None:
+        go_on = self._agreed  # None for the second press of a double click
+        if go_on is not None:
+            with self._handling():
+                go_on()
+
+    def _press_no(self) -> None:
+        if self._agreed is not None:
+            with self._handling():
+                self.show_message(_("Cancelled, nothing was sent."))
 
     def _is_double(self, key: str) -> bool:
         """Tell whether a button was pressed a moment ago, and note that it is pressed now."""
