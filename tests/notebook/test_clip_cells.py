@@ -13,6 +13,7 @@ from support.widgets import cell_of, client_of, panel_under, settle, words_to_co
 from wenwen_magic import Generation
 from wenwen_magic.media.save import _previews
 from wenwen_magic.notebook.cell_source import animated, cell, retyped
+from wenwen_magic.notebook.widgets.panel import _summary
 from wenwen_magic.records import CLIP
 
 FOX = "%%wenwen_image fox\na fox in the snow"
@@ -349,6 +350,25 @@ def test_a_clip_above_its_cells_budget_is_refused_under_it_too(budget, settings,
     settle(panel)
     assert (asks(panel), len(panel.posts)) == ("", 1)
     assert "is too small" in panel.note.value
+
+
+def test_what_is_said_under_a_clip_speaks_of_a_clip(under_clip):
+    panel = under_clip()
+    controls = [panel.choices.count, *panel.tools.children, panel.generate, panel.insert]
+    said = " ".join(f"{one.description} {one.tooltip}" for one in controls if hasattr(one, "description"))
+    panel._jobs.append(None)  # while a job is waited for
+    panel._update()
+    said += panel.generate.tooltip
+    panel.generate.click()
+    said += panel.note.value
+    object.__setattr__(panel.cell.options, "fresh", True)
+    object.__setattr__(panel.cell, "text", "%%wenwen_video --fresh\na river")
+    panel.insert.click()
+    said += panel.note.value + _summary([replace(panel.cell.area.rows[0], videos=())])
+    assert "makes a new clip and pays" in said
+    assert "1 without a clip" in said
+    assert "A clip that still arrives" in said
+    assert not re.search("picture|draw", said), said
 
 
 def test_a_picture_asks_nothing_under_it(here, relay):

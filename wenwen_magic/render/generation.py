@@ -197,6 +197,17 @@ def caption(generation: Generation, *, numbered: bool = False, headed: bool = Fa
     return number + " · ".join(part for part in parts if part)
 
 
+def doing(request: ImageRequest, number: int = 1, wanted: int = 1) -> str:
+    """Say what is done for a request that is under way, and which of several this one is."""
+    names = [
+        (_("drawing"), N_("drawing {number} of {wanted}")),
+        (_("making a clip"), N_("making clip {number} of {wanted}")),
+        (_("answering"), N_("answering {number} of {wanted}")),
+    ]
+    alone, several = names[1 if request.wants_clip else 2 * request.wants_words]
+    return _(several, number=number, wanted=wanted) if wanted > 1 else alone
+
+
 def amount(value: float, currency: str = "") -> str:
     """Format a sum with its unit: four decimals without needless zeros, of a very small sum its first two digits."""
     text = f"{value:.4f}" if not value or abs(value) >= _SMALL_SUM else f"{Decimal(f'{value:.2g}'):f}"

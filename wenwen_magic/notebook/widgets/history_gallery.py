@@ -36,10 +36,10 @@ _NONE = -1
 """The place of what is shown large while nothing is."""
 KINDS: Mapping[str, Mapping[str, bool]] = {
     N_("All"): {},
-    N_("Pictures"): {"drawn": True, "demo": False},
+    N_("Results"): {"drawn": True, "demo": False},
     N_("With a star"): {"star": True},
     N_("Demo"): {"demo": True},
-    N_("Without a picture"): {"failed": True},
+    N_("Without a result"): {"failed": True},
 }
 """What is shown, by its name: the conditions that every other one of these leaves out."""
 _STYLE = f"""
@@ -257,12 +257,17 @@ class HistoryGallery:
         take = self._take
         self.inserter.insert(cell_of(self._client, take))
         if self._client.missing([take.request]) and not self._client.is_demo:
-            self._say(_("Running the new cell draws a new picture and pays."))
+            asks_for = (
+                N_("Running the new cell draws a new picture and pays."),
+                N_("Running the new cell makes a new clip and pays."),
+                N_("Running the new cell asks again and pays."),
+            )
+            self._say(_(asks_for[1 if take.request.wants_clip else 2 * take.request.wants_words]))
 
     def _press_use(self) -> None:
         name = check_variable(self.name.value.strip(), do=N_("Use letters, digits and _: cat_1"))
         self._names[name] = self._client.ready(self._take)
-        self._say(_("{name} is this picture now.", name=name))
+        self._say(_("{name} is this one now.", name=name))
 
     # -- deleting ------------------------------------------------------------------------------------------------------
 
@@ -272,7 +277,7 @@ class HistoryGallery:
 
     def _press_delete(self) -> None:
         self._ask(on=True)
-        self._say(_("Its file is deleted too. Drawing it again costs again."))
+        self._say(_("Its files are deleted too. To ask for it again costs again."))
 
     def _press_yes(self) -> None:
         """Delete what is shown; its place stays empty, so that no other thumbnail moves."""
