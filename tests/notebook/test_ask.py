@@ -304,6 +304,7 @@ def test_a_blind_comparison_of_answers_shows_them_and_takes_a_vote(shell, relay,
     html = shell.shown()[-1]["text/html"]
     assert len(compared.letters) == 2
     assert html.count("Because of ") == 2
+    assert "Press a letter" not in html
     assert "without a picture" not in html
     shell.run("%wenwen vote B")
     html = shell.shown()[-1]["text/html"]

@@ -8,7 +8,7 @@ import pytest
 from support.clips import mp4
 from support.html import Document
 from support.scripted import answering
-from support.widgets import cell_of, client_of, panel_under, settle, words_to_copy
+from support.widgets import MODELS, cell_of, client_of, panel_under, settle, words_to_copy
 
 from wenwen_magic import Generation
 from wenwen_magic.media.save import _previews
@@ -273,10 +273,17 @@ CLIP_PRICE = {"veo*": "0.03/s"}
 
 
 @pytest.fixture
-def under_clip(here, relay):
-    """Make the controls under a clip of an endpoint that is no demo; settings and options by name."""
+def films(relay):
+    """An endpoint, no demo, that answers with clips."""
     relay.answer = lambda _: answering(f"![x]({relay.address}/film)")
     relay.file = lambda path, _headers: (200, mp4()) if path.endswith("/film") else None
+    return relay
+
+
+@pytest.fixture
+def under_clip(here, films):
+    """Make the controls under a clip of an endpoint that is no demo; settings and options by name."""
+    relay = films
 
     def make(options=None, **settings):
         client = client_of(relay, **settings)
@@ -350,6 +357,12 @@ def test_a_clip_above_its_cells_budget_is_refused_under_it_too(budget, settings,
     settle(panel)
     assert (asks(panel), len(panel.posts)) == ("", 1)
     assert "is too small" in panel.note.value
+
+
+def test_a_comparison_of_clips_has_nothing_to_edit_or_animate(client, films):
+    requests = [client.request("a river", task=CLIP, model=model) for model in ("one", "two")]
+    panel = panel_under(cell_of(client, *requests, labels=MODELS, yes=True))
+    assert [one.layout.display for one in (panel.edit, panel.animate)] == ["none", "none"]
 
 
 def test_what_is_said_under_a_clip_speaks_of_a_clip(under_clip):

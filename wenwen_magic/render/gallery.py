@@ -255,7 +255,9 @@ def _blind_bundle(gallery: Gallery) -> dict[str, Any]:
     """Make the bundle of pictures, or answers, under letters, which shows neither name nor size of any of them."""
     letters = gallery.letters
     width = _width(min(COLUMNS, len(letters) or 1))
-    notes = [_("Which is best? Press a letter below, or %wenwen vote A")] if letters else []
+    answers = any(gallery[number].request.wants_words for number in letters.values())  # which have no controls
+    ask = _("Which is best? %wenwen vote A") if answers else _("Which is best? Press a letter below, or %wenwen vote A")
+    notes = [ask] if letters else []
     if missing := len(gallery) - len(letters):
         notes.append(_("Left out, without a picture: {missing}.", missing=missing))
     shown = []

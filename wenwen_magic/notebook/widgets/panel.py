@@ -251,7 +251,7 @@ class Panel:
         self.tools.layout.visibility = None if area.rows or area.gallery else "hidden"  # it keeps its place
         self.save.disabled = self.edit.disabled = self.star.disabled = self.animate.disabled = take is None
         for each in (self.edit, self.animate):  # of a clip neither can be made
-            each.layout.display = "none" if take is not None and not take.images else None
+            each.layout.display = "none" if self._clip or (take is not None and not take.images) else None
         self.edit.tooltip = (
             _("press a thumbnail first") if take is None else _("say what to change in: ") + generation.caption(take)
         )
