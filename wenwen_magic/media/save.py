@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext, suppress
 from contextvars import copy_context
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 from string import ascii_letters, digits
@@ -159,13 +160,13 @@ class ImagePipeline:
         # Beside a clip that was asked for a picture is no result: it stands for the clip where that does not play.
         beside, sources = (sources, ()) if generation.request.wants_clip and videos else ((), sources)
         everything = [(source, False) for source in sources] + [(source, True) for source in videos]
-        stills = self._stills(generation.request, beside, key) if videos else []
+        stills, came = self._stills(generation.request, beside, key) if videos else ([], False)
 
         def save(number: int, source: Source, is_video: bool) -> GeneratedImage | Video | WenwenError:
             place = stem.with_name(f"{stem.name}-{number}")
             own = stills[number - 1 : number] or stills[:1]
             try:
-                return self._save(source, place, alt, key, is_video=is_video, stills=own)
+                return self._save(source, place, alt, key, is_video=is_video, stills=own, strip=not came)
             except WenwenError as error:
                 return error
 
@@ -190,12 +191,12 @@ class ImagePipeline:
             tuple(result for result in results if isinstance(result, WenwenError)),
         )
 
-    def _stills(self, request: ImageRequest, beside: Sequence[Source], key: Secret | None) -> list[Path]:
-        """Return small pictures that can stand for clips: those that came beside them, else where the request began."""
+    def _stills(self, request: ImageRequest, beside: Sequence[Source], key: Secret | None) -> tuple[list[Path], bool]:
+        """Return pictures that can stand for clips, and whether they came beside them; else it is the first reference."""
         pictures = [self._temporary(source, key) for source in beside[:MOST_STILLS]]
         previews = [picture.preview for picture in pictures if picture and picture.preview]
         first = next(map(self.seen, request.references), None) if not previews else None
-        return [first.preview] if first and first.preview else previews
+        return ([first.preview], False) if first and first.preview else (previews, bool(previews))
 
     def _save(self, source: Source, stem: Path, alt: str, key: Secret | None, **how: Any) -> GeneratedImage | Video:
         try:
@@ -226,6 +227,7 @@ class ImagePipeline:
         is_video: bool = False,
         deadline: float | None = None,
         stills: Sequence[Path] = (),
+        strip: bool = False,
     ) -> GeneratedImage | Video:
         """Write one file to ``<stem>.<type>``, or to ``<stem>.unsound`` with its ``problem`` if it fails the check.
 
@@ -238,6 +240,7 @@ class ImagePipeline:
             is_video: whether the answer says that it is a video.
             deadline: seconds for its download; None for the usual.
             stills: small pictures that can stand for a clip; a poster is made of the first that can be opened.
+            strip: whether frames of the clip stand for it better, where they can be decoded.
 
         Raises:
             ImageError: it cannot be fetched, or cannot be checked now: then it is kept as ``<stem>.unchecked``.
@@ -260,10 +263,10 @@ class ImagePipeline:
             head = fetch()
             if kinds.kind_of(head) or not (is_video or kinds.kind_of(head, kinds.VIDEOS)):
                 return self._keep_picture(source, part, stem, alt, head)
-            seen = self._clip(part, stem, stills)
+            seen = self._clip(part, stem, stills, strip=strip)
             if isinstance(seen, ImageError) and seen.text == "cut-clip" and not source.address.startswith("data:"):
                 head = fetch()  # some relays send for a minute and no longer
-                seen = self._clip(part, stem, stills)
+                seen = self._clip(part, stem, stills, strip=strip)
             return _keep_video(source, part, stem, head, seen)
         finally:
             with suppress(OSError):
@@ -288,12 +291,19 @@ class ImagePipeline:
             return replace(kept, problem=problem)
         return replace(kept, mime=result.mime, width=result.width, height=result.height, preview=preview)
 
-    def _clip(self, part: Path, stem: Path, stills: Sequence[Path]) -> Inspection | ImageError:
+    def _clip(self, part: Path, stem: Path, stills: Sequence[Path], *, strip: bool) -> Inspection | ImageError:
         """Judge a clip by the parts of its file, and make its poster beside it; return why, where it is none."""
+        poster = stem.with_name(f"{stem.name}{_POSTER}")
         try:
-            return self._pool.clip(part, stem.with_name(f"{stem.name}{_POSTER}"), stills)
+            seen = self._pool.clip(part, poster, stills)
         except ImageError as error:
             return error
+        if strip and find_spec("av"):  # the extra `video`; the kernel itself never loads it
+            with suppress(ImageError, OSError), TemporaryDirectory(prefix="wenwen") as folder:
+                frames = Path(folder) / "frames"
+                self._pool.strip(part, frames)
+                self._pool.clip(part, poster, [frames])
+        return seen
 
     def _policy(self, key: Secret | None, *, is_video: bool) -> download.Policy:
         policy = download.Policy(
