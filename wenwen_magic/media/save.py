@@ -192,7 +192,7 @@ class ImagePipeline:
         )
 
     def _stills(self, request: ImageRequest, beside: Sequence[Source], key: Secret | None) -> tuple[list[Path], bool]:
-        """Return pictures that can stand for clips, and whether they came beside them; else it is the first reference."""
+        """Return pictures that stand for clips, and whether they came beside them; else it is the first reference."""
         pictures = [self._temporary(source, key) for source in beside[:MOST_STILLS]]
         previews = [picture.preview for picture in pictures if picture and picture.preview]
         first = next(map(self.seen, request.references), None) if not previews else None
