@@ -52,10 +52,11 @@ text-shadow:0 0 3px #000,0 0 2px #000;content:"★"}}
 .wenwen-tile.wenwen-star::after{{content:"★" / ""}}
 .wenwen-details .widget-html-content{{line-height:1.4}}
 .wenwen-details{{height:{_HEIGHT}px}}
-.wenwen-details figure img{{max-height:300px!important}}
+.wenwen-details figure :is(img,video){{max-height:300px!important}}
+.wenwen-details figure video{{width:auto!important}}
 .wenwen-history{{container-type:inline-size}}
 @container (max-width:{_GRID + _DETAILS}px){{.wenwen-details{{height:{_LOWER}px}}
-.wenwen-details figure img{{max-height:200px!important}}.wenwen-tiles{{max-width:none!important}}}}
+.wenwen-details figure :is(img,video){{max-height:200px!important}}.wenwen-tiles{{max-width:none!important}}}}
 @media print{{.wenwen-history{{display:none!important}}}}
 """
 
@@ -225,7 +226,8 @@ class HistoryGallery:
         self.tags.value = " ".join(take.tags) if take else ""
         self.shown.value = ""
         if take:
-            ready, prompt = self._client.ready(take), tag("p", lines(generation.prompt_of(take)))
+            # In a widget a path beside the notebook leads nowhere: a small clip plays from within.
+            ready, prompt = replace(self._client.ready(take), embed=True), tag("p", lines(generation.prompt_of(take)))
             about = tag("p", small(" · ".join(filter(None, (_name(take), "demo" if take.demo else "")))))
             self.shown.value = join(generation.generation_html(ready, asked_here=True), prompt, about)
 
