@@ -79,7 +79,9 @@ def test_animate_puts_a_cell_for_a_clip_below_the_picture(english):
 
 
 def test_the_history_shows_a_tall_clip_whole_at_any_width(english):
-    lab = english(CLIPS, "%%wenwen_video --no-ui -o portrait\na tall tower by the sea", "%wenwen history tower").run_all()
+    lab = english(
+        CLIPS, "%%wenwen_video --no-ui -o portrait\na tall tower by the sea", "%wenwen history tower"
+    ).run_all()
     for width, most in ((1280, 300), (760, 200)):
         lab.page.set_viewport_size({"width": width, "height": 900})
         film = lab.cell(2).locator(".wenwen-details video")
