@@ -577,8 +577,10 @@ class Gallery(Sequence[Generation]):
 
     @property
     def letters(self) -> dict[str, int]:
-        """The names of the rows with a picture while labels are hidden: row numbers by letter, A to Z, then AA."""
-        drawn = [number for number, row in enumerate(self) if row.images]
+        """The names of the rows with a picture or an answer while labels are hidden: row numbers by letter, A to Z."""
+        drawn = [
+            number for number, row in enumerate(self) if row.images or (row.request.wants_words and row.has_result)
+        ]
         return {_letter(place): number for place, number in enumerate(drawn)}
 
     def diff(self, old: int, new: int) -> Any:

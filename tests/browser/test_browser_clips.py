@@ -17,6 +17,7 @@ PLAYED = """async video => {
     video.pause();
     return [video.readyState > 1, ...size];
 }"""
+LOADED = "async video => { while (!video.videoWidth) await new Promise(done => setTimeout(done, 50)); }"
 TRUSTED = "index => window.jupyterapp.shell.currentWidget.content.model.cells.get(index).trusted"
 
 
@@ -75,3 +76,17 @@ def test_animate_puts_a_cell_for_a_clip_below_the_picture(english):
         expect(lab.cell(2).get_by_role("button", name=name, exact=True)).to_have_count(0)
     lab.press(2, "⤓ Save")
     expect(lab.cell(2).get_by_text("saved: clip.mp4")).to_be_visible()
+
+
+def test_the_history_shows_a_tall_clip_whole_at_any_width(english):
+    lab = english(
+        CLIPS, "%%wenwen_video --no-ui -o portrait\na tall tower by the sea", "%wenwen history tower"
+    ).run_all()
+    for width, most in ((1280, 300), (760, 200)):
+        lab.page.set_viewport_size({"width": width, "height": 900})
+        film = lab.cell(2).locator(".wenwen-details video")
+        expect(film).to_be_visible()
+        film.evaluate(LOADED)
+        box = film.bounding_box()
+        assert box["height"] <= most
+        assert abs(box["height"] * 180 / 320 - box["width"]) < 2

@@ -1,6 +1,7 @@
 """One output for a cell, changed through one handle from any thread; where nothing can be changed, the end result."""
 
 import threading
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -10,9 +11,11 @@ from wenwen_magic.engine.worker_pool import Job
 from wenwen_magic.notebook.cell import status_line
 from wenwen_magic.notebook.output_area import Area, WidgetHandle
 from wenwen_magic.protocol import Progress
-from wenwen_magic.records import Gallery, Generation, ImageRequest
+from wenwen_magic.records import ASK, ASK_JSON, CLIP, DESCRIBE, DRAW, Gallery, Generation, ImageRequest
 from wenwen_magic.render import gallery, generation
 from wenwen_magic.text.i18n import speak
+
+CAT = ImageRequest("a cat", model="gpt-4o-image")
 
 
 class Screen:
@@ -213,20 +216,35 @@ def test_a_slow_thread_does_not_put_an_old_picture_over_a_newer_one(screen):
     assert ("aaaa" in screen.text, "cccc" in screen.text) == (False, True)
 
 
+@pytest.mark.parametrize(
+    ("task", "wanted", "line"),
+    [
+        (DRAW, 1, "drawing"),
+        (DRAW, 3, "drawing 1 of 3"),
+        (CLIP, 1, "making a clip"),
+        (CLIP, 3, "making clip 1 of 3"),
+        *((task, 1, "answering") for task in (ASK, ASK_JSON, DESCRIBE)),
+        (ASK, 2, "answering 1 of 2"),
+    ],
+)
+def test_a_status_line_says_what_is_made(task, wanted, line):
+    assert status_line(Job(10.0), 10.5, replace(CAT, task=task), wanted) == line
+
+
 def test_a_status_line_tells_seconds_and_the_endpoints_words():
     job = Job(10.0)
-    assert status_line(job, 52.9) == "drawing · 42 s"
+    assert status_line(job, 52.9, CAT) == "drawing · 42 s"
     job.tell(Progress("queue: 3", 10))
-    assert status_line(job, 9.0) == "drawing · queue: 3"
+    assert status_line(job, 9.0, CAT) == "drawing · queue: 3"
     job.arrive(0, "a picture")
-    assert [status_line(job, 11.0, wanted)[:15] for wanted in (3, 2, 1)] == [
+    assert [status_line(job, 11.0, CAT, wanted)[:15] for wanted in (3, 2, 1)] == [
         "drawing 2 of 3 ",
         "drawing 2 of 2 ",
         "drawing · 1 s ·",
     ]
     speak("zh")
     try:
-        assert "42 秒" in status_line(job, 52.0)
+        assert "42 秒" in status_line(job, 52.0, CAT)
     finally:
         speak("")
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from support.relay import whole
-from support.scripted import answering
+from support.scripted import answering, png
 from support.shells import cell, records
 
 from wenwen_magic.demo import DemoServer
@@ -294,3 +294,19 @@ def test_expressions_are_filled_into_a_question(shell, demo):
 def test_help_names_the_magic(shell, demo, capsys, line):
     shell.run(line)
     assert "wenwen_ask" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("magic", ["%%wenwen_ask", "%%wenwen_describe --ref fox"])
+def test_a_blind_comparison_of_answers_shows_them_and_takes_a_vote(shell, relay, magic):
+    relay.answer = lambda number: answering(f"Because of reason {number}.")
+    shell.user_ns["fox"] = png()
+    compared = shell.run(f"{magic} both -m one,two --blind\nWhy?")
+    html = shell.shown()[-1]["text/html"]
+    assert len(compared.letters) == 2
+    assert html.count("Because of ") == 2
+    assert "Press a letter" not in html
+    assert "without a picture" not in html
+    shell.run("%wenwen vote B")
+    html = shell.shown()[-1]["text/html"]
+    assert html.count("Because of ") == 2
+    assert "B ★" in html

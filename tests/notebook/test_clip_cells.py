@@ -5,12 +5,15 @@ import re
 from dataclasses import replace
 
 import pytest
+from support.clips import mp4
 from support.html import Document
-from support.widgets import cell_of, client_of, panel_under, settle, words_to_copy
+from support.scripted import answering
+from support.widgets import MODELS, cell_of, client_of, panel_under, settle, words_to_copy
 
 from wenwen_magic import Generation
 from wenwen_magic.media.save import _previews
 from wenwen_magic.notebook.cell_source import animated, cell, retyped
+from wenwen_magic.notebook.widgets.panel import _summary
 from wenwen_magic.records import CLIP
 
 FOX = "%%wenwen_image fox\na fox in the snow"
@@ -241,13 +244,151 @@ def test_under_a_picture_animate_inserts_a_cell_for_a_clip_that_begins_with_it(c
     assert re.search(rf"%%wenwen_video --ref {take.id}[^\n]* --raw\na fox \{{\{{x", words_to_copy(panel))
 
 
-def test_animate_speaks_the_language_of_the_cells_options_and_keeps_the_shape(client):
-    made = client.generate("a fox", orientation="16:9 2K")
+@pytest.mark.parametrize(
+    ("shape", "kept"),
+    [
+        ("auto", ""),
+        ("square", " --方向 square"),
+        ("landscape", " --方向 landscape"),
+        ("竖屏", " --方向 portrait"),
+        ("16:9", " --方向 16:9"),
+        ("7:5", " --方向 7:5"),
+        ("16:9 2K", " --方向 16:9"),
+        ("landscape 4K", " --方向 landscape"),
+        ("2K", ""),
+        ("1024x1024", " --方向 1:1"),
+        ("1536x1024", " --方向 3:2"),
+        ("1920x1080", " --方向 16:9"),
+        ("1000x617", " --方向 landscape"),
+        ("333x1000", " --方向 portrait"),
+    ],
+)
+def test_animate_speaks_the_language_of_the_cells_options_and_keeps_the_turn_or_the_ratio(shape, kept, client):
+    made = replace(client.generate("a fox"), request=client.request("a fox", orientation=shape))
     like = "%%wenwen_image --方向 16:9\na fox"
-    assert (
-        animated(made, model="veo", like=like)
-        == f"%%wenwen_video --参考 {made.id} --模型 veo --方向 16:9 --尺寸 2K\na fox"
-    )
+    assert animated(made, model="veo", like=like) == f"%%wenwen_video --参考 {made.id} --模型 veo{kept}\na fox"
+
+
+CLIP_PRICE = {"veo*": "0.03/s"}
+
+
+@pytest.fixture
+def films(relay):
+    """An endpoint, no demo, that answers with clips."""
+    relay.answer = lambda _: answering(f"![x]({relay.address}/film)")
+    relay.file = lambda path, _headers: (200, mp4()) if path.endswith("/film") else None
+    return relay
+
+
+@pytest.fixture
+def under_clip(here, films):
+    """Make the controls under a clip of an endpoint that is no demo; settings and options by name."""
+    relay = films
+
+    def make(options=None, **settings):
+        client = client_of(relay, **settings)
+        request = client.request("a river", task=CLIP, model="veo3.1-fast", seconds=8)
+        panel = panel_under(cell_of(client, request, yes=True))
+        # What the cell's own clip was made with is not what a press may do.
+        for name, value in {"yes": False, **(options or {})}.items():
+            object.__setattr__(panel.cell.options, name, value)
+        panel.posts = relay.posts
+        return panel
+
+    return make
+
+
+def asks(panel):
+    """What the panel asks before it pays; empty for nothing."""
+    return panel.note.value if panel.question.layout.display is None else ""
+
+
+def test_generate_under_a_clip_asks_first_and_sends_nothing_before_the_yes(under_clip):
+    panel = under_clip(prices=CLIP_PRICE, currency="$")
+    panel.generate.click()
+    settle(panel)
+    assert "This asks for 1 clip (in all counted as 10 pictures), 0.24 $. Go on?" in asks(panel)
+    assert len(panel.posts) == 1
+    yes, _no = panel.question.children
+    yes.click()
+    yes.click()  # of a double click
+    settle(panel)
+    assert (asks(panel), len(panel.posts)) == ("", 2)
+    assert len(panel.cell.client.takes(panel.cell.requests[0])) == 2
+
+
+def test_a_no_under_a_clip_sends_nothing_and_says_so(under_clip):
+    panel = under_clip()
+    panel.generate.click()
+    assert "price unknown" in asks(panel)
+    panel.question.children[1].click()
+    settle(panel)
+    assert asks(panel) == ""
+    assert "Cancelled, nothing was sent." in panel.note.value
+    assert len(panel.posts) == 1
+
+
+@pytest.mark.parametrize("change", ["model", "orientation"])
+def test_another_choice_closes_the_question_that_was_about_the_first(change, under_clip):
+    panel = under_clip()
+    panel.generate.click()
+    getattr(panel.choices, change).value = {"model": "veo-other", "orientation": "portrait"}[change]
+    assert asks(panel) == ""
+    panel.question.children[0].click()
+    settle(panel)
+    assert len(panel.posts) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "settings"),
+    [({"yes": True}, {}), ({"budget": 0.3}, {"prices": CLIP_PRICE}), ({"budget": 1.0}, {"prices": {"*": 0.9}})],
+)
+def test_a_clip_that_was_agreed_to_in_its_cell_asks_nothing_again(options, settings, under_clip):
+    panel = under_clip(options, **settings)
+    panel.generate.click()
+    settle(panel)
+    assert (asks(panel), len(panel.posts)) == ("", 2)
+
+
+@pytest.mark.parametrize(("budget", "settings"), [(0.2, {"prices": CLIP_PRICE}), (9.0, {})])
+def test_a_clip_above_its_cells_budget_is_refused_under_it_too(budget, settings, under_clip):
+    panel = under_clip({"budget": budget}, **settings)
+    panel.generate.click()
+    settle(panel)
+    assert (asks(panel), len(panel.posts)) == ("", 1)
+    assert "is too small" in panel.note.value
+
+
+def test_a_comparison_of_clips_has_nothing_to_edit_or_animate(client, films):
+    requests = [client.request("a river", task=CLIP, model=model) for model in ("one", "two")]
+    panel = panel_under(cell_of(client, *requests, labels=MODELS, yes=True))
+    assert [one.layout.display for one in (panel.edit, panel.animate)] == ["none", "none"]
+
+
+def test_what_is_said_under_a_clip_speaks_of_a_clip(under_clip):
+    panel = under_clip()
+    controls = [panel.choices.count, *panel.tools.children, panel.generate, panel.insert]
+    said = " ".join(f"{one.description} {one.tooltip}" for one in controls if hasattr(one, "description"))
+    panel._jobs.append(None)  # while a job is waited for
+    panel._update()
+    said += panel.generate.tooltip
+    panel.generate.click()
+    said += panel.note.value
+    object.__setattr__(panel.cell.options, "fresh", True)
+    object.__setattr__(panel.cell, "text", "%%wenwen_video --fresh\na river")
+    panel.insert.click()
+    said += panel.note.value + _summary([replace(panel.cell.area.rows[0], videos=())])
+    assert "makes a new clip and pays" in said
+    assert "1 without a clip" in said
+    assert "A clip that still arrives" in said
+    assert not re.search("picture|draw", said), said
+
+
+def test_a_picture_asks_nothing_under_it(here, relay):
+    panel = panel_under(cell_of(client_of(relay), client_of(relay).request("a fox")))
+    panel.generate.click()
+    settle(panel)
+    assert (asks(panel), len(relay.posts)) == ("", 2)
 
 
 def test_under_a_clip_it_is_saved_and_starred_and_nothing_is_edited(here, painter):

@@ -444,7 +444,7 @@ def test_a_lesson_is_exported_and_taken_in_by_name(saved, here, monkeypatch, cap
 def test_all_is_exported_and_what_has_no_picture_is_counted(saved, capsys):
     saved.run("%wenwen export --strip all.zip")
     assert "4 records, 4 pictures" in (told := capsys.readouterr().out)
-    assert "1 without a picture left out" in told
+    assert "1 without a file to share left out" in told
     assert b"black" not in Path("all.zip").read_bytes()
 
 

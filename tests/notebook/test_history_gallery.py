@@ -89,7 +89,7 @@ def test_pages_are_turned_in_place(gallery):
 def test_failures_stand_apart_and_say_why(gallery):
     gallery.older.click()
     heads = [child.value for child in gallery.grid.children if not hasattr(child, "children")]
-    assert heads == ["<b>Pictures</b>", "<b>Without a picture</b>"]
+    assert heads == ["<b>Results</b>", "<b>Without a result</b>"]
     gallery.tiles[2].click()
     assert gallery.tiles[2].description == "✗ a secret"
     assert "I may not draw that" in gallery.shown.value
@@ -99,10 +99,10 @@ def test_failures_stand_apart_and_say_why(gallery):
     ("kind", "found"),
     [
         ("All", ["fox 6", "fox 5", "fox 4", "fox 3", "fox 2"]),
-        ("Pictures", ["fox 6", "fox 5", "fox 4", "fox 3", "fox 2"]),
+        ("Results", ["fox 6", "fox 5", "fox 4", "fox 3", "fox 2"]),
         ("With a star", ["fox 2"]),
         ("Demo", []),
-        ("Without a picture", ["a secret"]),
+        ("Without a result", ["a secret"]),
     ],
 )
 def test_what_is_shown_can_be_chosen_and_searched(gallery, kind, found):
@@ -118,7 +118,7 @@ def test_what_is_shown_can_be_chosen_and_searched(gallery, kind, found):
 
 @pytest.mark.parametrize(
     ("wanted", "kind"),
-    [({}, "All"), ({"failed": True}, "Without a picture"), ({"demo": True}, "Demo"), ({"star": True}, "With a star")],
+    [({}, "All"), ({"failed": True}, "Without a result"), ({"demo": True}, "Demo"), ({"star": True}, "With a star")],
 )
 def test_it_begins_with_what_the_line_asked_for(gallery, client, names, wanted, kind):
     one = opened(client, names, **wanted, words=("secret",))
@@ -154,7 +154,7 @@ def test_a_picture_gets_the_name_that_is_typed(gallery, names):
     gallery.use.click()
     assert names["snow"].request.prompt == "fox 6"
     assert names["snow"].images[0].preview
-    assert "snow is this picture now." in gallery.note.value
+    assert "snow is this one now." in gallery.note.value
 
 
 @pytest.mark.parametrize("name", ["", "2x", "a b", "class"])
@@ -228,7 +228,7 @@ def test_where_nothing_is_found_no_numbers_are_told(gallery):
 
 
 def test_the_whole_prompt_of_a_failure_is_shown_and_a_cell_that_would_pay_says_so(gallery, client, names):
-    gallery.kind.value = "Without a picture"
+    gallery.kind.value = "Without a result"
     assert "<p>a secret" in gallery.shown.value
     gallery.insert.click()
     assert gallery.note.value == ""  # the refusal is saved: it is told again for free

@@ -341,7 +341,7 @@ class Lab:
     def inserted(self, index: int) -> str:
         """Wait for a cell that a button puts there, and read its text."""
         came = """index => window.jupyterapp.shell.currentWidget.content.model.cells.get(index)
-                               .sharedModel.getSource().startsWith("%%wenwen_")"""
+                               ?.sharedModel.getSource().startsWith("%%wenwen_")"""
         self.page.wait_for_function(came, arg=index)
         return self.saved().cells[index].source
 

@@ -619,8 +619,8 @@ class Engine:
 
 def _waiting(*, own: bool) -> str:
     if own:
-        return _("an earlier run has asked for this picture; waiting for its answer")
-    return _("another kernel has asked for this picture; waiting for its answer")
+        return _("an earlier run has asked for this; waiting for its answer")
+    return _("another kernel has asked for this; waiting for its answer")
 
 
 def _answered(record: Generation, answer: Answer, **more: Any) -> Generation:

@@ -309,8 +309,8 @@ def refuse_unanswered(generations: Sequence[Generation]) -> None:
     last = generations[-1]
     error = UnansweredRequest(
         ngettext(
-            "{count} request for this picture was sent and has no answer.",
-            "{count} requests for this picture were sent and have no answer.",
+            "{count} such request was sent and has no answer.",
+            "{count} such requests were sent and have no answer.",
             len(generations),
         ),
         why=_(

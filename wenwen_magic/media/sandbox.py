@@ -29,6 +29,8 @@ _OVERWORKED = -getattr(signal, "SIGXCPU", 0)
 """How a child ends whose job took more of the processor's time than it may; Windows has no such limit."""
 _IN_A_PAGE = sys.platform == "emscripten"
 """Whether Python itself runs within the page of a browser, as in JupyterLite."""
+WORK_FOR_A_STRIP = 10
+"""Seconds of the processor that the frames of a clip may take; a minute in 1080p takes about seven."""
 MESSAGES = {
     "truncated": N_("The picture is cut off or damaged."),
     "not-a-picture": N_("What came is not a picture."),
@@ -261,6 +263,18 @@ class SandboxPool:
             ImageError: it is no clip, is cut off, or cannot be judged now; ``text`` is the code.
         """
         return self._make("clip", poster, "yes", path=path, stills=list(stills))
+
+    def strip(self, path: Path, target: Path) -> Inspection:
+        """Write a small picture of a clip, of six frames, which PyAV decodes, where the extra ``video`` has brought it.
+
+        Args:
+            path: a file that :meth:`clip` has judged.
+            target: where to write; appears whole or not at all.
+
+        Raises:
+            ImageError: there is no PyAV, or it cannot decode them within the limits; ``text`` is the code.
+        """
+        return self._make("strip", target, "yes", path=path, work=WORK_FOR_A_STRIP)
 
     def close(self) -> None:
         """End the children; a job in flight fails, a later one starts a new child."""

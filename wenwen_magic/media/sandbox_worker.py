@@ -69,6 +69,7 @@ LONGEST_SIDE = 16_384  # pixels of a picture that is opened
 MOST_WORK = 2_000_000_000  # pixels of all scans of a JPEG together: some two seconds; ordinary ones have ten scans
 SHOWN = 768  # pixels of a preview's side, and of a sheet's width
 POSTER = 480  # pixels of a poster's side: it is in the notebook twice
+FRAMES = 6  # of a clip beside one another
 SMALL = 256  # up to this many pixels a side a PNG is as light as a JPEG, and exact
 ORIENTATION, GPS = 0x0112, 0x8825
 TURNS = dict(zip(range(2, 9), map(Image.Transpose, (0, 3, 1, 5, 4, 6, 2)), strict=True))  # by EXIF's numbers
@@ -246,6 +247,7 @@ def _clip(job: Mapping[str, Any]) -> dict[str, Any]:
     width, height = clip.width or 16, clip.height or 9
     sides = [max(1, POSTER * side // max(width, height)) for side in (width, height)]
     poster = next(_stills(job), Image.new("RGBA", sides, "#3a4250"))
+    poster = _in_shape(poster, clip.width, clip.height) if clip.width and clip.height else poster
     _write(_as_poster(poster, clip.seconds), job["target"])
     return {**_facts(kind, clip.width, clip.height), "seconds": clip.seconds}
 
@@ -255,6 +257,55 @@ def _stills(job: Mapping[str, Any]) -> Iterator[Image.Image]:
     for path in job["stills"]:
         with contextlib.suppress(RefusedError, file_parts.TooManyPartsError, MemoryError, OSError):
             yield _fit(_opened(path, job["max_pixels"], kinds.PICTURES)[1], POSTER).convert("RGBA")
+
+
+def _in_shape(still: Image.Image, width: int, height: int) -> Image.Image:
+    """Return the middle of a still in the shape of its clip: the player would jump from another to that."""
+    wide, high = min(still.width, still.height * width // height), min(still.height, still.width * height // width)
+    left, top = (still.width - wide) // 2, (still.height - high) // 2
+    return still.crop((left, top, left + max(1, wide), top + max(1, high)))
+
+
+def _strip(job: Mapping[str, Any]) -> dict[str, Any]:
+    """Write a picture of a clip in its own shape: its first frame, and down the right side six from all of it."""
+    av = importlib.import_module("av")  # the extra `video`; takes long to load
+    with Path(job["path"]).open("rb") as file:
+        kind = kinds.kind_of(file.read(kinds.HEAD), kinds.VIDEOS)
+        seconds = clip_parts.read(file).seconds or 0.0
+        file.seek(0)
+        # The bytes alone, as what they are: no list of other files, no address, no reader but for this kind.
+        reader = "matroska" if kind in kinds.VIDEOS and kind.extension in {"webm", "mkv"} else "mov"
+        with av.open(file, format=reader, options={"protocol_whitelist": "none"}) as film:
+            frames = list(_frames(film, seconds, job["max_pixels"]))
+    if not frames:
+        raise RefusedError("truncated", "The clip has no frame.")
+    strip, (width, height) = frames[0].copy(), frames[0].size
+    wide, edge = width // FRAMES, max(1, width // 160)
+    if len(frames) == FRAMES and wide > edge:
+        strip = Image.new("RGB", (width, height), "#101418")
+        strip.paste(frames[0].crop((wide // 2, 0, width - wide + wide // 2, height)))
+        for number, frame in enumerate(frames):
+            top, bottom = (height * place // FRAMES for place in (number, number + 1))
+            small = frame.resize((wide - edge, max(1, bottom - top - edge * (number < FRAMES - 1))))
+            strip.paste(small, (width - wide + edge, top))
+    return _write(strip, job["target"])
+
+
+def _frames(film: Any, seconds: float, pixels: int) -> Iterator[Image.Image]:
+    """Decode six frames of a film, small, at even steps from the first; one alone where its length is not known."""
+    stream, taken = film.streams.video[0], 0
+    stream.thread_type = "NONE"  # each thread would take its share of the limit
+    _check_size(stream.width, stream.height, pixels)
+    for frame in film.decode(stream):
+        if (frame.time or 0.0) < taken * seconds / FRAMES:
+            continue
+        _check_size(frame.width, frame.height, pixels)
+        longer = max(frame.width, frame.height, POSTER)
+        small = frame.to_image(width=frame.width * POSTER // longer or 1, height=frame.height * POSTER // longer or 1)
+        taken += 1
+        yield small.rotate(frame.rotation, expand=True)
+        if taken == FRAMES or not seconds:
+            return
 
 
 def _as_poster(still: Image.Image, seconds: float | None) -> Image.Image:
@@ -294,7 +345,7 @@ def _answer(line: bytes) -> dict[str, Any]:
     return {"ok": False, "code": code, "problem": problem}
 
 
-JOBS = {"inspect": _inspect, "sheet": _sheet, "convert": _convert, "clip": _clip}
+JOBS = {"inspect": _inspect, "sheet": _sheet, "convert": _convert, "clip": _clip, "strip": _strip}
 
 if __name__ == "__main__":
     _write_line(OUT, {"ready": True})

@@ -10,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext, suppress
 from contextvars import copy_context
 from dataclasses import dataclass, replace
+from functools import partial
+from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 from string import ascii_letters, digits
@@ -160,14 +162,16 @@ class ImagePipeline:
         # Beside a clip that was asked for a picture is no result: it stands for the clip where that does not play.
         beside, sources = (sources, ()) if generation.request.wants_clip and videos else ((), sources)
         everything = [(source, False) for source in sources] + [(source, True) for source in videos]
-        stills = self._stills(generation.request, beside, key) if videos else []
+        stills, came = self._stills(generation.request, beside, key) if videos else ([], False)
         noted: list[WenwenError] = []
 
         def save(number: int, source: Source, is_video: bool) -> GeneratedImage | Video | WenwenError:
             place = stem.with_name(f"{stem.name}-{number}")
             own = stills[number - 1 : number] or stills[:1]
             try:
-                return self._save(source, place, alt, key, is_video=is_video, stills=own, note=noted.append)
+                return self._save(
+                    source, place, alt, key, is_video=is_video, stills=own, strip=not came, note=noted.append
+                )
             except WenwenError as error:
                 return error
 
@@ -190,12 +194,12 @@ class ImagePipeline:
             (*(result for result in results if isinstance(result, WenwenError)), *noted),
         )
 
-    def _stills(self, request: ImageRequest, beside: Sequence[Source], key: Secret | None) -> list[Path]:
-        """Return small pictures that can stand for clips: those that came beside them, else where the request began."""
+    def _stills(self, request: ImageRequest, beside: Sequence[Source], key: Secret | None) -> tuple[list[Path], bool]:
+        """Return pictures that stand for clips, and whether they came beside them; else it is the first reference."""
         pictures = [self._temporary(source, key) for source in beside[:MOST_STILLS]]
         previews = [picture.preview for picture in pictures if picture and picture.preview]
         first = next(map(self.seen, request.references), None) if not previews else None
-        return [first.preview] if first and first.preview else previews
+        return ([first.preview], False) if first and first.preview else (previews, bool(previews))
 
     def _save(self, source: Source, stem: Path, alt: str, key: Secret | None, **how: Any) -> GeneratedImage | Video:
         try:
@@ -227,6 +231,7 @@ class ImagePipeline:
         deadline: float | None = None,
         stills: Sequence[Path] = (),
         note: Callable[[WenwenError], None] = lambda _: None,
+        strip: bool = False,
     ) -> GeneratedImage | Video:
         """Write one file to ``<stem>.<type>``, or to ``<stem>.unsound`` with its ``problem`` if it fails the check.
 
@@ -240,6 +245,7 @@ class ImagePipeline:
             deadline: seconds for its download; None for the usual.
             stills: small pictures that can stand for a clip; a poster is made of the first that can be opened.
             note: is called with what is wrong with a clip that is kept all the same, and may come whole another time.
+            strip: whether frames of the clip stand for it better, where they can be decoded.
 
         Raises:
             ImageError: it cannot be fetched, or cannot be checked now: then it is kept as ``<stem>.unchecked``.
@@ -258,6 +264,7 @@ class ImagePipeline:
                 policy = replace(policy, deadline=deadline) if deadline else policy
                 self._download(address, target, pauses, policy)
 
+        look = partial(self._clip, stem=stem, stills=stills, strip=strip)
         broken: download.FetchFailed | None = None
         try:
             try:
@@ -269,11 +276,11 @@ class ImagePipeline:
             head = _begun_with_its_signature(part)
             if kinds.kind_of(head) or not (is_video or kinds.kind_of(head, kinds.VIDEOS)):
                 return self._keep_picture(source, part, stem, alt, head)
-            seen = self._clip(part, stem, stills)
+            seen = look(part)
             if _is_cut(seen) and not (broken or source.address.startswith("data:")):
                 with suppress(download.FetchFailed):  # some relays send for a minute and no longer
                     fetch(again)
-                seen = self._better(part, again, seen, stem, stills)
+                seen = _better(part, again, seen, look)
             video = _keep_video(source, part, stem, seen, broken)
         finally:
             for left in (part, again):
@@ -284,16 +291,6 @@ class ImagePipeline:
         elif broken:  # by its parts it is whole: more was announced than there is, or whole parts are missing
             note(broken)
         return video
-
-    def _better(
-        self, part: Path, again: Path, seen: Inspection | ImageError, stem: Path, stills: Sequence[Path]
-    ) -> Inspection | ImageError:
-        """Put what came the second time in the place of a cut clip, if it is whole or longer; return what is there."""
-        second = self._clip(again, stem, stills) if _begins_as_clip(again) else seen
-        if isinstance(second, Inspection) or (second is not seen and _size(again) > _size(part)):
-            again.replace(part)
-            return second
-        return seen
 
     def _keep_picture(self, source: Source, part: Path, stem: Path, alt: str, head: bytes) -> GeneratedImage:
         size, problem, result, preview = part.stat().st_size, "", None, None
@@ -315,12 +312,19 @@ class ImagePipeline:
             return replace(kept, problem=problem)
         return replace(kept, mime=result.mime, width=result.width, height=result.height, preview=preview)
 
-    def _clip(self, part: Path, stem: Path, stills: Sequence[Path]) -> Inspection | ImageError:
+    def _clip(self, part: Path, stem: Path, stills: Sequence[Path], *, strip: bool) -> Inspection | ImageError:
         """Judge a clip by the parts of its file, and make its poster beside it; return why, where it is none."""
+        poster = stem.with_name(f"{stem.name}{_POSTER}")
         try:
-            return self._pool.clip(part, stem.with_name(f"{stem.name}{_POSTER}"), stills)
+            seen = self._pool.clip(part, poster, stills)
         except ImageError as error:
             return error
+        if strip and find_spec("av"):  # the extra `video`; the kernel itself never loads it
+            with suppress(ImageError, OSError), TemporaryDirectory(prefix="wenwen") as folder:
+                frames = Path(folder) / "frames"
+                self._pool.strip(part, frames)
+                self._pool.clip(part, poster, [frames])
+        return seen
 
     def _policy(self, key: Secret | None, *, is_video: bool) -> download.Policy:
         policy = download.Policy(
@@ -514,6 +518,17 @@ def _begins_as_clip(part: Path) -> bool:
     with suppress(OSError), part.open("rb") as file:
         return kinds.kind_of(file.read(kinds.HEAD), kinds.VIDEOS) is not None
     return False
+
+
+def _better(
+    part: Path, again: Path, seen: Inspection | ImageError, look: Callable[[Path], Inspection | ImageError]
+) -> Inspection | ImageError:
+    """Put what came the second time in the place of a cut clip, if it is whole or longer; return what is there."""
+    second = look(again) if _begins_as_clip(again) else seen
+    if isinstance(second, Inspection) or (second is not seen and _size(again) > _size(part)):
+        again.replace(part)
+        return second
+    return seen
 
 
 def _is_cut(seen: Inspection | ImageError) -> bool:

@@ -25,29 +25,26 @@ from wenwen_magic.notebook.options import Options
 from wenwen_magic.notebook.output_area import Area
 from wenwen_magic.records import ASK_JSON, Gallery, Generation, ImageRequest, Label
 from wenwen_magic.render.gallery import gallery_bundle, vote_result
-from wenwen_magic.render.generation import MOST_SHOWN, words_bundle
+from wenwen_magic.render.generation import MOST_SHOWN, doing, words_bundle
 from wenwen_magic.render.models import model_warning
-from wenwen_magic.text.i18n import N_, _, speak
+from wenwen_magic.text.i18n import _, speak
 from wenwen_magic.text.orientation import said, shape_of
 
 TICK = 1.0
 """Seconds between two status lines."""
 
 
-def status_line(job: Job, now: float, wanted: int = 1, *, words: bool = False) -> str:
+def status_line(job: Job, now: float, request: ImageRequest, wanted: int = 1) -> str:
     """Return one line on a job under way: which of several it draws, how long it takes, and the endpoint's words.
 
     Args:
         job: under way.
         now: the time in seconds.
-        wanted: how many pictures it is to bring.
-        words: whether it is to bring words instead.
+        request: what it is to bring, or the first of it.
+        wanted: how many of these.
     """
     seconds, number = int(now - job.began), min(len(job.arrived) + 1, wanted)
-    line = _("answering") if words else _("drawing")
-    if wanted > 1:
-        several = N_("answering {number} of {wanted}") if words else N_("drawing {number} of {wanted}")
-        line = _(several, number=number, wanted=wanted)
+    line = doing(request, number, wanted)
     parts = [line, _("{seconds} s", seconds=seconds) if seconds > 0 else "", job.progress.text if job.progress else ""]
     return " · ".join(filter(None, parts))
 
@@ -153,7 +150,7 @@ class Cell:
             LimitReached: the cell asks for more than is allowed; nothing was sent.
         """
         self._agree_to_all()
-        self.area.status(_("drawing in the background"))
+        self.area.status(_("{doing} in the background", doing=doing(self.requests[0])))
         return self._start()
 
     def _start(self) -> Job:
@@ -199,7 +196,7 @@ class Cell:
 
         def show_progress() -> None:
             nonlocal arrived, pictures
-            line = status_line(job, self.runner.now(), wanted, words=self.requests[0].wants_words)
+            line = status_line(job, self.runner.now(), self.requests[0], wanted)
             if alone and job.said and not blind:
                 self.area.preview(words_bundle(job.said, as_it_is=self.requests[0].task == ASK_JSON), line)
                 return
@@ -390,6 +387,22 @@ class Cell:
                 do=_("Nothing was sent. Add -y to go on."),
             )
             self._confirm(_("This cell asks for {cost}. Go on? [y/N] ", cost=amount), refusal)
+
+    def asks_before(self, request: ImageRequest, client: Client, *, fresh: bool) -> bool:
+        """Tell whether a person must agree before a press under this cell asks for a request, as before a cell's own.
+
+        Raises:
+            LimitReached: it would cost more than the cell's own budget.
+        """
+        options, asked = replace(self.options, fresh=fresh, take=None), list[str]()
+
+        def ask(question: str) -> str:
+            asked.append(question)
+            return "y"
+
+        pressed = replace(self, client=client, requests=(request,), options=options, ask=ask)
+        pressed._agree(request.count * request.pictures)  # noqa: SLF001  one of this class
+        return bool(asked)
 
     def _agree_to_all(self) -> None:
         """Check and ask all that can be before anything is sent; errors as :meth:`_agree` and :meth:`_agree_again`."""

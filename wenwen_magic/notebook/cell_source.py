@@ -19,6 +19,7 @@ from wenwen_magic.errors import ConfigError, WenwenError
 from wenwen_magic.notebook.options import TABLE, check_variable, split_comment, typed, with_options, written
 from wenwen_magic.records import ASK, ASK_JSON, CLIP, DESCRIBE, DRAW, Generation, ImageRequest, Reference
 from wenwen_magic.text.i18n import N_, _, is_chinese
+from wenwen_magic.text.orientation import RATIOS
 
 # Characters that end a line for IPython, or that editors and notebook files change or drop; "\n" is what they keep.
 _FRAGILE = "\0\x0b\x0c\r\x1c-\x1e\x85\u2028\u2029\ud800-\udfff"
@@ -238,11 +239,13 @@ def animated(take: Generation, *, model: str = "", like: str = "") -> str:
     """
     refuse_stripped(take.request)
     body, raw = _body(take.request.prompt)
-    shape = take.request.orientation
+    shape = take.request.shape
+    # Models for clips have sizes of their own: of pixels the usual ratio or the turn stays.
+    turn = shape.in_words if shape.named or shape.in_words in RATIOS else shape.turn
     words = [
         f"--ref {take.id}",
         *([_option("-m", _folding(model))] if model else []),
-        *(map(written, ("-o", "--size"), shape.split()) if shape != "auto" else []),
+        *([f"-o {turn}"] if turn != "auto" else []),
         *(["--raw"] if raw else []),
     ]
     return f"%%{_MAGICS[CLIP]} {' '.join(_in_chinese(words) if _is_in_chinese(like) else words)}\n{body}"

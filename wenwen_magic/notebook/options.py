@@ -479,7 +479,7 @@ class Options:
     quiet: bool = _option("-q --quiet --安静", N_("show nothing"))
     raw: bool = _option("--raw --原样", N_("send the prompt untouched: no {{...}}"))
     budget: float | None = _option("--budget --预算", N_("what this cell may cost at most"), _above_zero(float))
-    yes: bool = _option("-y --yes --确认", N_("do not ask before many pictures"))
+    yes: bool = _option("-y --yes --确认", N_("do not ask before many pictures, or a clip"))
     help: bool = _option("-h --help -? --帮助", N_("this text"))
 
 

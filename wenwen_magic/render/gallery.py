@@ -12,6 +12,7 @@ from wenwen_magic.render.generation import (
     MOST_SHOWN,
     as_sent,
     caption_html,
+    doing,
     no_picture_html,
     plain,
     preview_of,
@@ -177,7 +178,7 @@ def grid_bundle(gallery: Gallery) -> dict[str, Any]:
     for label, row, prompt in zip(gallery.labels, rows, prompts, strict=True):
         takes.setdefault(label, []).append((row, prompt))
         place = " · ".join("=".join(words[pair]) for pair in label)
-        line = "… " + _("drawing") if _is_drawing(row) else plain(row)
+        line = "… " + doing(row.request) if _is_drawing(row) else plain(row)
         text.append(f"{mask_keys(one_line(place))}: {line}")
     html = join(_grid(takes, words), shared_prompt, *map(status_html, notes))
     return bundle(html, "\n".join([*text, *notes]), gallery.still)
@@ -236,7 +237,7 @@ def _grid_cell(takes: Sequence[_Take], label: Label, width: int) -> Markup:
     for prompt, same in groupby(takes, key=itemgetter(1)):
         for row, _prompt in same:
             if _is_drawing(row):
-                shown.append(tag("p", "… ", _("drawing")))
+                shown.append(tag("p", "… ", doing(row.request)))
             else:
                 shown.append(_outcome(row, width, label=label, numbered=len(takes) > 1))
         shown.append(prompt)
@@ -251,25 +252,27 @@ def _is_drawing(row: Generation) -> bool:
 
 
 def _blind_bundle(gallery: Gallery) -> dict[str, Any]:
-    """Make the bundle of pictures under letters, which shows neither name nor size of any of them."""
+    """Make the bundle of pictures, or answers, under letters, which shows neither name nor size of any of them."""
     letters = gallery.letters
     width = _width(min(COLUMNS, len(letters) or 1))
-    notes = [_("Which is best? Press a letter below, or %wenwen vote A")] if letters else []
+    answers = any(gallery[number].request.wants_words for number in letters.values())  # which have no controls
+    ask = _("Which is best? %wenwen vote A") if answers else _("Which is best? Press a letter below, or %wenwen vote A")
+    notes = [ask] if letters else []
     if missing := len(gallery) - len(letters):
         notes.append(_("Left out, without a picture: {missing}.", missing=missing))
     shown = []
     for letter, number in letters.items():
         lost = tag("p", f"{letter}: ", _("no preview"))
-        images = gallery[number].images
-        pictures = [picture(preview_of(image), letter, width=_fitting(image, width)) or lost for image in images]
-        shown.append((_letter(letter), stacked(*pictures)))
+        row = gallery[number]
+        pictures = [picture(preview_of(image), letter, width=_fitting(image, width)) or lost for image in row.images]
+        shown.append((_letter(letter), stacked(*pictures) or no_picture_html(row)))
     html = join(_under_headers(shown, width), *(tag("p", note) for note in notes))
     text = ["  ".join(letters), *notes] if letters else notes
     return bundle(html, "\n".join(text), gallery.still)
 
 
 def vote_result(gallery: Gallery, winner: str) -> dict[str, Any]:
-    """Make the bundle of a comparison after its vote: letters with labels and captions, failures below them.
+    """Make the bundle of a comparison after its vote: letters with labels and captions, and below them what had none.
 
     Args:
         gallery: has a label for each row.
@@ -288,12 +291,12 @@ def vote_result(gallery: Gallery, winner: str) -> dict[str, Any]:
         outcome = _outcome(row, width, label=gallery.labels[number], enlarged=True)
         shown.append((stacked(_letter(mark), lines(name)), join(outcome, prompts[number])))
         text.append(f"{mark} {name}: {plain(row)}")
-    failed = [
-        join(tag("p", tag("b", lines(name))), no_picture_html(row), caption_html(row))
-        for row, name in zip(gallery, names, strict=True)
-        if not row.images
+    left_out = [
+        join(tag("p", tag("b", lines(name))), _outcome(row, width, label=label))
+        for number, (row, name, label) in enumerate(zip(gallery, names, gallery.labels, strict=True))
+        if number not in letters.values()
     ]
-    return bundle(join(_under_headers(shown, width), *failed, shared_prompt), "\n".join(text), gallery.still)
+    return bundle(join(_under_headers(shown, width), *left_out, shared_prompt), "\n".join(text), gallery.still)
 
 
 def _letter(letter: str) -> Markup:

@@ -100,10 +100,10 @@ def clip_html(generation: Generation, video: Video, *, width: int | None = None,
     A small one is in the HTML itself where that is wanted.
     """
     path, alt = video.path or Path(), alt_of(generation)
-    embeds = False
-    with suppress(OSError):  # the file's own size: the record may be another's
-        embeds = generation.embed and path.stat().st_size <= MOST_EMBEDDED
-    source = "" if embeds else quote(_below_here(path))
+    embeds, source = False, ""
+    with suppress(OSError):  # the file's own size: the record may be another's; without a file there is only the poster
+        embeds = path.stat().st_size <= MOST_EMBEDDED and generation.embed
+        source = "" if embeds else quote(_below_here(path))
     if not (source or embeds):
         return stacked(picture(video.poster, alt, width=width, height=height), small(short_path(path)))
     if width is None and height and video.height:  # known before the file is, nothing moves when it comes
@@ -195,6 +195,17 @@ def caption(generation: Generation, *, numbered: bool = False, headed: bool = Fa
     ]
     number = take_mark(generation.take) + " " if generation.take and numbered else ""
     return number + " · ".join(part for part in parts if part)
+
+
+def doing(request: ImageRequest, number: int = 1, wanted: int = 1) -> str:
+    """Say what is done for a request that is under way, and which of several this one is."""
+    names = [
+        (_("drawing"), N_("drawing {number} of {wanted}")),
+        (_("making a clip"), N_("making clip {number} of {wanted}")),
+        (_("answering"), N_("answering {number} of {wanted}")),
+    ]
+    alone, several = names[1 if request.wants_clip else 2 * request.wants_words]
+    return _(several, number=number, wanted=wanted) if wanted > 1 else alone
 
 
 def amount(value: float, currency: str = "") -> str:

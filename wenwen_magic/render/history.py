@@ -6,7 +6,16 @@ from typing import Any
 
 from wenwen_magic.history.store import History, Page
 from wenwen_magic.records import Generation
-from wenwen_magic.render.generation import LONGEST_TEXT, amount, model_words, pressed, prompt_of, size_of, take_mark
+from wenwen_magic.render.generation import (
+    LONGEST_TEXT,
+    alt_of,
+    amount,
+    model_words,
+    pressed,
+    prompt_of,
+    size_of,
+    take_mark,
+)
 from wenwen_magic.render.markup import (
     Markup,
     bundle,
@@ -35,9 +44,9 @@ _OPEN_COLUMNS = 64
 _LONGEST_REASON = 60
 _MODEL_COLUMNS, _PROMPT_COLUMNS = 32, 60
 KINDS: Mapping[str, Callable[[Generation], bool]] = {
-    N_("Pictures"): lambda row: row.has_result and not row.demo,
+    N_("Results"): lambda row: row.has_result and not row.demo,
     N_("Demo"): lambda row: row.has_result and row.demo,
-    N_("Without a picture"): lambda row: not row.has_result,
+    N_("Without a result"): lambda row: not row.has_result,
 }
 """What is shown apart on a page, in this order: by its name, which generations."""
 
@@ -125,7 +134,7 @@ def _picture(generation: Generation, thumbnail: Path | None) -> Markup:
         shown = picture(thumbnail, image.alt, width=max(1, width)) or small(_("saved, no preview"))
         return stacked(shown, small(f"+{len(others)}") if others else "")
     if generation.kept_videos:
-        return stacked(picture(thumbnail, "", width=_THUMBNAIL), small(video_words(generation)))
+        return stacked(picture(thumbnail, alt_of(generation), width=_THUMBNAIL), small(video_words(generation)))
     if generation.error:
         reasons = [str(generation.error.get(name, "")) for name in ("what", "why")]
         what, why = (text if len(text) <= _LONGEST_REASON else text[:_LONGEST_REASON] + "…" for text in reasons)
@@ -231,7 +240,7 @@ def family_bundle(
 
 def _member_picture(generation: Generation, thumbnail: Path | None) -> Markup:
     """Show a generation's small picture, or in a few words why it has none."""
-    alt = generation.images[0].alt if generation.images else ""
+    alt = generation.images[0].alt if generation.images else alt_of(generation)
     if shown := picture(thumbnail, alt, width=_SMALLER_THUMBNAIL):
         return shown
     if generation.has_result:

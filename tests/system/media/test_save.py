@@ -63,6 +63,9 @@ class Careless:
         poster.write_bytes(stills[0].read_bytes() if stills else b"drawn")
         return Inspection("video/mp4", "mp4", *clip[:2], seconds=clip.seconds)
 
+    def strip(self, path, target):
+        raise ImageError("No frame can be decoded.", charged="yes", text="failed")
+
 
 class Downloads:
     """Stands for downloads: every address holds the same picture, ``broken`` ones none; may fail a few times before."""
@@ -645,6 +648,37 @@ def test_a_clips_poster_is_what_came_beside_it_else_where_it_began_else_drawn(pi
         assert (saved.pictures, saved.failed) == ((), ())
         assert saved.videos[0].poster.read_bytes() == poster
         assert names(folder) == ["cat-a1b2c3d4-1.jpg", "cat-a1b2c3d4-1.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("case", "poster"),
+    [
+        ("works", b"frames"),
+        ("works https://h/thumb", b"small"),
+        ("works https://h/broken", b"frames"),
+        ("fails", b"small"),
+        ("", b"small"),
+    ],
+)
+def test_frames_stand_for_a_clip_where_the_extra_is_and_nothing_came_beside_it(
+    case, poster, pipeline, folder, downloads
+):
+    extra, _space, beside = case.partition(" ")
+
+    def strip(_path, target):
+        if extra == "fails":
+            raise ImageError("no", charged="yes", text="effort")
+        target.write_bytes(b"frames")
+
+    pipeline._pool.strip = strip
+    downloads.files[FILM] = MP4
+    request = ImageRequest("cat", task=CLIP, references=(Reference(data_uri(PICTURE), "0" * 64),))
+    generation = Generation("a1b2c3d4", request, "cat", "sent", "")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("wenwen_magic.media.save.find_spec", lambda _name: extra or None)
+        saved = pipeline.save(generation, [Source(beside)] if beside else [], folder / "cat-a1b2c3d4", [Source(FILM)])
+    assert saved.videos[0].poster.read_bytes() == poster
+    assert names(folder) == ["cat-a1b2c3d4-1.jpg", "cat-a1b2c3d4-1.mp4"]
 
 
 def test_a_picture_is_kept_where_a_clip_was_asked_for_and_none_came(pipeline, folder, downloads):

@@ -44,7 +44,7 @@ def test_the_demo_and_what_has_no_picture_stand_apart_under_names_each_newest_fi
     page = read(bundle)
     prompts = [[re.search(r"(.)#0", cell.words)[1] for row in table for cell in row] for table in page.tables]
     assert prompts == [["p", "q"], ["d"], ["f"]]
-    assert page.outside.startswith("PicturesDemoWithout a picture")
+    assert page.outside.startswith("ResultsDemoWithout a result")
     assert [line[-1] for line in bundle["text/plain"].splitlines()[1:5]] == ["f", "p", "d", "q"]
 
 
@@ -59,7 +59,7 @@ def test_names_and_footer_speak_the_readers_language(make, failed):
         bundle = listed(make((9, 9)), failed(), total=30, number=2, size=20)
     finally:
         speak("auto")
-    assert read(bundle).outside.startswith("图片没有图片")
+    assert read(bundle).outside.startswith("结果没有结果")
     assert bundle["text/plain"].split()[:4] == ["编号", "日期", "模型", "价格"]
     assert "第 2 页，共 2 页" in bundle["text/plain"]
 

@@ -111,7 +111,7 @@ def _moment_of(text: str, *, end: bool = False) -> float:
         Option(("--star", "--星标"), N_("only starred ones")),
         Option(("--tag", "--标签"), N_("only those with a tag"), str),
         Option(("--demo", "--演示"), N_("only the demo's")),
-        Option(("--failed", "--失败"), N_("only those without a picture")),
+        Option(("--failed", "--失败"), N_("only those without a result")),
         Option(("--page", "--页"), N_("which page"), _page_number),
     ),
 )
@@ -213,7 +213,7 @@ def delete(context: CommandContext, line: str, *, yes: bool = False) -> str:
             raise ConfigError(
                 _("This notebook runs unattended: it cannot ask."), do=f"%wenwen delete {line.strip()} --yes"
             )
-        question = _("Delete {names} and the files for good? Drawing it again costs again. [y/N] ", names=names)
+        question = _("Delete {names} and the files for good? To ask for it again costs again. [y/N] ", names=names)
         if not says_yes(input(question)):
             return _("Cancelled, nothing was deleted.")
     for row in chosen:
@@ -248,7 +248,7 @@ def use(context: CommandContext, word: str) -> str:
     context.insert(cell_of(client, generation))
     if client.saved_takes.best(generation.request, 0) is None:
         return _("The cell is below; running it sends a new request.")
-    return _("The cell is below; running it shows the picture for free.")
+    return _("The cell is below; running it shows what is saved, for free.")
 
 
 @command("fetch", "取回", "ID", help=N_("finish a download, for free"))
@@ -388,7 +388,9 @@ def export(context: CommandContext, line: str, *, strip: bool = False) -> str:
         pictures=done.pictures,
         bytes=done.bytes / 2**20,
     )
-    return result + (_("; {left_out} without a picture left out", left_out=done.left_out) if done.left_out else "")
+    return result + (
+        _("; {left_out} without a file to share left out", left_out=done.left_out) if done.left_out else ""
+    )
 
 
 @command("import", "导入", "FILE", help=N_("import pictures from a zip"))

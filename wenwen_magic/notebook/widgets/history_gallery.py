@@ -36,10 +36,10 @@ _NONE = -1
 """The place of what is shown large while nothing is."""
 KINDS: Mapping[str, Mapping[str, bool]] = {
     N_("All"): {},
-    N_("Pictures"): {"drawn": True, "demo": False},
+    N_("Results"): {"drawn": True, "demo": False},
     N_("With a star"): {"star": True},
     N_("Demo"): {"demo": True},
-    N_("Without a picture"): {"failed": True},
+    N_("Without a result"): {"failed": True},
 }
 """What is shown, by its name: the conditions that every other one of these leaves out."""
 _STYLE = f"""
@@ -52,10 +52,11 @@ text-shadow:0 0 3px #000,0 0 2px #000;content:"★"}}
 .wenwen-tile.wenwen-star::after{{content:"★" / ""}}
 .wenwen-details .widget-html-content{{line-height:1.4}}
 .wenwen-details{{height:{_HEIGHT}px}}
-.wenwen-details figure img{{max-height:300px!important}}
+.wenwen-details figure :is(img,video){{max-height:300px!important}}
+.wenwen-details figure video{{width:auto!important}}
 .wenwen-history{{container-type:inline-size}}
 @container (max-width:{_GRID + _DETAILS}px){{.wenwen-details{{height:{_LOWER}px}}
-.wenwen-details figure img{{max-height:200px!important}}.wenwen-tiles{{max-width:none!important}}}}
+.wenwen-details figure :is(img,video){{max-height:200px!important}}.wenwen-tiles{{max-width:none!important}}}}
 @media print{{.wenwen-history{{display:none!important}}}}
 """
 
@@ -225,7 +226,8 @@ class HistoryGallery:
         self.tags.value = " ".join(take.tags) if take else ""
         self.shown.value = ""
         if take:
-            ready, prompt = self._client.ready(take), tag("p", lines(generation.prompt_of(take)))
+            # In a widget a path beside the notebook leads nowhere: a small clip plays from within.
+            ready, prompt = replace(self._client.ready(take), embed=True), tag("p", lines(generation.prompt_of(take)))
             about = tag("p", small(" · ".join(filter(None, (_name(take), "demo" if take.demo else "")))))
             self.shown.value = join(generation.generation_html(ready, asked_here=True), prompt, about)
 
@@ -257,12 +259,17 @@ class HistoryGallery:
         take = self._take
         self.inserter.insert(cell_of(self._client, take))
         if self._client.missing([take.request]) and not self._client.is_demo:
-            self._say(_("Running the new cell draws a new picture and pays."))
+            asks_for = (
+                N_("Running the new cell draws a new picture and pays."),
+                N_("Running the new cell makes a new clip and pays."),
+                N_("Running the new cell asks again and pays."),
+            )
+            self._say(_(asks_for[1 if take.request.wants_clip else 2 * take.request.wants_words]))
 
     def _press_use(self) -> None:
         name = check_variable(self.name.value.strip(), do=N_("Use letters, digits and _: cat_1"))
         self._names[name] = self._client.ready(self._take)
-        self._say(_("{name} is this picture now.", name=name))
+        self._say(_("{name} is this one now.", name=name))
 
     # -- deleting ------------------------------------------------------------------------------------------------------
 
@@ -272,7 +279,7 @@ class HistoryGallery:
 
     def _press_delete(self) -> None:
         self._ask(on=True)
-        self._say(_("Its file is deleted too. Drawing it again costs again."))
+        self._say(_("Its files are deleted too. To ask for it again costs again."))
 
     def _press_yes(self) -> None:
         """Delete what is shown; its place stays empty, so that no other thumbnail moves."""

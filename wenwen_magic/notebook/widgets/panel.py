@@ -26,7 +26,7 @@ from wenwen_magic.records import Button, Gallery, Generation, ImageRequest
 from wenwen_magic.render import generation
 from wenwen_magic.render.markup import clipped, join, small, stacked, tag
 from wenwen_magic.text import orientation
-from wenwen_magic.text.i18n import _, is_chinese, ngettext, spoken
+from wenwen_magic.text.i18n import N_, _, is_chinese, ngettext, spoken
 
 DOUBLE_PRESS = 0.8
 """Seconds within which a second press of a button that pays is taken for the same."""
@@ -83,7 +83,11 @@ class Choices:
             value=1,
             min=1,
             max=_HIGHEST,
-            **named(ipywidgets.BoundedIntText, _("how many pictures"), width=56),
+            **named(
+                ipywidgets.BoundedIntText,
+                _("how many clips") if request.wants_clip else _("how many pictures"),
+                width=56,
+            ),
         )
         self._at_first = self.values
 
@@ -144,7 +148,7 @@ class Panel:
         self.choices = chosen = Choices(cell.requests[0], models, with_prompt=with_prompt)
         for field in (chosen.model, chosen.orientation, chosen.count, chosen.prompt):
             field.observe(lambda _change: self._check_choices(), names="value")
-        compared = bool(cell.labels)
+        compared, self._clip = bool(cell.labels), cell.requests[0].wants_clip
         self.action_buttons = ActionButtons(self._press_action)
         self.strip = TakesStrip(self._press_show)
         self.edit_row = EditRow(self._press_cancel)
@@ -153,6 +157,9 @@ class Panel:
         self.inserter = Inserter()
         self.ballot = row([])
         self.note = ipywidgets.HTML("")
+        self._agreed: Callable[[], None] | None = None  # what is done after a yes to the question that is open
+        yes = button(_("Go on"), self._press_yes, style="primary", width="auto")
+        self.question = row([yes, button(_("Cancel"), self._press_no, width="auto")], display="none")
 
         wide, beside = {"width": "auto", "min_width": "72px"}, _("copy the original beside the notebook")
         self.save = button("⤓ " + _("Save"), self._press_save, tooltip=beside, **wide)
@@ -169,7 +176,7 @@ class Panel:
         self.star = button("☆ " + _("Star"), self._press_star, tooltip=_("a re-run shows the latest with a star"))
         means = _("a new cell that says what is chosen here")
         if compared:
-            means = _("this cell again; after a change here: one picture as chosen")
+            means = _("this cell again; after a change here: one alone, as chosen")
         self.insert = button(_("Insert as cell"), self._press_insert, tooltip=means, width="auto")
         self.details = ipywidgets.HTML()
         moves = _("a new cell that makes a clip which begins with this picture")
@@ -193,13 +200,14 @@ class Panel:
                 upper,
                 self.menu,
                 self.strip.view,
-                *([ipywidgets.HTML(small(_("One more picture, beside the comparison:")))] if compared else []),
+                *([ipywidgets.HTML(small(_("One more, beside the comparison:")))] if compared else []),
                 *([self.choices.prompt] if with_prompt else []),
                 ipywidgets.VBox(
                     [row(press, width="100%"), self.edit_row.below],
                     layout={"border_top": _LINE, "padding": "4px 0 0 0", "width": "100%"},
                 ),
                 self.note,
+                self.question,
                 self.inserter.view,
             ],
             layout={"max_width": "820px"},
@@ -243,7 +251,7 @@ class Panel:
         self.tools.layout.visibility = None if area.rows or area.gallery else "hidden"  # it keeps its place
         self.save.disabled = self.edit.disabled = self.star.disabled = self.animate.disabled = take is None
         for each in (self.edit, self.animate):  # of a clip neither can be made
-            each.layout.display = "none" if take is not None and not take.images else None
+            each.layout.display = "none" if self._clip or (take is not None and not take.images) else None
         self.edit.tooltip = (
             _("press a thumbnail first") if take is None else _("say what to change in: ") + generation.caption(take)
         )
@@ -258,7 +266,11 @@ class Panel:
         self.generate.description = _("Stop waiting") if waiting else face
         self.generate.button_style = "" if waiting else "primary"
         self.generate.disabled = self._held and not waiting
-        stops = _("A picture that still arrives is saved (and may be charged).")
+        stops = (
+            _("A clip that still arrives is saved (and may be charged).")
+            if self._clip
+            else _("A picture that still arrives is saved (and may be charged).")
+        )
         self.generate.tooltip = stops if waiting else _("vote first") if self._held else does
         editing = self.edit_row.take is not None
         # The change stands in the place of what the picture was asked with; behind ⋯ that can be changed all the same.
@@ -275,8 +287,7 @@ class Panel:
 
     def _price(self) -> tuple[str, str]:
         """Return what a press costs, or how many pictures it draws (empty for neither known), and what it does."""
-        clip = self._cell.requests[0].wants_clip
-        does = _("makes a new clip (pays)") if clip else _("draws a new picture (pays)")
+        does = _("makes a new clip (pays)") if self._clip else _("draws a new picture (pays)")
         with suppress(WenwenError):
             client, values = self._cell.current_client(), self.choices.values
             if client.settings.mode == "replay":
@@ -297,7 +308,7 @@ class Panel:
         self._update()
         with self._handling():
             client, values = self._cell.current_client(), self.choices.values
-            _check_count(client, values["count"], clips=self._cell.requests[0].wants_clip)
+            _check_count(client, values["count"], clips=self._clip)
             if values["model"]:
                 request = replace(self._cell.requests[0], **values)
                 self.show_message(*doubts(client, client.look_through([request], fresh=True).asked))
@@ -310,6 +321,7 @@ class Panel:
         """Handle a press: in the cell's language, the last message gone, an error of ours shown in its place."""
         self._speak()
         self.show_message()
+        self._close_question()
         try:
             yield
         except WenwenError as error:
@@ -343,11 +355,37 @@ class Panel:
         with self._handling():
             client = self._cell.current_client()
             request, fresh = wanted(client)
-            job = self._cell.runner.start_or_run(
-                lambda job: client.draw([request], fresh=fresh, tell=job.tell, on_arrival=job.arrive)
-            )
-            self._follow(job, own=False, wanted=request.count)
+            start = partial(self._start, client, request, fresh=fresh)
+            if self._cell.asks_before(request, client, fresh=fresh):
+                self._ask(limits.cost_of(client.missing([request], fresh=fresh)), client.settings.currency, start)
+            else:
+                start()
         self._pressed[key] = self._cell.runner.now()  # a second click has waited while this was done
+
+    def _start(self, client: Client, request: ImageRequest, *, fresh: bool) -> None:
+        job = self._cell.runner.start_or_run(
+            lambda job: client.draw([request], fresh=fresh, tell=job.tell, on_arrival=job.arrive)
+        )
+        self._follow(job, own=False, wanted=request.count)
+
+    def _ask(self, cost: limits.Cost, currency: str, go_on: Callable[[], None]) -> None:
+        """Ask a person before a press costs much; another press, or another choice, is a no."""
+        self.show_message(_("This asks for {cost}. Go on?", cost=limits.cost_text(cost, currency)))
+        self._agreed, self.question.layout.display = go_on, None
+
+    def _close_question(self) -> None:
+        self._agreed, self.question.layout.display = None, "none"
+
+    def _press_yes(self) -> None:
+        go_on = self._agreed  # None for the second press of a double click
+        if go_on is not None:
+            with self._handling():
+                go_on()
+
+    def _press_no(self) -> None:
+        if self._agreed is not None:
+            with self._handling():
+                self.show_message(_("Cancelled, nothing was sent."))
 
     def _is_double(self, key: str) -> bool:
         """Tell whether a button was pressed a moment ago, and note that it is pressed now."""
@@ -383,7 +421,7 @@ class Panel:
             elif job.preview != previewed:
                 previewed = job.preview
                 area.dim(previewed)
-            line = status_line(job, runner.now(), wanted)
+            line = status_line(job, runner.now(), self._cell.requests[0], wanted)
             percent = job.progress.percent if job.progress else None
             self._defer(partial(self._show_progress, job, line, percent))
         try:
@@ -440,7 +478,9 @@ class Panel:
             self._jobs.clear()
             self._update()
             self.show_message(
-                _("Stopped waiting. A picture that still arrives is saved (and may be charged) and appears here.")
+                _("Stopped waiting. A clip that still arrives is saved (and may be charged) and appears here.")
+                if self._clip
+                else _("Stopped waiting. A picture that still arrives is saved (and may be charged) and appears here.")
             )
             self._cell.area.refresh()
 
@@ -546,7 +586,7 @@ class Panel:
     def _press_save(self) -> None:
         """Copy the originals of what is shown into the working folder, under names that are free."""
         with self._handling():
-            name = self._cell.name or ("clip" if self._cell.requests[0].wants_clip else "picture")
+            name = self._cell.name or ("clip" if self._clip else "picture")
             files = [path for take in self._cell.area.rows for path in take.files]
             try:
                 paths = [Path(copyfile(path, _free(name, path.suffix))) for path in files]
@@ -594,14 +634,18 @@ class Panel:
                 # As it was typed: with its name, its options and its language.
                 self.inserter.insert(cell.text if as_typed else retyped(cell.text, **changed))
                 if cell.options.fresh:
-                    self.show_message(_("The new cell has --fresh: running it draws a new picture and pays."))
+                    self.show_message(
+                        _("The new cell has --fresh: running it makes a new clip and pays.")
+                        if self._clip
+                        else _("The new cell has --fresh: running it draws a new picture and pays.")
+                    )
                 return
             client = cell.current_client()
             if alone and take is not None and take.request == cell.requests[0]:
                 self.inserter.insert(retyped(cell.text, take=client.history.take_of(take)))
                 return
             if cell.labels and not chosen:
-                self.show_message(_("The new cell draws only the first combination."))
+                self.show_message(_("The new cell asks only for the first combination."))
             name = "" if cell.labels else cell.name
             self.inserter.insert(cell_of(client, take or self._chosen(client), name=name, like=cell.text))
 
@@ -629,5 +673,7 @@ def _summary(rows: Sequence[Generation]) -> str:
     """Say what is worth a line of its own: that it was free, or how many pictures did not come."""
     drawn, failed = [take for take in rows if take.files], sum(not take.files for take in rows)
     free = _("saved before: free") if drawn and all(take.from_history for take in drawn) else ""
-    missing = _("{failed} without a picture", failed=failed) if failed else ""
+    clips = bool(rows) and rows[0].request.wants_clip
+    without = N_("{failed} without a clip") if clips else N_("{failed} without a picture")
+    missing = _(without, failed=failed) if failed else ""
     return " · ".join(filter(None, (free, missing)))
