@@ -289,7 +289,7 @@ def _results(row: Generation, currency: str) -> dict[str, str]:
     return {
         _("model as reported"): row.model_reported or unknown,
         _("endpoint"): "demo" if row.demo else row.endpoint or unknown,
-        _("size"): ", ".join(map(size_of, row.images or row.kept_videos)) or none,
+        _("size"): ", ".join(map(size_of, row.results)) or none,
         _("time taken"): unknown if row.elapsed is None else f"{row.elapsed:.{int(row.elapsed < 10)}f} s",  # noqa: PLR2004
         _("price"): unknown if row.price is None else amount(row.price, currency),
         _("charged"): _(row.charged),

@@ -82,7 +82,7 @@ def _outcome(
     """Show a result in a column of a width in pixels, with a caption that does not repeat the label in the headers."""
     description = caption_html(row, numbered=numbered, headed=("model", row.request.model) in label)
     pictures = []
-    for result in row.images or row.kept_videos:
+    for result in row.results:
         wide = _fitting(result, width) if enlarged else min(_fitting(result, width), result.width or width)
         pictures.append(result_html(row, result, width=wide))
     if not pictures:

@@ -69,7 +69,7 @@ def generation_bundle(generation: Generation, *, asked_here: bool = False) -> di
 
 def generation_html(generation: Generation, *, asked_here: bool = False) -> Markup:
     """Show one generation as HTML: a figure, a table for several pictures, or what there is in place of one."""
-    description, results = caption_html(generation), _results(generation)
+    description, results = caption_html(generation), generation.results
     pictures = [_linked(result, result_html(generation, result, height=_PICTURE_HEIGHT)) for result in results]
     if not pictures:
         shown = join(no_picture_html(generation), description)
@@ -82,11 +82,6 @@ def generation_html(generation: Generation, *, asked_here: bool = False) -> Mark
     # Under its own cell the prompt as sent is worth a line only where the endpoint wrote another.
     sent = Markup() if asked_here and not generation.revised_prompt else as_sent(generation)
     return join(shown, text_html(generation) if results else "", sent)
-
-
-def _results(generation: Generation) -> Sequence[GeneratedImage | Video]:
-    """Return the pictures; the videos where there are none."""
-    return generation.images or generation.kept_videos
 
 
 def result_html(generation: Generation, result: GeneratedImage | Video, **size: int | None) -> Markup:
@@ -180,7 +175,7 @@ def caption(generation: Generation, *, numbered: bool = False, headed: bool = Fa
         numbered: whether it stands among others of its request: each has its number then, else later ones only.
         headed: whether a header names the model that was asked.
     """
-    results, price = _results(generation), generation.price
+    results, price = generation.results, generation.price
     seconds = round(generation.elapsed or 0)
     model, cost = model_words(generation), generation.has_result or generation.charged != "no"
     if headed:
@@ -245,7 +240,7 @@ def notes(generation: Generation) -> list[str]:
         listed.append(_("charged: ") + _(generation.charged) + asked_about)
     elif generation.note:
         listed.append(generation.note)
-    asked, results = generation.request, _results(generation)
+    asked, results = generation.request, generation.results
     if generation.kept_videos and not (generation.images or asked.wants_clip):
         paths = " ".join(_video_paths(generation))
         listed.append(_("The answer is a video, not a picture. It is saved as:") + " " + paths)

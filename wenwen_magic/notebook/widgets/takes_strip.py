@@ -71,7 +71,7 @@ class TakesStrip:
 
     def _button(self, take: Generation) -> Any:
         width = _NARROWEST
-        for image in (take.images or take.kept_videos)[:1]:
+        for image in take.results[:1]:
             width = min(_WIDEST, max(_NARROWEST, _HEIGHT * image.width // max(1, image.height)))
         made = button("", lambda: self._show(self._takes.get(take.id, take)), width=f"{width}px")
         for name in ("wenwen-thumbnail", "wenwen-take", _class(take.id)):
