@@ -452,7 +452,7 @@ class Generation:
         return self.kept_videos if self.request.wants_clip else ()
 
     @cached_property
-    def results(self) -> tuple[GeneratedImage, ...] | tuple[Video, ...]:
+    def results(self) -> tuple[GeneratedImage | Video, ...]:
         """The results of the kind that was asked for; the pictures, else the videos, where there is none of it."""
         return self.clips or self.images or self.kept_videos
 
