@@ -228,7 +228,7 @@ class EchoingEndpoint(Server):
 
     def _play(self, connection, _script):
         self.hear(connection)
-        method, path = self.asked[-1].split()[:2]
+        method, path = (*self.asked[-1].split(), "", "")[:2]  # a stranger may have found the port
         for line in self.asked[-1].splitlines():
             if line.lower().startswith("content-length:"):
                 left = int(line.split(":")[1])

@@ -96,6 +96,8 @@ class Server:
         head = b""
         while b"\r\n\r\n" not in head and (piece := connection.recv(1)):
             head += piece
+        if not head:  # a client that went before it asked: another may come
+            raise ConnectionAbortedError
         self.asked.append(head.decode("latin-1"))
 
     def stop(self):

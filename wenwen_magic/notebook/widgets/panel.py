@@ -76,7 +76,7 @@ class Choices:
         self.orientation = ipywidgets.Dropdown(
             options=[(orientation.said(name), name) for name in dict.fromkeys([*_SHAPES, request.orientation])],
             value=request.orientation,
-            **named(ipywidgets.Dropdown, _("orientation"), width=104),
+            **named(ipywidgets.Dropdown, _("orientation"), width=116),
         )
         # No limit of the field's own: it would put another number in the place of what was typed, and not say so.
         self.count = ipywidgets.BoundedIntText(
