@@ -57,7 +57,7 @@ def prepare(lab):
     lab.press(AT["voted"], "A")
     expect(lab.cell(AT["voted"]).locator("th", has_text="nano-banana")).to_be_visible()
     lab.run(AT["votes"])
-    lab.tiles(AT["history"]).nth(2).click()
+    lab.tiles(AT["history"]).nth(3).click()
     expect(lab.cell(AT["history"]).locator(".wenwen-details img")).to_be_visible()
 
 
