@@ -333,6 +333,12 @@ class Video:
         return self.path is not None and not self.problem
 
 
+class Words(str):
+    """The answer to a question: ``--for`` takes its lines one by one, and any other text as one value."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True)
 class Button:
     """Describe an action that the endpoint offers for a finished picture.
@@ -507,7 +513,7 @@ class Generation:
         """
         if self.request.task not in QUESTIONS or not self.has_result:
             return self
-        return self.value if self.request.task == ASK_JSON else self.text
+        return self.value if self.request.task == ASK_JSON else Words(self.text)
 
     @property
     def parent(self) -> str:

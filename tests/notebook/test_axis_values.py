@@ -15,7 +15,7 @@ import pytest
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.notebook.cell_requests import CellRequests
 from wenwen_magic.notebook.options import read
-from wenwen_magic.records import ASK, ASK_JSON, DESCRIBE, Gallery, GeneratedImage, Generation, ImageRequest
+from wenwen_magic.records import ASK, ASK_JSON, DESCRIBE, Gallery, GeneratedImage, Generation, ImageRequest, Words
 
 Animal = dataclasses.make_dataclass("Animal", ["name"])
 LINES = "fox\nowl\n\n cat \n"
@@ -56,12 +56,14 @@ DRAWN = {
     "the same twice, and nothing between": (["a", "a", " ", "", "b "], ["a", "b"]),
     "an object with one list": ({"title": "Ink", "animals": ["fox", "owl"]}, ["fox", "owl"]),
     "names without values": ({"fox": None, "owl": None}, ["fox", "owl"]),
-    "a text in lines": (LINES, ["fox", "owl", "cat"]),
-    "a list in words": (NUMBERED, ["fox", "owl", "cat"]),
-    "a list with dashes": ("- fox\n* owl\n• cat", ["fox", "owl", "cat"]),
-    "a Chinese list": ("好的：\n1、狐狸\n2．猫头鹰", ["狐狸", "猫头鹰"]),
-    "numbers in lines": ("2.5 m\n3.5 m", ["2.5 m", "3.5 m"]),
-    "a dash within a word": ("well-known\nred - green", ["well-known", "red - green"]),
+    "a text of several lines, which is one prompt": ("a fox\nin the snow", ["a fox\nin the snow"]),
+    "a text with a list": (NUMBERED, [NUMBERED]),
+    "the text of an answer": (Words(LINES), ["fox", "owl", "cat"]),
+    "an answer with a list": (Words(NUMBERED), ["fox", "owl", "cat"]),
+    "an answer with dashes": (Words("- fox\n* owl\n• cat"), ["fox", "owl", "cat"]),
+    "a Chinese answer": (Words("好的：\n1、狐狸\n2．猫头鹰"), ["狐狸", "猫头鹰"]),
+    "an answer with numbers": (Words("2.5 m\n3.5 m"), ["2.5 m", "3.5 m"]),
+    "a dash within a word": (Words("well-known\nred - green"), ["well-known", "red - green"]),
     "a text that is JSON": ('["fox", "owl"]', ["fox", "owl"]),
     "a text that is fenced JSON": ('```json\n{"animals": ["fox", "owl"]}\n```', ["fox", "owl"]),
     "a text that is JSON of numbers": ("[1, 2]", ["1", "2"]),

@@ -68,7 +68,7 @@ def test_a_failure_is_left_out_and_not_named(shell, painter):
     shell.run(cell('g --blind --for "x=cat;dog [demo: status=400];hen"', "draw {{x}}"))
     assert "status" not in shell.words()
     assert "dog" not in shell.words()
-    assert "Left out, without a picture: 1" in shell.words()
+    assert "Left out, without a result: 1" in shell.words()
     assert isinstance(shell.fail("%wenwen vote C"), ConfigError)
     shell.run("%wenwen vote B")
     assert len(votes()[0]["candidates"]) == 2

@@ -418,3 +418,14 @@ def painter_of(server):
         address = server.address.removesuffix("/demo")
 
     return Relay
+
+
+def test_bug_what_replaced_the_sum_left_its_go_on_open(under_clip):
+    panel = under_clip()
+    panel.generate.click()
+    assert "price unknown" in asks(panel)
+    panel.show_message("0:04 · 320×180")  # such as of a clip that arrives
+    assert asks(panel) == ""
+    panel.question.children[0].click()
+    settle(panel)
+    assert len(panel.posts) == 1

@@ -154,7 +154,7 @@ def test_a_picture_gets_the_name_that_is_typed(gallery, names):
     gallery.use.click()
     assert names["snow"].request.prompt == "fox 6"
     assert names["snow"].images[0].preview
-    assert "snow is this one now." in gallery.note.value
+    assert "snow holds this now." in gallery.note.value
 
 
 @pytest.mark.parametrize("name", ["", "2x", "a b", "class"])

@@ -16,6 +16,7 @@ from wenwen_magic.engine.limits import SESSION, Session
 from wenwen_magic.errors import ConfigError, LimitReached, NoImageError, NotInHistory
 from wenwen_magic.notebook.options import NAMES, Options, read, table_of
 from wenwen_magic.notebook.widgets import panel as panels
+from wenwen_magic.records import Gallery
 from wenwen_magic.text import improving
 
 NEW = 'A cat, "Café" on the sign, {{soft}} light --ar 16:9'
@@ -210,6 +211,38 @@ def test_the_cell_that_the_controls_insert_is_exact(shell, writer, controls, cap
     assert len(writer.posts) == 2
 
 
+def test_bug_generate_drew_all_again_where_a_part_was_saved(shell, writer, controls):
+    shell.run(cell("img --improve -y"))
+    shell.run(cell("img --improve -n 2"))
+    assert "Not all is drawn yet." in shell.words()
+    controls[-1].generate.click()
+    assert shell.wait_for(lambda: len(shell.user_ns["img"]) == 2 if isinstance(shell.user_ns["img"], Gallery) else None)
+    assert len(writer.posts) == 3  # the question and two pictures
+
+
+def test_bug_generate_after_a_stop_paid_for_what_was_under_way(shell, writer, controls):
+    shell.run(cell("img --improve"))
+    writer.gate.clear()
+    controls[0].generate.click()
+    assert shell.wait_for(lambda: len(writer.posts) == 2)
+    controls[0]._pressed.clear()  # some time goes by
+    controls[0].generate.click()  # Stop
+    shell.run(cell("img --improve"))
+    controls[-1].generate.click()
+    writer.gate.set()
+    assert shell.wait_for(lambda: "img" in shell.user_ns)
+    assert len(writer.posts) == 2
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_bug_the_inserted_cell_had_another_count_and_english_options(shell, writer, controls, count):
+    shell.run(cell(f"img --改进 --确认 --张数 {count}", "一只猫"))
+    controls[0].insert.click()
+    typed = unescape(re.search("<pre[^>]*>(.*?)</pre>", words_to_copy(controls[0]), re.DOTALL)[1])
+    assert re.search("--模型|--方向", typed)
+    assert ("--张数 3" in typed) == (count == 3)
+
+
 @pytest.mark.parametrize("line", ["--no-ui", "-q"])
 def test_who_wants_no_controls_gets_the_cell(shell, writer, controls, capsys, line):
     shell.run(cell(f"img --improve {line}"))
@@ -251,10 +284,10 @@ def test_without_yes_the_cells_budget_is_for_the_question(shell, writer, capsys)
 def test_the_limit_of_the_session_holds(shell, writer):
     shell.run("%config WenwenMagics.session_limit = 1")
     assert isinstance(shell.fail(cell("--improve -y")), LimitReached)
-    assert len(writer.posts) == 1
+    assert writer.posts == []  # the question would have been paid for nothing
     shell.run("%config WenwenMagics.session_limit = 0")
     assert isinstance(shell.fail(cell("--improve", "a dog")), LimitReached)
-    assert len(writer.posts) == 1
+    assert writer.posts == []
 
 
 def test_a_question_that_must_be_confirmed_asks_first(shell, writer, controls, monkeypatch):

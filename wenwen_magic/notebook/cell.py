@@ -88,6 +88,7 @@ class Cell:
         area: where the pictures go.
         labels: for each request its place in the comparison; empty for no comparison.
         text: the cell as it was typed; empty for none.
+        like: where that is none, a cell whose language the options of inserted cells have.
         current_client: makes a client of the settings as they are when it is called; the cell's own options still
             override them.
         voted: functions to call when a vote has been cast.
@@ -105,6 +106,7 @@ class Cell:
     current_client: Callable[[], Client]
     labels: tuple[Label, ...] = ()
     text: str = ""
+    like: str = ""
     voted: list[Callable[[], None]] = field(default_factory=list)
     put: dict[str, tuple[int, Any]] = field(default_factory=dict)
 

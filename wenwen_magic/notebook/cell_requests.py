@@ -16,7 +16,7 @@ from wenwen_magic.engine.prompt_rows import is_missing
 from wenwen_magic.errors import AnswerError, ConfigError
 from wenwen_magic.media.reference import pictures_in
 from wenwen_magic.notebook.options import TABLE, Options, typed
-from wenwen_magic.records import Gallery, Generation, ImageRequest, Label
+from wenwen_magic.records import Gallery, Generation, ImageRequest, Label, Words
 from wenwen_magic.text import orientation
 from wenwen_magic.text.i18n import _
 from wenwen_magic.text.json_values import value_in
@@ -279,6 +279,8 @@ def _items(value: Any, name: str) -> list[Any]:
         what = _("The JSON in the values of {name} cannot be read; nothing was sent.", name=name)
         raise ConfigError(what, why=getattr(error, "what", str(error)), do=_("Ask again, or give a list.")) from None
     if isinstance(value, str):
+        if not isinstance(value, Words):
+            return [value]
         listed: list[Any] = _LISTED.findall(value)
         return listed if len(listed) > 1 else value.splitlines()
     if isinstance(value, Mapping):  # what else the object has is about the list

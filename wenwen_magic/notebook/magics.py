@@ -177,25 +177,28 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         filled = prompt if given.raw else interpolate(prompt, names)
         asking = self._cell(for_question(given), improving.with_request(filled), "", loaded, names)
         cost, client = cost_of(asking.estimate.missing), typed.client
-        if given.budget is not None and given.yes and cost.pictures:  # else the question may be paid for nothing
-            both = cost + cost_of(client.missing(typed.requests, fresh=True))
-            if both.units > given.budget and not client.is_demo:
+        if given.yes and cost.pictures and not given.dry_run:  # else the question may be paid for nothing
+            ask, own = asking.estimate, client.look_through(typed.requests, fresh=True)
+            client.check(replace(ask, missing=[*ask.missing, *own.missing], asked=[*ask.asked, *own.asked]))
+            both = cost + cost_of(own.missing)
+            if given.budget is not None and both.units > given.budget and not client.is_demo:
                 raise budget_reached(Cost(), both, given.budget, client.settings.currency, cell=True)
         if (said := self._run_cell(asking)) is None:
             return None
         new = improving.prompt_in(said.text)
-        drawn = self._cell(replace(given, raw=True), new, typed.name, loaded, names)
+        drawn = replace(self._cell(replace(given, raw=True), new, typed.name, loaded, names), like=typed.text)
         if not given.quiet:
             display(prompts_bundle(filled, new), raw=True)  # type: ignore[no-untyped-call]
         if given.yes or drawn.is_saved:
             return self._run_cell(drawn)
+        undrawn = _("Nothing is drawn yet.") if drawn.estimate.unsaved else _("Not all is drawn yet.")
         if self._attended and drawn.client.settings.ui and not (given.no_ui or given.quiet):
-            drawn.area.status(_("Nothing is drawn yet."))
+            drawn.area.status(undrawn)
             drawn.area.settle()
-            self._show_controls(drawn).choices.count.value = drawn.requests[0].count
+            self._show_controls(drawn, undrawn=True)
             return said
-        line = cell_of(drawn.client, drawn.requests[0], name=drawn.name, like=typed.text)
-        print(_("Nothing is drawn yet. This cell draws it:"), line, sep="\n")
+        line = cell_of(drawn.client, drawn.requests[0], name=drawn.name, like=drawn.like)
+        print(f"{undrawn} {_('This cell draws it:')}", line, sep="\n")
         return said
 
     def _read(self, line: str, cell: str | None, loaded: Loaded | None) -> "Options":
@@ -289,13 +292,13 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         cell.area.status(_("The picture will appear here."), plain=needs)
         cell.area.settle()
 
-    def _show_controls(self, cell: "Cell", *, with_prompt: bool = False) -> "Panel":
+    def _show_controls(self, cell: "Cell", *, with_prompt: bool = False, undrawn: bool = False) -> "Panel":
         from wenwen_magic.notebook import options  # noqa: PLC0415
         from wenwen_magic.notebook.widgets.panel import Panel  # noqa: PLC0415
 
         client, asked = cell.client, self.state.asked
         suggested = partial(options.suggested_models, clips=cell.requests[0].wants_clip)
-        panel = Panel(cell, self._defer, suggested(client.known_models()), with_prompt=with_prompt)
+        panel = Panel(cell, self._defer, suggested(client.known_models()), with_prompt=with_prompt, undrawn=undrawn)
         display(panel.view)  # type: ignore[no-untyped-call]
         wanted = with_prompt or any(not row.from_history for row in cell.area.rows)  # what is saved is shown offline
         may_ask = client.settings.mode != "replay" and client.address not in asked

@@ -433,7 +433,7 @@ class Options:
     task: str | None = _option("--task --任务", N_("what else the format can do, such as blend"), _word)
     json: bool = _option("--json --数据", N_("%%wenwen_ask: answer with JSON, for NAME as a list or an object"))
     improve: bool = _option(
-        "--improve --改进", N_("let a text model rewrite the prompt first; draws after Generate or -y")
+        "--improve --改进", N_("%%wenwen_image: let a text model rewrite the prompt; draws after Generate or -y")
     )
     style: str | None = _option(
         "--style --风格",
@@ -487,7 +487,7 @@ TABLE: tuple[Option, ...] = tuple(declared.metadata["option"] for declared in fi
 """The options of the image magics."""
 NAMES = tuple(name for option in TABLE for name in option.names)
 """All names of these options."""
-_FOR_CLIPS, _NOT_FOR_CLIPS = {"seconds", "embed"}, {"mask", "task", "blind", "improve"}
+_FOR_CLIPS, _NOT_FOR_CLIPS = {"seconds", "embed"}, {"mask", "task", "blind", "improve", "json"}
 _NOT_WITH_IMPROVE = ("for_", "grid", "from_", "blind", "take", "background")
 _OF_A_QUESTION = ("fresh", "mode", "timeout", "quiet", "yes", "budget", "dry_run")
 

@@ -259,7 +259,7 @@ def _blind_bundle(gallery: Gallery) -> dict[str, Any]:
     ask = _("Which is best? %wenwen vote A") if answers else _("Which is best? Press a letter below, or %wenwen vote A")
     notes = [ask] if letters else []
     if missing := len(gallery) - len(letters):
-        notes.append(_("Left out, without a picture: {missing}.", missing=missing))
+        notes.append(_("Left out, without a result: {missing}.", missing=missing))
     shown = []
     for letter, number in letters.items():
         lost = tag("p", f"{letter}: ", _("no preview"))

@@ -213,7 +213,7 @@ def delete(context: CommandContext, line: str, *, yes: bool = False) -> str:
             raise ConfigError(
                 _("This notebook runs unattended: it cannot ask."), do=f"%wenwen delete {line.strip()} --yes"
             )
-        question = _("Delete {names} and the files for good? To ask for it again costs again. [y/N] ", names=names)
+        question = _("Delete {names} and the files for good? Asking for it again costs again. [y/N] ", names=names)
         if not says_yes(input(question)):
             return _("Cancelled, nothing was deleted.")
     for row in chosen:

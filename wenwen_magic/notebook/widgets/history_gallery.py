@@ -269,7 +269,7 @@ class HistoryGallery:
     def _press_use(self) -> None:
         name = check_variable(self.name.value.strip(), do=N_("Use letters, digits and _: cat_1"))
         self._names[name] = self._client.ready(self._take)
-        self._say(_("{name} is this one now.", name=name))
+        self._say(_("{name} holds this now.", name=name))
 
     # -- deleting ------------------------------------------------------------------------------------------------------
 
@@ -279,7 +279,7 @@ class HistoryGallery:
 
     def _press_delete(self) -> None:
         self._ask(on=True)
-        self._say(_("Its files are deleted too. To ask for it again costs again."))
+        self._say(_("Its files are deleted too. Asking for it again costs again."))
 
     def _press_yes(self) -> None:
         """Delete what is shown; its place stays empty, so that no other thumbnail moves."""

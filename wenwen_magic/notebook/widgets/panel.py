@@ -57,9 +57,10 @@ class Choices:
         request: what they begin with.
         models: names to suggest.
         with_prompt: whether the prompt begins empty, to be typed here.
+        count: how many pictures a press asks for at first.
     """
 
-    def __init__(self, request: ImageRequest, models: Sequence[str], *, with_prompt: bool) -> None:
+    def __init__(self, request: ImageRequest, models: Sequence[str], *, with_prompt: bool, count: int) -> None:
         self.prompt = ipywidgets.Textarea(
             value="" if with_prompt else request.prompt,
             placeholder=_("what to draw"),
@@ -80,7 +81,7 @@ class Choices:
         )
         # No limit of the field's own: it would put another number in the place of what was typed, and not say so.
         self.count = ipywidgets.BoundedIntText(
-            value=1,
+            value=count,
             min=1,
             max=_HIGHEST,
             **named(
@@ -126,6 +127,7 @@ class Panel:
         defer: runs a callable in the main thread when that is free: widgets are changed only there.
         models: names to suggest.
         with_prompt: whether there is a field for the prompt.
+        undrawn: whether the first press draws what the cell left undrawn: what is saved or under way then counts.
 
     Attributes:
         view: to be shown.
@@ -138,14 +140,16 @@ class Panel:
         models: Sequence[str],
         *,
         with_prompt: bool = False,
+        undrawn: bool = False,
     ) -> None:
-        self._cell, self._defer = cell, defer
+        self._cell, self._defer, self._undrawn = cell, defer, undrawn
         self._jobs: list[Job] = []
         self._pressed: dict[str, float] = {}
         self._before_edit: dict[str, Any] = {}
         self._own = [take.id for take in cell.area.rows]  # what the cell itself shows
         self._requests = {request.fingerprint: request for request in cell.requests}  # of all that was shown here
-        self.choices = chosen = Choices(cell.requests[0], models, with_prompt=with_prompt)
+        first = cell.requests[0]
+        self.choices = chosen = Choices(first, models, with_prompt=with_prompt, count=first.count if undrawn else 1)
         for field in (chosen.model, chosen.orientation, chosen.count, chosen.prompt):
             field.observe(lambda _change: self._check_choices(), names="value")
         compared, self._clip = bool(cell.labels), cell.requests[0].wants_clip
@@ -227,6 +231,7 @@ class Panel:
 
         ``unseen`` is read to who cannot see the picture, and not shown.
         """
+        self._close_question()  # its words give way to these
         text = join(stacked(*lines), tag("span", unseen, style=_UNSEEN) if unseen else "")
         # What is put into the page is read aloud where it is an alert; the field itself can have no role.
         self.note.value = tag("div", text, role="alert", lang=spoken()) if text else ""
@@ -321,7 +326,6 @@ class Panel:
         """Handle a press: in the cell's language, the last message gone, an error of ours shown in its place."""
         self._speak()
         self.show_message()
-        self._close_question()
         try:
             yield
         except WenwenError as error:
@@ -337,7 +341,10 @@ class Panel:
         def wanted(client: Client) -> tuple[ImageRequest, bool]:
             request = self._chosen(client)
             _check_count(client, request.count, clips=request.wants_clip)
-            return client.request(request), client.settings.mode != "replay"
+            request = client.request(request)
+            own = self._undrawn and request.fingerprint == self._cell.requests[0].fingerprint
+            fresh = self._cell.options.fresh or not own
+            return request, fresh and client.settings.mode != "replay"
 
         self._draw("", wanted)
 
@@ -454,13 +461,15 @@ class Panel:
             self.show_error(job.error)
             return
         drawn = [take for take in job.result if take.files]
+        self._undrawn = self._undrawn and not drawn
         if own:
             self._own = [take.id for take in self._cell.area.rows]
         else:
             if not self._cell.labels:  # the variable of a comparison stays: it is still shown
                 self._cell.say_left_alone(self._cell.hand_over(job.result, turn))
             edited = self.edit_row.take
-            if drawn and edited is not None and drawn[-1].request.parent == edited.id:
+            # No edit goes on from a video, which may have been answered.
+            if drawn and drawn[-1].images and edited is not None and drawn[-1].request.parent == edited.id:
                 self.edit_row.open(drawn[-1], done=drawn[-1].request.prompt)  # the next change goes on from it
         if not (own and self._held):
             alts = [generation.alt_of(take) for take in drawn]
@@ -616,7 +625,7 @@ class Panel:
             client = self._cell.current_client()
             named = client.settings.video_model
             models = [] if named else suggested_models(client.known_models(), clips=True)
-            self.inserter.insert(animated(take, model=next(iter(models), ""), like=self._cell.text))
+            self.inserter.insert(animated(take, model=next(iter(models), ""), like=self._cell.text or self._cell.like))
 
     def _press_insert(self) -> None:
         """Insert the cell of what is shown: as it was typed, of a version, or as it is chosen in the controls."""
@@ -647,7 +656,8 @@ class Panel:
             if cell.labels and not chosen:
                 self.show_message(_("The new cell asks only for the first combination."))
             name = "" if cell.labels else cell.name
-            self.inserter.insert(cell_of(client, take or self._chosen(client), name=name, like=cell.text))
+            made = take or (self._chosen(client) if chosen or cell.labels else cell.requests[0])
+            self.inserter.insert(cell_of(client, made, name=name, like=cell.text or cell.like))
 
 
 def _free(name: str, ending: str) -> Path:
