@@ -188,6 +188,11 @@ def test_a_line_does_the_same(shell, writer, capsys):
     assert shell.run(written(capsys)).request.prompt == NEW
 
 
+def test_bug_a_line_without_words_opened_the_controls_and_improved_nothing(shell, writer, controls):
+    assert isinstance(shell.fail("%wenwen_image --improve"), ConfigError)
+    assert (writer.posts, controls) == ([], [])
+
+
 # -- with controls -----------------------------------------------------------------------------------------------------
 
 

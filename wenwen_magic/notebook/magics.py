@@ -140,7 +140,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         names = scope.seen_names(self.shell.user_ns, setting=name)
         if given.fresh:
             scope.check_runs_once()
-        if not (prompt or clips or given.from_) and cell is None:
+        if not (prompt or clips or given.from_ or given.improve) and cell is None:
             return self._open_panel(given, loaded, names)
         typed = f"{called} {line}" if cell is None else f"{called} {line}\n{cell}"
         drawn = self._cell(given, prompt, name, loaded, names, typed=typed.rstrip())
