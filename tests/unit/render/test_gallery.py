@@ -360,8 +360,8 @@ def test_a_blind_comparison_tells_nothing_else(contest):
 
 def test_rows_without_a_picture_are_counted_in_a_blind_comparison(contest):
     bundle = grid_bundle(contest)
-    assert "without a picture: 1" in read(bundle).outside
-    assert "without a picture: 1" in bundle["text/plain"]
+    assert "without a result: 1" in read(bundle).outside
+    assert "without a result: 1" in bundle["text/plain"]
     assert "failed" not in bundle["text/html"]
 
 
@@ -369,7 +369,7 @@ def test_a_blind_comparison_of_failures_only_asks_for_no_vote(contest):
     bundle = grid_bundle(replace(contest, rows=(contest[1],), labels=contest.labels[1:2]))
     assert read(bundle).tables == []
     assert "vote" not in bundle["text/plain"]
-    assert "without a picture: 1" in bundle["text/plain"]
+    assert "without a result: 1" in bundle["text/plain"]
 
 
 def test_a_lost_preview_tells_no_name_in_a_blind_comparison(contest, tmp_path):
