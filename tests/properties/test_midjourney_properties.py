@@ -91,11 +91,11 @@ def test_a_prompt_gets_one_ratio_at_most_and_stays_itself(prompt, orientation):
 @pytest.mark.parametrize("piece", ["![](", "[", '{"a":', "\\u0041", "wwcut", "data:image/png;base64,"])
 def test_a_hostile_answer_takes_time_in_proportion(piece):
     def body(factor):
-        words = piece * (100_000 * factor // len(piece))
+        words = piece * (30_000 * factor // len(piece))
         return json.dumps({"status": "SUCCESS", "imageUrl": words, "failReason": words, "buttons": [{"label": words}]})
 
     assert grows_in_proportion(body, after_submitting)
-    assert grows_in_proportion(lambda factor: piece * (100_000 * factor // len(piece)), after_submitting)
+    assert grows_in_proportion(lambda factor: piece * (30_000 * factor // len(piece)), after_submitting)
 
 
 def test_a_large_picture_inside_an_answer_is_read_in_linear_time():
