@@ -374,9 +374,10 @@ class Cell:
         """Keep to the cell's own budget, and ask a person before many pictures or a clip, saved ones not counted."""
         client, options = self.client, self.options
         limit, currency = client.settings.confirm_above, client.settings.currency
-        cost = limits.cost_of(self.estimate.missing)
-        if client.is_demo or (options.budget is None and (options.yes or (wanted <= limit and not cost.clips))):
+        few = wanted <= limit and not any(request.wants_clip for request in self.requests)
+        if client.is_demo or (options.budget is None and (options.yes or few)):
             return
+        cost = limits.cost_of(self.estimate.missing)
         if options.budget is not None and cost.units > options.budget:
             raise limits.budget_reached(limits.Cost(), cost, options.budget, currency, cell=True)
         priced = options.budget is not None and not cost.unknown  # what clips cost is known, and agreed to
