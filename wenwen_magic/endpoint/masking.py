@@ -2,6 +2,7 @@
 
 import base64
 import json
+import operator
 import re
 import secrets
 import string
@@ -349,10 +350,12 @@ def masked(value: Any, key: Secret | None, depth: int = 0) -> Any:
     if depth > _DEEPEST:
         return "…"
     if is_dataclass(value) and not isinstance(value, type):
-        known = (field.name for field in fields(value) if field.init)
-        return replace(value, **{name: masked(getattr(value, name), key, depth + 1) for name in known})
+        before = {field.name: getattr(value, field.name) for field in fields(value) if field.init}
+        after = {name: masked(inner, key, depth + 1) for name, inner in before.items()}
+        return replace(value, **after) if any(after[name] is not before[name] for name in before) else value
     if isinstance(value, Mapping):
         return {mask(str(name), key): masked(inner, key, depth + 1) for name, inner in value.items()}
     if type(value) in {list, tuple}:
-        return type(value)(masked(inner, key, depth + 1) for inner in value)
+        items = [masked(inner, key, depth + 1) for inner in value]
+        return type(value)(items) if any(map(operator.is_not, items, value)) else value
     return value

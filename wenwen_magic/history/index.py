@@ -401,7 +401,7 @@ class Index:
         files = _names(folder) if day.folder else set()
         self._unread = {path: error for path, error in self._unread.items() if path.parent != folder}
         gone = [(day.name, name) for name in known.keys() - files]
-        for name in filter(_is_record, files - passed):
+        for name in (name for name in files - passed if name.endswith(b".json") and not name.startswith(b".")):
             before, path = known.get(name, ""), folder / os.fsdecode(name)
             try:
                 status = _status(path)
@@ -510,10 +510,6 @@ def _names(folder: Path) -> set[bytes]:
     with suppress(FileNotFoundError):
         return set(os.listdir(os.fsencode(folder)))  # noqa: PTH208  as bytes
     return set()
-
-
-def _is_record(name: bytes) -> bool:
-    return name.endswith(b".json") and not name.startswith(b".")
 
 
 def _status(path: Path) -> os.stat_result | None:

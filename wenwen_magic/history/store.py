@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import count as numbers_from
 from pathlib import Path
 from tempfile import gettempdir
@@ -42,6 +43,7 @@ _MAY_COME = timedelta(days=1)
 _BETWEEN_TAGS = re.compile(r"[\s,，、;；]+")
 
 
+@lru_cache(256)  # of the prompts that are asked for now: each file of one has it in its name
 def slug(prompt: str) -> str:
     """Return a short piece of a prompt that is safe in a file name on every system; Chinese stays Chinese."""
     words = re.findall(r"\w+", unicodedata.normalize("NFC", prompt).replace("_", " "))
@@ -250,7 +252,8 @@ class History:
 
     def path(self, generation: Generation, ending: str) -> Path:
         """Return the place of a file of a generation; ``ending`` is like ``.json`` or ``-1.png``."""
-        return self.folder / generation.created[:10] / f"{slug(generation.request.prompt)}-{generation.id}{ending}"
+        name = f"{slug(generation.request.prompt)}-{generation.id}{ending}"
+        return self.folder / f"{generation.created[:10]}/{name}"
 
     # -- raw replies ---------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext, suppress
 from contextvars import copy_context
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
@@ -294,18 +294,20 @@ class ImagePipeline:
 
     def _keep_picture(self, source: Source, part: Path, stem: Path, alt: str, head: bytes) -> GeneratedImage:
         size, problem, result, preview = part.stat().st_size, "", None, None
+        digest: Callable[[], str] = cache(partial(_sync, part))
         with ThreadPoolExecutor(1, thread_name_prefix="wenwen") as thread:
-            digest = thread.submit(_sync, part)  # while the sandbox decodes
+            if size > _PIECE:  # beside the sandbox, which decodes; a thread costs more than a small file
+                digest = thread.submit(_sync, part).result
             try:
                 with self._waiting():
-                    result, preview = self._judged(part, size, digest.result)
+                    result, preview = self._judged(part, size, digest)
             except ImageError as error:
                 if error.text in _NOT_THE_PICTURES_FAULT:
-                    digest.result()
+                    digest()
                     part.replace(stem.with_name(f"{stem.name}.unchecked"))  # one, however often it is tried
                     raise
                 problem = _with_its_words(error, head)
-        sha256 = digest.result()  # on disk before the file has its name
+        sha256 = digest()  # on disk before the file has its name
         path = part.replace(stem.with_name(f"{stem.name}.{result.extension if result else 'unsound'}"))
         kept = GeneratedImage(path, "", 0, 0, alt=alt, draft=source.draft, size=size, sha256=sha256)
         if result is None:
