@@ -49,6 +49,7 @@ LONGEST_CALL = 1800.0
 LONGEST_ERROR_BODY = 5.0
 """Seconds to wait for the body of an error: the status is known, and may be worth repeating the call."""
 _SYSTEM_NAMES_PROXIES = sys.platform in {"darwin", "win32"}
+_PROXIES = [write(f"{scheme}_proxy") for scheme in ("http", "https", "all") for write in (str.lower, str.upper)]
 _CONNECT = 10.0  # seconds to wait for a connection
 _under_way: ContextVar[Secret | None] = ContextVar("the key of the call under way", default=None)
 _PASSING = {0, 200, 408, 500, 502, 504, 520, 522, 524}
@@ -109,7 +110,7 @@ def ca_bundle() -> str:
 
 def proxies_for(address: str) -> dict[str, str]:
     """Return the proxies that the environment names for an address; empty for none."""
-    if not _SYSTEM_NAMES_PROXIES and not any(name[-6:].lower() == "_proxy" for name in os.environ):
+    if not _SYSTEM_NAMES_PROXIES and not any(name in os.environ for name in _PROXIES):
         return {}  # looked up for every call and picture: requests takes a hundred times as long
     return dict(get_environ_proxies(address))
 
