@@ -38,7 +38,7 @@ class Works:
 
     Args:
         content: answers the question for the clip: status, headers, body, and how many bytes of it are sent.
-        taken: the answer to the submission.
+        taken: the answer to the submission; as an object, or as for ``content``.
     """
 
     def __init__(self, *states, content=None, taken=None):
@@ -54,7 +54,7 @@ class Works:
             def do_GET(self):
                 if self.path == "/base/v1/videos/video_1":
                     state = works.states.pop(0) if len(works.states) > 1 else works.states[0]
-                    self._tell(state if isinstance(state, dict) else {"id": "video_1", "status": state})
+                    self._tell({"id": "video_1", "status": state} if isinstance(state, str) else state)
                 elif self.path == CONTENT and self.headers["Authorization"] != f"Bearer {KEY}":
                     self._note()
                     self._send(401, {}, b'{"error":{"message":"no key"}}')
@@ -68,7 +68,8 @@ class Works:
 
             def _tell(self, body):
                 self._note()
-                self._send(200, {"Content-Type": "application/json"}, json.dumps(body).encode())
+                json_type = {"Content-Type": "application/json"}
+                self._send(*(body if isinstance(body, tuple) else (200, json_type, json.dumps(body).encode())))
 
             def _send(self, status, headers, body, most=None):
                 self.send_response(status)
@@ -199,6 +200,44 @@ def test_bug_a_job_that_was_taken_in_other_words_was_a_refusal_and_was_paid_twic
         assert works.client().video("a fox").clips
         assert works.client().video("a fox").from_history
         assert len(works.posts) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (200, {"Content-Length": "400"}, b'{"id":"video_1","object":"video","status":"que'),
+        (200, {}, b'{"id":"video_1","object":"video","status":"queued"'),
+        (200, {}, b'{"id":"video_1","status":"queued"}\n{"id":"video_1","status":"in_progress"}\n'),
+        (200, {}, b': PROCESSING\n\n: PROCESSING\n\n{"id":"video_1","status":"queued"}'),
+        (200, {"Content-Type": "text/event-stream"}, b'data: {"id":"video_1"}\n\ndata: [DONE]\n\n'),
+    ],
+    ids=["cut", "without its end", "lines", "keep-alive", "event"],
+)
+def test_bug_a_job_whose_number_came_in_a_broken_answer_was_paid_twice(here, answer):
+    with Works("completed", taken=answer) as works:
+        assert works.client().video("a fox").clips
+        assert works.client().video("a fox").from_history
+        assert len(works.posts) == 1
+
+
+@pytest.mark.parametrize("begun", [b'{"object":"video","id":"vid', b'{"object":"video","id":123', b'{"object":"video"'])
+def test_a_number_that_broke_off_is_none(here, begun):
+    with Works("completed", taken=(200, {"Content-Length": "400"}, begun)) as works:
+        with pytest.raises(EndpointError, match="connection broke") as caught:
+            works.client().video("a fox")
+        assert (caught.value.charged, len(works.asked)) == ("maybe", 1)
+
+
+@pytest.mark.parametrize("status", [400, 404, 410])
+def test_bug_a_job_that_was_not_known_everywhere_yet_counted_as_failed_and_was_paid_twice(here, status):
+    unknown = status, {}, b'{"code":"task_not_exist","message":"task_not_exist","data":null}'
+    with Works(unknown, unknown, "completed") as works:
+        assert works.client().video("a fox").clips
+        assert len(works.posts) == 1
+        works.states = [unknown]
+        with pytest.raises(EndpointError, match="no longer knows this job") as caught:
+            works.client().video("a cat")
+        assert (caught.value.charged, works.asked[-3:]) == ("maybe", ["GET /base/v1/videos/video_1"] * 3)
 
 
 def test_a_failed_job_may_have_cost_and_its_words_are_told(here):

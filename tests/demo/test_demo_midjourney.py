@@ -296,7 +296,9 @@ def test_further_questions_are_answered(client, demo):
     line = Transport(demo.address, None)
 
     def inquire(name, asked):
-        return lead(FORMAT.inquiries[name](asked), asking(line.send, line.send), lambda _: None, lambda: None)
+        return lead(
+            FORMAT.inquiries[name](asked), asking(line.send, line.send, lambda: None), lambda _: None, lambda: None
+        )
 
     assert inquire("query", job)["status"] == "SUCCESS"
     assert list(inquire("queries", f"{job},0")) == [job]

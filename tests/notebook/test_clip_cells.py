@@ -248,25 +248,30 @@ def test_under_a_picture_animate_inserts_a_cell_for_a_clip_that_begins_with_it(c
     ("shape", "kept"),
     [
         ("auto", ""),
-        ("square", " --方向 square"),
-        ("landscape", " --方向 landscape"),
-        ("竖屏", " --方向 portrait"),
+        ("square", " --方向 方形"),
+        ("landscape", " --方向 横屏"),
+        ("竖屏", " --方向 竖屏"),
         ("16:9", " --方向 16:9"),
         ("7:5", " --方向 7:5"),
         ("16:9 2K", " --方向 16:9"),
-        ("landscape 4K", " --方向 landscape"),
+        ("landscape 4K", " --方向 横屏"),
         ("2K", ""),
         ("1024x1024", " --方向 1:1"),
         ("1536x1024", " --方向 3:2"),
         ("1920x1080", " --方向 16:9"),
-        ("1000x617", " --方向 landscape"),
-        ("333x1000", " --方向 portrait"),
+        ("1000x617", " --方向 横屏"),
+        ("333x1000", " --方向 竖屏"),
     ],
 )
 def test_animate_speaks_the_language_of_the_cells_options_and_keeps_the_turn_or_the_ratio(shape, kept, client):
     made = replace(client.generate("a fox"), request=client.request("a fox", orientation=shape))
     like = "%%wenwen_image --方向 16:9\na fox"
     assert animated(made, model="veo", like=like) == f"%%wenwen_video --参考 {made.id} --模型 veo{kept}\na fox"
+
+
+def test_a_chinese_cell_that_is_typed_again_names_the_orientation_in_chinese():
+    typed = "%%wenwen_image --方向 方形 --张数 2\n一只猫"
+    assert retyped(typed, orientation="landscape 2K") == "%%wenwen_image --方向 横屏 --张数 2 --尺寸 2K\n一只猫"
 
 
 CLIP_PRICE = {"veo*": "0.03/s"}

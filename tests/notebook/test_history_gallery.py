@@ -3,11 +3,13 @@
 import re
 
 import pytest
+from support.clips import box, mp4
 from support.scripted import answering
 
 from wenwen_magic.history.index import Wanted
 from wenwen_magic.notebook.commands.saved import split_quoted
 from wenwen_magic.notebook.widgets.history_gallery import KINDS, HistoryGallery
+from wenwen_magic.render.generation import MOST_EMBEDDED
 from wenwen_magic.text.i18n import speak
 
 COUNT = 5
@@ -237,3 +239,21 @@ def test_the_whole_prompt_of_a_failure_is_shown_and_a_cell_that_would_pay_says_s
     failures = opened(client, names, failed=True)
     failures.insert.click()
     assert "Running the new cell draws a new picture and pays." in failures.note.value
+
+
+@pytest.mark.parametrize("more", [0, MOST_EMBEDDED])
+def test_bug_a_large_clip_had_a_player_that_played_nothing(client, relay, more):
+    relay.answer = lambda _: answering(f"![x]({relay.address}/film)")
+    relay.file = lambda path, _headers: (200, mp4(tail=box("free", bytes(more)))) if path.endswith("/film") else None
+    [made] = client.video("a river", model="veo").clips
+    shown = opened(client, {}).shown.value
+    assert re.findall(r'<video[^>]* src="(.{15})', shown) == ([] if more else ["data:video/mp4;"])
+    assert (made.path.name in shown, '<img src="data:image/jpeg' in shown) == (bool(more), True)
+
+
+def test_bug_a_tile_said_what_was_added_to_a_question(client, relay):
+    relay.answer = lambda _: answering('["fox"]')
+    client.ask("animals", json=True)
+    shown = opened(client, {})
+    assert shown.tiles[0].description == "¶ animals"
+    assert "JSON" not in tiles(shown)[0]

@@ -123,7 +123,7 @@ def test_an_edit_is_inserted_in_the_language_of_its_cell(client):
     panel.edit_row.words.value = "改成夜晚"
     panel.insert.click()
     source = panel.cell.area.rows[0].id
-    assert f"%%wenwen_image cat --模型 one --参考 {source} --方向 auto\n改成夜晚" in words_to_copy(panel)
+    assert f"%%wenwen_image cat --模型 one --参考 {source} --方向 自动\n改成夜晚" in words_to_copy(panel)
 
 
 def test_a_changed_cell_that_would_pay_again_says_so(client):

@@ -137,7 +137,7 @@ def words_in(value: Any, depth: int = 0) -> str:
         depth: how many objects it is in.
     """
     if isinstance(value, str) and depth <= _DEEPEST:
-        return (words_in(_parsed(value), depth + 1) if value.lstrip()[:1] in {"{", "["} else "") or value
+        return (words_in(parsed(value), depth + 1) if value.lstrip()[:1] in {"{", "["} else "") or value
     if isinstance(value, list) and depth <= _DEEPEST:
         return "; ".join(dict.fromkeys(filter(None, (words_in(item, depth + 1) for item in value[:5]))))
     if not isinstance(value, Mapping) or depth > _DEEPEST:
@@ -259,7 +259,7 @@ def words_of(body: bytes) -> str:
         body: as it came, or its first :data:`MOST_READ` bytes.
     """
     text = _decoded(body[:MOST_READ])
-    problem = read_problem(_parsed(text))
+    problem = read_problem(parsed(text))
     number = f"(request id: {problem.request_id})" if problem.request_id else ""
     words, code = f"{problem.message} {number}".strip(), problem.code
     if code and not code.lstrip("-").isdigit() and not re.search(rf"\b{re.escape(code)}\b", words):
@@ -301,7 +301,7 @@ def error_of_reply(status: int, body: bytes, *, seconds: float, request_id: str 
         request_id: from the answer's headers, if one was there.
     """
     text = body.decode("utf-8", "replace")
-    problem = read_problem(_parsed(text))
+    problem = read_problem(parsed(text))
     refusal = refusal_of(problem.code, problem.message, problem.instead, status)
     charged = _charged(status, seconds, refused=refusal is not None)
     if refusal:
@@ -349,12 +349,12 @@ def error_of_object(body: Any, *, begun: bool = False) -> EndpointError:
 
 def not_models(body: str) -> EndpointError:
     """Make the error for an answer that should list models and does not; asking costs nothing."""
-    parsed = _parsed(body)
+    value = parsed(body)
     # A picture in the place of the list is a text too, and long; what was cut within a key is not quoted.
-    parsed = parsed[:LONGEST_TEXT] if isinstance(parsed, str) else parsed
+    value = value[:LONGEST_TEXT] if isinstance(value, str) else value
     return EndpointError(
         _("The endpoint did not list its models."),
-        why=read_problem(parsed).message[:600],
+        why=read_problem(value).message[:600],
         do=_(_WITHOUT_LIST),
         status=200,
         text=_kept(body),
@@ -431,7 +431,7 @@ def web_page(status: int, text: str) -> EndpointError:
     )
 
 
-def _parsed(text: str) -> Any:
+def parsed(text: str) -> Any:
     """Return the JSON in a body, also behind keep-alive comments and ``data:``; else the text itself."""
     text = text.strip(_BLANK)
     for candidate in (text, *reversed(text.splitlines()[-20:])):

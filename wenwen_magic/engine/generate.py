@@ -61,6 +61,8 @@ _LOOK = 0.5
 """Seconds between two looks at the request of another process."""
 _UNKNOWN = {400, 404, 410}
 """The statuses with which an endpoint says that it does not know a job."""
+_ASKS = 3
+"""How often it has to say so."""
 
 
 @dataclass(frozen=True)
@@ -301,13 +303,14 @@ class Engine:
             demo = demo or reply.demo
             return self.history.keep_reply(record, reply, lambda pieces: mask_reply(pieces, key))
 
-        answer = self._talk(record, asking(pay, send), progress, key)
+        answer = self._talk(record, pay, send, progress, key)
         return _answered(record, answer, elapsed=round(self.clock.now() - began, 1), demo=demo), answer
 
-    def _talk(self, record: Generation, send: Send, progress: OnProgress, key: Secret | None) -> Answer:
+    def _talk(self, record: Generation, pay: Send, ask: Send, progress: OnProgress, key: Secret | None) -> Answer:
         talk = guarded(FORMATS[record.request.format].talk(record.request), key)
         listener = self.media.showing(progress, self._key_for_files(record, key))
-        return run_protocol(talk, send, listener, self._backoff().wait)
+        wait = self._backoff().wait
+        return run_protocol(talk, asking(pay, ask, wait), listener, wait)
 
     def _save(self, record: Generation, answer: Answer, key: Secret | None) -> Generation:
         """Save an answered record and every picture and video of it, or its words where wanted; return the record.
@@ -406,7 +409,7 @@ class Engine:
 
         try:
             key = self._key_if_any()
-            answer = self._talk(generation, asking(lambda _: kept, ask), progress, key)
+            answer = self._talk(generation, lambda _: kept, ask, progress, key)
             if self.settings.mode == "replay" and not all(
                 one.address.startswith("data:") for one in (*answer.sources, *answer.videos)
             ):
@@ -667,20 +670,27 @@ def run_protocol(
         return cast(Result, end.value)
 
 
-def asking(pay: Send, ask: Send) -> Send:
+def asking(pay: Send, ask: Send, wait: Callable[[], None]) -> Send:
     """Return what sends calls: those that may cost with ``pay``, free questions with ``ask``.
 
     A job goes on, and can be asked about again, when a question about it gets no answer. It has failed when the
-    endpoint no longer knows it.
+    endpoint, asked :data:`_ASKS` times with a ``wait`` between, does not know it: what was just submitted may not be
+    known everywhere yet, and a job that counts as failed is submitted, and paid, again.
     """
 
     def send(call: HttpCall) -> HttpReply:
         if not call.free:
             return pay(call)
-        try:
-            return ask(call)
-        except (ConfigError, EndpointError, NotSentError) as error:
-            raise (outcomes.unknown_job(error) if error.status in _UNKNOWN else outcomes.goes_on(error)) from None
+        for asks_left in reversed(range(_ASKS)):
+            try:
+                return ask(call)
+            except (ConfigError, EndpointError, NotSentError) as error:
+                if error.status not in _UNKNOWN:
+                    raise outcomes.goes_on(error) from None
+                if not asks_left:
+                    raise outcomes.unknown_job(error) from None
+            wait()
+        raise AssertionError("the last round returns or raises")
 
     return send
 

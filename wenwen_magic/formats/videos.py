@@ -254,9 +254,13 @@ class _Job:
         )
 
 
-def _read(reply: HttpReply | None) -> _Job:
+def _read(reply: HttpReply | None, **how: Any) -> _Job:
     payloads = Payloads()
-    return _Job(read_json(reply, payloads), payloads)
+    return _Job(read_json(reply, payloads, **how), payloads)
+
+
+def _has_number(body: Any) -> bool:
+    return bool(_Job(body, Payloads()).number)
 
 
 def talk(request: ImageRequest) -> Generator[Step, HttpReply | None, Answer]:
@@ -271,7 +275,7 @@ def talk(request: ImageRequest) -> Generator[Step, HttpReply | None, Answer]:
         AnswerError: the submission's answer is empty or cannot be read.
         WaitEnded: three answers in a row were errors in place of the job's state.
     """
-    job = _read((yield _submission(request)))
+    job = _read((yield _submission(request)), torn=_has_number)  # its number alone keeps it from being paid twice
     number, complaints = job.number, 0  # the answers to questions may name another
     if job.has_failed:
         raise job.failure()

@@ -27,6 +27,8 @@ _UNSAVED: Mapping[type, tuple[str, ...]] = {
 _PLAIN = {str, int, float, bool, NoneType}
 _LARGEST = 1 << 53
 """No number is larger: it is one in every program that reads JSON, and SQLite and a caption hold it."""
+_IN_NO_NAME = re.compile(r"[\\\0\ud800-\udfff]")
+"""What no name of a file has here: signs of paths, and half characters, for which any call of the system raises."""
 _KEYS = {"path": "file"}
 """The fields that have another name in JSON."""
 
@@ -130,7 +132,7 @@ def _read_object(kind: Any, value: Any, key: str) -> Any:
 
 def _read_file_name(value: Any, key: str) -> Path:
     name = Path(_insist(value, isinstance(value, str), key)).name
-    if name in {"", ".."} or "\\" in name or "\0" in name:
+    if name in {"", ".."} or _IN_NO_NAME.search(name):
         raise ValueError(f"{key} is not the name of a file")
     return Path(name)
 

@@ -19,7 +19,7 @@ from wenwen_magic.errors import ConfigError, WenwenError
 from wenwen_magic.notebook.options import TABLE, check_variable, split_comment, typed, with_options, written
 from wenwen_magic.records import ASK, ASK_JSON, CLIP, DESCRIBE, DRAW, Generation, ImageRequest, Reference
 from wenwen_magic.text.i18n import N_, _, is_chinese
-from wenwen_magic.text.orientation import RATIOS
+from wenwen_magic.text.orientation import CHINESE, RATIOS
 
 # Characters that end a line for IPython, or that editors and notebook files change or drop; "\n" is what they keep.
 _FRAGILE = "\0\x0b\x0c\r\x1c-\x1e\x85\u2028\u2029\ud800-\udfff"
@@ -198,6 +198,7 @@ def retyped(text: str, *, model: str = "", orientation: str = "", count: int = 0
         changes["model"] = _quoted("-m", _folding(model))
     if orientation:
         shape, _space, size = orientation.partition(" ")
+        shape = CHINESE.get(shape, shape) if _is_in_chinese(text) else shape
         changes |= {"orientation": shape, "size": size or None}
     if count:
         changes["count"] = str(count)
@@ -257,7 +258,8 @@ def _is_in_chinese(text: str) -> bool:
 
 
 def _in_chinese(words: list[str]) -> list[str]:
-    return [re.sub(r"^-[^\s=]+", lambda name: _CHINESE[name.group()], word) for word in words]
+    shapes = {f"-o {shape}": f"-o {chinese}" for shape, chinese in CHINESE.items()}
+    return [re.sub(r"^-[^\s=]+", lambda name: _CHINESE[name.group()], shapes.get(word, word)) for word in words]
 
 
 def _by_id(client: Client, reference: Reference) -> Reference:

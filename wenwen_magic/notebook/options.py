@@ -18,7 +18,7 @@ from wenwen_magic.records import ASK, ASK_JSON, CLIP, DESCRIBE
 from wenwen_magic.settings import MODES, Settings
 from wenwen_magic.text import orientation
 from wenwen_magic.text.i18n import N_, _, is_chinese, padded
-from wenwen_magic.text.orientation import ORIENTATIONS, RATIOS, RESOLUTIONS, WORDS
+from wenwen_magic.text.orientation import CHINESE, ORIENTATIONS, RATIOS, RESOLUTIONS, WORDS
 from wenwen_magic.text.suggest import did_you_mean
 
 # A piece of the line: words with no space outside quotes or {{...}}. A quote opens at a piece's beginning or behind
@@ -390,7 +390,7 @@ def _option(names: str, help: str, parse: Callable[[str], Any] | None = None, **
     return field(default=default, metadata={"option": option})
 
 
-_SHAPES = tuple(dict.fromkeys([*ORIENTATIONS, "自动", "方形", "横屏", "竖屏", *RATIOS, *WORDS]))
+_SHAPES = tuple(dict.fromkeys([*ORIENTATIONS, *CHINESE.values(), *RATIOS, *WORDS]))
 _SIZES = (*RESOLUTIONS, "1024x1024", "1536x1024", "1024x1536")
 
 

@@ -67,10 +67,17 @@ def generation_bundle(generation: Generation, *, asked_here: bool = False) -> di
     return bundle(generation_html(generation, asked_here=asked_here), plain(generation), still)
 
 
-def generation_html(generation: Generation, *, asked_here: bool = False) -> Markup:
-    """Show one generation as HTML: a figure, a table for several pictures, or what there is in place of one."""
+def generation_html(generation: Generation, *, asked_here: bool = False, in_widget: bool = False) -> Markup:
+    """Show one generation as HTML: a figure, a table for several pictures, or what there is in place of one.
+
+    Args:
+        generation: what to show.
+        asked_here: as for :func:`generation_bundle`.
+        in_widget: as for :func:`clip_html`.
+    """
     description, results = caption_html(generation), generation.results
-    pictures = [_linked(result, result_html(generation, result, height=_PICTURE_HEIGHT)) for result in results]
+    how: Any = {"height": _PICTURE_HEIGHT, "in_widget": in_widget}
+    pictures = [_linked(result, result_html(generation, result, **how)) for result in results]
     if not pictures:
         shown = join(no_picture_html(generation), description)
     elif len(pictures) == 1:
@@ -84,21 +91,39 @@ def generation_html(generation: Generation, *, asked_here: bool = False) -> Mark
     return join(shown, text_html(generation) if results else "", sent)
 
 
-def result_html(generation: Generation, result: GeneratedImage | Video, **size: int | None) -> Markup:
-    """Show a picture, or play a clip; in pixels as for :func:`picture`."""
-    return clip_html(generation, result, **size) if isinstance(result, Video) else image_html(result, **size)
+def result_html(
+    generation: Generation, result: GeneratedImage | Video, *, in_widget: bool = False, **size: int | None
+) -> Markup:
+    """Show a picture, or play a clip as :func:`clip_html` does; in pixels as for :func:`picture`."""
+    if isinstance(result, Video):
+        return clip_html(generation, result, in_widget=in_widget, **size)
+    return image_html(result, **size)
 
 
-def clip_html(generation: Generation, video: Video, *, width: int | None = None, height: int | None = None) -> Markup:
+def clip_html(
+    generation: Generation,
+    video: Video,
+    *,
+    in_widget: bool = False,
+    width: int | None = None,
+    height: int | None = None,
+) -> Markup:
     """Play a clip from its file, by a path that holds wherever the folder is taken; else show its poster and its name.
 
     A small one is in the HTML itself where that is wanted.
+
+    Args:
+        generation: whose clip it is.
+        video: the clip.
+        in_widget: whether it is shown in a widget, from where no path leads to a file: then only a small one plays.
+        width: in pixels as for :func:`picture`.
+        height: likewise.
     """
     path, alt = video.path or Path(), alt_of(generation)
     embeds, source = False, ""
     with suppress(OSError):  # the file's own size: the record may be another's; without a file there is only the poster
-        embeds = path.stat().st_size <= MOST_EMBEDDED and generation.embed
-        source = "" if embeds else quote(_below_here(path))
+        embeds = path.stat().st_size <= MOST_EMBEDDED and (generation.embed or in_widget)
+        source = "" if embeds or in_widget else quote(_below_here(path))
     if not (source or embeds):
         return stacked(picture(video.poster, alt, width=width, height=height), small(short_path(path)))
     if width is None and height and video.height:  # known before the file is, nothing moves when it comes

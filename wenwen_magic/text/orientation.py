@@ -24,6 +24,8 @@ WORDS = {
     **dict.fromkeys(("portrait", "vertical", "tall", "竖", "竖屏", "竖版", "竖图", "竖向", "纵向"), "portrait"),
 }
 """The names that a user may type for an orientation, and the orientation each means."""
+CHINESE = dict(zip(ORIENTATIONS, ("自动", "方形", "横屏", "竖屏"), strict=True))
+"""What a cell with Chinese options says for each orientation."""
 RATIOS = ("1:1", "3:2", "2:3", "4:3", "3:4", "16:9", "9:16", "21:9")
 """The usual ratios of width to height, which are offered."""
 RESOLUTIONS = {"1K": 1024, "2K": 2048, "4K": 4096}

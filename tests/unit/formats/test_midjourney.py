@@ -333,6 +333,12 @@ def test_an_answer_on_progress_that_cannot_be_read_is_asked_for_again(unread):
     assert played.result.sources
 
 
+@pytest.mark.parametrize("torn", ['{"code":1,"result":"%s","properties":{"ac', ': OK\n\n{"code":1,"result":"%s"}'])
+def test_bug_a_job_whose_number_came_in_a_broken_answer_was_submitted_again(torn):
+    answer = reply_of(torn % NUMBER, broken=broken_connection() if torn[0] == "{" else None)
+    assert play(answer, "task-grid.json").result.job == NUMBER
+
+
 def test_a_whole_answer_counts_though_the_connection_broke_behind_it():
     whole = reply_of(RECORDED["submit-text.json"].body, broken=broken_connection())
     assert play(whole, "task-grid.json").result.job == NUMBER

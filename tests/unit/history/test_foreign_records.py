@@ -194,7 +194,7 @@ def test_an_unreadable_record_is_never_written_over(history):
     assert path.read_bytes() == b'{"torn'
 
 
-@pytest.mark.parametrize("name", ["..", "a/..", ".", "", "a\\b", "a\0b"])
+@pytest.mark.parametrize("name", ["..", "a/..", ".", "", "a\\b", "a\0b", "a\ud800b"])
 def test_a_record_whose_picture_is_named_like_a_folder_is_refused(name, history):
     own = completed(history)
     planted(history, changed(changed(record_of(history, own), "id", "99999999"), "pictures.0.file", name))

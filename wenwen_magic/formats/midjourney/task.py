@@ -194,7 +194,8 @@ def read_submission(reply: HttpReply | None) -> Submission:
         AnswerError: the answer is empty or cannot be read.
     """
     payloads = Payloads()
-    body = read_json(reply, payloads)
+    # Of one that broke off the number is enough: the job is paid.
+    body = read_json(reply, payloads, torn=lambda body: isinstance(body, Mapping) and body.get("result"))
     if not isinstance(body, Mapping):
         raise payloads.redact_error(unreadable(json.dumps(body)))
     code, result = _number(body.get("code")), body.get("result")

@@ -3,7 +3,7 @@
 import base64
 import json
 import re
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
@@ -11,6 +11,7 @@ from wenwen_magic.endpoint.failures import (
     error_of_object,
     looks_like_html,
     looks_like_xml,
+    parsed,
     unreadable,
     web_page,
 )
@@ -141,12 +142,15 @@ def read(reply: HttpReply | None, request: ImageRequest) -> Generator[Progress, 
     return (_read_object if head.startswith(_JSON) else _read_other)(body, cut, parser, reply.status)
 
 
-def read_json(reply: HttpReply | None, payloads: Payloads | None = None) -> Any:
-    """Read a reply as the JSON value that it is.
+def read_json(
+    reply: HttpReply | None, payloads: Payloads | None = None, *, torn: Callable[[Any], object] = lambda _: False
+) -> Any:
+    """Read a reply as the JSON value that it is, also behind keep-alive comments or as an event.
 
     Args:
         reply: as it comes.
         payloads: takes long base64 out of the value; None leaves it in.
+        torn: tells whether what came whole of a value that broke off is enough.
 
     Raises:
         EndpointError: the answer is a web page, or the connection broke before its end.
@@ -160,6 +164,11 @@ def read_json(reply: HttpReply | None, payloads: Payloads | None = None) -> Any:
         return json.loads(small)
     except (ValueError, RecursionError):
         text = small[:65_536].decode("utf-8", "replace")
+    if text.startswith(("{", "[")):
+        if torn(value := parse_partial_json(text, ())):
+            return value
+    elif isinstance(value := parsed(text), (Mapping, list)):
+        return value
     text = payloads.redact(text) if payloads else text
     raise cut or (web_page(reply.status, text) if looks_like_html(text) else unreadable(text))
 

@@ -195,7 +195,7 @@ class HistoryGallery:
         if (each := self._rows.get(number)) is None:
             return
         tile = self.tiles[number]
-        prompt = clipped(generation.prompt_of(each), 200)
+        prompt = clipped(each.request.prompt, 200)
         what = " · ".join(filter(None, (prompt, generation.caption(each), history.marks(each), _name(each))))
         shown = number == self._chosen
         tile.tooltip = _("shown: {what}", what=what) if shown else _("show {what}", what=what)
@@ -226,10 +226,9 @@ class HistoryGallery:
         self.tags.value = " ".join(take.tags) if take else ""
         self.shown.value = ""
         if take:
-            # In a widget a path beside the notebook leads nowhere: a small clip plays from within.
-            ready, prompt = replace(self._client.ready(take), embed=True), tag("p", lines(generation.prompt_of(take)))
+            ready, prompt = self._client.ready(take), tag("p", lines(generation.prompt_of(take)))
             about = tag("p", small(" · ".join(filter(None, (_name(take), "demo" if take.demo else "")))))
-            self.shown.value = join(generation.generation_html(ready, asked_here=True), prompt, about)
+            self.shown.value = join(generation.generation_html(ready, asked_here=True, in_widget=True), prompt, about)
 
     @property
     def _take(self) -> Generation:
@@ -331,4 +330,4 @@ def _name(row: Generation) -> str:
 def _words(row: Generation) -> str:
     """Return what is on the button of a generation without a picture: a sign, and how its prompt begins."""
     sign = "▶" if row.kept_videos else "¶" if row.has_result else "…" if row.state == "sent" else "✗"
-    return f"{sign} {clipped(generation.prompt_of(row), _WORDS_ON_TILE)}"
+    return f"{sign} {clipped(row.request.prompt, _WORDS_ON_TILE)}"
