@@ -21,6 +21,9 @@ def client(here, quick_paint):
     [
         ("Ten animals, as a JSON list", _ANIMALS[0]),
         ("十种动物，JSON 列表", _ANIMALS[1]),
+        ("Three animals, as one JSON list", _ANIMALS[0][:3]),
+        ("给我一个 JSON 列表，包含5种动物", _ANIMALS[1][:5]),
+        ("Animals as JSON", _ANIMALS[0]),
         ("Ten animals as a JSON object", {"animals": _ANIMALS[0]}),
         ("十种动物，JSON 对象", {"动物": _ANIMALS[1]}),
     ],

@@ -257,3 +257,12 @@ def test_bug_a_tile_said_what_was_added_to_a_question(client, relay):
     shown = opened(client, {})
     assert shown.tiles[0].description == "¶ animals"
     assert "JSON" not in tiles(shown)[0]
+
+
+def test_bug_the_history_showed_the_instruction_around_a_prompt_that_was_improved(client, relay):
+    relay.answer = lambda _: answering("a cat at dawn")
+    client.improve("a cat")
+    shown = opened(client, {})
+    assert shown.tiles[0].description == "¶ a cat"
+    assert "Rewrite" not in tiles(shown)[0] + shown.shown.value
+    assert "a cat at dawn" in shown.shown.value

@@ -33,6 +33,12 @@ _ANIMALS = (
     ["狐狸", "猫头鹰", "猫", "兔子", "鹿", "熊猫", "老虎", "小鸟", "熊", "小狗"],
 )
 """Those that the demo can paint, in English and Chinese."""
+_NUMBERS = [
+    *"一两三四五六七八九十",
+    *map(str, range(1, 11)),
+    *"one two three four five six seven eight nine ten".split(),
+]
+_NUMBER = re.compile(rf"[{''.join(_NUMBERS[:10])}](?=[种只个])|\b(?:{'|'.join(_NUMBERS[10:])})\b", re.ASCII)
 _NOTE = re.compile(r"[\[［]\s{0,9}demo\s{0,9}[:：]([^\]］]{0,300})[\]］]", re.IGNORECASE)
 _CLIPS = {"landscape": "landscape.mp4", "portrait": "portrait.webm"}
 _JSON, _HTML = "application/json; charset=utf-8", "text/html; charset=utf-8"
@@ -150,7 +156,7 @@ def answers(model: str) -> bool:
 
 
 def _answer(question: str) -> str:
-    """Answer a question: with a prompt that has more words, or with the ten animals that the demo knows."""
+    """Answer a question: with a prompt that has more words, or with the animals that the demo knows; so many as JSON."""
     chinese = is_chinese(question)
     if prompt := asked_in(question):
         return prompt + (
@@ -158,6 +164,8 @@ def _answer(question: str) -> str:
         )
     animals = _ANIMALS[chinese]
     if re.search(r"(?i)json", question):
+        numbers = [_NUMBERS.index(word) % 10 + 1 for word in _NUMBER.findall(question.lower())]
+        animals = animals[: max(numbers, default=10)]
         asked = re.search(r"(?i)\bobject\b|对象", question)
         return json.dumps({"动物" if chinese else "animals": animals} if asked else animals, ensure_ascii=False)
     if chinese:

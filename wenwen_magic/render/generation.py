@@ -30,6 +30,7 @@ from wenwen_magic.render.markup import (
 )
 from wenwen_magic.settings import PLACE
 from wenwen_magic.text.i18n import N_, _, is_chinese, spoken
+from wenwen_magic.text.improving import asked_in
 from wenwen_magic.text.json_values import value_in
 from wenwen_magic.text.orientation import said
 from wenwen_magic.text.sanitize import mask_keys, one_line
@@ -252,9 +253,15 @@ def pressed(request: ImageRequest, parent: Generation | None) -> str:
 
 
 def prompt_of(generation: Generation) -> str:
-    """Return the prompt as it was sent, or as it was asked; of a very long one the beginning."""
-    text = generation.prompt_sent or generation.request.prompt
+    """Return the prompt as it was sent, a question as the user wrote it; of a very long one the beginning."""
+    own = own_words(generation)
+    text = own if generation.request.wants_words else generation.prompt_sent or own
     return text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT] + " …"
+
+
+def own_words(generation: Generation) -> str:
+    """Return what the user wrote: the prompt, without the question around one that was to be improved."""
+    return asked_in(generation.request.prompt) or generation.request.prompt
 
 
 def notes(generation: Generation) -> list[str]:
@@ -339,7 +346,7 @@ def _words(name: str, text: str) -> Markup:
 
 def _taken_apart(generation: Generation, styles: Mapping[str, str]) -> tuple[str, str]:
     """Return a prompt, and what a style and the format added to it; the whole where that cannot be told."""
-    prompt, sent = generation.request.prompt, prompt_of(generation)
+    prompt, sent = own_words(generation), generation.prompt_sent or generation.request.prompt
     before, found, after = sent.partition(prompt)
     if not prompt or not found:
         return sent, ""

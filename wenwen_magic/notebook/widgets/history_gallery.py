@@ -195,7 +195,7 @@ class HistoryGallery:
         if (each := self._rows.get(number)) is None:
             return
         tile = self.tiles[number]
-        prompt = clipped(each.request.prompt, 200)
+        prompt = clipped(generation.own_words(each), 200)
         what = " · ".join(filter(None, (prompt, generation.caption(each), history.marks(each), _name(each))))
         shown = number == self._chosen
         tile.tooltip = _("shown: {what}", what=what) if shown else _("show {what}", what=what)
@@ -330,4 +330,4 @@ def _name(row: Generation) -> str:
 def _words(row: Generation) -> str:
     """Return what is on the button of a generation without a picture: a sign, and how its prompt begins."""
     sign = "▶" if row.kept_videos else "¶" if row.has_result else "…" if row.state == "sent" else "✗"
-    return f"{sign} {clipped(row.request.prompt, _WORDS_ON_TILE)}"
+    return f"{sign} {clipped(generation.own_words(row), _WORDS_ON_TILE)}"
