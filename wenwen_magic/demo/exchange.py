@@ -33,12 +33,9 @@ _ANIMALS = (
     ["狐狸", "猫头鹰", "猫", "兔子", "鹿", "熊猫", "老虎", "小鸟", "熊", "小狗"],
 )
 """Those that the demo can paint, in English and Chinese."""
-_NUMBERS = [
-    *"一两三四五六七八九十",
-    *map(str, range(1, 11)),
-    *"one two three four five six seven eight nine ten".split(),
-]
-_NUMBER = re.compile(rf"[{''.join(_NUMBERS[:10])}](?=[种只个])|\b(?:{'|'.join(_NUMBERS[10:])})\b", re.ASCII)
+_CHINESE, _ENGLISH = "一两三四五六七八九十", "one two three four five six seven eight nine ten"
+_NUMBERS = [*_CHINESE, *map(str, range(1, 11)), *_ENGLISH.split()]
+_NUMBER = re.compile(rf"[{_CHINESE}](?=[种只个])|\b(?:{'|'.join(_NUMBERS[10:])})\b", re.ASCII)
 _NOTE = re.compile(r"[\[［]\s{0,9}demo\s{0,9}[:：]([^\]］]{0,300})[\]］]", re.IGNORECASE)
 _CLIPS = {"landscape": "landscape.mp4", "portrait": "portrait.webm"}
 _JSON, _HTML = "application/json; charset=utf-8", "text/html; charset=utf-8"
@@ -156,7 +153,7 @@ def answers(model: str) -> bool:
 
 
 def _answer(question: str) -> str:
-    """Answer a question: with a prompt that has more words, or with the animals that the demo knows; so many as JSON."""
+    """Answer a question: with a prompt that has more words, or with the animals that the demo knows, as JSON too."""
     chinese = is_chinese(question)
     if prompt := asked_in(question):
         return prompt + (
