@@ -6,7 +6,7 @@ wenwen's page 生成图片(chat).
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -15,7 +15,8 @@ from wenwen_magic.endpoint.failures import is_failure, plain_fields, read_proble
 from wenwen_magic.formats.parse import markdown, shapes
 from wenwen_magic.formats.parse.addresses import is_picture
 from wenwen_magic.formats.parse.json_text import Payloads, json_in, json_within
-from wenwen_magic.formats.parse.shapes import Sources, identity, is_bare, is_strange, task_in
+from wenwen_magic.formats.parse.markdown import distinct
+from wenwen_magic.formats.parse.shapes import is_bare, is_strange, task_in
 from wenwen_magic.formats.parse.walk import Collector, Place, without_progress
 from wenwen_magic.protocol import Answer, Progress, Source
 from wenwen_magic.records import LENGTH_REACHED, ImageRequest
@@ -166,13 +167,11 @@ class AnswerParser:
         reading, failures = markdown.read(text, self.payloads, whole=not cut, clip=clip), list(self._found.failures)
         # A video's thumbnail is no picture, but the poster of a clip.
         written, words = reading.images if clip and reading.videos else reading.pictures(), reading.words
-        found = self._found.pictures.all() or (written if reading.images else ())
+        found: Sequence[Source] = self._found.pictures or (written if reading.images else ())
         if not (found or cut or self._error):
             found, words = self._in_place_of_words(text, words)
-        videos = Sources((*self._found.videos.all(), *reading.videos)).all()
-        films = set(map(identity, videos))
-        found = tuple(source for source in found or (() if videos else written) if identity(source) not in films)
-        sources = self._with_drafts(found, reading, cut=cut)
+        videos = distinct([*self._found.videos, *reading.videos])
+        sources = self._with_drafts(distinct(found or (() if videos else written), but=videos), reading, cut=cut)
         if not (sources or videos):
             sources, videos = self._anywhere()
         if clip:
@@ -215,7 +214,7 @@ class AnswerParser:
         reason = why if why and not said else reason
         return Answer(text=said, finish_reason=reason, model=self.payloads.redact(found.model), usage=found.usage)
 
-    def _in_place_of_words(self, text: str, words: str) -> tuple[tuple[Source, ...], str]:
+    def _in_place_of_words(self, text: str, words: str) -> tuple[Sequence[Source], str]:
         """Return the pictures of a text that is base64 or holds JSON, and the words beside them."""
         begins = shapes.begins_as_picture(text.strip(), self.payloads)
         if begins and (alone := shapes.source_of(text, self.payloads, "")):
@@ -227,14 +226,14 @@ class AnswerParser:
             if self._found.pictures or self._found.videos:
                 words = markdown.read(text[:start] + text[end:], self.payloads).words
                 break
-        return self._found.pictures.all(), words
+        return self._found.pictures, words
 
     def _anywhere(self) -> tuple[tuple[Source, ...], tuple[Source, ...]]:
         """Return the pictures, or the videos, that are under names that say nothing, or given to functions."""
         for pieces in self._found.arguments.values():
             list(self._found.walk(json_in("".join(pieces)), Place(depth=1, key="data", known=False)))
-        videos = self._found.perhaps_videos.all()
-        return (() if videos else self._found.perhaps.all()), videos
+        videos = distinct(self._found.perhaps_videos)
+        return (() if videos else distinct(self._found.perhaps)), videos
 
     def _clips(
         self, sources: tuple[Source, ...], videos: tuple[Source, ...]
@@ -247,8 +246,7 @@ class AnswerParser:
             videos = markdown.read("".join(self._found.reasoning), self.payloads).videos
         if not videos:
             videos = tuple(one for one in sources if not (one.data or one.draft or is_picture(one.address)))
-        films = {*map(identity, videos)}
-        return tuple(source for source in sources if identity(source) not in films), videos
+        return distinct(sources, but=videos), videos
 
     def _text(self) -> str:
         """Return all texts, those of several choices one after the other, however they took turns in a stream."""
@@ -296,7 +294,7 @@ class AnswerParser:
             # A model that thinks aloud draws drafts into its answer; the last picture is the result. Source: new-api's
             # Gemini channel writes pictures of thoughts as ordinary ones (not seen on wenwen's pages).
             results = (*(replace(source, draft=True) for source in results[:-1]), *results[-1:])
-        drafts = self._found.drafts.all()
+        drafts = distinct(self._found.drafts)
         if thoughts and not drafts:
             thought = markdown.read(thoughts, self.payloads, whole=not cut)
             # Addresses in thoughts are none: a model may think of any page.
@@ -309,9 +307,8 @@ class AnswerParser:
         drafts += tuple(source for source in reading.drafts if source.data or not results)
         results = results or drafts[-1:]
         steps = (*(replace(draft, draft=True) for draft in drafts), *(source for source in results if source.draft))
-        final = Sources(source for source in results if not source.draft).all()
-        known = set(map(identity, final))
-        return (*(step for step in Sources(steps).all() if identity(step) not in known), *final)
+        final = tuple(source for source in results if not source.draft)
+        return (*distinct(steps, but=final), *final)
 
 
 def _paragraphs(*texts: str) -> str:

@@ -4,7 +4,7 @@ It is read with markdown-it-py.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from html import unescape
 from typing import Any
@@ -14,7 +14,7 @@ from markdown_it import MarkdownIt
 from wenwen_magic.formats.parse import addresses
 from wenwen_magic.formats.parse.addresses import Found, Pairs
 from wenwen_magic.formats.parse.json_text import Payloads
-from wenwen_magic.formats.parse.shapes import PICTURE_TYPES, Sources
+from wenwen_magic.formats.parse.shapes import PICTURE_TYPES
 from wenwen_magic.kinds import DATA_HEAD, PNG
 from wenwen_magic.protocol import Source
 
@@ -62,6 +62,8 @@ _HELD_NOTHING_ELSE = re.compile(
     r"<([a-zA-Z][\w-]{0,20}+)\b[^<>]{0,400}+>(?>(?:\s*+\0)+)\s*+</\1\s*+>|(?<!`)`++\s*+\0\s*+`++|\[\s*+\0\s*+\]\([^()\n]*+\)"
     r"|(?im:^[ \t]*+<br\s*+/?>[ \t]*+$)"
 )
+_ENDS = 40
+"""Bytes at the beginning and at the end by which pictures are told apart before they are compared whole."""
 _DEEPEST = 8
 """HTML elements within elements that are taken out when a picture was all that they held."""
 
@@ -143,21 +145,20 @@ def read(text: str, payloads: Payloads, *, whole: bool = True, clip: bool = Fals
     sources = _Sources(data, payloads, spoken if clip else None)
     reading = sources.read(_parse(spoken))
     thinking = sources.read(_parse(thought)) if thought else Reading()
-    drafts = thinking.pictures()
+    pictures, drafts = reading.pictures(), thinking.pictures()
     hidden: tuple[Source, ...] = ()
-    if whole and not (reading.videos or reading.pictures()):
+    if whole and not (reading.videos or pictures):
         raw = sources.read(_search(spoken))
         thinking = sources.read(_search(thought)) if thought and not (drafts or thinking.videos) else thinking
         drafts, hidden = thinking.pictures(), raw.pictures()
         videos = raw.videos or (() if hidden else thinking.videos)
         reading = replace(reading, videos=videos, elsewhere=(*reading.elsewhere, *raw.elsewhere, *thinking.elsewhere))
-    found = bool(reading.pictures() or drafts or hidden)
+    found = bool(pictures or drafts or hidden)
     words = _words(spoken, pictures=found, videos=bool(reading.videos))
     if not (words or found):
         words = _words(short, pictures=False, videos=bool(reading.videos))
-    return replace(
-        reading, drafts=drafts, hidden=hidden, elsewhere=tuple(dict.fromkeys(reading.elsewhere)), words=words
-    )
+    elsewhere = tuple(dict.fromkeys(reading.elsewhere))
+    return replace(reading, drafts=drafts, hidden=hidden, elsewhere=elsewhere, words=words)
 
 
 def _parse(text: str) -> Found:
@@ -208,21 +209,22 @@ class _Sources:
 
     def read(self, found: Found) -> Reading:
         """Return what was found by kinds, each picture once; two with equal bytes are one."""
-        images, naked = self._each(found.images), self._each(found.naked)
-        videos = [source for source in (*images, *naked) if source.address.startswith("data:video/")]
-        seen = (*found.images, *found.links, *found.bare)
-        elsewhere = (*found.images, *found.links, *found.local)
+        seen = (*found.images, *found.links)
+        elsewhere = [address for address, _ in (*seen, *found.local) if addresses.is_elsewhere(address)]
+        films = [*found.videos, *(pair for pair in (*seen, *found.bare) if addresses.is_video(pair[0]))]
         alone = [pair for pair in found.alone if not addresses.is_question(pair[0])]
+        bare = [pair for pair in found.bare if addresses.is_picture(pair[0])] + alone
+        links = [pair for pair in found.links if addresses.is_picture(pair[0])]
+        images, naked = self._each(found.images), self._each(found.naked)
+        videos = tuple(filter(_is_clip, (*images, *naked)))
         reading = Reading(
-            images=tuple(
-                source for source in images if source not in videos and not addresses.is_video(source.address)
-            ),
-            naked=tuple(source for source in naked if source not in videos),
-            addresses=_once(self._each([pair for pair in found.bare if addresses.is_picture(pair[0])] + alone)),
-            linked=_once(self._each([pair for pair in found.links if addresses.is_picture(pair[0])])),
-            elsewhere=tuple(self._payloads.redact(pair[0]) for pair in elsewhere if addresses.is_elsewhere(pair[0])),
+            images=tuple(one for one in images if not (_is_clip(one) or addresses.is_video(one.address))),
+            naked=tuple(one for one in naked if not _is_clip(one)),
+            addresses=_once(self._each(bare)),
+            linked=_once(self._each(links)),
+            elsewhere=tuple(map(self._payloads.redact, elsewhere)),
         )
-        videos += self._each([*found.videos, *(pair for pair in seen if addresses.is_video(pair[0]))])
+        videos += self._each(films)
         if not videos and (self._spoken is not None or not reading.pictures()):
             named = [pair for pair in found.links if _SAYS_VIDEO.search(pair[1]) and _may_be_video(pair)]
             if self._spoken is not None:
@@ -230,18 +232,23 @@ class _Sources:
             videos = self._each(named)
         return replace(reading, videos=_once(videos))
 
-    def _each(self, pairs: Pairs) -> list[Source]:
+    def _each(self, pairs: Pairs) -> tuple[Source, ...]:
         """Return each source once, with the words of its first place."""
-        made = (self._source(*pair) for pair in pairs)
-        return list(Sources(filter(None, made)).all())
+        return distinct([source for pair in pairs if (source := self._source(*pair))])
 
     def _source(self, address: str, alt: str) -> Source | None:
+        cut = _CUT.fullmatch(address)
+        address = address if cut else self._payloads.restore_text(address)
         alt = self._payloads.redact(_CUT.sub("…", alt)).strip()
-        if cut := _CUT.fullmatch(address):
+        if cut:
             kept = self._data[int(cut[1])] if int(cut[1]) < len(self._data) else None
             return Source(kept.address, alt, data=kept.data) if kept else None
-        address = self._payloads.restore_text(address)
         return Source(address, alt) if address.lower().startswith(("http://", "https://", "/", "data:")) else None
+
+
+def _is_clip(source: Source) -> bool:
+    """Tell whether a source is a video in the text itself."""
+    return source.address.startswith("data:video/")
 
 
 def _may_be_video(link: tuple[str, str]) -> bool:
@@ -255,6 +262,44 @@ def _alone_on_its_line(text: str) -> Pairs:
     """Return the links that offer to load something, and are no part of a sentence."""
     lines = [line for line in text.splitlines() if _OFFERS.search(line) and _ALONE.fullmatch(_LINK.sub("", line))]
     return [pair for pair in _parse("\n\n".join(lines)).links if _OFFERS.search(pair[1]) and _may_be_video(pair)]
+
+
+def distinct(sources: Sequence[Source], but: Sequence[Source] = ()) -> tuple[Source, ...]:
+    """Return sources in order, equal bytes and equal addresses once.
+
+    Args:
+        sources: what to return.
+        but: those that are left out.
+    """
+    if len(sources) + len(but) < 2:  # noqa: PLR2004  as in most answers
+        return tuple(sources)
+    kept: dict[Hashable, Source] = {}
+    for source in sources:
+        kept.setdefault(_identity(source), source)
+    for source in but:
+        kept.pop(_identity(source), None)
+    return tuple(kept.values())
+
+
+def _identity(source: Source) -> Hashable:
+    """Return what is equal for equal sources: of bytes themselves, whatever type they go by, else the address."""
+    return _Bytes(source.data) if source.data else source.address
+
+
+class _Bytes:
+    """Compares base64 without its padding, byte by byte, but only with what has the same size, beginning and end."""
+
+    def __init__(self, data: bytes) -> None:
+        end = data[-_ENDS:]
+        self._data, self._size = data, len(data) - len(end) + len(end.rstrip(b"="))
+
+    def __hash__(self) -> int:
+        return hash((self._size, self._data[:_ENDS], self._data[max(0, self._size - _ENDS) : self._size]))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, _Bytes) or self._size != other._size:
+            return False
+        return self._data[: self._size] == other._data[: other._size]
 
 
 def _once(sources: Sequence[Source]) -> tuple[Source, ...]:

@@ -9,7 +9,7 @@ place of a picture they are those of asynchronous servers of the relay's family.
 """
 
 import re
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from wenwen_magic.endpoint.failures import is_complaint, plain_fields
@@ -97,47 +97,6 @@ PICTURE_TYPES = ("image/", "application/octet-stream")
 _MIME = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
 _SCHEME = re.compile(r"(?i)[a-z][a-z0-9+.-]*:")
 _HTTP = ("http://", "https://")
-
-
-class Sources:
-    """Keep sources in order, equal bytes and equal addresses once."""
-
-    def __init__(self, sources: Iterable[Source] = ()) -> None:
-        self._kept: dict[Hashable, Source] = {}
-        for source in sources:
-            self.add(source)
-
-    def add(self, source: Source) -> None:
-        """Keep a source unless it is there already."""
-        self._kept.setdefault(identity(source), source)
-
-    def __len__(self) -> int:
-        return len(self._kept)
-
-    def all(self) -> tuple[Source, ...]:
-        """Return them in the order in which they came."""
-        return tuple(self._kept.values())
-
-
-def identity(source: Source) -> Hashable:
-    """Return what is equal for equal sources: of bytes themselves, whatever type they go by, else the address."""
-    return _Bytes(source.data) if source.data else source.address
-
-
-class _Bytes:
-    """Compares base64 without its padding, byte by byte, but only with what has the same size, beginning and end."""
-
-    def __init__(self, data: bytes) -> None:
-        end = data[-_SHORTEST:]
-        self._data, self._size = data, len(data) - len(end) + len(end.rstrip(b"="))
-
-    def __hash__(self) -> int:
-        return hash((self._size, self._data[:_SHORTEST], self._data[max(0, self._size - _SHORTEST) : self._size]))
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, _Bytes) or self._size != other._size:
-            return False
-        return self._data[: self._size] == other._data[: other._size]
 
 
 class Item(NamedTuple):

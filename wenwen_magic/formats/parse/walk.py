@@ -89,8 +89,11 @@ class Collector:
 
     def __init__(self, payloads: Payloads, *, words: bool = False) -> None:
         self._payloads, self._words = payloads, words
-        self.pictures, self.drafts, self.videos = shapes.Sources(), shapes.Sources(), shapes.Sources()
-        self.perhaps, self.perhaps_videos = shapes.Sources(), shapes.Sources()
+        self.pictures: list[Source] = []
+        self.drafts: list[Source] = []
+        self.videos: list[Source] = []
+        self.perhaps: list[Source] = []
+        self.perhaps_videos: list[Source] = []
         """Found under names that say nothing; they count where nothing else is there."""
         self.pieces: list[tuple[int, str]] = []
         """The texts in the order in which they came, each with the choice that it belongs to."""
@@ -316,13 +319,13 @@ class Collector:
             return None
         self._kept += 1
         if shapes.is_video(source, place.mime) or (place.video and not source.data):
-            (self.videos if place.known else self.perhaps_videos).add(source)
+            (self.videos if place.known else self.perhaps_videos).append(source)
         elif place.video:
-            self.videos.add(replace(source, address="data:video/mp4"))
+            self.videos.append(replace(source, address="data:video/mp4"))
         elif place.thought:
-            self.drafts.add(source)
+            self.drafts.append(source)
         else:
-            (self.pictures if place.known else self.perhaps).add(source)
+            (self.pictures if place.known else self.perhaps).append(source)
         return source
 
 
