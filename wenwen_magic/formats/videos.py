@@ -16,6 +16,7 @@ from wenwen_magic.formats.images import file_part
 from wenwen_magic.formats.parse import shapes
 from wenwen_magic.formats.parse.json_text import Payloads
 from wenwen_magic.formats.parse.stream import ask_for_fields, read_json
+from wenwen_magic.formats.parse.walk import number_of, percent_in
 from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Pause, Progress, Source, Step, WireFormat
 from wenwen_magic.records import CLIP, ImageRequest
 from wenwen_magic.text.i18n import _
@@ -125,8 +126,7 @@ class _Job:
         return next(filter(None, (self._text_in(fields.get(name)) for fields in self._fields for name in names)), "")
 
     def _text_in(self, value: Any) -> str:
-        is_number = isinstance(value, int) and not isinstance(value, bool)
-        return self._payloads.redact(str(value) if is_number else value).strip()
+        return self._payloads.redact(value if number_of(value) is None else str(value)).strip()
 
     @property
     def number(self) -> str:
@@ -192,7 +192,7 @@ class _Job:
 
     @property
     def _percent(self) -> float | None:
-        return shapes.percent_in(self._text(_PROGRESS))
+        return percent_in(self._text(_PROGRESS))
 
     def progress(self) -> Progress:
         """Report how far it is, with the words of what is no state."""

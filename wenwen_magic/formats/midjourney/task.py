@@ -15,8 +15,8 @@ from urllib.parse import urlsplit, urlunsplit
 from wenwen_magic.endpoint.failures import error_of_object, plain_fields, read_problem, unreadable
 from wenwen_magic.errors import AnswerError, Charged, EndpointError
 from wenwen_magic.formats.parse.json_text import Payloads
-from wenwen_magic.formats.parse.shapes import percent_in, source_of
 from wenwen_magic.formats.parse.stream import read_json
+from wenwen_magic.formats.parse.walk import number_of, percent_in, source_of
 from wenwen_magic.protocol import HttpReply, Progress, Source
 from wenwen_magic.records import Button
 from wenwen_magic.text.i18n import N_, _
@@ -230,7 +230,7 @@ def _number(value: Any) -> int | None:
     """Return a code or a count, written as a number or as a text."""
     if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value) < 10:  # noqa: PLR2004
         return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    return number_of(value)
 
 
 def _is_link(value: Any) -> TypeGuard[str]:

@@ -14,7 +14,7 @@ from markdown_it import MarkdownIt
 from wenwen_magic.formats.parse import addresses
 from wenwen_magic.formats.parse.addresses import Found, Pairs
 from wenwen_magic.formats.parse.json_text import Payloads
-from wenwen_magic.formats.parse.shapes import PICTURE_TYPES
+from wenwen_magic.formats.parse.shapes import MEDIA_TYPES
 from wenwen_magic.kinds import DATA_HEAD, PNG
 from wenwen_magic.protocol import Source
 
@@ -315,7 +315,7 @@ def _without_data(text: str, payloads: Payloads, data: list[Source], *, whole: b
         closing = _NEED_CLOSING.get(text[head.start() - 1 : head.start()])
         end = _end_of_run(text, head, closing)
         mime = (head[1] or PNG.mime).lower()
-        taken = mime.startswith((*PICTURE_TYPES, "video/")) and (whole or not closing or _CLOSED.match(text, end))
+        taken = mime.startswith(MEDIA_TYPES) and (whole or not closing or _CLOSED.match(text, end))
         run = payloads.restore_base64(text[head.end() : end]) if taken else b""
         data.append(Source(f"data:{mime}", data=run))
         pieces += [text[at : head.start()], f"data:,cut{len(data) - 1}" if run else "…"]

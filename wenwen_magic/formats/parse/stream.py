@@ -134,11 +134,10 @@ def read(reply: HttpReply | None, request: ImageRequest) -> Generator[Progress, 
     if reply is None:
         raise TypeError(_UNANSWERED)
     head, chunks = begin(reply.chunks)
-    parser = AnswerParser(request, Payloads())
     if _EVENTS.match(head):
-        return (yield from _read_events(chunks, parser))
+        return (yield from _read_events(chunks, AnswerParser(request, Payloads())))
     body, cut = read_all(chunks)
-    return (_read_object if head.startswith(_JSON) else _read_other)(body, cut, parser, reply.status)
+    return (_read_object if head.startswith(_JSON) else _read_other)(body, cut, request, reply.status)
 
 
 def read_json(reply: HttpReply | None, payloads: Payloads | None = None) -> Any:
@@ -187,14 +186,20 @@ def ask_for_fields(call: HttpCall) -> Generator[Step, HttpReply | None, Mapping[
     return dict(answer)
 
 
-def _read_other(body: bytes | bytearray, cut: EndpointError | None, parser: AnswerParser, status: int) -> Answer:
-    """Read a body that is no JSON: the picture or video itself, its base64, its address, or Markdown."""
+def _read_other(body: bytearray, cut: EndpointError | None, request: ImageRequest, status: int) -> Answer:
+    """Read a body that is no JSON: the picture or video itself, or text."""
     if kind := kind_of(bytes(body[:80]), (*PICTURES, *VIDEOS)):
         if cut:
             raise cut
         source = Source(f"data:{kind.mime}", data=base64.b64encode(body))
         return Answer(videos=(source,)) if kind in VIDEOS else Answer(sources=(source,))
-    text = bytes(parser.payloads.extract(body)).decode("utf-8", "replace")
+    payloads = Payloads()
+    text = bytes(payloads.extract(body)).decode("utf-8", "replace")
+    return _read_text(text, cut, AnswerParser(request, payloads), status)
+
+
+def _read_text(text: str, cut: EndpointError | None, parser: AnswerParser, status: int) -> Answer:
+    """Read a text that is no JSON: a picture's base64, its address, or Markdown."""
     shown = parser.payloads.redact(text[:65_536])
     if looks_like_html(text):
         raise web_page(status, shown)
@@ -214,9 +219,11 @@ def _read_words(text: str, parser: AnswerParser, error: WenwenError, *, whole: b
     raise error
 
 
-def _read_object(body: bytearray, cut: EndpointError | None, parser: AnswerParser, status: int) -> Answer:
-    small = bytes(parser.payloads.extract(body))
+def _read_object(body: bytearray, cut: EndpointError | None, request: ImageRequest, status: int) -> Answer:
+    payloads = Payloads()
+    small = bytes(payloads.extract(body))
     body.clear()
+    parser = AnswerParser(request, payloads)
     try:
         values, rest = [json.loads(small)], ""
     except (ValueError, RecursionError):
@@ -224,7 +231,7 @@ def _read_object(body: bytearray, cut: EndpointError | None, parser: AnswerParse
         values, rest = _values_in(text)
         if not values and text.startswith('"'):
             cut = cut or (None if text.rstrip().endswith('"') else _broken_off())
-            return _read_other(small, cut, parser, status)
+            return _read_text(text, cut, parser, status)
         if not values:
             return _read_torn(text, parser, cut)
     for value in values:
@@ -233,8 +240,8 @@ def _read_object(body: bytearray, cut: EndpointError | None, parser: AnswerParse
         list(parser.add(parse_partial_json(rest[:_LONGEST_TORN], ())))
         cut = cut or (None if parser.ended else _broken_off())
     if not (rest or cut or parser.seen):
-        raise unreadable(parser.payloads.redact(small[:65_536].decode("utf-8", "replace")))
-    return _finished(parser, cut)
+        raise unreadable(payloads.redact(small[:65_536].decode("utf-8", "replace")))
+    return parser.finish(cut)
 
 
 def _values_in(text: str) -> tuple[list[Any], str]:
@@ -330,7 +337,7 @@ def _read_strays(
         return _read_words(text, parser, unreadable(parser.payloads.redact(text)), whole=done)
     if not (cut or done or whole is not None or parser.ended):
         cut = _broken_off()
-    return _finished(parser, cut)
+    return parser.finish(cut)
 
 
 class _Alike:
@@ -390,18 +397,3 @@ def _broken_off() -> EndpointError:
         do=_("The work may have been charged, so it was not sent again. Running the cell again asks again."),
         charged="maybe",
     )
-
-
-def _finished(parser: AnswerParser, cut: EndpointError | None) -> Answer:
-    """Return the answer if it holds a picture or a video, or came whole.
-
-    Raises:
-        EndpointError: it holds an error object and no picture, or broke off before one.
-    """
-    answer = parser.answer(cut=cut is not None)
-    if not (answer.sources or answer.videos):
-        if parser.error is not None:
-            raise parser.payloads.redact_error(error_of_object(parser.error, begun=parser.begun))
-        if cut is not None:
-            raise cut
-    return answer

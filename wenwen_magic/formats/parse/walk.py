@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from wenwen_magic.endpoint.failures import filters_in, is_failure
-from wenwen_magic.formats.parse import shapes
+from wenwen_magic.endpoint.failures import filters_in, is_failure, plain_fields
+from wenwen_magic.formats.parse import addresses, shapes
 from wenwen_magic.formats.parse.json_text import Payloads, json_in
 from wenwen_magic.formats.parse.markdown import split_thoughts
-from wenwen_magic.kinds import PNG
+from wenwen_magic.kinds import PICTURES, PNG, VIDEOS, kind_of_base64, split_data_uri
 from wenwen_magic.protocol import Progress, Source
 from wenwen_magic.text.i18n import N_, _
 
@@ -42,6 +42,7 @@ _MEANINGS = {
 """What Google's reasons for the end of an answer mean."""
 _SPOKEN = shapes.TEXTS | shapes.REASONING | shapes.ARGUMENTS | {"refusal"}
 _SOURCES = {*shapes.BASE64, *shapes.ADDRESSES}
+_MAY_HOLD_SOURCE = _SOURCES | {"data"}
 
 _DEEPEST = 14
 """Fields within fields that are looked into; ordinary answers have eight."""
@@ -49,6 +50,121 @@ _STEP = 8
 """Least characters by which words grow until they are told again."""
 _REPEATED = 24
 """Least characters of a piece that is all that was said before once more; a shorter one may be said twice."""
+
+_PERCENT = re.compile(r"\s*(\d{1,3}(?:\.\d{1,4})?)")
+_SHORTEST = 40
+"""Least bytes of a picture's base64; a word such as ``pending`` is shorter."""
+_SHORTEST_TOKEN = 24
+"""Least characters of what :class:`Payloads` puts in place of base64 that it took out; other base64 is longer."""
+_SHORT_TYPES = {suffix[1:]: kind.mime for kind in (*PICTURES, *VIDEOS) for suffix in kind.suffixes}
+"""Types by their short names."""
+_MIME = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
+_SCHEME = re.compile(r"(?i)[a-z][a-z0-9+.-]*:")
+_HTTP = ("http://", "https://")
+
+
+def number_of(value: Any) -> int | None:
+    """Return a whole number, and None for anything else, truth values included."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def percent_in(value: Any) -> float | None:
+    """Return how far a job is, told as a number or as a text, 100 at most; None where it is not told."""
+    number = _PERCENT.match(str(value))
+    return min(float(number[1]), 100.0) if number else None
+
+
+class Item(NamedTuple):
+    """Hold what an object says of itself.
+
+    Args:
+        fields: by their plain names.
+        kind: its ``type``; empty where that is no text.
+        number: its ``index``; None for none.
+        mime: the type of its picture or video as it names it; the bytes decide later.
+    """
+
+    fields: dict[str, Any]
+    kind: str
+    number: int | None
+    mime: str
+
+
+def read_object(fields: dict[str, Any], mime: str = PNG.mime) -> Item:
+    """Read what an object says of itself.
+
+    Args:
+        fields: by their plain names.
+        mime: the type of its picture or video where it names none.
+    """
+    kind = fields["type"] if isinstance(fields.get("type"), str) else ""
+    values = (fields[name] for name in shapes.TYPES if isinstance(fields.get(name), str))
+    for value_of_type in (*values, *([kind] if "/" in kind else [])):
+        named = value_of_type.lower()
+        if known := _SHORT_TYPES.get(named.removeprefix("image/")) or (named if _MIME.fullmatch(named) else ""):
+            mime = known
+            break
+    return Item(fields, kind, number_of(fields.get("index")), mime)
+
+
+def source_of(value: Any, payloads: Payloads, key: str = "url", mime: str = PNG.mime) -> Source | None:
+    """Return what a field's value names: an address, base64 with or without a head, or nothing.
+
+    Args:
+        value: of the field.
+        payloads: where base64 that was taken out of the answer is kept.
+        key: the field's name, plain; empty for an item of a list.
+        mime: the type where the value itself does not say it.
+    """
+    if not isinstance(value, str) or not (value := value.strip()):
+        return None
+    if value[:8].lower().startswith(_HTTP) and (key or len(value.split()) == 1):
+        return Source(payloads.restore_text(value))
+    if _SCHEME.match(value):
+        named, value = split_data_uri(value)
+        if not value:
+            return None
+        key, mime = shapes.BASE64[0], named or mime
+    if key in shapes.BASE64 or begins_as_picture(value, payloads):
+        data = payloads.restore_base64(value) if mime.startswith(shapes.MEDIA_TYPES) else b""
+        return Source(f"data:{mime}", data=data) if len(data) >= _SHORTEST else None
+    is_path = value.startswith("/") and (key in {"", "result", "fileuri"} or "url" in key or "im" in key)
+    below_endpoint = is_path or (key in {"url", "imageurl"} and ("/" in value or "." in value))
+    # A slash alone leads nowhere.
+    return Source(payloads.restore_text(value)) if below_endpoint and len(value.split()) == 1 < len(value) else None
+
+
+def begins_as_picture(text: str, payloads: Payloads) -> bool:
+    """Tell whether a text begins as the base64 of a picture does; a word such as ``assistant`` is too short for it."""
+    if len(text) < _SHORTEST_TOKEN:
+        return False
+    return kind_of_base64(payloads.restore(text[:120])[:120].decode("ascii", "replace")) is not None
+
+
+def own_source(item: Item, payloads: Payloads, *, within: str = "", video: bool = False) -> Source | None:
+    """Return an object's own picture or video; base64 comes before an address, for it need not be fetched.
+
+    Args:
+        item: the object.
+        payloads: as for :func:`source_of`.
+        within: the plain name of the field that the object stands in.
+        video: whether the object describes a video: then what is named an image is not the result.
+    """
+    fields = item.fields
+    if _MAY_HOLD_SOURCE.isdisjoint(fields):
+        return None
+    marked = item.kind in shapes.IMAGE_TYPES or within == "inlinedata"
+    typed = marked or any(isinstance(fields.get(name), str) for name in shapes.TYPES[:4])
+    for name in (*shapes.BASE64, *shapes.ADDRESSES, *(["data"] if typed else [])):
+        value = fields.get(name)
+        if value and isinstance(value, str) and not (video and ("im" in name or "pic" in name)):
+            is_base64 = name == "data" and not value[:8].lower().startswith((*_HTTP, "data:"))
+            if source := source_of(value, payloads, shapes.BASE64[0] if is_base64 else name, item.mime):
+                return source
+    return None
+
+
+# -- the walk ----------------------------------------------------------------------------------------------------------
 
 
 class Place(NamedTuple):
@@ -129,23 +245,21 @@ class Collector:
             for position, item in enumerate(value):
                 yield from self.walk(item, place._replace(depth=place.depth + 1, position=position))
         elif isinstance(value, str):
+            named = place.video or place.key in shapes.BASE64
             if place.key in shapes.TEXTS and not place.strict:
                 yield from self.say(value, place)
-            elif place.video or place.key in shapes.BASE64:
-                self._keep(shapes.source_of(value, self._payloads, place.key, place.mime), place)
-            elif place.strict:
-                self._keep(shapes.source_of(value, self._payloads, "", place.mime), place)
+            elif named or place.strict:
+                self._keep(source_of(value, self._payloads, place.key if named else "", place.mime), place)
             else:
                 yield from self.read_text(value, place)
 
     def _add_object(self, item: Mapping[str, Any], place: Place) -> Iterator[Progress]:
-        read = shapes.read_object(item, place.mime)
-        fields = read.fields
+        fields, failed = plain_fields(item), bool(place.depth) and is_failure(item)
         if fields.get("role") in ("user", "system"):  # what was asked
             return
+        read = read_object(fields, place.mime)
         place = _within(read, place)
         self._note(item, fields, place)
-        failed = bool(place.depth) and is_failure(item)
         if failed:
             self.failures.append(item)
         kept = self._kept
@@ -166,7 +280,15 @@ class Collector:
         if self._kept > kept and place.key in {"content", "parts"}:
             self.pieces.append((place.choice, "\n\n"))  # the texts before and after a picture are two paragraphs
 
-    def _add_words(self, name: str, value: str, item: shapes.Item, place: Place) -> Iterator[Progress]:
+    def _own(self, item: Item, place: Place) -> Source | None:
+        """Keep an object's own picture or video, and return it."""
+        source = own_source(item, self._payloads, within=place.key, video=place.video)
+        if source is None:
+            return None
+        named = any("im" in name or "pic" in name for name in item.fields if name in shapes.ADDRESSES)
+        return self._keep(source, place._replace(strict=place.strict and not named))
+
+    def _add_words(self, name: str, value: str, item: Item, place: Place) -> Iterator[Progress]:
         """Read a field with words: of the answer, a refusal, thoughts, or a call of a function."""
         kind = item.kind
         if name == "refusal" or (name == "delta" and "refusal" in kind):
@@ -181,12 +303,6 @@ class Collector:
         elif place.thought or not kind or "text" in kind or name not in {"delta", "text"}:
             yield from self.walk(value, place._replace(key=name, depth=place.depth + 1))
 
-    def _own(self, item: shapes.Item, place: Place) -> Source | None:
-        """Keep an object's own picture or video, and return it."""
-        source = shapes.own_source(item, self._payloads, within=place.key, video=place.video)
-        named = any("im" in name or "pic" in name for name in item.fields if name in shapes.ADDRESSES)
-        return self._keep(source, place._replace(strict=place.strict and not named)) if source else None
-
     def _add_field(self, name: str, value: Any, place: Place, *, own: bool) -> Iterator[Progress]:
         """Read a field of an object, apart from its words and its own picture.
 
@@ -196,27 +312,29 @@ class Collector:
             place: of the object.
             own: whether the object itself is a picture or holds a video: then others in it are forms of the same.
         """
-        inner, is_text = place._replace(key=name, depth=place.depth + 1), isinstance(value, str)
         # What else a picture's object holds can only be another form of the same picture.
         is_form = own and place.depth > 0 and not (name == "images" and place.key in {"message", "delta"})
         if name in shapes.ECHOES or is_form:
             return
-        if name in shapes.CHATS:
-            yield from self.walk(value, inner._replace(known=True, strict=False))
-        elif name in _SOURCES and is_text:
-            if name in shapes.VALUES and not own:
-                yield from self.read_text(value, inner)
-        elif name in _SOURCES:
-            yield from self.walk(value, inner._replace(strict=False))
-        elif name == "message" and is_text:
-            if place.key == "choices":  # elsewhere it is about the answer
+        known, strict = place.known, place.strict
+        if isinstance(value, str) and (name == "message" or name in _SOURCES):
+            inner = place._replace(key=name, depth=place.depth + 1)
+            if name == "message" and place.key == "choices":  # elsewhere it is about the answer
                 yield from self.say(value, inner)
-        elif name.isdigit():  # an object in place of a list
-            yield from self.walk(value, inner._replace(key=place.key))
+            elif name in shapes.VALUES and name in _SOURCES and not own:
+                yield from self.read_text(value, inner)
+            return
+        if name in shapes.CHATS:
+            known, strict = True, False
+        elif name in _SOURCES:
+            strict = False
         elif name in shapes.WRAPPERS or name in shapes.VALUES:
-            yield from self.walk(value, inner._replace(strict=place.strict and name in shapes.VALUES))
+            strict = strict and name in shapes.VALUES
+        elif name.isdigit():  # an object in place of a list
+            name = place.key
         else:
-            yield from self.walk(value, inner._replace(known=False, strict=True))
+            known, strict = False, True
+        yield from self.walk(value, place._replace(key=name, depth=place.depth + 1, known=known, strict=strict))
 
     def _note(self, item: Mapping[str, Any], fields: Mapping[str, Any], place: Place) -> None:
         """Note what an object says about the answer: its model, its cost, why it ended."""
@@ -259,7 +377,7 @@ class Collector:
             value: the text.
             place: where it stands.
         """
-        if source := shapes.source_of(value, self._payloads, "", place.mime):
+        if source := source_of(value, self._payloads, "", place.mime):
             self._keep(source, place)
             return
         inner = json_in(value)
@@ -315,10 +433,17 @@ class Collector:
 
     def _keep(self, source: Source | None, place: Place) -> Source | None:
         """Add a source to those of its kind, and return it; None where it does not count."""
-        if source is None or (place.strict and not shapes.shows_a_kind(source.address)):
+        if source is None:
             return None
+        address, named = source.address, place.mime
+        inside, is_video = address.startswith("data:"), addresses.is_video(address)
+        if place.strict and not inside:  # the address must be a full one, and tell its kind
+            full = address[:8].lower().startswith(_HTTP)
+            if not (full and (is_video or addresses.is_picture(address))):
+                return None
         self._kept += 1
-        if shapes.is_video(source, place.mime) or (place.video and not source.data):
+        is_video = address.startswith("data:video/") if inside else is_video or named.startswith("video/")
+        if is_video or (place.video and not source.data):
             (self.videos if place.known else self.perhaps_videos).append(source)
         elif place.video:
             self.videos.append(replace(source, address="data:video/mp4"))
@@ -329,7 +454,7 @@ class Collector:
         return source
 
 
-def _within(item: shapes.Item, place: Place) -> Place:
+def _within(item: Item, place: Place) -> Place:
     """Return the place of what is in an object."""
     kind, choice = item.kind, place.choice
     if place.key == "candidates":
