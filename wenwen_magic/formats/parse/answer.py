@@ -21,9 +21,9 @@ from wenwen_magic.formats.parse.walk import (
     Collector,
     Place,
     begins_as_picture,
+    inside,
     number_of,
     own_source,
-    read_object,
     source_of,
     without_progress,
 )
@@ -135,10 +135,10 @@ class AnswerParser:
         kind = next((body[name] for name in ("type", "event") if isinstance(body.get(name), str)), "")
         unnamed = not kind and "partial_image_index" in body
         if unnamed or kind.endswith("partial_image") or "partial_image_b64" in body:
-            number = number_of(body.get("partial_image_index"))
+            number, fields = number_of(body.get("partial_image_index")), plain_fields(body)
             self._begun = True
             text = _("a picture on its way") + (f" ({number + 1})" if number is not None else "")
-            yield Progress(text, picture=own_source(read_object(plain_fields(body)), self.payloads))
+            yield Progress(text, picture=own_source(fields, inside(fields, Place()), self.payloads))
             return
         if kind.endswith("partial_failed"):
             self._note_begun()

@@ -137,6 +137,8 @@ def read(text: str, payloads: Payloads, *, whole: bool = True, clip: bool = Fals
         whole: whether the text came to its end; of one that broke off, the last word is not trusted.
         clip: whether a clip was asked for: an address that is all of the text is one, and a link that offers to load.
     """
+    if not text.strip():
+        return Reading()
     data: list[Source] = []
     short = _without_data(text, payloads, data, whole=whole)
     if not whole:  # up to where its last address is certainly whole

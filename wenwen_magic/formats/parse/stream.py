@@ -3,7 +3,7 @@
 import base64
 import json
 import re
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
@@ -18,7 +18,7 @@ from wenwen_magic.errors import AnswerError, EndpointError, WenwenError
 from wenwen_magic.formats.parse.answer import AnswerParser, piece_in
 from wenwen_magic.formats.parse.json_text import Payloads, parse_partial_json
 from wenwen_magic.kinds import PICTURES, VIDEOS, kind_of
-from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Progress, Source, Step
+from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Inquiry, Progress, Source, Step
 from wenwen_magic.records import ImageRequest
 from wenwen_magic.text.i18n import _
 
@@ -178,12 +178,20 @@ def ask_free(call: HttpCall) -> Generator[Step, HttpReply | None, Any]:
         raise
 
 
-def ask_for_fields(call: HttpCall) -> Generator[Step, HttpReply | None, Mapping[str, Any]]:
-    """Make a call as :func:`ask_free` does, and return the fields of its answer; of anything else it cannot be read."""
-    answer = yield from ask_free(call)
-    if not isinstance(answer, Mapping):
-        raise unreadable(str(answer)[:1000])
-    return dict(answer)
+def inquiry(question: Callable[[str], HttpCall]) -> Inquiry:
+    """Make the free question about one job, which returns the fields of its answer as they are.
+
+    Args:
+        question: makes the call, by the job's number.
+    """
+
+    def query(job: str) -> Generator[Step, HttpReply | None, Mapping[str, Any]]:
+        answer = yield from ask_free(question(job))
+        if not isinstance(answer, Mapping):
+            raise unreadable(str(answer)[:1000])
+        return dict(answer)
+
+    return query
 
 
 def _read_other(body: bytearray, cut: EndpointError | None, request: ImageRequest, status: int) -> Answer:

@@ -74,39 +74,6 @@ def percent_in(value: Any) -> float | None:
     return min(float(number[1]), 100.0) if number else None
 
 
-class Item(NamedTuple):
-    """Hold what an object says of itself.
-
-    Args:
-        fields: by their plain names.
-        kind: its ``type``; empty where that is no text.
-        number: its ``index``; None for none.
-        mime: the type of its picture or video as it names it; the bytes decide later.
-    """
-
-    fields: dict[str, Any]
-    kind: str
-    number: int | None
-    mime: str
-
-
-def read_object(fields: dict[str, Any], mime: str = PNG.mime) -> Item:
-    """Read what an object says of itself.
-
-    Args:
-        fields: by their plain names.
-        mime: the type of its picture or video where it names none.
-    """
-    kind = fields["type"] if isinstance(fields.get("type"), str) else ""
-    values = (fields[name] for name in shapes.TYPES if isinstance(fields.get(name), str))
-    for value_of_type in (*values, *([kind] if "/" in kind else [])):
-        named = value_of_type.lower()
-        if known := _SHORT_TYPES.get(named.removeprefix("image/")) or (named if _MIME.fullmatch(named) else ""):
-            mime = known
-            break
-    return Item(fields, kind, number_of(fields.get("index")), mime)
-
-
 def source_of(value: Any, payloads: Payloads, key: str = "url", mime: str = PNG.mime) -> Source | None:
     """Return what a field's value names: an address, base64 with or without a head, or nothing.
 
@@ -141,32 +108,6 @@ def begins_as_picture(text: str, payloads: Payloads) -> bool:
     return kind_of_base64(payloads.restore(text[:120])[:120].decode("ascii", "replace")) is not None
 
 
-def own_source(item: Item, payloads: Payloads, *, within: str = "", video: bool = False) -> Source | None:
-    """Return an object's own picture or video; base64 comes before an address, for it need not be fetched.
-
-    Args:
-        item: the object.
-        payloads: as for :func:`source_of`.
-        within: the plain name of the field that the object stands in.
-        video: whether the object describes a video: then what is named an image is not the result.
-    """
-    fields = item.fields
-    if _MAY_HOLD_SOURCE.isdisjoint(fields):
-        return None
-    marked = item.kind in shapes.IMAGE_TYPES or within == "inlinedata"
-    typed = marked or any(isinstance(fields.get(name), str) for name in shapes.TYPES[:4])
-    for name in (*shapes.BASE64, *shapes.ADDRESSES, *(["data"] if typed else [])):
-        value = fields.get(name)
-        if value and isinstance(value, str) and not (video and ("im" in name or "pic" in name)):
-            is_base64 = name == "data" and not value[:8].lower().startswith((*_HTTP, "data:"))
-            if source := source_of(value, payloads, shapes.BASE64[0] if is_base64 else name, item.mime):
-                return source
-    return None
-
-
-# -- the walk ----------------------------------------------------------------------------------------------------------
-
-
 class Place(NamedTuple):
     """Say where a value stands.
 
@@ -174,7 +115,9 @@ class Place(NamedTuple):
         key: the plain name of its field, or of the list that it is in.
         depth: how many values it is in.
         position: in its list.
-        mime: the type that was named last.
+        kind: the ``type`` of the object that it is in; empty where that is no text.
+        number: the ``index`` of that object; None for none.
+        mime: the type of a picture or video that was named last; the bytes decide later.
         choice: which of several texts it belongs to; those of candidates are below zero.
         thought: whether it is on the way to a result.
         repeated: whether the event says once more what others said in pieces.
@@ -186,6 +129,8 @@ class Place(NamedTuple):
     key: str = ""
     depth: int = 0
     position: int = 0
+    kind: str = ""
+    number: int | None = None
     mime: str = PNG.mime
     choice: int = 0
     thought: bool = False
@@ -193,6 +138,55 @@ class Place(NamedTuple):
     video: bool = False
     known: bool = True
     strict: bool = False
+
+
+def inside(fields: Mapping[str, Any], place: Place) -> Place:
+    """Return the place of what is in an object, with what the object says of itself.
+
+    Args:
+        fields: the object's, by their plain names.
+        place: of the object.
+    """
+    kind = fields["type"] if isinstance(fields.get("type"), str) else ""
+    number, mime, choice = number_of(fields.get("index")), place.mime, place.choice
+    types = [fields[name].lower() for name in shapes.TYPES if isinstance(fields.get(name), str)]
+    for named in (*types, *([kind.lower()] if "/" in kind else [])):
+        if known := _SHORT_TYPES.get(named.removeprefix("image/")) or (named if _MIME.fullmatch(named) else ""):
+            mime = known
+            break
+    if place.key == "candidates":
+        choice = -1 - abs(place.position if number is None else number)
+    elif place.key == "choices":
+        choice = abs(number or 0)
+    return place._replace(
+        kind=kind,
+        number=number,
+        mime=mime,
+        choice=choice,
+        thought=place.thought or fields.get("thought") is True or any(word in kind for word in shapes.THOUGHTS),
+        video=place.video or kind in shapes.VIDEOS or kind == "video_url" or fields.get("object") == "video",
+    )
+
+
+def own_source(fields: Mapping[str, Any], place: Place, payloads: Payloads) -> Source | None:
+    """Return an object's own picture or video; base64 comes before an address, for it need not be fetched.
+
+    Args:
+        fields: the object's, by their plain names.
+        place: as :func:`inside` returns it; in an object that describes a video, what is named an image is no result.
+        payloads: as for :func:`source_of`.
+    """
+    if _MAY_HOLD_SOURCE.isdisjoint(fields):
+        return None
+    marked = place.kind in shapes.IMAGE_TYPES or place.key == "inlinedata"
+    typed = marked or any(isinstance(fields.get(name), str) for name in shapes.TYPES[:4])
+    for name in (*shapes.BASE64, *shapes.ADDRESSES, *(["data"] if typed else [])):
+        value = fields.get(name)
+        if value and isinstance(value, str) and not (place.video and ("im" in name or "pic" in name)):
+            is_base64 = name == "data" and not value[:8].lower().startswith((*_HTTP, "data:"))
+            if source := source_of(value, payloads, shapes.BASE64[0] if is_base64 else name, place.mime):
+                return source
+    return None
 
 
 class Collector:
@@ -257,8 +251,7 @@ class Collector:
         fields, failed = plain_fields(item), bool(place.depth) and is_failure(item)
         if fields.get("role") in ("user", "system"):  # what was asked
             return
-        read = read_object(fields, place.mime)
-        place = _within(read, place)
+        place = inside(fields, place)
         self._note(item, fields, place)
         if failed:
             self.failures.append(item)
@@ -267,12 +260,12 @@ class Collector:
             film = place._replace(key=name, depth=place.depth + 1, video=True, strict=False)
             yield from self.walk(fields[name], film)
         filmed = self._kept > kept
-        own = None if filmed or (failed and fields.get("error")) else self._own(read, place)
+        own = None if filmed or (failed and fields.get("error")) else self._own(fields, place)
         for name, value in fields.items():
             if not value or isinstance(value, (int, float)) or name in shapes.VIDEOS:
                 continue
             if isinstance(value, str) and name in _SPOKEN:
-                yield from self._add_words(name, value, read, place)
+                yield from self._add_words(name, value, place)
             else:
                 yield from self._add_field(name, value, place, own=own is not None or filmed)
         if own is not None and place.thought:
@@ -280,21 +273,21 @@ class Collector:
         if self._kept > kept and place.key in {"content", "parts"}:
             self.pieces.append((place.choice, "\n\n"))  # the texts before and after a picture are two paragraphs
 
-    def _own(self, item: Item, place: Place) -> Source | None:
+    def _own(self, fields: Mapping[str, Any], place: Place) -> Source | None:
         """Keep an object's own picture or video, and return it."""
-        source = own_source(item, self._payloads, within=place.key, video=place.video)
+        source = own_source(fields, place, self._payloads)
         if source is None:
             return None
-        named = any("im" in name or "pic" in name for name in item.fields if name in shapes.ADDRESSES)
+        named = any("im" in name or "pic" in name for name in fields if name in shapes.ADDRESSES)
         return self._keep(source, place._replace(strict=place.strict and not named))
 
-    def _add_words(self, name: str, value: str, item: Item, place: Place) -> Iterator[Progress]:
+    def _add_words(self, name: str, value: str, place: Place) -> Iterator[Progress]:
         """Read a field with words: of the answer, a refusal, thoughts, or a call of a function."""
-        kind = item.kind
+        kind = place.kind
         if name == "refusal" or (name == "delta" and "refusal" in kind):
             self._refuse(value, place)
         elif name in shapes.ARGUMENTS or (name == "delta" and "arguments" in kind):
-            call = place.choice, item.number or place.position
+            call = place.choice, place.number or place.position
             self.arguments.setdefault(call, []).append(value)
         elif name in shapes.REASONING:
             self.reasoning.append(value)
@@ -452,21 +445,6 @@ class Collector:
         else:
             (self.pictures if place.known else self.perhaps).append(source)
         return source
-
-
-def _within(item: Item, place: Place) -> Place:
-    """Return the place of what is in an object."""
-    kind, choice = item.kind, place.choice
-    if place.key == "candidates":
-        choice = -1 - abs(place.position if item.number is None else item.number)
-    elif place.key == "choices":
-        choice = abs(item.number or 0)
-    return place._replace(
-        choice=choice,
-        mime=item.mime,
-        thought=place.thought or item.fields.get("thought") is True or any(word in kind for word in shapes.THOUGHTS),
-        video=place.video or kind in shapes.VIDEOS or kind == "video_url" or item.fields.get("object") == "video",
-    )
 
 
 def progress_in(line: str) -> Progress | None:
