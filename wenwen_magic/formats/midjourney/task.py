@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
-from typing import Any, TypeGuard
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from wenwen_magic.endpoint.failures import error_of_object, plain_fields, read_problem, unreadable
@@ -202,7 +202,8 @@ def read_submission(reply: HttpReply | None) -> Submission:
         raise payloads.redact_error(error_of_object(body) if body else unreadable(json.dumps(body)))
     if code is not None and code not in {_TAKEN, _EXISTS, _QUEUED}:
         raise payloads.redact_error(_refused(code, Job(body, payloads)))
-    links = [item for item in (result if isinstance(result, list) else [result]) if _is_link(item)]
+    texts = [item for item in (result if isinstance(result, list) else [result]) if isinstance(item, str)]
+    links = [text for text in texts if text.startswith(("http://", "https://"))]
     named = isinstance(result, (str, int)) and not isinstance(result, bool) and not links
     more = body.get("properties")
     more = more if isinstance(more, Mapping) else {}
@@ -231,10 +232,6 @@ def _number(value: Any) -> int | None:
     if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value) < 10:  # noqa: PLR2004
         return int(value)
     return number_of(value)
-
-
-def _is_link(value: Any) -> TypeGuard[str]:
-    return isinstance(value, str) and value.startswith(("http://", "https://"))
 
 
 # -- errors ------------------------------------------------------------------------------------------------------------

@@ -211,28 +211,28 @@ class _Sources:
 
     def read(self, found: Found) -> Reading:
         """Return what was found by kinds, each picture once; two with equal bytes are one."""
-        seen = (*found.images, *found.links)
-        elsewhere = [address for address, _ in (*seen, *found.local) if addresses.is_elsewhere(address)]
-        films = [*found.videos, *(pair for pair in (*seen, *found.bare) if addresses.is_video(pair[0]))]
-        alone = [pair for pair in found.alone if not addresses.is_question(pair[0])]
-        bare = [pair for pair in found.bare if addresses.is_picture(pair[0])] + alone
-        links = [pair for pair in found.links if addresses.is_picture(pair[0])]
         images, naked = self._each(found.images), self._each(found.naked)
-        videos = tuple(filter(_is_clip, (*images, *naked)))
-        reading = Reading(
-            images=tuple(one for one in images if not (_is_clip(one) or addresses.is_video(one.address))),
-            naked=tuple(one for one in naked if not _is_clip(one)),
-            addresses=_once(self._each(bare)),
-            linked=_once(self._each(links)),
-            elsewhere=tuple(map(self._payloads.redact, elsewhere)),
-        )
-        videos += self._each(films)
-        if not videos and (self._spoken is not None or not reading.pictures()):
+        stills = [source for source in images if not addresses.is_video(source.address)]
+        seen = (*found.images, *found.links)
+        films = [*found.videos, *(pair for pair in (*seen, *found.bare) if addresses.is_video(pair[0]))]
+        elsewhere = [address for address, _ in (*seen, *found.local) if addresses.is_elsewhere(address)]
+        alone = [pair for pair in found.alone if not addresses.is_question(pair[0])]
+        bare = _once(self._each([pair for pair in found.bare if addresses.is_picture(pair[0])] + alone))
+        linked = _once(self._each([pair for pair in found.links if addresses.is_picture(pair[0])]))
+        videos = (*(source for source in (*images, *naked) if _is_clip(source)), *self._each(films))
+        if not videos and (self._spoken is not None or not (stills or naked or bare or linked)):
             named = [pair for pair in found.links if _SAYS_VIDEO.search(pair[1]) and _may_be_video(pair)]
             if self._spoken is not None:
                 named = (named or _alone_on_its_line(self._spoken)) + [pair for pair in alone if _may_be_video(pair)]
             videos = self._each(named)
-        return replace(reading, videos=_once(videos))
+        return Reading(
+            images=tuple(source for source in stills if not _is_clip(source)),
+            naked=tuple(source for source in naked if not _is_clip(source)),
+            addresses=bare,
+            linked=linked,
+            videos=_once(videos),
+            elsewhere=tuple(map(self._payloads.redact, elsewhere)),
+        )
 
     def _each(self, pairs: Pairs) -> tuple[Source, ...]:
         """Return each source once, with the words of its first place."""
