@@ -15,9 +15,9 @@ from wenwen_magic.errors import AnswerError, ConfigError, EndpointError, WaitEnd
 from wenwen_magic.formats.images import file_part
 from wenwen_magic.formats.parse import shapes
 from wenwen_magic.formats.parse.json_text import Fault, Payloads
-from wenwen_magic.formats.parse.stream import inquiry, read_json
+from wenwen_magic.formats.parse.stream import ask_about_job, inquiry, read_json
 from wenwen_magic.formats.parse.walk import number_of, percent_in
-from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Pause, Progress, Source, Step, WireFormat
+from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Progress, Source, Step, WireFormat
 from wenwen_magic.records import CLIP, ImageRequest
 from wenwen_magic.text.i18n import _
 from wenwen_magic.text.orientation import pixels_for, shape_of
@@ -275,12 +275,10 @@ def talk(request: ImageRequest) -> Generator[Step, HttpReply | None, Answer]:
         raise job.refusal()
     while True:
         yield job.progress()
-        yield Pause()
-        try:
-            job = _read((yield _question(number)))
-        except (EndpointError, AnswerError):
-            yield Progress(_("the endpoint's answer could not be read; asking again"))
+        answered = yield from ask_about_job(_question(number), _read)
+        if answered is None:
             continue
+        job = answered
         if job.has_failed:
             raise job.failure()
         if job.is_done:

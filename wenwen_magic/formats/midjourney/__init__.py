@@ -17,8 +17,8 @@ from urllib.parse import quote
 from wenwen_magic.endpoint.failures import unreadable
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.formats.midjourney import task
-from wenwen_magic.formats.parse.stream import ask_free, inquiry
-from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Pause, Progress, Source, Step, WireFormat
+from wenwen_magic.formats.parse.stream import ask_about_job, ask_free, inquiry
+from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Progress, Source, Step, WireFormat
 from wenwen_magic.records import DESCRIBE, DRAW, ImageRequest
 from wenwen_magic.text.i18n import _
 
@@ -254,10 +254,8 @@ def _follow(request: ImageRequest, number: str, *, windows: bool) -> Generator[S
     """Ask about a job until it has ended; what cannot be read is asked again."""
     shown, asks = None, 0
     while True:
-        yield Pause()
-        job = task.read_job((yield _question(number)))
+        job = yield from ask_about_job(_question(number), task.read_job)
         if job is None:
-            yield Progress(_("the endpoint's answer could not be read; asking again"))
             continue
         if job.status == task.SUCCESS:
             asks += 1

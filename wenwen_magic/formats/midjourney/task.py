@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from wenwen_magic.endpoint.failures import error_of_object, plain_fields, read_problem, unreadable
-from wenwen_magic.errors import AnswerError, Charged, EndpointError
+from wenwen_magic.errors import Charged, EndpointError
 from wenwen_magic.formats.parse.json_text import Payloads
 from wenwen_magic.formats.parse.stream import read_json
 from wenwen_magic.formats.parse.walk import number_of, percent_in, source_of
@@ -217,12 +217,17 @@ def read_submission(reply: HttpReply | None) -> Submission:
 
 
 def read_job(reply: HttpReply | None) -> Job | None:
-    """Read the answer to a question about a job; None when nothing can be made of it: it is asked again."""
+    """Read the answer to a question about a job; None where it tells no status.
+
+    Args:
+        reply: as it comes.
+
+    Raises:
+        EndpointError: the answer is a web page, or the connection broke.
+        AnswerError: the answer is empty or cannot be read.
+    """
     payloads = Payloads()
-    try:
-        body = read_json(reply, payloads)
-    except (EndpointError, AnswerError):
-        return None
+    body = read_json(reply, payloads)
     body = body[0] if isinstance(body, list) and body else body
     return Job(body, payloads) if isinstance(body, Mapping) and "status" in body else None
 

@@ -192,7 +192,7 @@ class AnswerParser:
         clip = self.request.wants_clip
         reading, failures = markdown.read(text, self.payloads, whole=not cut, clip=clip), list(self._found.failures)
         # A video's thumbnail is no picture, but the poster of a clip.
-        written, words = reading.images if clip and reading.videos else reading.pictures(), reading.words
+        written, words = reading.images if clip and reading.videos else reading.pictures, reading.words
         found: Sequence[Source] = self._found.pictures or (written if reading.images else ())
         if not (found or cut or self._error):
             found, words = self._in_place_of_words(text, words)
@@ -319,7 +319,7 @@ class AnswerParser:
         reasoning, thoughts = "".join(found.reasoning), "".join(found.thoughts)
         if reasoning and not (results or reading.videos or found.videos):
             thought = markdown.read(reasoning, self.payloads, whole=not cut)
-            results = thought.pictures() or thought.drafts
+            results = thought.pictures or thought.drafts
         if reasoning.strip() and all(source.data for source in results):
             # A model that thinks aloud draws drafts into its answer; the last picture is the result. Source: new-api's
             # Gemini channel writes pictures of thoughts as ordinary ones (not seen on wenwen's pages).

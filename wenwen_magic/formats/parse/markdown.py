@@ -104,8 +104,8 @@ class Reading:
     Args:
         images: what is written as a picture, in order, each once.
         naked: data URIs that are in the text by themselves.
-        addresses: pictures' addresses that are in the text by themselves.
-        linked: pictures' addresses that are the targets of ordinary links.
+        pictures: the best kind that was found, where no video was: those, naked data URIs, addresses that are in the
+            text by themselves, or the targets of ordinary links.
         drafts: the pictures in what the model thought.
         hidden: the pictures that only a search of the raw text finds, in code or a comment; for where nothing else is.
         videos: the videos, in order, each once; the pictures beside one are its thumbnails.
@@ -115,17 +115,12 @@ class Reading:
 
     images: tuple[Source, ...] = ()
     naked: tuple[Source, ...] = ()
-    addresses: tuple[Source, ...] = ()
-    linked: tuple[Source, ...] = ()
+    pictures: tuple[Source, ...] = ()
     drafts: tuple[Source, ...] = ()
     hidden: tuple[Source, ...] = ()
     videos: tuple[Source, ...] = ()
     elsewhere: tuple[str, ...] = ()
     words: str = ""
-
-    def pictures(self) -> tuple[Source, ...]:
-        """Return the best kind that was found: pictures, naked data URIs, naked addresses, then links."""
-        return () if self.videos else self.images or self.naked or self.addresses or self.linked
 
 
 def read(text: str, payloads: Payloads, *, whole: bool = True, clip: bool = False) -> Reading:
@@ -147,15 +142,15 @@ def read(text: str, payloads: Payloads, *, whole: bool = True, clip: bool = Fals
     sources = _Sources(data, payloads, spoken if clip else None)
     reading = sources.read(_parse(spoken))
     thinking = sources.read(_parse(thought)) if thought else Reading()
-    pictures, drafts = reading.pictures(), thinking.pictures()
+    drafts = thinking.pictures
     hidden: tuple[Source, ...] = ()
-    if whole and not (reading.videos or pictures):
+    if whole and not (reading.videos or reading.pictures):
         raw = sources.read(_search(spoken))
         thinking = sources.read(_search(thought)) if thought and not (drafts or thinking.videos) else thinking
-        drafts, hidden = thinking.pictures(), raw.pictures()
+        drafts, hidden = thinking.pictures, raw.pictures
         videos = raw.videos or (() if hidden else thinking.videos)
         reading = replace(reading, videos=videos, elsewhere=(*reading.elsewhere, *raw.elsewhere, *thinking.elsewhere))
-    found = bool(pictures or drafts or hidden)
+    found = bool(reading.pictures or drafts or hidden)
     words = _words(spoken, pictures=found, videos=bool(reading.videos))
     if not (words or found):
         words = _words(short, pictures=False, videos=bool(reading.videos))
@@ -225,11 +220,12 @@ class _Sources:
             if self._spoken is not None:
                 named = (named or _alone_on_its_line(self._spoken)) + [pair for pair in alone if _may_be_video(pair)]
             videos = self._each(named)
+        images = tuple(source for source in stills if not _is_clip(source))
+        naked = tuple(source for source in naked if not _is_clip(source))
         return Reading(
-            images=tuple(source for source in stills if not _is_clip(source)),
-            naked=tuple(source for source in naked if not _is_clip(source)),
-            addresses=bare,
-            linked=linked,
+            images=images,
+            naked=naked,
+            pictures=() if videos else images or naked or bare or linked,
             videos=_once(videos),
             elsewhere=tuple(map(self._payloads.redact, elsewhere)),
         )

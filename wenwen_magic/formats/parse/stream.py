@@ -4,8 +4,9 @@ import base64
 import json
 import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import suppress
 from itertools import chain
-from typing import Any
+from typing import Any, TypeVar
 
 from wenwen_magic.endpoint.failures import (
     error_of_object,
@@ -18,9 +19,11 @@ from wenwen_magic.errors import AnswerError, EndpointError, WenwenError
 from wenwen_magic.formats.parse.answer import AnswerParser, piece_in
 from wenwen_magic.formats.parse.json_text import Payloads, parse_partial_json
 from wenwen_magic.kinds import PICTURES, VIDEOS, kind_of
-from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Inquiry, Progress, Source, Step
+from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Inquiry, Pause, Progress, Source, Step
 from wenwen_magic.records import ImageRequest
 from wenwen_magic.text.i18n import _
+
+Job = TypeVar("Job")
 
 _FIELDS = (b"event:", b"id:", b"retry:")
 _BOM = b"\xef\xbb\xbf"
@@ -178,6 +181,23 @@ def ask_free(call: HttpCall) -> Generator[Step, HttpReply | None, Any]:
         raise
 
 
+def ask_about_job(
+    question: HttpCall, read: Callable[[HttpReply | None], Job | None]
+) -> Generator[Step, HttpReply | None, Job | None]:
+    """Wait, then ask about a job that goes on; None where the answer cannot be read, which is told: it is asked again.
+
+    Args:
+        question: the call.
+        read: reads its reply; None where nothing can be made of it.
+    """
+    yield Pause()
+    with suppress(EndpointError, AnswerError):
+        if (job := read((yield question))) is not None:
+            return job
+    yield Progress(_("the endpoint's answer could not be read; asking again"))
+    return None
+
+
 def inquiry(question: Callable[[str], HttpCall]) -> Inquiry:
     """Make the free question about one job, which returns the fields of its answer as they are.
 
@@ -221,7 +241,10 @@ def _read_text(text: str, cut: EndpointError | None, parser: AnswerParser, statu
 def _read_words(text: str, parser: AnswerParser, error: WenwenError, *, whole: bool) -> Answer:
     """Return the pictures of a text that is no JSON; where there are none, raise the error."""
     list(parser.add(text if whole else _said(text)))
-    answer = parser.answer(cut=not whole)
+    return _with_result(parser.answer(cut=not whole), error)
+
+
+def _with_result(answer: Answer, error: WenwenError) -> Answer:
     if answer.sources or answer.videos:
         return answer
     raise error
@@ -276,10 +299,8 @@ def _read_torn(text: str, parser: AnswerParser, cut: EndpointError | None) -> An
         listed = [{name or "url": _unescaped(value)} for name, value in _WHOLE_ADDRESS.findall(text)]
         body = {**_said(words), "data": listed}
     list(parser.add(body))
-    answer = parser.answer(cut=True)
-    if answer.sources or answer.videos:
-        return answer
-    raise cut or unreadable(parser.payloads.redact(text[:2000]), _("The answer broke off or is not JSON."))
+    broken = unreadable(parser.payloads.redact(text[:2000]), _("The answer broke off or is not JSON."))
+    return _with_result(parser.answer(cut=True), cut or broken)
 
 
 def _said(text: str) -> dict[str, Any]:
