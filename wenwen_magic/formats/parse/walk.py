@@ -256,7 +256,7 @@ class Collector:
         if failed:
             self.failures.append(item)
         kept = self._kept
-        for name in shapes.VIDEOS & fields.keys():
+        for name in [name for name in fields if name in shapes.VIDEOS]:
             film = place._replace(key=name, depth=place.depth + 1, video=True, strict=False)
             yield from self.walk(fields[name], film)
         filmed = self._kept > kept
