@@ -65,7 +65,7 @@ def body(request: ImageRequest) -> dict[str, Any]:
         pictures = [{"type": "image_url", "image_url": {"url": reference.address}} for reference in request.references]
         content = [{"type": "text", "text": content}, *pictures]
     message = {"role": "user", "content": content}
-    more = _DESCRIBING if request.wants_words and request.references else {}
+    more = _DESCRIBING if request.references and request.wants_words else {}
     return {"model": request.model, "stream": request.stream, "messages": [message], **more, **request.params}
 
 

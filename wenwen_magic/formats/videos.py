@@ -5,7 +5,7 @@ Source: OpenAI's Videos API as relays and new-api serve it, ``POST /v1/videos``,
 """
 
 import re
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from typing import Any
 from urllib.parse import quote
 
@@ -14,9 +14,10 @@ from wenwen_magic.endpoint.failures import error_of_object, is_complaint, is_fai
 from wenwen_magic.errors import AnswerError, ConfigError, EndpointError, WaitEnded
 from wenwen_magic.formats.images import file_part
 from wenwen_magic.formats.parse import shapes
-from wenwen_magic.formats.parse.json_text import Payloads
-from wenwen_magic.formats.parse.stream import ask_for_fields, read_json
-from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Pause, Progress, Source, Step, WireFormat
+from wenwen_magic.formats.parse.json_text import Fault, Payloads
+from wenwen_magic.formats.parse.stream import ask_about_job, inquiry, read_json
+from wenwen_magic.formats.parse.walk import number_of, percent_in
+from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Progress, Source, Step, WireFormat
 from wenwen_magic.records import CLIP, ImageRequest
 from wenwen_magic.text.i18n import _
 from wenwen_magic.text.orientation import pixels_for, shape_of
@@ -125,8 +126,7 @@ class _Job:
         return next(filter(None, (self._text_in(fields.get(name)) for fields in self._fields for name in names)), "")
 
     def _text_in(self, value: Any) -> str:
-        is_number = isinstance(value, int) and not isinstance(value, bool)
-        return self._payloads.redact(str(value) if is_number else value).strip()
+        return self._payloads.redact(value if number_of(value) is None else str(value)).strip()
 
     @property
     def number(self) -> str:
@@ -192,7 +192,7 @@ class _Job:
 
     @property
     def _percent(self) -> float | None:
-        return shapes.percent_in(self._text(_PROGRESS))
+        return percent_in(self._text(_PROGRESS))
 
     def progress(self) -> Progress:
         """Report how far it is, with the words of what is no state."""
@@ -217,16 +217,11 @@ class _Job:
         )
 
     def failure(self) -> EndpointError:
-        problem = read_problem(self.body)
-        return self._payloads.redact_error(
-            EndpointError(
-                _("The endpoint could not make the clip."),
-                why=problem.message or problem.code or self.status,
-                do=_("Change what the reason names. Running the cell again submits again, which may cost again."),
-                charged="maybe",
-                status=200,
-                text=mask_keys(str(self.body))[:65_536],
-            )
+        """Make the error for a job that ended without a clip."""
+        return self._error(
+            EndpointError,
+            _("The endpoint could not make the clip."),
+            _("Change what the reason names. Running the cell again submits again, which may cost again."),
         )
 
     def refusal(self) -> EndpointError | AnswerError:
@@ -238,20 +233,19 @@ class _Job:
 
     def unknown(self) -> WaitEnded:
         """Make the error for a job that is answered about with errors alone: it may go on."""
-        problem = read_problem(self.body)
-        return self._payloads.redact_error(
-            WaitEnded(
-                _("The endpoint answers with an error when it is asked about the job."),
-                why=problem.message or problem.code,
-                do=_(
-                    "Nothing is sent twice: running this cell again, or %wenwen fetch with the id, asks for free. "
-                    "--fresh submits again, which may cost again."
-                ),
-                charged="maybe",
-                status=200,
-                text=mask_keys(str(self.body))[:65_536],
-            )
+        return self._error(
+            WaitEnded,
+            _("The endpoint answers with an error when it is asked about the job."),
+            _(
+                "Nothing is sent twice: running this cell again, or %wenwen fetch with the id, asks for free. "
+                "--fresh submits again, which may cost again."
+            ),
         )
+
+    def _error(self, kind: type[Fault], what: str, do: str) -> Fault:
+        problem = read_problem(self.body)
+        why, text = problem.message or problem.code or self.status, mask_keys(str(self.body))[:65_536]
+        return self._payloads.redact_error(kind(what, why=why, do=do, charged="maybe", status=200, text=text))
 
 
 def _read(reply: HttpReply | None, **how: Any) -> _Job:
@@ -285,12 +279,10 @@ def talk(request: ImageRequest) -> Generator[Step, HttpReply | None, Answer]:
         raise job.refusal()
     while True:
         yield job.progress()
-        yield Pause()
-        try:
-            job = _read((yield _question(number)))
-        except (EndpointError, AnswerError):
-            yield Progress(_("the endpoint's answer could not be read; asking again"))
+        answered = yield from ask_about_job(_question(number), _read)
+        if answered is None:
             continue
+        job = answered
         if job.has_failed:
             raise job.failure()
         if job.is_done:
@@ -304,17 +296,6 @@ def _question(number: str) -> HttpCall:
     return HttpCall("GET", f"{PATH}/{quote(number, safe='')}", free=True)
 
 
-def query(job: str) -> Generator[Step, HttpReply | None, Mapping[str, Any]]:
-    """Ask about one job, and return the answer as it is, free.
-
-    Args:
-        job: its number.
-
-    Raises:
-        EndpointError: the answer is a web page, or the connection broke.
-        AnswerError: the answer is empty or cannot be read.
-    """
-    return (yield from ask_for_fields(_question(job)))
-
-
-FORMAT = WireFormat(name="videos", talk=talk, shape_as_sent=size_of, tasks=(CLIP,), inquiries={"query": query})
+FORMAT = WireFormat(
+    name="videos", talk=talk, shape_as_sent=size_of, tasks=(CLIP,), inquiries={"query": inquiry(_question)}
+)

@@ -114,6 +114,13 @@ def test_a_small_form_of_a_video_or_picture_is_no_result_beside_it(name):
         assert pictures(json.dumps(one)) == []
 
 
+def test_videos_of_several_fields_come_in_the_order_of_the_fields():
+    names = ["video", "mp4_url", "video_urls", "video_url", "videos", "mp4", "video_list", "output_video", "video_uri"]
+    body = {name: f"https://h.example/{number}.mp4" for number, name in enumerate(names)}
+    answer = outcome("chat", reply_of(json.dumps({"data": [body]})))[0]
+    assert [source.address for source in answer.videos] == list(body.values())
+
+
 VALUES = [True, -1, 7.5, "x", [], [[]], [None], ["x"], {"a": 1}, [{}], "data:", "{"]
 KINDS = [
     "type",

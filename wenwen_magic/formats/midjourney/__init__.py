@@ -17,8 +17,8 @@ from urllib.parse import quote
 from wenwen_magic.endpoint.failures import unreadable
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.formats.midjourney import task
-from wenwen_magic.formats.parse.stream import ask_for_fields, ask_free
-from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Pause, Progress, Source, Step, WireFormat
+from wenwen_magic.formats.parse.stream import ask_about_job, ask_free, inquiry
+from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Progress, Source, Step, WireFormat
 from wenwen_magic.records import DESCRIBE, DRAW, ImageRequest
 from wenwen_magic.text.i18n import _
 
@@ -254,10 +254,8 @@ def _follow(request: ImageRequest, number: str, *, windows: bool) -> Generator[S
     """Ask about a job until it has ended; what cannot be read is asked again."""
     shown, asks = None, 0
     while True:
-        yield Pause()
-        job = task.read_job((yield _question(number)))
+        job = yield from ask_about_job(_question(number), task.read_job)
         if job is None:
-            yield Progress(_("the endpoint's answer could not be read; asking again"))
             continue
         if job.status == task.SUCCESS:
             asks += 1
@@ -296,19 +294,6 @@ def _answer(request: ImageRequest, job: task.Job, number: str) -> Answer:
 # -- questions about a finished job ------------------------------------------------------------------------------------
 
 
-def query(job: str) -> Generator[Step, HttpReply | None, Mapping[str, Any]]:
-    """Ask about one job (page 任务查询接口, cut off behind ``buttons``), and return it as it is there, free.
-
-    Args:
-        job: its number.
-
-    Raises:
-        EndpointError: the answer is a web page, or the connection broke.
-        AnswerError: the answer is empty or cannot be read.
-    """
-    return (yield from ask_for_fields(_question(job)))
-
-
 def queries(jobs: str) -> Generator[Step, HttpReply | None, Mapping[str, Any]]:
     """Ask about several jobs (page 任务批量查询接口), and return those that the endpoint knows, by their numbers, free.
 
@@ -344,5 +329,5 @@ FORMAT = WireFormat(
     talk=talk,
     prompt_as_sent=prompt_as_sent,
     tasks=tuple(_SUBMITS),
-    inquiries={"query": query, "queries": queries, "seed": seed},
+    inquiries={"query": inquiry(_question), "queries": queries, "seed": seed},
 )

@@ -9,14 +9,14 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
-from typing import Any, TypeGuard
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from wenwen_magic.endpoint.failures import error_of_object, plain_fields, read_problem, unreadable
-from wenwen_magic.errors import AnswerError, Charged, EndpointError
+from wenwen_magic.errors import Charged, EndpointError
 from wenwen_magic.formats.parse.json_text import Payloads
-from wenwen_magic.formats.parse.shapes import percent_in, source_of
 from wenwen_magic.formats.parse.stream import read_json
+from wenwen_magic.formats.parse.walk import number_of, percent_in, source_of
 from wenwen_magic.protocol import HttpReply, Progress, Source
 from wenwen_magic.records import Button
 from wenwen_magic.text.i18n import N_, _
@@ -203,7 +203,8 @@ def read_submission(reply: HttpReply | None) -> Submission:
         raise payloads.redact_error(error_of_object(body) if body else unreadable(json.dumps(body)))
     if code is not None and code not in {_TAKEN, _EXISTS, _QUEUED}:
         raise payloads.redact_error(_refused(code, Job(body, payloads)))
-    links = [item for item in (result if isinstance(result, list) else [result]) if _is_link(item)]
+    texts = [item for item in (result if isinstance(result, list) else [result]) if isinstance(item, str)]
+    links = [text for text in texts if text.startswith(("http://", "https://"))]
     named = isinstance(result, (str, int)) and not isinstance(result, bool) and not links
     more = body.get("properties")
     more = more if isinstance(more, Mapping) else {}
@@ -217,12 +218,17 @@ def read_submission(reply: HttpReply | None) -> Submission:
 
 
 def read_job(reply: HttpReply | None) -> Job | None:
-    """Read the answer to a question about a job; None when nothing can be made of it: it is asked again."""
+    """Read the answer to a question about a job; None where it tells no status.
+
+    Args:
+        reply: as it comes.
+
+    Raises:
+        EndpointError: the answer is a web page, or the connection broke.
+        AnswerError: the answer is empty or cannot be read.
+    """
     payloads = Payloads()
-    try:
-        body = read_json(reply, payloads)
-    except (EndpointError, AnswerError):
-        return None
+    body = read_json(reply, payloads)
     body = body[0] if isinstance(body, list) and body else body
     return Job(body, payloads) if isinstance(body, Mapping) and "status" in body else None
 
@@ -231,11 +237,7 @@ def _number(value: Any) -> int | None:
     """Return a code or a count, written as a number or as a text."""
     if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value) < 10:  # noqa: PLR2004
         return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _is_link(value: Any) -> TypeGuard[str]:
-    return isinstance(value, str) and value.startswith(("http://", "https://"))
+    return number_of(value)
 
 
 # -- errors ------------------------------------------------------------------------------------------------------------

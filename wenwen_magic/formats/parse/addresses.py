@@ -262,7 +262,7 @@ class Found:
 
     def add_text(self, text: str) -> None:
         """Take in text in which nothing is Markdown: what people write all the same, broken tags, bare addresses."""
-        if self._code:
+        if self._code or not text.strip():
             return
         text = _BROKEN.sub(
             lambda match: match[0] if is_picture(match[1]) else match[1] + match[2], _SENT_ALONG.sub(" ", text)

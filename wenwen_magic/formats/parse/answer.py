@@ -6,17 +6,27 @@ wenwen's page 生成图片(chat).
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
-from wenwen_magic.endpoint.failures import is_failure, plain_fields, read_problem
+from wenwen_magic.endpoint.failures import error_of_object, is_complaint, is_failure, plain_fields, read_problem
+from wenwen_magic.errors import EndpointError
 from wenwen_magic.formats.parse import markdown, shapes
 from wenwen_magic.formats.parse.addresses import is_picture
 from wenwen_magic.formats.parse.json_text import Payloads, json_in, json_within
-from wenwen_magic.formats.parse.shapes import Sources, identity, is_bare, is_strange, task_in
-from wenwen_magic.formats.parse.walk import Collector, Place, without_progress
+from wenwen_magic.formats.parse.markdown import distinct
+from wenwen_magic.formats.parse.walk import (
+    Collector,
+    Place,
+    begins_as_picture,
+    inside,
+    number_of,
+    own_source,
+    source_of,
+    without_progress,
+)
 from wenwen_magic.protocol import Answer, Progress, Source
 from wenwen_magic.records import LENGTH_REACHED, ImageRequest
 from wenwen_magic.text.i18n import _
@@ -49,7 +59,7 @@ class AnswerParser:
         self._error: Any = None
         self._listed = False
         self._heard = False
-        self.begun = False
+        self._begun = False
         """Whether words or a draft came before an error."""
 
     @property
@@ -65,7 +75,7 @@ class AnswerParser:
         told = found.said_again or found.refusals or found.refused_again or found.refusal
         if self._said or told or self._task()[0]:
             return None
-        return next((body for body in self._others if is_failure(body) or is_bare(body)), None)
+        return next((body for body in self._others if is_failure(body) or _is_bare(body)), None)
 
     @property
     def seen(self) -> bool:
@@ -125,10 +135,10 @@ class AnswerParser:
         kind = next((body[name] for name in ("type", "event") if isinstance(body.get(name), str)), "")
         unnamed = not kind and "partial_image_index" in body
         if unnamed or kind.endswith("partial_image") or "partial_image_b64" in body:
-            number = shapes.number_of(body.get("partial_image_index"))
-            self.begun = True
+            number, fields = number_of(body.get("partial_image_index")), plain_fields(body)
+            self._begun = True
             text = _("a picture on its way") + (f" ({number + 1})" if number is not None else "")
-            yield Progress(text, picture=shapes.own_source(shapes.read_object(body), self.payloads))
+            yield Progress(text, picture=own_source(fields, inside(fields, Place()), self.payloads))
             return
         if kind.endswith("partial_failed"):
             self._note_begun()
@@ -136,9 +146,9 @@ class AnswerParser:
             return
         self._completed += kind in _COMPLETED
         said = body.keys() & shapes.CHATS
-        holds = not _RESULTS.isdisjoint(plain_fields(body)) and body.get("done") is not False
         last = kind.endswith(".completed") or kind in _LAST or event in _LAST or body.get("done") is True
-        self._listed |= last or (holds and not (kind or said))
+        whole = not (kind or said) and body.get("done") is not False
+        self._listed |= last or (whole and not _RESULTS.isdisjoint(plain_fields(body)))
         if body.get("error") or "error" in (kind, body.get("object"), event):
             self._note_begun()
             self._error = self._error or body
@@ -150,8 +160,25 @@ class AnswerParser:
 
     def _note_begun(self) -> None:
         """Note, before an error is taken in, whether part of an answer came; an error's own words are none."""
-        if self._error is None and not self.begun:
-            self.begun = self._said or bool(self._found.reasoning or self._found.thoughts or self._found.drafts)
+        if self._error is None and not self._begun:
+            self._begun = self._said or bool(self._found.reasoning or self._found.thoughts or self._found.drafts)
+
+    def finish(self, cut: EndpointError | None) -> Answer:
+        """Return the answer if it holds a picture or a video, or came whole.
+
+        Args:
+            cut: what broke it off; None for nothing.
+
+        Raises:
+            EndpointError: it holds an error object and no picture, or broke off before one.
+        """
+        answer = self.answer(cut=cut is not None)
+        if not (answer.sources or answer.videos):
+            if (error := self.error) is not None:
+                raise self.payloads.redact_error(error_of_object(error, begun=self._begun))
+            if cut is not None:
+                raise cut
+        return answer
 
     def answer(self, *, cut: bool = False) -> Answer:
         """Read what was collected; a draft is the result where no other picture came.
@@ -165,23 +192,22 @@ class AnswerParser:
         clip = self.request.wants_clip
         reading, failures = markdown.read(text, self.payloads, whole=not cut, clip=clip), list(self._found.failures)
         # A video's thumbnail is no picture, but the poster of a clip.
-        written, words = reading.images if clip and reading.videos else reading.pictures(), reading.words
-        found = self._found.pictures.all() or (written if reading.images else ())
+        written, words = reading.images if clip and reading.videos else reading.pictures, reading.words
+        found: Sequence[Source] = self._found.pictures or (written if reading.images else ())
         if not (found or cut or self._error):
             found, words = self._in_place_of_words(text, words)
-        videos = Sources((*self._found.videos.all(), *reading.videos)).all()
-        films = set(map(identity, videos))
-        found = tuple(source for source in found or (() if videos else written) if identity(source) not in films)
-        sources = self._with_drafts(found, reading, cut=cut)
+        videos = distinct([*self._found.videos, *reading.videos])
+        sources = self._with_drafts(distinct(found or (() if videos else written), but=videos), reading, cut=cut)
         if not (sources or videos):
             sources, videos = self._anywhere()
         if clip:
             sources, videos = self._clips(sources, videos)
             words = markdown.without_links(words, videos)
-        failed = dict.fromkeys(self.payloads.redact(read_problem(failure).message) for failure in failures)
-        text = without_progress(self.payloads.redact(words), quoted_only=not (sources or (clip and videos)))
-        text = "\n".join(filter(None, [text, *failed]))
         finish_reason, job = "cut" if cut else self.payloads.redact(self._found.finish_reason), ""
+        model, words = self.payloads.redact(self._found.model), self.payloads.redact(words)
+        failed = dict.fromkeys(self.payloads.redact(read_problem(failure).message) for failure in failures)
+        text = without_progress(words, quoted_only=not (sources or (clip and videos)))
+        text = "\n".join(filter(None, [text, *failed]))
         if not (sources or videos):
             # Why there is none comes first, where no length of the text can hide it.
             named = ", ".join(reading.elsewhere)[:400]
@@ -192,7 +218,7 @@ class AnswerParser:
             sources=sources,
             text=text,
             finish_reason=finish_reason,
-            model=self.payloads.redact(self._found.model),
+            model=model,
             usage=self._found.usage,
             revised_prompt="\n".join(dict.fromkeys(filter(None, self._found.revised))),
             job=job,
@@ -215,10 +241,10 @@ class AnswerParser:
         reason = why if why and not said else reason
         return Answer(text=said, finish_reason=reason, model=self.payloads.redact(found.model), usage=found.usage)
 
-    def _in_place_of_words(self, text: str, words: str) -> tuple[tuple[Source, ...], str]:
+    def _in_place_of_words(self, text: str, words: str) -> tuple[Sequence[Source], str]:
         """Return the pictures of a text that is base64 or holds JSON, and the words beside them."""
-        begins = shapes.begins_as_picture(text.strip(), self.payloads)
-        if begins and (alone := shapes.source_of(text, self.payloads, "")):
+        begins = begins_as_picture(text.strip(), self.payloads)
+        if begins and (alone := source_of(text, self.payloads, "")):
             return (alone,), ""
         failures = list(self._found.failures)
         for start, end, inner in json_within(text):
@@ -227,14 +253,14 @@ class AnswerParser:
             if self._found.pictures or self._found.videos:
                 words = markdown.read(text[:start] + text[end:], self.payloads).words
                 break
-        return self._found.pictures.all(), words
+        return self._found.pictures, words
 
     def _anywhere(self) -> tuple[tuple[Source, ...], tuple[Source, ...]]:
         """Return the pictures, or the videos, that are under names that say nothing, or given to functions."""
         for pieces in self._found.arguments.values():
             list(self._found.walk(json_in("".join(pieces)), Place(depth=1, key="data", known=False)))
-        videos = self._found.perhaps_videos.all()
-        return (() if videos else self._found.perhaps.all()), videos
+        videos = distinct(self._found.perhaps_videos)
+        return (() if videos else distinct(self._found.perhaps)), videos
 
     def _clips(
         self, sources: tuple[Source, ...], videos: tuple[Source, ...]
@@ -247,8 +273,7 @@ class AnswerParser:
             videos = markdown.read("".join(self._found.reasoning), self.payloads).videos
         if not videos:
             videos = tuple(one for one in sources if not (one.data or one.draft or is_picture(one.address)))
-        films = {*map(identity, videos)}
-        return tuple(source for source in sources if identity(source) not in films), videos
+        return distinct(sources, but=videos), videos
 
     def _text(self) -> str:
         """Return all texts, those of several choices one after the other, however they took turns in a stream."""
@@ -278,40 +303,39 @@ class AnswerParser:
             return "", self.payloads.redact(told)[-2000:].strip()  # some say there alone that it has failed
         if said := [*self._found.words, *map("".join, self._found.arguments.values())]:
             return "", self.payloads.redact("\n".join(said))[:2000].strip()
-        strange = next((body for body in reversed(self._others) if is_strange(body)), None)
+        strange = next((body for body in reversed(self._others) if _is_strange(body)), None)
         text = "" if strange is None else json.dumps(strange, ensure_ascii=False, default=str)
         return "", mask_keys(one_line(self.payloads.redact(text), 300, " …"))
 
     def _task(self) -> tuple[str, str]:
         """Return the number and the state of the task that an answer names in place of a picture; empty for none."""
-        return next(filter(None, map(task_in, self._others)), ("", ""))
+        return next(filter(None, map(_task_in, self._others)), ("", ""))
 
     def _with_drafts(self, results: tuple[Source, ...], reading: markdown.Reading, *, cut: bool) -> tuple[Source, ...]:
         """Return all pictures, those of thoughts first; steps on the way are marked as drafts."""
-        reasoning, thoughts = "".join(self._found.reasoning), "".join(self._found.thoughts)
-        if reasoning and not (results or reading.videos or self._found.videos):
+        found = self._found
+        if results and not (found.reasoning or found.thoughts or found.drafts or reading.drafts):
+            return results
+        reasoning, thoughts = "".join(found.reasoning), "".join(found.thoughts)
+        if reasoning and not (results or reading.videos or found.videos):
             thought = markdown.read(reasoning, self.payloads, whole=not cut)
-            results = thought.pictures() or thought.drafts
+            results = thought.pictures or thought.drafts
         if reasoning.strip() and all(source.data for source in results):
             # A model that thinks aloud draws drafts into its answer; the last picture is the result. Source: new-api's
             # Gemini channel writes pictures of thoughts as ordinary ones (not seen on wenwen's pages).
             results = (*(replace(source, draft=True) for source in results[:-1]), *results[-1:])
-        drafts = self._found.drafts.all()
+        drafts = distinct(found.drafts)
         if thoughts and not drafts:
             thought = markdown.read(thoughts, self.payloads, whole=not cut)
             # Addresses in thoughts are none: a model may think of any page.
             drafts = tuple(source for source in (*thought.images, *thought.naked, *thought.drafts) if source.data)
-        results = (
-            results
-            or drafts[-1:]
-            or (() if self._error or self._found.refusal or self._found.videos else reading.hidden)
-        )
+        hidden = () if self._error or found.refusal or found.videos else reading.hidden
+        results = results or drafts[-1:] or hidden
         drafts += tuple(source for source in reading.drafts if source.data or not results)
         results = results or drafts[-1:]
         steps = (*(replace(draft, draft=True) for draft in drafts), *(source for source in results if source.draft))
-        final = Sources(source for source in results if not source.draft).all()
-        known = set(map(identity, final))
-        return (*(step for step in Sources(steps).all() if identity(step) not in known), *final)
+        final = tuple(source for source in results if not source.draft)
+        return (*distinct(steps, but=final), *final)
 
 
 def _paragraphs(*texts: str) -> str:
@@ -326,7 +350,51 @@ def piece_in(body: Mapping[str, Any]) -> tuple[int, str] | None:
         return None
     match body.get("choices"):
         case [{"delta": {"content": str(text), **others}, **rest}]:
-            role, choice = others.pop("role", None), shapes.number_of(rest.pop("index", 0))
+            role, choice = others.pop("role", None), number_of(rest.pop("index", 0))
             more = any((*others.values(), *rest.values())) or role not in (None, "", "assistant")
             return None if more or choice is None else (abs(choice), text)
     return None
+
+
+# -- objects without a picture: a task, a complaint, or something unknown ----------------------------------------------
+
+
+def _waits(state: Any) -> bool:
+    return isinstance(state, str) and state.strip().lower().replace(" ", "_") in shapes.WAITING
+
+
+def _task_in(value: Any, depth: int = 0) -> tuple[str, str] | None:
+    """Return the number and the state of a task that an object, or one in it, describes; None for none."""
+    if depth > 4:  # noqa: PLR2004  tasks are near the top
+        return None
+    if isinstance(value, list):
+        return next(filter(None, (_task_in(item, depth + 1) for item in value[:5])), None)
+    if not isinstance(value, Mapping):
+        return None
+    fields = plain_fields(value)
+    state = next((fields[name] for name in shapes.STATES if isinstance(fields.get(name), str)), "")
+    waits = _waits(state)
+    names = (*shapes.NUMBERS, *(("id", "requestid") if waits else ()), *(("result",) if "code" in fields else ()))
+    for name in names:
+        number = fields.get(name)
+        number = str(number) if number_of(number) is not None else number
+        if isinstance(number, str) and number.strip() and (name != "result" or number.strip().isdigit()):
+            return number.strip()[:200], state
+    return next(filter(None, (_task_in(inner, depth + 1) for inner in fields.values())), None)
+
+
+def _is_bare(body: Mapping[str, Any], depth: int = 0) -> bool:
+    """Tell whether an object has a problem's words and nothing that is a result."""
+    fields = plain_fields(body)
+    if not is_complaint(body) or any(_waits(fields.get(name)) for name in shapes.STATES):
+        return False
+    results = {*shapes.WRAPPERS, *shapes.ADDRESSES} - {"message"}
+    held = [value for name, value in fields.items() if name in results and value]
+    near = depth < 2  # noqa: PLR2004  envelopes are near the top
+    return all(near and isinstance(value, Mapping) and _is_bare(value, depth + 1) for value in held)
+
+
+def _is_strange(body: Mapping[str, Any]) -> bool:
+    """Tell whether an object holds anything beside what is about an answer."""
+    told = [value for name, value in plain_fields(body).items() if name not in shapes.ABOUT]
+    return any(not isinstance(value, bool) and value not in (None, "", [], {}) for value in told)

@@ -4,7 +4,7 @@ It is read with markdown-it-py.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from html import unescape
 from typing import Any
@@ -14,7 +14,7 @@ from markdown_it import MarkdownIt
 from wenwen_magic.formats.parse import addresses
 from wenwen_magic.formats.parse.addresses import Found, Pairs
 from wenwen_magic.formats.parse.json_text import Payloads
-from wenwen_magic.formats.parse.shapes import PICTURE_TYPES, Sources
+from wenwen_magic.formats.parse.shapes import MEDIA_TYPES
 from wenwen_magic.kinds import DATA_HEAD, PNG
 from wenwen_magic.protocol import Source
 
@@ -62,6 +62,8 @@ _HELD_NOTHING_ELSE = re.compile(
     r"<([a-zA-Z][\w-]{0,20}+)\b[^<>]{0,400}+>(?>(?:\s*+\0)+)\s*+</\1\s*+>|(?<!`)`++\s*+\0\s*+`++|\[\s*+\0\s*+\]\([^()\n]*+\)"
     r"|(?im:^[ \t]*+<br\s*+/?>[ \t]*+$)"
 )
+_ENDS = 40
+"""Bytes at the beginning and at the end by which pictures are told apart before they are compared whole."""
 _DEEPEST = 8
 """HTML elements within elements that are taken out when a picture was all that they held."""
 
@@ -102,8 +104,8 @@ class Reading:
     Args:
         images: what is written as a picture, in order, each once.
         naked: data URIs that are in the text by themselves.
-        addresses: pictures' addresses that are in the text by themselves.
-        linked: pictures' addresses that are the targets of ordinary links.
+        pictures: the best kind that was found, where no video was: those, naked data URIs, addresses that are in the
+            text by themselves, or the targets of ordinary links.
         drafts: the pictures in what the model thought.
         hidden: the pictures that only a search of the raw text finds, in code or a comment; for where nothing else is.
         videos: the videos, in order, each once; the pictures beside one are its thumbnails.
@@ -113,17 +115,12 @@ class Reading:
 
     images: tuple[Source, ...] = ()
     naked: tuple[Source, ...] = ()
-    addresses: tuple[Source, ...] = ()
-    linked: tuple[Source, ...] = ()
+    pictures: tuple[Source, ...] = ()
     drafts: tuple[Source, ...] = ()
     hidden: tuple[Source, ...] = ()
     videos: tuple[Source, ...] = ()
     elsewhere: tuple[str, ...] = ()
     words: str = ""
-
-    def pictures(self) -> tuple[Source, ...]:
-        """Return the best kind that was found: pictures, naked data URIs, naked addresses, then links."""
-        return () if self.videos else self.images or self.naked or self.addresses or self.linked
 
 
 def read(text: str, payloads: Payloads, *, whole: bool = True, clip: bool = False) -> Reading:
@@ -135,6 +132,8 @@ def read(text: str, payloads: Payloads, *, whole: bool = True, clip: bool = Fals
         whole: whether the text came to its end; of one that broke off, the last word is not trusted.
         clip: whether a clip was asked for: an address that is all of the text is one, and a link that offers to load.
     """
+    if not text.strip():
+        return Reading()
     data: list[Source] = []
     short = _without_data(text, payloads, data, whole=whole)
     if not whole:  # up to where its last address is certainly whole
@@ -143,21 +142,20 @@ def read(text: str, payloads: Payloads, *, whole: bool = True, clip: bool = Fals
     sources = _Sources(data, payloads, spoken if clip else None)
     reading = sources.read(_parse(spoken))
     thinking = sources.read(_parse(thought)) if thought else Reading()
-    drafts = thinking.pictures()
+    drafts = thinking.pictures
     hidden: tuple[Source, ...] = ()
-    if whole and not (reading.videos or reading.pictures()):
+    if whole and not (reading.videos or reading.pictures):
         raw = sources.read(_search(spoken))
         thinking = sources.read(_search(thought)) if thought and not (drafts or thinking.videos) else thinking
-        drafts, hidden = thinking.pictures(), raw.pictures()
+        drafts, hidden = thinking.pictures, raw.pictures
         videos = raw.videos or (() if hidden else thinking.videos)
         reading = replace(reading, videos=videos, elsewhere=(*reading.elsewhere, *raw.elsewhere, *thinking.elsewhere))
-    found = bool(reading.pictures() or drafts or hidden)
+    found = bool(reading.pictures or drafts or hidden)
     words = _words(spoken, pictures=found, videos=bool(reading.videos))
     if not (words or found):
         words = _words(short, pictures=False, videos=bool(reading.videos))
-    return replace(
-        reading, drafts=drafts, hidden=hidden, elsewhere=tuple(dict.fromkeys(reading.elsewhere)), words=words
-    )
+    elsewhere = tuple(dict.fromkeys(reading.elsewhere))
+    return replace(reading, drafts=drafts, hidden=hidden, elsewhere=elsewhere, words=words)
 
 
 def _parse(text: str) -> Found:
@@ -209,39 +207,46 @@ class _Sources:
     def read(self, found: Found) -> Reading:
         """Return what was found by kinds, each picture once; two with equal bytes are one."""
         images, naked = self._each(found.images), self._each(found.naked)
-        videos = [source for source in (*images, *naked) if source.address.startswith("data:video/")]
-        seen = (*found.images, *found.links, *found.bare)
-        elsewhere = (*found.images, *found.links, *found.local)
+        stills = [source for source in images if not addresses.is_video(source.address)]
+        seen = (*found.images, *found.links)
+        films = [*found.videos, *(pair for pair in (*seen, *found.bare) if addresses.is_video(pair[0]))]
+        elsewhere = [address for address, _ in (*seen, *found.local) if addresses.is_elsewhere(address)]
         alone = [pair for pair in found.alone if not addresses.is_question(pair[0])]
-        reading = Reading(
-            images=tuple(
-                source for source in images if source not in videos and not addresses.is_video(source.address)
-            ),
-            naked=tuple(source for source in naked if source not in videos),
-            addresses=_once(self._each([pair for pair in found.bare if addresses.is_picture(pair[0])] + alone)),
-            linked=_once(self._each([pair for pair in found.links if addresses.is_picture(pair[0])])),
-            elsewhere=tuple(self._payloads.redact(pair[0]) for pair in elsewhere if addresses.is_elsewhere(pair[0])),
-        )
-        videos += self._each([*found.videos, *(pair for pair in seen if addresses.is_video(pair[0]))])
-        if not videos and (self._spoken is not None or not reading.pictures()):
+        bare = _once(self._each([pair for pair in found.bare if addresses.is_picture(pair[0])] + alone))
+        linked = _once(self._each([pair for pair in found.links if addresses.is_picture(pair[0])]))
+        videos = (*(source for source in (*images, *naked) if _is_clip(source)), *self._each(films))
+        if not videos and (self._spoken is not None or not (stills or naked or bare or linked)):
             named = [pair for pair in found.links if _SAYS_VIDEO.search(pair[1]) and _may_be_video(pair)]
             if self._spoken is not None:
                 named = (named or _alone_on_its_line(self._spoken)) + [pair for pair in alone if _may_be_video(pair)]
             videos = self._each(named)
-        return replace(reading, videos=_once(videos))
+        images = tuple(source for source in stills if not _is_clip(source))
+        naked = tuple(source for source in naked if not _is_clip(source))
+        return Reading(
+            images=images,
+            naked=naked,
+            pictures=() if videos else images or naked or bare or linked,
+            videos=_once(videos),
+            elsewhere=tuple(map(self._payloads.redact, elsewhere)),
+        )
 
-    def _each(self, pairs: Pairs) -> list[Source]:
+    def _each(self, pairs: Pairs) -> tuple[Source, ...]:
         """Return each source once, with the words of its first place."""
-        made = (self._source(*pair) for pair in pairs)
-        return list(Sources(filter(None, made)).all())
+        return distinct([source for pair in pairs if (source := self._source(*pair))])
 
     def _source(self, address: str, alt: str) -> Source | None:
+        cut = _CUT.fullmatch(address)
+        address = address if cut else self._payloads.restore_text(address)
         alt = self._payloads.redact(_CUT.sub("…", alt)).strip()
-        if cut := _CUT.fullmatch(address):
+        if cut:
             kept = self._data[int(cut[1])] if int(cut[1]) < len(self._data) else None
             return Source(kept.address, alt, data=kept.data) if kept else None
-        address = self._payloads.restore_text(address)
         return Source(address, alt) if address.lower().startswith(("http://", "https://", "/", "data:")) else None
+
+
+def _is_clip(source: Source) -> bool:
+    """Tell whether a source is a video in the text itself."""
+    return source.address.startswith("data:video/")
 
 
 def _may_be_video(link: tuple[str, str]) -> bool:
@@ -257,6 +262,44 @@ def _alone_on_its_line(text: str) -> Pairs:
     return [pair for pair in _parse("\n\n".join(lines)).links if _OFFERS.search(pair[1]) and _may_be_video(pair)]
 
 
+def distinct(sources: Sequence[Source], but: Sequence[Source] = ()) -> tuple[Source, ...]:
+    """Return sources in order, equal bytes and equal addresses once.
+
+    Args:
+        sources: what to return.
+        but: those that are left out.
+    """
+    if len(sources) + len(but) < 2:  # noqa: PLR2004  as in most answers
+        return tuple(sources)
+    kept: dict[Hashable, Source] = {}
+    for source in sources:
+        kept.setdefault(_identity(source), source)
+    for source in but:
+        kept.pop(_identity(source), None)
+    return tuple(kept.values())
+
+
+def _identity(source: Source) -> Hashable:
+    """Return what is equal for equal sources: of bytes themselves, whatever type they go by, else the address."""
+    return _Bytes(source.data) if source.data else source.address
+
+
+class _Bytes:
+    """Compares base64 without its padding, byte by byte, but only with what has the same size, beginning and end."""
+
+    def __init__(self, data: bytes) -> None:
+        end = data[-_ENDS:]
+        self._data, self._size = data, len(data) - len(end) + len(end.rstrip(b"="))
+
+    def __hash__(self) -> int:
+        return hash((self._size, self._data[:_ENDS], self._data[max(0, self._size - _ENDS) : self._size]))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, _Bytes) or self._size != other._size:
+            return False
+        return self._data[: self._size] == other._data[: other._size]
+
+
 def _once(sources: Sequence[Source]) -> tuple[Source, ...]:
     """Return links without those to the same file under the path of its download."""
     kept = {(source.address.replace("/download/", "/"), source.data): source for source in reversed(sources)}
@@ -270,7 +313,7 @@ def _without_data(text: str, payloads: Payloads, data: list[Source], *, whole: b
         closing = _NEED_CLOSING.get(text[head.start() - 1 : head.start()])
         end = _end_of_run(text, head, closing)
         mime = (head[1] or PNG.mime).lower()
-        taken = mime.startswith((*PICTURE_TYPES, "video/")) and (whole or not closing or _CLOSED.match(text, end))
+        taken = mime.startswith(MEDIA_TYPES) and (whole or not closing or _CLOSED.match(text, end))
         run = payloads.restore_base64(text[head.end() : end]) if taken else b""
         data.append(Source(f"data:{mime}", data=run))
         pieces += [text[at : head.start()], f"data:,cut{len(data) - 1}" if run else "…"]

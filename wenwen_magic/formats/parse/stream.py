@@ -4,8 +4,9 @@ import base64
 import json
 import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import suppress
 from itertools import chain
-from typing import Any
+from typing import Any, TypeVar
 
 from wenwen_magic.endpoint.failures import (
     error_of_object,
@@ -19,9 +20,11 @@ from wenwen_magic.errors import AnswerError, EndpointError, WenwenError
 from wenwen_magic.formats.parse.answer import AnswerParser, piece_in
 from wenwen_magic.formats.parse.json_text import Payloads, parse_partial_json
 from wenwen_magic.kinds import PICTURES, VIDEOS, kind_of
-from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Progress, Source, Step
+from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Inquiry, Pause, Progress, Source, Step
 from wenwen_magic.records import ImageRequest
 from wenwen_magic.text.i18n import _
+
+Job = TypeVar("Job")
 
 _FIELDS = (b"event:", b"id:", b"retry:")
 _BOM = b"\xef\xbb\xbf"
@@ -135,11 +138,10 @@ def read(reply: HttpReply | None, request: ImageRequest) -> Generator[Progress, 
     if reply is None:
         raise TypeError(_UNANSWERED)
     head, chunks = begin(reply.chunks)
-    parser = AnswerParser(request, Payloads())
     if _EVENTS.match(head):
-        return (yield from _read_events(chunks, parser))
+        return (yield from _read_events(chunks, AnswerParser(request, Payloads())))
     body, cut = read_all(chunks)
-    return (_read_object if head.startswith(_JSON) else _read_other)(body, cut, parser, reply.status)
+    return (_read_object if head.startswith(_JSON) else _read_other)(body, cut, request, reply.status)
 
 
 def read_json(
@@ -188,22 +190,53 @@ def ask_free(call: HttpCall) -> Generator[Step, HttpReply | None, Any]:
         raise
 
 
-def ask_for_fields(call: HttpCall) -> Generator[Step, HttpReply | None, Mapping[str, Any]]:
-    """Make a call as :func:`ask_free` does, and return the fields of its answer; of anything else it cannot be read."""
-    answer = yield from ask_free(call)
-    if not isinstance(answer, Mapping):
-        raise unreadable(str(answer)[:1000])
-    return dict(answer)
+def ask_about_job(
+    question: HttpCall, read: Callable[[HttpReply | None], Job | None]
+) -> Generator[Step, HttpReply | None, Job | None]:
+    """Wait, then ask about a job that goes on; None where the answer cannot be read, which is told: it is asked again.
+
+    Args:
+        question: the call.
+        read: reads its reply; None where nothing can be made of it.
+    """
+    yield Pause()
+    with suppress(EndpointError, AnswerError):
+        if (job := read((yield question))) is not None:
+            return job
+    yield Progress(_("the endpoint's answer could not be read; asking again"))
+    return None
 
 
-def _read_other(body: bytes | bytearray, cut: EndpointError | None, parser: AnswerParser, status: int) -> Answer:
-    """Read a body that is no JSON: the picture or video itself, its base64, its address, or Markdown."""
+def inquiry(question: Callable[[str], HttpCall]) -> Inquiry:
+    """Make the free question about one job, which returns the fields of its answer as they are.
+
+    Args:
+        question: makes the call, by the job's number.
+    """
+
+    def query(job: str) -> Generator[Step, HttpReply | None, Mapping[str, Any]]:
+        answer = yield from ask_free(question(job))
+        if not isinstance(answer, Mapping):
+            raise unreadable(str(answer)[:1000])
+        return dict(answer)
+
+    return query
+
+
+def _read_other(body: bytearray, cut: EndpointError | None, request: ImageRequest, status: int) -> Answer:
+    """Read a body that is no JSON: the picture or video itself, or text."""
     if kind := kind_of(bytes(body[:80]), (*PICTURES, *VIDEOS)):
         if cut:
             raise cut
         source = Source(f"data:{kind.mime}", data=base64.b64encode(body))
         return Answer(videos=(source,)) if kind in VIDEOS else Answer(sources=(source,))
-    text = bytes(parser.payloads.extract(body)).decode("utf-8", "replace")
+    payloads = Payloads()
+    text = bytes(payloads.extract(body)).decode("utf-8", "replace")
+    return _read_text(text, cut, AnswerParser(request, payloads), status)
+
+
+def _read_text(text: str, cut: EndpointError | None, parser: AnswerParser, status: int) -> Answer:
+    """Read a text that is no JSON: a picture's base64, its address, or Markdown."""
     shown = parser.payloads.redact(text[:65_536])
     if looks_like_html(text):
         raise web_page(status, shown)
@@ -217,15 +250,20 @@ def _read_other(body: bytes | bytearray, cut: EndpointError | None, parser: Answ
 def _read_words(text: str, parser: AnswerParser, error: WenwenError, *, whole: bool) -> Answer:
     """Return the pictures of a text that is no JSON; where there are none, raise the error."""
     list(parser.add(text if whole else _said(text)))
-    answer = parser.answer(cut=not whole)
+    return _with_result(parser.answer(cut=not whole), error)
+
+
+def _with_result(answer: Answer, error: WenwenError) -> Answer:
     if answer.sources or answer.videos:
         return answer
     raise error
 
 
-def _read_object(body: bytearray, cut: EndpointError | None, parser: AnswerParser, status: int) -> Answer:
-    small = bytes(parser.payloads.extract(body))
+def _read_object(body: bytearray, cut: EndpointError | None, request: ImageRequest, status: int) -> Answer:
+    payloads = Payloads()
+    small = bytes(payloads.extract(body))
     body.clear()
+    parser = AnswerParser(request, payloads)
     try:
         values, rest = [json.loads(small)], ""
     except (ValueError, RecursionError):
@@ -233,7 +271,7 @@ def _read_object(body: bytearray, cut: EndpointError | None, parser: AnswerParse
         values, rest = _values_in(text)
         if not values and text.startswith('"'):
             cut = cut or (None if text.rstrip().endswith('"') else _broken_off())
-            return _read_other(small, cut, parser, status)
+            return _read_text(text, cut, parser, status)
         if not values:
             return _read_torn(text, parser, cut)
     for value in values:
@@ -242,8 +280,8 @@ def _read_object(body: bytearray, cut: EndpointError | None, parser: AnswerParse
         list(parser.add(parse_partial_json(rest[:_LONGEST_TORN], ())))
         cut = cut or (None if parser.ended else _broken_off())
     if not (rest or cut or parser.seen):
-        raise unreadable(parser.payloads.redact(small[:65_536].decode("utf-8", "replace")))
-    return _finished(parser, cut)
+        raise unreadable(payloads.redact(small[:65_536].decode("utf-8", "replace")))
+    return parser.finish(cut)
 
 
 def _values_in(text: str) -> tuple[list[Any], str]:
@@ -270,10 +308,8 @@ def _read_torn(text: str, parser: AnswerParser, cut: EndpointError | None) -> An
         listed = [{name or "url": _unescaped(value)} for name, value in _WHOLE_ADDRESS.findall(text)]
         body = {**_said(words), "data": listed}
     list(parser.add(body))
-    answer = parser.answer(cut=True)
-    if answer.sources or answer.videos:
-        return answer
-    raise cut or unreadable(parser.payloads.redact(text[:2000]), _("The answer broke off or is not JSON."))
+    broken = unreadable(parser.payloads.redact(text[:2000]), _("The answer broke off or is not JSON."))
+    return _with_result(parser.answer(cut=True), cut or broken)
 
 
 def _said(text: str) -> dict[str, Any]:
@@ -339,7 +375,7 @@ def _read_strays(
         return _read_words(text, parser, unreadable(parser.payloads.redact(text)), whole=done)
     if not (cut or done or whole is not None or parser.ended):
         cut = _broken_off()
-    return _finished(parser, cut)
+    return parser.finish(cut)
 
 
 class _Alike:
@@ -399,18 +435,3 @@ def _broken_off() -> EndpointError:
         do=_("The work may have been charged, so it was not sent again. Running the cell again asks again."),
         charged="maybe",
     )
-
-
-def _finished(parser: AnswerParser, cut: EndpointError | None) -> Answer:
-    """Return the answer if it holds a picture or a video, or came whole.
-
-    Raises:
-        EndpointError: it holds an error object and no picture, or broke off before one.
-    """
-    answer = parser.answer(cut=cut is not None)
-    if not (answer.sources or answer.videos):
-        if parser.error is not None:
-            raise parser.payloads.redact_error(error_of_object(parser.error, begun=parser.begun))
-        if cut is not None:
-            raise cut
-    return answer

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from wenwen_magic.endpoint.failures import filters_in, is_failure
-from wenwen_magic.formats.parse import shapes
+from wenwen_magic.endpoint.failures import filters_in, is_failure, plain_fields
+from wenwen_magic.formats.parse import addresses, shapes
 from wenwen_magic.formats.parse.json_text import Payloads, json_in
 from wenwen_magic.formats.parse.markdown import split_thoughts
-from wenwen_magic.kinds import PNG
+from wenwen_magic.kinds import PICTURES, PNG, VIDEOS, kind_of_base64, split_data_uri
 from wenwen_magic.protocol import Progress, Source
 from wenwen_magic.text.i18n import N_, _
 
@@ -42,6 +42,7 @@ _MEANINGS = {
 """What Google's reasons for the end of an answer mean."""
 _SPOKEN = shapes.TEXTS | shapes.REASONING | shapes.ARGUMENTS | {"refusal"}
 _SOURCES = {*shapes.BASE64, *shapes.ADDRESSES}
+_MAY_HOLD_SOURCE = _SOURCES | {"data"}
 
 _DEEPEST = 14
 """Fields within fields that are looked into; ordinary answers have eight."""
@@ -49,6 +50,62 @@ _STEP = 8
 """Least characters by which words grow until they are told again."""
 _REPEATED = 24
 """Least characters of a piece that is all that was said before once more; a shorter one may be said twice."""
+
+_PERCENT = re.compile(r"\s*(\d{1,3}(?:\.\d{1,4})?)")
+_SHORTEST = 40
+"""Least bytes of a picture's base64; a word such as ``pending`` is shorter."""
+_SHORTEST_TOKEN = 24
+"""Least characters of what :class:`Payloads` puts in place of base64 that it took out; other base64 is longer."""
+_SHORT_TYPES = {suffix[1:]: kind.mime for kind in (*PICTURES, *VIDEOS) for suffix in kind.suffixes}
+"""Types by their short names."""
+_MIME = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
+_SCHEME = re.compile(r"(?i)[a-z][a-z0-9+.-]*:")
+_HTTP = ("http://", "https://")
+
+
+def number_of(value: Any) -> int | None:
+    """Return a whole number, and None for anything else, truth values included."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def percent_in(value: Any) -> float | None:
+    """Return how far a job is, told as a number or as a text, 100 at most; None where it is not told."""
+    number = _PERCENT.match(str(value))
+    return min(float(number[1]), 100.0) if number else None
+
+
+def source_of(value: Any, payloads: Payloads, key: str = "url", mime: str = PNG.mime) -> Source | None:
+    """Return what a field's value names: an address, base64 with or without a head, or nothing.
+
+    Args:
+        value: of the field.
+        payloads: where base64 that was taken out of the answer is kept.
+        key: the field's name, plain; empty for an item of a list.
+        mime: the type where the value itself does not say it.
+    """
+    if not isinstance(value, str) or not (value := value.strip()):
+        return None
+    if value[:8].lower().startswith(_HTTP) and (key or len(value.split()) == 1):
+        return Source(payloads.restore_text(value))
+    if _SCHEME.match(value):
+        named, value = split_data_uri(value)
+        if not value:
+            return None
+        key, mime = shapes.BASE64[0], named or mime
+    if key in shapes.BASE64 or begins_as_picture(value, payloads):
+        data = payloads.restore_base64(value) if mime.startswith(shapes.MEDIA_TYPES) else b""
+        return Source(f"data:{mime}", data=data) if len(data) >= _SHORTEST else None
+    is_path = value.startswith("/") and (key in {"", "result", "fileuri"} or "url" in key or "im" in key)
+    below_endpoint = is_path or (key in {"url", "imageurl"} and ("/" in value or "." in value))
+    # A slash alone leads nowhere.
+    return Source(payloads.restore_text(value)) if below_endpoint and len(value.split()) == 1 < len(value) else None
+
+
+def begins_as_picture(text: str, payloads: Payloads) -> bool:
+    """Tell whether a text begins as the base64 of a picture does; a word such as ``assistant`` is too short for it."""
+    if len(text) < _SHORTEST_TOKEN:
+        return False
+    return kind_of_base64(payloads.restore(text[:120])[:120].decode("ascii", "replace")) is not None
 
 
 class Place(NamedTuple):
@@ -58,7 +115,9 @@ class Place(NamedTuple):
         key: the plain name of its field, or of the list that it is in.
         depth: how many values it is in.
         position: in its list.
-        mime: the type that was named last.
+        kind: the ``type`` of the object that it is in; empty where that is no text.
+        number: the ``index`` of that object; None for none.
+        mime: the type of a picture or video that was named last; the bytes decide later.
         choice: which of several texts it belongs to; those of candidates are below zero.
         thought: whether it is on the way to a result.
         repeated: whether the event says once more what others said in pieces.
@@ -70,6 +129,8 @@ class Place(NamedTuple):
     key: str = ""
     depth: int = 0
     position: int = 0
+    kind: str = ""
+    number: int | None = None
     mime: str = PNG.mime
     choice: int = 0
     thought: bool = False
@@ -77,6 +138,55 @@ class Place(NamedTuple):
     video: bool = False
     known: bool = True
     strict: bool = False
+
+
+def inside(fields: Mapping[str, Any], place: Place) -> Place:
+    """Return the place of what is in an object, with what the object says of itself.
+
+    Args:
+        fields: the object's, by their plain names.
+        place: of the object.
+    """
+    kind = fields["type"] if isinstance(fields.get("type"), str) else ""
+    number, mime, choice = number_of(fields.get("index")), place.mime, place.choice
+    types = [fields[name].lower() for name in shapes.TYPES if isinstance(fields.get(name), str)]
+    for named in (*types, *([kind.lower()] if "/" in kind else [])):
+        if known := _SHORT_TYPES.get(named.removeprefix("image/")) or (named if _MIME.fullmatch(named) else ""):
+            mime = known
+            break
+    if place.key == "candidates":
+        choice = -1 - abs(place.position if number is None else number)
+    elif place.key == "choices":
+        choice = abs(number or 0)
+    return place._replace(
+        kind=kind,
+        number=number,
+        mime=mime,
+        choice=choice,
+        thought=place.thought or fields.get("thought") is True or any(word in kind for word in shapes.THOUGHTS),
+        video=place.video or kind in shapes.VIDEOS or kind == "video_url" or fields.get("object") == "video",
+    )
+
+
+def own_source(fields: Mapping[str, Any], place: Place, payloads: Payloads) -> Source | None:
+    """Return an object's own picture or video; base64 comes before an address, for it need not be fetched.
+
+    Args:
+        fields: the object's, by their plain names.
+        place: as :func:`inside` returns it; in an object that describes a video, what is named an image is no result.
+        payloads: as for :func:`source_of`.
+    """
+    if _MAY_HOLD_SOURCE.isdisjoint(fields):
+        return None
+    marked = place.kind in shapes.IMAGE_TYPES or place.key == "inlinedata"
+    typed = marked or any(isinstance(fields.get(name), str) for name in shapes.TYPES[:4])
+    for name in (*shapes.BASE64, *shapes.ADDRESSES, *(["data"] if typed else [])):
+        value = fields.get(name)
+        if value and isinstance(value, str) and not (place.video and ("im" in name or "pic" in name)):
+            is_base64 = name == "data" and not value[:8].lower().startswith((*_HTTP, "data:"))
+            if source := source_of(value, payloads, shapes.BASE64[0] if is_base64 else name, place.mime):
+                return source
+    return None
 
 
 class Collector:
@@ -89,8 +199,11 @@ class Collector:
 
     def __init__(self, payloads: Payloads, *, words: bool = False) -> None:
         self._payloads, self._words = payloads, words
-        self.pictures, self.drafts, self.videos = shapes.Sources(), shapes.Sources(), shapes.Sources()
-        self.perhaps, self.perhaps_videos = shapes.Sources(), shapes.Sources()
+        self.pictures: list[Source] = []
+        self.drafts: list[Source] = []
+        self.videos: list[Source] = []
+        self.perhaps: list[Source] = []
+        self.perhaps_videos: list[Source] = []
         """Found under names that say nothing; they count where nothing else is there."""
         self.pieces: list[tuple[int, str]] = []
         """The texts in the order in which they came, each with the choice that it belongs to."""
@@ -126,36 +239,33 @@ class Collector:
             for position, item in enumerate(value):
                 yield from self.walk(item, place._replace(depth=place.depth + 1, position=position))
         elif isinstance(value, str):
+            named = place.video or place.key in shapes.BASE64
             if place.key in shapes.TEXTS and not place.strict:
                 yield from self.say(value, place)
-            elif place.video or place.key in shapes.BASE64:
-                self._keep(shapes.source_of(value, self._payloads, place.key, place.mime), place)
-            elif place.strict:
-                self._keep(shapes.source_of(value, self._payloads, "", place.mime), place)
+            elif named or place.strict:
+                self._keep(source_of(value, self._payloads, place.key if named else "", place.mime), place)
             else:
                 yield from self.read_text(value, place)
 
     def _add_object(self, item: Mapping[str, Any], place: Place) -> Iterator[Progress]:
-        read = shapes.read_object(item, place.mime)
-        fields = read.fields
+        fields, failed = plain_fields(item), bool(place.depth) and is_failure(item)
         if fields.get("role") in ("user", "system"):  # what was asked
             return
-        place = _within(read, place)
+        place = inside(fields, place)
         self._note(item, fields, place)
-        failed = bool(place.depth) and is_failure(item)
         if failed:
             self.failures.append(item)
         kept = self._kept
-        for name in shapes.VIDEOS & fields.keys():
+        for name in [name for name in fields if name in shapes.VIDEOS]:
             film = place._replace(key=name, depth=place.depth + 1, video=True, strict=False)
             yield from self.walk(fields[name], film)
         filmed = self._kept > kept
-        own = None if filmed or (failed and fields.get("error")) else self._own(read, place)
+        own = None if filmed or (failed and fields.get("error")) else self._own(fields, place)
         for name, value in fields.items():
             if not value or isinstance(value, (int, float)) or name in shapes.VIDEOS:
                 continue
             if isinstance(value, str) and name in _SPOKEN:
-                yield from self._add_words(name, value, read, place)
+                yield from self._add_words(name, value, place)
             else:
                 yield from self._add_field(name, value, place, own=own is not None or filmed)
         if own is not None and place.thought:
@@ -163,13 +273,21 @@ class Collector:
         if self._kept > kept and place.key in {"content", "parts"}:
             self.pieces.append((place.choice, "\n\n"))  # the texts before and after a picture are two paragraphs
 
-    def _add_words(self, name: str, value: str, item: shapes.Item, place: Place) -> Iterator[Progress]:
+    def _own(self, fields: Mapping[str, Any], place: Place) -> Source | None:
+        """Keep an object's own picture or video, and return it."""
+        source = own_source(fields, place, self._payloads)
+        if source is None:
+            return None
+        named = any("im" in name or "pic" in name for name in fields if name in shapes.ADDRESSES)
+        return self._keep(source, place._replace(strict=place.strict and not named))
+
+    def _add_words(self, name: str, value: str, place: Place) -> Iterator[Progress]:
         """Read a field with words: of the answer, a refusal, thoughts, or a call of a function."""
-        kind = item.kind
+        kind = place.kind
         if name == "refusal" or (name == "delta" and "refusal" in kind):
             self._refuse(value, place)
         elif name in shapes.ARGUMENTS or (name == "delta" and "arguments" in kind):
-            call = place.choice, item.number or place.position
+            call = place.choice, place.number or place.position
             self.arguments.setdefault(call, []).append(value)
         elif name in shapes.REASONING:
             self.reasoning.append(value)
@@ -177,12 +295,6 @@ class Collector:
                 yield from filter(None, map(progress_in, value.splitlines()))
         elif place.thought or not kind or "text" in kind or name not in {"delta", "text"}:
             yield from self.walk(value, place._replace(key=name, depth=place.depth + 1))
-
-    def _own(self, item: shapes.Item, place: Place) -> Source | None:
-        """Keep an object's own picture or video, and return it."""
-        source = shapes.own_source(item, self._payloads, within=place.key, video=place.video)
-        named = any("im" in name or "pic" in name for name in item.fields if name in shapes.ADDRESSES)
-        return self._keep(source, place._replace(strict=place.strict and not named)) if source else None
 
     def _add_field(self, name: str, value: Any, place: Place, *, own: bool) -> Iterator[Progress]:
         """Read a field of an object, apart from its words and its own picture.
@@ -193,27 +305,29 @@ class Collector:
             place: of the object.
             own: whether the object itself is a picture or holds a video: then others in it are forms of the same.
         """
-        inner, is_text = place._replace(key=name, depth=place.depth + 1), isinstance(value, str)
         # What else a picture's object holds can only be another form of the same picture.
         is_form = own and place.depth > 0 and not (name == "images" and place.key in {"message", "delta"})
         if name in shapes.ECHOES or is_form:
             return
-        if name in shapes.CHATS:
-            yield from self.walk(value, inner._replace(known=True, strict=False))
-        elif name in _SOURCES and is_text:
-            if name in shapes.VALUES and not own:
-                yield from self.read_text(value, inner)
-        elif name in _SOURCES:
-            yield from self.walk(value, inner._replace(strict=False))
-        elif name == "message" and is_text:
-            if place.key == "choices":  # elsewhere it is about the answer
+        known, strict = place.known, place.strict
+        if isinstance(value, str) and (name == "message" or name in _SOURCES):
+            inner = place._replace(key=name, depth=place.depth + 1)
+            if name == "message" and place.key == "choices":  # elsewhere it is about the answer
                 yield from self.say(value, inner)
-        elif name.isdigit():  # an object in place of a list
-            yield from self.walk(value, inner._replace(key=place.key))
+            elif name in shapes.VALUES and name in _SOURCES and not own:
+                yield from self.read_text(value, inner)
+            return
+        if name in shapes.CHATS:
+            known, strict = True, False
+        elif name in _SOURCES:
+            strict = False
         elif name in shapes.WRAPPERS or name in shapes.VALUES:
-            yield from self.walk(value, inner._replace(strict=place.strict and name in shapes.VALUES))
+            strict = strict and name in shapes.VALUES
+        elif name.isdigit():  # an object in place of a list
+            name = place.key
         else:
-            yield from self.walk(value, inner._replace(known=False, strict=True))
+            known, strict = False, True
+        yield from self.walk(value, place._replace(key=name, depth=place.depth + 1, known=known, strict=strict))
 
     def _note(self, item: Mapping[str, Any], fields: Mapping[str, Any], place: Place) -> None:
         """Note what an object says about the answer: its model, its cost, why it ended."""
@@ -256,7 +370,7 @@ class Collector:
             value: the text.
             place: where it stands.
         """
-        if source := shapes.source_of(value, self._payloads, "", place.mime):
+        if source := source_of(value, self._payloads, "", place.mime):
             self._keep(source, place)
             return
         inner = json_in(value)
@@ -312,33 +426,25 @@ class Collector:
 
     def _keep(self, source: Source | None, place: Place) -> Source | None:
         """Add a source to those of its kind, and return it; None where it does not count."""
-        if source is None or (place.strict and not shapes.shows_a_kind(source.address)):
+        if source is None:
             return None
+        address, named = source.address, place.mime
+        inside, is_video = address.startswith("data:"), addresses.is_video(address)
+        if place.strict and not inside:  # the address must be a full one, and tell its kind
+            full = address[:8].lower().startswith(_HTTP)
+            if not (full and (is_video or addresses.is_picture(address))):
+                return None
         self._kept += 1
-        if shapes.is_video(source, place.mime) or (place.video and not source.data):
-            (self.videos if place.known else self.perhaps_videos).add(source)
+        is_video = address.startswith("data:video/") if inside else is_video or named.startswith("video/")
+        if is_video or (place.video and not source.data):
+            (self.videos if place.known else self.perhaps_videos).append(source)
         elif place.video:
-            self.videos.add(replace(source, address="data:video/mp4"))
+            self.videos.append(replace(source, address="data:video/mp4"))
         elif place.thought:
-            self.drafts.add(source)
+            self.drafts.append(source)
         else:
-            (self.pictures if place.known else self.perhaps).add(source)
+            (self.pictures if place.known else self.perhaps).append(source)
         return source
-
-
-def _within(item: shapes.Item, place: Place) -> Place:
-    """Return the place of what is in an object."""
-    kind, choice = item.kind, place.choice
-    if place.key == "candidates":
-        choice = -1 - abs(place.position if item.number is None else item.number)
-    elif place.key == "choices":
-        choice = abs(item.number or 0)
-    return place._replace(
-        choice=choice,
-        mime=item.mime,
-        thought=place.thought or item.fields.get("thought") is True or any(word in kind for word in shapes.THOUGHTS),
-        video=place.video or kind in shapes.VIDEOS or kind == "video_url" or item.fields.get("object") == "video",
-    )
 
 
 def progress_in(line: str) -> Progress | None:
