@@ -97,6 +97,8 @@ PICTURE_TYPES = ("image/", "application/octet-stream")
 _MIME = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
 _SCHEME = re.compile(r"(?i)[a-z][a-z0-9+.-]*:")
 _HTTP = ("http://", "https://")
+_OF_PATHS = {"", *ADDRESSES, *VIDEOS}
+"""Names under which a text that begins with a slash is a path below the endpoint."""
 
 
 class Sources:
@@ -208,7 +210,7 @@ def source_of(value: Any, payloads: Payloads, key: str = "url", mime: str = PNG.
     if key in BASE64 or begins_as_picture(value, payloads):
         data = payloads.restore_base64(value) if mime.startswith((*PICTURE_TYPES, "video/")) else b""
         return Source(f"data:{mime}", data=data) if len(data) >= _SHORTEST else None
-    is_path = value.startswith("/") and (key in {"", "result", "fileuri"} or "url" in key or "im" in key)
+    is_path = value.startswith("/") and (key in _OF_PATHS or "url" in key or "im" in key)
     below_endpoint = is_path or (key in {"url", "imageurl"} and ("/" in value or "." in value))
     # A slash alone leads nowhere.
     return Source(payloads.restore_text(value)) if below_endpoint and len(value.split()) == 1 < len(value) else None
