@@ -31,7 +31,8 @@ ADDRESSES = (
     *("resultimage", "resultimageurl", "outputimage", "outputurl", "downloadurl", "fileurl", "publicurl", "ossurl"),
     *("sample", "originalurl", "cdnurl", "src"),
 )
-"""Hold a picture's address, or base64 that begins as a picture does."""
+"""Hold a picture's address, or base64 that begins as a picture does; an address that ends in ``.png`` or the like may
+stand under any name."""
 CHATS = {"choices", "candidates"}
 """Hold what a model said; each item is a text of its own."""
 WRAPPERS = {
