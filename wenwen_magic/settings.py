@@ -170,7 +170,7 @@ class Settings:
     max_megapixels: int = _setting(100, _at_least(int, 1), "largest picture to decode, in million pixels")
     trusted_hosts: tuple[str, ...] = _setting((), _names, 'private hosts to fetch pictures from: "host" or "host:port"')
     ui: bool = _setting(True, _flag, "show the controls under a picture")
-    lang: str = _setting("auto", _one_of("auto", *LANGUAGES), "language of the messages: auto, en or zh")
+    lang: str = _setting("auto", _one_of("auto", *LANGUAGES), f"language of the messages: auto, {', '.join(LANGUAGES)}")
 
 
 class SettingsOptions(TypedDict, total=False):

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -12,9 +13,9 @@ from wenwen_magic import Client
 from wenwen_magic.demo import DemoServer
 from wenwen_magic.engine.generate import Engine
 from wenwen_magic.engine.limits import Session
-from wenwen_magic.errors import AnswerError, EndpointError, NoImageError, NotInHistory, WenwenError
+from wenwen_magic.errors import AnswerError, ConfigError, EndpointError, NoImageError, NotInHistory, WenwenError
 from wenwen_magic.formats import FORMATS
-from wenwen_magic.records import CLIP, DRAW, ImageRequest
+from wenwen_magic.records import CLIP, DRAW, ImageRequest, Reference
 
 KEY = "sk-contract-7f3a9c2b51d84e06"
 EVERY = pytest.mark.parametrize("name", FORMATS)
@@ -211,3 +212,28 @@ def test_any_prompt_makes_one_call_with_it(name, prompt, orientation):
     call = next(wire.talk(request))
     assert (call.method, call.free) == ("POST", False)
     assert prompt in wire.prompt_as_sent(request)
+
+
+PICTURE = Reference("data:image/png;base64," + "iVBORw0KGgo" + "A" * 40, "a" * 64)
+
+
+@EVERY
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"orientation": "landscape"},
+        {"references": (PICTURE,)},
+        {"references": (PICTURE,), "mask": PICTURE},
+        {"params": {"seed": 7}},
+    ],
+    ids=lambda more: list(more)[-1],
+)
+def test_what_a_request_asks_for_is_sent_or_refused_before_anything_is_sent(name, more):
+    wire = FORMATS[name]
+    plain = ImageRequest("a cat", model="veo3.1-fast", format=name, task=wire.tasks[0])
+    without = replace(plain, **dict(list(more.items())[:-1]))
+    try:
+        call = next(wire.talk(replace(plain, **more)))
+    except ConfigError:
+        return
+    assert call != next(wire.talk(without))

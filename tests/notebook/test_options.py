@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wenwen_magic.errors import ConfigError, WenwenError
+from wenwen_magic.formats import FORMATS
 from wenwen_magic.notebook.options import NAMES, TABLE, Options, help_text, read
 from wenwen_magic.text.i18n import is_chinese, speak
 
@@ -364,6 +365,13 @@ def test_the_help_lists_every_option_a_line_each_in_the_language_of_the_reader(l
         name for line in lines for name in line[:38].replace(",", " ").split() if name.startswith("-")
     }
     assert all(is_chinese(line[38:]) == (language == "zh") for line in lines if line[38:].isascii() or language == "zh")
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_help_names_every_wire_format(language):
+    speak(language)
+    [line] = [line for line in help_text("%%wenwen_image").splitlines() if "--format" in line]
+    assert [name for name in FORMATS if name not in line] == []
 
 
 def fill(text):

@@ -231,7 +231,8 @@ class ModelList:
         silent = _pattern(_known()["silent"]["names"])  # what draws has other names
 
         def is_offered(model: Model) -> bool:
-            fits = not model.picture and not silent.search(bare(model.id)) if words else model.picture
+            talks = not (model.picture or makes_clips(model.id) or silent.search(bare(model.id)))
+            fits = talks if words else model.picture
             return fits and not model.is_gone(today)
 
         def rank(model: Model) -> tuple[bool, bool, bool, float]:

@@ -67,7 +67,7 @@ def speak(language: str, *, prompt: str = "") -> None:
     that of the first prompt.
 
     Args:
-        language: ``zh``, ``en`` or ``auto``.
+        language: ``auto``, or one of :data:`LANGUAGES`.
         prompt: what the reader typed.
     """
     global _decided  # noqa: PLW0603  one kernel has one reader

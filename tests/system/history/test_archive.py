@@ -734,3 +734,6 @@ def test_what_a_lesson_does_with_each_field_of_a_generation_is_decided():
         id="0" * 8, request=ImageRequest("a cat", "m"), state="complete", created="", tags=(secret,), **words
     )
     assert secret not in repr(asdict(archive.redacted(told, strip=True)))
+    kept = archive.redacted(told, strip=False)
+    # The prompt and the tags are the user's own words; all others are the endpoint's, and may quote a key.
+    assert [name for name in texts - {"prompt_sent"} if secret in getattr(kept, name)] == []

@@ -12,7 +12,8 @@ from support.scripted import png
 from wenwen_magic import Client
 from wenwen_magic.formats import FORMATS
 
-TEXT = (Path(__file__).parents[3] / "CONTRIBUTING.md").read_text("utf-8")
+ROOT = Path(__file__).parents[3]
+TEXT = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
 
 
 class Painter(BaseHTTPRequestHandler):
@@ -38,7 +39,7 @@ class Painter(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def example():
-    return re.search(r"<!-- a fifth format -->\n```python\n(.*?)```", TEXT, re.DOTALL)[1]
+    return re.search(r"<!-- a wire format -->\n```python\n(.*?)```", TEXT, re.DOTALL)[1]
 
 
 @pytest.fixture
@@ -58,6 +59,26 @@ def test_the_example_reads_every_shape_that_the_formats_read(folder, example, mo
     monkeypatch.setitem(FORMATS, "plain", names["FORMAT"])
     for one in recorded(folder).values():
         assert outcome("plain", one.reply()) == outcome("chat", one.reply()), one.name
+
+
+def test_the_guide_is_short():
+    assert len(TEXT.encode()) <= 8192
+
+
+def test_every_file_that_the_guide_names_is_there():
+    named = re.findall(r"`([\w./]+(?:/|\.(?:py|sh|toml|po|json)))`", TEXT)
+    places = (ROOT, ROOT / "wenwen_magic", ROOT / "wenwen_magic/formats", ROOT / "tests/replies/shapes")
+    assert len(named) > 30
+    assert [
+        name for name in named if name != "wenwen_magic.po" and not any((at / name).exists() for at in places)
+    ] == []
+
+
+def test_every_name_that_the_guide_gives_is_in_the_code():
+    code = "\n".join(path.read_text("utf-8") for path in (ROOT / "wenwen_magic").rglob("*.py"))
+    code += (ROOT / "tests/support/replies.py").read_text("utf-8")
+    named = set(re.findall(r"`(?:\w+\.)?(_?[A-Za-z]\w*)`", TEXT)) - {"po"}
+    assert [name for name in sorted(named) if not re.search(rf"\b{name}\b", code)] == []
 
 
 def test_the_example_has_ten_lines(example):

@@ -37,6 +37,11 @@ def test_no_other_model_is_taken_for_one(name):
     assert not makes_clips(name)
 
 
+def test_bug_models_that_make_clips_were_suggested_to_describe_with():
+    known = ModelList(tuple(map(Model, [*MAKE.split(), "gpt-6"])), 1.0)
+    assert known.instead_of("gpt-4o", "chat", TODAY, words=True) == ["gpt-6"]
+
+
 def test_what_an_endpoint_lists_is_suggested_without_what_is_shut_down():
     names = ("gpt-4o", "sora-2", "sora-2-pro", "sora_video2", "veo-3.1", "gone-video", "gpt-4o-image")
     ends = {"gone-video": "2026-11-01"}

@@ -7,6 +7,7 @@ import pytest
 from support.pages import IN_CHINESE, PAGES, ROOT, anchors, blocks, headings, links, prose, rows, text_of
 
 import wenwen_magic
+from wenwen_magic.formats import FORMATS
 from wenwen_magic.models import default_model
 from wenwen_magic.notebook import options
 from wenwen_magic.notebook.commands.registry import commands
@@ -52,6 +53,21 @@ def test_every_command_is_told_with_its_names_and_options_and_no_other(page):
         assert row[1].strip("`") == each.chinese
         for option in each.options:
             assert any(f"`{name}`" in row[2] for name in option.names), option.names
+
+
+@pytest.mark.parametrize(
+    ("page", "title", "unnamed"),
+    [
+        ("docs/formats.md", "Formats", "(when nothing is named)"),
+        ("docs/zh/formats.md", "接口格式", "（没有指定模型时）"),
+    ],
+)
+def test_every_format_is_told_and_the_model_that_draws_when_nothing_is_named(page, title, unnamed):
+    told = {row[0].strip("`"): row[1] for row in rows(page, title)}
+    assert sorted(told) == sorted(FORMATS)
+    named = {form: cell.partition(unnamed)[0].strip() for form, cell in told.items() if unnamed in cell}
+    assert named == {form: default_model(form) for form in named}
+    assert {"chat", "images", "gemini"} <= named.keys()
 
 
 # -- the READMEs, and the languages ------------------------------------------------------------------------------------

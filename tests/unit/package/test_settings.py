@@ -134,7 +134,7 @@ def test_many_words_mean_no(word):
     [
         ("mode", "sometimes"),
         ("orientation", "diagonal"),
-        ("lang", "fr"),
+        ("lang", "xx"),
         ("timeout", "soon"),
         ("timeout", 0),
         ("timeout", math.nan),

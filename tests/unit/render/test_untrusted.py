@@ -1,7 +1,7 @@
 """Whatever an endpoint, a prompt or a record says stays text in every bundle, and steers nothing that shows it."""
 
 import re
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -47,9 +47,7 @@ def infected(make, words):
         pictures=(first, second, replace(third, problem=words)),
         request=request,
         buttons=(Button(words, {words: words}),),
-        **dict.fromkeys(
-            ("id", "created", "model_reported", "text", "note", "revised_prompt", "finish_reason", "endpoint"), words
-        ),
+        **dict.fromkeys((one.name for one in fields(Generation) if one.type is str), words),
     )
     lost = replace(drawn, pictures=(replace(first, preview=None),), still=None)
     return drawn, lost, replace(drawn, pictures=(), state="failed", error={"what": words, "why": words})

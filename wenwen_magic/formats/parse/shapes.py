@@ -18,7 +18,8 @@ ADDRESSES = (
     *("resultimage", "resultimageurl", "outputimage", "outputurl", "downloadurl", "fileurl", "publicurl", "ossurl"),
     *("sample", "originalurl", "cdnurl", "src"),
 )
-"""Hold a picture's address, or base64 that begins as a picture does."""
+"""Hold a picture's address, or base64 that begins as a picture does; an address that ends in ``.png`` or the like may
+stand under any name."""
 MEDIA_TYPES = ("image/", "application/octet-stream", "video/")
 """Begin the types that an answer may name for a picture or a video."""
 IMAGE_TYPES = {"image", "input_image", "output_image", "base64"}

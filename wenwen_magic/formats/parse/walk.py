@@ -42,6 +42,8 @@ _MEANINGS = {
 """What Google's reasons for the end of an answer mean."""
 _SPOKEN = shapes.TEXTS | shapes.REASONING | shapes.ARGUMENTS | {"refusal"}
 _SOURCES = {*shapes.BASE64, *shapes.ADDRESSES}
+_OF_PATHS = {"", *shapes.ADDRESSES, *shapes.VIDEOS}
+"""Names under which a text that begins with a slash is a path below the endpoint."""
 _MAY_HOLD_SOURCE = _SOURCES | {"data"}
 
 _DEEPEST = 14
@@ -95,7 +97,7 @@ def source_of(value: Any, payloads: Payloads, key: str = "url", mime: str = PNG.
     if key in shapes.BASE64 or begins_as_picture(value, payloads):
         data = payloads.restore_base64(value) if mime.startswith(shapes.MEDIA_TYPES) else b""
         return Source(f"data:{mime}", data=data) if len(data) >= _SHORTEST else None
-    is_path = value.startswith("/") and (key in {"", "result", "fileuri"} or "url" in key or "im" in key)
+    is_path = value.startswith("/") and (key in _OF_PATHS or "url" in key or "im" in key)
     below_endpoint = is_path or (key in {"url", "imageurl"} and ("/" in value or "." in value))
     # A slash alone leads nowhere.
     return Source(payloads.restore_text(value)) if below_endpoint and len(value.split()) == 1 < len(value) else None
