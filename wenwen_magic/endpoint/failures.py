@@ -343,25 +343,7 @@ def error_of_object(body: Any, *, begun: bool = False) -> EndpointError:
         charged="no" if refusal else "maybe",
         status=200,
         request_id=problem.request_id,
-        text=kept(body),
-    )
-
-
-def job_failed(body: Any, what: str, why: str) -> EndpointError:
-    """Make the error for a job that ended without a result, and may have been charged all the same.
-
-    Args:
-        body: the answer that says so.
-        what: what happened, one sentence.
-        why: its reason, as far as the answer gives one.
-    """
-    return EndpointError(
-        what,
-        why=mask_keys(why),
-        do=_("Change what the reason names. Running the cell again submits again, which may cost again."),
-        charged="maybe",
-        status=200,
-        text=kept(body),
+        text=_kept(json.dumps(body, ensure_ascii=False, default=str)),
     )
 
 
@@ -462,11 +444,6 @@ def parsed(text: str) -> Any:
         if isinstance(value, list) and any(isinstance(item, (Mapping, str)) for item in value):
             return value
     return text
-
-
-def kept(body: Any) -> str:
-    """Return an answer's JSON value as errors keep it: in one line, masked, cut short."""
-    return _kept(json.dumps(body, ensure_ascii=False, default=str))
 
 
 def _kept(text: str) -> str:

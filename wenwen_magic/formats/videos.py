@@ -5,25 +5,17 @@ Source: OpenAI's Videos API as relays and new-api serve it, ``POST /v1/videos``,
 """
 
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from typing import Any
 from urllib.parse import quote
 
 from wenwen_magic.endpoint.clip_places import clip_addresses, envelopes, posters
-from wenwen_magic.endpoint.failures import (
-    error_of_object,
-    is_complaint,
-    is_failure,
-    job_failed,
-    kept,
-    read_problem,
-    unreadable,
-)
+from wenwen_magic.endpoint.failures import error_of_object, is_complaint, is_failure, read_problem, unreadable
 from wenwen_magic.errors import AnswerError, ConfigError, EndpointError, WaitEnded
 from wenwen_magic.formats.images import file_part
 from wenwen_magic.formats.parse import shapes
 from wenwen_magic.formats.parse.json_text import Payloads
-from wenwen_magic.formats.parse.stream import asking_about, read_json
+from wenwen_magic.formats.parse.stream import ask_for_fields, read_json
 from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Pause, Progress, Source, Step, WireFormat
 from wenwen_magic.records import CLIP, ImageRequest
 from wenwen_magic.text.i18n import _
@@ -31,6 +23,8 @@ from wenwen_magic.text.orientation import pixels_for, shape_of
 from wenwen_magic.text.sanitize import mask_keys, one_line
 
 PATH = "/v1/videos"
+LONGEST_ID = 500
+"""Characters of a job's number."""
 _SIZES = {"landscape": "1280x720", "portrait": "720x1280", "square": "960x960"}
 _AREA, _LONGEST_SIDE, _STEP = 1280 * 720, (1920, 1920), 16
 _OWN_FIELDS = {"model", "prompt", "input_reference"}
@@ -144,12 +138,12 @@ class _Job:
             found = sorted((fields.get(name) for name in _NUMBERS), key=lambda value: not isinstance(value, str))
             number = next(filter(None, map(self._text_in, found)), "")
             if number and not (self.is_refusal and _OF_REQUEST.match(number)):
-                return number[: shapes.LONGEST_ID]
+                return number[:LONGEST_ID]
         if self.is_refusal:
             return ""
         values = [self.body, *(fields.get(name) for fields in self._fields for name in _ALONE)]
         texts = (self._text_in(one[0] if isinstance(one, list) and one else one) for one in values)
-        return next((text[: shapes.LONGEST_ID] for text in texts if _IS_NUMBER.fullmatch(text)), "")
+        return next((text[:LONGEST_ID] for text in texts if _IS_NUMBER.fullmatch(text)), "")
 
     @property
     def is_refusal(self) -> bool:
@@ -224,8 +218,16 @@ class _Job:
 
     def failure(self) -> EndpointError:
         problem = read_problem(self.body)
-        why = problem.message or problem.code or self.status
-        return self._payloads.redact_error(job_failed(self.body, _("The endpoint could not make the clip."), why))
+        return self._payloads.redact_error(
+            EndpointError(
+                _("The endpoint could not make the clip."),
+                why=problem.message or problem.code or self.status,
+                do=_("Change what the reason names. Running the cell again submits again, which may cost again."),
+                charged="maybe",
+                status=200,
+                text=mask_keys(str(self.body))[:65_536],
+            )
+        )
 
     def refusal(self) -> EndpointError | AnswerError:
         """Make the error for a submission that was answered without a number."""
@@ -247,7 +249,7 @@ class _Job:
                 ),
                 charged="maybe",
                 status=200,
-                text=kept(self.body),
+                text=mask_keys(str(self.body))[:65_536],
             )
         )
 
@@ -302,6 +304,17 @@ def _question(number: str) -> HttpCall:
     return HttpCall("GET", f"{PATH}/{quote(number, safe='')}", free=True)
 
 
-FORMAT = WireFormat(
-    name="videos", talk=talk, shape_as_sent=size_of, tasks=(CLIP,), inquiries={"query": asking_about(_question)}
-)
+def query(job: str) -> Generator[Step, HttpReply | None, Mapping[str, Any]]:
+    """Ask about one job, and return the answer as it is, free.
+
+    Args:
+        job: its number.
+
+    Raises:
+        EndpointError: the answer is a web page, or the connection broke.
+        AnswerError: the answer is empty or cannot be read.
+    """
+    return (yield from ask_for_fields(_question(job)))
+
+
+FORMAT = WireFormat(name="videos", talk=talk, shape_as_sent=size_of, tasks=(CLIP,), inquiries={"query": query})

@@ -11,6 +11,7 @@ from support.scripted import data_uri, png, reply_of, told
 
 from wenwen_magic.errors import AnswerError, ConfigError, EndpointError, WaitEnded
 from wenwen_magic.formats import FORMATS
+from wenwen_magic.formats.videos import query
 from wenwen_magic.records import CLIP, Reference
 
 TALK = FORMATS["videos"].talk
@@ -200,4 +201,4 @@ def test_any_word_for_a_state_is_a_clip_a_failure_or_a_wait_and_never_a_second_s
 
 
 def test_a_job_can_be_asked_about_as_it_is():
-    assert lead(FORMATS["videos"].inquiries["query"]("video_1"), DONE.reply()).result["status"] == "completed"
+    assert lead(query("video_1"), DONE.reply()).result["status"] == "completed"

@@ -17,7 +17,7 @@ from urllib.parse import quote
 from wenwen_magic.endpoint.failures import unreadable
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.formats.midjourney import task
-from wenwen_magic.formats.parse.stream import ask_free, asking_about
+from wenwen_magic.formats.parse.stream import ask_for_fields, ask_free
 from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Pause, Progress, Source, Step, WireFormat
 from wenwen_magic.records import DESCRIBE, DRAW, ImageRequest
 from wenwen_magic.text.i18n import _
@@ -275,10 +275,7 @@ def _follow(request: ImageRequest, number: str, *, windows: bool) -> Generator[S
 
 
 def _question(number: str, about: str = "fetch") -> HttpCall:
-    """Return the question about a job (page 任务查询接口, cut off behind ``buttons``).
-
-    The page is without the number that other servers have in the path.
-    """
+    """Return the question about a job (page 任务查询接口, without the number that other servers have in the path)."""
     return HttpCall("GET", f"/mj/task/{quote(number, safe='')}/{about}", free=True)
 
 
@@ -297,6 +294,19 @@ def _answer(request: ImageRequest, job: task.Job, number: str) -> Answer:
 
 
 # -- questions about a finished job ------------------------------------------------------------------------------------
+
+
+def query(job: str) -> Generator[Step, HttpReply | None, Mapping[str, Any]]:
+    """Ask about one job (page 任务查询接口, cut off behind ``buttons``), and return it as it is there, free.
+
+    Args:
+        job: its number.
+
+    Raises:
+        EndpointError: the answer is a web page, or the connection broke.
+        AnswerError: the answer is empty or cannot be read.
+    """
+    return (yield from ask_for_fields(_question(job)))
 
 
 def queries(jobs: str) -> Generator[Step, HttpReply | None, Mapping[str, Any]]:
@@ -334,5 +344,5 @@ FORMAT = WireFormat(
     talk=talk,
     prompt_as_sent=prompt_as_sent,
     tasks=tuple(_SUBMITS),
-    inquiries={"query": asking_about(_question), "queries": queries, "seed": seed},
+    inquiries={"query": query, "queries": queries, "seed": seed},
 )

@@ -12,10 +12,10 @@ from ipaddress import ip_address
 from typing import Any, TypeGuard
 from urllib.parse import urlsplit, urlunsplit
 
-from wenwen_magic.endpoint.failures import error_of_object, job_failed, kept, plain_fields, read_problem, unreadable
+from wenwen_magic.endpoint.failures import error_of_object, plain_fields, read_problem, unreadable
 from wenwen_magic.errors import AnswerError, Charged, EndpointError
 from wenwen_magic.formats.parse.json_text import Payloads
-from wenwen_magic.formats.parse.shapes import LONGEST_ID, percent_in, source_of
+from wenwen_magic.formats.parse.shapes import percent_in, source_of
 from wenwen_magic.formats.parse.stream import read_json
 from wenwen_magic.protocol import HttpReply, Progress, Source
 from wenwen_magic.records import Button
@@ -27,6 +27,8 @@ SUCCESS, FAILURE, CANCEL = "SUCCESS", "FAILURE", "CANCEL"
 MODAL = "MODAL"
 """The status of a job that waits for what its window asks."""
 MOST_BUTTONS = 40
+LONGEST_ID = 500
+"""Characters of a job's or a button's number."""
 _LONGEST_LABEL, _LONGEST_STATUS = 60, 40
 _SELECTOR = "\ufe0f"
 """Tells that a sign is shown as a picture; the same sign comes with and without it."""
@@ -100,6 +102,11 @@ class Job:
         names = (name, "url", "imageurl", "videourl", "src")
         source = next(filter(None, (source_of(fields.get(one), self.payloads, name) for one in names)), None)
         return replace(source, address=_reachable(source.address)) if source else None
+
+    def as_text(self) -> str:
+        """Return the whole body as text, with keys masked."""
+        text = json.dumps(dict(self.body), ensure_ascii=False, default=str)
+        return mask_keys(self.payloads.redact(text))[:65_536]
 
     def progress(self, before: Source | None = None) -> Progress:
         """Report how far it is, in the reader's language, with its preview unless that is the one shown before."""
@@ -261,12 +268,17 @@ def _refused(code: int, answer: Job) -> EndpointError:
         do=(_("Leave out {banned}. ", banned=repr(banned)) if banned else "") + _(do),
         charged=charged,
         status=200,
-        text=kept(answer.body),
+        text=answer.as_text(),
     )
 
 
 def failed(job: Job) -> EndpointError:
     """Make the error for a job that ended without a picture."""
-    what = _("Midjourney could not finish the job.") if job.status == FAILURE else _("The job was cancelled.")
-    why = job.text("failReason") or job.text("description")
-    return job.payloads.redact_error(job_failed(job.body, what, why))
+    return EndpointError(
+        _("Midjourney could not finish the job.") if job.status == FAILURE else _("The job was cancelled."),
+        why=mask_keys(job.text("failReason") or job.text("description")),
+        do=_("Change the prompt if the reason names it. Running the cell again submits again, which may cost again."),
+        charged="maybe",
+        status=200,
+        text=job.as_text(),
+    )

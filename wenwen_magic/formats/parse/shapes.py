@@ -245,8 +245,6 @@ def own_source(item: Item, payloads: Payloads, *, within: str = "", video: bool 
 
 NUMBERS = ("taskid", "jobid", "videoid", "taskuuid", "predictionid", "generationid")
 """Hold the number of a task, as a plain ``id`` may."""
-LONGEST_ID = 500
-"""Characters of such a number that are taken."""
 STATES = ("taskstatus", "jobstatus", "videostatus", "status", "state")
 """Hold the word for a task's state; the last two are also those of an answer itself."""
 _WAITING = {

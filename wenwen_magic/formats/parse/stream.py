@@ -19,7 +19,7 @@ from wenwen_magic.errors import AnswerError, EndpointError, WenwenError
 from wenwen_magic.formats.parse.answer import AnswerParser, piece_in
 from wenwen_magic.formats.parse.json_text import Payloads, parse_partial_json
 from wenwen_magic.kinds import PICTURES, VIDEOS, kind_of
-from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Inquiry, Progress, Source, Step
+from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Progress, Source, Step
 from wenwen_magic.records import ImageRequest
 from wenwen_magic.text.i18n import _
 
@@ -188,23 +188,12 @@ def ask_free(call: HttpCall) -> Generator[Step, HttpReply | None, Any]:
         raise
 
 
-def asking_about(question: Callable[[str], HttpCall]) -> Inquiry:
-    """Return what asks about one job, by its number, and returns the fields of the answer as they are, free.
-
-    It raises an EndpointError when the answer is a web page or the connection broke, and an AnswerError when the answer
-    is empty or has no fields.
-
-    Args:
-        question: makes the call that asks about a job.
-    """
-
-    def query(job: str) -> Generator[Step, HttpReply | None, Mapping[str, Any]]:
-        answer = yield from ask_free(question(job))
-        if not isinstance(answer, Mapping):
-            raise unreadable(str(answer)[:1000])
-        return dict(answer)
-
-    return query
+def ask_for_fields(call: HttpCall) -> Generator[Step, HttpReply | None, Mapping[str, Any]]:
+    """Make a call as :func:`ask_free` does, and return the fields of its answer; of anything else it cannot be read."""
+    answer = yield from ask_free(call)
+    if not isinstance(answer, Mapping):
+        raise unreadable(str(answer)[:1000])
+    return dict(answer)
 
 
 def _read_other(body: bytes | bytearray, cut: EndpointError | None, parser: AnswerParser, status: int) -> Answer:
