@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -340,6 +341,7 @@ def test_a_clip_that_is_not_given_yet_is_fetched_later_for_free(here, status, wo
         with pytest.raises(WenwenError) as caught:
             client.video("a fox")
         assert (words in str(caught.value), caught.value.charged) == (True, "yes")
+        assert not re.search("picture|It is at", str(caught.value))  # no browser has the key
         works.content = lambda _: (200, {}, CLIP, None)
         assert client.video("a fox").clips
         assert len(works.posts) == 1

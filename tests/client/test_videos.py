@@ -245,7 +245,7 @@ def test_a_video_that_a_description_mentions_is_neither_fetched_nor_told(client,
 def test_a_video_at_a_private_address_is_refused_like_a_picture(client, relay, store):
     answer_with(relay, "http://127.0.0.1:1/a.mp4")
     error = failure(client)
-    assert "refused" in error.why
+    assert "not a public address" in error.why
     assert store.asked == []
 
 

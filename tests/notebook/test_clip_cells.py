@@ -179,6 +179,15 @@ def test_commands_work_on_a_clip_and_call_it_one(line, demo):
     assert "a video, not a picture" not in demo.words()
 
 
+def test_bug_a_lesson_of_clips_said_that_nothing_but_records_was_in_it(demo, capsys):
+    made = demo.run("%%wenwen_video\na river")
+    demo.run("%wenwen export lesson.zip")
+    assert "1 records, 0 pictures, 0.0 MiB, 1 clip" in demo.words() + capsys.readouterr().out
+    made.clips[0].path.unlink()
+    demo.run("%wenwen import lesson.zip")
+    assert "0 pictures imported, 1 clip; 1 were here already" in demo.words() + capsys.readouterr().out
+
+
 def test_the_history_and_the_lineage_show_the_poster(demo):
     fox = demo.run(FOX)
     made = demo.run(CLIP_OF_FOX)

@@ -3,6 +3,7 @@
 import socket
 import ssl
 import threading
+from contextlib import suppress
 
 import pytest
 
@@ -64,16 +65,14 @@ class Server:
         self._thread.start()
 
     def _serve(self):
-        for script in self._scripts:
-            connection = self._accept()
-            if connection is None:
-                return
-            try:
-                self._play(connection, script)
-            except OSError:
-                continue
-            finally:
-                connection.close()
+        """Play the scripts; who comes behind the last, or behind one that failed, is refused and does not wait."""
+        with self._listener:
+            for script in self._scripts:
+                connection = self._accept()
+                if connection is None:
+                    return
+                with connection, suppress(OSError):
+                    self._play(connection, script)
 
     def _accept(self):
         while not self._over.is_set():
@@ -103,7 +102,6 @@ class Server:
     def stop(self):
         self._over.set()
         self._thread.join(10)
-        self._listener.close()
         assert not self._thread.is_alive()
 
 

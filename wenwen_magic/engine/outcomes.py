@@ -220,8 +220,8 @@ def with_answer(do: str, sources: Sequence[str], spooled: Path | None) -> str:
 
 
 def _found_at(message: str, addresses: Iterable[str]) -> str:
-    """Write addresses into a message so that a person can open them; empty without any, but for data itself."""
-    shown = [one_line(mask_keys(address), 400) for address in addresses if not address.startswith("data:")]
+    """Write addresses into a message so that a person can open them; empty without any that a browser opens."""
+    shown = [one_line(mask_keys(address), 400) for address in addresses if address.lower().startswith("http")]
     return _(message, addresses=" ".join(shown)) if shown else ""
 
 

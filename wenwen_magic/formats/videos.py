@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from wenwen_magic.endpoint.clip_places import clip_addresses, envelopes, posters
-from wenwen_magic.endpoint.failures import error_of_object, is_complaint, is_failure, read_problem, unreadable
+from wenwen_magic.endpoint.failures import error_of_object, is_complaint, is_failure, read_problem, unreadable, words_in
 from wenwen_magic.errors import AnswerError, ConfigError, EndpointError, WaitEnded
 from wenwen_magic.formats.images import file_part
 from wenwen_magic.formats.parse import shapes
@@ -195,11 +195,12 @@ class _Job:
         return percent_in(self._text(_PROGRESS))
 
     def progress(self) -> Progress:
-        """Report how far it is, with the words of what is no state."""
-        problem = "" if self.status else read_problem(self.body).message
-        words = mask_keys(one_line(self._payloads.redact(self.status.replace("_", " ") or problem), 80))
+        """Report how far it is: its state, or the words in place of one; of an answer that tells nothing no JSON."""
+        said = self.status.replace("_", " ") or words_in(self.body)
+        words = mask_keys(one_line(self._payloads.redact(said), 80))
         percent = self._percent
-        return Progress(words if not percent else f"{words} {percent:g}%", percent)
+        told = " ".join(filter(None, (words, f"{percent:g}%" if percent else "")))
+        return Progress(told or _("submitted"), percent)
 
     def answer(self, number: str, prompt: str) -> Answer:
         """Return the finished clips; without an address they are fetched from the endpoint itself, with the key."""

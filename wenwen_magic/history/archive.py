@@ -79,7 +79,7 @@ class Contents:
 
 @dataclass(frozen=True)
 class Exported:
-    """Count the generations and pictures that went into an archive, and its bytes.
+    """Count the generations, pictures and clips that went into an archive, and its bytes.
 
     Left out are generations without a picture whose file is here and, where prompts are left out, those with a picture
     whose own words cannot be taken out.
@@ -89,15 +89,17 @@ class Exported:
     pictures: int
     bytes: int
     left_out: int
+    clips: int = 0
 
 
 @dataclass(frozen=True)
 class Imported:
-    """Count the generations of an archive that are new here, the picture files written, and the generations here."""
+    """Count the generations of an archive that are new here, the files written, and the generations here."""
 
     records: int
     pictures: int
     already: int
+    clips: int = 0
 
 
 # -- export ------------------------------------------------------------------------------------------------------------
@@ -148,7 +150,8 @@ def export_archive(
     except OSError as error:
         raise _unfinished(path.name, error) from None
     left_out = sum(row.id not in chosen for row in rows) + len(chosen) - len(added)
-    return Exported(len(added), sum(len(row.pictures) for row in added), size, left_out)
+    pictures, clips = sum(len(row.pictures) for row in added), sum(len(row.clips) for row in added)
+    return Exported(len(added), pictures, size, left_out, clips)
 
 
 def _as_handed_on(row: Generation, *, strip: bool) -> Generation:
@@ -316,7 +319,7 @@ def import_archive(history: History, path: Path) -> Imported:
             zipped = stack.enter_context(ZipFile(path))
             records = _checked(zipped)
         taken = {record.id for record, _entries in records}
-        new, pictures = [], 0
+        new, pictures, clips = [], 0, 0
         try:
             for record, entries in records:
                 kept, is_new = _kept_as(history, record, taken)
@@ -330,11 +333,12 @@ def import_archive(history: History, path: Path) -> Imported:
                             with whole_file(place) as content:
                                 content.writelines(_pieces(zipped, entries[mark]))
                             pictures += isinstance(file, GeneratedImage)
+                            clips += kept.request.wants_clip and place == file.path and isinstance(file, Video)
         except (OSError, *_INVALID_ZIP) as error:
             raise _unfinished(history.folder.name + "/", error) from None
     for record in new:  # only now: no record is here without its picture
         history.write(record)
-    return Imported(len(new), pictures, len(records) - len(new))
+    return Imported(len(new), pictures, len(records) - len(new), clips)
 
 
 _Record = tuple[Generation, Mapping[str, Entry]]

@@ -513,7 +513,8 @@ def _begun_with_its_signature(part: Path) -> bytes:
 
 
 def _in_words(error: WenwenError) -> str:
-    return " ".join(filter(None, (error.what, error.why)))
+    """Say why a video is not there; that it is not, and where it would be, is told beside it."""
+    return error.why or error.what
 
 
 def _begins_as_clip(part: Path) -> bool:

@@ -97,6 +97,12 @@ def failure(line, call=POST):
     return caught.value
 
 
+def test_bug_a_test_waited_ten_minutes_for_a_server_that_had_ended(relay):
+    server = relay()  # that has nothing to say
+    server._thread.join(5)
+    assert isinstance(failure(line_to(server, read=1)), NotSentError)
+
+
 # The endpoint's address
 
 

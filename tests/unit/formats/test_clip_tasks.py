@@ -191,6 +191,19 @@ def test_only_errors_in_a_row_end_the_wait(between):
     assert (len(led.result.videos), led.waits) == (1, 10)
 
 
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ({"id": "video_1"}, "submitted"),
+        ({"id": "video_1", "progress": 45}, "45%"),
+        ({"id": "video_1", "message": "three before it"}, "three before it"),
+    ],
+)
+def test_bug_an_answer_without_a_state_was_shown_as_json(body, told):
+    led = lead(TALK(wanted()), reply_of(json.dumps(body)), DONE.reply())
+    assert [one.text for one in led.told] == [told]
+
+
 @given(word=st.text(max_size=30))
 def test_any_word_for_a_state_is_a_clip_a_failure_or_a_wait_and_never_a_second_submission(word):
     body = reply_of(json.dumps({"id": "video_1", "status": word}))

@@ -19,7 +19,7 @@ from wenwen_magic.notebook.options import Option, check_variable, model_names
 from wenwen_magic.protocol import Progress
 from wenwen_magic.records import Gallery, Generation
 from wenwen_magic.render import history as history_table
-from wenwen_magic.text.i18n import N_, _, padded
+from wenwen_magic.text.i18n import N_, _, comma, ngettext, padded
 from wenwen_magic.text.sanitize import mask_keys, one_line, replace_unshown
 
 # -- which pictures are meant ------------------------------------------------------------------------------------------
@@ -388,8 +388,10 @@ def export(context: CommandContext, line: str, *, strip: bool = False) -> str:
         pictures=done.pictures,
         bytes=done.bytes / 2**20,
     )
-    return result + (
-        _("; {left_out} without a file to share left out", left_out=done.left_out) if done.left_out else ""
+    return (
+        result
+        + _and_clips(done.clips)
+        + (_("; {left_out} without a file to share left out", left_out=done.left_out) if done.left_out else "")
     )
 
 
@@ -412,4 +414,9 @@ def import_(context: CommandContext, line: str) -> str:
         records=done.records,
         pictures=done.pictures,
     )
-    return result + (_("; {already} were here already", already=done.already) if done.already else "")
+    here = _("; {already} were here already", already=done.already) if done.already else ""
+    return result + _and_clips(done.clips) + here
+
+
+def _and_clips(count: int) -> str:
+    return comma() + ngettext("{count} clip", "{count} clips", count) if count else ""
