@@ -91,8 +91,6 @@ def source_of(value: Any, payloads: Payloads, key: str = "url", mime: str = PNG.
         return Source(payloads.restore_text(value))
     if _SCHEME.match(value):
         named, value = split_data_uri(value)
-        if not value:
-            return None
         key, mime = shapes.BASE64[0], named or mime
     if key in shapes.BASE64 or begins_as_picture(value, payloads):
         data = payloads.restore_base64(value) if mime.startswith(shapes.MEDIA_TYPES) else b""
