@@ -23,7 +23,7 @@ from wenwen_magic.text import i18n
 pytest_plugins = ["support.kernels", "support.loopback", "support.shells"]
 # Where jsonschema finds this module, it compiles 39 grammars in four seconds, for formats that no notebook has.
 sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]  its import fails as if it were not installed
-settings.register_profile("quick", max_examples=60, deadline=None)
+settings.register_profile("quick", max_examples=40, deadline=None)
 settings.register_profile("long", max_examples=2000, deadline=None)  # by --hypothesis-profile=long
 settings.load_profile("quick")
 if os.access("/dev/shm", os.W_OK) and shutil.disk_usage("/dev/shm").free > 2 << 30:
@@ -39,6 +39,7 @@ SLOW = (
 """Where the slowest files are, the slowest first."""
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Have as many workers as cores for ``-n auto``, and two more where browsers and kernels, which wait much, are tested."""
     return (os.cpu_count() or 1) + (0 if all("tests/unit" in place for place in config.args) else 2)

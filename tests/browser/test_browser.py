@@ -22,7 +22,7 @@ def test_a_cells_picture_appears_under_it_with_its_caption_and_the_controls(chin
     expect(cell.get_by_alt_text("画一只狐狸，水彩")).to_be_visible()
     [(width, height)] = sizes(lab.pictures(1))
     assert width > height
-    expect(cell.locator("figcaption")).to_contain_text("1536×1024 · gpt-4o-image")
+    expect(cell.locator("figcaption")).to_contain_text("768×512 · gpt-4o-image")
     expect(lab.model(1)).to_have_value("gpt-4o-image")
     assert lab.orientation(1).locator("option").all_inner_texts()[:4] == ["自动", "方形", "横屏", "竖屏"]
     assert lab.orientation(1).locator("option:checked").inner_text() == "横屏"
@@ -54,7 +54,7 @@ def test_the_captions_keep_the_prompts_language_when_the_controls_draw(chinese):
     lab = chinese(DEMO, FOX.replace("狐狸", "狗"), "%wenwen help").run_all()  # the cell that ran last speaks English
     lab.orientation(1).select_option(label="竖屏")
     lab.press(1, "生成")
-    expect(lab.cell(1).locator("figcaption")).to_contain_text("1024×1536")
+    expect(lab.cell(1).locator("figcaption")).to_contain_text("512×768")
     expect(lab.cell(1).locator("figure")).to_have_attribute("lang", "zh")
 
 
@@ -113,6 +113,7 @@ def test_nothing_moves_while_a_picture_is_drawn(english):
     expect(lab.thumbnails(1)).to_have_count(2)
     lab.press(1, "✎ Edit")
     cell.get_by_placeholder("what to change").fill("make it night [demo: delay=3]")
+    expect(cell.locator(".wenwen-words")).to_be_hidden()  # the row of the other Generate
 
     def below_the_picture(name):  # wherever the page is scrolled to
         place = cell.get_by_role("button", name=name, exact=True).bounding_box()

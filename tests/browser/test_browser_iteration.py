@@ -105,7 +105,7 @@ def test_what_the_controls_drew_joins_the_strip_and_is_free_in_the_cell_they_ins
     assert lab.inserted(2) == "%%wenwen_image -m jimeng-3.0 -o portrait\na white house"
     assert lab.saved().cells[3].source == "'below'"
     lab.run(2)
-    expect(lab.cell(2).locator("figcaption")).to_contain_text("1024×1536 · jimeng-3.0")
+    expect(lab.cell(2).locator("figcaption")).to_contain_text("512×768 · jimeng-3.0")
     assert source(lab.pictures(2)) == newest
     assert (lab.records(), len(made)) == (made, 2)
 
@@ -136,7 +136,7 @@ def test_a_comparison_shows_both_pictures_marks_the_words_and_names_what_differs
     expect(differences.locator("tr", has_text=re.compile("orientation|方向"))).to_contain_text(
         re.compile("landscape|横屏")
     )
-    expect(differences.locator("tr", has_text=re.compile("size|尺寸"))).to_contain_text("1536×1024")
+    expect(differences.locator("tr", has_text=re.compile("size|尺寸"))).to_contain_text("768×512")
 
 
 def test_the_history_shows_thumbnails_and_whole_prompts(book):

@@ -180,7 +180,7 @@ def test_memory_does_not_grow_with_the_number_of_prompts(relay, here, monkeypatc
             super().append(None)
 
     relay.posts = Forgetting()
-    relay.answer = lambda _: answering(("w" * 500 + " ") * 400 + f" ![x]({data_uri(png())})")
+    relay.answer = lambda _: answering(("w" * 20_000 + " ") * 10 + f" ![x]({data_uri(png())})")
     most(relay, "warm", 4)
     few, many = most(relay, "few", 12), most(relay, "many", 48)  # eight at most are under way at a time
     assert many < few + 4_000_000  # an answer alone is 200 kB: 7.2 MB more, were they all held

@@ -3,12 +3,24 @@
 import pytest
 from support.pictures import painted
 
-from wenwen_magic.demo import DemoServer
+from wenwen_magic.demo import DemoServer, painter
 
 
 @pytest.fixture(autouse=True)
 def _painted_once(monkeypatch):
     monkeypatch.setattr("wenwen_magic.demo.exchange.paint", painted)
+
+
+@pytest.fixture
+def full_size():
+    """Pictures as large as the demo's, in a file of small ones."""
+
+
+@pytest.fixture
+def small_paint(request, monkeypatch):
+    """Pictures of a quarter of the width and height, as they show the same, unless a test asks for ``full_size``."""
+    if "full_size" not in request.fixturenames:
+        monkeypatch.setattr(painter, "SIZES", {turn: (x // 4, y // 4) for turn, (x, y) in painter.SIZES.items()})
 
 
 @pytest.fixture

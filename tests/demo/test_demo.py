@@ -18,11 +18,12 @@ from support.demo import SECONDS, ask_server, connect
 from support.pictures import painted
 from support.scripted import png
 
-from wenwen_magic.demo import DemoServer
+from wenwen_magic.demo import DemoServer, painter
 from wenwen_magic.demo.__main__ import main
 from wenwen_magic.demo.exchange import Directives, directives_in
 from wenwen_magic.errors import ConfigError
 
+pytestmark = pytest.mark.usefixtures("small_paint")
 PICTURE = png(300, 200, (250, 0, 190))
 
 
@@ -58,6 +59,7 @@ def data_uri(data):
     return "data:image/png;base64," + base64.b64encode(data).decode()
 
 
+@pytest.mark.usefixtures("quick_paint", "full_size")
 @pytest.mark.parametrize(
     ("words", "size"),
     [
@@ -141,7 +143,7 @@ def test_a_stream_tells_its_progress_then_the_picture_then_the_end(demo):
     chunks = [json.loads(event) for event in events[:-1]]
     text = "".join(chunk["choices"][0]["delta"].get("content", "") for chunk in chunks if chunk["choices"])
     assert text.index("排队中") < text.index("进度 **14%**") < text.index("![图片](")
-    assert size_of(ask_server(demo, "GET", picture_path(text)).body) == (1024, 1024)
+    assert size_of(ask_server(demo, "GET", picture_path(text)).body) == painter.SIZES["square"]
     assert chunks[-1]["choices"] == []
     assert chunks[-1]["usage"]["total_tokens"] == 0
     assert not any(picture_path(text) in json.dumps(chunk) for chunk in chunks), "the address comes in two pieces"
@@ -163,7 +165,7 @@ def test_the_openai_client_lists_models_and_gets_a_picture(demo):
         assert "/pictures/" in answer.choices[0].message.content
         stream = client.chat.completions.create(model="gpt-4o-image", messages=messages, stream=True)
         text = "".join(chunk.choices[0].delta.content or "" for chunk in stream if chunk.choices)
-        assert size_of(ask_server(demo, "GET", picture_path(text)).body) == (1024, 1024)
+        assert size_of(ask_server(demo, "GET", picture_path(text)).body) == painter.SIZES["square"]
 
 
 def test_the_openai_client_reads_the_errors(demo):

@@ -30,7 +30,7 @@ def answer_to(body, kind="application/json", wire="chat"):
 
 
 def in_proportion(make, kind="application/json", wire="chat"):
-    return grows_in_proportion(make, lambda body: outcome(wire, reply_of(body, kind, chunk=65536)))
+    return grows_in_proportion(make, lambda body: outcome(wire, reply_of(body, kind, chunk=65536)), 16)
 
 
 # -- any body
@@ -153,7 +153,7 @@ HARD += [
 @pytest.mark.parametrize("piece", HARD)
 def test_a_hostile_content_takes_time_in_proportion(piece):
     def content(factor):
-        return piece * (4_000 * factor // len(piece))
+        return piece * (1_000 * factor // len(piece))
 
     assert in_proportion(lambda factor: answering(f"![a]({CAT})\n\n{content(factor)}"))
     assert in_proportion(lambda factor: streaming(content(factor), "\n", content(factor)), "text/event-stream")
@@ -161,7 +161,7 @@ def test_a_hostile_content_takes_time_in_proportion(piece):
 
 @pytest.mark.parametrize("piece", ["![](", "word ", "> 进度 1%\n"])
 def test_many_small_deltas_are_read_in_linear_time(piece):
-    assert in_proportion(lambda factor: streaming(*[piece] * (1_000 * factor)), "text/event-stream")
+    assert in_proportion(lambda factor: streaming(*[piece] * (250 * factor)), "text/event-stream")
 
 
 def in_small_deltas(content):
@@ -188,8 +188,8 @@ def completed(data):
     "part", [{"text": "word "}, {"text": "![](", "thought": True}, inline("iVBORw0K"), {}, {"url": "/a"}]
 )
 def test_many_parts_are_read_in_linear_time(part):
-    assert in_proportion(lambda factor: candidate(*[part] * (250 * factor)))
-    assert in_proportion(lambda factor: events(*[candidate(part)] * (250 * factor)), STREAM)
+    assert in_proportion(lambda factor: candidate(*[part] * (64 * factor)))
+    assert in_proportion(lambda factor: events(*[candidate(part)] * (64 * factor)), STREAM)
 
 
 WRAPS = {
@@ -217,7 +217,7 @@ def test_a_large_picture_needs_three_times_its_size_and_linear_time(wrap):
     assert answer.sources[0].data == picture.encode()
     assert answer.text in {"Look:", ""}
     assert peak <= 3 * size
-    assert in_proportion(lambda factor: WRAPS[wrap](noise(1_500_000 * factor)).encode())
+    assert in_proportion(lambda factor: WRAPS[wrap](noise(400_000 * factor)).encode())
 
 
 def test_a_large_picture_that_is_torn_is_given_up():

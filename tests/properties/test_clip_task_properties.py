@@ -90,4 +90,4 @@ def test_whatever_is_answered_nothing_is_submitted_twice(bodies):
     ],
 )
 def test_a_swollen_answer_takes_time_in_proportion(body):
-    assert grows_in_proportion(lambda factor: body(200_000 * factor), lambda made: outcome_of(TAKEN, made))
+    assert grows_in_proportion(lambda factor: body(50_000 * factor), lambda made: outcome_of(TAKEN, made), 16)

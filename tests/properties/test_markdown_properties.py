@@ -157,6 +157,6 @@ HOSTILE = [
 @pytest.mark.parametrize("piece", HOSTILE)
 def test_a_hostile_text_takes_time_in_proportion(piece):
     def body(factor):
-        return answering(piece * (8_000 * factor // len(piece)))
+        return answering(piece * (2_000 * factor // len(piece)))
 
-    assert grows_in_proportion(body, lambda content: outcome("chat", reply_of(content)))
+    assert grows_in_proportion(body, lambda content: outcome("chat", reply_of(content)), 16)

@@ -38,7 +38,7 @@ def test_the_beginning_does_not_depend_on_where_the_body_is_cut(body, places):
 
 
 def test_a_long_line_in_many_pieces_takes_time_in_proportion():
-    assert grows_in_proportion(lambda factor: [b"x" * 1000] * 5_000 * factor, lambda pieces: list(lines(pieces)))
+    assert grows_in_proportion(lambda factor: [b"x" * 1000] * 1_250 * factor, lambda pieces: list(lines(pieces)), 16)
 
 
 def small_and_back(text):
@@ -64,7 +64,7 @@ def test_any_text_with_runs_comes_back_as_it_was(pieces):
 @pytest.mark.parametrize("unit", [b"A", b"\\/", b"\\", b"A\\", b"=", b"A=", b"\\u", b"\\u00e9", b"A/\\n"])
 def test_any_body_is_cut_in_time_proportional_to_its_length(unit):
     assert grows_in_proportion(
-        lambda factor: unit * (500_000 * factor // len(unit)), lambda body: Payloads().extract(body)
+        lambda factor: unit * (125_000 * factor // len(unit)), lambda body: Payloads().extract(body), 16
     )
 
 
@@ -75,4 +75,4 @@ def test_any_text_is_mended_or_given_up(text):
 
 @pytest.mark.parametrize("piece", ['{"text":', "[", '"a",', '"', "\\", '{"a":"b"},', "[]"])
 def test_mending_takes_time_in_proportion(piece):
-    assert grows_in_proportion(lambda factor: "[" + piece * (20_000 * factor), parse_partial_json)
+    assert grows_in_proportion(lambda factor: "[" + piece * (5_000 * factor), parse_partial_json, 16)

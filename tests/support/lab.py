@@ -33,6 +33,12 @@ from axe_playwright_python.base import AXE_SCRIPT as AXE  # noqa: E402
 from playwright.sync_api import expect, sync_playwright  # noqa: E402
 
 DEMO = "%load_ext wenwen_magic\n%wenwen demo"
+# Run in each kernel before the first cell: pictures of half the width and height, larger than they are shown.
+FIRST = """
+from wenwen_magic.demo import painter
+
+painter.SIZES.update({turn: (width // 2, height // 2) for turn, (width, height) in painter.SIZES.items()})
+"""
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 1180, "height": 900}
 CHROMIUM_ARGS = [
     "--no-sandbox",
@@ -111,6 +117,9 @@ class Server:
         folder = self.home / "config" / "labconfig"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "default_setting_overrides.json").write_text(json.dumps(quiet))
+        startup = self.home / "ipython" / "profile_default" / "startup"
+        startup.mkdir(parents=True, exist_ok=True)
+        (startup / "first.py").write_text(FIRST)
 
     def _command(self, port: int) -> list[str]:
         options = {

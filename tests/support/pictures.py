@@ -8,7 +8,7 @@ from functools import cache
 
 from PIL import Image
 
-from wenwen_magic.demo.painter import paint
+from wenwen_magic.demo import painter
 
 
 def noise(width=300, height=260, mode="RGB", seed=1):
@@ -50,12 +50,14 @@ def webp_header(name, data):
     return riff(name + struct.pack("<I", len(data)) + data)
 
 
-_painted = cache(paint)
+@cache
+def _painted(_sizes, *words, **more):
+    return painter.paint(*words, **more)
 
 
 def painted(*words, references=(), **more):
     """What the demo paints, painted once: ``tests/demo/test_paint.py`` shows that the same words give the same bytes."""
-    return _painted(*words, references=tuple(references), **more)
+    return _painted(tuple(painter.SIZES.values()), *words, references=tuple(references), **more)
 
 
 def with_scans(times, side=2000, **options):

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+from hypothesis import settings
 from PIL import Image, ImageColor
 
 from wenwen_magic.errors import EndpointError, WenwenError
@@ -19,6 +20,8 @@ from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Progress, Source,
 from wenwen_magic.records import ImageRequest
 
 ASKED = ImageRequest("画只猫")
+ENOUGH = 0.2
+"""Seconds: four times the input would take sixteen times a square's time, which is above what is allowed from 0.15 on."""
 
 
 def png(width: int = 8, height: int = 6, colour: str = "red") -> bytes:
@@ -171,14 +174,27 @@ class Scripted:
         return step
 
 
-def grows_in_proportion(make, work, times=4):
-    """Whether so many times the input takes about so many times as long and not its square; this thread's time alone."""
+def grows_in_proportion(make, work, largest=4):
+    """Whether four times the input takes about four times as long and not its square; this thread's time alone.
+
+    Args:
+        make: gives the input of a size: 1, then four times as large, up to ``largest``.
+        work: what takes the time.
+        largest: where it ends; the quick tests end where an input took ``ENOUGH`` seconds, too long for a square to hide.
+    """
 
     def seconds(thing):
         started = time.thread_time()
         work(thing)
         return time.thread_time() - started
 
-    small, large = make(1), make(times)
-    longest = 2.2 * times * min(seconds(small) for _ in range(2)) + 0.05
-    return any(seconds(large) < longest for _ in range(2))
+    thorough = settings.default.max_examples > 1000  # in the long profile
+    small, factor = make(1), 1
+    took = min(seconds(small) for _ in range(2))
+    while factor < largest and (took < ENOUGH or thorough):
+        factor, longest = factor * 4, 8.8 * took + 0.05
+        large = make(factor)
+        took = next((one for one in (seconds(large) for _ in range(2)) if one < longest), None)
+        if took is None:
+            return False
+    return True

@@ -284,9 +284,11 @@ def test_runs_of_base64_too_short_for_a_picture_are_passed_in_time_in_proportion
 def test_a_whole_body_is_masked_in_time_in_proportion():
     key = Secret(KEYS[0])
     for piece in ("\\", "\\u0073", event("sk-Q"), event(KEYS[0][:9]) + event(KEYS[0][9:])):
-        size = 100_000 // len(piece)
+        size = 25_000 // len(piece)
         assert grows_in_proportion(
-            lambda times, one=piece, size=size: [(one * size * times).encode()], lambda pieces: mask_reply(pieces, key)
+            lambda times, one=piece, size=size: [(one * size * times).encode()],
+            lambda pieces: mask_reply(pieces, key),
+            16,
         )
 
 

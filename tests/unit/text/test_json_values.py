@@ -233,7 +233,7 @@ def test_it_takes_time_in_proportion_to_the_text(piece):
         with suppress(ValueError):
             value_in(text)
 
-    assert grows_in_proportion(lambda times: piece * (1500 * times), read)
+    assert grows_in_proportion(lambda times: piece * (375 * times), read, 16)
 
 
 def test_what_is_too_deep_to_be_shown_is_not_read():
