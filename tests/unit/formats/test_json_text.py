@@ -5,6 +5,8 @@ import json
 import os
 
 import pytest
+from support.replies import outcome
+from support.scripted import reply_of
 
 from wenwen_magic.errors import EndpointError
 from wenwen_magic.formats.parse.json_text import SHORTEST, Payloads, parse_partial_json
@@ -74,6 +76,12 @@ def test_bug_the_number_in_an_error_showed_the_sign_that_stands_for_a_run():
     run = payloads.extract(RUN.encode()).decode()
     error = payloads.redact_error(EndpointError("x", why=f"a {run}", text=run, request_id=f"{run}-1"))
     assert (error.why, error.text, error.request_id) == ("a …", "…", "…-1")
+
+
+def test_bug_the_usage_of_an_answer_held_the_sign_that_stands_for_a_run():
+    body = {"choices": [{"message": {"content": "no"}}], "usage": {"tokens": 1, "of": [{"content": RUN}]}}
+    answer, _ = outcome("chat", reply_of(json.dumps(body)))
+    assert answer.usage == {"tokens": 1, "of": [{"content": "…"}]}
 
 
 def test_an_answer_cannot_name_a_run_by_itself():

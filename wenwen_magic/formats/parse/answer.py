@@ -219,7 +219,7 @@ class AnswerParser:
             text=text,
             finish_reason=finish_reason,
             model=model,
-            usage=self._found.usage,
+            usage=self.payloads.redact_within(self._found.usage),
             revised_prompt="\n".join(dict.fromkeys(filter(None, self._found.revised))),
             job=job,
             videos=videos,
@@ -239,7 +239,8 @@ class AnswerParser:
             given = "\n".join(map("".join, found.arguments.values()))
             said = self.payloads.redact(thought or ("" if why else given) or "\n".join(dict.fromkeys(failed))).strip()
         reason = why if why and not said else reason
-        return Answer(text=said, finish_reason=reason, model=self.payloads.redact(found.model), usage=found.usage)
+        model, usage = self.payloads.redact(found.model), self.payloads.redact_within(found.usage)
+        return Answer(text=said, finish_reason=reason, model=model, usage=usage)
 
     def _in_place_of_words(self, text: str, words: str) -> tuple[Sequence[Source], str]:
         """Return the pictures of a text that is base64 or holds JSON, and the words beside them."""

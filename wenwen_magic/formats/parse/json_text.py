@@ -16,6 +16,8 @@ from wenwen_magic.text.sanitize import replace_lone_surrogates
 Fault = TypeVar("Fault", bound=WenwenError)
 SHORTEST = 1024
 """A run of fewer bytes than this stays in the text."""
+_DEEPEST = 32
+"""Levels of a value that are kept."""
 
 # Possessive: one pass, no going back. `\/` is how some servers write a slash in JSON; the letters of another escape,
 # such as the n of `\n`, belong to the escape and not to the run behind it.
@@ -106,6 +108,16 @@ class Payloads:
             return ""
         text = self._token.sub("…", value) if self._runs else value
         return text if text.isascii() else replace_lone_surrogates(text)
+
+    def redact_within(self, value: Any, depth: int = _DEEPEST) -> Any:
+        """Return a value out of JSON with each text in it as :meth:`redact` has it, so many levels deep."""
+        if not isinstance(value, (dict, list)):
+            return self.redact(value) if isinstance(value, str) else value
+        if not depth:
+            return "…"
+        if isinstance(value, list):
+            return [self.redact_within(item, depth - 1) for item in value]
+        return {self.redact(name): self.redact_within(item, depth - 1) for name, item in value.items()}
 
     def redact_error(self, error: Fault) -> Fault:
         """Return an error that quotes the answer, every run in it an ellipsis."""
