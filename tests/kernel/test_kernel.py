@@ -1,10 +1,9 @@
 """Whole notebooks in real kernels: run twice, interrupted, killed, refused, and what is left of a key."""
 
+import copy
 import json
 import os
 import re
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -42,15 +41,6 @@ def notebook(*cells):
 def run(book, **options):
     NotebookClient(book, **{"timeout": 60, **options}, kernel_name="python3").execute()
     return book
-
-
-def convert(folder):
-    command = [sys.executable, "-m", "jupyter", "nbconvert", "--to", "notebook", "--execute", "--output", "done"]
-    done = subprocess.run(
-        [*command, "book.ipynb"], cwd=folder, capture_output=True, text=True, timeout=120, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return nbformat.read(folder / "done.ipynb", 4)
 
 
 def outputs(book):
@@ -95,17 +85,23 @@ def kernel(here, any_kernel):
 # -- notebooks ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_notebook_run_twice_pays_once_and_embeds_its_pictures(demo, here):
+def test_a_notebook_run_twice_pays_once_and_embeds_its_pictures_and_its_page_has_them(demo, here):
+    from nbconvert import HTMLExporter  # takes some seconds: not for every process that collects the tests
+    from nbconvert.preprocessors import ExecutePreprocessor
+
     book = notebook(LOAD, cell("a cat"), cell("画一只狗", "-o 横屏"), cell("a hen", "img"))
-    nbformat.write(book, here / "book.ipynb")
+    again = copy.deepcopy(book)
     first = run(book)
     assert (len(pictures(first)), len(demo.posts)) == (3, 3)
     assert all(output.data["text/html"].count("data:image/") == 1 for output in pictures(first))
-    second = convert(here)
+    second, _ = ExecutePreprocessor(kernel_name="python3").preprocess(again)  # `jupyter nbconvert --execute`
     assert (len(pictures(second)), len(demo.posts)) == (3, 3)
     assert all(output.data["text/html"].count("data:image/") == 1 for output in pictures(second))
     assert not [output for output in outputs(second) if WIDGET in output.get("data", {})]
     assert not second.metadata.get("widgets")
+    page, _ = HTMLExporter().from_notebook_node(second)
+    figures = re.findall(r'<figure[^>]*><a [^>]*><img alt="([^"]*)" src="data:image/', page)
+    assert figures == ["a cat", "画一只狗", "a hen"]
 
 
 def test_a_notebook_that_starts_its_own_demo_draws_each_picture_once(here):
@@ -114,21 +110,14 @@ def test_a_notebook_that_starts_its_own_demo_draws_each_picture_once(here):
         assert sorted(record["request"]["prompt"] for record in records()) == ["a cat", "a dog"]
 
 
-def test_a_done_notebook_becomes_a_page_with_its_pictures(demo, here):
-    from nbconvert import HTMLExporter
-
-    page, _ = HTMLExporter().from_notebook_node(run(notebook(LOAD, cell("a cat"))))
-    assert len(re.findall(r'<figure[^>]*><a [^>]*><img alt="a cat" src="data:image/', page)) == 1
-
-
-def test_replay_runs_a_notebook_without_an_endpoint(demo, here, monkeypatch):
-    book = notebook(LOAD, cell("a cat"))
-    run(book)
+def test_replay_runs_a_notebook_without_an_endpoint(demo, kernel, monkeypatch):
+    assert images(kernel.run(cell("a cat")))
     demo.stop()
     monkeypatch.setenv("WENWEN_MODE", "replay")
-    assert len(pictures(run(notebook(LOAD, cell("a cat"))))) == 1
+    book = notebook(LOAD, cell("a cat"), cell("a dog"))
     with pytest.raises(CellExecutionError, match="a dog"):
-        run(notebook(LOAD, cell("a dog")))
+        run(book)
+    assert len(pictures(book)) == 1
 
 
 FAILURES = {
@@ -369,21 +358,20 @@ def answered():
 
 
 @pytest.mark.parametrize("directive", ["trickle", "missing=3"])
-def test_a_kernel_killed_after_the_answer_loses_nothing(here, monkeypatch, quick_paint, directive):
-    with DemoServer() as demo, kernels() as start:
-        monkeypatch.setenv("WENWEN_BASE_URL", demo.address)
+def test_a_kernel_killed_after_the_answer_loses_nothing(demo, kernel, monkeypatch, directive):
+    with kernels() as start:
         first = start()
         first.send(cell(f"a cat [demo: {directive}]"))
         until(answered)
         kill(first)
         if directive == "trickle":
             monkeypatch.setattr("wenwen_magic.demo.server.TRICKLE_SECONDS", 0.0)
-        assert images(start().run(cell(f"a cat [demo: {directive}]")))
+        assert images(kernel.run(cell(f"a cat [demo: {directive}]")))
         assert (len(demo.posts), [record["state"] for record in records()]) == (1, ["complete"])
 
 
 @pytest.mark.parametrize("end", [kill, end_group, lambda kernel: kernel.manager.restart_kernel(now=True)])
-def test_what_a_kernel_asked_for_before_it_ended_is_shown_by_the_next_and_paid_once(relay, here, end):
+def test_what_a_kernel_asked_for_before_it_ended_is_shown_by_another_and_paid_once(relay, kernel, end):
     with kernels() as start:
         relay.gate.clear()
         first = start()
@@ -391,17 +379,16 @@ def test_what_a_kernel_asked_for_before_it_ended_is_shown_by_the_next_and_paid_o
         until(lambda: relay.posts)
         end(first)
         assert [(record["state"], record["charged"]) for record in records()] == [("sent", "maybe")]
-        second = start()
-        joined = second.send(cell("a cat", "--no-ui"), stdin=True)
-        second.later(joined, lambda content: "another kernel has asked" in str(content.get("data")))
+        joined = kernel.send(cell("a cat", "--no-ui"), stdin=True)
+        kernel.later(joined, lambda content: "another kernel has asked" in str(content.get("data")))
         relay.gate.set()
-        (*_, picture) = images(second.gather(joined))
+        (*_, picture) = images(kernel.gather(joined))
         assert "joined a request that was already running" in picture["data"]["text/html"]
         assert len(relay.posts) == 1
         assert [record["state"] for record in records()] == ["complete"]
 
 
-def test_where_all_processes_of_a_kernel_end_the_next_run_asks_before_it_pays_again(relay, here):
+def test_where_all_processes_of_a_kernel_end_the_next_run_asks_before_it_pays_again(relay, kernel):
     with kernels() as start:
         relay.gate.clear()
         first = start()
@@ -411,12 +398,11 @@ def test_where_all_processes_of_a_kernel_end_the_next_run_asks_before_it_pays_ag
             process.kill()
         kill(first)
         relay.gate.set()
-        second = start()
-        (shown,) = errors(second.run(cell("a cat")))
+        (shown,) = errors(kernel.run(cell("a cat")))
         assert shown["ename"] == "UnansweredRequest"
         assert "--fresh" in shown["evalue"]
         assert len(relay.posts) == 1
-        assert images(second.run(cell("a cat", "--fresh")))
+        assert images(kernel.run(cell("a cat", "--fresh")))
         assert len(relay.posts) == 2
 
 

@@ -1,12 +1,16 @@
 """Blind comparisons: nothing tells which is which before the vote, and votes are files that add up."""
 
 import json
+import shutil
 import threading
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import pytest
+from support.relay import Relay, whole
 from support.shells import cell
+from support.widgets import client_of
 
 from wenwen_magic.errors import ConfigError, HistoryError
 from wenwen_magic.notebook import voting
@@ -15,10 +19,23 @@ from wenwen_magic.records import Gallery
 LINE = '--blind -m secret-one,secret-two --for "animal=zebra;otter"'
 
 
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    """A history of the four pictures of the comparison."""
+    folder = tmp_path_factory.mktemp("drawn")
+    with Relay(lambda number: whole(number).replace('"model": "m"', '"model": "sora_image"')) as relay:
+        client = client_of(relay, history=folder)
+        for animal, model in product(("zebra", "otter"), ("secret-one", "secret-two")):
+            client.generate(f"draw {animal}", model=model)
+    return folder
+
+
 @pytest.fixture
-def blind(shell, painter):
-    """A blind comparison of four pictures in ``g``."""
+def blind(drawn, shell, painter):
+    """A blind comparison of four pictures in ``g``, in a copy of their history."""
+    shutil.copytree(drawn, "wenwen_images", dirs_exist_ok=True)
     shell.run(cell(f"g {LINE}", "draw {{animal}}"))
+    assert painter.posts == []
     return shell
 
 

@@ -1,31 +1,47 @@
 """``%wenwen history``, ``show``, ``star``, ``use`` and their kind, with real records in a real IPython shell."""
 
 import re
+import shutil
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from support.relay import Relay, whole
 from support.scripted import answering
 from support.shells import cell
+from support.widgets import client_of
 
 from wenwen_magic import Gallery
 from wenwen_magic.errors import ConfigError, HistoryError, WenwenError
 from wenwen_magic.notebook.commands.registry import commands
 
 
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    """A history of four pictures and one failure."""
+    folder = tmp_path_factory.mktemp("drawn")
+    with Relay(lambda number: whole(number) if number < 4 else answering("I may not draw that")) as relay:
+        client = client_of(relay, history=folder)
+        client.generate("a black cat", orientation="landscape")
+        client.generate("画只狗", model="other")
+        for model in "ab":
+            client.generate("a hen", model=model)
+        with pytest.raises(WenwenError, match="no picture"):
+            client.generate("a secret")
+    return folder
+
+
 @pytest.fixture
-def saved(shell, relay):
-    """Three pictures in ``cat``, ``dog`` and ``g`` (two), and one failure."""
+def saved(drawn, shell, relay):
+    """The same history, copied for the test; its pictures are in ``cat``, ``dog`` and ``g`` (two)."""
+    shutil.copytree(drawn, "wenwen_images", dirs_exist_ok=True)
     shell.run(cell("cat -o 横屏", "a black cat"))
     shell.run(cell("dog -m other", "画只狗"))
     shell.run(cell("g -m a,b", "a hen"))
-    relay.answer = lambda _: answering("I may not draw that")
-    shell.fail(cell("", "a secret"))
-    relay.asked = len(relay.posts)
     yield shell
-    assert len(relay.posts) == relay.asked, "a look at what is saved was paid for"
+    assert relay.posts == [], "a look at what is saved was paid for"
 
 
 def found(shell, line):

@@ -1,10 +1,13 @@
 """The history with controls: thumbnails that are pressed, searches and pages, stars, tags, names, and what is deleted."""
 
 import re
+import shutil
 
 import pytest
 from support.clips import box, mp4
+from support.relay import Relay, whole
 from support.scripted import answering
+from support.widgets import client_of
 
 from wenwen_magic.history.index import Wanted
 from wenwen_magic.notebook.commands.saved import split_quoted
@@ -21,15 +24,23 @@ def names():
     return {}
 
 
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    """A history of seven pictures, one of them with a star, and one failure before them."""
+    folder = tmp_path_factory.mktemp("drawn")
+    with Relay(lambda number: whole(number) if number else answering("I may not draw that")) as relay:
+        client = client_of(relay, history=folder)
+        with pytest.raises(Exception, match="no picture"):
+            client.generate("a secret")
+        foxes = [client.generate(f"fox {number}") for number in range(7)]
+        client.history.star(foxes[2])
+    return folder
+
+
 @pytest.fixture
-def gallery(client, relay, names):
-    """Seven pictures, one of them with a star, and one failure before them."""
-    usual, relay.answer = relay.answer, lambda _: answering("I may not draw that")
-    with pytest.raises(Exception, match="no picture"):
-        client.generate("a secret")
-    relay.answer = usual
-    drawn = [client.generate(f"fox {number}") for number in range(7)]
-    client.history.star(drawn[2])
+def gallery(drawn, here, client, names):
+    """The same history, copied for the test."""
+    shutil.copytree(drawn, here / "wenwen_images", dirs_exist_ok=True)
     return opened(client, names)
 
 

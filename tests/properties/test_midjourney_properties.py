@@ -91,16 +91,16 @@ def test_a_prompt_gets_one_ratio_at_most_and_stays_itself(prompt, orientation):
 @pytest.mark.parametrize("piece", ["![](", "[", '{"a":', "\\u0041", "wwcut", "data:image/png;base64,"])
 def test_a_hostile_answer_takes_time_in_proportion(piece):
     def body(factor):
-        words = piece * (7_500 * factor // len(piece))
+        words = piece * (30_000 * factor // len(piece))
         return json.dumps({"status": "SUCCESS", "imageUrl": words, "failReason": words, "buttons": [{"label": words}]})
 
-    assert grows_in_proportion(body, after_submitting, 16)
-    assert grows_in_proportion(lambda factor: piece * (7_500 * factor // len(piece)), after_submitting, 16)
+    assert grows_in_proportion(body, after_submitting)
+    assert grows_in_proportion(lambda factor: piece * (30_000 * factor // len(piece)), after_submitting)
 
 
 def test_a_large_picture_inside_an_answer_is_read_in_linear_time():
     def body(factor):
-        return json.dumps({"status": "SUCCESS", "imageUrl": f"data:image/png;base64,{noise(937_500 * factor)}"})
+        return json.dumps({"status": "SUCCESS", "imageUrl": f"data:image/png;base64,{noise(3_750_000 * factor)}"})
 
-    assert len(after_submitting(body(4))[0].sources[0].data) == 5_000_000
+    assert len(after_submitting(body(1))[0].sources[0].data) == 5_000_000
     assert grows_in_proportion(body, after_submitting)

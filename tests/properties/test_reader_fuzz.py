@@ -12,6 +12,7 @@ from wenwen_magic.errors import CHARGES, WenwenError
 from wenwen_magic.formats import FORMATS
 from wenwen_magic.protocol import Answer
 from wenwen_magic.records import CLIP, ImageRequest, Reference
+from wenwen_magic.text.i18n import speak
 
 ALL = [path.read_bytes() for path in BODIES]
 TASKS = [path.read_bytes() for path in BODIES if path.parent.name == "midjourney"]
@@ -67,6 +68,7 @@ READERS = {"chat": one_call, "gemini": one_call, "images": one_call, "midjourney
 
 
 def fuzz(wire, seed, cases):
+    speak("en")  # else each error's words look for the reader's language
     for number in range(cases):
         dice = random.Random(f"{wire} {seed} {number}")
         try:

@@ -191,7 +191,7 @@ def grows_in_proportion(make, work, largest=4):
     thorough = settings.default.max_examples > 1000  # in the long profile
     small, factor = make(1), 1
     took = min(seconds(small) for _ in range(2))
-    while factor < largest and (took < ENOUGH or thorough):
+    while factor < largest and (factor == 1 or took < ENOUGH or thorough):
         factor, longest = factor * 4, 8.8 * took + 0.05
         large = make(factor)
         took = next((one for one in (seconds(large) for _ in range(2)) if one < longest), None)

@@ -140,30 +140,33 @@ class Counted(io.BytesIO):
 
 
 @pytest.mark.parametrize(
-    "data",
+    "make",
     [
-        FTYP + box("free") * 500_000,
-        FTYP + moov(*[box("free")] * 500_000),
-        mp4(film=moov(mvhd(0), trak(last=range(300_000)))),
-        FTYP + b"\0\0\0\x08moov" + b"".join(struct.pack(">I4s", 8 * (4000 - n), b"moov") for n in range(4000)),
-        mp4(film=moov(mvhd(0), trak()), media=moof(*[trun(*[(1, 1, 1, 1)] * 50_000, flags=0xF00)] * 30) + box("mdat")),
-        webm(segment=-1, cluster=-1, duration=None, last=[1] * 100_000),
-        mp4(film=moov(mvhd(0), *[box("trak")] * 90_000), media=moof() * 30_000 + box("mdat")),
-        mp4(film=moov(mvhd(0), *[trak()] * 10_000, TREX * 1000), media=moof(EVEN) * 20_000 + box("mdat")),
-        mp4(film=moov(mvhd(0), *[box("trak")] * 90_000, box("mvex", *[box("trex", bytes(24))] * 90_000))),
-        mp4(film=moov(mvhd(0)) * 100_000),
+        lambda: FTYP + box("free") * 250_000,
+        lambda: FTYP + moov(*[box("free")] * 250_000),
+        lambda: mp4(film=moov(mvhd(0), trak(last=range(300_000)))),
+        lambda: FTYP + b"\0\0\0\x08moov" + b"".join(struct.pack(">I4s", 8 * (4000 - n), b"moov") for n in range(4000)),
+        lambda: mp4(
+            film=moov(mvhd(0), trak()), media=moof(*[trun(*[(1, 1, 1, 1)] * 50_000, flags=0xF00)] * 30) + box("mdat")
+        ),
+        lambda: webm(segment=-1, cluster=-1, duration=None, last=[1] * 70_000),
+        lambda: mp4(film=moov(mvhd(0), *[box("trak")] * 45_000), media=moof() * 15_000 + box("mdat")),
+        lambda: mp4(film=moov(mvhd(0), *[trak()] * 10_000, TREX * 1000), media=moof(EVEN) * 10_000 + box("mdat")),
+        lambda: mp4(film=moov(mvhd(0), *[box("trak")] * 45_000, box("mvex", *[box("trex", bytes(24))] * 45_000))),
+        lambda: mp4(film=moov(mvhd(0)) * 100_000),
     ],
     ids=[
         *("boxes", "boxes in the list", "chunks", "lists in lists", "rows", "clusters"),
         *("bug: empty tracks and fragments", "tracks and fragments", "bug: tracks and defaults", "lists"),
     ],
 )
-def test_a_hostile_file_takes_neither_memory_nor_time(data):
+def test_a_hostile_file_takes_neither_memory_nor_time(make):
+    data = make()
     Counted.asked, began = 0, time.process_time()
     with suppress(CutOffError):
         read(Counted(data))
     assert Counted.asked < clip_parts.MOST_ROWS + 60 * clip_parts.MOST_PARTS
-    assert time.process_time() - began < 10
+    assert time.process_time() - began < 5
 
 
 SEEDS = [data for data, _expected in WHOLE.values() if len(data) < 6000]
