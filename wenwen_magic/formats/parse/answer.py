@@ -13,20 +13,9 @@ from typing import Any
 
 from wenwen_magic.endpoint.failures import error_of_object, is_complaint, is_failure, plain_fields, read_problem
 from wenwen_magic.errors import EndpointError
-from wenwen_magic.formats.parse import markdown, shapes
+from wenwen_magic.formats.parse import markdown, shapes, walk
 from wenwen_magic.formats.parse.addresses import is_picture
 from wenwen_magic.formats.parse.json_text import Payloads, json_in, json_within
-from wenwen_magic.formats.parse.markdown import distinct
-from wenwen_magic.formats.parse.walk import (
-    Collector,
-    Place,
-    begins_as_picture,
-    inside,
-    number_of,
-    own_source,
-    source_of,
-    without_progress,
-)
 from wenwen_magic.protocol import Answer, Progress, Source
 from wenwen_magic.records import LENGTH_REACHED, ImageRequest
 from wenwen_magic.text.i18n import _
@@ -53,7 +42,7 @@ class AnswerParser:
 
     def __init__(self, request: ImageRequest, payloads: Payloads) -> None:
         self.request, self.payloads = request, payloads
-        self._found = Collector(payloads, words=request.wants_words)
+        self._found = walk.Collector(payloads, words=request.wants_words)
         self._others: list[Mapping[str, Any]] = []
         self._completed = 0
         self._error: Any = None
@@ -104,7 +93,7 @@ class AnswerParser:
             if inner is not None:
                 yield from self.add(inner)
             else:
-                yield from self._found.read_text(body, Place(key="content"))
+                yield from self._found.read_text(body, walk.Place(key="content"))
             return
         for item in body if isinstance(body, list) else [body]:
             if isinstance(item, Mapping):
@@ -120,7 +109,7 @@ class AnswerParser:
                 self._note_begun()
                 self._error = self._error or ({"message": item} if isinstance(item, str) else body)
             else:
-                yield from self._found.walk(item, Place(key="data"))
+                yield from self._found.walk(item, walk.Place(key="data"))
 
     def add_words(self, choice: int, text: str) -> Iterator[Progress]:
         """Take in a few more words of an answer that is known to have begun; the rest of the event says nothing new.
@@ -129,16 +118,16 @@ class AnswerParser:
             choice: which of several texts they belong to.
             text: the words.
         """
-        return self._found.say(text, Place(key="content", choice=choice)) if text else iter(())
+        return self._found.say(text, walk.Place(key="content", choice=choice)) if text else iter(())
 
     def _add_body(self, body: Mapping[str, Any], event: str) -> Iterator[Progress]:
         kind = next((body[name] for name in ("type", "event") if isinstance(body.get(name), str)), "")
         unnamed = not kind and "partial_image_index" in body
         if unnamed or kind.endswith("partial_image") or "partial_image_b64" in body:
-            number, fields = number_of(body.get("partial_image_index")), plain_fields(body)
+            number, fields = walk.number_of(body.get("partial_image_index")), plain_fields(body)
             self._begun = True
             text = _("a picture on its way") + (f" ({number + 1})" if number is not None else "")
-            yield Progress(text, picture=own_source(fields, inside(fields, Place()), self.payloads))
+            yield Progress(text, picture=walk.own_source(fields, walk.inside(fields, walk.Place()), self.payloads))
             return
         if kind.endswith("partial_failed"):
             self._note_begun()
@@ -156,7 +145,7 @@ class AnswerParser:
             self._others.append(body)
             del self._others[4:-4]  # the others of a long stream are on the way
         repeated = kind.startswith("response.") and not kind.endswith(".delta")
-        yield from self._found.walk(body, Place(repeated=repeated))
+        yield from self._found.walk(body, walk.Place(repeated=repeated))
 
     def _note_begun(self) -> None:
         """Note, before an error is taken in, whether part of an answer came; an error's own words are none."""
@@ -196,8 +185,9 @@ class AnswerParser:
         found: Sequence[Source] = self._found.pictures or (written if reading.images else ())
         if not (found or cut or self._error):
             found, words = self._in_place_of_words(text, words)
-        videos = distinct([*self._found.videos, *reading.videos])
-        sources = self._with_drafts(distinct(found or (() if videos else written), but=videos), reading, cut=cut)
+        videos = markdown.distinct([*self._found.videos, *reading.videos])
+        pictures = markdown.distinct(found or (() if videos else written), but=videos)
+        sources = self._with_drafts(pictures, reading, cut=cut)
         if not (sources or videos):
             sources, videos = self._anywhere()
         if clip:
@@ -206,7 +196,7 @@ class AnswerParser:
         finish_reason, job = "cut" if cut else self.payloads.redact(self._found.finish_reason), ""
         model, words = self.payloads.redact(self._found.model), self.payloads.redact(words)
         failed = dict.fromkeys(self.payloads.redact(read_problem(failure).message) for failure in failures)
-        text = without_progress(words, quoted_only=not (sources or (clip and videos)))
+        text = walk.without_progress(words, quoted_only=not (sources or (clip and videos)))
         text = "\n".join(filter(None, [text, *failed]))
         if not (sources or videos):
             # Why there is none comes first, where no length of the text can hide it.
@@ -233,7 +223,7 @@ class AnswerParser:
         """
         reason, why, found = self.payloads.redact(self._found.finish_reason), self._why(), self._found
         said, thought = markdown.split_thoughts(text)
-        said = without_progress(self.payloads.redact(said), quoted_only=True)
+        said = walk.without_progress(self.payloads.redact(said), quoted_only=True)
         if not said and reason.lower() not in LENGTH_REACHED:
             failed = (read_problem(failure).message for failure in found.failures)
             given = "\n".join(map("".join, found.arguments.values()))
@@ -244,12 +234,12 @@ class AnswerParser:
 
     def _in_place_of_words(self, text: str, words: str) -> tuple[Sequence[Source], str]:
         """Return the pictures of a text that is base64 or holds JSON, and the words beside them."""
-        begins = begins_as_picture(text.strip(), self.payloads)
-        if begins and (alone := source_of(text, self.payloads, "")):
+        begins = walk.begins_as_picture(text.strip(), self.payloads)
+        if begins and (alone := walk.source_of(text, self.payloads, "")):
             return (alone,), ""
         failures = list(self._found.failures)
         for start, end, inner in json_within(text):
-            list(self._found.walk(inner, Place(depth=1, key="data")))
+            list(self._found.walk(inner, walk.Place(depth=1, key="data")))
             self._found.failures = failures  # an error in a model's words is no error of the endpoint
             if self._found.pictures or self._found.videos:
                 words = markdown.read(text[:start] + text[end:], self.payloads).words
@@ -259,9 +249,9 @@ class AnswerParser:
     def _anywhere(self) -> tuple[tuple[Source, ...], tuple[Source, ...]]:
         """Return the pictures, or the videos, that are under names that say nothing, or given to functions."""
         for pieces in self._found.arguments.values():
-            list(self._found.walk(json_in("".join(pieces)), Place(depth=1, key="data", known=False)))
-        videos = distinct(self._found.perhaps_videos)
-        return (() if videos else distinct(self._found.perhaps)), videos
+            list(self._found.walk(json_in("".join(pieces)), walk.Place(depth=1, key="data", known=False)))
+        videos = markdown.distinct(self._found.perhaps_videos)
+        return (() if videos else markdown.distinct(self._found.perhaps)), videos
 
     def _clips(
         self, sources: tuple[Source, ...], videos: tuple[Source, ...]
@@ -274,7 +264,7 @@ class AnswerParser:
             videos = markdown.read("".join(self._found.reasoning), self.payloads).videos
         if not videos:
             videos = tuple(one for one in sources if not (one.data or one.draft or is_picture(one.address)))
-        return distinct(sources, but=videos), videos
+        return markdown.distinct(sources, but=videos), videos
 
     def _text(self) -> str:
         """Return all texts, those of several choices one after the other, however they took turns in a stream."""
@@ -300,7 +290,7 @@ class AnswerParser:
                 "There is no picture yet: the endpoint made it task {number} ({state}).", number=number, state=state
             )
             return number, words
-        if self.request.wants_clip and (told := without_progress("".join(self._found.reasoning))):
+        if self.request.wants_clip and (told := walk.without_progress("".join(self._found.reasoning))):
             return "", self.payloads.redact(told)[-2000:].strip()  # some say there alone that it has failed
         if said := [*self._found.words, *map("".join, self._found.arguments.values())]:
             return "", self.payloads.redact("\n".join(said))[:2000].strip()
@@ -325,7 +315,7 @@ class AnswerParser:
             # A model that thinks aloud draws drafts into its answer; the last picture is the result. Source: new-api's
             # Gemini channel writes pictures of thoughts as ordinary ones (not seen on wenwen's pages).
             results = (*(replace(source, draft=True) for source in results[:-1]), *results[-1:])
-        drafts = distinct(found.drafts)
+        drafts = markdown.distinct(found.drafts)
         if thoughts and not drafts:
             thought = markdown.read(thoughts, self.payloads, whole=not cut)
             # Addresses in thoughts are none: a model may think of any page.
@@ -336,7 +326,7 @@ class AnswerParser:
         results = results or drafts[-1:]
         steps = (*(replace(draft, draft=True) for draft in drafts), *(source for source in results if source.draft))
         final = tuple(source for source in results if not source.draft)
-        return (*distinct(steps, but=final), *final)
+        return (*markdown.distinct(steps, but=final), *final)
 
 
 def _paragraphs(*texts: str) -> str:
@@ -351,7 +341,7 @@ def piece_in(body: Mapping[str, Any]) -> tuple[int, str] | None:
         return None
     match body.get("choices"):
         case [{"delta": {"content": str(text), **others}, **rest}]:
-            role, choice = others.pop("role", None), number_of(rest.pop("index", 0))
+            role, choice = others.pop("role", None), walk.number_of(rest.pop("index", 0))
             more = any((*others.values(), *rest.values())) or role not in (None, "", "assistant")
             return None if more or choice is None else (abs(choice), text)
     return None
@@ -378,7 +368,7 @@ def _task_in(value: Any, depth: int = 0) -> tuple[str, str] | None:
     names = (*shapes.NUMBERS, *(("id", "requestid") if waits else ()), *(("result",) if "code" in fields else ()))
     for name in names:
         number = fields.get(name)
-        number = str(number) if number_of(number) is not None else number
+        number = str(number) if walk.number_of(number) is not None else number
         if isinstance(number, str) and number.strip() and (name != "result" or number.strip().isdigit()):
             return number.strip()[:200], state
     return next(filter(None, (_task_in(inner, depth + 1) for inner in fields.values())), None)
