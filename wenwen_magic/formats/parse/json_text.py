@@ -131,7 +131,10 @@ def _encoded(text: str) -> bytes:
 
 
 def _end_of_run(body: bytes | bytearray, at: int) -> int:
-    """Return where a run ends, block by block as long as it can be: the pattern takes three times as long."""
+    """Return where a run ends: a long one block by block, as the pattern takes three times as long."""
+    short = _REST.match(body, at, at + SHORTEST)
+    if short and short.end() < at + SHORTEST:
+        return short.end()
     while (block := body[at : at + _BLOCK]) and not block.translate(None, _LETTERS):
         at += len(block)
     rest = _REST.match(body, at)
