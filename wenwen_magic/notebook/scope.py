@@ -4,8 +4,8 @@ import ast
 import inspect
 import linecache
 import re
-import sysconfig
 from collections.abc import Iterator, Mapping
+from functools import cache
 from keyword import iskeyword
 from types import CodeType, FrameType
 from typing import Any
@@ -21,7 +21,6 @@ _CALLERS = {"asyncio", "comm", "concurrent", "ipykernel", "ipywidgets", "threadi
 """Packages that run a magic which was handed to them as it is: their names are nobody's."""
 _TIMED = {"<magic-timeit>", "<timeit-src>"}
 """What IPython and Python call the code that they run again and again."""
-_LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
 _MARK = "_wenwen_words"
 _WORD = re.compile(r"[^\W\d]\w*")
 
@@ -92,8 +91,16 @@ def _only_calls(frame: FrameType) -> bool:
     """Tell whether a library's code runs what it was handed, such as a retry: the magic's text is its caller's."""
     code = frame.f_code
     words = {*code.co_names, *(constant for constant in code.co_consts if isinstance(constant, str))}
-    library = code.co_filename.startswith(_LIBRARIES) and _package(frame) not in _CALLERS
+    library = code.co_filename.startswith(_libraries()) and _package(frame) not in _CALLERS
     return library and not any(word in _CALLS or "wenwen" in word for word in words)
+
+
+@cache
+def _libraries() -> tuple[str, ...]:
+    """Return the folders of Python's own modules and of installed packages."""
+    import sysconfig  # noqa: PLC0415  it reads how Python was built: not while a notebook starts
+
+    return tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
 
 
 def _package(frame: FrameType) -> str:

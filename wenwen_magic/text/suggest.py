@@ -1,6 +1,5 @@
 """Suggest the known word that is nearest to a mistyped one."""
 
-import difflib
 from collections.abc import Iterable
 
 from wenwen_magic.text.i18n import _
@@ -22,6 +21,8 @@ def did_you_mean(word: str, known: Iterable[str], named: Iterable[str] = ()) -> 
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return the nearest of the known words; empty when none is near."""
+    import difflib  # noqa: PLC0415  only where a word is wrong
+
     folded = {name.casefold(): name for name in known}
     matches = difflib.get_close_matches(word[:100].casefold(), list(folded), n=1, cutoff=0.5)
     return folded[matches[0]] if matches else ""
