@@ -82,3 +82,23 @@ def webm(
     ]
     head = element(0x1A45DFA3, element(0x4282, b"webm"))
     return head + element(0x18538067, info, tracks, *clusters, length=how.get("segment")) + how.get("tail", b"")
+
+
+FLAGS = struct.Struct(">I")
+
+
+def moov(*content):
+    return box("moov", *content)
+
+
+def moof(*truns, tfhd=b"", flags=0):
+    return box("moof", box("traf", box("tfhd", FLAGS.pack(flags) + struct.pack(">I", 1) + tfhd), *truns))
+
+
+def trun(*rows, flags=0x100):
+    table = b"".join(struct.pack(f">{len(row)}I", *row) for row in rows)
+    return box("trun", FLAGS.pack(flags), struct.pack(">I", len(rows)), table)
+
+
+TREX = box("mvex", box("trex", bytes(4), struct.pack(">5I", 1, 1, 20, 0, 0)))
+EVEN = box("trun", FLAGS.pack(0), struct.pack(">I", 240))  # 240 frames, each as long as the default

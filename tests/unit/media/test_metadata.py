@@ -545,27 +545,27 @@ def test_a_recipe_of_another_namespace_is_none_of_ours():
         re.search(rb"<rdf:Description .*?>", packet_of(embed(PICTURES["jpeg"], RECIPE)))[0],
     ],
 )
-def test_megabytes_of_a_hostile_packet_take_linear_time(piece):
-    packet = b"urn:x-wenwen-magic:recipe:1#" + piece * (1_000_000 // len(piece))
+def test_a_long_hostile_packet_takes_linear_time(piece):
+    packet = b"urn:x-wenwen-magic:recipe:1#" + piece * (300_000 // len(piece))
     data = with_packet("WEBP", packet)
     begun = time.process_time()
     assert read_recipe(data) is None
     with contextlib.suppress(ImageError):
         embed(data, RECIPE)
-    assert time.process_time() - begun < 5
+    assert time.process_time() - begun < 2
 
 
 @pytest.mark.parametrize(
     ("start", "part"),
     [
         (PICTURES["png-RGB"][:33], chunk(b"teXt", b"")),
-        (b"RIFF" + struct.pack("<I", 1_500_000) + b"WEBP" + PICTURES["webp"][12:], b"none\0\0\0\0"),
+        (b"RIFF" + struct.pack("<I", 800_000) + b"WEBP" + PICTURES["webp"][12:], b"none\0\0\0\0"),
         (b"\xff\xd8", b"\xff\xda\0\2"),
     ],
     ids=["png", "webp", "jpeg"],
 )
-def test_a_hundred_thousand_empty_parts_are_refused_in_time(start, part):
-    data = start + part * 100_000
+def test_fifty_thousand_empty_parts_are_refused_in_time(start, part):
+    data = start + part * 50_000
     begun = time.process_time()
     assert read_recipe(data) is None
     with pytest.raises(ImageError, match="broken"):
@@ -573,14 +573,14 @@ def test_a_hundred_thousand_empty_parts_are_refused_in_time(start, part):
     assert time.process_time() - begun < 2
 
 
-def test_megabytes_of_a_hostile_jpeg_take_linear_time():
+def test_a_long_hostile_jpeg_takes_linear_time():
     begun = time.process_time()
     for piece in (b"\xff", b"\xff\0", b"\xff\xff\0", b"\xff\xd0"):
-        data = b"\xff\xd8\xff\xda\0\2" + piece * (3_000_000 // len(piece))
+        data = b"\xff\xd8\xff\xda\0\2" + piece * (1_000_000 // len(piece))
         assert read_recipe(data) is None
         with pytest.raises(ImageError):
             without_words(data)
-    assert time.process_time() - begun < 5
+    assert time.process_time() - begun < 2
 
 
 @settings(max_examples=80, deadline=None)

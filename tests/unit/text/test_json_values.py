@@ -2,12 +2,10 @@
 
 import json
 import math
-from contextlib import suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.scripted import grows_in_proportion
 
 from wenwen_magic.text.json_values import Found, value_in, with_request
 
@@ -195,45 +193,6 @@ def test_any_text_gives_a_value_that_can_be_written_or_a_reason(text):
     written = json.dumps(found.value, ensure_ascii=False)
     assert written.encode()
     assert json.loads(written) == found.value or "Infinity" in written
-
-
-@pytest.mark.parametrize(
-    "piece",
-    [
-        *(
-            "[",
-            "{",
-            '{"a":',
-            '["a"',
-            "['",
-            '"[',
-            '[1 "x',
-            '[1 \\"',
-            "[],",
-            "[ ",
-            "[a ",
-            "[-",
-            '[""',
-            '["\\',
-            "{[",
-            "[1,[2],x",
-            "[//",
-            "[1 /*",
-            "[1 /*a*/ //b",
-            "[“",
-            "[1 “x",
-            "[1，",
-            "[" + " " * 60,
-        ),
-        *("```[1,2] x ", '{"a":1}\n', '{"a":1} x ', "[1] ", "'[", '["a", ', '{"a":["b"],'),
-    ],
-)
-def test_it_takes_time_in_proportion_to_the_text(piece):
-    def read(text):
-        with suppress(ValueError):
-            value_in(text)
-
-    assert grows_in_proportion(lambda times: piece * (375 * times), read, 16)
 
 
 def test_what_is_too_deep_to_be_shown_is_not_read():
