@@ -5,6 +5,8 @@ import json
 import pytest
 from support.lab import DEMO, NARROW, cut, expect, source
 
+from wenwen_magic.notebook.widgets.panel import DOUBLE_PRESS
+
 pytestmark = pytest.mark.browser
 OFFERING = """
 from dataclasses import replace
@@ -79,6 +81,7 @@ def test_the_endpoints_buttons_stand_under_their_picture_and_draw(english):
     expect(lab.thumbnails(1)).to_have_count(2)
     assert fits(lab)
     lab.press(1, "1")
+    lab.page.wait_for_timeout(DOUBLE_PRESS * 1000)  # sooner it were a double click
     lab.press(1, "U2")
     expect(cell.get_by_text("saved before: free")).to_be_visible()
     assert (lab.pictures(1).count(), len(lab.records())) == (1, 2)
