@@ -189,7 +189,7 @@ class Client:
         return self.generate(question, references=references, task=ASK_JSON if json else ASK, **options)
 
     def improve(self, prompt: str, **options: Unpack[EditOptions]) -> Generation:
-        """Let a text model write a prompt anew; the new prompt is the ``text`` of the generation. Draws nothing.
+        """Let a text model rewrite a prompt; the new prompt is the ``text`` of the generation. Draws nothing.
 
         It is a question as for :meth:`ask`: counted as one, kept, free the second time.
 

@@ -272,7 +272,7 @@ class ImagePipeline:
             except download.FetchFailed as error:
                 if not (is_video and error.again and not error.status and _begins_as_clip(part)):
                     raise
-                broken = error  # a clip that breaks off whenever it is fetched: what came is kept
+                broken = error  # each download of the clip broke off: keep the longest part
             head = _begun_with_its_signature(part)
             if kinds.kind_of(head) or not (is_video or kinds.kind_of(head, kinds.VIDEOS)):
                 return self._keep_picture(source, part, stem, alt, head)
@@ -526,7 +526,7 @@ def _begins_as_clip(part: Path) -> bool:
 def _better(
     part: Path, again: Path, seen: Inspection | ImageError, look: Callable[[Path], Inspection | ImageError]
 ) -> Inspection | ImageError:
-    """Put what came the second time in the place of a cut clip, if it is whole or longer; return what is there."""
+    """Replace a cut clip by its second download, if that is whole or longer; return what the file holds now."""
     second = look(again) if _begins_as_clip(again) else seen
     if isinstance(second, Inspection) or (second is not seen and _size(again) > _size(part)):
         again.replace(part)

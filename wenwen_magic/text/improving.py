@@ -1,4 +1,4 @@
-"""Ask a text model to write a prompt anew, and take the new prompt out of its answer."""
+"""Ask a text model to rewrite a prompt, and read the new prompt out of its answer."""
 
 import re
 

@@ -38,7 +38,7 @@ class Found(NamedTuple):
 
     Args:
         value: a list or an object; of a text that is nothing else any JSON value.
-        whole: whether it came to its end; of a list that broke off the items that came whole are here.
+        whole: whether it is complete; of a list that broke off, ``value`` holds the complete items.
     """
 
     value: Any
@@ -213,7 +213,7 @@ class _Nest:
         return _Piece(None, start, start, whole=False) if begun or _FIELD.match(text, start) else None
 
     def whole_items(self) -> Any:
-        """Return what is left where the text broke off: the outermost list, with the items that came whole; or None.
+        """Return what is left where the text broke off: the outermost list, with its complete items; or None.
 
         An object that lacks fields is no answer, and no item of a list either.
         """

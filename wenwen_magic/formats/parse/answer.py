@@ -153,7 +153,7 @@ class AnswerParser:
             self._begun = self._said or bool(self._found.reasoning or self._found.thoughts or self._found.drafts)
 
     def finish(self, cut: EndpointError | None) -> Answer:
-        """Return the answer if it holds a picture or a video, or came whole.
+        """Return the answer if it holds a picture or a video, or is complete.
 
         Args:
             cut: what broke it off; None for nothing.

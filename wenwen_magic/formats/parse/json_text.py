@@ -147,7 +147,7 @@ _CLOSING = {"{": "}", "[": "]"}
 
 
 def parse_partial_json(text: str, open_fields: tuple[str, ...] = ("text", "content")) -> Any:
-    """Parse as much of a JSON text as came whole; None when that is nothing, or the text is not JSON.
+    """Parse the complete part of a JSON text; None when that is nothing, or the text is not JSON.
 
     Takes time in proportion to the text.
 

@@ -152,7 +152,7 @@ def read_json(
     Args:
         reply: as it comes.
         payloads: takes long base64 out of the value; None leaves it in.
-        torn: tells whether what came whole of a value that broke off is enough.
+        torn: tells whether the complete parts of a value that broke off are enough.
 
     Raises:
         EndpointError: the answer is a web page, or the connection broke before its end.
