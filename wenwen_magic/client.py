@@ -543,7 +543,7 @@ class Client:
     def takes(self, request: ImageRequest) -> list[Generation]:
         """Return the saved takes of a request that hold a picture, oldest first."""
         readable = self.history.takes(request.fingerprint, partial=True)
-        return [one for one in self.saved_takes.of(request, readable) if is_here(one)]
+        return [one for one in self.saved_takes.of(readable) if is_here(one)]
 
     def ready(self, generation: Generation) -> Generation:
         """Return a generation with its previews, made again where the cache has lost them."""

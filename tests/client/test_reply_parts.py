@@ -77,5 +77,5 @@ def test_a_part_without_a_picture_leaves_the_record_unanswered(part, left, relay
 def test_a_reply_that_is_just_arriving_is_nobody_elses(left, relay):
     record, drawer = left(ANSWERS["whole"]), client()
     with drawer._engine.claims.held(f"{record.request.fingerprint}.{record.id}", record.id):
-        assert drawer.saved_takes.counted(record.request) == []
-    assert [one.id for one in drawer.saved_takes.counted(record.request)] == [record.id]
+        assert drawer.saved_takes.found(record.request).saved == []
+    assert [one.id for one in drawer.saved_takes.found(record.request).saved] == [record.id]

@@ -6,19 +6,16 @@ import operator
 import re
 import secrets
 import string
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields, is_dataclass, replace
 from functools import cache
 from typing import Any, TypeVar
 
 from wenwen_magic.endpoint.api_key import Secret
-from wenwen_magic.errors import AnswerError, EndpointError, WenwenError
-from wenwen_magic.protocol import HttpCall, HttpReply, Pause, Step
-from wenwen_magic.text.i18n import _
-from wenwen_magic.text.sanitize import CONTROLS, DIRECTIONS, mask_keys, replace_lone_surrogates
+from wenwen_magic.errors import WenwenError
+from wenwen_magic.text.sanitize import CONTROLS, DIRECTIONS, replace_lone_surrogates
 
-Result = TypeVar("Result")
 Text = TypeVar("Text", str, bytes)
 SHORTEST = 8
 """Characters of a key that is looked for in texts; a shorter one, such as a classroom's, is in any text."""
@@ -284,53 +281,6 @@ def _may_hold(texts: Sequence[str], key: Secret) -> bool:
         return _spellings(key).search(texts[0] * min(len(texts), 8 * shortest)) is not None
     whole = "".join(texts)
     return "\x1b" in whole or max(map(len, whole.split(" "))) >= shortest  # no other spelling has a space
-
-
-# -- what is put together from replies ---------------------------------------------------------------------------------
-
-
-def guarded(
-    talk: Generator[Step, HttpReply | None, Result], key: Secret | None
-) -> Generator[Step, HttpReply | None, Result]:
-    """Run a conversation with the key masked in all that it reports, returns and raises.
-
-    Masked is what was put together from the replies: there the key is whole again, though it came escaped, or in
-    several pieces of a stream.
-
-    Args:
-        talk: of a wire format.
-        key: the key that its calls carry; None for none.
-
-    Raises:
-        WenwenError: as the conversation.
-        AnswerError: the conversation failed at an answer in a way that nobody foresaw; the reply was read to its end.
-    """
-    reply: HttpReply | None = None
-    while True:
-        error: WenwenError
-        try:
-            step = talk.send(reply)
-            reply = yield step if isinstance(step, (HttpCall, Pause)) else masked(step, key)
-            continue
-        except StopIteration as end:
-            result: Result = masked(end.value, key)
-            return result
-        except WenwenError as problem:
-            error = masked(problem, key)
-        except Exception as problem:  # whatever an answer does to its reader, it was paid for
-            if reply is None:
-                raise
-            error = AnswerError(
-                _("The answer cannot be read."),
-                why=mask_keys(mask(f"{type(problem).__name__}: {problem}", key)),
-                do=_("What came is kept in the history. Running the cell again asks again, which may cost again."),
-                charged="yes",
-                status=200,
-            )
-            with suppress(EndpointError):
-                for _piece in reply.chunks:
-                    pass
-        raise error.with_traceback(None) from None  # its frames hold the texts as they came
 
 
 def masked(value: Any, key: Secret | None, depth: int = 0) -> Any:

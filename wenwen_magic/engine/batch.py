@@ -12,7 +12,7 @@ from tqdm import tqdm
 from wenwen_magic.engine import outcomes
 from wenwen_magic.engine.generate import Engine, OnProgress
 from wenwen_magic.engine.limits import Price, Session
-from wenwen_magic.engine.takes import Given
+from wenwen_magic.engine.takes import Found, Given
 from wenwen_magic.engine.worker_pool import BatchRun, Tally, WorkerPool, giving_way, ignore, wait_through
 from wenwen_magic.errors import HistoryError, LimitReached, WenwenError
 from wenwen_magic.formats import FORMATS
@@ -73,16 +73,16 @@ def estimate(engine: Engine, requests: Iterable[ImageRequest], options: DrawOpti
     asked: dict[tuple[str | bool, ...], ImageRequest] = {}
     for request in requests:
         number, wanted = number + 1, wanted + request.count * request.pictures
-        saved, sent = _saved(engine, request, options)
-        unanswered.update((record.id, record) for record in sent)
-        own = _missing(engine, request, options, len(saved))
+        found = _found(engine, request, options)
+        unanswered.update((record.id, record) for record in found.unanswered)
+        own = _missing(engine, request, options, len(found.saved))
         if own:
             kind = (request.model, request.unnamed, request.format, request.task, request.orientation)
             asked.setdefault(kind, request)
         mark = _mark(request)
         missing += own[counted.get(mark, 0) :]
         counted[mark] = max(len(own), counted.get(mark, 0))
-        unsaved.update([] if saved else [mark])
+        unsaved.update([] if found.saved else [mark])
     return Estimate(number, wanted, missing, list(unanswered.values()), list(asked.values()), unsaved)
 
 
@@ -91,13 +91,10 @@ def _mark(request: ImageRequest) -> bytes:
     return bytes.fromhex(request.fingerprint[:24])
 
 
-def _saved(engine: Engine, request: ImageRequest, options: DrawOptions) -> tuple[list[Generation], list[Generation]]:
-    """Return the saved takes that count towards a request, and the unanswered records where more are wanted."""
-    if options.fresh or options.take or engine.settings.mode != "cache":
-        return engine.takes.counted(request, fresh=options.fresh, take=options.take), []
-    recorded = engine.takes.recorded(request)
-    saved = engine.takes.counted(request, recorded=recorded)
-    return saved, engine.unanswered(request, recorded) if len(saved) < request.count else []
+def _found(engine: Engine, request: ImageRequest, options: DrawOptions) -> Found:
+    """Return what is saved of a request; nothing is looked for where all is to be drawn anew."""
+    how: dict[str, Any] = {"fresh": options.fresh, "take": options.take}
+    return engine.takes.found(request, **how) if engine.takes.counts(**how) else Found()
 
 
 def _missing(engine: Engine, request: ImageRequest, options: DrawOptions, saved: int) -> list[Price]:
@@ -172,12 +169,14 @@ def draw(
     unanswered: list[Generation] = []
     unnamed: list[ImageRequest] = []
     for index in largest:
-        saved, sent = _saved(engine, requests[index], options)
-        unanswered += sent
-        own = _missing(engine, requests[index], options, len(saved))
+        request = requests[index]
+        found = _found(engine, request, options)
+        unanswered += found.unanswered
+        own = _missing(engine, request, options, len(found.saved))
         missing += own
-        unnamed += [requests[index]] if own else []
-        todo += [((index, number), task) for number, task in enumerate(tasks(engine, requests[index], options, saved))]
+        unnamed += [request] if own else []
+        own_tasks = tasks(engine, request, options, found.saved)
+        todo += [((index, number), task) for number, task in enumerate(own_tasks)]
     engine.check_limits(missing)
     outcomes.refuse_unanswered(unanswered)
     engine.check_defaults(unnamed)
@@ -196,7 +195,8 @@ def draw(
         results[place] = result
         put(place, _as_row(engine, requests[place[0]], result))
 
-    BatchRun(todo, lambda task: task[1](), width=min(engine.settings.concurrency, len(todo) or 1), done=done).run()
+    width = min(engine.settings.concurrency, len(todo) or 1)
+    BatchRun(todo, lambda task: task[1](), width=width, total=len(todo), done=done).run()
     if results and not any(isinstance(result, Generation) for result in results.values()):
         raise next(result for _, result in sorted(results.items()) if isinstance(result, WenwenError))
     for index in largest:  # the numbers of takes are known when all are drawn
@@ -300,7 +300,7 @@ def prepare_run(
         try:
             with engine.session.turn(("all of", *engine.same(item[1]))):  # equal requests wait, and find these saved
                 mark = _mark(item[1])
-                saved = [] if mark in unsaved else _saved(engine, item[1], options)[0]
+                saved = () if mark in unsaved else _found(engine, item[1], options).saved
                 unsaved.discard(mark)  # an equal one finds what this one draws
                 _draw_all(engine, *item, list(tasks(engine, item[1], options, saved)), rows)
         except LimitReached as error:

@@ -7,13 +7,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from wenwen_magic.endpoint import api_key, transport
 from wenwen_magic.endpoint.api_key import Secret
 from wenwen_magic.endpoint.failures import about_models
-from wenwen_magic.endpoint.masking import guarded, mask_reply, masked
+from wenwen_magic.endpoint.masking import mask, mask_reply, masked
 from wenwen_magic.engine import outcomes
 from wenwen_magic.engine.build_request import names_model, refuse_stripped
 from wenwen_magic.engine.executor import LOCAL, ExecutorTransport
@@ -155,7 +155,7 @@ class Engine:
         """
         way = self._draw_detached if self._is_detached() else self.draw_here
         with self.session.turn(None if fresh or request.count > 1 else self.same(request)) as waited:
-            if waited and (saved := self.takes.counted(request)):  # the one before has drawn it
+            if waited and (saved := self.takes.found(request).saved):  # the one before has drawn it
                 return self.completed(saved[0])
             return way(request, fresh=fresh, given=given or Given(), progress=progress)
 
@@ -180,16 +180,15 @@ class Engine:
         while True:
             with TURNS.taken(), self.claims.held(name, record_id, given.token) as other:
                 if other is None:
-                    recorded = self.takes.recorded(request, fresh=fresh)  # just before paying
-                    if saved := given.another(self.takes.counted(request, fresh=fresh, recorded=recorded)):
+                    found = self.takes.found(request, fresh=fresh)  # just before paying
+                    if saved := given.another(found.saved):
                         return self.takes.noted(self.completed(saved), joined=waited)
                     given.add(record_id)
-                    if not fresh:
-                        outcomes.refuse_unanswered(self.unanswered(request, recorded))
+                    outcomes.refuse_unanswered(found.unanswered)
                     if not counted:
                         self.check_defaults([request])
                     key, prices = self._key_for(request), [] if counted else self._prices(request)
-                    place = 1 + max((one.number for one in recorded), default=0)
+                    place = 1 + max((one.number for one in found.recorded), default=0)
                     with self.session.reserve(prices, self.settings):
                         report = partial(self._report, name, progress)
                         record = self._pay(request, record_id, key, report, number=place)
@@ -198,10 +197,10 @@ class Engine:
             while (owner := self.claims.owner(name)) and owner.token == other.token:
                 progress(Progress(owner.text or _waiting(own=self.claims.is_own(owner))))
                 self.clock.sleep(_LOOK)
-        take = 1 + sum(one.has_result and one.demo == record.demo for one in recorded)
+        take = 1 + sum(one.has_result and one.demo == record.demo for one in found.recorded)
         record = replace(record, take=take)
         with suppress(WenwenError, OSError):  # it is paid for and saved: its note and previews can be had later
-            return self.takes.noted(self.media.ready(record), recorded)
+            return self.takes.noted(self.media.ready(record), found.recorded)
         return record
 
     def _draw_detached(self, request: ImageRequest, *, fresh: bool, given: Given, progress: OnProgress) -> Generation:
@@ -270,20 +269,6 @@ class Engine:
         """Tell whether another process draws for this one; the demo ends with this one, and executors have workers."""
         return self.detached and not self.is_demo and self.executor is None and self.session.detached.start()
 
-    def unanswered(self, request: ImageRequest, recorded: Sequence[Generation] | None = None) -> list[Generation]:
-        """Return the records of a request that were sent, whose answer is not saved, and that no process waits for.
-
-        Args:
-            request: what is wanted.
-            recorded: the history's generations of the request, where they were just read; None to read them.
-        """
-        if self.is_demo or self.settings.mode != "cache":  # a demo is free; in mode live each run is a new request
-            return []
-        sent = [one for one in self.takes.of(request, recorded) if one.state == "sent" and not self.takes.is_kept(one)]
-        names = request.fingerprint, *(f"{request.fingerprint}.{one.id}" for one in sent)
-        filled = {record for name in names if sent for record in self.claims.records(name)}
-        return [one for one in sent if one.id not in filled]
-
     def give_up(self, generations: Sequence[Generation]) -> None:
         """Write into unanswered records that their answer will not come, so that the request may be sent again."""
         for generation in generations:
@@ -307,10 +292,10 @@ class Engine:
         return _answered(record, answer, elapsed=round(self.clock.now() - began, 1), demo=demo), answer
 
     def _talk(self, record: Generation, pay: Send, ask: Send, progress: OnProgress, key: Secret | None) -> Answer:
-        talk = guarded(FORMATS[record.request.format].talk(record.request), key)
+        talk = FORMATS[record.request.format].talk(record.request)
         listener = self.media.showing(progress, self._key_for_files(record, key))
         wait = self._backoff().wait
-        return run_protocol(talk, asking(pay, ask, wait), listener, wait)
+        return run_protocol(talk, asking(pay, ask, wait), listener, wait, key)
 
     def _save(self, record: Generation, answer: Answer, key: Secret | None) -> Generation:
         """Save an answered record and every picture and video of it, or its words where wanted; return the record.
@@ -514,10 +499,10 @@ class Engine:
                 do=_("%wenwen fetch finishes a running job."),
             )
         notes: list[str] = []
-        send = self._sender(wire, self.find_key())
-        talk = guarded(wire.inquiries[question](",".join(jobs)), self._key_if_any())
+        key = self.find_key()
+        talk, send = wire.inquiries[question](",".join(jobs)), self._sender(wire, key)
         try:
-            answer = run_protocol(talk, send, lambda progress: notes.append(progress.text), self._backoff().wait)
+            answer = run_protocol(talk, send, lambda told: notes.append(told.text), self._backoff().wait, key)
         except (AnswerError, EndpointError) as error:  # a question is free, whatever is answered
             error.charged, error.do = "no", _("Ask again later.")
             raise
@@ -653,21 +638,52 @@ def run_protocol(
     send: Send,
     progress: OnProgress,
     wait: Callable[[], None],
+    key: Secret | None = None,
 ) -> Result:
-    """Run a format's conversation: send its calls, report its progress, wait at its pauses, return its answer."""
-    try:
-        step = next(talk)
-        while True:
-            if isinstance(step, HttpCall):
-                step = talk.send(send(step))
-                continue
-            if isinstance(step, Pause):
-                wait()
-            else:
-                progress(step)
-            step = next(talk)
-    except StopIteration as end:
-        return cast(Result, end.value)
+    """Run a format's conversation: send its calls, report its progress, wait at its pauses, return its answer.
+
+    The key is masked in all that the conversation reports, returns and raises: what was put together from the replies
+    may hold it whole, though it came escaped, or in several pieces of a stream.
+
+    Args:
+        talk: of a wire format.
+        send: sends a call and returns the reply.
+        progress: is given what the conversation reports.
+        wait: waits before the next question about a job.
+        key: the key that the calls carry; None for none.
+
+    Raises:
+        WenwenError: as the conversation, ``send`` and ``wait``.
+        AnswerError: the conversation failed at an answer in a way that nobody foresaw; the reply was read to its end.
+    """
+    reply: HttpReply | None = None
+    answered: HttpReply | None = None
+    error: WenwenError
+    while True:
+        try:
+            step = talk.send(reply)
+        except StopIteration as end:
+            result: Result = masked(end.value, key)
+            return result
+        except WenwenError as problem:
+            error = masked(problem, key)
+            break
+        except Exception as problem:  # whatever an answer does to its reader, it was paid for
+            if answered is None:
+                raise
+            error = outcomes.unread(mask(f"{type(problem).__name__}: {problem}", key))
+            with suppress(EndpointError):
+                for _piece in answered.chunks:
+                    pass
+            break
+        reply = None
+        if isinstance(step, HttpCall):
+            reply = answered = send(step)
+        elif isinstance(step, Pause):
+            wait()
+        else:
+            progress(masked(step, key))
+    raise error.with_traceback(None) from None  # its frames hold the texts as they came
 
 
 def asking(pay: Send, ask: Send, wait: Callable[[], None]) -> Send:

@@ -9,6 +9,7 @@ from typing import Any, cast
 from wenwen_magic import errors as tree
 from wenwen_magic.endpoint import failures
 from wenwen_magic.errors import (
+    AnswerError,
     Charged,
     ConfigError,
     EndpointError,
@@ -53,6 +54,17 @@ def no_image(answer: Answer, *, words: bool = False, clip: bool = False) -> NoIm
         charged="yes",
         status=200,
         text=mask_keys(answer.text),
+    )
+
+
+def unread(problem: str) -> AnswerError:
+    """Make the error for an answer that made its reader fail in a way that nobody foresaw; ``problem`` says how."""
+    return AnswerError(
+        _("The answer cannot be read."),
+        why=mask_keys(problem),
+        do=_("What came is kept in the history. Running the cell again asks again, which may cost again."),
+        charged="yes",
+        status=200,
     )
 
 

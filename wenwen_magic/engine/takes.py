@@ -13,14 +13,13 @@ from wenwen_magic.engine import outcomes
 from wenwen_magic.errors import NotInHistory, WenwenError
 from wenwen_magic.formats import FORMATS
 from wenwen_magic.history.index import Wanted
-from wenwen_magic.history.store import History, is_file, numbered
+from wenwen_magic.history.store import History, is_file
 from wenwen_magic.models import former_defaults
 from wenwen_magic.protocol import HttpCall, HttpReply
 from wenwen_magic.records import Generation, ImageRequest
 from wenwen_magic.render import comparison
 from wenwen_magic.text.i18n import _
 
-Recorded = Sequence[Generation] | None
 _CANDIDATES = 1000
 """How many of the latest records are compared with a request that is not saved, to name the nearest."""
 
@@ -77,6 +76,22 @@ _sharing = threading.Lock()
 
 
 @dataclass(frozen=True)
+class Found:
+    """What is saved of a request.
+
+    Args:
+        recorded: all its generations, oldest first.
+        saved: those that count towards it, at most as many as it wants.
+        unanswered: the records that were sent, whose answers are not saved, and that no process waits for; empty where
+            enough is saved, and where no answer is missed.
+    """
+
+    recorded: Sequence[Generation] = ()
+    saved: Sequence[Generation] = ()
+    unanswered: Sequence[Generation] = ()
+
+
+@dataclass(frozen=True)
 class Takes:
     """The saved generations as one client sees them.
 
@@ -94,51 +109,53 @@ class Takes:
     origin: str
     claimed: Callable[[str], Sequence[str]] = lambda _: ()
 
-    def recorded(self, request: ImageRequest, *, fresh: bool = False) -> list[Generation]:
-        """Return the history's generations of a request, oldest first.
+    def counts(self, *, fresh: bool, take: int = 0) -> bool:
+        """Tell whether what is saved answers requests; mode ``replay`` draws nothing, whatever is asked for.
+
+        Args:
+            fresh: whether to draw although takes are saved.
+            take: a saved take by its number; 0 for any.
+        """
+        return bool(take) or self.mode == "replay" or (self.mode == "cache" and not fresh)
+
+    def found(self, request: ImageRequest, *, fresh: bool = False, take: int = 0) -> Found:
+        """Look up what is saved of a request, in one look at the history; the arguments are those of :meth:`counts`.
 
         Raises:
             HistoryError: the folder, or a record that may be of this request, cannot be read.
         """
-        partial = fresh or self.mode == "live"  # a new one is drawn whatever is saved: what can be read is enough
+        # A new one is drawn whatever is saved: what can be read is enough.
+        recorded = self._recorded(request, partial=fresh or self.mode == "live")
+        if not self.counts(fresh=fresh, take=take):
+            return Found(recorded)
+        saved = self._answers(recorded, request.count, take)
+        missed = self.mode == "cache" and not fresh and not take and len(saved) < request.count
+        return Found(recorded, saved, self._unanswered(recorded) if missed else ())
+
+    def best(self, request: ImageRequest, take: int = 0) -> Generation | None:
+        """Return the saved generation to show where one is wanted, whatever the mode; None where nothing is saved."""
+        return next(iter(self._answers(self._recorded(request), 1, take)), None)
+
+    def _recorded(self, request: ImageRequest, *, partial: bool = False) -> list[Generation]:
+        """Return the history's generations of a request, oldest first."""
         # An update of this package costs nothing: what earlier defaults drew answers too, and is numbered along.
         former = former_defaults(request.format)[::-1] if request.unnamed else ()
         marks = [*(replace(request, model=model).fingerprint for model in former), request.fingerprint]
-        return numbered([one for mark in marks for one in self.history.takes(mark, request.prompt, partial=partial)])
+        return self.history.takes(*marks, prompt=request.prompt, partial=partial)
 
-    def of(self, request: ImageRequest, recorded: Recorded = None) -> list[Generation]:
-        """Return the generations that may answer a request, oldest first; of those recorded, if they were just read.
+    def of(self, recorded: Sequence[Generation]) -> list[Generation]:
+        """Return those of a request's generations that may answer it.
 
         The demo's never answer for a real endpoint, nor the other way round. In mode ``replay``, where no endpoint is
         asked, both may; real ones come first.
         """
-        recorded = self.recorded(request) if recorded is None else recorded
         if self.mode == "replay":
             return sorted(recorded, key=lambda one: one.demo)
         return [one for one in recorded if one.demo == self.demo or (one.demo and one.endpoint == self.origin)]
 
-    def counted(
-        self, request: ImageRequest, *, fresh: bool = False, take: int = 0, recorded: Recorded = None
-    ) -> list[Generation]:
-        """Return the saved generations that count towards a request, at most as many as it wants.
-
-        Args:
-            request: what is wanted.
-            fresh: whether to draw although takes are saved; mode ``replay`` draws none all the same.
-            take: a saved take by its number; 0 for any.
-            recorded: the history's generations of the request, where they were just read; None to read them.
-        """
-        if take or self.mode == "replay" or (self.mode == "cache" and not fresh):
-            return self._answers(request, request.count, take, recorded)
-        return []
-
-    def best(self, request: ImageRequest, take: int = 0) -> Generation | None:
-        """Return the saved generation to show where one is wanted, whatever the mode; None where nothing is saved."""
-        return next(iter(self._answers(request, 1, take)), None)
-
-    def _answers(self, request: ImageRequest, count: int, take: int, recorded: Recorded = None) -> list[Generation]:
+    def _answers(self, recorded: Sequence[Generation], count: int, take: int) -> list[Generation]:
         """Return at most ``count`` that answer a request: drawn ones, then paid but not fetched, then refusals."""
-        takes = [one for one in self.of(request, recorded) if take in {0, one.take}]
+        takes = [one for one in self.of(recorded) if take in {0, one.take}]
         here = {one.id: is_here(one) for one in takes}
         answers = _chosen([one for one in takes if here[one.id]], count)
         if len(answers) < count:
@@ -148,6 +165,18 @@ class Takes:
             refused = [one for one in takes if (one.error or {}).get("kind") == "NoImageError" and self.is_kept(one)]
             answers += refused[len(answers) - count :]
         return answers
+
+    def _unanswered(self, recorded: Sequence[Generation]) -> list[Generation]:
+        """Return the records that were sent, whose answers are not saved, and that no process waits for."""
+        if self.demo:  # it is free
+            return []
+        sent = [one for one in self.of(recorded) if one.state == "sent" and not self.is_kept(one)]
+        return [one for one in sent if one.id not in self._filled(one)]
+
+    def _filled(self, generation: Generation) -> Sequence[str]:
+        """Return the ids of the records of a generation's request that some process fills now."""
+        mark = generation.request.fingerprint
+        return *self.claimed(mark), *self.claimed(f"{mark}.{generation.id}")
 
     def noted(self, generation: Generation, recorded: Sequence[Generation] = (), *, joined: bool = False) -> Generation:
         """Return the generation with a note for its caption: that it was free, or how to see it again.
@@ -166,7 +195,7 @@ class Takes:
         others = [one for one in recorded if one.id != generation.id]
         if not others:
             return generation
-        drawn = [one for one in self.of(generation.request, [*others, generation]) if is_here(one)]
+        drawn = [one for one in self.of([*others, generation]) if is_here(one)]
         shown = _chosen(sorted(drawn, key=lambda one: one.take), generation.request.count)
         if any(one.id == generation.id for one in shown):
             note = ""
@@ -178,7 +207,7 @@ class Takes:
 
     def not_in_history(self, request: ImageRequest, take: int) -> NotInHistory:
         """Make the error for a request or take that is not saved; it names the saved takes, or the nearest request."""
-        saved = [one.take for one in self.of(request) if one.take]
+        saved = [one.take for one in self.of(self._recorded(request)) if one.take]
         why = _("Saved takes: {count}.", count=len(saved)) if saved else self._nearest(request)
         return outcomes.not_in_history(request, take, why=why, replay=self.mode == "replay")
 
@@ -202,8 +231,7 @@ class Takes:
             return False
         if generation.state != "sent" or self.history.has_whole_reply(generation):
             return True
-        mark = generation.request.fingerprint  # another request may still be writing the reply
-        return not any(generation.id in self.claimed(name) for name in (mark, f"{mark}.{generation.id}"))
+        return generation.id not in self._filled(generation)  # another request may still be writing the reply
 
     def is_kept(self, generation: Generation) -> bool:
         """Tell whether the raw reply is on disk, or as much of it as holds a picture or all words that were wanted.

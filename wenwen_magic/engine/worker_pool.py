@@ -313,7 +313,7 @@ class BatchRun(Generic[Item, Result]):
             generator runs in several threads, but never in two at the same time.
         work: makes an item's result; runs in a copy of the context of :meth:`run`'s caller, such as its language.
         width: how many items are worked on at the same time.
-        total: how many items there are, where that is known; only for the tally.
+        total: how many items there are; None for unknown.
         done: is called with each item's index and its result or error, as they come, one call at a time.
         tell: is called with the tally after each.
         now: returns seconds that only grow.
@@ -417,7 +417,7 @@ class BatchRun(Generic[Item, Result]):
     def _step_aside(self) -> bool:
         """Start a thread for the next item in place of one that only has to save its result; tell whether it did."""
         with self._change:
-            if self._is_closed() or self._aside >= self._width:
+            if self._is_closed() or self._aside >= self._width or self._begun == self._total:
                 return False
             self._aside += 1
         try:

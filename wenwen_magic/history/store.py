@@ -328,11 +328,13 @@ class History:
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
-    def takes(self, fingerprint: str, prompt: str | None = None, *, partial: bool = False) -> list[Generation]:
+    def takes(self, *fingerprints: str, prompt: str | None = None, partial: bool = False) -> list[Generation]:
         """Return all generations of one request, oldest first, numbered as takes where they hold a result.
 
+        The demo's takes have numbers of their own. A record's place is that of its number, where it has one.
+
         Args:
-            fingerprint: of the request.
+            *fingerprints: of the request, the oldest first where its default model has changed.
             prompt: of the request: a record that cannot be read, and by its file's name is of another prompt, is not
                 asked for; None for unknown.
             partial: return those that can be read, though one of the request cannot be read now.
@@ -340,8 +342,17 @@ class History:
         Raises:
             HistoryError: the folder, or a record that may be of this request, cannot be read; as all functions below.
         """
-        wanted = Wanted(fingerprint=fingerprint, slug="" if prompt is None else slug(prompt))
-        return numbered(self._index.records(wanted, oldest_first=True, partial=partial))
+        piece = "" if prompt is None else slug(prompt)
+        rows = [
+            row
+            for fingerprint in fingerprints
+            for row in self._index.records(
+                Wanted(fingerprint=fingerprint, slug=piece), oldest_first=True, partial=partial
+            )
+        ]
+        rows.sort(key=lambda row: row.number)
+        numbers = {demo: numbers_from(1) for demo in (True, False)}
+        return [replace(row, take=next(numbers[row.demo]) if row.has_result else 0) for row in rows]
 
     def take_of(self, generation: Generation) -> int:
         """Return which take of its request a generation is, from 1; 0 when it holds no result."""
@@ -473,17 +484,6 @@ def is_file(path: Path) -> bool:
 
 def _wanted(wanted: Wanted | str) -> Wanted:
     return Wanted(tuple(wanted.split())) if isinstance(wanted, str) else wanted
-
-
-def numbered(rows: Sequence[Generation]) -> list[Generation]:
-    """Return the takes of one request in order, with their numbers; the demo's have numbers of their own.
-
-    Args:
-        rows: the takes, oldest first; that counts where they have no number in their records, or the same.
-    """
-    rows = sorted(rows, key=lambda row: row.number)
-    numbers = {demo: numbers_from(1) for demo in (True, False)}
-    return [replace(row, take=next(numbers[row.demo]) if row.has_result else 0) for row in rows]
 
 
 def _copied(

@@ -84,9 +84,9 @@ def test_a_record_that_can_never_be_read_stops_only_the_requests_that_it_may_be_
     history = History(tmp_path / "w")
     for prompt, stopped in {"A red, cat!": NAMES[name], "a blue cat": name not in OF_A_PROMPT}.items():
         request = ImageRequest(prompt)
-        assert history.takes(request.fingerprint, request.prompt, partial=True) == []
+        assert history.takes(request.fingerprint, prompt=request.prompt, partial=True) == []
         with pytest.raises(HistoryError, match="cannot be read now") if stopped else nullcontext():
-            assert history.takes(request.fingerprint, request.prompt) == []
+            assert history.takes(request.fingerprint, prompt=request.prompt) == []
 
 
 @pytest.mark.parametrize("byte", [0xC9, 0x00, 0xFF])

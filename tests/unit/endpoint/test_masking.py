@@ -14,7 +14,8 @@ from support.scripted import ASKED, answering, data_uri, event, grows_in_proport
 
 from wenwen_magic.endpoint import masking
 from wenwen_magic.endpoint.api_key import Secret
-from wenwen_magic.endpoint.masking import guarded, mask, mask_bytes, mask_reply
+from wenwen_magic.endpoint.masking import mask, mask_bytes, mask_reply
+from wenwen_magic.engine.generate import run_protocol
 from wenwen_magic.errors import AnswerError, NoImageError, WenwenError
 from wenwen_magic.formats import FORMATS
 from wenwen_magic.protocol import Answer, HttpCall, Progress
@@ -23,21 +24,17 @@ KEYS = ("sk-QzVxWkPmTnRsLhGfDbJc7391", "QzVxWkPmTnRsLhGfDbJc7391aabb", "Ab/9+_x.
 PICTURE = f"![x]({data_uri(png())})"
 
 
-def drive(talk, *replies):
-    """All steps of a guarded conversation but its calls, and its answer or its error."""
-    told, waiting, step = [], iter(replies), next(talk)
-    while True:
-        try:
-            told += [] if isinstance(step, HttpCall) else [step]
-            step = talk.send(next(waiting) if isinstance(step, HttpCall) else None)
-        except StopIteration as end:
-            return told, end.value
-        except WenwenError as error:
-            return told, error
+def drive(talk, *replies, key=None):
+    """All that a conversation reports, and its answer or its error, with the key masked."""
+    told, waiting = [], iter(replies)
+    try:
+        return told, run_protocol(talk, lambda _: next(waiting), told.append, lambda: None, key)
+    except WenwenError as error:
+        return told, error
 
 
 def read(body, key, name="chat", **reply):
-    return drive(guarded(FORMATS[name].talk(ASKED), Secret(key)), reply_of(body, **reply))
+    return drive(FORMATS[name].talk(ASKED), reply_of(body, **reply), key=Secret(key))
 
 
 def everything(outcome):
@@ -132,8 +129,8 @@ def test_buttons_and_the_number_of_a_job_are_masked_too():
     key = KEYS[0]
     buttons = [{"customId": key, "label": f"U1 {key}"}]
     job = {"status": "SUCCESS", "imageUrl": f"https://h.example/{key}.png", "buttons": buttons, "promptEn": key}
-    talk = guarded(FORMATS["midjourney"].talk(ASKED), Secret(key))
-    outcome = drive(talk, reply_of(json.dumps({"code": 1, "result": key})), *[reply_of(json.dumps(job))] * 3)
+    replies = reply_of(json.dumps({"code": 1, "result": key})), *[reply_of(json.dumps(job))] * 3
+    outcome = drive(FORMATS["midjourney"].talk(ASKED), *replies, key=Secret(key))
     assert isinstance(outcome[1], Answer)
     assert outcome[1].buttons
     assert key not in everything(outcome)
@@ -306,19 +303,21 @@ class OddError(Exception):
     """What nobody foresaw."""
 
 
-def failing(kind):
+def failing(kind, *told):
     reply = yield HttpCall("POST", "/v1/x", {})
     next(iter(reply.chunks))
+    yield from told
     raise kind
 
 
+@pytest.mark.parametrize("told", [(), (Progress("10 %"),)])
 @pytest.mark.parametrize(
     "kind", [TypeError, KeyError("x"), RecursionError, OverflowError, MemoryError, OddError(KEYS[0])]
 )
-def test_whatever_a_reader_raises_is_an_answer_that_cannot_be_read_and_was_paid_and_is_kept_whole(kind):
+def test_whatever_a_reader_raises_is_an_answer_that_cannot_be_read_and_was_paid_and_is_kept_whole(kind, told):
     rest = iter([b"first", b"second"])
     reply = type(reply_of(""))(200, "", rest)
-    _told, error = drive(guarded(failing(kind), Secret(KEYS[0])), reply)
+    _told, error = drive(failing(kind, *told), reply, key=Secret(KEYS[0]))
     assert type(error) is AnswerError
     assert error.charged == "yes"
     assert error.__context__ is None
@@ -332,7 +331,7 @@ def test_what_fails_before_the_first_call_is_no_answer():
         yield
 
     with pytest.raises(TypeError):
-        next(guarded(broken(), None))
+        drive(broken())
 
 
 def test_half_characters_are_replaced_in_all_texts_also_without_a_key():
@@ -340,7 +339,7 @@ def test_half_characters_are_replaced_in_all_texts_also_without_a_key():
         yield Progress("a\ud800")
         return Answer(text="\udfff", usage={"\ud800": "\ud801"})
 
-    told, answer = drive(guarded(halves(), None))
+    told, answer = drive(halves())
     assert told == [Progress("a\ufffd")]
     assert (answer.text, answer.usage) == ("\ufffd", {"\ufffd": "\ufffd"})
 
@@ -354,7 +353,7 @@ def test_a_value_nested_too_deeply_is_shortened():
         yield Progress("")
         return Answer(usage={"a": deep})
 
-    assert len(json.dumps(drive(guarded(nested(), None))[1].usage)) < 100
+    assert len(json.dumps(drive(nested())[1].usage)) < 100
 
 
 def test_an_error_without_a_picture_is_masked_in_its_arguments_too():
@@ -362,6 +361,6 @@ def test_an_error_without_a_picture_is_masked_in_its_arguments_too():
         yield HttpCall("POST", "/", {})
         raise NoImageError(f"{KEYS[1]}", text=KEYS[1], record=KEYS[1])
 
-    _told, error = drive(guarded(refused(), Secret(KEYS[1])), reply_of(""))
+    _told, error = drive(refused(), reply_of(""), key=Secret(KEYS[1]))
     assert KEYS[1] not in repr(error.args) + repr(vars(error))
     assert masking.mask(KEYS[1], None) == KEYS[1]

@@ -47,40 +47,40 @@ def ids(found):
 
 def test_the_first_take_answers_or_the_one_with_a_number(history):
     first, second = saved(history), saved(history)
-    found = takes(history)
-    assert found.best(REQUEST, 0).id == first.id
-    assert found.best(REQUEST, 2).id == second.id
-    assert found.best(REQUEST, 3) is None
+    seen = takes(history)
+    assert seen.best(REQUEST, 0).id == first.id
+    assert seen.best(REQUEST, 2).id == second.id
+    assert seen.best(REQUEST, 3) is None
 
 
 def test_of_one_the_latest_starred_take_is_shown_and_of_several_the_first_ones(history):
     first, second, third, fourth = (saved(history, star=star) for star in (False, True, True, False))
-    found = takes(history)
-    assert found.best(REQUEST, 0).id == third.id
-    assert ids(found.counted(replace(REQUEST, count=1), fresh=False, take=0)) == [third.id]
-    assert ids(found.counted(REQUEST, fresh=False, take=0)) == [first.id, second.id]
-    assert ids(found.counted(replace(REQUEST, count=3), fresh=False, take=0)) == [first.id, second.id, third.id]
-    assert found.best(REQUEST, 4).id == fourth.id
+    seen = takes(history)
+    assert seen.best(REQUEST, 0).id == third.id
+    assert ids(seen.found(replace(REQUEST, count=1)).saved) == [third.id]
+    assert ids(seen.found(REQUEST).saved) == [first.id, second.id]
+    assert ids(seen.found(replace(REQUEST, count=3)).saved) == [first.id, second.id, third.id]
+    assert seen.best(REQUEST, 4).id == fourth.id
 
 
 def test_a_take_whose_file_is_gone_counts_only_while_its_reply_is_kept(history):
     gone, kept = saved(history, picture=False), saved(history, picture=False, reply=True)
     assert not is_here(gone)
-    assert ids(takes(history).counted(REQUEST, fresh=False, take=0)) == [kept.id]
+    assert ids(takes(history).found(REQUEST).saved) == [kept.id]
 
 
 def test_refusals_count_behind_pictures_and_only_while_they_are_wanted(history):
     refused = saved(history, state="failed", reply=True, error={"kind": "NoImageError"})
     drawn = saved(history)
-    assert ids(takes(history).counted(REQUEST, fresh=False, take=0)) == [drawn.id, refused.id]
+    assert ids(takes(history).found(REQUEST).saved) == [drawn.id, refused.id]
     also = saved(history)
-    assert ids(takes(history).counted(REQUEST, fresh=False, take=0)) == [drawn.id, also.id]
+    assert ids(takes(history).found(REQUEST).saved) == [drawn.id, also.id]
 
 
 def test_a_picture_that_is_here_goes_before_an_older_one_that_would_have_to_be_fetched(history):
     unfetched, here = saved(history, picture=False, reply=True), saved(history)
-    assert ids(takes(history).counted(replace(REQUEST, count=1), fresh=False, take=0)) == [here.id]
-    assert ids(takes(history).counted(REQUEST, fresh=False, take=0)) == [here.id, unfetched.id]
+    assert ids(takes(history).found(replace(REQUEST, count=1)).saved) == [here.id]
+    assert ids(takes(history).found(REQUEST).saved) == [here.id, unfetched.id]
 
 
 @pytest.mark.parametrize("fresh", [False, True])
@@ -89,27 +89,27 @@ def test_bug_takes_of_an_earlier_default_and_of_this_one_had_the_same_numbers(hi
     request = ImageRequest("a cat", now, format="images", usual=now)
     old = saved(history, request=replace(request, model=before, usual=before), number=1)
     new = saved(history, request=request, number=2)
-    found = takes(history)
-    assert [(one.id, one.take) for one in found.recorded(request, fresh=fresh)] == [(old.id, 1), (new.id, 2)]
-    assert found.best(request, 2).id == new.id
+    seen = takes(history)
+    assert [(one.id, one.take) for one in seen.found(request, fresh=fresh).recorded] == [(old.id, 1), (new.id, 2)]
+    assert seen.best(request, 2).id == new.id
 
 
 def test_a_failure_without_an_answer_counts_for_nothing(history):
     saved(history, state="failed", error={"kind": "EndpointError"}, reply=True)
     assert takes(history).best(REQUEST, 0) is None
-    assert takes(history).counted(REQUEST, fresh=False, take=0) == []
+    assert takes(history).found(REQUEST).saved == []
 
 
 @pytest.mark.parametrize(("mode", "fresh", "looked"), [("cache", True, 0), ("live", False, 0), ("replay", True, 1)])
 def test_what_is_saved_counts_as_mode_and_fresh_say(history, mode, fresh, looked):
     saved(history)
-    assert len(takes(history, mode).counted(REQUEST, fresh=fresh, take=0)) == looked
+    assert len(takes(history, mode).found(REQUEST, fresh=fresh).saved) == looked
 
 
 def test_the_demos_and_real_takes_never_answer_for_one_another_but_in_replay(history):
     real, demo = saved(history), saved(history, demo=True, endpoint="http://127.0.0.1:1")
-    assert ids(takes(history).of(REQUEST)) == [real.id]
-    assert ids(takes(history, demo=True).of(REQUEST)) == [demo.id]
+    assert ids(takes(history).of([real, demo])) == [real.id]
+    assert ids(takes(history, demo=True).of([real, demo])) == [demo.id]
     assert takes(history, "replay").best(REQUEST, 0).id == real.id
 
 

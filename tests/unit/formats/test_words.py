@@ -6,7 +6,7 @@ import pytest
 from support.replies import FOLDER, lead, recorded, request_in
 from support.scripted import answering, event, reply_of, streaming
 
-from wenwen_magic.endpoint.masking import guarded
+from wenwen_magic.engine.generate import run_protocol
 from wenwen_magic.engine.outcomes import no_image
 from wenwen_magic.errors import AnswerError, EndpointError
 from wenwen_magic.formats import FORMATS
@@ -123,9 +123,12 @@ def test_what_is_told_of_a_long_answer_stays_in_proportion_to_it():
 def test_words_on_their_way_hold_no_key():
     from wenwen_magic.endpoint.api_key import Secret
 
-    talk = guarded(FORMATS["chat"].talk(request_in("chat", task=ASK)), Secret("sk-7f3a9c2b51d84e06"))
-    body = streaming("Your key is sk-7f3a", "9c2b51d84e06, and it is a secret one.")
-    assert not [step for step in lead(talk, reply_of(body, "text/event-stream")).told if "9c2b" in step.said]
+    told = []
+    reply = reply_of(streaming("Your key is sk-7f3a", "9c2b51d84e06, and it is a secret one."), "text/event-stream")
+    talk, key = FORMATS["chat"].talk(request_in("chat", task=ASK)), Secret("sk-7f3a9c2b51d84e06")
+    run_protocol(talk, lambda _: reply, told.append, lambda: None, key)
+    assert told
+    assert not [step for step in told if "9c2b" in step.said]
 
 
 def test_a_picture_on_its_way_tells_no_words():
