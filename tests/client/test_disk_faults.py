@@ -134,14 +134,14 @@ def test_a_folder_that_is_gone_when_the_answer_comes_is_no_reason_to_say_that_no
 def test_bug_a_request_counted_as_sent_where_the_folder_failed_before_it_was(relay, here, monkeypatch):
     refused = []
 
-    def no_space(_):
+    def no_space(*_):
         disk.start()
         refused.append(disk)
         raise OSError(errno.ENOSPC, "No space left on device")
 
     disk = FaultyDisk(FOLDER, 0, errno.EIO, lasting=True)  # from then on nothing can be deleted either
     with disk.mounted(monkeypatch), monkeypatch.context() as patch:
-        patch.setattr("wenwen_magic.history.store.check_space", no_space)
+        patch.setattr("wenwen_magic.history.atomic.check_space", no_space)
         with pytest.raises(HistoryError) as caught:
             draw()
     assert (caught.value.charged, refused, len(relay.posts)) == ("no", [disk], 0)

@@ -128,7 +128,7 @@ def break_machine(monkeypatch, wrong):
     """Break one thing of this machine."""
     if wrong == "disk":
         monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _place: SimpleNamespace(free=1 << 20))
-        monkeypatch.setattr(doctor, "check_space", lambda _file: None)
+        monkeypatch.setattr(doctor, "check_space", lambda *_: None)
     elif wrong == "proxy":
         monkeypatch.setattr(transport, "proxies_for", lambda _address: {"https": "socks5://me:secret@127.0.0.1:1080"})
         monkeypatch.setattr(doctor.importlib.util, "find_spec", lambda _name: None)

@@ -164,22 +164,7 @@ def draw(
     for index, request in enumerate(requests):
         equal.setdefault(request.fingerprint, []).append(index)
     largest = [max(indexes, key=lambda index: requests[index].count) for indexes in equal.values()]
-    todo: list[tuple[Place, Task]] = []
-    missing: list[Price] = []
-    unanswered: list[Generation] = []
-    unnamed: list[ImageRequest] = []
-    for index in largest:
-        request = requests[index]
-        found = _found(engine, request, options)
-        unanswered += found.unanswered
-        own = _missing(engine, request, options, len(found.saved))
-        missing += own
-        unnamed += [request] if own else []
-        own_tasks = tasks(engine, request, options, found.saved)
-        todo += [((index, number), task) for number, task in enumerate(own_tasks)]
-    engine.check_limits(missing)
-    outcomes.refuse_unanswered(unanswered)
-    engine.check_defaults(unnamed)
+    todo = _planned(engine, requests, largest, options)
     results: dict[Place, Generation | WenwenError] = {}
     rows: dict[Place, Generation] = {}
 
@@ -203,6 +188,33 @@ def draw(
         if (index, 1) in results:
             _put_in_order(engine, {place: rows[place] for place in sorted(results) if place[0] == index}, put)
     return [rows[place] for place in sorted(rows)]
+
+
+def _planned(
+    engine: Engine, requests: Sequence[ImageRequest], indexes: Iterable[int], options: DrawOptions
+) -> list[tuple[Place, Task]]:
+    """Return the tasks for requests at some indexes; all are checked before anything is sent.
+
+    Raises:
+        WenwenError: a limit would be passed, a request may be charged twice, or a default is not offered any more.
+    """
+    todo: list[tuple[Place, Task]] = []
+    missing: list[Price] = []
+    unanswered: list[Generation] = []
+    asked: list[ImageRequest] = []
+    for index in indexes:
+        request = requests[index]
+        found = _found(engine, request, options)
+        own = _missing(engine, request, options, len(found.saved))
+        missing += own
+        unanswered += found.unanswered
+        asked += [request] if own else []
+        todo += [((index, number), task) for number, task in enumerate(tasks(engine, request, options, found.saved))]
+    engine.check_limits(missing)
+    if unanswered:
+        raise outcomes.unanswered(unanswered)
+    engine.check_defaults(asked)
+    return todo
 
 
 def _put_in_order(engine: Engine, rows: dict[Place, Generation], put: OnArrival) -> None:

@@ -184,7 +184,8 @@ class Engine:
                     if saved := given.another(found.saved):
                         return self.takes.noted(self.completed(saved), joined=waited)
                     given.add(record_id)
-                    outcomes.refuse_unanswered(found.unanswered)
+                    if found.unanswered:
+                        raise outcomes.unanswered(found.unanswered)
                     if not counted:
                         self.check_defaults([request])
                     key, prices = self._key_for(request), [] if counted else self._prices(request)

@@ -60,10 +60,8 @@ class ModelCache:
         if lasting:
             rows = [{name: getattr(one, name) for name in _SAVED} for one in made.models]
             saved = {"version": VERSION, "address": address, "asked": made.asked, "models": rows}
-            path = self._path(address)
             with suppress(OSError):
-                path.parent.mkdir(parents=True, exist_ok=True)
-                write_whole(path, json.dumps(saved, ensure_ascii=False, indent=1).encode())
+                write_whole(self._path(address), json.dumps(saved, ensure_ascii=False, indent=1).encode())
         return made
 
     def note_failure(self, address: str) -> None:

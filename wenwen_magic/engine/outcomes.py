@@ -314,10 +314,8 @@ def record_gone(record: str) -> HistoryError:
     )
 
 
-def refuse_unanswered(generations: Sequence[Generation]) -> None:
-    """Raise ``UnansweredRequest`` for records that an earlier process sent, and may have paid for, if there are any."""
-    if not generations:
-        return
+def unanswered(generations: Sequence[Generation]) -> UnansweredRequest:
+    """Make the error for records, one at least, that an earlier process sent and may have paid for."""
     last = generations[-1]
     error = UnansweredRequest(
         ngettext(
@@ -333,7 +331,7 @@ def refuse_unanswered(generations: Sequence[Generation]) -> None:
         record=last.id,
     )
     error.records = tuple(generation.id for generation in generations)
-    raise error
+    return error
 
 
 def stopped(done: int, *, paid: bool) -> WaitEnded:

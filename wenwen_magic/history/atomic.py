@@ -1,11 +1,16 @@
 """Write a file so that it is there whole or not at all, also after a crash of the machine."""
 
+import errno
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
+
+SPACE = 4 << 20
+"""Bytes that have to be free before a request is sent: a record, an answer and a usual picture."""
 
 
 @contextmanager
@@ -28,13 +33,21 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
             temporary.unlink(missing_ok=True)
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes, *, spare: int = 0) -> None:
     """Write a file so that it is there whole or not at all.
 
+    Args:
+        path: the name; a file that is there is replaced. Its folder is made where it is missing.
+        data: what is written.
+        spare: bytes that have to be free on the disk as well.
+
     Raises:
-        OSError: the folder cannot be written; the old file is as it was.
+        OSError: the folder cannot be written, or too little is free; the old file is as it was.
     """
+    path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as file:
+        if spare:
+            check_space(file, spare)
         file.write(data)
 
 
@@ -65,3 +78,22 @@ def sync_names(folder: Path) -> None:
             os.fsync(opened)
         finally:
             os.close(opened)
+
+
+def check_space(file: IO[bytes], space: int) -> None:
+    """Check that so many bytes are free, by reserving them for a moment in an empty file where the system can.
+
+    Raises:
+        OSError: they are not.
+    """
+    if hasattr(os, "posix_fallocate"):
+        try:
+            os.posix_fallocate(file.fileno(), 0, space)
+            file.truncate(0)
+        except OSError as error:
+            if error.errno not in {errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS}:  # not every file system can
+                raise
+        else:
+            return
+    if shutil.disk_usage(Path(file.name).parent).free < space:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

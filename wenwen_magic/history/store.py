@@ -1,16 +1,14 @@
 """Keep every request and its results as files: pictures as they came, and one JSON record each."""
 
-import errno
 import json
 import os
 import re
 import secrets
-import shutil
 import stat
 import threading
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -22,7 +20,7 @@ from typing import IO, Any
 from platformdirs import user_cache_path
 
 from wenwen_magic.errors import Charged, HistoryError
-from wenwen_magic.history.atomic import settle, sync_names, whole_file, write_whole
+from wenwen_magic.history.atomic import SPACE, settle, sync_names, write_whole
 from wenwen_magic.history.index import NO_SLUG, Index, Wanted, unreadable
 from wenwen_magic.history.record_json import decode, encode
 from wenwen_magic.protocol import HttpReply
@@ -30,8 +28,6 @@ from wenwen_magic.records import Gallery, Generation, ImageRequest
 from wenwen_magic.text.i18n import _
 from wenwen_magic.text.sanitize import replace_unshown
 
-SPACE = 4 << 20
-"""Bytes that have to be free before a request is sent: a record, an answer and a usual picture."""
 _SYNCED = 8 << 20
 """Bytes of a reply after which they are brought to disk while the rest comes."""
 _LARGE_REPLY = 1 << 18
@@ -168,25 +164,13 @@ class History:
 
         Args:
             generation: what it says.
-            new: whether its answer needs :data:`SPACE` bytes too; where they are not free nothing is written.
+            new: whether its answer needs room too, which has to be free.
 
         Raises:
             HistoryError: the folder cannot be written.
         """
-        path = self.path(generation, ".json")
-        data = encode(generation)
-        with self._telling(generation):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with whole_file(path) as file:
-                if new:
-                    check_space(file)
-                file.write(data)
-
-    @contextmanager
-    def _telling(self, generation: Generation) -> Iterator[None]:
-        """Raise an OSError of the block as the error for a folder that cannot be written."""
         try:
-            yield
+            write_whole(self.path(generation, ".json"), encode(generation), spare=SPACE if new else 0)
         except OSError as error:
             raise unwritable(self.folder, error, charged=generation.charged, text=generation.text) from None
 
@@ -229,11 +213,13 @@ class History:
         folder = self.path(now, "").parent
         # All its files have its id behind any words, and behind that their number or nothing.
         own = re.compile(rf"(?s)[^.].*-{now.id}(-\d{{1,4}})?(\.\w+)+")
-        with self._telling(replace(now, charged="no", text="")):
+        try:
             files = [path for path in folder.iterdir() if own.fullmatch(path.name)] if folder.is_dir() else []
             for path in sorted(files, key=lambda path: path.suffix != ".json"):
                 path.unlink(missing_ok=True)
                 sync_names(folder)  # a record never stands for files that are gone
+        except OSError as error:
+            raise unwritable(self.folder, error) from None
         if spooled := self.spooled(now):
             with suppress(OSError):
                 spooled.unlink()
@@ -449,25 +435,6 @@ def unwritable(folder: Path, error: OSError, *, charged: Charged = "no", text: s
         charged=charged,
         text=text,
     )
-
-
-def check_space(file: IO[bytes]) -> None:
-    """Check that :data:`SPACE` bytes are free, by reserving them for a moment in an empty file where the system can.
-
-    Raises:
-        OSError: they are not.
-    """
-    if hasattr(os, "posix_fallocate"):
-        try:
-            os.posix_fallocate(file.fileno(), 0, SPACE)
-            file.truncate(0)
-        except OSError as error:
-            if error.errno not in {errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS}:  # not every file system can
-                raise
-        else:
-            return
-    if shutil.disk_usage(Path(file.name).parent).free < SPACE:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def is_file(path: Path) -> bool:

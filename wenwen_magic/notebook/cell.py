@@ -14,8 +14,8 @@ from wenwen_magic.engine.outcomes import (
     default_not_listed,
     error_of_record,
     refuse_gaps,
-    refuse_unanswered,
     stopped,
+    unanswered,
     wait_ended,
 )
 from wenwen_magic.engine.worker_pool import POLL, BatchRun, Job, WorkerPool, wait_through
@@ -411,10 +411,8 @@ class Cell:
         """Check and ask all that can be before anything is sent; errors as :meth:`_agree` and :meth:`_agree_again`."""
         self.client.check(self.estimate)
         self._agree(self.estimate.wanted)
-        try:
-            refuse_unanswered(self.estimate.unanswered)
-        except UnansweredRequest as error:
-            self._agree_again(error)  # last: it gives up what was sent, so a no to the other must come before it
+        if self.estimate.unanswered:  # last: it gives up what was sent, so a no to the other must come before it
+            self._agree_again(unanswered(self.estimate.unanswered))
 
     def _agree_again(self, error: UnansweredRequest) -> None:
         """Ask a person whether a request is sent again whose answer never came; without a person, raise its error."""

@@ -21,7 +21,8 @@ from wenwen_magic.endpoint import transport
 from wenwen_magic.engine import limits
 from wenwen_magic.engine.worker_pool import Job, WorkerPool
 from wenwen_magic.errors import AnswerError, ConfigError, EndpointError, HistoryError, WenwenError
-from wenwen_magic.history.store import check_space, unwritable
+from wenwen_magic.history.atomic import SPACE, check_space
+from wenwen_magic.history.store import unwritable
 from wenwen_magic.models import default_model
 from wenwen_magic.notebook.commands.account import key_status, who_draws
 from wenwen_magic.notebook.commands.registry import CommandContext, command
@@ -237,7 +238,7 @@ def _nearest(folder: Path) -> Iterator[Path]:
 def _disk(context: CommandContext) -> Finding:
     with _nearest(context.client.history.folder) as place:
         with tempfile.NamedTemporaryFile(dir=place) as file:
-            check_space(file.file)
+            check_space(file.file, SPACE)
         free = shutil.disk_usage(place).free
     shown = _("{free:.1f} GiB free", free=free / 2**30)
     return Finding(_WARNING, shown, _("Free some space.")) if free < _LITTLE_SPACE else Finding(_OK, shown)
