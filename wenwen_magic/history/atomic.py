@@ -28,9 +28,10 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
         with temporary.open("xb") as file:
             yield file
             settle(file, path)
-    finally:
-        with suppress(OSError):  # where all went well it has its name by now, whatever the disk says of the old one
-            temporary.unlink(missing_ok=True)
+    except BaseException:
+        with suppress(OSError):  # it may have its name by now
+            temporary.unlink()
+        raise
 
 
 def write_whole(path: Path, data: bytes, *, spare: int = 0) -> None:
@@ -44,7 +45,8 @@ def write_whole(path: Path, data: bytes, *, spare: int = 0) -> None:
     Raises:
         OSError: the folder cannot be written, or too little is free; the old file is as it was.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.parent.is_dir():
+        path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as file:
         if spare:
             check_space(file, spare)

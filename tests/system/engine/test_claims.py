@@ -116,7 +116,9 @@ def test_a_claim_that_is_just_being_written_belongs_to_somebody(claims, tmp_path
 def test_a_claim_that_was_taken_over_is_neither_kept_fresh_nor_deleted(claims, tmp_path):
     with claims.held("fox", "0000000a"):
         path = change(tmp_path, token="another")
+        os.utime(path, (1e9, 1e9))
         claims._show_life_once()
+        assert path.stat().st_mtime == 1e9
         assert json.loads(path.read_bytes())["token"] == "another"
     assert path.exists()
 
@@ -129,6 +131,16 @@ def test_a_claim_is_held_and_left_where_no_thread_can_be_started(claims, tmp_pat
     with claims.held("fox", "0000000a") as other:
         assert (other, Claims(tmp_path).owner("fox").pid) == (None, os.getpid())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_sign_of_life_is_a_new_time_of_the_same_file(claims, tmp_path):
+    with claims.held("fox", "0000000a"):
+        os.utime(claim_file(tmp_path), (1e9, 1e9))
+        before = claim_file(tmp_path).stat()
+        claims._show_life_once()
+        after = claim_file(tmp_path).stat()
+    assert (before.st_mtime, before.st_ino) == (1e9, after.st_ino)
+    assert after.st_mtime > 1e9
 
 
 def test_words_on_progress_are_seen_by_others_at_the_next_sign_of_life(claims, tmp_path):

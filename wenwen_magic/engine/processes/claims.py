@@ -64,6 +64,7 @@ class Claims:
     def __init__(self, folder: Path) -> None:
         self._folder = folder / FOLDER
         self._held: dict[str, Owner] = {}
+        self._reported: set[str] = set()
         self._lock = threading.RLock()
         self._released = threading.Event()
 
@@ -112,8 +113,9 @@ class Claims:
     def report(self, name: str, text: str) -> None:
         """Let other processes see the endpoint's latest words on progress, at the next sign of life."""
         with self._lock:
-            if name in self._held:
+            if name in self._held and self._held[name].text != text:
                 self._held[name] = replace(self._held[name], text=text)
+                self._reported.add(name)
 
     # -- one's own -----------------------------------------------------------------------------------------------------
 
@@ -173,23 +175,38 @@ class Claims:
             self._folder.rmdir()
 
     def _write(self, name: str, mine: Owner) -> None:
-        """Write a claim that is held; the file's time is the sign of life."""
+        """Write a claim that is held."""
         self._held[name] = mine
         path = self._folder / name
         temporary = path.with_name(f".{name}.{mine.token}")
         with suppress(OSError):
-            if _read(path).token == mine.token:  # else it was taken over: this process had stopped for long
+            if self._is_mine(name):
                 temporary.write_bytes(_encode(mine))
                 temporary.replace(path)
+
+    def _is_mine(self, name: str) -> bool:
+        """Tell whether a claim that is held was not taken over, while this process had stopped for long.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        return _read(self._folder / name).token == self._held[name].token
 
     def _show_life(self, _: Job) -> None:
         while not self._released.wait(BEAT):
             self._show_life_once()
 
     def _show_life_once(self) -> None:
+        """Renew the times of the files of what is held, and write what was reported since."""
         with self._lock:
             for name, mine in list(self._held.items()):
-                self._write(name, mine)
+                if name in self._reported:
+                    self._write(name, mine)
+                    continue
+                with suppress(OSError):  # a new file for each would make all others of a busy folder slower to make
+                    if self._is_mine(name):
+                        os.utime(self._folder / name)
+            self._reported.clear()
 
     # -- others' -------------------------------------------------------------------------------------------------------
 
