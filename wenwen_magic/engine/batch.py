@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from wenwen_magic.text.i18n import _
 
 Place = tuple[int, int]
 """The number of a request, and the number of a row among its rows; both from 0."""
+_TOGETHER = 16
+"""How many requests are looked for in the history at a time."""
 OnArrival = Callable[[Place, Generation], None]
 Task = Callable[[], Generation]
 
@@ -71,9 +74,8 @@ def estimate(engine: Engine, requests: Iterable[ImageRequest], options: DrawOpti
     counted: dict[bytes, int] = {}
     unsaved: set[bytes] = set()
     asked: dict[tuple[str | bool, ...], ImageRequest] = {}
-    for request in requests:
+    for request, found in _found(engine, requests, options):
         number, wanted = number + 1, wanted + request.count * request.pictures
-        found = _found(engine, request, options)
         unanswered.update((record.id, record) for record in found.unanswered)
         own = _missing(engine, request, options, len(found.saved))
         if own:
@@ -91,10 +93,22 @@ def _mark(request: ImageRequest) -> bytes:
     return bytes.fromhex(request.fingerprint[:24])
 
 
-def _found(engine: Engine, request: ImageRequest, options: DrawOptions) -> Found:
-    """Return what is saved of a request; nothing is looked for where all is to be drawn anew."""
+def _found(
+    engine: Engine, requests: Iterable[ImageRequest], options: DrawOptions
+) -> Iterator[tuple[ImageRequest, Found]]:
+    """Yield requests with what is saved of them; nothing is looked for where all is to be drawn anew.
+
+    Of several, one question says which have a record; few at a time, as each may hold large references.
+    """
     how: dict[str, Any] = {"fresh": options.fresh, "take": options.take}
-    return engine.takes.found(request, **how) if engine.takes.counts(**how) else Found()
+    if not engine.takes.counts(**how):
+        yield from ((request, Found()) for request in requests)
+        return
+    rest = iter(requests)
+    while several := list(islice(rest, _TOGETHER)):
+        known = engine.takes.known(several) if len(several) > 1 else {several[0].fingerprint}
+        for request in several:
+            yield request, engine.takes.found(request, **how) if request.fingerprint in known else Found()
 
 
 def _missing(engine: Engine, request: ImageRequest, options: DrawOptions, saved: int) -> list[Price]:
@@ -191,7 +205,7 @@ def draw(
 
 
 def _planned(
-    engine: Engine, requests: Sequence[ImageRequest], indexes: Iterable[int], options: DrawOptions
+    engine: Engine, requests: Sequence[ImageRequest], indexes: Sequence[int], options: DrawOptions
 ) -> list[tuple[Place, Task]]:
     """Return the tasks for requests at some indexes; all are checked before anything is sent.
 
@@ -202,9 +216,8 @@ def _planned(
     missing: list[Price] = []
     unanswered: list[Generation] = []
     asked: list[ImageRequest] = []
-    for index in indexes:
-        request = requests[index]
-        found = _found(engine, request, options)
+    largest = [requests[index] for index in indexes]
+    for index, (request, found) in zip(indexes, _found(engine, largest, options), strict=True):
         own = _missing(engine, request, options, len(found.saved))
         missing += own
         unanswered += found.unanswered
@@ -312,7 +325,7 @@ def prepare_run(
         try:
             with engine.session.turn(("all of", *engine.same(item[1]))):  # equal requests wait, and find these saved
                 mark = _mark(item[1])
-                saved = () if mark in unsaved else _found(engine, item[1], options).saved
+                saved = () if mark in unsaved else next(_found(engine, [item[1]], options))[1].saved
                 unsaved.discard(mark)  # an equal one finds what this one draws
                 _draw_all(engine, *item, list(tasks(engine, item[1], options, saved)), rows)
         except LimitReached as error:

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -132,16 +132,32 @@ class Takes:
         missed = self.mode == "cache" and not fresh and not take and len(saved) < request.count
         return Found(recorded, saved, self._unanswered(recorded) if missed else ())
 
+    def known(self, requests: Iterable[ImageRequest]) -> set[str]:
+        """Return the fingerprints of those requests that have a record, or may have one: one question for all.
+
+        Raises:
+            HistoryError: the folder cannot be read.
+        """
+        marks = {request.fingerprint: self._marks(request) for request in requests}
+        known = self.history.known(chain.from_iterable(marks.values()))
+        return {own for own, all_ in marks.items() if known.intersection(all_)}
+
     def best(self, request: ImageRequest, take: int = 0) -> Generation | None:
         """Return the saved generation to show where one is wanted, whatever the mode; None where nothing is saved."""
         return next(iter(self._answers(self._recorded(request), 1, take)), None)
 
     def _recorded(self, request: ImageRequest, *, partial: bool = False) -> list[Generation]:
         """Return the history's generations of a request, oldest first."""
-        # An update of this package costs nothing: what earlier defaults drew answers too, and is numbered along.
+        return self.history.takes(*self._marks(request), prompt=request.prompt, partial=partial)
+
+    @staticmethod
+    def _marks(request: ImageRequest) -> list[str]:
+        """Return a request's fingerprints, those with earlier default models first.
+
+        An update of this package costs nothing: what earlier defaults drew answers too, and is numbered along.
+        """
         former = former_defaults(request.format)[::-1] if request.unnamed else ()
-        marks = [*(replace(request, model=model).fingerprint for model in former), request.fingerprint]
-        return self.history.takes(*marks, prompt=request.prompt, partial=partial)
+        return [*(replace(request, model=model).fingerprint for model in former), request.fingerprint]
 
     def of(self, recorded: Sequence[Generation]) -> list[Generation]:
         """Return those of a request's generations that may answer it.

@@ -232,12 +232,17 @@ class Index:
         [(number,)] = self._ask(f"SELECT count(*) FROM records WHERE {where}", *values)  # noqa: S608  bound
         return int(number)
 
-    def repeated(self, fingerprints: Iterable[str]) -> list[str]:
-        """Return those fingerprints of requests that have more than one record."""
+    def counts(self, fingerprints: Iterable[str]) -> dict[str, int]:
+        """Return how many records there are of each of these requests that has any, by its fingerprint."""
         asked = list(dict.fromkeys(fingerprints))
         places = ", ".join("?" * len(asked))
-        query = f"SELECT fingerprint FROM records WHERE fingerprint IN ({places}) GROUP BY 1 HAVING count(*) > 1"  # noqa: S608
-        return [fingerprint for (fingerprint,) in self._ask(query, *asked)]
+        query = f"SELECT fingerprint, count(*) FROM records WHERE fingerprint IN ({places}) GROUP BY 1"  # noqa: S608
+        return dict(self._ask(query, *asked, quick=True))  # a record's fingerprint never changes
+
+    @property
+    def is_unsure(self) -> bool:
+        """Whether there is a record that could not be read at the last question, and may be of any request."""
+        return bool(self._unread)
 
     def unreadable(self) -> list[str]:
         """Return the names of the files that are not records, or cannot be read now."""

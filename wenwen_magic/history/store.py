@@ -340,6 +340,12 @@ class History:
         numbers = {demo: numbers_from(1) for demo in (True, False)}
         return [replace(row, take=next(numbers[row.demo]) if row.has_result else 0) for row in rows]
 
+    def known(self, fingerprints: Iterable[str]) -> set[str]:
+        """Return those of these requests that have a record, or may have one: all, where a record cannot be read."""
+        asked = set(fingerprints)
+        known = set(self._index.counts(asked))
+        return asked if self._index.is_unsure else known
+
     def take_of(self, generation: Generation) -> int:
         """Return which take of its request a generation is, from 1; 0 when it holds no result."""
         takes = self.takes(generation.request.fingerprint, partial=True)
@@ -396,9 +402,9 @@ class History:
         """Return one page of a search, numbered as takes, and how many records there are."""
         rows = self._index.records(_wanted(wanted), count=size, skip=(number - 1) * size)
         whole = number == 1 and len(rows) < size  # then they need not be counted: that looks at every record
-        requests = (row.request.fingerprint for row in rows)
-        several = [take for one in self._index.repeated(requests) for take in self.takes(one, partial=True)]
-        takes = {take.id: take.take for take in several}
+        counts = self._index.counts(row.request.fingerprint for row in rows)
+        several = [one for one, count in counts.items() if count > 1]
+        takes = {take.id: take.take for one in several for take in self.takes(one, partial=True)}
         numbered = (replace(row, take=takes.get(row.id, int(row.has_result))) for row in rows)
         return Page(tuple(numbered), len(rows) if whole else self.count(wanted), number, size)
 

@@ -45,7 +45,9 @@ def test_an_error_of_a_moment_hides_no_record_for_good(code, again, folder, fail
     assert path.name in caught.value.why
     with pytest.raises(HistoryError):
         takes(history, "never drawn")  # its file's name does not tell its prompt
+    assert history.known({"0" * 64}) == {"0" * 64}
     failing.clear()
+    assert history.known({"0" * 64}) == set()
     seeing = history if again else History(folder)
     assert (len(takes(seeing, "fox")), seeing.unreadable(), agrees(seeing)) == (6, [], 12)
 

@@ -94,6 +94,17 @@ def test_bug_takes_of_an_earlier_default_and_of_this_one_had_the_same_numbers(hi
     assert seen.best(request, 2).id == new.id
 
 
+def test_one_question_says_which_of_several_requests_have_a_record_also_of_an_earlier_default(history):
+    now, before = default_model("images"), former_defaults("images")[0]
+    unnamed = ImageRequest("a cat", now, format="images", usual=now)
+    saved(history, request=replace(unnamed, model=before, usual=before))
+    saved(history)
+    assert takes(history).known([REQUEST, unnamed, replace(REQUEST, prompt="another")]) == {
+        REQUEST.fingerprint,
+        unnamed.fingerprint,
+    }
+
+
 def test_a_failure_without_an_answer_counts_for_nothing(history):
     saved(history, state="failed", error={"kind": "EndpointError"}, reply=True)
     assert takes(history).best(REQUEST, 0) is None
