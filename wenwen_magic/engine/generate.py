@@ -527,16 +527,15 @@ class Engine:
         """Return what sends a format's calls: from this process, or from an executor's workers."""
         in_address = self.settings.key_in == "query" and wire.key_parameter
         auth = (transport.IN_ADDRESS + wire.key_parameter, "{key}") if in_address else wire.auth
-        line = (
-            transport.Transport(self.address, key, read=self.settings.timeout, clock=self.clock)
-            if self.executor is None
-            else ExecutorTransport(self.executor, self.address, read=self.settings.timeout)
-        )
+        waiting = partial(TURNS.given_back, first=True)
+        if self.executor is None:
+            line = transport.Transport(self.address, key, read=self.settings.timeout, clock=self.clock, waiting=waiting)
+            return partial(line.send, auth=auth)
+        worker = ExecutorTransport(self.executor, self.address, read=self.settings.timeout)
 
         def send(call: HttpCall) -> HttpReply:
-            with TURNS.given_back(first=True):
-                reply = line.send(call, auth)
-            return replace(reply, chunks=TURNS.waited_for(reply.chunks))
+            with waiting():
+                return worker.send(call, auth)
 
         return send
 

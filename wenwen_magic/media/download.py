@@ -28,10 +28,9 @@ from urllib3.util import make_headers, parse_url
 from wenwen_magic import kinds
 from wenwen_magic.endpoint import failures
 from wenwen_magic.endpoint.api_key import Secret, not_for
-from wenwen_magic.endpoint.bounded import CODINGS, BoundedResponse, Deadline, unpacked
 from wenwen_magic.endpoint.clip_places import clip_addresses
-from wenwen_magic.endpoint.masking import mask, mask_reply
-from wenwen_magic.endpoint.transport import USER_AGENT, without_key
+from wenwen_magic.endpoint.masking import mask, mask_bytes, mask_reply
+from wenwen_magic.endpoint.transport import CODINGS, USER_AGENT, BoundedResponse, Deadline, unpacked
 from wenwen_magic.errors import AnswerError, ImageError
 from wenwen_magic.media import ssrf
 from wenwen_magic.text.i18n import _
@@ -408,7 +407,15 @@ def _pieces(step: _Step, pieces: Iterator[bytes]) -> Iterator[bytes]:
         return pieces
     if head and kinds.other_kind(begin) in {"", *kinds.TEXTS}:
         raise _failed(step.address, _("with your key came a text, not a picture"))
-    return without_key(pieces, step.key)  # such as HEIC: kept, and not shown
+    return _without_key(pieces, step.key)  # such as HEIC: kept, and not shown
+
+
+def _without_key(pieces: Iterator[bytes], key: Secret) -> Iterator[bytes]:
+    rest = b""
+    for piece in pieces:
+        whole, rest = mask_bytes(rest + piece, key)
+        yield whole
+    yield rest
 
 
 def _encoding(response: BaseHTTPResponse) -> str:

@@ -13,7 +13,7 @@ from hypothesis import strategies as some
 from support.loopback import PNG, PUBLIC, answering, moved, nowhere, policy, reply
 
 from wenwen_magic.endpoint.api_key import Secret
-from wenwen_magic.endpoint.bounded import Deadline
+from wenwen_magic.endpoint.transport import Deadline
 from wenwen_magic.engine.outcomes import as_recorded, error_of_record
 from wenwen_magic.media import ssrf
 from wenwen_magic.media.download import FetchFailed, Policy, _Step, fetch
