@@ -512,11 +512,11 @@ def read_models(reply: HttpReply) -> list[Model]:
 
 
 def unpacked(pieces: Iterator[bytes], coding: str, *, whole: bool = False) -> Iterator[bytes]:
-    """Yield a body unpacked, in pieces of at most :data:`PIECE` bytes, however much is packed into one.
+    """Return a body unpacked, in pieces of at most :data:`PIECE` bytes, however much is packed into one.
 
     Args:
         pieces: of the body as it comes.
-        coding: the header Content-Encoding; a body of another coding than gzip and deflate is yielded as it is.
+        coding: the header Content-Encoding; a body of another coding than gzip and deflate is left as it is.
         whole: whether one that ends before its end mark is an error; all of it is yielded first.
 
     Raises:
@@ -524,9 +524,10 @@ def unpacked(pieces: Iterator[bytes], coding: str, *, whole: bool = False) -> It
         zlib.error: it is not packed as the header says, or is to be whole and ends too early.
     """
     window = CODINGS.get(coding.strip().lower())
-    if window is None:
-        yield from pieces
-        return
+    return pieces if window is None else _unpacked(pieces, window, whole=whole)
+
+
+def _unpacked(pieces: Iterator[bytes], window: int, *, whole: bool) -> Iterator[bytes]:
     packer, came, made, ended = zlib.decompressobj(window), 0, 0, False
     for piece in pieces:
         came += len(piece)

@@ -530,7 +530,7 @@ class Engine:
         waiting = partial(TURNS.given_back, first=True)
         if self.executor is None:
             line = transport.Transport(self.address, key, read=self.settings.timeout, clock=self.clock, waiting=waiting)
-            return partial(line.send, auth=auth)
+            return lambda call: line.send(call, auth)
         worker = ExecutorTransport(self.executor, self.address, read=self.settings.timeout)
 
         def send(call: HttpCall) -> HttpReply:

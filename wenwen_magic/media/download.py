@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -135,7 +135,7 @@ def fetch(
     while redirects <= _MOST_REDIRECTS:
         step = _Step(step_to, policy, deadline, resolve, key)
         if was_secure and step.place.scheme == "http" and not step.place.trusted(policy.trusted):
-            _refuse_for(_("a redirect leads from https to http"), step_to)
+            raise _refused(_("a redirect leads from https to http"), step_to)
         was_secure = step.place.scheme == "https"
         with _response(step) as response:
             if redirect := _redirect(step, response):
@@ -157,16 +157,17 @@ class _Step:
     def __init__(
         self, address: str, policy: Policy, deadline: Deadline, resolve: Resolve, key: Secret | None = None
     ) -> None:
-        _refuse_for(ssrf.spelling_problem(address), address)
+        if problem := ssrf.spelling_problem(address):
+            raise _refused(problem, address)
         self.address, self.policy, self.deadline, self._resolve, self.key = address, policy, deadline, resolve, key
         self.place = ssrf.place_of(address)
+        self.is_own = self.place.trusted({policy.endpoint})  # the endpoint itself
         proxy = policy.proxies.get(self.place.scheme) or policy.proxies.get("all") or ""
         self.proxy = f"http://{proxy}" if proxy and "://" not in proxy else proxy
         if self.proxy:
-            _refuse_for(ssrf.proxied_problem(self.place, policy.trusted), address)
-            for ip in self._seen_from_here():
-                if ip not in ssrf.FAKE:
-                    _refuse_for(ssrf.ip_problem(ip, self.place, policy.trusted), address)
+            if problem := ssrf.proxied_problem(self.place, policy.trusted):
+                raise _refused(problem, address)
+            self._check(ip for ip in self._seen_from_here() if ip not in ssrf.FAKE)
 
     @property
     def may_have_key(self) -> bool:
@@ -175,14 +176,14 @@ class _Step:
             return False
         return self.place.scheme == "https" or (not self.proxy and ssrf.is_this_machine(self.place))
 
-    @property
-    def is_own(self) -> bool:
-        """Whether this is the endpoint itself."""
-        return self.place.trusted({self.policy.endpoint})
-
     def headers(self) -> Mapping[str, str]:
         """Return what is sent beside the key; some relays give their pictures only to pages of their own."""
         return {**_HEADERS, "Referer": f"{self.place.origin}/"} if self.is_own else _HEADERS
+
+    def _check(self, ips: Iterable[ssrf.IP]) -> None:
+        for ip in ips:
+            if problem := ssrf.ip_problem(ip, self.place, self.policy.trusted):
+                raise _refused(problem, self.address)
 
     def _seen_from_here(self) -> Sequence[ssrf.IP]:
         """Return the addresses that the name has here; none where they take long: only the proxy may know the name."""
@@ -207,8 +208,8 @@ class _Step:
         """Resolve once, check all answers, connect to the first that can be reached."""
         try:
             ips = self._addresses(host, port)
-            for ip in () if self.proxy else ips:
-                _refuse_for(ssrf.ip_problem(ip, self.place, self.policy.trusted), self.address)
+            if not self.proxy:
+                self._check(ips)
             if self.key and self.place.scheme == "http":  # whatever the name localhost leads to
                 ips = [ip for ip in ips if ip.is_loopback]
             return _connect(ips, port, self.deadline)
@@ -470,17 +471,14 @@ def _words(step: _Step, response: BaseHTTPResponse) -> str:
     return failures.words_of(mask(clean.decode("latin-1"), step.policy.key).encode("latin-1"))
 
 
-def _refuse_for(problem: str, address: str) -> None:
-    if problem:
-        shown = ssrf.redacted(address)
-        raise FetchFailed(
-            _("The picture's address was refused: {shown}", shown=shown),
-            why=problem,
-            do=_(
-                "If the host is your own, add it to the setting trusted_hosts; "
-                "the picture can be fetched again for free."
-            ),
-        )
+def _refused(problem: str, address: str) -> FetchFailed:
+    return FetchFailed(
+        _("The picture's address was refused: {shown}", shown=ssrf.redacted(address)),
+        why=problem,
+        do=_(
+            "If the host is your own, add it to the setting trusted_hosts; the picture can be fetched again for free."
+        ),
+    )
 
 
 def _failed(address: str, problem: str, do: str = "", **more: Any) -> FetchFailed:

@@ -95,8 +95,14 @@ class ImagePipeline:
         waiting: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         self._settings, self._address, self._pool, self._clock = settings, address, pool, clock
-        self._foreign, self._waiting = foreign, waiting
-        self._trusted = frozenset({transport.origin(address), *settings.trusted_hosts})
+        self._waiting = waiting
+        endpoint = transport.origin(address)
+        self._policy = download.Policy(
+            trusted=frozenset({endpoint, *settings.trusted_hosts}),
+            endpoint=endpoint,
+            foreign=foreign,
+            limit=settings.max_mib << 20,
+        )
         # The number in the name changes when the sandbox's limits change: then the pictures are checked again.
         self._previews, self._refused = _previews(), _previews().with_name("refused-1")
 
@@ -164,25 +170,25 @@ class ImagePipeline:
         everything = [(source, False) for source in sources] + [(source, True) for source in videos]
         stills, came = self._stills(generation.request, beside, key) if videos else ([], False)
         noted: list[WenwenError] = []
-
-        def save(number: int, source: Source, is_video: bool) -> GeneratedImage | Video | WenwenError:
-            place = stem.with_name(f"{stem.name}-{number}")
-            own = stills[number - 1 : number] or stills[:1]
-            try:
-                return self._save(
-                    source, place, alt, key, is_video=is_video, stills=own, strip=not came, note=noted.append
-                )
-            except WenwenError as error:
-                return error
-
-        if len(everything) == 1:
-            results = [save(1, *everything[0])]
+        jobs = [
+            partial(
+                self._saved,
+                source,
+                stem.with_name(f"{stem.name}-{number}"),
+                alt,
+                key,
+                is_video=is_video,
+                stills=stills[number - 1 : number] or stills[:1],
+                strip=not came,
+                note=noted.append,
+            )
+            for number, (source, is_video) in enumerate(everything, 1)
+        ]
+        if len(jobs) == 1:
+            results = [jobs[0]()]
         else:
             with self._waiting(), ThreadPoolExecutor(WIDTH, thread_name_prefix="wenwen") as threads:
-                futures = [
-                    threads.submit(copy_context().run, save, number, source, is_video)
-                    for number, (source, is_video) in enumerate(everything, 1)
-                ]
+                futures = [threads.submit(copy_context().run, job) for job in jobs]
             results = [future.result() for future in futures]
         kept = [
             Video(source.address, problem=_in_words(result)) if is_video and isinstance(result, WenwenError) else result
@@ -201,23 +207,28 @@ class ImagePipeline:
         first = next(map(self.seen, request.references), None) if not previews else None
         return ([first.preview], False) if first and first.preview else (previews, bool(previews))
 
-    def _save(self, source: Source, stem: Path, alt: str, key: Secret | None, **how: Any) -> GeneratedImage | Video:
+    def _saved(
+        self, source: Source, stem: Path, alt: str, key: Secret | None, **how: Any
+    ) -> GeneratedImage | Video | WenwenError:
+        """Write one file as :meth:`_write` does, or return why it could not be saved."""
         try:
             return self._write(source, stem, alt, pauses=PAUSES, key=key, **how)
+        except WenwenError as error:
+            return error
         except ValueError as error:  # an address that is none, such as http://[
-            raise ImageError(
+            return ImageError(
                 _("The picture's address cannot be used."),
                 why=f"{mask_keys(source.address)[:200]}: {error}",
                 do=_("Run the cell with --fresh for a new picture."),
                 charged="yes",
-            ) from None
+            )
         except OSError as error:
-            raise HistoryError(
+            return HistoryError(
                 _("The picture cannot be written to the disk."),
                 why=f"{error.strerror}: {stem.parent.parent.name}/",
                 do=_("The answer is kept: free space, then %wenwen fetch brings the picture for free."),
                 charged="yes",
-            ) from None
+            )
 
     def _write(
         self,
@@ -254,16 +265,10 @@ class ImagePipeline:
         """
         name = f"{stem.name}.{secrets.token_hex(4)}"  # two kernels may save the same picture
         part, again = stem.with_name(f"{name}.part"), stem.with_name(f"{name}.again.part")
-
-        def fetch(target: Path) -> None:
-            if source.address.startswith("data:"):
-                _decode(source.data, target)
-            else:
-                address = urljoin(self._address + "/", source.address)
-                policy = self._policy(key, is_video=is_video)
-                policy = replace(policy, deadline=deadline) if deadline else policy
-                self._download(address, target, pauses, policy)
-
+        policy = replace(self._policy, key=key)
+        if is_video:
+            policy = replace(policy, limit=max(policy.limit, VIDEO_MIB << 20), deadline=VIDEO_DEADLINE, video=True)
+        fetch = partial(self._fetch, source, pauses, replace(policy, deadline=deadline or policy.deadline))
         look = partial(self._clip, stem=stem, stills=stills, strip=strip)
         broken: download.FetchFailed | None = None
         try:
@@ -328,22 +333,13 @@ class ImagePipeline:
                 self._pool.clip(part, poster, [frames])
         return seen
 
-    def _policy(self, key: Secret | None, *, is_video: bool) -> download.Policy:
-        policy = download.Policy(
-            trusted=self._trusted,
-            endpoint=transport.origin(self._address),
-            key=key,
-            foreign=self._foreign,
-            ca_bundle=transport.ca_bundle(),
-            limit=self._settings.max_mib << 20,
-        )
-        if not is_video:
-            return policy
-        return replace(policy, limit=max(policy.limit, VIDEO_MIB << 20), deadline=VIDEO_DEADLINE, video=True)
-
-    def _download(self, address: str, part: Path, pauses: Sequence[float], policy: download.Policy) -> None:
-        """Download into a file; where every try breaks off, it holds the most that came in one."""
-        policy = replace(policy, proxies=transport.proxies_for(address))
+    def _fetch(self, source: Source, pauses: Sequence[float], policy: download.Policy, part: Path) -> None:
+        """Write what a source holds or names into a file; where every try breaks off, the most that came in one."""
+        if source.address.startswith("data:"):
+            _decode(source.data, part)
+            return
+        address = urljoin(self._address + "/", source.address)
+        policy = replace(policy, proxies=transport.proxies_for(address), ca_bundle=transport.ca_bundle())
         trial = part.with_name(f"{part.name}.trial")
         try:
             for pause in (*pauses, None):
