@@ -158,6 +158,10 @@ class Deadline:
         """The seconds that are left; 0 or less when it has passed."""
         return self._end - self._now()
 
+    def within(self, seconds: float) -> float:
+        """Return the time that a socket may wait: what is left, at most some seconds, never 0, which is not to wait."""
+        return max(min(seconds, self.left), 0.001)
+
     def shorten(self, seconds: float) -> None:
         """Leave at most some seconds from now."""
         self._end = min(self._end, self._now() + seconds)

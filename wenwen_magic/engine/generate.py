@@ -253,7 +253,7 @@ class Engine:
             number=number,
         )
         try:
-            self.media.warm()  # while the endpoint draws
+            self.media.pool.warm()  # while the endpoint draws
             record, answer = self._ask(record, key, progress)
             with TURNS.given_back():
                 give_way()  # the answer is on disk: fetching and checking its pictures keeps no other request waiting

@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -40,6 +40,8 @@ __all__ = ["FetchFailed", "Policy", "fetch"]
 
 Resolve = Callable[[str, int, int, int], Sequence[tuple[Any, ...]]]
 
+DEADLINE = 300.0
+"""Seconds of a picture's whole download at most."""
 _CHUNK = 1 << 18
 _CONNECT = 10.0  # seconds to wait for a connection
 _LOOK = 3.0
@@ -89,7 +91,7 @@ class Policy:
     limit: int = 64 * 1024 * 1024
     video: bool = False
     read: float = 60.0
-    deadline: float = 300.0
+    deadline: float = DEADLINE
 
 
 class FetchFailed(ImageError):
@@ -162,12 +164,16 @@ class _Step:
         self.address, self.policy, self.deadline, self._resolve, self.key = address, policy, deadline, resolve, key
         self.place = ssrf.place_of(address)
         self.is_own = self.place.trusted({policy.endpoint})  # the endpoint itself
+        # Some relays give their pictures only to pages of their own.
+        self.headers = {**_HEADERS, "Referer": f"{self.place.origin}/"} if self.is_own else _HEADERS
         proxy = policy.proxies.get(self.place.scheme) or policy.proxies.get("all") or ""
         self.proxy = f"http://{proxy}" if proxy and "://" not in proxy else proxy
         if self.proxy:
             if problem := ssrf.proxied_problem(self.place, policy.trusted):
                 raise _refused(problem, address)
-            self._check(ip for ip in self._seen_from_here() if ip not in ssrf.FAKE)
+            for ip in self._seen_from_here():
+                if ip not in ssrf.FAKE and (problem := ssrf.ip_problem(ip, self.place, policy.trusted)):
+                    raise _refused(problem, address)
 
     @property
     def may_have_key(self) -> bool:
@@ -175,15 +181,6 @@ class _Step:
         if not self.is_own:
             return False
         return self.place.scheme == "https" or (not self.proxy and ssrf.is_this_machine(self.place))
-
-    def headers(self) -> Mapping[str, str]:
-        """Return what is sent beside the key; some relays give their pictures only to pages of their own."""
-        return {**_HEADERS, "Referer": f"{self.place.origin}/"} if self.is_own else _HEADERS
-
-    def _check(self, ips: Iterable[ssrf.IP]) -> None:
-        for ip in ips:
-            if problem := ssrf.ip_problem(ip, self.place, self.policy.trusted):
-                raise _refused(problem, self.address)
 
     def _seen_from_here(self) -> Sequence[ssrf.IP]:
         """Return the addresses that the name has here; none where they take long: only the proxy may know the name."""
@@ -208,8 +205,9 @@ class _Step:
         """Resolve once, check all answers, connect to the first that can be reached."""
         try:
             ips = self._addresses(host, port)
-            if not self.proxy:
-                self._check(ips)
+            for ip in () if self.proxy else ips:
+                if problem := ssrf.ip_problem(ip, self.place, self.policy.trusted):
+                    raise _refused(problem, self.address)
             if self.key and self.place.scheme == "http":  # whatever the name localhost leads to
                 ips = [ip for ip in ips if ip.is_loopback]
             return _connect(ips, port, self.deadline)
@@ -224,17 +222,13 @@ def _connect(ips: Sequence[ssrf.IP], port: int, deadline: Deadline) -> socket.so
     problem = OSError("no address")
     for ip in ips:
         try:
-            connection = socket.create_connection((str(ip), port), _soon(deadline))
+            connection = socket.create_connection((str(ip), port), deadline.within(_CONNECT))
         except OSError as error:
             problem = error
         else:
-            connection.settimeout(_soon(deadline))  # for TLS, whose greeting has this time in all
+            connection.settimeout(deadline.within(_CONNECT))  # for TLS, whose greeting has this time in all
             return connection
     raise problem
-
-
-def _soon(deadline: Deadline) -> float:
-    return max(min(_CONNECT, deadline.left), 0.001)  # 0 would mean a socket that does not wait
 
 
 @contextmanager
@@ -242,7 +236,7 @@ def _response(step: _Step) -> Iterator[BaseHTTPResponse]:
     once: dict[str, Any] = {"redirect": False, "retries": False, "preload_content": False, "decode_content": False}
     try:
         with _pool_manager(step) as pools:
-            response = pools.urlopen("GET", step.address, headers=step.headers(), timeout=step.policy.read, **once)
+            response = pools.urlopen("GET", step.address, headers=step.headers, timeout=step.policy.read, **once)
             try:
                 yield response
             finally:
@@ -358,7 +352,7 @@ def _body(response: BaseHTTPResponse) -> Iterator[bytes]:
 def _unpacked(pieces: Iterator[bytes], encoding: str) -> Iterator[bytes]:
     """Yield a body unpacked: its first bytes tell that it is packed, or is not, before the header does."""
     head = next(pieces, b"")
-    if kinds.kind_of(head, (*kinds.PICTURES, *kinds.VIDEOS)):
+    if encoding and kinds.kind_of(head, (*kinds.PICTURES, *kinds.VIDEOS)):
         encoding = ""
     elif head.startswith(_GZIP):
         encoding = "gzip"

@@ -94,21 +94,10 @@ class ImagePipeline:
         foreign: bool = False,
         waiting: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
-        self._settings, self._address, self._pool, self._clock = settings, address, pool, clock
-        self._waiting = waiting
-        endpoint = transport.origin(address)
-        self._policy = download.Policy(
-            trusted=frozenset({endpoint, *settings.trusted_hosts}),
-            endpoint=endpoint,
-            foreign=foreign,
-            limit=settings.max_mib << 20,
-        )
+        self._settings, self._address, self.pool, self._clock = settings, address, pool, clock
+        self._foreign, self._waiting = foreign, waiting
         # The number in the name changes when the sandbox's limits change: then the pictures are checked again.
         self._previews, self._refused = _previews(), _previews().with_name("refused-1")
-
-    def warm(self) -> None:
-        """Start the sandbox beside everything else: the endpoint is thinking anyway."""
-        self._pool.warm()
 
     # -- references ----------------------------------------------------------------------------------------------------
 
@@ -121,7 +110,7 @@ class ImagePipeline:
         with TemporaryDirectory(prefix="wenwen") as folder:
             given, made = Path(folder) / "given", Path(folder) / "made"
             given.write_bytes(data)
-            self._pool.convert(given, made, max_side=self._settings.reference_side)
+            self.pool.convert(given, made, max_side=self._settings.reference_side)
             return made.read_bytes()
 
     def seen(self, reference: Reference) -> GeneratedImage | None:
@@ -265,10 +254,7 @@ class ImagePipeline:
         """
         name = f"{stem.name}.{secrets.token_hex(4)}"  # two kernels may save the same picture
         part, again = stem.with_name(f"{name}.part"), stem.with_name(f"{name}.again.part")
-        policy = replace(self._policy, key=key)
-        if is_video:
-            policy = replace(policy, limit=max(policy.limit, VIDEO_MIB << 20), deadline=VIDEO_DEADLINE, video=True)
-        fetch = partial(self._fetch, source, pauses, replace(policy, deadline=deadline or policy.deadline))
+        fetch = partial(self._fetch, source, pauses, key, is_video=is_video, deadline=deadline)
         look = partial(self._clip, stem=stem, stills=stills, strip=strip)
         broken: download.FetchFailed | None = None
         try:
@@ -323,23 +309,42 @@ class ImagePipeline:
         """Judge a clip by the parts of its file, and make its poster beside it; return why, where it is none."""
         poster = stem.with_name(f"{stem.name}{_POSTER}")
         try:
-            seen = self._pool.clip(part, poster, stills)
+            seen = self.pool.clip(part, poster, stills)
         except ImageError as error:
             return error
         if strip and find_spec("av"):  # the extra `video`; the kernel itself never loads it
             with suppress(ImageError, OSError), TemporaryDirectory(prefix="wenwen") as folder:
                 frames = Path(folder) / "frames"
-                self._pool.strip(part, frames)
-                self._pool.clip(part, poster, [frames])
+                self.pool.strip(part, frames)
+                self.pool.clip(part, poster, [frames])
         return seen
 
-    def _fetch(self, source: Source, pauses: Sequence[float], policy: download.Policy, part: Path) -> None:
+    def _fetch(
+        self,
+        source: Source,
+        pauses: Sequence[float],
+        key: Secret | None,
+        part: Path,
+        *,
+        is_video: bool,
+        deadline: float | None,
+    ) -> None:
         """Write what a source holds or names into a file; where every try breaks off, the most that came in one."""
         if source.address.startswith("data:"):
             _decode(source.data, part)
             return
-        address = urljoin(self._address + "/", source.address)
-        policy = replace(policy, proxies=transport.proxies_for(address), ca_bundle=transport.ca_bundle())
+        address, endpoint = urljoin(self._address + "/", source.address), transport.origin(self._address)
+        policy = download.Policy(
+            trusted=frozenset({endpoint, *self._settings.trusted_hosts}),
+            endpoint=endpoint,
+            key=key,
+            foreign=self._foreign,
+            proxies=transport.proxies_for(address),
+            ca_bundle=transport.ca_bundle(),
+            limit=max(self._settings.max_mib, VIDEO_MIB if is_video else 0) << 20,
+            video=is_video,
+            deadline=deadline or (VIDEO_DEADLINE if is_video else download.DEADLINE),
+        )
         trial = part.with_name(f"{part.name}.trial")
         try:
             for pause in (*pauses, None):
@@ -391,7 +396,7 @@ class ImagePipeline:
         try:
             with suppress(OSError):
                 self._previews.mkdir(parents=True, exist_ok=True)
-            result = self._pool.inspect(path, made)
+            result = self.pool.inspect(path, made)
             ending = "png" if result.preview_mime == kinds.PNG.mime else "jpg"
             try:
                 return result, made.replace(self._previews / f"{digest()}.{ending}")
@@ -404,7 +409,7 @@ class ImagePipeline:
             with suppress(OSError):
                 made.unlink(missing_ok=True)
         with TemporaryDirectory(prefix="wenwen") as folder:  # the cache cannot be written, or is full
-            return self._pool.inspect(path, Path(folder) / "preview"), None
+            return self.pool.inspect(path, Path(folder) / "preview"), None
 
     # -- what is shown -------------------------------------------------------------------------------------------------
 
@@ -456,7 +461,7 @@ class ImagePipeline:
             return previews[0] if previews else None
         digest = hashlib.sha256(" ".join(preview.name for preview in previews).encode()).hexdigest()
         sheet = self._previews / f"sheet-{digest}.jpg"
-        return _made(sheet, lambda: self._pool.sheet(previews, sheet)) or previews[0]
+        return _made(sheet, lambda: self.pool.sheet(previews, sheet)) or previews[0]
 
     def thumbnail(self, generation: Generation) -> Path | None:
         """Return a small picture of a generation's first image or clip, made once; None when there is none of it."""
@@ -465,7 +470,7 @@ class ImagePipeline:
         if preview is None:
             return None
         small = self._previews / f"small-{preview.name}"
-        return _made(small, lambda: self._pool.convert(preview, small, max_side=THUMBNAIL)) or preview
+        return _made(small, lambda: self.pool.convert(preview, small, max_side=THUMBNAIL)) or preview
 
 
 def _previews() -> Path:
