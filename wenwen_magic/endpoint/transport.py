@@ -29,7 +29,7 @@ from requests.auth import AuthBase
 from requests.utils import get_environ_proxies
 from urllib3.filepost import encode_multipart_formdata
 
-from wenwen_magic.endpoint import failures
+from wenwen_magic.endpoint import bodies, failures
 from wenwen_magic.endpoint.api_key import Secret
 from wenwen_magic.endpoint.masking import mask, mask_bytes, mask_reply
 from wenwen_magic.errors import AnswerError, ConfigError, EndpointError, NotSentError, WenwenError
@@ -364,7 +364,7 @@ class Transport:
         failed, is_page = response.status_code >= 300, False  # noqa: PLR2004  no redirect of a paid request is followed
         if not failed and "text/html" in content_type:  # the type may lie
             first = next(pieces, b"")
-            is_page = failures.looks_like_html(first.decode("utf-8", "replace"))
+            is_page = bodies.looks_like_html(first.decode("utf-8", "replace"))
             pieces = chain([first], pieces)
         if not failed and not is_page:
             return HttpReply(response.status_code, content_type, pieces, demo="X-Wenwen-Demo" in response.headers)

@@ -26,9 +26,9 @@ from urllib3.exceptions import HTTPError, LocationValueError
 from urllib3.util import make_headers, parse_url
 
 from wenwen_magic import kinds
-from wenwen_magic.endpoint import failures
+from wenwen_magic.endpoint import bodies
 from wenwen_magic.endpoint.api_key import Secret, not_for
-from wenwen_magic.endpoint.clip_places import clip_addresses
+from wenwen_magic.endpoint.bodies import clip_addresses
 from wenwen_magic.endpoint.masking import mask, mask_bytes, mask_reply
 from wenwen_magic.endpoint.transport import CODINGS, USER_AGENT, BoundedResponse, Deadline, unpacked
 from wenwen_magic.errors import AnswerError, ImageError
@@ -433,7 +433,7 @@ def _not_given(step: _Step, response: BaseHTTPResponse, address: str, *, may_hav
     if step.key and status in _LOCKED:
         why = _("the server answered HTTP {status}, with your key too", status=status)
     why = f"{why}: {words}" if words else why
-    expired = failures.advice_on(words)
+    expired = bodies.advice_on(words)
     if expired or status not in _LOCKED:
         again = not expired and (status in _PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR)
         return _failed(step.address, why, expired, again=again, lasting=bool(expired), status=status)
@@ -458,11 +458,11 @@ def _words(step: _Step, response: BaseHTTPResponse) -> str:
     body, pieces = b"", unpacked(_body(response), encoding)
     step.deadline.shorten(_LISTEN)
     with suppress(HTTPError, OSError, AnswerError, zlib.error):
-        while len(body) < 2 * failures.MOST_READ and (piece := next(pieces, b"")):
+        while len(body) < 2 * bodies.MOST_READ and (piece := next(pieces, b"")):
             body += piece
     clean = mask_reply([body], step.policy.key) or body
     # Once more also where a run of letters looked like a picture's: the words are cut, through a key that is left too.
-    return failures.words_of(mask(clean.decode("latin-1"), step.policy.key).encode("latin-1"))
+    return bodies.words_of(mask(clean.decode("latin-1"), step.policy.key).encode("latin-1"))
 
 
 def _refused(problem: str, address: str) -> FetchFailed:

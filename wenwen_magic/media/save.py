@@ -22,7 +22,7 @@ from urllib.parse import urljoin
 from platformdirs import user_cache_path
 
 from wenwen_magic import kinds
-from wenwen_magic.endpoint import failures, transport
+from wenwen_magic.endpoint import bodies, transport
 from wenwen_magic.endpoint.api_key import Secret
 from wenwen_magic.errors import ConfigError, HistoryError, ImageError, WenwenError
 from wenwen_magic.media import download
@@ -500,7 +500,7 @@ def _made(path: Path, make: Callable[[], object]) -> Path | None:
 def _begun_with_its_signature(part: Path) -> bytes:
     """Take what a careless server wrote before a picture out of its file; returns the first bytes."""
     with part.open("rb") as file:
-        head = file.read(failures.MOST_READ)
+        head = file.read(bodies.MOST_READ)
     lead = _LEAD.match(head)
     if lead is None or kinds.kind_of(head) or not kinds.kind_of(head[lead.end() :]):
         return head
@@ -554,7 +554,7 @@ def _with_its_words(error: ImageError, head: bytes) -> str:
         return _("It is a file of the kind {kind}; PNG, JPEG, WebP, GIF and AVIF are shown.", kind=kind)
     if error.text not in {"not-a-picture", "html"}:
         return error.what
-    words = failures.words_of(head) if head else _("The file is empty.")
+    words = bodies.words_of(head) if head else _("The file is empty.")
     return f"{error.what} {words}".strip()
 
 
@@ -569,7 +569,7 @@ def _keep_video(
         kept = _("What came is kept as {name}.", name=f"{stem.name}.unsound")
         problem = f"{_in_words(broken) if broken else seen.what} {kept}"
     if kind is None:
-        words = failures.words_of(head) if head else _("The file is empty.")
+        words = bodies.words_of(head) if head else _("The file is empty.")
         problem = f"{_('What came is not a video.')} {words}".strip()
     ending = kind.extension if kind and not problem else "unsound"
     path = part.replace(stem.with_name(f"{stem.name}.{ending}"))
