@@ -261,17 +261,18 @@ class _Auth(AuthBase):
 class _Body(io.BytesIO):
     """A body that knows whether sending it has begun; before that, a call cannot have arrived."""
 
-    touched = False
-    deadline: Deadline | None = None
+    def __init__(self, data: bytes, deadline: Deadline) -> None:
+        super().__init__(data)
+        self.touched, self._deadline = False, deadline
 
     def read(self, size: int | None = -1, /) -> bytes:
-        if self.deadline and self.deadline.left <= 0:  # the other side takes it very slowly
+        if self._deadline.left <= 0:  # the other side takes it very slowly
             raise TimeoutError("the deadline of the call has passed")
         self.touched = True
         return super().read(size)
 
 
-def _body_of(call: HttpCall) -> tuple[_Body | None, dict[str, str]]:
+def _body_of(call: HttpCall, deadline: Deadline) -> tuple[_Body | None, dict[str, str]]:
     """Return a call's body and the header of its type: JSON, or a form whose values are texts or JSON.
 
     Raises:
@@ -281,7 +282,8 @@ def _body_of(call: HttpCall) -> tuple[_Body | None, dict[str, str]]:
         return None, {}
     try:
         if not call.files:
-            return _Body(json.dumps(call.body, allow_nan=False).encode()), {"Content-Type": "application/json"}
+            data = json.dumps(call.body, allow_nan=False).encode()
+            return _Body(data, deadline), {"Content-Type": "application/json"}
         texts = [
             (name, value if isinstance(value, str) else json.dumps(value, allow_nan=False))
             for name, value in (call.body or {}).items()
@@ -294,7 +296,7 @@ def _body_of(call: HttpCall) -> tuple[_Body | None, dict[str, str]]:
         ) from None
     files = [(part.name, (part.filename, part.data, part.mime)) for part in call.files]
     data, content_type = encode_multipart_formdata([*texts, *files])
-    return _Body(data), {"Content-Type": content_type}
+    return _Body(data, deadline), {"Content-Type": content_type}
 
 
 class Transport:
@@ -348,6 +350,8 @@ class Transport:
                 try:
                     return self._send_once(call, auth)
                 except (NotSentError, EndpointError) as error:
+                    for name in ("why", "text", "request_id"):  # the endpoint may have echoed the key
+                        setattr(error, name, _masked(getattr(error, name), self._key))
                     pause = _pause_before_repeat(error, repeat, free=call.free) if repeat < self._repeats else None
                     if pause is None:
                         raise
@@ -372,20 +376,11 @@ class Transport:
         body = _beginning(pieces)
         response.close()
         body = mask_reply([body], self._key) or body  # before a part of it is quoted
-        error = _error(response, body, self._clock.now() - began, is_page=is_page)
-        self._clean(error)
-        raise error
-
-    def _clean(self, error: NotSentError | EndpointError) -> None:
-        """Take the key out of an error, should the endpoint have echoed it somewhere."""
-        for name in ("why", "text", "request_id"):
-            setattr(error, name, _masked(getattr(error, name), self._key))
+        raise _error(response, body, self._clock.now() - began, is_page=is_page)
 
     def _open(self, call: HttpCall, auth: _Auth, deadline: Deadline) -> requests.Response:
         """Open a connection of its own: a kept one may be dead, and then it is not known whether the call arrived."""
-        body, content_type = _body_of(call)
-        if body is not None:
-            body.deadline = deadline
+        body, content_type = _body_of(call, deadline)
         session = _Session()
         session.trust_env = False
         for scheme in ("http://", "https://"):
@@ -415,7 +410,6 @@ class Transport:
             raise interrupt.with_traceback(None) from None
         finally:
             _under_way.reset(before)
-        self._clean(error)
         raise error  # out here, for inside it would carry requests' error and its frames, and those hold the header
 
 
