@@ -153,7 +153,6 @@ class ImagePipeline:
             videos: where the videos are.
             key: for those on the endpoint itself that want it; None for none.
         """
-        alt = one_line(generation.request.prompt, _LONGEST_ALT)
         # Beside a clip that was asked for a picture is no result: it stands for the clip where that does not play.
         beside, sources = (sources, ()) if generation.request.wants_clip and videos else ((), sources)
         everything = [(source, False) for source in sources] + [(source, True) for source in videos]
@@ -164,12 +163,11 @@ class ImagePipeline:
                 self._saved,
                 source,
                 stem.with_name(f"{stem.name}-{number}"),
-                alt,
                 key,
                 is_video=is_video,
                 stills=stills[number - 1 : number] or stills[:1],
                 strip=not came,
-                note=noted.append,
+                noted=noted,
             )
             for number, (source, is_video) in enumerate(everything, 1)
         ]
@@ -183,8 +181,9 @@ class ImagePipeline:
             Video(source.address, problem=_in_words(result)) if is_video and isinstance(result, WenwenError) else result
             for (source, is_video), result in zip(everything, results, strict=True)
         ]
+        alt = one_line(generation.request.prompt, _LONGEST_ALT)
         return Saved(
-            _without_equals(file for file in kept if isinstance(file, GeneratedImage)),
+            _without_equals(replace(file, alt=alt) for file in kept if isinstance(file, GeneratedImage)),
             _without_equals(file for file in kept if isinstance(file, Video)),
             (*(result for result in results if isinstance(result, WenwenError)), *noted),
         )
@@ -197,11 +196,11 @@ class ImagePipeline:
         return ([first.preview], False) if first and first.preview else (previews, bool(previews))
 
     def _saved(
-        self, source: Source, stem: Path, alt: str, key: Secret | None, **how: Any
+        self, source: Source, stem: Path, key: Secret | None, **how: Any
     ) -> GeneratedImage | Video | WenwenError:
         """Write one file as :meth:`_write` does, or return why it could not be saved."""
         try:
-            return self._write(source, stem, alt, pauses=PAUSES, key=key, **how)
+            return self._write(source, stem, PAUSES, key, **how)
         except WenwenError as error:
             return error
         except ValueError as error:  # an address that is none, such as http://[
@@ -223,14 +222,13 @@ class ImagePipeline:
         self,
         source: Source,
         stem: Path,
-        alt: str = "",
-        pauses: Sequence[float] = (),
-        key: Secret | None = None,
+        pauses: Sequence[float],
+        key: Secret | None,
         *,
         is_video: bool = False,
         deadline: float | None = None,
         stills: Sequence[Path] = (),
-        note: Callable[[WenwenError], None] = lambda _: None,
+        noted: list[WenwenError],
         strip: bool = False,
     ) -> GeneratedImage | Video:
         """Write one file to ``<stem>.<type>``, or to ``<stem>.unsound`` with its ``problem`` if it fails the check.
@@ -238,13 +236,12 @@ class ImagePipeline:
         Args:
             source: where it is.
             stem: the place without the ending; its folder exists.
-            alt: alternative text.
             pauses: seconds between the tries of a download.
             key: as for :meth:`save`.
             is_video: whether the answer says that it is a video.
             deadline: seconds for its download; None for the usual.
             stills: small pictures that can stand for a clip; a poster is made of the first that can be opened.
-            note: is called with what is wrong with a clip that is kept all the same, and may come whole another time.
+            noted: gets what is wrong with a clip that is kept all the same, and may come whole another time.
             strip: whether frames of the clip stand for it better, where they can be decoded.
 
         Raises:
@@ -256,7 +253,7 @@ class ImagePipeline:
         part, again = stem.with_name(f"{name}.part"), stem.with_name(f"{name}.again.part")
         fetch = partial(self._fetch, source, pauses, key, is_video=is_video, deadline=deadline)
         look = partial(self._clip, stem=stem, stills=stills, strip=strip)
-        broken: download.FetchFailed | None = None
+        broken: ImageError | None = None
         try:
             try:
                 fetch(part)
@@ -266,7 +263,7 @@ class ImagePipeline:
                 broken = error  # each download of the clip broke off: keep the longest part
             head = _begun_with_its_signature(part)
             if kinds.kind_of(head) or not (is_video or kinds.kind_of(head, kinds.VIDEOS)):
-                return self._keep_picture(source, part, stem, alt, head)
+                return self._keep_picture(part, stem, head, draft=source.draft)
             seen = look(part)
             if _is_cut(seen) and not (broken or source.address.startswith("data:")):
                 with suppress(download.FetchFailed):  # some relays send for a minute and no longer
@@ -278,12 +275,13 @@ class ImagePipeline:
                 with suppress(OSError):
                     left.unlink(missing_ok=True)
         if video.problem:
-            note(ImageError(_("The clip could not be fetched."), why=video.problem, do=_(_FETCH), charged="yes"))
-        elif broken:  # by its parts it is whole: more was announced than there is, or whole parts are missing
-            note(broken)
+            what = _("The clip could not be fetched.")
+            broken = ImageError(what, why=video.problem, do=_(_FETCH), charged="yes")
+        if broken:  # also where it is whole by its parts: more was announced than there is
+            noted.append(broken)
         return video
 
-    def _keep_picture(self, source: Source, part: Path, stem: Path, alt: str, head: bytes) -> GeneratedImage:
+    def _keep_picture(self, part: Path, stem: Path, head: bytes, *, draft: bool) -> GeneratedImage:
         size, problem, result, preview = part.stat().st_size, "", None, None
         digest: Callable[[], str] = cache(partial(_sync, part))
         with ThreadPoolExecutor(1, thread_name_prefix="wenwen") as thread:
@@ -300,7 +298,7 @@ class ImagePipeline:
                 problem = _with_its_words(error, head)
         sha256 = digest()  # on disk before the file has its name
         path = part.replace(stem.with_name(f"{stem.name}.{result.extension if result else 'unsound'}"))
-        kept = GeneratedImage(path, "", 0, 0, alt=alt, draft=source.draft, size=size, sha256=sha256)
+        kept = GeneratedImage(path, "", 0, 0, draft=draft, size=size, sha256=sha256)
         if result is None:
             return replace(kept, problem=problem)
         return replace(kept, mime=result.mime, width=result.width, height=result.height, preview=preview)
@@ -433,7 +431,7 @@ class ImagePipeline:
             return None
         try:
             with TemporaryDirectory(prefix="wenwen") as folder:
-                file = self._write(source, Path(folder) / "picture", key=key, deadline=DRAFT_DEADLINE)
+                file = self._write(source, Path(folder) / "picture", (), key, noted=[], deadline=DRAFT_DEADLINE)
                 return file if isinstance(file, GeneratedImage) else None
         except (ImageError, OSError, ValueError):
             return None
