@@ -235,13 +235,6 @@ class _Adapter(HTTPAdapter):
         return pool
 
 
-class _Session(requests.Session):
-    """A session that follows no redirect: one that might would first read the redirect's body, however long it is."""
-
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """Return no address."""
-
-
 class _Auth(AuthBase):
     """Puts the key into its header at the last moment, so that no frame holds it in a variable of its own."""
 
@@ -381,26 +374,20 @@ class Transport:
     def _open(self, call: HttpCall, auth: _Auth, deadline: Deadline) -> requests.Response:
         """Open a connection of its own: a kept one may be dead, and then it is not known whether the call arrived."""
         body, content_type = _body_of(call, deadline)
-        session = _Session()
-        session.trust_env = False
-        for scheme in ("http://", "https://"):
-            session.mount(scheme, _Adapter(deadline))
+        headers = {
+            "User-Agent": USER_AGENT,
+            "Accept-Encoding": "identity",
+            "Accept": "*/*",
+            "Connection": "close",
+            **content_type,
+        }
         before = _under_way.set(self._key)
         try:
-            return session.request(
-                call.method,
-                self.address + call.path,
-                data=body,
-                auth=auth,
-                headers={
-                    "User-Agent": USER_AGENT,
-                    "Accept-Encoding": "identity",
-                    "Connection": "close",
-                    **content_type,
-                },
-                timeout=self._timeout,
+            # Without a session, which might follow a redirect, and would read its body for that, however long it is.
+            return _Adapter(deadline).send(
+                requests.Request(call.method, self.address + call.path, headers, data=body, auth=auth).prepare(),
                 stream=True,
-                allow_redirects=False,
+                timeout=self._timeout,
                 proxies=proxies_for(self.address),
                 verify=ca_bundle(),
             )
@@ -447,11 +434,11 @@ def _pieces(
         error = failures.broken(problem)
     finally:
         raw.close()
+    if rest:
+        yield rest if error is None or len(rest) < ECHO else b"***"
     if error is None:
-        yield rest
         return
     error.why = _masked(error.why, key)
-    yield rest if len(rest) < ECHO else b"***"
     raw = None  # it may lead to an address with the key in it
     raise error.with_traceback(None)  # out here, so that it carries no frames of requests
 
