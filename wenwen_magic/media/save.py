@@ -265,7 +265,8 @@ class ImagePipeline:
             if kinds.kind_of(head) or not (is_video or kinds.kind_of(head, kinds.VIDEOS)):
                 return self._keep_picture(part, stem, head, draft=source.draft)
             seen = look(part)
-            if _is_cut(seen) and not (broken or source.address.startswith("data:")):
+            is_cut = isinstance(seen, ImageError) and seen.text == "cut-clip"
+            if is_cut and not (broken or source.address.startswith("data:")):
                 with suppress(download.FetchFailed):  # some relays send for a minute and no longer
                     fetch(again)
                 seen = _better(part, again, seen, look)
@@ -531,10 +532,6 @@ def _better(
         again.replace(part)
         return second
     return seen
-
-
-def _is_cut(seen: Inspection | ImageError) -> bool:
-    return isinstance(seen, ImageError) and seen.text == "cut-clip"
 
 
 def _size(path: Path) -> int:
