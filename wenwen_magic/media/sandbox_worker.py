@@ -100,6 +100,11 @@ def _check_size(width: int, height: int, pixels: int) -> None:
         raise RefusedError("too-long-a-side", f"{size} {LONGEST_SIDE} a side.")
 
 
+def _check_work(pixels: int) -> None:
+    if pixels > MOST_WORK:
+        raise RefusedError("effort", "The picture is drawn over itself too many times.")
+
+
 def _opened(path: str, pixels: int, among: Iterable[Any]) -> tuple[Any, ImageFile.ImageFile]:
     """Return the kind and the first frame, decoded, of a whole picture within the limits, of one of some kinds."""
     data = given = Path(path).read_bytes()
@@ -116,8 +121,7 @@ def _opened(path: str, pixels: int, among: Iterable[Any]) -> tuple[Any, ImageFil
     try:
         with Image.open(io.BytesIO(data), formats=[name]) as picture:
             _check_size(*picture.size, pixels)
-            if scans * math.prod(picture.size) > MOST_WORK:
-                raise RefusedError("effort", "The picture is drawn over itself too many times.")
+            _check_work(scans * math.prod(picture.size))
             # Decoding its last part shows whether the file is whole; some senders take away all parts but the first.
             if picture.format == "MPO" and data[end:].strip(b"\0"):
                 picture.seek(getattr(picture, "n_frames", 1) - 1)
