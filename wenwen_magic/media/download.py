@@ -370,7 +370,7 @@ def _begun(pieces: Iterator[bytes], enough: int = kinds.HEAD) -> tuple[bytes, It
     try:
         while len(head) < enough and (piece := next(pieces, b"")):
             head += piece
-    except (HTTPError, AnswerError, zlib.error) as problem:
+    except (HTTPError, OSError, AnswerError, zlib.error) as problem:
         rest = _raising(problem)
     return head, chain(filter(None, [head]), rest)
 
@@ -455,11 +455,8 @@ def _words(step: _Step, response: BaseHTTPResponse) -> str:
     """Return what a server says in place of a picture, as far as it says it soon."""
     if (encoding := _encoding(response)) and encoding not in CODINGS:
         return ""
-    body, pieces = b"", unpacked(_body(response), encoding)
     step.deadline.shorten(_LISTEN)
-    with suppress(HTTPError, OSError, AnswerError, zlib.error):
-        while len(body) < 2 * bodies.MOST_READ and (piece := next(pieces, b"")):
-            body += piece
+    body, _rest = _begun(unpacked(_body(response), encoding), 2 * bodies.MOST_READ)
     clean = mask_reply([body], step.policy.key) or body
     # Once more also where a run of letters looked like a picture's: the words are cut, through a key that is left too.
     return bodies.words_of(mask(clean.decode("latin-1"), step.policy.key).encode("latin-1"))

@@ -16,7 +16,7 @@ from support.scripted import answering, data_uri, png, read
 
 from wenwen_magic.demo import DemoServer
 from wenwen_magic.errors import HistoryError, ImageError, WenwenError
-from wenwen_magic.media import clip_parts, download
+from wenwen_magic.media import download, file_parts
 from wenwen_magic.media.download import FetchFailed
 from wenwen_magic.media.sandbox import MESSAGES, Inspection, SandboxPool
 from wenwen_magic.media.save import PAUSES, THUMBNAIL, WIDTH, ImagePipeline, _decode
@@ -57,8 +57,8 @@ class Careless:
     def clip(self, path, poster, stills):
         try:
             with path.open("rb") as file:
-                clip = clip_parts.read(file)
-        except clip_parts.CutOffError as error:
+                clip = file_parts.read_clip(file)
+        except file_parts.CutOffError as error:
             raise ImageError(MESSAGES["cut-clip"], charged="yes", text="cut-clip") from error
         poster.write_bytes(stills[0].read_bytes() if stills else b"drawn")
         return Inspection("video/mp4", "mp4", *clip[:2], seconds=clip.seconds)
