@@ -643,7 +643,7 @@ def frames_locals(error):
 @pytest.mark.parametrize(
     ("place", "name"),
     [
-        (requests.Session, "send"),
+        (requests.Request, "prepare"),
         (requests.adapters.HTTPAdapter, "send"),
         (urllib3.connectionpool.HTTPConnectionPool, "_make_request"),
         (urllib3.connectionpool.HTTPConnectionPool, "_get_conn"),

@@ -755,7 +755,7 @@ def test_a_wrong_setting_still_lets_options_be_completed(shell):
     ("place", "name"),
     [
         (None, ""),
-        (requests.Session, "send"),
+        (requests.adapters.HTTPAdapter, "send"),
         (urllib3.connectionpool.HTTPConnectionPool, "_make_request"),
         (urllib3.response.HTTPResponse, "read1"),
         (urllib3.connection.HTTPConnection, "request"),

@@ -175,6 +175,6 @@ def test_in_a_page_a_folder_of_pictures_is_shown_though_no_preview_is_kept(shell
     in_a_page()
     pool = SandboxPool()
     client = Client(base_url=relay.address, api_key=KEY, session=Session(), mode="replay")
-    monkeypatch.setattr(client._media, "_pool", pool)
+    monkeypatch.setattr(client._media, "pool", pool)
     assert "<img" in client.generate("a cat")._repr_mimebundle_()["text/html"]
     shutil.rmtree("elsewhere")

@@ -8,15 +8,15 @@ from contextlib import suppress
 import pytest
 from support.clips import EVEN, FTYP, TREX, box, moof, moov, mp4, mvhd, trak, trun, webm
 
-from wenwen_magic.media import clip_parts
-from wenwen_magic.media.clip_parts import CutOffError, read
+from wenwen_magic.media import file_parts
+from wenwen_magic.media.file_parts import CutOffError, read_clip
 
 
 class Counted(io.BytesIO):
     asked = 0
 
     def read(self, size=-1):
-        assert 0 <= size <= clip_parts.MOST_ROWS
+        assert 0 <= size <= file_parts.MOST_ROWS
         Counted.asked += size
         return super().read(size)
 
@@ -46,6 +46,6 @@ def test_a_hostile_file_takes_neither_memory_nor_time(make):
     data = make()
     Counted.asked, began = 0, time.process_time()
     with suppress(CutOffError):
-        read(Counted(data))
-    assert Counted.asked < clip_parts.MOST_ROWS + 60 * clip_parts.MOST_PARTS
+        read_clip(Counted(data))
+    assert Counted.asked < file_parts.MOST_ROWS + 60 * file_parts.MOST_BOXES
     assert time.process_time() - began < 5

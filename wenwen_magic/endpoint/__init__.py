@@ -1,1 +1,1 @@
-"""The connection to the endpoint: key, transport and failures."""
+"""The connection to the endpoint: key, transport, bodies and failures."""

@@ -1,294 +1,29 @@
-"""Reads what comes in place of a picture, and turns it into errors: what happened, why, what to do, and the cost."""
+"""Makes the errors of what comes in place of a picture: what happened, why, what to do, and the cost.
 
-import html
+What a relay refuses before it asks any model is told by codes and words, whatever status comes with them: it costs
+nothing, and asking again does not help. Codes are new-api's (its sources), words those of relays and of makers; few of
+them are on wenwen's pages.
+"""
+
 import json
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from urllib3 import exceptions as low
 
-from wenwen_magic.endpoint.refusals import NOT_ALLOWED, REFUSED, TOO_LARGE, is_away, refusal_of
+from wenwen_magic.endpoint.bodies import LONGEST_TEXT, Problem, parsed, read_problem
 from wenwen_magic.errors import AnswerError, Charged, ConfigError, EndpointError, NotSentError
+from wenwen_magic.models import replacement_in
 from wenwen_magic.text.i18n import N_, _
-from wenwen_magic.text.sanitize import mask_keys, one_line, replace_unshown
+from wenwen_magic.text.sanitize import mask_keys
 
-MOST_READ = 1 << 14
-"""Most bytes of a body, received in place of a file, that are searched for an error message."""
-LONGEST_TEXT = 65_536
-"""Characters of a body that an error keeps."""
 _WITHOUT_LIST = N_("Any model's name works without the list.")
-_REQUEST_ID = re.compile(r"\(?request id:\s*([\w-]+)\)?", re.IGNORECASE)
-# Names of fields are compared in lower case and without `_` and `-`.
-_MESSAGES = (
-    *("errordescription", "message", "msg", "errormsg", "errmsg", "errormessage", "statusmsg", "statusmessage"),
-    *("taskstatusmsg", "returnmsg", "returnmessage", "resultdesc", "respdesc", "desc"),
-    *("failreason", "failurereason", "failmsg", "retmsg", "resultmsg", "respmsg", "jobstatusmsg", "faultstring"),
-    *("detail", "details", "description", "fault", "reason", "info", "title", "err", "error", "errors", "text"),
-)
-"""Fields with the words of a problem, the likeliest first."""
-_SPOKEN = frozenset(_MESSAGES) - {"info", "title", "text", "reason", "description", "details"}
-"""Those that hold nothing but a problem's words, where they are all that an answer has."""
-_ENVELOPES = ("baseresp", "response", "responsemetadata", "header", "output", "result", "data", "body", "content")
-"""Fields in which the problem may be."""
-_CODES = ("code", "errcode", "errorcode", "errno", "ret", "retcode", "statuscode", "resultcode", "returncode")
-_REPLACEMENTS = ("replacement", "replacementmodel", "suggestedmodel", "recommendedmodel", "successor")
-"""Fields with the model to use in place of one that is gone."""
-_FINE_CODES = {"0", "200", "201", "202", "10000", "20000", "0000", "00000", "success", "ok", "succeed", "succeeded"}
-"""Codes with which servers say that all is well (not seen on wenwen's pages)."""
-_FINE = re.compile(
-    r"(?i)^\W*(?:success|succe+d|ok\b|done\b|成功|请求成功|操作成功|提交成功|.{0,6}已提交|.{0,6}成功\W*$"
-    r"|(?:(?:your|the|task|job|request|video|submit|is|was|has|been) ){0,5}"
-    r"(?:submitted|accepted|queued|created|success)\W*$)"
-)
-_FAILED = {"error", "fail", "failed", "failure", "errored"}
-_STATES = ("status", "state", "taskstatus", "jobstatus", "type", "object", "event")
-_DEEPEST = 6
-_LONGEST_QUOTE = 300
-"""Characters of a page, and of a body of a shape not met yet, that are quoted."""
-_LEAST_TEXT = 0.9
-"""The share of characters that can be shown, below which bytes are no text."""
-
-_BLANK = "\ufeff \t\r\n"
-_TITLE = re.compile(r"(?i)<title[^<>]*>([^<]*)")
-# Amazon S3, Aliyun OSS, Tencent COS, Google and Azure answer with such elements; the last two add why.
-_ELEMENT = re.compile(
-    r"(?i)<(?:[\w.-]+:)?(code|message|msg|details?|authenticationerrordetail|reason|description|faultstring)(?:\s[^<>]*)?>"
-    r"\s*(?:<!\[CDATA\[)?([^<]+)"
-)
-
-_NO_WORDS = re.compile(r"(?i)<(?:script|style)\b[^<]*(?:<(?!/(?:script|style))[^<]*)*|<[^<>]*>")
-_EXPIRED = re.compile(
-    r"(?i)\bexpir(?:ed|y\b|ation)|not valid in the specified time|no longer (?:available|valid)"
-    r"|过期|已失效|已到期|有效期"
-)
-
 # 408 and 409 can come from a gateway in the middle of the work; every other 4xx is a refusal of the request.
 _UNDECIDED = {408, 409}
 SOON = 10.0
 """Seconds within which a 429 or 503 counts as answered at once: nothing can have been drawn by then."""
-
-
-@dataclass(frozen=True)
-class Problem:
-    """What an error body says.
-
-    Args:
-        message: its words, masked; may be empty.
-        code: its code word or number as text.
-        request_id: the endpoint's number of the request.
-        instead: the model that it names in place of one that is gone.
-    """
-
-    message: str = ""
-    code: str = ""
-    request_id: str = ""
-    instead: str = ""
-
-
-def read_problem(body: Any) -> Problem:
-    """Find the message in an error body of any of the family's shapes.
-
-    Args:
-        body: a parsed JSON value, or text.
-    """
-    if isinstance(body, (Mapping, list)):
-        # Of a shape not met yet the whole says more than nothing.
-        message = words_in(body) or (json.dumps(body, ensure_ascii=False, default=str)[:_LONGEST_QUOTE] if body else "")
-        message = " · ".join([message, *filters_in(body)])
-        code = _code_in(body)
-    else:
-        message, code = _of_text(str(body))
-    message = mask_keys(message.strip())
-    number = _REQUEST_ID.search(message)
-    words = _REQUEST_ID.sub("", message).strip()
-    return Problem(words, mask_keys(str(code)), number[1] if number else "", _instead_in(body))
-
-
-def _of_text(text: str) -> tuple[str, str]:
-    """Return the words and the code in a text: of a page its title, of an error in XML what its elements hold."""
-    if looks_like_html(text):
-        title = _TITLE.search(text, 0, LONGEST_TEXT)
-        return one_line(title[1], _LONGEST_QUOTE) if title else "", ""
-    found = _ELEMENT.findall(text[:LONGEST_TEXT]) if text.lstrip(_BLANK).startswith("<") else []
-    elements = [(name.lower(), one_line(inner.removesuffix("]]>"))) for name, inner in found]
-    code = next((inner for name, inner in elements if name == "code"), "")
-    words = dict.fromkeys(inner for name, inner in elements if name != "code" and inner)
-    return (": ".join(words), code) if elements else (text, "")
-
-
-def _instead_in(body: Any) -> str:
-    """Return the name in a field for the replacement of a model; empty for none."""
-    body = body[0] if isinstance(body, list) and body else body
-    fields = plain_fields(body) if isinstance(body, Mapping) else {}
-    fields |= plain_fields(fields["error"]) if isinstance(fields.get("error"), Mapping) else {}
-    value = next((fields[name] for name in _REPLACEMENTS if isinstance(fields.get(name), str)), "")
-    return value if re.fullmatch(r"[\w./:@+-]{1,80}", value) else ""
-
-
-def words_in(value: Any, depth: int = 0) -> str:
-    """Return the words with which an object tells its problem, whatever field they are in; empty for none.
-
-    Args:
-        value: of any JSON type.
-        depth: how many objects it is in.
-    """
-    if isinstance(value, str) and depth <= _DEEPEST:
-        return (words_in(parsed(value), depth + 1) if value.lstrip()[:1] in {"{", "["} else "") or value
-    if isinstance(value, list) and depth <= _DEEPEST:
-        return "; ".join(dict.fromkeys(filter(None, (words_in(item, depth + 1) for item in value[:5]))))
-    if not isinstance(value, Mapping) or depth > _DEEPEST:
-        return ""
-    fields = plain_fields(value)
-    inner = next((fields[name] for name in ("error", "errors") if isinstance(fields.get(name), (Mapping, list))), None)
-    if inner and (words := words_in(inner, depth + 1)):
-        return words
-    found = [words for name in _MESSAGES if (words := words_in(fields.get(name), depth + 1).strip())]
-    within = (words_in(fields.get(name), depth + 1) for name in _ENVELOPES if not isinstance(fields.get(name), str))
-    words = next((words for words in found if not _FINE.match(words)), "") or next(filter(None, within), "")
-    if words:
-        title, place = fields.get("title"), fields.get("loc")
-        where = ".".join(map(str, place[:5])) if isinstance(place, list) else ""
-        title = title if isinstance(title, str) and title != words else ""  # of application/problem+json
-        return ": ".join(part for part in (where, title, words) if part)
-    if depth and not found and all(isinstance(inner, list) for inner in value.values()):
-        found = ["; ".join(f"{name}: {words_in(inner, depth + 1)}" for name, inner in list(value.items())[:5])]
-    return next(iter(found), "")
-
-
-@lru_cache(4096)
-def _plain(name: str) -> str:
-    return name.replace("_", "").replace("-", "").replace(" ", "").lower()
-
-
-def plain_fields(item: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an object's fields by their names in lower case, without ``_`` and ``-``; of equal names the first."""
-    fields: dict[str, Any] = {}
-    for name, value in item.items():
-        fields.setdefault(_plain(name) if len(name) < 40 else name, value)  # noqa: PLR2004  longer ones name nothing
-    return fields
-
-
-def _code_in(body: Any, depth: int = 0) -> str:
-    """Return the code word or number of a problem, empty for none."""
-    body = body[0] if isinstance(body, list) and body else body
-    if not isinstance(body, Mapping) or depth > _DEEPEST:
-        return ""
-    fields = plain_fields(body)
-    if isinstance(fields.get("error"), Mapping):
-        return _code_in(fields["error"], depth + 1)
-    code = next((fields[name] for name in (*_CODES, "type") if fields.get(name)), "")
-    inner = (_code_in(fields.get(name), depth + 1) for name in _ENVELOPES)
-    return str(code) or next(filter(None, inner), "")
-
-
-def filters_in(value: Any, depth: int = 0) -> list[str]:
-    """Return the names of the filters that refused, with how sure they were.
-
-    Azure lists them as ``content_filter_results``, Google as ``safetyRatings`` (not seen on wenwen's pages).
-    """
-    if depth > _DEEPEST or not isinstance(value, (Mapping, list)):
-        return []
-    if isinstance(value, list):
-        return [name for item in value[:20] for name in filters_in(item, depth + 1)]
-    named: list[str] = []
-    for name, inner in list(value.items())[:50]:
-        if isinstance(inner, Mapping) and inner.get("filtered") is True:
-            named.append(_with_level(name, inner.get("severity")))
-        elif isinstance(inner, (Mapping, list)):
-            named += filters_in(inner, depth + 1)
-    if value.get("blocked") is True and isinstance(value.get("category"), str):
-        named.append(_with_level(value["category"], value.get("probability")))
-    return list(dict.fromkeys(named))
-
-
-def _with_level(name: str, level: Any) -> str:
-    return mask_keys(one_line(f"{name}: {level}" if isinstance(level, str) else name, 80))
-
-
-def is_failure(body: Mapping[str, Any]) -> bool:
-    """Tell whether an object that came with HTTP status 200 says by itself that something failed."""
-    fields = plain_fields(body)
-    error = fields.get("error") or fields.get("errors") or fields.get("fault")
-    told = error.values() if isinstance(error, Mapping) else [error]  # some send an empty one along
-    if any(str(one).lower() not in {"none", "null", "no", *_FINE_CODES} for one in told if one):
-        return True
-    if any(str(fields.get(name)).lower() in _FAILED for name in _STATES if isinstance(fields.get(name), str)):
-        return True
-    if any(str(fields.get(name)).lower() == "false" for name in ("success", "ok")) or fields.get("iserror") is True:
-        return True
-    status = fields.get("status")
-    if isinstance(status, int) and 400 <= status < 600:  # noqa: PLR2004  an HTTP status
-        return True
-    codes = [fields[name] for name in _CODES if isinstance(fields.get(name), (str, int)) and fields[name] != ""]
-    bad = any(str(code).lower() not in _FINE_CODES for code in codes)
-    return (
-        bad
-        and bool(words := words_in({key: fields[key] for key in _MESSAGES if key in fields}))
-        and not _FINE.match(words)
-    )
-
-
-def is_complaint(body: Mapping[str, Any]) -> bool:
-    """Tell whether an object, or one just inside, holds words of a problem; asked of those that hold no result."""
-    fields = plain_fields(body)
-    objects = [fields, *(plain_fields(inner) for name in _ENVELOPES if isinstance(inner := fields.get(name), Mapping))]
-    words = [words for one in objects for name in _SPOKEN if (words := words_in(one.get(name)))]
-    return bool(words) and not any(map(_FINE.match, words))
-
-
-def looks_like_xml(text: str) -> bool:
-    """Tell whether a body is an error in XML, as stores of files write them."""
-    begin = text.lstrip(_BLANK)[:2000].lower()
-    return begin.startswith(("<?xml", "<error")) and "<error" in begin
-
-
-def looks_like_html(text: str) -> bool:
-    """Tell whether a body begins like a web page."""
-    begin = text.lstrip(_BLANK)[:15].lower()
-    return begin.startswith(("<!doctype", "<html", "<head", "<body", "<!--", "<meta"))
-
-
-def words_of(body: bytes) -> str:
-    """Return what an error body says, in one line, masked and cut short; empty for bytes that are no text.
-
-    Args:
-        body: as it came, or its first :data:`MOST_READ` bytes.
-    """
-    text = _decoded(body[:MOST_READ])
-    problem = read_problem(parsed(text))
-    number = f"(request id: {problem.request_id})" if problem.request_id else ""
-    words, code = f"{problem.message} {number}".strip(), problem.code
-    if code and not code.lstrip("-").isdigit() and not re.search(rf"\b{re.escape(code)}\b", words):
-        words = f"{code}: {words}" if words else code
-    words = _NO_WORDS.sub(" ", words or text) if text.startswith("<") else words or code
-    return one_line(mask_keys(replace_unshown(html.unescape(words))), _LONGEST_QUOTE, " …")
-
-
-def advice_on(words: str) -> str:
-    """Return what to do about an address whose server said so; empty where nothing better is known than to try again.
-
-    Args:
-        words: as :func:`words_of` returns them.
-    """
-    if not _EXPIRED.search(words):
-        return ""
-    return _("The address was valid for a limited time, which is over: --fresh draws a new picture, which costs again.")
-
-
-def _decoded(body: bytes) -> str:
-    """Decode what may be text; empty where it is none."""
-    wide = body.startswith((b"\xff\xfe", b"\xfe\xff"))
-    for encoding in ("utf-16",) if wide else ("utf-8", "gb18030"):
-        for cut in range(4):  # the last character may be cut
-            with suppress(UnicodeDecodeError):
-                text = body[: len(body) - cut].decode(encoding).lstrip(_BLANK)
-                shown = sum(map(str.isprintable, text)) + sum(map(text.count, "\r\n\t"))
-                return text if shown >= _LEAST_TEXT * len(text) else ""
-    return ""
 
 
 def error_of_reply(status: int, body: bytes, *, seconds: float, request_id: str = "") -> EndpointError:
@@ -302,12 +37,12 @@ def error_of_reply(status: int, body: bytes, *, seconds: float, request_id: str 
     """
     text = body.decode("utf-8", "replace")
     problem = read_problem(parsed(text))
-    refusal = refusal_of(problem.code, problem.message, problem.instead, status)
+    refusal = _refusal_of(problem, status)
     charged = _charged(status, seconds, refused=refusal is not None)
     if refusal:
         what, do = refusal
     else:
-        away = status == 404 and is_away(problem.message)  # noqa: PLR2004  with words on a model, not on the address
+        away = status == 404 and _is_away(problem.message)  # noqa: PLR2004  with words on a model, not on the address
         known = _BY_STATUS.get(503 if away else status) or _BY_STATUS.get(status // 100 * 100) or _BY_STATUS[500]
         what, do = f"{_(known[0])} (HTTP {status})", _(_MAYBE if charged == "maybe" else known[1])
     error = EndpointError(
@@ -331,7 +66,7 @@ def error_of_object(body: Any, *, begun: bool = False) -> EndpointError:
         begun: whether words or a draft came before it: then a model has worked, whatever the object says.
     """
     problem = read_problem(body)
-    refusal = None if begun else refusal_of(problem.code, problem.message, problem.instead)
+    refusal = None if begun else _refusal_of(problem)
     what, do = refusal or (
         _("The endpoint answered with an error."),
         _("Read the reason; run the cell again to ask again, which may cost again."),
@@ -431,21 +166,6 @@ def web_page(status: int, text: str) -> EndpointError:
     )
 
 
-def parsed(text: str) -> Any:
-    """Return the JSON in a body, also behind keep-alive comments and ``data:``; else the text itself."""
-    text = text.strip(_BLANK)
-    for candidate in (text, *reversed(text.splitlines()[-20:])):
-        try:
-            value = json.loads(candidate.removeprefix("data:"), strict=False)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(value, Mapping):
-            return value
-        if isinstance(value, list) and any(isinstance(item, (Mapping, str)) for item in value):
-            return value
-    return text
-
-
 def _kept(text: str) -> str:
     # Not the whole of a long one is masked; what the cut may have left of a key at its end is not kept.
     return mask_keys(text[: 2 * LONGEST_TEXT])[:LONGEST_TEXT]
@@ -459,13 +179,26 @@ def _charged(status: int, seconds: float, *, refused: bool) -> Charged:
     return "no" if status < 500 and status not in _UNDECIDED else "maybe"  # noqa: PLR2004
 
 
+_REFUSED = (
+    N_("The endpoint refused the request."),
+    N_("Change what the reason names, then run the cell again."),
+)
+_NOT_ALLOWED = (
+    N_("The endpoint does not allow this."),
+    N_("Check the balance and what the key may use, on the relay's site."),
+)
+_TOO_LARGE = (
+    N_("The request is too large for the endpoint."),
+    N_("Send fewer or smaller reference pictures."),
+)
+"""What happened, and what to do; also told for the statuses 400, 403 and 413."""
 _MAYBE = N_("The work may have been done and charged, so it was not sent again. Running the cell again asks again.")
 _BY_STATUS: dict[int, tuple[str, str]] = {
     300: (
         N_("The address redirects to another one; a paid request does not follow redirects."),
         N_("Set base_url to the final address."),
     ),
-    400: REFUSED,
+    400: _REFUSED,
     401: (
         N_("The endpoint did not accept the key."),
         N_(
@@ -473,14 +206,14 @@ _BY_STATUS: dict[int, tuple[str, str]] = {
             "breakout.wenwen-ai.com and api.apipro.ai may have keys of their own. %wenwen demo needs no key."
         ),
     ),
-    403: NOT_ALLOWED,
+    403: _NOT_ALLOWED,
     404: (
         N_("The endpoint has no such address."),
         N_("Check base_url: %wenwen status shows it."),
     ),
     408: (N_("A gateway gave up waiting for the picture."), _MAYBE),
     409: (N_("The endpoint failed."), _MAYBE),
-    413: TOO_LARGE,
+    413: _TOO_LARGE,
     429: (
         N_("The endpoint is busy or your rate limit is reached."),
         N_("Wait a minute, then run the cell again."),
@@ -492,6 +225,9 @@ _BY_STATUS: dict[int, tuple[str, str]] = {
     ),
     524: (N_("A gateway gave up waiting for the picture."), _MAYBE),
 }
+
+
+# -- connections -------------------------------------------------------------------------------------------------------
 
 
 def connection_error(error: Exception, where: str, *, sent: bool) -> NotSentError | EndpointError:
@@ -548,3 +284,197 @@ def broken(error: Exception) -> EndpointError:
         do=_(_MAYBE),
         charged="maybe",
     )
+
+
+# -- refusals ----------------------------------------------------------------------------------------------------------
+
+_LONGEST = 2000
+"""Characters of a message that are looked at."""
+
+
+@dataclass(frozen=True)
+class _Refusal:
+    """Describe one kind of refusal.
+
+    Args:
+        what: what happened.
+        do: what to do.
+        codes: the codes of the kind, small letters and digits only.
+        words: what its words are like; None where only codes tell.
+        numbered: whether to tell the HTTP status too.
+    """
+
+    what: str
+    do: str
+    codes: frozenset[str] = frozenset()
+    words: re.Pattern[str] | None = None
+    numbered: bool = False
+
+
+_NAME = r"[\w./:@+=-]{0,200}"
+_BEEN = (
+    r"(?:(?:has|have|was|were|is|are|be|been|being|got|now|already|since|officially|permanently|currently|can|could"
+    r"|does|do|did|you requested) )*"
+)
+_ENDED = (
+    r"(?:retired|decommissioned|discontinued|sunset(?:ted)?|shut ?down|withdrawn|delisted|deprecated|removed|disabled"
+    r"|replaced|deactivated|reached (?:the |its )?end[ -]of[ -](?:its )?life"
+    r"|no longer (?:available|supported|offered|served|exists?))"
+)
+_MAKERS = (
+    r"(?:gemini|gpt|chatgpt|dall|imagen|nano|seedream|jimeng|flux|midjourney|claude|grok|qwen|wan|kling|doubao|sora|veo"
+    r"|stable|ideogram|recraft|o[1-9])"
+)
+_MODEL_GONE = re.compile(  # of what _plain returns: "not" is also n't and cannot, and there are no quotation marks
+    r"\b(?:models?|engines?|deployments?)(?: (?:id|name|version|identifier|code|or endpoint|for this resource))?:? ?"
+    rf"{_NAME},? ?{_BEEN}not (?:be )?"
+    r"(?:exists?|found|available|supported|enabled|allowed|deployed|accessible|offered|recogni[sz]ed|valid|whitelisted"
+    r"|(?:in|on) (?:the |your )?(?:allow|white)list)\b"
+    r"|\bmodel identifier is invalid\b|\bmodel_?not_?found\b|\binvalid value (?:for|of) (?:the )?model ?(?::|$)"
+    r"|\bmodel:? (?:must|should) be one of\b|^body\.model: input should be\b"
+    r"|\b(?:unknown|invalid|unsupported|unrecogni[sz]ed|no such|nonexistent|not a valid|not a known|not supported"
+    r"|not a supported|retired) model\b"
+    r"(?! (?:parameter|input|output|type|field|config|response|argument))"
+    r"|\bnot found (?:the )?model\b"
+    r"|\b(?:can not|could not|unable to) (?:find|access|locate) (?:the |this )?model\b"
+    r"|\bno model (?:named|called|found|with|matches)\b"
+    r"|\bno (?:available |allowed |valid |matching )?(?:channels?|providers?|endpoints?)(?: (?:are|is))?"
+    r"(?: available| found)? (?:for|to serve)\b"
+    rf"|\bmodels?(?: (?:id|name|version))?:? ?{_NAME},? ?{_BEEN}{_ENDED}\b"
+    rf"|\b{_MAKERS}[\w .-]{{0,60}}? {_BEEN}{_ENDED}\b"
+    r"|\b(?:no|not have|without) (?:access|permissions?) (?:to|for) (?:use |access |the |this |requested )*models?\b"
+    r"|\bnot (?:allowed|authori[sz]ed|permitted|entitled) to (?:access|use|call) (?:the |this |requested )*models?\b"
+    r"|\bnot activated the model\b|\bmodel access (?:is )?denied\b"
+    rf"|\bdenied (?:for|to) (?:the |this )?model\b|\baccess to (?:the |this )?model {_NAME} (?:is |was )?denied\b"
+    rf"|^model: ?{_NAME}$"  # Anthropic's not_found_error
+    r"|[无無]可用(?:的)?(?:渠道|通道)|没有可用(?:的)?(?:渠道|通道)"
+    r"|(?:未找到|找不到|没有找到|未查询到|没有|无|不存在|未知|无效|非法|不支持)(?:的|该|此|这个|指定的?|请求的)*模型"
+    r"(?!的?参数|的?权限|输出|输入)"
+    r"|(?:[无無][权權]限?|没有权限|无权限|未(?:被|获)?(?:授权|开通|启用|激活)|不允许|禁止)(?:访问|訪問|使用|调用|请求)?(?:该|此|这个|指定)*模型"
+    r"|没有(?:访问|使用|调用)?(?:该|此)?模型[^，。,]{0,120}权限"
+    r"|模型(?:(?!参数|尺寸|图)[^，。,;；]){0,60}?(?:不存在|未找到|找不到|不可用|未开放|未开通|未启用|未部署"
+    r"|未激活|未上线|下线|下架|停用|停止(?:服务|支持|提供)|退役|弃用|废弃|移除|删除|禁用|无权(?:限)?(?:访问|使用)?)"
+    r"|模型(?:名称?|ID|id|编码|代码)(?:错误|不正确|有误)"
+)
+_TRANSIENT = re.compile(
+    r"overload|busy|temporar|right now|at the moment|at capacity|try again (?:in|later|after)|rate limit"
+    r"|暂时|暂不|稍后|繁忙|饱和|负载|限流"
+)
+"""Words of a state that passes: beside them, words on a model do not say that it is gone."""
+_OF_RESULTS = re.compile(
+    r"content polic|usage polic|safety|moderat|violat|violen|nsfw|sexual|copyright"
+    r"|real people|public figure|minors|children|filter"
+    r"|(?:generated|made|returned|produced|created|drawn) by"
+    r"|for (?:this|your|the) (?:prompt|image|picture|input|content)\b"
+    r"|not (?:be )?(?:allowed|able|permitted) to (?:generate|draw|create|produce|show|make|edit)"
+    rf"|\b(?:models?|{_MAKERS})[\w.:/@+-]*(?<!:) (?:s )?(?:generated )?(?:images?|generations?|requests?|jobs?|tasks?"
+    r"|orders?|texts?|size|quality|style|resolution|parameters?|inputs?)\b"
+    r"(?! (?:models?\b|v?\d|preview|pro\b|flash\b|mini\b|latest))"
+    rf"|\b(?:models?|{_MAKERS})[\w .:/@+-]{{0,40}}? (?:outputs?|responses?|results?|content|inference|pictures?"
+    r"|photos?|videos?|files?|answers?|repl(?:y|ies)|edits?|drawings?|messages?)\b"
+    r"|违规|违法|违反|审核|安全|敏感|色情|暴力|版权|风控|风险|(?:生成|返回|输出|绘制|画|产出)的?(?:内容|结果|图|文件|答案)"
+    r"|模型(?:的|所)?(?:输出|响应|回复|返回|结果|内容|尺寸)"
+)
+"""Words on what a model made, or on what was asked of it: beside them, the model may have worked."""
+_GONE_CODES = frozenset(
+    {
+        *("modelnotfound", "modelnotexist", "modelnotexists", "modeldoesnotexist", "modelgone", "modelretired"),
+        *("modeldeprecated", "modelremoved", "modeldecommissioned", "modelnotavailable", "modelnotsupported"),
+        *("modelnotopen", "modelnotallowed", "modelaccessdenied", "invalidmodel", "invalidmodelid", "unknownmodel"),
+        *("unsupportedmodel", "nosuchmodel", "deploymentnotfound", "invalidendpointormodelnotfound"),
+        "invalidendpointormodelmodelidaccessdisabled",
+    }
+)
+_INSTEAD = re.compile(
+    r"(?i)(?:(?<!to )(?<!not )\b(?:use|try|(?:switch|migrate|move|upgrade|update|renamed) to|(?:replaced|superseded"
+    r"|succeeded) (?:by|with)|replacement(?: model)?|successor|in favou?r of|recommend(?:ed)?|suggest(?:ed)?)\b"
+    r"|改用|请使用|请用|替[换代](?:为|模型)?|更换[为成到]|切换[到至为]|迁移[到至]|升级[到至为]|推荐|建议|改为|换成|->|→|=>)"
+    r"(?:[\s:：`'\"“「*\[]|is |the |our |newer |new |model |one of |either |using |models/|模型|使用|为|是)*"
+    r"([a-z][\w./:@+-]{2,80})"
+)
+_NOT_FOR_IMAGES = re.compile(
+    r"not supported model for image generation|only imagen models? (?:is|are) supported"
+    r"|not an? image(?: generation)? model"
+    r"|not support(?:ed)? (?:for |by |in |with |on |the )*/?(?:v1/)?images?(?:/| )(?:generations?|edits?|api|endpoint)"
+    r"|不支持(?:该|此)?(?:图像|图片|绘图|生图)(?:生成)?接口|不是(?:图像|图片|绘图|生图)模型"
+)
+_NOT_FOR_CHAT = re.compile(
+    r"not an? chat(?: completions?)? model|not support(?:ed)? (?:for |by |in |with |on |the )*/?(?:v1/)?chat"
+    r"|only (?:be )?(?:supported|available|used) (?:in|with|on|for|through|via) (?:the )?/?(?:v1/)?images?\b"
+    r"|(?<!or is )not support(?:ed)? (?:for |by |in )?generatecontent"
+    r"|不支持(?:聊天|对话)|不是(?:聊天|对话)模型|请(?:使用|调用)(?:图像|图片|绘图|生图)(?:生成)?接口"
+)
+_NO_FORMAT = N_("This model does not work with this format.")
+_GONE = _Refusal(
+    N_("The endpoint has no such model for your key."),
+    N_("Check the model's name: %wenwen models lists them."),
+    _GONE_CODES,
+)
+_REFUSALS = (
+    _Refusal(_NO_FORMAT, N_("Use --format gemini or --format chat."), words=_NOT_FOR_IMAGES),
+    _Refusal(_NO_FORMAT, N_("Use --format images."), words=_NOT_FOR_CHAT),
+    _GONE,
+    _Refusal(
+        *_NOT_ALLOWED,
+        frozenset({"insufficientuserquota", "insufficientquota", "preconsumetokenquotafailed"}),
+        re.compile(
+            r"预扣费额度失败|[额額]度不足|余额不足"
+            r"|insufficient (?:user |account )?(?:balance|credits?)"
+        ),
+        numbered=True,
+    ),
+    _Refusal(*_TOO_LARGE, frozenset({"readrequestbodyfailed"}), numbered=True),
+    _Refusal(
+        N_("The endpoint has no price for this model."),
+        N_("Try again later, or another model (-m)."),
+        frozenset({"modelpriceerror"}),
+        re.compile(r"倍率或价格未配置|ratio or price not (?:set|configured)"),
+    ),
+    _Refusal(
+        *_REFUSED,
+        frozenset({"convertrequestfailed", "invalidrequest", "sensitivewordsdetected"}),
+        numbered=True,
+    ),
+)
+
+
+def _refusal_of(problem: Problem, status: int = 0) -> tuple[str, str] | None:
+    """Return what was refused and what to do, in the language of messages; None where a model may have been asked.
+
+    Args:
+        problem: what the endpoint said.
+        status: the HTTP status, if it is to be told.
+    """
+    code, words = re.sub(r"[^a-z0-9]", "", problem.code.lower()), _plain(problem.message)
+    found = next((one for one in _REFUSALS if code in one.codes or (one.words and one.words.search(words))), None)
+    if found is None and _MODEL_GONE.search(words) and not (_TRANSIENT.search(words) or _OF_RESULTS.search(words)):
+        found = _GONE
+    if found is None:
+        return None
+    name = _named_instead(problem) if found is _GONE else ""
+    do = _("Try -m {name}. %wenwen models lists all.", name=name) if name else _(found.do)
+    return _(found.what) + (f" (HTTP {status})" if found.numbered and status else ""), do
+
+
+def _is_away(message: str) -> bool:
+    """Tell whether words are about a model that cannot be used for a while."""
+    words = _plain(message)
+    return bool(_TRANSIENT.search(words) and re.search(r"\b(?:models?|deployments?|engines?)\b|模型", words))
+
+
+def _plain(message: str) -> str:
+    """Write a message's beginning in small letters, on one line, without quotation marks and short forms of not."""
+    text = re.sub(r"can[’']?t\b|cannot", "can not", message[:_LONGEST].lower())
+    text = re.sub(r"n[’']t\b", " not", text)
+    return " ".join(re.sub(r"[`'\"“”‘’「」《》()（）\[\]]", " ", text).split())
+
+
+def _named_instead(problem: Problem) -> str:
+    """Return the model to use in place of one that is gone: the endpoint's own word, else what is known of its name."""
+    said = problem.message[:_LONGEST]
+    for found in _INSTEAD.finditer(said):
+        name = found[1].rstrip("./:-+")
+        is_name = re.search(r"[-\d]", name) and "//" not in name and not name.lower().startswith(("http", "v1"))
+        if is_name and said.find(name) == found.start(1):
+            return name
+    return problem.instead or replacement_in(said)

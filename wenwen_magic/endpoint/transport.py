@@ -1,13 +1,19 @@
-"""Sends calls to the endpoint and reads its replies: the one home of requests and of the key's header."""
+"""Sends calls to the endpoint and reads its replies: the one home of requests and of the key's header.
 
+What an endpoint can make of a reply is bounded: the time of the whole call, and the size of a body that comes packed.
+"""
+
+import http.client
 import io
 import json
 import logging
 import os
+import socket
 import sys
 import time
+import zlib
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -18,13 +24,13 @@ from urllib.parse import urlsplit
 
 import requests
 from certifi import where
+from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from requests.utils import get_environ_proxies
 from urllib3.filepost import encode_multipart_formdata
 
-from wenwen_magic.endpoint import failures
+from wenwen_magic.endpoint import bodies, failures
 from wenwen_magic.endpoint.api_key import Secret
-from wenwen_magic.endpoint.bounded import PIECE, Deadline, DeadlineAdapter, unpacked
 from wenwen_magic.endpoint.masking import mask, mask_bytes, mask_reply
 from wenwen_magic.errors import AnswerError, ConfigError, EndpointError, NotSentError, WenwenError
 from wenwen_magic.models import Model, listed
@@ -38,6 +44,11 @@ LONGEST_LIST = 1 << 22
 """Bytes of a list of models that are read at most: 4 MiB, where some relays spend half a kilobyte on each."""
 LONGEST_REPLY = 1 << 29
 """Bytes of an answer that are read at most: 512 MiB, a dozen pictures of 30 MB in base64."""
+PACKED, GROWTH = 8 << 20, 8
+"""Bytes that a packed body may become, and how many times its own size beside them; base64 grows by a third."""
+PIECE = 1 << 16
+CODINGS = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
+"""The codings that are unpacked, with the window of each as zlib counts it."""
 REPEATS = 2
 IN_ADDRESS = "?"
 """Begins the name of a key's place that is a parameter of the address, not a header."""
@@ -128,11 +139,100 @@ class Clock:
     sleep: Callable[[float], None] = time.sleep
 
 
-class _Session(requests.Session):
-    """A session that follows no redirect: one that might would first read the redirect's body, however long it is."""
+# -- a call that ends in time ------------------------------------------------------------------------------------------
 
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """Return no address."""
+
+class Deadline:
+    """The moment by which a call must be over.
+
+    Args:
+        seconds: from now to that moment.
+        now: gives the time in seconds.
+    """
+
+    def __init__(self, seconds: float, now: Callable[[], float]) -> None:
+        self._now, self._end = now, now() + seconds
+
+    @property
+    def left(self) -> float:
+        """The seconds that are left; 0 or less when it has passed."""
+        return self._end - self._now()
+
+    def within(self, seconds: float) -> float:
+        """Return the time that a socket may wait: what is left, at most some seconds, never 0, which is not to wait."""
+        return max(min(seconds, self.left), 0.001)
+
+    def shorten(self, seconds: float) -> None:
+        """Leave at most some seconds from now."""
+        self._end = min(self._end, self._now() + seconds)
+
+
+class BoundedResponse(http.client.HTTPResponse):
+    """The one reply of a connection, every read of which ends at a deadline: a timeout alone lets it trickle for ever.
+
+    Args:
+        deadline: of the call.
+        sock: what to read from.
+    """
+
+    def __init__(self, deadline: Deadline, sock: socket.socket, *args: Any, **options: Any) -> None:
+        super().__init__(sock, *args, **options)
+        file: Any = self.fp
+        self.fp = io.BufferedReader(_Reader(file.detach(), sock, deadline))
+
+    def begin(self) -> None:
+        """Read the headers, and let the connection end with this reply, also where the endpoint would keep it open.
+
+        What is no header is forgotten: urllib3 would write it into its log, whatever it holds.
+        """
+        super().begin()
+        self.will_close = True
+        self.msg.defects.clear()
+        self.msg.set_payload("")
+
+
+class _Reader(io.RawIOBase):
+    """Reads from a socket until the deadline."""
+
+    def __init__(self, raw: Any, sock: socket.socket, deadline: Deadline) -> None:
+        self._raw, self._sock, self._deadline = raw, sock, deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = self._deadline.left
+        if left <= 0:
+            raise TimeoutError("the deadline of the call has passed")
+        timeout = self._sock.gettimeout()
+        self._sock.settimeout(left if timeout is None else min(timeout, left))
+        size: int | None = self._raw.readinto(buffer)
+        return size
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Adapter(HTTPAdapter):
+    """Opens connections whose answers, also a proxy's, end at the deadline of the one call that goes through it."""
+
+    def __init__(self, deadline: Deadline) -> None:
+        self._deadline = deadline
+        super().__init__()
+
+    def get_connection_with_tls_context(self, *args: Any, **options: Any) -> Any:
+        """Return requests' own pool of connections, whose answers are read as said above."""
+        pool: Any = super().get_connection_with_tls_context(*args, **options)
+        made = pool.ConnectionCls
+
+        def connection(*args: Any, **options: Any) -> Any:
+            new = made(*args, **options)
+            new.response_class = partial(BoundedResponse, self._deadline)
+            return new
+
+        pool.ConnectionCls = connection
+        return pool
 
 
 class _Auth(AuthBase):
@@ -154,17 +254,18 @@ class _Auth(AuthBase):
 class _Body(io.BytesIO):
     """A body that knows whether sending it has begun; before that, a call cannot have arrived."""
 
-    touched = False
-    deadline: Deadline | None = None
+    def __init__(self, data: bytes, deadline: Deadline) -> None:
+        super().__init__(data)
+        self.touched, self._deadline = False, deadline
 
     def read(self, size: int | None = -1, /) -> bytes:
-        if self.deadline and self.deadline.left <= 0:  # the other side takes it very slowly
+        if self._deadline.left <= 0:  # the other side takes it very slowly
             raise TimeoutError("the deadline of the call has passed")
         self.touched = True
         return super().read(size)
 
 
-def _body_of(call: HttpCall) -> tuple[_Body | None, dict[str, str]]:
+def _body_of(call: HttpCall, deadline: Deadline) -> tuple[_Body | None, dict[str, str]]:
     """Return a call's body and the header of its type: JSON, or a form whose values are texts or JSON.
 
     Raises:
@@ -174,7 +275,8 @@ def _body_of(call: HttpCall) -> tuple[_Body | None, dict[str, str]]:
         return None, {}
     try:
         if not call.files:
-            return _Body(json.dumps(call.body, allow_nan=False).encode()), {"Content-Type": "application/json"}
+            data = json.dumps(call.body, allow_nan=False).encode()
+            return _Body(data, deadline), {"Content-Type": "application/json"}
         texts = [
             (name, value if isinstance(value, str) else json.dumps(value, allow_nan=False))
             for name, value in (call.body or {}).items()
@@ -187,7 +289,7 @@ def _body_of(call: HttpCall) -> tuple[_Body | None, dict[str, str]]:
         ) from None
     files = [(part.name, (part.filename, part.data, part.mime)) for part in call.files]
     data, content_type = encode_multipart_formdata([*texts, *files])
-    return _Body(data), {"Content-Type": content_type}
+    return _Body(data, deadline), {"Content-Type": content_type}
 
 
 class Transport:
@@ -200,6 +302,7 @@ class Transport:
         clock: measures and waits time.
         repeats: how often a call is sent again at most.
         longest: seconds of a whole call, to the last byte of its answer; a longer silence that is allowed counts more.
+        waiting: makes the block in which a thread waits for the network.
 
     Raises:
         ConfigError: as :func:`normalised`.
@@ -214,11 +317,12 @@ class Transport:
         clock: Clock | None = None,
         repeats: int = REPEATS,
         longest: float = LONGEST_CALL,
+        waiting: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         self.address, self._repeats, self._longest = normalised(base_url), repeats, longest
         self._key = key
         self._timeout = (_CONNECT, read)
-        self._clock = clock or Clock()
+        self._clock, self._waiting = clock or Clock(), waiting
 
     def send(self, call: HttpCall, auth: tuple[str, str] = ("Authorization", "Bearer {key}")) -> HttpReply:
         """Send a call; the reply's chunks are read from the connection as they are asked for.
@@ -234,14 +338,17 @@ class Transport:
             NotSentError: the call cannot have arrived.
             EndpointError: an HTTP error status, a redirect, or a connection that broke after sending.
         """
-        for repeat in range(self._repeats + 1):
-            try:
-                return self._send_once(call, auth)
-            except (NotSentError, EndpointError) as error:
-                pause = _pause_before_repeat(error, repeat, free=call.free) if repeat < self._repeats else None
-                if pause is None:
-                    raise
-                self._clock.sleep(pause)
+        with self._waiting():
+            for repeat in range(self._repeats + 1):
+                try:
+                    return self._send_once(call, auth)
+                except (NotSentError, EndpointError) as error:
+                    for name in ("why", "text", "request_id"):  # the endpoint may have echoed the key
+                        setattr(error, name, _masked(getattr(error, name), self._key))
+                    pause = _pause_before_repeat(error, repeat, free=call.free) if repeat < self._repeats else None
+                    if pause is None:
+                        raise
+                    self._clock.sleep(pause)
         raise AssertionError("the last round returns or raises")
 
     def _send_once(self, call: HttpCall, auth: tuple[str, str]) -> HttpReply:
@@ -249,11 +356,12 @@ class Transport:
         deadline = Deadline(max(self._longest, self._timeout[1]), self._clock.now)
         response = self._open(call, _Auth(self._key, *auth), deadline)
         content_type = _masked(response.headers.get("Content-Type", ""), self._key).lower()
-        pieces = without_key(_pieces(response), self._key)
+        coding = response.headers.get("Content-Encoding", "")
+        pieces = _pieces(response.raw, coding, self._key, self._waiting)
         failed, is_page = response.status_code >= 300, False  # noqa: PLR2004  no redirect of a paid request is followed
         if not failed and "text/html" in content_type:  # the type may lie
             first = next(pieces, b"")
-            is_page = failures.looks_like_html(first.decode("utf-8", "replace"))
+            is_page = bodies.looks_like_html(first.decode("utf-8", "replace"))
             pieces = chain([first], pieces)
         if not failed and not is_page:
             return HttpReply(response.status_code, content_type, pieces, demo="X-Wenwen-Demo" in response.headers)
@@ -261,40 +369,25 @@ class Transport:
         body = _beginning(pieces)
         response.close()
         body = mask_reply([body], self._key) or body  # before a part of it is quoted
-        error = _error(response, body, self._clock.now() - began, is_page=is_page)
-        self._clean(error)
-        raise error
-
-    def _clean(self, error: NotSentError | EndpointError) -> None:
-        """Take the key out of an error, should the endpoint have echoed it somewhere."""
-        for name in ("why", "text", "request_id"):
-            setattr(error, name, _masked(getattr(error, name), self._key))
+        raise _error(response, body, self._clock.now() - began, is_page=is_page)
 
     def _open(self, call: HttpCall, auth: _Auth, deadline: Deadline) -> requests.Response:
         """Open a connection of its own: a kept one may be dead, and then it is not known whether the call arrived."""
-        body, content_type = _body_of(call)
-        if body is not None:
-            body.deadline = deadline
-        session = _Session()
-        session.trust_env = False
-        for scheme in ("http://", "https://"):
-            session.mount(scheme, DeadlineAdapter(deadline))
+        body, content_type = _body_of(call, deadline)
+        headers = {
+            "User-Agent": USER_AGENT,
+            "Accept-Encoding": "identity",
+            "Accept": "*/*",
+            "Connection": "close",
+            **content_type,
+        }
         before = _under_way.set(self._key)
         try:
-            return session.request(
-                call.method,
-                self.address + call.path,
-                data=body,
-                auth=auth,
-                headers={
-                    "User-Agent": USER_AGENT,
-                    "Accept-Encoding": "identity",
-                    "Connection": "close",
-                    **content_type,
-                },
-                timeout=self._timeout,
+            # Without a session, which might follow a redirect, and would read its body for that, however long it is.
+            return _Adapter(deadline).send(
+                requests.Request(call.method, self.address + call.path, headers, data=body, auth=auth).prepare(),
                 stream=True,
-                allow_redirects=False,
+                timeout=self._timeout,
                 proxies=proxies_for(self.address),
                 verify=ca_bundle(),
             )
@@ -304,46 +397,50 @@ class Transport:
             raise interrupt.with_traceback(None) from None
         finally:
             _under_way.reset(before)
-        self._clean(error)
         raise error  # out here, for inside it would carry requests' error and its frames, and those hold the header
 
 
-def _pieces(response: requests.Response) -> Iterator[bytes]:
-    """Yield the body as it arrives: what arrived before a connection broke is not lost."""
-    read = partial(response.raw.read1, PIECE, decode_content=False)
-    pieces, size = unpacked(iter(read, b""), response.headers.get("Content-Encoding", "")), 0
-    error: WenwenError
+def _pieces(
+    raw: Any, coding: str, key: Secret | None, waiting: Callable[[], AbstractContextManager[object]]
+) -> Iterator[bytes]:
+    """Yield a body as it arrives, unpacked and without the key; what arrived before a connection broke is not lost.
+
+    Args:
+        raw: urllib3's response, which leads to no header of the request; requests' own does, and this frame may be
+            shown.
+        coding: the header Content-Encoding.
+        key: is replaced should the endpoint echo it, also where it is cut in two; None for none.
+        waiting: makes the block in which the next bytes are waited for.
+    """
+
+    def read() -> bytes:
+        with waiting():
+            return bytes(raw.read1(PIECE, decode_content=False))
+
+    size, rest = 0, b""
+    error: WenwenError | None = None
     try:
-        for piece in pieces:
+        for piece in unpacked(iter(read, b""), coding):
             size += len(piece)
             if size > LONGEST_REPLY:
                 error = failures.too_long(LONGEST_REPLY)
                 break
-            yield piece
-        else:
-            return
+            whole, rest = mask_bytes(rest + piece, key) if key else (piece, b"")
+            del piece  # it may hold an echo of the key
+            yield whole
     except AnswerError as problem:
         error = problem
     except Exception as problem:  # noqa: BLE001  as above
         error = failures.broken(problem)
     finally:
-        response.close()
+        raw.close()
+    if rest:
+        yield rest if error is None or len(rest) < ECHO else b"***"
+    if error is None:
+        return
+    error.why = _masked(error.why, key)
+    raw = None  # it may lead to an address with the key in it
     raise error.with_traceback(None)  # out here, so that it carries no frames of requests
-
-
-def without_key(pieces: Iterator[bytes], key: Secret | None) -> Iterator[bytes]:
-    """Yield the pieces with the key, should the endpoint echo it, replaced; also where it is cut in two."""
-    waiting = b""
-    try:
-        for piece in pieces:
-            whole, waiting = mask_bytes(waiting + piece, key)
-            del piece  # it may hold an echo of the key, and this frame may be shown
-            yield whole
-    except (AnswerError, EndpointError) as error:
-        error.why = _masked(error.why, key)
-        yield waiting if len(waiting) < ECHO else b"***"  # what arrived before the break is not lost either
-        raise error.with_traceback(None) from None
-    yield waiting
 
 
 def _beginning(pieces: Iterator[bytes], longest: int = LONGEST_ERROR) -> bytes:
@@ -397,3 +494,43 @@ def read_models(reply: HttpReply) -> list[Model]:
         return listed(json.loads(body))
     except (ValueError, RecursionError):
         raise failures.not_models(body) from None
+
+
+def unpacked(pieces: Iterator[bytes], coding: str, *, whole: bool = False) -> Iterator[bytes]:
+    """Return a body unpacked, in pieces of at most :data:`PIECE` bytes, however much is packed into one.
+
+    Args:
+        pieces: of the body as it comes.
+        coding: the header Content-Encoding; a body of another coding than gzip and deflate is left as it is.
+        whole: whether one that ends before its end mark is an error; all of it is yielded first.
+
+    Raises:
+        AnswerError: the body is larger than an answer may be; the pieces before that are yielded first.
+        zlib.error: it is not packed as the header says, or is to be whole and ends too early.
+    """
+    window = CODINGS.get(coding.strip().lower())
+    return pieces if window is None else _unpacked(pieces, window, whole=whole)
+
+
+def _unpacked(pieces: Iterator[bytes], window: int, *, whole: bool) -> Iterator[bytes]:
+    packer, came, made, ended = zlib.decompressobj(window), 0, 0, False
+    for piece in pieces:
+        came += len(piece)
+        rest, out = piece.lstrip(b"\0") if ended else piece, b""
+        ended = ended and not rest
+        if came == len(piece) and window == zlib.MAX_WBITS:
+            has_head = piece[0] & 0x0F == zlib.DEFLATED and int.from_bytes(piece[:2], "big") % 31 == 0
+            packer = zlib.decompressobj(window if has_head else -window)  # some send it without its head
+        while rest or len(out) == PIECE:  # after a full piece of output more may wait in the unpacker
+            out = packer.decompress(rest, PIECE)
+            made += len(out)
+            if made > PACKED + GROWTH * came:
+                raise failures.too_packed(made)
+            if out:
+                yield out
+            rest = packer.unconsumed_tail
+            if packer.eof:  # another part may follow
+                rest, out, packer = packer.unused_data.lstrip(b"\0"), b"", zlib.decompressobj(window)
+                ended = not rest
+    if whole and not ended:
+        raise zlib.error("it ends before its end mark")

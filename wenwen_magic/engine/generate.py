@@ -253,7 +253,7 @@ class Engine:
             number=number,
         )
         try:
-            self.media.warm()  # while the endpoint draws
+            self.media.pool.warm()  # while the endpoint draws
             record, answer = self._ask(record, key, progress)
             with TURNS.given_back():
                 give_way()  # the answer is on disk: fetching and checking its pictures keeps no other request waiting
@@ -513,16 +513,15 @@ class Engine:
         """Return what sends a format's calls: from this process, or from an executor's workers."""
         in_address = self.settings.key_in == "query" and wire.key_parameter
         auth = (transport.IN_ADDRESS + wire.key_parameter, "{key}") if in_address else wire.auth
-        line = (
-            transport.Transport(self.address, key, read=self.settings.timeout, clock=self.clock)
-            if self.executor is None
-            else ExecutorTransport(self.executor, self.address, read=self.settings.timeout)
-        )
+        waiting = partial(TURNS.given_back, first=True)
+        if self.executor is None:
+            line = transport.Transport(self.address, key, read=self.settings.timeout, clock=self.clock, waiting=waiting)
+            return lambda call: line.send(call, auth)
+        worker = ExecutorTransport(self.executor, self.address, read=self.settings.timeout)
 
         def send(call: HttpCall) -> HttpReply:
-            with TURNS.given_back(first=True):
-                reply = line.send(call, auth)
-            return replace(reply, chunks=TURNS.waited_for(reply.chunks))
+            with waiting():
+                return worker.send(call, auth)
 
         return send
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from wenwen_magic import errors as tree
-from wenwen_magic.endpoint import failures
+from wenwen_magic.endpoint import bodies
 from wenwen_magic.errors import (
     AnswerError,
     Charged,
@@ -193,7 +193,7 @@ def none_saved(generation: Generation, failed: Sequence[WenwenError]) -> WenwenE
         return no_image(Answer(text=_("It is a picture: {name}", name=generation.images[0].path.name)), clip=True)
     lost: GeneratedImage | Video = (generation.videos or generation.pictures)[0]
     locked = next((one for one in failed if isinstance(one, ImageError) and one.status in {401, 403}), None)
-    final = locked.do if locked else failures.advice_on(lost.problem)
+    final = locked.do if locked else bodies.advice_on(lost.problem)
     if isinstance(lost, Video):
         what = _("The answer is a video, not a picture, and the video could not be fetched.")
         what = _("The clip could not be fetched.") if clip else what

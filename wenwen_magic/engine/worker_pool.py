@@ -257,16 +257,6 @@ class Turns:
         finally:
             self._take(self._first if first else self._later)
 
-    def waited_for(self, pieces: Iterable[Item]) -> Iterator[Item]:
-        """Yield pieces as they come; while one is waited for, the turn is given back."""
-        rest = iter(pieces)
-        while True:
-            with self.given_back(first=True):
-                piece = next(rest, None)
-            if piece is None:
-                return
-            yield piece
-
     def _take(self, queue: deque[Any]) -> None:
         called = threading.Lock()
         called.acquire()

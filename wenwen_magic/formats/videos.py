@@ -9,8 +9,16 @@ from collections.abc import Generator
 from typing import Any
 from urllib.parse import quote
 
-from wenwen_magic.endpoint.clip_places import clip_addresses, envelopes, posters
-from wenwen_magic.endpoint.failures import error_of_object, is_complaint, is_failure, read_problem, unreadable, words_in
+from wenwen_magic.endpoint.bodies import (
+    clip_addresses,
+    envelopes,
+    is_complaint,
+    is_failure,
+    posters,
+    read_problem,
+    words_in,
+)
+from wenwen_magic.endpoint.failures import error_of_object, unreadable
 from wenwen_magic.errors import AnswerError, ConfigError, EndpointError, WaitEnded
 from wenwen_magic.formats.images import file_part
 from wenwen_magic.formats.parse import shapes

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
-from wenwen_magic.media.clip_parts import LONGEST, WIDEST
+from wenwen_magic.media.file_parts import LONGEST_CLIP, WIDEST_CLIP
 from wenwen_magic.records import GeneratedImage, Generation, ImageRequest, Reference, Video
 
 VERSION = 1
@@ -202,8 +202,8 @@ def decode(data: bytes, folder: Path, render: Render | None) -> Generation:
 
 def _measures(video: Video) -> dict[str, Any]:
     """Return a video's size and length; what can be none is unknown."""
-    sized = 0 < video.width <= WIDEST and 0 < video.height <= WIDEST
-    lasts = video.seconds is not None and 0 < video.seconds <= LONGEST
+    sized = 0 < video.width <= WIDEST_CLIP and 0 < video.height <= WIDEST_CLIP
+    lasts = video.seconds is not None and 0 < video.seconds <= LONGEST_CLIP
     return {
         "width": video.width if sized else 0,
         "height": video.height if sized else 0,

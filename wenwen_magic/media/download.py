@@ -26,12 +26,11 @@ from urllib3.exceptions import HTTPError, LocationValueError
 from urllib3.util import make_headers, parse_url
 
 from wenwen_magic import kinds
-from wenwen_magic.endpoint import failures
+from wenwen_magic.endpoint import bodies
 from wenwen_magic.endpoint.api_key import Secret, not_for
-from wenwen_magic.endpoint.bounded import CODINGS, BoundedResponse, Deadline, unpacked
-from wenwen_magic.endpoint.clip_places import clip_addresses
-from wenwen_magic.endpoint.masking import mask, mask_reply
-from wenwen_magic.endpoint.transport import USER_AGENT, without_key
+from wenwen_magic.endpoint.bodies import clip_addresses
+from wenwen_magic.endpoint.masking import mask, mask_bytes, mask_reply
+from wenwen_magic.endpoint.transport import CODINGS, USER_AGENT, BoundedResponse, Deadline, unpacked
 from wenwen_magic.errors import AnswerError, ImageError
 from wenwen_magic.media import ssrf
 from wenwen_magic.text.i18n import _
@@ -41,6 +40,8 @@ __all__ = ["FetchFailed", "Policy", "fetch"]
 
 Resolve = Callable[[str, int, int, int], Sequence[tuple[Any, ...]]]
 
+DEADLINE = 300.0
+"""Seconds of a picture's whole download at most."""
 _CHUNK = 1 << 18
 _CONNECT = 10.0  # seconds to wait for a connection
 _LOOK = 3.0
@@ -90,7 +91,7 @@ class Policy:
     limit: int = 64 * 1024 * 1024
     video: bool = False
     read: float = 60.0
-    deadline: float = 300.0
+    deadline: float = DEADLINE
 
 
 class FetchFailed(ImageError):
@@ -136,7 +137,7 @@ def fetch(
     while redirects <= _MOST_REDIRECTS:
         step = _Step(step_to, policy, deadline, resolve, key)
         if was_secure and step.place.scheme == "http" and not step.place.trusted(policy.trusted):
-            _refuse_for(_("a redirect leads from https to http"), step_to)
+            raise _refused(_("a redirect leads from https to http"), step_to)
         was_secure = step.place.scheme == "https"
         with _response(step) as response:
             if redirect := _redirect(step, response):
@@ -158,16 +159,21 @@ class _Step:
     def __init__(
         self, address: str, policy: Policy, deadline: Deadline, resolve: Resolve, key: Secret | None = None
     ) -> None:
-        _refuse_for(ssrf.spelling_problem(address), address)
+        if problem := ssrf.spelling_problem(address):
+            raise _refused(problem, address)
         self.address, self.policy, self.deadline, self._resolve, self.key = address, policy, deadline, resolve, key
         self.place = ssrf.place_of(address)
+        self.is_own = self.place.trusted({policy.endpoint})  # the endpoint itself
+        # Some relays give their pictures only to pages of their own.
+        self.headers = {**_HEADERS, "Referer": f"{self.place.origin}/"} if self.is_own else _HEADERS
         proxy = policy.proxies.get(self.place.scheme) or policy.proxies.get("all") or ""
         self.proxy = f"http://{proxy}" if proxy and "://" not in proxy else proxy
         if self.proxy:
-            _refuse_for(ssrf.proxied_problem(self.place, policy.trusted), address)
+            if problem := ssrf.proxied_problem(self.place, policy.trusted):
+                raise _refused(problem, address)
             for ip in self._seen_from_here():
-                if ip not in ssrf.FAKE:
-                    _refuse_for(ssrf.ip_problem(ip, self.place, policy.trusted), address)
+                if ip not in ssrf.FAKE and (problem := ssrf.ip_problem(ip, self.place, policy.trusted)):
+                    raise _refused(problem, address)
 
     @property
     def may_have_key(self) -> bool:
@@ -175,15 +181,6 @@ class _Step:
         if not self.is_own:
             return False
         return self.place.scheme == "https" or (not self.proxy and ssrf.is_this_machine(self.place))
-
-    @property
-    def is_own(self) -> bool:
-        """Whether this is the endpoint itself."""
-        return self.place.trusted({self.policy.endpoint})
-
-    def headers(self) -> Mapping[str, str]:
-        """Return what is sent beside the key; some relays give their pictures only to pages of their own."""
-        return {**_HEADERS, "Referer": f"{self.place.origin}/"} if self.is_own else _HEADERS
 
     def _seen_from_here(self) -> Sequence[ssrf.IP]:
         """Return the addresses that the name has here; none where they take long: only the proxy may know the name."""
@@ -209,7 +206,8 @@ class _Step:
         try:
             ips = self._addresses(host, port)
             for ip in () if self.proxy else ips:
-                _refuse_for(ssrf.ip_problem(ip, self.place, self.policy.trusted), self.address)
+                if problem := ssrf.ip_problem(ip, self.place, self.policy.trusted):
+                    raise _refused(problem, self.address)
             if self.key and self.place.scheme == "http":  # whatever the name localhost leads to
                 ips = [ip for ip in ips if ip.is_loopback]
             return _connect(ips, port, self.deadline)
@@ -224,17 +222,13 @@ def _connect(ips: Sequence[ssrf.IP], port: int, deadline: Deadline) -> socket.so
     problem = OSError("no address")
     for ip in ips:
         try:
-            connection = socket.create_connection((str(ip), port), _soon(deadline))
+            connection = socket.create_connection((str(ip), port), deadline.within(_CONNECT))
         except OSError as error:
             problem = error
         else:
-            connection.settimeout(_soon(deadline))  # for TLS, whose greeting has this time in all
+            connection.settimeout(deadline.within(_CONNECT))  # for TLS, whose greeting has this time in all
             return connection
     raise problem
-
-
-def _soon(deadline: Deadline) -> float:
-    return max(min(_CONNECT, deadline.left), 0.001)  # 0 would mean a socket that does not wait
 
 
 @contextmanager
@@ -242,7 +236,7 @@ def _response(step: _Step) -> Iterator[BaseHTTPResponse]:
     once: dict[str, Any] = {"redirect": False, "retries": False, "preload_content": False, "decode_content": False}
     try:
         with _pool_manager(step) as pools:
-            response = pools.urlopen("GET", step.address, headers=step.headers(), timeout=step.policy.read, **once)
+            response = pools.urlopen("GET", step.address, headers=step.headers, timeout=step.policy.read, **once)
             try:
                 yield response
             finally:
@@ -358,7 +352,7 @@ def _body(response: BaseHTTPResponse) -> Iterator[bytes]:
 def _unpacked(pieces: Iterator[bytes], encoding: str) -> Iterator[bytes]:
     """Yield a body unpacked: its first bytes tell that it is packed, or is not, before the header does."""
     head = next(pieces, b"")
-    if kinds.kind_of(head, (*kinds.PICTURES, *kinds.VIDEOS)):
+    if encoding and kinds.kind_of(head, (*kinds.PICTURES, *kinds.VIDEOS)):
         encoding = ""
     elif head.startswith(_GZIP):
         encoding = "gzip"
@@ -376,7 +370,7 @@ def _begun(pieces: Iterator[bytes], enough: int = kinds.HEAD) -> tuple[bytes, It
     try:
         while len(head) < enough and (piece := next(pieces, b"")):
             head += piece
-    except (HTTPError, AnswerError, zlib.error) as problem:
+    except (HTTPError, OSError, AnswerError, zlib.error) as problem:
         rest = _raising(problem)
     return head, chain(filter(None, [head]), rest)
 
@@ -408,7 +402,15 @@ def _pieces(step: _Step, pieces: Iterator[bytes]) -> Iterator[bytes]:
         return pieces
     if head and kinds.other_kind(begin) in {"", *kinds.TEXTS}:
         raise _failed(step.address, _("with your key came a text, not a picture"))
-    return without_key(pieces, step.key)  # such as HEIC: kept, and not shown
+    return _without_key(pieces, step.key)  # such as HEIC: kept, and not shown
+
+
+def _without_key(pieces: Iterator[bytes], key: Secret) -> Iterator[bytes]:
+    rest = b""
+    for piece in pieces:
+        whole, rest = mask_bytes(rest + piece, key)
+        yield whole
+    yield rest
 
 
 def _encoding(response: BaseHTTPResponse) -> str:
@@ -431,7 +433,7 @@ def _not_given(step: _Step, response: BaseHTTPResponse, address: str, *, may_hav
     if step.key and status in _LOCKED:
         why = _("the server answered HTTP {status}, with your key too", status=status)
     why = f"{why}: {words}" if words else why
-    expired = failures.advice_on(words)
+    expired = bodies.advice_on(words)
     if expired or status not in _LOCKED:
         again = not expired and (status in _PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR)
         return _failed(step.address, why, expired, again=again, lasting=bool(expired), status=status)
@@ -453,27 +455,21 @@ def _words(step: _Step, response: BaseHTTPResponse) -> str:
     """Return what a server says in place of a picture, as far as it says it soon."""
     if (encoding := _encoding(response)) and encoding not in CODINGS:
         return ""
-    body, pieces = b"", unpacked(_body(response), encoding)
     step.deadline.shorten(_LISTEN)
-    with suppress(HTTPError, OSError, AnswerError, zlib.error):
-        while len(body) < 2 * failures.MOST_READ and (piece := next(pieces, b"")):
-            body += piece
+    body, _rest = _begun(unpacked(_body(response), encoding), 2 * bodies.MOST_READ)
     clean = mask_reply([body], step.policy.key) or body
     # Once more also where a run of letters looked like a picture's: the words are cut, through a key that is left too.
-    return failures.words_of(mask(clean.decode("latin-1"), step.policy.key).encode("latin-1"))
+    return bodies.words_of(mask(clean.decode("latin-1"), step.policy.key).encode("latin-1"))
 
 
-def _refuse_for(problem: str, address: str) -> None:
-    if problem:
-        shown = ssrf.redacted(address)
-        raise FetchFailed(
-            _("The picture's address was refused: {shown}", shown=shown),
-            why=problem,
-            do=_(
-                "If the host is your own, add it to the setting trusted_hosts; "
-                "the picture can be fetched again for free."
-            ),
-        )
+def _refused(problem: str, address: str) -> FetchFailed:
+    return FetchFailed(
+        _("The picture's address was refused: {shown}", shown=ssrf.redacted(address)),
+        why=problem,
+        do=_(
+            "If the host is your own, add it to the setting trusted_hosts; the picture can be fetched again for free."
+        ),
+    )
 
 
 def _failed(address: str, problem: str, do: str = "", **more: Any) -> FetchFailed:

@@ -1,7 +1,7 @@
 """Checks, shrinks and converts pictures in a process of its own: one JSON job a line in, one JSON line out.
 
 Started by path, never imported: ``python -I -S sandbox_worker.py MEMORY FOLDER``. MEMORY is the most it may hold, in
-bytes; FOLDER holds the package PIL. Of our package it loads three files, by their paths. It ends when its input ends.
+bytes; FOLDER holds the package PIL. Of our package it loads two files, by their paths. It ends when its input ends.
 """
 
 import contextlib
@@ -64,7 +64,6 @@ AvifImagePlugin.DEFAULT_MAX_THREADS = 2  # each thread of a many-core machine wo
 
 kinds: Any = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "kinds.py")))
 file_parts: Any = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("file_parts.py"))))
-clip_parts: Any = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("clip_parts.py"))))
 LONGEST_SIDE = 16_384  # pixels of a picture that is opened
 MOST_WORK = 2_000_000_000  # pixels of all scans of a JPEG together: some two seconds; ordinary ones have ten scans
 SHOWN = 768  # pixels of a preview's side, and of a sheet's width
@@ -241,8 +240,8 @@ def _clip(job: Mapping[str, Any]) -> dict[str, Any]:
         if kind is None:
             raise RefusedError("no-clip", "The first bytes are those of no clip.")
         try:
-            clip = clip_parts.read(file)
-        except clip_parts.CutOffError as error:
+            clip = file_parts.read_clip(file)
+        except file_parts.CutOffError as error:
             raise RefusedError("cut-clip", str(error)) from None
     width, height = clip.width or 16, clip.height or 9
     sides = [max(1, POSTER * side // max(width, height)) for side in (width, height)]
@@ -271,7 +270,7 @@ def _strip(job: Mapping[str, Any]) -> dict[str, Any]:
     av = importlib.import_module("av")  # the extra `video`; takes long to load
     with Path(job["path"]).open("rb") as file:
         kind = kinds.kind_of(file.read(kinds.HEAD), kinds.VIDEOS)
-        seconds = clip_parts.read(file).seconds or 0.0
+        seconds = file_parts.read_clip(file).seconds or 0.0
         file.seek(0)
         # The bytes alone, as what they are: no list of other files, no address, no reader but for this kind.
         reader = "matroska" if kind in kinds.VIDEOS and kind.extension in {"webm", "mkv"} else "mov"

@@ -22,7 +22,7 @@ from urllib.parse import urljoin
 from platformdirs import user_cache_path
 
 from wenwen_magic import kinds
-from wenwen_magic.endpoint import failures, transport
+from wenwen_magic.endpoint import bodies, transport
 from wenwen_magic.endpoint.api_key import Secret
 from wenwen_magic.errors import ConfigError, HistoryError, ImageError, WenwenError
 from wenwen_magic.media import download
@@ -94,15 +94,10 @@ class ImagePipeline:
         foreign: bool = False,
         waiting: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
-        self._settings, self._address, self._pool, self._clock = settings, address, pool, clock
+        self._settings, self._address, self.pool, self._clock = settings, address, pool, clock
         self._foreign, self._waiting = foreign, waiting
-        self._trusted = frozenset({transport.origin(address), *settings.trusted_hosts})
         # The number in the name changes when the sandbox's limits change: then the pictures are checked again.
         self._previews, self._refused = _previews(), _previews().with_name("refused-1")
-
-    def warm(self) -> None:
-        """Start the sandbox beside everything else: the endpoint is thinking anyway."""
-        self._pool.warm()
 
     # -- references ----------------------------------------------------------------------------------------------------
 
@@ -115,7 +110,7 @@ class ImagePipeline:
         with TemporaryDirectory(prefix="wenwen") as folder:
             given, made = Path(folder) / "given", Path(folder) / "made"
             given.write_bytes(data)
-            self._pool.convert(given, made, max_side=self._settings.reference_side)
+            self.pool.convert(given, made, max_side=self._settings.reference_side)
             return made.read_bytes()
 
     def seen(self, reference: Reference) -> GeneratedImage | None:
@@ -158,38 +153,37 @@ class ImagePipeline:
             videos: where the videos are.
             key: for those on the endpoint itself that want it; None for none.
         """
-        alt = one_line(generation.request.prompt, _LONGEST_ALT)
         # Beside a clip that was asked for a picture is no result: it stands for the clip where that does not play.
         beside, sources = (sources, ()) if generation.request.wants_clip and videos else ((), sources)
         everything = [(source, False) for source in sources] + [(source, True) for source in videos]
         stills, came = self._stills(generation.request, beside, key) if videos else ([], False)
         noted: list[WenwenError] = []
-
-        def save(number: int, source: Source, is_video: bool) -> GeneratedImage | Video | WenwenError:
-            place = stem.with_name(f"{stem.name}-{number}")
-            own = stills[number - 1 : number] or stills[:1]
-            try:
-                return self._save(
-                    source, place, alt, key, is_video=is_video, stills=own, strip=not came, note=noted.append
-                )
-            except WenwenError as error:
-                return error
-
-        if len(everything) == 1:
-            results = [save(1, *everything[0])]
+        jobs = [
+            partial(
+                self._saved,
+                source,
+                stem.with_name(f"{stem.name}-{number}"),
+                key,
+                is_video=is_video,
+                stills=stills[number - 1 : number] or stills[:1],
+                strip=not came,
+                noted=noted,
+            )
+            for number, (source, is_video) in enumerate(everything, 1)
+        ]
+        if len(jobs) == 1:
+            results = [jobs[0]()]
         else:
             with self._waiting(), ThreadPoolExecutor(WIDTH, thread_name_prefix="wenwen") as threads:
-                futures = [
-                    threads.submit(copy_context().run, save, number, source, is_video)
-                    for number, (source, is_video) in enumerate(everything, 1)
-                ]
+                futures = [threads.submit(copy_context().run, job) for job in jobs]
             results = [future.result() for future in futures]
         kept = [
             Video(source.address, problem=_in_words(result)) if is_video and isinstance(result, WenwenError) else result
             for (source, is_video), result in zip(everything, results, strict=True)
         ]
+        alt = one_line(generation.request.prompt, _LONGEST_ALT)
         return Saved(
-            _without_equals(file for file in kept if isinstance(file, GeneratedImage)),
+            _without_equals(replace(file, alt=alt) for file in kept if isinstance(file, GeneratedImage)),
             _without_equals(file for file in kept if isinstance(file, Video)),
             (*(result for result in results if isinstance(result, WenwenError)), *noted),
         )
@@ -201,36 +195,40 @@ class ImagePipeline:
         first = next(map(self.seen, request.references), None) if not previews else None
         return ([first.preview], False) if first and first.preview else (previews, bool(previews))
 
-    def _save(self, source: Source, stem: Path, alt: str, key: Secret | None, **how: Any) -> GeneratedImage | Video:
+    def _saved(
+        self, source: Source, stem: Path, key: Secret | None, **how: Any
+    ) -> GeneratedImage | Video | WenwenError:
+        """Write one file as :meth:`_write` does, or return why it could not be saved."""
         try:
-            return self._write(source, stem, alt, pauses=PAUSES, key=key, **how)
+            return self._write(source, stem, PAUSES, key, **how)
+        except WenwenError as error:
+            return error
         except ValueError as error:  # an address that is none, such as http://[
-            raise ImageError(
+            return ImageError(
                 _("The picture's address cannot be used."),
                 why=f"{mask_keys(source.address)[:200]}: {error}",
                 do=_("Run the cell with --fresh for a new picture."),
                 charged="yes",
-            ) from None
+            )
         except OSError as error:
-            raise HistoryError(
+            return HistoryError(
                 _("The picture cannot be written to the disk."),
                 why=f"{error.strerror}: {stem.parent.parent.name}/",
                 do=_("The answer is kept: free space, then %wenwen fetch brings the picture for free."),
                 charged="yes",
-            ) from None
+            )
 
     def _write(
         self,
         source: Source,
         stem: Path,
-        alt: str = "",
-        pauses: Sequence[float] = (),
-        key: Secret | None = None,
+        pauses: Sequence[float],
+        key: Secret | None,
         *,
         is_video: bool = False,
         deadline: float | None = None,
         stills: Sequence[Path] = (),
-        note: Callable[[WenwenError], None] = lambda _: None,
+        noted: list[WenwenError],
         strip: bool = False,
     ) -> GeneratedImage | Video:
         """Write one file to ``<stem>.<type>``, or to ``<stem>.unsound`` with its ``problem`` if it fails the check.
@@ -238,13 +236,12 @@ class ImagePipeline:
         Args:
             source: where it is.
             stem: the place without the ending; its folder exists.
-            alt: alternative text.
             pauses: seconds between the tries of a download.
             key: as for :meth:`save`.
             is_video: whether the answer says that it is a video.
             deadline: seconds for its download; None for the usual.
             stills: small pictures that can stand for a clip; a poster is made of the first that can be opened.
-            note: is called with what is wrong with a clip that is kept all the same, and may come whole another time.
+            noted: gets what is wrong with a clip that is kept all the same, and may come whole another time.
             strip: whether frames of the clip stand for it better, where they can be decoded.
 
         Raises:
@@ -254,18 +251,9 @@ class ImagePipeline:
         """
         name = f"{stem.name}.{secrets.token_hex(4)}"  # two kernels may save the same picture
         part, again = stem.with_name(f"{name}.part"), stem.with_name(f"{name}.again.part")
-
-        def fetch(target: Path) -> None:
-            if source.address.startswith("data:"):
-                _decode(source.data, target)
-            else:
-                address = urljoin(self._address + "/", source.address)
-                policy = self._policy(key, is_video=is_video)
-                policy = replace(policy, deadline=deadline) if deadline else policy
-                self._download(address, target, pauses, policy)
-
+        fetch = partial(self._fetch, source, pauses, key, is_video=is_video, deadline=deadline)
         look = partial(self._clip, stem=stem, stills=stills, strip=strip)
-        broken: download.FetchFailed | None = None
+        broken: ImageError | None = None
         try:
             try:
                 fetch(part)
@@ -275,9 +263,10 @@ class ImagePipeline:
                 broken = error  # each download of the clip broke off: keep the longest part
             head = _begun_with_its_signature(part)
             if kinds.kind_of(head) or not (is_video or kinds.kind_of(head, kinds.VIDEOS)):
-                return self._keep_picture(source, part, stem, alt, head)
+                return self._keep_picture(part, stem, head, draft=source.draft)
             seen = look(part)
-            if _is_cut(seen) and not (broken or source.address.startswith("data:")):
+            is_cut = isinstance(seen, ImageError) and seen.text == "cut-clip"
+            if is_cut and not (broken or source.address.startswith("data:")):
                 with suppress(download.FetchFailed):  # some relays send for a minute and no longer
                     fetch(again)
                 seen = _better(part, again, seen, look)
@@ -287,12 +276,13 @@ class ImagePipeline:
                 with suppress(OSError):
                     left.unlink(missing_ok=True)
         if video.problem:
-            note(ImageError(_("The clip could not be fetched."), why=video.problem, do=_(_FETCH), charged="yes"))
-        elif broken:  # by its parts it is whole: more was announced than there is, or whole parts are missing
-            note(broken)
+            what = _("The clip could not be fetched.")
+            broken = ImageError(what, why=video.problem, do=_(_FETCH), charged="yes")
+        if broken:  # also where it is whole by its parts: more was announced than there is
+            noted.append(broken)
         return video
 
-    def _keep_picture(self, source: Source, part: Path, stem: Path, alt: str, head: bytes) -> GeneratedImage:
+    def _keep_picture(self, part: Path, stem: Path, head: bytes, *, draft: bool) -> GeneratedImage:
         size, problem, result, preview = part.stat().st_size, "", None, None
         digest: Callable[[], str] = cache(partial(_sync, part))
         with ThreadPoolExecutor(1, thread_name_prefix="wenwen") as thread:
@@ -309,7 +299,7 @@ class ImagePipeline:
                 problem = _with_its_words(error, head)
         sha256 = digest()  # on disk before the file has its name
         path = part.replace(stem.with_name(f"{stem.name}.{result.extension if result else 'unsound'}"))
-        kept = GeneratedImage(path, "", 0, 0, alt=alt, draft=source.draft, size=size, sha256=sha256)
+        kept = GeneratedImage(path, "", 0, 0, draft=draft, size=size, sha256=sha256)
         if result is None:
             return replace(kept, problem=problem)
         return replace(kept, mime=result.mime, width=result.width, height=result.height, preview=preview)
@@ -318,32 +308,42 @@ class ImagePipeline:
         """Judge a clip by the parts of its file, and make its poster beside it; return why, where it is none."""
         poster = stem.with_name(f"{stem.name}{_POSTER}")
         try:
-            seen = self._pool.clip(part, poster, stills)
+            seen = self.pool.clip(part, poster, stills)
         except ImageError as error:
             return error
         if strip and find_spec("av"):  # the extra `video`; the kernel itself never loads it
             with suppress(ImageError, OSError), TemporaryDirectory(prefix="wenwen") as folder:
                 frames = Path(folder) / "frames"
-                self._pool.strip(part, frames)
-                self._pool.clip(part, poster, [frames])
+                self.pool.strip(part, frames)
+                self.pool.clip(part, poster, [frames])
         return seen
 
-    def _policy(self, key: Secret | None, *, is_video: bool) -> download.Policy:
+    def _fetch(
+        self,
+        source: Source,
+        pauses: Sequence[float],
+        key: Secret | None,
+        part: Path,
+        *,
+        is_video: bool,
+        deadline: float | None,
+    ) -> None:
+        """Write what a source holds or names into a file; where every try breaks off, the most that came in one."""
+        if source.address.startswith("data:"):
+            _decode(source.data, part)
+            return
+        address, endpoint = urljoin(self._address + "/", source.address), transport.origin(self._address)
         policy = download.Policy(
-            trusted=self._trusted,
-            endpoint=transport.origin(self._address),
+            trusted=frozenset({endpoint, *self._settings.trusted_hosts}),
+            endpoint=endpoint,
             key=key,
             foreign=self._foreign,
+            proxies=transport.proxies_for(address),
             ca_bundle=transport.ca_bundle(),
-            limit=self._settings.max_mib << 20,
+            limit=max(self._settings.max_mib, VIDEO_MIB if is_video else 0) << 20,
+            video=is_video,
+            deadline=deadline or (VIDEO_DEADLINE if is_video else download.DEADLINE),
         )
-        if not is_video:
-            return policy
-        return replace(policy, limit=max(policy.limit, VIDEO_MIB << 20), deadline=VIDEO_DEADLINE, video=True)
-
-    def _download(self, address: str, part: Path, pauses: Sequence[float], policy: download.Policy) -> None:
-        """Download into a file; where every try breaks off, it holds the most that came in one."""
-        policy = replace(policy, proxies=transport.proxies_for(address))
         trial = part.with_name(f"{part.name}.trial")
         try:
             for pause in (*pauses, None):
@@ -395,7 +395,7 @@ class ImagePipeline:
         try:
             with suppress(OSError):
                 self._previews.mkdir(parents=True, exist_ok=True)
-            result = self._pool.inspect(path, made)
+            result = self.pool.inspect(path, made)
             ending = "png" if result.preview_mime == kinds.PNG.mime else "jpg"
             try:
                 return result, made.replace(self._previews / f"{digest()}.{ending}")
@@ -408,7 +408,7 @@ class ImagePipeline:
             with suppress(OSError):
                 made.unlink(missing_ok=True)
         with TemporaryDirectory(prefix="wenwen") as folder:  # the cache cannot be written, or is full
-            return self._pool.inspect(path, Path(folder) / "preview"), None
+            return self.pool.inspect(path, Path(folder) / "preview"), None
 
     # -- what is shown -------------------------------------------------------------------------------------------------
 
@@ -432,7 +432,7 @@ class ImagePipeline:
             return None
         try:
             with TemporaryDirectory(prefix="wenwen") as folder:
-                file = self._write(source, Path(folder) / "picture", key=key, deadline=DRAFT_DEADLINE)
+                file = self._write(source, Path(folder) / "picture", (), key, noted=[], deadline=DRAFT_DEADLINE)
                 return file if isinstance(file, GeneratedImage) else None
         except (ImageError, OSError, ValueError):
             return None
@@ -460,7 +460,7 @@ class ImagePipeline:
             return previews[0] if previews else None
         digest = hashlib.sha256(" ".join(preview.name for preview in previews).encode()).hexdigest()
         sheet = self._previews / f"sheet-{digest}.jpg"
-        return _made(sheet, lambda: self._pool.sheet(previews, sheet)) or previews[0]
+        return _made(sheet, lambda: self.pool.sheet(previews, sheet)) or previews[0]
 
     def thumbnail(self, generation: Generation) -> Path | None:
         """Return a small picture of a generation's first image or clip, made once; None when there is none of it."""
@@ -469,7 +469,7 @@ class ImagePipeline:
         if preview is None:
             return None
         small = self._previews / f"small-{preview.name}"
-        return _made(small, lambda: self._pool.convert(preview, small, max_side=THUMBNAIL)) or preview
+        return _made(small, lambda: self.pool.convert(preview, small, max_side=THUMBNAIL)) or preview
 
 
 def _previews() -> Path:
@@ -499,7 +499,7 @@ def _made(path: Path, make: Callable[[], object]) -> Path | None:
 def _begun_with_its_signature(part: Path) -> bytes:
     """Take what a careless server wrote before a picture out of its file; returns the first bytes."""
     with part.open("rb") as file:
-        head = file.read(failures.MOST_READ)
+        head = file.read(bodies.MOST_READ)
     lead = _LEAD.match(head)
     if lead is None or kinds.kind_of(head) or not kinds.kind_of(head[lead.end() :]):
         return head
@@ -534,10 +534,6 @@ def _better(
     return seen
 
 
-def _is_cut(seen: Inspection | ImageError) -> bool:
-    return isinstance(seen, ImageError) and seen.text == "cut-clip"
-
-
 def _size(path: Path) -> int:
     """Return the size of a file, in bytes; -1 where there is none."""
     try:
@@ -553,7 +549,7 @@ def _with_its_words(error: ImageError, head: bytes) -> str:
         return _("It is a file of the kind {kind}; PNG, JPEG, WebP, GIF and AVIF are shown.", kind=kind)
     if error.text not in {"not-a-picture", "html"}:
         return error.what
-    words = failures.words_of(head) if head else _("The file is empty.")
+    words = bodies.words_of(head) if head else _("The file is empty.")
     return f"{error.what} {words}".strip()
 
 
@@ -568,7 +564,7 @@ def _keep_video(
         kept = _("What came is kept as {name}.", name=f"{stem.name}.unsound")
         problem = f"{_in_words(broken) if broken else seen.what} {kept}"
     if kind is None:
-        words = failures.words_of(head) if head else _("The file is empty.")
+        words = bodies.words_of(head) if head else _("The file is empty.")
         problem = f"{_('What came is not a video.')} {words}".strip()
     ending = kind.extension if kind and not problem else "unsound"
     path = part.replace(stem.with_name(f"{stem.name}.{ending}"))

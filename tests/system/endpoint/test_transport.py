@@ -12,6 +12,7 @@ import time
 import zlib
 from dataclasses import replace
 from email.utils import formatdate
+from functools import partial
 
 import pytest
 from support.clock import Ticks
@@ -20,6 +21,7 @@ from support.loopback import Server
 from wenwen_magic.endpoint import transport
 from wenwen_magic.endpoint.api_key import Secret
 from wenwen_magic.endpoint.transport import Transport, normalised, origin, read_models
+from wenwen_magic.engine.worker_pool import Turns
 from wenwen_magic.errors import AnswerError, ConfigError, EndpointError, NotSentError, WenwenError
 from wenwen_magic.models import Model
 from wenwen_magic.protocol import FilePart, HttpCall, HttpReply
@@ -779,3 +781,31 @@ def test_a_long_list_of_models_is_read_whole():
     body = f'\ufeff{{"data": [{rows}]}}'.encode()
     pieces = [body[at : at + (1 << 16)] for at in range(0, len(body), 1 << 16)]
     assert len(read_models(HttpReply(200, "application/json", pieces))) == 6000
+
+
+def test_while_an_answer_or_a_piece_of_it_is_waited_for_others_have_the_turn(relay):
+    turns, free = Turns(1), []
+
+    def note():
+        until = time.monotonic() + 5
+        while not turns._free and time.monotonic() < until:
+            time.sleep(0.001)
+        free.append(turns._free)
+
+    def halves(connection):
+        note()
+        connection.sendall(said(body=b"ab")[:-1])
+        assert came.wait(5)
+        note()
+        connection.sendall(b"b")
+
+    came = threading.Event()
+    line = line_to(relay(halves), waiting=partial(turns.given_back, first=True))
+    with turns.taken():
+        pieces = iter(line.send(POST).chunks)
+        own = [(next(pieces), turns._free)]
+        came.set()
+        own += [(piece, turns._free) for piece in pieces]
+    assert b"".join(piece for piece, _ in own) == b"ab"
+    assert {held for _, held in own} == {0}
+    assert free == [1, 1]

@@ -13,7 +13,7 @@ from hypothesis import strategies as some
 from support.loopback import PNG, PUBLIC, answering, moved, nowhere, policy, reply
 
 from wenwen_magic.endpoint.api_key import Secret
-from wenwen_magic.endpoint.bounded import Deadline
+from wenwen_magic.endpoint.transport import Deadline
 from wenwen_magic.engine.outcomes import as_recorded, error_of_record
 from wenwen_magic.media import ssrf
 from wenwen_magic.media.download import FetchFailed, Policy, _Step, fetch
@@ -192,7 +192,7 @@ def test_another_place_than_the_endpoints_own_may_have_no_key(address, trusting,
     mine = Policy(endpoint=f"{HOST}:443", key=SECRET, trusted=frozenset({f"{HOST}:443", *entries}))
     step = step_to(address, mine)
     assert not step.may_have_key
-    assert "Referer" not in step.headers()
+    assert "Referer" not in step.headers
 
 
 @pytest.mark.parametrize("written", ["me:pw@", "pictures.example@", "@", "a%40b@", "canary@"])
@@ -496,7 +496,7 @@ def test_whatever_an_address_looks_like_the_key_goes_to_the_endpoints_own_place_
         ":0443",
     }
     assert step.may_have_key == exact
-    assert ("Referer" in step.headers()) == exact
+    assert ("Referer" in step.headers) == exact
     assert not exact or (step.place.host, step.place.port) == ("relay.example", 443)
 
 

@@ -16,7 +16,7 @@ from support.scripted import answering, data_uri, png, read
 
 from wenwen_magic.demo import DemoServer
 from wenwen_magic.errors import HistoryError, ImageError, WenwenError
-from wenwen_magic.media import clip_parts, download
+from wenwen_magic.media import download, file_parts
 from wenwen_magic.media.download import FetchFailed
 from wenwen_magic.media.sandbox import MESSAGES, Inspection, SandboxPool
 from wenwen_magic.media.save import PAUSES, THUMBNAIL, WIDTH, ImagePipeline, _decode
@@ -57,8 +57,8 @@ class Careless:
     def clip(self, path, poster, stills):
         try:
             with path.open("rb") as file:
-                clip = clip_parts.read(file)
-        except clip_parts.CutOffError as error:
+                clip = file_parts.read_clip(file)
+        except file_parts.CutOffError as error:
             raise ImageError(MESSAGES["cut-clip"], charged="yes", text="cut-clip") from error
         poster.write_bytes(stills[0].read_bytes() if stills else b"drawn")
         return Inspection("video/mp4", "mp4", *clip[:2], seconds=clip.seconds)
@@ -341,7 +341,7 @@ def test_a_disk_that_is_full_is_a_failure_that_can_be_mended_for_free(pipeline, 
 def test_a_sandbox_that_cannot_run_is_no_fault_of_the_picture(pipeline, folder, monkeypatch):
     for code in ("start", "died", "timeout", "disk"):
         error = ImageError("no sandbox", charged="yes", text=code)
-        monkeypatch.setattr(pipeline._pool, "inspect", lambda *_, error=error: (_ for _ in ()).throw(error))
+        monkeypatch.setattr(pipeline.pool, "inspect", lambda *_, error=error: (_ for _ in ()).throw(error))
         assert save(pipeline, folder, of_data()) == ((), [error])
     assert names(folder) == ["cat-a1b2c3d4-1.unchecked"]  # one, however often it is tried
 
@@ -465,7 +465,7 @@ def test_a_picture_is_named_by_its_bytes_not_by_its_address(address, checking, f
 
 def test_slow_jpeg_is_judged_once(pipeline, folder):
     error, judged = ImageError("too much", charged="yes", text="effort"), []
-    pipeline._pool.inspect = lambda *_: judged.append(1) or (_ for _ in ()).throw(error)
+    pipeline.pool.inspect = lambda *_: judged.append(1) or (_ for _ in ()).throw(error)
     problems = {save_one(pipeline, folder, of_data()).problem for _ in range(3)}
     assert (len(judged), len(problems)) == (1, 2)
     assert "too much work" in save_one(pipeline, folder, of_data()).problem
@@ -475,23 +475,23 @@ def test_slow_jpeg_is_judged_once(pipeline, folder):
 
 def test_a_picture_of_the_same_size_is_judged_by_itself(pipeline, folder):
     error = ImageError("too much", charged="yes", text="effort")
-    sound, pipeline._pool.inspect = pipeline._pool.inspect, lambda *_: (_ for _ in ()).throw(error)
+    sound, pipeline.pool.inspect = pipeline.pool.inspect, lambda *_: (_ for _ in ()).throw(error)
     save_one(pipeline, folder, of_data(base64.b64encode(bytes(len(PICTURE)))))
-    pipeline._pool.inspect = sound
+    pipeline.pool.inspect = sound
     assert save_one(pipeline, folder, of_data()).problem == ""
 
 
 @pytest.mark.parametrize("code", ["truncated", "memory", "format", "not-a-picture"])
 def test_what_is_judged_in_no_time_is_judged_anew(code, pipeline, folder):
     error, judged = ImageError("no", charged="yes", text=code), []
-    pipeline._pool.inspect = lambda *_: judged.append(1) or (_ for _ in ()).throw(error)
+    pipeline.pool.inspect = lambda *_: judged.append(1) or (_ for _ in ()).throw(error)
     for _ in range(2):
         save_one(pipeline, folder, of_data())
     assert len(judged) == 2
 
 
 def test_an_interrupt_leaves_nothing_half(pipeline, folder):
-    pipeline._pool.inspect = lambda *_: (_ for _ in ()).throw(KeyboardInterrupt())
+    pipeline.pool.inspect = lambda *_: (_ for _ in ()).throw(KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
         save(pipeline, folder, of_data())
     assert names(folder) == []
@@ -526,7 +526,7 @@ def test_a_video_is_kept_as_it_came_and_unopened_wherever_it_is(kind, expected, 
     assert video.sha256 == hashlib.sha256(body).hexdigest()
     assert (video.width, video.height, video.seconds) == (1280, 720, 8.0)
     assert (saved.pictures, saved.failed, names(folder)) == ((), (), sorted([video.poster.name, video.path.name]))
-    assert pipeline._pool.checked == 0
+    assert pipeline.pool.checked == 0
 
 
 def test_a_video_in_the_answer_itself_is_kept(checking, folder):
@@ -621,7 +621,7 @@ def test_a_clip_in_the_answer_itself_that_is_cut_off_is_told_and_kept(pipeline, 
 @pytest.mark.parametrize("code", ["start", "died", "timeout", "disk"])
 def test_a_clip_that_cannot_be_judged_now_is_kept_without_size_and_poster(code, pipeline, folder, downloads):
     downloads.files[FILM] = MP4
-    pipeline._pool.clip = lambda *_: (_ for _ in ()).throw(ImageError("no", charged="yes", text=code))
+    pipeline.pool.clip = lambda *_: (_ for _ in ()).throw(ImageError("no", charged="yes", text=code))
     (video,) = save_all(pipeline, folder, videos=[Source(FILM)]).videos
     assert (video.is_kept, video.width, video.seconds, video.poster, names(folder)) == (
         True,
@@ -670,7 +670,7 @@ def test_frames_stand_for_a_clip_where_the_extra_is_and_nothing_came_beside_it(
             raise ImageError("no", charged="yes", text="effort")
         target.write_bytes(b"frames")
 
-    pipeline._pool.strip = strip
+    pipeline.pool.strip = strip
     downloads.files[FILM] = MP4
     request = ImageRequest("cat", task=CLIP, references=(Reference(data_uri(PICTURE), "0" * 64),))
     generation = Generation("a1b2c3d4", request, "cat", "sent", "")
@@ -797,13 +797,13 @@ def ready(pipeline, folder, *sources):
 def test_a_preview_at_hand_is_not_made_again_and_one_picture_stands_for_itself(pipeline, folder):
     generation = ready(pipeline, folder, of_data())
     assert generation.still == generation.images[0].preview
-    assert pipeline._pool.checked == 1
+    assert pipeline.pool.checked == 1
 
 
 def test_several_pictures_are_on_one_sheet_that_is_made_once(checking, folder, monkeypatch):
     generation = ready(checking, folder, own(), own("blue", 50))
     assert generation.still.read_bytes()[:2] == b"\xff\xd8"
-    monkeypatch.setattr(checking._pool, "sheet", lambda *_: pytest.fail("made again"))
+    monkeypatch.setattr(checking.pool, "sheet", lambda *_: pytest.fail("made again"))
     assert checking.still(generation.stills) == generation.still
 
 
@@ -834,14 +834,14 @@ def test_a_generation_whose_files_are_gone_or_changed_is_shown_without_them(chan
 
 def test_an_unsound_picture_is_never_decoded_for_a_preview(pipeline, folder):
     generation = ready(pipeline, folder, of_data(b"AAAA"))
-    assert (generation.pictures[0].preview, generation.still, pipeline._pool.checked) == (None, None, 1)
+    assert (generation.pictures[0].preview, generation.still, pipeline.pool.checked) == (None, None, 1)
 
 
 def test_a_sheet_that_cannot_be_made_leaves_the_first_picture(checking, folder, monkeypatch):
     def refused(*_):
         raise ImageError("no")
 
-    monkeypatch.setattr(checking._pool, "sheet", refused)
+    monkeypatch.setattr(checking.pool, "sheet", refused)
     generation = ready(checking, folder, own(), own("blue", 50))
     assert generation.still == generation.images[0].preview
 
@@ -851,6 +851,6 @@ def test_a_thumbnail_is_small_and_made_once_and_of_nothing_there_is_none(checkin
     small = checking.thumbnail(generation)
     with Image.open(small) as picture:
         assert max(picture.size) == THUMBNAIL
-    monkeypatch.setattr(checking._pool, "convert", lambda *_, **__: pytest.fail("made again"))
+    monkeypatch.setattr(checking.pool, "convert", lambda *_, **__: pytest.fail("made again"))
     assert checking.thumbnail(generation) == small
     assert checking.thumbnail(Generation("a1b2c3d4", ImageRequest("x"), "x", "complete", "")) is None

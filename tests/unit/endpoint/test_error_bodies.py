@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.scripted import grows_in_proportion
 
-from wenwen_magic.endpoint.failures import MOST_READ, advice_on, words_of
+from wenwen_magic.endpoint.bodies import MOST_READ, advice_on, words_of
 
 STORE = "<Error><Code>{code}</Code><Message>{message}</Message><RequestId>68A0</RequestId><HostId>h</HostId></Error>"
 

@@ -7,14 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.scripted import grows_in_proportion
 
-from wenwen_magic.endpoint.failures import (
-    about_models,
-    error_of_object,
-    error_of_reply,
-    looks_like_html,
-    read_problem,
-    web_page,
-)
+from wenwen_magic.endpoint.bodies import looks_like_html, read_problem
+from wenwen_magic.endpoint.failures import about_models, error_of_object, error_of_reply, web_page
 from wenwen_magic.errors import EndpointError
 from wenwen_magic.text.i18n import speak
 

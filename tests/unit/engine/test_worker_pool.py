@@ -262,16 +262,3 @@ def test_an_interrupt_of_one_who_waits_keeps_no_turn(monkeypatch, comes_first):
         if comes_first:  # what the interrupted one was given is free again; this one's was given away above
             turns._take(turns._first)
     assert (turns._free, len(turns._first)) == (1, 0)
-
-
-def test_who_waits_for_a_piece_of_an_answer_holds_no_turn():
-    turns, free = Turns(1), []
-
-    def pieces():
-        for piece in (b"", b"a", b"b"):
-            free.append(turns._free)
-            yield piece
-
-    with turns.taken():
-        assert list(turns.waited_for(pieces())) == [b"", b"a", b"b"]
-        assert (free, turns._free) == ([1, 1, 1], 0)

@@ -27,11 +27,11 @@ from support.clips import (
     webm,
 )
 
-from wenwen_magic.media.clip_parts import CutOffError, read
+from wenwen_magic.media.file_parts import CutOffError, read_clip
 
 
 def seen(data):
-    return tuple(read(io.BytesIO(data)))
+    return tuple(read_clip(io.BytesIO(data)))
 
 
 def mehd(ticks):
@@ -167,7 +167,7 @@ def damaged(data, draw):
 def test_whatever_bytes_come_there_is_a_result_or_the_judged_problem(data, drawn):
     data = damaged(data, drawn.draw)
     try:
-        clip = read(io.BytesIO(data))
+        clip = read_clip(io.BytesIO(data))
     except CutOffError:
         return
     assert 0 <= clip.width <= 65535
@@ -179,4 +179,4 @@ def test_whatever_bytes_come_there_is_a_result_or_the_judged_problem(data, drawn
 @given(st.binary(max_size=300), st.sampled_from([b"", FTYP, b"\x1aE\xdf\xa3", mp4(media=box("free")), webm()[:40]]))
 def test_whatever_follows_a_beginning_there_is_a_result_or_the_judged_problem(data, head):
     with suppress(CutOffError):
-        read(io.BytesIO(head + data))
+        read_clip(io.BytesIO(head + data))

@@ -12,7 +12,8 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from wenwen_magic.endpoint.failures import error_of_object, plain_fields, read_problem, unreadable
+from wenwen_magic.endpoint.bodies import plain_fields, read_problem
+from wenwen_magic.endpoint.failures import error_of_object, unreadable
 from wenwen_magic.errors import Charged, EndpointError
 from wenwen_magic.formats.parse.json_text import Payloads
 from wenwen_magic.formats.parse.stream import read_json

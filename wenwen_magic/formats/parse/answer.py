@@ -11,7 +11,8 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
-from wenwen_magic.endpoint.failures import error_of_object, is_complaint, is_failure, plain_fields, read_problem
+from wenwen_magic.endpoint.bodies import is_complaint, is_failure, plain_fields, read_problem
+from wenwen_magic.endpoint.failures import error_of_object
 from wenwen_magic.errors import EndpointError
 from wenwen_magic.formats.parse import markdown, shapes, walk
 from wenwen_magic.formats.parse.addresses import is_picture

@@ -8,14 +8,8 @@ from contextlib import suppress
 from itertools import chain
 from typing import Any, TypeVar
 
-from wenwen_magic.endpoint.failures import (
-    error_of_object,
-    looks_like_html,
-    looks_like_xml,
-    parsed,
-    unreadable,
-    web_page,
-)
+from wenwen_magic.endpoint.bodies import looks_like_html, looks_like_xml, parsed
+from wenwen_magic.endpoint.failures import error_of_object, unreadable, web_page
 from wenwen_magic.errors import AnswerError, EndpointError, WenwenError
 from wenwen_magic.formats.parse.answer import AnswerParser, piece_in
 from wenwen_magic.formats.parse.json_text import Payloads, parse_partial_json

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from wenwen_magic.endpoint.failures import filters_in, is_failure, plain_fields
+from wenwen_magic.endpoint.bodies import filters_in, is_failure, plain_fields
 from wenwen_magic.formats.parse import addresses, shapes
 from wenwen_magic.formats.parse.json_text import Payloads, json_in
 from wenwen_magic.formats.parse.markdown import split_thoughts
