@@ -384,7 +384,7 @@ def test_an_empty_prompt_is_refused(shell, writer, prompt):
 
 def test_it_is_completed_and_in_the_help_of_pictures_alone(shell, demo, capsys):
     assert {"--improve", "--改进"} < set(NAMES)
-    assert "improve" not in {option.destination for option in table_of(clips=True)}
+    assert "improve" not in {option.destination for option in table_of("wenwen_video")}
     assert shell.complete("--imp", "%%wenwen_image --imp", 20)[1] == ["--improve"]
     shell.run("%wenwen_image -h")
     assert "--improve" in capsys.readouterr().out

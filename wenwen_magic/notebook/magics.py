@@ -130,17 +130,15 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
 
         loaded = self._begin(line, cell)
         given = self._read(line, cell, loaded)
-        called, clips = f"%{magic}" if cell is None else f"%%{magic}", magic == "wenwen_video"
+        called = f"%{magic}" if cell is None else f"%%{magic}"
         if given.help:
-            print(options.help_text(called, clips=clips))
+            print(options.help_text(called))
             return None
-        options.refuse_others(given, clips=clips)
-        name, prompt = options.name_and_prompt(given, cell)
-        given, prompt = options.for_magic(magic, given, prompt)
+        given, name, prompt = options.for_magic(magic, given, cell)
         names = scope.seen_names(self.shell.user_ns, setting=name)
         if given.fresh:
             scope.check_runs_once()
-        if not (prompt or clips or given.from_ or given.improve) and cell is None:
+        if not (prompt or magic == "wenwen_video" or given.from_ or given.improve) and cell is None:
             return self._open_panel(given, loaded, names)
         typed = f"{called} {line}" if cell is None else f"{called} {line}\n{cell}"
         drawn = self._cell(given, prompt, name, loaded, names, typed=typed.rstrip())

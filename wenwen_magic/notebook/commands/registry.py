@@ -135,7 +135,7 @@ def _help(_context: CommandContext, line: str) -> str:
     words = line.split()
     if named := words[0].lstrip("%").removeprefix("wenwen_") if words else "":
         if named in ("image", "describe", "ask", "video"):
-            return help_text(f"%%wenwen_{named}", clips=named == "video")
+            return help_text(f"%%wenwen_{named}")
         return "\n".join(_usage(_named(named)))
     lines = [f"{padded(usage, 34)}{_(text)}" for usage, text in _MAGICS.items()]
     for known in commands().values():
