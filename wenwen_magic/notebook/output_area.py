@@ -11,9 +11,11 @@ from typing import Any, Protocol
 
 from IPython.display import display
 
+from wenwen_magic.client import Client
 from wenwen_magic.errors import ImageError
 from wenwen_magic.kinds import PNG, kind_of
 from wenwen_magic.media.sandbox import SandboxPool
+from wenwen_magic.notebook.scope import FrontEnd
 from wenwen_magic.records import Gallery, Generation
 from wenwen_magic.render import generation as look
 from wenwen_magic.text.i18n import _
@@ -136,6 +138,29 @@ class Area:
                 self._handle.update({"text/plain": ""}, raw=True)
 
 
+def area_of(client: Client, front: FrontEnd, *, quiet: bool) -> Area:
+    """Make the output of a cell.
+
+    Args:
+        client: the cell's.
+        front: shows it.
+        quiet: whether nothing may be shown.
+    """
+    outputs = _capturing() if front.kernel is not None else []
+
+    def show(bundle: dict[str, Any]) -> Handle:
+        if front.attended and not front.can_ask:
+            return WidgetHandle(bundle, front.defer)
+        if outputs and front.attended:
+            return CapturedHandle(bundle, outputs, front.defer)
+        if front.kernel is None and sys.stdout.isatty():
+            print_still(bundle, client.session.pool(client.settings.max_megapixels))
+        return display(bundle, raw=True, display_id=True)  # type: ignore[no-any-return, no-untyped-call]
+
+    live = front.changes and not quiet and (front.attended or not outputs)
+    return Area(None if quiet else show, live=live, gather=client.gallery)
+
+
 def _joined(bundles: list[dict[str, Any]]) -> dict[str, Any]:
     """Join bundles: texts below one another, the still picture of the first that has one."""
     texts = {kind: "\n".join(bundle.get(kind, "") for bundle in bundles) for kind in ("text/html", "text/plain")}
@@ -153,7 +178,7 @@ def _with_line(
 # -- inside an Output widget, where updates by display id do not arrive ------------------------------------------------
 
 
-def capturing() -> list[Any]:
+def _capturing() -> list[Any]:
     """Return the ``Output`` widgets that capture what is shown now, the oldest first: ``with out:`` is around it."""
     if "ipywidgets" not in sys.modules:
         return []
