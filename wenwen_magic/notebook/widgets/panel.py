@@ -363,10 +363,11 @@ class Panel:
             client = self._cell.current_client()
             request, fresh = wanted(client)
             start = partial(self._start, client, request, fresh=fresh)
-            if self._cell.asks_before(request, client, fresh=fresh):
-                self._ask(limits.cost_of(client.missing([request], fresh=fresh)), client.settings.currency, start)
-            else:
+            cost = self._cell.pressed(request, client, fresh=fresh).cost_to_agree()
+            if cost is None:
                 start()
+            else:
+                self._ask(cost, client.settings.currency, start)
         self._pressed[key] = self._cell.runner.now()  # a second click has waited while this was done
 
     def _start(self, client: Client, request: ImageRequest, *, fresh: bool) -> None:
