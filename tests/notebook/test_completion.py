@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from wenwen_magic.formats import FORMATS
 from wenwen_magic.notebook import options
 from wenwen_magic.notebook.completion import complete
-from wenwen_magic.notebook.options import NAMES, TABLE, Options, read
+from wenwen_magic.notebook.options import TABLE, Options, read
 from wenwen_magic.settings import MODES, Settings
+
+NAMES = [name for option in TABLE for name in option.names]
 
 MODELS = ("gpt-4o-image", "gemini-3-pro-image-preview", "jimeng-3.0")
 

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from wenwen_magic.errors import ConfigError, WenwenError
 from wenwen_magic.formats import FORMATS
-from wenwen_magic.notebook.options import NAMES, TABLE, Options, help_text, read
+from wenwen_magic.notebook.options import TABLE, Options, help_text, read
 from wenwen_magic.text.i18n import is_chinese, speak
+
+NAMES = [name for option in TABLE for name in option.names]
 
 EXAMPLES = {
     "model": (("-m", "--model", "--模型"), "jimeng-3.0", ("jimeng-3.0",)),

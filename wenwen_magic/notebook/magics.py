@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from wenwen_magic.notebook.widgets.panel import Panel
 
 _MATCHER = "wenwen_magic"
-_MAGICS = ("wenwen", "wenwen_image", "wenwen_describe", "wenwen_ask", "wenwen_video")
+_MAGICS = ("wenwen", *cell_lines.CELL_MAGICS)
 _OPTION = N_("option")
 _QUIET = 0.5
 """Seconds after the extension was loaded until the process that draws is started."""
@@ -465,7 +465,7 @@ def _offer_only_our_words(shell: Any) -> None:
         def words(_shell: Any, event: Any) -> Sequence[str]:
             return (latest().complete(event.text_until_cursor) or ("", []))[1]
 
-        for name in ("%wenwen", *(f"{sign}{magic}" for magic in _MAGICS[1:] for sign in ("%%", "%"))):
+        for name in ("%wenwen", *(f"{sign}{magic}" for magic in cell_lines.CELL_MAGICS for sign in ("%%", "%"))):
             shell.set_hook("complete_command", words, str_key=name)
         return
 

@@ -497,8 +497,6 @@ class Options:
 
 TABLE: tuple[Option, ...] = tuple(declared.metadata["option"] for declared in fields(Options) if declared.metadata)
 """The options of the image magics."""
-NAMES = tuple(name for option in TABLE for name in option.names)
-"""All names of these options."""
 _FOR_CLIPS = "wenwen_video"
 """The magic that makes clips."""
 _NOT_WITH_IMPROVE = ("for_", "grid", "from_", "blind", "take", "background")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from wenwen_magic.engine.worker_pool import WorkerPool
 from wenwen_magic.errors import ConfigError
+from wenwen_magic.notebook.cell_lines import CELL_MAGICS
 from wenwen_magic.notebook.options import TABLE, Option, help_lines, help_text, read_line
 from wenwen_magic.settings import Loaded
 from wenwen_magic.text.i18n import N_, _, is_chinese, padded, spoken
@@ -134,7 +135,7 @@ def _help(_context: CommandContext, line: str) -> str:
     """List the magics, the commands and their options; or those of the command that is named."""
     words = line.split()
     if named := words[0].lstrip("%").removeprefix("wenwen_") if words else "":
-        if named in ("image", "describe", "ask", "video"):
+        if f"wenwen_{named}" in CELL_MAGICS:
             return help_text(f"%%wenwen_{named}")
         return "\n".join(_usage(_named(named)))
     lines = [f"{padded(usage, 34)}{_(text)}" for usage, text in _MAGICS.items()]

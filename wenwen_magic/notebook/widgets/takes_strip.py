@@ -37,6 +37,7 @@ class TakesStrip:
 
     Attributes:
         view: to be put among the controls.
+        row: the buttons of the versions, in their order.
     """
 
     def __init__(self, show: Callable[[Generation], None]) -> None:
@@ -46,14 +47,9 @@ class TakesStrip:
         self._buttons: dict[str, Any] = {}
         self._shown: Container[str] = ()
         self._style = ipywidgets.HTML(layout={"display": "none"})
-        self._row = ipywidgets.HBox(layout={"flex_flow": "row wrap"})
+        self.row = ipywidgets.HBox(layout={"flex_flow": "row wrap"})
         self._more = ipywidgets.HTML(layout={"display": "none"})
-        self.view = ipywidgets.VBox([self._style, self._row, self._more], layout={"display": "none"})
-
-    @property
-    def items(self) -> tuple[Any, ...]:
-        """The buttons of the versions, in their order."""
-        return tuple(self._row.children)
+        self.view = ipywidgets.VBox([self._style, self.row, self._more], layout={"display": "none"})
 
     def fill(self, takes: Sequence[tuple[Generation, Path | None]], older: int = 0) -> None:
         """Show versions with small pictures of them, in their order, and how many older ones are left out."""
@@ -65,7 +61,7 @@ class TakesStrip:
         self._more.value = small(more) if older else ""
         self._more.layout.display = None if older else "none"
         self._style.value = thumbnails(_STYLE, {_class(take.id): small_file for take, small_file in takes})
-        self._row.children = tuple(self._buttons.values())
+        self.row.children = tuple(self._buttons.values())
         self.view.layout.display = None if len(takes) > 1 else "none"
         self._describe()
 
