@@ -18,7 +18,7 @@ from wenwen_magic.errors import ConfigError, LimitReached, WenwenError
 from wenwen_magic.notebook.cell import TICK, Cell, Turn, doubts, status_line
 from wenwen_magic.notebook.cell_source import animated, cell_of, retyped
 from wenwen_magic.notebook.options import suggested_models
-from wenwen_magic.notebook.widgets import button, named, row, view_bundle
+from wenwen_magic.notebook.widgets import button, is_hidden, named, row, show, view_bundle
 from wenwen_magic.notebook.widgets.edit_row import ActionButtons, EditRow
 from wenwen_magic.notebook.widgets.insert_cell import Inserter
 from wenwen_magic.notebook.widgets.takes_strip import TakesStrip, saved_takes
@@ -250,13 +250,14 @@ class Panel:
     def _update(self) -> None:
         """Let the controls say what is shown, chosen and waited for; while a job is waited for Generate is Stop."""
         waiting = bool(self._jobs)
-        self.progress.layout.display, self.tools.layout.display = (None, "none") if waiting else ("none", None)
+        show(self.progress, on=waiting)
+        show(self.tools, on=not waiting)
         self._update_generate(waiting=waiting)
         take, area = None if self._held else self._last_shown, self._cell.area
         self.tools.layout.visibility = None if area.rows or area.gallery else "hidden"  # it keeps its place
         self.save.disabled = self.edit.disabled = self.star.disabled = self.animate.disabled = take is None
-        for each in (self.edit, self.animate):  # of a clip neither can be made
-            each.layout.display = "none" if self._clip or (take is not None and not take.images) else None
+        # Of a clip neither can be made.
+        show(self.edit, self.animate, on=not self._clip and (take is None or bool(take.images)))
         self.edit.tooltip = (
             _("press a thumbnail first") if take is None else _("say what to change in: ") + generation.caption(take)
         )
@@ -279,9 +280,7 @@ class Panel:
         self.generate.tooltip = stops if waiting else _("vote first") if self._held else does
         editing = self.edit_row.take is not None
         # The change stands in the place of what the picture was asked with; behind ⋯ that can be changed all the same.
-        seen = None if not editing or self.menu.layout.display is None else "none"
-        for each in self._settings:
-            each.layout.display = seen
+        show(*self._settings, on=not editing or not is_hidden(self.menu))
         prompt = "" if editing or self._with_prompt else self.choices.prompt.value
         lang = "zh" if is_chinese(prompt) else None
         title, name = prompt[:1000], "wenwen-words"
@@ -379,10 +378,12 @@ class Panel:
     def _ask(self, cost: limits.Cost, currency: str, go_on: Callable[[], None]) -> None:
         """Ask a person before a press costs much; another press, or another choice, is a no."""
         self.show_message(_("This asks for {cost}. Go on?", cost=limits.cost_text(cost, currency)))
-        self._agreed, self.question.layout.display = go_on, None
+        self._agreed = go_on
+        show(self.question)
 
     def _close_question(self) -> None:
-        self._agreed, self.question.layout.display = None, "none"
+        self._agreed = None
+        show(self.question, on=False)
 
     def _press_yes(self) -> None:
         go_on = self._agreed  # None for the second press of a double click
@@ -513,7 +514,7 @@ class Panel:
                 return  # what was typed stays
             if edited is None:
                 self._before_edit = self.choices.values
-            self.choices.prompt.layout.display = "none"
+            show(self.choices.prompt, on=False)
             self.edit_row.open(take)
             self.choices.choose({"model": take.request.model, "orientation": "auto", "count": 1})
             self._update()
@@ -521,7 +522,7 @@ class Panel:
     def _press_cancel(self) -> None:
         with self._handling():
             self.edit_row.close()
-            self.choices.prompt.layout.display = None
+            show(self.choices.prompt)
             self.choices.choose(self._before_edit)
             self._update()
 
@@ -578,8 +579,7 @@ class Panel:
         self._update()
 
     def _press_more(self) -> None:
-        hidden = self.menu.layout.display == "none"
-        self.menu.layout.display = None if hidden else "none"
+        show(self.menu, on=is_hidden(self.menu))
         self._update()
 
     def _press_show(self, take: Generation) -> None:
