@@ -48,6 +48,27 @@ _EITHER = tag(
     ".jp-mod-dirty .wenwen-changed{display:block!important}",
 )
 _SHAPES = (*orientation.ORIENTATIONS, *orientation.RATIOS)
+_OF_PICTURES = {
+    "count": N_("how many pictures"),
+    "draws": N_("draws a new picture (pays)"),
+    "stops": N_("A picture that still arrives is saved (and may be charged)."),
+    "stopped": N_("Stopped waiting. A picture that still arrives is saved (and may be charged) and appears here."),
+    "fresh": N_("The new cell has --fresh: running it draws a new picture and pays."),
+    "failed": N_("{failed} without a picture"),
+}
+_OF_CLIPS = {
+    "count": N_("how many clips"),
+    "draws": N_("makes a new clip (pays)"),
+    "stops": N_("A clip that still arrives is saved (and may be charged)."),
+    "stopped": N_("Stopped waiting. A clip that still arrives is saved (and may be charged) and appears here."),
+    "fresh": N_("The new cell has --fresh: running it makes a new clip and pays."),
+    "failed": N_("{failed} without a clip"),
+}
+
+
+def _words_of(request: ImageRequest) -> Mapping[str, str]:
+    """Return what the controls say of what a request wants."""
+    return _OF_CLIPS if request.wants_clip else _OF_PICTURES
 
 
 class Choices:
@@ -84,11 +105,7 @@ class Choices:
             value=count,
             min=1,
             max=_HIGHEST,
-            **named(
-                ipywidgets.BoundedIntText,
-                _("how many clips") if request.wants_clip else _("how many pictures"),
-                width=56,
-            ),
+            **named(ipywidgets.BoundedIntText, _(_words_of(request)["count"]), width=56),
         )
         self._at_first = self.values
 
@@ -152,7 +169,7 @@ class Panel:
         self.choices = chosen = Choices(first, models, with_prompt=with_prompt, count=first.count if undrawn else 1)
         for field in (chosen.model, chosen.orientation, chosen.count, chosen.prompt):
             field.observe(lambda _change: self._check_choices(), names="value")
-        compared, self._clip = bool(cell.labels), cell.requests[0].wants_clip
+        compared, self._clip, self._says = bool(cell.labels), first.wants_clip, _words_of(first)
         self.action_buttons = ActionButtons(self._press_action)
         self.strip = TakesStrip(self._press_show)
         self.edit_row = EditRow(self._press_cancel)
@@ -272,12 +289,7 @@ class Panel:
         self.generate.description = _("Stop waiting") if waiting else face
         self.generate.button_style = "" if waiting else "primary"
         self.generate.disabled = self._held and not waiting
-        stops = (
-            _("A clip that still arrives is saved (and may be charged).")
-            if self._clip
-            else _("A picture that still arrives is saved (and may be charged).")
-        )
-        self.generate.tooltip = stops if waiting else _("vote first") if self._held else does
+        self.generate.tooltip = _(self._says["stops"]) if waiting else _("vote first") if self._held else does
         editing = self.edit_row.take is not None
         # The change stands in the place of what the picture was asked with; behind ⋯ that can be changed all the same.
         show(*self._settings, on=not editing or not is_hidden(self.menu))
@@ -291,7 +303,7 @@ class Panel:
 
     def _price(self) -> tuple[str, str]:
         """Return what a press costs, or how many pictures it draws (empty for neither known), and what it does."""
-        does = _("makes a new clip (pays)") if self._clip else _("draws a new picture (pays)")
+        does = _(self._says["draws"])
         with suppress(WenwenError):
             client, values = self._cell.current_client(), self.choices.values
             if client.settings.mode == "replay":
@@ -488,11 +500,7 @@ class Panel:
         with self._handling():
             self._jobs.clear()
             self._update()
-            self.show_message(
-                _("Stopped waiting. A clip that still arrives is saved (and may be charged) and appears here.")
-                if self._clip
-                else _("Stopped waiting. A picture that still arrives is saved (and may be charged) and appears here.")
-            )
+            self.show_message(_(self._says["stopped"]))
             self._cell.area.refresh()
 
     # -- editing -------------------------------------------------------------------------------------------------------
@@ -644,11 +652,7 @@ class Panel:
                 # As it was typed: with its name, its options and its language.
                 self.inserter.insert(cell.text if as_typed else retyped(cell.text, **changed))
                 if cell.options.fresh:
-                    self.show_message(
-                        _("The new cell has --fresh: running it makes a new clip and pays.")
-                        if self._clip
-                        else _("The new cell has --fresh: running it draws a new picture and pays.")
-                    )
+                    self.show_message(_(self._says["fresh"]))
                 return
             client = cell.current_client()
             if alone and take is not None and take.request == cell.requests[0]:
@@ -684,7 +688,5 @@ def _summary(rows: Sequence[Generation]) -> str:
     """Say what is worth a line of its own: that it was free, or how many pictures did not come."""
     drawn, failed = [take for take in rows if take.files], sum(not take.files for take in rows)
     free = _("saved before: free") if drawn and all(take.from_history for take in drawn) else ""
-    clips = bool(rows) and rows[0].request.wants_clip
-    without = N_("{failed} without a clip") if clips else N_("{failed} without a picture")
-    missing = _(without, failed=failed) if failed else ""
+    missing = _(_words_of(rows[0].request)["failed"], failed=failed) if failed else ""
     return " · ".join(filter(None, (free, missing)))
