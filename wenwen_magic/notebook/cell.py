@@ -125,6 +125,38 @@ class Cell:
         """Whether a person is there to see it: nbval compares, and Voila keeps, what is shown first."""
         return self.area.live and self.ask is not None
 
+    @property
+    def wants_controls(self) -> bool:
+        """Whether controls are to be shown under it, where they can be."""
+        options = self.options
+        return self.client.settings.ui and not (options.no_ui or options.quiet or options.from_)
+
+    def run(self, *, beside: bool) -> Any:
+        """Say what is doubtful, draw, and leave what is shown in its place.
+
+        Args:
+            beside: start to draw in the background, and return the job, which the caller has to :meth:`follow`.
+
+        Returns:
+            The generation or the gallery, or the job; None for a dry run, which is printed, and where a person said no.
+
+        Raises:
+            WenwenError: as :meth:`draw`.
+        """
+        if not self.options.quiet:
+            for doubt in self.doubts():
+                print(doubt)
+        if self.options.dry_run:
+            print(self.dry_run())
+            return None
+        try:
+            return self.draw_in_background() if beside else self.draw()
+        except Cancelled as said:
+            print(said)
+            return None
+        finally:
+            self.area.settle()
+
     def draw(self) -> Generation | Gallery:
         """Draw, wait, and show.
 

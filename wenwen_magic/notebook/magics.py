@@ -163,20 +163,26 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         return self._improve(drawn, prompt, here) if given.improve else self._run_cell(drawn, here.front)
 
     def _run_cell(self, drawn: "Cell", front: scope.FrontEnd) -> Any:
-        """Say what is doubtful, and draw; None for a dry run, and where a person said no."""
-        from wenwen_magic.notebook.cell import Cancelled  # noqa: PLC0415
-
-        if not drawn.options.quiet:
-            for doubt in drawn.doubts():
-                print(doubt)
-        if drawn.options.dry_run:
-            print(drawn.dry_run())
+        """Draw, with controls below; None for a dry run, where a person said no, and while it is drawn beside."""
+        given, terminal = drawn.options, front.kernel is None
+        if drawn.blind and not given.dry_run:
+            self.state.ballot = drawn  # an earlier one is not on the screen any more
+        # Where nobody is, the kernel is ended after the last cell, and what comes later is seen by nobody.
+        beside = given.background and (front.attended or terminal)
+        if beside and terminal and not (drawn.client.is_demo or given.dry_run):
+            drawn.client.session.detached.start()  # a script may end before its job could start it
+        if (result := drawn.run(beside=beside)) is None:
             return None
-        try:
-            return self._draw(drawn, front)
-        except Cancelled as said:
-            print(said)
-            return None
+        controls = front.attended and drawn.wants_controls
+        if not beside:
+            self.shown = result
+            if controls:
+                self._show_controls(drawn, front)
+            return result
+        if terminal:  # a script in a terminal may end here; an interrupt ends the wait
+            atexit.register(result.wait, _LAST_WAIT)
+        (self._show_controls(drawn, front) if controls else drawn).follow(result)
+        return None
 
     def _improve(self, typed: "Cell", prompt: str, here: "_Here") -> Any:
         """Have a cell's prompt rewritten, show the change, and draw only what is saved or agreed to with ``-y``.
@@ -208,7 +214,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         if given.yes or drawn.is_saved:
             return self._run_cell(drawn, here.front)
         undrawn = _("Nothing is drawn yet.") if drawn.estimate.unsaved else _("Not all is drawn yet.")
-        if here.front.attended and drawn.client.settings.ui and not (given.no_ui or given.quiet):
+        if here.front.attended and drawn.wants_controls:
             drawn.area.status(undrawn)
             drawn.area.settle()
             self._show_controls(drawn, here.front, undrawn=True)
@@ -256,29 +262,6 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             text=typed,
             put=self.state.put,
         )
-
-    def _draw(self, drawn: "Cell", front: scope.FrontEnd) -> Any:
-        given, terminal = drawn.options, front.kernel is None
-        if drawn.blind:
-            self.state.ballot = drawn  # an earlier one is not on the screen any more
-        controls = front.attended and drawn.client.settings.ui and not (given.no_ui or given.quiet or given.from_)
-        # Where nobody is, the kernel is ended after the last cell, and what comes later is seen by nobody.
-        beside = given.background and (front.attended or terminal)
-        if beside and terminal and not drawn.client.is_demo:
-            drawn.client.session.detached.start()  # a script may end before its job could start it
-        try:
-            result: Any = drawn.draw_in_background() if beside else drawn.draw()
-        finally:
-            drawn.area.settle()
-        if not beside:
-            self.shown = result
-            if controls:
-                self._show_controls(drawn, front)
-            return result
-        if terminal:  # a script in a terminal may end here; an interrupt ends the wait
-            atexit.register(result.wait, _LAST_WAIT)
-        (self._show_controls(drawn, front) if controls else drawn).follow(result)
-        return None
 
     def _open_panel(self, given: "Options", here: "_Here") -> None:
         needs = _("The control panel needs a live notebook.")
