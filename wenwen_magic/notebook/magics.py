@@ -368,7 +368,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             from wenwen_magic.notebook.output_area import print_still  # noqa: PLC0415
 
             with suppress(ConfigError):  # a setting is wrong: the next command says so
-                print_still(result._repr_mimebundle_(), SESSION.pool(self._load().settings.max_megapixels))
+                print_still(result._repr_mimebundle_(), lambda: SESSION.pool(self._load().settings.max_megapixels))
         raise NotImplementedError  # IPython then goes on to the MIME bundle
 
 

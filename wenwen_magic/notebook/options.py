@@ -186,6 +186,12 @@ def with_options(line: str, table: Sequence[Option], changes: Mapping[str, str |
     return "".join([head, *more, " " + line[stop:] if line[stop:] else ""])
 
 
+def split_quoted(line: str) -> list[str]:
+    """Split a line at spaces that are not in quotes."""
+    pieces = re.findall(r"""\"([^\"]*)\"|'([^']*)'|(\S+)""", line)
+    return [double or single or plain for double, single, plain in pieces]
+
+
 # An id, a colour (#ff0000, #0f0, #fff), a number.
 _SIGN = re.compile(r"#(?:[0-9a-fA-F]{6,8}|(?=[a-fA-F]*[0-9])[0-9a-fA-F]+|([a-fA-F])\1\1)(?![0-9A-Za-z_])")
 _RAW = {"--raw", "--原样"}

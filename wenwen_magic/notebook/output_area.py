@@ -153,8 +153,8 @@ def area_of(client: Client, front: FrontEnd, *, quiet: bool) -> Area:
             return WidgetHandle(bundle, front.defer)
         if outputs and front.attended:
             return CapturedHandle(bundle, outputs, front.defer)
-        if front.kernel is None and sys.stdout.isatty():
-            print_still(bundle, client.session.pool(client.settings.max_megapixels))
+        if front.kernel is None:
+            print_still(bundle, lambda: client.session.pool(client.settings.max_megapixels))
         return display(bundle, raw=True, display_id=True)  # type: ignore[no-any-return, no-untyped-call]
 
     live = front.changes and not quiet and (front.attended or not outputs)
@@ -301,12 +301,12 @@ def terminal_way(environ: Mapping[str, str]) -> str:
     return "kitty" if environ.get("KITTY_WINDOW_ID") else ""
 
 
-def print_still(bundle: Mapping[str, Any], pool: SandboxPool) -> None:
+def print_still(bundle: Mapping[str, Any], pool: Callable[[], SandboxPool]) -> None:
     """Print the still picture of a bundle where standard output is a terminal that shows pictures.
 
     Args:
         bundle: what is going to be shown; its text comes below.
-        pool: makes a PNG of a picture, for terminals that take nothing else.
+        pool: gives what makes a PNG of a picture, for terminals that take nothing else.
     """
     if way := terminal_way(os.environ) if sys.stdout.isatty() else "":
         still = next((data for kind, data in bundle.items() if kind.startswith("image/")), "")
@@ -314,12 +314,12 @@ def print_still(bundle: Mapping[str, Any], pool: SandboxPool) -> None:
             print(shown, flush=True)
 
 
-def _in_terminal(picture: bytes, way: str, pool: SandboxPool) -> str:
+def _in_terminal(picture: bytes, way: str, pool: Callable[[], SandboxPool]) -> str:
     if way == "iterm":
         # https://iterm2.com/documentation-images.html
         return f"\x1b]1337;File=inline=1;size={len(picture)}:{base64.b64encode(picture).decode()}\a"
     if not kind_of(picture, (PNG,)):
-        picture = _as_png(picture, pool)
+        picture = _as_png(picture, pool())
     text = base64.b64encode(picture).decode()
     pieces = [text[start : start + _PIECE] for start in range(0, len(text), _PIECE)]
     # https://sw.kovidgoyal.net/kitty/graphics-protocol/: shown at once, PNG, no answer that would be read as typed.

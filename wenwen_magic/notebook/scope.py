@@ -207,12 +207,14 @@ class Capture(ast.NodeTransformer):
     def visit_Call(self, node: ast.Call) -> ast.expr:
         """Put a lambda with the words of a magic's text beside its call."""
         self.generic_visit(node)
+        called = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+        if called not in _CALLS:
+            return node
         texts = [part.value for argument in node.args for part in ast.walk(argument) if isinstance(part, ast.Constant)]
         text = "\n".join(text for text in texts if isinstance(text, str))
-        called = node.func.attr if isinstance(node.func, ast.Attribute) else ""
-        words = sorted({word for word in _WORD.findall(text) if word.isidentifier() and not iskeyword(word)})
-        if called not in _CALLS or "wenwen" not in text:
+        if "wenwen" not in text:
             return node
+        words = sorted({word for word in _WORD.findall(text) if word.isidentifier() and not iskeyword(word)})
         names = ast.Tuple([ast.Name(word, ast.Load()) for word in words], ast.Load())
         mark = ast.arguments(posonlyargs=[], args=[ast.arg(_MARK)], kwonlyargs=[], kw_defaults=[], defaults=[])
         kept = ast.IfExp(ast.Lambda(mark, names), node, ast.Constant(None))

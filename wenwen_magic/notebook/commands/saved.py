@@ -15,7 +15,7 @@ from wenwen_magic.notebook import voting
 from wenwen_magic.notebook.cell import says_yes
 from wenwen_magic.notebook.cell_source import cell_of
 from wenwen_magic.notebook.commands.registry import OFF, CommandContext, command
-from wenwen_magic.notebook.options import Option, check_variable, model_names
+from wenwen_magic.notebook.options import Option, check_variable, model_names, split_quoted
 from wenwen_magic.protocol import Progress
 from wenwen_magic.records import Gallery, Generation
 from wenwen_magic.render import history as history_table
@@ -35,12 +35,6 @@ def required_ids(line: str) -> list[str]:
     if not ids:
         raise ConfigError(_("Which one? An id is missing."), do=_("The id is under the picture, after #."))
     return ids
-
-
-def split_quoted(line: str) -> list[str]:
-    """Split a line at spaces that are not in quotes."""
-    pieces = re.findall(r"""\"([^\"]*)\"|'([^']*)'|(\S+)""", line)
-    return [double or single or plain for double, single, plain in pieces]
 
 
 def all_saved(context: CommandContext, words: Sequence[str]) -> list[Generation]:

@@ -14,8 +14,7 @@ from wenwen_magic.errors import ConfigError, WenwenError
 from wenwen_magic.history.index import Wanted
 from wenwen_magic.history.store import Page
 from wenwen_magic.notebook.cell_source import cell_of
-from wenwen_magic.notebook.commands.saved import split_quoted
-from wenwen_magic.notebook.options import check_variable
+from wenwen_magic.notebook.options import check_variable, split_quoted
 from wenwen_magic.notebook.widgets import button, describe, mark, named, row, show, thumbnail, thumbnails
 from wenwen_magic.notebook.widgets.insert_cell import Inserter
 from wenwen_magic.records import Generation
