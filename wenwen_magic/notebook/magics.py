@@ -51,13 +51,7 @@ _SettingTraits: Any = type("_SettingTraits", (Configurable,), dict(_TRAITS))
 
 @dataclass(frozen=True)
 class _Here:
-    """What a magic finds when it begins; all its cells have the same.
-
-    Args:
-        loaded: the settings; None where one is wrong.
-        names: those that it sees.
-        front: shows what it draws.
-    """
+    """What a magic finds when it begins, for all its cells; the settings are None where one is wrong."""
 
     loaded: Loaded | None
     names: dict[str, Any]
@@ -119,18 +113,15 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         loaded = self._begin(line)
         if comment:
             print(comment_note(comment))
-        front = scope.front_end(self.shell)
         context = registry.CommandContext(
             line=line,
             make_client=lambda: self._client(loaded=loaded),
             load=lambda: loaded or self._load(),
             state=self.state,
-            attended=front.can_ask or front.kernel is None,
+            front=scope.front_end(self.shell),
             insert=self.shell.set_next_input,
             value_of=lambda word: known_value(word, scope.seen_names(self.shell.user_ns)),
-            show=display if front.attended else None,
             names=self.shell.user_ns,
-            in_kernel=front.kernel is not None,
             folder=self.folder,
         )
         result = registry.run(context)

@@ -536,15 +536,7 @@ def help_text(called: str) -> str:
 
 
 def read(line: str, fill: Callable[[str], str] = str) -> Options:
-    """Read the line of an image magic.
-
-    Args:
-        line: all that follows the magic's name.
-        fill: puts values into an option's value.
-
-    Raises:
-        ConfigError: an unknown option (the text names the nearest) or an unusable value.
-    """
+    """Read the line of an image magic; arguments and errors are those of :func:`read_line`."""
     given, words = read_line(line, TABLE, fill)
     return Options(words, **given)
 
@@ -610,12 +602,8 @@ def for_question(given: Options) -> Options:
 def check_variable(name: str, *, do: str) -> str:
     """Return a word that can be the name of a variable.
 
-    Args:
-        name: the word.
-        do: what the error advises, marked for translation.
-
     Raises:
-        ConfigError: it cannot be one.
+        ConfigError: it cannot be one; ``do``, marked for translation, is what the error advises.
     """
     if not name.isidentifier() or iskeyword(name):
         raise ConfigError(_("{name!r} is not a variable's name.", name=name), do=_(do))

@@ -139,13 +139,7 @@ class Area:
 
 
 def area_of(client: Client, front: FrontEnd, *, quiet: bool) -> Area:
-    """Make the output of a cell.
-
-    Args:
-        client: the cell's.
-        front: shows it.
-        quiet: whether nothing may be shown.
-    """
+    """Make the output of a cell, where nothing is shown if it is to be ``quiet``."""
     outputs = _capturing() if front.kernel is not None else []
 
     def show(bundle: dict[str, Any]) -> Handle:
@@ -251,11 +245,7 @@ class CapturedHandle:
 class WidgetHandle:
     """What is shown as a widget: where a page shows outputs as they were, but widgets as they are, as Voila's does.
 
-    Source: https://github.com/voila-dashboards/voila/issues/498.
-
-    Args:
-        bundle: what is shown first.
-        defer: runs a callable in the main thread when that is free: widgets are changed only there.
+    Source: https://github.com/voila-dashboards/voila/issues/498. The arguments are those of :class:`CapturedHandle`.
     """
 
     def __init__(self, bundle: dict[str, Any], defer: Callable[[Callable[[], None]], None]) -> None:

@@ -49,6 +49,11 @@ class FrontEnd:
     attended: bool
     changes: bool
 
+    @property
+    def takes_answers(self) -> bool:
+        """Whether a command can ask something: in a terminal too."""
+        return self.can_ask or self.kernel is None
+
     def defer(self, work: Callable[[], None]) -> None:
         """Run something in the main thread when it is free; widgets must not be changed from another."""
         self.kernel.io_loop.add_callback(work)

@@ -8,6 +8,8 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
+from IPython.display import display
+
 from wenwen_magic.engine import build_request
 from wenwen_magic.errors import ConfigError, HistoryError
 from wenwen_magic.history.index import Wanted
@@ -123,7 +125,7 @@ def history(context: CommandContext, words: str, *, page: int = 1, demo: bool = 
         command=f"%wenwen history {re.sub(_PAGE_OPTION, '', context.line.partition(' ')[2])}".strip(),
         currency=client.settings.currency,
     )
-    showing = [context.show] if context.show and client.settings.ui and found.rows else []
+    showing = [display] if context.front.attended and client.settings.ui and found.rows else []
 
     def render(_gallery: Gallery) -> dict[str, Any]:
         if not showing:
@@ -131,7 +133,7 @@ def history(context: CommandContext, words: str, *, page: int = 1, demo: bool = 
         from wenwen_magic.notebook.widgets.history_gallery import HistoryGallery  # noqa: PLC0415
 
         live = HistoryGallery(client, wanted, found, context.names)
-        showing.pop()(live.view)
+        showing.pop()(live.view)  # type: ignore[no-untyped-call]
         return {**shown, "text/html": live.twin(shown["text/html"])}
 
     return Gallery(found.rows, render=render, differ=client.compare)
@@ -203,7 +205,7 @@ def delete(context: CommandContext, line: str, *, yes: bool = False) -> str:
     chosen = all_saved(context, required_ids(line))
     names = ", ".join(f"#{row.id[:6]}" for row in chosen)
     if not yes:
-        if not context.attended:
+        if not context.front.takes_answers:
             raise ConfigError(
                 _("This notebook runs unattended: it cannot ask."), do=f"%wenwen delete {line.strip()} --yes"
             )
@@ -266,7 +268,7 @@ def open_mask(context: CommandContext, line: str) -> None:
         ConfigError: the notebook is not live, it is not a picture, or the variable's name cannot be one.
     """
     word, *names = split_quoted(line) or required_ids(line)
-    if context.show is None:
+    if not context.front.attended:
         raise ConfigError(_("The mask editor needs a live notebook."), do=_("Give --mask an array or a PNG file."))
     value = context.value_of(word)
     if value is None:
@@ -279,7 +281,7 @@ def open_mask(context: CommandContext, line: str) -> None:
     editor = MaskEditor(
         *context.client.to_mask(value, word), name, lambda mask: context.names.update({name: mask.image()})
     )
-    context.show(editor.view)
+    display(editor.view)  # type: ignore[no-untyped-call]
 
 
 # -- jobs at the endpoint ----------------------------------------------------------------------------------------------
