@@ -426,9 +426,11 @@ class Cell:
         Raises:
             LimitReached: it would cost more than the cell's own budget.
         """
+        if self.client.is_demo:
+            return None
         settings, options = self.client.settings, self.options
         few = self._wanted_pictures <= settings.confirm_above and not any(one.wants_clip for one in self.requests)
-        if self.client.is_demo or (options.budget is None and (options.yes or few)):
+        if options.budget is None and (options.yes or few):
             return None
         cost = limits.cost_of(self.estimate.missing)
         if options.budget is not None and cost.units > options.budget:
@@ -590,6 +592,8 @@ def doubts(client: Client, requests: Sequence[ImageRequest], *, runs: bool = Fal
 
     def shape_doubt(request: ImageRequest) -> str:
         """Say that a picture will have the nearest shape that its model knows, where that is not the one asked for."""
+        if request.orientation == "auto":
+            return ""
         plain = replace(request, params={}) if request.params else request  # a param is sent as it was typed
         try:
             sent = client.shape_as_sent(plain)

@@ -248,7 +248,8 @@ class Panel:
 
         ``unseen`` is read to who cannot see the picture, and not shown.
         """
-        self._close_question()  # its words give way to these
+        self._agreed = None  # the words of an open question give way to these
+        show(self.question, on=False)
         text = join(stacked(*lines), tag("span", unseen, style=_UNSEEN) if unseen else "")
         # What is put into the page is read aloud where it is an alert; the field itself can have no role.
         self.note.value = tag("div", text, role="alert", lang=spoken()) if text else ""
@@ -392,10 +393,6 @@ class Panel:
         self.show_message(_("This asks for {cost}. Go on?", cost=limits.cost_text(cost, currency)))
         self._agreed = go_on
         show(self.question)
-
-    def _close_question(self) -> None:
-        self._agreed = None
-        show(self.question, on=False)
 
     def _press_yes(self) -> None:
         go_on = self._agreed  # None for the second press of a double click
