@@ -137,7 +137,12 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         from wenwen_magic.notebook import options  # noqa: PLC0415
 
         loaded = self._begin(line, cell)
-        given = self._read(line, cell, loaded)
+        words, comment = options.split_comment(line, prompt=cell is None)
+        given = options.read(words, lambda text: interpolate(text, scope.seen_names(self.shell.user_ns)))
+        if cell is None and loaded is not None:
+            speak(loaded.settings.lang, prompt=given.words)  # the prompt is known only now
+        if comment and not given.quiet:
+            print(options.comment_note(comment))
         called = f"%{magic}" if cell is None else f"%%{magic}"
         if given.help:
             print(options.help_text(called))
@@ -213,20 +218,6 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         line = cell_of(drawn.client, drawn.requests[0], name=drawn.name, like=drawn.like)
         print(f"{undrawn} {_('This cell draws it:')}", line, sep="\n")
         return said
-
-    def _read(self, line: str, cell: str | None, loaded: Loaded | None) -> "Options":
-        """Read the line, and say what of it is left out as a comment."""
-        from wenwen_magic.notebook import options  # noqa: PLC0415
-
-        line, comment = options.split_comment(line, prompt=cell is None)
-        given = options.read(line, lambda text: interpolate(text, scope.seen_names(self.shell.user_ns)))
-        if cell is None and loaded is not None:
-            speak(loaded.settings.lang, prompt=given.words)  # the prompt is known only now
-        if comment and not given.quiet:
-            print(options.comment_note(comment))
-        if cell is None and given.words.endswith(";"):  # as anywhere in IPython, it quiets; a cell's text may end so
-            return replace(given, quiet=True, words=given.words.rstrip("; "))
-        return given
 
     def _cell(self, given: "Options", prompt: str, name: str, here: "_Here", *, typed: str = "") -> "Cell":
         """Make the cell with its requests: one, those of a comparison, or with ``--from`` many."""

@@ -562,6 +562,8 @@ def for_magic(magic: str, given: Options, cell: str | None) -> tuple[Options, st
                 else _("{name} does not go with a clip.", name=name),
                 do=_("Leave it out, or make a clip: %%wenwen_video") if option.clips else _("Leave it out."),
             )
+    if cell is None and given.words.endswith(";"):  # as anywhere in IPython, it quiets; a cell's text may end so
+        given = replace(given, quiet=True, words=given.words.rstrip("; "))
     name, prompt = ("", _unquoted(given.words).strip()) if cell is None else (given.words, cell.strip())
     if name:
         check_variable(name, do=_BELOW)
