@@ -24,7 +24,7 @@ def agree(answer="y", *, options=None, count=1, seconds=8, address="http://127.0
     chosen = Options()
     vars(chosen).update(options or {})
     cell = Cell(client, (request,), chosen, "", {}, ask if answer else None, None, None, lambda: client)
-    cell._agree(cell.estimate.wanted)
+    cell._agree()
     return asked
 
 

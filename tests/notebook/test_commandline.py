@@ -135,7 +135,7 @@ def test_a_bad_value_is_told_and_never_a_stack(shell, line, told):
 
 def test_in_a_live_notebook_the_history_shows_its_controls_once_and_hides_the_page_only_there(saved, monkeypatch):
     kernel = SimpleNamespace(_allow_stdin=True)
-    monkeypatch.setattr("wenwen_magic.notebook.magics.WenwenMagics.kernel", kernel)
+    monkeypatch.setattr(saved, "kernel", kernel, raising=False)
     page = saved.run("%wenwen history")
     widgets = [data for data in saved.shown() if "application/vnd.jupyter.widget-view+json" in data]
     assert len(widgets) == 1
@@ -218,7 +218,7 @@ def test_nothing_is_deleted_where_a_word_means_nothing(saved, monkeypatch):
 @pytest.mark.parametrize(("option", "left"), [("", 5), ("--yes", 4), ("-y", 4), ("--确认", 4)])
 def test_where_nobody_can_be_asked_deleting_wants_an_option(saved, monkeypatch, option, left):
     monkeypatch.setattr("builtins.input", lambda _: pytest.fail("asked"))
-    monkeypatch.setattr("wenwen_magic.notebook.magics.WenwenMagics.kernel", object())
+    monkeypatch.setattr(saved, "kernel", object(), raising=False)
     result = saved.run_cell(f"%wenwen delete cat {option}")
     assert result.success == (left == 4)
     assert option or "--yes" in result.error_in_exec.do

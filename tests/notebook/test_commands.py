@@ -13,6 +13,7 @@ from wenwen_magic.errors import ConfigError
 from wenwen_magic.notebook.commands import account
 from wenwen_magic.notebook.commands.registry import CommandContext, KernelState, commands, run
 from wenwen_magic.notebook.completion import complete
+from wenwen_magic.notebook.scope import FrontEnd
 from wenwen_magic.settings import NAMES, Layer, Settings, environment, load
 from wenwen_magic.text.i18n import is_chinese, speak
 
@@ -66,10 +67,9 @@ def said(line, state=None, *, loaded=None, asks=None, attended=True, in_kernel=F
             make_client=asks or client,
             load=lambda: loaded or load(),
             state=state or KernelState(),
-            attended=attended,
+            front=FrontEnd(object() if in_kernel else None, can_ask=attended, attended=attended, changes=False),
             insert=lambda _: pytest.fail("inserted"),
             value_of=lambda _: None,
-            in_kernel=in_kernel,
         )
     )
 
@@ -195,7 +195,7 @@ def test_a_key_typed_into_a_cell_is_refused_and_not_repeated(keyring, typed):
 
 def test_with_nobody_to_ask_the_error_names_the_variable(keyring):
     with pytest.raises(ConfigError, match="WENWEN_API_KEY"):
-        said("key", attended=False)
+        said("key", attended=False, in_kernel=True)
 
 
 @pytest.mark.parametrize("typed", ["", "  ", "a b", "密钥"])

@@ -23,7 +23,9 @@ from support.widgets import (
 
 from wenwen_magic.client import Client
 from wenwen_magic.engine.limits import Session
+from wenwen_magic.notebook import magics as magics_module
 from wenwen_magic.notebook import options
+from wenwen_magic.notebook.scope import front_end
 from wenwen_magic.notebook.widgets.mask_editor import Mask, Stroke
 
 
@@ -84,9 +86,9 @@ def test_a_setting_that_cannot_be_is_told_at_the_press(client, relay):
 
 def test_a_magics_cell_has_the_settings_of_the_moment_with_its_own_options_first(shell, relay):
     magics = shell.magics_manager.registry["WenwenMagics"]
-    here = None, {}
-    cell = magics._cell(options.read("--timeout 7"), "a cat", "", *here, typed="%%wenwen_image --timeout 7\na cat")
-    own = magics._cell(options.read("--mode live"), "a cat", "", *here)
+    here = magics_module._Here(None, {}, front_end(shell))
+    cell = magics._cell(options.read("--timeout 7"), "a cat", "", here, typed="%%wenwen_image --timeout 7\na cat")
+    own = magics._cell(options.read("--mode live"), "a cat", "", here)
     shell.run("%config WenwenMagics.mode = 'replay'\n%config WenwenMagics.timeout = 9")
     now = cell.current_client().settings
     assert (cell.client.settings.mode, now.mode, now.timeout) == ("cache", "replay", 7)

@@ -10,7 +10,7 @@ from support.scripted import answering
 from support.widgets import client_of
 
 from wenwen_magic.history.index import Wanted
-from wenwen_magic.notebook.commands.saved import split_quoted
+from wenwen_magic.notebook.options import split_quoted
 from wenwen_magic.notebook.widgets.history_gallery import KINDS, HistoryGallery
 from wenwen_magic.render.generation import MOST_EMBEDDED
 from wenwen_magic.text.i18n import speak

@@ -14,7 +14,7 @@ from wenwen_magic import Client
 from wenwen_magic.demo import DemoServer
 from wenwen_magic.engine.limits import SESSION, Session
 from wenwen_magic.errors import ConfigError, LimitReached, NoImageError, NotInHistory
-from wenwen_magic.notebook.options import NAMES, Options, read, table_of
+from wenwen_magic.notebook.options import TABLE, Options, read, table_of
 from wenwen_magic.notebook.widgets import panel as panels
 from wenwen_magic.records import Gallery
 from wenwen_magic.text import improving
@@ -383,8 +383,8 @@ def test_an_empty_prompt_is_refused(shell, writer, prompt):
 
 
 def test_it_is_completed_and_in_the_help_of_pictures_alone(shell, demo, capsys):
-    assert {"--improve", "--改进"} < set(NAMES)
-    assert "improve" not in {option.destination for option in table_of(clips=True)}
+    assert {"--improve", "--改进"} < {name for option in TABLE for name in option.names}
+    assert "improve" not in {option.destination for option in table_of("wenwen_video")}
     assert shell.complete("--imp", "%%wenwen_image --imp", 20)[1] == ["--improve"]
     shell.run("%wenwen_image -h")
     assert "--improve" in capsys.readouterr().out

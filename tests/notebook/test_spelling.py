@@ -40,7 +40,7 @@ def asked_by(text, references=()):
 
     assert options.read(line) == options.read(line, fill)  # nothing on the line waits to be filled in
     read = options.read(line, fill)
-    name, prompt = options.name_and_prompt(read, body)
+    _, name, prompt = options.for_magic("wenwen_image", read, body)
     (model,) = read.model
     known = {one.address if one.address.startswith("http") else one.label: one for one in references}
     request = ImageRequest(

@@ -132,7 +132,7 @@ def jpeg(width=90, height=60):
 def printed(monkeypatch, way, kind, data, out):
     monkeypatch.setattr(output_area, "terminal_way", lambda _: way)
     monkeypatch.setattr(sys, "stdout", out)
-    print_still({kind: base64.b64encode(data).decode(), "text/plain": "x"}, SandboxPool())
+    print_still({kind: base64.b64encode(data).decode(), "text/plain": "x"}, SandboxPool)
     return out.getvalue()
 
 

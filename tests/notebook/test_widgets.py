@@ -325,7 +325,7 @@ def test_a_version_that_is_pressed_while_a_picture_is_drawn_is_older_than_that_p
     pressed = threading.Event()
     relay.answer = lambda number: whole(number) if pressed.wait(20) else None
     panel.generate.click()
-    panel.strip.items[0].click()
+    panel.strip.row.children[0].click()
     pressed.set()
     settle(panel)
     assert panel.names["cat"].id == panel.cell.area.rows[-1].id

@@ -95,7 +95,7 @@ def press(panel):
 def takes_in(panel):
     """Return the buttons of the versions in the strip, each of which shows its own."""
     settle(panel)
-    return panel.strip.items
+    return panel.strip.row.children
 
 
 def called(panel):

@@ -125,6 +125,38 @@ class Cell:
         """Whether a person is there to see it: nbval compares, and Voila keeps, what is shown first."""
         return self.area.live and self.ask is not None
 
+    @property
+    def wants_controls(self) -> bool:
+        """Whether controls are to be shown under it, where they can be."""
+        options = self.options
+        return self.client.settings.ui and not (options.no_ui or options.quiet or options.from_)
+
+    def run(self, *, beside: bool) -> Any:
+        """Say what is doubtful, draw, and leave what is shown in its place.
+
+        Args:
+            beside: start to draw in the background, and return the job, which the caller has to :meth:`follow`.
+
+        Returns:
+            The generation or the gallery, or the job; None for a dry run, which is printed, and where a person said no.
+
+        Raises:
+            WenwenError: as :meth:`draw`.
+        """
+        if not self.options.quiet:
+            for doubt in self.doubts():
+                print(doubt)
+        if self.options.dry_run:
+            print(self.dry_run())
+            return None
+        try:
+            return self.draw_in_background() if beside else self.draw()
+        except Cancelled as said:
+            print(said)
+            return None
+        finally:
+            self.area.settle()
+
     def draw(self) -> Generation | Gallery:
         """Draw, wait, and show.
 
@@ -132,7 +164,7 @@ class Cell:
             WenwenError: nothing could be drawn, something is missing in mode ``replay``, or the wait was interrupted.
             Cancelled: a person said no.
         """
-        self._agree(sum(request.count * request.pictures for request in self.requests))
+        self._agree()
         job = self._start()
         try:
             self._wait(job)
@@ -347,6 +379,11 @@ class Cell:
     def _wanted(self) -> Iterable[ImageRequest]:
         return self.requests
 
+    @property
+    def _wanted_pictures(self) -> int:
+        """How many pictures it wants, saved ones included."""
+        return sum(request.count * request.pictures for request in self.requests)
+
     def doubts(self) -> list[str]:
         """Return what is doubtful about the models and the shapes that would be asked for, a line each."""
         runs = not self.options.dry_run
@@ -370,47 +407,47 @@ class Cell:
         free = _(", free (demo)") if demo else ""
         return _("This would ask for {cost}{free}. Nothing was sent.", cost=amount, free=free)
 
-    def _agree(self, wanted: int) -> None:
-        """Keep to the cell's own budget, and ask a person before many pictures or a clip, saved ones not counted."""
-        client, options = self.client, self.options
-        limit, currency = client.settings.confirm_above, client.settings.currency
-        few = wanted <= limit and not any(request.wants_clip for request in self.requests)
-        if client.is_demo or (options.budget is None and (options.yes or few)):
+    def _agree(self) -> None:
+        """Keep to the cell's own budget, and ask a person before many pictures or a clip."""
+        if (cost := self.cost_to_agree()) is None:
             return
-        cost = limits.cost_of(self.estimate.missing)
-        if options.budget is not None and cost.units > options.budget:
-            raise limits.budget_reached(limits.Cost(), cost, options.budget, currency, cell=True)
-        priced = options.budget is not None and not cost.unknown  # what clips cost is known, and agreed to
-        if (not priced if cost.clips else cost.pictures > limit) and not options.yes:
-            amount = limits.cost_text(cost, currency)
-            refusal = LimitReached(
-                _("This cell asks for {cost}; a clip must be confirmed.", cost=amount)
-                if cost.clips
-                else _("This cell asks for {cost}; more than {limit} must be confirmed.", cost=amount, limit=limit),
-                do=_("Nothing was sent. Add -y to go on."),
-            )
-            self._confirm(_("This cell asks for {cost}. Go on? [y/N] ", cost=amount), refusal)
+        amount, limit = limits.cost_text(cost, self.client.settings.currency), self.client.settings.confirm_above
+        refusal = LimitReached(
+            _("This cell asks for {cost}; a clip must be confirmed.", cost=amount)
+            if cost.clips
+            else _("This cell asks for {cost}; more than {limit} must be confirmed.", cost=amount, limit=limit),
+            do=_("Nothing was sent. Add -y to go on."),
+        )
+        self._confirm(_("This cell asks for {cost}. Go on? [y/N] ", cost=amount), refusal)
 
-    def asks_before(self, request: ImageRequest, client: Client, *, fresh: bool) -> bool:
-        """Tell whether a person must agree before a press under this cell asks for a request, as before a cell's own.
+    def cost_to_agree(self) -> limits.Cost | None:
+        """Return what would be asked for, saved pictures not counted, where a person must agree to it; else None.
 
         Raises:
             LimitReached: it would cost more than the cell's own budget.
         """
-        options, asked = replace(self.options, fresh=fresh, take=None), list[str]()
+        if self.client.is_demo:
+            return None
+        settings, options = self.client.settings, self.options
+        few = self._wanted_pictures <= settings.confirm_above and not any(one.wants_clip for one in self.requests)
+        if options.budget is None and (options.yes or few):
+            return None
+        cost = limits.cost_of(self.estimate.missing)
+        if options.budget is not None and cost.units > options.budget:
+            raise limits.budget_reached(limits.Cost(), cost, options.budget, settings.currency, cell=True)
+        priced = options.budget is not None and not cost.unknown  # what clips cost is known, and agreed to
+        much = not priced if cost.clips else cost.pictures > settings.confirm_above
+        return cost if much and not options.yes else None
 
-        def ask(question: str) -> str:
-            asked.append(question)
-            return "y"
-
-        pressed = replace(self, client=client, requests=(request,), options=options, ask=ask)
-        pressed._agree(request.count * request.pictures)  # noqa: SLF001  one of this class
-        return bool(asked)
+    def pressed(self, request: ImageRequest, client: Client, *, fresh: bool) -> "Cell":
+        """Return the cell of a press of its controls: it keeps to the same budget, and a person agrees to the same."""
+        options = replace(self.options, fresh=fresh, take=None)
+        return replace(self, client=client, requests=(request,), options=options)
 
     def _agree_to_all(self) -> None:
         """Check and ask all that can be before anything is sent; errors as :meth:`_agree` and :meth:`_agree_again`."""
         self.client.check(self.estimate)
-        self._agree(self.estimate.wanted)
+        self._agree()
         if self.estimate.unanswered:  # last: it gives up what was sent, so a no to the other must come before it
             self._agree_again(unanswered(self.estimate.unanswered))
 
@@ -457,6 +494,10 @@ class BatchCell(Cell):
     @property
     def _wanted(self) -> Iterable[ImageRequest]:
         return self.many()
+
+    @property
+    def _wanted_pictures(self) -> int:
+        return self.estimate.wanted
 
     def doubts(self) -> list[str]:
         """Return what is doubtful, as for any cell; each kind of request is looked at once."""
@@ -549,6 +590,8 @@ def doubts(client: Client, requests: Sequence[ImageRequest], *, runs: bool = Fal
 
     def shape_doubt(request: ImageRequest) -> str:
         """Say that a picture will have the nearest shape that its model knows, where that is not the one asked for."""
+        if request.orientation == "auto":
+            return ""
         plain = replace(request, params={}) if request.params else request  # a param is sent as it was typed
         try:
             sent = client.shape_as_sent(plain)

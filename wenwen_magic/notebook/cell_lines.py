@@ -7,14 +7,17 @@ from IPython.core.inputtransformer2 import TransformerManager
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.text.i18n import _
 
+CELL_MAGICS = ("wenwen_image", "wenwen_describe", "wenwen_ask", "wenwen_video")
+"""The magics that take a cell's text, or a line's."""
+_CELL_MAGIC = "|".join(CELL_MAGICS)
 _UNSEEN = "\u200b\u2060\ufeff"
 _SPACES = rf"[^\S\r\n{_UNSEEN}]|[{_UNSEEN}]"
 _BLANK = re.compile(rf"[\s{_UNSEEN}]*(?:#|\Z)")
-_CELL = re.compile(rf"[\s{_UNSEEN}]*[%％]{{2}}(wenwen_(?:image|describe|ask|video))(?![\w])")
+_CELL = re.compile(rf"[\s{_UNSEEN}]*[%％]{{2}}({_CELL_MAGIC})(?![\w])")
 _ASSIGNED = r"\s*(?:[^\W\d][^=%#\n]*=\s*)?"
-_LINE = re.compile(rf"^({_ASSIGNED})[%％](wenwen(?:_image|_describe|_ask|_video)?)((?:{_SPACES})+|(?=[\r\n]|$))")
+_LINE = re.compile(rf"^({_ASSIGNED})[%％]({_CELL_MAGIC}|wenwen)((?:{_SPACES})+|(?=[\r\n]|$))")
 _QUESTION = re.compile(
-    rf"^({_ASSIGNED})%(?:(wenwen_(?:image|describe|ask|video)) +(.*\S.*[?])|(wenwen) +((?:.* )?-[?]))[^\S\n]*$",
+    rf"^({_ASSIGNED})%(?:({_CELL_MAGIC}) +(.*\S.*[?])|(wenwen) +((?:.* )?-[?]))[^\S\n]*$",
     re.MULTILINE,
 )
 

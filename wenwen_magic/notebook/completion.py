@@ -42,7 +42,7 @@ def complete(before: str, settings: Callable[[], Settings], names: Mapping[str, 
         return "", []
     if magic == "wenwen":
         return _command(typed, settings, names)
-    return _option(typed, table_of(clips=magic == "wenwen_video"), settings, names)
+    return _option(typed, table_of(magic), settings, names)
 
 
 def _command(typed: str, settings: Callable[[], Settings], names: Mapping[str, Any]) -> Completion:

@@ -5,15 +5,16 @@
 import atexit
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from inspect import currentframe
 from pathlib import Path
+from traceback import walk_stack
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.displayhook import CapturingDisplayHook, DisplayHook
-from IPython.core.displaypub import CapturingDisplayPublisher
 from IPython.core.magic import MagicAlias, Magics, line_cell_magic, line_magic, magics_class, no_var_expand
 from IPython.display import display
 from IPython.utils.dir2 import get_real_method
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from wenwen_magic.notebook.widgets.panel import Panel
 
 _MATCHER = "wenwen_magic"
-_MAGICS = ("wenwen", "wenwen_image", "wenwen_describe", "wenwen_ask", "wenwen_video")
+_MAGICS = ("wenwen", *cell_lines.CELL_MAGICS)
 _OPTION = N_("option")
 _QUIET = 0.5
 """Seconds after the extension was loaded until the process that draws is started."""
@@ -46,6 +47,15 @@ _SHOWN_ONCE = (f"{_RECORDS}.Generation", f"{_RECORDS}.Gallery")
 
 _TRAITS = {name: AnyTrait(None, allow_none=True, help=about(name)).tag(config=True) for name in NAMES}
 _SettingTraits: Any = type("_SettingTraits", (Configurable,), dict(_TRAITS))
+
+
+@dataclass(frozen=True)
+class _Here:
+    """What a magic finds when it begins, for all its cells; the settings are None where one is wrong."""
+
+    loaded: Loaded | None
+    names: dict[str, Any]
+    front: scope.FrontEnd
 
 
 @magics_class
@@ -108,12 +118,10 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             make_client=lambda: self._client(loaded=loaded),
             load=lambda: loaded or self._load(),
             state=self.state,
-            attended=self._can_ask or self.kernel is None,
+            front=scope.front_end(self.shell),
             insert=self.shell.set_next_input,
             value_of=lambda word: known_value(word, scope.seen_names(self.shell.user_ns)),
-            show=display if self._attended else None,
             names=self.shell.user_ns,
-            in_kernel=self.kernel is not None,
             folder=self.folder,
         )
         result = registry.run(context)
@@ -129,40 +137,50 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         from wenwen_magic.notebook import options  # noqa: PLC0415
 
         loaded = self._begin(line, cell)
-        given = self._read(line, cell, loaded)
-        called, clips = f"%{magic}" if cell is None else f"%%{magic}", magic == "wenwen_video"
+        words, comment = options.split_comment(line, prompt=cell is None)
+        given = options.read(words, lambda text: interpolate(text, scope.seen_names(self.shell.user_ns)))
+        if cell is None and loaded is not None:
+            speak(loaded.settings.lang, prompt=given.words)  # the prompt is known only now
+        if comment and not given.quiet:
+            print(options.comment_note(comment))
+        called = f"%{magic}" if cell is None else f"%%{magic}"
         if given.help:
-            print(options.help_text(called, clips=clips))
+            print(options.help_text(called))
             return None
-        options.refuse_others(given, clips=clips)
-        name, prompt = options.name_and_prompt(given, cell)
-        given, prompt = options.for_magic(magic, given, prompt)
+        given, name, prompt = options.for_magic(magic, given, cell)
         names = scope.seen_names(self.shell.user_ns, setting=name)
+        here = _Here(loaded, names, scope.front_end(self.shell))
         if given.fresh:
             scope.check_runs_once()
-        if not (prompt or clips or given.from_ or given.improve) and cell is None:
-            return self._open_panel(given, loaded, names)
+        if not (prompt or magic == "wenwen_video" or given.from_ or given.improve) and cell is None:
+            return self._open_panel(given, here)
         typed = f"{called} {line}" if cell is None else f"{called} {line}\n{cell}"
-        drawn = self._cell(given, prompt, name, loaded, names, typed=typed.rstrip())
-        return self._improve(drawn, prompt, loaded, names) if given.improve else self._run_cell(drawn)
+        drawn = self._cell(given, prompt, name, here, typed=typed.rstrip())
+        return self._improve(drawn, prompt, here) if given.improve else self._run_cell(drawn, here.front)
 
-    def _run_cell(self, drawn: "Cell") -> Any:
-        """Say what is doubtful, and draw; None for a dry run, and where a person said no."""
-        from wenwen_magic.notebook.cell import Cancelled  # noqa: PLC0415
-
-        if not drawn.options.quiet:
-            for doubt in drawn.doubts():
-                print(doubt)
-        if drawn.options.dry_run:
-            print(drawn.dry_run())
+    def _run_cell(self, drawn: "Cell", front: scope.FrontEnd) -> Any:
+        """Draw, with controls below; None for a dry run, where a person said no, and while it is drawn beside."""
+        given, terminal = drawn.options, front.kernel is None
+        if drawn.blind and not given.dry_run:
+            self.state.ballot = drawn  # an earlier one is not on the screen any more
+        # Where nobody is, the kernel is ended after the last cell, and what comes later is seen by nobody.
+        beside = given.background and (front.attended or terminal)
+        if beside and terminal and not (drawn.client.is_demo or given.dry_run):
+            drawn.client.session.detached.start()  # a script may end before its job could start it
+        if (result := drawn.run(beside=beside)) is None:
             return None
-        try:
-            return self._draw(drawn)
-        except Cancelled as said:
-            print(said)
-            return None
+        controls = front.attended and drawn.wants_controls
+        if not beside:
+            self.shown = result
+            if controls:
+                self._show_controls(drawn, front)
+            return result
+        if terminal:  # a script in a terminal may end here; an interrupt ends the wait
+            atexit.register(result.wait, _LAST_WAIT)
+        (self._show_controls(drawn, front) if controls else drawn).follow(result)
+        return None
 
-    def _improve(self, typed: "Cell", prompt: str, loaded: Loaded | None, names: dict[str, Any]) -> Any:
+    def _improve(self, typed: "Cell", prompt: str, here: "_Here") -> Any:
         """Have a cell's prompt rewritten, show the change, and draw only what is saved or agreed to with ``-y``.
 
         Else the controls draw it; without any, a line says what does. What the rewrite says is never evaluated.
@@ -174,8 +192,8 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         from wenwen_magic.text import improving  # noqa: PLC0415
 
         given = typed.options
-        filled = prompt if given.raw else interpolate(prompt, names)
-        asking = self._cell(for_question(given), improving.with_request(filled), "", loaded, names)
+        filled = prompt if given.raw else interpolate(prompt, here.names)
+        asking = self._cell(for_question(given), improving.with_request(filled), "", here)
         cost, client = cost_of(asking.estimate.missing), typed.client
         if given.yes and cost.pictures and not given.dry_run:  # else the question may be paid for nothing
             ask, own = asking.estimate, client.look_through(typed.requests, fresh=True)
@@ -183,66 +201,34 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             both = cost + cost_of(own.missing)
             if given.budget is not None and both.units > given.budget and not client.is_demo:
                 raise budget_reached(Cost(), both, given.budget, client.settings.currency, cell=True)
-        if (said := self._run_cell(asking)) is None:
+        if (said := self._run_cell(asking, here.front)) is None:
             return None
         new = improving.prompt_in(said.text)
-        drawn = replace(self._cell(replace(given, raw=True), new, typed.name, loaded, names), like=typed.text)
+        drawn = replace(self._cell(replace(given, raw=True), new, typed.name, here), like=typed.text)
         if not given.quiet:
             display(prompts_bundle(filled, new), raw=True)  # type: ignore[no-untyped-call]
         if given.yes or drawn.is_saved:
-            return self._run_cell(drawn)
+            return self._run_cell(drawn, here.front)
         undrawn = _("Nothing is drawn yet.") if drawn.estimate.unsaved else _("Not all is drawn yet.")
-        if self._attended and drawn.client.settings.ui and not (given.no_ui or given.quiet):
+        if here.front.attended and drawn.wants_controls:
             drawn.area.status(undrawn)
             drawn.area.settle()
-            self._show_controls(drawn, undrawn=True)
+            self._show_controls(drawn, here.front, undrawn=True)
             return said
         line = cell_of(drawn.client, drawn.requests[0], name=drawn.name, like=drawn.like)
         print(f"{undrawn} {_('This cell draws it:')}", line, sep="\n")
         return said
 
-    def _read(self, line: str, cell: str | None, loaded: Loaded | None) -> "Options":
-        """Read the line, and say what of it is left out as a comment."""
-        from wenwen_magic.notebook import options  # noqa: PLC0415
-
-        line, comment = options.split_comment(line, prompt=cell is None)
-        given = options.read(line, lambda text: interpolate(text, scope.seen_names(self.shell.user_ns)))
-        if cell is None and loaded is not None:
-            speak(loaded.settings.lang, prompt=given.words)  # the prompt is known only now
-        if comment and not given.quiet:
-            print(options.comment_note(comment))
-        if cell is None and given.words.endswith(";"):  # as anywhere in IPython, it quiets; a cell's text may end so
-            return replace(given, quiet=True, words=given.words.rstrip("; "))
-        return given
-
-    def _cell(
-        self, given: "Options", prompt: str, name: str, loaded: Loaded | None, names: dict[str, Any], *, typed: str = ""
-    ) -> "Cell":
+    def _cell(self, given: "Options", prompt: str, name: str, here: "_Here", *, typed: str = "") -> "Cell":
         """Make the cell with its requests: one, those of a comparison, or with ``--from`` many."""
         from wenwen_magic.notebook.cell import BatchCell, Cell  # noqa: PLC0415
         from wenwen_magic.notebook.cell_requests import CellRequests  # noqa: PLC0415
-        from wenwen_magic.notebook.output_area import Area, CapturedHandle, WidgetHandle, capturing  # noqa: PLC0415
+        from wenwen_magic.notebook.output_area import area_of  # noqa: PLC0415
 
-        attended, outputs = self._attended, capturing() if self.kernel is not None else []
-
-        def show(bundle: dict[str, Any]) -> Any:
-            if attended and not self._can_ask:
-                return WidgetHandle(bundle, self._defer)
-            if outputs and attended:
-                return CapturedHandle(bundle, outputs, self._defer)
-            self._print_still(lambda: bundle)
-            return display(bundle, raw=True, display_id=True)  # type: ignore[no-untyped-call]
-
-        client = self._client(given, loaded)
-        wanted = CellRequests(client, given, names)
+        client = self._client(given, here.loaded)
+        wanted = CellRequests(client, given, here.names)
         requests, labels = ((), ()) if given.from_ else wanted.all(prompt)
-        # A terminal's output cannot be changed, and %%capture keeps every change of one.
-        live = self.kernel is not None and not isinstance(self.shell.display_pub, CapturingDisplayPublisher)
-        area = Area(
-            None if given.quiet else show,
-            live=live and not given.quiet and (attended or not outputs),
-            gather=client.gallery,
-        )
+        area = area_of(client, here.front, quiet=given.quiet)
         make = partial(BatchCell, many=wanted.many(prompt, given.from_)) if given.from_ else Cell
         return make(
             client=client,
@@ -250,7 +236,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             options=given,
             name=name,
             names=self.shell.user_ns,
-            ask=input if self._can_ask else None,
+            ask=input if here.front.can_ask else None,
             runner=self.state.runner,
             area=area,
             current_client=lambda: self._client(given),
@@ -259,46 +245,25 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             put=self.state.put,
         )
 
-    def _draw(self, drawn: "Cell") -> Any:
-        attended, given = self._attended, drawn.options
-        if drawn.blind:
-            self.state.ballot = drawn  # an earlier one is not on the screen any more
-        controls = attended and drawn.client.settings.ui and not (given.no_ui or given.quiet or given.from_)
-        # Where nobody is, the kernel is ended after the last cell, and what comes later is seen by nobody.
-        beside = given.background and (attended or self.kernel is None)
-        if beside and self.kernel is None and not drawn.client.is_demo:
-            drawn.client.session.detached.start()  # a script may end before its job could start it
-        try:
-            result: Any = drawn.draw_in_background() if beside else drawn.draw()
-        finally:
-            drawn.area.settle()
-        if not beside:
-            self.shown = result
-            if controls:
-                self._show_controls(drawn)
-            return result
-        if self.kernel is None:  # a script in a terminal may end here; an interrupt ends the wait
-            atexit.register(result.wait, _LAST_WAIT)
-        (self._show_controls(drawn) if controls else drawn).follow(result)
-        return None
-
-    def _open_panel(self, given: "Options", loaded: Loaded | None, names: dict[str, Any]) -> None:
+    def _open_panel(self, given: "Options", here: "_Here") -> None:
         needs = _("The control panel needs a live notebook.")
-        if not self._attended:
+        if not here.front.attended:
             print(needs)
             return
-        cell = self._cell(replace(given, raw=True), "…", "", loaded, names)
-        self._show_controls(cell, with_prompt=True)
+        cell = self._cell(replace(given, raw=True), "…", "", here)
+        self._show_controls(cell, here.front, with_prompt=True)
         cell.area.status(_("The picture will appear here."), plain=needs)
         cell.area.settle()
 
-    def _show_controls(self, cell: "Cell", *, with_prompt: bool = False, undrawn: bool = False) -> "Panel":
+    def _show_controls(
+        self, cell: "Cell", front: scope.FrontEnd, *, with_prompt: bool = False, undrawn: bool = False
+    ) -> "Panel":
         from wenwen_magic.notebook import options  # noqa: PLC0415
         from wenwen_magic.notebook.widgets.panel import Panel  # noqa: PLC0415
 
         client, asked = cell.client, self.state.asked
         suggested = partial(options.suggested_models, clips=cell.requests[0].wants_clip)
-        panel = Panel(cell, self._defer, suggested(client.known_models()), with_prompt=with_prompt, undrawn=undrawn)
+        panel = Panel(cell, front.defer, suggested(client.known_models()), with_prompt=with_prompt, undrawn=undrawn)
         display(panel.view)  # type: ignore[no-untyped-call]
         wanted = with_prompt or any(not row.from_history for row in cell.area.rows)  # what is saved is shown offline
         may_ask = client.settings.mode != "replay" and client.address not in asked
@@ -307,46 +272,12 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             def suggest(_: Any) -> None:
                 """Ask the endpoint for its models; without an answer the known ones stay."""
                 names = suggested(client.model_list())
-                self._defer(lambda: panel.suggest(names))
+                front.defer(lambda: panel.suggest(names))
 
             asked.add(client.address)  # once, answered or not
             with suppress(RuntimeError):  # no thread can be had: only the suggestions are missing
                 self.state.runner.start(suggest)
         return panel
-
-    # -- the front end -------------------------------------------------------------------------------------------------
-
-    @property
-    def kernel(self) -> Any:
-        """The kernel around the shell; None in a terminal."""
-        return getattr(self.shell, "kernel", None)
-
-    def _print_still(self, bundle: Callable[[], Mapping[str, Any]]) -> None:
-        """Print a bundle's picture above its text, where a terminal shows pictures; it is made only there."""
-        if self.kernel is None and sys.stdout.isatty():
-            from wenwen_magic.engine.limits import SESSION  # noqa: PLC0415
-            from wenwen_magic.notebook.output_area import print_still  # noqa: PLC0415
-
-            with suppress(ConfigError):  # a setting is wrong: the next command says so
-                print_still(bundle(), SESSION.pool(self._load().settings.max_megapixels))
-
-    @property
-    def _can_ask(self) -> bool:
-        """Whether a person can answer a question: papermill, nbconvert and their kind allow no input."""
-        return bool(self.kernel is not None and getattr(self.kernel, "_allow_stdin", False))
-
-    @property
-    def _attended(self) -> bool:
-        """Whether a person is at the notebook, who can at least press buttons.
-
-        A server that runs the notebook for the visitor of a page, such as Voila, allows no input. It describes the
-        visitor's request in variables of the environment, as CGI (RFC 3875) names them.
-        """
-        return self._can_ask or (self.kernel is not None and "SERVER_SOFTWARE" in os.environ)
-
-    def _defer(self, work: Callable[[], None]) -> None:
-        """Run something in the main thread when it is free; widgets must not be changed from another."""
-        self.kernel.io_loop.add_callback(work)
 
     # -- settings ------------------------------------------------------------------------------------------------------
 
@@ -366,6 +297,10 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             Layer("%config", {name: getattr(self, name) for name in NAMES}),
         )
 
+    @property
+    def _in_terminal(self) -> bool:
+        return getattr(self.shell, "kernel", None) is None
+
     def _client(self, given: "Options | None" = None, loaded: Loaded | None = None) -> "Client":
         from wenwen_magic.client import Client  # noqa: PLC0415
         from wenwen_magic.endpoint import api_key  # noqa: PLC0415
@@ -378,7 +313,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         )
         # A kernel may be restarted. A terminal that is closed ends its work, but for what is in the background: while
         # Python ends no thread can be started, and without any no picture is saved.
-        worker = self.kernel is not None or (given is not None and given.background)
+        worker = not self._in_terminal or (given is not None and given.background)
         wanted = load(own, base=loaded or self._load())
         if self.folder is not None:  # after a %cd the same cell must find its pictures
             place = self.folder / Path(wanted.settings.history).expanduser()
@@ -410,7 +345,12 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         if result is self.shown and _is_for_the_cells_end():
             self.shown = None
             return
-        self._print_still(result._repr_mimebundle_)
+        if self._in_terminal and sys.stdout.isatty():
+            from wenwen_magic.engine.limits import SESSION  # noqa: PLC0415
+            from wenwen_magic.notebook.output_area import print_still  # noqa: PLC0415
+
+            with suppress(ConfigError):  # a setting is wrong: the next command says so
+                print_still(result._repr_mimebundle_(), lambda: SESSION.pool(self._load().settings.max_megapixels))
         raise NotImplementedError  # IPython then goes on to the MIME bundle
 
 
@@ -431,7 +371,7 @@ def register(shell: Any) -> None:
     for sequence in (list, tuple):
         _show_pictures_in(shell.display_formatter.mimebundle_formatter, sequence)
     shell.events.register("pre_run_cell", magics.forget_shown)
-    loop = getattr(magics.kernel, "io_loop", None)  # kernels other than ipykernel have none
+    loop = getattr(getattr(shell, "kernel", None), "io_loop", None)  # kernels other than ipykernel have none
     if loop is not None and os.environ.get("WENWEN_API_KEY"):
         # The process that draws is ready before the first cell needs it, and loading the extension waits for nothing.
         loop.call_later(_QUIET, _start_worker)
@@ -490,7 +430,7 @@ def _offer_only_our_words(shell: Any) -> None:
         def words(_shell: Any, event: Any) -> Sequence[str]:
             return (latest().complete(event.text_until_cursor) or ("", []))[1]
 
-        for name in ("%wenwen", *(f"{sign}{magic}" for magic in _MAGICS[1:] for sign in ("%%", "%"))):
+        for name in ("%wenwen", *(f"{sign}{magic}" for magic in cell_lines.CELL_MAGICS for sign in ("%%", "%"))):
             shell.set_hook("complete_command", words, str_key=name)
         return
 
@@ -566,4 +506,4 @@ def _is_for_the_cells_end() -> bool:
 
     Nothing else tells the two apart: ipykernel's display hook does not keep ``is_active``.
     """
-    return any(frame.f_code in _AT_THE_END for frame in scope.frames())
+    return any(frame.f_code in _AT_THE_END for frame, _line in walk_stack(currentframe()))

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from keyword import iskeyword
 from typing import Any
 
@@ -45,6 +46,7 @@ class Option:
         filled: whether ``{{...}}`` in its value is replaced while the line is read.
         choices: the words that complete its value, or what gives them by the settings; none for free text.
         files: the endings of files that may be its value; with any, a variable may be too.
+        clips: True where only the magic for clips takes it, False where all others do; None for every magic.
     """
 
     names: tuple[str, ...]
@@ -56,8 +58,9 @@ class Option:
     filled: bool = True
     choices: tuple[str, ...] | Callable[[Settings], Sequence[str]] = ()
     files: tuple[str, ...] = ()
+    clips: bool | None = None
 
-    @property
+    @cached_property
     def destination(self) -> str:
         """Its long English name as a Python name; ``from_`` for a keyword."""
         long = next(name for name in self.names if name.startswith("--") and name.isascii())
@@ -181,6 +184,12 @@ def with_options(line: str, table: Sequence[Option], changes: Mapping[str, str |
     stop = next((part.start - len("--") for part in parts if part.name == "--"), len(line))
     head = "".join([*pieces, line[end:stop]]).rstrip()
     return "".join([head, *more, " " + line[stop:] if line[stop:] else ""])
+
+
+def split_quoted(line: str) -> list[str]:
+    """Split a line at spaces that are not in quotes."""
+    pieces = re.findall(r"""\"([^\"]*)\"|'([^']*)'|(\S+)""", line)
+    return [double or single or plain for double, single, plain in pieces]
 
 
 # An id, a colour (#ff0000, #0f0, #fff), a number.
@@ -428,12 +437,21 @@ class Options:
         files=_PICTURES,
     )
     mask: str | None = _option(
-        "--mask --蒙版", N_("where --ref may be changed: variable, path"), _named, filled=False, files=_PICTURES
+        "--mask --蒙版",
+        N_("where --ref may be changed: variable, path"),
+        _named,
+        filled=False,
+        files=_PICTURES,
+        clips=False,
     )
-    task: str | None = _option("--task --任务", N_("what else the format can do, such as blend"), _word)
-    json: bool = _option("--json --数据", N_("%%wenwen_ask: answer with JSON, for NAME as a list or an object"))
+    task: str | None = _option("--task --任务", N_("what else the format can do, such as blend"), _word, clips=False)
+    json: bool = _option(
+        "--json --数据", N_("%%wenwen_ask: answer with JSON, for NAME as a list or an object"), clips=False
+    )
     improve: bool = _option(
-        "--improve --改进", N_("%%wenwen_image: let a text model rewrite the prompt; draws after Generate or -y")
+        "--improve --改进",
+        N_("%%wenwen_image: let a text model rewrite the prompt; draws after Generate or -y"),
+        clips=False,
     )
     style: str | None = _option(
         "--style --风格",
@@ -447,7 +465,7 @@ class Options:
     for_: tuple[str, ...] = _option(
         "--for --对", N_('"animal=猫;狗": one picture for each {{animal}}'), str, **_AXIS_VALUES
     )
-    blind: bool = _option("--blind --盲评", N_("hide what is compared until a vote is cast"))
+    blind: bool = _option("--blind --盲评", N_("hide what is compared until a vote is cast"), clips=False)
     from_: str | None = _option(
         "--from --来自",
         N_("prompts from a file (txt, CSV, JSON Lines), a list or a table"),
@@ -455,8 +473,8 @@ class Options:
         filled=False,
         files=_PROMPTS,
     )
-    seconds: float | None = _option("--seconds --秒数", N_("how long a clip shall be"), _above_zero(float))
-    embed: bool = _option("--embed --内嵌", N_("keep a clip of up to 2 MiB in the notebook itself"))
+    seconds: float | None = _option("--seconds --秒数", N_("how long a clip shall be"), _above_zero(float), clips=True)
+    embed: bool = _option("--embed --内嵌", N_("keep a clip of up to 2 MiB in the notebook itself"), clips=True)
     fresh: bool = _option("--fresh --重画", N_("draw a new version (pays)"))
     take: int | None = _option("--take --第几张", N_("show a saved version by its number"), _above_zero(int))
     dry_run: bool = _option("--dry-run --预览", N_("show what would be sent; sends nothing"))
@@ -485,33 +503,18 @@ class Options:
 
 TABLE: tuple[Option, ...] = tuple(declared.metadata["option"] for declared in fields(Options) if declared.metadata)
 """The options of the image magics."""
-NAMES = tuple(name for option in TABLE for name in option.names)
-"""All names of these options."""
-_FOR_CLIPS, _NOT_FOR_CLIPS = {"seconds", "embed"}, {"mask", "task", "blind", "improve", "json"}
+_FOR_CLIPS = "wenwen_video"
+"""The magic that makes clips."""
 _NOT_WITH_IMPROVE = ("for_", "grid", "from_", "blind", "take", "background")
 _OF_A_QUESTION = ("fresh", "mode", "timeout", "quiet", "yes", "budget", "dry_run")
+_BELOW = N_("The prompt goes below the first line.")
 
 
-def table_of(*, clips: bool) -> tuple[Option, ...]:
-    """Return the options that a magic takes: the one that makes clips, or the others."""
-    kept = (option for option in TABLE if option.destination not in (_NOT_FOR_CLIPS if clips else _FOR_CLIPS))
+def table_of(magic: str) -> tuple[Option, ...]:
+    """Return the options that a magic takes."""
+    clips = magic == _FOR_CLIPS
+    kept = (option for option in TABLE if option.clips in (None, clips))
     return tuple(replace(one, choices=clip_models) if clips and one.destination == "model" else one for one in kept)
-
-
-def refuse_others(given: "Options", *, clips: bool) -> None:
-    """Refuse options that a magic does not take; they are declared in one table for all.
-
-    Raises:
-        ConfigError: one is given; nothing was sent.
-    """
-    taken = table_of(clips=clips)
-    for option in TABLE:
-        if getattr(given, option.destination) and option.destination not in {one.destination for one in taken}:
-            name = option.names[0]
-            raise ConfigError(
-                _("{name} does not go with a clip.", name=name) if clips else _("{name} is for clips.", name=name),
-                do=_("Leave it out.") if clips else _("Leave it out, or make a clip: %%wenwen_video"),
-            )
 
 
 def help_lines(table: Sequence[Option]) -> list[str]:
@@ -519,49 +522,51 @@ def help_lines(table: Sequence[Option]) -> list[str]:
     return [f"  {padded(', '.join(option.names), 36)} {_(option.help)}" for option in table]
 
 
-def help_text(magic: str, *, clips: bool = False) -> str:
-    """Return all options of a magic, a line each, in the reader's language; of the one for clips, or of another."""
+def help_text(called: str) -> str:
+    """Return all options of a magic, a line each, in the reader's language.
+
+    Args:
+        called: the magic's name as it is typed, with ``%``.
+    """
     head = _(
         "{magic} [NAME] [options]   the cell's text is the prompt; {{{{expression}}}} inserts a Python value",
-        magic=magic,
+        magic=called,
     )
-    return "\n".join([head, *help_lines(table_of(clips=clips))])
+    return "\n".join([head, *help_lines(table_of(called.lstrip("%")))])
 
 
 def read(line: str, fill: Callable[[str], str] = str) -> Options:
-    """Read the line of an image magic.
-
-    Args:
-        line: all that follows the magic's name.
-        fill: puts values into an option's value.
-
-    Raises:
-        ConfigError: an unknown option (the text names the nearest) or an unusable value.
-    """
+    """Read the line of an image magic; arguments and errors are those of :func:`read_line`."""
     given, words = read_line(line, TABLE, fill)
     return Options(words, **given)
 
 
-def name_and_prompt(given: Options, cell: str | None) -> tuple[str, str]:
-    """Split what was typed into the variable's name and the prompt; a line magic has only the prompt.
+def for_magic(magic: str, given: Options, cell: str | None) -> tuple[Options, str, str]:
+    """Return the options as a magic means them, the variable's name and the prompt; a line magic has only the prompt.
+
+    Args:
+        magic: those that give words say the task, and have no controls.
+        given: what was read from its line.
+        cell: the text below the line; None for a line magic.
 
     Raises:
-        ConfigError: the word on a cell magic's line cannot be a variable's name.
+        ConfigError: an option that the magic does not take, a word on a cell magic's line that cannot be a variable's
+            name, or no question where one is wanted; nothing was sent.
     """
-    if cell is None:
-        return "", _unquoted(given.words).strip()
-    if given.words:
-        check_variable(given.words, do=N_("The prompt goes below the first line."))
-    return given.words, cell.strip()
-
-
-def for_magic(magic: str, given: Options, prompt: str) -> tuple[Options, str]:
-    """Return the options and the prompt as a magic means them: those for words say the task and have no controls.
-
-    Raises:
-        ConfigError: ``--json`` where a picture or a description is wanted, ``--improve`` where no single prompt of a
-            picture is, or there is no question.
-    """
+    for option in TABLE:
+        if getattr(given, option.destination) and option.clips not in (None, magic == _FOR_CLIPS):
+            name = option.names[0]
+            raise ConfigError(
+                _("{name} is for clips.", name=name)
+                if option.clips
+                else _("{name} does not go with a clip.", name=name),
+                do=_("Leave it out, or make a clip: %%wenwen_video") if option.clips else _("Leave it out."),
+            )
+    if cell is None and given.words.endswith(";"):  # as anywhere in IPython, it quiets; a cell's text may end so
+        given = replace(given, quiet=True, words=given.words.rstrip("; "))
+    name, prompt = ("", _unquoted(given.words).strip()) if cell is None else (given.words, cell.strip())
+    if name:
+        check_variable(name, do=_BELOW)
     if given.improve:
         _check_improve(magic, given)
     if magic == "wenwen_ask":
@@ -569,14 +574,12 @@ def for_magic(magic: str, given: Options, prompt: str) -> tuple[Options, str]:
             raise ConfigError(
                 _("There is no question."), do=_("Write it below %%wenwen_ask, or behind it on the line: %wenwen_ask …")
             )
-        return replace(given, task=ASK_JSON if given.json else ASK, no_ui=True), prompt
+        return replace(given, task=ASK_JSON if given.json else ASK, no_ui=True), name, prompt
     if given.json:
         raise ConfigError(_("--json goes with %%wenwen_ask only."), do=_("Ask first, then draw with the answer."))
     if magic == "wenwen_describe":
-        return replace(given, task=DESCRIBE, no_ui=True), prompt or _("What is in this picture?")
-    if magic == "wenwen_video":
-        return replace(given, task=CLIP), prompt
-    return given, prompt
+        return replace(given, task=DESCRIBE, no_ui=True), name, prompt or _("What is in this picture?")
+    return replace(given, task=CLIP) if magic == _FOR_CLIPS else given, name, prompt
 
 
 def _check_improve(magic: str, given: Options) -> None:
@@ -601,12 +604,8 @@ def for_question(given: Options) -> Options:
 def check_variable(name: str, *, do: str) -> str:
     """Return a word that can be the name of a variable.
 
-    Args:
-        name: the word.
-        do: what the error advises, marked for translation.
-
     Raises:
-        ConfigError: it cannot be one.
+        ConfigError: it cannot be one; ``do``, marked for translation, is what the error advises.
     """
     if not name.isidentifier() or iskeyword(name):
         raise ConfigError(_("{name!r} is not a variable's name.", name=name), do=_(do))

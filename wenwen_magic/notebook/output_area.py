@@ -11,9 +11,11 @@ from typing import Any, Protocol
 
 from IPython.display import display
 
+from wenwen_magic.client import Client
 from wenwen_magic.errors import ImageError
 from wenwen_magic.kinds import PNG, kind_of
 from wenwen_magic.media.sandbox import SandboxPool
+from wenwen_magic.notebook.scope import FrontEnd
 from wenwen_magic.records import Gallery, Generation
 from wenwen_magic.render import generation as look
 from wenwen_magic.text.i18n import _
@@ -136,6 +138,23 @@ class Area:
                 self._handle.update({"text/plain": ""}, raw=True)
 
 
+def area_of(client: Client, front: FrontEnd, *, quiet: bool) -> Area:
+    """Make the output of a cell, where nothing is shown if it is to be ``quiet``."""
+    outputs = _capturing() if front.kernel is not None else []
+
+    def show(bundle: dict[str, Any]) -> Handle:
+        if front.attended and not front.can_ask:
+            return WidgetHandle(bundle, front.defer)
+        if outputs and front.attended:
+            return CapturedHandle(bundle, outputs, front.defer)
+        if front.kernel is None:
+            print_still(bundle, lambda: client.session.pool(client.settings.max_megapixels))
+        return display(bundle, raw=True, display_id=True)  # type: ignore[no-any-return, no-untyped-call]
+
+    live = front.changes and not quiet and (front.attended or not outputs)
+    return Area(None if quiet else show, live=live, gather=client.gallery)
+
+
 def _joined(bundles: list[dict[str, Any]]) -> dict[str, Any]:
     """Join bundles: texts below one another, the still picture of the first that has one."""
     texts = {kind: "\n".join(bundle.get(kind, "") for bundle in bundles) for kind in ("text/html", "text/plain")}
@@ -153,7 +172,7 @@ def _with_line(
 # -- inside an Output widget, where updates by display id do not arrive ------------------------------------------------
 
 
-def capturing() -> list[Any]:
+def _capturing() -> list[Any]:
     """Return the ``Output`` widgets that capture what is shown now, the oldest first: ``with out:`` is around it."""
     if "ipywidgets" not in sys.modules:
         return []
@@ -226,11 +245,7 @@ class CapturedHandle:
 class WidgetHandle:
     """What is shown as a widget: where a page shows outputs as they were, but widgets as they are, as Voila's does.
 
-    Source: https://github.com/voila-dashboards/voila/issues/498.
-
-    Args:
-        bundle: what is shown first.
-        defer: runs a callable in the main thread when that is free: widgets are changed only there.
+    Source: https://github.com/voila-dashboards/voila/issues/498. The arguments are those of :class:`CapturedHandle`.
     """
 
     def __init__(self, bundle: dict[str, Any], defer: Callable[[Callable[[], None]], None]) -> None:
@@ -276,12 +291,12 @@ def terminal_way(environ: Mapping[str, str]) -> str:
     return "kitty" if environ.get("KITTY_WINDOW_ID") else ""
 
 
-def print_still(bundle: Mapping[str, Any], pool: SandboxPool) -> None:
+def print_still(bundle: Mapping[str, Any], pool: Callable[[], SandboxPool]) -> None:
     """Print the still picture of a bundle where standard output is a terminal that shows pictures.
 
     Args:
         bundle: what is going to be shown; its text comes below.
-        pool: makes a PNG of a picture, for terminals that take nothing else.
+        pool: gives what makes a PNG of a picture, for terminals that take nothing else.
     """
     if way := terminal_way(os.environ) if sys.stdout.isatty() else "":
         still = next((data for kind, data in bundle.items() if kind.startswith("image/")), "")
@@ -289,12 +304,12 @@ def print_still(bundle: Mapping[str, Any], pool: SandboxPool) -> None:
             print(shown, flush=True)
 
 
-def _in_terminal(picture: bytes, way: str, pool: SandboxPool) -> str:
+def _in_terminal(picture: bytes, way: str, pool: Callable[[], SandboxPool]) -> str:
     if way == "iterm":
         # https://iterm2.com/documentation-images.html
         return f"\x1b]1337;File=inline=1;size={len(picture)}:{base64.b64encode(picture).decode()}\a"
     if not kind_of(picture, (PNG,)):
-        picture = _as_png(picture, pool)
+        picture = _as_png(picture, pool())
     text = base64.b64encode(picture).decode()
     pieces = [text[start : start + _PIECE] for start in range(0, len(text), _PIECE)]
     # https://sw.kovidgoyal.net/kitty/graphics-protocol/: shown at once, PNG, no answer that would be read as typed.

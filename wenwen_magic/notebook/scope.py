@@ -1,14 +1,22 @@
-"""The names that a magic sees: those of the function that runs it, then of its module, then of the notebook."""
+"""What a magic finds where it runs: the front end, and the names.
+
+The names are those of the function that runs it, then of its module, then of the notebook.
+"""
 
 import ast
 import inspect
 import linecache
+import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from keyword import iskeyword
+from traceback import walk_stack
 from types import CodeType, FrameType
 from typing import Any
+
+from IPython.core.displaypub import CapturingDisplayPublisher
 
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.text.i18n import _
@@ -23,6 +31,45 @@ _TIMED = {"<magic-timeit>", "<timeit-src>"}
 """What IPython and Python call the code that they run again and again."""
 _MARK = "_wenwen_words"
 _WORD = re.compile(r"[^\W\d]\w*")
+
+
+@dataclass(frozen=True)
+class FrontEnd:
+    """What shows a cell's outputs, as it is while the cell runs.
+
+    Args:
+        kernel: around the shell; None in a terminal.
+        can_ask: whether a person can answer a question: papermill, nbconvert and their kind allow no input.
+        attended: whether a person is at the notebook, who can at least press buttons.
+        changes: whether what is shown can be changed. A terminal's output cannot, and %%capture keeps every change.
+    """
+
+    kernel: Any
+    can_ask: bool
+    attended: bool
+    changes: bool
+
+    @property
+    def takes_answers(self) -> bool:
+        """Whether a command can ask something: in a terminal too."""
+        return self.can_ask or self.kernel is None
+
+    def defer(self, work: Callable[[], None]) -> None:
+        """Run something in the main thread when it is free; widgets must not be changed from another."""
+        self.kernel.io_loop.add_callback(work)
+
+
+def front_end(shell: Any) -> FrontEnd:
+    """Look up what shows the outputs of a shell's cell.
+
+    A server that runs a notebook for the visitor of a page, such as Voila, allows no input. It describes the visitor's
+    request in variables of the environment, as CGI (RFC 3875) names them.
+    """
+    kernel = getattr(shell, "kernel", None)
+    can_ask = kernel is not None and bool(getattr(kernel, "_allow_stdin", False))
+    attended = can_ask or (kernel is not None and "SERVER_SOFTWARE" in os.environ)
+    changes = kernel is not None and not isinstance(shell.display_pub, CapturingDisplayPublisher)
+    return FrontEnd(kernel, can_ask, attended, changes)
 
 
 def seen_names(notebook: Mapping[str, Any], *, setting: str = "") -> dict[str, Any]:
@@ -65,24 +112,17 @@ def check_runs_once() -> None:
     Raises:
         ConfigError: it does; nothing was sent.
     """
-    if any(frame.f_code.co_filename in _TIMED for frame in frames()):
+    if any(frame.f_code.co_filename in _TIMED for frame, _line in walk_stack(inspect.currentframe())):
         raise ConfigError(
             _("%timeit runs a magic many times: with --fresh each would be paid for."),
             do=_("Leave --fresh out: then the first run alone pays. Or use %time."),
         )
 
 
-def frames() -> Iterator[FrameType]:
-    """Yield the frames that are running, from here outwards."""
-    frame = inspect.currentframe()
-    while frame is not None:
-        yield frame
-        frame = frame.f_back
-
-
 def _caller() -> FrameType | None:
     """Return the frame of the code that runs the magic; None where no Python code does."""
-    outer = (frame for frame in frames() if _package(frame) not in _BETWEEN and not _only_calls(frame))
+    frames = (frame for frame, _line in walk_stack(inspect.currentframe()))
+    outer = (frame for frame in frames if _package(frame) not in _BETWEEN and not _only_calls(frame))
     frame = next(outer, None)
     return None if frame is None or _package(frame) in _CALLERS else frame
 
@@ -172,12 +212,14 @@ class Capture(ast.NodeTransformer):
     def visit_Call(self, node: ast.Call) -> ast.expr:
         """Put a lambda with the words of a magic's text beside its call."""
         self.generic_visit(node)
+        called = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+        if called not in _CALLS:
+            return node
         texts = [part.value for argument in node.args for part in ast.walk(argument) if isinstance(part, ast.Constant)]
         text = "\n".join(text for text in texts if isinstance(text, str))
-        called = node.func.attr if isinstance(node.func, ast.Attribute) else ""
-        words = sorted({word for word in _WORD.findall(text) if word.isidentifier() and not iskeyword(word)})
-        if called not in _CALLS or "wenwen" not in text:
+        if "wenwen" not in text:
             return node
+        words = sorted({word for word in _WORD.findall(text) if word.isidentifier() and not iskeyword(word)})
         names = ast.Tuple([ast.Name(word, ast.Load()) for word in words], ast.Load())
         mark = ast.arguments(posonlyargs=[], args=[ast.arg(_MARK)], kwonlyargs=[], kw_defaults=[], defaults=[])
         kept = ast.IfExp(ast.Lambda(mark, names), node, ast.Constant(None))

@@ -55,7 +55,7 @@ def who_draws(context: CommandContext) -> tuple[str, str]:
         return _("process {pid}", pid=detached.pid), _("goes on when the kernel is restarted")
     if detached.problem:
         return _("threads of this kernel"), _("stop with the kernel: {problem}", problem=detached.problem)
-    if context.in_kernel:
+    if context.front.kernel is not None:
         return _("a process of its own"), _("from the first picture on; goes on when the kernel is restarted")
     return _("threads of this Python"), _("end with it")
 
@@ -161,7 +161,7 @@ def key(context: CommandContext, word: str) -> str:
             _("A key is not typed into a cell: it would be saved with the notebook."),
             do=_("Run %wenwen key alone; it asks. Delete this cell."),
         )
-    if not context.attended:
+    if not context.front.takes_answers:
         raise ConfigError(
             _("This notebook runs unattended: no key can be typed."),
             do=_("Set {variable} before the notebook is run.", variable=api_key.VARIABLE),

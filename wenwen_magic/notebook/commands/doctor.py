@@ -265,11 +265,11 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def _widgets(context: CommandContext) -> Finding:
-    if not context.in_kernel:
+    if context.front.kernel is None:
         return Finding(_OK, _("none in a terminal: a picture is its caption and its path"))
     if not context.load().settings.ui:
         return Finding(_OK, _("off, by the setting ui"))
-    if not context.attended:
+    if not context.front.takes_answers:
         return Finding(_OK, _("none: this notebook runs unattended"))
     if importlib.util.find_spec("ipycanvas") is None:
         return Finding(_OK, _("available, without the mask editor"), "pip install 'wenwen-magic[mask]'")

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from wenwen_magic.engine.worker_pool import WorkerPool
 from wenwen_magic.errors import ConfigError
+from wenwen_magic.notebook.cell_lines import CELL_MAGICS
 from wenwen_magic.notebook.options import TABLE, Option, help_lines, help_text, read_line
+from wenwen_magic.notebook.scope import FrontEnd
 from wenwen_magic.settings import Loaded
 from wenwen_magic.text.i18n import N_, _, is_chinese, padded, spoken
 from wenwen_magic.text.suggest import did_you_mean
@@ -53,12 +55,10 @@ class CommandContext:
         make_client: makes a client of the settings.
         load: returns the settings and their sources.
         state: what lasts in this kernel.
-        attended: whether a person can be asked.
+        front: where its results are shown.
         insert: puts a text into a new cell below.
         value_of: returns the value of a word as an expression in the notebook; None for no such name.
-        show: shows controls; None where the notebook is not live.
         names: the notebook's variables, which controls set.
-        in_kernel: whether a Jupyter kernel runs this, and not a terminal.
         folder: the working folder when the extension was loaded, which the history's is named from; None for unknown.
     """
 
@@ -66,12 +66,10 @@ class CommandContext:
     make_client: "Callable[[], Client]"
     load: Callable[[], Loaded]
     state: KernelState
-    attended: bool
+    front: FrontEnd
     insert: Callable[[str], None]
     value_of: Callable[[str], Any]
-    show: Callable[[Any], Any] | None = None
     names: dict[str, Any] = field(default_factory=dict)
-    in_kernel: bool = False
     folder: Path | None = None
 
     @cached_property
@@ -134,8 +132,8 @@ def _help(_context: CommandContext, line: str) -> str:
     """List the magics, the commands and their options; or those of the command that is named."""
     words = line.split()
     if named := words[0].lstrip("%").removeprefix("wenwen_") if words else "":
-        if named in ("image", "describe", "ask", "video"):
-            return help_text(f"%%wenwen_{named}", clips=named == "video")
+        if f"wenwen_{named}" in CELL_MAGICS:
+            return help_text(f"%%wenwen_{named}")
         return "\n".join(_usage(_named(named)))
     lines = [f"{padded(usage, 34)}{_(text)}" for usage, text in _MAGICS.items()]
     for known in commands().values():

@@ -8,6 +8,8 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
+from IPython.display import display
+
 from wenwen_magic.engine import build_request
 from wenwen_magic.errors import ConfigError, HistoryError
 from wenwen_magic.history.index import Wanted
@@ -15,7 +17,7 @@ from wenwen_magic.notebook import voting
 from wenwen_magic.notebook.cell import says_yes
 from wenwen_magic.notebook.cell_source import cell_of
 from wenwen_magic.notebook.commands.registry import OFF, CommandContext, command
-from wenwen_magic.notebook.options import Option, check_variable, model_names
+from wenwen_magic.notebook.options import Option, check_variable, model_names, split_quoted
 from wenwen_magic.protocol import Progress
 from wenwen_magic.records import Gallery, Generation
 from wenwen_magic.render import history as history_table
@@ -35,12 +37,6 @@ def required_ids(line: str) -> list[str]:
     if not ids:
         raise ConfigError(_("Which one? An id is missing."), do=_("The id is under the picture, after #."))
     return ids
-
-
-def split_quoted(line: str) -> list[str]:
-    """Split a line at spaces that are not in quotes."""
-    pieces = re.findall(r"""\"([^\"]*)\"|'([^']*)'|(\S+)""", line)
-    return [double or single or plain for double, single, plain in pieces]
 
 
 def all_saved(context: CommandContext, words: Sequence[str]) -> list[Generation]:
@@ -129,7 +125,7 @@ def history(context: CommandContext, words: str, *, page: int = 1, demo: bool = 
         command=f"%wenwen history {re.sub(_PAGE_OPTION, '', context.line.partition(' ')[2])}".strip(),
         currency=client.settings.currency,
     )
-    showing = [context.show] if context.show and client.settings.ui and found.rows else []
+    showing = [display] if context.front.attended and client.settings.ui and found.rows else []
 
     def render(_gallery: Gallery) -> dict[str, Any]:
         if not showing:
@@ -137,7 +133,7 @@ def history(context: CommandContext, words: str, *, page: int = 1, demo: bool = 
         from wenwen_magic.notebook.widgets.history_gallery import HistoryGallery  # noqa: PLC0415
 
         live = HistoryGallery(client, wanted, found, context.names)
-        showing.pop()(live.view)
+        showing.pop()(live.view)  # type: ignore[no-untyped-call]
         return {**shown, "text/html": live.twin(shown["text/html"])}
 
     return Gallery(found.rows, render=render, differ=client.compare)
@@ -209,7 +205,7 @@ def delete(context: CommandContext, line: str, *, yes: bool = False) -> str:
     chosen = all_saved(context, required_ids(line))
     names = ", ".join(f"#{row.id[:6]}" for row in chosen)
     if not yes:
-        if not context.attended:
+        if not context.front.takes_answers:
             raise ConfigError(
                 _("This notebook runs unattended: it cannot ask."), do=f"%wenwen delete {line.strip()} --yes"
             )
@@ -272,7 +268,7 @@ def open_mask(context: CommandContext, line: str) -> None:
         ConfigError: the notebook is not live, it is not a picture, or the variable's name cannot be one.
     """
     word, *names = split_quoted(line) or required_ids(line)
-    if context.show is None:
+    if not context.front.attended:
         raise ConfigError(_("The mask editor needs a live notebook."), do=_("Give --mask an array or a PNG file."))
     value = context.value_of(word)
     if value is None:
@@ -285,7 +281,7 @@ def open_mask(context: CommandContext, line: str) -> None:
     editor = MaskEditor(
         *context.client.to_mask(value, word), name, lambda mask: context.names.update({name: mask.image()})
     )
-    context.show(editor.view)
+    display(editor.view)  # type: ignore[no-untyped-call]
 
 
 # -- jobs at the endpoint ----------------------------------------------------------------------------------------------

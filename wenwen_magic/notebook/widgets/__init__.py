@@ -9,6 +9,7 @@ from typing import Any
 import ipywidgets
 
 from wenwen_magic.kinds import PNG, data_uri, kind_of
+from wenwen_magic.text.i18n import _
 
 _MARGIN = 8
 """Pixels that ipywidgets leaves between a field and its name."""
@@ -33,13 +34,38 @@ def button(
         **layout: ``width`` and others, as CSS has them.
     """
     made = ipywidgets.Button(description=description, tooltip=tooltip or "", button_style=style, layout=layout)
-    made.on_click(lambda _: press())
+    made.on_click(lambda _made: press())
     return made
 
 
 def row(children: Iterable[Any], **layout: str) -> Any:
     """Put widgets beside one another; they wrap where there is no room. ``layout`` as CSS has it."""
     return ipywidgets.HBox(list(children), layout={"flex_flow": "row wrap", "align_items": "center", **layout})
+
+
+def show(*widgets: Any, on: bool = True) -> None:
+    """Show widgets, or hide them: a hidden one takes no room, and keeps what is in it."""
+    for widget in widgets:
+        widget.layout.display = None if on else "none"
+
+
+def is_hidden(widget: Any) -> bool:
+    """Tell whether a widget was hidden by :func:`show`."""
+    return bool(widget.layout.display == "none")
+
+
+def thumbnail(press: Callable[[], object], *names: str, **layout: str) -> Any:
+    """Make a button for a thumbnail, with CSS classes by which :func:`thumbnails` puts its picture there."""
+    made = button("", press, **layout)
+    for name in ("wenwen-thumbnail", *names):
+        made.add_class(name)
+    return made
+
+
+def describe(made: Any, what: str, *, shown: bool) -> None:
+    """Say on a thumbnail what it shows, and mark it where that is shown large."""
+    made.tooltip = _("shown: {what}", what=what) if shown else _("show {what}", what=what)
+    mark(made, "wenwen-shown", on=shown)
 
 
 def thumbnails(style: str, files: Mapping[str, Path | None]) -> str:

@@ -8,7 +8,7 @@ import ipywidgets
 
 from wenwen_magic.client import Client
 from wenwen_magic.errors import ConfigError
-from wenwen_magic.notebook.widgets import button, empty, row, upload, uploaded
+from wenwen_magic.notebook.widgets import button, empty, is_hidden, row, show, upload, uploaded
 from wenwen_magic.notebook.widgets.mask_editor import Mask, MaskEditor
 from wenwen_magic.records import Button, Generation, ImageRequest
 from wenwen_magic.render import generation
@@ -57,9 +57,8 @@ class EditRow:
 
     def _show(self, *, on: bool) -> None:
         # Always in the page: a field that is only hidden can be given the focus when it is shown.
-        for each in (*self.fields, self.cancel):
-            each.layout.display = None if on else "none"
-        self.below.layout.display = "none"
+        show(*self.fields, self.cancel, on=on)
+        show(self.below, on=False)
 
     def open(self, take: Generation, *, done: str = "") -> None:
         """Begin to change a picture, or go on with another one: the words that are typed stay.
@@ -86,10 +85,9 @@ class EditRow:
 
     def _press_mask(self) -> None:
         """Show what says where the picture may change, or hide it; what is painted stays."""
-        hidden = self.below.layout.display == "none"
-        if hidden and not self.below.children and self.take is not None:
+        if is_hidden(self.below) and not self.below.children and self.take is not None:
             self.below.children = self._mask_fields(self.take)
-        self.below.layout.display = None if hidden else "none"
+        show(self.below, on=is_hidden(self.below))
 
     def _mask_fields(self, take: Generation) -> tuple[ipywidgets.Widget, ...]:
         image, hint, editors = take.images[0], self._mask_hint, []

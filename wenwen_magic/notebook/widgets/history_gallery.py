@@ -1,7 +1,6 @@
 """The history as thumbnails that are pressed: to show, use, star, tag or delete one; searched and turned in place."""
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,9 +14,8 @@ from wenwen_magic.errors import ConfigError, WenwenError
 from wenwen_magic.history.index import Wanted
 from wenwen_magic.history.store import Page
 from wenwen_magic.notebook.cell_source import cell_of
-from wenwen_magic.notebook.commands.saved import split_quoted
-from wenwen_magic.notebook.options import check_variable
-from wenwen_magic.notebook.widgets import button, mark, named, row, thumbnails
+from wenwen_magic.notebook.options import check_variable, split_quoted
+from wenwen_magic.notebook.widgets import button, describe, mark, named, row, show, thumbnail, thumbnails
 from wenwen_magic.notebook.widgets.insert_cell import Inserter
 from wenwen_magic.records import Generation
 from wenwen_magic.render import generation, history
@@ -95,10 +93,10 @@ class HistoryGallery:
         self.newer = self._button("‹", lambda: self._load(self._page.number - 1), tooltip=_("newer"), width="36px")
         self.older = self._button("›", lambda: self._load(self._page.number + 1), tooltip=_("older"), width="36px")
         self.place = ipywidgets.HTML(layout={"margin": "0 4px"})
-        self.tiles = [self._button("", partial(self._choose, number)) for number in range(page.size)]
-        for number, tile in enumerate(self.tiles):
-            for name in ("wenwen-thumbnail", "wenwen-tile", self._class(number)):
-                tile.add_class(name)
+        self.tiles = [
+            thumbnail(partial(self._do, partial(self._choose, number)), "wenwen-tile", self._class(number))
+            for number in range(page.size)
+        ]
         self._style = ipywidgets.HTML(layout={"display": "none"})
         self.grid = ipywidgets.VBox(layout={"flex": f"1 1 {_GRID}px", "max_width": f"{_GRID}px", "min_width": "0"})
         self.grid.add_class("wenwen-tiles")
@@ -197,10 +195,8 @@ class HistoryGallery:
         tile = self.tiles[number]
         prompt = clipped(generation.own_words(each), 200)
         what = " · ".join(filter(None, (prompt, generation.caption(each), history.marks(each), _name(each))))
-        shown = number == self._chosen
-        tile.tooltip = _("shown: {what}", what=what) if shown else _("show {what}", what=what)
         mark(tile, "wenwen-star", on=each.star)
-        mark(tile, "wenwen-shown", on=shown)
+        describe(tile, what, shown=number == self._chosen)
 
     def _load(self, number: int) -> None:
         """Show another page of what is asked for now; what the line asked for is one with it."""
@@ -274,7 +270,8 @@ class HistoryGallery:
 
     def _ask(self, *, on: bool) -> None:
         """Put the question whether to delete in the place of the tools, or the tools back."""
-        self.tools.layout.display, self.question.layout.display = ("none", None) if on else (None, "none")
+        show(self.tools, on=not on)
+        show(self.question, on=on)
 
     def _press_delete(self) -> None:
         self._ask(on=True)
@@ -297,8 +294,7 @@ class HistoryGallery:
 
     def _do(self, press: Callable[[], None]) -> None:
         """Do what was pressed: in the reader's language, the last message gone, an error of ours shown in its place."""
-        with suppress(WenwenError):
-            speak(self._client.settings.lang)
+        speak(self._client.settings.lang)
         self._say()
         try:
             press()

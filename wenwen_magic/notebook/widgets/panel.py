@@ -18,7 +18,7 @@ from wenwen_magic.errors import ConfigError, LimitReached, WenwenError
 from wenwen_magic.notebook.cell import TICK, Cell, Turn, doubts, status_line
 from wenwen_magic.notebook.cell_source import animated, cell_of, retyped
 from wenwen_magic.notebook.options import suggested_models
-from wenwen_magic.notebook.widgets import button, named, row, view_bundle
+from wenwen_magic.notebook.widgets import button, is_hidden, named, row, show, view_bundle
 from wenwen_magic.notebook.widgets.edit_row import ActionButtons, EditRow
 from wenwen_magic.notebook.widgets.insert_cell import Inserter
 from wenwen_magic.notebook.widgets.takes_strip import TakesStrip, saved_takes
@@ -48,6 +48,27 @@ _EITHER = tag(
     ".jp-mod-dirty .wenwen-changed{display:block!important}",
 )
 _SHAPES = (*orientation.ORIENTATIONS, *orientation.RATIOS)
+_OF_PICTURES = {
+    "count": N_("how many pictures"),
+    "draws": N_("draws a new picture (pays)"),
+    "stops": N_("A picture that still arrives is saved (and may be charged)."),
+    "stopped": N_("Stopped waiting. A picture that still arrives is saved (and may be charged) and appears here."),
+    "fresh": N_("The new cell has --fresh: running it draws a new picture and pays."),
+    "failed": N_("{failed} without a picture"),
+}
+_OF_CLIPS = {
+    "count": N_("how many clips"),
+    "draws": N_("makes a new clip (pays)"),
+    "stops": N_("A clip that still arrives is saved (and may be charged)."),
+    "stopped": N_("Stopped waiting. A clip that still arrives is saved (and may be charged) and appears here."),
+    "fresh": N_("The new cell has --fresh: running it makes a new clip and pays."),
+    "failed": N_("{failed} without a clip"),
+}
+
+
+def _words_of(request: ImageRequest) -> Mapping[str, str]:
+    """Return what the controls say of what a request wants."""
+    return _OF_CLIPS if request.wants_clip else _OF_PICTURES
 
 
 class Choices:
@@ -84,11 +105,7 @@ class Choices:
             value=count,
             min=1,
             max=_HIGHEST,
-            **named(
-                ipywidgets.BoundedIntText,
-                _("how many clips") if request.wants_clip else _("how many pictures"),
-                width=56,
-            ),
+            **named(ipywidgets.BoundedIntText, _(_words_of(request)["count"]), width=56),
         )
         self._at_first = self.values
 
@@ -152,7 +169,7 @@ class Panel:
         self.choices = chosen = Choices(first, models, with_prompt=with_prompt, count=first.count if undrawn else 1)
         for field in (chosen.model, chosen.orientation, chosen.count, chosen.prompt):
             field.observe(lambda _change: self._check_choices(), names="value")
-        compared, self._clip = bool(cell.labels), cell.requests[0].wants_clip
+        compared, self._clip, self._says = bool(cell.labels), first.wants_clip, _words_of(first)
         self.action_buttons = ActionButtons(self._press_action)
         self.strip = TakesStrip(self._press_show)
         self.edit_row = EditRow(self._press_cancel)
@@ -231,7 +248,8 @@ class Panel:
 
         ``unseen`` is read to who cannot see the picture, and not shown.
         """
-        self._close_question()  # its words give way to these
+        self._agreed = None  # the words of an open question give way to these
+        show(self.question, on=False)
         text = join(stacked(*lines), tag("span", unseen, style=_UNSEEN) if unseen else "")
         # What is put into the page is read aloud where it is an alert; the field itself can have no role.
         self.note.value = tag("div", text, role="alert", lang=spoken()) if text else ""
@@ -250,13 +268,14 @@ class Panel:
     def _update(self) -> None:
         """Let the controls say what is shown, chosen and waited for; while a job is waited for Generate is Stop."""
         waiting = bool(self._jobs)
-        self.progress.layout.display, self.tools.layout.display = (None, "none") if waiting else ("none", None)
+        show(self.progress, on=waiting)
+        show(self.tools, on=not waiting)
         self._update_generate(waiting=waiting)
         take, area = None if self._held else self._last_shown, self._cell.area
         self.tools.layout.visibility = None if area.rows or area.gallery else "hidden"  # it keeps its place
         self.save.disabled = self.edit.disabled = self.star.disabled = self.animate.disabled = take is None
-        for each in (self.edit, self.animate):  # of a clip neither can be made
-            each.layout.display = "none" if self._clip or (take is not None and not take.images) else None
+        # Of a clip neither can be made.
+        show(self.edit, self.animate, on=not self._clip and (take is None or bool(take.images)))
         self.edit.tooltip = (
             _("press a thumbnail first") if take is None else _("say what to change in: ") + generation.caption(take)
         )
@@ -271,17 +290,10 @@ class Panel:
         self.generate.description = _("Stop waiting") if waiting else face
         self.generate.button_style = "" if waiting else "primary"
         self.generate.disabled = self._held and not waiting
-        stops = (
-            _("A clip that still arrives is saved (and may be charged).")
-            if self._clip
-            else _("A picture that still arrives is saved (and may be charged).")
-        )
-        self.generate.tooltip = stops if waiting else _("vote first") if self._held else does
+        self.generate.tooltip = _(self._says["stops"]) if waiting else _("vote first") if self._held else does
         editing = self.edit_row.take is not None
         # The change stands in the place of what the picture was asked with; behind ⋯ that can be changed all the same.
-        seen = None if not editing or self.menu.layout.display is None else "none"
-        for each in self._settings:
-            each.layout.display = seen
+        show(*self._settings, on=not editing or not is_hidden(self.menu))
         prompt = "" if editing or self._with_prompt else self.choices.prompt.value
         lang = "zh" if is_chinese(prompt) else None
         title, name = prompt[:1000], "wenwen-words"
@@ -292,7 +304,7 @@ class Panel:
 
     def _price(self) -> tuple[str, str]:
         """Return what a press costs, or how many pictures it draws (empty for neither known), and what it does."""
-        does = _("makes a new clip (pays)") if self._clip else _("draws a new picture (pays)")
+        does = _(self._says["draws"])
         with suppress(WenwenError):
             client, values = self._cell.current_client(), self.choices.values
             if client.settings.mode == "replay":
@@ -363,10 +375,11 @@ class Panel:
             client = self._cell.current_client()
             request, fresh = wanted(client)
             start = partial(self._start, client, request, fresh=fresh)
-            if self._cell.asks_before(request, client, fresh=fresh):
-                self._ask(limits.cost_of(client.missing([request], fresh=fresh)), client.settings.currency, start)
-            else:
+            cost = self._cell.pressed(request, client, fresh=fresh).cost_to_agree()
+            if cost is None:
                 start()
+            else:
+                self._ask(cost, client.settings.currency, start)
         self._pressed[key] = self._cell.runner.now()  # a second click has waited while this was done
 
     def _start(self, client: Client, request: ImageRequest, *, fresh: bool) -> None:
@@ -378,10 +391,8 @@ class Panel:
     def _ask(self, cost: limits.Cost, currency: str, go_on: Callable[[], None]) -> None:
         """Ask a person before a press costs much; another press, or another choice, is a no."""
         self.show_message(_("This asks for {cost}. Go on?", cost=limits.cost_text(cost, currency)))
-        self._agreed, self.question.layout.display = go_on, None
-
-    def _close_question(self) -> None:
-        self._agreed, self.question.layout.display = None, "none"
+        self._agreed = go_on
+        show(self.question)
 
     def _press_yes(self) -> None:
         go_on = self._agreed  # None for the second press of a double click
@@ -486,11 +497,7 @@ class Panel:
         with self._handling():
             self._jobs.clear()
             self._update()
-            self.show_message(
-                _("Stopped waiting. A clip that still arrives is saved (and may be charged) and appears here.")
-                if self._clip
-                else _("Stopped waiting. A picture that still arrives is saved (and may be charged) and appears here.")
-            )
+            self.show_message(_(self._says["stopped"]))
             self._cell.area.refresh()
 
     # -- editing -------------------------------------------------------------------------------------------------------
@@ -512,7 +519,7 @@ class Panel:
                 return  # what was typed stays
             if edited is None:
                 self._before_edit = self.choices.values
-            self.choices.prompt.layout.display = "none"
+            show(self.choices.prompt, on=False)
             self.edit_row.open(take)
             self.choices.choose({"model": take.request.model, "orientation": "auto", "count": 1})
             self._update()
@@ -520,7 +527,7 @@ class Panel:
     def _press_cancel(self) -> None:
         with self._handling():
             self.edit_row.close()
-            self.choices.prompt.layout.display = None
+            show(self.choices.prompt)
             self.choices.choose(self._before_edit)
             self._update()
 
@@ -577,8 +584,7 @@ class Panel:
         self._update()
 
     def _press_more(self) -> None:
-        hidden = self.menu.layout.display == "none"
-        self.menu.layout.display = None if hidden else "none"
+        show(self.menu, on=is_hidden(self.menu))
         self._update()
 
     def _press_show(self, take: Generation) -> None:
@@ -643,11 +649,7 @@ class Panel:
                 # As it was typed: with its name, its options and its language.
                 self.inserter.insert(cell.text if as_typed else retyped(cell.text, **changed))
                 if cell.options.fresh:
-                    self.show_message(
-                        _("The new cell has --fresh: running it makes a new clip and pays.")
-                        if self._clip
-                        else _("The new cell has --fresh: running it draws a new picture and pays.")
-                    )
+                    self.show_message(_(self._says["fresh"]))
                 return
             client = cell.current_client()
             if alone and take is not None and take.request == cell.requests[0]:
@@ -683,7 +685,5 @@ def _summary(rows: Sequence[Generation]) -> str:
     """Say what is worth a line of its own: that it was free, or how many pictures did not come."""
     drawn, failed = [take for take in rows if take.files], sum(not take.files for take in rows)
     free = _("saved before: free") if drawn and all(take.from_history for take in drawn) else ""
-    clips = bool(rows) and rows[0].request.wants_clip
-    without = N_("{failed} without a clip") if clips else N_("{failed} without a picture")
-    missing = _(without, failed=failed) if failed else ""
+    missing = _(_words_of(rows[0].request)["failed"], failed=failed) if failed else ""
     return " · ".join(filter(None, (free, missing)))

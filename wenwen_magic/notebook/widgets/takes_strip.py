@@ -9,7 +9,7 @@ from typing import Any
 import ipywidgets
 
 from wenwen_magic.client import Client
-from wenwen_magic.notebook.widgets import button, mark, thumbnails
+from wenwen_magic.notebook.widgets import describe, show, thumbnail, thumbnails
 from wenwen_magic.records import Generation, ImageRequest
 from wenwen_magic.render import generation
 from wenwen_magic.render.markup import small
@@ -37,6 +37,7 @@ class TakesStrip:
 
     Attributes:
         view: to be put among the controls.
+        row: the buttons of the versions, in their order.
     """
 
     def __init__(self, show: Callable[[Generation], None]) -> None:
@@ -46,14 +47,9 @@ class TakesStrip:
         self._buttons: dict[str, Any] = {}
         self._shown: Container[str] = ()
         self._style = ipywidgets.HTML(layout={"display": "none"})
-        self._row = ipywidgets.HBox(layout={"flex_flow": "row wrap"})
+        self.row = ipywidgets.HBox(layout={"flex_flow": "row wrap"})
         self._more = ipywidgets.HTML(layout={"display": "none"})
-        self.view = ipywidgets.VBox([self._style, self._row, self._more], layout={"display": "none"})
-
-    @property
-    def items(self) -> tuple[Any, ...]:
-        """The buttons of the versions, in their order."""
-        return tuple(self._row.children)
+        self.view = ipywidgets.VBox([self._style, self.row, self._more], layout={"display": "none"})
 
     def fill(self, takes: Sequence[tuple[Generation, Path | None]], older: int = 0) -> None:
         """Show versions with small pictures of them, in their order, and how many older ones are left out."""
@@ -63,20 +59,21 @@ class TakesStrip:
         self._buttons = {take.id: self._buttons.get(take.id) or self._button(take) for take, _small_file in takes}
         more = _("{count} older versions: %wenwen history", count=older)
         self._more.value = small(more) if older else ""
-        self._more.layout.display = None if older else "none"
+        show(self._more, on=bool(older))
         self._style.value = thumbnails(_STYLE, {_class(take.id): small_file for take, small_file in takes})
-        self._row.children = tuple(self._buttons.values())
-        self.view.layout.display = None if len(takes) > 1 else "none"
+        self.row.children = tuple(self._buttons.values())
+        show(self.view, on=len(takes) > 1)
         self._describe()
 
     def _button(self, take: Generation) -> Any:
         width = _NARROWEST
         for image in take.results[:1]:
             width = min(_WIDEST, max(_NARROWEST, _HEIGHT * image.width // max(1, image.height)))
-        made = button("", lambda: self._show(self._takes.get(take.id, take)), width=f"{width}px")
-        for name in ("wenwen-thumbnail", "wenwen-take", _class(take.id)):
-            made.add_class(name)
-        return made
+
+        def press() -> None:
+            self._show(self._takes.get(take.id, take))
+
+        return thumbnail(press, "wenwen-take", _class(take.id), width=f"{width}px")
 
     def mark(self, shown: Container[str]) -> None:
         """Mark the versions that the cell shows large, given by their ids."""
@@ -97,8 +94,7 @@ class TakesStrip:
             what = " · ".join(filter(None, (self._names[key], number, generation.caption(take))))
             item = self._buttons[key]
             item.description = f"{'▣ ' if shown else ''}{edited}{take.take or '#'}{star}"
-            item.tooltip = _("shown: {what}", what=what) if shown else _("show {what}", what=what)
-            mark(item, "wenwen-shown", on=shown)
+            describe(item, what, shown=shown)
 
 
 def _class(key: str) -> str:
