@@ -205,9 +205,8 @@ def caption(generation: Generation, *, numbered: bool = False, headed: bool = Fa
         numbered: whether it stands among others of its request: each has its number then, else later ones only.
         headed: whether a header names the model that was asked.
     """
-    results, price = generation.results, generation.price
-    seconds = round(generation.elapsed or 0)
-    model, cost = model_words(generation), generation.has_result or generation.charged != "no"
+    results, cost, price = generation.results, generation.has_result or generation.charged != "no", generation.price
+    seconds, model = round(generation.elapsed or 0), model_words(generation)
     if headed:
         answered = _("answered by {answered}", answered=generation.model_reported)
         model = "" if model == generation.request.model else answered
@@ -258,8 +257,8 @@ def pressed(request: ImageRequest, parent: Generation | None) -> str:
 
 def prompt_of(generation: Generation) -> str:
     """Return the prompt as it was sent, a question as the user wrote it; of a very long one the beginning."""
-    own = own_words(generation)
-    text = own if generation.request.wants_words else generation.prompt_sent or own
+    sent = "" if generation.request.wants_words else generation.prompt_sent
+    text = sent or own_words(generation)
     return text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT] + " …"
 
 
