@@ -478,9 +478,7 @@ class Generation:
         """Whether there is a result: a valid picture, a video in place of it, or a text where the task wants a text."""
         if self.request.wants_words:
             return bool(self.text) and self.state == "complete"
-        if self.request.wants_clip:
-            return bool(self.kept_videos)
-        return bool(self.images or self.kept_videos)
+        return bool(self.kept_videos if self.request.wants_clip else self.results)
 
     @cached_property
     def value(self) -> Any:

@@ -77,15 +77,11 @@ class Retired(NamedTuple):
     use: str
     source: str
 
-    def has_come(self, today: date) -> bool:
-        """Tell whether the model is shut down by a day."""
-        return self.day <= today.isoformat()
 
-
-def retired(name: str) -> Retired | None:
-    """Return what is known of a model's end; None for none."""
+def retired(name: str, by: date = date.max) -> Retired | None:
+    """Return what is known of a model's end, if it comes by a day; None for none."""
     row = _known()["retired"].get(bare(name))
-    return Retired(*row) if row else None
+    return Retired(*row) if row and row[0] <= by.isoformat() else None
 
 
 def replacement_in(words: str, today: date | None = None) -> str:
@@ -93,8 +89,8 @@ def replacement_in(words: str, today: date | None = None) -> str:
     today = today or datetime.now(UTC).date()
     for name in sorted(_known()["retired"], key=len, reverse=True):
         if re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-]|\.\w)", words.casefold()):
-            end = Retired(*_known()["retired"][name])
-            return end.use if end.has_come(today) else ""
+            end = retired(name, today)
+            return end.use if end else ""
     return ""
 
 
@@ -240,8 +236,7 @@ class ModelList:
             # What has an interface for pictures of its own seldom draws through a chat, though it is listed for it too.
             has_own = _PICTURE_TYPE in types if types else bool(_OF_IMAGES.match(bare(model.id)))
             other = has_own != own if own or not types else has_own or kind not in types
-            shut = retired(model.id)
-            is_shut = shut is not None and shut.has_come(today)
+            is_shut = retired(model.id, today) is not None
             alike = SequenceMatcher(None, bare(name), bare(model.id)).ratio()
             return other, is_shut, not same & {bare(model.id), model.alias_of}, -alike
 
@@ -249,12 +244,8 @@ class ModelList:
 
     def clips(self, today: date) -> list[str]:
         """Return the models that make clips, without those that are known to be shut down by a day."""
-
-        def is_shut(model: Model) -> bool:
-            end = retired(model.id)
-            return model.is_gone(today) or (end is not None and end.has_come(today))
-
-        return [model.id for model in self.models if makes_clips(model.id) and not is_shut(model)]
+        names = (model.id for model in self.models if makes_clips(model.id) and not model.is_gone(today))
+        return [name for name in names if not retired(name, today)]
 
     def find(self, name: str) -> Model | None:
         """Return the model with a name, else one whose name means the same; None where the list has none."""

@@ -10,7 +10,6 @@ from typing import Any
 from wenwen_magic.records import Gallery, GeneratedImage, Generation, Label, Video
 from wenwen_magic.render.generation import (
     MOST_SHOWN,
-    about_html,
     as_sent,
     caption,
     described,
@@ -75,15 +74,14 @@ def _outcome(
     row: Generation, about: Sequence[str], width: int, *, enlarged: bool = False, prompt: str = "", sent: str = ""
 ) -> Markup:
     """Show a result in a column of a width in pixels, with what is said of it: :func:`described`, in part."""
-    description = about_html(about)
-    pictures = []
+    description, pictures = stacked(*map(small, about)), []
     for result in row.results:
         wide = _fitting(result, width) if enlarged else min(_fitting(result, width), result.width or width)
         pictures.append(result_html(row, result, width=wide))
     if not pictures:
         return join(prompt, no_picture_html(row), description, sent)
     shown = stacked(*pictures, join(prompt, description, sent))
-    return join(tag("div", shown, style="margin-bottom:8px"), text_html(row))
+    return join(tag("div", shown, style="margin-bottom:8px"), text_html(row) if row.text else "")
 
 
 # -- many --------------------------------------------------------------------------------------------------------------

@@ -80,9 +80,14 @@ def generation_html(
         asked_here: as for :func:`generation_bundle`.
         in_widget: as for :func:`clip_html`.
     """
-    description, results = about_html(about), generation.results
-    how: Any = {"height": _PICTURE_HEIGHT, "in_widget": in_widget}
-    pictures = [_linked(result, result_html(generation, result, **how)) for result in results]
+    results = generation.results
+    pictures = [
+        clip_html(generation, result, in_widget=in_widget, height=_PICTURE_HEIGHT)
+        if isinstance(result, Video)
+        else _linked(result)
+        for result in results
+    ]
+    description = stacked(*map(small, about))
     if not pictures:
         shown = join(no_picture_html(generation), description)
     elif len(pictures) == 1:
@@ -93,16 +98,12 @@ def generation_html(
         shown = join(table(in_rows(cells, even_columns(len(cells)))), tag("p", description))
     # Under its own cell the prompt as sent is worth a line only where the endpoint wrote another.
     sent = Markup() if asked_here and not generation.revised_prompt else as_sent(generation)
-    return join(shown, text_html(generation) if results else "", sent)
+    return join(shown, text_html(generation) if results and generation.text else "", sent)
 
 
-def result_html(
-    generation: Generation, result: GeneratedImage | Video, *, in_widget: bool = False, **size: int | None
-) -> Markup:
-    """Show a picture, or play a clip as :func:`clip_html` does; in pixels as for :func:`picture`."""
-    if isinstance(result, Video):
-        return clip_html(generation, result, in_widget=in_widget, **size)
-    return image_html(result, **size)
+def result_html(generation: Generation, result: GeneratedImage | Video, *, width: int) -> Markup:
+    """Show a picture, or play a clip as :func:`clip_html` does; the width is in pixels."""
+    return clip_html(generation, result, width=width) if isinstance(result, Video) else image_html(result, width=width)
 
 
 def clip_html(
@@ -162,9 +163,9 @@ def preview_of(image: GeneratedImage) -> Path | None:
     return None
 
 
-def _linked(result: GeneratedImage | Video, shown: Markup) -> Markup:
-    """Let a click on a picture open the original, by a path that holds wherever the folder is taken; a clip plays."""
-    below = "" if isinstance(result, Video) else _below_here(result.path)
+def _linked(image: GeneratedImage) -> Markup:
+    """Show a picture; a click on it opens the original, by a path that holds wherever the folder is taken."""
+    below, shown = _below_here(image.path), image_html(image, height=_PICTURE_HEIGHT)
     return tag("a", shown, href=quote(below), target="_blank", title=Path(below).name) if below else shown
 
 
@@ -307,15 +308,8 @@ def _broke_off(generation: Generation) -> bool:
     return generation.finish_reason.lower() in LENGTH_REACHED
 
 
-def about_html(about: Sequence[str]) -> Markup:
-    """Show the lines of :func:`described`."""
-    return stacked(*map(small, about))
-
-
 def text_html(generation: Generation) -> Markup:
     """Show the text that came with a picture; a long one is folded."""
-    if not generation.text:
-        return Markup()
     shown = tag("p", small(lines(generation.text[:LONGEST_TEXT])))
     return shown if len(generation.text) < _LONGEST_OPEN_TEXT else folded(f"{generation.text[:80]} …", shown)
 
