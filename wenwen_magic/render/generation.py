@@ -209,8 +209,8 @@ def caption(generation: Generation, *, numbered: bool = False, headed: bool = Fa
     results, cost, price = generation.results, generation.has_result or generation.charged != "no", generation.price
     seconds, model = round(generation.elapsed or 0), model_words(generation)
     if headed:
-        answered = _("answered by {answered}", answered=generation.model_reported)
-        model = "" if model == generation.request.model else answered
+        same = model == generation.request.model
+        model = "" if same else _("answered by {answered}", answered=generation.model_reported)
     parts = [
         _("version {number}", number=generation.take) if generation.take > 1 and not numbered else "",
         size_of(results[0]) if results else "",
