@@ -94,26 +94,14 @@ def replacement_in(words: str, today: date | None = None) -> str:
     return ""
 
 
-class Rule(NamedTuple):
-    """Tell whether models draw whose names hold a pattern."""
-
-    picture: bool
-    names: re.Pattern[str]
+@lru_cache(maxsize=8192)
+def rule_for(name: str) -> Mapping[str, Any]:
+    """Return the first rule of ``models.toml`` that matches a name; empty when none does."""
+    spelled = re.sub(r"[\s_]+", "-", name.strip().casefold())
+    return next((rule for rule in _known()["rules"] if _pattern(rule["names"]).search(spelled)), {})
 
 
 @cache
-def rules() -> tuple[Rule, ...]:
-    """Return the rules of ``models.toml``: the first that matches a name decides whether the model draws."""
-    return tuple(Rule(row["picture"], _pattern(row["names"])) for row in _known()["rules"])
-
-
-@lru_cache(maxsize=8192)
-def rule_for(name: str) -> Rule | None:
-    """Return the first rule that matches a name; None when none does."""
-    spelled = re.sub(r"[\s_]+", "-", name.strip().casefold())
-    return next((rule for rule in rules() if rule.names.search(spelled)), None)
-
-
 def _pattern(names: str) -> re.Pattern[str]:
     """Return the pattern of any of some parts of names, separated by spaces; none begins or ends inside a word."""
     return re.compile(rf"(?<![a-z])(?:{'|'.join(names.split())})(?![a-z])")
@@ -121,8 +109,7 @@ def _pattern(names: str) -> re.Pattern[str]:
 
 def draws(name: str, types: Iterable[str] = ()) -> bool:
     """Tell whether a model draws pictures: by its name, and where no rule matches by its endpoint types."""
-    rule = rule_for(name)
-    return rule.picture if rule else _PICTURE_TYPE in types
+    return bool(rule_for(name).get("picture", _PICTURE_TYPE in types))
 
 
 @lru_cache(maxsize=8192)
@@ -162,7 +149,7 @@ class Model:
         owner: its owner, as the endpoint says; empty where it does not say.
         endpoint_types: the interfaces through which it may be used, as the endpoint says.
         ends: the day on which it is shut down, as the endpoint says, ``YYYY-MM-DD``; empty where it does not say.
-        picture: whether it draws, by :func:`rules` or its endpoint type ``image-generation``.
+        picture: whether it draws, as :func:`draws` tells.
         alias_of: the model that it is another name for; empty for none.
         aliases: other names for it.
     """
