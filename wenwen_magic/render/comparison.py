@@ -254,7 +254,7 @@ class Comparison:
         """The old prompt and the new one, marked; what looks like a key is masked."""
         return pieces(mask_keys(self.old.request.prompt), mask_keys(self.new.request.prompt))
 
-    @property
+    @cached_property
     def differences(self) -> tuple[Difference, ...]:
         """What differs beside the prompt: settings first, then results."""
         settings = _differing(_settings(self.old.request), _settings(self.new.request))

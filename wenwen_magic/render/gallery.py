@@ -12,13 +12,14 @@ from wenwen_magic.render.generation import (
     MOST_SHOWN,
     as_sent,
     caption,
+    clip_html,
     described,
     doing,
+    image_html,
     no_picture_html,
     plain,
     preview_of,
     prompt_of,
-    result_html,
     status_html,
     text_html,
 )
@@ -77,7 +78,10 @@ def _outcome(
     description, pictures = stacked(*map(small, about)), []
     for result in row.results:
         wide = _fitting(result, width) if enlarged else min(_fitting(result, width), result.width or width)
-        pictures.append(result_html(row, result, width=wide))
+        if isinstance(result, Video):
+            pictures.append(clip_html(row, result, width=wide))
+        else:
+            pictures.append(image_html(result, width=wide))
     if not pictures:
         return join(prompt, no_picture_html(row), description, sent)
     shown = stacked(*pictures, join(prompt, description, sent))

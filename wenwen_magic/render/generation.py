@@ -101,11 +101,6 @@ def generation_html(
     return join(shown, text_html(generation) if results and generation.text else "", sent)
 
 
-def result_html(generation: Generation, result: GeneratedImage | Video, *, width: int) -> Markup:
-    """Show a picture, or play a clip as :func:`clip_html` does; the width is in pixels."""
-    return clip_html(generation, result, width=width) if isinstance(result, Video) else image_html(result, width=width)
-
-
 def clip_html(
     generation: Generation,
     video: Video,
