@@ -91,6 +91,12 @@ class ImageRequest:
         parent: the id of the generation that this one continues; empty for none.
         usual: the default that the model was taken from, where nobody named one; empty for a name that was given.
 
+    Attributes:
+        shape: what the orientation asks for.
+        wants_words: whether the result is a text and not a picture.
+        wants_clip: whether the result is a clip and not a picture.
+        unnamed: whether nobody named the model: it is a default.
+
     Raises:
         ConfigError: an empty prompt or model, an orientation that cannot be, or a count below 1.
     """
@@ -107,6 +113,10 @@ class ImageRequest:
     mask: Reference | None = None
     parent: str = ""
     usual: str = field(default="", compare=False, repr=False)
+    shape: Shape = field(init=False, compare=False, repr=False)
+    wants_words: bool = field(init=False, compare=False, repr=False)
+    wants_clip: bool = field(init=False, compare=False, repr=False)
+    unnamed: bool = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         for name, kinds in _REQUEST_TYPES.items():
@@ -128,8 +138,11 @@ class ImageRequest:
                 do=_("Ask for 1 to {most_takes}: -n 1", most_takes=MOST_TAKES),
             )
         # Copied, so that a request does not change after it was made; every spelling of a shape becomes the same.
-        object.__setattr__(self, "params", dict(self.params))
-        object.__setattr__(self, "orientation", spelled(self.orientation))
+        made: dict[str, Any] = {"params": dict(self.params), "orientation": spelled(self.orientation)}
+        made |= {"shape": shape_of(self.orientation), "unnamed": self.usual == self.model}
+        made |= {"wants_words": self.task in WORD_TASKS, "wants_clip": self.task == CLIP}
+        for name, value in made.items():
+            object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:
         return f"<ImageRequest {_beginning(self.model)} {self.orientation} {_beginning(self.prompt)!r}>"
@@ -147,26 +160,6 @@ class ImageRequest:
         parts += [dict(self.params), self.format, *([more] if more else [])]
         text = json.dumps(parts, sort_keys=True, ensure_ascii=False, default=str)
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-    @cached_property
-    def unnamed(self) -> bool:
-        """Whether nobody named the model: it is a default."""
-        return self.usual == self.model
-
-    @cached_property
-    def shape(self) -> Shape:
-        """What :attr:`orientation` asks for."""
-        return shape_of(self.orientation)
-
-    @cached_property
-    def wants_words(self) -> bool:
-        """Whether the result is a text and not a picture."""
-        return self.task in WORD_TASKS
-
-    @cached_property
-    def wants_clip(self) -> bool:
-        """Whether the result is a clip and not a picture."""
-        return self.task == CLIP
 
     @cached_property
     def pictures(self) -> int:
@@ -478,9 +471,7 @@ class Generation:
         """Whether there is a result: a valid picture, a video in place of it, or a text where the task wants a text."""
         if self.request.wants_words:
             return bool(self.text) and self.state == "complete"
-        if self.request.wants_clip:
-            return bool(self.kept_videos)
-        return bool(self.images or self.kept_videos)
+        return bool(self.kept_videos if self.request.wants_clip else self.results)
 
     @cached_property
     def value(self) -> Any:

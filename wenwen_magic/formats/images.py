@@ -231,7 +231,7 @@ def files_of(request: ImageRequest) -> tuple[FilePart, ...]:
             do=_("Name the picture to change: --ref"),
         )
     mask = file_part("mask", "mask", request.mask)
-    _check_mask(mask, pictures[0])
+    _check_mask(mask)
     return (*pictures, mask)
 
 
@@ -258,19 +258,12 @@ def _is_small_square(picture: FilePart) -> bool:
     return small_png and len(set(_size_of_png(picture.data))) < 2  # noqa: PLR2004  width and height are the same
 
 
-def _check_mask(mask: FilePart, first: FilePart) -> None:
-    size = _size_of_png(mask.data)
-    if mask.data and not (size and (mask.data[25] in _SHOW_THROUGH or b"tRNS" in mask.data)):
+def _check_mask(mask: FilePart) -> None:
+    is_png = bool(_size_of_png(mask.data))
+    if mask.data and not (is_png and (mask.data[25] in _SHOW_THROUGH or b"tRNS" in mask.data)):
         raise ConfigError(
             _("The mask has no transparent part."),
             do=_("Use a PNG of the picture's size that is transparent where it may be changed."),
-        )
-    sizes = {size, _size_of_png(first.data)} - {()}
-    if len(sizes) > 1:
-        raise ConfigError(
-            _("Mask and picture are of different sizes."),
-            why=_(" and ").join(f"{width}x{height}" for width, height in sorted(sizes)),
-            do=_("Make the mask as large as the picture."),
         )
 
 

@@ -262,10 +262,6 @@ def _read(reply: HttpReply | None, **how: Any) -> _Job:
     return _Job(read_json(reply, payloads, **how), payloads)
 
 
-def _has_number(body: Any) -> bool:
-    return bool(_Job(body, Payloads()).number)
-
-
 def talk(request: ImageRequest) -> Generator[Step, HttpReply | None, Answer]:
     """Submit a job, and ask about it until it has ended.
 
@@ -278,7 +274,8 @@ def talk(request: ImageRequest) -> Generator[Step, HttpReply | None, Answer]:
         AnswerError: the submission's answer is empty or cannot be read.
         WaitEnded: three answers in a row were errors in place of the job's state.
     """
-    job = _read((yield _submission(request)), torn=_has_number)  # its number alone keeps it from being paid twice
+    # Of an answer that broke off the number is enough: it alone keeps the job from being paid twice.
+    job = _read((yield _submission(request)), torn=lambda body: _Job(body, Payloads()).number)
     number, complaints = job.number, 0  # the answers to questions may name another
     if job.has_failed:
         raise job.failure()
@@ -288,10 +285,7 @@ def talk(request: ImageRequest) -> Generator[Step, HttpReply | None, Answer]:
         raise job.refusal()
     while True:
         yield job.progress()
-        answered = yield from ask_about_job(_question(number), _read)
-        if answered is None:
-            continue
-        job = answered
+        job = yield from ask_about_job(_question(number), _read)
         if job.has_failed:
             raise job.failure()
         if job.is_done:

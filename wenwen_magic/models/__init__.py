@@ -77,15 +77,11 @@ class Retired(NamedTuple):
     use: str
     source: str
 
-    def has_come(self, today: date) -> bool:
-        """Tell whether the model is shut down by a day."""
-        return self.day <= today.isoformat()
 
-
-def retired(name: str) -> Retired | None:
-    """Return what is known of a model's end; None for none."""
+def retired(name: str, by: date = date.max) -> Retired | None:
+    """Return what is known of a model's end, if it comes by a day; None for none."""
     row = _known()["retired"].get(bare(name))
-    return Retired(*row) if row else None
+    return Retired(*row) if row and row[0] <= by.isoformat() else None
 
 
 def replacement_in(words: str, today: date | None = None) -> str:
@@ -93,31 +89,19 @@ def replacement_in(words: str, today: date | None = None) -> str:
     today = today or datetime.now(UTC).date()
     for name in sorted(_known()["retired"], key=len, reverse=True):
         if re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-]|\.\w)", words.casefold()):
-            end = Retired(*_known()["retired"][name])
-            return end.use if end.has_come(today) else ""
+            end = retired(name, today)
+            return end.use if end else ""
     return ""
 
 
-class Rule(NamedTuple):
-    """Tell whether models draw whose names hold a pattern."""
-
-    picture: bool
-    names: re.Pattern[str]
+@lru_cache(maxsize=8192)
+def rule_for(name: str) -> Mapping[str, Any]:
+    """Return the first rule of ``models.toml`` that matches a name; empty when none does."""
+    spelled = re.sub(r"[\s_]+", "-", name.strip().casefold())
+    return next((rule for rule in _known()["rules"] if _pattern(rule["names"]).search(spelled)), {})
 
 
 @cache
-def rules() -> tuple[Rule, ...]:
-    """Return the rules of ``models.toml``: the first that matches a name decides whether the model draws."""
-    return tuple(Rule(row["picture"], _pattern(row["names"])) for row in _known()["rules"])
-
-
-@lru_cache(maxsize=8192)
-def rule_for(name: str) -> Rule | None:
-    """Return the first rule that matches a name; None when none does."""
-    spelled = re.sub(r"[\s_]+", "-", name.strip().casefold())
-    return next((rule for rule in rules() if rule.names.search(spelled)), None)
-
-
 def _pattern(names: str) -> re.Pattern[str]:
     """Return the pattern of any of some parts of names, separated by spaces; none begins or ends inside a word."""
     return re.compile(rf"(?<![a-z])(?:{'|'.join(names.split())})(?![a-z])")
@@ -125,8 +109,7 @@ def _pattern(names: str) -> re.Pattern[str]:
 
 def draws(name: str, types: Iterable[str] = ()) -> bool:
     """Tell whether a model draws pictures: by its name, and where no rule matches by its endpoint types."""
-    rule = rule_for(name)
-    return rule.picture if rule else _PICTURE_TYPE in types
+    return bool(rule_for(name).get("picture", _PICTURE_TYPE in types))
 
 
 @lru_cache(maxsize=8192)
@@ -166,7 +149,7 @@ class Model:
         owner: its owner, as the endpoint says; empty where it does not say.
         endpoint_types: the interfaces through which it may be used, as the endpoint says.
         ends: the day on which it is shut down, as the endpoint says, ``YYYY-MM-DD``; empty where it does not say.
-        picture: whether it draws, by :func:`rules` or its endpoint type ``image-generation``.
+        picture: whether it draws, as :func:`draws` tells.
         alias_of: the model that it is another name for; empty for none.
         aliases: other names for it.
     """
@@ -240,8 +223,7 @@ class ModelList:
             # What has an interface for pictures of its own seldom draws through a chat, though it is listed for it too.
             has_own = _PICTURE_TYPE in types if types else bool(_OF_IMAGES.match(bare(model.id)))
             other = has_own != own if own or not types else has_own or kind not in types
-            shut = retired(model.id)
-            is_shut = shut is not None and shut.has_come(today)
+            is_shut = retired(model.id, today) is not None
             alike = SequenceMatcher(None, bare(name), bare(model.id)).ratio()
             return other, is_shut, not same & {bare(model.id), model.alias_of}, -alike
 
@@ -249,12 +231,8 @@ class ModelList:
 
     def clips(self, today: date) -> list[str]:
         """Return the models that make clips, without those that are known to be shut down by a day."""
-
-        def is_shut(model: Model) -> bool:
-            end = retired(model.id)
-            return model.is_gone(today) or (end is not None and end.has_come(today))
-
-        return [model.id for model in self.models if makes_clips(model.id) and not is_shut(model)]
+        names = (model.id for model in self.models if makes_clips(model.id) and not model.is_gone(today))
+        return [name for name in names if not retired(name, today)]
 
     def find(self, name: str) -> Model | None:
         """Return the model with a name, else one whose name means the same; None where the list has none."""

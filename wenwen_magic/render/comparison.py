@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from wenwen_magic.records import Generation, ImageRequest
 from wenwen_magic.render import markup
-from wenwen_magic.render.generation import amount, generation_html, size_of
+from wenwen_magic.render.generation import amount, described, generation_html, size_of
 from wenwen_magic.render.markup import Markup, cell, join, lines, small, stacked, table, tag
 from wenwen_magic.text.i18n import _
 from wenwen_magic.text.orientation import said
@@ -254,7 +254,7 @@ class Comparison:
         """The old prompt and the new one, marked; what looks like a key is masked."""
         return pieces(mask_keys(self.old.request.prompt), mask_keys(self.new.request.prompt))
 
-    @property
+    @cached_property
     def differences(self) -> tuple[Difference, ...]:
         """What differs beside the prompt: settings first, then results."""
         settings = _differing(_settings(self.old.request), _settings(self.new.request))
@@ -332,7 +332,7 @@ def bundle(comparison: Comparison, still: Path | None) -> dict[str, Any]:
     ``still`` is a small picture of both, for front ends without HTML.
     """
     names = [tag("b", name) for name in _names(comparison)]
-    shown = generation_html(comparison.old), generation_html(comparison.new)
+    shown = [generation_html(row, described(row)) for row in (comparison.old, comparison.new)]
     both = [cell(stacked(name, html), width="50%") for name, html in zip(names, shown, strict=True)]
     marked = diff_html(_cut(comparison.prompt, around=2_000, most=20_000, count=2_000))
     prompt = cell(tag("span", marked, style="white-space:pre-wrap"), colspan=2)

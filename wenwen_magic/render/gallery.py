@@ -11,13 +11,15 @@ from wenwen_magic.records import Gallery, GeneratedImage, Generation, Label, Vid
 from wenwen_magic.render.generation import (
     MOST_SHOWN,
     as_sent,
-    caption_html,
+    caption,
+    clip_html,
+    described,
     doing,
+    image_html,
     no_picture_html,
     plain,
     preview_of,
     prompt_of,
-    result_html,
     status_html,
     text_html,
 )
@@ -70,25 +72,20 @@ def _fitting(image: GeneratedImage | Video, width: int) -> int:
 
 
 def _outcome(
-    row: Generation,
-    width: int,
-    *,
-    label: Label = (),
-    numbered: bool = False,
-    enlarged: bool = False,
-    prompt: str = "",
-    sent: str = "",
+    row: Generation, about: Sequence[str], width: int, *, enlarged: bool = False, prompt: str = "", sent: str = ""
 ) -> Markup:
-    """Show a result in a column of a width in pixels, with a caption that does not repeat the label in the headers."""
-    description = caption_html(row, numbered=numbered, headed=("model", row.request.model) in label)
-    pictures = []
+    """Show a result in a column of a width in pixels, with what is said of it: :func:`described`, in part."""
+    description, pictures = stacked(*map(small, about)), []
     for result in row.results:
         wide = _fitting(result, width) if enlarged else min(_fitting(result, width), result.width or width)
-        pictures.append(result_html(row, result, width=wide))
+        if isinstance(result, Video):
+            pictures.append(clip_html(row, result, width=wide))
+        else:
+            pictures.append(image_html(result, width=wide))
     if not pictures:
         return join(prompt, no_picture_html(row), description, sent)
     shown = stacked(*pictures, join(prompt, description, sent))
-    return join(tag("div", shown, style="margin-bottom:8px"), text_html(row))
+    return join(tag("div", shown, style="margin-bottom:8px"), text_html(row) if row.text else "")
 
 
 # -- many --------------------------------------------------------------------------------------------------------------
@@ -113,9 +110,10 @@ def gallery_bundle(gallery: Gallery) -> dict[str, Any]:
         numbered = counted[row.request.fingerprint] > 1
         above = tag("p", lines(head)) if head else ""
         unfolds = head and (one_line(prompt) != head or row.revised_prompt)
-        shown = _outcome(row, width, numbered=numbered, prompt=above, sent=as_sent(row) if unfolds else "")
+        about = described(row, numbered=numbered)
+        shown = _outcome(row, about, width, prompt=above, sent=as_sent(row) if unfolds else "")
         cells.append(cell(shown, width=width))
-        line = plain(row, numbered=numbered)
+        line = plain(row, about)
         text.append(f"{mask_keys(head)}: {line}" if head else line)
     sent = as_sent(rows[0]) if rows and not heads[0] else ""
     html = join(table(in_rows(cells, columns)), sent, *map(status_html, notes))
@@ -176,9 +174,10 @@ def grid_bundle(gallery: Gallery) -> dict[str, Any]:
     takes: dict[Label, list[_Take]] = {}
     text = []
     for label, row, prompt in zip(gallery.labels, rows, prompts, strict=True):
-        takes.setdefault(label, []).append((row, prompt))
+        about = described(row)
+        takes.setdefault(label, []).append((row, about, prompt))
         place = " · ".join("=".join(words[pair]) for pair in label)
-        line = "… " + doing(row.request) if _is_drawing(row) else plain(row)
+        line = "… " + doing(row.request) if _is_drawing(row) else plain(row, about)
         text.append(f"{mask_keys(one_line(place))}: {line}")
     html = join(_grid(takes, words), shared_prompt, *map(status_html, notes))
     return bundle(html, "\n".join([*text, *notes]), gallery.still)
@@ -192,8 +191,8 @@ def _prompts_html(rows: Sequence[Generation]) -> tuple[Markup, list[Markup]]:
     return Markup(), [tag("p", small(lines(prompt))) for prompt in prompts]
 
 
-_Take = tuple[Generation, Markup]
-"""A generation, and its prompt where the prompts differ."""
+_Take = tuple[Generation, Sequence[str], Markup]
+"""A generation, what is said of it, and its prompt where the prompts differ."""
 
 
 def _grid(takes: Mapping[Label, Sequence[_Take]], words: _Words) -> Markup:
@@ -234,14 +233,19 @@ def _across(counts: Sequence[int]) -> int:
 def _grid_cell(takes: Sequence[_Take], label: Label, width: int) -> Markup:
     """Show all takes of one place; takes of one prompt have it once below them."""
     shown: list[Markup] = []
-    for prompt, same in groupby(takes, key=itemgetter(1)):
-        for row, _prompt in same:
+    for prompt, same in groupby(takes, key=itemgetter(2)):
+        for row, about, _prompt in same:
             if _is_drawing(row):
                 shown.append(tag("p", "… ", doing(row.request)))
             else:
-                shown.append(_outcome(row, width, label=label, numbered=len(takes) > 1))
+                shown.append(_outcome(row, _headed(row, about, label, numbered=len(takes) > 1), width))
         shown.append(prompt)
     return join(*shown) or Markup("–")
+
+
+def _headed(row: Generation, about: Sequence[str], label: Label, *, numbered: bool = False) -> list[str]:
+    """Return what is said of a generation, with a caption that does not repeat the label in the headers."""
+    return [caption(row, numbered=numbered, headed=("model", row.request.model) in label), *about[1:]]
 
 
 def _is_drawing(row: Generation) -> bool:
@@ -283,17 +287,18 @@ def vote_result(gallery: Gallery, winner: str) -> dict[str, Any]:
     shared_prompt, prompts = _prompts_html(gallery)
     words = label_words(chain(*gallery.labels))
     names = [" · ".join(words[pair][1] for pair in label) for label in gallery.labels]
+    abouts = list(map(described, gallery))
     shown, text = [], []
     for letter, number in letters.items():
-        row, name = gallery[number], names[number]
+        row, name, about = gallery[number], names[number], abouts[number]
         mark = f"{letter} ★" if letter == winner.strip().upper() else letter
         # As large as before the vote, so that no picture moves.
-        outcome = _outcome(row, width, label=gallery.labels[number], enlarged=True)
+        outcome = _outcome(row, _headed(row, about, gallery.labels[number]), width, enlarged=True)
         shown.append((stacked(_letter(mark), lines(name)), join(outcome, prompts[number])))
-        text.append(f"{mark} {name}: {plain(row)}")
+        text.append(f"{mark} {name}: {plain(row, about)}")
     left_out = [
-        join(tag("p", tag("b", lines(name))), _outcome(row, width, label=label))
-        for number, (row, name, label) in enumerate(zip(gallery, names, gallery.labels, strict=True))
+        join(tag("p", tag("b", lines(name))), _outcome(row, _headed(row, about, label), width))
+        for number, (row, name, about, label) in enumerate(zip(gallery, names, abouts, gallery.labels, strict=True))
         if number not in letters.values()
     ]
     return bundle(join(_under_headers(shown, width), *left_out, shared_prompt), "\n".join(text), gallery.still)

@@ -1,6 +1,6 @@
 """Show one generation: picture, caption, notes and what was sent, as one MIME bundle that is legible without CSS."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from itertools import chain
@@ -65,20 +65,29 @@ def generation_bundle(generation: Generation, *, asked_here: bool = False) -> di
         asked_here: whether it is shown under the cell that asked for it, where the prompt can be read.
     """
     still = generation.still or next(chain(map(preview_of, generation.images), generation.stills), None)
-    return bundle(generation_html(generation, asked_here=asked_here), plain(generation), still)
+    about = described(generation)
+    return bundle(generation_html(generation, about, asked_here=asked_here), plain(generation, about), still)
 
 
-def generation_html(generation: Generation, *, asked_here: bool = False, in_widget: bool = False) -> Markup:
+def generation_html(
+    generation: Generation, about: Sequence[str], *, asked_here: bool = False, in_widget: bool = False
+) -> Markup:
     """Show one generation as HTML: a figure, a table for several pictures, or what there is in place of one.
 
     Args:
         generation: what to show.
+        about: what :func:`described` returns for it.
         asked_here: as for :func:`generation_bundle`.
         in_widget: as for :func:`clip_html`.
     """
-    description, results = caption_html(generation), generation.results
-    how: Any = {"height": _PICTURE_HEIGHT, "in_widget": in_widget}
-    pictures = [_linked(result, result_html(generation, result, **how)) for result in results]
+    results = generation.results
+    pictures = [
+        clip_html(generation, result, in_widget=in_widget, height=_PICTURE_HEIGHT)
+        if isinstance(result, Video)
+        else _linked(result)
+        for result in results
+    ]
+    description = stacked(*map(small, about))
     if not pictures:
         shown = join(no_picture_html(generation), description)
     elif len(pictures) == 1:
@@ -89,16 +98,7 @@ def generation_html(generation: Generation, *, asked_here: bool = False, in_widg
         shown = join(table(in_rows(cells, even_columns(len(cells)))), tag("p", description))
     # Under its own cell the prompt as sent is worth a line only where the endpoint wrote another.
     sent = Markup() if asked_here and not generation.revised_prompt else as_sent(generation)
-    return join(shown, text_html(generation) if results else "", sent)
-
-
-def result_html(
-    generation: Generation, result: GeneratedImage | Video, *, in_widget: bool = False, **size: int | None
-) -> Markup:
-    """Show a picture, or play a clip as :func:`clip_html` does; in pixels as for :func:`picture`."""
-    if isinstance(result, Video):
-        return clip_html(generation, result, in_widget=in_widget, **size)
-    return image_html(result, **size)
+    return join(shown, text_html(generation) if results and generation.text else "", sent)
 
 
 def clip_html(
@@ -158,9 +158,9 @@ def preview_of(image: GeneratedImage) -> Path | None:
     return None
 
 
-def _linked(result: GeneratedImage | Video, shown: Markup) -> Markup:
-    """Let a click on a picture open the original, by a path that holds wherever the folder is taken; a clip plays."""
-    below = "" if isinstance(result, Video) else _below_here(result.path)
+def _linked(image: GeneratedImage) -> Markup:
+    """Show a picture; a click on it opens the original, by a path that holds wherever the folder is taken."""
+    below, shown = _below_here(image.path), image_html(image, height=_PICTURE_HEIGHT)
     return tag("a", shown, href=quote(below), target="_blank", title=Path(below).name) if below else shown
 
 
@@ -201,12 +201,11 @@ def caption(generation: Generation, *, numbered: bool = False, headed: bool = Fa
         numbered: whether it stands among others of its request: each has its number then, else later ones only.
         headed: whether a header names the model that was asked.
     """
-    results, price = generation.results, generation.price
-    seconds = round(generation.elapsed or 0)
-    model, cost = model_words(generation), generation.has_result or generation.charged != "no"
+    results, cost, price = generation.results, generation.has_result or generation.charged != "no", generation.price
+    seconds, model = round(generation.elapsed or 0), model_words(generation)
     if headed:
-        answered = _("answered by {answered}", answered=generation.model_reported)
-        model = "" if model == generation.request.model else answered
+        same = model == generation.request.model
+        model = "" if same else _("answered by {answered}", answered=generation.model_reported)
     parts = [
         _("version {number}", number=generation.take) if generation.take > 1 and not numbered else "",
         size_of(results[0]) if results else "",
@@ -254,8 +253,8 @@ def pressed(request: ImageRequest, parent: Generation | None) -> str:
 
 def prompt_of(generation: Generation) -> str:
     """Return the prompt as it was sent, a question as the user wrote it; of a very long one the beginning."""
-    own = own_words(generation)
-    text = own if generation.request.wants_words else generation.prompt_sent or own
+    sent = "" if generation.request.wants_words else generation.prompt_sent
+    text = sent or own_words(generation)
     return text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT] + " …"
 
 
@@ -264,26 +263,29 @@ def own_words(generation: Generation) -> str:
     return asked_in(generation.request.prompt) or generation.request.prompt
 
 
-def notes(generation: Generation) -> list[str]:
-    """List what to know beside the caption: a saved take, another shape than asked, drafts, videos, what is damaged."""
-    listed = []
+def described(generation: Generation, *, numbered: bool = False, headed: bool = False) -> list[str]:
+    """Return what is said below a generation, in lines: its caption, as :func:`caption` makes it, then the notes.
+
+    Notes tell of a saved take, another shape than asked, drafts, videos, what is damaged.
+    """
+    listed = [caption(generation, numbered=numbered, headed=headed)]
     if not generation.has_result:
         asked_about = f" · #{generation.id[:6]}" if generation.id and generation.charged != "no" else ""
         listed.append(_("charged: ") + _(generation.charged) + asked_about)
     elif generation.note:
         listed.append(generation.note)
     asked, results = generation.request, generation.results
-    if generation.kept_videos and not (generation.images or asked.wants_clip):
-        paths = " ".join(_video_paths(generation))
-        listed.append(_("The answer is a video, not a picture. It is saved as:") + " " + paths)
+    videos = [short_path(video.path) for video in generation.videos if video.path and video.is_kept]
+    if videos and not (generation.images or asked.wants_clip):
+        listed.append(_("The answer is a video, not a picture. It is saved as:") + " " + " ".join(videos))
     if results and results[0].width and not asked.shape.fits(results[0].width, results[0].height):
         listed.append(_("asked for {orientation}", orientation=said(asked.orientation)))
     if drafts := sum(image.draft for image in generation.pictures):
         listed.append(_("{drafts} draft(s) kept beside it", drafts=drafts))
     listed += [f"{image.path.name}: {image.problem}" for image in generation.pictures if image.problem]
     if generation.images:
-        listed += [_("a video beside it: {path}", path=path) for path in _video_paths(generation)]
-    for video in generation.videos if generation.files else ():
+        listed += [_("a video beside it: {path}", path=path) for path in videos]
+    for video in generation.videos if results else ():
         if not video.is_kept:
             address = one_line(mask_keys(video.address), _LONGEST_ADDRESS)
             listed.append(_("a video that could not be fetched: {address}", address=address))
@@ -301,19 +303,8 @@ def _broke_off(generation: Generation) -> bool:
     return generation.finish_reason.lower() in LENGTH_REACHED
 
 
-def _video_paths(generation: Generation) -> list[str]:
-    return [short_path(video.path) for video in generation.kept_videos if video.path]
-
-
-def caption_html(generation: Generation, *, numbered: bool = False, headed: bool = False) -> Markup:
-    """Show the caption, as :func:`caption` makes it, with the notes below it."""
-    return stacked(*map(small, [caption(generation, numbered=numbered, headed=headed), *notes(generation)]))
-
-
 def text_html(generation: Generation) -> Markup:
     """Show the text that came with a picture; a long one is folded."""
-    if not generation.text:
-        return Markup()
     shown = tag("p", small(lines(generation.text[:LONGEST_TEXT])))
     return shown if len(generation.text) < _LONGEST_OPEN_TEXT else folded(f"{generation.text[:80]} …", shown)
 
@@ -367,14 +358,17 @@ def details_html(generation: Generation, styles: Mapping[str, str] = MappingProx
     return join(sent_html(generation, styles), tag("p", small(" · ".join(filter(None, facts))), style="margin:2px"))
 
 
-def plain(generation: Generation, *, numbered: bool = False) -> str:
-    """Describe a generation in one line of text: its caption, whether the demo drew it, its file; then its own text."""
+def plain(generation: Generation, about: Sequence[str]) -> str:
+    """Describe a generation in one line of text: its caption, whether the demo drew it, its file; then its own text.
+
+    ``about`` is what :func:`described` returns for it.
+    """
     where = ", ".join(map(short_path, generation.files))
     error = generation.error or {}
     missing = "" if generation.has_result else f"✗ {error.get('what', generation.state)}"
     kind = _("a video, not a picture") if where and not (generation.images or generation.clips) else ""
     demo = "demo" if generation.demo else ""  # a picture of the demo says so itself
-    parts = [caption(generation, numbered=numbered), demo, kind, where or missing, *notes(generation)]
+    parts = [about[0], demo, kind, where or missing, *about[1:]]
     length = LONGEST_TEXT if generation.request.wants_words else _LONGEST_OPEN_TEXT
     text = f"\n{generation.text[:length]}" if generation.text else ""
     return mask_keys(" · ".join(part for part in parts if part) + text)

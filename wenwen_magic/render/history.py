@@ -17,6 +17,7 @@ from wenwen_magic.render.generation import (
     take_mark,
 )
 from wenwen_magic.render.markup import (
+    Cell,
     Markup,
     bundle,
     cell,
@@ -70,41 +71,34 @@ def page_bundle(page: Page, *, thumbnails: Mapping[str, Path], command: str, cur
     if not page.rows:
         message = _nothing(page, command)
         return bundle(tag("p", lines(message)), message)
+    made = {row.id: _shown(row, thumbnails.get(row.id), currency) for row in page.rows}
     shown = list[Markup]()
     for name, rows in apart(page.rows).items():
         if name:
             shown.append(tag("p", tag("b", _(name))))
-        cells = [cell(_shown(row, thumbnails.get(row.id), currency), width=_COLUMN) for row in rows]
-        shown.append(table(in_rows(cells)))
+        shown.append(table(in_rows([made[row.id][0] for row in rows])))
     head = [_("id"), _("date"), _("model"), _("price"), "", _("prompt")]
-    text = text_table([head, *(_text(row, currency) for row in page.rows)])
+    text = text_table([head, *(made[row.id][1] for row in page.rows)])
     footer = _footer(page, command)
     return bundle(join(*shown, tag("p", footer)), f"{text}\n\n{footer}")
 
 
-def _shown(row: Generation, thumbnail: Path | None, currency: str) -> Markup:
-    """Show one generation in a cell: its small picture, its prompt, and what is known of it."""
-    answer = row.text[:LONGEST_TEXT] if row.request.wants_words else ""
-    known = [f"#{row.id[:6]} {marks(row)}", model_words(row)[:200], f"{row.created[:10]} {row.created[11:16]}"]
-    return join(
-        _picture(row, thumbnail),
-        tag("div", *map(_beginning, filter(None, (prompt_of(row), answer)))),
-        tag("div", stacked(*(small(lines(part)) for part in [*known, _cost(row, currency)] if part))),
-    )
-
-
-def _text(row: Generation, currency: str) -> list[str]:
-    """Lay out one generation as the cells of a line of text."""
+def _shown(row: Generation, thumbnail: Path | None, currency: str) -> tuple[Cell, list[str]]:
+    """Show one generation in a cell, with its small picture, and as the cells of a line of text."""
+    name, date, marked = f"#{row.id[:6]}", f"{row.created[:10]} {row.created[11:16]}", marks(row)
     failed = "" if row.has_result else "✗" if row.error else "…" if row.state == "sent" else ""
     video = video_words(row) if row.kept_videos and not row.images else ""
-    return [
-        f"#{row.id[:6]}",
-        f"{row.created[:10]} {row.created[11:16]}",
-        clipped(mask_keys(model_words(row)), _MODEL_COLUMNS) + (" (demo)" if row.demo else ""),
-        _cost(row, currency) or "–",
-        f"{marks(row)} {failed or video}",
-        clipped(prompt_of(row), _PROMPT_COLUMNS),
-    ]
+    model, prompt, cost = model_words(row), prompt_of(row), _cost(row, currency)
+    answer = row.text[:LONGEST_TEXT] if row.request.wants_words else ""
+    known = filter(None, [f"{name} {marked}", model[:200], date, cost])
+    shown = cell(
+        _picture(row, thumbnail),
+        tag("div", *map(_beginning, filter(None, (prompt, answer)))),
+        tag("div", stacked(*map(small, map(lines, known)))),
+        width=_COLUMN,
+    )
+    model = clipped(mask_keys(model), _MODEL_COLUMNS) + (" (demo)" if row.demo else "")
+    return shown, [name, date, model, cost or "–", f"{marked} {failed or video}", clipped(prompt, _PROMPT_COLUMNS)]
 
 
 def video_words(row: Generation) -> str:

@@ -29,6 +29,8 @@ _CHINESE = {"，": ",", "、": ",", "：": ":"}
 _SIGN = re.compile(r"\S")
 _FIELD = re.compile(r"\{\s*[\w$]+\s*:")
 _WORDS = {"True": True, "False": False, "None": None}
+_REQUOTED = {'"': r"\"", r"\'": "'"}
+"""Signs of a text in single quotes, and how one in double quotes has them."""
 _FENCED = re.compile(r"```[^\S\n]*\w*\s*\Z")
 _BETWEEN = re.compile(r"```\w*|[\s,\ufeff]+")
 
@@ -230,13 +232,9 @@ def _scalar(token: str) -> Any:
     if token[0] == "“":
         return replace_lone_surrogates(token[1:-1])
     if token[0] == "'":  # as Python writes it
-        token = '"' + re.sub(r'\\(.)|"', lambda sign: _requoted(sign[0]), token[1:-1], flags=re.DOTALL) + '"'
+        inside = re.sub(r'\\(.)|"', lambda sign: _REQUOTED.get(sign[0], sign[0]), token[1:-1], flags=re.DOTALL)
+        token = f'"{inside}"'
     if token in _WORDS:
         return _WORDS[token]
     value = json.loads(token, strict=False, parse_constant=_refuse)
     return replace_lone_surrogates(value) if isinstance(value, str) else value
-
-
-def _requoted(sign: str) -> str:
-    """Return a sign of a text in single quotes as one in double quotes has it."""
-    return {'"': r"\"", r"\'": "'"}.get(sign, sign)

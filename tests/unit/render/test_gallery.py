@@ -10,7 +10,7 @@ from support.html import read
 
 from wenwen_magic.records import Gallery, ImageRequest
 from wenwen_magic.render.gallery import gallery_bundle, grid_bundle, vote_result
-from wenwen_magic.render.generation import MOST_SHOWN, notes, plain
+from wenwen_magic.render.generation import MOST_SHOWN, described, plain
 from wenwen_magic.text.i18n import speak
 
 FAULT = {"what": "The endpoint failed.", "why": "up <stream>"}
@@ -220,7 +220,7 @@ def test_a_failure_is_in_its_place_with_its_reason_and_cost(make, failed):
     bundle = grid_bundle(replace(gallery, rows=rows))
     cell = headers(read(bundle).tables[0])[1][2]
     assert all(words in cell.words for words in ("✗ The endpoint failed.", "up <stream>", "charged: maybe"))
-    assert bundle["text/plain"].splitlines()[1] == f"x=2: {plain(rows[1])}"
+    assert bundle["text/plain"].splitlines()[1] == f"x=2: {plain(rows[1], described(rows[1]))}"
 
 
 def test_what_is_under_way_is_being_drawn(make):
@@ -406,7 +406,7 @@ def test_a_line_of_the_comparison_stays_one_line_whatever_its_label(make):
 def test_a_saved_take_says_so_in_a_comparison(make):
     one = make((9, 9), from_history=True, note="saved picture, free")
     cell = read(grid_bundle(Gallery((one,), ((("x", "1"),),)))).cells[-1]
-    assert all(note in cell.words for note in notes(one))
+    assert all(note in cell.words for note in described(one)[1:])
     assert "free" in cell.words
 
 

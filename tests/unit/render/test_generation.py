@@ -14,7 +14,7 @@ from wenwen_magic.engine import limits
 from wenwen_magic.records import Gallery, ImageRequest
 from wenwen_magic.render import generation as display
 from wenwen_magic.render.gallery import gallery_bundle
-from wenwen_magic.render.generation import caption, generation_bundle, notes, plain, short_path
+from wenwen_magic.render.generation import caption, described, generation_bundle, plain, short_path
 from wenwen_magic.text.i18n import speak
 
 FAULT = {"kind": "EndpointError", "what": "The endpoint failed.", "why": "up <stream>"}
@@ -104,8 +104,8 @@ def test_the_caption_speaks_chinese(make):
 
 
 def test_the_note_of_the_engine_is_shown_and_nothing_without_one(make):
-    assert notes(make((9, 9), note="saved picture, free")) == ["saved picture, free"]
-    assert notes(make((9, 9), from_history=True)) == []
+    assert described(make((9, 9), note="saved picture, free"))[1:] == ["saved picture, free"]
+    assert described(make((9, 9), from_history=True))[1:] == []
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_the_note_of_the_engine_is_shown_and_nothing_without_one(make):
     ],
 )
 def test_another_shape_than_asked_for_is_noted(asked, size, noted, make):
-    said = notes(make(size, request=ImageRequest("x", orientation=asked)))
+    said = described(make(size, request=ImageRequest("x", orientation=asked)))[1:]
     assert [asked in note for note in said] == [True] * noted
 
 
@@ -128,14 +128,14 @@ def test_drafts_are_counted_and_damaged_pictures_named_and_neither_is_shown(make
     result, *drafts, damaged = generation.pictures
     drafts = [replace(draft, draft=True) for draft in drafts]
     generation = replace(generation, pictures=(result, *drafts, replace(damaged, problem="it is cut <short>")))
-    assert any("2 draft" in note for note in notes(generation))
+    assert any("2 draft" in note for note in described(generation))
     reader = read(generation_bundle(generation))
     assert "secret-1.png: it is cut <short>" in reader.words
     assert len(reader.named("img")) == 1
 
 
 def test_an_answer_that_broke_off_says_so(make):
-    assert any("broke off" in note for note in notes(make((9, 9), finish_reason="cut")))
+    assert any("broke off" in note for note in described(make((9, 9), finish_reason="cut")))
 
 
 # Text and failures
@@ -203,7 +203,8 @@ def test_a_generation_without_picture_and_error_tells_its_state(make):
 
 
 def test_plain_text_is_one_line_with_all_that_matters(make):
-    assert plain(make((1536, 1024))) == "1536×1024 · gpt-4o-image · 41 s · …/wenwen_images/secret-1.png"
+    shown = make((1536, 1024))
+    assert plain(shown, described(shown)) == "1536×1024 · gpt-4o-image · 41 s · …/wenwen_images/secret-1.png"
 
 
 def test_controls_and_a_preview_have_words(make):

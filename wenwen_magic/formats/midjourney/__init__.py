@@ -255,8 +255,6 @@ def _follow(request: ImageRequest, number: str, *, windows: bool) -> Generator[S
     shown, asks = None, 0
     while True:
         job = yield from ask_about_job(_question(number), task.read_job)
-        if job is None:
-            continue
         if job.status == task.SUCCESS:
             asks += 1
             if request.wants_words or job.pictures or job.videos or asks > _ASKS:

@@ -196,6 +196,7 @@ class AnswerParser:
             words = markdown.without_links(words, videos)
         finish_reason, job = "cut" if cut else self.payloads.redact(self._found.finish_reason), ""
         model, words = self.payloads.redact(self._found.model), self.payloads.redact(words)
+        usage = self.payloads.redact_within(self._found.usage)
         failed = dict.fromkeys(self.payloads.redact(read_problem(failure).message) for failure in failures)
         text = walk.without_progress(words, quoted_only=not (sources or (clip and videos)))
         text = "\n".join(filter(None, [text, *failed]))
@@ -210,7 +211,7 @@ class AnswerParser:
             text=text,
             finish_reason=finish_reason,
             model=model,
-            usage=self.payloads.redact_within(self._found.usage),
+            usage=usage,
             revised_prompt="\n".join(dict.fromkeys(filter(None, self._found.revised))),
             job=job,
             videos=videos,

@@ -186,19 +186,19 @@ def ask_free(call: HttpCall) -> Generator[Step, HttpReply | None, Any]:
 
 def ask_about_job(
     question: HttpCall, read: Callable[[HttpReply | None], Job | None]
-) -> Generator[Step, HttpReply | None, Job | None]:
-    """Wait, then ask about a job that goes on; None where the answer cannot be read, which is told: it is asked again.
+) -> Generator[Step, HttpReply | None, Job]:
+    """Wait, then ask about a job that goes on; where the answer cannot be read, tell so, wait and ask again.
 
     Args:
         question: the call.
         read: reads its reply; None where nothing can be made of it.
     """
-    yield Pause()
-    with suppress(EndpointError, AnswerError):
-        if (job := read((yield question))) is not None:
-            return job
-    yield Progress(_("the endpoint's answer could not be read; asking again"))
-    return None
+    while True:
+        yield Pause()
+        with suppress(EndpointError, AnswerError):
+            if (job := read((yield question))) is not None:
+                return job
+        yield Progress(_("the endpoint's answer could not be read; asking again"))
 
 
 def inquiry(question: Callable[[str], HttpCall]) -> Inquiry:

@@ -223,8 +223,11 @@ class HistoryGallery:
         self.shown.value = ""
         if take:
             ready, prompt = self._client.ready(take), tag("p", lines(generation.prompt_of(take)))
+            described = generation.described(ready)
             about = tag("p", small(" · ".join(filter(None, (_name(take), "demo" if take.demo else "")))))
-            self.shown.value = join(generation.generation_html(ready, asked_here=True, in_widget=True), prompt, about)
+            self.shown.value = join(
+                generation.generation_html(ready, described, asked_here=True, in_widget=True), prompt, about
+            )
 
     @property
     def _take(self) -> Generation:
