@@ -422,6 +422,11 @@ def test_unchanged_records_are_not_read_again(history, monkeypatch):
 # The raw reply
 
 
+@pytest.fixture(autouse=True)
+def own_folder_for_temporary_files(tmp_path, monkeypatch):
+    monkeypatch.setattr("wenwen_magic.history.store.gettempdir", lambda: str(tmp_path))
+
+
 def kept(history, generation, chunks):
     return history.keep_reply(generation, HttpReply(200, "application/json", chunks))
 
