@@ -212,9 +212,12 @@ def _with_level(name: str, level: Any) -> str:
     return mask_keys(one_line(f"{name}: {level}" if isinstance(level, str) else name, 80))
 
 
-def is_failure(body: Mapping[str, Any]) -> bool:
-    """Tell whether an object that came with HTTP status 200 says by itself that something failed."""
-    fields = plain_fields(body)
+def is_failure(fields: Mapping[str, Any]) -> bool:
+    """Tell whether an object that came with HTTP status 200 says by itself that something failed.
+
+    Args:
+        fields: the object's, as :func:`plain_fields` returns them.
+    """
     error = fields.get("error") or fields.get("errors") or fields.get("fault")
     told = error.values() if isinstance(error, Mapping) else [error]  # some send an empty one along
     if any(str(one).lower() not in {"none", "null", "no", *_FINE_CODES} for one in told if one):
@@ -235,9 +238,12 @@ def is_failure(body: Mapping[str, Any]) -> bool:
     )
 
 
-def is_complaint(body: Mapping[str, Any]) -> bool:
-    """Tell whether an object, or one just inside, holds words of a problem; asked of those that hold no result."""
-    fields = plain_fields(body)
+def is_complaint(fields: Mapping[str, Any]) -> bool:
+    """Tell whether an object, or one just inside, holds words of a problem; asked of those that hold no result.
+
+    Args:
+        fields: the object's, as :func:`plain_fields` returns them.
+    """
     objects = [fields, *(plain_fields(inner) for name in _ENVELOPES if isinstance(inner := fields.get(name), Mapping))]
     words = [words for one in objects for name in _SPOKEN if (words := words_in(one.get(name)))]
     return bool(words) and not any(map(_FINE.match, words))

@@ -283,14 +283,14 @@ class ImagePipeline:
         return video
 
     def _keep_picture(self, part: Path, stem: Path, head: bytes, *, draft: bool) -> GeneratedImage:
-        size, problem, result, preview = part.stat().st_size, "", None, None
+        size, problem, seen, preview = part.stat().st_size, "", Inspection("", "unsound", 0, 0), None
         digest: Callable[[], str] = cache(partial(_sync, part))
         with ThreadPoolExecutor(1, thread_name_prefix="wenwen") as thread:
             if size > _PIECE:  # beside the sandbox, which decodes; a thread costs more than a small file
                 digest = thread.submit(_sync, part).result
             try:
                 with self._waiting():
-                    result, preview = self._judged(part, size, digest)
+                    seen, preview = self._judged(part, size, digest)
             except ImageError as error:
                 if error.text in _NOT_THE_PICTURES_FAULT:
                     digest()
@@ -298,11 +298,18 @@ class ImagePipeline:
                     raise
                 problem = _with_its_words(error, head)
         sha256 = digest()  # on disk before the file has its name
-        path = part.replace(stem.with_name(f"{stem.name}.{result.extension if result else 'unsound'}"))
-        kept = GeneratedImage(path, "", 0, 0, draft=draft, size=size, sha256=sha256)
-        if result is None:
-            return replace(kept, problem=problem)
-        return replace(kept, mime=result.mime, width=result.width, height=result.height, preview=preview)
+        path = part.replace(stem.with_name(f"{stem.name}.{seen.extension}"))
+        return GeneratedImage(
+            path,
+            seen.mime,
+            seen.width,
+            seen.height,
+            draft=draft,
+            problem=problem,
+            preview=preview,
+            size=size,
+            sha256=sha256,
+        )
 
     def _clip(self, part: Path, stem: Path, stills: Sequence[Path], *, strip: bool) -> Inspection | ImageError:
         """Judge a clip by the parts of its file, and make its poster beside it; return why, where it is none."""

@@ -65,7 +65,7 @@ class AnswerParser:
         told = found.said_again or found.refusals or found.refused_again or found.refusal
         if self._said or told or self._task()[0]:
             return None
-        return next((body for body in self._others if is_failure(body) or _is_bare(body)), None)
+        return next((body for body in self._others if is_failure(plain_fields(body)) or _is_bare(body)), None)
 
     @property
     def seen(self) -> bool:
@@ -379,7 +379,7 @@ def _task_in(value: Any, depth: int = 0) -> tuple[str, str] | None:
 def _is_bare(body: Mapping[str, Any], depth: int = 0) -> bool:
     """Tell whether an object has a problem's words and nothing that is a result."""
     fields = plain_fields(body)
-    if not is_complaint(body) or any(_waits(fields.get(name)) for name in shapes.STATES):
+    if not is_complaint(fields) or any(_waits(fields.get(name)) for name in shapes.STATES):
         return False
     results = {*shapes.WRAPPERS, *shapes.ADDRESSES} - {"message"}
     held = [value for name, value in fields.items() if name in results and value]

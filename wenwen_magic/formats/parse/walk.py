@@ -248,7 +248,8 @@ class Collector:
                 yield from self.read_text(value, place)
 
     def _add_object(self, item: Mapping[str, Any], place: Place) -> Iterator[Progress]:
-        fields, failed = plain_fields(item), bool(place.depth) and is_failure(item)
+        fields = plain_fields(item)
+        failed = bool(place.depth) and is_failure(fields)
         if fields.get("role") in ("user", "system"):  # what was asked
             return
         place = inside(fields, place)
