@@ -135,7 +135,7 @@ class _Box(ipywidgets.VBox):  # type: ignore[misc]
 
 
 class Panel:
-    """The controls of one cell.
+    """The controls of one cell, to be shown as their ``view``.
 
     Settings count as they are at a press, the cell's own options before them.
 
@@ -145,9 +145,6 @@ class Panel:
         models: names to suggest.
         with_prompt: whether there is a field for the prompt.
         undrawn: whether the first press draws what the cell left undrawn: what is saved or under way then counts.
-
-    Attributes:
-        view: to be shown.
     """
 
     def __init__(
