@@ -452,7 +452,7 @@ def test_a_vote_cast_with_the_command_ends_the_buttons_too(blind):
 
 def test_a_blind_comparison_in_the_background_hides_its_names_until_the_vote(blind):
     panel = panel_of(blind)
-    panel.follow(blind.draw_in_background())
+    panel.follow(blind.run(beside=True))
     assert panel.generate.description == "Stop waiting"
     settle(panel)
     assert (panel.generate.disabled, panel.edit.disabled) == (True, True)
@@ -466,7 +466,7 @@ def test_a_blind_comparison_in_the_background_hides_its_names_until_the_vote(bli
 def test_a_blind_comparison_that_could_not_be_drawn_lets_generate_draw_again(blind, relay):
     relay.answer = lambda _: answering("I will not draw that.")
     panel = panel_of(blind)
-    panel.follow(blind.draw_in_background())
+    panel.follow(blind.run(beside=True))
     assert panel.generate.description == "Stop waiting"
     settle(panel)
     assert (panel.generate.disabled, len(relay.posts)) == (False, 2)
@@ -476,7 +476,7 @@ def test_a_blind_comparison_that_could_not_be_drawn_lets_generate_draw_again(bli
 def test_a_comparison_in_the_background_keeps_its_headers(client):
     cell = comparison_of(client)
     panel = panel_of(cell)
-    panel.follow(cell.draw_in_background())
+    panel.follow(cell.run(beside=True))
     settle(panel)
     assert "<th" in shown(panel)
     assert cell.names["cat"].labels == cell.labels

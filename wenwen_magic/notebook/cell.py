@@ -27,7 +27,7 @@ from wenwen_magic.records import ASK_JSON, Gallery, Generation, ImageRequest, La
 from wenwen_magic.render.gallery import gallery_bundle, vote_result
 from wenwen_magic.render.generation import MOST_SHOWN, doing, words_bundle
 from wenwen_magic.render.models import model_warning
-from wenwen_magic.text.i18n import _, speak
+from wenwen_magic.text.i18n import _
 from wenwen_magic.text.orientation import said, shape_of
 
 TICK = 1.0
@@ -37,11 +37,7 @@ TICK = 1.0
 def status_line(job: Job, now: float, request: ImageRequest, wanted: int = 1) -> str:
     """Return one line on a job under way: which of several it draws, how long it takes, and the endpoint's words.
 
-    Args:
-        job: under way.
-        now: the time in seconds.
-        request: what it is to bring, or the first of it.
-        wanted: how many of these.
+    ``now`` is the time in seconds, and ``request`` the first of the ``wanted`` pictures that the job is to bring.
     """
     seconds, number = int(now - job.began), min(len(job.arrived) + 1, wanted)
     line = doing(request, number, wanted)
@@ -62,12 +58,7 @@ class Cancelled(Exception):
 
 @dataclass(frozen=True)
 class Turn:
-    """Hold what a variable was when a job for it was started.
-
-    Args:
-        number: counts the jobs.
-        was: the variable's value, or a mark for none.
-    """
+    """The number of a job, and what its variable was when it was started, or a mark for none."""
 
     number: int
     was: Any
@@ -150,7 +141,11 @@ class Cell:
             print(self.dry_run())
             return None
         try:
-            return self.draw_in_background() if beside else self.draw()
+            if not beside:
+                return self.draw()
+            self._agree_to_all()
+            self.area.status(_("{doing} in the background", doing=doing(self.requests[0])))
+            return self._start()
         except Cancelled as said:
             print(said)
             return None
@@ -176,16 +171,6 @@ class Cell:
         if self.client.settings.mode == "replay":
             refuse_gaps(job.result)
         return result
-
-    def draw_in_background(self) -> Job:
-        """Start drawing and return at once; the caller has to :meth:`follow` the job.
-
-        Raises:
-            LimitReached: the cell asks for more than is allowed; nothing was sent.
-        """
-        self._agree_to_all()
-        self.area.status(_("{doing} in the background", doing=doing(self.requests[0])))
-        return self._start()
 
     def _start(self) -> Job:
         """Start the job; a cell that is run again joins the same job under way instead of paying twice."""
@@ -359,21 +344,12 @@ class Cell:
 
         self.runner.start_or_run(follow)
 
-    def speak(self, prompt: str = "") -> None:
-        """Choose the language of messages where no magic has done so: a press runs in a context of its own."""
-        speak(self.client.settings.lang, prompt=prompt or self.requests[0].prompt)
-
     # -- before anything is sent ---------------------------------------------------------------------------------------
 
     @cached_property
     def estimate(self) -> Estimate:
         """What the cell wants, and what of it is missing, as it was before anything was sent."""
         return self.client.look_through(self._wanted, **self.how)
-
-    @property
-    def is_saved(self) -> bool:
-        """Whether all that it wants is saved, and nothing would be asked for."""
-        return not (self.estimate.missing or self.estimate.unsaved)
 
     @property
     def _wanted(self) -> Iterable[ImageRequest]:
@@ -574,10 +550,7 @@ class BatchCell(Cell):
 def doubts(client: Client, requests: Sequence[ImageRequest], *, runs: bool = False) -> list[str]:
     """Return a line on each model that the endpoint's list of the last day does not name, and on each odd shape.
 
-    Args:
-        client: knows the list, if there is one.
-        requests: what would be asked for.
-        runs: whether it is about to be asked for: a default that is not listed then stops it, and says why itself.
+    ``runs`` says that they are about to be asked for: a default that is not listed stops them then, and says why.
     """
     known, today = client.known_models(fresh=True), client.session.models.today()
 

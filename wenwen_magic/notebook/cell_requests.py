@@ -60,13 +60,7 @@ class Axis:
 
 @dataclass(frozen=True)
 class CellRequests:
-    """What a cell asks for.
-
-    Args:
-        client: makes requests.
-        options: those of the cell's line.
-        names: the notebook's.
-    """
+    """What a cell asks for by the options of its line, made with the names that it sees."""
 
     client: Client
     options: Options

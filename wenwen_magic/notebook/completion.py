@@ -1,8 +1,7 @@
 """Completes what is typed for our magics: options and their values, commands, variables and files; sends nothing."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from numbers import Number
 from pathlib import Path
 from types import ModuleType
@@ -122,15 +121,11 @@ def _values(start: str, names: Mapping[str, Any]) -> list[str]:
 
 def _files(start: str, endings: tuple[str, ...]) -> list[str]:
     """Return the files and folders that begin so; in quotes where a space is in the name."""
-    folder = start.strip("\"'").rpartition("/")[0]
-    return [f'"{path}"' if " " in path else path for path in _paths(f"{folder}/" if "/" in start else "", endings)]
-
-
-def _paths(folder: str, endings: tuple[str, ...]) -> Iterator[str]:
-    with suppress(OSError, RuntimeError):  # no such folder, nobody's home
-        for entry in sorted(Path(folder or ".").expanduser().iterdir())[:_MOST]:
-            if not entry.name.startswith("."):
-                if entry.is_dir():
-                    yield f"{folder}{entry.name}/"
-                elif entry.suffix.lower() in endings:
-                    yield f"{folder}{entry.name}"
+    folder = start.strip("\"'").rpartition("/")[0] + "/" if "/" in start else ""
+    try:
+        entries = sorted(Path(folder or ".").expanduser().iterdir())[:_MOST]
+        kept = [one for one in entries if one.is_dir() or one.suffix.lower() in endings]
+    except (OSError, RuntimeError):  # no such folder, nobody's home
+        return []
+    paths = [f"{folder}{one.name}{'/' * one.is_dir()}" for one in kept if not one.name.startswith(".")]
+    return [f'"{path}"' if " " in path else path for path in paths]

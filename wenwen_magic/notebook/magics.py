@@ -207,7 +207,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         drawn = replace(self._cell(replace(given, raw=True), new, typed.name, here), like=typed.text)
         if not given.quiet:
             display(prompts_bundle(filled, new), raw=True)  # type: ignore[no-untyped-call]
-        if given.yes or drawn.is_saved:
+        if given.yes or not (drawn.estimate.missing or drawn.estimate.unsaved):
             return self._run_cell(drawn, here.front)
         undrawn = _("Nothing is drawn yet.") if drawn.estimate.unsaved else _("Not all is drawn yet.")
         if here.front.attended and drawn.wants_controls:
@@ -308,13 +308,12 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         key = self.state.key
         if key is None and "google.colab" in sys.modules:  # whose answer comes through the main thread
             key = api_key.find()[0]
-        own = Layer(
-            _OPTION, {name: getattr(given, name) or None for name in ("mode", "timeout", "embed")} if given else {}
-        )
+        wanted = loaded or self._load()
+        if own := {name: value for name in ("mode", "timeout", "embed") if (value := getattr(given, name, None))}:
+            wanted = load(Layer(_OPTION, own), base=wanted)
         # A kernel may be restarted. A terminal that is closed ends its work, but for what is in the background: while
         # Python ends no thread can be started, and without any no picture is saved.
         worker = not self._in_terminal or (given is not None and given.background)
-        wanted = load(own, base=loaded or self._load())
         if self.folder is not None:  # after a %cd the same cell must find its pictures
             place = self.folder / Path(wanted.settings.history).expanduser()
             wanted = replace(wanted, settings=replace(wanted.settings, history=str(place)))

@@ -274,9 +274,7 @@ def _unquoted(text: str) -> str:
 def suggested_models(known: ModelList | None, *, clips: bool = False) -> list[str]:
     """Return models' names to suggest: those that the endpoint named, pictures first, else those known to draw.
 
-    Args:
-        known: the endpoint's list, if there is one.
-        clips: whether a clip is wanted: those for clips then, and none that the endpoint did not name.
+    For ``clips`` those for clips, and none that the endpoint did not name.
     """
     if clips:
         return known.clips(datetime.now(UTC).date()) if known else []

@@ -22,12 +22,7 @@ Vote = tuple[Label, tuple[Label, ...]]
 
 
 def cast(history: Path, gallery: Gallery, letter: str) -> Label:
-    """Save a vote, and return the label of the winner.
-
-    Args:
-        history: the folder of the pictures.
-        gallery: what was shown.
-        letter: of the picture that is best; lower case will do.
+    """Save a vote for one letter of a gallery, in any case, and return the label of the winner.
 
     Raises:
         ConfigError: no picture has this letter.

@@ -60,16 +60,13 @@ text-shadow:0 0 3px #000,0 0 2px #000;content:"★"}}
 
 
 class HistoryGallery:
-    """A page of the history with controls.
+    """A page of the history with controls, to be shown as its ``view``.
 
     Args:
         client: whose history it is.
         wanted: which records, as they were asked for.
         page: the page to begin with.
         names: the notebook's variables.
-
-    Attributes:
-        view: to be shown.
     """
 
     def __init__(self, client: Client, wanted: Wanted, page: Page, names: dict[str, Any]) -> None:

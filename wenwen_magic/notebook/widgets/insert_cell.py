@@ -44,10 +44,9 @@ def fallback_html(text: str) -> str:
 
 
 class Inserter:
-    """Puts texts into new cells below the cell to whose controls it belongs.
+    """Puts texts into new cells below the cell among whose controls its ``view`` is.
 
-    Attributes:
-        view: to be put among the controls; empty but for a text to copy where no script could insert it.
+    That is empty, but for a text to copy where no script could insert it.
     """
 
     def __init__(self) -> None:

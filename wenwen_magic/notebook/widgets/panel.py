@@ -26,7 +26,7 @@ from wenwen_magic.records import Button, Gallery, Generation, ImageRequest
 from wenwen_magic.render import generation
 from wenwen_magic.render.markup import clipped, join, small, stacked, tag
 from wenwen_magic.text import orientation
-from wenwen_magic.text.i18n import N_, _, is_chinese, ngettext, spoken
+from wenwen_magic.text.i18n import N_, _, is_chinese, ngettext, speak, spoken
 
 DOUBLE_PRESS = 0.8
 """Seconds within which a second press of a button that pays is taken for the same."""
@@ -135,7 +135,7 @@ class _Box(ipywidgets.VBox):  # type: ignore[misc]
 
 
 class Panel:
-    """The controls of one cell.
+    """The controls of one cell, to be shown as their ``view``.
 
     Settings count as they are at a press, the cell's own options before them.
 
@@ -145,9 +145,6 @@ class Panel:
         models: names to suggest.
         with_prompt: whether there is a field for the prompt.
         undrawn: whether the first press draws what the cell left undrawn: what is saved or under way then counts.
-
-    Attributes:
-        view: to be shown.
     """
 
     def __init__(
@@ -331,7 +328,8 @@ class Panel:
                 self.show_message(*doubts(client, client.look_through([request], fresh=True).asked))
 
     def _speak(self) -> None:
-        self._cell.speak(self.choices.prompt.value)
+        """Choose the language of messages: a press runs in a context of its own, where no magic has done so."""
+        speak(self._cell.client.settings.lang, prompt=self.choices.prompt.value or self._cell.requests[0].prompt)
 
     @contextmanager
     def _handling(self) -> Iterator[None]:
@@ -379,7 +377,11 @@ class Panel:
             if cost is None:
                 start()
             else:
-                self._ask(cost, client.settings.currency, start)
+                self.show_message(
+                    _("This asks for {cost}. Go on?", cost=limits.cost_text(cost, client.settings.currency))
+                )
+                self._agreed = start  # another press, or another choice, is a no
+                show(self.question)
         self._pressed[key] = self._cell.runner.now()  # a second click has waited while this was done
 
     def _start(self, client: Client, request: ImageRequest, *, fresh: bool) -> None:
@@ -387,12 +389,6 @@ class Panel:
             lambda job: client.draw([request], fresh=fresh, tell=job.tell, on_arrival=job.arrive)
         )
         self._follow(job, own=False, wanted=request.count)
-
-    def _ask(self, cost: limits.Cost, currency: str, go_on: Callable[[], None]) -> None:
-        """Ask a person before a press costs much; another press, or another choice, is a no."""
-        self.show_message(_("This asks for {cost}. Go on?", cost=limits.cost_text(cost, currency)))
-        self._agreed = go_on
-        show(self.question)
 
     def _press_yes(self) -> None:
         go_on = self._agreed  # None for the second press of a double click

@@ -32,12 +32,10 @@ text-shadow:0 0 3px #000,0 0 3px #000,0 0 2px #000}}
 class TakesStrip:
     """A row of versions, hidden while there are fewer than two, and a line on those it has no room for.
 
+    Its ``view`` is put among the controls; in it, ``row`` has the buttons of the versions, in their order.
+
     Args:
         show: is called, in the main thread, with the version that is pressed.
-
-    Attributes:
-        view: to be put among the controls.
-        row: the buttons of the versions, in their order.
     """
 
     def __init__(self, show: Callable[[Generation], None]) -> None:
@@ -106,10 +104,7 @@ def saved_takes(
 ) -> tuple[list[tuple[Generation, Path | None]], int]:
     """Find the latest saved takes of some requests, with thumbnails, and count the older ones.
 
-    Args:
-        requests: of all that a cell shows or has shown.
-        client: the cell's own.
-        others: further clients that may know other takes.
+    Besides a cell's own client ``others`` may know other takes.
     """
     takes = {take.id: take for request in requests for one in (client, *others) for take in one.takes(request)}
     latest = sorted(takes, key=lambda key: datetime.fromisoformat(takes[key].created))[-MOST:]
