@@ -37,7 +37,7 @@ from wenwen_magic.records import (
     Label,
     Reference,
 )
-from wenwen_magic.render import comparison, gallery
+from wenwen_magic.render import gallery
 from wenwen_magic.render.comparison import Comparison
 from wenwen_magic.settings import PROJECT_FILE, Layer, Loaded, SettingsOptions, load_here, working_folder
 from wenwen_magic.text import improving
@@ -569,11 +569,7 @@ class Client:
     def compare(self, old: Generation, new: Generation) -> Comparison:
         """Compare two generations: the prompts marked, and the settings, seconds and price that are not the same."""
         old, new = (replace(self.ready(generation), note="") for generation in (old, new))
-
-        def bundle(shown: Comparison) -> dict[str, Any]:
-            return comparison.bundle(shown, self.gallery((shown.old, shown.new)).still)
-
-        return Comparison(old, new, render=bundle, currency=self.settings.currency)
+        return Comparison(old, new, lambda: self.gallery((old, new)).still, self.settings.currency)
 
     def export(self, path: str | Path, ids: Iterable[str] | None = None, *, strip: bool = False) -> archive.Exported:
         """Write records and pictures into a zip file to share; it holds no key, user name or machine name.

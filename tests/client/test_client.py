@@ -25,11 +25,11 @@ import requests
 import urllib3
 from PIL import Image
 from support.clock import HASTE
+from support.demo import DemoServer
 from support.relay import DEFAULTS, READERS, Relay, whole
 from support.scripted import Scripted, answering, png, reply_of
 
 from wenwen_magic import Client, Gallery, Generation, ImageRequest, WenwenError
-from wenwen_magic.demo import DemoServer
 from wenwen_magic.endpoint import transport
 from wenwen_magic.engine import generate
 from wenwen_magic.engine.generate import run_protocol

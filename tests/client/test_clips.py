@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 from support.clock import HASTE
+from support.demo import DemoServer
 
 from wenwen_magic import Client
-from wenwen_magic.demo import DemoServer
 from wenwen_magic.engine.limits import Session
 from wenwen_magic.errors import ConfigError, WenwenError
 from wenwen_magic.formats import FORMATS

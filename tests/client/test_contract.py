@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.clock import HASTE
+from support.demo import DemoServer
 
 from wenwen_magic import Client
-from wenwen_magic.demo import DemoServer
 from wenwen_magic.engine.generate import Engine
 from wenwen_magic.engine.limits import Session
 from wenwen_magic.errors import AnswerError, ConfigError, EndpointError, NoImageError, NotInHistory, WenwenError

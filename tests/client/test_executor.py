@@ -13,9 +13,9 @@ from contextlib import contextmanager
 
 import cloudpickle
 import pytest
+from support.demo import DemoServer
 from support.relay import Relay
 
-from wenwen_magic.demo import DemoServer
 from wenwen_magic.endpoint.api_key import Secret
 from wenwen_magic.endpoint.transport import Transport
 from wenwen_magic.engine import executor as remote

@@ -4,12 +4,12 @@ import json
 
 import pytest
 from support.clock import HASTE
+from support.demo import DemoServer
 from support.relay import Relay
 from support.scripted import answering, event, png, streaming
 from support.shells import KEY
 
 from wenwen_magic import Client, ImageRequest
-from wenwen_magic.demo import DemoServer
 from wenwen_magic.engine.limits import Session
 from wenwen_magic.errors import AnswerError, ConfigError, EndpointError, NoImageError
 from wenwen_magic.records import ASK, ASK_JSON

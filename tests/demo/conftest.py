@@ -1,9 +1,10 @@
 """A demo endpoint that waits for nothing, and notes how long it would have waited; each picture is painted once."""
 
 import pytest
+from support.demo import DemoServer
 from support.pictures import painted
 
-from wenwen_magic.demo import DemoServer, painter
+from wenwen_magic.demo import painter
 
 
 @pytest.fixture(autouse=True)

@@ -14,11 +14,11 @@ from threading import Event, Thread
 
 import pytest
 from PIL import Image
-from support.demo import SECONDS, ask_server, connect
+from support.demo import SECONDS, DemoServer, ask_server, connect
 from support.pictures import painted
 from support.scripted import png
 
-from wenwen_magic.demo import DemoServer, painter
+from wenwen_magic.demo import painter
 from wenwen_magic.demo.__main__ import main
 from wenwen_magic.demo.exchange import Directives, directives_in
 from wenwen_magic.errors import ConfigError
@@ -457,7 +457,7 @@ def test_a_picture_may_trickle(demo, waits):
 # The server
 
 
-def test_the_requests_are_kept_for_looking_at(demo):
+def test_the_server_tells_of_each_request_as_it_came(demo):
     chat(demo, "a cat")
     ask_server(demo, "POST", "/demo/v1/chat/completions", b"{broken", {"X-Some": "Thing"})
     ask_server(demo, "GET", "/demo/v1/models?x=1")
@@ -467,11 +467,6 @@ def test_the_requests_are_kept_for_looking_at(demo):
     assert (second.body, second.headers["x-some"]) == (b"{broken", "Thing")
     assert third.path == "/demo/v1/models?x=1"
     assert demo.posts == [first, second]
-
-
-def test_a_key_does_not_show_in_the_log(demo):
-    ask_server(demo, "GET", "/v1/models", headers={"Authorization": "Bearer sk-secret"})
-    assert "sk-secret" not in repr(demo.calls)
 
 
 def test_one_connection_carries_many_requests(demo):

@@ -3,9 +3,9 @@
 import json
 
 import pytest
+from support.demo import DemoServer
 
 from wenwen_magic import Client
-from wenwen_magic.demo import DemoServer
 from wenwen_magic.demo.exchange import _ANIMALS, answers
 from wenwen_magic.demo.figures import ANIMALS, words_in
 

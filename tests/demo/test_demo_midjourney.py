@@ -8,10 +8,10 @@ from urllib.error import HTTPError
 
 import pytest
 from PIL import Image
+from support.demo import DemoServer
 from support.scripted import data_uri, png
 
 from wenwen_magic import Client, ImageRequest, WenwenError
-from wenwen_magic.demo import DemoServer
 from wenwen_magic.endpoint.transport import Clock, Transport
 from wenwen_magic.engine.generate import Engine, asking
 from wenwen_magic.engine.generate import run_protocol as lead

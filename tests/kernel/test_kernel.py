@@ -13,12 +13,11 @@ import psutil
 import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+from support.demo import DemoServer
 from support.kernels import LOAD, cell, end_group, errors, images, kernels, kill, plain, shown, until
 from support.relay import whole
 from support.scripted import answering
 from support.shells import KEY, records
-
-from wenwen_magic.demo import DemoServer
 
 pytestmark = pytest.mark.usefixtures("quiet_jupyter")
 WIDGET = "application/vnd.jupyter.widget-view+json"

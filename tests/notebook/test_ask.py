@@ -3,11 +3,11 @@
 import json
 
 import pytest
+from support.demo import DemoServer
 from support.relay import whole
 from support.scripted import answering, png
 from support.shells import cell, records
 
-from wenwen_magic.demo import DemoServer
 from wenwen_magic.errors import AnswerError, ConfigError, LimitReached, NoImageError, NotInHistory
 
 ANIMALS = ["fox", "owl", "cat", "rabbit", "deer", "panda", "tiger", "bird", "bear", "dog"]

@@ -1,11 +1,11 @@
 """Words on pictures: asked with a magic or from Python, shown formatted and safe, kept, found, and free the second time."""
 
 import pytest
+from support.demo import DemoServer
 from support.scripted import answering
 from support.shells import cell, records
 
 from wenwen_magic import Client
-from wenwen_magic.demo import DemoServer
 from wenwen_magic.errors import ConfigError, LimitReached, NotInHistory
 from wenwen_magic.formats.parse.markdown import render
 

@@ -5,13 +5,13 @@ from html import unescape
 from types import SimpleNamespace
 
 import pytest
+from support.demo import DemoServer
 from support.relay import whole
 from support.scripted import answering
 from support.shells import KEY, cell, prompts, records
 from support.widgets import words_to_copy
 
 from wenwen_magic import Client
-from wenwen_magic.demo import DemoServer
 from wenwen_magic.engine.limits import SESSION, Session
 from wenwen_magic.errors import ConfigError, LimitReached, NoImageError, NotInHistory
 from wenwen_magic.notebook.options import TABLE, Options, read, table_of

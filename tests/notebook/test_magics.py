@@ -20,13 +20,13 @@ from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.lib.pretty import pretty
 from PIL import Image
+from support.demo import DemoServer
 from support.relay import whole
 from support.scripted import answering, png
 from support.shells import KEY, cell, prompts, records
 from support.widgets import cell_of
 
 from wenwen_magic import Gallery, Generation, WenwenError
-from wenwen_magic.demo import DemoServer
 from wenwen_magic.notebook import magics
 from wenwen_magic.notebook.commands import account
 from wenwen_magic.text.i18n import is_chinese

@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
+from support.demo import DemoServer
 from support.pages import PAGES, READMES, blocks
 from support.shells import KEY, records
 
-from wenwen_magic.demo import DemoServer
 from wenwen_magic.settings import PROJECT_FILE, Layer, load
 
 

@@ -16,9 +16,9 @@ from traitlets import Type
 from traitlets.config import Config
 
 from support.clock import HASTE
+from support.demo import DemoServer
 from support.relay import Relay
 from wenwen_magic import client
-from wenwen_magic.demo import DemoServer
 from wenwen_magic.endpoint import transport
 from wenwen_magic.engine.limits import SESSION, Session
 

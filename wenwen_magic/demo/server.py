@@ -6,14 +6,13 @@ import re
 import socket
 import struct
 import sys
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
-from threading import Event, Lock, Thread
+from threading import Event, Thread
 from typing import Any, Self
 
 from wenwen_magic.demo import chat, exchange, gemini, images, midjourney, videos
@@ -25,20 +24,8 @@ from wenwen_magic.text.i18n import _
 FORMATS = (chat.FORMAT, gemini.FORMAT, images.FORMAT, midjourney.FORMAT, videos.FORMAT, chat.MODELS)
 LARGEST_BODY = 128 << 20
 SLOW_SECONDS, TRICKLE_SECONDS = 3.0, 0.5
-_MOST_CALLS, _MOST_BYTES = 1000, 256 << 20
 _HOST = re.compile(r"[\w.-]{1,253}(?::\d{1,5})?|\[[0-9a-fA-F:]+\](?::\d{1,5})?", re.ASCII)
 _NO_LINGER = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
-
-
-@dataclass(frozen=True)
-class Call:
-    """One request as it came."""
-
-    method: str  # ``GET`` or ``POST``
-    path: str  # as it was sent
-    headers: Mapping[str, str] = field(repr=False)  # names in lower case
-    body: Any = field(default=None, repr=False)  # parsed JSON; the bytes when they are not JSON; None without a body
-    size: int = 0  # of the body in bytes
 
 
 class DemoServer:
@@ -60,8 +47,7 @@ class DemoServer:
         wait: Callable[[float], object] | None = None,
     ) -> None:
         self._place, self.delay, self._wait = (host, port), delay, wait
-        self._calls: deque[Call] = deque()
-        self._lock, self._stopped = Lock(), Event()
+        self._stopped = Event()
         self._listener: _Listener | None = None
         self.studio = Studio()
         self.address = ""
@@ -93,23 +79,15 @@ class DemoServer:
             listener.shutdown()
             listener.server_close()
 
-    @property
-    def calls(self) -> list[Call]:
-        """The requests received so far, the oldest first: the last 1000, with bodies of at most 256 MiB together."""
-        with self._lock:
-            return list(self._calls)
+    def heard(self, method: str, path: str, headers: Mapping[str, str], body: Any) -> None:
+        """Take note of a request, before it is answered; the demo itself keeps none.
 
-    @property
-    def posts(self) -> list[Call]:
-        """Those of the requests that were POSTs."""
-        return [call for call in self.calls if call.method == "POST"]
-
-    def note(self, call: Call) -> None:
-        """Keep a request, and forget the oldest when there are too many."""
-        with self._lock:
-            self._calls.append(call)
-            while len(self._calls) > _MOST_CALLS or sum(each.size for each in self._calls) > _MOST_BYTES:
-                self._calls.popleft()
+        Args:
+            method: ``GET`` or ``POST``.
+            path: as it was sent.
+            headers: as they were sent.
+            body: parsed JSON or a form; the bytes when they are neither; None without a body.
+        """
 
     def pause(self, seconds: float) -> bool:
         """Let seconds pass; tells whether the server still runs."""
@@ -151,7 +129,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Serve the formats' questions, the pictures and a page that says what this is."""
-        path = self._note(None, 0)
+        path = self._heard(None)
         if picture := exchange.PICTURE.fullmatch(path):
             self._send_picture(picture[1])
         elif path == "/":
@@ -171,11 +149,11 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             raw = self.rfile.read(int(length))
             body = images.form_in(raw, self.headers.get("Content-Type", "")) or _parsed(raw)
-            self._serve(self._note(body, len(raw)), body)
+            self._serve(self._heard(body), body)
 
     def _refuse(self, reply: Reply) -> None:
         """Refuse a body unread; what the client is still sending is dropped, or closing would take the answer away."""
-        self._note(None, 0)
+        self._heard(None)
         self.close_connection = True
         self._send(reply)
         self.request.shutdown(socket.SHUT_WR)
@@ -184,10 +162,9 @@ class _Handler(BaseHTTPRequestHandler):
             if not self.rfile.read1(65_536):
                 return
 
-    def _note(self, body: Any, size: int) -> str:
-        """Keep a request, and return its path below the demo's address."""
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        self.demo.note(Call(self.command, self.path, headers, body, size))
+    def _heard(self, body: Any) -> str:
+        """Tell the server of a request, and return its path below the demo's address."""
+        self.demo.heard(self.command, self.path, dict(self.headers.items()), body)
         path = self.path.partition("?")[0]
         return (path.removeprefix("/demo") if path.startswith("/demo/") or path == "/demo" else path) or "/"
 

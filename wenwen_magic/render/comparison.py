@@ -240,13 +240,13 @@ class Comparison:
     Args:
         old: the generation to compare with.
         new: the generation to compare.
-        render: makes the MIME bundle that front ends show.
+        still: makes a small picture of both, for front ends without HTML.
         currency: the unit of the prices.
     """
 
     old: Generation
     new: Generation
-    render: "Callable[[Comparison], dict[str, Any]] | None" = field(default=None, repr=False, compare=False)
+    still: Callable[[], Path | None] = field(default=lambda: None, repr=False, compare=False)
     currency: str = ""
 
     @cached_property
@@ -254,7 +254,7 @@ class Comparison:
         """The old prompt and the new one, marked; what looks like a key is masked."""
         return pieces(mask_keys(self.old.request.prompt), mask_keys(self.new.request.prompt))
 
-    @cached_property
+    @property
     def differences(self) -> tuple[Difference, ...]:
         """What differs beside the prompt: settings first, then results."""
         settings = _differing(_settings(self.old.request), _settings(self.new.request))
@@ -267,7 +267,7 @@ class Comparison:
         return "\n".join(filter(None, [" → ".join(_names(self)), _sameness(self), prompt, *table]))
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:  # noqa: ARG002
-        return self.render(self) if self.render else {"text/plain": str(self)}
+        return bundle(self)
 
 
 def _settings(request: ImageRequest) -> dict[str, str]:
@@ -326,11 +326,8 @@ def _shown(difference: Difference, most: int = 200) -> list[str]:
     return [one_line(_safe(_shortened(text, most, 0))) for text in astuple(difference)]
 
 
-def bundle(comparison: Comparison, still: Path | None) -> dict[str, Any]:
-    """Make the MIME bundle of a comparison: both pictures, the marked prompt, a table of the differences.
-
-    ``still`` is a small picture of both, for front ends without HTML.
-    """
+def bundle(comparison: Comparison) -> dict[str, Any]:
+    """Make the MIME bundle of a comparison: both pictures, the marked prompt, a table of the differences."""
     names = [tag("b", name) for name in _names(comparison)]
     shown = [generation_html(row, described(row)) for row in (comparison.old, comparison.new)]
     both = [cell(stacked(name, html), width="50%") for name, html in zip(names, shown, strict=True)]
@@ -341,7 +338,7 @@ def bundle(comparison: Comparison, still: Path | None) -> dict[str, Any]:
     heads = [cell(name, width=width) for name, width in zip(["", *names], _WIDTHS, strict=True)]
     same = _sameness(comparison)
     html = join(table([both, [prompt]]), tag("p", same) if same else "", table([heads, *rows]) if rows else "")
-    return markup.bundle(html, str(comparison), still)
+    return markup.bundle(html, str(comparison), comparison.still())
 
 
 def prompts_bundle(old: str, new: str) -> dict[str, Any]:

@@ -285,12 +285,11 @@ def test_ids_that_begin_alike_or_are_missing_are_numbered():
     assert str(Comparison(make(id=""), make(id=""))).startswith("1. → 2.\n")
 
 
-def test_a_comparison_is_shown_by_its_own_function_or_as_text():
-    comparison = Comparison(make(), make("a dog"))
-    assert comparison._repr_mimebundle_() == {"text/plain": str(comparison)}
-    shown = replace(comparison, render=lambda one: {"text/plain": f"{one.new.request.prompt}!"})
-    assert shown._repr_mimebundle_() == {"text/plain": "a dog!"}
-    assert shown == comparison
+def test_the_small_picture_of_a_comparison_is_made_when_it_is_shown():
+    asked = []
+    comparison = Comparison(make(), make("a dog"), still=lambda: asked.append(1))
+    assert (comparison == Comparison(make(), make("a dog")), asked) == (True, [])
+    assert (comparison._repr_mimebundle_()["text/plain"], asked) == (str(comparison), [1])
 
 
 # The bundle
@@ -300,8 +299,9 @@ def test_a_bundle_has_pictures_prompt_and_differences_in_this_order(tmp_path):
     (tmp_path / "a.png").write_bytes(png())
     old, new = make("画一只猫"), make("画一只狗", id="d4e5f6a7", take=2)
     pictures = tuple(replace(old.images[0], alt=alt, preview=tmp_path / "a.png") for alt in ("left", "right"))
-    comparison = Comparison(replace(old, pictures=pictures[:1]), replace(new, pictures=pictures[1:]))
-    shown = bundle(comparison, tmp_path / "a.png")
+    both = replace(old, pictures=pictures[:1]), replace(new, pictures=pictures[1:])
+    comparison = Comparison(*both, still=lambda: tmp_path / "a.png")
+    shown = bundle(comparison)
     reader = read(shown)
     assert (set(shown), shown["text/plain"]) == ({"image/png", "text/html", "text/plain"}, str(comparison))
     assert [image["alt"] for image in reader.named("img")] == ["left", "right"]
@@ -312,20 +312,20 @@ def test_a_bundle_has_pictures_prompt_and_differences_in_this_order(tmp_path):
 
 
 def test_a_bundle_without_differences_says_why_and_shows_no_empty_table():
-    reader = read(bundle(Comparison(make(), make(id="d4e5f6a7")), None))
+    reader = read(bundle(Comparison(make(), make(id="d4e5f6a7"))))
     assert "The same request, two takes." in reader.words
     assert len(reader.tables) == 1
 
 
 def test_a_key_in_a_prompt_is_not_marked_as_a_difference():
-    shown = bundle(Comparison(make("use sk-abcdefghij please"), make("use sk-klmnopqrst please")), None)
+    shown = bundle(Comparison(make("use sk-abcdefghij please"), make("use sk-klmnopqrst please")))
     assert read(shown).tables[0][1][0].words == "use *** please"
     assert not re.search("abcdef|klmnop", shown["text/plain"])
 
 
 def test_prompts_without_end_leave_the_bundle_small():
     words = " ".join(map(str, range(20_000)))
-    shown = bundle(Comparison(make(words), make(words[::-1] + words)), None)
+    shown = bundle(Comparison(make(words), make(words[::-1] + words)))
     assert len(shown["text/html"]) < 110_000
     assert len(shown["text/plain"]) < 10_000
 
@@ -461,6 +461,6 @@ def test_a_comparison_is_equal_to_another_of_the_same_two():
 
 def test_a_long_reason_on_one_side_leaves_room_for_the_names():
     lost = replace(make(), pictures=(), state="failed", error={"what": "no " * 80})
-    html = bundle(Comparison(make(), lost), None)["text/html"]
+    html = bundle(Comparison(make(), lost))["text/html"]
     assert re.findall(r'<td width="(\d{3})" ', html) == ["120", "310", "310"]
     assert "no no no" in html

@@ -76,7 +76,7 @@ PLACES = {
     "a vote's result": lambda rows: gallery.vote_result(Gallery(list(rows.values()), names(rows)), "A"),
     "a history": a_page,
     "a family": a_family,
-    "a comparison": lambda rows: comparison.bundle(comparison.Comparison(*list(rows.values())[-2:]), None),
+    "a comparison": lambda rows: comparison.bundle(comparison.Comparison(*list(rows.values())[-2:])),
     "itself": lambda rows: generation_bundle(list(rows.values())[-1]),
 }
 

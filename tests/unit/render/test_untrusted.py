@@ -76,7 +76,7 @@ BUNDLES = {
     "page": page_of,
     "empty page": lambda rows, words: page_of((), words),
     "lineage": family_of,
-    "comparison": lambda rows, words: comparison_bundle(Comparison(rows[0], rows[2]), None),
+    "comparison": lambda rows, words: comparison_bundle(Comparison(rows[0], rows[2])),
     "models": lambda rows, words: table(ModelList((Model(words, words, (words,)),), 1.0)).bundle,
 }
 HIDES = {"blind", "empty page", "models", "one picture"}  # what was said is hidden, or cut, or is no prompt
