@@ -6,10 +6,11 @@ import operator
 import re
 import secrets
 import string
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields, is_dataclass, replace
 from functools import cache
+from itertools import compress
 from typing import Any, TypeVar
 
 from wenwen_magic.endpoint.api_key import Secret
@@ -217,16 +218,16 @@ def _in_reply(key: Secret) -> re.Pattern[str]:
 def _mask_events(body: str, key: Secret) -> str:
     """Mask the key where the texts of one field hold it together, as events bring them one after the other."""
     lines = body.split("\n")
+    lines[0] = lines[0].removeprefix("\ufeff")
+    if not any(_hold(texts, key) for texts in _texts_of(lines).values()):
+        return body
     events: dict[int, Any] = {}
     fields: dict[str, list[tuple[int, _Text]]] = {}
-    for number, line in enumerate([lines[0].removeprefix("\ufeff"), *lines[1:]]):
-        if line.startswith("data:"):
-            with suppress(ValueError, RecursionError):
-                value, end = _DECODER.raw_decode(line, len(line) - len(line[5:].lstrip()))
-                if isinstance(value, (dict, list)) and not line[end:].strip():
-                    events[number] = value
-                    _add_texts(value, number, fields)
-    changed = set()
+    for number, line in enumerate(lines):
+        events[number] = _event_in(line)
+        for path, text in _texts_in(events[number]):
+            fields.setdefault(path, []).append((number, text))
+    lines, changed = body.split("\n"), set()
     for texts in fields.values():
         rest = _mask_joined([text for _number, (_holder, _place, text) in texts], key)
         for (number, (holder, place, before)), after in zip(texts, rest, strict=True):
@@ -239,25 +240,75 @@ def _mask_events(body: str, key: Secret) -> str:
     return "\n".join(lines)
 
 
-def _add_texts(
-    value: Any, number: int, fields: dict[str, list[tuple[int, _Text]]], path: str = "", depth: int = 0
-) -> None:
-    """Add the texts in a value to those of their fields, which go by the names on the way to them.
+def _event_in(line: str) -> Any:
+    """Return the list or object that a line of a stream holds; None for none."""
+    if line.startswith("data:"):
+        with suppress(ValueError, RecursionError):
+            value, end = _DECODER.raw_decode(line, len(line) - len(line[5:].lstrip()))
+            if isinstance(value, (dict, list)) and not line[end:].strip():
+                return value
+    return None
+
+
+def _texts_of(lines: Iterable[str]) -> dict[str, list[str]]:
+    """Return the texts of the fields of events, in order.
+
+    Most events of a stream differ in their texts alone: one of them is parsed, and of the others what stands in quotes
+    is taken. So there may be more: of an event with a control character in a text, which is no JSON.
+    """
+    fields: dict[str, list[str]] = {}
+    shapes: dict[tuple[str, ...], tuple[list[int], list[int]]] = {}
+    paths: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str] | None] = {}
+    for line in lines:
+        if not line.startswith("data:"):
+            continue
+        parts = line.split('"')
+        marks = tuple(parts[::2])
+        if marks not in shapes:
+            is_name = [mark.lstrip().startswith(":") for mark in marks[1:]]
+            places = range(1, len(parts), 2)
+            shapes[marks] = list(compress(places, is_name)), list(compress(places, map(operator.not_, is_name)))
+        names, texts = shapes[marks]
+        form = marks, tuple(map(parts.__getitem__, names))
+        if form not in paths:
+            paths[form] = _paths_of(parts, texts)
+        own = paths[form]
+        if own is None or "\\" in line:  # what stands in quotes may go on behind a quotation mark
+            for path, (_holder, _place, text) in _texts_in(_event_in(line)):
+                fields.setdefault(path, []).append(text)
+            continue
+        for path, at in zip(own, texts, strict=True):
+            fields.setdefault(path, []).append(parts[at])
+    return fields
+
+
+def _paths_of(parts: Sequence[str], texts: Sequence[int]) -> list[str] | None:
+    """Return the fields of the texts at some places of an event; None where it has them not all, or is none."""
+    numbered = list(parts)
+    for number, at in enumerate(texts):
+        numbered[at] = str(number)
+    found = {int(text): path for path, (_holder, _place, text) in _texts_in(_event_in('"'.join(numbered)))}
+    return [found[number] for number in range(len(texts))] if len(found) == len(texts) else None
+
+
+def _texts_in(value: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, _Text]]:
+    """Yield the texts in a value with their fields, which go by the names on the way to them.
 
     Choices that take turns are told apart by their ``index``.
     """
     named = isinstance(value, dict)
     path = f"{path}/{value['index']}" if named and isinstance(value.get("index"), int) else path
-    for place, item in value.items() if named else enumerate(value):
+    for place, item in value.items() if named else enumerate(value or ()):
+        field = f"{path}/{place}" if named else path
         if isinstance(item, str):
-            fields.setdefault(f"{path}/{place}" if named else path, []).append((number, (value, place, item)))
+            yield field, (value, place, item)
         elif isinstance(item, (dict, list)) and item and depth < _DEEPEST:
-            _add_texts(item, number, fields, f"{path}/{place}" if named else path, depth + 1)
+            yield from _texts_in(item, field, depth + 1)
 
 
 def _mask_joined(texts: Sequence[str], key: Secret) -> Iterator[str]:
     """Yield texts without the parts of the key that they hold; the text with its beginning gets the mask."""
-    hits = [match.span() for match in _spellings(key).finditer("".join(texts))][::-1] if _may_hold(texts, key) else []
+    hits = [match.span() for match in _spellings(key).finditer("".join(texts))][::-1] if _hold(texts, key) else []
     start = 0
     for text in texts:
         end, kept, at = start + len(text), "", start
@@ -272,15 +323,15 @@ def _mask_joined(texts: Sequence[str], key: Secret) -> Iterator[str]:
         start = end
 
 
-def _may_hold(texts: Sequence[str], key: Secret) -> bool:
-    """Tell, faster than by a search, whether texts that belong together can hold the key."""
+def _hold(texts: Sequence[str], key: Secret) -> bool:
+    """Tell whether texts that belong together hold the key; without a search where it cannot be."""
     shortest = len(key.reveal())
-    if (
-        texts[0] == texts[-1] and len(set(texts)) == 1
-    ):  # the number of an answer is in each of its events; no escape of a letter is longer
+    if texts[0] == texts[-1] and len(set(texts)) == 1:
+        # The number of an answer is in each of its events; no escape of a letter is longer.
         return _spellings(key).search(texts[0] * min(len(texts), 8 * shortest)) is not None
     whole = "".join(texts)
-    return "\x1b" in whole or max(map(len, whole.split(" "))) >= shortest  # no other spelling has a space
+    may_hold = "\x1b" in whole or max(map(len, whole.split(" "))) >= shortest  # no other spelling has a space
+    return may_hold and _spellings(key).search(whole) is not None
 
 
 def masked(value: Any, key: Secret | None, depth: int = 0) -> Any:
