@@ -183,7 +183,7 @@ class CellRequests:
     def _axes(self) -> list[Axis]:
         """Return the axes in the order they were given; one model alone is no axis."""
         options = self.options
-        axes = [Axis("model", "model", _different(options.model))] if len(options.model) > 1 else []
+        axes = [Axis("model", "model", tuple(dict.fromkeys(options.model)))] if len(options.model) > 1 else []
         axes += [self._axis(text, _grid_kind) for text in options.grid]
         axes += [self._axis(text, _name_kind) for text in options.for_]
         names = [axis.name for axis in axes]  # a header and a vote know an axis by its name alone
@@ -208,18 +208,18 @@ class CellRequests:
             written = expression.group(1).strip()
             parts = _several(value_of(written, self.names), name, written)
         else:
-            parts = [interpolate(part, self.names) for part in _PART.findall(values)]
+            parts = [interpolate(part, self.names) if "{{" in part else part for part in _PART.findall(values)]
         parts = [part.strip() for part in parts if part.strip()]
         if not parts:
             raise ConfigError(_("{text!r} has no values.", text=values[:60]), do='--grid "model=a;b"')
         if kind == "orientation":  # square and 方形 are one
             parts = [orientation.read(part) for part in parts]
-        return Axis(kind, name, _different(parts))
+        return Axis(kind, name, tuple(dict.fromkeys(parts)))
 
     def _check_axes(self, prompt: str, axes: Sequence[Axis]) -> None:
         """Refuse an axis that changes nothing, and an option whose values are an axis already."""
         options = self.options
-        used = names_in(prompt) if axes and not options.raw else set()
+        used = names_in(prompt) if options.for_ and not options.raw else set()
         several = len(options.model) > 1  # they are an axis themselves
         given = {(name, name) for name in _FIELDS if getattr(options, name) and not (several and name == "model")}
         given |= {("param", name) for name, _value in options.param}
@@ -295,10 +295,6 @@ def _is_word(item: Any) -> bool:
     return own and not (
         is_missing(item) or isinstance(item, bytes) or (hasattr(item, "__iter__") and not isinstance(item, str))
     )
-
-
-def _different(values: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(values))
 
 
 def _grid_kind(name: str) -> tuple[str, str]:

@@ -66,7 +66,7 @@ def front_end(shell: Any) -> FrontEnd:
     request in variables of the environment, as CGI (RFC 3875) names them.
     """
     kernel = getattr(shell, "kernel", None)
-    can_ask = kernel is not None and bool(getattr(kernel, "_allow_stdin", False))
+    can_ask = bool(getattr(kernel, "_allow_stdin", False))
     attended = can_ask or (kernel is not None and "SERVER_SOFTWARE" in os.environ)
     changes = kernel is not None and not isinstance(shell.display_pub, CapturingDisplayPublisher)
     return FrontEnd(kernel, can_ask, attended, changes)
