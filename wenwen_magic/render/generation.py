@@ -263,12 +263,12 @@ def own_words(generation: Generation) -> str:
     return asked_in(generation.request.prompt) or generation.request.prompt
 
 
-def described(generation: Generation, *, numbered: bool = False, headed: bool = False) -> list[str]:
+def described(generation: Generation, *, numbered: bool = False) -> list[str]:
     """Return what is said below a generation, in lines: its caption, as :func:`caption` makes it, then the notes.
 
     Notes tell of a saved take, another shape than asked, drafts, videos, what is damaged.
     """
-    listed = [caption(generation, numbered=numbered, headed=headed)]
+    listed = [caption(generation, numbered=numbered)]
     if not generation.has_result:
         asked_about = f" · #{generation.id[:6]}" if generation.id and generation.charged != "no" else ""
         listed.append(_("charged: ") + _(generation.charged) + asked_about)
