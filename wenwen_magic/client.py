@@ -37,8 +37,8 @@ from wenwen_magic.records import (
     Label,
     Reference,
 )
-from wenwen_magic.render import gallery
 from wenwen_magic.render.comparison import Comparison
+from wenwen_magic.render.gallery import gallery_bundle
 from wenwen_magic.settings import PROJECT_FILE, Layer, Loaded, SettingsOptions, load_here, working_folder
 from wenwen_magic.text import improving
 from wenwen_magic.text.i18n import _, speak
@@ -562,9 +562,8 @@ class Client:
             blind: whether the labels stay hidden.
         """
         stills = [still for row in islice(rows, _SHOWN) for still in row.stills]
-        render = gallery.grid_bundle if labels else gallery.gallery_bundle
         still = self._media.still(stills[:_SHOWN])
-        return Gallery(rows, labels=labels, blind=blind, still=still, render=render, differ=self.compare)
+        return Gallery(rows, labels=labels, blind=blind, still=still, render=gallery_bundle, differ=self.compare)
 
     def compare(self, old: Generation, new: Generation) -> Comparison:
         """Compare two generations: the prompts marked, and the settings, seconds and price that are not the same."""

@@ -220,12 +220,12 @@ _SUBMITS: Mapping[str, _Submit] = {
 
 # -- what comes --------------------------------------------------------------------------------------------------------
 
-SUCCESS, FAILURE, CANCEL = "SUCCESS", "FAILURE", "CANCEL"
+_SUCCESS, _FAILURE, _CANCEL = "SUCCESS", "FAILURE", "CANCEL"
 """The statuses of a job that has ended."""
-MODAL = "MODAL"
+_MODAL = "MODAL"
 """The status of a job that waits for what its window asks."""
-MOST_BUTTONS = 40
-LONGEST_ID = 500
+_MOST_BUTTONS = 40
+_LONGEST_ID = 500
 """Characters of a job's or a button's number."""
 _LONGEST_LABEL, _LONGEST_STATUS = 60, 40
 _SELECTOR = "\ufe0f"
@@ -236,7 +236,7 @@ _STATUS = {
     "NOT_START": N_("waiting to start"),
     "SUBMITTED": N_("submitted"),
     "IN_PROGRESS": N_("drawing"),
-    MODAL: N_("waiting for the window"),
+    _MODAL: N_("waiting for the window"),
 }
 _SIGNS = {
     "🔄": N_("reroll"),
@@ -258,7 +258,7 @@ _ASKS = {"inpaint": "region", "customzoom": "words"}
 
 
 @dataclass(frozen=True)
-class Job:
+class _Job:
     """Hold the state of a job.
 
     Args:
@@ -323,11 +323,11 @@ class Job:
         """
         listed = self.body.get("buttons")
         buttons = (self._button(item, job) for item in (listed if isinstance(listed, list) else []))
-        return tuple(button for button in buttons if button)[:MOST_BUTTONS]
+        return tuple(button for button in buttons if button)[:_MOST_BUTTONS]
 
     def _button(self, item: Any, job: str) -> Button | None:
         number = item.get("customId") if isinstance(item, Mapping) else None
-        if not isinstance(number, str) or not 0 < len(number) <= LONGEST_ID:
+        if not isinstance(number, str) or not 0 < len(number) <= _LONGEST_ID:
             return None
         label, sign = (self.payloads.redact(item.get(name)).strip() for name in ("label", "emoji"))
         meaning = _SIGNS.get(sign.replace(_SELECTOR, ""))
@@ -365,7 +365,7 @@ _TAKEN, _EXISTS, _QUEUED = 1, 21, 22
 
 
 @dataclass(frozen=True)
-class Submission:
+class _Submission:
     """Hold the answer to a submission that was accepted.
 
     Args:
@@ -381,16 +381,8 @@ class Submission:
     queue: int | None = None
 
 
-def read_submission(reply: HttpReply | None) -> Submission:
-    """Read the answer to a submission.
-
-    Args:
-        reply: as it comes.
-
-    Raises:
-        EndpointError: it was refused, the answer is an error or a web page, or the connection broke.
-        AnswerError: the answer is empty or cannot be read.
-    """
+def _read_submission(reply: HttpReply | None) -> _Submission:
+    """Read the answer to a submission; EndpointError for a refusal, and as :func:`read_json`."""
     payloads = Payloads()
     # Of one that broke off the number is enough: the job is paid.
     body = read_json(reply, payloads, torn=lambda body: isinstance(body, Mapping) and body.get("result"))
@@ -400,35 +392,27 @@ def read_submission(reply: HttpReply | None) -> Submission:
     if code is None and not result:
         raise payloads.redact_error(error_of_object(body) if body else unreadable(json.dumps(body)))
     if code is not None and code not in {_TAKEN, _EXISTS, _QUEUED}:
-        raise payloads.redact_error(_refused(code, Job(body, payloads)))
+        raise payloads.redact_error(_refused(code, _Job(body, payloads)))
     texts = [item for item in (result if isinstance(result, list) else [result]) if isinstance(item, str)]
     links = [text for text in texts if text.startswith(("http://", "https://"))]
     named = isinstance(result, (str, int)) and not isinstance(result, bool) and not links
     more = body.get("properties")
     more = more if isinstance(more, Mapping) else {}
-    return Submission(
+    return _Submission(
         # wenwen's pages answer a number, other servers a text
-        job=payloads.redact(str(result)).strip()[:LONGEST_ID] if named else "",
+        job=payloads.redact(str(result)).strip()[:_LONGEST_ID] if named else "",
         links=tuple(payloads.restore(link).decode() for link in links),
-        modal=code == _EXISTS and str(more.get("status")).upper() == MODAL,
+        modal=code == _EXISTS and str(more.get("status")).upper() == _MODAL,
         queue=_number(more.get("numberOfQueues")) if code == _QUEUED else None,
     )
 
 
-def read_job(reply: HttpReply | None) -> Job | None:
-    """Read the answer to a question about a job; None where it tells no status.
-
-    Args:
-        reply: as it comes.
-
-    Raises:
-        EndpointError: the answer is a web page, or the connection broke.
-        AnswerError: the answer is empty or cannot be read.
-    """
+def _read_job(reply: HttpReply | None) -> _Job | None:
+    """Read the answer to a question about a job, as :func:`read_json`; None where it tells no status."""
     payloads = Payloads()
     body = read_json(reply, payloads)
     body = body[0] if isinstance(body, list) and body else body
-    return Job(body, payloads) if isinstance(body, Mapping) and "status" in body else None
+    return _Job(body, payloads) if isinstance(body, Mapping) and "status" in body else None
 
 
 def _number(value: Any) -> int | None:
@@ -458,7 +442,7 @@ _CODES: Mapping[int, tuple[str, str, Charged]] = {
 _OTHER: tuple[str, str, Charged] = (N_("The endpoint could not accept the request."), _LATER, "maybe")
 
 
-def _refused(code: int, answer: Job) -> EndpointError:
+def _refused(code: int, answer: _Job) -> EndpointError:
     what, do, charged = _CODES.get(code, _OTHER)
     banned = mask_keys(answer.text("bannedWord", "properties"))
     problem = read_problem(answer.body)
@@ -472,10 +456,10 @@ def _refused(code: int, answer: Job) -> EndpointError:
     )
 
 
-def failed(job: Job) -> EndpointError:
+def _failed(job: _Job) -> EndpointError:
     """Make the error for a job that ended without a picture."""
     return EndpointError(
-        _("Midjourney could not finish the job.") if job.status == FAILURE else _("The job was cancelled."),
+        _("Midjourney could not finish the job.") if job.status == _FAILURE else _("The job was cancelled."),
         why=mask_keys(job.text("failReason") or job.text("description")),
         do=_("Change the prompt if the reason names it. Running the cell again submits again, which may cost again."),
         charged="maybe",
@@ -499,8 +483,8 @@ def talk(request: ImageRequest) -> Generator[Step, HttpReply | None, Answer]:
     taken = yield from _submit(HttpCall("POST", _SUBMITS[request.task].path, _body(request)))
     if taken.links:  # addresses in place of a job: words where words were wanted, else pictures
         if request.wants_words:
-            return Answer(text="\n".join(taken.links), finish_reason=SUCCESS)
-        return Answer(sources=tuple(map(Source, taken.links)), finish_reason=SUCCESS)
+            return Answer(text="\n".join(taken.links), finish_reason=_SUCCESS)
+        return Answer(sources=tuple(map(Source, taken.links)), finish_reason=_SUCCESS)
     number = taken.job or (str(request.params["taskId"]) if request.task == "modal" else "")
     if not number:
         raise unreadable("", _("The endpoint accepted the request, but gave no job number."))
@@ -510,8 +494,8 @@ def talk(request: ImageRequest) -> Generator[Step, HttpReply | None, Answer]:
     return (yield from _follow(request, number, windows=windows))
 
 
-def _submit(call: HttpCall) -> Generator[Step, HttpReply | None, Submission]:
-    taken = read_submission((yield call))
+def _submit(call: HttpCall) -> Generator[Step, HttpReply | None, _Submission]:
+    taken = _read_submission((yield call))
     if taken.queue is not None:
         yield Progress(_("queued, {queue} before it", queue=taken.queue))
     return taken
@@ -528,19 +512,19 @@ def _follow(request: ImageRequest, number: str, *, windows: bool) -> Generator[S
     """Ask about a job until it has ended; what cannot be read is asked again."""
     shown, asks = None, 0
     while True:
-        job = yield from ask_about_job(_question(number), read_job)
-        if job.status == SUCCESS:
+        job = yield from ask_about_job(_question(number), _read_job)
+        if job.status == _SUCCESS:
             asks += 1
             if request.wants_words or job.pictures or job.videos or asks > _MOST_ASKED:
                 return _answer(request, job, number)
             yield Progress(_("drawn; waiting for the picture's address"))
             continue
-        if job.status in {FAILURE, CANCEL}:
-            raise failed(job)
+        if job.status in {_FAILURE, _CANCEL}:
+            raise _failed(job)
         progress = job.progress(shown)
         yield progress
         shown = progress.picture or shown
-        if job.status == MODAL and windows:
+        if job.status == _MODAL and windows:
             number, windows = (yield from _fill_window(request, number)), False
 
 
@@ -549,7 +533,7 @@ def _question(number: str, about: str = "fetch") -> HttpCall:
     return HttpCall("GET", f"/mj/task/{quote(number, safe='')}/{about}", free=True)
 
 
-def _answer(request: ImageRequest, job: Job, number: str) -> Answer:
+def _answer(request: ImageRequest, job: _Job, number: str) -> Answer:
     words = [_("Video: ") + video.address for video in job.videos]
     if not (job.pictures or words or request.wants_words):
         words = [_("The job is done, and its picture has no address yet. %wenwen fetch asks for it again, for free.")]
@@ -593,7 +577,7 @@ def seed(job: str) -> Generator[Step, HttpReply | None, Mapping[str, Any]]:
         EndpointError: it was refused, the answer is a web page, or the connection broke.
         AnswerError: the answer is empty or cannot be read.
     """
-    return {"seed": read_submission((yield _question(job, "image-seed"))).job}
+    return {"seed": _read_submission((yield _question(job, "image-seed"))).job}
 
 
 FORMAT = WireFormat(

@@ -88,14 +88,25 @@ def _outcome(
     return join(tag("div", shown, style="margin-bottom:8px"), text_html(row) if row.text else "")
 
 
+def gallery_bundle(gallery: Gallery) -> dict[str, Any]:
+    """Make the bundle of several generations: failures in their place, a contact sheet as still picture.
+
+    A comparison has every combination in its place under headers, and a blind one letters only; where the rows are not
+    all on the same axes it is shown as any gallery.
+    """
+    if gallery.blind:
+        return _blind_bundle(gallery)
+    axes = {tuple(axis for axis, _value in label) for label in gallery.labels}
+    if len(axes) != 1 or axes == {()} or len(gallery.labels) != len(gallery):
+        return _many_bundle(gallery)
+    return _grid_bundle(gallery)
+
+
 # -- many --------------------------------------------------------------------------------------------------------------
 
 
-def gallery_bundle(gallery: Gallery) -> dict[str, Any]:
-    """Make the bundle of several generations: one table, failures in their place, a contact sheet as still picture.
-
-    Where the prompts differ each is under its picture, a long one in short.
-    """
+def _many_bundle(gallery: Gallery) -> dict[str, Any]:
+    """Show a gallery in one table; where the prompts differ each is under its picture, a long one in short."""
     # A gallery may be longer than a notebook should be heavy.
     rows, notes = _without_shared_notes(list(islice(gallery, MOST_SHOWN)))
     if (more := len(gallery) - len(rows)) > 0:
@@ -158,16 +169,7 @@ def label_words(pairs: Iterable[_Pair]) -> dict[_Pair, _Pair]:
     return {(axis, value): (_(axis), said(value) if axis == "orientation" else value) for axis, value in {*pairs}}
 
 
-def grid_bundle(gallery: Gallery) -> dict[str, Any]:
-    """Make the bundle of a comparison: every combination in its place under headers; of a blind one letters only.
-
-    Where the rows are not all on the same axes it is that of any gallery.
-    """
-    if gallery.blind:
-        return _blind_bundle(gallery)
-    axes = {tuple(axis for axis, _value in label) for label in gallery.labels}
-    if len(axes) != 1 or axes == {()} or len(gallery.labels) != len(gallery):
-        return gallery_bundle(gallery)
+def _grid_bundle(gallery: Gallery) -> dict[str, Any]:
     rows, notes = _without_shared_notes(list(gallery))
     shared_prompt, prompts = _prompts_html(rows)
     words = label_words(chain(*gallery.labels))

@@ -49,6 +49,11 @@ _LONGEST_ALT = 200
 _SMALL_SUM = 0.001
 _PREVIEW_HEIGHT, _PICTURE_HEIGHT = 320, 448  # pixels: a screen has room for the caption and the controls too
 _NO_CONTROLS = N_("Run the cell to have its controls here.")
+_DOING = (
+    (N_("drawing"), N_("drawing {number} of {wanted}")),
+    (N_("making a clip"), N_("making clip {number} of {wanted}")),
+    (N_("answering"), N_("answering {number} of {wanted}")),
+)
 WORDS_OF_RECORDS = (
     *(N_("auto"), N_("square"), N_("landscape"), N_("portrait")),
     *(N_("sent"), N_("answered"), N_("complete"), N_("failed")),
@@ -219,13 +224,8 @@ def caption(generation: Generation, *, numbered: bool = False, headed: bool = Fa
 
 def doing(request: ImageRequest, number: int = 1, wanted: int = 1) -> str:
     """Say what is done for a request that is under way, and which of several this one is."""
-    names = [
-        (_("drawing"), N_("drawing {number} of {wanted}")),
-        (_("making a clip"), N_("making clip {number} of {wanted}")),
-        (_("answering"), N_("answering {number} of {wanted}")),
-    ]
-    alone, several = names[1 if request.wants_clip else 2 * request.wants_words]
-    return _(several, number=number, wanted=wanted) if wanted > 1 else alone
+    alone, several = _DOING[1 if request.wants_clip else 2 * request.wants_words]
+    return _(several, number=number, wanted=wanted) if wanted > 1 else _(alone)
 
 
 def amount(value: float, currency: str = "") -> str:
@@ -263,12 +263,12 @@ def own_words(generation: Generation) -> str:
     return asked_in(generation.request.prompt) or generation.request.prompt
 
 
-def described(generation: Generation, *, numbered: bool = False, headed: bool = False) -> list[str]:
+def described(generation: Generation, *, numbered: bool = False) -> list[str]:
     """Return what is said below a generation, in lines: its caption, as :func:`caption` makes it, then the notes.
 
     Notes tell of a saved take, another shape than asked, drafts, videos, what is damaged.
     """
-    listed = [caption(generation, numbered=numbered, headed=headed)]
+    listed = [caption(generation, numbered=numbered)]
     if not generation.has_result:
         asked_about = f" · #{generation.id[:6]}" if generation.id and generation.charged != "no" else ""
         listed.append(_("charged: ") + _(generation.charged) + asked_about)

@@ -154,6 +154,11 @@ def test_an_answer_that_cannot_be_read_is_asked_for_again(body):
     assert led.waits == 2
 
 
+def test_an_answer_that_cannot_be_read_is_told_until_the_next_one_comes():
+    led = lead(TALK(wanted()), TAKEN.reply(), reply_of("<html>busy</html>"), DONE.reply())
+    assert led.told[-1].text == "the endpoint's answer could not be read; asking again"
+
+
 COMPLAINTS = [
     {"code": "task_not_exist", "message": "no such task", "data": None},
     {"error": {"message": "no such task", "type": "invalid_request_error"}},

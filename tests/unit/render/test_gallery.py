@@ -9,7 +9,7 @@ import pytest
 from support.html import read
 
 from wenwen_magic.records import Gallery, ImageRequest
-from wenwen_magic.render.gallery import gallery_bundle, grid_bundle, vote_result
+from wenwen_magic.render.gallery import gallery_bundle, vote_result
 from wenwen_magic.render.generation import MOST_SHOWN, described, plain
 from wenwen_magic.text.i18n import speak
 
@@ -92,7 +92,7 @@ def test_a_note_that_several_share_is_shown_once_below(make):
     saved = many(make, "a cat", "a dog", "a hen", note="saved picture, free")
     for bundle in (
         gallery_bundle(saved),
-        grid_bundle(replace(saved, labels=((("x", "1"),), (("x", "2"),), (("x", "3"),)))),
+        gallery_bundle(replace(saved, labels=((("x", "1"),), (("x", "2"),), (("x", "3"),)))),
     ):
         for kind in ("text/html", "text/plain"):
             assert bundle[kind].count("saved picture, free") == 1
@@ -103,7 +103,7 @@ def test_a_note_that_several_share_is_shown_once_below(make):
 
 def test_a_models_name_has_room_beside_its_row(make):
     axes = {"model": ["gpt-4o-image", "b"], "orientation": ["landscape", "portrait"]}
-    heads = [cell for cell in read(grid_bundle(grid_of(make, axes))).cells if cell.attributes.get("scope") == "row"]
+    heads = [cell for cell in read(gallery_bundle(grid_of(make, axes))).cells if cell.attributes.get("scope") == "row"]
     assert {int(head.attributes["width"]) for head in heads} == {112}
 
 
@@ -113,7 +113,7 @@ def test_a_models_name_has_room_beside_its_row(make):
 def test_one_axis_has_a_column_for_each_value(make):
     grid = grid_of(make, {"model": ["a", "b", "c"]}, lambda values: ImageRequest("a cat", values["model"]))
     grid = replace(grid, rows=[replace(row, elapsed=float(number)) for number, row in enumerate(grid, 1)])
-    (table,) = read(grid_bundle(grid)).tables
+    (table,) = read(gallery_bundle(grid)).tables
     assert table[0][0].words == "model"
     found = headers(table)
     assert [(column, heads) for column, heads, _ in found] == [("a", ()), ("b", ()), ("c", ())]
@@ -121,14 +121,14 @@ def test_one_axis_has_a_column_for_each_value(make):
 
 
 def test_many_values_are_in_bands_of_four_with_their_headers_again(make):
-    tables = read(grid_bundle(grid_of(make, {"model": list("abcdefghi")}))).tables
+    tables = read(gallery_bundle(grid_of(make, {"model": list("abcdefghi")}))).tables
     assert [[column for column, _, _ in headers(table)] for table in tables] == [list("abcd"), list("efgh"), ["i"]]
     assert {table[0][0].words for table in tables} == {"model"}
     assert len({cell.attributes["width"] for table in tables for cell in table[1]}) == 1
 
 
 def test_of_two_axes_the_first_heads_the_rows_and_the_second_the_columns(make):
-    (table,) = read(grid_bundle(grid_of(make, {"model": ["a", "b"], "animal": ["猫", "狗", "鹤"]}))).tables
+    (table,) = read(gallery_bundle(grid_of(make, {"model": ["a", "b"], "animal": ["猫", "狗", "鹤"]}))).tables
     assert [cell.words for cell in table[0]] == ["model", "animal"]
     assert [(column, *heads) for column, heads, _ in headers(table)] == [
         (animal, model) for model in "ab" for animal in "猫狗鹤"
@@ -136,7 +136,7 @@ def test_of_two_axes_the_first_heads_the_rows_and_the_second_the_columns(make):
 
 
 def test_a_second_axis_that_is_too_wide_heads_the_rows(make):
-    (table,) = read(grid_bundle(grid_of(make, {"model": ["a", "b"], "animal": list("12345")}))).tables
+    (table,) = read(gallery_bundle(grid_of(make, {"model": ["a", "b"], "animal": list("12345")}))).tables
     assert [cell.words for cell in table[0]] == ["animal", "model"]
     assert [(column, *heads) for column, heads, _ in headers(table)] == [
         (model, animal) for animal in "12345" for model in "ab"
@@ -144,9 +144,9 @@ def test_a_second_axis_that_is_too_wide_heads_the_rows(make):
 
 
 def test_two_axes_too_wide_keep_their_order_unless_the_first_is_shorter(make):
-    tables = read(grid_bundle(grid_of(make, {"x": list("abcde"), "y": list("12345")}))).tables
+    tables = read(gallery_bundle(grid_of(make, {"x": list("abcde"), "y": list("12345")}))).tables
     assert ([cell.words for cell in tables[0][0]], len(tables)) == (["x", "y"], 2)
-    tables = read(grid_bundle(grid_of(make, {"x": list("abcde"), "y": list("123456")}))).tables
+    tables = read(gallery_bundle(grid_of(make, {"x": list("abcde"), "y": list("123456")}))).tables
     assert ([cell.words for cell in tables[0][0]], len(tables)) == (["y", "x"], 2)
 
 
@@ -158,7 +158,7 @@ def test_of_three_axes_the_one_that_fits_best_has_the_columns(make, counts, name
     gallery = grid_of(make, axes)
     gallery = replace(gallery, rows=[replace(row, model_reported=f"by {row.id}.") for row in gallery])
     ids = {frozenset(label): f"by {row.id}." for label, row in zip(gallery.labels, gallery, strict=True)}
-    tables = read(grid_bundle(gallery)).tables
+    tables = read(gallery_bundle(gallery)).tables
     assert "".join(cell.words for cell in tables[0][0]) == names
     for table in tables:
         for column, heads, cell in headers(table):
@@ -170,13 +170,13 @@ def test_rows_are_in_the_order_of_their_values_however_they_came(make):
     gallery = grid_of(make, {"x": ["b", "a"], "y": ["2", "1"], "z": ["m", "n"]})
     order = [0, 7, 3, 4, 1, 6, 2, 5]
     mixed = Gallery(tuple(gallery[i] for i in order), tuple(gallery.labels[i] for i in order))
-    (table,) = read(grid_bundle(mixed)).tables
+    (table,) = read(gallery_bundle(mixed)).tables
     assert [[cell.words for cell in row[:2]] for row in table[2:]] == [list("b2"), list("b1"), list("a2"), list("a1")]
 
 
 def test_two_axes_of_one_name_are_two(make):
     labels = tuple((("model", "a"), ("model", word)) for word in ("car", "boat"))
-    (table,) = read(grid_bundle(Gallery((make((9, 9)), make((9, 9))), labels))).tables
+    (table,) = read(gallery_bundle(Gallery((make((9, 9)), make((9, 9))), labels))).tables
     assert [(column, *heads) for column, heads, _ in headers(table)] == [("car", "a"), ("boat", "a")]
 
 
@@ -184,7 +184,7 @@ def test_orientations_are_shown_in_the_readers_language(make):
     gallery = grid_of(make, {"orientation": ["landscape", "portrait"]})
     speak("zh")
     try:
-        bundle = grid_bundle(gallery)
+        bundle = gallery_bundle(gallery)
     finally:
         speak("auto")
     assert [cell.words for cell in read(bundle).tables[0][1]] == ["横屏", "竖屏"]
@@ -195,21 +195,21 @@ def test_a_caption_does_not_repeat_the_headers(make):
     axes = {"model": ["a", "b"], "orientation": ["landscape", "portrait"]}
     gallery = grid_of(make, axes, lambda values: ImageRequest("a cat", values["model"], values["orientation"]))
     other = replace(gallery[0], model_reported="sora")
-    cells = [cell for *_, cell in headers(read(grid_bundle(replace(gallery, rows=(other, *gallery[1:])))).tables[0])]
+    cells = [cell for *_, cell in headers(read(gallery_bundle(replace(gallery, rows=(other, *gallery[1:])))).tables[0])]
     assert cells[0].words.strip() == "90×60 · answered by sora · 41 s"
     assert cells[2].words.strip() == "90×60 · 41 s"
     assert "asked for portrait" in cells[1].words
 
 
 def test_a_header_of_the_same_name_that_says_something_else_hides_nothing(make):
-    cell = read(grid_bundle(grid_of(make, {"model": ["car", "boat"]}))).tables[0][2][0]
+    cell = read(gallery_bundle(grid_of(make, {"model": ["car", "boat"]}))).tables[0][2][0]
     assert "gpt-4o-image" in cell.words
 
 
 def test_takes_of_one_combination_share_its_place_and_have_numbers(make):
     labels = ((("x", "1"),), (("x", "2"),), (("x", "1"),))
     gallery = Gallery((make((9, 9)), make((9, 9)), make((9, 9), take=2)), labels)
-    cells = [cell for *_, cell in headers(read(grid_bundle(gallery)).tables[0])]
+    cells = [cell for *_, cell in headers(read(gallery_bundle(gallery)).tables[0])]
     assert [len(cell.images) for cell in cells] == [2, 1]
     assert ["①" in cell.words and "②" in cell.words for cell in cells] == [True, False]
 
@@ -217,7 +217,7 @@ def test_takes_of_one_combination_share_its_place_and_have_numbers(make):
 def test_a_failure_is_in_its_place_with_its_reason_and_cost(make, failed):
     gallery = grid_of(make, {"x": ["1", "2", "3"]})
     rows = (gallery[0], failed(), gallery[2])
-    bundle = grid_bundle(replace(gallery, rows=rows))
+    bundle = gallery_bundle(replace(gallery, rows=rows))
     cell = headers(read(bundle).tables[0])[1][2]
     assert all(words in cell.words for words in ("✗ The endpoint failed.", "up <stream>", "charged: maybe"))
     assert bundle["text/plain"].splitlines()[1] == f"x=2: {plain(rows[1], described(rows[1]))}"
@@ -225,27 +225,27 @@ def test_a_failure_is_in_its_place_with_its_reason_and_cost(make, failed):
 
 def test_what_is_under_way_is_being_drawn(make):
     gallery = grid_of(make, {"x": ["1", "2"]})
-    bundle = grid_bundle(replace(gallery, rows=(make(state="sent"), gallery[1])))
+    bundle = gallery_bundle(replace(gallery, rows=(make(state="sent"), gallery[1])))
     assert headers(read(bundle).tables[0])[0][2].words == "… drawing"
     assert bundle["text/plain"].splitlines()[0] == "x=1: … drawing"
 
 
 def test_a_combination_that_was_not_asked_for_leaves_its_place_empty(make):
     labels = tuple((("x", x), ("y", y)) for x, y in ("11", "12", "21"))
-    found = headers(read(grid_bundle(Gallery((make((9, 9)), make((9, 9)), make((9, 9))), labels))).tables[0])
+    found = headers(read(gallery_bundle(Gallery((make((9, 9)), make((9, 9)), make((9, 9))), labels))).tables[0])
     assert [bool(cell.images) for *_, cell in found] == [True, True, True, False]
     assert found[3][2].words == "–"
 
 
 def test_one_prompt_for_all_is_once_under_the_table(make):
-    reader = read(grid_bundle(grid_of(make, {"x": ["1", "2"]}, sent=lambda values: "a cat <b>\nnight")))
+    reader = read(gallery_bundle(grid_of(make, {"x": ["1", "2"]}, sent=lambda values: "a cat <b>\nnight")))
     assert reader.outside == "as sent: a cat <b>\nnight"
     assert "night" not in "".join(cell.words for cell in reader.cells)
 
 
 def test_prompts_that_differ_are_whole_and_open_under_each_picture(make):
     long = "一只戴着圆框眼镜的橘猫坐在石桥上，" * 60
-    reader = read(grid_bundle(grid_of(make, {"animal": ["猫", "狗"]}, sent=lambda values: long + values["animal"])))
+    reader = read(gallery_bundle(grid_of(make, {"animal": ["猫", "狗"]}, sent=lambda values: long + values["animal"])))
     found = headers(reader.tables[0])
     assert [cell.words.endswith(long + animal) for animal, _, cell in found] == [True, True]
     assert (reader.outside, {cell.folded for cell in reader.cells}) == ("", {""})
@@ -254,27 +254,27 @@ def test_prompts_that_differ_are_whole_and_open_under_each_picture(make):
 def test_takes_of_one_prompt_have_it_once(make):
     labels = ((("x", "1"),), (("x", "1"),), (("x", "2"),))
     rows = (make((9, 9), sent="first"), make((9, 9), sent="first"), make((9, 9), sent="second"))
-    cells = [cell for *_, cell in headers(read(grid_bundle(Gallery(rows, labels))).tables[0])]
+    cells = [cell for *_, cell in headers(read(gallery_bundle(Gallery(rows, labels))).tables[0])]
     assert [cell.words.count("first") for cell in cells] == [1, 0]
 
 
 def test_words_that_came_with_a_picture_are_shown(make):
     gallery = Gallery((make((9, 9), text="Here is <it>."),), ((("x", "1"),),))
-    assert "Here is <it>." in read(grid_bundle(gallery)).cells[-1].words
+    assert "Here is <it>." in read(gallery_bundle(gallery)).cells[-1].words
 
 
 def test_a_comparison_has_its_contact_sheet_as_the_still_picture(make, tmp_path):
     (tmp_path / "sheet.jpg").write_bytes(b"\xff\xd8\xffsheet")
     gallery = replace(grid_of(make, {"x": ["1"]}), still=tmp_path / "sheet.jpg")
     for one in (gallery, replace(gallery, blind=True)):
-        assert base64.b64decode(grid_bundle(one)["image/jpeg"]) == b"\xff\xd8\xffsheet"
+        assert base64.b64decode(gallery_bundle(one)["image/jpeg"]) == b"\xff\xd8\xffsheet"
 
 
 @pytest.mark.parametrize(
     "axes", [{"x": "ab"}, {"x": "ab", "y": "abcd"}, {"w": "ab", "x": "ab", "y": "ab", "z": "abcd"}]
 )
 def test_a_comparison_is_not_wider_than_a_notebook(make, axes):
-    for table in read(grid_bundle(grid_of(make, {name: list(values) for name, values in axes.items()}))).tables:
+    for table in read(gallery_bundle(grid_of(make, {name: list(values) for name, values in axes.items()}))).tables:
         heads = [int(cell.attributes["width"]) for cell in table[2] if cell.tag == "th"]
         columns = [int(cell.attributes["width"]) for cell in table[1]]
         assert sum(heads) + sum(columns) + 12 * len(heads + columns) <= 760
@@ -283,7 +283,7 @@ def test_a_comparison_is_not_wider_than_a_notebook(make, axes):
 
 @pytest.mark.parametrize("size", [(4000, 10), (10, 4000), (1, 1), (0, 0), (1024, 1536)])
 def test_a_picture_of_any_shape_has_a_width_that_fits(make, size):
-    (image,) = read(grid_bundle(Gallery((make(size),), ((("x", "1"),),)))).cells[-1].images
+    (image,) = read(gallery_bundle(Gallery((make(size),), ((("x", "1"),),)))).cells[-1].images
     width = int(image["width"])
     assert 1 <= width <= 360
     assert size[0] == 0 or width * size[1] / size[0] <= 4000
@@ -292,18 +292,18 @@ def test_a_picture_of_any_shape_has_a_width_that_fits(make, size):
 def test_a_preview_that_is_gone_leaves_words_in_its_place(make, tmp_path):
     one = make((9, 9))
     (tmp_path / "1.jpg").unlink()
-    assert "secret-1.png" in read(grid_bundle(Gallery((one,), ((("x", "1"),),)))).cells[-1].words
+    assert "secret-1.png" in read(gallery_bundle(Gallery((one,), ((("x", "1"),),)))).cells[-1].words
 
 
 @pytest.mark.parametrize("labels", [(), ((), ()), ((("x", "1"),),), ((("x", "1"),), (("y", "1"),))])
 def test_rows_on_no_common_axes_are_shown_as_any_gallery(make, labels):
     rows = (make((9, 9)), make((8, 8)))
-    assert grid_bundle(Gallery(rows, labels)) == gallery_bundle(Gallery(rows))
+    assert gallery_bundle(Gallery(rows, labels)) == gallery_bundle(Gallery(rows))
 
 
 def test_four_hundred_combinations_are_laid_out(make):
     gallery = grid_of(make, {"x": [str(n) for n in range(20)], "y": [str(n) for n in range(20)]})
-    tables = read(grid_bundle(gallery)).tables
+    tables = read(gallery_bundle(gallery)).tables
     assert sum(len(cell.images) for table in tables for row in table for cell in row) == 400
 
 
@@ -335,7 +335,7 @@ def contest(make):
 
 
 def test_a_blind_comparison_shows_letters_and_pictures_in_order(contest):
-    reader = read(grid_bundle(contest))
+    reader = read(gallery_bundle(contest))
     ((heads, pictures),) = reader.tables
     assert [(cell.tag, cell.attributes["scope"], cell.words) for cell in heads] == [
         ("th", "col", letter) for letter in "ABC"
@@ -346,7 +346,7 @@ def test_a_blind_comparison_shows_letters_and_pictures_in_order(contest):
 
 
 def test_a_blind_comparison_tells_nothing_else(contest):
-    bundle = grid_bundle(contest)
+    bundle = gallery_bundle(contest)
     shown = re.sub(r'src="[^"]*"', "", bundle["text/html"]) + bundle["text/plain"]
     for row in contest:
         for secret in (row.request.model, row.id[:6], "secret-", "prompt of", "drawn by", "alt ", "title", "saved"):
@@ -359,14 +359,14 @@ def test_a_blind_comparison_tells_nothing_else(contest):
 
 
 def test_rows_without_a_picture_are_counted_in_a_blind_comparison(contest):
-    bundle = grid_bundle(contest)
+    bundle = gallery_bundle(contest)
     assert "without a result: 1" in read(bundle).outside
     assert "without a result: 1" in bundle["text/plain"]
     assert "failed" not in bundle["text/html"]
 
 
 def test_a_blind_comparison_of_failures_only_asks_for_no_vote(contest):
-    bundle = grid_bundle(replace(contest, rows=(contest[1],), labels=contest.labels[1:2]))
+    bundle = gallery_bundle(replace(contest, rows=(contest[1],), labels=contest.labels[1:2]))
     assert read(bundle).tables == []
     assert "vote" not in bundle["text/plain"]
     assert "without a result: 1" in bundle["text/plain"]
@@ -374,13 +374,13 @@ def test_a_blind_comparison_of_failures_only_asks_for_no_vote(contest):
 
 def test_a_lost_preview_tells_no_name_in_a_blind_comparison(contest, tmp_path):
     (tmp_path / "3.jpg").unlink()
-    assert read(grid_bundle(contest)).tables[0][1][1].words == "B: no preview"
+    assert read(gallery_bundle(contest)).tables[0][1][1].words == "B: no preview"
 
 
 def test_blind_letters_are_four_to_a_row_and_go_on_after_z(make):
     rows = tuple(make((9, 9)) for _ in range(28))
     gallery = Gallery(rows, blind=True)
-    tables = read(grid_bundle(gallery)).tables
+    tables = read(gallery_bundle(gallery)).tables
     assert [len(table[0]) for table in tables] == [4] * 7
     letters = [cell.words for table in tables for cell in table[0]]
     assert letters[24:] == ["Y", "Z", "AA", "AB"]
@@ -399,13 +399,13 @@ def test_a_letter_means_the_row_that_is_shown_under_it(contest):
 
 def test_a_line_of_the_comparison_stays_one_line_whatever_its_label(make):
     labels = tuple((("x\ny", f"a\u2028b\n{number}"),) for number in range(2))
-    text = grid_bundle(Gallery((make((9, 9)), make((9, 9))), labels))["text/plain"]
+    text = gallery_bundle(Gallery((make((9, 9)), make((9, 9))), labels))["text/plain"]
     assert len(text.splitlines()) == 2
 
 
 def test_a_saved_take_says_so_in_a_comparison(make):
     one = make((9, 9), from_history=True, note="saved picture, free")
-    cell = read(grid_bundle(Gallery((one,), ((("x", "1"),),)))).cells[-1]
+    cell = read(gallery_bundle(Gallery((one,), ((("x", "1"),),)))).cells[-1]
     assert all(note in cell.words for note in described(one)[1:])
     assert "free" in cell.words
 
@@ -430,7 +430,7 @@ def test_after_a_vote_letters_have_their_labels_and_captions_and_the_winner_a_st
 
 def test_pictures_are_as_wide_after_the_vote_as_before(make):
     gallery = replace(grid_of(make, {"x": ["1", "2"]}), blind=True)
-    before, after = (read(bundle).named("img") for bundle in (grid_bundle(gallery), vote_result(gallery, "A")))
+    before, after = (read(bundle).named("img") for bundle in (gallery_bundle(gallery), vote_result(gallery, "A")))
     assert [image["width"] for image in before] == [image["width"] for image in after] == ["360", "360"]
 
 

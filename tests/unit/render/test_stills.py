@@ -72,7 +72,7 @@ def a_family(rows):
 PLACES = {
     "a list": lambda rows: gallery.sequence_bundle(list(rows.values())),
     "a gallery": lambda rows: gallery.gallery_bundle(Gallery(list(rows.values()))),
-    "a grid": lambda rows: gallery.grid_bundle(Gallery(list(rows.values()), names(rows))),
+    "a grid": lambda rows: gallery.gallery_bundle(Gallery(list(rows.values()), names(rows))),
     "a vote's result": lambda rows: gallery.vote_result(Gallery(list(rows.values()), names(rows)), "A"),
     "a history": a_page,
     "a family": a_family,
@@ -121,6 +121,6 @@ def test_every_still_has_alternative_text(place, rows):
 def test_an_answer_under_way_is_not_being_drawn(rows):
     for task, doing in ((CLIP, "… making a clip"), (ASK, "… answering")):
         under_way = replace(rows["clip"], request=ImageRequest("x", model="one", task=task), state="sent", videos=())
-        bundle = gallery.grid_bundle(Gallery([rows["clip"], under_way], names(["one", "two"])))
+        bundle = gallery.gallery_bundle(Gallery([rows["clip"], under_way], names(["one", "two"])))
         assert doing in bundle["text/plain"]
         assert doing in Document(bundle["text/html"]).words

@@ -14,7 +14,7 @@ from wenwen_magic.models import Model, ModelList
 from wenwen_magic.records import Button, Gallery, Generation, ImageRequest, Reference
 from wenwen_magic.render.comparison import Comparison
 from wenwen_magic.render.comparison import bundle as comparison_bundle
-from wenwen_magic.render.gallery import gallery_bundle, grid_bundle, vote_result
+from wenwen_magic.render.gallery import gallery_bundle, vote_result
 from wenwen_magic.render.generation import generation_bundle, status_html
 from wenwen_magic.render.history import family_bundle, page_bundle
 from wenwen_magic.render.models import table
@@ -69,9 +69,9 @@ BUNDLES = {
     "lost": lambda rows, words: generation_bundle(rows[1]),
     "failure": lambda rows, words: generation_bundle(rows[2]),
     "gallery": lambda rows, words: gallery_bundle(Gallery(rows)),
-    "column": lambda rows, words: grid_bundle(Gallery(rows, tuple(((words, words + at),) for at in "123"))),
-    "grid": lambda rows, words: grid_bundle(Gallery(rows, tuple(((words, words), ("y", at)) for at in "123"))),
-    "blind": lambda rows, words: grid_bundle(Gallery(rows, blind=True)),
+    "column": lambda rows, words: gallery_bundle(Gallery(rows, tuple(((words, words + at),) for at in "123"))),
+    "grid": lambda rows, words: gallery_bundle(Gallery(rows, tuple(((words, words), ("y", at)) for at in "123"))),
+    "blind": lambda rows, words: gallery_bundle(Gallery(rows, blind=True)),
     "vote": lambda rows, words: vote_result(Gallery(rows, tuple(((words, words + at),) for at in "123")), "B"),
     "page": page_of,
     "empty page": lambda rows, words: page_of((), words),
@@ -108,7 +108,7 @@ def test_any_text_at_all_stays_in_its_cell(words, place):
     one = replace(Generation("a1b2", ImageRequest("x"), "x", "complete", ""), **{place: words})
     read(generation_bundle(one))
     assert [len(row) for row in read(page_of((one,), "x")).rows] == [1]
-    (rows,) = read(grid_bundle(Gallery((one, one), (((words, words),), ((words, words + "x"),))))).tables
+    (rows,) = read(gallery_bundle(Gallery((one, one), (((words, words),), ((words, words + "x"),))))).tables
     assert [len(row) for row in rows] == [1, 2, 2]
 
 
