@@ -221,7 +221,7 @@ class Turns:
     """Let a few threads work at a time; of the others, those that prepare a request go before those that save.
 
     Python runs one thread at a time, and gives it to another at each look at a file: sixty threads that all save their
-    pictures need twice as long as a few after each other.
+    pictures need twice as long as a few after each other. Of the few one may save: the others are for requests.
 
     Args:
         most: how many work at a time.
@@ -231,6 +231,7 @@ class Turns:
         self._free, self._lock = most, threading.Lock()
         self._first, self._later = deque[Any](), deque[Any]()
         self._own = threading.local()
+        self._saves = False
 
     @contextmanager
     def taken(self) -> Iterator[None]:
@@ -248,7 +249,7 @@ class Turns:
         Args:
             first: take the turn again before those that save, as an answer does: the next request may wait for it.
         """
-        if not getattr(self._own, "held", False):
+        if getattr(self._own, "queue", None) is None:
             yield
             return
         self._leave()
@@ -258,34 +259,40 @@ class Turns:
             self._take(self._first if first else self._later)
 
     def _take(self, queue: deque[Any]) -> None:
+        """Wait in a queue for a turn."""
         called = threading.Lock()
         called.acquire()
         with self._lock:
-            if self._free:
-                self._free -= 1
-                called.release()
-            else:
-                queue.append(called)
+            queue.append(called)
+            self._call()
         try:
             called.acquire()
         except BaseException:  # an interrupt: the turn that came meanwhile goes to the next one
             with self._lock:
-                waits = called in queue
-                if waits:
+                if called in queue:
                     queue.remove(called)
-            if not waits:
-                self._leave()
+                else:
+                    self._put_back(queue)
             raise
-        self._own.held = True
+        self._own.queue = queue
 
     def _leave(self) -> None:
-        self._own.held = False
+        queue, self._own.queue = self._own.queue, None
         with self._lock:
-            waiting = self._first or self._later
-            if waiting:
-                waiting.popleft().release()
-            else:
-                self._free += 1
+            self._put_back(queue)
+
+    def _put_back(self, queue: deque[Any]) -> None:
+        """Free the turn of one who came from a queue."""
+        self._free += 1
+        self._saves = self._saves and queue is not self._later
+        self._call()
+
+    def _call(self) -> None:
+        """Give what is free to those that wait longest."""
+        while self._free and (queue := self._first or (deque() if self._saves else self._later)):
+            self._free -= 1
+            self._saves = self._saves or queue is self._later
+            queue.popleft().release()
 
 
 TURNS = Turns(4)

@@ -235,6 +235,29 @@ def test_what_prepares_a_request_goes_before_what_saves(gate):
     assert order == ["prepared", "saved"]
 
 
+def test_one_saves_at_a_time_and_the_other_turns_are_for_requests(gate):
+    turns, begun = Turns(2), []
+
+    def save():
+        with turns.taken():
+            with turns.given_back():
+                pass
+            begun.append(threading.get_ident())
+            gate.wait(SOON)
+
+    both = [threading.Thread(target=save) for _ in range(2)]
+    for one in both:
+        one.start()
+    await_one_in(turns._later)
+    assert len(begun) == 1
+    with turns.taken():
+        assert len(begun) == 1
+    gate.set()
+    for one in both:
+        one.join(SOON)
+    assert len(set(begun)) == 2
+
+
 @pytest.mark.parametrize("comes_first", [False, True], ids=["before its turn", "with its turn"])
 def test_an_interrupt_of_one_who_waits_keeps_no_turn(monkeypatch, comes_first):
     turns = Turns(1)
