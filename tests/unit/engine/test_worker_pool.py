@@ -248,8 +248,8 @@ def test_one_saves_at_a_time_and_the_other_turns_are_for_requests(gate):
     both = [threading.Thread(target=save) for _ in range(2)]
     for one in both:
         one.start()
+    await_one_in(begun)
     await_one_in(turns._later)
-    assert len(begun) == 1
     with turns.taken():
         assert len(begun) == 1
     gate.set()
