@@ -11,7 +11,7 @@ from wenwen_magic.text.i18n import _
 
 
 class Secret:
-    """A key that prints as ``***``, cannot be pickled, and gives itself only when asked by name.
+    """A key that prints as ``***``, cannot be pickled, and gives itself only when asked by name; equal ones are one.
 
     Args:
         value: the key; white space around it is dropped.
@@ -37,6 +37,12 @@ class Secret:
     def reveal(self) -> str:
         """Give the key itself; only for the header of a request to the endpoint, and for masking."""
         return self._value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._value == other._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
 
     def __repr__(self) -> str:
         return "***"

@@ -34,7 +34,7 @@ _BETWEEN = rf"(?:\x1b\[[0-?]*[ -/]*[@-~]|{_UNSEEN}|[\\{CONTROLS}{DIRECTIONS}\u00
 In JSON such a sign may be written as an escape (``_UNSEEN``).
 """
 
-
+_SIGNS_BETWEEN = re.compile(_BETWEEN.removesuffix("*") + "+")
 _NAMED = {'"': "|quot", "&": "|amp", "'": "|apos", "<": "|lt", ">": "|gt"}
 
 
@@ -51,7 +51,21 @@ def mask(text: str, key: Secret | None) -> str:
     text = text if text.isascii() else replace_lone_surrogates(text)
     if key is None or len(key.reveal()) < SHORTEST or len(text) < len(key.reveal()):  # no spelling is shorter
         return text
-    return _spellings(key).sub("***", text)
+    return _spellings(key).sub("***", text) if _may_hold(text, key) else text
+
+
+def _may_hold(text: str, key: Secret) -> bool:
+    """Tell whether a text may hold the key; nearly all hold none, and the pattern of its places takes long to make."""
+    if "\x1b" in text or "\\" in key.reveal():  # what seems to be between two letters may be one
+        return True
+    seen = text if text.isprintable() and "\\" not in text else _SIGNS_BETWEEN.sub("", text)
+    return _letters(key).search(seen) is not None
+
+
+@cache
+def _letters(key: Secret) -> re.Pattern[str]:
+    """Return the pattern of a key in all its spellings, with nothing between its letters."""
+    return re.compile("|".join(["".join(map(_spelled, key.reveal())), *_encoded(key.reveal().encode())]))
 
 
 @cache
@@ -205,7 +219,7 @@ def _mask_text(text: str, key: Secret) -> str:
         return _in_reply(key).sub("***", text)
     parts = text.split('"')
     for number, part in _longest(parts, len(key.reveal())):
-        parts[number] = _in_reply(key).sub("***", part)
+        parts[number] = _in_reply(key).sub("***", part) if _may_hold(part, key) else part
     return '"'.join(parts)
 
 
@@ -328,10 +342,12 @@ def _hold(texts: Sequence[str], key: Secret) -> bool:
     shortest = len(key.reveal())
     if texts[0] == texts[-1] and len(set(texts)) == 1:
         # The number of an answer is in each of its events; no escape of a letter is longer.
-        return _spellings(key).search(texts[0] * min(len(texts), 8 * shortest)) is not None
-    whole = "".join(texts)
-    may_hold = "\x1b" in whole or max(map(len, whole.split(" "))) >= shortest  # no other spelling has a space
-    return may_hold and _spellings(key).search(whole) is not None
+        whole = texts[0] * min(len(texts), 8 * shortest)
+    else:
+        whole = "".join(texts)
+        if "\x1b" not in whole and max(map(len, whole.split(" "))) < shortest:  # no other spelling has a space
+            return False
+    return _may_hold(whole, key) and _spellings(key).search(whole) is not None
 
 
 def masked(value: Any, key: Secret | None, depth: int = 0) -> Any:

@@ -4,6 +4,7 @@ import base64
 import html
 import itertools
 import json
+import secrets
 import sys
 from urllib.parse import quote
 
@@ -297,6 +298,18 @@ def test_short_keys_are_left_for_they_are_in_any_text():
 def test_a_mask_of_a_long_text_takes_time_in_proportion(monkeypatch):
     text = "\\u200b\u200b&#" * 200_000
     assert mask(text, Secret(KEYS[0])) == text
+
+
+def test_what_is_looked_for_is_made_once_for_equal_keys_and_where_it_stands_only_for_a_text_that_may_hold_it(
+    monkeypatch,
+):
+    key = "sk-" + secrets.token_hex(16)
+    monkeypatch.setattr(masking, "_spellings", lambda _: pytest.fail("the pattern of its places was made"))
+    body = json.dumps({"choices": [{"message": {"content": "words \\ and\n lines " * 20}}]}).encode()
+    for text in ("https://h.example/" + "a" * 80, "a\u200b" * 60, "\\u00e9" * 20):
+        assert mask(text, Secret(key)) == text
+    assert mask_reply([body], Secret(key)) is None
+    assert masking._letters(Secret(key)) is masking._letters(Secret(key))
 
 
 class OddError(Exception):
