@@ -155,6 +155,21 @@ class _Day(NamedTuple):
     folder: os.stat_result | None
 
 
+@dataclass(frozen=True)
+class _Look:
+    """Hold what the last look at a day's folder found, while the folder goes on changing.
+
+    Args:
+        version: of the index then; another kernel's writing changes it.
+        stamps: of the files that are in the index, by their names.
+        done: the names that need no second look: of records that are in the index, and of other files.
+    """
+
+    version: int
+    stamps: dict[bytes, str]
+    done: set[bytes]
+
+
 @dataclass(eq=False)
 class _Question:
     """Hold a query that a thread waits for, ``quick`` as for :meth:`Index._look_through`, and its rows once known."""
@@ -185,6 +200,7 @@ class Index:
         self._inherited: list[sqlite3.Connection | None] = []
         self._doubted: set[str] = set()
         self._unread: dict[Path, OSError] = {}
+        self._looks: dict[str, _Look] = {}
         self._read_so_far = 0
         self.when_long: Callable[[], None] = lambda: None
         """Called once when many records are new to the index."""
@@ -319,12 +335,13 @@ class Index:
             changed = self._changed_days(connection)
             if not changed:
                 return _rows(connection, questions)
-        for day in changed[:-1]:
+        rows: list[Any] = []
+        for day in changed:
             with connection:
-                self._look_through(connection, day, quick=quick)
-        with connection:
-            self._look_through(connection, changed[-1], quick=quick)
-            return _rows(connection, questions)
+                look = self._look_through(connection, day, quick=quick)
+                rows = _rows(connection, questions) if day is changed[-1] else rows
+            self._looks.update(look)  # behind the end of the transaction: the index has what it holds
+        return rows
 
     def _use_memory(self) -> None:
         self._close()
@@ -344,6 +361,7 @@ class Index:
             if self._file:
                 with suppress(OSError):
                     self._file.parent.mkdir(parents=True, exist_ok=True)
+            self._looks.clear()
             connection = self._connection = sqlite3.connect(
                 self._file or ":memory:", timeout=WAIT, isolation_level=None, check_same_thread=False
             )
@@ -390,47 +408,72 @@ class Index:
         except OSError:
             return ""
 
-    def _look_through(self, connection: sqlite3.Connection, day: _Day, *, quick: bool) -> None:
+    def _look_through(self, connection: sqlite3.Connection, day: _Day, *, quick: bool) -> dict[str, _Look]:
         """Bring a day in step, in a transaction that this begins: another kernel may look through the same day.
 
         With ``quick``, look only for new and missing files where the folder has just changed, as it does all the time
         while many pictures are drawn; the day is looked through again at the next question.
+
+        Returns:
+            What was found, by the day's name, while its folder goes on changing; else nothing.
         """
         # The right to write is taken at once: taken later, what was read may not be true any more.
         connection.execute("BEGIN IMMEDIATE")
         settled = not day.folder or time.time_ns() - max(day.folder.st_mtime_ns, day.folder.st_ctime_ns) > SETTLED
-        rows = connection.execute("SELECT name, stamp, id FROM records WHERE day = ?", (day.name,)).fetchall()
-        known = {name: stamp for name, stamp, _id in rows}
-        passed = {name for name, _stamp, record_id in rows if record_id} if quick and not settled else set[bytes]()
+        look = self._look_before(connection, day.name)
         folder = self._folder / day.name
         files = _names(folder) if day.folder else set()
         self._unread = {path: error for path, error in self._unread.items() if path.parent != folder}
-        gone = [(day.name, name) for name in known.keys() - files]
-        for name in (name for name in files - passed if name.endswith(b".json") and not name.startswith(b".")):
-            before, path = known.get(name, ""), folder / os.fsdecode(name)
-            try:
-                status = _status(path)
-            except OSError as error:
-                self._unread[path] = error
-                continue
-            if status is None:
-                gone += [(day.name, name)] if before else []
-            elif before != (stamp := stamp_of(status)):
-                record = self._read(path, stamp, unread=self._unread)
-                if path in self._unread:  # it is read at the next question
-                    continue
-                _execute(connection, _PUT, _row(path, stamp, record))
-                self._read_so_far += 1
-                if self._read_so_far == MANY:
-                    self.when_long()
-        connection.executemany("DELETE FROM records WHERE day = ? AND name = ?", gone)
+        gone = look.stamps.keys() - files
+        for name in files - (look.done if quick and not settled else set()):
+            if not name.endswith(b".json") or name.startswith(b"."):
+                look.done.add(name)
+            elif not self._put(connection, folder / os.fsdecode(name), look):
+                gone.add(name)
+        connection.executemany("DELETE FROM records WHERE day = ? AND name = ?", [(day.name, name) for name in gone])
+        for name in gone:
+            look.stamps.pop(name, None)
+        look.done.difference_update(gone)
         if day.folder is None:
             connection.execute("DELETE FROM days WHERE day = ?", (day.name,))
-            return
+            return {}
         whole = settled and all(path.parent != folder for path in self._unread)
         stamp = stamp_of(day.folder) if whole else ""  # a change within the grain of the clock could be missed
         if stamp != day.known_stamp:
             connection.execute("INSERT OR REPLACE INTO days VALUES (?, ?)", (day.name, stamp))
+        return {} if settled else {day.name: look}
+
+    def _look_before(self, connection: sqlite3.Connection, day: str) -> _Look:
+        """Return what the last look at a day's folder found, where no other kernel wrote since; else what is known."""
+        look = self._looks.pop(day, None)  # where this look fails, it may not be what the index has
+        [(version,)] = connection.execute("PRAGMA data_version")
+        if look and look.version == version:
+            return look
+        rows = connection.execute("SELECT name, stamp, id FROM records WHERE day = ?", (day,)).fetchall()
+        stamps = {name: stamp for name, stamp, _id in rows}
+        return _Look(version, stamps, {name for name, _stamp, record_id in rows if record_id})
+
+    def _put(self, connection: sqlite3.Connection, path: Path, look: _Look) -> bool:
+        """Put what may be a record into the index, where it is new or changed; tell whether the file is still there."""
+        name = os.fsencode(path.name)
+        try:
+            status = _status(path)
+        except OSError as error:
+            self._unread[path] = error
+            return True
+        if status is None:
+            return False
+        if look.stamps.get(name) != (stamp := stamp_of(status)):
+            record = self._read(path, stamp, unread=self._unread)
+            if path in self._unread:  # it is read at the next question
+                return True
+            _execute(connection, _PUT, _row(path, stamp, record))
+            look.stamps[name] = stamp
+            (look.done.add if record else look.done.discard)(name)
+            self._read_so_far += 1
+            if self._read_so_far == MANY:
+                self.when_long()
+        return True
 
 
 def unreadable(folder: Path, error: Exception) -> HistoryError:

@@ -5,7 +5,9 @@ import shutil
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from support.records import agrees, later, made, planted, saved, takes
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.records import IDS, agrees, later, made, planted, print_of, saved, takes, true
 
 from wenwen_magic.history import index
 from wenwen_magic.history.record_json import decode, encode
@@ -247,3 +249,75 @@ def test_an_index_of_many_records_says_once_that_it_takes_a_while(tmp_path, monk
         history.count()
     assert len(said) == 1
     assert "pictures/" in said[0]
+
+
+@pytest.mark.parametrize("other", [False, True], ids=["by the same kernel", "by another"])
+def test_a_record_that_was_away_while_a_busy_folder_was_looked_through_is_found_again(tmp_path, other):
+    path = planted(tmp_path / "w")
+    kernel, second = History(tmp_path / "w"), History(tmp_path / "w")
+    assert len(takes(kernel, "cat")) == 1
+    away = path.replace(path.with_suffix(".away"))
+    assert takes(second if other else kernel, "cat") == []
+    away.replace(path)
+    assert len(takes(kernel, "cat")) == 1
+
+
+def test_a_record_that_was_copied_by_half_into_a_busy_folder_is_found_when_it_is_whole(tmp_path):
+    path, history = planted(tmp_path / "w"), History(tmp_path / "w")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:20])
+    assert takes(history, "cat") == []
+    path.write_bytes(whole)
+    assert len(takes(history, "cat")) == 1
+
+
+class _Busy:
+    """A folder that changes all the time, and two kernels that ask for takes in between."""
+
+    def __init__(self, folder):
+        self.folder, self.kernels = folder, [History(folder), History(folder)]
+        self.paths, self.away = [planted(folder)], []
+
+    def plant(self, number):
+        self.paths.append(planted(self.folder, f"prompt {number % 3}"))
+        self.paths[-1].with_suffix(".reply").touch()
+
+    def save(self, number):
+        saved(self.kernels[number % 2], f"prompt {number % 3}")
+
+    def damage(self, _):
+        (self.folder / "2026-01-01" / f"x-{next(IDS):08x}.json").write_text("{")
+
+    def move(self, number):
+        if self.paths:
+            path = self.paths.pop(number % len(self.paths))
+            self.away.append((path.replace(path.with_suffix(".away")), path))
+
+    def move_back(self, _):
+        if self.away:
+            now, path = self.away.pop()
+            self.paths.append(now.replace(path))
+
+    def delete(self, number):
+        if self.paths:
+            self.paths.pop(number % len(self.paths)).unlink()
+
+    def lose_index(self, number):
+        self.kernels[number % 2]._index._file.unlink(missing_ok=True)
+
+    def ask(self, number):
+        prompt = f"prompt {number % 3}"
+        assert takes(self.kernels[number % 2], prompt) == [
+            one.id for one in true(self.folder) if one.request.fingerprint == print_of(prompt)
+        ]
+
+
+STEPS = ("plant", "save", "damage", "move", "move_back", "delete", "lose_index", "ask", "ask", "ask")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 5)), min_size=5, max_size=40))
+def test_two_kernels_find_all_takes_in_a_folder_that_changes_all_the_time(tmp_path_factory, steps):
+    busy = _Busy(tmp_path_factory.mktemp("busy") / "w")
+    for name, number in [*steps, ("ask", 0), ("ask", 1), ("ask", 2)]:
+        getattr(busy, name)(number)
