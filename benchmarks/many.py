@@ -62,7 +62,8 @@ def main(rounds: int = 3) -> int:
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         os.environ.update(XDG_CACHE_HOME=folder, WENWEN_SESSION_LIMIT="1000000")
         with endpoint((str(Path(__file__).resolve()), "--serve")) as address:
-            Client(base_url=address, api_key=KEY).generate("what is loaded once")
+            for worker in (False, True):  # what is loaded, and started, once
+                Client(base_url=address, api_key=KEY, worker=worker).generate(f"in a worker: {worker}")
             for count, width, most in CASES:
                 for worker in (False, True):
                     place = "in a worker" if worker else "in this process"
