@@ -484,7 +484,7 @@ def talk(request: ImageRequest) -> Generator[Step, HttpReply | None, Answer]:
     if taken.links:  # addresses in place of a job: words where words were wanted, else pictures
         if request.wants_words:
             return Answer(text="\n".join(taken.links), finish_reason=_SUCCESS)
-        return Answer(sources=tuple(map(Source, taken.links)), finish_reason=_SUCCESS)
+        return Answer(sources=tuple(map(Source, dict.fromkeys(taken.links))), finish_reason=_SUCCESS)
     number = taken.job or (str(request.params["taskId"]) if request.task == "modal" else "")
     if not number:
         raise unreadable("", _("The endpoint accepted the request, but gave no job number."))

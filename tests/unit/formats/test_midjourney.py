@@ -181,6 +181,12 @@ def test_addresses_in_place_of_a_number_are_the_result():
     assert (uploaded.text.split("\n"), uploaded.sources) == (EXPECTED["submit-links.json"]["pictures"], ())
 
 
+def test_an_address_that_is_given_twice_in_place_of_a_number_is_one_picture():
+    body = {"code": 1, "result": ["https://h.example/a.png", "https://h.example/a.png", "https://h.example/b.png"]}
+    sources = lead(FORMAT.talk(asked()), reply_of(json.dumps(body))).result.sources
+    assert [one.address for one in sources] == ["https://h.example/a.png", "https://h.example/b.png"]
+
+
 @pytest.mark.parametrize("name", FINISHED)
 def test_a_finished_work_gives_its_picture_words_and_buttons(name):
     row = EXPECTED[name]

@@ -12,7 +12,7 @@ from wenwen_magic.models import default_model
 from wenwen_magic.notebook import options
 from wenwen_magic.notebook.commands.registry import commands
 from wenwen_magic.settings import NAMES, Settings
-from wenwen_magic.text.i18n import in_every_language
+from wenwen_magic.text.i18n import LANGUAGES, in_every_language
 
 OPTIONS = {"docs/options.md": ("Options", "Settings", "Commands"), "docs/zh/options.md": ("选项", "设置", "命令")}
 CATALOGUE = ROOT / "wenwen_magic/text/locale/zh_CN/LC_MESSAGES/wenwen_magic.po"
@@ -42,6 +42,12 @@ def test_every_setting_is_told_with_its_default_and_no_other(page):
     assert told == {
         name: shown(getattr(Settings(), name) or usual.get(name, getattr(Settings(), name))) for name in NAMES
     }
+
+
+@pytest.mark.parametrize("page", OPTIONS)
+def test_every_language_is_told(page):
+    [told] = [row[2] for row in rows(page, OPTIONS[page][1]) if row[0].strip("`") == "lang"]
+    assert set(re.findall(r"`(\w+)`", told)) == {*LANGUAGES, "auto"}
 
 
 @pytest.mark.parametrize("page", OPTIONS)
