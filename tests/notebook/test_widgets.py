@@ -156,6 +156,7 @@ def test_the_count_of_the_cell_is_not_carried_over_in_silence(client, relay):
 def test_generate_says_what_it_costs_before_it_is_pressed(here, relay, settings, count, face):
     client = client_of(relay, **settings)
     panel = panel_of(cell_of(client, client.request("a cat", model="one")))
+    settle(panel)  # here what looks for versions updates the controls in a thread of its own
     panel.choices.count.value = count
     assert panel.generate.description == face
 
