@@ -96,9 +96,10 @@ def _mark(request: ImageRequest) -> bytes:
 def _found(
     engine: Engine, requests: Iterable[ImageRequest], options: DrawOptions
 ) -> Iterator[tuple[ImageRequest, Found]]:
-    """Yield requests with what is saved of them; nothing is looked for where all is to be drawn anew.
+    """Yield each request with what is saved of it; the history is not read where saved takes do not count.
 
-    Of several, one question says which have a record; few at a time, as each may hold large references.
+    One question finds which of several requests have a record. Only a few are held at a time: each may have large
+    references.
     """
     how: dict[str, Any] = {"fresh": options.fresh, "take": options.take}
     if not engine.takes.counts(**how):
