@@ -35,6 +35,7 @@ In JSON such a sign may be written as an escape (``_UNSEEN``).
 """
 
 _SIGNS_BETWEEN = re.compile(_BETWEEN.removesuffix("*") + "+")
+"""Runs of these signs: without them the letters of a key stand side by side."""
 _NAMED = {'"': "|quot", "&": "|amp", "'": "|apos", "<": "|lt", ">": "|gt"}
 
 

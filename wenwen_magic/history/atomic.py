@@ -83,7 +83,11 @@ def sync_names(folder: Path) -> None:
 
 
 def check_space(file: IO[bytes], space: int) -> None:
-    """Check that so many bytes are free, by reserving them for a moment in an empty file where the system can.
+    """Check that there is space on the disk, by reserving it for a moment where the system can.
+
+    Args:
+        file: an empty one on that disk, open for writing.
+        space: bytes that have to be free.
 
     Raises:
         OSError: they are not.
