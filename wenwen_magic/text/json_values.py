@@ -21,16 +21,17 @@ _DEEPEST = 100
 _OPENING = re.compile(r"[\[{]")
 _TOKEN = re.compile(
     r"""(?:\s|//[^\n]{0,300}+\n|/\*(?:[^*]|\*(?!/)){0,300}+\*/)*+"""  # short comments are passed over
-    r"""(?:(?P<text>"(?:[^"\\]|\\.)*+"|'(?:[^'\\]|\\.)*+'|“[^“”]*+”)|(?P<open>["'“])|(?P<sign>[\[\]{},:，、：])|(?P<word>[-+.\w]++))""",
+    r"""(?:(?P<text>"(?:[^"\\]|\\.)*+"|'(?:[^'\\]|\\.)*+'|“[^“”]*+”)|(?P<open>["'“]|[-+.\w]*+\Z)"""
+    r"""|(?P<sign>[\[\]{},:，、：])|(?P<word>-?\d[-+.\deE]*+|(?:true|false|null|True|False|None)\b))""",
     re.DOTALL,
 )
-_CHINESE = {"，": ",", "、": ",", "：": ":"}
-"""Signs of a Chinese keyboard between values, and what they stand for."""
-_SIGN = re.compile(r"\S")
+"""A part of JSON, and what is before it; of one that is ``open`` there may have been more to come."""
+_AS_JSON = {"，": ",", "、": ",", "：": ":", "True": "true", "False": "false", "None": "null"}
+"""Signs of a Chinese keyboard, and words of Python, as JSON has them."""
 _FIELD = re.compile(r"\{\s*[\w$]+\s*:")
-_WORDS = {"True": True, "False": False, "None": None}
 _REQUOTED = {'"': r"\"", r"\'": "'"}
 """Signs of a text in single quotes, and how one in double quotes has them."""
+_CLOSING = {"[": "]", "{": "}"}
 _FENCED = re.compile(r"```[^\S\n]*\w*\s*\Z")
 _BETWEEN = re.compile(r"```\w*|[\s,\ufeff]+")
 
@@ -72,7 +73,7 @@ def value_in(text: str) -> Found:
             words are for a person.
     """
     with suppress(ValueError, RecursionError):
-        value = json.loads(text.strip("\ufeff \t\r\n"), strict=False, parse_constant=_refuse)
+        value = _loads(text.strip("\ufeff \t\r\n"))
         if not isinstance(value, (list, dict)):
             return Found(replace_lone_surrogates(value) if isinstance(value, str) else value, whole=True)
     found = list(_pieces(text))
@@ -93,6 +94,10 @@ def value_in(text: str) -> Found:
     if not (first.whole or first.value):
         raise ValueError(_("it broke off before anything of it was whole"))
     return Found(first.value, first.whole)
+
+
+def _loads(text: str) -> Any:
+    return json.loads(text, strict=False, parse_constant=_refuse)
 
 
 def _refuse(name: str) -> Any:
@@ -123,118 +128,100 @@ def _pieces(text: str) -> Iterator[_Piece]:
 
 
 def _read(text: str, start: int) -> tuple[_Piece | None, int]:
-    """Read the list or object that begins at a place; return it, None for none, and where to go on."""
-    nest, at = _Nest(), start
-    while token := _TOKEN.match(text, at):
-        kind, sign = str(token.lastgroup), token[str(token.lastgroup)]
-        if kind == "open" or (kind == "word" and token.end() == len(text)):  # more of it may have been to come
-            if nest.due == "value" or (nest.due == "key" and kind == "open"):
+    """Read the list or object that begins at a place, and tell where to go on.
+
+    What is wrong inside gives a mark of no length, but for words and pages in brackets: these give None.
+
+    Raises:
+        ValueError: it is too deep.
+    """
+    copy, at = _Copy(), start
+    with suppress(ValueError):
+        while len(copy.opened) <= _DEEPEST and (token := _TOKEN.match(text, at)):
+            kind, part = str(token.lastgroup), token[str(token.lastgroup)]
+            if kind == "open" and copy.may_break_off(part):
+                return _Piece(copy.complete_items(), start, len(text), whole=False), len(text)
+            if not copy.takes(kind, _AS_JSON.get(part, part)):
                 break
-            return nest.wrong(text, start), token.end()
-        if not nest.takes(kind, sign):
-            return nest.wrong(text, start), max(token.start(kind), start + 1)
-        at = token.end()
-        if not nest.open:
-            return _Piece(nest.closed, start, at, whole=True), at
-    if token is None and _SIGN.search(text, at):  # one that JSON has not
-        return nest.wrong(text, start), max(at, start + 1)
-    return _Piece(nest.whole_items(), start, len(text), whole=False), len(text)
+            at = token.end()
+            if not copy.opened:
+                return _Piece(copy.value(), start, at, whole=True), at
+    if len(copy.opened) > _DEEPEST:
+        raise ValueError(_("its lists and objects lie more than {most} deep", most=_DEEPEST))
+    is_more = copy.is_more or _FIELD.match(text, start)
+    return _Piece(None, start, start, whole=False) if is_more else None, max(at, start + 1)
 
 
-class _Nest:
-    """The lists and objects that are open at a place in a text.
+class _Copy:
+    """A list or an object as far as a text was read, its parts as JSON has them; ``json`` reads it.
 
     Attributes:
-        open: the outermost first.
-        due: what is next: a ``value``, a ``key``, the ``colon`` behind one, or what is ``next`` to a value.
-        closed: what was closed last.
+        opened: the brackets that are open, the outermost first.
+        is_more: whether it has more in it than words and pages in brackets have.
     """
 
     def __init__(self) -> None:
-        self.open: list[Any] = []
-        self._keys: list[str] = []
-        self.due = "value"
-        self.closed: Any = None
+        self.opened, self.is_more = "", False
+        self._parts, self._before = list[str](), ","
+        self._complete = 0  # how many parts the complete items of the outermost list take
 
-    def takes(self, kind: str, sign: str) -> bool:
-        """Take a token in, and tell whether it fits where it stands; ValueError where that is too deep."""
-        if kind in ("text", "word"):
-            return self._takes_scalar(sign)
-        sign = _CHINESE.get(sign, sign)
-        if sign in "[{":
-            if len(self.open) == _DEEPEST:
-                raise ValueError(_("its lists and objects lie more than {most} deep", most=_DEEPEST))
-            fits = self.due == "value"
-            self.open.append([] if sign == "[" else {})
-            self._keys.append("")
-        elif sign in "]}":  # behind a comma too many another item is due
-            fits = isinstance(self.open[-1], list if sign == "]" else dict) and self.due in ("next", self._item)
-            if fits:
-                self._close()
-            return fits
-        else:
-            fits = self.due == ("next" if sign == "," else "colon")
-        self.due = "value" if sign == ":" else self._item
-        return fits
+    def may_break_off(self, part: str) -> bool:
+        """Tell whether a part at the end of the text, which may be empty, is the beginning of one that fits."""
+        return not part or (self._before in "[{,:" and not (self._wants_key and part not in "\"'“"))
 
     @property
-    def _item(self) -> str:
-        """What the items of the innermost one begin with."""
-        return "value" if isinstance(self.open[-1], list) else "key"
+    def _wants_key(self) -> bool:
+        return self._before in "{," and self.opened[-1:] == "{"
 
-    def _close(self) -> None:
-        self.closed = self.open.pop()
-        self._keys.pop()
-        if self.open:
-            self._put(self.closed)
+    def takes(self, kind: str, part: str) -> bool:
+        """Take a part in, and tell whether it fits where it stands; of keys and values ``json`` tells more.
 
-    def _put(self, value: Any) -> None:
-        if isinstance(self.open[-1], list):
-            self.open[-1].append(value)
-        else:
-            self.open[-1][self._keys[-1]] = value
-        self.due = "next"
-
-    def _takes_scalar(self, token: str) -> bool:
-        if self.due not in ("value", "key"):
+        Raises:
+            ValueError: a text has an escape that JSON has not.
+        """
+        inner = self.opened[-1:]
+        self.is_more |= inner != "" and part in "[{"
+        if self._wants_key and kind != "text" and part != "}":
             return False
-        try:
-            value = _scalar(token)
-        except ValueError:
+        if part in "]}":
+            if self._before == ":" or part != _CLOSING[inner]:
+                return False
+            if self._before == ",":  # one too many
+                self._parts.pop()
+            self.opened = self.opened[:-1]
+        elif (self._before in "[{,:") is (part in ",:") or (inner == "[" and part == ":"):
             return False
-        if self.due == "value":
-            self._put(value)
-            return True
-        self._keys[-1], self.due = value, "colon"
-        return isinstance(value, str)
+        elif part in "[{":
+            self._complete *= "[" in self.opened
+            self.opened += part
+        self._parts.append(_text(part) if kind == "text" else part)
+        self.is_more |= part == ":" or (kind == "text" and inner == "[")
+        self._before = part if part in "[{,:" else "value"
+        if len(self.opened) == self.opened.find("[") + 1 and self._before in {"value", ","}:
+            self._complete = len(self._parts) - (part == ",")
+        return True
 
-    def wrong(self, text: str, start: int) -> _Piece | None:
-        """Return a mark, of no length, for one that is wrong inside; None for words and pages in brackets."""
-        outer = self.open[0] if self.open else []
-        begun = len(self.open) > 1 or any(not isinstance(one, (int, float)) for one in outer)
-        return _Piece(None, start, start, whole=False) if begun or _FIELD.match(text, start) else None
+    def value(self) -> Any:
+        """Return the whole one; ValueError where it is no JSON."""
+        return _loads("".join(self._parts))
 
-    def whole_items(self) -> Any:
-        """Return what is left where the text broke off: the outermost list, with its complete items; or None.
+    def complete_items(self) -> Any:
+        """Return what is left where it broke off: the outermost list, with its complete items; None for nothing.
 
         An object that lacks fields is no answer, and no item of a list either.
+
+        Raises:
+            ValueError: it is no JSON.
         """
-        outer = next((depth for depth, value in enumerate(self.open) if isinstance(value, list)), -1)
-        if outer < 0 or not self.open[outer]:
+        depth = self.opened.find("[") + 1
+        if not depth or not self._complete:
             return None
-        for depth in range(outer, 0, -1):
-            self.open[depth - 1][self._keys[depth - 1]] = self.open[depth]
-        return self.open[0]
+        return _loads("".join([*self._parts[: self._complete], *(_CLOSING[one] for one in self.opened[:depth][::-1])]))
 
 
-def _scalar(token: str) -> Any:
-    """Return a text, a number or a word; ValueError for anything else."""
-    if token[0] == "“":
-        return replace_lone_surrogates(token[1:-1])
-    if token[0] == "'":  # as Python writes it
-        inside = re.sub(r'\\(.)|"', lambda sign: _REQUOTED.get(sign[0], sign[0]), token[1:-1], flags=re.DOTALL)
-        token = f'"{inside}"'
-    if token in _WORDS:
-        return _WORDS[token]
-    value = json.loads(token, strict=False, parse_constant=_refuse)
-    return replace_lone_surrogates(value) if isinstance(value, str) else value
+def _text(part: str) -> str:
+    """Return a text as JSON has it."""
+    if part[0] == "'":  # as Python writes it
+        inside = re.sub(r'\\(.)|"', lambda sign: _REQUOTED.get(sign[0], sign[0]), part[1:-1], flags=re.DOTALL)
+        part = f'"{inside}"'
+    return json.dumps(replace_lone_surrogates(part[1:-1] if part[0] == "“" else json.loads(part, strict=False)))

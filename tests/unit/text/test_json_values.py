@@ -89,6 +89,8 @@ BROKEN = {
     "as Python": ("['fox', 'ow", ["fox"]),
     "in curled quotes": ("[“fox”, “ow", ["fox"]),
     "behind a Chinese comma": ('["狐狸"，', ["狐狸"]),
+    "behind a comment": ('["fox", // red\n', ["fox"]),
+    "behind a number and a space": ("[1, 2 ", [1, 2]),
 }
 UNREAD = {
     "nothing": ("", "no JSON"),
