@@ -54,6 +54,12 @@ def test_without_a_person_it_is_refused_and_names_y():
     assert "-y" in caught.value.do
 
 
+def test_bug_two_clips_of_a_list_were_paid_without_a_question(shell, relay):
+    typed = "%%wenwen_video -m veo3.1-fast --seconds 8 --from {{['a', 'b']}}\n"
+    assert isinstance(shell.fail(typed), LimitReached)
+    assert relay.posts == []
+
+
 def test_yes_asks_nothing():
     assert agree(options={"yes": True}) == []
 

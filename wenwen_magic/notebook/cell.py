@@ -405,7 +405,8 @@ class Cell:
         if self.client.is_demo:
             return None
         settings, options = self.client.settings, self.options
-        few = self._wanted_pictures <= settings.confirm_above and not any(one.wants_clip for one in self.requests)
+        clips = any(one.wants_clip for one in self.requests or self.estimate.asked)  # --from has no requests yet
+        few = self._wanted_pictures <= settings.confirm_above and not clips
         if options.budget is None and (options.yes or few):
             return None
         cost = limits.cost_of(self.estimate.missing)
