@@ -34,6 +34,7 @@ def as_asked(gallery):
         '--grid " Model = a ; b ; " "ORIENTATION=landscape;;portrait"',
         '--grid="model=a;b;a" "orientation=landscape;portrait;landscape"',
         "--grid \"model=a;b\" \"方向={{['landscape', 'portrait']}}\"",
+        "--网格 “模型=a；b” --网格 “方向=landscape；portrait”",
     ],
 )
 def test_every_way_to_write_a_grid_draws_every_combination_once(shell, relay, line):
@@ -74,6 +75,12 @@ def test_a_value_is_not_looked_into_and_shadows_a_variable(shell, relay):
     drawn = shell.run(cell('--for "animal={{values}}"', "draw {{animal}}"))
     assert [row.request.prompt for row in drawn] == ["draw {{x}}", "draw {prompt}"]
     assert shell.user_ns["animal"] == "hen"
+
+
+def test_bug_a_list_among_the_values_was_drawn_as_python_writes_it(shell, relay):
+    shell.run("animals = ['cat', 'dog']")
+    drawn = shell.run(cell('--for "animal={{animals}};hen"', "draw {{animal}}"))
+    assert [row.request.prompt for row in drawn] == ["draw cat", "draw dog", "draw hen"]
 
 
 @pytest.mark.parametrize("line", ['--for "animal={{one}};{{two}}"', '--for "animal=old {{one}};young {{two}}"'])

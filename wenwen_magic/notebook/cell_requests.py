@@ -34,6 +34,7 @@ _KINDS = {
 _ID = re.compile(r"#?[0-9a-fA-F]{6,8}")
 _WHOLE_EXPRESSION = re.compile(r"\s*\{\{((?:(?!\}\}).)+)\}\}\s*", re.DOTALL)
 _PART = re.compile(r"(?:\{\{.*?\}\}|[^;；])+", re.DOTALL)
+_IN_CHINESE_QUOTES = re.compile("^[“”‘’＂＇](.*)[“”‘’＂＇]$", re.DOTALL)
 # The beginning of a text that is JSON and nothing else; an item in a list as models write it.
 _JSON = re.compile(r"""[\s\ufeff]*(?:```\w*\s*)?[\[{]\s*(?:["'\[{\]}]|[-\d.]+\s*,)""")
 _LISTED = re.compile(r"(?m)^[^\S\n]*(?:[-*•·][^\S\n]+|\d{1,3}(?:[.)][^\S\n]+|[、．）][^\S\n]*))(\S.*)")
@@ -198,20 +199,24 @@ class CellRequests:
 
     def _axis(self, text: str, kind_of: Callable[[str], tuple[str, str]]) -> Axis:
         """Read an axis: ``model=a;b``, ``方向=横屏；竖屏``, ``param.quality=low;high``, ``animal={{a_list}}``."""
+        text = _IN_CHINESE_QUOTES.sub(r"\1", text)
         name, sign, values = re.sub("＝", "=", text, count=1).partition("=")
         if not sign or not name.strip():
             raise ConfigError(
                 _("{text!r} has no values.", text=text[:60]), do='--grid "model=a;b"   --for "animal=猫;狗"'
             )
         kind, name = kind_of(unicodedata.normalize("NFKC", name).strip())
-        if expression := _WHOLE_EXPRESSION.fullmatch(values):  # a single one may be a list of its own
-            written = expression.group(1).strip()
-            parts = _several(value_of(written, self.names), name, written)
-        else:
-            parts = [interpolate(part, self.names) if "{{" in part else part for part in _PART.findall(values)]
+        parts: list[str] = []
+        for part in _PART.findall(values):
+            if expression := _WHOLE_EXPRESSION.fullmatch(part):  # it may be a list of its own
+                written = expression.group(1).strip()
+                parts += _several(value_of(written, self.names), name, written)
+            else:
+                parts.append(interpolate(part, self.names) if "{{" in part else part)
         parts = [part.strip() for part in parts if part.strip()]
         if not parts:
-            raise ConfigError(_("{text!r} has no values.", text=values[:60]), do='--grid "model=a;b"')
+            do = '--for "animal=猫;狗"' if kind == "name" else '--grid "model=a;b"'
+            raise ConfigError(_("{text!r} has no values.", text=values[:60]), do=do)
         if kind == "orientation":  # square and 方形 are one
             parts = [orientation.read(part) for part in parts]
         return Axis(kind, name, tuple(dict.fromkeys(parts)))
