@@ -33,8 +33,16 @@ def offered(line):
 @pytest.mark.parametrize("line", ["", "img ", "-q ", "-m jimeng-3.0 ", "画一只猫 "])
 def test_after_a_space_every_option_is_offered(line):
     others = {name for option in TABLE if option.destination in {"seconds", "embed"} for name in option.names}
-    assert set(offered(line)) == set(NAMES) - others
+    assert set(offered(line)) == set(NAMES) - others - {"--json", "--数据"}
     assert others < set(complete(f"%%wenwen_video {line}", known, {})[1])
+
+
+@pytest.mark.parametrize("magic", ["wenwen_ask", "wenwen_describe"])
+def test_bug_models_that_draw_and_options_that_are_refused_were_offered_for_questions(magic):
+    assert complete(f"%%{magic} -m ", known, {})[1] == ["gpt-4o"]
+    words = set(complete(f"%%{magic} --", known, {})[1])
+    assert not words & {"--improve", "--mask", "--task"}
+    assert ("--json" in words) == (magic == "wenwen_ask")
 
 
 @pytest.mark.parametrize(
@@ -130,7 +138,7 @@ PLACES = {
     "%%time\n%%wenwen_image -m gp": ("gp", ["gpt-4o-image"]),
     "x = 1\nfox = %wenwen_image -m gp": ("gp", ["gpt-4o-image"]),
     "if x:\n    %wenwen_image -m gp": ("gp", ["gpt-4o-image"]),
-    "%wenwen_describe -m gp": ("gp", ["gpt-4o-image"]),
+    "%wenwen_describe -m gp": ("gp", ["gpt-4o"]),
     "%%wenwen_ask ideas --js": ("--js", ["--json"]),
     "%%wenwen_ask ideas --数": ("--数", ["--数据"]),
     "said = %wenwen_ask --ref fo": ("fo", ["fox"]),

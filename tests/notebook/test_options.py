@@ -356,8 +356,9 @@ def test_every_refusal_speaks_the_language_of_the_reader_in_every_line(line, lan
 def test_the_help_lists_every_option_a_line_each_in_the_language_of_the_reader(language):
     speak(language)
     head, *lines = help_text("%%wenwen_image").splitlines()
-    more = [line for line in help_text("%%wenwen_video").splitlines()[1:] if line not in lines]
-    assert [line.split()[0] for line in more] == ["--seconds,", "--embed,"]
+    every = [line for magic in ("%%wenwen_ask", "%%wenwen_video") for line in help_text(magic).splitlines()[1:]]
+    more = [line for line in every if line not in lines]
+    assert [line.split()[0] for line in more] == ["--json,", "--seconds,", "--embed,"]
     lines += more
     assert head.startswith("%%wenwen_image [")
     assert "{{" in head

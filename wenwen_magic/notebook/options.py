@@ -300,6 +300,14 @@ def clip_models(settings: Settings) -> list[str]:
     return list(dict.fromkeys(filter(None, [settings.video_model, *suggested_models(_listed(settings), clips=True)])))
 
 
+def word_models(settings: Settings) -> list[str]:
+    """Return the model that answers questions, and those that its endpoint listed for words; sends nothing."""
+    form = settings.format
+    own, known = settings.describe_model or default_model(form, words=True), _listed(settings)
+    others = known.instead_of(own, form, datetime.now(UTC).date(), words=True) if known else []
+    return list(dict.fromkeys([own, *others]))
+
+
 def _format_names(_settings: Settings) -> list[str]:
     from wenwen_magic.formats import FORMATS  # noqa: PLC0415  heavy, and only Tab needs it
 
@@ -503,6 +511,12 @@ TABLE: tuple[Option, ...] = tuple(declared.metadata["option"] for declared in fi
 """The options of the image magics."""
 _FOR_CLIPS = "wenwen_video"
 """The magic that makes clips."""
+_NOT_OF = {
+    "wenwen_image": ("json",),
+    "wenwen_ask": ("mask", "task", "improve"),
+    "wenwen_describe": ("mask", "task", "improve", "json"),
+}
+"""The options for pictures and questions that one of the magics does not take."""
 _NOT_WITH_IMPROVE = ("for_", "grid", "from_", "blind", "take", "background")
 _OF_A_QUESTION = ("fresh", "mode", "timeout", "quiet", "yes", "budget", "dry_run")
 _BELOW = N_("The prompt goes below the first line.")
@@ -510,9 +524,10 @@ _BELOW = N_("The prompt goes below the first line.")
 
 def table_of(magic: str) -> tuple[Option, ...]:
     """Return the options that a magic takes."""
-    clips = magic == _FOR_CLIPS
-    kept = (option for option in TABLE if option.clips in (None, clips))
-    return tuple(replace(one, choices=clip_models) if clips and one.destination == "model" else one for one in kept)
+    clips, others = magic == _FOR_CLIPS, _NOT_OF.get(magic, ())
+    kept = (option for option in TABLE if option.clips in (None, clips) and option.destination not in others)
+    models = {_FOR_CLIPS: clip_models, "wenwen_image": model_names}.get(magic, word_models)
+    return tuple(replace(one, choices=models) if one.destination == "model" else one for one in kept)
 
 
 def help_lines(table: Sequence[Option]) -> list[str]:
