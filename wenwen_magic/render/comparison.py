@@ -277,6 +277,7 @@ def _settings(request: ImageRequest) -> dict[str, str]:
         _("model"): request.model,
         _("orientation"): said(request.orientation),
         _("format"): request.format,
+        _("task"): request.task,
         **{_("param {name}", name=name): _json(value) for name, value in request.params.items()},
         _("references"): ", ".join(references) or _("none"),
     }

@@ -34,8 +34,8 @@ def interpolate(text: str, names: Mapping[str, Any]) -> str:
         names: the notebook's variables by name.
 
     Raises:
-        ConfigError: a name is not defined (the message names the nearest one) or is an :class:`Unseen`, or the
-            expression fails.
+        ConfigError: a name is not defined (the message names the nearest one) or is an :class:`Unseen`, the
+            expression fails, or its value has no text but what Python writes for objects, such as a picture's.
     """
 
     def filled(found: re.Match[str]) -> str:
@@ -73,9 +73,16 @@ def _tree(expression: str) -> ast.AST | None:
 def _as_text(expression: str, names: Mapping[str, Any]) -> str:
     value = value_of(expression, names)
     try:
-        return str(value)
+        text = str(value)
     except Exception as error:  # noqa: BLE001  an object's own code makes its text
         raise _failed(expression, error) from None
+    if text.startswith("<") and text == repr(value):  # a picture, a function: no model should read that
+        raise ConfigError(
+            _("{{{{{expression}}}}} is no text; nothing was sent.", expression=expression),
+            why=text[:120],
+            do=_("Put in a text. A picture goes along with --ref."),
+        )
+    return text
 
 
 def value_of(expression: str, names: Mapping[str, Any]) -> Any:

@@ -202,6 +202,7 @@ def test_two_equal_generations_have_no_differences():
         ({"request": ImageRequest("a cat", model="other")}, "model", ("gpt-4o-image", "other")),
         ({"request": ImageRequest("a cat", orientation="横屏")}, "orientation", ("auto", "landscape")),
         ({"request": ImageRequest("a cat", format="images")}, "format", ("chat", "images")),
+        ({"request": ImageRequest("a cat", task="clip")}, "task", ("draw", "clip")),
         ({"request": ImageRequest("a cat", params={"seed": 7})}, "param seed", ("none", "7")),
         ({"request": ImageRequest("a cat", params={"seed": None})}, "param seed", ("none", "null")),
         ({"request": ImageRequest("a cat", references=(CAT,))}, "references", ("none", "cat.png 1f3a1f")),
@@ -348,6 +349,11 @@ def test_of_equal_prompts_the_one_with_most_settings_alike_is_nearest():
     wanted = ImageRequest("a cat", orientation="landscape", params={"seed": 1})
     near = replace(wanted, params={"seed": 2})
     assert nearest(wanted, [ImageRequest("a cat"), near, replace(near, model="other")]) is near
+
+
+def test_bug_for_an_answer_that_is_not_saved_one_of_json_was_named_as_if_nothing_differed():
+    wanted = ImageRequest("ten animals", task="ask")
+    assert describe_differences(wanted, replace(wanted, task="ask_json")) == "task: ask here, ask_json there"
 
 
 @pytest.mark.parametrize(

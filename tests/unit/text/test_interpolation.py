@@ -49,6 +49,14 @@ def test_an_expression_in_double_braces_becomes_its_value(text, filled):
     assert interpolate(text, {"animal": "猫", "number": 3, "names": {"a b": "x"}, "动物": "狗", **columns}) == filled
 
 
+@pytest.mark.parametrize("value", [len, object(), json, Exception, lambda: "x"])
+def test_bug_a_picture_or_a_function_in_braces_was_sent_as_python_writes_it(value):
+    error = refused("a {{thing}}", thing=value)
+    assert error.what == "{{thing}} is no text; nothing was sent."
+    assert "--ref" in error.do
+    assert interpolate("a {{thing}}", {"thing": "<b>"}) == "a <b>"
+
+
 @pytest.mark.parametrize(
     "text",
     [
