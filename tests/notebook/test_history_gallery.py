@@ -277,3 +277,11 @@ def test_bug_the_history_showed_the_instruction_around_a_prompt_that_was_improve
     assert shown.tiles[0].description == "¶ a cat"
     assert "Rewrite" not in tiles(shown)[0] + shown.shown.value
     assert "a cat at dawn" in shown.shown.value
+
+
+def test_bug_where_no_widget_is_the_page_stood_below_the_text_of_one(shell, relay, monkeypatch):
+    shell.run("%%wenwen_image\na cat")
+    shell.attend(monkeypatch, "y")
+    shell.run("%wenwen history")
+    texts = [data["text/plain"] for _kind, data in shell.seen]
+    assert [text.split()[:1] for text in texts] == [[], ["id"]]

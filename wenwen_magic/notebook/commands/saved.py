@@ -130,10 +130,12 @@ def history(context: CommandContext, words: str, *, page: int = 1, demo: bool = 
     def render(_gallery: Gallery) -> dict[str, Any]:
         if not showing:
             return shown
+        from wenwen_magic.notebook.widgets import view_bundle  # noqa: PLC0415
         from wenwen_magic.notebook.widgets.history_gallery import HistoryGallery  # noqa: PLC0415
 
         live = HistoryGallery(client, wanted, found, context.names)
-        showing.pop()(live.view)  # type: ignore[no-untyped-call]
+        # Without the text of the widget, which places without it would show above the page.
+        showing.pop()(view_bundle(live.view), raw=True)  # type: ignore[no-untyped-call]
         return {**shown, "text/html": live.twin(shown["text/html"])}
 
     return Gallery(found.rows, render=render, differ=client.compare)
