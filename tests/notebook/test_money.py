@@ -49,6 +49,13 @@ def test_the_question_tells_how_many_and_what_they_cost(priced, relay, monkeypat
     assert relay.posts == []
 
 
+def test_bug_a_person_said_yes_to_what_the_sessions_limit_then_refused(shell, relay, monkeypatch):
+    shell.run("%config WenwenMagics.session_limit = 4")
+    asked = shell.attend(monkeypatch, "y")
+    assert isinstance(shell.fail(cell("-n 5")), LimitReached)
+    assert (asked, relay.posts) == ([], [])
+
+
 @pytest.mark.parametrize("line", ["-n 5", "-m a,b,c -n 2", "--background -n 5", "--fresh -n 5", "-q -n 5"])
 def test_without_a_person_too_many_pictures_fail_and_yes_lets_them_pass(shell, relay, line):
     assert "-y" in refused(shell, relay, cell(line)).do

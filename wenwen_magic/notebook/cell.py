@@ -387,6 +387,7 @@ class Cell:
         """Keep to the cell's own budget, and ask a person before many pictures or a clip."""
         if (cost := self.cost_to_agree()) is None:
             return
+        self.client.check(self.estimate)  # nobody is asked about what would be refused after a yes
         amount, limit = limits.cost_text(cost, self.client.settings.currency), self.client.settings.confirm_above
         refusal = LimitReached(
             _("This cell asks for {cost}; a clip must be confirmed.", cost=amount)
