@@ -764,6 +764,11 @@ def test_a_process_that_outlives_this_one_looks_for_no_key_for_a_project_files_e
     assert KEY not in str(relay.posts)
 
 
+def test_bug_three_new_versions_said_that_a_re_run_shows_the_first_alone(here, relay):
+    client = Client(base_url=relay.address, api_key=KEY, session=Session(), worker=True)
+    assert [row.note for row in client.draw([client.request("a cat", count=3)])] == [""] * 3
+
+
 def test_a_reference_goes_out_upright_and_without_the_place_it_was_taken(payer, relay):
     exif = Image.Exif()
     exif[0x0112] = 6

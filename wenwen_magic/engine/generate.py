@@ -234,7 +234,8 @@ class Engine:
                 record = self.history.at(result.path)
             if record is None:
                 raise outcomes.record_gone(result.record)
-            record = replace(record, from_history=result.saved, note=result.note, take=result.take)
+            asked = replace(record.request, count=request.count)  # a record says nothing of it
+            record = replace(record, request=asked, from_history=result.saved, note=result.note, take=result.take)
             with suppress(WenwenError, OSError):
                 return self.media.ready(record)
             return record
