@@ -122,11 +122,16 @@ def test_a_comparison_of_clips_has_them_in_its_table(demo):
 
 @pytest.mark.parametrize(
     ("line", "option"),
-    [("--blind -m a,b", "--blind"), ("--mask hole.png", "--mask"), ("--task blend", "--task"), ("--盲评", "--blind")],
+    [
+        ("--blind -m a,b", "--blind goes with %%wenwen_image, %%wenwen_ask, %%wenwen_describe"),
+        ("--mask hole.png", "--mask goes with %%wenwen_image"),
+        ("--task blend", "--task goes with %%wenwen_image"),
+        ("--盲评", "--blind goes with %%wenwen_image, %%wenwen_ask, %%wenwen_describe"),
+    ],
 )
 def test_an_option_that_means_nothing_for_a_clip_is_refused(line, option, demo):
     error = demo.fail(f"%%wenwen_video {line}\na river")
-    assert (error.what, error.charged) == (f"{option} does not go with a clip.", "no")
+    assert (error.what, error.charged) == (f"{option} only.", "no")
 
 
 @pytest.mark.parametrize("magic", ["wenwen_image", "wenwen_describe"])
@@ -134,7 +139,7 @@ def test_an_option_that_means_nothing_for_a_clip_is_refused(line, option, demo):
     ("line", "option"), [("--seconds 8", "--seconds"), ("--embed", "--embed"), ("--秒数 8", "--seconds")]
 )
 def test_an_option_for_clips_is_refused_elsewhere(magic, line, option, demo):
-    assert demo.fail(f"%%{magic} {line}\na river").what == f"{option} is for clips."
+    assert demo.fail(f"%%{magic} {line}\na river").what == f"{option} goes with %%wenwen_video only."
 
 
 @pytest.mark.parametrize("seconds", ["0", "-3", "x", "inf", "4000"])

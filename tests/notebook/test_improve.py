@@ -336,7 +336,7 @@ WRONG = {
     "--take": cell("--improve --take 1"),
     "--background": cell("--improve --background"),
     "-m a,b": cell("--improve -m a,b"),
-    "a clip": "%%wenwen_video --improve -m sora-2\na cat",
+    "only.": "%%wenwen_video --improve -m sora-2\na cat",
     "%%wenwen_image only": "%%wenwen_ask --improve\na cat?",
     "wenwen_image only": "%%wenwen_describe --improve --ref x.png",
     "empty": cell("--improve", "  "),

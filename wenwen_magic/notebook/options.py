@@ -46,7 +46,7 @@ class Option:
         filled: whether ``{{...}}`` in its value is replaced while the line is read.
         choices: the words that complete its value, or what gives them by the settings; none for free text.
         files: the endings of files that may be its value; with any, a variable may be too.
-        clips: True where only the magic for clips takes it, False where all others do; None for every magic.
+        magics: those that take it, without ``%``; none where all do.
     """
 
     names: tuple[str, ...]
@@ -58,7 +58,7 @@ class Option:
     filled: bool = True
     choices: tuple[str, ...] | Callable[[Settings], Sequence[str]] = ()
     files: tuple[str, ...] = ()
-    clips: bool | None = None
+    magics: tuple[str, ...] = ()
 
     @cached_property
     def destination(self) -> str:
@@ -405,6 +405,7 @@ def _option(names: str, help: str, parse: Callable[[str], Any] | None = None, **
     return field(default=default, metadata={"option": option})
 
 
+_IMAGE, _DESCRIBE, _ASK, _VIDEO = (("wenwen_image",), ("wenwen_describe",), ("wenwen_ask",), ("wenwen_video",))
 _SHAPES = tuple(dict.fromkeys([*ORIENTATIONS, *CHINESE.values(), *RATIOS, *WORDS]))
 _SIZES = (*RESOLUTIONS, "1024x1024", "1536x1024", "1024x1536")
 
@@ -448,16 +449,16 @@ class Options:
         _named,
         filled=False,
         files=_PICTURES,
-        clips=False,
+        magics=_IMAGE,
     )
-    task: str | None = _option("--task --任务", N_("what else the format can do, such as blend"), _word, clips=False)
+    task: str | None = _option("--task --任务", N_("what else the format can do, such as blend"), _word, magics=_IMAGE)
     json: bool = _option(
-        "--json --数据", N_("%%wenwen_ask: answer with JSON, for NAME as a list or an object"), clips=False
+        "--json --数据", N_("%%wenwen_ask: answer with JSON, for NAME as a list or an object"), magics=_ASK
     )
     improve: bool = _option(
         "--improve --改进",
         N_("%%wenwen_image: let a text model rewrite the prompt; draws after Generate or -y"),
-        clips=False,
+        magics=_IMAGE,
     )
     style: str | None = _option(
         "--style --风格",
@@ -471,7 +472,9 @@ class Options:
     for_: tuple[str, ...] = _option(
         "--for --对", N_('"animal=猫;狗": one picture for each {{animal}}'), str, **_AXIS_VALUES
     )
-    blind: bool = _option("--blind --盲评", N_("hide what is compared until a vote is cast"), clips=False)
+    blind: bool = _option(
+        "--blind --盲评", N_("hide what is compared until a vote is cast"), magics=(*_IMAGE, *_ASK, *_DESCRIBE)
+    )
     from_: str | None = _option(
         "--from --来自",
         N_("prompts from a file (txt, CSV, JSON Lines), a list or a table"),
@@ -479,8 +482,10 @@ class Options:
         filled=False,
         files=_PROMPTS,
     )
-    seconds: float | None = _option("--seconds --秒数", N_("how long a clip shall be"), _above_zero(float), clips=True)
-    embed: bool = _option("--embed --内嵌", N_("keep a clip of up to 2 MiB in the notebook itself"), clips=True)
+    seconds: float | None = _option(
+        "--seconds --秒数", N_("how long a clip shall be"), _above_zero(float), magics=_VIDEO
+    )
+    embed: bool = _option("--embed --内嵌", N_("keep a clip of up to 2 MiB in the notebook itself"), magics=_VIDEO)
     fresh: bool = _option("--fresh --重画", N_("draw a new version (pays)"))
     take: int | None = _option("--take --第几张", N_("show a saved version by its number"), _above_zero(int))
     dry_run: bool = _option("--dry-run --预览", N_("show what would be sent; sends nothing"))
@@ -509,14 +514,6 @@ class Options:
 
 TABLE: tuple[Option, ...] = tuple(declared.metadata["option"] for declared in fields(Options) if declared.metadata)
 """The options of the image magics."""
-_FOR_CLIPS = "wenwen_video"
-"""The magic that makes clips."""
-_NOT_OF = {
-    "wenwen_image": ("json",),
-    "wenwen_ask": ("mask", "task", "improve"),
-    "wenwen_describe": ("mask", "task", "improve", "json"),
-}
-"""The options for pictures and questions that one of the magics does not take."""
 _NOT_WITH_IMPROVE = ("for_", "grid", "from_", "blind", "take", "background")
 _OF_A_QUESTION = ("fresh", "mode", "timeout", "quiet", "yes", "budget", "dry_run")
 _BELOW = N_("The prompt goes below the first line.")
@@ -524,9 +521,8 @@ _BELOW = N_("The prompt goes below the first line.")
 
 def table_of(magic: str) -> tuple[Option, ...]:
     """Return the options that a magic takes."""
-    clips, others = magic == _FOR_CLIPS, _NOT_OF.get(magic, ())
-    kept = (option for option in TABLE if option.clips in (None, clips) and option.destination not in others)
-    models = {_FOR_CLIPS: clip_models, "wenwen_image": model_names}.get(magic, word_models)
+    kept = (option for option in TABLE if not option.magics or magic in option.magics)
+    models = clip_models if magic in _VIDEO else model_names if magic in _IMAGE else word_models
     return tuple(replace(one, choices=models) if one.destination == "model" else one for one in kept)
 
 
@@ -567,13 +563,11 @@ def for_magic(magic: str, given: Options, cell: str | None) -> tuple[Options, st
             name, or no question where one is wanted; nothing was sent.
     """
     for option in TABLE:
-        if getattr(given, option.destination) and option.clips not in (None, magic == _FOR_CLIPS):
-            name = option.names[0]
+        if option.magics and magic not in option.magics and getattr(given, option.destination):
+            only = ", ".join(f"%%{one}" for one in option.magics)
             raise ConfigError(
-                _("{name} is for clips.", name=name)
-                if option.clips
-                else _("{name} does not go with a clip.", name=name),
-                do=_("Leave it out, or make a clip: %%wenwen_video") if option.clips else _("Leave it out."),
+                _("{name} goes with {magics} only.", name=option.names[0], magics=only),
+                do=_("Leave it out."),
             )
     if cell is None and given.words.endswith(";"):  # as anywhere in IPython, it quiets; a cell's text may end so
         given = replace(given, quiet=True, words=given.words.rstrip("; "))
@@ -581,24 +575,20 @@ def for_magic(magic: str, given: Options, cell: str | None) -> tuple[Options, st
     if name:
         check_variable(name, do=_BELOW)
     if given.improve:
-        _check_improve(magic, given)
-    if magic == "wenwen_ask":
+        _check_improve(given)
+    if magic in _ASK:
         if not (prompt or given.from_):
             raise ConfigError(
                 _("There is no question."), do=_("Write it below %%wenwen_ask, or behind it on the line: %wenwen_ask …")
             )
         return replace(given, task=ASK_JSON if given.json else ASK, no_ui=True), name, prompt
-    if given.json:
-        raise ConfigError(_("--json goes with %%wenwen_ask only."), do=_("Ask first, then draw with the answer."))
-    if magic == "wenwen_describe":
+    if magic in _DESCRIBE:
         return replace(given, task=DESCRIBE, no_ui=True), name, prompt or _("What is in this picture?")
-    return replace(given, task=CLIP) if magic == _FOR_CLIPS else given, name, prompt
+    return replace(given, task=CLIP) if magic in _VIDEO else given, name, prompt
 
 
-def _check_improve(magic: str, given: Options) -> None:
-    """Refuse ``--improve`` where no picture, or more than one prompt or model, is meant."""
-    if magic != "wenwen_image":
-        raise ConfigError(_("--improve goes with %%wenwen_image only."), do=_("Leave it out."))
+def _check_improve(given: Options) -> None:
+    """Refuse ``--improve`` where more than one prompt or model is meant."""
     others = [f"--{name.strip('_')}" for name in _NOT_WITH_IMPROVE if getattr(given, name)]
     others += ["-m a,b"] if len(given.model) > 1 else []
     if others:
