@@ -137,7 +137,7 @@ def test_in_a_live_notebook_the_history_shows_its_controls_once_and_hides_the_pa
     kernel = SimpleNamespace(_allow_stdin=True)
     monkeypatch.setattr(saved, "kernel", kernel, raising=False)
     page = saved.run("%wenwen history")
-    widgets = [data for data in saved.shown() if "application/vnd.jupyter.widget-view+json" in data]
+    widgets = [data for _kind, data in saved.seen if "application/vnd.jupyter.widget-view+json" in data]
     assert len(widgets) == 1
     assert 'class="wenwen-twin-' in saved.shown()[-1]["text/html"]
     saved.run("_")
