@@ -297,6 +297,10 @@ def working_folder() -> Path:
         raise ConfigError(_("The working folder is gone."), do=_("Change to another: %cd ~")) from None
 
 
+NOTEBOOK: list[Path] = []
+"""The folder of the notebook, which a ``%cd`` does not move; empty where none is known."""
+
+
 def project(folder: Path) -> Layer:
     """Return the layer of ``[tool.wenwen]`` in the nearest ``pyproject.toml``, from a folder upwards.
 

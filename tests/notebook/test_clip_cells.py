@@ -69,6 +69,14 @@ def test_the_same_cell_shows_it_again_for_free_and_a_replay_too(demo):
     assert demo.run(CLIP_OF_FOX.replace("--seconds 8", "--seconds 4")).id != first.id
 
 
+@pytest.mark.parametrize("place", ["deeper", ".."])
+def test_bug_behind_a_cd_the_player_did_not_find_its_file(place, demo, here):
+    (here / "deeper").mkdir()
+    demo.run(f"%cd {place}")
+    made = demo.run("%%wenwen_video\na river")
+    assert player(demo)[0]["src"] == f"wenwen_images/{made.created[:10]}/{made.clips[0].path.name}"
+
+
 def test_a_small_clip_is_in_the_notebook_where_that_is_wanted(demo):
     made = demo.run("%%wenwen_video --embed\na river")
     video, _image = player(demo)

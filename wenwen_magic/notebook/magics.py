@@ -23,7 +23,7 @@ from traitlets.config import Configurable
 
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.notebook import cell_lines, scope
-from wenwen_magic.settings import NAMES, Layer, Loaded, about, load, load_here, working_folder
+from wenwen_magic.settings import NAMES, NOTEBOOK, Layer, Loaded, about, load, load_here, working_folder
 from wenwen_magic.text.i18n import N_, _, is_chinese, speak
 from wenwen_magic.text.template import interpolate, known_value
 
@@ -360,6 +360,7 @@ def register(shell: Any) -> None:
         # After %reload_ext the demo, the typed key and the jobs go on, and the history stays where it is.
         magics.state, magics.folder = earlier.state, earlier.folder
         unregister(shell)
+    NOTEBOOK[:] = [magics.folder] if magics.folder else []
     shell.register_magics(magics)
     _keep_braces_of_aliases(shell.magics_manager)
     shell.ast_transformers.append(scope.Capture())
@@ -452,6 +453,7 @@ def unregister(shell: Any) -> None:
     with suppress(ValueError):  # unregistered before
         if magics is not None:
             shell.events.unregister("pre_run_cell", magics.forget_shown)
+            NOTEBOOK.clear()
     for kind in _SHOWN_ONCE:
         shell.display_formatter.ipython_display_formatter.pop(kind, None)
     for sequence in (list, tuple):

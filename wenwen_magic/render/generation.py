@@ -28,7 +28,7 @@ from wenwen_magic.render.markup import (
     table,
     tag,
 )
-from wenwen_magic.settings import PLACE
+from wenwen_magic.settings import NOTEBOOK, PLACE
 from wenwen_magic.text.i18n import N_, _, is_chinese, spoken
 from wenwen_magic.text.improving import asked_in
 from wenwen_magic.text.json_values import value_in
@@ -170,9 +170,9 @@ def _linked(image: GeneratedImage) -> Markup:
 
 
 def _below_here(path: Path) -> str:
-    """Return a path as seen from the working folder; empty where it is elsewhere, or so deep that it tells a home."""
+    """Return a path as seen from the notebook, or the working folder; empty for elsewhere, or where it tells a home."""
     with suppress(ValueError, OSError):
-        below = path.relative_to(Path.cwd())
+        below = path.relative_to(NOTEBOOK[0] if NOTEBOOK else Path.cwd())
         if len(below.parts) <= _LONGEST_PATH:
             return below.as_posix()
     return ""
