@@ -454,12 +454,8 @@ class Engine:
             known = cache.fresh(self.address)
             if (known and not known.lacks(request.model, today)) or not names_model(request):
                 continue
-            if (known is None or cache.age(known) > _JUST_NOW) and self._may_ask_for_models():
-                try:
-                    with TURNS.given_back():
-                        known = self.ask_for_models(briefly=True)
-                except WenwenError:
-                    cache.note_failure(self.address)
+            if known is None or cache.age(known) > _JUST_NOW:
+                known = self._ask_if_worth_it() or known
             if known and known.lacks(request.model, today):
                 raise outcomes.default_not_listed(request, known, today, self.settings.format)
 
@@ -467,17 +463,20 @@ class Engine:
         """Return the models for clips that the endpoint lists; none where it cannot be asked, or the mode is replay."""
         cache = self.session.models
         known = cache.fresh(self.address)
-        if known is None and self.settings.mode != "replay" and (self.is_demo or self._may_ask_for_models()):
-            try:
-                known = self.ask_for_models(briefly=True)
-            except WenwenError:
-                cache.note_failure(self.address)
+        if known is None and self.settings.mode != "replay":
+            known = self._ask_if_worth_it()
         return known.clips(cache.today()) if known else []
 
-    def _may_ask_for_models(self) -> bool:
-        """Tell whether to ask for models before a picture: there is a key, and the endpoint has not failed lately."""
+    def _ask_if_worth_it(self) -> ModelList | None:
+        """Ask for the models before a picture; None without a key, or where the endpoint fails or has failed lately."""
         keyed = self._key_if_any() is not None or urlsplit(self.address).hostname in LOCAL
-        return keyed and self.session.models.may_ask(self.address)
+        if self.is_demo or (keyed and self.session.models.may_ask(self.address)):
+            try:
+                with TURNS.given_back():
+                    return self.ask_for_models(briefly=True)
+            except WenwenError:
+                self.session.models.note_failure(self.address)
+        return None
 
     def ask_about(self, generations: Sequence[Generation], question: str) -> Mapping[str, Any]:
         """Ask the endpoint one of a format's ``inquiries`` about the jobs of generations; notes come with the answer.

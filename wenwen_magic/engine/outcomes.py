@@ -106,28 +106,28 @@ def default_not_listed(request: ImageRequest, known: ModelList, today: date, usu
     """
     listed, words = known.find(request.model), request.wants_words
     offered = known.instead_of(request.model, request.format, today, words=words)
-    names = [mask_keys(name) for name in offered if _PASTED.fullmatch(name)]
-    several = _shortened(names)
-    if not names:
+    first, several, line = _suggested(offered, "describe_model" if words else "model")
+    if not several:
         do = _("Name a model that it has: -m NAME. %wenwen models lists all.")
     elif request.format == usual:
-        line = f"%config WenwenMagics.{'describe_model' if words else 'model'} = {names[0]!r}"
         do = _("Choose one: {line} (or -m in the cell)", line=line)
     else:
-        do = _("Choose one: {line}", line=f"--format {request.format} -m {names[0]}")
+        do = _("Choose one: {line}", line=f"--format {request.format} -m {first}")
     none = _("It lists no model that describes.") if words else _("It lists no model for pictures.")
     return ConfigError(
         _("{model} is the default model, and the endpoint shut it down on {day}.", model=request.model, day=listed.ends)
         if listed
         else _("{model} is the default model, and the endpoint does not list it.", model=request.model),
-        why=_("It has: ") + several if names else none,
+        why=_("It has: ") + several if several else none,
         do=do,
     )
 
 
-def _shortened(names: Sequence[str]) -> str:
-    """Join the first names of a list, and say where there are more."""
-    return ", ".join(names[:_MOST_NAMES]) + (" …" if len(names) > _MOST_NAMES else "")
+def _suggested(models: Iterable[str], setting: str) -> tuple[str, str, str]:
+    """Return the first model whose name can be pasted (or nothing), the first few, and the line that sets the first."""
+    names = [mask_keys(name) for name in models if _PASTED.fullmatch(name)] or [""]
+    several = ", ".join(names[:_MOST_NAMES]) + (" …" if len(names) > _MOST_NAMES else "")
+    return names[0], several, f"%config WenwenMagics.{setting} = {names[0]!r}"
 
 
 def no_clip_model(offered: Sequence[str]) -> ConfigError:
@@ -136,15 +136,12 @@ def no_clip_model(offered: Sequence[str]) -> ConfigError:
     Args:
         offered: the models for clips that the endpoint lists.
     """
-    names = [mask_keys(name) for name in offered if _PASTED.fullmatch(name)]
-    line = f"%config WenwenMagics.video_model = {names[0]!r}" if names else ""
+    _first, several, line = _suggested(offered, "video_model")
     return ConfigError(
         _("No model for clips is named."),
-        why=_("The endpoint has: ") + _shortened(names)
-        if names
-        else _("There is no default: such models come and go."),
+        why=_("The endpoint has: ") + several if several else _("There is no default: such models come and go."),
         do=_("Nothing was sent. Name one: {line} (or -m in the cell)", line=line)
-        if names
+        if several
         else _("Nothing was sent. Name one with -m (model=), or in the setting video_model. %wenwen models lists all."),
     )
 
