@@ -16,7 +16,7 @@ sora-2 sora-2-pro sora_video2 sora_video2-landscape-15s sora2 openai/sora-2 veo-
 veo_3_1-portrait google/veo-3.1-generate-preview kling-v1 kling-v2-6 kling-3.0-turbo jimeng-video-3.0 jimeng_video_3_0_pro 即梦视频
 hailuo-02 minimax-hailuo-2.3 MiniMax-Video-01 wan2.5-t2v-preview wan2.2-i2v-plus wan2.6 wan-2.6 wanx2.1-i2v-plus wan-video runway-gen4
 runwayml-gen3a gen3a_turbo gen4_turbo gen-4.5 doubao-seedance-1-0-pro vidu-q2 viduq2 pika-2.2 luma-ray-2 ray-2 ray3 pixverse-v5 cogvideox-3
-hunyuan-video ltx-2 mochi-1 grok-imagine-video stable-video-diffusion happy-video-1 mj_video 文生视频-v2
+hunyuan-video ltx-2 mochi-1 grok-imagine-video stable-video-diffusion happy-video-1 mj_video 文生视频-v2 wan2.2-t2v-plus Wan-AI/Wan2.2-T2V-A14B
 """
 DO_NOT = """
 gpt-4o gpt-4o-image sora_image sora-image gemini-3-pro-image kling-image wanx2.1-t2i-turbo wan2.5-t2i-preview wan2.5-i2i-preview
