@@ -31,7 +31,6 @@ _AS_JSON = {"，": ",", "、": ",", "：": ":", "True": "true", "False": "false"
 _FIELD = re.compile(r"\{\s*[\w$]+\s*:")
 _REQUOTED = {'"': r"\"", r"\'": "'"}
 """Signs of a text in single quotes, and how one in double quotes has them."""
-_CLOSING = {"[": "]", "{": "}"}
 _FENCED = re.compile(r"```[^\S\n]*\w*\s*\Z")
 _BETWEEN = re.compile(r"```\w*|[\s,\ufeff]+")
 
@@ -184,7 +183,7 @@ class _Copy:
         if self._wants_key and kind != "text" and part != "}":
             return False
         if part in "]}":
-            if self._before == ":" or part != _CLOSING[inner]:
+            if self._before == ":" or inner + part not in ("[]", "{}"):
                 return False
             if self._before == ",":  # one too many
                 self._parts.pop()
@@ -213,10 +212,10 @@ class _Copy:
         Raises:
             ValueError: it is no JSON.
         """
-        depth = self.opened.find("[") + 1
-        if not depth or not self._complete:
+        around = self.opened.find("[")  # objects
+        if around < 0 or not self._complete:
             return None
-        return _loads("".join([*self._parts[: self._complete], *(_CLOSING[one] for one in self.opened[:depth][::-1])]))
+        return _loads("".join([*self._parts[: self._complete], "]", "}" * around]))
 
 
 def _text(part: str) -> str:
