@@ -163,8 +163,19 @@ def test_json_goes_with_questions_only(shell, demo, typed):
 
 @pytest.mark.parametrize("wire", ["images", "midjourney"])
 def test_a_format_that_answers_no_questions_is_told(shell, demo, wire):
-    assert isinstance(shell.fail(f"%%wenwen_ask --format {wire}\nWhat is ink?"), ConfigError)
+    error = shell.fail(f"%%wenwen_ask --format {wire}\nWhat is ink?")
+    assert isinstance(error, ConfigError)
+    assert error.do == "These formats do: chat, gemini"
     assert demo.posts == []
+
+
+@pytest.mark.parametrize("line", ["%%wenwen_ask x --json", "%%wenwen_ask x"])
+@pytest.mark.parametrize("command", ["show", "star", "compare x"])
+def test_bug_the_variable_of_an_answer_was_taken_for_an_id_that_is_not_saved(shell, demo, line, command):
+    shell.run(f"{line}\nTen animals?")
+    error = shell.fail(f"%wenwen {command} x")
+    assert isinstance(error, ConfigError)
+    assert "x holds words or a list" in error.what
 
 
 def test_it_counts_towards_the_limits(shell, relay):

@@ -211,9 +211,10 @@ def _check_format(request: ImageRequest) -> None:
         raise ConfigError(unknown, do=did_you_mean(request.format, FORMATS))
     tasks = FORMATS[request.format].tasks
     if request.task not in tasks:
+        others = [name for name, form in FORMATS.items() if request.task in form.tasks]
         raise ConfigError(
             _("The format {format} does not know the task {task!r}.", format=request.format, task=request.task),
-            do=_("It knows: ") + ", ".join(tasks),
+            do=_("These formats do: ") + ", ".join(others) if others else _("It knows: ") + ", ".join(tasks),
         )
     if request.task == DESCRIBE and not request.references:
         raise ConfigError(

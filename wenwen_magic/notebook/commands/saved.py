@@ -46,6 +46,11 @@ def all_saved(context: CommandContext, words: Sequence[str]) -> list[Generation]
         value = context.value_of(word)
         if isinstance(value, Gallery):
             meant += [history.get(row.id) for row in value if row.id]
+        elif isinstance(value, (str, list, dict)):  # what an answer leaves in its variable
+            raise ConfigError(
+                _("{word} holds words or a list, and nothing saved.", word=word),
+                do=_("Find it with %wenwen history, and give its id: the digits behind #."),
+            )
         else:
             meant.append(history.get(value.id if isinstance(value, Generation) else word))
     return meant
