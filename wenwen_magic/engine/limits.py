@@ -200,7 +200,7 @@ class Session:
             return
         so_far, more = self.account(), cost_of(prices)
         if so_far.pictures + more.pictures > settings.session_limit:
-            raise limit_reached(so_far.pictures, settings.session_limit)
+            raise limit_reached(so_far, more, settings.session_limit)
         if settings.budget is not None and (so_far + more).units > settings.budget:
             raise budget_reached(so_far, more, settings.budget, settings.currency)
 
@@ -247,11 +247,11 @@ class Session:
             lock.release()
 
 
-def limit_reached(asked: int, limit: int) -> LimitReached:
+def limit_reached(so_far: Cost, more: Cost, limit: int) -> LimitReached:
     """Make the error for pictures beyond the session's limit, after those that were asked for so far."""
     return LimitReached(
         _("This session's limit of {limit} pictures is reached.", limit=limit),
-        why=_("{asked} were asked for since the kernel started.", asked=asked),
+        why=_("so far {cost}; ", cost=things(so_far)) + _("asked for now: {cost}", cost=things(more)),
         do=_("Nothing was sent. Raise it: %config WenwenMagics.session_limit = 100"),
     )
 

@@ -43,7 +43,7 @@ OUTCOMES = {
     "nothing saved": (lambda: outcomes.not_in_history(REQUEST, 0), errors.NotInHistory, "no"),
     "no such take": (lambda: outcomes.not_in_history(REQUEST, 3), errors.NotInHistory, "no"),
     "nothing kept": (lambda: outcomes.nothing_kept(SENT), errors.NotInHistory, "maybe"),
-    "limit": (lambda: limits.limit_reached(50, 50), errors.LimitReached, "no"),
+    "limit": (lambda: limits.limit_reached(limits.Cost(50), limits.Cost(1), 50), errors.LimitReached, "no"),
     "unsound": (lambda: none_valid(CUT), errors.ImageError, "yes"),
     "a video that is lost": (video_lost, errors.ImageError, "yes"),
     "a work that goes on": (lambda: outcomes.goes_on(errors.NotSentError("No name.")), errors.WaitEnded, "maybe"),
@@ -142,9 +142,10 @@ def test_a_long_prompt_is_named_by_its_beginning():
 
 
 def test_a_limit_says_how_many_were_asked_for_and_how_to_raise_it():
-    error = limits.limit_reached(49, 50)
+    error = limits.limit_reached(limits.Cost(41, clips=4), limits.Cost(10, clips=1), 50)
     assert "50" in error.what
-    assert "49" in error.why
+    assert "4 clips (in all counted as 41 pictures)" in error.why
+    assert "asked for now: 1 clip (in all counted as 10 pictures)" in error.why
     assert "session_limit" in error.do
 
 
