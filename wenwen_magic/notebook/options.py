@@ -365,6 +365,11 @@ def _above_zero(kind: type[int] | type[float]) -> Callable[[str], Any]:
     return parse
 
 
+def _length(value: str) -> float:
+    """Read a clip's length, with or without its unit: ``8``, ``8s``, ``8秒``."""
+    return float(_above_zero(float)(re.sub(r"(?<=\d)(?:[sS]|秒)$", "", _word(value))))
+
+
 def _param(value: str) -> tuple[str, Any]:
     """Read ``name=value``, the value as :func:`typed` does."""
     name, sign, text = re.sub("^([^=＝]*)＝", r"\1=", value).partition("=")
@@ -482,9 +487,7 @@ class Options:
         filled=False,
         files=_PROMPTS,
     )
-    seconds: float | None = _option(
-        "--seconds --秒数", N_("how long a clip shall be"), _above_zero(float), magics=_VIDEO
-    )
+    seconds: float | None = _option("--seconds --秒数", N_("how long a clip shall be"), _length, magics=_VIDEO)
     embed: bool = _option("--embed --内嵌", N_("keep a clip of up to 2 MiB in the notebook itself"), magics=_VIDEO)
     fresh: bool = _option("--fresh --重画", N_("draw a new version (pays)"))
     take: int | None = _option("--take --第几张", N_("show a saved version by its number"), _above_zero(int))
