@@ -188,8 +188,17 @@ def test_it_counts_towards_the_limits(shell, relay):
 
 def test_a_dry_run_shows_what_asks_for_json(shell, demo, capsys):
     shell.run("%%wenwen_ask --json --dry-run\nTen animals?")
-    assert "Answer with JSON only" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "Answer with JSON only" in told
+    assert "This would ask for 1 answer, free (demo)" in told
     assert demo.posts == []
+
+
+def test_bug_a_person_was_asked_about_pictures_before_answers(shell, relay, monkeypatch):
+    asked = shell.attend(monkeypatch, "n")
+    shell.run("%%wenwen_ask -n 6\nTen animals?")
+    shell.run("%%wenwen_ask --from {{list('abcdef')}}\n")
+    assert asked == ["This cell asks for 6 answers, price unknown. Go on? [y/N] "] * 2
 
 
 # -- answers that are not what was asked for ---------------------------------------------------------------------------

@@ -120,23 +120,28 @@ def pictures(count: int) -> str:
     return ngettext("{count} picture", "{count} pictures", count)
 
 
-def things(cost: Cost) -> str:
-    """Format how much was, or would be, asked for: pictures, or clips and the number of pictures that they count as."""
+def things(cost: Cost, *, words: bool = False) -> str:
+    """Format how much was, or would be, asked for: pictures, or clips and the number of pictures that they count as.
+
+    With ``words`` all are answers, each of which counts as a picture.
+    """
+    if words:
+        return ngettext("{count} answer", "{count} answers", cost.pictures)
     if not cost.clips:
         return pictures(cost.pictures)
     clips = ngettext("{count} clip", "{count} clips", cost.clips)
     return _("{clips} (in all counted as {pictures})", clips=clips, pictures=pictures(cost.pictures))
 
 
-def cost_text(cost: Cost, currency: str = "") -> str:
-    """Format a cost, such as ``3 pictures, 0.12 $`` or ``3 pictures, price unknown``."""
+def cost_text(cost: Cost, currency: str = "", *, words: bool = False) -> str:
+    """Format a cost, such as ``3 pictures, 0.12 $`` or ``3 pictures, price unknown``; ``words`` as :func:`things`."""
     if not cost.unknown:
         price = amount(cost.known, currency)
     elif cost.unknown == cost.pictures:
         price = _("price unknown")
     else:
         price = amount(cost.known, currency) + _(" and {unknown} of unknown price", unknown=cost.unknown)
-    return f"{things(cost)}{comma()}{price}"
+    return f"{things(cost, words=words)}{comma()}{price}"
 
 
 @dataclass

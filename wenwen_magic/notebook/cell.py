@@ -360,6 +360,12 @@ class Cell:
         """How many pictures it wants, saved ones included."""
         return sum(request.count * request.pictures for request in self.requests)
 
+    @property
+    def _wants_words(self) -> bool:
+        """Whether all that it asks for are answers."""
+        kinds = self.requests or self.estimate.asked  # --from has no requests yet
+        return bool(kinds) and all(one.wants_words for one in kinds)
+
     def doubts(self) -> list[str]:
         """Return what is doubtful about the models and the shapes that would be asked for, a line each."""
         runs = not self.options.dry_run
@@ -378,8 +384,9 @@ class Cell:
         return "\n".join([*texts, self._cost_line()])
 
     def _cost_line(self) -> str:
-        cost, demo = limits.cost_of(self.estimate.missing), self.client.is_demo
-        amount = limits.things(cost) if demo else limits.cost_text(cost, self.client.settings.currency)
+        cost, demo, words = limits.cost_of(self.estimate.missing), self.client.is_demo, self._wants_words
+        paid = limits.cost_text(cost, self.client.settings.currency, words=words)
+        amount = limits.things(cost, words=words) if demo else paid
         free = _(", free (demo)") if demo else ""
         return _("This would ask for {cost}{free}. Nothing was sent.", cost=amount, free=free)
 
@@ -388,7 +395,8 @@ class Cell:
         if (cost := self.cost_to_agree()) is None:
             return
         self.client.check(self.estimate)  # nobody is asked about what would be refused after a yes
-        amount, limit = limits.cost_text(cost, self.client.settings.currency), self.client.settings.confirm_above
+        amount = limits.cost_text(cost, self.client.settings.currency, words=self._wants_words)
+        limit = self.client.settings.confirm_above
         refusal = LimitReached(
             _("This cell asks for {cost}; a clip must be confirmed.", cost=amount)
             if cost.clips
