@@ -91,10 +91,11 @@ def test_the_format_describes_too(shell, four):
     assert said.text
 
 
-def test_a_task_that_the_format_does_not_know_names_those_it_does(shell, painter):
-    error = shell.fail(cell("--format images --task blend", "x"))
+@pytest.mark.parametrize(("task", "do"), [("blend", "These formats do: midjourney"), ("nothing", "It knows: draw")])
+def test_a_task_that_the_format_does_not_know_names_the_formats_that_do_else_what_it_knows(shell, painter, task, do):
+    error = shell.fail(cell(f"--format images --task {task}", "x"))
     assert isinstance(error, ConfigError)
-    assert "draw" in error.do
+    assert error.do == do
     assert painter.posts == []
 
 
