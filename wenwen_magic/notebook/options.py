@@ -526,7 +526,10 @@ def table_of(magic: str) -> tuple[Option, ...]:
     """Return the options that a magic takes."""
     kept = (option for option in TABLE if not option.magics or magic in option.magics)
     models = clip_models if magic in _VIDEO else model_names if magic in _IMAGE else word_models
-    return tuple(replace(one, choices=models) if one.destination == "model" else one for one in kept)
+    own: dict[str, dict[str, Any]] = {"model": {"choices": models}}
+    if magic in _VIDEO:
+        own["ref"] = {"help": N_("the picture that the clip begins with; a second --ref: the one that it ends with")}
+    return tuple(replace(one, **own.get(one.destination, {})) for one in kept)
 
 
 def help_lines(table: Sequence[Option]) -> list[str]:
