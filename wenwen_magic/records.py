@@ -304,6 +304,7 @@ class Video:
         height: in pixels; 0 where the file does not say it.
         seconds: how long it plays; None where the file does not say it.
         poster: a still picture of it, beside the file; None for none.
+        origin: the generation whose result it is; None for one that could not be fetched.
     """
 
     address: str
@@ -316,9 +317,14 @@ class Video:
     height: int = 0
     seconds: float | None = None
     poster: Path | None = None
+    origin: "Generation | None" = field(default=None, repr=False, compare=False)
 
     def __repr__(self) -> str:
         return f"<Video {self.mime or '–'} {self.path.name if self.path else self.problem}>"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:  # noqa: ARG002
+        alone = self.origin and replace(self.origin, pictures=(), videos=(self,), still=self.poster)
+        return alone._repr_mimebundle_() if alone else {"text/plain": repr(self)}
 
     @property
     def is_kept(self) -> bool:
@@ -443,7 +449,7 @@ class Generation:
     @cached_property
     def kept_videos(self) -> tuple[Video, ...]:
         """The videos that were fetched."""
-        return tuple(video for video in self.videos if video.is_kept)
+        return tuple(replace(video, origin=self) for video in self.videos if video.is_kept)
 
     @cached_property
     def clips(self) -> tuple[Video, ...]:

@@ -58,6 +58,8 @@ def test_a_clip_plays_from_its_file_and_its_poster_is_the_still_picture_of_all(d
         assert "▶ 0:04 · 320×180 · veo3.1-fast" in words
         assert "picture" not in words
     assert clip.path.name in shown["text/plain"]
+    demo.run("clip.clips[0]")  # by itself it shows as the cell did
+    assert player(demo)[0]["src"] == video["src"]
 
 
 def test_the_same_cell_shows_it_again_for_free_and_a_replay_too(demo):

@@ -21,6 +21,7 @@ _T = TypeVar("_T")
 _UNSAVED: Mapping[type, tuple[str, ...]] = {
     Generation: ("take", "from_history", "note", "currency", "still", "embed", "render"),
     GeneratedImage: ("preview", "request", "record", "origin"),
+    Video: ("origin",),
     ImageRequest: ("count", "usual"),
 }
 """The fields that are not saved: they hold for one session, or follow from the object around them."""
