@@ -312,7 +312,10 @@ _PLACES = (
 )
 """Fields with the address, names plain, in the order to look; of a list all. In new-api the last has it on success."""
 _POSTERS = ("thumbnailurl", "coverurl", "posterurl", "coverimageurl")
-_WRAPPERS = ("data", "response")
+_WRAPPERS = (
+    *("data", "response", "output", "result", "results", "task", "job", "video", "videos", "generation", "payload"),
+    *("body", "resp"),
+)
 _MOST_WRAPPERS = 5
 
 

@@ -22,6 +22,7 @@ from wenwen_magic.endpoint.failures import error_of_object, unreadable
 from wenwen_magic.errors import AnswerError, ConfigError, EndpointError, WaitEnded
 from wenwen_magic.formats.images import file_part
 from wenwen_magic.formats.parse import shapes
+from wenwen_magic.formats.parse.answer import AnswerParser
 from wenwen_magic.formats.parse.json_text import Fault, Payloads
 from wenwen_magic.formats.parse.stream import ask_about_job, inquiry, read_json
 from wenwen_magic.formats.parse.walk import number_of, percent_in
@@ -37,7 +38,7 @@ LONGEST_ID = 500
 _SIZES = {"landscape": "1280x720", "portrait": "720x1280", "square": "960x960"}
 _AREA, _LONGEST_SIDE, _STEP = 1280 * 720, (1920, 1920), 16
 _OWN_FIELDS = {"model", "prompt", "input_reference"}
-_NUMBERS = ("id", *shapes.NUMBERS)
+_NUMBERS = ("id", *shapes.NUMBERS, "taskids", "uuid", "operationid")
 _ALONE = ("data", "result", "output")
 """Fields that some servers give the number itself in, and no object with it."""
 _IS_NUMBER = re.compile(r"(?=\D*\d)[\w.:-]{4,}")
@@ -134,6 +135,7 @@ class _Job:
         return next(filter(None, (self._text_in(fields.get(name)) for fields in self._fields for name in names)), "")
 
     def _text_in(self, value: Any) -> str:
+        value = value[0] if isinstance(value, list) and value else value
         return self._payloads.redact(value if number_of(value) is None else str(value)).strip()
 
     @property
@@ -150,8 +152,9 @@ class _Job:
         if self.is_refusal:
             return ""
         values = [self.body, *(fields.get(name) for fields in self._fields for name in _ALONE)]
-        texts = (self._text_in(one[0] if isinstance(one, list) and one else one) for one in values)
-        return next((text[:LONGEST_ID] for text in texts if _IS_NUMBER.fullmatch(text)), "")
+        number = next(filter(_IS_NUMBER.fullmatch, map(self._text_in, values)), "")
+        # xAI's servers give the number of the request, and nothing else but a state.
+        return (number or ("" if words_in(self.body) else self._text(("requestid",))))[:LONGEST_ID]
 
     @property
     def is_refusal(self) -> bool:
@@ -214,7 +217,8 @@ class _Job:
         """Return the finished clips; without an address they are fetched from the endpoint itself, with the key."""
         own = f"{PATH[1:]}/{quote(number, safe='')}/content"  # below the endpoint's address, whatever its path
         # Servers that were never told their public address give that of their own machine.
-        addresses = dict.fromkeys(own if number and _IS_OWN.search(one) else one for one in self.addresses or (own,))
+        named = tuple(map(Source, self.addresses)) or self._named_otherwise(prompt) or (Source(own),)
+        videos = dict.fromkeys(Source(own) if number and _IS_OWN.search(one.address) else one for one in named)
         rewritten = self._text(("enhancedprompt", "revisedprompt", "actualprompt"))
         return Answer(
             revised_prompt="" if rewritten == prompt else rewritten,
@@ -222,8 +226,14 @@ class _Job:
             finish_reason=self.status,
             model=self._text(("model",)),
             job=number,
-            videos=tuple(map(Source, addresses)),
+            videos=tuple(videos),
         )
+
+    def _named_otherwise(self, prompt: str) -> tuple[Source, ...]:
+        """Return the clips that stand in none of the usual places: those that any other answer could hold."""
+        parser = AnswerParser(ImageRequest(prompt), self._payloads)
+        list(parser.add(self.body))
+        return parser.answer().videos
 
     def failure(self) -> EndpointError:
         """Make the error for a job that ended without a clip."""
