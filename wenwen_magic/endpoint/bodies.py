@@ -308,6 +308,7 @@ _PLACES = (
     *("videourl", "url", "contenturl", "metadata.url", "content.videourl", "content.url", "detail.videourl"),
     *("resulturl", "output.url", "output", "videos.url", "result.video.url", "result.videos.url", "video.url"),
     *("taskresult.videos.url", "detail.url", "result.videourl", "result.url", "resulturls", "result", "data"),
+    *("downloadurl", "file.downloadurl", "videourls", "outputs"),
     "failreason",
 )
 """Fields with the address, names plain, in the order to look; of a list all. In new-api the last has it on success."""

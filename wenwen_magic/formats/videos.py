@@ -46,7 +46,8 @@ _OF_REQUEST = re.compile(r"(?i)req(?:uest)?[_-]|trace")
 """How the number of a request begins that was refused; no job has it."""
 _DONE = {
     *("complete", "completed", "success", "successful", "succeeded", "succeed", "finished", "finish", "done", "ready"),
-    *("完成", "已完成", "成功", "生成成功", "生成完成"),
+    *("generated", "available", "ended", "完成", "已完成", "成功", "生成成功", "生成完成", "任务完成", "任务成功"),
+    *("视频生成成功", "视频生成完成", "视频已生成", "已生成"),
 }
 _OF_JOBS = {
     *("video", "videos", "clip", "task", "job", "state", "status", "generation", "generate", "render", "rendering"),
@@ -55,7 +56,21 @@ _OF_JOBS = {
 """What may stand beside those words, as in ``video_generation_completed``; beside any other they may mean a step."""
 _FAILED = {
     *("failed", "failure", "fail", "error", "errored", "cancelled", "canceled", "expired", "timeout", "rejected"),
-    *("aborted", "失败", "生成失败", "任务失败", "已取消", "已过期", "超时"),
+    *("aborted", "moderated", "filtered", "refused", "terminated", "deleted", "violation", "nsfw", "unsafe"),
+    *(
+        "失败",
+        "生成失败",
+        "任务失败",
+        "视频生成失败",
+        "已取消",
+        "已过期",
+        "超时",
+        "审核失败",
+        "审核不通过",
+        "审核未通过",
+        "内容违规",
+        "违规",
+    ),
 }
 _NOT_YET = {"not", "no", "non", "never", "without", "retry", "retrying"}
 """What takes a word of failure back."""
@@ -187,7 +202,8 @@ class _Job:
         if self.status == _LARGER_FAILED:
             return bool(self.addresses)  # then the clip is there all the same
         if not self.status:
-            return bool(self.addresses) and not (self.is_refusal or (percent and percent < 100))  # noqa: PLR2004
+            ended = self.addresses or any(one.get("done") is True for one in self._fields)
+            return bool(ended) and not (self.is_refusal or (percent and percent < 100))  # noqa: PLR2004
         return not parts.isdisjoint(_DONE) and parts - _DONE <= _OF_JOBS
 
     @property
