@@ -58,10 +58,10 @@ _WRAPPED = re.compile(r"[\"'“”‘’「『【《<({\[\s]+")
 
 _SPACED = re.compile(
     r"(?im)(?:^|(?<=[(<\"“「『'：: ]))(?<!blob:)(?<!filesystem:)https?://[^\s<>\"“”「」『』()：]{1,400}+ "
-    rf"[^\n<>\"“”「」『』():]{{1,300}}?(?:{_SUFFIX})(?=$|[)>\"”」』'，。])"
+    rf"[^\n<>\"“”「」『』():]{{1,300}}?(?:{_ANY_SUFFIX})(?=$|[)>\"”」』'，。])"
 )
-_WIDE = re.compile(rf"(?i)(?<!blob:)(?<!filesystem:)https?://[^\s<>\"]{{1,400}}?(?:{_SUFFIX})(?![\w?#!@~&:;/%._-])")
-"""Pictures' addresses that hold spaces or Chinese punctuation, such as ``U/猫（1）.png``; for where nothing else is."""
+_WIDE = re.compile(rf"(?i)(?<!blob:)(?<!filesystem:)https?://[^\s<>\"]{{1,400}}?(?:{_ANY_SUFFIX})(?![\w?#!@~&:;/%._-])")
+"""Addresses that hold spaces or Chinese punctuation, such as ``U/猫（1）.png``; for where nothing else is."""
 _BROKEN = re.compile(rf"(?i)(?<=[(<\"])(https?://[^\s()<>\"]+)\r?\n[ \t]*([^\s()<>\"]+(?:{_SUFFIX}))(?=[)>\"])")
 """An address in brackets or quotes that was broken into two lines before its suffix."""
 
@@ -288,7 +288,7 @@ class Found:
         """Take in all of a text, whatever it is written in: also addresses with spaces, in JSON, or alone in it."""
         text = _SENT_ALONG.sub(" ", text)
         self.add_text(text)
-        if not (self.images or self.naked or any(is_picture(pair[0]) for pair in self.bare)):
+        if not (self.images or self.naked or any(is_picture(pair[0]) or is_video(pair[0]) for pair in self.bare)):
             plain = _without_tags(text)
             self.bare += [(clean(address), "") for address in (*_SPACED.findall(plain), *_WIDE.findall(plain))]
         self.images += [(clean(match[1]), "") for match in _KEYED.finditer(text)]

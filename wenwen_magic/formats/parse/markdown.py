@@ -43,6 +43,10 @@ _SAYS_VIDEO = re.compile(r"(?i)视频|video|观看|播放|watch|\bplay")
 _OFFERS = re.compile(r"(?i)下载|download")
 """The words of a link that is the clip where one was asked for, and the link stands alone on its line."""
 _LINK = re.compile(r"(?i)\[[^\[\]\n]{0,200}+\]\([^()\n]*+\)|<a\b[^<>]{0,4000}+>[^<]{0,200}+</a>|https?://\S++")
+_NAMES_VIDEO = re.compile(
+    r"(?i)(?!.*(?:说明|文档|帮助|教程|规则|失败|polic|rule|guide|help|docs|fail)).*(?:视频|video).*[:：]\W*"
+)
+"""What stands before the address of a clip that was asked for, whatever the address is."""
 _ALONE = re.compile(r"\W*+(?:[^:：]{1,30}[:：])?\W*+")
 """What may stand beside such a link: signs, and a few words with a colon."""
 
@@ -257,9 +261,17 @@ def _may_be_video(link: tuple[str, str]) -> bool:
 
 
 def _alone_on_its_line(text: str) -> Pairs:
-    """Return the links that offer to load something, and are no part of a sentence."""
-    lines = [line for line in text.splitlines() if _OFFERS.search(line) and _ALONE.fullmatch(_LINK.sub("", line))]
-    return [pair for pair in _parse("\n\n".join(lines)).links if _OFFERS.search(pair[1]) and _may_be_video(pair)]
+    """Return what offers to load something, or stands behind words for a video, and is no part of a sentence."""
+    named: Pairs = []
+    for line in text[-LONGEST:].splitlines():
+        if not _ALONE.fullmatch(said := _LINK.sub("", line)):
+            continue
+        is_video = bool(_NAMES_VIDEO.fullmatch(said))
+        if is_video or _OFFERS.search(line):
+            found = _parse(line)
+            named += [pair for pair in found.links if _OFFERS.search(pair[1])]
+            named += [(address, said) for address, _ in (*found.links, *found.bare) if is_video]
+    return [pair for pair in named if _may_be_video(pair)]
 
 
 def distinct(sources: Sequence[Source], but: Sequence[Source] = ()) -> tuple[Source, ...]:

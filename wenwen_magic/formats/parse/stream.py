@@ -110,6 +110,8 @@ _DONE = b"[DONE]"
 _EVENTS = re.compile(rb"data:(?!\s?[\w.+-]+/[\w.+-]+[;,])|:|event:|id:|retry:")
 """How a stream of events begins; ``data:image/png;base64,`` begins a picture."""
 _JSON = (b"{", b"[", b'"', b"\x1e")
+_LINK = re.compile(r"\[[^\[\]{}\"\n]{1,200}+\]\(")
+"""How words begin that are no list in JSON."""
 _WORDS = re.compile(rb'"content"\s*:\s*"((?:[^"\\]|\\.)*+)"')
 _MOST_LEARNT = 1000
 """How often it is learnt what is around the words of events; where they are of many kinds, it is not worth it."""
@@ -263,8 +265,8 @@ def _read_object(body: bytearray, cut: EndpointError | None, request: ImageReque
     except (ValueError, RecursionError):
         text = small.decode("utf-8", "replace")
         values, rest = _values_in(text)
-        if not values and text.startswith('"'):
-            cut = cut or (None if text.rstrip().endswith('"') else _broken_off())
+        if not values and (text.startswith('"') or _LINK.match(text)):
+            cut = cut or (None if text.rstrip().endswith('"') or text[0] == "[" else _broken_off())
             return _read_text(text, cut, parser, status)
         if not values:
             return _read_torn(text, parser, cut)
