@@ -190,7 +190,9 @@ class _Job:
 
         The object with the job's number tells it, then the others; the outermost may only say that it could be asked.
         """
-        objects = sorted([*self._fields[1:], *self._fields[:1]], key=lambda one: not any(map(one.get, _NUMBERS)))
+        first, *inner = self._fields or [{}]
+        numbered = [one for one in self._fields if any(map(one.get, _NUMBERS))]
+        objects = [*numbered, *inner, first]
         words = (self._payloads.redact(one.get(name)) for one in objects for name in shapes.STATES)
         word = next(filter(None, map(str.strip, words)), "")[:60]
         return re.sub(r"[\s._:/-]+", "_", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", word)).strip("_").lower()
@@ -218,6 +220,15 @@ class _Job:
         return tuple(map(self._payloads.restore_text, clip_addresses(self.body)))
 
     @property
+    def clips(self) -> tuple[Source, ...]:
+        """Its clips, also those that stand in none of the usual places, where any other answer could hold them."""
+        if addresses := self.addresses:
+            return tuple(map(Source, addresses))
+        parser = AnswerParser(ImageRequest("a clip"), self._payloads)
+        list(parser.add(self.body))
+        return parser.answer().videos
+
+    @property
     def _percent(self) -> float | None:
         return percent_in(self._text(_PROGRESS))
 
@@ -233,7 +244,7 @@ class _Job:
         """Return the finished clips; without an address they are fetched from the endpoint itself, with the key."""
         own = f"{PATH[1:]}/{quote(number, safe='')}/content"  # below the endpoint's address, whatever its path
         # Servers that were never told their public address give that of their own machine.
-        named = tuple(map(Source, self.addresses)) or self._named_otherwise(prompt) or (Source(own),)
+        named = self.clips or (Source(own),)
         videos = dict.fromkeys(Source(own) if number and _IS_OWN.search(one.address) else one for one in named)
         rewritten = self._text(("enhancedprompt", "revisedprompt", "actualprompt"))
         return Answer(
@@ -244,12 +255,6 @@ class _Job:
             job=number,
             videos=tuple(videos),
         )
-
-    def _named_otherwise(self, prompt: str) -> tuple[Source, ...]:
-        """Return the clips that stand in none of the usual places: those that any other answer could hold."""
-        parser = AnswerParser(ImageRequest(prompt), self._payloads)
-        list(parser.add(self.body))
-        return parser.answer().videos
 
     def failure(self) -> EndpointError:
         """Make the error for a job that ended without a clip."""
@@ -305,7 +310,7 @@ def talk(request: ImageRequest) -> Generator[Step, HttpReply | None, Answer]:
     number, complaints = job.number, 0  # the answers to questions may name another
     if job.has_failed:
         raise job.failure()
-    if job.addresses and (job.is_done or not number):  # a server that makes it at once
+    if (job.is_done or not number) and job.clips:  # a server that makes it at once
         return job.answer(number, request.prompt)
     if not number or (job.is_refusal and not job.status and job.refusal().charged == "no"):
         raise job.refusal()

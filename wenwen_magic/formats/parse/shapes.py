@@ -48,7 +48,8 @@ ECHOES = {
     *("referenceimage", "referenceimageurl", "refimages", "mask", "maskimage", "originalimage", "imageprompt"),
     *("inputreference", "tools", "instructions", "metadatainput", "usage", "error", "errors", "safetyratings"),
     *("messages", "history", "avatar", "avatarurl", "icon", "logo", "user", "author", "documentation", "webhook"),
-    *("callback", "notifyhook"),
+    *("callback", "notifyhook", "inputvideo", "inputvideourl", "sourcevideo", "sourcevideourl", "originalvideo"),
+    *("referencevideo", "referencevideos", "referencevideourl", "refvideo", "refvideourl", "videoprompt"),
 }
 """Hold what was asked, or what is about the answer and not in it."""
 TEXTS = {"content", "text", "answer", "outputtext", "delta", "completion", "generatedtext", "transcript"}
