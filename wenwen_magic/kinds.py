@@ -118,14 +118,15 @@ def split_data_uri(address: str) -> tuple[str, str]:
     return ((head[1] or "").lower(), address[head.end() :]) if head else ("", "")
 
 
-def kind_of_base64(text: str) -> Kind | None:
-    """Tell a picture's kind by the first characters of its base64; None when it is not a picture.
+def kind_of_base64(text: str, among: Iterable[Kind] = PICTURES) -> Kind | None:
+    """Tell a file's kind by the first characters of its base64; None when it is of none of the kinds.
 
     Args:
         text: the base64, or as much of its beginning as is at hand, perhaps in lines; 120 characters are enough.
+        among: the kinds that count.
     """
     head = "".join(text[:120].split())
     try:
-        return kind_of(base64.b64decode(head[: len(head) // 4 * 4]))
+        return kind_of(base64.b64decode(head[: len(head) // 4 * 4]), among)
     except ValueError:
         return None

@@ -354,10 +354,11 @@ def content_of(packing):
         "gzip": ({"Content-Encoding": "gzip"}, partial(gzip.compress, compresslevel=0)),
         "gzip without header": ({"Content-Type": "application/octet-stream"}, partial(gzip.compress, compresslevel=0)),
         "deflate": ({"Content-Encoding": "deflate"}, partial(zlib.compress, level=0)),
+        "not at all": ({"Content-Encoding": "aws-chunked"}, lambda body: body),
     }[packing]
 
 
-@pytest.mark.parametrize("packing", ["gzip", "gzip without header", "deflate"])
+@pytest.mark.parametrize("packing", ["gzip", "gzip without header", "deflate", "not at all"])
 def test_bug_a_clip_that_came_packed_was_never_fetched(here, packing):
     headers, pack = content_of(packing)
     with Works("completed", content=lambda _: (200, headers, pack(CLIP), None)) as works:

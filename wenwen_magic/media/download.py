@@ -416,7 +416,8 @@ def _without_key(pieces: Iterator[bytes], key: Secret) -> Iterator[bytes]:
 def _encoding(response: BaseHTTPResponse) -> str:
     """Return how a body is packed; empty for one that is not."""
     codings = (name.strip().lower() for name in response.headers.get("content-encoding", "").split(","))
-    return ", ".join(name for name in codings if name not in {"", "identity"})
+    # The last is left by uploads, and says nothing of what the store gives.
+    return ", ".join(name for name in codings if name not in {"", "identity", "aws-chunked"})
 
 
 def _not_given(step: _Step, response: BaseHTTPResponse, address: str, *, may_have_key: bool) -> FetchFailed:

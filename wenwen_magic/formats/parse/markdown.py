@@ -268,7 +268,7 @@ def _alone_on_its_line(text: str) -> Pairs:
             continue
         is_video = bool(_NAMES_VIDEO.fullmatch(said))
         if is_video or _OFFERS.search(line):
-            found = _parse(line)
+            found = _parse(line.strip())
             named += [pair for pair in found.links if _OFFERS.search(pair[1])]
             named += [(address, said) for address, _ in (*found.links, *found.bare) if is_video]
     return [pair for pair in named if _may_be_video(pair)]

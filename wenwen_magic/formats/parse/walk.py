@@ -93,6 +93,8 @@ def source_of(value: Any, payloads: Payloads, key: str = "url", mime: str = PNG.
         named, value = split_data_uri(value)
         key, mime = shapes.BASE64[0], named or mime
     if key in shapes.BASE64 or begins_as_picture(value, payloads):
+        film = kind_of_base64(_head_of(value, payloads), VIDEOS)  # fields of pictures hold clips, too
+        mime = film.mime if film else mime
         data = payloads.restore_base64(value) if mime.startswith(shapes.MEDIA_TYPES) else b""
         return Source(f"data:{mime}", data=data) if len(data) >= _SHORTEST else None
     is_path = value.startswith("/") and (key in _OF_PATHS or "url" in key or "im" in key)
@@ -105,7 +107,11 @@ def begins_as_picture(text: str, payloads: Payloads) -> bool:
     """Tell whether a text begins as the base64 of a picture does; a word such as ``assistant`` is too short for it."""
     if len(text) < _SHORTEST_TOKEN:
         return False
-    return kind_of_base64(payloads.restore(text[:120])[:120].decode("ascii", "replace")) is not None
+    return kind_of_base64(_head_of(text, payloads)) is not None
+
+
+def _head_of(text: str, payloads: Payloads) -> str:
+    return payloads.restore(text[:120])[:120].decode("ascii", "replace")
 
 
 class Place(NamedTuple):
