@@ -38,7 +38,7 @@ LONGEST_ID = 500
 _SIZES = {"landscape": "1280x720", "portrait": "720x1280", "square": "960x960"}
 _AREA, _LONGEST_SIDE, _STEP = 1280 * 720, (1920, 1920), 16
 _OWN_FIELDS = {"model", "prompt", "input_reference"}
-_NUMBERS = ("id", *shapes.NUMBERS, "taskids", "uuid", "operationid")
+_NUMBERS = ("id", *shapes.NUMBERS, "taskids", "ids", "uuid", "operationid", "historyrecordid")
 _ALONE = ("data", "result", "output")
 """Fields that some servers give the number itself in, and no object with it."""
 _IS_NUMBER = re.compile(r"(?=\D*\d)[\w.:-]{4,}")
@@ -57,20 +57,8 @@ _OF_JOBS = {
 _FAILED = {
     *("failed", "failure", "fail", "error", "errored", "cancelled", "canceled", "expired", "timeout", "rejected"),
     *("aborted", "moderated", "filtered", "refused", "terminated", "deleted", "violation", "nsfw", "unsafe"),
-    *(
-        "失败",
-        "生成失败",
-        "任务失败",
-        "视频生成失败",
-        "已取消",
-        "已过期",
-        "超时",
-        "审核失败",
-        "审核不通过",
-        "审核未通过",
-        "内容违规",
-        "违规",
-    ),
+    *("失败", "生成失败", "任务失败", "视频生成失败", "已取消", "已过期", "超时", "审核失败", "审核不通过"),
+    *("审核未通过", "内容违规", "违规"),
 }
 _NOT_YET = {"not", "no", "non", "never", "without", "retry", "retrying"}
 """What takes a word of failure back."""
@@ -157,8 +145,10 @@ class _Job:
     def number(self) -> str:
         """What the job is asked about by: of several numbers of one object a text, as plain ones count rows of a table.
 
-        Empty for none.
+        Empty for none, and for the answer of a chat, which has a number of its own.
         """
+        if any("choices" in fields for fields in self._fields):
+            return ""
         for fields in self._fields:
             found = sorted((fields.get(name) for name in _NUMBERS), key=lambda value: not isinstance(value, str))
             number = next(filter(None, map(self._text_in, found)), "")
