@@ -298,6 +298,7 @@ def test_replay_shows_what_is_saved_and_names_what_is_not(shell, relay, monkeypa
         ("--orentation square", "--orientation"),
         ("-o squre", "square"),
         ("-n 0", "above zero"),
+        ("-n 2.5", "a whole number above zero"),
         ("-n", "needs a value"),
         ("--take x", "above zero"),
         ("--mode chace", "cache"),

@@ -358,8 +358,9 @@ def _above_zero(kind: type[int] | type[float]) -> Callable[[str], Any]:
         except ValueError:
             number = kind(0)
         if not 0 < number < math.inf:
-            value = value[:40]
-            raise ConfigError(_("{value!r} is not a number above zero.", value=value), do=_("For example: 2"))
+            any_number = N_("{value!r} is not a number above zero.")
+            whole = N_("{value!r} is not a whole number above zero.")
+            raise ConfigError(_(whole if kind is int else any_number, value=value[:40]), do=_("For example: 2"))
         return number
 
     return parse
