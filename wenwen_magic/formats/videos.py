@@ -236,10 +236,11 @@ class _Job:
         # Servers that were never told their public address give that of their own machine.
         named = self.clips or (Source(own),)
         videos = dict.fromkeys(Source(own) if number and _IS_OWN.search(one.address) else one for one in named)
+        stills = map(Source, map(self._payloads.restore_text, posters(self.body)))
         rewritten = self._text(("enhancedprompt", "revisedprompt", "actualprompt"))
         return Answer(
             revised_prompt="" if rewritten == prompt else rewritten,
-            sources=tuple(map(Source, map(self._payloads.restore_text, posters(self.body)))),
+            sources=tuple(still for still in stills if still not in videos),
             finish_reason=self.status,
             model=self._text(("model",)),
             job=number,
