@@ -6,6 +6,7 @@ server has answered 401 or 403 without it, and never behind a redirect.
 """
 
 import json
+import re
 import socket
 import threading
 import time
@@ -58,6 +59,8 @@ _HEADERS = {
 }
 _GZIP = b"\x1f\x8b\x08"
 _WHOLE = frozenset({200, 203})
+_ALL = re.compile(r"bytes 0-(\d{1,18})/(\d{1,18})")
+"""The range of an answer that some stores call a part (206), though nobody asked for one and it is the whole file."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _LOCKED = frozenset({401, 403})
 _PASSING = frozenset({404, 408, 429})
@@ -144,7 +147,7 @@ def fetch(
                 step_to, redirects, key = redirect, redirects + 1, None
             elif response.status in _LOCKED and not redirects and policy.key and not key and step.may_have_key:
                 key = policy.key
-            elif response.status in _WHOLE:
+            elif response.status in _WHOLE or _is_all(response):
                 if not (named := _save(step, response, target)):
                     return
                 step_to, redirects, key = mask(urljoin(step.address, named), policy.key), redirects + 1, None
@@ -318,6 +321,11 @@ def _redirect(step: _Step, response: BaseHTTPResponse) -> str:
     except ValueError:
         redirect = location
     return mask(redirect, step.policy.key)  # a server that writes the key into it does not bring it elsewhere
+
+
+def _is_all(response: BaseHTTPResponse) -> bool:
+    part = _ALL.fullmatch(response.headers.get("content-range", ""))
+    return bool(part and response.status == HTTPStatus.PARTIAL_CONTENT and int(part[1]) + 1 == int(part[2]))
 
 
 def _save(step: _Step, response: BaseHTTPResponse, target: Path) -> str:

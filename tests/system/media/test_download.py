@@ -43,6 +43,7 @@ def test_a_picture_is_written_whole_without_key_cookie_or_netrc(serve, tmp_path,
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nT: x\r\n\r\n",
         b"HTTP/1.0 200 OK\r\n\r\nabcde",
         b"HTTP/1.1 200 OK\r\nContent-Encoding: identity\r\nContent-Length: 5\r\n\r\nabcde and more",
+        b"HTTP/1.1 206 Partial\r\nContent-Range: bytes 0-4/5\r\nContent-Length: 5\r\n\r\nabcde",
     ],
 )
 def test_a_body_is_read_however_its_end_is_told(body, serve, tmp_path):
@@ -75,6 +76,12 @@ def test_a_status_says_whether_trying_again_may_help(status, again, serve, faili
     assert (error.status, error.again, error.lasting, "free" in error.do) == (status, again, False, True)
     assert f"{server.origin}/a.png" in str(error)
     assert ("secret" in str(error)) is (status == 403)  # this one is to be opened in a browser
+
+
+@pytest.mark.parametrize("part", ["bytes 0-4/9", "bytes 1-5/6", "bytes 0-4/*", "bytes */5", f"bytes 0-{'9' * 5000}/5"])
+def test_a_part_of_a_picture_is_none(part, serve, failing):
+    server = serve(reply(f"Content-Range: {part}", status="206 Partial"))
+    assert failing(server.origin, policy(server.origin)).status == 206
 
 
 WORDS = {
