@@ -221,6 +221,23 @@ def test_bug_a_job_whose_number_came_in_a_broken_answer_was_paid_twice(here, ans
         assert len(works.posts) == 1
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda _: ({"Content-Type": "video/mp4"}, CLIP),
+        lambda works: ({"Content-Type": "text/plain"}, f"{works.address}/out/1.mp4".encode()),
+        lambda works: ({"Content-Type": "text/plain"}, f"[下载视频]({works.address}/out/1.mp4)".encode()),
+    ],
+    ids=["itself", "its address", "a link to it"],
+)
+def test_bug_a_clip_that_came_in_place_of_a_job_was_thrown_away_and_paid_twice(here, answer):
+    with Works("completed") as works:
+        works.taken = (200, *answer(works))
+        assert works.client().video("a fox").clips[0].path.read_bytes() == CLIP
+        assert works.client().video("a fox").from_history
+        assert len(works.posts) == 1
+
+
 @pytest.mark.parametrize("begun", [b'{"object":"video","id":"vid', b'{"object":"video","id":123', b'{"object":"video"'])
 def test_a_number_that_broke_off_is_none(here, begun):
     with Works("completed", taken=(200, {"Content-Length": "400"}, begun)) as works:

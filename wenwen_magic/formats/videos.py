@@ -6,6 +6,9 @@ Source: OpenAI's Videos API as relays and new-api serve it, ``POST /v1/videos``,
 
 import re
 from collections.abc import Generator
+from contextlib import suppress
+from dataclasses import replace
+from itertools import tee
 from typing import Any
 from urllib.parse import quote
 
@@ -24,7 +27,7 @@ from wenwen_magic.formats.images import file_part
 from wenwen_magic.formats.parse import shapes
 from wenwen_magic.formats.parse.answer import AnswerParser
 from wenwen_magic.formats.parse.json_text import Fault, Payloads
-from wenwen_magic.formats.parse.stream import ask_about_job, inquiry, read_json
+from wenwen_magic.formats.parse.stream import ask_about_job, inquiry, read, read_json
 from wenwen_magic.formats.parse.walk import number_of, percent_in
 from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Progress, Source, Step, WireFormat
 from wenwen_magic.records import CLIP, ImageRequest
@@ -296,8 +299,17 @@ def talk(request: ImageRequest) -> Generator[Step, HttpReply | None, Answer]:
         AnswerError: the submission's answer is empty or cannot be read.
         WaitEnded: three answers in a row were errors in place of the job's state.
     """
-    # Of an answer that broke off the number is enough: it alone keeps the job from being paid twice.
-    job = _read((yield _submission(request)), torn=lambda body: _Job(body, Payloads()).number)
+    reply = yield _submission(request)
+    again, chunks = tee(reply.chunks if reply else ())
+    try:
+        # Of an answer that broke off the number is enough: it alone keeps the job from being paid twice.
+        job = _read(reply and replace(reply, chunks=chunks), torn=lambda body: _Job(body, Payloads()).number)
+    except AnswerError:  # it may be the clip itself, or words with its address
+        with suppress(EndpointError, AnswerError):
+            answer = yield from read(reply and replace(reply, chunks=again), request)
+            if answer.videos:
+                return answer
+        raise
     number, complaints = job.number, 0  # the answers to questions may name another
     if job.has_failed:
         raise job.failure()
