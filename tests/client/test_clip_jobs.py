@@ -19,6 +19,7 @@ from support.clock import HASTE
 
 from wenwen_magic import Client
 from wenwen_magic.demo.exchange import Ask, as_clip, clip_file
+from wenwen_magic.endpoint.transport import Clock
 from wenwen_magic.engine.limits import Session
 from wenwen_magic.engine.worker_pool import WorkerPool
 from wenwen_magic.errors import EndpointError, ImageError, WaitEnded, WenwenError
@@ -100,8 +101,8 @@ class Works:
         return [call for call in self.asked if call.startswith("POST")]
 
     def client(self, **more):
-        more = {"format": "videos", "video_model": "veo3.1-fast", **more}
-        return Client(base_url=self.address, api_key=KEY, session=Session(), clock=HASTE, **more)
+        more = {"format": "videos", "video_model": "veo3.1-fast", "clock": HASTE, **more}
+        return Client(base_url=self.address, api_key=KEY, session=Session(), **more)
 
 
 def test_a_clip_is_fetched_from_the_endpoint_with_the_key(here):
@@ -164,7 +165,9 @@ def test_a_process_that_wants_the_clip_of_a_killed_one_waits_for_the_worker_and_
         script, workers = waiting(works, "worker")
         os.killpg(script.pid, signal.SIGKILL)
         script.wait()
-        second = WorkerPool().start(lambda _: works.client(worker=False).video("a fox"))
+        # In no time at all all its pauses would be over, before the worker has the clip.
+        patient = Clock(sleep=lambda _: threading.Event().wait(0.05))
+        second = WorkerPool().start(lambda _: works.client(worker=False, clock=patient).video("a fox"))
         assert not second.wait(0.3)
         works.states = ["completed"]
         assert second.wait(30)
