@@ -60,6 +60,17 @@ def asked(relay, number=-1):
     return words[0], len(content) - len(words)
 
 
+def test_bug_a_change_that_was_asked_for_soon_after_a_picture_counted_as_a_double_click(panel, relay):
+    panel.generate.click()
+    settle(panel)
+    panel.edit.click()
+    panel.edit_row.words.value = "make it night"
+    panel.generate.click()  # at the same moment of the clock
+    panel.generate.click()
+    settle(panel)
+    assert [asked(relay, number)[1] for number in range(len(relay.posts))] == [0, 0, 1]
+
+
 # -- settings count as they are at the press ---------------------------------------------------------------------------
 
 

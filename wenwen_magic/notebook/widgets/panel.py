@@ -356,7 +356,7 @@ class Panel:
             fresh = self._cell.options.fresh or not own
             return request, fresh and client.settings.mode != "replay"
 
-        self._draw("", wanted)
+        self._draw(self._drawn, wanted)
 
     def _press_action(self, take: Generation, offered: Button) -> None:
         key = f"{take.id} {offered.label} {offered.params}"
@@ -400,6 +400,11 @@ class Panel:
         if self._agreed is not None:
             with self._handling():
                 self.show_message(_("Cancelled, nothing was sent."))
+
+    @property
+    def _drawn(self) -> str:
+        """What Generate draws now: the change that is typed, or the prompt."""
+        return "prompt" if self.edit_row.take is None else "change"
 
     def _is_double(self, key: str) -> bool:
         """Tell whether a button was pressed a moment ago, and note that it is pressed now."""
@@ -488,7 +493,7 @@ class Panel:
 
     def _press_stop(self) -> None:
         """End the waiting, but not by the second press of a double click on Generate; the answers are saved."""
-        if self._is_double(""):
+        if self._is_double(self._drawn):
             return
         with self._handling():
             self._jobs.clear()
