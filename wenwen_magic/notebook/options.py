@@ -529,7 +529,7 @@ def table_of(magic: str) -> tuple[Option, ...]:
     models = clip_models if magic in _VIDEO else model_names if magic in _IMAGE else word_models
     own: dict[str, dict[str, Any]] = {"model": {"choices": models}}
     if magic in _VIDEO:
-        own["ref"] = {"help": N_("the picture that the clip begins with; a second --ref: the one that it ends with")}
+        own["ref"] = {"help": N_("the first frame, a picture; a second --ref: the last frame")}
     return tuple(replace(one, **own.get(one.destination, {})) for one in kept)
 
 
