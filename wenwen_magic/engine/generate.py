@@ -455,7 +455,7 @@ class Engine:
             if (known and not known.lacks(request.model, today)) or not names_model(request):
                 continue
             if known is None or cache.age(known) > _JUST_NOW:
-                known = self._ask_if_worth_it() or known
+                known = self._models_or_none() or known
             if known and known.lacks(request.model, today):
                 raise outcomes.default_not_listed(request, known, today, self.settings.format)
 
@@ -464,11 +464,11 @@ class Engine:
         cache = self.session.models
         known = cache.fresh(self.address)
         if known is None and self.settings.mode != "replay":
-            known = self._ask_if_worth_it()
+            known = self._models_or_none()
         return known.clips(cache.today()) if known else []
 
-    def _ask_if_worth_it(self) -> ModelList | None:
-        """Ask for the models before a picture; None without a key, or where the endpoint fails or has failed lately."""
+    def _models_or_none(self) -> ModelList | None:
+        """Ask which models there are; None without a key, or where the endpoint fails or has failed lately."""
         keyed = self._key_if_any() is not None or urlsplit(self.address).hostname in LOCAL
         if self.is_demo or (keyed and self.session.models.may_ask(self.address)):
             try:
