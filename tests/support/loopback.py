@@ -9,6 +9,8 @@ import pytest
 
 from wenwen_magic.media.download import FetchFailed, Policy, fetch
 
+PATIENCE = (0.2, 2.0, 20.0)
+"""Silences to bear in turn, in seconds: under load a server may not hear what it is asked within the first."""
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 300
 PUBLIC = "93.184.216.34"
 # A key made for these tests alone, with its self-signed certificate for pictures.example (2020 to 2120).
