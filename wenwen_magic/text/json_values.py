@@ -19,8 +19,10 @@ _REQUEST = (
 _DEEPEST = 100
 """Lists and objects within each other that are read; what is deeper is no answer, and could not be shown."""
 _OPENING = re.compile(r"[\[{]")
+_SPACE = r"(?:\s|//[^\n]{0,300}+\n|/\*(?:[^*]|\*(?!/)){0,300}+\*/)*+"
+"""What is passed over: a short comment too."""
 _TOKEN = re.compile(
-    r"""(?:\s|//[^\n]{0,300}+\n|/\*(?:[^*]|\*(?!/)){0,300}+\*/)*+"""  # short comments are passed over
+    rf"""{_SPACE}(?:(?<![\[{{])[,，、]{_SPACE}(?=[\]}}]))?"""  # a comma too many
     r"""(?:(?P<text>"(?:[^"\\]|\\.)*+"|'(?:[^'\\]|\\.)*+'|“[^“”]*+”)|(?P<open>["'“]|[-+.\w]*+\Z)"""
     r"""|(?P<sign>[\[\]{},:，、：])|(?P<word>-?\d[-+.\deE]*+|(?:true|false|null|True|False|None)\b))""",
     re.DOTALL,
@@ -129,93 +131,40 @@ def _pieces(text: str) -> Iterator[_Piece]:
 def _read(text: str, start: int) -> tuple[_Piece | None, int]:
     """Read the list or object that begins at a place, and tell where to go on.
 
-    What is wrong inside gives a mark of no length, but for words and pages in brackets: these give None.
+    Its parts are written anew as JSON has them, and ``json`` tells whether they are one. What is wrong inside gives a
+    mark of no length, but for words and pages in brackets: these give None.
 
     Raises:
         ValueError: it is too deep.
     """
-    copy, at = _Copy(), start
+    parts, opened, complete, at = list[str](), "", 0, start  # ``complete``: parts of the outermost list's whole items
+    is_more = bool(_FIELD.match(text, start))  # than words and pages in brackets have
     with suppress(ValueError):
-        while len(copy.opened) <= _DEEPEST and (token := _TOKEN.match(text, at)):
-            kind, part = str(token.lastgroup), token[str(token.lastgroup)]
-            if kind == "open" and copy.may_break_off(part):
-                return _Piece(copy.complete_items(), start, len(text), whole=False), len(text)
-            if not copy.takes(kind, _AS_JSON.get(part, part)):
-                break
+        while len(opened) <= _DEEPEST and (token := _TOKEN.match(text, at)):
+            kind, inner = token.lastgroup, opened[-1:]
+            part = _AS_JSON.get(token[str(kind)], token[str(kind)])
+            is_more |= part == ":" or (inner != "" and part in "[{") or inner + str(kind) == "[text"
+            if inner == "{" and parts[-1] in "{," and part and part[0] not in "\"'“}":
+                break  # no key
+            if kind == "open":  # the text ends here
+                value = _loads(" ".join([*parts[:complete], "]", "}" * opened.find("[")])) if complete else None
+                return _Piece(value, start, len(text), whole=False), len(text)
             at = token.end()
-            if not copy.opened:
-                return _Piece(copy.value(), start, at, whole=True), at
-    if len(copy.opened) > _DEEPEST:
+            if part in "]}":
+                if inner + part not in ("[]", "{}"):
+                    break
+                opened = opened[:-1]
+            elif part in "[{":
+                complete *= "[" in opened  # of an object that lacks fields nothing is complete
+                opened += part
+            parts.append(_text(part) if kind == "text" else part)
+            if not opened:
+                return _Piece(_loads(" ".join(parts)), start, at, whole=True), at
+            if opened.find("[") == len(opened) - 1 and parts[-1] not in "[,":
+                complete = len(parts)
+    if len(opened) > _DEEPEST:
         raise ValueError(_("its lists and objects lie more than {most} deep", most=_DEEPEST))
-    is_more = copy.is_more or _FIELD.match(text, start)
     return _Piece(None, start, start, whole=False) if is_more else None, max(at, start + 1)
-
-
-class _Copy:
-    """A list or an object as far as a text was read, its parts as JSON has them; ``json`` reads it.
-
-    Attributes:
-        opened: the brackets that are open, the outermost first.
-        is_more: whether it has more in it than words and pages in brackets have.
-    """
-
-    def __init__(self) -> None:
-        self.opened, self.is_more = "", False
-        self._parts, self._before = list[str](), ","
-        self._complete = 0  # how many parts the complete items of the outermost list take
-
-    def may_break_off(self, part: str) -> bool:
-        """Tell whether a part at the end of the text, which may be empty, is the beginning of one that fits."""
-        return not part or (self._before in "[{,:" and not (self._wants_key and part not in "\"'“"))
-
-    @property
-    def _wants_key(self) -> bool:
-        return self._before in "{," and self.opened[-1:] == "{"
-
-    def takes(self, kind: str, part: str) -> bool:
-        """Take a part in, and tell whether it fits where it stands; of keys and values ``json`` tells more.
-
-        Raises:
-            ValueError: a text has an escape that JSON has not.
-        """
-        inner = self.opened[-1:]
-        self.is_more |= inner != "" and part in "[{"
-        if self._wants_key and kind != "text" and part != "}":
-            return False
-        if part in "]}":
-            if self._before == ":" or inner + part not in ("[]", "{}"):
-                return False
-            if self._before == ",":  # one too many
-                self._parts.pop()
-            self.opened = self.opened[:-1]
-        elif (self._before in "[{,:") is (part in ",:") or (inner == "[" and part == ":"):
-            return False
-        elif part in "[{":
-            self._complete *= "[" in self.opened
-            self.opened += part
-        self._parts.append(_text(part) if kind == "text" else part)
-        self.is_more |= part == ":" or (kind == "text" and inner == "[")
-        self._before = part if part in "[{,:" else "value"
-        if len(self.opened) == self.opened.find("[") + 1 and self._before in {"value", ","}:
-            self._complete = len(self._parts) - (part == ",")
-        return True
-
-    def value(self) -> Any:
-        """Return the whole one; ValueError where it is no JSON."""
-        return _loads("".join(self._parts))
-
-    def complete_items(self) -> Any:
-        """Return what is left where it broke off: the outermost list, with its complete items; None for nothing.
-
-        An object that lacks fields is no answer, and no item of a list either.
-
-        Raises:
-            ValueError: it is no JSON.
-        """
-        around = self.opened.find("[")  # objects
-        if around < 0 or not self._complete:
-            return None
-        return _loads("".join([*self._parts[: self._complete], "]", "}" * around]))
 
 
 def _text(part: str) -> str:
