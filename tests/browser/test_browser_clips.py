@@ -90,3 +90,11 @@ def test_the_history_shows_a_tall_clip_whole_at_any_width(english):
         box = film.bounding_box()
         assert box["height"] <= most
         assert abs(box["height"] * 180 / 320 - box["width"]) < 2
+
+
+def test_clips_side_by_side_in_a_narrow_notebook_keep_their_buttons_to_play(english):
+    lab = english(CLIPS, "%%wenwen_video --no-ui -n 3 -y\na tall tower by the sea").run_all()
+    lab.page.set_viewport_size({"width": 640, "height": 900})
+    players = lab.cell(1).locator("video")
+    expect(players).to_have_count(3)
+    assert all(one.bounding_box()["width"] >= 128 for one in players.all())

@@ -21,6 +21,8 @@ _PLACE = {"align": "left", "valign": "top"}
 _STYLE = "text-align:left;vertical-align:top;overflow-wrap:anywhere"
 _LARGEST_STILL = 4 << 20
 """Bytes of a small picture at most: four times those of a preview that compresses badly."""
+_NARROWEST = 128
+"""Pixels of a player's width below which it has no button to play: a table of players scrolls instead."""
 _VOID = {"br", "img", "wbr"}
 _LONG_WORD = re.compile("[!-~]{20}(?=[!-~])")
 
@@ -110,7 +112,8 @@ def clip(video: Path, mime: str, *, source: str, still: Path | None, alt: str, *
         **size: ``width`` and ``height`` as for :func:`picture`.
     """
     shown, file = picture(still, alt, **size), _small_file(still)
-    style = "max-width:100%" + (f";max-height:{size['height']}px" if size.get("height") else "")
+    style = f"max-width:100%;min-width:{min(_NARROWEST, size.get('width') or _NARROWEST)}px"
+    style += f";max-height:{size['height']}px" if size.get("height") else ""
     try:
         source = source or data_uri(mime, video.read_bytes())
     except OSError:

@@ -51,7 +51,7 @@ text-shadow:0 0 3px #000,0 0 2px #000;content:"★"}}
 .wenwen-details .widget-html-content{{line-height:1.4}}
 .wenwen-details{{height:{_HEIGHT}px}}
 .wenwen-details figure :is(img,video){{max-height:300px!important}}
-.wenwen-details figure video{{width:auto!important}}
+.wenwen-details figure video{{width:auto!important;min-width:0!important}}
 .wenwen-history{{container-type:inline-size}}
 @container (max-width:{_GRID + _DETAILS}px){{.wenwen-details{{height:{_LOWER}px}}
 .wenwen-details figure :is(img,video){{max-height:200px!important}}.wenwen-tiles{{max-width:none!important}}}}
