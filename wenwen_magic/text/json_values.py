@@ -147,7 +147,8 @@ def _read(text: str, start: int) -> tuple[_Piece | None, int]:
             if inner == "{" and parts[-1] in "{," and part and part[0] not in "\"'“}":
                 break  # no key
             if kind == "open":  # the text ends here
-                value = _loads(" ".join([*parts[:complete], "]", "}" * opened.find("[")])) if complete else None
+                items = parts[:complete] if "[" in opened else []
+                value = _loads(" ".join([*items, "]", "}" * opened.find("[")])) if items else None
                 return _Piece(value, start, len(text), whole=False), len(text)
             at = token.end()
             if part in "]}":

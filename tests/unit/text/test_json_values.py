@@ -123,6 +123,7 @@ UNREAD = {
     "a bracket": ("[", "broke off"),
     "a brace": ('{"', "broke off"),
     "an object without its fields": ('{"title": "Ink", "text": "So', "broke off"),
+    "an object behind its list": ('{"title": "Ink", "animals": ["fox"], "text": "So', "broke off"),
     "an object without its end": ('{"a": 1', "broke off"),
     "the first item": ('["fo', "broke off"),
     "the first row": ('[{"a": 1, ', "broke off"),
