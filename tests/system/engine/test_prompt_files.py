@@ -272,7 +272,7 @@ def test_a_wrong_line_of_json_lines_is_named(file, line):
 @pytest.mark.parametrize(
     ("content", "where"),
     [
-        ('[\n"a",\n]', "a.json, line 3."),
+        ('[\n"a"\n,]', "a.json, line 3."),
         ('["a"', "a.json, line 1."),
         ("", "a.json, line 1."),
         ('{"version": 1}', "a.json."),
