@@ -315,13 +315,17 @@ _PLACES = (
 _POSTERS = ("thumbnailurl", "coverurl", "posterurl", "coverimageurl")
 _WRAPPERS = (
     *("data", "response", "output", "result", "results", "task", "job", "video", "videos", "generation", "payload"),
-    *("body", "resp"),
+    *("body", "resp", "resultjson"),
 )
 _MOST_WRAPPERS = 5
 
 
 def envelopes(body: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
-    """Yield the fields of an answer about a job, and of the objects that it is wrapped in, the outermost first."""
+    """Yield the fields of an answer about a job, and of the objects that it is wrapped in, the outermost first.
+
+    Some servers write an object that it is wrapped in as JSON once more.
+    """
+    body = parsed(body) if isinstance(body, str) and body.lstrip()[:1] in {"{", "["} else body
     body = body[0] if isinstance(body, list) and body else body
     if isinstance(body, Mapping) and depth < _MOST_WRAPPERS:
         fields = plain_fields(body)

@@ -45,11 +45,25 @@ _NUMBERS = ("id", *shapes.NUMBERS, "taskids", "ids", "uuid", "operationid", "his
 _ALONE = ("data", "result", "output")
 """Fields that some servers give the number itself in, and no object with it."""
 _IS_NUMBER = re.compile(r"(?=\D*\d)[\w.:-]{4,}")
+_IS_OPERATION = re.compile(r"(?:[\w.-]+/)*operations/[\w.:-]+")
+"""What Google's servers call a job, as its ``name``."""
 _OF_REQUEST = re.compile(r"(?i)req(?:uest)?[_-]|trace")
 """How the number of a request begins that was refused; no job has it."""
 _DONE = {
     *("complete", "completed", "success", "successful", "succeeded", "succeed", "finished", "finish", "done", "ready"),
-    *("generated", "available", "ended", "完成", "已完成", "成功", "生成成功", "生成完成", "任务完成", "任务成功"),
+    *(
+        "generated",
+        "available",
+        "ended",
+        "published",
+        "完成",
+        "已完成",
+        "成功",
+        "生成成功",
+        "生成完成",
+        "任务完成",
+        "任务成功",
+    ),
     *("视频生成成功", "视频生成完成", "视频已生成", "已生成"),
 }
 _OF_JOBS = {
@@ -65,7 +79,8 @@ _FAILED = {
 }
 _NOT_YET = {"not", "no", "non", "never", "without", "retry", "retrying"}
 """What takes a word of failure back."""
-_LARGER_FAILED = "video_upsampling_failed"
+_DONE_WITH_CLIP = {"video_upsampling_failed", "ok"}
+"""Words after which the clip is there where it is named: a larger one failed, or the question alone went well."""
 _MOST_COMPLAINTS = 3
 """Errors in a row, in place of the job's state, after which nobody waits any longer."""
 _IS_OWN = re.compile(r"/v1/videos/[^/?#]+/content$")
@@ -161,6 +176,8 @@ class _Job:
             return ""
         values = [self.body, *(fields.get(name) for fields in self._fields for name in _ALONE)]
         number = next(filter(_IS_NUMBER.fullmatch, map(self._text_in, values)), "")
+        names = (self._text_in(fields.get("name")) for fields in self._fields)
+        number = number or next(filter(_IS_OPERATION.fullmatch, names), "")
         # xAI's servers give the number of the request, and nothing else but a state.
         return (number or ("" if words_in(self.body) else self._text(("requestid",))))[:LONGEST_ID]
 
@@ -194,8 +211,8 @@ class _Job:
     def is_done(self) -> bool:
         """Whether its clip is there: it says so in words that mean nothing else, or names it and tells no state."""
         parts, percent = set(self.status.split("_")), self._percent
-        if self.status == _LARGER_FAILED:
-            return bool(self.addresses)  # then the clip is there all the same
+        if self.status in _DONE_WITH_CLIP:
+            return bool(self.addresses)
         if not self.status:
             ended = self.addresses or any(one.get("done") is True for one in self._fields)
             return bool(ended) and not (self.is_refusal or (percent and percent < 100))  # noqa: PLR2004
