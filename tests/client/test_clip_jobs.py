@@ -280,12 +280,19 @@ def test_the_address_that_the_job_names_is_fetched_without_the_key(here, name):
     assert "/base/files/a.mp4" not in works.keys
 
 
-def test_json_in_place_of_the_clip_leads_to_it(here):
+@pytest.mark.parametrize(
+    "told",
+    [
+        '{"id": "video_1", "status": "completed", "url": "@/files/a.mp4", "size": "small"}',
+        '{"data": {"resultJson": "{\\"resultUrls\\": [\\"@/files/a.mp4\\"]}"}}',
+        '["@/files/a.mp4"]',
+        '"@/files/a.mp4"',
+        "@/files/a.mp4\n",
+    ],
+)
+def test_an_address_in_place_of_the_clip_leads_to_it(here, told):
     def content(path):
-        if path != CONTENT:
-            return 200, {}, CLIP, None
-        told = {"id": "video_1", "status": "completed", "url": f"{works.address}/files/a.mp4", "size": "small"}
-        return 200, {"Content-Type": "application/json"}, json.dumps(told).encode(), None
+        return 200, {}, told.replace("@", works.address).encode() if path == CONTENT else CLIP, None
 
     with Works("completed", content=content) as works:
         assert works.client().video("a fox").clips[0].path.read_bytes() == CLIP
@@ -347,6 +354,24 @@ def test_a_whole_clip_of_which_more_was_announced_is_shown_and_its_record_stays_
         assert (made.clips[0].path.read_bytes(), made.clips[0].seconds) == (CLIP, 4.0)
         assert (made.state, "IncompleteRead" in made.error["why"]) == ("answered", True)
         assert client.video("a fox").from_history
+        assert len(works.posts) == 1
+
+
+@pytest.mark.parametrize(
+    "early",
+    [
+        (400, {}, b'{"error":{"message":"Task is not completed yet"}}', None),
+        (202, {}, b"", None),
+        (425, {}, b"", None),
+        (200, {}, b'{"id":"video_1","status":"in_progress"}', None),
+        (200, {}, b"processing", None),
+    ],
+    ids=["400", "202", "425", "its state", "a word"],
+)
+def test_bug_a_clip_that_is_given_a_moment_later_was_not_waited_for(here, early):
+    answers = [early, early, (200, {}, CLIP, None)]
+    with Works("completed", content=lambda _: answers.pop(0)) as works:
+        assert works.client().video("a fox").clips[0].path.read_bytes() == CLIP
         assert len(works.posts) == 1
 
 

@@ -63,7 +63,7 @@ _ALL = re.compile(r"bytes 0-(\d{1,18})/(\d{1,18})")
 """The range of an answer that some stores call a part (206), though nobody asked for one and it is the whole file."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _LOCKED = frozenset({401, 403})
-_PASSING = frozenset({404, 408, 429})
+_PASSING = frozenset({202, 404, 408, 409, 425, 429})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -389,11 +389,14 @@ def _raising(problem: Exception) -> Iterator[bytes]:
 
 
 def _named_clip(body: bytes) -> str:
-    """Return the address of the clip that a body in JSON describes; empty for any other body."""
+    """Return the address of the clip that a body describes in JSON, or that is all of it; empty for any other body."""
     try:
-        return next(iter(clip_addresses(json.loads(body))), "")
+        told = json.loads(body)
     except (ValueError, RecursionError):
+        told = body.decode("ascii", "replace")
+    if isinstance(told, str) and len(told.split()) != 1:  # words
         return ""
+    return next(iter(clip_addresses({"url": told} if isinstance(told, (str, list)) else told)), "")
 
 
 def _pieces(step: _Step, pieces: Iterator[bytes]) -> Iterator[bytes]:
@@ -409,7 +412,8 @@ def _pieces(step: _Step, pieces: Iterator[bytes]) -> Iterator[bytes]:
     if kinds.kind_of(begin, (*kinds.PICTURES, *kinds.VIDEOS)):
         return pieces
     if head and kinds.other_kind(begin) in {"", *kinds.TEXTS}:
-        raise _failed(step.address, _("with your key came a text, not a picture"))
+        # In place of a clip it may say that the clip is not there yet.
+        raise _failed(step.address, _("with your key came a text, not a picture"), again=step.policy.video)
     return _without_key(pieces, step.key)  # such as HEIC: kept, and not shown
 
 
@@ -444,7 +448,9 @@ def _not_given(step: _Step, response: BaseHTTPResponse, address: str, *, may_hav
     why = f"{why}: {words}" if words else why
     expired = bodies.advice_on(words)
     if expired or status not in _LOCKED:
-        again = not expired and (status in _PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR)
+        # new-api answers 400 where a clip is done, and not everywhere yet.
+        early = status == HTTPStatus.BAD_REQUEST and step.policy.video and step.is_own
+        again = not expired and (early or status in _PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR)
         return _failed(step.address, why, expired, again=again, lasting=bool(expired), status=status)
     lasting = status == HTTPStatus.UNAUTHORIZED and not may_have_key
     kept = _("The picture is paid, and its address is kept.") if lasting else _free_again()

@@ -54,8 +54,11 @@ def test_a_body_is_read_however_its_end_is_told(body, serve, tmp_path):
 @pytest.mark.parametrize(
     ("status", "again"),
     [
+        (202, True),
         (404, True),
         (408, True),
+        (409, True),
+        (425, True),
         (429, True),
         (500, True),
         (503, True),
