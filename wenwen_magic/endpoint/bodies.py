@@ -23,11 +23,15 @@ _MESSAGES = (
     *("taskstatusmsg", "returnmsg", "returnmessage", "resultdesc", "respdesc", "desc"),
     *("failreason", "failurereason", "failmsg", "retmsg", "resultmsg", "respmsg", "jobstatusmsg", "faultstring"),
     *("detail", "details", "description", "fault", "reason", "info", "title", "err", "error", "errors", "text"),
+    "raimediafilteredreasons",
 )
 """Fields with the words of a problem, the likeliest first."""
 _SPOKEN = frozenset(_MESSAGES) - {"info", "title", "text", "reason", "description", "details"}
 """Those that hold nothing but a problem's words, where they are all that an answer has."""
-_ENVELOPES = ("baseresp", "response", "responsemetadata", "header", "output", "result", "data", "body", "content")
+_ENVELOPES = (
+    *("baseresp", "response", "responsemetadata", "header", "output", "result", "data", "body", "content"),
+    "generatevideoresponse",
+)
 """Fields in which the problem may be."""
 _CODES = ("code", "errcode", "errorcode", "errno", "ret", "retcode", "statuscode", "resultcode", "returncode")
 _REPLACEMENTS = ("replacement", "replacementmodel", "suggestedmodel", "recommendedmodel", "successor")
@@ -308,24 +312,21 @@ _PLACES = (
     *("videourl", "url", "contenturl", "metadata.url", "content.videourl", "content.url", "detail.videourl"),
     *("resulturl", "output.url", "output", "videos.url", "result.video.url", "result.videos.url", "video.url"),
     *("taskresult.videos.url", "detail.url", "result.videourl", "result.url", "resulturls", "result", "data"),
-    *("downloadurl", "file.downloadurl", "videourls", "outputs"),
+    *("downloadurl", "file.downloadurl", "videourls", "outputs", "resultjson"),
     "failreason",
 )
 """Fields with the address, names plain, in the order to look; of a list all. In new-api the last has it on success."""
 _POSTERS = ("thumbnailurl", "coverurl", "posterurl", "coverimageurl")
 _WRAPPERS = (
     *("data", "response", "output", "result", "results", "task", "job", "video", "videos", "generation", "payload"),
-    *("body", "resp", "resultjson"),
+    *("body", "resp", "resultjson", "generatevideoresponse"),
 )
 _MOST_WRAPPERS = 5
 
 
 def envelopes(body: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
-    """Yield the fields of an answer about a job, and of the objects that it is wrapped in, the outermost first.
-
-    Some servers write an object that it is wrapped in as JSON once more.
-    """
-    body = parsed(body) if isinstance(body, str) and body.lstrip()[:1] in {"{", "["} else body
+    """Yield the fields of an answer about a job, and of the objects that it is wrapped in, the outermost first."""
+    body = _opened(body)
     body = body[0] if isinstance(body, list) and body else body
     if isinstance(body, Mapping) and depth < _MOST_WRAPPERS:
         fields = plain_fields(body)
@@ -334,9 +335,14 @@ def envelopes(body: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
             yield from envelopes(fields.get(name), depth + 1)
 
 
+def _opened(value: Any) -> Any:
+    """Return what a server wrote as JSON once more; any other value as it is."""
+    return parsed(value) if isinstance(value, str) and value.lstrip()[:1] in {"{", "["} else value
+
+
 def clip_addresses(body: Any) -> tuple[str, ...]:
     """Return where the clips are that an answer names: addresses, or paths below the endpoint; empty for none."""
-    for fields in envelopes(body):
+    for fields in (*envelopes(body), {"url": body}):
         for place in _PLACES:
             if found := tuple(dict.fromkeys(_at(fields, place))):
                 return found
@@ -351,6 +357,7 @@ def posters(body: Any) -> tuple[str, ...]:
 
 def _at(value: Any, place: str) -> Iterator[str]:
     """Yield the addresses at a place of an object; those of each item of a list."""
+    value = _opened(value)
     if isinstance(value, list):
         for item in value[:20]:
             yield from _at(item, place)

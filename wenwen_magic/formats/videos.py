@@ -25,7 +25,7 @@ from wenwen_magic.endpoint.failures import error_of_object, unreadable
 from wenwen_magic.errors import AnswerError, ConfigError, EndpointError, WaitEnded
 from wenwen_magic.formats.images import file_part
 from wenwen_magic.formats.parse import shapes
-from wenwen_magic.formats.parse.answer import AnswerParser
+from wenwen_magic.formats.parse.answer import AnswerParser, task_in
 from wenwen_magic.formats.parse.json_text import Fault, Payloads
 from wenwen_magic.formats.parse.stream import ask_about_job, inquiry, read, read_json
 from wenwen_magic.formats.parse.walk import number_of, percent_in
@@ -41,8 +41,11 @@ LONGEST_ID = 500
 _SIZES = {"landscape": "1280x720", "portrait": "720x1280", "square": "960x960"}
 _AREA, _LONGEST_SIDE, _STEP = 1280 * 720, (1920, 1920), 16
 _OWN_FIELDS = {"model", "prompt", "input_reference"}
-_NUMBERS = ("id", *shapes.NUMBERS, "taskids", "ids", "uuid", "operationid", "historyrecordid")
-_ALONE = ("data", "result", "output")
+_NUMBERS = (
+    *("id", *shapes.NUMBERS, "taskids", "ids", "uuid", "operationid", "historyrecordid", "runid", "submitid"),
+    *("recordid", "creationid", "genid", "clipid", "executeid", "executionid", "historyid", "orderid", "taskno"),
+)
+_ALONE = ("data", "result", "output", "task", "job", "operation")
 """Fields that some servers give the number itself in, and no object with it."""
 _IS_NUMBER = re.compile(r"(?=\D*\d)[\w.:-]{4,}")
 _IS_OPERATION = re.compile(r"(?:[\w.-]+/)*operations/[\w.:-]+")
@@ -64,7 +67,17 @@ _DONE = {
         "任务完成",
         "任务成功",
     ),
-    *("视频生成成功", "视频生成完成", "视频已生成", "已生成"),
+    *(
+        "视频生成成功",
+        "视频生成完成",
+        "视频已生成",
+        "已生成",
+        "生成完毕",
+        "任务已完成",
+        "处理完成",
+        "处理成功",
+        "已成功",
+    ),
 }
 _OF_JOBS = {
     *("video", "videos", "clip", "task", "job", "state", "status", "generation", "generate", "render", "rendering"),
@@ -79,11 +92,14 @@ _FAILED = {
 }
 _NOT_YET = {"not", "no", "non", "never", "without", "retry", "retrying"}
 """What takes a word of failure back."""
-_DONE_WITH_CLIP = {"video_upsampling_failed", "ok"}
-"""Words after which the clip is there where it is named: a larger one failed, or the question alone went well."""
+_DONE_WITH_CLIP = {
+    *("video_upsampling_failed", "ok", "processed", "rendered", "exported", "delivered", "fulfilled", "archived"),
+    *("end", "已结束"),
+}
+"""Words after which the clip is there where it is named; without it they may mean anything else."""
 _MOST_COMPLAINTS = 3
 """Errors in a row, in place of the job's state, after which nobody waits any longer."""
-_IS_OWN = re.compile(r"/v1/videos/[^/?#]+/content$")
+_IS_OWN = re.compile(r"/v1/videos/[^/?#]+/content/?(?:[?#]|$)")
 """How an address ends that is the endpoint's own, where its key is wanted."""
 _PROGRESS = ("progress", "percent")
 
@@ -179,7 +195,10 @@ class _Job:
         names = (self._text_in(fields.get("name")) for fields in self._fields)
         number = number or next(filter(_IS_OPERATION.fullmatch, names), "")
         # xAI's servers give the number of the request, and nothing else but a state.
-        return (number or ("" if words_in(self.body) else self._text(("requestid",))))[:LONGEST_ID]
+        number = number or ("" if words_in(self.body) else self._text(("requestid",)))
+        if not (number or any(map(is_complaint, self._fields))):
+            number = self._text_in((task_in(self.body) or ("",))[0])  # wherever it is
+        return number[:LONGEST_ID]
 
     @property
     def is_refusal(self) -> bool:
@@ -214,13 +233,23 @@ class _Job:
         if self.status in _DONE_WITH_CLIP:
             return bool(self.addresses)
         if not self.status:
-            ended = self.addresses or any(one.get("done") is True for one in self._fields)
+            ended = self.addresses or self._is_ended
             return bool(ended) and not (self.is_refusal or (percent and percent < 100))  # noqa: PLR2004
         return not parts.isdisjoint(_DONE) and parts - _DONE <= _OF_JOBS
 
     @property
+    def _is_ended(self) -> bool:
+        return any(one.get("done") is True for one in self._fields)
+
+    @property
     def has_failed(self) -> bool:
-        """Whether it has ended without a clip; an unknown word means that it goes on."""
+        """Whether it has ended without a clip; an unknown word means that it goes on.
+
+        Google's say no word: they are done with an error, or with the number of clips that were held back.
+        """
+        if not self.status and self._is_ended:
+            held_back = self.is_refusal or any(one.get("raimediafilteredcount") for one in self._fields)
+            return held_back and not self.clips
         *before, last = self.status.replace("timed_out", "timeout").split("_")
         return not self.is_done and last in _FAILED and _NOT_YET.isdisjoint(before)
 
@@ -255,7 +284,11 @@ class _Job:
         own = f"{PATH[1:]}/{quote(number, safe='')}/content"  # below the endpoint's address, whatever its path
         # Servers that were never told their public address give that of their own machine.
         named = self.clips or (Source(own),)
-        videos = dict.fromkeys(Source(own) if number and _IS_OWN.search(one.address) else one for one in named)
+        itself = f"{PATH}/{number}"
+        videos = dict.fromkeys(
+            Source(own) if number and (_IS_OWN.search(one.address) or one.address.endswith(itself)) else one
+            for one in named
+        )
         stills = map(Source, map(self._payloads.restore_text, posters(self.body)))
         rewritten = self._text(("enhancedprompt", "revisedprompt", "actualprompt"))
         return Answer(

@@ -396,7 +396,7 @@ def _named_clip(body: bytes) -> str:
         told = body.decode("ascii", "replace")
     if isinstance(told, str) and len(told.split()) != 1:  # words
         return ""
-    return next(iter(clip_addresses({"url": told} if isinstance(told, (str, list)) else told)), "")
+    return next(iter(clip_addresses(told)), "")
 
 
 def _pieces(step: _Step, pieces: Iterator[bytes]) -> Iterator[bytes]:

@@ -302,7 +302,7 @@ class AnswerParser:
 
     def _task(self) -> tuple[str, str]:
         """Return the number and the state of the task that an answer names in place of a picture; empty for none."""
-        return next(filter(None, map(_task_in, self._others)), ("", ""))
+        return next(filter(None, map(task_in, self._others)), ("", ""))
 
     def _with_drafts(self, results: tuple[Source, ...], reading: markdown.Reading, *, cut: bool) -> tuple[Source, ...]:
         """Return all pictures, those of thoughts first; steps on the way are marked as drafts."""
@@ -356,12 +356,12 @@ def _waits(state: Any) -> bool:
     return isinstance(state, str) and state.strip().lower().replace(" ", "_") in shapes.WAITING
 
 
-def _task_in(value: Any, depth: int = 0) -> tuple[str, str] | None:
+def task_in(value: Any, depth: int = 0) -> tuple[str, str] | None:
     """Return the number and the state of a task that an object, or one in it, describes; None for none."""
     if depth > 4:  # noqa: PLR2004  tasks are near the top
         return None
     if isinstance(value, list):
-        return next(filter(None, (_task_in(item, depth + 1) for item in value[:5])), None)
+        return next(filter(None, (task_in(item, depth + 1) for item in value[:5])), None)
     if not isinstance(value, Mapping):
         return None
     fields = plain_fields(value)
@@ -373,7 +373,7 @@ def _task_in(value: Any, depth: int = 0) -> tuple[str, str] | None:
         number = str(number) if walk.number_of(number) is not None else number
         if isinstance(number, str) and number.strip() and (name != "result" or number.strip().isdigit()):
             return number.strip()[:200], state
-    return next(filter(None, (_task_in(inner, depth + 1) for inner in fields.values())), None)
+    return next(filter(None, (task_in(inner, depth + 1) for inner in fields.values())), None)
 
 
 def _is_bare(body: Mapping[str, Any], depth: int = 0) -> bool:

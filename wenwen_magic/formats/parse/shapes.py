@@ -11,6 +11,7 @@ place of a picture they are those of asynchronous servers of the relay's family.
 BASE64 = (
     *("b64json", "b64", "base64", "imagebase64", "b64image", "imageb64", "base64image", "imagebase64data"),
     *("bytesbase64encoded", "imagebytes", "videobytes", "binarydatabase64", "partialimageb64", "bytes", "blob"),
+    *("videobase64", "base64video", "videob64", "b64video"),
 )
 """Hold a picture in base64."""
 ADDRESSES = (
@@ -64,7 +65,7 @@ ARGUMENTS = {"arguments", "partialjson"}
 """Hold the JSON text with which a model calls a function, whole or in pieces."""
 NUMBERS = ("taskid", "jobid", "videoid", "taskuuid", "predictionid", "generationid")
 """Hold the number of a task, as a plain ``id`` may."""
-STATES = ("taskstatus", "jobstatus", "videostatus", "status", "state")
+STATES = ("taskstatus", "taskstate", "jobstatus", "videostatus", "status", "state")
 """Hold the word for a task's state; the last two are also those of an answer itself."""
 WAITING = {
     *("queued", "queueing", "queuing", "in_queue", "pending", "submitted", "submit", "processing", "in_progress"),

@@ -104,10 +104,10 @@ def source_of(value: Any, payloads: Payloads, key: str = "url", mime: str = PNG.
 
 
 def begins_as_picture(text: str, payloads: Payloads) -> bool:
-    """Tell whether a text begins as the base64 of a picture does; a word such as ``assistant`` is too short for it."""
+    """Tell whether a text begins as the base64 of a picture or clip does; a word like ``assistant`` is too short."""
     if len(text) < _SHORTEST_TOKEN:
         return False
-    return kind_of_base64(_head_of(text, payloads)) is not None
+    return kind_of_base64(_head_of(text, payloads), (*PICTURES, *VIDEOS)) is not None
 
 
 def _head_of(text: str, payloads: Payloads) -> str:
