@@ -45,7 +45,7 @@ class Works:
     """
 
     def __init__(self, *states, content=None, taken=None):
-        self.states, self.asked, self.keys, works = list(states), [], [], self
+        self.states, self.asked, self.keys, self.ranges, works = list(states), [], [], [], self
         self.content = content or (lambda _: (200, {"Content-Type": "video/mp4"}, CLIP, None))
         self.taken = taken or {"id": "video_1", "object": "video", "status": "queued", "progress": 0}
 
@@ -68,6 +68,7 @@ class Works:
             def _note(self):
                 works.asked.append(f"{self.command} {self.path}")
                 works.keys += [self.path] if self.headers["Authorization"] else []
+                works.ranges.append((self.headers["Range"], self.headers["If-Range"]))
 
             def _tell(self, body):
                 self._note()
@@ -341,6 +342,49 @@ def test_a_body_that_is_cut_is_fetched_again(here):
     with Works("completed", content=content) as works:
         assert works.client().video("a fox").clips[0].path.read_bytes() == CLIP
     assert (len(sent), len(works.posts)) == (2, 1)
+
+
+PARTS = {
+    "the rest": ({"ETag": '"1"'}, 0, 2500, ["bytes=2500-", "bytes=5000-"]),
+    "less than was asked for": ({"ETag": '"1"', "Content-Length": "1000"}, 0, 1000, ["bytes=2500-", "bytes=3500-"]),
+    "of another file": ({"ETag": '"2"'}, 0, None, ["bytes=2500-"]),
+    "from elsewhere": ({"ETag": '"1"', "Content-Range": "bytes 9-5553/5554"}, 0, None, ["bytes=2500-"]),
+    "packed": ({"ETag": '"1"', "Content-Encoding": "gzip"}, 0, None, ["bytes=2500-"]),
+    "all of it": ({"ETag": '"1"'}, 200, None, ["bytes=2500-"]),
+    "none": ({"ETag": '"1"'}, 416, None, ["bytes=2500-"]),
+}
+"""What a server gives for the rest of a clip: headers, another status than 206, the bytes that it sends at once, and
+what it is asked for first."""
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("packing", ["", "gzip without header"])
+def test_a_clip_that_its_server_always_cuts_is_gone_on_with_where_it_broke_off(here, part, packing):
+    told, status, most, asked = PARTS[part]
+    body = content_of(packing)[1](CLIP)
+
+    def content(_):
+        wanted, if_range = works.ranges[-1]
+        if wanted is None:  # after some times it comes whole
+            return 200, {"ETag": '"1"'}, body, 2500 if works.ranges.count((None, None)) < 7 else None
+        assert if_range == '"1"'
+        at = int(wanted.removeprefix("bytes=").removesuffix("-"))
+        headers = {"Content-Range": f"bytes {at}-{len(body) - 1}/{len(body)}", **told}
+        return status or 206, headers, body if status == 200 else body[at:], most
+
+    with Works("completed", content=content) as works:
+        assert works.client().video("a fox").clips[0].path.read_bytes() == CLIP
+        ranges = list(dict.fromkeys(wanted for wanted, _ in works.ranges if wanted))
+        assert (ranges[: len(asked)], len(works.posts)) == (asked, 1)
+        assert (works.ranges.count((None, None)) < 7) is (most is not None)  # it came in parts alone
+
+
+@pytest.mark.parametrize("etag", [None, 'W/"1"'])
+def test_the_rest_of_a_clip_is_not_asked_for_where_it_could_be_of_another_file(here, etag):
+    with Works("completed", content=lambda _: (200, {"ETag": etag} if etag else {}, CLIP, 2500)) as works:
+        with pytest.raises(ImageError, match="could not be fetched"):
+            works.client().video("a fox")
+        assert {asked for asked, _ in works.ranges} == {None}
 
 
 def test_a_clip_that_is_cut_whenever_it_is_fetched_is_kept_as_far_as_it_came_and_fetched_later_for_free(here):

@@ -12,7 +12,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
@@ -335,7 +335,7 @@ def _save(step: _Step, response: BaseHTTPResponse, target: Path) -> str:
         raise _failed(step.address, _("it is compressed ({encoding})", encoding=mask_keys(encoding)))
     size = response.length_remaining or 0
     if size <= limit:
-        size, pieces = 0, _unpacked(_body(response), encoding)
+        size, pieces = 0, _unpacked(_body_in_parts(step, response), encoding)
         if step.policy.video:
             head, pieces = _begun(pieces)
             if kinds.other_kind(head) == "JSON":
@@ -355,6 +355,34 @@ def _save(step: _Step, response: BaseHTTPResponse, target: Path) -> str:
 
 def _body(response: BaseHTTPResponse) -> Iterator[bytes]:
     return iter(partial(response.read1, _CHUNK, decode_content=False), b"")
+
+
+def _body_in_parts(step: _Step, response: BaseHTTPResponse) -> Iterator[bytes]:
+    """Yield a body; where a clip breaks off, ask for the rest, if its server tells what that is a part of."""
+    came, whole, told = 0, response.length_remaining or 0, _version(response)
+    broken: HTTPError | None = None
+    with ExitStack() as parts:
+        while True:
+            begun = came
+            try:
+                for piece in _body(response):
+                    came += len(piece)
+                    yield piece
+            except HTTPError as problem:
+                broken = problem
+            if broken is None or came >= whole > 0:
+                return
+            if came == begun or not (step.policy.video and whole and told[0].startswith('"')):
+                raise broken
+            step.headers = {**step.headers, "Range": f"bytes={came}-", "If-Range": told[0]}
+            response = parts.enter_context(_response(step))
+            is_rest = response.headers.get("content-range", "").startswith(f"bytes {came}-")
+            if not is_rest or response.status != HTTPStatus.PARTIAL_CONTENT or _version(response) != told:
+                raise broken
+
+
+def _version(response: BaseHTTPResponse) -> tuple[str, str]:
+    return response.headers.get("etag", ""), _encoding(response)
 
 
 def _unpacked(pieces: Iterator[bytes], encoding: str) -> Iterator[bytes]:
@@ -378,7 +406,7 @@ def _begun(pieces: Iterator[bytes], enough: int = kinds.HEAD) -> tuple[bytes, It
     try:
         while len(head) < enough and (piece := next(pieces, b"")):
             head += piece
-    except (HTTPError, OSError, AnswerError, zlib.error) as problem:
+    except (HTTPError, OSError, AnswerError, FetchFailed, zlib.error) as problem:
         rest = _raising(problem)
     return head, chain(filter(None, [head]), rest)
 
