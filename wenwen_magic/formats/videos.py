@@ -36,8 +36,8 @@ from wenwen_magic.text.orientation import pixels_for, shape_of
 from wenwen_magic.text.sanitize import mask_keys, one_line
 
 PATH = "/v1/videos"
-LONGEST_ID = 500
-"""Characters of a job's number."""
+LONGEST_ID = 1000
+"""Characters of a job's number; some relays put all that they know of the job into it."""
 _SIZES = {"landscape": "1280x720", "portrait": "720x1280", "square": "960x960"}
 _AREA, _LONGEST_SIDE, _STEP = 1280 * 720, (1920, 1920), 16
 _OWN_FIELDS = {"model", "prompt", "input_reference"}
@@ -195,10 +195,13 @@ class _Job:
         names = (self._text_in(fields.get("name")) for fields in self._fields)
         number = number or next(filter(_IS_OPERATION.fullmatch, names), "")
         # xAI's servers give the number of the request, and nothing else but a state.
-        number = number or ("" if words_in(self.body) else self._text(("requestid",)))
-        if not (number or any(map(is_complaint, self._fields))):
-            number = self._text_in((task_in(self.body) or ("",))[0])  # wherever it is
-        return number[:LONGEST_ID]
+        return (number or ("" if words_in(self.body) else self._text(("requestid",))))[:LONGEST_ID]
+
+    @property
+    def number_anywhere(self) -> str:
+        """The same, also where it stands in fields of any name; empty for none, and beside a problem's words."""
+        is_told = not (self.number or self.is_refusal or any(map(is_complaint, self._fields)))
+        return self._text_in((task_in(self.body) or ("",))[0])[:LONGEST_ID] if is_told else self.number
 
     @property
     def is_refusal(self) -> bool:
@@ -353,7 +356,7 @@ def talk(request: ImageRequest) -> Generator[Step, HttpReply | None, Answer]:
     again, chunks = tee(reply.chunks if reply else ())
     try:
         # Of an answer that broke off the number is enough: it alone keeps the job from being paid twice.
-        job = _read(reply and replace(reply, chunks=chunks), torn=lambda body: _Job(body, Payloads()).number)
+        job = _read(reply and replace(reply, chunks=chunks), torn=lambda body: _Job(body, Payloads()).number_anywhere)
     except AnswerError:  # it may be the clip itself, or words with its address
         with suppress(EndpointError, AnswerError):
             answer = yield from read(reply and replace(reply, chunks=again), request)
@@ -365,6 +368,7 @@ def talk(request: ImageRequest) -> Generator[Step, HttpReply | None, Answer]:
         raise job.failure()
     if (job.is_done or not number) and job.clips:  # a server that makes it at once
         return job.answer(number, request.prompt)
+    number = number or job.number_anywhere
     if not number or (job.is_refusal and not job.status and job.refusal().charged == "no"):
         raise job.refusal()
     while True:

@@ -372,7 +372,7 @@ def task_in(value: Any, depth: int = 0) -> tuple[str, str] | None:
         number = fields.get(name)
         number = str(number) if walk.number_of(number) is not None else number
         if isinstance(number, str) and number.strip() and (name != "result" or number.strip().isdigit()):
-            return number.strip()[:200], state
+            return number.strip(), state
     return next(filter(None, (task_in(inner, depth + 1) for inner in fields.values())), None)
 
 
