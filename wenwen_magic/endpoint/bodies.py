@@ -312,14 +312,16 @@ _PLACES = (
     *("videourl", "url", "contenturl", "metadata.url", "content.videourl", "content.url", "detail.videourl"),
     *("resulturl", "output.url", "output", "videos.url", "result.video.url", "result.videos.url", "video.url"),
     *("taskresult.videos.url", "detail.url", "result.videourl", "result.url", "resulturls", "result", "data"),
-    *("downloadurl", "file.downloadurl", "videourls", "outputs", "resultjson"),
+    *("downloadurl", "file.downloadurl", "videourls", "outputs", "resultjson", "videoresult.url", "resultvideourl"),
+    *("outputvideourl", "finalvideourl", "mediaurl", "remoteurl", "generations.url", "results.url", "results"),
+    "generatedimages.motionmp4url",
     "failreason",
 )
 """Fields with the address, names plain, in the order to look; of a list all. In new-api the last has it on success."""
 _POSTERS = ("thumbnailurl", "coverurl", "posterurl", "coverimageurl")
 _WRAPPERS = (
     *("data", "response", "output", "result", "results", "task", "job", "video", "videos", "generation", "payload"),
-    *("body", "resp", "resultjson", "generatevideoresponse"),
+    *("body", "resp", "resultjson", "generatevideoresponse", "generationsbypk"),
 )
 _MOST_WRAPPERS = 5
 

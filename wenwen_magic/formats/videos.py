@@ -226,7 +226,7 @@ class _Job:
         numbered = [one for one in self._fields if any(map(one.get, _NUMBERS))]
         objects = [*numbered, *inner, first]
         words = (self._payloads.redact(one.get(name)) for one in objects for name in shapes.STATES)
-        word = next(filter(None, map(str.strip, words)), "")[:60]
+        word = next((word for word in map(str.strip, words) if word and not word.isdigit()), "")[:60]
         return re.sub(r"[\s._:/-]+", "_", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", word)).strip("_").lower()
 
     @property
@@ -236,7 +236,7 @@ class _Job:
         if self.status in _DONE_WITH_CLIP:
             return bool(self.addresses)
         if not self.status:
-            ended = self.addresses or self._is_ended
+            ended = self.addresses or self._is_ended or any(one.data for one in self.clips)
             return bool(ended) and not (self.is_refusal or (percent and percent < 100))  # noqa: PLR2004
         return not parts.isdisjoint(_DONE) and parts - _DONE <= _OF_JOBS
 
