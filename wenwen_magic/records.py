@@ -13,7 +13,7 @@ from typing import Any, Literal, overload
 from wenwen_magic.errors import AnswerError, Charged, ConfigError, ImageError
 from wenwen_magic.kinds import BY_MIME, PICTURES
 from wenwen_magic.models import default_model
-from wenwen_magic.text.i18n import _
+from wenwen_magic.text.i18n import N_, _
 from wenwen_magic.text.json_values import value_in
 from wenwen_magic.text.orientation import Shape, shape_of, spelled
 from wenwen_magic.text.sanitize import mask_keys, one_line, replace_unshown
@@ -26,6 +26,12 @@ QUESTIONS = (ASK, ASK_JSON)
 """The tasks that need no picture."""
 WORD_TASKS = (DESCRIBE, *QUESTIONS, "upload")
 """The tasks whose result is a text and not a picture."""
+_WRITE = {
+    DRAW: N_("Write what to draw, for example: a cat, watercolour."),
+    CLIP: N_("Write what the clip shall show, for example: a cat walks through the snow."),
+    **dict.fromkeys((DESCRIBE, *QUESTIONS), N_("Write a question, for example: which animals live in the snow?")),
+}
+"""What to do about an empty prompt."""
 LENGTH_REACHED = ("length", "max_tokens", "max_output_tokens", "model_length")
 """The reasons, in small letters, for the end of an answer that its length limit cut off."""
 
@@ -128,7 +134,7 @@ class ImageRequest:
                     do=_("It should be: {named}", named=" | ".join(kind.__name__ for kind in kinds)),
                 )
         if not self.prompt.strip():
-            raise ConfigError(_("The prompt is empty."), do=_("Write what to draw, for example: a cat, watercolour."))
+            raise ConfigError(_("The prompt is empty."), do=_(_WRITE.get(self.task, _WRITE[DRAW])))
         if not self.model.strip():
             example = _("Name one, for example: -m {name}", name=default_model())
             raise ConfigError(_("The model's name is empty."), do=example)

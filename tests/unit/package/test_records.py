@@ -150,7 +150,33 @@ def test_a_request_that_cannot_be_is_refused_before_anything_is_sent(wrong, name
     assert caught.value.charged == "no"
 
 
-@pytest.mark.parametrize("wrong", [{"prompt": ""}, {"model": ""}, {"orientation": "diagonal"}, {"count": 0}])
+@pytest.mark.parametrize(
+    ("task", "advised"),
+    [
+        ("draw", "what to draw"),
+        ("blend", "what to draw"),
+        ("clip", "what the clip"),
+        ("ask", "a question"),
+        ("ask_json", "a question"),
+    ],
+)
+def test_what_to_write_in_place_of_an_empty_prompt_is_what_was_asked_for(task, advised):
+    with pytest.raises(ConfigError) as caught:
+        ImageRequest(" ", task=task)
+    assert caught.value.do.startswith(f"Write {advised}")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"prompt": ""},
+        {"prompt": "", "task": "clip"},
+        {"prompt": "", "task": "ask"},
+        {"model": ""},
+        {"orientation": "diagonal"},
+        {"count": 0},
+    ],
+)
 def test_a_refused_request_is_explained_in_chinese_to_a_chinese_reader(wrong):
     speak("zh")
     with pytest.raises(ConfigError) as caught:
