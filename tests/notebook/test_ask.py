@@ -109,7 +109,7 @@ def test_an_answer_is_found_by_its_words_and_shown(shell, demo):
 
 @pytest.mark.parametrize(
     ("line", "written"),
-    [("", "%%wenwen_ask -m gpt-4o -o auto"), ("--json", "%%wenwen_ask -m gpt-4o -o auto --json")],
+    [("", "%%wenwen_ask -m gpt-4o"), ("-o auto --json", "%%wenwen_ask -m gpt-4o --json")],
 )
 def test_its_cell_can_be_written_again(shell, demo, line, written):
     said = shell.run(f"%%wenwen_ask {line}\nTen animals?")
@@ -158,6 +158,15 @@ def test_json_goes_with_questions_only(shell, demo, typed):
     error = shell.fail(typed)
     assert isinstance(error, ConfigError)
     assert "--json" in error.what
+    assert demo.posts == []
+
+
+@pytest.mark.parametrize("magic", ["%%wenwen_ask", "%%wenwen_describe --ref x.png"])
+@pytest.mark.parametrize(("option", "name"), [("-o 16:9", "-o"), ("--方向 横屏", "-o"), ("--size 2K", "--size")])
+def test_a_shape_goes_with_pictures_and_clips_only(shell, demo, magic, option, name):
+    error = shell.fail(f"{magic} {option}\nwhat?")
+    assert isinstance(error, ConfigError)
+    assert error.what == f"{name} goes with %%wenwen_image, %%wenwen_video only."
     assert demo.posts == []
 
 

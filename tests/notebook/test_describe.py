@@ -69,7 +69,7 @@ def test_a_description_without_a_picture_is_refused_before_anything_is_sent(shel
 def test_its_cell_can_be_written_again(shell, demo):
     said = shell.run("%%wenwen_describe --ref fox\nwhat?")
     shell.run(f"%wenwen use {said.id}")
-    assert shell.inserted == [f"%%wenwen_describe -m gpt-4o --ref {shell.user_ns['fox'].id} -o auto\nwhat?"]
+    assert shell.inserted == [f"%%wenwen_describe -m gpt-4o --ref {shell.user_ns['fox'].id}\nwhat?"]
     asked = len(demo.posts)
     assert shell.run(shell.inserted[0]).id == said.id
     assert len(demo.posts) == asked

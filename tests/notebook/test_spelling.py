@@ -24,29 +24,29 @@ def reference(address="", label=""):
 
 
 def as_ipython_runs_it(text):
-    """The line and the body that IPython hands to the magic."""
+    """The magic, the line and the body that IPython hands to it."""
     call = ast.parse(TransformerManager().transform_cell(text)).body[0].value
-    name, line, body = (argument.value for argument in call.args)
-    assert (call.func.attr, name) == ("run_cell_magic", "wenwen_image")
-    return line, body
+    assert call.func.attr == "run_cell_magic"
+    return tuple(argument.value for argument in call.args)
 
 
 def asked_by(text, references=()):
     """The request that a cell leads to, by the way of the magic, and its take and NAME."""
-    line, body = as_ipython_runs_it(text)
+    magic, line, body = as_ipython_runs_it(text)
 
     def fill(words):
         return interpolate(words, {})
 
     assert options.read(line) == options.read(line, fill)  # nothing on the line waits to be filled in
     read = options.read(line, fill)
-    _, name, prompt = options.for_magic("wenwen_image", read, body)
+    meant, name, prompt = options.for_magic(magic, read, body)
     (model,) = read.model
     known = {one.address if one.address.startswith("http") else one.label: one for one in references}
     request = ImageRequest(
         (prompt if read.raw else fill(prompt)).strip(),  # as Client.request does
         model=model,
-        orientation=join(read.orientation, read.size),
+        orientation=join(read.orientation or "auto", read.size),
+        task=meant.task or "draw",
         params=dict(read.param),
         references=tuple(known[word] for word in read.ref),
         format=read.format or "chat",
@@ -260,7 +260,16 @@ def test_prompts_of_all_kinds_come_through_ipython_as_they_are(prompt):
 def test_a_prompts_own_lines_follow_as_they_are(prompt):
     text = cell(ImageRequest(prompt))
     assert text.split("\n", 1)[1].lstrip("\n") == prompt
-    assert as_ipython_runs_it(text) == (text.split("\n", 1)[0].partition(" ")[2], text.split("\n", 1)[1] + "\n")
+    assert as_ipython_runs_it(text)[1:] == (text.split("\n", 1)[0].partition(" ")[2], text.split("\n", 1)[1] + "\n")
+
+
+@pytest.mark.parametrize("task", ["draw", "ask"])
+def test_a_value_that_ends_in_a_space_comes_back_from_the_end_of_the_line(task):
+    assert comes_back(ImageRequest("why?", task=task, params={"p": "'\" "}))
+
+
+def test_an_old_question_that_was_asked_with_a_shape_is_no_cell():
+    assert cannot_be_written(ImageRequest("why?", task="ask", orientation="landscape"))
 
 
 def test_a_cell_is_read_by_an_editor_that_knows_one_line_end_only():
@@ -305,6 +314,7 @@ REQUESTS = st.builds(
     references=st.lists(st.builds(reference, label=HARD), max_size=2).map(tuple),
     params=st.dictionaries(st.sampled_from(["seed", "a b", "'", '"', "-q", "\\"]) | HARD, SCALARS, max_size=3),
     format=st.sampled_from(["chat", "images"]),
+    task=st.sampled_from(["draw", "ask", "ask_json"]),
 )
 
 

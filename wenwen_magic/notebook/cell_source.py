@@ -17,7 +17,7 @@ from wenwen_magic.client import Client
 from wenwen_magic.engine.build_request import refuse_stripped, usual_format
 from wenwen_magic.errors import ConfigError, WenwenError
 from wenwen_magic.notebook.options import TABLE, check_variable, split_comment, typed, with_options, written
-from wenwen_magic.records import ASK, ASK_JSON, CLIP, DESCRIBE, DRAW, Generation, ImageRequest, Reference
+from wenwen_magic.records import ASK_JSON, CLIP, DESCRIBE, DRAW, QUESTIONS, Generation, ImageRequest, Reference
 from wenwen_magic.text.i18n import N_, _, is_chinese
 from wenwen_magic.text.orientation import CHINESE, RATIOS
 
@@ -34,7 +34,7 @@ _MAGICS = {
     DRAW: "wenwen_image",
     DESCRIBE: "wenwen_describe",
     CLIP: "wenwen_video",
-    **dict.fromkeys((ASK, ASK_JSON), "wenwen_ask"),
+    **dict.fromkeys(QUESTIONS, "wenwen_ask"),
 }
 _FIRST_LINE_ONLY = re.compile(r"\.\.\.|(?:\[(?:nav|ins)\] )?In \[")
 _FOLDED_AWAY = re.compile("[“”‘’、,]")  # the others that options forgive change under NFKC
@@ -69,7 +69,11 @@ def cell(
     """
     body, raw = _body(request.prompt)
     seconds = _seconds(request)
-    # The orientation is a plain word and comes after the values: IPython drops spaces at the end of the line.
+    shape = request.orientation.split()
+    if request.task in (DESCRIBE, *QUESTIONS):
+        if shape != ["auto"]:
+            raise _unwritable(_("{name} goes with {magics} only.", name="-o", magics="%%wenwen_image, %%wenwen_video"))
+        shape = []
     words = [
         *([check_variable(name, do=N_("Use letters, digits and _: cat_1"))] if name else []),
         _option("-m", _folding(request.model)),
@@ -79,12 +83,14 @@ def cell(
         *(_option("--ref", _pointer(reference)) for reference in request.references),
         *([_option("--mask", _pointer(request.mask))] if request.mask else []),
         *([_option("--task", request.task)] if request.task not in _MAGICS else []),
-        *map(written, ("-o", "--size"), request.orientation.split()),
+        *map(written, ("-o", "--size"), shape),
         *(["--json"] if request.task == ASK_JSON else []),
         *([f"-n {count}"] if count > 1 else []),
         *(["--raw"] if raw else []),
         *([f"--take {take}"] if take > 0 else []),
     ]
+    if words[-1][-1].isspace():  # IPython drops it at the end of the line
+        words.append("-n 1")
     words = _in_chinese(words) if chinese else words
     return f"%%{_MAGICS.get(request.task, _MAGICS[DRAW])} {' '.join(words)}\n{body}"
 

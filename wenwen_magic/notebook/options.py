@@ -438,8 +438,15 @@ class Options:
         _orientation,
         more=_agrees,
         choices=_SHAPES,
+        magics=(*_IMAGE, *_VIDEO),
     )
-    size: str | None = _option("--size --尺寸", N_("1K, 2K, 4K, or 1536x1024"), _orientation, choices=_SIZES)
+    size: str | None = _option(
+        "--size --尺寸",
+        N_("1K, 2K, 4K, or 1536x1024"),
+        _orientation,
+        choices=_SIZES,
+        magics=(*_IMAGE, *_VIDEO),
+    )
     count: int | None = _option("-n --count --张数", N_("how many versions; saved ones count"), _above_zero(int))
     ref: tuple[str, ...] = _option(
         "--ref --参考",
@@ -569,6 +576,8 @@ def for_magic(magic: str, given: Options, cell: str | None) -> tuple[Options, st
         ConfigError: an option that the magic does not take, a word on a cell magic's line that cannot be a variable's
             name, or no question where one is wanted; nothing was sent.
     """
+    if magic in (*_ASK, *_DESCRIBE) and given.orientation == "auto":  # cells that earlier versions wrote say so
+        given = replace(given, orientation=None)
     for option in TABLE:
         if option.magics and magic not in option.magics and getattr(given, option.destination):
             only = ", ".join(f"%%{one}" for one in option.magics)
