@@ -491,10 +491,16 @@ class Generation:
 
         Raises:
             AnswerError: there is none, or it is not clear which; the text is in it, paid for and kept.
+            ConfigError: there is none, for no words were asked for.
         """
         try:
             return value_in(self.text).value
         except ValueError as problem:
+            if not self.request.wants_words:
+                raise ConfigError(
+                    _("This is no answer to a question: {generation}", generation=repr(self)),
+                    do=_(".value is for answers of %%wenwen_ask --json; a picture has .images, a clip .clips."),
+                ) from None
             raise AnswerError(
                 _("The JSON of the answer cannot be read: {problem}.", problem=problem),
                 why=mask_keys(self.text),

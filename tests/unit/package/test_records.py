@@ -166,6 +166,14 @@ def test_what_to_write_in_place_of_an_empty_prompt_is_what_was_asked_for(task, a
     assert caught.value.do.startswith(f"Write {advised}")
 
 
+@pytest.mark.parametrize("task", ["draw", "clip"])
+def test_the_value_of_what_is_no_answer_is_told_so_and_not_that_its_json_cannot_be_read(task):
+    made = Generation("ab12cd34", ImageRequest("a fox", task=task), "a fox", "complete", "", "yes", text="Here it is.")
+    with pytest.raises(ConfigError, match=r"no answer to a question: <Generation #ab12cd .*'a fox'>") as caught:
+        _ = made.value
+    assert (caught.value.charged, ".images" in caught.value.do) == ("no", True)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
