@@ -186,10 +186,10 @@ def _grid_bundle(gallery: Gallery) -> dict[str, Any]:
 
 
 def _prompts_html(rows: Sequence[Generation]) -> tuple[Markup, list[Markup]]:
-    """Show what was sent: once for all rows if it was the same, else for each row."""
+    """Show what was sent: once for all rows, folded away, if it was the same, else for each row."""
     prompts = [prompt_of(row) for row in rows]
     if len(set(prompts)) == 1:
-        return tag("p", small(_("as sent: "), lines(prompts[0]))), [Markup()] * len(prompts)
+        return as_sent(replace(rows[0], revised_prompt="")), [Markup()] * len(prompts)
     return Markup(), [tag("p", small(lines(prompt))) for prompt in prompts]
 
 

@@ -237,9 +237,9 @@ def test_a_combination_that_was_not_asked_for_leaves_its_place_empty(make):
     assert found[3][2].words == "–"
 
 
-def test_one_prompt_for_all_is_once_under_the_table(make):
+def test_one_prompt_for_all_is_once_and_folded_under_the_table(make):
     reader = read(gallery_bundle(grid_of(make, {"x": ["1", "2"]}, sent=lambda values: "a cat <b>\nnight")))
-    assert reader.outside == "as sent: a cat <b>\nnight"
+    assert reader.outside == "as sentprompt: a catadded: <b>\nnight"
     assert "night" not in "".join(cell.words for cell in reader.cells)
 
 
@@ -440,10 +440,10 @@ def test_a_failure_is_below_the_result_with_its_label_and_reason(contest):
     assert "charged" in outside
 
 
-def test_one_prompt_of_all_is_once_under_the_result(make):
+def test_one_prompt_of_all_is_once_and_folded_under_the_result(make):
     gallery = grid_of(make, {"orientation": ["landscape", "portrait"]}, sent=lambda values: "a cat <b>\nnight")
     reader = read(vote_result(gallery, "A"))
-    assert reader.outside == "as sent: a cat <b>\nnight"
+    assert reader.outside == "as sentprompt: a catadded: <b>\nnight"
     assert [cell.words for cell in reader.tables[0][0]] == ["A ★\nlandscape", "B\nportrait"]
 
 
