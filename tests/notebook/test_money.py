@@ -11,6 +11,7 @@ from support.shells import KEY, cell, records
 from wenwen_magic import Client
 from wenwen_magic.engine.limits import SESSION, Session
 from wenwen_magic.errors import EndpointError, LimitReached, NoImageError, WenwenError
+from wenwen_magic.render.generation import MOST_SHOWN
 
 PRICES = "%config WenwenMagics.prices = {'gpt-*': 0.5, 'gpt-4o-image': 0.1, 'gemini-*': 0.25, 'free': 0}"
 REFUSED = '{"error": {"message": "no such model", "type": "invalid_request_error"}}'
@@ -249,6 +250,14 @@ def test_a_dry_run_needs_no_key_and_tells_every_prompt_as_sent_the_count_and_the
         assert f"({label})" in told
     assert re.search(r"8 (pictures|张图片)", told)
     assert "2.4" in told
+
+
+@pytest.mark.usefixtures("no_calls")
+def test_a_dry_run_of_many_combinations_shows_the_first_and_counts_and_prices_all(shell, capsys):
+    shell.run(PRICES)
+    told = dry(shell, capsys, cell('-m gpt-4o-image --for "n={{range(200)}}" --dry-run', "fox {{n}}"))
+    assert (told.count("as sent ("), "… 200 prompts in all" in told) == (MOST_SHOWN, True)
+    assert "200 pictures, 20" in told
 
 
 @pytest.fixture

@@ -373,14 +373,16 @@ class Cell:
         return doubts(self.client, self.requests, runs=runs) and doubts(self.client, self.estimate.asked, runs=runs)
 
     def dry_run(self) -> str:
-        """Return what would be sent, how many pictures that asks for, and what they cost; sends nothing."""
+        """Return what would be sent first, how many pictures that asks for, and what they cost; sends nothing."""
         head = _("as sent")
         texts = []
-        for number, request in enumerate(self.requests):
+        for number, request in enumerate(self.requests[:MOST_SHOWN]):
             label = " · ".join(value for _, value in self.labels[number]) if self.labels else request.model
             shape = self.client.shape_as_sent(request)
             beside = _("size: {size}", size=said(shape)) + "\n" if shape else ""
             texts.append(f"{head} ({label}):\n{self.client.prompt_as_sent(request)}\n{beside}")
+        if (total := len(self.requests)) > len(texts):
+            texts.append(_("… {requests} prompts in all", requests=total))
         return "\n".join([*texts, self._cost_line()])
 
     def _cost_line(self) -> str:
