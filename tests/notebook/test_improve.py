@@ -134,6 +134,23 @@ def test_without_controls_the_cell_that_draws_is_exact(shell, writer, capsys, ne
     assert shell.run(cell("img --improve -o square", "a cat, {{x}}")).id == drawn.id
 
 
+@pytest.mark.parametrize(("typed", "line"), [("a fox", "--improve"), ("{{'a {' + '{x}'}}}", "--improve --raw")])
+def test_the_cell_of_a_saved_rewrite_has_the_users_words_and_is_free(shell, writer, typed, line):
+    asked = shell.run(cell("fox --improve", typed))
+    shell.run(f"%wenwen use {asked.id}")
+    assert shell.inserted == [f"%%wenwen_image {line}\n{improving.asked_in(asked.request.prompt)}"]
+    assert shell.run(shell.inserted[0]).id == asked.id
+    assert len(writer.posts) == 1
+
+
+def test_the_cell_of_a_rewrite_by_another_model_is_the_whole_question(shell, writer):
+    shell.run("%config WenwenMagics.describe_model = 'gpt-5'")
+    asked = shell.run(cell("fox --improve", "a fox"))
+    shell.run("%config WenwenMagics.describe_model = 'gpt-4o'")
+    shell.run(f"%wenwen use {asked.id}")
+    assert shell.inserted == [f"%%wenwen_ask -m gpt-5\n{asked.request.prompt}"]
+
+
 @pytest.mark.parametrize(("answer", "new"), ANSWERS.values(), ids=ANSWERS)
 def test_the_new_prompt_is_taken_out_of_the_answer(answer, new):
     assert improving.prompt_in(answer) == new

@@ -17,7 +17,8 @@ from wenwen_magic.client import Client
 from wenwen_magic.engine.build_request import refuse_stripped, usual_format
 from wenwen_magic.errors import ConfigError, WenwenError
 from wenwen_magic.notebook.options import TABLE, check_variable, split_comment, typed, with_options, written
-from wenwen_magic.records import ASK_JSON, CLIP, DESCRIBE, DRAW, QUESTIONS, Generation, ImageRequest, Reference
+from wenwen_magic.records import ASK, ASK_JSON, CLIP, DESCRIBE, DRAW, QUESTIONS, Generation, ImageRequest, Reference
+from wenwen_magic.text import improving
 from wenwen_magic.text.i18n import N_, _, is_chinese
 from wenwen_magic.text.orientation import CHINESE, RATIOS
 
@@ -214,6 +215,8 @@ def retyped(text: str, *, model: str = "", orientation: str = "", count: int = 0
 def cell_of(client: Client, made: ImageRequest | Generation, *, name: str = "", like: str = "") -> str:
     """Write the cell that repeats a request, or shows a saved generation again for free.
 
+    Of a question that was to improve a prompt it is the cell with the prompt, where that asks the same.
+
     Args:
         client: knows what is saved.
         made: the request or the generation.
@@ -228,6 +231,11 @@ def cell_of(client: Client, made: ImageRequest | Generation, *, name: str = "", 
     refuse_stripped(request)
     if isinstance(made, Generation) and len(client.takes(request)) > 1:
         take = client.history.take_of(made)
+    improved = improving.asked_in(request.prompt) if not take else ""
+    if improved and client.request(improving.with_request(improved), task=ASK).fingerprint == request.fingerprint:
+        body, raw = _body(improved)
+        words = ["--improve", *(["--raw"] if raw else [])]
+        return f"%%{_MAGICS[DRAW]} {' '.join(_in_chinese(words) if chinese else words)}\n{body}"
     by_id = replace(request, references=tuple(_by_id(client, one) for one in request.references))
     usual = usual_format(request.model, client.settings, request.task)
     return cell(by_id, take=take, name=name, usual=usual, count=count, chinese=chinese)
