@@ -24,7 +24,12 @@ def held(text):
 
 def copied(text):
     """The text as a browser shows it: a line end right after <pre> is not shown."""
-    return html.unescape(re.search(r"<pre[^>]*>\n(.*)</pre>", fallback_html(text), re.DOTALL)[1])
+    return html.unescape(re.search(r"<pre[^>]*>\n(.*)</pre>", box(text), re.DOTALL)[1])
+
+
+def box(text):
+    """The text to copy as HTML, but for the elements around dollars."""
+    return fallback_html(text).replace("<span>$</span>", "$")
 
 
 @given(TEXTS)
@@ -36,7 +41,7 @@ def test_any_text_is_held_as_it_is(text):
 def test_no_text_leaves_its_quotes_or_its_element(text):
     assert script(text, "one").count("\n") == script("", "one").count("\n")
     assert script(text, "one").isascii()
-    assert fallback_html(text).count("<") == fallback_html("").count("<")
+    assert box(text).count("<") == box("").count("<")
 
 
 def test_a_closing_tag_is_no_tag():

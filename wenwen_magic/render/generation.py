@@ -27,6 +27,7 @@ from wenwen_magic.render.markup import (
     stacked,
     table,
     tag,
+    with_formulas,
 )
 from wenwen_magic.settings import NOTEBOOK, PLACE
 from wenwen_magic.text.i18n import N_, _, is_chinese, spoken
@@ -190,7 +191,7 @@ def words_html(text: str, *, as_it_is: bool = False) -> Markup:
     """Show the words that were asked for: Markdown as it reads, or sign for sign."""
     if as_it_is:
         return tag("pre", text[:LONGEST_TEXT], style="white-space:pre-wrap;word-break:normal;padding:0")
-    return tag("div", Markup(markdown.render(text)))
+    return tag("div", with_formulas(text, markdown.render))
 
 
 def words_bundle(text: str, *, as_it_is: bool = False) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import base64
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from html import escape
 from itertools import accumulate
 from pathlib import Path
@@ -24,6 +24,12 @@ _LARGEST_STILL = 4 << 20
 _NARROWEST = 128
 """Pixels of a player's width below which it has no button to play: a table of players scrolls instead."""
 _VOID = {"br", "img", "wbr"}
+# Formulas as models write them, which the page typesets, and the sign of a sum of money, which it should not.
+_FORMULA = re.compile(
+    r"(?<!\\)(?:\\\[(?![\d, –-]*\\\]).{1,2000}?\\\]|\\\(.{1,500}?\\\)|\$\$.{1,2000}?\$\$"
+    r"|(?<![\w$/])\$(?![\s$])[^$\n`]{0,500}[^$\n`\s\\]\$(?![\w$])|(?<![a-z\d_$/=&?])\$(?=\d))",
+    re.DOTALL | re.ASCII,
+)
 _LONG_WORD = re.compile("[!-~]{20}(?=[!-~])")
 
 
@@ -55,8 +61,13 @@ def tag(name: str, *content: str, **attributes: str | int | None) -> Markup:
 
 def join(*content: str, between: str = "") -> Markup:
     """Put pieces of HTML one after another; all but :class:`Markup` is escaped, the separator too."""
-    pieces = [piece if isinstance(piece, Markup) else escape(piece) for piece in (between, *content)]
+    pieces = [piece if isinstance(piece, Markup) else _escaped(piece) for piece in (between, *content)]
     return Markup(pieces[0].join(pieces[1:]))
+
+
+def _escaped(text: str) -> str:
+    """Escape a text; between two dollars that are elements of their own no page sees a formula."""
+    return escape(text).replace("$", "<span>$</span>")
 
 
 BR = tag("br")
@@ -70,7 +81,20 @@ def stacked(*content: str) -> Markup:
 def lines(text: str) -> Markup:
     """Show a text in its lines; a word as long as a line may break, with styles or without."""
     text = _LONG_WORD.sub("\\g<0>\0", text.replace("\0", " "))
-    return Markup(escape(text).replace("\0", tag("wbr")).replace("\n", BR))
+    return Markup(_escaped(text).replace("\0", tag("wbr")).replace("\n", BR))
+
+
+def with_formulas(text: str, render: Callable[[str], str]) -> Markup:
+    """Show a text as a function renders it, but its formulas as they were written, for the page to typeset."""
+    held: dict[str, str] = {}
+
+    def hold(formula: re.Match[str]) -> str:
+        place = f"\ue000{len(held)}\ue001"
+        held[place] = _escaped("$") if formula[0] == "$" else escape(formula[0])
+        return place
+
+    html = render(_FORMULA.sub(hold, re.sub("[\ue000\ue001]", "", text)))
+    return Markup(re.sub("\ue000\\d+\ue001", lambda place: held.get(place[0], ""), html))
 
 
 def small(*content: str) -> Markup:

@@ -2,6 +2,7 @@
 
 import base64
 import re
+from html import escape
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from support.html import Document
 
 from wenwen_magic import render
+from wenwen_magic.formats.parse import markdown
 from wenwen_magic.render.markup import (
     Markup,
     bundle,
@@ -25,6 +27,7 @@ from wenwen_magic.render.markup import (
     table,
     tag,
     text_table,
+    with_formulas,
 )
 from wenwen_magic.text.i18n import text_width
 
@@ -118,6 +121,47 @@ def test_a_clipped_text_fits_its_columns_and_is_whole_where_it_can_be(text, most
     cut = clipped(text, most)
     assert text_width(cut) <= most
     assert cut == " ".join(text.split()) or cut.endswith("…")
+
+
+# Formulas and sums of money
+
+
+@pytest.mark.parametrize("shown", [join, lines])
+def test_a_page_that_typesets_formulas_shows_what_was_typed_with_dollars_as_it_was(shown):
+    html = shown("a sign: $5 & $10")
+    assert "<span>$</span>5 &amp; <span>$</span>10" in html
+    assert Document(html).words == "a sign: $5 & $10"
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        r"\(a_1 * b_2 * c\)",
+        "\\[\n\\begin{pmatrix} a & b \\\\ c & d \\end{pmatrix}\n\\]",
+        "$$\na_i*b_j*c \\\\\n\n= <d>\n$$",
+        "$x_1 * y_2 * z$",
+        "$2x$",
+    ],
+)
+def test_a_formula_in_a_models_words_is_what_it_wrote_for_the_page_to_typeset(formula):
+    for text, shown in (
+        (f"角{formula}是 *b*", f"<p>角{escape(formula)}是 <em>b</em></p>"),
+        (f"`{formula}`", escape(formula)),
+    ):
+        assert shown in with_formulas(text, markdown.render)
+
+
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        ("$5 and $10, US$4", "<span>$</span>5 and <span>$</span>10, US<span>$</span>4"),
+        (r"\[1\] and \\(no\)", "[1] and \\(no)"),
+        ("[a](http://b/$c$d?e=$5)", '<a rel="noopener noreferrer" href="http://b/$c$d?e=$5">a</a>'),
+        ("\ue0007\ue001 &#xe000;7&#xe001; $x$", "7  $x$"),
+    ],
+)
+def test_what_is_no_formula_is_shown_as_it_reads(text, html):
+    assert with_formulas(text, markdown.render) == f"<p>{html}</p>\n"
 
 
 # Pictures and bundles
