@@ -140,7 +140,7 @@ class ImageRequest:
             raise ConfigError(_("The model's name is empty."), do=example)
         if not 1 <= self.count <= MOST_TAKES:
             raise ConfigError(
-                _("{count:.3g} pictures cannot be drawn.", count=self.count),
+                _("{count:.9g} pictures cannot be drawn.", count=self.count),
                 do=_("Ask for 1 to {most_takes}: -n 1", most_takes=MOST_TAKES),
             )
         # Copied, so that a request does not change after it was made; every spelling of a shape becomes the same.

@@ -88,7 +88,7 @@ def test_one_failure_is_a_row_and_all_of_them_an_error(things, relay):
     ("source", "told"),
     [
         ("nobody.csv", "nobody.csv"),
-        ("nobody", "nobody"),
+        ("nobody", "There is no variable and no file called 'nobody'"),
         ('df["nothing"]', "nothing"),
         ("7", "7"),
         ("empty.txt", "no prompts"),

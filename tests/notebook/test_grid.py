@@ -116,6 +116,24 @@ def test_one_value_is_a_comparison_with_one_place(shell, relay):
     assert (labels(drawn), len(relay.posts)) == ([{"model": "a"}], 1)
 
 
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ('--for "animal=fox,owl"', "animal has one value: fox,owl. Put ; between several; a list goes as {{a_list}}."),
+        ("--for animal=猫、狗", "animal has one value: 猫、狗. Put ; between several; a list goes as {{a_list}}."),
+        ("--for animal=ideas", "animal has one value: ideas. Put ; between several; a list goes as {{ideas}}."),
+        ("--for animal=fox", ""),
+        ('--for "animal={{ideas}}"', ""),
+        ('--for "animal=fox, red;owl"', ""),
+    ],
+)
+def test_one_value_that_looks_like_several_is_drawn_and_told(shell, relay, capsys, line, told):
+    shell.run("ideas, fox = ['a, b', 'c'], 'red fox'")
+    capsys.readouterr()
+    shell.run(cell(line, "a {{animal}}"))
+    assert capsys.readouterr().out.strip() == told
+
+
 # -- mistakes are told before anything is sent -------------------------------------------------------------------------
 
 

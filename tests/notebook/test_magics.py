@@ -325,6 +325,13 @@ def test_a_keyword_is_no_variables_name(shell, relay, name):
     assert relay.posts == []
 
 
+@pytest.mark.parametrize("magic", ["image", "video -m veo3.1-fast"])
+def test_a_prompt_on_the_first_line_that_could_be_a_name_is_told_where_it_goes(shell, relay, magic):
+    error = shell.fail(f"%%wenwen_{magic} 画一只狐狸\n")
+    assert (error.what, error.do) == ("The prompt is empty.", "The prompt goes below the first line.")
+    assert relay.posts == []
+
+
 def test_an_empty_cell_is_told(shell, relay):
     assert isinstance(shell.fail(cell("", "   ")), WenwenError)
     assert relay.posts == []

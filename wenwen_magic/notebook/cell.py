@@ -1,5 +1,6 @@
 """Runs a cell: makes its requests, starts its job, waits beside it, and shows the pictures as they come."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -370,7 +371,22 @@ class Cell:
         """Return what is doubtful about the models and the shapes that would be asked for, a line each."""
         runs = not self.options.dry_run
         # What is saved is looked for only where there is a doubt.
-        return doubts(self.client, self.requests, runs=runs) and doubts(self.client, self.estimate.asked, runs=runs)
+        asked = doubts(self.client, self.requests, runs=runs) and doubts(self.client, self.estimate.asked, runs=runs)
+        return [*self._single_values(), *asked]
+
+    def _single_values(self) -> Iterator[str]:
+        """Yield a line on each axis whose one value looks like several: with commas, or by the name of a list."""
+        for pairs in zip(*self.labels, strict=True):
+            name, value = pairs[0]
+            listed = isinstance(self.names.get(value), (list, tuple, Gallery))
+            if len({*pairs}) == 1 and (listed or re.search("[,，、]", value)):
+                example = "{{" + (value if listed else "a_list") + "}}"
+                yield _(
+                    "{name} has one value: {value}. Put ; between several; a list goes as {example}.",
+                    name=name,
+                    value=value,
+                    example=example,
+                )
 
     def dry_run(self) -> str:
         """Return what would be sent first, how many pictures that asks for, and what they cost; sends nothing."""
@@ -571,7 +587,7 @@ def doubts(client: Client, requests: Sequence[ImageRequest], *, runs: bool = Fal
             return ""
         if request.unnamed and known.lacks(request.model, today):
             return "" if runs else default_not_listed(request, known, today).what
-        return model_warning(request.model, known, today)
+        return model_warning(request.model, known, today, words=request.wants_words)
 
     def shape_doubt(request: ImageRequest) -> str:
         """Say that a picture will have the nearest shape that its model knows, where that is not the one asked for."""

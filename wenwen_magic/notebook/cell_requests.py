@@ -157,6 +157,8 @@ class CellRequests:
             return source
         things = value_of(whole[1], self.names) if whole else known_value(source, self.names)
         if things is None:
+            if source.isidentifier() and source not in self.names:
+                raise self._unknown(source, _("Name a list, a table or a file: --from prompts.txt"))
             return source
         return list(things) if isinstance(things, Iterator) else things
 
@@ -172,12 +174,15 @@ class CellRequests:
         if _ID.fullmatch(word):
             return self.client.history.get(word)
         if word.isidentifier():
-            near = nearest(word, [name for name in self.names if not name.startswith("_")])
-            raise ConfigError(
-                _("There is no variable and no file called {word!r}.", word=word[:80]),
-                do=_("Did you mean {near}?", near=near) if near else _("Name a picture: --ref fox, --ref cat.png"),
-            )
+            raise self._unknown(word, _("Name a picture: --ref fox, --ref cat.png"))
         return word
+
+    def _unknown(self, word: str, do: str) -> ConfigError:
+        near = nearest(word, [name for name in self.names if not name.startswith("_")])
+        return ConfigError(
+            _("There is no variable and no file called {word!r}.", word=word[:80]),
+            do=_("Did you mean {near}?", near=near) if near else do,
+        )
 
     # -- axes ----------------------------------------------------------------------------------------------------------
 

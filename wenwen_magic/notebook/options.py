@@ -578,13 +578,7 @@ def for_magic(magic: str, given: Options, cell: str | None) -> tuple[Options, st
     """
     if magic in (*_ASK, *_DESCRIBE) and given.orientation == "auto":  # cells that earlier versions wrote say so
         given = replace(given, orientation=None)
-    for option in TABLE:
-        if option.magics and magic not in option.magics and getattr(given, option.destination):
-            only = ", ".join(f"%%{one}" for one in option.magics)
-            raise ConfigError(
-                _("{name} goes with {magics} only.", name=option.names[0], magics=only),
-                do=_("Leave it out."),
-            )
+    _check_taken(magic, given)
     if cell is None and given.words.endswith(";"):  # as anywhere in IPython, it quiets; a cell's text may end so
         given = replace(given, quiet=True, words=given.words.rstrip("; "))
     name, prompt = ("", _unquoted(given.words).strip()) if cell is None else (given.words, cell.strip())
@@ -598,9 +592,22 @@ def for_magic(magic: str, given: Options, cell: str | None) -> tuple[Options, st
                 _("There is no question."), do=_("Write it below %%wenwen_ask, or behind it on the line: %wenwen_ask …")
             )
         return replace(given, task=ASK_JSON if given.json else ASK, no_ui=True), name, prompt
+    if name and not (prompt or given.from_) and magic not in _DESCRIBE:  # Chinese has no spaces: a prompt may be a name
+        raise ConfigError(_("The prompt is empty."), do=_(_BELOW))
     if magic in _DESCRIBE:
         return replace(given, task=DESCRIBE, no_ui=True), name, prompt or _("What is in this picture?")
     return replace(given, task=CLIP) if magic in _VIDEO else given, name, prompt
+
+
+def _check_taken(magic: str, given: Options) -> None:
+    """Refuse an option that a magic does not take."""
+    for option in TABLE:
+        if option.magics and magic not in option.magics and getattr(given, option.destination):
+            only = ", ".join(f"%%{one}" for one in option.magics)
+            raise ConfigError(
+                _("{name} goes with {magics} only.", name=option.names[0], magics=only),
+                do=_("Leave it out."),
+            )
 
 
 def _check_improve(given: Options) -> None:

@@ -70,11 +70,11 @@ def table(known: ModelList, words: str = "", *, age: float = 0.0, replay: bool =
     return ModelTable(found, bundle(join(shown, tag("p", footer)), f"{text_table([heads, *rows])}\n\n{footer}"))
 
 
-def model_warning(name: str, known: ModelList, today: date) -> str:
+def model_warning(name: str, known: ModelList, today: date, *, words: bool = False) -> str:
     """Warn in one line of a model that is not in the endpoint's list, or that it shuts down; name the nearest it has.
 
     The nearest are those of the model that the name is an alias of, or that replaces it; else a name spelt like it,
-    first of a model that draws, then of any.
+    first of a model that draws (with ``words`` of one that does not), then of any.
 
     Returns:
         The warning; empty for a listed name that stays, and for any name where the list is empty.
@@ -89,8 +89,8 @@ def model_warning(name: str, known: ModelList, today: date) -> str:
     meant = {meant_by(name) or bare(name)}
     same = [model.id for model in present if meant & {bare(model.id), model.alias_of}]
     same = same or [model.id for model in present if end and end.use in {bare(model.id), model.alias_of}]
-    drawing, all_names = ([one.id for one in present if one.picture or every] for every in (False, True))
-    near = mask_keys(", ".join(same) or nearest(name, drawing) or nearest(name, all_names))
+    fitting, all_names = ([one.id for one in present if one.picture != words or every] for every in (False, True))
+    near = mask_keys(", ".join(same) or nearest(name, fitting) or nearest(name, all_names))
     if listed:
         what = _("{called} was shut down on {day}.", called=called, day=ended)
     elif ended:

@@ -140,6 +140,7 @@ def test_a_prompt_with_half_a_surrogate_has_a_fingerprint_too():
         ({"orientation": "diagonal"}, "diagonal"),
         ({"count": 0}, "0"),
         ({"count": -3}, "-3"),
+        ({"count": 2000}, "2000"),
     ],
 )
 def test_a_request_that_cannot_be_is_refused_before_anything_is_sent(wrong, named):

@@ -152,6 +152,12 @@ def test_a_name_that_is_not_listed_gets_a_warning_in_one_line_with_the_nearest(n
     assert line == f"{name} is not in the model list. Did you mean {near}? Trying it anyway."
 
 
+def test_for_a_question_the_nearest_is_a_model_that_answers():
+    models = known(Model("gpt-4o-image"), Model("gpt-4o"))
+    assert "Did you mean gpt-4o-image?" in model_warning("gpt-4.1", models, TODAY)
+    assert "Did you mean gpt-4o?" in model_warning("gpt-4.1", models, TODAY, words=True)
+
+
 @pytest.mark.parametrize(
     ("name", "near"), [("gemini-2.5-flash-image-preview", "nano-banana"), ("dall-e-3", "gpt-image-2")]
 )
