@@ -325,5 +325,7 @@ def test_the_line_form_takes_a_grid_too(shell, relay):
 @pytest.mark.parametrize("line", ["-m a,b", '--grid "model=a;b"', '--for "x=1;2"', "-m a,b --blind", "--take 1"])
 def test_what_many_prompts_cannot_go_with_is_told_and_not_passed_over(shell, relay, line):
     shell.run("things = ['cat', 'dog']")
-    assert isinstance(shell.fail(cell(f"--from things {line}", "a {{prompt}}")), WenwenError)
+    error = shell.fail(cell(f"--from things {line}", "a {{prompt}}"))
+    assert isinstance(error, WenwenError)
+    assert error.do.startswith("Leave it out") == ("--take" in line or "--blind" in line)
     assert relay.posts == []

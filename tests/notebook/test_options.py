@@ -327,6 +327,11 @@ def test_a_param_without_name_or_value_is_refused_with_an_example(line):
     assert "seed=7" in refused(line).do
 
 
+@pytest.mark.parametrize("name", ["seed", "quality"])
+def test_what_may_be_a_parameter_of_the_model_is_told_how_to_pass_it(name):
+    assert f"--param {name}=…" in refused(f"--{name} 7").do
+
+
 @pytest.mark.parametrize("line", ["{}", "猫 {}", "{} -q", "{} --", "{} --fresh"])
 def test_an_option_whose_value_is_missing_is_named(line):
     for name, _ in VALUED:

@@ -141,7 +141,9 @@ class CellRequests:
         if useless := next((name for name in _NOT_WITH_FROM if getattr(self.options, name)), ""):
             raise ConfigError(
                 _("--{useless} does not go with --from.", useless=useless.strip("_")),
-                do=_("Put it into a column, or use --grid without --from."),
+                do=_("Put it into a column, or use --grid without --from.")
+                if useless in ("grid", "for_")
+                else _("Leave it out."),
             )
         if len(self.options.model) > 1:
             raise ConfigError(_("Several models do not go with --from."), do=_("Put a column called model into it."))

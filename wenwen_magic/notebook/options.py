@@ -235,9 +235,12 @@ def _as_option(word: str, by_name: dict[str, Option]) -> tuple[str, str, str]:
     if re.match(r"-[A-Za-z]", word) and word[:2] in by_name and by_name[word[:2]].parse is not None:
         return word[:2], "=", word[2:]  # a value that hangs on a short name: -n3
     if re.match(r"--?[^\W\d_]", word):
+        passed = "--param" in by_name and name.startswith("--") and name.isascii()
         raise ConfigError(
             _("There is no option {name}.", name=name[:60]),
-            do=did_you_mean(name, by_name) + _(" Put -- before words that begin with dashes."),
+            do=did_you_mean(name, by_name)
+            + (_(" A parameter of the model: --param {name}=…", name=name[2:60]) if passed else "")
+            + _(" Put -- before words that begin with dashes."),
         )
     return "", "", ""
 
