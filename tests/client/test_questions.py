@@ -168,6 +168,13 @@ def test_a_pictures_request_is_asked_in_words_by_the_settings_for_words(demo, fo
     assert client_of(demo).request(picture, task=ASK, model="claude-5").model == "claude-5"
 
 
+@pytest.mark.parametrize("shape", [{"orientation": "landscape"}, {"size": "2K"}])
+def test_a_question_with_a_shape_is_refused_and_not_sent_as_words(demo, shape):
+    with pytest.raises(ConfigError, match="no shape"):
+        client_of(demo).ask("What is ink?", **shape)
+    assert demo.posts == []
+
+
 @pytest.mark.parametrize("question", ["", "  \n"])
 def test_an_empty_question_is_refused(demo, question):
     with pytest.raises(ConfigError):

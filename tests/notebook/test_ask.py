@@ -170,6 +170,15 @@ def test_a_shape_goes_with_pictures_and_clips_only(shell, demo, magic, option, n
     assert demo.posts == []
 
 
+@pytest.mark.parametrize(
+    "line", ['--grid "orientation=square;landscape"', "--from {{[{'prompt': 'a', 'orientation': 'wide'}]}}"]
+)
+def test_a_shape_from_elsewhere_is_no_part_of_a_question(shell, demo, line):
+    error = shell.fail(f"%%wenwen_ask {line}\n{'{{prompt}}' if 'from' in line else 'what?'}")
+    assert "no shape" in str(error)
+    assert demo.posts == []
+
+
 @pytest.mark.parametrize("wire", ["images", "midjourney"])
 def test_a_format_that_answers_no_questions_is_told(shell, demo, wire):
     error = shell.fail(f"%%wenwen_ask --format {wire}\nWhat is ink?")

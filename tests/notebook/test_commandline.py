@@ -349,6 +349,11 @@ def test_after_a_chinese_prompt_all_is_told_in_chinese(shell, relay, capsys):
     assert "There is no command" in shell.fail("%wenwen historie").what
 
 
+@pytest.mark.parametrize("name", ["image", "ask", "video", "describe"])
+def test_a_magic_typed_as_a_command_is_named(shell, name):
+    assert shell.fail(f"%wenwen {name} a fox").do == f"Did you mean %wenwen_{name}?"
+
+
 @pytest.mark.parametrize("words", ["cat", "cat dog g"])
 def test_a_comparison_is_of_two(saved, words):
     assert "Two" in str(saved.fail(f"%wenwen compare {words}"))

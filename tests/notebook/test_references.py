@@ -46,6 +46,12 @@ def test_a_picture_of_any_kind_goes_along(desk, relay, word):
     assert pictures(relay) == [data_uri(PICTURE)]
 
 
+@pytest.mark.parametrize("word", ["raw,other", '"raw, other"', "raw，other"])
+def test_pictures_behind_one_ref_are_told_how_they_are_named(desk, relay, word):
+    assert desk.fail(cell(f"--ref {word}", "blend")).do == "--ref raw --ref other"
+    assert relay.posts == []
+
+
 @pytest.mark.parametrize("line", ["--ref both", "--ref raw --ref other", "--ref {{[raw,other]}}"])
 def test_a_list_of_pictures_is_as_good_as_each_alone(desk, relay, line):
     desk.run(cell(f"-q {line}", "blend"))

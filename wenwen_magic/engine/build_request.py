@@ -227,7 +227,10 @@ def _check_format(request: ImageRequest) -> None:
 def _new(prompt: str, given: Mapping[str, Any], settings: Settings) -> ImageRequest:
     if not isinstance(prompt, str):
         raise ConfigError(_("The prompt is not a text."), why=type(prompt).__name__, do='client.generate("a cat")')
-    return ImageRequest(prompt.strip(), **{**_defaults(given, settings), **given})
+    request = ImageRequest(prompt.strip(), **{**_defaults(given, settings), **given})
+    if request.task in (DESCRIBE, *QUESTIONS) and request.orientation != "auto":  # it would be words of the question
+        raise ConfigError(_("An answer in words has no shape."), do=_("Leave it out: orientation and size."))
+    return request
 
 
 def _defaults(given: Mapping[str, Any], settings: Settings) -> dict[str, Any]:

@@ -177,10 +177,14 @@ class CellRequests:
             return self.client.history.get(word)
         if word.isidentifier():
             raise self._unknown(word, _("Name a picture: --ref fox, --ref cat.png"))
+        parts = [part.strip() for part in re.split("[,，、]", word)]
+        if len(parts) > 1 and all(part in self.names for part in parts):
+            raise self._unknown(word, " ".join(f"--ref {part}" for part in parts))
         return word
 
     def _unknown(self, word: str, do: str) -> ConfigError:
-        near = nearest(word, [name for name in self.names if not name.startswith("_")])
+        names = [name for name in self.names if not name.startswith("_")]
+        near = nearest(word, names) if word.isidentifier() else ""
         return ConfigError(
             _("There is no variable and no file called {word!r}.", word=word[:80]),
             do=_("Did you mean {near}?", near=near) if near else do,

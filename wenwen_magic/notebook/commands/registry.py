@@ -175,11 +175,12 @@ def run(context: CommandContext) -> Any:
 
 def _named(name: str) -> Command:
     """Return the command of a name, in either language."""
-    known = by_name()
+    known, magic = by_name(), f"wenwen_{name}"
     if name not in known:
+        near = did_you_mean(name, [other for other in known if is_chinese(other) == is_chinese(name)])
         raise ConfigError(
             _("There is no command %wenwen {command}.", command=name),
-            do=did_you_mean(name, [other for other in known if is_chinese(other) == is_chinese(name)]),
+            do=_("Did you mean {near}?", near=f"%{magic}") if magic in CELL_MAGICS else near,
         )
     return known[name]
 
