@@ -336,7 +336,9 @@ def test_in_replay_what_is_saved_is_shown_and_what_is_not_stays_undrawn(shell, w
     drawn = shell.run(cell("--improve -y", "a cat"))
     shell.run("%config WenwenMagics.mode = 'replay'")
     assert shell.run(cell("--improve")).id == drawn.id
-    assert isinstance(shell.fail(cell("--improve", "a dog")), NotInHistory)
+    missing = shell.fail(cell("--improve", "a dog"))
+    assert isinstance(missing, NotInHistory)
+    assert missing.why.startswith("a dog")
 
 
 def test_in_replay_a_rewrite_that_was_never_drawn_is_shown(shell, writer):

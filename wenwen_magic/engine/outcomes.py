@@ -25,6 +25,7 @@ from wenwen_magic.models import ModelList
 from wenwen_magic.protocol import Answer
 from wenwen_magic.records import GeneratedImage, Generation, ImageRequest, Video
 from wenwen_magic.text.i18n import N_, _, ngettext
+from wenwen_magic.text.improving import asked_in
 from wenwen_magic.text.sanitize import drop_controls, mask_keys, one_line
 
 _OFFLINE = N_("Nothing was sent: replay mode is offline. Mode cache asks the endpoint.")
@@ -91,9 +92,10 @@ def error_of_record(fault: Mapping[str, Any]) -> WenwenError:
 
 def not_in_history(request: ImageRequest, take: int, *, why: str = "", replay: bool = True) -> NotInHistory:
     """Make the error for a request, or a take of it (0: any), that is not saved; ``why`` says what is saved instead."""
+    prompt = asked_in(request.prompt) or request.prompt
     return NotInHistory(
         _("Take {take} of this request is not saved.", take=take) if take else _("This request is not saved."),
-        why=" · ".join(filter(None, (one_line(request.prompt, _LONGEST_PROMPT), why))),
+        why=" · ".join(filter(None, (one_line(prompt, _LONGEST_PROMPT), why))),
         do=_(_OFFLINE) if replay else _("Nothing was sent. Without --take the endpoint is asked."),
     )
 
