@@ -79,7 +79,7 @@ def test_a_question_mark_behind_the_name_is_ipythons(shell, relay, capsys, typed
 )
 def test_help_needs_no_text(shell, relay, capsys, magic, typed):
     shell.run(typed.format(magic))
-    assert "--orientation" in capsys.readouterr().out
+    assert "--model" in capsys.readouterr().out
     assert prompts(relay) == []
 
 
@@ -188,7 +188,7 @@ COMMANDS = {
     "%wenwen 历史 -？": "--since",
     "%wenwen --help": "%wenwen status",
     "%wenwen help image": "--orientation",
-    "%wenwen help %%wenwen_describe": "--orientation",
+    "%wenwen help %%wenwen_describe": "--model",
     "%wenwen help history": "--since",
     "%wenwen 帮助 历史": "--since",
     "%wenwen history -h": "--since",

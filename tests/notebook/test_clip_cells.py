@@ -329,7 +329,7 @@ def under_clip(here, films):
 
 def asks(panel):
     """What the panel asks before it pays; empty for nothing."""
-    return panel.note.value if panel.question.layout.display is None else ""
+    return panel.note.value.replace("<span>$</span>", "$") if panel.question.layout.display is None else ""
 
 
 def test_generate_under_a_clip_asks_first_and_sends_nothing_before_the_yes(under_clip):

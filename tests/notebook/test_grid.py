@@ -35,6 +35,7 @@ def as_asked(gallery):
         '--grid="model=a;b;a" "orientation=landscape;portrait;landscape"',
         "--grid \"model=a;b\" \"方向={{['landscape', 'portrait']}}\"",
         "--网格 “模型=a；b” --网格 “方向=landscape；portrait”",
+        "--网格 “模型=a；b” “方向=landscape；portrait”",
     ],
 )
 def test_every_way_to_write_a_grid_draws_every_combination_once(shell, relay, line):

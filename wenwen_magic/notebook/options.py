@@ -235,11 +235,12 @@ def _as_option(word: str, by_name: dict[str, Option]) -> tuple[str, str, str]:
     if re.match(r"-[A-Za-z]", word) and word[:2] in by_name and by_name[word[:2]].parse is not None:
         return word[:2], "=", word[2:]  # a value that hangs on a short name: -n3
     if re.match(r"--?[^\W\d_]", word):
-        passed = "--param" in by_name and name.startswith("--") and name.isascii()
+        parameter = name[2:60] if name.isascii() else "quality"
+        passed = "--param" in by_name and name.startswith("--")
         raise ConfigError(
             _("There is no option {name}.", name=name[:60]),
             do=did_you_mean(name, by_name)
-            + (_(" A parameter of the model: --param {name}=…", name=name[2:60]) if passed else "")
+            + (_(" A parameter of the model: --param {name}=…", name=parameter) if passed else "")
             + _(" Put -- before words that begin with dashes."),
         )
     return "", "", ""
@@ -319,7 +320,7 @@ def _format_names(_settings: Settings) -> list[str]:
 
 # -- the options of the image magics -----------------------------------------------------------------------------------
 
-_AXIS = re.compile(r"""["'][^\W\d][\w.]*\s*[=＝].*["']|[^\W\d][\w.]*[=＝][^;；]*[;；].*""", re.DOTALL)
+_AXIS = re.compile(r"""["'“][^\W\d][\w.]*\s*[=＝].*["'”]|[^\W\d][\w.]*[=＝][^;；]*[;；].*""", re.DOTALL)
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 _PROMPTS = (".txt", ".csv", ".tsv", ".json", ".jsonl", ".ndjson")
 _AXIS_VALUES: dict[str, Any] = {
