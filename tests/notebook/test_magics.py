@@ -332,6 +332,22 @@ def test_a_prompt_on_the_first_line_that_could_be_a_name_is_told_where_it_goes(s
     assert relay.posts == []
 
 
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        (cell("", "a {{animal} in the snow"), "{{ is sent as it is: a value is written {{name}}."),
+        (cell("", "画一只｛｛动物｝｝"), "｛｛ is sent as it is: a value is written {{name}}."),
+        (cell("--raw", "a {{animal}"), ""),
+        (cell("", "a {animal} {{'here'}}"), ""),
+    ],
+)
+def test_braces_that_fill_in_nothing_are_told(shell, relay, capsys, typed, told):
+    shell.run("%config WenwenMagics.lang = 'en'")
+    capsys.readouterr()
+    shell.run(typed)
+    assert capsys.readouterr().out.strip() == told
+
+
 def test_an_empty_cell_is_told(shell, relay):
     assert isinstance(shell.fail(cell("", "   ")), WenwenError)
     assert relay.posts == []

@@ -372,10 +372,16 @@ class Cell:
         runs = not self.options.dry_run
         # What is saved is looked for only where there is a doubt.
         asked = doubts(self.client, self.requests, runs=runs) and doubts(self.client, self.estimate.asked, runs=runs)
-        return [*self._single_values(), *asked]
+        return [*self._slips(), *asked]
 
-    def _single_values(self) -> Iterator[str]:
-        """Yield a line on each axis whose one value looks like several: with commas, or by the name of a list."""
+    def _slips(self) -> Iterator[str]:
+        """Yield a line on braces that fill in nothing, and on each axis whose one value looks like several.
+
+        That is one with commas, or the name of a list.
+        """
+        left = None if self.options.raw else re.search("{{|｛｛", self.requests[0].prompt)
+        if left:
+            yield _("{braces} is sent as it is: a value is written {example}.", braces=left[0], example="{{name}}")
         for pairs in zip(*self.labels, strict=True):
             name, value = pairs[0]
             listed = isinstance(self.names.get(value), (list, tuple, Gallery))
