@@ -1,5 +1,7 @@
 """%wenwen show --lineage: the family of a picture, found by a variable's name or by an id."""
 
+import re
+
 from support.shells import cell
 
 
@@ -11,5 +13,6 @@ def test_the_lineage_of_any_of_a_family_shows_it_all_and_marks_the_one(shell, pa
     html = shell.shown()[-1]["text/html"]
     assert html.count("<img") == 2
     assert "<b>give it a hat</b> ← this one" in html
+    assert re.search(rf"white-space:nowrap[^>]*>#{shell.user_ns['hat'].id[:6]}<", html), "an id is cut in two"
     assert [row.request.prompt for row in shell.run("%wenwen show cat --lineage")] == ["a cat"]
     assert shell.run("%wenwen show hat").id == shell.user_ns["hat"].id

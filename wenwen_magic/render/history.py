@@ -226,7 +226,7 @@ def family_bundle(
         shown_prompt = join(tag("b", lines(prompt)), " ← ", _("this one")) if marked else lines(prompt)
         thumbnail = _member_picture(member, thumbnails.get(member.id))
         indented = tag("div", thumbnail, style=f"margin-left:{depth * _INDENT}px")
-        rows.append([indented, join(branch, shown_prompt), lines(model), lines(name)])
+        rows.append([indented, join(branch, shown_prompt), lines(model), cell(name, style="white-space:nowrap;")])
         parts = [name, one_line(prompt), model, *(["←"] if marked else [])]
         text.append("  " * depth + branch + "  ".join(parts))
     return bundle(table(rows, head=[[_("picture"), _("what was asked"), _("model"), _("id")]]), "\n".join(text))

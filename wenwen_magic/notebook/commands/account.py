@@ -41,7 +41,7 @@ def status(context: CommandContext, _line: str) -> str:
         *((name, _shown(getattr(settings, name)) or usual.get(name, ""), _(loaded.sources[name])) for name in NAMES),
     ]
     lines = [
-        f"{padded(name, 16)} {padded(value or '–', 40)} {source or '–'}" if name else "" for name, value, source in rows
+        f"{padded(name, 16)} {padded(value or '–', 31)} {source or '–'}" if name else "" for name, value, source in rows
     ]
     return "\n".join([*lines, "", _("%wenwen doctor checks all of it, for free.")])
 
