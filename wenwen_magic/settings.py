@@ -88,7 +88,7 @@ def _pairs(value: Any) -> dict[str, Any]:
     """Read a table; as a text it is ``name=value, name=value``."""
     if isinstance(value, Mapping):
         return {str(name).strip(): entry for name, entry in value.items()}
-    parts = [part.partition("=") for part in _names(value) if isinstance(value, str)]
+    parts = [part.partition("=") for part in (_names(value) if isinstance(value, str) else ())]
     if not parts or not all(sign for _, sign, _ in parts):
         raise ValueError(_("a table: name=value, name=value"))
     return {name.strip(): entry.strip() for name, _, entry in parts}
@@ -141,13 +141,15 @@ class Settings:
     base_url: str = _setting("https://api.wenwen-ai.com", _text, "the endpoint's address, with or without /v1")
     model: str = _setting("", _model, "the model that draws when a cell names none; empty: the format's own")
     orientation: str = _setting("auto", _orientation, "auto, square, landscape, portrait, a ratio or a size")
-    format: str = _setting("chat", _text, "the wire format a request is spoken in")
+    format: str = _setting("chat", _text, "the wire format: chat, images, gemini, midjourney or videos")
     formats: Mapping[str, str] = _setting(dict, _words, "the wire format by model or pattern (mj-*)")
     describe_model: str = _setting(
         "", _model, "the model that describes and answers questions when a cell names none; empty: the format's own"
     )
     video_model: str = _setting("", _model, "the model that makes clips when a cell names none; empty: there is none")
-    key_in: str = _setting("header", _one_of("header", "query"), "where a format that may takes the key: header, query")
+    key_in: str = _setting(
+        "header", _one_of("header", "query"), "where the key is sent, if the format lets you choose: header, query"
+    )
     poll_seconds: float = _setting(3.0, _at_least(float, 0.01), "seconds between two questions about a running job")
     poll_limit: float = _setting(1200.0, _at_least(float, 0), "seconds to wait for a running job in all")
     reference_side: int = _setting(2048, _at_least(int, 64), "pixels of a reference picture's longer side")
