@@ -128,9 +128,10 @@ def test_after_the_vote_the_names_are_there_in_the_cell_and_in_the_variable(blin
     assert "secret-one" in blind.user_ns["g"]._repr_mimebundle_()["text/html"]
 
 
-def test_a_vote_is_one_file_that_names_what_won_and_all_that_stood(blind):
+@pytest.mark.parametrize("letter", ["b", "\N{FULLWIDTH LATIN CAPITAL LETTER B}"])
+def test_a_vote_is_one_file_that_names_what_won_and_all_that_stood(blind, letter):
     gallery = blind.user_ns["g"]
-    blind.run("%wenwen vote b")
+    blind.run(f"%wenwen vote {letter}")
     (vote,) = votes()
     assert vote["winner"] == dict(gallery.labels[1])
     assert vote["candidates"] == [dict(label) for label in gallery.labels]

@@ -10,6 +10,7 @@ from typing import Any
 
 from wenwen_magic.errors import ConfigError, HistoryError
 from wenwen_magic.history.atomic import write_whole
+from wenwen_magic.notebook.options import folded
 from wenwen_magic.records import Gallery, Label
 from wenwen_magic.render.gallery import label_words
 from wenwen_magic.text.i18n import _, padded
@@ -29,7 +30,7 @@ def cast(history: Path, gallery: Gallery, letter: str) -> Label:
         HistoryError: the folder cannot be written.
     """
     places = gallery.letters
-    chosen = places.get(letter.strip().upper())
+    chosen = places.get(folded(letter).upper())
     if chosen is None:
         raise ConfigError(_("No picture is called {letter!r}.", letter=letter[:20]), do=did_you_mean(letter, places))
     vote = {
