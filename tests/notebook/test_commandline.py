@@ -64,6 +64,7 @@ SEARCHES = {
     "--since today hen": ["a hen", "a hen"],
     "--since 3d --until today --failed": ["a secret"],
     "--since 2小时 -m other": ["画只狗"],
+    "--自 ２天 --页 １ -m other": ["画只狗"],
     "--自 今天 --至=今天 狗": ["画只狗"],
     "--until yesterday": [],
     "--until 2020-01-01": [],
@@ -120,6 +121,8 @@ def demo(shell):
         ("--until 99999d", "date"),
         ("--since 9999w", None),
         ("--modle x", "--model"),
+        ("--bogus", "-h lists the options"),
+        ("--page", "-h lists the options"),
         ("--star=yes", "no value"),
         ("--since 0001-01-01", None),
         ("--until 9999-12-31", None),
@@ -264,7 +267,7 @@ def test_a_gallery_stands_for_all_its_pictures(saved):
 
 
 def test_two_are_compared_by_name(saved):
-    for pair in ("cat dog", "g[0] g[1]", "cat g[0]", "cat，dog"):
+    for pair in ("cat dog", "g[0] g[1]", "cat g[0]", "cat，dog", "cat、dog"):
         comparison = saved.run(f"%wenwen compare {pair}")
         assert "model" in str(comparison), pair
         assert saved.words().count("<img") == 2

@@ -303,6 +303,7 @@ def test_the_value_of_an_unknown_option_is_not_repeated():
         ("-o ''", "''", "landscape"),
         ("--mode cach", "cach", "cache"),
         ("--mode x", "x", "replay"),
+        ("--mode offline", "offline", "replay"),
     ],
 )
 def test_an_unknown_value_is_named_with_the_nearest_that_is_known(line, named, helped):

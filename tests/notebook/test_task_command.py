@@ -57,7 +57,9 @@ def test_a_question_that_the_format_does_not_have_names_those_it_has(shell, four
 
 def test_a_picture_without_a_work_is_told(shell, painter):
     shell.run(cell("cat --format chat", "a cat"))
-    assert isinstance(shell.fail("%wenwen task cat"), ConfigError)
+    error = shell.fail("%wenwen task cat")
+    assert isinstance(error, ConfigError)
+    assert error.do
 
 
 def test_nobody_is_asked_in_a_replay(shell, four, painter):

@@ -489,7 +489,9 @@ class Engine:
         if question not in wire.inquiries:
             raise ConfigError(
                 _("The format {name} has no question {question!r}.", name=wire.name, question=question),
-                do=did_you_mean(question, wire.inquiries) if wire.inquiries else "",
+                do=did_you_mean(question, wire.inquiries)
+                if wire.inquiries
+                else _("Jobs can be asked about, such as Midjourney's."),
             )
         if self.settings.mode == "replay":
             raise ConfigError(_("Replay mode is offline: no endpoint is asked."))

@@ -363,7 +363,7 @@ class History:
             number = _("Several records have") if rows else _("No record has")
             raise HistoryError(
                 _("{number} an id that begins with {id!r}.", number=number, id=id),
-                do=_("The id is under the picture, after #."),
+                do=_("The id stands after # in %wenwen history; a variable does as well."),
             )
         return replace(rows[0], take=self.take_of(rows[0]))
 

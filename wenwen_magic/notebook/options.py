@@ -20,7 +20,7 @@ from wenwen_magic.settings import MODES, Settings
 from wenwen_magic.text import orientation
 from wenwen_magic.text.i18n import N_, _, is_chinese, padded
 from wenwen_magic.text.orientation import CHINESE, ORIENTATIONS, RATIOS, RESOLUTIONS, WORDS
-from wenwen_magic.text.suggest import did_you_mean
+from wenwen_magic.text.suggest import did_you_mean, nearest
 
 # A piece of the line: words with no space outside quotes or {{...}}. A quote opens at a piece's beginning or behind
 # `=`, anywhere else, or if it is never closed, it is a letter; a backslash keeps a space or a quote from its meaning.
@@ -145,7 +145,7 @@ def _parts(line: str, table: Sequence[Option]) -> Iterator[_Part]:
         else:
             if not sign:
                 if not pieces or pieces[0].group() == "--" or pieces[0].group().partition("=")[0] in by_name:
-                    raise ConfigError(_("{name} needs a value.", name=name), do=_("See %%wenwen_image -h"))
+                    raise ConfigError(_("{name} needs a value.", name=name), do=_("-h lists the options."))
                 piece = pieces.popleft()
                 value = piece.group()
             values, piece = _values(option, value, piece, pieces)
@@ -232,14 +232,16 @@ def _as_option(word: str, by_name: dict[str, Option]) -> tuple[str, str, str]:
     dashed = _DASHES.sub("--" if len(name) > len("—m") else "-", name)
     if dashed in by_name:
         return dashed, sign, value
-    if re.match(r"-[A-Za-z]", word) and word[:2] in by_name and by_name[word[:2]].parse is not None:
+    hangs = re.match(r"-[A-Za-z]", word) and f"-{name}" not in by_name
+    if hangs and word[:2] in by_name and by_name[word[:2]].parse is not None:
         return word[:2], "=", word[2:]  # a value that hangs on a short name: -n3
     if re.match(r"--?[^\W\d_]", word):
+        near = nearest(name, by_name)
         parameter = name[2:60] if name.isascii() else "quality"
         passed = "--param" in by_name and name.startswith("--")
         raise ConfigError(
             _("There is no option {name}.", name=name[:60]),
-            do=did_you_mean(name, by_name)
+            do=(_("Did you mean {near}?", near=near) if near else _("-h lists the options."))
             + (_(" A parameter of the model: --param {name}=…", name=parameter) if passed else "")
             + _(" Put -- before words that begin with dashes."),
         )
@@ -320,7 +322,7 @@ def _format_names(_settings: Settings) -> list[str]:
 
 # -- the options of the image magics -----------------------------------------------------------------------------------
 
-_AXIS = re.compile(r"""["'“][^\W\d][\w.]*\s*[=＝].*["'”]|[^\W\d][\w.]*[=＝][^;；]*[;；].*""", re.DOTALL)
+_AXIS = re.compile(r"""["'“‘＂＇][^\W\d][\w.]*\s*[=＝].*["'”’＂＇]|[^\W\d][\w.]*[=＝][^;；]*[;；].*""", re.DOTALL)
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 _PROMPTS = (".txt", ".csv", ".tsv", ".json", ".jsonl", ".ndjson")
 _AXIS_VALUES: dict[str, Any] = {
@@ -397,7 +399,7 @@ def typed(text: str) -> Any:
 
 def _named(value: str) -> str:
     if not value.strip():
-        raise ConfigError(_("A name is missing."), do=_("See %%wenwen_image -h"))
+        raise ConfigError(_("A name is missing."), do=_("-h lists the options."))
     return value.strip()
 
 
@@ -430,7 +432,7 @@ class Options:
     words: str = ""
     model: tuple[str, ...] = _option(
         "-m --model --模型",
-        N_("the model; several (a,b) draw one picture each"),
+        N_("the model; several (a,b) give one result each"),
         _models,
         repeat=True,
         listed=True,
@@ -469,12 +471,10 @@ class Options:
         magics=_IMAGE,
     )
     task: str | None = _option("--task --任务", N_("what else the format can do, such as blend"), _word, magics=_IMAGE)
-    json: bool = _option(
-        "--json --数据", N_("%%wenwen_ask: answer with JSON, for NAME as a list or an object"), magics=_ASK
-    )
+    json: bool = _option("--json --数据", N_("answer with JSON, for NAME as a list or an object"), magics=_ASK)
     improve: bool = _option(
         "--improve --改进",
-        N_("%%wenwen_image: let a text model rewrite the prompt; draws after Generate or -y"),
+        N_("let a text model rewrite the prompt; draws after Generate or -y"),
         magics=_IMAGE,
     )
     style: str | None = _option(
@@ -484,10 +484,13 @@ class Options:
         choices=lambda settings: sorted(settings.styles),
     )
     grid: tuple[str, ...] = _option(
-        "--grid --网格", N_('"model=a;b" "orientation=横屏;竖屏": every combination as a table'), str, **_AXIS_VALUES
+        "--grid --网格",
+        N_('"model=a;b" "orientation=landscape;portrait": every combination as a table'),
+        str,
+        **_AXIS_VALUES,
     )
     for_: tuple[str, ...] = _option(
-        "--for --对", N_('"animal=猫;狗": one picture for each {{animal}}'), str, **_AXIS_VALUES
+        "--for --对", N_('"animal=cat;dog": one result for each {{animal}}'), str, **_AXIS_VALUES
     )
     blind: bool = _option(
         "--blind --盲评", N_("hide what is compared until a vote is cast"), magics=(*_IMAGE, *_ASK, *_DESCRIBE)
@@ -499,7 +502,9 @@ class Options:
         filled=False,
         files=_PROMPTS,
     )
-    seconds: float | None = _option("--seconds --秒数", N_("how long a clip shall be"), _length, magics=_VIDEO)
+    seconds: float | None = _option(
+        "--seconds --秒数", N_("how long the clip should be, in seconds"), _length, magics=_VIDEO
+    )
     embed: bool = _option("--embed --内嵌", N_("keep a clip of up to 2 MiB in the notebook itself"), magics=_VIDEO)
     fresh: bool = _option("--fresh --重画", N_("draw a new version (pays)"))
     take: int | None = _option("--take --第几张", N_("show a saved version by its number"), _above_zero(int))
@@ -593,7 +598,7 @@ def for_magic(magic: str, given: Options, cell: str | None) -> tuple[Options, st
     if magic in _ASK:
         if not (prompt or given.from_):
             raise ConfigError(
-                _("There is no question."), do=_("Write it below %%wenwen_ask, or behind it on the line: %wenwen_ask …")
+                _("There is no question."), do=_("Write it below %%wenwen_ask, or on one line: %wenwen_ask …")
             )
         return replace(given, task=ASK_JSON if given.json else ASK, no_ui=True), name, prompt
     if name and not (prompt or given.from_) and magic not in _DESCRIBE:  # Chinese has no spaces: a prompt may be a name

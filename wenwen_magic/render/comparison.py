@@ -391,5 +391,5 @@ def describe_differences(wanted: ImageRequest, saved: ImageRequest) -> str:
             parts.append(_("prompt: the difference cannot be shown"))
         else:
             text = diff_text(_cut(marked, around=12, most=40, count=12)).replace("\n", "¶ ")
-            parts.append(_("prompt ([-there-] {{+here+}}): {line}", line=one_line(text)))
+            parts.append(_("prompt ([-saved-] {{+here+}}): {line}", line=one_line(text)))
     return _("; ").join(parts) or _("nothing differs")

@@ -24,5 +24,5 @@ def nearest(word: str, known: Iterable[str]) -> str:
     import difflib  # noqa: PLC0415  only where a word is wrong
 
     folded = {name.casefold(): name for name in known}
-    matches = difflib.get_close_matches(word[:100].casefold(), list(folded), n=1, cutoff=0.5)
+    matches = difflib.get_close_matches(word[:100].casefold(), list(folded), n=1, cutoff=0.55)
     return folded[matches[0]] if matches else ""

@@ -407,7 +407,7 @@ def test_the_line_tells_settings_and_prompt():
     wanted = ImageRequest("画一只狗", orientation="landscape")
     assert (
         describe_differences(wanted, ImageRequest("画一只猫"))
-        == "orientation: landscape here, auto there; prompt ([-there-] {+here+}): 画一只[-猫-]{+狗+}"
+        == "orientation: landscape here, auto there; prompt ([-saved-] {+here+}): 画一只[-猫-]{+狗+}"
     )
     speak("zh")
     assert (

@@ -17,7 +17,7 @@ from wenwen_magic.notebook import voting
 from wenwen_magic.notebook.cell import says_yes
 from wenwen_magic.notebook.cell_source import cell_of
 from wenwen_magic.notebook.commands.registry import OFF, CommandContext, command
-from wenwen_magic.notebook.options import Option, check_variable, model_names, split_quoted
+from wenwen_magic.notebook.options import Option, check_variable, folded, model_names, split_quoted
 from wenwen_magic.protocol import Progress
 from wenwen_magic.records import Gallery, Generation
 from wenwen_magic.render import history as history_table
@@ -33,9 +33,12 @@ def required_ids(line: str) -> list[str]:
     Raises:
         ConfigError: there is nothing on it.
     """
-    ids = line.replace(",", " ").replace("，", " ").split()
+    ids = re.sub("[,，、]", " ", line).split()
     if not ids:
-        raise ConfigError(_("Which one? An id is missing."), do=_("The id is under the picture, after #."))
+        raise ConfigError(
+            _("Which one? An id is missing."),
+            do=_("The id stands after # in %wenwen history; a variable does as well."),
+        )
     return ids
 
 
@@ -49,7 +52,7 @@ def all_saved(context: CommandContext, words: Sequence[str]) -> list[Generation]
         elif isinstance(value, (str, list, dict)):  # what an answer leaves in its variable
             raise ConfigError(
                 _("{word} holds words or a list, and nothing saved.", word=word),
-                do=_("Find it with %wenwen history, and give its id: the digits behind #."),
+                do=_("Find it with %wenwen history, and give its id, which stands after #."),
             )
         else:
             meant.append(history.get(value.id if isinstance(value, Generation) else word))
@@ -72,7 +75,7 @@ def _saved(context: CommandContext, word: str) -> Generation:
 
 
 def _page_number(text: str) -> int:
-    if not re.fullmatch(r"0*[1-9]\d{0,8}", text.strip()):
+    if not re.fullmatch(r"0*[1-9]\d{0,8}", folded(text)):
         raise ConfigError(_("There is no page {text!r}.", text=text), do="--page 2")
     return int(text)
 
@@ -86,7 +89,7 @@ _DAYS = {"today": 0, "今天": 0, "yesterday": 1, "昨天": 1}
 def _moment_of(text: str, *, end: bool = False) -> float:
     """Read a day (or its ``end``), a moment, ``today`` or a time ago (3d, 2w, 12h), in seconds since 1970."""
     now = datetime.now().astimezone()
-    word = text.strip().lower()
+    word = folded(text).lower()
     if ago := _AGO.fullmatch(word):
         return (now - timedelta(hours=int(ago.group(1)) * _HOURS[ago.group(2)])).timestamp()
     try:
