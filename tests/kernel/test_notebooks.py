@@ -116,6 +116,8 @@ CAPTION = "square 1024×1024 · gpt-4o-image · 12 s · #34b7d5 · wenwen_images
         (CAPTION.replace("34b7d5", "0a1b2c"), True),
         (CAPTION.replace("2026-11-28", "2027-01-01"), True),
         (CAPTION.replace(" · 12 s", ""), True),
+        (CAPTION + " · saved picture, free; --fresh draws a new one", True),
+        (CAPTION + " · replay mode is offline", False),
         (CAPTION.replace("1024×1024", "1536×1024"), True),
         (CAPTION.replace("a-fox", "a-cat"), False),
         (CAPTION.replace("square", "landscape"), False),
@@ -123,7 +125,7 @@ CAPTION = "square 1024×1024 · gpt-4o-image · 12 s · #34b7d5 · wenwen_images
         (CAPTION.replace(" · #34b7d5", ""), False),
     ],
 )
-def test_the_sanitize_file_leaves_only_ids_dates_seconds_and_sizes_out(now, same):
+def test_the_sanitize_file_leaves_only_ids_dates_seconds_sizes_and_what_was_saved_before_out(now, same):
     from nbval.plugin import get_sanitize_patterns  # takes some seconds: not for every process that collects the tests
 
     def sanitized(text):
