@@ -1,12 +1,14 @@
 """``%wenwen doctor`` checks all that drawing needs: for free, in bounded time, offline where asked to be."""
 
 import socket
+import sys
 import threading
 import time
 from types import SimpleNamespace
 
 import pytest
-from support.shells import KEY
+from support.demo import DemoServer
+from support.shells import KEY, cell
 
 from wenwen_magic.endpoint import transport
 from wenwen_magic.engine.limits import Cost
@@ -67,6 +69,16 @@ def test_the_demo_needs_no_key(shell, examine, monkeypatch):
     shell.run("%wenwen demo")
     rows, text = examine()
     assert not [row for row in rows.values() if row.startswith("✗")], text
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have one address of their own")
+def test_a_demo_on_the_teachers_machine_needs_no_key_either(shell, examine, monkeypatch, quick_paint):
+    monkeypatch.delenv("WENWEN_API_KEY", raising=False)
+    with DemoServer(host="127.0.0.2", wait=lambda _: None) as server:
+        monkeypatch.setenv("WENWEN_BASE_URL", server.address)
+        assert shell.run(cell("cat")).images
+        rows, text = examine()
+    assert not [row for row in rows.values() if not row.startswith("✓ ok")], text
 
 
 def test_an_endpoint_that_nobody_answers_is_told(shell, relay, examine):

@@ -31,8 +31,8 @@ def main(arguments: Sequence[str] | None = None, *, wait: Callable[[], object] |
         address = server.start()
         if options.host in {"0.0.0.0", ""}:  # noqa: S104  compared with, not bound to
             address = address.replace("//" + options.host, "//" + _own_address(), 1)
-        print(f"The demo is ready. Set WENWEN_BASE_URL={address}  (any key will do; Ctrl-C ends it)")
-        print(f"演示服务已就绪。请设置 WENWEN_BASE_URL={address}  (密钥随意填写; 按 Ctrl-C 结束)", flush=True)
+        print(f"The demo is ready. Set WENWEN_BASE_URL={address}  (no key is needed; Ctrl-C ends it)")
+        print(f"演示服务已就绪。请设置 WENWEN_BASE_URL={address}  （不需要密钥；按 Ctrl-C 结束）", flush=True)
         (wait or _forever)()
     except ConfigError as problem:
         print(problem, file=sys.stderr)

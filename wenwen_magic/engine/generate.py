@@ -545,7 +545,8 @@ class Engine:
         refuse_stripped(request)
         key = self.find_key()
         # The workers of an executor have keys of their own.
-        if key is None and self.executor is None and urlsplit(self.address).hostname not in LOCAL:
+        elsewhere = not self.is_demo and urlsplit(self.address).hostname not in LOCAL
+        if key is None and self.executor is None and elsewhere:
             raise api_key.missing()
         return key
 

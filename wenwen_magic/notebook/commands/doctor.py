@@ -128,7 +128,7 @@ def _key(context: CommandContext) -> Finding:
     state, place = key_status(context.state)
     if state == _("set"):
         return Finding(_OK, f"{state} ({place})")
-    if context.state.demo is not None or context.load().settings.mode == "replay":
+    if context.client.is_demo or context.load().settings.mode == "replay":
         return Finding(_OK, _("{state}; none is needed now", state=state))
     return Finding(_PROBLEM, f"{state} {place}".strip(), _("%wenwen key asks for one. %wenwen demo draws without."))
 
@@ -136,7 +136,8 @@ def _key(context: CommandContext) -> Finding:
 def _address(context: CommandContext) -> Finding:
     loaded = context.load()
     address, source = context.client.address, _(loaded.sources["base_url"])
-    if urlsplit(address).scheme == "http" and urlsplit(address).hostname not in {"127.0.0.1", "localhost", "::1"}:
+    elsewhere = not context.client.is_demo and urlsplit(address).hostname not in {"127.0.0.1", "localhost", "::1"}
+    if urlsplit(address).scheme == "http" and elsewhere:
         return Finding(_WARNING, address, _("http:// sends the key readable by all on the way; use https://."))
     return Finding(_OK, f"{address} ({source})")
 
