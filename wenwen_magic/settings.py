@@ -142,7 +142,7 @@ class Settings:
     model: str = _setting("", _model, "the model that draws when a cell names none; empty: the format's own")
     orientation: str = _setting("auto", _orientation, "auto, square, landscape, portrait, a ratio or a size")
     format: str = _setting("chat", _text, "the wire format: chat, images, gemini, midjourney or videos")
-    formats: Mapping[str, str] = _setting(dict, _words, "the wire format by model or pattern (mj-*)")
+    formats: Mapping[str, str] = _setting(dict, _words, "the wire format by model or pattern (mj_*)")
     describe_model: str = _setting(
         "", _model, "the model that describes and answers questions when a cell names none; empty: the format's own"
     )
