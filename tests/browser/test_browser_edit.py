@@ -52,6 +52,11 @@ def test_a_picture_is_edited_in_a_row_of_its_own_and_the_cell_of_the_edit_is_fre
     assert newest in lab.html(1)
     assert fits(lab)
     expect(field).to_have_value("")
+    for width in (640, 560, 480):
+        lab.page.set_viewport_size({"width": width, "height": 900})
+        places = [lab.cell(1).get_by_role("button", name=name, exact=True).bounding_box() for name in ("生成", "×")]
+        assert places[0]["y"] == places[1]["y"], f"× has a line of its own, {width} pixels wide"
+    lab.page.set_viewport_size(NARROW)
     lab.press(1, "×")
     expect(field).to_be_hidden()
     lab.press(1, "⋯")

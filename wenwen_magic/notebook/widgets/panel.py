@@ -208,10 +208,11 @@ class Panel:
             layout={"flex": "1 1 40px", "width": "auto", "min_width": "0", "overflow": "hidden"}
         )
         # One button for both, so that the focus of the keyboard stays where it was.
-        right = "2px 2px 2px auto"  # also where the row has wrapped
-        self.generate = button("", self._press_generate, width="auto", min_width="120px", margin=right)
+        self.generate = button("", self._press_generate, width="auto", min_width="120px")
+        # On the right, also where the row has wrapped, and never one without the other.
+        last = ipywidgets.HBox([self.generate, self.edit_row.cancel], layout={"margin": "0 0 0 auto"})
         self._settings = (chosen.model, chosen.orientation, chosen.count, self.words)
-        press = [*self.edit_row.fields, *self._settings, self.generate, self.edit_row.cancel]
+        press = [*self.edit_row.fields, *self._settings, last]
         self.view = _Box(
             [
                 self.ballot,
