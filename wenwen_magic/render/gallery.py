@@ -114,6 +114,8 @@ def _many_bundle(gallery: Gallery) -> dict[str, Any]:
     prompts = [prompt_of(row) for row in rows]
     heads = _in_short(prompts) if len(set(prompts)) > 1 else [""] * len(rows)
     counted = Counter(row.request.fingerprint for row in rows)
+    # While others are on their way, several may count as the first.
+    taken = Counter((row.request.fingerprint, row.take) for row in rows)
     columns = even_columns(len(rows))
     width = _width(columns)
     cells, text = [], []
@@ -121,7 +123,8 @@ def _many_bundle(gallery: Gallery) -> dict[str, Any]:
         numbered = counted[row.request.fingerprint] > 1
         above = tag("p", lines(head)) if head else ""
         unfolds = head and (one_line(prompt) != head or row.revised_prompt)
-        about = described(row, numbered=numbered)
+        known = row if taken[row.request.fingerprint, row.take] == 1 else replace(row, take=0)
+        about = described(known, numbered=numbered)
         shown = _outcome(row, about, width, prompt=above, sent=as_sent(row) if unfolds else "")
         cells.append(cell(shown, width=width))
         line = plain(row, about)

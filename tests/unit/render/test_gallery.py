@@ -66,6 +66,11 @@ def test_one_prompt_of_all_is_shown_once_and_takes_are_numbered_in_both_texts(ma
         assert [bundle[kind].count(mark) for mark in "①②③"] == [1, 1, 0]
 
 
+def test_bug_pictures_of_one_prompt_were_all_the_first_while_the_others_were_drawn(make):
+    for take, told in ((1, "①"), (2, "②"), (2, "version")):
+        assert told not in gallery_bundle(many(make, "a cat", "a cat", "a cat", take=take))["text/plain"]
+
+
 def test_a_long_prompt_is_cut_and_whole_where_it_is_unfolded(make):
     long = "word " * 60
     bundle = gallery_bundle(many(make, long + "one", "another"))
