@@ -271,6 +271,7 @@ def test_a_value_may_stick_to_a_short_option_as_everywhere_else(line, given):
     ("line", "nearest"),
     [
         ("--modell x", "--model"),
+        ("-model x", "--model"),
         ("--orientaton 方", "--orientation"),
         ("--refs a", "--ref"),
         ("--dry_run", "--dry-run"),
