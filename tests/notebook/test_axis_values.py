@@ -146,7 +146,7 @@ def test_what_is_no_word_is_refused_and_told_what_to_give(client, relay, value, 
 def test_what_is_empty_has_no_values(client, value):
     with pytest.raises(ConfigError, match="has no values") as caught:
         values(client, value)
-    assert (caught.value.charged, caught.value.do) == ("no", '--for "animal=猫;狗"')
+    assert (caught.value.charged, caught.value.do) == ("no", '--for "animal=cat;dog"')
 
 
 @pytest.mark.parametrize("value", [*BROKEN, *(answer(text, ASK_JSON) for text in BROKEN)])

@@ -214,7 +214,7 @@ class CellRequests:
         name, sign, values = re.sub("＝", "=", text, count=1).partition("=")
         if not sign or not name.strip():
             raise ConfigError(
-                _("{text!r} has no values.", text=text[:60]), do='--grid "model=a;b"   --for "animal=猫;狗"'
+                _("{text!r} has no values.", text=text[:60]), do='--grid "model=a;b"   ' + _('--for "animal=cat;dog"')
             )
         kind, name = kind_of(unicodedata.normalize("NFKC", name).strip())
         parts: list[str] = []
@@ -226,7 +226,7 @@ class CellRequests:
                 parts.append(interpolate(part, self.names) if "{{" in part else part)
         parts = [part.strip() for part in parts if part.strip()]
         if not parts:
-            do = '--for "animal=猫;狗"' if kind == "name" else '--grid "model=a;b"'
+            do = _('--for "animal=cat;dog"') if kind == "name" else '--grid "model=a;b"'
             raise ConfigError(_("{text!r} has no values.", text=values[:60]), do=do)
         if kind == "orientation":  # square and 方形 are one
             parts = [orientation.read(part) for part in parts]
@@ -326,5 +326,5 @@ def _grid_kind(name: str) -> tuple[str, str]:
 
 def _name_kind(name: str) -> tuple[str, str]:
     if not name.isidentifier():
-        raise ConfigError(_("{name!r} cannot be a name in the prompt.", name=name[:60]), do='--for "animal=猫;狗"')
+        raise ConfigError(_("{name!r} cannot be a name in the prompt.", name=name[:60]), do=_('--for "animal=cat;dog"'))
     return "name", name
