@@ -54,30 +54,9 @@ _OF_REQUEST = re.compile(r"(?i)req(?:uest)?[_-]|trace")
 """How the number of a request begins that was refused; no job has it."""
 _DONE = {
     *("complete", "completed", "success", "successful", "succeeded", "succeed", "finished", "finish", "done", "ready"),
-    *(
-        "generated",
-        "available",
-        "ended",
-        "published",
-        "完成",
-        "已完成",
-        "成功",
-        "生成成功",
-        "生成完成",
-        "任务完成",
-        "任务成功",
-    ),
-    *(
-        "视频生成成功",
-        "视频生成完成",
-        "视频已生成",
-        "已生成",
-        "生成完毕",
-        "任务已完成",
-        "处理完成",
-        "处理成功",
-        "已成功",
-    ),
+    *("generated", "available", "ended", "published", "完成", "已完成", "成功", "已成功", "已生成"),
+    *("生成成功", "生成完成", "生成完毕", "任务完成", "任务成功", "任务已完成", "处理完成", "处理成功"),
+    *("视频生成成功", "视频生成完成", "视频已生成"),
 }
 _OF_JOBS = {
     *("video", "videos", "clip", "task", "job", "state", "status", "generation", "generate", "render", "rendering"),

@@ -154,8 +154,8 @@ def test_a_name_that_is_not_listed_gets_a_warning_in_one_line_with_the_nearest(n
 
 def test_for_a_question_the_nearest_is_a_model_that_answers():
     models = known(Model("gpt-4o-image"), Model("gpt-4o"))
-    assert "Did you mean gpt-4o-image?" in model_warning("gpt-4.1", models, TODAY)
-    assert "Did you mean gpt-4o?" in model_warning("gpt-4.1", models, TODAY, words=True)
+    assert "Did you mean gpt-4o-image?" in model_warning("gpt-4o-imag", models, TODAY)
+    assert "Did you mean gpt-4o?" in model_warning("gpt-4o-imag", models, TODAY, words=True)
 
 
 @pytest.mark.parametrize(
