@@ -216,6 +216,12 @@ def test_all_that_is_said_is_said_in_both_languages(keyring, monkeypatch, langua
     assert all(text and is_chinese(text) == (language == "zh") for text in texts)
 
 
+@pytest.mark.parametrize("line", ["budget 10", "预算 10", "status now", "styles ink", "doctor key", "votes A"])
+def test_words_behind_a_command_that_takes_none_are_not_passed_over(line):
+    with pytest.raises(ConfigError, match=f"%wenwen {line.split()[0]} takes no words"):
+        said(line)
+
+
 @pytest.mark.parametrize("line", ["", "help", "  help  ", "帮助"])
 def test_the_help_lists_every_command_and_its_options_a_line_each(line):
     lines = said(line).splitlines()

@@ -53,7 +53,7 @@ def _command(typed: str, settings: Callable[[], Settings], names: Mapping[str, A
     if name not in commands:
         return "", []
     start = _last(rest)
-    takes = set(re.findall(r"\w+", commands[name].usage))
+    takes = set(re.findall(r"\w+", commands[name].usage or ""))
     if start.startswith("-") or not takes & {"ID", "NAME", "FILE", "off", "command"}:
         return _option(rest, commands[name].options, settings, names)
     words = [*(commands if "command" in takes else ()), *(["off"] if "off" in takes else ())]

@@ -149,7 +149,7 @@ def demo(context: CommandContext, word: str) -> str:
     return _("Demo: painted on this machine, without a key, for free. %wenwen demo off ends it.")
 
 
-@command("key", "密钥", help=N_("set the key"))
+@command("key", "密钥", "", help=N_("set the key"))
 def key(context: CommandContext, word: str) -> str:
     """Ask for the key, without showing it, and keep it.
 

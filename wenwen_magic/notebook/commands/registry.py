@@ -89,7 +89,7 @@ class Command:
     Args:
         name: in English.
         chinese: its name in Chinese.
-        usage: what may follow the name.
+        usage: what may follow the name; None for nothing.
         help: a phrase on what it does, marked for translation.
         options: the options it takes; without any its line is passed on as typed.
         run: is called with the context, the rest of the line, and the given options by name; returns a text to print,
@@ -98,7 +98,7 @@ class Command:
 
     name: str
     chinese: str
-    usage: str
+    usage: str | None
     help: str
     options: tuple[Option, ...]
     run: Callable[..., Any]
@@ -108,7 +108,7 @@ _commands: dict[str, Command] = {}
 
 
 def command(
-    name: str, chinese: str, usage: str = "", *, help: str, options: tuple[Option, ...] = ()
+    name: str, chinese: str, usage: str | None = None, *, help: str, options: tuple[Option, ...] = ()
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register a function as a command; the arguments are those of :class:`Command`."""
 
@@ -143,7 +143,7 @@ def _help(_context: CommandContext, line: str) -> str:
 
 def _usage(known: Command) -> list[str]:
     """Return what is typed for a command, what it does, and a line on each of its options."""
-    usage = f"%wenwen {known.name} {known.usage}".rstrip()
+    usage = f"%wenwen {known.name} {known.usage or ''}".rstrip()
     chinese = f"{known.chinese} · " if spoken() == "zh" else ""
     return [f"{padded(usage, 34)}{chinese}{_(known.help)}", *help_lines(known.options)]
 
@@ -170,6 +170,11 @@ def run(context: CommandContext) -> Any:
         name, rest = "help", "" if name in _HELP else name
     typed = _named(name or "help")
     given, words = read_line(rest, typed.options) if typed.options else ({}, rest.strip())
+    if typed.usage is None and words.strip("; "):
+        raise ConfigError(
+            _("%wenwen {command} takes no words.", command=name),
+            do=_("Leave them out; %wenwen help says what the commands take."),
+        )
     return typed.run(context, words, **given)
 
 
