@@ -73,7 +73,7 @@ def test_both_prompts_can_be_read_from_pieces_that_are_few_and_in_order(old, new
     assert not any(one.mark == "same" and one.text.isspace() for one in marked[1:-1])
     assert pieces(old, old) == ([Piece(old, "same")] if old else [])
     reader = Document(diff_html(marked))
-    assert {tag for tag, _ in reader.tags} <= {"del", "ins", "br", "wbr"}
+    assert {tag for tag, _ in reader.tags} <= {"del", "ins", "br", "wbr", "span"}
     assert not UNSHOWABLE.search(reader.words)
 
 
