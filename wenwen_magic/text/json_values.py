@@ -1,6 +1,7 @@
 """Ask a model for JSON, and read the value in its words: alone, fenced, among words, as people write it, or broken off.
 
-Takes time in proportion to the text, whatever that is.
+Takes time in proportion to the text, whatever that is. Libraries that mend JSON guess where this tells: of a list that
+broke off they return half an item as a whole one, which ``--for`` would draw and pay for.
 """
 
 import json
