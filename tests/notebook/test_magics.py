@@ -325,10 +325,10 @@ def test_a_keyword_is_no_variables_name(shell, relay, name):
     assert relay.posts == []
 
 
-@pytest.mark.parametrize("magic", ["image", "video -m veo3.1-fast"])
+@pytest.mark.parametrize("magic", ["image", "video -m veo3.1-fast", "describe --ref fox"])
 def test_a_prompt_on_the_first_line_that_could_be_a_name_is_told_where_it_goes(shell, relay, magic):
     error = shell.fail(f"%%wenwen_{magic} 画一只狐狸\n")
-    assert (error.what, error.do) == ("The prompt is empty.", "The prompt goes below the first line.")
+    assert (error.what, error.do) == ("提示词是空的。", "提示词写在第一行下面。")
     assert relay.posts == []
 
 

@@ -88,6 +88,34 @@ def refused(line):
     return caught.value
 
 
+@pytest.mark.parametrize(
+    ("magic", "typed", "meant"),
+    [
+        ("wenwen_video", "--duration 8", "--seconds"),
+        ("wenwen_video", "--时长 8", "--秒数"),
+        ("wenwen_image", "--ar 16:9", "--orientation"),
+        ("wenwen_image", "--比例 16:9", "--方向"),
+        ("wenwen_image", "--number=2", "--count"),
+        ("wenwen_image", "--图片 fox", "--参考"),
+        ("wenwen_image", "--foreach a=b;c", "--for"),
+        ("wenwen_image", "--modle x", "--model"),
+        ("wenwen_image", "--风各 x", "--风格"),
+        ("wenwen_image", "--dry_run", "--dry-run"),
+        ("wenwen_image", "-N 2", "-n"),
+        ("wenwen_ask", "--josn", "--json"),
+        ("wenwen_image", "--josn", ""),  # it takes none
+        ("wenwen_ask", "--orientaton 16:9", ""),
+        ("wenwen_image", "--quality high", ""),
+        ("wenwen_image", "--seed 7", ""),
+        ("wenwen_image", "--循 x", ""),
+    ],
+)
+def test_an_unknown_option_names_one_of_the_magic_that_means_the_same_or_is_spelt_alike(magic, typed, meant):
+    with pytest.raises(ConfigError) as caught:
+        read(typed, magic=magic)
+    assert caught.value.do.startswith(f"Did you mean {meant}?" if meant else "-h lists the options.")
+
+
 def test_every_option_is_known_to_these_tests():
     assert set(EXAMPLES) == {option.destination for option in TABLE} == set(DEFAULTS) - {"words"}
     assert {name for name, _ in TYPED} == set(NAMES)

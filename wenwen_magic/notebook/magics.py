@@ -138,7 +138,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
 
         loaded = self._begin(line, cell)
         words, comment = options.split_comment(line, prompt=cell is None)
-        given = options.read(words, lambda text: interpolate(text, scope.seen_names(self.shell.user_ns)))
+        given = options.read(words, lambda text: interpolate(text, scope.seen_names(self.shell.user_ns)), magic)
         if cell is None and loaded is not None:
             speak(loaded.settings.lang, prompt=given.words)  # the prompt is known only now
         if comment and not given.quiet:
@@ -287,7 +287,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         with suppress(ConfigError):  # raised again when a setting is needed
             loaded = self._load()
         # An English line may hold only options or a command, which Chinese readers type as well.
-        prompt = cell or (line if is_chinese(line) else "")
+        prompt = (cell or "").strip() or (line if is_chinese(line) else "")
         speak(loaded.settings.lang if loaded else "auto", prompt=prompt)
         return loaded
 

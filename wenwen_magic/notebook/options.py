@@ -76,13 +76,16 @@ def folded(value: str) -> str:
 # -- reading a line ----------------------------------------------------------------------------------------------------
 
 
-def read_line(line: str, table: Sequence[Option], fill: Callable[[str], str] = str) -> tuple[dict[str, Any], str]:
+def read_line(
+    line: str, table: Sequence[Option], fill: Callable[[str], str] = str, taken: Sequence[Option] = ()
+) -> tuple[dict[str, Any], str]:
     """Read the line of a magic or a command.
 
     Args:
         line: all that follows its name.
         table: the options there are.
         fill: puts values into an option's value.
+        taken: those that may be suggested for an unknown one; empty for all.
 
     Returns:
         The value of every option that was given, by :attr:`Option.destination` (a tuple where it may be repeated, True
@@ -94,7 +97,7 @@ def read_line(line: str, table: Sequence[Option], fill: Callable[[str], str] = s
     given: dict[str, Any] = {}
     words: list[str] = []
     end = 0
-    for part in _parts(line, table):
+    for part in _parts(line, table, taken):
         if part.option is None:
             words.append(line[part.start if part.name == "--" else end : part.end])
         elif part.option.parse is None:
@@ -125,7 +128,7 @@ def _pieces(line: str) -> Iterator[re.Match[str]]:
     return (_PIECE if "}}" in line else _PLAIN_PIECE).finditer(line)
 
 
-def _parts(line: str, table: Sequence[Option]) -> Iterator[_Part]:
+def _parts(line: str, table: Sequence[Option], taken: Sequence[Option] = ()) -> Iterator[_Part]:
     """Split a line into its words and options; behind ``--`` all is one word."""
     by_name = {name: option for option in table for name in option.names}
     pieces = deque(_pieces(line))
@@ -135,7 +138,7 @@ def _parts(line: str, table: Sequence[Option]) -> Iterator[_Part]:
         if piece.group() == "--":
             yield _Part(None, "--", (), piece.end(), len(line))
             return
-        name, sign, value = _as_option(piece.group(), by_name)
+        name, sign, value = _as_option(piece.group(), by_name, taken or table)
         values: list[str] = []
         if (option := by_name.get(name)) is None:
             pass
@@ -188,7 +191,7 @@ def with_options(line: str, table: Sequence[Option], changes: Mapping[str, str |
 
 def split_quoted(line: str) -> list[str]:
     """Split a line at spaces that are not in quotes."""
-    pieces = re.findall(r"""\"([^\"]*)\"|'([^']*)'|(\S+)""", line)
+    pieces = re.findall(r"""[\"“”]([^\"“”]*)[\"“”]|'([^']*)'|(\S+)""", line)
     return [double or single or plain for double, single, plain in pieces]
 
 
@@ -226,7 +229,7 @@ def comment_note(comment: str) -> str:
     return _("Left out as a comment: {comment}   (\\# or --raw keeps it)", comment=comment)
 
 
-def _as_option(word: str, by_name: dict[str, Option]) -> tuple[str, str, str]:
+def _as_option(word: str, by_name: dict[str, Option], taken: Sequence[Option]) -> tuple[str, str, str]:
     """Split a piece into an option's name, the sign after it, and its value; no name for a word that is no option."""
     name, sign, value = word.replace("？", "?").partition("=") if word == "-？" else word.partition("=")
     dashed = _DASHES.sub("--" if len(name) > len("—m") else "-", name)
@@ -236,7 +239,7 @@ def _as_option(word: str, by_name: dict[str, Option]) -> tuple[str, str, str]:
     if hangs and word[:2] in by_name and by_name[word[:2]].parse is not None:
         return word[:2], "=", word[2:]  # a value that hangs on a short name: -n3
     if re.match(r"--?[^\W\d_]", word):
-        near = nearest(name, by_name)
+        near = _near_option(name, taken)
         parameter = name[2:60] if name.isascii() else "quality"
         passed = "--param" in by_name and name.startswith("--")
         raise ConfigError(
@@ -246,6 +249,31 @@ def _as_option(word: str, by_name: dict[str, Option]) -> tuple[str, str, str]:
             + _(" Put -- before words that begin with dashes."),
         )
     return "", "", ""
+
+
+_ALSO = {
+    "model": "modle 模形",
+    "orientation": "ar aspect aspect-ratio aspect_ratio ratio shape 比例 宽高比 画幅",
+    "size": "resolution width height 分辨率 大小",
+    "count": "num number variations 数量 个数",
+    "ref": "image img picture init input reference first-frame 图 图片 参考图 原图 首帧",
+    "for_": "each foreach loop 循环",
+    "from_": "form file csv 文件",
+    "seconds": "duration length time 时长 长度",
+}
+"""What others call an option, by its destination."""
+_ALIKE = 0.7
+"""How alike, from 0 to 1, an option's name must be to be suggested; of two Chinese letters one is enough."""
+
+
+def _near_option(name: str, taken: Sequence[Option]) -> str:
+    """Return the name of the option that an unknown name means: one of its meaning, else one spelt like it."""
+    word, chinese = name.lstrip("-").lower(), is_chinese(name)
+    same = (option for option in taken if word in _ALSO.get(option.destination, "").split())
+    if option := next(same, None):
+        return option.names[-1] if chinese else f"--{option.destination.strip('_')}"
+    known = {one.lstrip("-"): one for option in taken for one in option.names}
+    return known.get(nearest(word, known, 0.5 if chinese else _ALIKE), "")
 
 
 def _values(
@@ -485,7 +513,7 @@ class Options:
     )
     grid: tuple[str, ...] = _option(
         "--grid --网格",
-        N_('"model=a;b" "orientation=landscape;portrait": every combination as a table'),
+        N_('"model=a;b" "orientation=16:9;9:16": every combination as a table'),
         str,
         **_AXIS_VALUES,
     )
@@ -567,9 +595,9 @@ def help_text(called: str) -> str:
     return "\n".join([head, *help_lines(table_of(called.lstrip("%")))])
 
 
-def read(line: str, fill: Callable[[str], str] = str) -> Options:
-    """Read the line of an image magic; arguments and errors are those of :func:`read_line`."""
-    given, words = read_line(line, TABLE, fill)
+def read(line: str, fill: Callable[[str], str] = str, magic: str = "") -> Options:
+    """Read the line of a ``magic``, empty for any; other arguments and errors are those of :func:`read_line`."""
+    given, words = read_line(line, TABLE, fill, table_of(magic) if magic else TABLE)
     return Options(words, **given)
 
 
@@ -601,7 +629,8 @@ def for_magic(magic: str, given: Options, cell: str | None) -> tuple[Options, st
                 _("There is no question."), do=_("Write it below %%wenwen_ask, or on one line: %wenwen_ask …")
             )
         return replace(given, task=ASK_JSON if given.json else ASK, no_ui=True), name, prompt
-    if name and not (prompt or given.from_) and magic not in _DESCRIBE:  # Chinese has no spaces: a prompt may be a name
+    usual = magic in _DESCRIBE and name.isascii()  # Chinese has no spaces: a prompt may be a name
+    if name and not (prompt or given.from_ or usual):
         raise ConfigError(_("The prompt is empty."), do=_(_BELOW))
     if magic in _DESCRIBE:
         return replace(given, task=DESCRIBE, no_ui=True), name, prompt or _("What is in this picture?")

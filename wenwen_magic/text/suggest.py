@@ -19,10 +19,10 @@ def did_you_mean(word: str, known: Iterable[str], named: Iterable[str] = ()) -> 
     return _("Known: ") + ", ".join(list(named) or accepted)
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Return the nearest of the known words; empty when none is near."""
+def nearest(word: str, known: Iterable[str], cutoff: float = 0.55) -> str:
+    """Return the nearest of the known words; empty when none is as near as the ``cutoff``, from 0 to 1."""
     import difflib  # noqa: PLC0415  only where a word is wrong
 
     folded = {name.casefold(): name for name in known}
-    matches = difflib.get_close_matches(word[:100].casefold(), list(folded), n=1, cutoff=0.55)
+    matches = difflib.get_close_matches(word[:100].casefold(), list(folded), n=1, cutoff=cutoff)
     return folded[matches[0]] if matches else ""
