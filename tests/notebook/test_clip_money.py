@@ -2,6 +2,7 @@
 
 import pytest
 from support.clock import HASTE
+from support.scripted import answering
 
 from wenwen_magic import Client
 from wenwen_magic.engine.limits import Session
@@ -58,6 +59,26 @@ def test_bug_two_clips_of_a_list_were_paid_without_a_question(shell, relay):
     typed = "%%wenwen_video -m veo3.1-fast --seconds 8 --from {{['a', 'b']}}\n"
     assert isinstance(shell.fail(typed), LimitReached)
     assert relay.posts == []
+
+
+@pytest.mark.parametrize("text", ["a fox", "--from {{['a', 'b']}}"])
+def test_bug_a_model_for_clips_made_one_in_a_cell_for_pictures_without_a_question(shell, relay, capsys, text):
+    line, prompt = (text, "") if text.startswith("-") else ("", text)
+    error = shell.fail(f"%%wenwen_image -m veo3.1-fast {line}\n{prompt}\n")
+    assert isinstance(error, LimitReached)
+    assert "a clip must be confirmed" in error.what
+    assert "veo3.1-fast makes clips, and no pictures: ask for one with %%wenwen_video." in capsys.readouterr().out
+    assert relay.posts == []
+    shell.run(f"%%wenwen_image -m veo3.1-fast -y {line}\n{prompt}\n")
+    sent = len(relay.posts)
+    capsys.readouterr()
+    shell.run(f"%%wenwen_image -m veo3.1-fast {line}\n{prompt}\n")  # what is saved asks nothing
+    assert (len(relay.posts), "makes clips" in capsys.readouterr().out) == (sent, False)
+
+
+def test_a_model_for_clips_that_answers_a_question_asks_nothing(shell, relay):
+    relay.answer = lambda _: answering("Water.")
+    shell.run("%%wenwen_ask -m kling-v2\nWhat is a river?")
 
 
 def test_yes_asks_nothing():

@@ -3,12 +3,16 @@
 import re
 
 import pytest
+from support.scripted import answering
 from support.shells import cell, prompts, records
 from support.widgets import client_of, comparison_of
 
 from wenwen_magic import Client, Gallery
 from wenwen_magic.engine.worker_pool import Job
 from wenwen_magic.errors import ConfigError, EndpointError, WenwenError
+from wenwen_magic.records import Words
+
+TALK = "The animals that look good in ink are these: fox, owl, cat, rabbit, deer."
 
 
 def labels(gallery):
@@ -123,6 +127,11 @@ def test_one_value_is_a_comparison_with_one_place(shell, relay):
         ('--for "animal=fox,owl"', "animal has one value: fox,owl. Put ; between several; a list goes as {{a_list}}."),
         ("--for animal=猫、狗", "animal has one value: 猫、狗. Put ; between several; a list goes as {{a_list}}."),
         ("--for animal=ideas", "animal has one value: ideas. Put ; between several; a list goes as {{ideas}}."),
+        ("--for animal=lines", "animal has one value: lines. Put ; between several; a list goes as {{lines}}."),
+        (
+            '--for "animal={{talk}}"',
+            f"animal has one value: {TALK[:60]}…. Put ; between several; a list goes as {{{{a_list}}}}.",
+        ),
         ("--for animal=fox", ""),
         ('--for "animal={{ideas}}"', ""),
         ('--for "animal=fox, red;owl"', ""),
@@ -130,9 +139,25 @@ def test_one_value_is_a_comparison_with_one_place(shell, relay):
 )
 def test_one_value_that_looks_like_several_is_drawn_and_told(shell, relay, capsys, line, told):
     shell.run("ideas, fox = ['a, b', 'c'], 'red fox'")
+    shell.user_ns.update(lines=Words("a\nb"), talk=Words(TALK))
     capsys.readouterr()
     shell.run(cell(line, "a {{animal}}"))
     assert capsys.readouterr().out.strip() == told
+
+
+def test_a_list_within_one_prompt_is_told_with_what_draws_each(shell, relay, capsys):
+    shell.run("animal, fox = ['fox', 'owl'], 'a fox'")
+    capsys.readouterr()
+    typed = cell("", "{{fox}} and {{animal}}")
+    shell.run(typed)
+    told = capsys.readouterr().out
+    assert told.startswith('All of the list animal is in one prompt. For one each: --for "item={{animal}}"')
+    shell.run(typed)  # what is saved needs no advice
+    shell.run(cell("--raw", "all of {{animal}}"))
+    shell.run(cell('--for "animal={{animal}}"', "a {{animal}}"))
+    relay.answer = lambda _: answering("The owl.")
+    shell.run("%%wenwen_ask\nWhich of {{animal}} flies?")
+    assert "All of the list" not in capsys.readouterr().out
 
 
 # -- mistakes are told before anything is sent -------------------------------------------------------------------------

@@ -46,9 +46,9 @@ def test_a_picture_of_any_kind_goes_along(desk, relay, word):
     assert pictures(relay) == [data_uri(PICTURE)]
 
 
-@pytest.mark.parametrize("word", ["raw,other", '"raw, other"', "raw，other"])
+@pytest.mark.parametrize("word", ["raw,other", '"raw, other"', "raw，other", "raw,cat.png"])
 def test_pictures_behind_one_ref_are_told_how_they_are_named(desk, relay, word):
-    assert desk.fail(cell(f"--ref {word}", "blend")).do == "--ref raw --ref other"
+    assert desk.fail(cell(f"--ref {word}", "blend")).do == f"--ref raw --ref {'cat.png' if 'cat' in word else 'other'}"
     assert relay.posts == []
 
 

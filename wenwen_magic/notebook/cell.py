@@ -21,15 +21,18 @@ from wenwen_magic.engine.outcomes import (
 )
 from wenwen_magic.engine.worker_pool import POLL, BatchRun, Job, WorkerPool, wait_through
 from wenwen_magic.errors import AnswerError, ConfigError, LimitReached, UnansweredRequest, WenwenError
+from wenwen_magic.models import makes_clips
 from wenwen_magic.notebook import voting
 from wenwen_magic.notebook.options import Options
 from wenwen_magic.notebook.output_area import Area
-from wenwen_magic.records import ASK_JSON, Gallery, Generation, ImageRequest, Label
+from wenwen_magic.records import ASK_JSON, Gallery, Generation, ImageRequest, Label, Words
 from wenwen_magic.render.gallery import gallery_bundle, vote_result
 from wenwen_magic.render.generation import MOST_SHOWN, doing, words_bundle
 from wenwen_magic.render.models import model_warning
 from wenwen_magic.text.i18n import _
 from wenwen_magic.text.orientation import said, shape_of
+from wenwen_magic.text.sanitize import one_line
+from wenwen_magic.text.template import expressions_in
 
 TICK = 1.0
 """Seconds between two status lines."""
@@ -375,22 +378,32 @@ class Cell:
         return [*self._slips(), *asked]
 
     def _slips(self) -> Iterator[str]:
-        """Yield a line on braces that fill in nothing, and on each axis whose one value looks like several.
+        """Yield a line on braces that fill in nothing, on lists in the cell's text, and on each axis of one value.
 
-        That is one with commas, or the name of a list.
+        That is of one that looks like several: with commas, or the name of a list.
         """
         left = None if self.options.raw else re.search("{{|｛｛", self.requests[0].prompt)
         if left:
             yield _("{braces} is sent as it is: a value is written {example}.", braces=left[0], example="{{name}}")
+        varied = {name for name, _value in self.labels[0]} if self.labels else set()
+        may_list = self.options.raw or self._wants_words or not self.estimate.asked
+        for word in () if may_list else expressions_in(self.text.partition("\n")[2]):
+            if word not in varied and isinstance(self.names.get(word), (list, tuple)):
+                yield _(
+                    'All of the list {name} is in one prompt. For one each: --for "item={example}", and {item} below.',
+                    name=word,
+                    example="{{" + word + "}}",
+                    item="{{item}}",
+                )
         for pairs in zip(*self.labels, strict=True):
             name, value = pairs[0]
-            listed = isinstance(self.names.get(value), (list, tuple, Gallery))
+            listed = isinstance(self.names.get(value), (list, tuple, Gallery, Words))
             if len({*pairs}) == 1 and (listed or re.search("[,，、]", value)):
                 example = "{{" + (value if listed else "a_list") + "}}"
                 yield _(
                     "{name} has one value: {value}. Put ; between several; a list goes as {example}.",
                     name=name,
-                    value=value,
+                    value=one_line(value, _LONGEST_VALUE, "…"),
                     example=example,
                 )
 
@@ -423,7 +436,7 @@ class Cell:
         limit = self.client.settings.confirm_above
         refusal = LimitReached(
             _("This cell asks for {cost}; a clip must be confirmed.", cost=amount)
-            if cost.clips
+            if cost.clips or cost.pictures <= limit
             else _("This cell asks for {cost}; more than {limit} must be confirmed.", cost=amount, limit=limit),
             do=_("Nothing was sent. Add -y to go on."),
         )
@@ -438,7 +451,7 @@ class Cell:
         if self.client.is_demo:
             return None
         settings, options = self.client.settings, self.options
-        clips = any(one.wants_clip for one in self.requests or self.estimate.asked)  # --from has no requests yet
+        clips = any(map(_brings_clip, self.requests or self.estimate.asked))  # --from has no requests yet
         few = self._wanted_pictures <= settings.confirm_above and not clips
         if options.budget is None and (options.yes or few):
             return None
@@ -446,7 +459,8 @@ class Cell:
         if options.budget is not None and cost.units > options.budget:
             raise limits.budget_reached(limits.Cost(), cost, options.budget, settings.currency, cell=True)
         priced = options.budget is not None and not cost.unknown  # what clips cost is known, and agreed to
-        much = not priced if cost.clips else cost.pictures > settings.confirm_above
+        clips = any(map(_brings_clip, self.estimate.asked))  # without what is saved
+        much = not priced if clips else cost.pictures > settings.confirm_above
         return cost if much and not options.yes else None
 
     def pressed(self, request: ImageRequest, client: Client, *, fresh: bool) -> "Cell":
@@ -475,6 +489,11 @@ class Cell:
             raise Cancelled
 
 
+def _brings_clip(request: ImageRequest) -> bool:
+    """Tell whether a request asks for a clip, or for a picture from a model that is known to make clips."""
+    return request.wants_clip or (makes_clips(request.model) and not request.wants_words)
+
+
 def says_yes(answer: str) -> bool:
     """Tell whether a person's answer to a question is yes."""
     return answer.strip().lower() in {"y", "yes", "是", "好"}
@@ -489,6 +508,7 @@ PATIENCE = 10
 """Seconds between two updates of pictures that are shown while others are drawn."""
 _SHOWN = 5
 """Prompts that a dry run shows."""
+_LONGEST_VALUE = 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -614,5 +634,10 @@ def doubts(client: Client, requests: Sequence[ImageRequest], *, runs: bool = Fal
             sent=said(sent),
         )
 
-    lines = [*map(model_doubt, requests), *map(shape_doubt, requests)]
+    def clip_doubt(request: ImageRequest) -> str:
+        if request.wants_clip or not _brings_clip(request):
+            return ""
+        return _("{model} makes clips, and no pictures: ask for one with %%wenwen_video.", model=request.model)
+
+    lines = [line(request) for line in (model_doubt, shape_doubt, clip_doubt) for request in requests]
     return [line for line in dict.fromkeys(lines) if line]

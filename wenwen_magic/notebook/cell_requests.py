@@ -178,7 +178,7 @@ class CellRequests:
         if word.isidentifier():
             raise self._unknown(word, _("Name a picture: --ref fox, --ref cat.png"))
         parts = [part.strip() for part in re.split("[,，、]", word)]
-        if len(parts) > 1 and all(part in self.names for part in parts):
+        if len(parts) > 1 and all(part in self.names or Path(part).is_file() for part in parts):
             raise self._unknown(word, " ".join(f"--ref {part}" for part in parts))
         return word
 

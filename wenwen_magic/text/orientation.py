@@ -123,8 +123,9 @@ def shape_of(text: str) -> Shape:
         made, end = _merged(made, added), piece.end()
     if not folded or end < len(folded):
         known = [*_("auto square landscape portrait").split(), "16:9", "1536x1024", "2K"]
-        is_number = re.fullmatch(r"\d+", folded)
-        advice = _("Write both sides: {number}x{number}", number=folded) if is_number else ""
+        lines = re.fullmatch(r"(\d{3,5})(p?)", folded)  # 720p is what films call 1280x720
+        wide = lines and (round(int(lines[1]) * 16 / 9) if lines[2] else lines[1])
+        advice = _("Write both sides: {size}", size=f"{wide}x{lines[1]}") if lines else ""
         raise ConfigError(
             _("No orientation or size is called {value!r}.", value=text[:60]),
             do=advice or did_you_mean(folded, WORDS, known),
