@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, overload
 
 from wenwen_magic.errors import AnswerError, Charged, ConfigError, ImageError
-from wenwen_magic.kinds import BY_MIME, PICTURES
+from wenwen_magic.kinds import PICTURES, VIDEOS
 from wenwen_magic.models import default_model
 from wenwen_magic.text.i18n import N_, _
 from wenwen_magic.text.json_values import value_in
@@ -276,14 +276,7 @@ class GeneratedImage:
             ImageError: the ending does not fit the picture, or its type cannot hold a recipe.
             ConfigError: the request is not known.
         """
-        target = Path(path)
-        kind, ending = BY_MIME.get(self.mime), target.suffix.lower()
-        if kind and any(ending in other.suffixes for other in PICTURES if other is not kind):
-            raise ImageError(
-                _("The picture is a {kind}, not a {ending}.", kind=kind.name, ending=ending),
-                why=_("It is copied as it came, nothing was written."),
-                do=_("Save it as ") + target.with_suffix(kind.suffixes[0]).name,
-            )
+        target = _target(path, self.mime, N_("The picture is a {kind}, not a {ending}."))
         if recipe and self.request is None:
             raise ConfigError(_("It is not known how this picture was made."), do=_("Save it without recipe=True."))
         data = self.data
@@ -293,6 +286,19 @@ class GeneratedImage:
             data = embed(data, self.request.recipe)
         target.write_bytes(data)
         return target
+
+
+def _target(path: str | Path, mime: str, message: str) -> Path:
+    """Return the path to copy a file of a type to; refuse the ending of another type with the message."""
+    target, kinds = Path(path), (*PICTURES, *VIDEOS)
+    kind, ending = next((one for one in kinds if one.mime == mime), None), target.suffix.lower()
+    if kind and any(ending in other.suffixes for other in kinds if other is not kind):
+        raise ImageError(
+            _(message, kind=kind.name, ending=ending),
+            why=_("It is copied as it came, nothing was written."),
+            do=_("Save it as ") + target.with_suffix(kind.suffixes[0]).name,
+        )
+    return target
 
 
 @dataclass(frozen=True)
@@ -336,6 +342,22 @@ class Video:
     def is_kept(self) -> bool:
         """Whether it was fetched and is a video."""
         return self.path is not None and not self.problem
+
+    def save(self, path: str | Path) -> Path:
+        """Copy the file to another path; returns that path.
+
+        Args:
+            path: the target; the ending of a picture, or of another type of video, is refused.
+
+        Raises:
+            OSError: there is no file, or the path cannot be written.
+            ImageError: the ending does not fit the video.
+        """
+        if self.path is None:
+            raise FileNotFoundError(self.problem or self.address)
+        target = _target(path, self.mime, N_("The clip is a {kind}, not a {ending}."))
+        target.write_bytes(self.path.read_bytes())
+        return target
 
 
 class Words(str):

@@ -318,6 +318,11 @@ def test_in_the_background_json_that_cannot_be_read_is_told_under_the_answer(she
     assert "ideas" not in shell.user_ns
 
 
+def test_answers_alone_cannot_be_handed_on_without_their_words(shell, demo):
+    shell.run("%%wenwen_ask\nWhat is ink?")
+    assert "--strip" in shell.fail("%wenwen export ink.zip --strip").why
+
+
 def test_a_question_mark_ends_a_question_and_asks_ipython_nothing(shell, demo):
     shell.run("said = %wenwen_ask --json ten animals?")
     assert shell.user_ns["said"].request.prompt == "ten animals?"

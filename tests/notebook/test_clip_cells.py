@@ -180,6 +180,7 @@ def test_options_are_in_chinese_too(demo):
         "%wenwen history",
         "%wenwen history river",
         "%wenwen show {id}",
+        "%wenwen show clip.clips[0]",
         "%wenwen fetch {id}",
         "%wenwen star {id}",
         "%wenwen tag {id} good",
@@ -189,7 +190,7 @@ def test_options_are_in_chinese_too(demo):
     ],
 )
 def test_commands_work_on_a_clip_and_call_it_one(line, demo):
-    made = demo.run("%%wenwen_video\na river")
+    made = demo.run("%%wenwen_video clip\na river")
     demo.run(line.format(id=made.id[:6]))
     assert "a video, not a picture" not in demo.words()
 

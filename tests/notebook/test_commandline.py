@@ -23,7 +23,7 @@ def drawn(tmp_path_factory):
     """A history of four pictures and one failure."""
     folder = tmp_path_factory.mktemp("drawn")
     with Relay(lambda number: whole(number) if number < 4 else answering("I may not draw that")) as relay:
-        client = client_of(relay, history=folder)
+        client = client_of(relay, history=folder, lang="en")
         client.generate("a black cat", orientation="landscape")
         client.generate("画只狗", model="other")
         for model in "ab":
@@ -235,12 +235,17 @@ def test_where_nobody_can_be_asked_deleting_wants_an_option(saved, monkeypatch, 
 def test_a_saved_picture_is_shown_by_id_or_by_name(saved):
     saved.run("h = %wenwen history")
     cat = saved.user_ns["cat"]
-    for word in ("cat", "g[0]", "_", "{id}", "#{id}", "#{short}", "Out[2]", "h[3]"):
+    for word in ("cat", "g[0]", "_", "{id}", "#{id}", "#{short}", "Out[2]", "h[3]", '"cat"', "“cat”", "cat.images[0]"):
         saved.run("_ = cat\ncat")
         shown = saved.run(f"%wenwen show {word.format(id=cat.id, short=cat.id[:6])}")
         assert shown.images[0].sha256, word
         assert (shown.id == cat.id) == (word not in {"g[0]", "h[3]"}), word
         assert saved.words().count("<img") == 1, word
+
+
+def test_several_pictures_are_shown_beside_one_another(saved):
+    assert [row.id for row in saved.run("%wenwen show cat, dog")] == [saved.user_ns[name].id for name in ("cat", "dog")]
+    assert saved.words().count("<img") == 2
 
 
 def test_a_word_that_stands_for_nothing_saved_is_told(saved):
@@ -474,7 +479,14 @@ def test_all_is_exported_and_what_has_no_picture_is_counted(saved, capsys):
 
 def test_a_lessons_name_may_be_quoted(saved, here):
     saved.run("%wenwen export 'my lesson, one.zip' cat")
-    assert (here / "my lesson, one.zip").is_file()
+    saved.run("%wenwen export “my lesson, two.zip” cat")
+    assert [one.name for one in sorted(here.glob("my*"))] == ["my lesson, one.zip", "my lesson, two.zip"]
+
+
+@pytest.mark.parametrize("name", ["cat", "g"])
+def test_bug_all_that_is_saved_was_exported_under_the_name_of_a_picture(saved, here, name):
+    assert saved.fail(f"%wenwen export {name}").do == f"%wenwen export {name}.zip {name}"
+    assert not list(here.glob("*.zip"))
 
 
 def test_a_lesson_that_cannot_be_is_told(saved):

@@ -141,6 +141,7 @@ def export_archive(
             if not added:
                 raise ConfigError(
                     _("There is no picture to export."),
+                    why=_("With --strip answers and clips stay out: their words cannot be removed.") if strip else "",
                     do=_("%wenwen history lists what is saved."),
                 )
             files = tuple(sorted(writer.entries, key=lambda entry: entry.name))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from support.scripted import png
 
 from wenwen_magic.errors import ConfigError, ImageError
-from wenwen_magic.records import Gallery, GeneratedImage, Generation, ImageRequest, Reference
+from wenwen_magic.records import Gallery, GeneratedImage, Generation, ImageRequest, Reference, Video
 from wenwen_magic.text.i18n import is_chinese, speak
 from wenwen_magic.text.orientation import ORIENTATIONS
 
@@ -241,7 +241,7 @@ def test_a_picture_gives_its_bytes_its_pixels_and_a_copy(tmp_path):
 
 
 @pytest.mark.parametrize("recipe", [False, True])
-@pytest.mark.parametrize("name", ["c.jpg", "c.JPEG", "c.webp", "c.gif", "c.avif"])
+@pytest.mark.parametrize("name", ["c.jpg", "c.JPEG", "c.webp", "c.gif", "c.avif", "c.mp4"])
 def test_an_ending_that_would_lie_is_refused_before_anything_is_written(tmp_path, name, recipe):
     with pytest.raises(ImageError, match=r"c\.png") as caught:
         picture(tmp_path).save(tmp_path / name, recipe=recipe)
@@ -252,6 +252,20 @@ def test_an_ending_that_would_lie_is_refused_before_anything_is_written(tmp_path
 @pytest.mark.parametrize("name", ["c", "c.PNG", "c.bak", "v1.2"])
 def test_any_other_ending_is_taken_as_it_is(tmp_path, name):
     assert picture(tmp_path).save(tmp_path / name).read_bytes() == png()
+
+
+def test_a_clip_gives_a_copy_and_refuses_an_ending_that_would_lie(tmp_path):
+    file = tmp_path / "a.mp4"
+    file.write_bytes(b"film")
+    clip = Video("https://x.example/a.mp4", path=file, mime="video/mp4")
+    assert clip.save(str(tmp_path / "copy.MP4")).read_bytes() == b"film"
+    assert clip.save(file).read_bytes() == b"film"
+    for name in ("c.webm", "c.gif", "c.jpg"):
+        with pytest.raises(ImageError, match=r"c\.mp4"):
+            clip.save(tmp_path / name)
+    with pytest.raises(FileNotFoundError, match="gone"):
+        Video("https://x.example/a.mp4", problem="gone").save(tmp_path / "none.mp4")
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["a.mp4", "copy.MP4"]
 
 
 def test_saving_a_picture_onto_itself_keeps_it(tmp_path):

@@ -28,12 +28,12 @@ from wenwen_magic.text.sanitize import mask_keys, one_line, replace_unshown
 
 
 def required_ids(line: str) -> list[str]:
-    """Split a line at spaces and commas.
+    """Split a line at spaces and commas; quotes around a word are left out.
 
     Raises:
         ConfigError: there is nothing on it.
     """
-    ids = re.sub("[,，、]", " ", line).split()
+    ids = [word for piece in re.split(r"[\s,，、]", line) if (word := piece.strip("\"'“”‘’"))]
     if not ids:
         raise ConfigError(
             _("Which one? An id is missing."),
@@ -43,10 +43,11 @@ def required_ids(line: str) -> list[str]:
 
 
 def all_saved(context: CommandContext, words: Sequence[str]) -> list[Generation]:
-    """Return the saved generations that words mean; a variable with a gallery means all of it."""
+    """Return the saved generations that words mean; a gallery means all of it, one of the pictures its generation."""
     history, meant = context.client.history, list[Generation]()
     for word in words:
         value = context.value_of(word)
+        value = getattr(value, "origin", None) or value
         if isinstance(value, Gallery):
             meant += [history.get(row.id) for row in value if row.id]
         elif isinstance(value, (str, list, dict)):  # what an answer leaves in its variable
@@ -61,8 +62,7 @@ def all_saved(context: CommandContext, words: Sequence[str]) -> list[Generation]
 
 def _saved(context: CommandContext, word: str) -> Generation:
     """Return the saved generation that a word means: an id, or a variable that holds one."""
-    required_ids(word)
-    meant = all_saved(context, [word])
+    meant = all_saved(context, required_ids(word))
     if len(meant) != 1:
         raise ConfigError(
             _("{word} holds {count} pictures; choose one.", word=word, count=len(meant)),
@@ -156,14 +156,14 @@ def history(context: CommandContext, words: str, *, page: int = 1, demo: bool = 
     help=N_("a saved picture"),
     options=(Option(("--lineage", "--来历"), N_("what it came from, and what was made of it")),),
 )
-def show(context: CommandContext, word: str, *, lineage: bool = False) -> Generation | Gallery:
-    """Show a saved picture, a whole gallery (a comparison in its table), or with ``--lineage`` a family of pictures."""
-    client, value = context.client, context.value_of(word)
-    if isinstance(value, Gallery) and len(value) > 1 and not lineage:
-        rows = [client.ready(row) for row in all_saved(context, [word])]
-        labels = value.labels if len(value.labels) == len(rows) else ()
-        return client.gallery(rows, labels, blind=value.blind)
-    generation = _saved(context, word)
+def show(context: CommandContext, line: str, *, lineage: bool = False) -> Generation | Gallery:
+    """Show saved pictures, a whole gallery (a comparison in its table), or with ``--lineage`` a family of pictures."""
+    client, words = context.client, required_ids(line)
+    if not lineage and len(meant := all_saved(context, words)) > 1:
+        value = context.value_of(words[0]) if len(words) == 1 else None
+        rows, labels = [client.ready(row) for row in meant], getattr(value, "labels", ())
+        return client.gallery(rows, labels if len(labels) == len(rows) else (), blind=getattr(value, "blind", False))
+    generation = _saved(context, line)
     if not lineage:
         return client.ready(generation)
     members = history_table.family(client.history, generation)
@@ -280,9 +280,9 @@ def open_mask(context: CommandContext, line: str) -> None:
     word, *names = split_quoted(line) or required_ids(line)
     if not context.front.attended:
         raise ConfigError(_("The mask editor needs a live notebook."), do=_("Give --mask an array or a PNG file."))
-    value = context.value_of(word)
+    value = word if Path(word).expanduser().is_file() else context.value_of(word)
     if value is None:
-        value = word if Path(word).expanduser().is_file() else _saved(context, word)
+        value = _saved(context, word)
     stem = re.sub(r"\W+", "_", Path(word).stem).strip("_")
     name = names[0] if names else f"{'' if stem.isidentifier() else 'picture_'}{stem}_mask"
     check_variable(name, do="%wenwen mask cat cat_mask")
@@ -382,8 +382,9 @@ def export(context: CommandContext, line: str, *, strip: bool = False) -> str:
         HistoryError: an id is unknown.
     """
     name, *ids = split_quoted(line) or [""]
-    if not name:
-        raise ConfigError(_("The file's name is missing."), do="%wenwen export lesson.zip")
+    is_saved = name.isidentifier() and isinstance(context.value_of(name), (Generation, Gallery))
+    if not name or (is_saved and not ids):
+        raise ConfigError(_("The file's name is missing."), do=f"%wenwen export {name or 'lesson'}.zip {name}".rstrip())
     chosen = [row.id for row in all_saved(context, required_ids(" ".join(ids)))] if ids else None
     path = Path(name if Path(name).suffix else f"{name}.zip")
     done = context.client.export(path, chosen, strip=strip)
