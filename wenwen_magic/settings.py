@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -105,7 +106,7 @@ class PerSecond(float):
 
 def _price(value: Any) -> float:
     text = str(value).strip()
-    per_second = text.removesuffix("/s").rstrip()
+    per_second = re.sub(r"\s*/\s*(?:s|秒)$", "", text)
     price: float = _at_least(float, 0)(value if per_second == text else per_second)
     return PerSecond(price) if isinstance(value, PerSecond) or per_second != text else price
 

@@ -2,7 +2,6 @@
 
 import pytest
 from support.clock import HASTE
-from support.scripted import answering
 
 from wenwen_magic import Client
 from wenwen_magic.engine.limits import Session
@@ -67,7 +66,7 @@ def test_bug_a_model_for_clips_made_one_in_a_cell_for_pictures_without_a_questio
     error = shell.fail(f"%%wenwen_image -m veo3.1-fast {line}\n{prompt}\n")
     assert isinstance(error, LimitReached)
     assert "a clip must be confirmed" in error.what
-    assert "veo3.1-fast makes clips, and no pictures: ask for one with %%wenwen_video." in capsys.readouterr().out
+    assert "veo3.1-fast makes clips: %%wenwen_video asks for one." in capsys.readouterr().out
     assert relay.posts == []
     shell.run(f"%%wenwen_image -m veo3.1-fast -y {line}\n{prompt}\n")
     sent = len(relay.posts)
@@ -76,9 +75,16 @@ def test_bug_a_model_for_clips_made_one_in_a_cell_for_pictures_without_a_questio
     assert (len(relay.posts), "makes clips" in capsys.readouterr().out) == (sent, False)
 
 
-def test_a_model_for_clips_that_answers_a_question_asks_nothing(shell, relay):
-    relay.answer = lambda _: answering("Water.")
-    shell.run("%%wenwen_ask -m kling-v2\nWhat is a river?")
+def test_a_model_for_clips_that_is_asked_a_question_asks_first_too(shell, relay):
+    assert isinstance(shell.fail("%%wenwen_ask -m kling-v2\nWhat is a river?"), LimitReached)
+    assert relay.posts == []
+
+
+@pytest.mark.parametrize(("line", "told"), [("-m veo-3", True), ("-m veo-3 --seconds 8", False), ("-m veo-8s", False)])
+def test_a_price_by_the_second_that_is_unknown_says_what_tells_it(shell, relay, capsys, line, told):
+    shell.run("%config WenwenMagics.prices = {'veo*': '0.03/s'}")
+    shell.run(f"%%wenwen_video --dry-run {line}\na fox")
+    assert ("veo-3 is paid by the second: --seconds tells its price." in capsys.readouterr().out) == told
 
 
 def test_yes_asks_nothing():

@@ -45,20 +45,22 @@ class Cost:
     """Hold what some pictures cost: how many there are, the sum of the known prices, and how many have none.
 
     The unit is that of the table of prices. A clip counts as several pictures, of unknown price where it has none.
-    ``clips`` says how many there are of them.
+    ``clips`` says how many there are of them, and ``counted`` as how many of the pictures they count.
     """
 
     pictures: int = 0
     known: float = 0.0
     unknown: int = 0
     clips: int = 0
+    counted: int = 0
 
     def __add__(self, other: "Cost") -> "Cost":
         known = round(self.known + other.known, 9)  # three times 0.1 is 0.3 here
-        return Cost(self.pictures + other.pictures, known, self.unknown + other.unknown, self.clips + other.clips)
+        clips, counted = self.clips + other.clips, self.counted + other.counted
+        return Cost(self.pictures + other.pictures, known, self.unknown + other.unknown, clips, counted)
 
     def __sub__(self, other: "Cost") -> "Cost":
-        return self + Cost(-other.pictures, -other.known, -other.unknown, -other.clips)
+        return self + Cost(-other.pictures, -other.known, -other.unknown, -other.clips, -other.counted)
 
     @property
     def units(self) -> float:
@@ -109,7 +111,8 @@ def cost_of(prices: Sequence[Price]) -> Cost:
     own = [price for price in prices if not isinstance(price, ClipPrice)]
     known = [price for price in (*own, *(clip.amount for clip in clips)) if price is not None]
     unknown = sum(clip.counts for clip in clips if clip.amount is None) + sum(price is None for price in own)
-    return Cost(len(own) + sum(clip.counts for clip in clips), round(sum(known), 9), unknown, len(clips))
+    counted = sum(clip.counts for clip in clips)
+    return Cost(len(own) + counted, round(sum(known), 9), unknown, len(clips), counted)
 
 
 amount = generation.amount
@@ -130,6 +133,8 @@ def things(cost: Cost, *, words: bool = False) -> str:
     if not cost.clips:
         return pictures(cost.pictures)
     clips = ngettext("{count} clip", "{count} clips", cost.clips)
+    if others := cost.pictures - cost.counted:
+        clips = _("{clips} and {pictures}", clips=clips, pictures=pictures(others))
     return _("{clips} (in all counted as {pictures})", clips=clips, pictures=pictures(cost.pictures))
 
 

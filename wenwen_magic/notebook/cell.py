@@ -29,6 +29,7 @@ from wenwen_magic.records import ASK_JSON, Gallery, Generation, ImageRequest, La
 from wenwen_magic.render.gallery import gallery_bundle, vote_result
 from wenwen_magic.render.generation import MOST_SHOWN, doing, words_bundle
 from wenwen_magic.render.models import model_warning
+from wenwen_magic.settings import PerSecond
 from wenwen_magic.text.i18n import _
 from wenwen_magic.text.orientation import said, shape_of
 from wenwen_magic.text.sanitize import one_line
@@ -490,8 +491,8 @@ class Cell:
 
 
 def _brings_clip(request: ImageRequest) -> bool:
-    """Tell whether a request asks for a clip, or for a picture from a model that is known to make clips."""
-    return request.wants_clip or (makes_clips(request.model) and not request.wants_words)
+    """Tell whether a request asks for a clip, or for something else a model that is known to make clips."""
+    return request.wants_clip or makes_clips(request.model)
 
 
 def says_yes(answer: str) -> bool:
@@ -602,7 +603,7 @@ class BatchCell(Cell):
 
 
 def doubts(client: Client, requests: Sequence[ImageRequest], *, runs: bool = False) -> list[str]:
-    """Return a line on each model that the endpoint's list of the last day does not name, and on each odd shape.
+    """Return a line on each model that the last list of the endpoint does not name, on each odd shape, and on clips.
 
     ``runs`` says that they are about to be asked for: a default that is not listed stops them then, and says why.
     """
@@ -635,9 +636,14 @@ def doubts(client: Client, requests: Sequence[ImageRequest], *, runs: bool = Fal
         )
 
     def clip_doubt(request: ImageRequest) -> str:
-        if request.wants_clip or not _brings_clip(request):
-            return ""
-        return _("{model} makes clips, and no pictures: ask for one with %%wenwen_video.", model=request.model)
+        """Say that a clip comes where none is asked for, and what tells a price by the second."""
+        if not request.wants_clip:
+            wrong = _("{model} makes clips: %%wenwen_video asks for one.", model=request.model)
+            return wrong if makes_clips(request.model) else ""
+        prices = client.settings.prices
+        unknown = isinstance(limits.best_pattern(request.model, prices), PerSecond)
+        unknown = unknown and limits.price_of(request, prices) is None
+        return _("{model} is paid by the second: --seconds tells its price.", model=request.model) if unknown else ""
 
     lines = [line(request) for line in (model_doubt, shape_doubt, clip_doubt) for request in requests]
     return [line for line in dict.fromkeys(lines) if line]

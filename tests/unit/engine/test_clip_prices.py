@@ -2,7 +2,7 @@
 
 import pytest
 
-from wenwen_magic.engine.limits import ClipPrice, Cost, Session, cost_of, cost_text, price_of
+from wenwen_magic.engine.limits import ClipPrice, Cost, Session, cost_of, cost_text, price_of, things
 from wenwen_magic.errors import ConfigError, LimitReached
 from wenwen_magic.records import CLIP, ImageRequest
 from wenwen_magic.settings import Layer, PerSecond, load
@@ -60,7 +60,7 @@ def test_a_price_by_the_second_needs_the_seconds(wanted, price):
     assert price_of(wanted, TABLE) == price
 
 
-@pytest.mark.parametrize("text", ["0.03/s", " 0.03 /s", PerSecond(0.03)])
+@pytest.mark.parametrize("text", ["0.03/s", " 0.03 /s", "0.03/秒", PerSecond(0.03)])
 def test_a_price_by_the_second_is_written_as_such_and_shown_so(text):
     settings = load(Layer("here", {"prices": {"veo-*": text, "a": 1}})).settings
     assert isinstance(settings.prices["veo-*"], PerSecond)
@@ -76,7 +76,8 @@ def test_what_is_no_price_is_refused(wrong):
 
 def test_clips_count_as_pictures_and_are_told_as_clips():
     cost = cost_of([0.1, None, ClipPrice(0.24, 10), ClipPrice(None, 10)])
-    assert cost == Cost(pictures=22, known=0.34, unknown=11, clips=2)
+    assert cost == Cost(pictures=22, known=0.34, unknown=11, clips=2, counted=20)
+    assert things(cost) == "2 clips and 2 pictures (in all counted as 22 pictures)"
     assert cost + Cost() - cost == Cost()
     assert cost_text(cost_of([ClipPrice(0.24, 10)]), "$") == "1 clip (in all counted as 10 pictures), 0.24 $"
     assert "2 clips (in all counted as 20 pictures), price unknown" in cost_text(cost_of([ClipPrice(None, 10)] * 2))

@@ -142,9 +142,9 @@ def test_a_long_prompt_is_named_by_its_beginning():
 
 
 def test_a_limit_says_how_many_were_asked_for_and_how_to_raise_it():
-    error = limits.limit_reached(limits.Cost(41, clips=4), limits.Cost(10, clips=1), 50)
+    error = limits.limit_reached(limits.Cost(41, clips=4, counted=40), limits.Cost(10, clips=1, counted=10), 50)
     assert "50" in error.what
-    assert "4 clips (in all counted as 41 pictures)" in error.why
+    assert "4 clips and 1 picture (in all counted as 41 pictures)" in error.why
     assert "asked for now: 1 clip (in all counted as 10 pictures)" in error.why
     assert "session_limit" in error.do
 
