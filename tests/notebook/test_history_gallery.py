@@ -170,6 +170,15 @@ def test_a_picture_gets_the_name_that_is_typed(gallery, names):
     assert "snow holds this now." in gallery.note.value
 
 
+def test_an_answer_gives_the_name_what_its_cell_gives(here, client, names, relay):
+    relay.answer = lambda _: answering('["fox", "owl"]')
+    client.ask("Two animals?", json=True)
+    gallery = opened(client, names)
+    gallery.name.value = "ideas"
+    gallery.use.click()
+    assert names == {"ideas": ["fox", "owl"]}
+
+
 @pytest.mark.parametrize("name", ["", "2x", "a b", "class"])
 def test_what_cannot_be_a_name_is_told(gallery, names, name):
     gallery.name.value = name

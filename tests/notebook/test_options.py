@@ -396,8 +396,9 @@ def test_the_help_lists_every_option_a_line_each_in_the_language_of_the_reader(l
     head, *lines = help_text("%%wenwen_image").splitlines()
     every = [line for magic in ("%%wenwen_ask", "%%wenwen_video") for line in help_text(magic).splitlines()[1:]]
     more = [line for line in every if line not in lines]
-    assert [line.split()[0] for line in more] == ["--json,", "--ref,", "--seconds,", "--embed,"]
-    lines += [line for line in more if not line.lstrip().startswith("--ref")]  # of a clip it means its frames
+    assert [line.split()[0] for line in more] == ["--json,", "--size,", "--ref,", "--seconds,", "--embed,"]
+    of_clips = ("--size", "--ref")  # a clip's sides in pixels, its frames
+    lines += [line for line in more if not line.lstrip().startswith(of_clips)]
     assert head.startswith("%%wenwen_image [")
     assert "{{" in head
     assert "{{{" not in head

@@ -191,8 +191,7 @@ def with_options(line: str, table: Sequence[Option], changes: Mapping[str, str |
 
 def split_quoted(line: str) -> list[str]:
     """Split a line at spaces that are not in quotes."""
-    pieces = re.findall(r"""[\"“”]([^\"“”]*)[\"“”]|'([^']*)'|(\S+)""", line)
-    return [double or single or plain for double, single, plain in pieces]
+    return ["".join(piece) for piece in re.findall(r"""\"([^\"]*)\"|“([^”]*)”|'([^']*)'|(\S+)""", line)]
 
 
 # An id, a colour (#ff0000, #0f0, #fff), a number.
@@ -574,6 +573,7 @@ def table_of(magic: str) -> tuple[Option, ...]:
     own: dict[str, dict[str, Any]] = {"model": {"choices": models}}
     if magic in _VIDEO:
         own["ref"] = {"help": N_("the first frame, a picture; a second --ref: the last frame")}
+        own["size"] = {"help": N_("width and height, such as 1280x720"), "choices": ("1280x720", "720x1280")}
     return tuple(replace(one, **own.get(one.destination, {})) for one in kept)
 
 

@@ -263,7 +263,7 @@ class HistoryGallery:
 
     def _press_use(self) -> None:
         name = check_variable(self.name.value.strip(), do=N_("Use letters, digits and _: cat_1"))
-        self._names[name] = self._client.ready(self._take)
+        self._names[name] = self._client.ready(self._take).said
         self._say(_("{name} holds this now.", name=name))
 
     # -- deleting ------------------------------------------------------------------------------------------------------
