@@ -483,9 +483,9 @@ def test_a_lessons_name_may_be_quoted(saved, here):
     assert [one.name for one in sorted(here.glob("my*"))] == ["my lesson, one.zip", "my lesson, two.zip"]
 
 
-@pytest.mark.parametrize("name", ["cat", "g"])
+@pytest.mark.parametrize("name", ["cat", "g", "#a1b2c3"])
 def test_bug_all_that_is_saved_was_exported_under_the_name_of_a_picture(saved, here, name):
-    assert saved.fail(f"%wenwen export {name}").do == f"%wenwen export {name}.zip {name}"
+    assert saved.fail(f"%wenwen export {name}").do == f"%wenwen export {name.strip('#')}.zip {name}"
     assert not list(here.glob("*.zip"))
 
 

@@ -382,9 +382,10 @@ def export(context: CommandContext, line: str, *, strip: bool = False) -> str:
         HistoryError: an id is unknown.
     """
     name, *ids = split_quoted(line) or [""]
-    is_saved = name.isidentifier() and isinstance(context.value_of(name), (Generation, Gallery))
-    if not name or (is_saved and not ids):
-        raise ConfigError(_("The file's name is missing."), do=f"%wenwen export {name or 'lesson'}.zip {name}".rstrip())
+    value = context.value_of(name) if name.isidentifier() else None
+    if not name or (not ids and (name.startswith("#") or isinstance(value, (Generation, Gallery)))):
+        file = f"{name.strip('#') or 'lesson'}.zip"
+        raise ConfigError(_("The file's name is missing."), do=f"%wenwen export {file} {name}".rstrip())
     chosen = [row.id for row in all_saved(context, required_ids(" ".join(ids)))] if ids else None
     path = Path(name if Path(name).suffix else f"{name}.zip")
     done = context.client.export(path, chosen, strip=strip)
