@@ -23,6 +23,7 @@ DRAWN = {
     "Chinese spaces between options": "%%wenwen_image\u3000\u3000fox\u3000-q\na cat",
     "full-width signs": "％％wenwen_image -q\na cat",
     "a full-width sign on a line": "％wenwen_image -q a cat",
+    "code below a line": "%wenwen_image -q a cat\nfox = 1\nfox\n# and a dog",
     "a target with quotes": "d = {}\nd['x'] = %wenwen_image\u3000-q a cat",
     "an annotation": "fox: object = %wenwen_image\u00a0-q a cat",
     "under another magic": "%%time\n# my cat\n%%wenwen_image -q\na cat",
@@ -117,6 +118,26 @@ def test_code_above_a_cell_magic_is_told_and_not_run(shell, relay, capsys, typed
     assert "%%wenwen_" in error.what
     assert [is_chinese(words) for words in (error.what, error.why, error.do)] == [language == "zh"] * 3
     assert capsys.readouterr().out == ""
+    assert prompts(relay) == []
+
+
+ODD = {
+    "a prompt below a line": ("%wenwen_image fox -o 16:9\na red fox", "%%wenwen_image …"),
+    "a Chinese one": ("\n# 狐\n%wenwen_image fox\n画一只狐狸，水彩\n", "%%wenwen_image …"),
+    "a Chinese one that could be a name": ("％wenwen_ask\n\n有哪些动物\n", "%%wenwen_ask …"),
+    "a name before": ("ideas = %%wenwen_ask --json\nTen animals", "%%wenwen_ask ideas --json"),
+    "a name before, in Chinese": ("点子 = ％％wenwen_ask\n十种动物", "%%wenwen_ask 点子"),
+}
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize(("typed", "meant"), ODD.values(), ids=ODD)
+def test_bug_a_line_was_paid_for_before_the_prompt_below_it_was_no_code(shell, relay, typed, meant, *, language):
+    speak(language)
+    error = shell.fail(typed)
+    assert isinstance(error, ConfigError)
+    assert error.do.endswith(meant)
+    assert is_chinese(error.what) == (language == "zh")
     assert prompts(relay) == []
 
 

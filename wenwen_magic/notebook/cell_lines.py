@@ -16,6 +16,8 @@ _BLANK = re.compile(rf"[\s{_UNSEEN}]*(?:#|\Z)")
 _CELL = re.compile(rf"[\s{_UNSEEN}]*[%％]{{2}}({_CELL_MAGIC})(?![\w])")
 _ASSIGNED = r"\s*(?:[^\W\d][^=%#\n]*=\s*)?"
 _LINE = re.compile(rf"^({_ASSIGNED})[%％]({_CELL_MAGIC}|wenwen)((?:{_SPACES})+|(?=[\r\n]|$))")
+_NAMED = re.compile(rf"\s*([^\W\d]\w*)\s*=\s*[%％]{{2}}({_CELL_MAGIC})(?!\w)[^\S\n]*(.*)")
+_PROMPT_BELOW = re.compile(rf"[%％]({_CELL_MAGIC})(?!\w)[^\n]*\n\s*(.*\S)", re.DOTALL)
 _QUESTION = re.compile(
     rf"^({_ASSIGNED})%(?:({_CELL_MAGIC}) +(.*\S.*[?])|(wenwen) +((?:.* )?-[?]))[^\S\n]*$",
     re.MULTILINE,
@@ -30,7 +32,7 @@ def prepare(lines: list[str]) -> list[str]:
     ends in a question mark is no question to IPython.
 
     Raises:
-        ConfigError: code is above a ``%%`` magic.
+        ConfigError: code is above a ``%%`` magic, or a name before it; or a prompt is below a ``%`` magic.
     """
     first = next((number for number, line in enumerate(lines) if not _BLANK.match(line)), 0)
     if lines and (magic := _CELL.match(lines[first])):
@@ -40,12 +42,22 @@ def prepare(lines: list[str]) -> list[str]:
     if not lines or lines[0].startswith("%%"):  # whose text stays as it is
         return lines
     for number, line in enumerate(lines):
-        if (magic := _CELL.match(line)) and _is_code("".join(lines[:number])):
+        if (magic := _CELL.match(line)) and _completeness("".join(lines[:number])) == "complete":
             raise ConfigError(
                 _("%%{magic} is not at the top of its cell; nothing was run.", magic=magic[1]),
                 why=_("Only comments and empty lines may be above it."),
                 do=_("Put it into a cell of its own, or write on one line: %{magic} …", magic=magic[1]),
             )
+    if named := _NAMED.match(lines[first]):
+        raise ConfigError(
+            _("Nothing stands before %%{magic}; nothing was run.", magic=named[2]),
+            do=_("Its variable stands behind it: ") + f"%%{named[2]} {named[1]} {named[3]}".rstrip(),
+        )
+    if (below := _PROMPT_BELOW.match("".join(lines[first:]))) and _is_prompt(below[2]):
+        raise ConfigError(
+            _("%{magic} is one line, and what is below it is no code; nothing was run.", magic=below[1]),
+            do=_("A prompt below the first line takes two signs: %%{magic} …", magic=below[1]),
+        )
     return [_QUESTION.sub(_as_call, _LINE.sub(_plain, line)) for line in lines]
 
 
@@ -80,7 +92,12 @@ def _as_call(magic: re.Match[str]) -> str:
     return f"{magic[1]}get_ipython().run_line_magic({magic[2] or magic[4]!r}, {magic[3] or magic[5]!r})"
 
 
-def _is_code(above: str) -> bool:
-    """Tell whether lines are code that ends there, and no open text in quotes."""
-    state, _indent = TransformerManager().check_complete(f"{above}\n\n")  # type: ignore[no-untyped-call]
-    return bool(state == "complete")
+def _is_prompt(below: str) -> bool:
+    """Tell whether lines are no code; Chinese has no spaces, and a prompt may be a name."""
+    return (below.isidentifier() and not below.isascii()) or _completeness(below) == "invalid"
+
+
+def _completeness(text: str) -> str:
+    """Return what lines are: ``complete`` code that ends there, ``incomplete``, as in open quotes, or ``invalid``."""
+    state, _indent = TransformerManager().check_complete(f"{text}\n\n")  # type: ignore[no-untyped-call]
+    return str(state)
