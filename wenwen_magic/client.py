@@ -199,12 +199,13 @@ class Client:
 
         Raises:
             ConfigError: the prompt is empty.
+            AnswerError: the model says that it will not rewrite it.
             WenwenError: as :meth:`generate`.
         """
         if not prompt.strip():
             raise ConfigError(_("The prompt is empty."), do=_("Write what to draw, for example: a cat, watercolour."))
         said = self.ask(improving.with_request(prompt.strip()), **options)
-        return replace(said, text=improving.prompt_in(said.text))
+        return replace(said, text=improving.prompt_in(said.text, prompt, said.id))
 
     def video(
         self, prompt: str | ImageRequest, *, references: Any = None, **options: Unpack[EditOptions]

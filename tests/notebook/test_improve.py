@@ -13,7 +13,7 @@ from support.widgets import words_to_copy
 
 from wenwen_magic import Client
 from wenwen_magic.engine.limits import SESSION, Session
-from wenwen_magic.errors import ConfigError, LimitReached, NoImageError, NotInHistory
+from wenwen_magic.errors import AnswerError, ConfigError, LimitReached, NoImageError, NotInHistory
 from wenwen_magic.notebook.options import TABLE, Options, read, table_of
 from wenwen_magic.notebook.widgets import panel as panels
 from wenwen_magic.records import Gallery
@@ -149,6 +149,19 @@ def test_the_cell_of_a_rewrite_by_another_model_is_the_whole_question(shell, wri
     shell.run("%config WenwenMagics.describe_model = 'gpt-4o'")
     shell.run(f"%wenwen use {asked.id}")
     assert shell.inserted == [f"%%wenwen_ask -m gpt-5\n{asked.request.prompt}"]
+
+
+@pytest.mark.parametrize("answer", ["I'm sorry, I can't help with that.", "I cannot do this.", "抱歉，我无法改写。"])
+def test_bug_words_that_declined_were_drawn(shell, writer, answer):
+    writer.new = answer
+    for line in ("--improve -y", "--improve"):
+        error = shell.fail(cell(line))
+        assert isinstance(error, AnswerError)
+        assert (error.why, error.charged) == (answer, "yes")
+    assert len(writer.posts) == 1
+    with pytest.raises(AnswerError):
+        Client().improve("a cat")
+    assert improving.prompt_in("Sorry, a card", "sorry, a card") == "Sorry, a card"
 
 
 @pytest.mark.parametrize(("answer", "new"), ANSWERS.values(), ids=ANSWERS)

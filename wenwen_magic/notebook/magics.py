@@ -203,7 +203,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
                 raise budget_reached(Cost(), both, given.budget, client.settings.currency, cell=True)
         if (said := self._run_cell(asking, here.front)) is None:
             return None
-        new = improving.prompt_in(said.text)
+        new = improving.prompt_in(said.text, filled, said.id)
         drawn = replace(self._cell(replace(given, raw=True), new, typed.name, here), like=typed.text)
         if not given.quiet:
             display(prompts_bundle(filled, new), raw=True)  # type: ignore[no-untyped-call]

@@ -2,7 +2,9 @@
 
 import re
 
-from wenwen_magic.text.i18n import is_chinese
+from wenwen_magic.errors import AnswerError
+from wenwen_magic.text.i18n import _, is_chinese
+from wenwen_magic.text.sanitize import mask_keys
 
 _BEGIN = ("Rewrite the prompt below", "请改写下面的提示词")
 _ENGLISH = (
@@ -21,6 +23,10 @@ _LABEL = re.compile(
     r"(?i)\**(?:(?:here is |here's )?(?:the |your )?(?:new|improved|rewritten|revised|final) prompt"
     r"|prompt|(?:新的?|改写后的?|优化后的?|改进后的?)?提示词)\**[^\S\n]*[:：]\**"
 )
+_DECLINES = re.compile(
+    r"(?i)(?:(?:i am |i['’]m )?(?:very |so )?sorry\b|unfortunately\b|i (?:can['’]t|can ?not|won['’]t|am unable)\b"
+    r"|(?:非常|很|十分)?抱歉|对不起|我(?:不能|无法))"
+)
 _QUOTES = ('""', "“”", "「」", "''", "‘’", "``")
 
 
@@ -35,8 +41,17 @@ def asked_in(question: str) -> str:
     return question.partition("\n\n")[2] if question.startswith(_BEGIN) else ""
 
 
-def prompt_in(answer: str) -> str:
-    """Return the prompt in an answer: without a fence, a heading or quotes around the whole."""
+def prompt_in(answer: str, asked: str = "", record: str = "") -> str:
+    """Return the prompt in an answer: without a fence, a heading or quotes around the whole.
+
+    Args:
+        answer: the words.
+        asked: the prompt that was to be rewritten; empty for unknown.
+        record: the answer's id.
+
+    Raises:
+        AnswerError: it says that it will not rewrite that prompt.
+    """
     text = answer.strip()
     fenced = _FENCE.fullmatch(text)
     text = fenced[1].strip() if fenced else text
@@ -46,4 +61,13 @@ def prompt_in(answer: str) -> str:
     around = next((pair for pair in _QUOTES if text[:1] + text[-1:] == pair), "")
     if around and inner and not set(around) & set(inner):
         text = inner
+    if asked and _DECLINES.match(text) and not _DECLINES.match(asked):
+        raise AnswerError(
+            _("The prompt was not rewritten; nothing was drawn."),
+            why=mask_keys(text),
+            do=_("Change the prompt, or leave --improve out. --fresh asks again, which costs again."),
+            charged="yes",
+            text=mask_keys(text),
+            record=record,
+        )
     return text or answer.strip()
