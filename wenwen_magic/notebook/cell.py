@@ -387,9 +387,10 @@ class Cell:
         if left:
             yield _("{braces} is sent as it is: a value is written {example}.", braces=left[0], example="{{name}}")
         varied = {name for name, _value in self.labels[0]} if self.labels else set()
-        may_list = self.options.raw or self._wants_words or not self.estimate.asked
+        may_list = self.options.raw or self._wants_words
         for word in () if may_list else expressions_in(self.text.partition("\n")[2]):
-            if word not in varied and isinstance(self.names.get(word), (list, tuple)):
+            # What is saved is looked for last.
+            if word not in varied and isinstance(self.names.get(word), (list, tuple)) and self.estimate.asked:
                 yield _(
                     'All of the list {name} is in one prompt. For one each: --for "item={example}", and {item} below.',
                     name=word,
