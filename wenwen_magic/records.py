@@ -608,6 +608,11 @@ class Gallery(Sequence[Generation]):
         return tuple(replace(image, origin=None) for image in images) if self.blind else tuple(images)
 
     @property
+    def clips(self) -> tuple[Video, ...]:
+        """The clips of all rows, in order; clips are never compared blind."""
+        return tuple(clip for row in self.rows for clip in row.clips)
+
+    @property
     def failures(self) -> tuple[Generation, ...]:
         """The rows without a result."""
         return tuple(row for row in self.rows if not row.has_result)

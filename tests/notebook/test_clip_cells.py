@@ -125,6 +125,12 @@ def test_several_clips_play_beside_one_another_and_have_one_sheet(demo):
     assert gallery.failures == ()
 
 
+def test_bug_several_clips_had_no_clips_where_one_had(demo):
+    made = demo.run("%%wenwen_video -n 2\na river")
+    assert made.clips == tuple(clip for row in made for clip in row.clips)
+    assert len(made.clips) == 2
+
+
 def test_a_comparison_of_clips_has_them_in_its_table(demo):
     demo.run('%%wenwen_video --for "animal=fox;owl"\na {{animal}} in the snow')
     assert demo.shown()[-1]["text/html"].count("<video") == 2
