@@ -11,7 +11,7 @@ from typing import Any, Literal, TypedDict
 
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.text import orientation
-from wenwen_magic.text.i18n import LANGUAGES, N_, _
+from wenwen_magic.text.i18n import LANGUAGES, N_, _, spoken
 from wenwen_magic.text.suggest import did_you_mean
 
 MODES = ("cache", "live", "replay")
@@ -275,10 +275,11 @@ def _parsed(layer: Layer, name: str, value: Any) -> Any:
         return _FIELDS[name].metadata["parse"](value)
     except (ValueError, TypeError, ArithmeticError) as error:
         shown = reprlib.repr(value)
+        more = f" ({about(name)})" if spoken() == "en" else ""  # it is in English alone
         raise ConfigError(
             _("The setting {name} cannot be {shown}.", name=name, shown=shown),
             why=_("It is set in {source}.", source=_(layer.source)),
-            do=_("It should be: ") + f"{error} ({about(name)})",
+            do=_("It should be: ") + f"{error}{more}",
         ) from None
 
 
