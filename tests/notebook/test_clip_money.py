@@ -75,6 +75,12 @@ def test_bug_a_model_for_clips_made_one_in_a_cell_for_pictures_without_a_questio
     assert (len(relay.posts), "makes clips" in capsys.readouterr().out) == (sent, False)
 
 
+def test_a_model_that_draws_is_told_before_a_clip_is_asked_of_it(shell, relay, capsys):
+    shell.fail("%%wenwen_video -m gpt-4o-image\na fox")
+    assert "gpt-4o-image draws pictures: %%wenwen_image asks for one." in capsys.readouterr().out
+    assert relay.posts == []
+
+
 def test_a_model_for_clips_that_is_asked_a_question_asks_first_too(shell, relay):
     assert isinstance(shell.fail("%%wenwen_ask -m kling-v2\nWhat is a river?"), LimitReached)
     assert relay.posts == []

@@ -1,7 +1,7 @@
 """Runs a cell: makes its requests, starts its job, waits beside it, and shows the pictures as they come."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from itertools import count, islice
@@ -21,7 +21,7 @@ from wenwen_magic.engine.outcomes import (
 )
 from wenwen_magic.engine.worker_pool import POLL, BatchRun, Job, WorkerPool, wait_through
 from wenwen_magic.errors import AnswerError, ConfigError, LimitReached, UnansweredRequest, WenwenError
-from wenwen_magic.models import makes_clips
+from wenwen_magic.models import draws, makes_clips
 from wenwen_magic.notebook import voting
 from wenwen_magic.notebook.options import Options
 from wenwen_magic.notebook.output_area import Area
@@ -636,15 +636,18 @@ def doubts(client: Client, requests: Sequence[ImageRequest], *, runs: bool = Fal
             sent=said(sent),
         )
 
-    def clip_doubt(request: ImageRequest) -> str:
-        """Say that a clip comes where none is asked for, and what tells a price by the second."""
-        if not request.wants_clip:
-            wrong = _("{model} makes clips: %%wenwen_video asks for one.", model=request.model)
-            return wrong if makes_clips(request.model) else ""
-        prices = client.settings.prices
-        unknown = isinstance(limits.best_pattern(request.model, prices), PerSecond)
-        unknown = unknown and limits.price_of(request, prices) is None
-        return _("{model} is paid by the second: --seconds tells its price.", model=request.model) if unknown else ""
-
-    lines = [line(request) for line in (model_doubt, shape_doubt, clip_doubt) for request in requests]
+    prices = client.settings.prices
+    lines = [*map(model_doubt, requests), *map(shape_doubt, requests), *(_clip_doubt(one, prices) for one in requests)]
     return [line for line in dict.fromkeys(lines) if line]
+
+
+def _clip_doubt(request: ImageRequest, prices: Mapping[str, float]) -> str:
+    """Say that a clip comes where none is asked for, or none where one is; and what tells a price by the second."""
+    model = request.model
+    if not request.wants_clip:
+        return _("{model} makes clips: %%wenwen_video asks for one.", model=model) if makes_clips(model) else ""
+    if draws(model):
+        return _("{model} draws pictures: %%wenwen_image asks for one.", model=model)
+    by_second = isinstance(limits.best_pattern(model, prices), PerSecond)
+    unknown = by_second and limits.price_of(request, prices) is None
+    return _("{model} is paid by the second: --seconds tells its price.", model=model) if unknown else ""
