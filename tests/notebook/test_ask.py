@@ -188,12 +188,23 @@ def test_a_format_that_answers_no_questions_is_told(shell, demo, wire):
 
 
 @pytest.mark.parametrize("line", ["%%wenwen_ask x --json", "%%wenwen_ask x"])
+def test_the_variable_of_an_answer_stands_for_it_in_commands(shell, demo, capsys, line):
+    said = shell.run(f"{line}\nTen animals?")
+    assert shell.run("%wenwen show x").id == said.id
+    shell.run("%wenwen star x\n%wenwen export x.zip x")
+    told = capsys.readouterr().out
+    assert f"★ #{said.id[:6]}" in told
+    assert "x.zip: 1 records" in told
+    assert shell.fail("%wenwen export x").do == "%wenwen export x.zip x"
+
+
 @pytest.mark.parametrize("command", ["show", "star", "compare x"])
-def test_bug_the_variable_of_an_answer_was_taken_for_an_id_that_is_not_saved(shell, demo, line, command):
-    shell.run(f"{line}\nTen animals?")
-    error = shell.fail(f"%wenwen {command} x")
+def test_bug_words_and_lists_were_taken_for_an_id_that_is_not_saved(shell, demo, command):
+    shell.run("%%wenwen_ask x --json\nTen animals?")
+    shell.run("y = list(x)")
+    error = shell.fail(f"%wenwen {command} y")
     assert isinstance(error, ConfigError)
-    assert "x holds words or a list" in error.what
+    assert "y holds words or a list" in error.what
 
 
 def test_it_counts_towards_the_limits(shell, relay):

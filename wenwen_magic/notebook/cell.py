@@ -88,7 +88,8 @@ class Cell:
         current_client: makes a client of the settings as they are when it is called; the cell's own options still
             override them.
         voted: functions to call when a vote has been cast.
-        put: by the names of variables the number of the job whose result was put there last, and that result.
+        put: by the names of variables the number of the job whose result was put there last, what was put, and the
+            result: an answer's variable holds the words alone.
     """
 
     client: Client
@@ -104,7 +105,7 @@ class Cell:
     text: str = ""
     like: str = ""
     voted: list[Callable[[], None]] = field(default_factory=list)
-    put: dict[str, tuple[int, Any]] = field(default_factory=dict)
+    put: dict[str, tuple[int, Any, Any]] = field(default_factory=dict)
 
     @property
     def how(self) -> dict[str, Any]:
@@ -293,10 +294,10 @@ class Cell:
         if not self.name:
             return result
         turn, now = turn or self.turn(), self.names.get(self.name, _NOTHING)
-        number, latest = self.put.get(self.name, (turn.number, _NOTHING))
+        number, latest, _result = self.put.get(self.name, (turn.number, _NOTHING, None))
         if now is turn.was or (now is latest and number < turn.number):
             self.names[self.name] = kept = said_by(result)
-            self.put[self.name] = turn.number, kept
+            self.put[self.name] = turn.number, kept, result
         return result
 
     def say_left_alone(self, result: Generation | Gallery) -> None:

@@ -42,7 +42,7 @@ class KernelState:
     key: "Secret | None" = None
     asked: set[str] = field(default_factory=set)
     ballot: "Cell | None" = None
-    put: dict[str, tuple[int, Any]] = field(default_factory=dict)
+    put: dict[str, tuple[int, Any, Any]] = field(default_factory=dict)
     runner: WorkerPool = field(default_factory=WorkerPool)
 
 

@@ -42,12 +42,18 @@ def required_ids(line: str) -> list[str]:
     return ids
 
 
+def _meant(context: CommandContext, word: str) -> Any:
+    """Return the value of a variable, of a picture and of an answer their generation; None for no such name."""
+    value = context.value_of(word)
+    _number, put, result = context.state.put.get(word, (0, None, None))
+    return result if value is not None and value is put else getattr(value, "origin", None) or value
+
+
 def all_saved(context: CommandContext, words: Sequence[str]) -> list[Generation]:
-    """Return the saved generations that words mean; a gallery means all of it, one of the pictures its generation."""
+    """Return the saved generations that words mean; a variable with a gallery means all of it."""
     history, meant = context.client.history, list[Generation]()
     for word in words:
-        value = context.value_of(word)
-        value = getattr(value, "origin", None) or value
+        value = _meant(context, word)
         if isinstance(value, Gallery):
             meant += [history.get(row.id) for row in value if row.id]
         elif isinstance(value, (str, list, dict)):  # what an answer leaves in its variable
@@ -382,7 +388,7 @@ def export(context: CommandContext, line: str, *, strip: bool = False) -> str:
         HistoryError: an id is unknown.
     """
     name, *ids = split_quoted(line) or [""]
-    value = context.value_of(name) if name.isidentifier() else None
+    value = _meant(context, name) if name.isidentifier() else None
     if not name or (not ids and (name.startswith("#") or isinstance(value, (Generation, Gallery)))):
         file = f"{name.strip('#') or 'lesson'}.zip"
         raise ConfigError(_("The file's name is missing."), do=f"%wenwen export {file} {name}".rstrip())
