@@ -2,6 +2,8 @@
 
 import pickle
 from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import count
 
 import pytest
 
@@ -16,7 +18,8 @@ REQUEST = ImageRequest("a cat", count=2)
 
 @pytest.fixture
 def history(tmp_path):
-    return History(tmp_path / "wenwen_images")
+    seconds = count(1_700_000_000)  # two records of one moment would stand by their ids, which are made by chance
+    return History(tmp_path / "wenwen_images", now=lambda: datetime.fromtimestamp(next(seconds), UTC))
 
 
 def saved(history, *, state="complete", picture=True, reply=False, **more):
