@@ -17,7 +17,7 @@ _CELL = re.compile(rf"[\s{_UNSEEN}]*[%％]{{2}}({_CELL_MAGIC})(?![\w])")
 _ASSIGNED = r"\s*(?:[^\W\d][^=%#\n]*=\s*)?"
 _LINE = re.compile(rf"^({_ASSIGNED})[%％]({_CELL_MAGIC}|wenwen)((?:{_SPACES})+|(?=[\r\n]|$))")
 _NAMED = re.compile(rf"\s*([^\W\d]\w*)\s*=\s*[%％]{{2}}({_CELL_MAGIC})(?!\w)[^\S\n]*(.*)")
-_PROMPT_BELOW = re.compile(rf"[%％]({_CELL_MAGIC})(?!\w)[^\n]*\n\s*(.*\S)", re.DOTALL)
+_ALONE = re.compile(rf"[%％]({_CELL_MAGIC})(?!\w)")
 _QUESTION = re.compile(
     rf"^({_ASSIGNED})%(?:({_CELL_MAGIC}) +(.*\S.*[?])|(wenwen) +((?:.* )?-[?]))[^\S\n]*$",
     re.MULTILINE,
@@ -53,10 +53,10 @@ def prepare(lines: list[str]) -> list[str]:
             _("Nothing stands before %%{magic}; nothing was run.", magic=named[2]),
             do=_("Its variable stands behind it: ") + f"%%{named[2]} {named[1]} {named[3]}".rstrip(),
         )
-    if (below := _PROMPT_BELOW.match("".join(lines[first:]))) and _is_prompt(below[2]):
+    if (magic := _ALONE.match(lines[first])) and _is_prompt("".join(lines[first + 1 :]).strip()):
         raise ConfigError(
-            _("%{magic} is one line, and what is below it is no code; nothing was run.", magic=below[1]),
-            do=_("A prompt below the first line takes two signs: %%{magic} …", magic=below[1]),
+            _("%{magic} is one line, and what is below it is no code; nothing was run.", magic=magic[1]),
+            do=_("A prompt below the first line takes two signs: %%{magic} …", magic=magic[1]),
         )
     return [_QUESTION.sub(_as_call, _LINE.sub(_plain, line)) for line in lines]
 
