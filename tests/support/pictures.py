@@ -5,6 +5,7 @@ import random
 import struct
 import zlib
 from functools import cache
+from itertools import product
 
 from PIL import Image
 
@@ -60,8 +61,11 @@ def painted(*words, references=(), **more):
     return _painted(tuple(painter.SIZES.values()), *words, references=tuple(references), **more)
 
 
-def with_scans(times, side=2000, **options):
-    """Give a square JPEG of one colour whose last scan comes so many times; pixels of a side."""
-    data = encoded(Image.new("L", (side, side)), "JPEG", **options)
+def with_scans(times, side=2000, noise=0, **options):
+    """Give a square JPEG of one colour, or of tiles of noise, whose last scan comes so many times; pixels of a side."""
+    picture, tile = Image.new("L", (side, side)), Image.effect_noise((500, 500), noise)
+    for place in product(range(0, side if noise else 0, 500), repeat=2):
+        picture.paste(tile, place)
+    data = encoded(picture, "JPEG", **options)
     last = data.rfind(b"\xff\xda")
     return data[:last] + data[last:-2] * times + b"\xff\xd9"
