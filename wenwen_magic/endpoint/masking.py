@@ -302,8 +302,9 @@ def _paths_of(parts: Sequence[str], texts: Sequence[int]) -> list[str] | None:
     numbered = list(parts)
     for number, at in enumerate(texts):
         numbered[at] = str(number)
-    found = {int(text): path for path, (_holder, _place, text) in _texts_in(_event_in('"'.join(numbered)))}
-    return [found[number] for number in range(len(texts))] if len(found) == len(texts) else None
+    found = {text: path for path, (_holder, _place, text) in _texts_in(_event_in('"'.join(numbered)))}
+    numbers = list(map(str, range(len(texts))))
+    return list(map(found.__getitem__, numbers)) if found.keys() == set(numbers) else None
 
 
 def _texts_in(value: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, _Text]]:

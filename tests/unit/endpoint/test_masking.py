@@ -242,6 +242,7 @@ def test_each_spelling_is_masked_in_a_whole_body_and_pictures_are_left_as_they_a
         ("a" * 9, ["a"] * 10, "***a"),
         (KEYS[0], ["words ", KEYS[0][:5] + "\x1b[1 ", "q" + KEYS[0][5:], " words"], "words *** words"),
         ('sk-Qz"VxWk Pm'.replace(" ", ""), ['sk-Qz"V', "xWkPm"], "***"),
+        (KEYS[0], ['{"a', '":"', KEYS[0][:5], KEYS[0][5:], '"}'], '{"a":"***"}'),
     ],
 )
 def test_a_key_over_events_is_found_though_they_are_alike_or_hold_spaces_and_quotes(key, texts, joined):
