@@ -199,7 +199,12 @@ def test_a_job_that_is_answered_about_with_errors_alone_is_asked_about_again_and
 
 @pytest.mark.parametrize(
     "answer",
-    [{"code": 1, "message": "submitted", "data": {"task_id": "video_1"}}, {"code": "success", "data": "video_1"}],
+    [
+        {"code": 1, "message": "submitted", "data": {"task_id": "video_1"}},
+        {"code": "success", "data": "video_1"},
+        (504, {}, b'{"error": {"message": "timeout"}, "task_id": "video_1"}'),
+        (500, {}, b'{"id": "video_1", "status": "queued"}'),
+    ],
 )
 def test_bug_a_job_that_was_taken_in_other_words_was_a_refusal_and_was_paid_twice(here, answer):
     with Works("completed", taken=answer) as works:
@@ -287,6 +292,8 @@ def test_the_address_that_the_job_names_is_fetched_without_the_key(here, name):
     [
         '{"id": "video_1", "status": "completed", "url": "@/files/a.mp4", "size": "small"}',
         '{"data": {"resultJson": "{\\"resultUrls\\": [\\"@/files/a.mp4\\"]}"}}',
+        '{"state": "completed", "assets": {"video": "@/files/a.mp4", "image": "@/t.png"}}',
+        '{"done": true, "response": {"generatedSamples": [{"video": {"uri": "@/files/a.mp4"}}]}}',
         '["@/files/a.mp4"]',
         '"@/files/a.mp4"',
         "@/files/a.mp4\n",

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 from wenwen_magic.text.i18n import _
@@ -38,11 +39,12 @@ _REPLACEMENTS = ("replacement", "replacementmodel", "suggestedmodel", "recommend
 """Fields with the model to use in place of one that is gone."""
 _FINE_CODES = {"0", "200", "201", "202", "10000", "20000", "0000", "00000", "success", "ok", "succeed", "succeeded"}
 """Codes with which servers say that all is well (not seen on wenwen's pages)."""
-_FINE = re.compile(
+FINE = re.compile(
     r"(?i)^\W*(?:success|succe+d|ok\b|done\b|成功|请求成功|操作成功|提交成功|.{0,6}已提交|.{0,6}成功\W*$"
     r"|(?:(?:your|the|task|job|request|video|submit|is|was|has|been) ){0,5}"
     r"(?:submitted|accepted|queued|created|success)\W*$)"
 )
+"""Words of a message that say that all is well."""
 _FAILED = {"error", "fail", "failed", "failure", "errored"}
 _STATES = ("status", "state", "taskstatus", "jobstatus", "type", "object", "event")
 _DEEPEST = 6
@@ -168,7 +170,7 @@ def words_in(value: Any, depth: int = 0) -> str:
         return words
     found = [words for name in _MESSAGES if (words := words_in(fields.get(name), depth + 1).strip())]
     within = (words_in(fields.get(name), depth + 1) for name in _ENVELOPES if not isinstance(fields.get(name), str))
-    words = next((words for words in found if not _FINE.match(words)), "") or next(filter(None, within), "")
+    words = next((words for words in found if not FINE.match(words)), "") or next(filter(None, within), "")
     if words:
         title, place = fields.get("title"), fields.get("loc")
         where = ".".join(map(str, place[:5])) if isinstance(place, list) else ""
@@ -238,7 +240,7 @@ def is_failure(fields: Mapping[str, Any]) -> bool:
     return (
         bad
         and bool(words := words_in({key: fields[key] for key in _MESSAGES if key in fields}))
-        and not _FINE.match(words)
+        and not FINE.match(words)
     )
 
 
@@ -250,7 +252,7 @@ def is_complaint(fields: Mapping[str, Any]) -> bool:
     """
     objects = [fields, *(plain_fields(inner) for name in _ENVELOPES if isinstance(inner := fields.get(name), Mapping))]
     words = [words for one in objects for name in _SPOKEN if (words := words_in(one.get(name)))]
-    return bool(words) and not any(map(_FINE.match, words))
+    return bool(words) and not any(map(FINE.match, words))
 
 
 def looks_like_xml(text: str) -> bool:
@@ -308,22 +310,24 @@ def _decoded(body: bytes) -> str:
 # Source: the answers of relays and of new-api to `GET /v1/videos/{id}` and to the question for a clip's content (not
 # seen on wenwen's pages).
 
-_PLACES = (
-    *("videourl", "url", "contenturl", "metadata.url", "content.videourl", "content.url", "detail.videourl"),
-    *("resulturl", "output.url", "output", "videos.url", "result.video.url", "result.videos.url", "video.url"),
-    *("taskresult.videos.url", "detail.url", "result.videourl", "result.url", "resulturls", "result", "data"),
-    *("downloadurl", "file.downloadurl", "videourls", "outputs", "resultjson", "videoresult.url", "resultvideourl"),
-    *("outputvideourl", "finalvideourl", "mediaurl", "remoteurl", "generations.url", "results.url", "results"),
-    "generatedimages.motionmp4url",
-    "failreason",
+_CLIPS = (
+    *("videourl", "motionmp4url", "resourcewithoutwatermark", "url", "contenturl", "resulturl", "output", "video"),
+    *("videos", "uri", "result", "results", "outputs", "resulturls", "videourls", "urls", "downloadurl", "resultjson"),
+    *("resultvideourl", "outputvideourl", "finalvideourl", "mediaurl", "fileurl", "signedurl", "remoteurl", "resource"),
+    *("data", "failreason"),
 )
 """Fields with the address, names plain, in the order to look; of a list all. In new-api the last has it on success."""
-_POSTERS = ("thumbnailurl", "coverurl", "posterurl", "coverimageurl")
+_POSTERS = ("thumbnailurl", "coverurl", "posterurl", "coverimageurl", "thumbnail", "cover", "poster", "coverimage")
 _WRAPPERS = (
     *("data", "response", "output", "result", "results", "task", "job", "video", "videos", "generation", "payload"),
-    *("body", "resp", "resultjson", "generatevideoresponse", "generationsbypk"),
+    *("body", "resp", "resultjson", "generatevideoresponse", "generationsbypk", "detail", "baseresp"),
 )
-_MOST_WRAPPERS = 5
+_HOLDERS = (
+    *("metadata", "content", "file", "files", "assets", "creations", "generations", "works", "taskresult"),
+    *("videoresult", "videoinfo", "generatedsamples", "generatedimages"),
+)
+"""Objects that are no answer about a job themselves, and hold what it made."""
+_MOST_WRAPPERS, _DEEPEST_CLIP = 5, 10
 
 
 def envelopes(body: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
@@ -344,30 +348,25 @@ def _opened(value: Any) -> Any:
 
 def clip_addresses(body: Any) -> tuple[str, ...]:
     """Return where the clips are that an answer names: addresses, or paths below the endpoint; empty for none."""
-    for fields in (*envelopes(body), {"url": body}):
-        for place in _PLACES:
-            if found := tuple(dict.fromkeys(_at(fields, place))):
-                return found
-    return ()
+    return _addresses(body, _CLIPS, named=True)
 
 
 def posters(body: Any) -> tuple[str, ...]:
     """Return where the still picture is that an answer names beside its clip; empty for none."""
-    found = (address for fields in envelopes(body) for name in _POSTERS for address in _at(fields, name))
-    return tuple(dict.fromkeys(found))[:1]
+    return _addresses(body, _POSTERS)[:1]
 
 
-def _at(value: Any, place: str) -> Iterator[str]:
-    """Yield the addresses at a place of an object; those of each item of a list."""
+def _addresses(value: Any, names: tuple[str, ...], depth: int = 0, *, named: bool = False) -> tuple[str, ...]:
+    """Return the addresses under the first of some names that has any, all of a list; ``named``: whether it has one."""
     value = _opened(value)
-    if isinstance(value, list):
-        for item in value[:20]:
-            yield from _at(item, place)
-    elif place and isinstance(value, Mapping):
-        name, _dot, rest = place.partition(".")
-        yield from _at(plain_fields(value).get(name), rest)
-    elif not place and isinstance(value, str):
-        address = value.strip()
-        is_path = address[:1] == "/" and len(address.split()) == 1 < len(address)
-        if is_path or address[:8].lower().startswith(("http://", "https://")):
-            yield address
+    if isinstance(value, list) and depth < _DEEPEST_CLIP:
+        each = [_addresses(item, names, depth + 1, named=named) for item in value[:20]]
+        return tuple(dict.fromkeys(chain(*each)))
+    if isinstance(value, Mapping) and depth < _DEEPEST_CLIP:
+        fields = plain_fields(value)
+        places = dict.fromkeys((*names, *_WRAPPERS, *_HOLDERS))
+        inner = (_addresses(fields.get(name), names, depth + 1, named=name in names) for name in places)
+        return next(filter(None, inner), ())
+    address = value.strip() if named and isinstance(value, str) else ""
+    is_path = address[:1] == "/" and len(address.split()) == 1 < len(address)
+    return (address,) if is_path or address[:8].lower().startswith(("http://", "https://")) else ()

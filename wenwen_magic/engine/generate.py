@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from wenwen_magic.endpoint import api_key, transport
 from wenwen_magic.endpoint.api_key import Secret
+from wenwen_magic.endpoint.bodies import parsed
 from wenwen_magic.endpoint.failures import about_models
 from wenwen_magic.endpoint.masking import mask, mask_reply, masked
 from wenwen_magic.engine import outcomes
@@ -35,6 +36,7 @@ from wenwen_magic.errors import (
     WenwenError,
 )
 from wenwen_magic.formats import FORMATS
+from wenwen_magic.formats.parse.answer import task_in
 from wenwen_magic.history.store import History, unwritable
 from wenwen_magic.media.save import ImagePipeline
 from wenwen_magic.models import ModelList
@@ -279,11 +281,18 @@ class Engine:
 
     def _ask(self, record: Generation, key: Secret | None, progress: OnProgress) -> tuple[Generation, Answer]:
         """Return the record as answered, still to be written, and the answer; the raw reply is kept as it is read."""
-        send, began, demo = self._sender(FORMATS[record.request.format], key), self.clock.now(), record.demo
+        wire = FORMATS[record.request.format]
+        send, began, demo = self._sender(wire, key), self.clock.now(), record.demo
 
         def pay(call: HttpCall) -> HttpReply:
             nonlocal demo
-            reply = send(call)
+            try:
+                reply = send(call)
+            except EndpointError as error:
+                if error.charged == "no" or not (wire.inquiries and task_in(parsed(error.text))):
+                    raise
+                # It gave up on a job that may go on, and that its words name.
+                reply = HttpReply(error.status, "", [error.text.encode()])
             if reply.demo and not demo:  # saved before the reply is: it must not count as a real endpoint's
                 with suppress(HistoryError):  # the reply says so too
                     self.history.update(record, demo=True)

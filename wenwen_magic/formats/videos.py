@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from wenwen_magic.endpoint.bodies import (
+    FINE,
     clip_addresses,
     envelopes,
     is_complaint,
@@ -63,12 +64,11 @@ _OF_JOBS = {
     *("upsampling", "upscaling", "process", "processing", "is", "has", "all", "fully", "successfully"),
 }
 """What may stand beside those words, as in ``video_generation_completed``; beside any other they may mean a step."""
-_FAILED = {
-    *("failed", "failure", "fail", "error", "errored", "cancelled", "canceled", "expired", "timeout", "rejected"),
-    *("aborted", "moderated", "filtered", "refused", "terminated", "deleted", "violation", "nsfw", "unsafe"),
-    *("失败", "生成失败", "任务失败", "视频生成失败", "已取消", "已过期", "超时", "审核失败", "审核不通过"),
-    *("审核未通过", "内容违规", "违规"),
-}
+_FAILED = re.compile(
+    r"(?:(?:^|_)(?:fail(?:ed|ure)?|error(?:ed)?|cancell?ed|expired|timeout|rejected|aborted|moderated|filtered|refused"
+    r"|terminated|killed|deleted|violation|nsfw|unsafe|blocked|banned|denied|declined)"
+    r"|失败|已取消|已过期|超时|不通过|未通过|违规)$"
+)
 _NOT_YET = {"not", "no", "non", "never", "without", "retry", "retrying"}
 """What takes a word of failure back."""
 _DONE_WITH_CLIP = {
@@ -80,7 +80,7 @@ _MOST_COMPLAINTS = 3
 """Errors in a row, in place of the job's state, after which nobody waits any longer."""
 _IS_OWN = re.compile(r"/v1/videos/[^/?#]+/content/?(?:[?#]|$)")
 """How an address ends that is the endpoint's own, where its key is wanted."""
-_PROGRESS = ("progress", "percent")
+_PROGRESS = ("progress", "percent", "percentage", "progresspercent", "progresspct", "taskprogress")
 
 
 # -- what is sent ------------------------------------------------------------------------------------------------------
@@ -164,7 +164,7 @@ class _Job:
             return ""
         for fields in self._fields:
             found = sorted((fields.get(name) for name in _NUMBERS), key=lambda value: not isinstance(value, str))
-            number = next(filter(None, map(self._text_in, found)), "")
+            number = next(filter(lambda text: text.strip("0"), map(self._text_in, found)), "")
             if number and not (self.is_refusal and _OF_REQUEST.match(number)):
                 return number[:LONGEST_ID]
         if self.is_refusal:
@@ -192,7 +192,7 @@ class _Job:
         """Whether it is an error in place of a state."""
         if self.status or not self._fields:
             return False
-        says_nothing_else = not (self.number or self._text(_PROGRESS))
+        says_nothing_else = not self.number and self._percent is None
         return self.is_refusal or (says_nothing_else and any(map(is_complaint, self._fields)))
 
     @property
@@ -232,8 +232,8 @@ class _Job:
         if not self.status and self._is_ended:
             held_back = self.is_refusal or any(one.get("raimediafilteredcount") for one in self._fields)
             return held_back and not self.clips
-        *before, last = self.status.replace("timed_out", "timeout").split("_")
-        return not self.is_done and last in _FAILED and _NOT_YET.isdisjoint(before)
+        state = self.status.replace("timed_out", "timeout")
+        return not self.is_done and bool(_FAILED.search(state)) and _NOT_YET.isdisjoint(state.split("_"))
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -251,7 +251,8 @@ class _Job:
 
     @property
     def _percent(self) -> float | None:
-        return percent_in(self._text(_PROGRESS))
+        told = (percent_in(fields.get(name)) for fields in self._fields for name in _PROGRESS)
+        return next((percent for percent in told if percent is not None), None)
 
     def progress(self) -> Progress:
         """Report how far it is: its state, or the words in place of one; of an answer that tells nothing no JSON."""
@@ -309,8 +310,8 @@ class _Job:
         )
 
     def _error(self, kind: type[Fault], what: str, do: str) -> Fault:
-        problem = read_problem(self.body)
-        why, text = problem.message or problem.code or self.status, mask_keys(str(self.body))[:65_536]
+        said, text = read_problem(self.body).message, mask_keys(str(self.body))[:65_536]
+        why = self.status if not said or FINE.match(said) else said
         return self._payloads.redact_error(kind(what, why=why, do=do, charged="maybe", status=200, text=text))
 
 

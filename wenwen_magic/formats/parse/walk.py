@@ -71,8 +71,8 @@ def number_of(value: Any) -> int | None:
 
 
 def percent_in(value: Any) -> float | None:
-    """Return how far a job is, told as a number or as a text, 100 at most; None where it is not told."""
-    number = _PERCENT.match(str(value))
+    """Return how far a job is, told as a number, a part of 1 or a text, 100 at most; None where it is not told."""
+    number = _PERCENT.match(str(round(value * 100, 2) if isinstance(value, float) and value <= 1 else value))
     return min(float(number[1]), 100.0) if number else None
 
 
