@@ -237,11 +237,8 @@ def is_failure(fields: Mapping[str, Any]) -> bool:
         return True
     codes = [fields[name] for name in _CODES if isinstance(fields.get(name), (str, int)) and fields[name] != ""]
     bad = any(str(code).lower() not in _FINE_CODES for code in codes)
-    return (
-        bad
-        and bool(words := words_in({key: fields[key] for key in _MESSAGES if key in fields}))
-        and not FINE.match(words)
-    )
+    words = words_in({key: fields[key] for key in _MESSAGES if key in fields}) if bad else ""
+    return bool(words) and not FINE.match(words)
 
 
 def is_complaint(fields: Mapping[str, Any]) -> bool:

@@ -255,6 +255,7 @@ class Found:
             self._end_link("".join(label))
         elif token.type == "image":
             self._add_image(str(token.attrs.get("src", "")), token.content)
+            label.append(token.content)
         elif token.type == "html_inline":
             self._add_tag(token.content, "".join(label))
             if self._target and token.content[:2].lower() == "<a":

@@ -43,15 +43,15 @@ _SAYS_VIDEO = re.compile(r"(?i)视频|video|观看|播放|watch|\bplay")
 _OFFERS = re.compile(r"(?i)下载|download")
 """The words of a link that is the clip where one was asked for, and the link stands alone on its line."""
 _LINK = re.compile(r"(?i)\[[^\[\]\n]{0,200}+\]\([^()\n]*+\)|<a\b[^<>]{0,4000}+>[^<]{0,200}+</a>|https?://\S++")
-_NAMES_VIDEO = re.compile(
-    r"(?i)(?!.*(?:说明|文档|帮助|教程|规则|失败|polic|rule|guide|help|docs|fail)).*(?:视频|video).*[:：]\W*"
-)
+_NAMES_VIDEO = re.compile(r"(?i).*(?:视频|video|播放|观看).*[:：]\W*")
 """What stands before the address of a clip that was asked for, whatever the address is."""
 _ALONE = re.compile(r"\W*+(?:[^:：]{1,30}[:：])?\W*+")
 """What may stand beside such a link: signs, and a few words with a colon."""
 
-_SAYS_STATE = re.compile(r"(?i)进度|状态|任务|数据|progress|status|\btask|raw data")
-"""The words of a link to what is known about a task, though they name its video."""
+_SAYS_ELSE = re.compile(
+    r"(?i)进度|状态|任务|数据|说明|文档|帮助|教程|规则|失败|progress|status|\btask|\bdata|polic|rule|guide|help|doc|fail"
+)
+"""The words of a link to what is known about a task, or to a page of rules, though they name its video."""
 
 _MARKUP = re.compile(r"!\[[^\[\]\n]{0,2000}+\]\((?>(?:[^()\n]++|\([^()\n]*+\))*)\)|<img\b[^<>]{0,4000}+>|data:,cut\d+")
 _DOWNLOAD = re.compile(
@@ -254,10 +254,10 @@ def _is_clip(source: Source) -> bool:
 
 
 def _may_be_video(link: tuple[str, str]) -> bool:
-    """Tell whether a link, which says that it leads to a video, may lead there and not to what is known of its task."""
+    """Tell whether a link, which says that it leads to a video, may lead there and not to another page."""
     address, words = link
     is_else = addresses.is_other(address) or addresses.is_picture(address) or addresses.is_question(address)
-    return not (is_else or _SAYS_STATE.search(words))
+    return not (is_else or _SAYS_ELSE.search(words))
 
 
 def _alone_on_its_line(text: str) -> Pairs:
