@@ -55,25 +55,24 @@ _OF_REQUEST = re.compile(r"(?i)req(?:uest)?[_-]|trace")
 """How the number of a request begins that was refused; no job has it."""
 _DONE = {
     *("complete", "completed", "success", "successful", "succeeded", "succeed", "finished", "finish", "done", "ready"),
-    *("generated", "available", "ended", "published", "完成", "已完成", "成功", "已成功", "已生成"),
-    *("生成成功", "生成完成", "生成完毕", "任务完成", "任务成功", "任务已完成", "处理完成", "处理成功"),
-    *("视频生成成功", "视频生成完成", "视频已生成"),
+    *("generated", "available", "ended", "published"),
 }
+_DONE_IN_CHINESE = re.compile("(?:视频|任务|生成|制作|处理|合成|已)*(?:完成|成功|完毕)了?|(?:视频)?已生成")
 _OF_JOBS = {
     *("video", "videos", "clip", "task", "job", "state", "status", "generation", "generate", "render", "rendering"),
-    *("upsampling", "upscaling", "process", "processing", "is", "has", "all", "fully", "successfully"),
+    *("upsampling", "upscaling", "process", "processing", "result", "is", "has", "all", "fully", "successfully"),
 }
 """What may stand beside those words, as in ``video_generation_completed``; beside any other they may mean a step."""
 _FAILED = re.compile(
-    r"(?:(?:^|_)(?:fail(?:ed|ure)?|error(?:ed)?|cancell?ed|expired|timeout|rejected|aborted|moderated|filtered|refused"
-    r"|terminated|killed|deleted|violation|nsfw|unsafe|blocked|banned|denied|declined)"
-    r"|失败|已取消|已过期|超时|不通过|未通过|违规)$"
+    r"^(?:failed|cancell?ed|nsfw|unsafe)_|(?:^|_)(?:fail(?:ed|ure)?|error(?:ed)?|cancell?ed|expired|timeout|rejected"
+    r"|aborted|moderated|filtered|refused|terminated|killed|crashed|deleted|violation|nsfw|unsafe|flagged|blocked|banned"
+    r"|denied|declined)$|(?<![未无])(?:失败|已取消|已过期|超时|不通过|未通过|违规|拒绝|驳回|中止|终止|异常|错误)$"
 )
 _NOT_YET = {"not", "no", "non", "never", "without", "retry", "retrying"}
 """What takes a word of failure back."""
 _DONE_WITH_CLIP = {
     *("video_upsampling_failed", "ok", "processed", "rendered", "exported", "delivered", "fulfilled", "archived"),
-    *("end", "已结束"),
+    *("end", "已结束", "finalized", "uploaded", "saved", "stored", "partial_success"),
 }
 """Words after which the clip is there where it is named; without it they may mean anything else."""
 _MOST_COMPLAINTS = 3
@@ -206,7 +205,7 @@ class _Job:
         objects = [*numbered, *inner, first]
         words = (self._payloads.redact(one.get(name)) for one in objects for name in shapes.STATES)
         word = next((word for word in map(str.strip, words) if word and not word.isdigit()), "")[:60]
-        return re.sub(r"[\s._:/-]+", "_", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", word)).strip("_").lower()
+        return re.sub(r"[\W_]+", "_", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", word)).strip("_").lower()
 
     @property
     def is_done(self) -> bool:
@@ -217,7 +216,8 @@ class _Job:
         if not self.status:
             ended = self.addresses or self._is_ended or any(one.data for one in self.clips)
             return bool(ended) and not (self.is_refusal or (percent and percent < 100))  # noqa: PLR2004
-        return not parts.isdisjoint(_DONE) and parts - _DONE <= _OF_JOBS
+        in_chinese = _DONE_IN_CHINESE.fullmatch(self.status)
+        return bool(in_chinese) or (not parts.isdisjoint(_DONE) and parts - _DONE <= _OF_JOBS)
 
     @property
     def _is_ended(self) -> bool:
