@@ -52,7 +52,7 @@ _IS_NUMBER = re.compile(r"(?=\D*\d)[\w.:-]{4,}")
 _IS_OPERATION = re.compile(r"(?:[\w.-]+/)*operations/[\w.:-]+")
 """What Google's servers call a job, as its ``name``."""
 _OF_REQUEST = re.compile(r"(?i)req(?:uest)?[_-]|trace")
-"""How the number of a request begins that was refused; no job has it."""
+"""How the number of a request begins, which is rarely that of a job."""
 _DONE = {
     *("complete", "completed", "success", "successful", "succeeded", "succeed", "finished", "finish", "done", "ready"),
     *("generated", "available", "ended", "published"),
@@ -161,19 +161,18 @@ class _Job:
         """
         if any("choices" in fields for fields in self._fields):
             return ""
+        told: list[str] = []
         for fields in self._fields:
-            found = sorted((fields.get(name) for name in _NUMBERS), key=lambda value: not isinstance(value, str))
-            number = next(filter(lambda text: text.strip("0"), map(self._text_in, found)), "")
-            if number and not (self.is_refusal and _OF_REQUEST.match(number)):
-                return number[:LONGEST_ID]
-        if self.is_refusal:
-            return ""
-        values = [self.body, *(fields.get(name) for fields in self._fields for name in _ALONE)]
-        number = next(filter(_IS_NUMBER.fullmatch, map(self._text_in, values)), "")
-        names = (self._text_in(fields.get("name")) for fields in self._fields)
-        number = number or next(filter(_IS_OPERATION.fullmatch, names), "")
-        # xAI's servers give the number of the request, and nothing else but a state.
-        return (number or ("" if words_in(self.body) else self._text(("requestid",))))[:LONGEST_ID]
+            each = sorted(map(fields.get, _NUMBERS), key=lambda value: not isinstance(value, str))
+            told += filter(lambda text: text.strip("0"), map(self._text_in, each))
+        jobs = [number for number in told if not _OF_REQUEST.match(number)]
+        if not (jobs or self.is_refusal):
+            values = map(self._text_in, [self.body, *(one.get(name) for one in self._fields for name in _ALONE)])
+            names = (self._text_in(fields.get("name")) for fields in self._fields)
+            jobs = [*filter(_IS_NUMBER.fullmatch, values), *filter(_IS_OPERATION.fullmatch, names), *told]
+            # xAI's servers give the number of the request, and nothing else but a state.
+            jobs = jobs or ["" if words_in(self.body) else self._text(("requestid",))]
+        return next(iter(jobs), "")[:LONGEST_ID]
 
     @property
     def number_anywhere(self) -> str:
