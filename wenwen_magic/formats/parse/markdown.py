@@ -39,11 +39,11 @@ _RUN_IN_LINES = re.compile(r"[A-Za-z0-9+/_=%\s-]*+")
 _NEED_CLOSING = {"(": ")", '"': '"', "'": "'", "<": ">"}
 _CLOSED = re.compile(r"[)>\"']|\s+[\"']")
 _CUT = re.compile(r"data:,cut(\d+)")
-_SAYS_VIDEO = re.compile(r"(?i)视频|video|观看|播放|watch|\bplay")
-_OFFERS = re.compile(r"(?i)下载|download")
+_SAYS_VIDEO = re.compile(r"(?i)视频|影片|video|观看|播放|watch|\bplay|\.mp4")
+_OFFERS = re.compile(r"(?i)下[载載]|download")
 """The words of a link that is the clip where one was asked for, and the link stands alone on its line."""
 _LINK = re.compile(r"(?i)\[[^\[\]\n]{0,200}+\]\([^()\n]*+\)|<a\b[^<>]{0,4000}+>[^<]{0,200}+</a>|https?://\S++")
-_NAMES_VIDEO = re.compile(r"(?i).*(?:视频|video|播放|观看).*[:：]\W*")
+_NAMES_VIDEO = re.compile(r"(?i).*(?:视频|影片|video|播放|观看|watch).*[:：]\W*")
 """What stands before the address of a clip that was asked for, whatever the address is."""
 _ALONE = re.compile(r"\W*+(?:[^:：]{1,30}[:：])?\W*+")
 """What may stand beside such a link: signs, and a few words with a colon."""
