@@ -24,7 +24,7 @@ _MESSAGES = (
     *("taskstatusmsg", "returnmsg", "returnmessage", "resultdesc", "respdesc", "desc"),
     *("failreason", "failurereason", "failmsg", "retmsg", "resultmsg", "respmsg", "jobstatusmsg", "faultstring"),
     *("detail", "details", "description", "fault", "reason", "info", "title", "err", "error", "errors", "text"),
-    "raimediafilteredreasons",
+    *("raimediafilteredreasons", "failure", "failedreason", "failuremessage", "errordetail", "exception", "cause"),
 )
 """Fields with the words of a problem, the likeliest first."""
 _SPOKEN = frozenset(_MESSAGES) - {"info", "title", "text", "reason", "description", "details"}
@@ -317,7 +317,7 @@ _CLIPS = (
 _POSTERS = ("thumbnailurl", "coverurl", "posterurl", "coverimageurl", "thumbnail", "cover", "poster", "coverimage")
 _WRAPPERS = (
     *("data", "response", "output", "result", "results", "task", "job", "video", "videos", "generation", "payload"),
-    *("body", "resp", "resultjson", "generatevideoresponse", "generationsbypk", "detail", "baseresp"),
+    *("body", "resp", "resultjson", "generatevideoresponse", "generationsbypk", "detail", "baseresp", "tasks"),
 )
 _HOLDERS = (
     *("metadata", "content", "file", "files", "assets", "creations", "generations", "works", "taskresult"),

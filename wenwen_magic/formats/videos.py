@@ -19,7 +19,6 @@ from wenwen_magic.endpoint.bodies import (
     is_complaint,
     is_failure,
     posters,
-    read_problem,
     words_in,
 )
 from wenwen_magic.endpoint.failures import error_of_object, unreadable
@@ -171,7 +170,7 @@ class _Job:
             names = (self._text_in(fields.get("name")) for fields in self._fields)
             jobs = [*filter(_IS_NUMBER.fullmatch, values), *filter(_IS_OPERATION.fullmatch, names), *told]
             # xAI's servers give the number of the request, and nothing else but a state.
-            jobs = jobs or ["" if words_in(self.body) else self._text(("requestid",))]
+            jobs = jobs or ["" if self._words else self._text(("requestid",))]
         return next(iter(jobs), "")[:LONGEST_ID]
 
     @property
@@ -249,13 +248,18 @@ class _Job:
         return parser.answer().videos
 
     @property
+    def _words(self) -> str:
+        """What it says in words, but for that all is well."""
+        return next((words for words in map(words_in, self._fields) if words and not FINE.match(words)), "")
+
+    @property
     def _percent(self) -> float | None:
         told = (percent_in(fields.get(name)) for fields in self._fields for name in _PROGRESS)
         return next((percent for percent in told if percent is not None), None)
 
     def progress(self) -> Progress:
         """Report how far it is: its state, or the words in place of one; of an answer that tells nothing no JSON."""
-        said = self.status.replace("_", " ") or words_in(self.body)
+        said = self.status.replace("_", " ") or self._words
         words = mask_keys(one_line(self._payloads.redact(said), 80))
         percent = self._percent
         told = " ".join(filter(None, (words, f"{percent:g}%" if percent else "")))
@@ -309,8 +313,8 @@ class _Job:
         )
 
     def _error(self, kind: type[Fault], what: str, do: str) -> Fault:
-        said, text = read_problem(self.body).message, mask_keys(str(self.body))[:65_536]
-        why = self.status if not said or FINE.match(said) else said
+        text = mask_keys(str(self.body))[:65_536]
+        why = mask_keys(self._words) or text[:300]  # of a shape not met yet the whole says more than nothing
         return self._payloads.redact_error(kind(what, why=why, do=do, charged="maybe", status=200, text=text))
 
 
