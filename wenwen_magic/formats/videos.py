@@ -169,15 +169,9 @@ class _Job:
             values = map(self._text_in, [self.body, *(one.get(name) for one in self._fields for name in _ALONE)])
             names = (self._text_in(fields.get("name")) for fields in self._fields)
             jobs = [*filter(_IS_NUMBER.fullmatch, values), *filter(_IS_OPERATION.fullmatch, names), *told]
-            # xAI's servers give the number of the request, and nothing else but a state.
-            jobs = jobs or ["" if self._words else self._text(("requestid",))]
+            if not (jobs or self._words):  # xAI's servers give the number of the request, and nothing but a state
+                jobs = [self._text(("requestid",)) or self._text_in((task_in(self.body) or ("",))[0])]
         return next(iter(jobs), "")[:LONGEST_ID]
-
-    @property
-    def number_anywhere(self) -> str:
-        """The same, also where it stands in fields of any name; empty for none, and beside a problem's words."""
-        is_told = not (self.number or self.is_refusal or any(map(is_complaint, self._fields)))
-        return self._text_in((task_in(self.body) or ("",))[0])[:LONGEST_ID] if is_told else self.number
 
     @property
     def is_refusal(self) -> bool:
@@ -210,10 +204,9 @@ class _Job:
         """Whether its clip is there: it says so in words that mean nothing else, or names it and tells no state."""
         parts, percent = set(self.status.split("_")), self._percent
         if self.status in _DONE_WITH_CLIP:
-            return bool(self.addresses)
+            return bool(self.clips)
         if not self.status:
-            ended = self.addresses or self._is_ended or any(one.data for one in self.clips)
-            return bool(ended) and not (self.is_refusal or (percent and percent < 100))  # noqa: PLR2004
+            return bool(self._is_ended or self.clips) and not (self.is_refusal or (percent and percent < 100))  # noqa: PLR2004
         in_chinese = _DONE_IN_CHINESE.fullmatch(self.status)
         return bool(in_chinese) or (not parts.isdisjoint(_DONE) and parts - _DONE <= _OF_JOBS)
 
@@ -234,15 +227,13 @@ class _Job:
         return not self.is_done and bool(_FAILED.search(state)) and _NOT_YET.isdisjoint(state.split("_"))
 
     @property
-    def addresses(self) -> tuple[str, ...]:
-        """Where the clips are; empty while no answer names them, and where they are at the endpoint itself."""
-        return tuple(map(self._payloads.restore_text, clip_addresses(self.body)))
-
-    @property
     def clips(self) -> tuple[Source, ...]:
-        """Its clips, also those that stand in none of the usual places, where any other answer could hold them."""
-        if addresses := self.addresses:
-            return tuple(map(Source, addresses))
+        """Its clips, also those that stand in none of the usual places, where any other answer could hold them.
+
+        Empty while no answer names them, and where they are at the endpoint itself.
+        """
+        if addresses := clip_addresses(self.body):
+            return tuple(map(Source, map(self._payloads.restore_text, addresses)))
         parser = AnswerParser(ImageRequest("a clip"), self._payloads)
         list(parser.add(self.body))
         return parser.answer().videos
@@ -339,7 +330,7 @@ def talk(request: ImageRequest) -> Generator[Step, HttpReply | None, Answer]:
     again, chunks = tee(reply.chunks if reply else ())
     try:
         # Of an answer that broke off the number is enough: it alone keeps the job from being paid twice.
-        job = _read(reply and replace(reply, chunks=chunks), torn=lambda body: _Job(body, Payloads()).number_anywhere)
+        job = _read(reply and replace(reply, chunks=chunks), torn=lambda body: _Job(body, Payloads()).number)
     except AnswerError:  # it may be the clip itself, or words with its address
         with suppress(EndpointError, AnswerError):
             answer = yield from read(reply and replace(reply, chunks=again), request)
@@ -351,7 +342,6 @@ def talk(request: ImageRequest) -> Generator[Step, HttpReply | None, Answer]:
         raise job.failure()
     if (job.is_done or not number) and job.clips:  # a server that makes it at once
         return job.answer(number, request.prompt)
-    number = number or job.number_anywhere
     if not number or (job.is_refusal and not job.status and job.refusal().charged == "no"):
         raise job.refusal()
     while True:
