@@ -441,7 +441,7 @@ def _pieces(step: _Step, pieces: Iterator[bytes]) -> Iterator[bytes]:
         return pieces
     if head and kinds.other_kind(begin) in {"", *kinds.TEXTS}:
         # In place of a clip it may say that the clip is not there yet.
-        raise _failed(step.address, _("with your key came a text, not a picture"), again=step.policy.video)
+        raise _failed(step.address, _("with your key came a text, not a picture or clip"), again=step.policy.video)
     return _without_key(pieces, step.key)  # such as HEIC: kept, and not shown
 
 

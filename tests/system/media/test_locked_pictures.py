@@ -322,7 +322,7 @@ def test_a_text_that_came_with_the_key_is_the_users_account_and_nothing_of_it_is
 ):
     server = serve(NO, reply(body=body))
     error = failing(f"{server.origin}/api/user/self", own(server))
-    assert (error.why, error.again, error.charged) == ("with your key came a text, not a picture", False, "yes")
+    assert (error.why, error.again, error.charged) == ("with your key came a text, not a picture or clip", False, "yes")
     assert "another-token" not in f"{error}{vars(error)}"
     server = serve(NO, reply(body=body))
     with pytest.raises(FetchFailed):
