@@ -288,10 +288,9 @@ class Engine:
             nonlocal demo
             try:
                 reply = send(call)
-            except EndpointError as error:
+            except EndpointError as error:  # who gave up may name a job that goes on
                 if error.charged == "no" or not (wire.inquiries and task_in(parsed(error.text))):
                     raise
-                # It gave up on a job that may go on, and that its words name.
                 reply = HttpReply(error.status, "", [error.text.encode()])
             if reply.demo and not demo:  # saved before the reply is: it must not count as a real endpoint's
                 with suppress(HistoryError):  # the reply says so too
