@@ -110,12 +110,14 @@ class Source:
         alt: the text that came with it.
         draft: whether it is an intermediate step and not a result.
         data: the picture itself in base64 as received, for an address that begins with ``data:``; else empty.
+        otherwise: where it is too, for where that address does not give it; empty for nowhere.
     """
 
     address: str
     alt: str = ""
     draft: bool = False
     data: bytes = field(default=b"", repr=False)
+    otherwise: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)

@@ -287,6 +287,18 @@ def test_the_address_that_the_job_names_is_fetched_without_the_key(here, name):
     assert "/base/files/a.mp4" not in works.keys
 
 
+@pytest.mark.parametrize("told", ["@/files/gone.mp4", "http://10.0.0.1/a.mp4"])
+def test_a_clip_whose_address_does_not_give_it_is_fetched_from_the_endpoint(here, told):
+    gone = (404, {}, b"gone", None)
+    with Works(content=lambda path: (200, {}, CLIP, None) if path == CONTENT else gone) as works:
+        works.states = [{"id": "video_1", "status": "completed", "url": told.replace("@", works.address)}]
+        assert works.client().video("a fox").clips[0].path.read_bytes() == CLIP
+        works.content = lambda path: gone if path != CONTENT else (500, {}, b"never", None)
+        with pytest.raises(ImageError) as caught:
+            works.client().video("a cat")
+    assert "never" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     "told",
     [

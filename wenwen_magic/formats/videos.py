@@ -263,7 +263,10 @@ class _Job:
         named = self.clips or (Source(own),)
         itself = f"{PATH}/{number}"
         videos = dict.fromkeys(
-            Source(own) if number and (_IS_OWN.search(one.address) or one.address.endswith(itself)) else one
+            Source(own)
+            if number and (_IS_OWN.search(one.address) or one.address.endswith(itself))
+            # A store may be out of reach from here, want a key of its own, or have the clip no longer.
+            else replace(one, otherwise=own if number and len(named) == 1 else "")
             for one in named
         )
         stills = map(Source, map(self._payloads.restore_text, posters(self.body)))

@@ -361,6 +361,11 @@ class ImagePipeline:
                     if _size(trial) > _size(part):
                         trial.replace(part)
                     if pause is None or not error.again:
+                        if source.otherwise:
+                            other = replace(source, address=source.otherwise, otherwise="")
+                            with suppress(download.FetchFailed):
+                                self._fetch(other, pauses, key, part, is_video=is_video, deadline=deadline)
+                                return
                         raise
                     with self._waiting():
                         self._clock.sleep(pause)
