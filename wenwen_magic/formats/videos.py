@@ -63,9 +63,9 @@ _OF_JOBS = {
 }
 """What may stand beside those words, as in ``video_generation_completed``; beside any other they may mean a step."""
 _FAILED = re.compile(
-    r"^(?:failed|cancell?ed|nsfw|unsafe)_|(?:^|_)(?:fail(?:ed|ure)?|error(?:ed)?|cancell?ed|expired|timeout|rejected"
+    r"^(?:failed|cancell?ed|nsfw|unsafe)_|(?:^|_)(?:fail(?:ed|ure)?|error(?:ed)?|cancell?ed|expired|timed?_?out|rejected"
     r"|aborted|moderated|filtered|refused|terminated|killed|crashed|deleted|violation|nsfw|unsafe|flagged|blocked|banned"
-    r"|denied|declined)$|(?<![未无])(?:失败|已取消|已过期|超时|不通过|未通过|违规|拒绝|驳回|中止|终止|异常|错误)$"
+    r"|denied|declined|revoked)$|(?<![未无])(?:失败|已取消|已过期|超时|不通过|未通过|违规|拒绝|驳回|中止|终止|异常|错误)$"
 )
 _NOT_YET = {"not", "no", "non", "never", "without", "retry", "retrying"}
 """What takes a word of failure back."""
@@ -192,9 +192,8 @@ class _Job:
 
         The object with the job's number tells it, then the others; the outermost may only say that it could be asked.
         """
-        first, *inner = self._fields or [{}]
         numbered = [one for one in self._fields if any(map(one.get, _NUMBERS))]
-        objects = [*numbered, *inner, first]
+        objects = [*numbered, *self._fields[1:], *self._fields[:1]]
         words = (self._payloads.redact(one.get(name)) for one in objects for name in shapes.STATES)
         word = next((word for word in map(str.strip, words) if word and not word.isdigit()), "")[:60]
         return re.sub(r"[\W_]+", "_", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", word)).strip("_").lower()
@@ -223,8 +222,8 @@ class _Job:
         if not self.status and self._is_ended:
             held_back = self.is_refusal or any(one.get("raimediafilteredcount") for one in self._fields)
             return held_back and not self.clips
-        state = self.status.replace("timed_out", "timeout")
-        return not self.is_done and bool(_FAILED.search(state)) and _NOT_YET.isdisjoint(state.split("_"))
+        is_end = bool(_FAILED.search(self.status)) and _NOT_YET.isdisjoint(self.status.split("_"))
+        return is_end and not self.is_done
 
     @property
     def clips(self) -> tuple[Source, ...]:
