@@ -179,7 +179,7 @@ def test_a_process_that_wants_the_clip_of_a_killed_one_waits_for_the_worker_and_
 
 def test_a_job_that_takes_too_long_is_asked_about_again_and_not_submitted_again(here):
     with Works("in_progress") as works:
-        with pytest.raises(WaitEnded):
+        with pytest.raises(WaitEnded, match=r"poll_limit.*\(in progress\)"):
             works.client(poll_limit=1).video("a fox")
         works.states = ["completed"]
         assert works.client().video("a fox").clips

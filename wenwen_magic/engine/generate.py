@@ -670,6 +670,7 @@ def run_protocol(
     reply: HttpReply | None = None
     answered: HttpReply | None = None
     error: WenwenError
+    told = ""
     while True:
         try:
             step = talk.send(reply)
@@ -691,9 +692,14 @@ def run_protocol(
         if isinstance(step, HttpCall):
             reply = answered = send(step)
         elif isinstance(step, Pause):
-            wait()
+            try:
+                wait()
+            except WaitEnded as ended:
+                ended.why = f"{ended.why} {told}".strip()
+                raise
         else:
-            progress(masked(step, key))
+            progress(step := masked(step, key))
+            told = step.text and f"({step.text})"
     raise error.with_traceback(None) from None  # its frames hold the texts as they came
 
 
