@@ -460,6 +460,7 @@ def test_a_clip_that_is_not_given_yet_is_fetched_later_for_free(here, status, wo
             client.video("a fox")
         assert (words in str(caught.value), caught.value.charged) == (True, "yes")
         assert not re.search("picture|It is at", str(caught.value))  # no browser has the key
+        assert works.asked.count(f"GET {CONTENT}") == 8  # four times, without the key and with it
         works.content = lambda _: (200, {}, CLIP, None)
         assert client.video("a fox").clips
         assert len(works.posts) == 1

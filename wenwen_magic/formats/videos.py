@@ -76,7 +76,7 @@ _DONE_WITH_CLIP = {
 """Words after which the clip is there where it is named; without it they may mean anything else."""
 _MOST_COMPLAINTS = 3
 """Errors in a row, in place of the job's state, after which nobody waits any longer."""
-_IS_OWN = re.compile(r"/v1/videos/[^/?#]+/content/?(?:[?#]|$)")
+_IS_OWN = re.compile(r"(?:^|/)v1/videos/[^/?#]+/content/?(?:[?#]|$)")
 """How an address ends that is the endpoint's own, where its key is wanted."""
 _PROGRESS = ("progress", "percent", "percentage", "progresspercent", "progresspct", "taskprogress")
 

@@ -5,7 +5,6 @@ The key goes with a download only to the endpoint's own scheme, host and port, o
 server has answered 401 or 403 without it, and never behind a redirect.
 """
 
-import json
 import re
 import socket
 import threading
@@ -418,13 +417,9 @@ def _raising(problem: Exception) -> Iterator[bytes]:
 
 def _named_clip(body: bytes) -> str:
     """Return the address of the clip that a body describes in JSON, or that is all of it; empty for any other body."""
-    try:
-        told = json.loads(body)
-    except (ValueError, RecursionError):
-        told = body.decode("ascii", "replace")
-    if isinstance(told, str) and len(told.split()) != 1:  # words
-        return ""
-    return next(iter(clip_addresses(told)), "")
+    told = body.decode("utf-8", "replace").strip('\ufeff" \t\r\n')
+    is_words = told[:1] not in {"{", "["} and len(told.split()) != 1
+    return "" if is_words else next(iter(clip_addresses(told)), "")
 
 
 def _pieces(step: _Step, pieces: Iterator[bytes]) -> Iterator[bytes]:
