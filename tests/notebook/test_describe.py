@@ -132,6 +132,21 @@ def test_words_shown_keep_their_form():
         assert piece in shown
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("这是**“狐狸”**的", "这是<strong>“狐狸”</strong>的"),
+        ("**注意：**它们**（很）**聪明", "<strong>注意：</strong>它们<strong>（很）</strong>聪明"),
+        ("和**`x`**的*“斜”*体", "和<strong><code>x</code></strong>的<em>“斜”</em>体"),
+        ("是~~“小”~~的, ~~old~~", "是<s>“小”</s>的, <s>old</s>"),
+        ("** 星 **，好~~ 呀~~，5~10", "** 星 **，好~~ 呀~~，5~10"),
+        ("变_“量”_名 **a:**b", "变_“量”_名 **a:**b"),
+    ],
+)
+def test_bold_words_beside_chinese_are_bold_though_no_space_is_there(text, shown):
+    assert render(text) == f"<p>{shown}</p>\n"
+
+
 # -- what a stranger's answer may not do -------------------------------------------------------------------------------
 
 

@@ -4,12 +4,13 @@ It is read with markdown-it-py.
 """
 
 import re
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from html import unescape
 from typing import Any
 
 from markdown_it import MarkdownIt
+from markdown_it.rules_inline import StateInline, emphasis, strikethrough
 
 from wenwen_magic.formats.parse import addresses
 from wenwen_magic.formats.parse.addresses import Found, Pairs
@@ -31,8 +32,29 @@ _PARSER.validateLink = lambda url: True  # type: ignore[method-assign]  # noqa: 
 _PARSER.normalizeLink = lambda url: url  # type: ignore[method-assign]
 
 # For showing: HTML in the text stays text, and a picture is a link, for a remote one would be fetched by the page.
-_SHOWN = MarkdownIt("commonmark", {"html": False, "maxNesting": 20}).enable("table").disable("image")
+_SHOWN = MarkdownIt("commonmark", {"html": False, "maxNesting": 20}).enable(["table", "strikethrough"]).disable("image")
 _SHOWN.validateLink = lambda url: url.lower().startswith(("http://", "https://"))  # type: ignore[method-assign]
+_WIDE = "\u2e80"
+"""The first of the signs and letters that stand without spaces between them, as Chinese ones do."""
+
+
+def _beside_chinese(tokenize: Callable[[StateInline, bool], bool]) -> Callable[[StateInline, bool], bool]:
+    """Let signs of emphasis begin and end beside Chinese, as in ``**注意：**它``, where CommonMark wants a space."""
+
+    def tokenized(state: StateInline, silent: bool) -> bool:
+        start, known = state.pos, len(state.delimiters)
+        found = tokenize(state, silent)
+        before, after = state.src[max(0, start - 1) : start], state.src[state.pos : state.pos + 1]
+        if found and state.src[start] != "_" and max(before, after) >= _WIDE:
+            for sign in state.delimiters[known:]:
+                sign.open, sign.close = sign.open or bool(after.strip()), sign.close or bool(before.strip())
+        return found
+
+    return tokenized
+
+
+_SHOWN.inline.ruler.at("emphasis", _beside_chinese(emphasis.tokenize))
+_SHOWN.inline.ruler.at("strikethrough", _beside_chinese(strikethrough.tokenize))
 
 _RUN = re.compile(r"[A-Za-z0-9+/_=%-]*+")
 _RUN_IN_LINES = re.compile(r"[A-Za-z0-9+/_=%\s-]*+")
