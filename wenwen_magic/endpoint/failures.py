@@ -280,7 +280,7 @@ def broken(error: Exception) -> EndpointError:
     )
     return EndpointError(
         what,
-        why="" if late else _describe(reasons),
+        why="" if late or isinstance(reasons[-1], ValueError) else _describe(reasons),  # that is of parsing a piece
         do=_(_MAYBE),
         charged="maybe",
     )
