@@ -253,6 +253,17 @@ def test_a_list_that_broke_off_is_mended_and_told(shell, relay):
     assert "broke off" in shell.words()
 
 
+def test_a_fence_around_json_is_not_shown(shell, relay):
+    relay.answer = lambda _: answering('```json\n["a"]\n```')
+    assert shell.run("%%wenwen_ask ideas --json\nnames?").value == ["a"]
+    assert '>["a"]</pre>' in shell.shown()[-1]["text/html"].replace("&quot;", '"')
+
+
+def test_a_connection_that_breaks_within_a_piece_tells_nothing_of_pythons_numbers(shell, demo):
+    error = shell.fail("%%wenwen_ask\nwhat is ink? [demo: cut=early]")
+    assert ("connection broke" in str(error), error.why, error.charged) == (True, "", "maybe")
+
+
 def test_words_that_reached_their_limit_are_told(shell, relay):
     relay.answer = lambda _: answering("Ink is made of").replace('"stop"', '"length"')
     shell.run("%%wenwen_ask words\nWhat is ink?")

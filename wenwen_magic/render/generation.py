@@ -48,6 +48,7 @@ MOST_EMBEDDED = 2 << 20
 """Bytes of a clip that may be kept in a notebook itself."""
 _LONGEST_ALT = 200
 _SMALL_SUM = 0.001
+_APART = "margin:0;margin-bottom:1em"  # from what is below, and not from the left
 _PREVIEW_HEIGHT, _PICTURE_HEIGHT = 320, 448  # pixels: a screen has room for the caption and the controls too
 _NO_CONTROLS = N_("Run the cell to have its controls here.")
 _DOING = (
@@ -188,10 +189,15 @@ def no_picture_html(generation: Generation) -> Markup:
 
 
 def words_html(text: str, *, as_it_is: bool = False) -> Markup:
-    """Show the words that were asked for: Markdown as it reads, or sign for sign."""
+    """Show the words that were asked for: Markdown as it reads, or sign for sign but for a fence around them."""
     if as_it_is:
-        return tag("pre", text[:LONGEST_TEXT], style="white-space:pre-wrap;word-break:normal;padding:0")
-    return tag("div", with_formulas(text, markdown.render))
+        text = text.strip().removeprefix("```json\n").removesuffix("\n```")
+        return tag("pre", text[:LONGEST_TEXT], style=f"white-space:pre-wrap;word-break:normal;padding:0;{_APART}")
+    # Front ends put tables' words at the right, and nothing below code.
+    html = with_formulas(text, markdown.render)
+    for name, style in (("td", "text-align:left"), ("th", "text-align:left"), ("pre", _APART)):
+        html = Markup(html.replace(f"<{name}>", f'<{name} style="{style}">'))
+    return tag("div", html)
 
 
 def words_bundle(text: str, *, as_it_is: bool = False) -> dict[str, Any]:

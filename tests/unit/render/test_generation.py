@@ -183,6 +183,13 @@ def test_an_endless_prompt_is_shown_from_its_beginning(make):
     assert len(generation_bundle(generation)["text/html"]) < 60_000
 
 
+def test_a_table_in_an_answer_has_its_words_at_the_left_and_code_a_place_of_its_own():
+    html = display.words_html("| a | b |\n|---|:---:|\n| 1 | 2 |\n\n```\n<td>\n```")
+    assert html.count('<th style="text-align:left">') == html.count('<td style="text-align:left">') == 1
+    assert html.count('"text-align:center"') == 2
+    assert '<pre style="margin:0;margin-bottom:1em"><code>&lt;td&gt;' in html
+
+
 def test_words_that_were_wanted_are_shown_as_they_are_formatted(make):
     described = make(request=ImageRequest("x", task="describe"), text="# A *fox*\n<script>")
     html = generation_bundle(described)["text/html"]
