@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from wenwen_magic.models import Model, ModelList, bare, meant_by, retired
+from wenwen_magic.models import Model, ModelList, bare, makes_clips, meant_by, retired
 from wenwen_magic.render import markup
 from wenwen_magic.render.markup import Markup, bundle, join, lines, tag, text_table
 from wenwen_magic.text.i18n import N_, _, in_every_language
@@ -17,7 +17,8 @@ from wenwen_magic.text.suggest import nearest
 MOST = 120
 """Models that one table shows; a relay may list a thousand."""
 _LONGEST_NAME, _WHOLE = 80, 40
-_PICTURE, _OTHER = N_("picture"), N_("other")
+_PICTURE, _CLIP, _OTHER = N_("picture"), N_("clip"), N_("other")
+_SIGNS = {_PICTURE: "✓", _CLIP: "▶", _OTHER: "–"}
 _UNITS = (86_400, N_("{count} d ago")), (3600, N_("{count} h ago")), (60, N_("{count} min ago"))
 
 
@@ -51,8 +52,8 @@ def table(known: ModelList, words: str = "", *, age: float = 0.0, replay: bool =
 
     Args:
         known: the endpoint's list.
-        words: pieces of names, owners, endpoint types or aliases, in any letter case; ``picture`` (图片) for those
-            that draw.
+        words: pieces of names, owners, endpoint types or aliases, in any letter case; ``picture`` (图片) or
+            ``clip`` (短片) for those that make such.
         age: seconds since the endpoint named them.
         replay: whether no endpoint may be asked.
     """
@@ -62,7 +63,7 @@ def table(known: ModelList, words: str = "", *, age: float = 0.0, replay: bool =
     if not found:
         footer = f"{_('No model matches.')} {footer}"
         return ModelTable(found, bundle(tag("p", footer), footer))
-    heads = [_("model"), _("draws"), _("other names"), _("owner"), _("endpoint types")]
+    heads = [_("model"), _("makes"), _("other names"), _("owner"), _("endpoint types")]
     rows = [_row(model) for model in found[:MOST]]
     shown = markup.table(
         [[*map(_whole, row[:2]), *map(_in_pieces, row[2:])] for row in rows], head=[heads], striped=True
@@ -106,13 +107,16 @@ def _folded(text: str) -> str:
 
 def _searchable(model: Model) -> str:
     """Return the text in which a search looks for its words."""
-    kind = _PICTURE if model.picture else _OTHER
     names = (model.id, model.owner, *model.endpoint_types, *model.aliases, model.alias_of)
-    return _folded("\n".join((*names, *in_every_language(kind))))
+    return _folded("\n".join((*names, *in_every_language(_kind(model)))))
+
+
+def _kind(model: Model) -> str:
+    return _PICTURE if model.picture else _CLIP if makes_clips(model.id) else _OTHER
 
 
 def _row(model: Model) -> list[str]:
-    kind = "✓ " + _(_PICTURE) if model.picture else "– " + _(_OTHER)
+    kind = f"{_SIGNS[_kind(model)]} {_(_kind(model))}"
     kind += f" · {_('ends {day}', day=model.ends)}" if model.ends else ""
     names = f"= {model.alias_of}" if model.alias_of else ", ".join(model.aliases)
     return [mask_keys(text) for text in (model.id, kind, names, model.owner, ", ".join(model.endpoint_types))]

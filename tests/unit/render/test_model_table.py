@@ -17,6 +17,7 @@ MODELS = (
     Model("gemini-3-pro-image", "vertex-ai", ("gemini", "openai")),
     Model("nano-banana", "谷歌"),
     Model("claude-sonnet", "anthropic", ("anthropic",)),
+    Model("sora_video2", "custom", ("openai",)),
 )
 
 
@@ -30,13 +31,13 @@ def rows(shown):
 
 def test_the_table_has_a_row_for_each_model_pictures_first():
     head, *shown = rows(table(known()))
-    assert head == ["model", "draws", "other names", "owner", "endpoint types"]
+    assert head == ["model", "makes", "other names", "owner", "endpoint types"]
     assert [row[0] for row in shown] == [
-        *("gemini-3-pro-image", "gpt-4o-image", "nano-banana", "claude-sonnet", "gpt-4o")
+        *("gemini-3-pro-image", "gpt-4o-image", "nano-banana", "claude-sonnet", "gpt-4o", "sora_video2")
     ]
     assert shown[0][1:4] == ["✓ picture", "nano-banana2, nano-banana-pro, gemini-3-pro-image-preview", "vertex-ai"]
     assert shown[2][2] == "= gemini-2.5-flash-image"
-    assert shown[4][1] == "– other"
+    assert [row[1] for row in shown[3:]] == ["– other", "– other", "▶ clip"]
 
 
 def test_a_printed_page_holds_all_columns():
@@ -62,7 +63,7 @@ def test_the_text_says_the_same_in_columns():
 @pytest.mark.parametrize(
     ("words", "found"),
     [
-        ("", 5),
+        ("", 6),
         ("IMAGE", 3),
         ("image  pro", 1),
         ("ＧＰＴ", 2),
@@ -71,6 +72,8 @@ def test_the_text_says_the_same_in_columns():
         ("picture gemini", 2),
         ("other", 2),
         ("其他", 2),
+        ("clip", 1),
+        ("短片", 1),
         ("vertex", 1),
         ("谷歌", 1),
         ("banana2", 1),
@@ -88,7 +91,7 @@ def test_what_is_not_found_is_said_with_what_there_is():
     shown = table(known(), "nothing")
     for kind in ("text/plain", "text/html"):
         assert "No model matches" in shown.bundle[kind]
-        assert "0 of 5 models" in shown.bundle[kind]
+        assert "0 of 6 models" in shown.bundle[kind]
     assert rows(shown) == []
 
 
