@@ -31,7 +31,7 @@ from wenwen_magic.formats.parse.stream import ask_about_job, inquiry, read, read
 from wenwen_magic.formats.parse.walk import number_of, percent_in
 from wenwen_magic.protocol import Answer, HttpCall, HttpReply, Progress, Source, Step, WireFormat
 from wenwen_magic.records import CLIP, ImageRequest
-from wenwen_magic.text.i18n import _
+from wenwen_magic.text.i18n import N_, _
 from wenwen_magic.text.orientation import pixels_for, shape_of
 from wenwen_magic.text.sanitize import mask_keys, one_line
 
@@ -52,6 +52,7 @@ _IS_OPERATION = re.compile(r"(?:[\w.-]+/)*operations/[\w.:-]+")
 """What Google's servers call a job, as its ``name``."""
 _OF_REQUEST = re.compile(r"(?i)req(?:uest)?[_-]|trace")
 """How the number of a request begins, which is rarely that of a job."""
+_STATUS = {"queued": N_("queued"), "in_progress": N_("in progress")}
 _DONE = {
     *("complete", "completed", "success", "successful", "succeeded", "succeed", "finished", "finish", "done", "ready"),
     *("generated", "available", "ended", "published"),
@@ -249,7 +250,8 @@ class _Job:
 
     def progress(self) -> Progress:
         """Report how far it is: its state, or the words in place of one; of an answer that tells nothing no JSON."""
-        said = self.status.replace("_", " ") or self._words
+        known = _STATUS.get(self.status)
+        said = _(known) if known else self.status.replace("_", " ") or self._words
         words = mask_keys(one_line(self._payloads.redact(said), 80))
         percent = self._percent
         told = " ".join(filter(None, (words, f"{percent:g}%" if percent else "")))

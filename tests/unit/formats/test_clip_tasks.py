@@ -13,6 +13,7 @@ from wenwen_magic.errors import AnswerError, ConfigError, EndpointError, WaitEnd
 from wenwen_magic.formats import FORMATS
 from wenwen_magic.formats.videos import FORMAT
 from wenwen_magic.records import CLIP, Reference
+from wenwen_magic.text.i18n import speak
 
 TALK = FORMATS["videos"].talk
 RECORDED = recorded("videos")
@@ -206,6 +207,15 @@ def test_only_errors_in_a_row_end_the_wait(between):
 )
 def test_bug_an_answer_without_a_state_was_shown_as_json(body, told):
     led = lead(TALK(wanted()), reply_of(json.dumps(body)), DONE.reply())
+    assert [one.text for one in led.told] == [told]
+
+
+@pytest.mark.parametrize(
+    ("state", "told"), [("queued", "排队中"), ("IN_PROGRESS", "进行中"), ("warming up", "warming up")]
+)
+def test_a_usual_state_is_told_in_the_readers_language(state, told):
+    speak("zh")
+    led = lead(TALK(wanted()), reply_of(json.dumps({"id": "video_1", "status": state})), DONE.reply())
     assert [one.text for one in led.told] == [told]
 
 
