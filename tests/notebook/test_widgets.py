@@ -25,6 +25,7 @@ from support.widgets import (
 )
 
 from wenwen_magic.client import Client
+from wenwen_magic.notebook.widgets import is_hidden
 from wenwen_magic.notebook.widgets.takes_strip import MOST, names
 from wenwen_magic.text.i18n import speak
 
@@ -442,9 +443,9 @@ def test_a_double_press_is_one_vote(blind):
 def test_a_vote_cast_with_the_command_ends_the_buttons_too(blind):
     panel = panel_under(blind)
     late = letters(panel)[1]
-    assert panel.generate.disabled
+    assert (panel.generate.disabled, is_hidden(panel.drawing)) == (True, True)
     blind.vote("A")
-    assert (letters(panel), panel.generate.disabled) == ([], False)
+    assert (letters(panel), panel.generate.disabled, is_hidden(panel.drawing)) == ([], False, False)
     late.click()
     assert (letters(panel), panel.note.value) == ([], "")
     assert len(takes_in(panel)) == 2
@@ -454,9 +455,9 @@ def test_a_vote_cast_with_the_command_ends_the_buttons_too(blind):
 def test_a_blind_comparison_in_the_background_hides_its_names_until_the_vote(blind):
     panel = panel_of(blind)
     panel.follow(blind.run(beside=True))
-    assert panel.generate.description == "Stop waiting"
+    assert (panel.generate.description, is_hidden(panel.drawing)) == ("Stop waiting", False)
     settle(panel)
-    assert (panel.generate.disabled, panel.edit.disabled) == (True, True)
+    assert (panel.generate.disabled, panel.edit.disabled, is_hidden(panel.drawing)) == (True, True, True)
     assert [button.description for button in letters(panel)] == ["A", "B"]
     assert list(takes_in(panel)) == []
     for row in blind.area.gallery:

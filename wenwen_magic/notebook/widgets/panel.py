@@ -213,9 +213,8 @@ class Panel:
         last = ipywidgets.HBox([self.generate, self.edit_row.cancel], layout={"margin": "0 0 0 auto"})
         self._settings = (chosen.model, chosen.orientation, chosen.count, self.words)
         press = [*self.edit_row.fields, *self._settings, last]
-        self.view = _Box(
+        self.drawing = ipywidgets.VBox(
             [
-                self.ballot,
                 upper,
                 self.menu,
                 self.strip.view,
@@ -225,11 +224,10 @@ class Panel:
                     [row(press, width="100%"), self.edit_row.below],
                     layout={"border_top": _LINE, "padding": "4px 0 0 0", "width": "100%"},
                 ),
-                self.note,
-                self.question,
-                self.inserter.view,
-            ],
-            layout={"max_width": "820px"},
+            ]
+        )
+        self.view = _Box(
+            [self.ballot, self.drawing, self.note, self.question, self.inserter.view], layout={"max_width": "820px"}
         )
         self._with_prompt = with_prompt
         cell.voted.append(self._show_result)
@@ -266,6 +264,7 @@ class Panel:
     def _update(self) -> None:
         """Let the controls say what is shown, chosen and waited for; while a job is waited for Generate is Stop."""
         waiting = bool(self._jobs)
+        show(self.drawing, on=waiting or not self._held)
         show(self.progress, on=waiting)
         show(self.tools, on=not waiting)
         self._update_generate(waiting=waiting)
@@ -288,7 +287,7 @@ class Panel:
         self.generate.description = _("Stop waiting") if waiting else face
         self.generate.button_style = "" if waiting else "primary"
         self.generate.disabled = self._held and not waiting
-        self.generate.tooltip = _(self._says["stops"]) if waiting else _("vote first") if self._held else does
+        self.generate.tooltip = _(self._says["stops"]) if waiting else does
         editing = self.edit_row.take is not None
         # The change stands in the place of what the picture was asked with; behind ⋯ that can be changed all the same.
         show(*self._settings, on=not editing or not is_hidden(self.menu))
