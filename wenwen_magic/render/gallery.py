@@ -17,6 +17,7 @@ from wenwen_magic.render.generation import (
     doing,
     image_html,
     no_picture_html,
+    own_words,
     plain,
     preview_of,
     prompt_of,
@@ -29,6 +30,7 @@ from wenwen_magic.render.markup import (
     bundle,
     cell,
     even_columns,
+    folded,
     in_rows,
     join,
     lines,
@@ -189,11 +191,14 @@ def _grid_bundle(gallery: Gallery) -> dict[str, Any]:
 
 
 def _prompts_html(rows: Sequence[Generation]) -> tuple[Markup, list[Markup]]:
-    """Show what was sent: once for all rows, folded away, if it was the same, else for each row."""
+    """Show what was sent: once, folded away, where all rows are of one prompt, else for each row."""
     prompts = [prompt_of(row) for row in rows]
-    if len(set(prompts)) == 1:
+    shown = {prompt: tag("p", small(lines(prompt))) for prompt in prompts}
+    if len(shown) == 1:
         return as_sent(replace(rows[0], revised_prompt="")), [Markup()] * len(prompts)
-    return Markup(), [tag("p", small(lines(prompt))) for prompt in prompts]
+    if len(set(map(own_words, rows))) == 1:
+        return folded(_("as sent"), *shown.values()), [Markup()] * len(prompts)
+    return Markup(), [shown[prompt] for prompt in prompts]
 
 
 _Take = tuple[Generation, Sequence[str], Markup]

@@ -18,7 +18,7 @@ COLUMNS = 4
 # Front ends centre and stripe tables. Where styles are stripped, the attributes still apply.
 _TABLE: dict[str, str | int | None] = {"cellpadding": 6, "style": "table-layout:auto;margin-left:0"}
 _PLACE = {"align": "left", "valign": "top"}
-_STYLE = "text-align:left;vertical-align:top;overflow-wrap:anywhere"
+_STYLE = "text-align:left;vertical-align:top;overflow-wrap:"
 _LARGEST_STILL = 4 << 20
 """Bytes of a small picture at most: four times those of a preview that compresses badly."""
 _NARROWEST = 128
@@ -167,8 +167,8 @@ def cell(*content: str, scope: str | None = None, style: str = "", **attributes:
         style: declarations beside those of every cell, each ending in a semicolon.
         **attributes: ``width`` in pixels or per cent, ``colspan``, ``rowspan``.
     """
-    name = "th" if scope else "td"
-    return Cell(tag(name, *content, scope=scope, **attributes, **_PLACE, style=style + _STYLE))
+    name, wraps = ("th", "break-word") if scope else ("td", "anywhere")  # a head is no narrower than its words
+    return Cell(tag(name, *content, scope=scope, **attributes, **_PLACE, style=style + _STYLE + wraps))
 
 
 def table(rows: Iterable[Iterable[str]], *, head: Iterable[Iterable[str]] = (), striped: bool = False) -> Markup:

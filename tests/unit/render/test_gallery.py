@@ -250,7 +250,11 @@ def test_one_prompt_for_all_is_once_and_folded_under_the_table(make):
 
 def test_prompts_that_differ_are_whole_and_open_under_each_picture(make):
     long = "一只戴着圆框眼镜的橘猫坐在石桥上，" * 60
-    reader = read(gallery_bundle(grid_of(make, {"animal": ["猫", "狗"]}, sent=lambda values: long + values["animal"])))
+    reader = read(
+        gallery_bundle(
+            grid_of(make, {"animal": ["猫", "狗"]}, lambda one: ImageRequest(long + one["animal"]), sent=lambda one: "")
+        )
+    )
     found = headers(reader.tables[0])
     assert [cell.words.endswith(long + animal) for animal, _, cell in found] == [True, True]
     assert (reader.outside, {cell.folded for cell in reader.cells}) == ("", {""})
@@ -258,9 +262,16 @@ def test_prompts_that_differ_are_whole_and_open_under_each_picture(make):
 
 def test_takes_of_one_prompt_have_it_once(make):
     labels = ((("x", "1"),), (("x", "1"),), (("x", "2"),))
-    rows = (make((9, 9), sent="first"), make((9, 9), sent="first"), make((9, 9), sent="second"))
-    cells = [cell for *_, cell in headers(read(gallery_bundle(Gallery(rows, labels))).tables[0])]
+    rows = [make((9, 9), request=ImageRequest(name), sent="") for name in ("first", "first", "second")]
+    cells = [cell for *_, cell in headers(read(gallery_bundle(Gallery(tuple(rows), labels))).tables[0])]
     assert [cell.words.count("first") for cell in cells] == [1, 0]
+
+
+def test_one_prompt_in_several_shapes_is_folded_away_as_it_was_sent(make):
+    turns = {"orientation": ["landscape", "portrait"]}
+    reader = read(gallery_bundle(grid_of(make, turns, sent=lambda one: f"a cat\n{one['orientation']} composition")))
+    assert not any("cat" in cell.words for *_, cell in headers(reader.tables[0]))
+    assert reader.outside == "as senta cat\nlandscape compositiona cat\nportrait composition"
 
 
 def test_words_that_came_with_a_picture_are_shown(make):
@@ -322,8 +333,8 @@ def contest(make):
     rows = [
         make(
             (900 + number, 600 + number),
-            request=ImageRequest("a cat", name, "portrait"),
-            sent=f"prompt of {name}",
+            request=ImageRequest(f"prompt of {name}", name, "portrait"),
+            sent="",
             model_reported=f"{name}-2026",
             text=f"drawn by {name}",
             elapsed=100.0 + number,
