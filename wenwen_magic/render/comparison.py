@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple, get_args
 from wenwen_magic.records import Generation, ImageRequest
 from wenwen_magic.render import markup
 from wenwen_magic.render.generation import amount, described, generation_html, size_of
-from wenwen_magic.render.markup import Markup, cell, join, lines, small, stacked, table, tag
+from wenwen_magic.render.markup import Markup, cell, join, lines, stacked, table, tag
 from wenwen_magic.text.i18n import _
 from wenwen_magic.text.orientation import said
 from wenwen_magic.text.sanitize import mask_keys, one_line, replace_unshown
@@ -345,7 +345,7 @@ def bundle(comparison: Comparison) -> dict[str, Any]:
 def prompts_bundle(old: str, new: str) -> dict[str, Any]:
     """Make the MIME bundle of a prompt and what it became, marked."""
     marked = _cut(pieces(mask_keys(old), mask_keys(new)), around=2_000, most=20_000, count=2_000)
-    html = tag("p", small(_("prompt"), ": "), tag("span", diff_html(marked), style="white-space:pre-wrap"))
+    html = tag("p", diff_html(marked), style="white-space:pre-wrap")
     return markup.bundle(html, diff_text(marked))
 
 

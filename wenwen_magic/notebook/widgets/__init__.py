@@ -14,8 +14,8 @@ from wenwen_magic.text.i18n import _
 _MARGIN = 8
 """Pixels that ipywidgets leaves between a field and its name."""
 _THUMBNAILS = """
-.wenwen-thumbnail{background-size:cover;background-position:center;border:2px solid transparent;border-radius:2px;
-display:flex;align-items:flex-end;justify-content:flex-start}
+.wenwen-thumbnail{background-size:cover;background-position:center;background-origin:border-box;
+border:2px solid transparent;border-radius:2px;display:flex;align-items:flex-end;justify-content:flex-start}
 .wenwen-thumbnail.wenwen-shown{border-color:var(--jp-brand-color1,#1976d2)}
 .wenwen-thumbnail:focus-visible{outline:2px solid var(--jp-brand-color1,#1976d2);outline-offset:1px}
 """

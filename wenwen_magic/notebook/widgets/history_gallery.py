@@ -221,7 +221,7 @@ class HistoryGallery:
         if take:
             ready, prompt = self._client.ready(take), tag("p", lines(generation.prompt_of(take)))
             described = generation.described(ready)
-            about = tag("p", small(" · ".join(filter(None, (_name(take), "demo" if take.demo else "")))))
+            about = tag("p", small(_name(take)))
             self.shown.value = join(
                 generation.generation_html(ready, described, asked_here=True, in_widget=True), prompt, about
             )
