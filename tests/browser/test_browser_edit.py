@@ -94,3 +94,23 @@ def test_the_endpoints_buttons_stand_under_their_picture_and_draw(english):
     expect(lab.thumbnails(1)).to_have_count(3)
     assert len(lab.records()) == 3
     assert lab.html(1).count('<img src="data:image/') == 1
+
+
+def test_the_mask_editor_is_whole_in_a_narrow_notebook_and_paints_where_the_pointer_is(english):
+    lab = english(
+        DEMO,
+        "%%wenwen_image kite -o landscape --no-ui\na kite over a wide plain",
+        "%wenwen mask kite",
+        "hole = kite_mask.getchannel('A').point(lambda alpha: 255 - alpha).getbbox()\n"
+        "print('painted', [round(side / kite_mask.width, 1) for side in hole])",
+    ).run_all()
+    lab.page.set_viewport_size({"width": 480, "height": 900})
+    canvas = lab.cell(2).locator("canvas")
+    expect(canvas).to_be_visible()
+    box = canvas.bounding_box()
+    assert box["x"] + box["width"] <= 480
+    assert abs(box["width"] / box["height"] - 3 / 2) < 0.02
+    canvas.click(position={"x": box["width"] * 0.9, "y": box["height"] / 2})
+    expect(lab.cell(2).get_by_text("kite_mask").first).to_be_visible()
+    lab.run(3)
+    expect(lab.cell(3).get_by_text("painted [0.9, 0.3, 0.9, 0.4]")).to_be_visible()

@@ -117,7 +117,7 @@ class MaskEditor:
         self._scale = min(1.0, _WIDEST / size[0], _HIGHEST / size[1])
         self._hand: list[Point] = []
         width, height = (max(1, round(side * self._scale)) for side in size)
-        layout = {"width": f"{width}px", "border": "1px solid #8886"}
+        layout = {"width": f"{width}px", "max_width": "100%", "height": "auto", "border": "1px solid #8886"}
         self.canvas = self._library.MultiCanvas(3, width=width, height=height, layout=layout)
         shown = ipywidgets.Image.from_file(picture)
         self.canvas[0].draw_image(shown, 0, 0, width, height)
