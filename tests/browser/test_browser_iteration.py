@@ -58,9 +58,10 @@ def test_a_take_of_the_strip_is_shown_starred_and_inserted_as_a_cell_that_costs_
         lab.run(index)
     expect(lab.thumbnails(1)).to_have_count(3)
     assert all(one.bounding_box()["height"] <= 60 for one in lab.thumbnails(1).all())
-    assert all(
-        "url(" in one.evaluate("one => getComputedStyle(one).backgroundImage") for one in lab.thumbnails(1).all()
+    styles = lab.thumbnails(1).evaluate_all(
+        "all => all.map(one => getComputedStyle(one)).map(one => [one.backgroundImage, one.backgroundOrigin])"
     )
+    assert all("url(" in image and origin == "border-box" for image, origin in styles)  # else it is repeated there
     second = source(lab.pictures(1).nth(1))
     lab.thumbnails(1).nth(1).focus()
     lab.page.keyboard.press("Enter")  # a thumbnail is pressed with the keyboard too
@@ -82,6 +83,18 @@ def test_a_take_of_the_strip_is_shown_starred_and_inserted_as_a_cell_that_costs_
     expect(lab.cell(2).locator("figure a")).to_have_attribute("title", original)
     assert source(lab.pictures(2)) == second
     assert (lab.records(), len(made)) == (made, 3)
+
+
+def test_a_family_whose_prompts_are_long_has_room_for_pictures_and_models(english):
+    long = "a red barn in a wide field, soft light, " * 15
+    lab = english(DEMO, f"%%wenwen_image barn --no-ui\n{long}", "%wenwen show barn --lineage").run_all()
+    picture, model = lab.cell(2).locator("td img"), lab.cell(2).locator("td").nth(2)
+    expect(picture).to_be_visible()
+    for width in (1280, 900):
+        lab.page.set_viewport_size({"width": width, "height": 900})
+        assert picture.bounding_box()["width"] == 88
+        assert model.bounding_box()["width"] >= 120
+    expect(lab.cell(2).get_by_text("light, …")).to_be_visible()
 
 
 def test_what_the_controls_drew_joins_the_strip_and_is_free_in_the_cell_they_insert(english):
@@ -187,7 +200,7 @@ def test_a_blind_comparison_tells_no_name_until_a_letter_is_pressed(book):
         assert "first-model" not in told
         assert "second-model" not in told
     expect(pictures.locator("th")).to_have_text(["A", "B"])
-    expect(book.cell(BLIND).get_by_role("button", name="Generate", exact=True)).to_be_disabled()
+    expect(book.cell(BLIND).get_by_role("button", name="Generate", exact=True)).to_be_hidden()
     places = [round(one.bounding_box()["x"]) for one in pictures.locator("td img").all()]
     book.press(BLIND, "B")
     expect(pictures.locator("th").get_by_text("first-model")).to_be_visible()

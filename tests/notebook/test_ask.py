@@ -256,7 +256,7 @@ def test_a_list_that_broke_off_is_mended_and_told(shell, relay):
 def test_a_fence_around_json_is_not_shown(shell, relay):
     relay.answer = lambda _: answering('```json\n["a"]\n```')
     assert shell.run("%%wenwen_ask ideas --json\nnames?").value == ["a"]
-    assert '>["a"]</pre>' in shell.shown()[-1]["text/html"].replace("&quot;", '"')
+    assert '<code>["a"]</code></pre>' in shell.shown()[-1]["text/html"].replace("&quot;", '"')
 
 
 def test_a_connection_that_breaks_within_a_piece_tells_nothing_of_pythons_numbers(shell, demo):

@@ -8,7 +8,7 @@ UNSHOWABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069
 """Control characters, what turns the direction of writing, lone surrogates."""
 VOID = {"br", "img", "wbr"}
 TAGS = VOID | {
-    *("table", "thead", "tbody", "tr", "th", "td", "p", "div", "span", "pre", "figure", "figcaption"),
+    *("table", "thead", "tbody", "tr", "th", "td", "p", "div", "span", "pre", "code", "figure", "figcaption"),
     *("small", "b", "del", "ins", "nobr", "details", "summary", "video"),
 }
 ATTRIBUTES = {

@@ -49,6 +49,7 @@ MOST_EMBEDDED = 2 << 20
 _LONGEST_ALT = 200
 _SMALL_SUM = 0.001
 _APART = "margin:0;margin-bottom:1em"  # from what is below, and not from the left
+_LINES = "margin:2px;line-height:140%"  # a control's are as high as a button
 _PREVIEW_HEIGHT, _PICTURE_HEIGHT = 320, 448  # pixels: a screen has room for the caption and the controls too
 _NO_CONTROLS = N_("Run the cell to have its controls here.")
 _DOING = (
@@ -192,7 +193,8 @@ def words_html(text: str, *, as_it_is: bool = False) -> Markup:
     """Show the words that were asked for: Markdown as it reads, or sign for sign but for a fence around them."""
     if as_it_is:
         text = text.strip().removeprefix("```json\n").removesuffix("\n```")
-        return tag("pre", text[:LONGEST_TEXT], style=f"white-space:pre-wrap;word-break:normal;padding:0;{_APART}")
+        style = f"white-space:pre-wrap;word-break:normal;padding:0;{_APART}"
+        return tag("pre", tag("code", text[:LONGEST_TEXT]), style=style)
     # Front ends put tables' words at the right, and nothing below code.
     html = with_formulas(text, markdown.render)
     for name, style in (("td", "text-align:left"), ("th", "text-align:left"), ("pre", _APART)):
@@ -339,7 +341,7 @@ def sent_html(generation: Generation, styles: Mapping[str, str] = MappingProxyTy
 
 def _words(name: str, text: str) -> Markup:
     shown = tag("span", text, style="white-space:pre-wrap", lang="zh" if is_chinese(text) else None)
-    return tag("p", small(name, ": "), shown, style="margin:2px")
+    return tag("p", small(name, ": "), shown, style=_LINES)
 
 
 def _taken_apart(generation: Generation, styles: Mapping[str, str]) -> tuple[str, str]:
@@ -362,7 +364,7 @@ def details_html(generation: Generation, styles: Mapping[str, str] = MappingProx
     asked, answered = generation.request.model, generation.model_reported
     model = _("answered by {answered}", answered=answered) if answered not in {"", asked} else ""
     facts = [*map(short_path, generation.files), model, f"#{generation.id}"]
-    return join(sent_html(generation, styles), tag("p", small(" · ".join(filter(None, facts))), style="margin:2px"))
+    return join(sent_html(generation, styles), tag("p", small(" · ".join(filter(None, facts))), style=_LINES))
 
 
 def plain(generation: Generation, about: Sequence[str]) -> str:

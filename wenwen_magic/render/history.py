@@ -176,7 +176,7 @@ def _nothing(page: Page, command: str) -> str:
 
 MOST_RELATED = 200
 """Generations of one family that are shown."""
-_SMALLER_THUMBNAIL, _INDENT = 88, 26  # pixels
+_SMALLER_THUMBNAIL, _INDENT, _MODEL = 88, 26, 128  # pixels, which a long prompt leaves the other columns
 _LONGEST_PROMPT = 400
 
 
@@ -222,11 +222,14 @@ def family_bundle(
         # The branch is drawn with signs too, for places without styles.
         branch = "─" * depth + " " * bool(depth)
         label = pressed(member.request, by_id.get(member.parent))
-        prompt = (f"{label}: " if label else "") + prompt_of(member)[:_LONGEST_PROMPT]
+        prompt = (f"{label}: " if label else "") + prompt_of(member)
+        prompt = prompt[:_LONGEST_PROMPT] + " …" * (len(prompt) > _LONGEST_PROMPT)
         shown_prompt = join(tag("b", lines(prompt)), " ← ", _("this one")) if marked else lines(prompt)
         thumbnail = _member_picture(member, thumbnails.get(member.id))
-        indented = tag("div", thumbnail, style=f"margin-left:{depth * _INDENT}px")
-        rows.append([indented, join(branch, shown_prompt), lines(model), cell(name, style="white-space:nowrap;")])
+        indent = depth * _INDENT
+        indented = cell(tag("div", thumbnail, style=f"margin-left:{indent}px"), width=_SMALLER_THUMBNAIL + indent)
+        told = cell(lines(model), width=_MODEL)
+        rows.append([indented, join(branch, shown_prompt), told, cell(name, style="white-space:nowrap;")])
         parts = [name, one_line(prompt), model, *(["←"] if marked else [])]
         text.append("  " * depth + branch + "  ".join(parts))
     return bundle(table(rows, head=[[_("picture"), _("what was asked"), _("model"), _("id")]]), "\n".join(text))
