@@ -33,6 +33,7 @@ from wenwen_magic.endpoint import bodies, failures
 from wenwen_magic.endpoint.api_key import Secret
 from wenwen_magic.endpoint.masking import mask, mask_bytes, mask_reply
 from wenwen_magic.errors import AnswerError, ConfigError, EndpointError, NotSentError, WenwenError
+from wenwen_magic.kinds import PICTURES, VIDEOS, kind_of
 from wenwen_magic.models import Model, listed
 from wenwen_magic.protocol import HttpCall, HttpReply
 from wenwen_magic.text.i18n import _
@@ -49,6 +50,7 @@ PACKED, GROWTH = 8 << 20, 8
 PIECE = 1 << 16
 CODINGS = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 """The codings that are unpacked, with the window of each as zlib counts it."""
+_GZIP = b"\x1f\x8b\x08"
 REPEATS = 2
 IN_ADDRESS = "?"
 """Begins the name of a key's place that is a parameter of the address, not a header."""
@@ -497,10 +499,10 @@ def read_models(reply: HttpReply) -> list[Model]:
 
 
 def unpacked(pieces: Iterator[bytes], coding: str, *, whole: bool = False) -> Iterator[bytes]:
-    """Return a body unpacked, in pieces of at most :data:`PIECE` bytes, however much is packed into one.
+    """Yield a body unpacked, in pieces of at most :data:`PIECE` bytes, however much is packed into one.
 
     Args:
-        pieces: of the body as it comes.
+        pieces: of the body as it comes; its first bytes tell that it is packed, or is not, before the header does.
         coding: the header Content-Encoding; a body of another coding than gzip and deflate is left as it is.
         whole: whether one that ends before its end mark is an error; all of it is yielded first.
 
@@ -508,8 +510,14 @@ def unpacked(pieces: Iterator[bytes], coding: str, *, whole: bool = False) -> It
         AnswerError: the body is larger than an answer may be; the pieces before that are yielded first.
         zlib.error: it is not packed as the header says, or is to be whole and ends too early.
     """
+    head = next(pieces, b"")
     window = CODINGS.get(coding.strip().lower())
-    return pieces if window is None else _unpacked(pieces, window, whole=whole)
+    if head.startswith(_GZIP):
+        window = CODINGS["gzip"]
+    elif kind_of(head, (*PICTURES, *VIDEOS)) or (window == CODINGS["gzip"] and not _GZIP.startswith(head[:3])):
+        window = None
+    pieces = chain(filter(None, [head]), pieces)
+    yield from pieces if window is None else _unpacked(pieces, window, whole=whole)
 
 
 def _unpacked(pieces: Iterator[bytes], window: int, *, whole: bool) -> Iterator[bytes]:

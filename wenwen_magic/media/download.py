@@ -56,7 +56,6 @@ _HEADERS = {
     "Accept": "image/*,*/*;q=0.8",
     "Accept-Encoding": "identity",
 }
-_GZIP = b"\x1f\x8b\x08"
 _WHOLE = frozenset({200, 203})
 _ALL = re.compile(r"bytes 0-(\d{1,18})/(\d{1,18})")
 """The range of an answer that some stores call a part (206), though nobody asked for one and it is the whole file."""
@@ -334,7 +333,7 @@ def _save(step: _Step, response: BaseHTTPResponse, target: Path) -> str:
         raise _failed(step.address, _("it is compressed ({encoding})", encoding=mask_keys(encoding)))
     size = response.length_remaining or 0
     if size <= limit:
-        size, pieces = 0, _unpacked(_body_in_parts(step, response), encoding)
+        size, pieces = 0, unpacked(_body_in_parts(step, response), encoding, whole=True)
         if step.policy.video:
             head, pieces = _begun(pieces)
             if kinds.other_kind(head) == "JSON":
@@ -382,16 +381,6 @@ def _body_in_parts(step: _Step, response: BaseHTTPResponse) -> Iterator[bytes]:
 
 def _version(response: BaseHTTPResponse) -> tuple[str, str]:
     return response.headers.get("etag", ""), _encoding(response)
-
-
-def _unpacked(pieces: Iterator[bytes], encoding: str) -> Iterator[bytes]:
-    """Yield a body unpacked: its first bytes tell that it is packed, or is not, before the header does."""
-    head = next(pieces, b"")
-    if encoding and kinds.kind_of(head, (*kinds.PICTURES, *kinds.VIDEOS)):
-        encoding = ""
-    elif head.startswith(_GZIP):
-        encoding = "gzip"
-    return unpacked(chain(filter(None, [head]), pieces), encoding, whole=True)
 
 
 def _begun(pieces: Iterator[bytes], enough: int = kinds.HEAD) -> tuple[bytes, Iterator[bytes]]:

@@ -544,11 +544,14 @@ def test_the_last_letters_before_a_break_are_kept_also_when_a_key_could_begin_wi
     assert b"".join(came) == b"https://h/cat.png?glass"
 
 
-@pytest.mark.parametrize("coding", ["gzip", "deflate"])
-def test_an_answer_that_comes_packed_unasked_is_unpacked(coding, relay):
+@pytest.mark.parametrize(
+    ("pack", "said_of_it"),
+    [(gzip.compress, "gzip"), (zlib.compress, "deflate"), (gzip.compress, "identity"), (bytes, "gzip")],
+    ids=["gzip", "deflate", "gzip without a word", "gzip that is none"],
+)
+def test_an_answer_that_comes_packed_unasked_is_unpacked(pack, said_of_it, relay):
     text = b'{"content": "' + b"a cat " * 9000 + b'"}'
-    packed = gzip.compress(text) if coding == "gzip" else zlib.compress(text)
-    server = relay(said("200 OK", f"Content-Encoding: {coding}", body=packed))
+    server = relay(said("200 OK", f"Content-Encoding: {said_of_it}", body=pack(text)))
     assert whole(line_to(server).send(POST)) == text
 
 
