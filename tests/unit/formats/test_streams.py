@@ -26,6 +26,7 @@ _GONE = {"error": {"message": "The model was removed", "code": "model_not_found"
 _PARTIAL = {"type": "image_generation.partial_image", "partial_image_index": 0, "b64_json": data_uri(png())[22:]}
 
 
+@pytest.mark.parametrize("end", ["", "data: [DONE]\n\n"])
 @pytest.mark.parametrize(
     ("before", "charged"),
     [
@@ -34,11 +35,12 @@ _PARTIAL = {"type": "image_generation.partial_image", "partial_image_index": 0, 
         ([{"choices": [{"delta": {"content": "Here it"}}]}], "maybe"),
         ([{"choices": [{"delta": {"reasoning_content": "A cat."}}]}], "maybe"),
         ([_PARTIAL], "maybe"),
+        ([{"choices": [{"delta": {"content": f"![a]({CAT[:-2]}"}}]}], "maybe"),
     ],
-    ids=["nothing", "no words", "words", "thoughts", "a draft"],
+    ids=["nothing", "no words", "words", "thoughts", "a draft", "half an address"],
 )
-def test_bug_a_stream_that_ended_in_an_error_after_part_of_its_answer_was_called_free(before, charged):
-    body = "".join(f"data: {json.dumps(value)}\n\n" for value in [*before, _GONE])
+def test_bug_a_stream_that_ended_in_an_error_after_part_of_its_answer_was_called_free(before, charged, end):
+    body = "".join(f"data: {json.dumps(value)}\n\n" for value in [*before, _GONE]) + end
     with pytest.raises(EndpointError) as caught:
         read(body, STREAM)
     assert caught.value.charged == charged
@@ -61,6 +63,7 @@ PLAIN = streaming("好的，", f"![猫]({CAT})")
         PLAIN.replace("\n\n", "\n"),
         "\n\n\n" + PLAIN,
         PLAIN + "data: \n\n: bye",
+        PLAIN.replace('{"choices', '{"id": "a\tb", "choices'),
     ],
     ids=[
         "CRLF",
@@ -74,6 +77,7 @@ PLAIN = streaming("好的，", f"![猫]({CAT})")
         "dense",
         "loose",
         "more",
+        "a tab",
     ],
 )
 def test_a_stream_may_be_written_in_many_ways(body):

@@ -180,7 +180,8 @@ class AnswerParser:
         if self.request.wants_words:
             return self._in_words(text)
         clip = self.request.wants_clip
-        reading, failures = markdown.read(text, self.payloads, whole=not cut, clip=clip), list(self._found.failures)
+        broken = cut or (self._begun and bool(self._error) and not self._found.finish_reason)
+        reading, failures = markdown.read(text, self.payloads, whole=not broken, clip=clip), list(self._found.failures)
         # A video's thumbnail is no picture, but the poster of a clip.
         written, words = reading.images if clip and reading.videos else reading.pictures, reading.words
         found: Sequence[Source] = self._found.pictures or (written if reading.images else ())
