@@ -99,8 +99,14 @@ def other_kind(data: bytes) -> str:
     return str(match.lastgroup) if match else kind.name if kind else ""
 
 
-DATA_HEAD = re.compile(r"(?i)data:([\w.+-]+/[\w.+-]+)?(?:;[\w=.+-]+)*;base64,")
-"""How base64 in an address begins, ``data:image/png;base64,``; its first group is the type, where one is named."""
+DATA_HEAD = re.compile(
+    r"(?i)data:(?:([\w.+-]+/[\w.+-]+)|[\w/*]{0,20})"
+    r"(?:; ?[\w.+-]+(?:=(?:\"[^\"\n]{0,200}\"|[\w.+ -]{0,200}))?)*; ?base64,"
+)
+"""How base64 in an address begins, ``data:image/png;base64,``; its first group is the type, where one is named.
+
+Programs also write ``null``, ``undefined`` or ``image/*`` for it, and a header's ``image/png; charset=utf-8``.
+"""
 
 
 def data_uri(mime: str, data: bytes) -> str:

@@ -17,11 +17,11 @@ BASE64 = (
 ADDRESSES = (
     *("url", "imageurl", "image", "result", "fileuri", "uri", "imageuri", "imgurl", "img", "picture", "pictureurl"),
     *("resultimage", "resultimageurl", "outputimage", "outputurl", "downloadurl", "fileurl", "publicurl", "ossurl"),
-    *("sample", "originalurl", "cdnurl", "src"),
+    *("sample", "originalurl", "cdnurl", "src", "pic", "picurl", "photo", "photourl"),
 )
 """Hold a picture's address, or base64 that begins as a picture does; an address that ends in ``.png`` or the like may
 stand under any name."""
-MEDIA_TYPES = ("image/", "application/octet-stream", "video/")
+MEDIA_TYPES = ("image/", "application/octet-stream", "binary/octet-stream", "video/")
 """Begin the types that an answer may name for a picture or a video."""
 IMAGE_TYPES = {"image", "input_image", "output_image", "base64"}
 """Mark ``data`` as a picture's base64, by an object's ``type``."""
@@ -35,7 +35,7 @@ WRAPPERS = {
     *("generatedsamples", "response", "responses", "item", "filedata", "inlinedata", "source", "message", "delta"),
     *("content", "parts", "part", "contentblock", "files", "assets", "attachments", "taskresult"),
     *("subtaskresultlist", "resource", "text", "generationsbypk", "payload", "body", "resp", "generatevideoresponse"),
-    *("toolresult", "promptfeedback", "incompletedetails", "audio"),
+    *("toolresult", "promptfeedback", "incompletedetails", "audio", "resultjson", "imgs", "pics", "photos", "imgurls"),
 }
 """Hold results further inside: an object, a list, one address, or base64 that begins as a picture does."""
 VIDEOS = {
@@ -55,7 +55,9 @@ ECHOES = {
 """Hold what was asked, or what is about the answer and not in it."""
 TEXTS = {"content", "text", "answer", "outputtext", "delta", "completion", "generatedtext", "transcript"}
 """Hold words of the answer, which may hold pictures."""
-VALUES = {"data", "result", "response", "output", "outputs", "body", "payload", "resp", "results", "message"}
+VALUES = {
+    *("data", "result", "response", "output", "outputs", "body", "payload", "resp", "results", "message", "resultjson"),
+}
 """Hold, where the value is a text, one address, base64, JSON once more, or words."""
 REASONING = {"reasoningcontent", "reasoning", "thinking"}
 """Hold thoughts on the way to an answer."""

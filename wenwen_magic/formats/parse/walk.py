@@ -44,6 +44,8 @@ _SPOKEN = shapes.TEXTS | shapes.REASONING | shapes.ARGUMENTS | {"refusal"}
 _SOURCES = {*shapes.BASE64, *shapes.ADDRESSES}
 _OF_PATHS = {"", *shapes.ADDRESSES, *shapes.VIDEOS}
 """Names under which a text that begins with a slash is a path below the endpoint."""
+_PLAIN = {"url", "imageurl"}
+"""Names of an address and nothing else."""
 _MAY_HOLD_SOURCE = _SOURCES | {"data"}
 
 _DEEPEST = 14
@@ -88,8 +90,10 @@ def source_of(value: Any, payloads: Payloads, key: str = "url", mime: str = PNG.
     if not isinstance(value, str) or not (value := value.strip()):
         return None
     if value[:8].lower().startswith(_HTTP) and (key or len(value.split()) == 1):
-        return Source(payloads.restore_text(value))
-    if _SCHEME.match(value):
+        return Source(payloads.restore_text(value).replace("&amp;", "&"))
+    if key in _PLAIN and (within := next(addresses.written_in(value), "")).lower().startswith(_HTTP):
+        return Source(payloads.restore_text(within))  # it was in quotes, or in Markdown
+    while _SCHEME.match(value):  # some write a head before what has one
         named, value = split_data_uri(value)
         key, mime = shapes.BASE64[0], named or mime
     if key in shapes.BASE64 or begins_as_picture(value, payloads):
@@ -98,7 +102,7 @@ def source_of(value: Any, payloads: Payloads, key: str = "url", mime: str = PNG.
         data = payloads.restore_base64(value) if mime.startswith(shapes.MEDIA_TYPES) else b""
         return Source(f"data:{mime}", data=data) if len(data) >= _SHORTEST else None
     is_path = value.startswith("/") and (key in _OF_PATHS or "url" in key or "im" in key)
-    below_endpoint = is_path or (key in {"url", "imageurl"} and ("/" in value or "." in value))
+    below_endpoint = is_path or (key in _PLAIN and ("/" in value or "." in value))
     # A slash alone leads nowhere.
     return Source(payloads.restore_text(value)) if below_endpoint and len(value.split()) == 1 < len(value) else None
 
@@ -268,13 +272,15 @@ class Collector:
             yield from self.walk(fields[name], film)
         filmed = self._kept > kept
         own = None if filmed or (failed and fields.get("error")) else self._own(fields, place)
+        is_first = own in (*self.pictures[-1:], *self.perhaps[-1:])
         for name, value in fields.items():
             if not value or isinstance(value, (int, float)) or name in shapes.VIDEOS:
                 continue
             if isinstance(value, str) and name in _SPOKEN:
                 yield from self._add_words(name, value, place)
             else:
-                yield from self._add_field(name, value, place, own=own is not None or filmed)
+                listed = is_first and name in shapes.WRAPPERS and isinstance(value, list) and len(value) > 1
+                yield from self._add_field(name, value, place, own=(own is not None or filmed) and not listed)
         if own is not None and place.thought:
             yield Progress(_("A draft"), picture=own)
         if self._kept > kept and place.key in {"content", "parts"}:
@@ -310,7 +316,8 @@ class Collector:
             name: the field's plain name.
             value: its value, neither empty nor a number.
             place: of the object.
-            own: whether the object itself is a picture or holds a video: then others in it are forms of the same.
+            own: whether the object itself is a picture or holds a video: then others in it are forms of the same. Of
+                a list of several it is the first.
         """
         # What else a picture's object holds can only be another form of the same picture.
         is_form = own and place.depth > 0 and not (name == "images" and place.key in {"message", "delta"})
