@@ -207,8 +207,10 @@ _KEYED = re.compile(
     r"""(?i)"(?:(?:image|img|picture)(?:_?ur[il]s?|s)?|url)"\s{0,9}+:\s{0,9}+\[?\s{0,9}+"(https?:[^"\s]++)"""
 )
 _SAYS_PICTURE = re.compile(
-    r"(?i)(?>(?:图片|图像|生成|结果|链接|地址|网址|点击|查看|下载|download|image|picture|result|link|url|src|view|[\W_])*)"
+    r"(?i)(?>(?:图片|图像|原图|生成|结果|链接|地址|网址|点击|查看|下载|保存|已|为|您|你|的|请|及时|成功|完成|如下|有效期?|小时|内|download|image|picture"
+    r"|result|link|url|src|view|here|is|your|the|generated|ready|[\W\d_])*)"
 )
+_NAMES_PICTURE = re.compile(r"(?i)图|image|picture")
 
 Pairs = list[tuple[str, str]]
 
@@ -294,8 +296,10 @@ class Found:
             self.bare += [(clean(address), "") for address in (*_SPACED.findall(plain), *_WIDE.findall(plain))]
         self.images += [(clean(match[1]), "") for match in _KEYED.finditer(text)]
         alone = list(dict.fromkeys(written_in(text)))
-        if len(alone) == 1 and "](" not in text and _SAYS_PICTURE.fullmatch(text.replace(alone[0], "")):
-            self.alone += [(address, "") for address in alone if not is_other(address)]
+        if len(alone) == 1 and not is_other(alone[0]):
+            words = text.replace(alone[0], "")
+            if _SAYS_PICTURE.fullmatch(words) and ("](" not in words or _NAMES_PICTURE.search(words)):
+                self.alone.append((alone[0], ""))
 
     def _add_image(self, address: str, alt: str) -> None:
         """Add a picture; one that links to a picture is the thumbnail of it, and words may hold the address."""
