@@ -315,7 +315,8 @@ def _redirect(step: _Step, response: BaseHTTPResponse) -> str:
         return ""
     try:
         # Headers arrive read as Latin-1; servers write UTF-8 into this one.
-        redirect = urljoin(step.address, location.encode("latin-1").decode("utf-8", "replace"))
+        plain = location.encode("latin-1").decode("utf-8", "replace").strip(" ").replace(" ", "%20")  # as browsers do
+        redirect = urljoin(step.address, plain)
     except ValueError:
         redirect = location
     return mask(redirect, step.policy.key)  # a server that writes the key into it does not bring it elsewhere

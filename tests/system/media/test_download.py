@@ -327,7 +327,7 @@ def test_a_failure_keeps_its_fields_when_it_is_pickled():
 
 @pytest.mark.parametrize("status", ["301 x", "302 x", "303 x", "307 x", "308 x"])
 def test_a_redirect_is_followed_without_cookies(status, serve, routes, tmp_path):
-    server = serve(moved("/图 1.png".replace(" ", "%20"), status), reply())
+    server = serve(moved("/图 1.png ", status), reply())
     routes[PUBLIC], resolve = server.port, answering(PUBLIC, PUBLIC)
     fetch("http://pictures.example/a/b.png", tmp_path / "x", policy(), resolve=resolve)
     assert (tmp_path / "x").read_bytes() == PNG

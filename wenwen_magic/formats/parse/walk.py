@@ -90,7 +90,7 @@ def source_of(value: Any, payloads: Payloads, key: str = "url", mime: str = PNG.
     if not isinstance(value, str) or not (value := value.strip()):
         return None
     if value[:8].lower().startswith(_HTTP) and (key or len(value.split()) == 1):
-        return Source(payloads.restore_text(value).replace("&amp;", "&"))
+        return Source(payloads.restore_text(value).replace("&amp;", "&").replace(" ", "%20"))
     if key in _PLAIN and (within := next(addresses.written_in(value), "")).lower().startswith(_HTTP):
         return Source(payloads.restore_text(within))  # it was in quotes, or in Markdown
     while _SCHEME.match(value):  # some write a head before what has one
