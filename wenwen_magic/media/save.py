@@ -258,12 +258,17 @@ class ImagePipeline:
             try:
                 fetch(part)
             except download.FetchFailed as error:
-                if not (is_video and error.again and not error.status and _begins_as_clip(part)):
+                wanted = kinds.VIDEOS if is_video else kinds.PICTURES
+                if error.status or not (error.again and _begins_as(part, wanted)):
                     raise
-                broken = error  # each download of the clip broke off: keep the longest part
+                broken = error  # each download broke off: the longest part may be whole, and of a clip it is kept
             head = _begun_with_its_signature(part)
             if kinds.kind_of(head) or not (is_video or kinds.kind_of(head, kinds.VIDEOS)):
-                return self._keep_picture(part, stem, head, draft=source.draft)
+                picture = self._keep_picture(part, stem, head, draft=source.draft)
+                if broken and picture.problem:
+                    picture.path.unlink()
+                    raise broken
+                return picture
             seen = look(part)
             is_cut = isinstance(seen, ImageError) and seen.text == "cut-clip"
             if is_cut and not (broken or source.address.startswith("data:")):
@@ -529,9 +534,9 @@ def _in_words(error: WenwenError) -> str:
     return error.why or error.what
 
 
-def _begins_as_clip(part: Path) -> bool:
+def _begins_as(part: Path, among: Iterable[kinds.Kind]) -> bool:
     with suppress(OSError), part.open("rb") as file:
-        return kinds.kind_of(file.read(kinds.HEAD), kinds.VIDEOS) is not None
+        return kinds.kind_of(file.read(kinds.HEAD), among) is not None
     return False
 
 
@@ -539,7 +544,7 @@ def _better(
     part: Path, again: Path, seen: Inspection | ImageError, look: Callable[[Path], Inspection | ImageError]
 ) -> Inspection | ImageError:
     """Replace a cut clip by its second download, if that is whole or longer; return what the file holds now."""
-    second = look(again) if _begins_as_clip(again) else seen
+    second = look(again) if _begins_as(again, kinds.VIDEOS) else seen
     if isinstance(second, Inspection) or (second is not seen and _size(again) > _size(part)):
         again.replace(part)
         return second

@@ -228,6 +228,18 @@ def test_a_picture_that_never_comes_is_tried_four_times_and_leaves_nothing_half(
     assert (len(downloads.asked), ticks.waits, names(folder)) == (4, list(PAUSES), [])
 
 
+@pytest.mark.parametrize(("came", "kept"), [(PICTURE, ["cat-a1b2c3d4-1.png"]), (PICTURE[:-9], [])], ids=["all", "less"])
+def test_a_picture_whose_download_breaks_off_behind_its_end_is_whole(came, kept, pipeline, folder, monkeypatch):
+    def fetched(_address, path, _policy):
+        path.write_bytes(came)
+        raise FetchFailed("It could not be fetched.", why="IncompleteRead", again=True)
+
+    monkeypatch.setattr(download, "fetch", fetched)
+    pictures, failed = save(pipeline, folder, Source("https://h/x"))
+    assert (len(pictures), [error.why for error in failed]) == (len(kept), [] if kept else ["IncompleteRead"])
+    assert names(folder) == kept
+
+
 def test_an_address_that_is_refused_is_not_tried_again(pipeline, folder, downloads, ticks):
     failure = FetchFailed("refused")
     downloads.failures = [failure] * 9
