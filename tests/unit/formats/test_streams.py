@@ -64,6 +64,7 @@ PLAIN = streaming("好的，", f"![猫]({CAT})")
         "\n\n\n" + PLAIN,
         PLAIN + "data: \n\n: bye",
         PLAIN.replace('{"choices', '{"id": "a\tb", "choices'),
+        PLAIN.replace('{"choices', '{"id": "a", "choices').encode().replace(b'"a"', b'"\xe5\x9b"'),
     ],
     ids=[
         "CRLF",
@@ -78,6 +79,7 @@ PLAIN = streaming("好的，", f"![猫]({CAT})")
         "loose",
         "more",
         "a tab",
+        "half a character",
     ],
 )
 def test_a_stream_may_be_written_in_many_ways(body):

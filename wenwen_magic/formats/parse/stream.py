@@ -411,7 +411,7 @@ class _Alike:
         self._left -= 1
         head, tail = bytes(event[: words.start(1)]), bytes(event[words.end(1) :])
         self.choice = piece[0]
-        other = piece_in(json.loads(head + b"?" + tail, strict=False))
+        other = piece_in(_parsed(head + b"?" + tail, []) or {})
         if other == (self.choice, "?") != piece:  # it is where the words came from
             self._head, self._tail = head, tail
 
@@ -420,7 +420,7 @@ def _parsed(event: bytes | bytearray, strays: list[bytes]) -> Any:
     if bytes(event) in {b"", _DONE}:
         return None
     try:
-        return json.loads(event, strict=False)
+        return json.loads(event.decode("utf-8-sig", "replace"), strict=False)
     except (ValueError, RecursionError):
         strays.append(bytes(event[:65_536]))
         return None
