@@ -208,6 +208,10 @@ def test_progress_is_told_once_a_line_and_with_its_number():
     assert "排队中" in progress_of(body, STREAM, chunk=1)[0].text
     split = streaming("> 进", "度 **3", "4", "%", "**\n\n", f"![a]({CAT})")
     assert [step.percent for step in progress_of(split, STREAM)] == [34]
+    one_line = streaming("> 进度 ", "17....", "45..", "78", "..", f"[100]({CAT}?video)\n\n", f"![a]({CAT})\n\nA cat.")
+    assert [step.percent for step in progress_of(one_line, STREAM)] == [17, 45, 78]
+    assert read(one_line, STREAM).text == "A cat."
+    assert "https://h.example/9f" in read(answering("> 进度 17....[100](https://h.example/9f)")).text
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,10 @@ from wenwen_magic.text.i18n import N_, _
 # The words of progress are those of servers of the relay's family (not seen on wenwen's pages).
 _PROGRESS = re.compile(
     r"(?i)^\s*>?\s*[^\w\s>]*\s*.{0,12}?(?:进度|(?:video generation )?progress|排队|queue|生成中|generating|生成完成"
-    r"|视频生成任务|视频已生成|开始生成|等待处理|上传首帧)\W*(\d{1,3}(?:\.\d+)?)?.{0,24}$"
+    r"|视频生成任务|视频已生成|开始生成|等待处理|上传首帧)\W*(?:\d{1,3}\.{2,}(?=\d))*(\d{1,3}(?:\.\d+)?)?.{0,24}$"
 )
+_TARGET = re.compile(r"(?<=\d\])\([^()\s]*\)$")
+"""Where the last number of a line of progress leads."""
 _LONGEST_STATUS = 200
 """Characters; a longer line reports no progress."""
 _PROGRESS_ID = re.compile(r"^\s*>\s*(?:ID|sid)\s*:", re.IGNORECASE)
@@ -426,6 +428,8 @@ class Collector:
             yield from self._grown()
         if "\n" not in text:  # as most words of a stream
             self._line = (self._line + text)[-256:]
+            if text.endswith("..") and (told := progress_in(self._line)) and told.percent:  # numbers, one by one
+                yield told
             return
         *lines, self._line = (self._line + text[-4096:]).split("\n")
         self._line = self._line[-256:]
@@ -481,6 +485,9 @@ def without_progress(text: str, *, quoted_only: bool = False) -> str:
         line
         for line in text.splitlines()
         if not _PROGRESS_ID.match(line)
-        and (not progress_in(line) or (quoted_only and not line.lstrip().startswith(">")))
+        and (
+            not progress_in(line if quoted_only else _TARGET.sub("", line))
+            or (quoted_only and not line.lstrip().startswith(">"))
+        )
     ]
     return re.sub(r"\n{3,}", "\n\n", _EMPTY_FENCE.sub("", "\n".join(kept))).strip()
