@@ -154,13 +154,17 @@ def web_page(status: int, text: str) -> EndpointError:
         status: the HTTP status, 200 as a rule.
         text: the page, possibly cut off.
     """
+    title = read_problem(text).message
+    is_late = re.search(r"\b5[02]\d\b", title)  # a gateway's, whatever status it has
     return EndpointError(
         _("The address answered with a web page, not with an API answer."),
-        why=read_problem(text).message,
-        do=_(
+        why=title,
+        do=_(_MAYBE)
+        if is_late
+        else _(
             "Check base_url (%wenwen status shows it): it should be the API's address, like https://api.wenwen-ai.com"
         ),
-        charged="no",
+        charged="maybe" if is_late else "no",
         status=status,
         text=_kept(text),
     )

@@ -543,9 +543,13 @@ def test_an_answer_is_not_taken_for_a_web_page(text):
     assert not looks_like_html(text)
 
 
-def test_a_web_page_in_place_of_an_answer_costs_nothing():
-    error = web_page(200, "<html><title>New API</title>")
-    assert (error.charged, error.why, error.status) == ("no", "New API", 200)
+@pytest.mark.parametrize(
+    ("title", "charged"),
+    [("New API", "no"), ("504 Gateway Time-out", "maybe"), ("a | 524: A timeout occurred", "maybe")],
+)
+def test_a_web_page_in_place_of_an_answer_costs_nothing_unless_it_is_a_gateways(title, charged):
+    error = web_page(200, f"<html><title>{title}</title>")
+    assert (error.charged, error.why, error.status) == (charged, title, 200)
 
 
 def test_a_page_of_titles_without_end_takes_time_in_proportion():

@@ -181,7 +181,7 @@ def ask_free(call: HttpCall) -> Generator[Step, HttpReply | None, Any]:
     reply = yield call
     try:
         return read_json(reply)
-    except AnswerError as error:
+    except (AnswerError, EndpointError) as error:
         error.charged = "no"
         raise
 
