@@ -289,6 +289,11 @@ class _PlainConnection(HTTPConnection):
     def _new_conn(self) -> socket.socket:
         return self._step.dial(self._dns_host, self.port)
 
+    def putrequest(self, method: str, url: str, *args: Any, **options: Any) -> None:
+        """Ask for the address in its own letters: a signature may be over ``%2f``, which urllib3 makes ``%2F``."""
+        own = self._step.address.partition("#")[0][-len(url) :]
+        super().putrequest(method, own if own.lower() == url.lower() else url, *args, **options)
+
     def endheaders(self, *args: Any, **options: Any) -> None:
         """Send the headers, the key's the last: no frame before holds it, and the request to a proxy does not."""
         if self._step.key:

@@ -81,6 +81,16 @@ def test_a_status_says_whether_trying_again_may_help(status, again, serve, faili
     assert ("secret" in str(error)) is (status == 403)  # this one is to be opened in a browser
 
 
+@pytest.mark.parametrize(
+    "place",
+    ["/a%2fb~c.png?sig=%2fx+y/z%3d%3D&e=1:2,3", "/%e7%8c%ab.png?token=a:b=", "/x//a;v=1*(1).png?u=http://h/?a=b"],
+)
+def test_a_signed_address_is_asked_for_letter_by_letter(place, serve, tmp_path):
+    server = serve(reply())
+    assert fetched(f"{server.origin}{place}#top", tmp_path / "x", policy(server.origin)) == PNG
+    assert server.asked[0].startswith(f"GET {place} HTTP/1.1\r\n")
+
+
 @pytest.mark.parametrize("part", ["bytes 0-4/9", "bytes 1-5/6", "bytes 0-4/*", "bytes */5", f"bytes 0-{'9' * 5000}/5"])
 def test_a_part_of_a_picture_is_none(part, serve, failing):
     server = serve(reply(f"Content-Range: {part}", status="206 Partial"))
