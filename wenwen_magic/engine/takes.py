@@ -4,10 +4,9 @@ import secrets
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import chain, islice
 from typing import Any
-from weakref import WeakValueDictionary
 
 from wenwen_magic.engine import outcomes
 from wenwen_magic.errors import NotInHistory, WenwenError
@@ -49,10 +48,10 @@ class Given:
         with self._lock:
             return Given._copied, (frozenset(self._ids), self.token)
 
-    @classmethod
-    def _copied(cls, ids: frozenset[str], token: str) -> "Given":
+    @staticmethod
+    def _copied(ids: frozenset[str], token: str) -> "Given":
         with _sharing:
-            given = _copies.setdefault(token, cls(token=token))
+            given = _copy(token)
         given.add(*ids)
         return given
 
@@ -70,9 +69,12 @@ class Given:
             return found
 
 
-_copies: WeakValueDictionary[str, Given] = WeakValueDictionary()
-"""By their tokens those that came from other processes, as long as any thread here uses them."""
 _sharing = threading.Lock()
+
+
+@lru_cache(4096)  # a copy may come when those before it are done: none is forgotten while its request may go on
+def _copy(token: str) -> Given:
+    return Given(token=token)
 
 
 @dataclass(frozen=True)
@@ -186,8 +188,9 @@ class Takes:
         """Return the records that were sent, whose answers are not saved, and that no process waits for."""
         if self.demo:  # it is free
             return []
-        sent = [one for one in self.of(recorded) if one.state == "sent" and not self.is_kept(one)]
-        return [one for one in sent if one.id not in self._filled(one)]
+        left = [one.id for one in self.of(recorded) if one.state == "sent" and one.id not in self._filled(one)]
+        now = filter(None, map(self.history.find, left))  # one that was filled until now has been saved since
+        return [one for one in now if one.state == "sent" and not self.is_kept(one)]
 
     def _filled(self, generation: Generation) -> Sequence[str]:
         """Return the ids of the records of a generation's request that some process fills now."""
@@ -255,11 +258,11 @@ class Takes:
         Raises:
             HistoryError: the folder cannot be read.
         """
-        return self.history.has_whole_reply(generation) or _holds_answer(generation, self.history.reply(generation))
+        return self.history.has_whole_reply(generation) or holds_answer(generation, self.history.reply(generation))
 
 
-def _holds_answer(generation: Generation, part: HttpReply | None) -> bool:
-    """Tell whether a reply whose writing was broken off, with its process, is an answer all the same."""
+def holds_answer(generation: Generation, part: HttpReply | None) -> bool:
+    """Tell whether a reply is an answer all the same: its writing broke off with its process, or it is an error's."""
     if part is None:
         return False
     talk = FORMATS[generation.request.format].talk(generation.request)

@@ -143,3 +143,21 @@ def test_each_thread_of_a_request_gets_another_take_and_so_do_its_copies_in_anot
     given.add("0000000a")
     assert pickle.loads(pickle.dumps(given)) is copies[0]
     assert Given().another([first]).id == first.id
+
+
+def test_bug_a_copy_that_came_when_all_before_it_were_done_got_their_take_again(history):
+    first = saved(history)
+    late = pickle.dumps(given := Given())  # packed before the order's result is told
+    pickle.loads(pickle.dumps(given)).add(first.id)
+    assert pickle.loads(late).another([first]) is None
+
+
+def test_bug_a_request_that_was_answered_between_two_looks_counted_as_never_answered(history):
+    sent = saved(history, state="sent", picture=False)
+
+    def saved_meanwhile(_name):
+        history.update(sent, state="complete")
+        return ()
+
+    assert ids(takes(history).found(REQUEST).unanswered) == [sent.id]
+    assert not replace(takes(history), claimed=saved_meanwhile).found(REQUEST).unanswered
