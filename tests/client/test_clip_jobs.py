@@ -214,6 +214,20 @@ def test_bug_a_job_that_was_taken_in_other_words_was_a_refusal_and_was_paid_twic
 
 
 @pytest.mark.parametrize(
+    "body",
+    [
+        b'{"error": {"message": "timeout", "task_id": "video_1"}}',
+        b'{"message": "timeout", "task_id": 0}',
+        b'{"message": "timeout", "task_id": "video_1", "status": "failed"}',
+    ],
+)
+def test_bug_an_error_that_leads_to_no_job_was_told_as_an_answer_without_its_status(here, body):
+    with Works("completed", taken=(504, {}, body)) as works, pytest.raises(EndpointError) as caught:
+        works.client().video("a fox")
+    assert (caught.value.status, caught.value.why, caught.value.charged) == (504, "timeout", "maybe")
+
+
+@pytest.mark.parametrize(
     "answer",
     [
         (200, {"Content-Length": "400"}, b'{"id":"video_1","object":"video","status":"que'),

@@ -21,7 +21,7 @@ from wenwen_magic.engine.executor import LOCAL, ExecutorTransport
 from wenwen_magic.engine.limits import ClipPrice, Price, Session, price_of
 from wenwen_magic.engine.processes.claims import Claims
 from wenwen_magic.engine.processes.detached import Order, environment_without_key
-from wenwen_magic.engine.takes import Given, Takes, is_here
+from wenwen_magic.engine.takes import Given, Takes, holds_answer, is_here
 from wenwen_magic.engine.worker_pool import TURNS, give_way, ignore, refuse_alone
 from wenwen_magic.errors import (
     CHARGES,
@@ -289,9 +289,10 @@ class Engine:
             try:
                 reply = send(call)
             except EndpointError as error:  # who gave up may name a job that goes on
-                if error.charged == "no" or not (wire.inquiries and task_in(parsed(error.text))):
-                    raise
                 reply = HttpReply(error.status, "", [error.text.encode()])
+                named = wire.inquiries and task_in(parsed(error.text))
+                if error.charged == "no" or not (named and holds_answer(record, reply)):
+                    raise
             if reply.demo and not demo:  # saved before the reply is: it must not count as a real endpoint's
                 with suppress(HistoryError):  # the reply says so too
                     self.history.update(record, demo=True)

@@ -30,7 +30,8 @@ from wenwen_magic.text.sanitize import drop_controls, mask_keys, one_line
 
 _OFFLINE = N_("Nothing was sent: replay mode is offline. Mode cache asks the endpoint.")
 _ASK_AGAIN = N_(
-    "Nothing is sent twice: running this cell again, or %wenwen fetch with the id, goes on waiting for free."
+    "Nothing is sent twice: running this cell again, or %wenwen fetch with the id, asks for free. "
+    "--fresh submits again, which may cost again."
 )
 _LONGEST_PROMPT = 200
 """Characters of a prompt that an error quotes."""
