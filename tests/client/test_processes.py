@@ -20,7 +20,8 @@ from support.scripted import answering, data_uri, png
 from support.shells import KEY, prompts, records
 
 from wenwen_magic import Client
-from wenwen_magic.engine.limits import Session
+from wenwen_magic.engine.limits import SESSION, Session
+from wenwen_magic.engine.worker_pool import WorkerPool
 from wenwen_magic.errors import ConfigError
 
 SCRIPT = """
@@ -218,3 +219,31 @@ def test_two_processes_that_ask_the_same_lose_nothing(relay, here, monkeypatch):
     assert len(relay.posts) == len(records())
     assert {record["request"]["prompt"] for record in records()} == {f"same {number}" for number in range(15)}
     assert {record["state"] for record in records()} == {"complete"}
+
+
+def _asked_in_a_fork(pipe):
+    client = Client(session=SESSION)
+    (made,) = client.draw([client.request("fox")], tell=lambda step: pipe.send(step.text))
+    pipe.send((made.id, made.from_history))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks here")
+def test_bug_a_fork_that_wanted_what_its_parent_asked_for_waited_for_ever(relay, here):
+    relay.gate.clear()
+    asked = WorkerPool().start(lambda _: Client().generate("fox"))
+    wait_for(lambda: relay.posts)
+    pipe, its_end = multiprocessing.Pipe()
+    fork = multiprocessing.get_context("fork").Process(target=_asked_in_a_fork, args=(its_end,))
+    fork.start()
+    try:
+        assert pipe.poll(20)
+        assert "has asked for this" in pipe.recv()
+        relay.gate.set()
+        assert asked.wait(20)
+        while isinstance(told := pipe.recv() if pipe.poll(20) else None, str):
+            pass
+        assert told == (asked.result.id, True)
+        assert len(relay.posts) == 1
+    finally:
+        fork.kill()
+        fork.join()

@@ -1,5 +1,6 @@
 """Count what was asked for and what it costs, and keep what else the clients of one process share."""
 
+import os
 import re
 import threading
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
@@ -247,7 +248,8 @@ class Session:
         Yields whether this one has waited.
         """
         with self._lock:
-            lock = threading.Lock() if key is None else self._turns.setdefault(key, threading.Lock())
+            # In a fork the parent's locks stay locked.
+            lock = threading.Lock() if key is None else self._turns.setdefault((os.getpid(), key), threading.Lock())
         waited = not lock.acquire(blocking=False)
         if waited:
             lock.acquire()

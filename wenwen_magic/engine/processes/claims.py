@@ -120,7 +120,7 @@ class Claims:
     # -- one's own -----------------------------------------------------------------------------------------------------
 
     def _join(self, name: str, record: str, run: str) -> Owner | None:
-        if mine := self._held.get(name):
+        if (mine := self._held.get(name)) and mine.pid == os.getpid():  # a fork does not hold what its parent does
             if mine.run != run:
                 return mine
             self._write(name, replace(mine, records=(*mine.records, record)))
