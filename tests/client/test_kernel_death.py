@@ -5,10 +5,12 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
+from support.relay import whole
 from support.scripted import answering
 from support.shells import KEY, records
 
@@ -16,7 +18,7 @@ from wenwen_magic import Client
 from wenwen_magic.endpoint.transport import Clock
 from wenwen_magic.engine.limits import Session
 from wenwen_magic.engine.worker_pool import WorkerPool
-from wenwen_magic.errors import UnansweredRequest, WenwenError
+from wenwen_magic.errors import EndpointError, UnansweredRequest, WenwenError
 
 SCRIPT = """
 import sys
@@ -177,6 +179,55 @@ def test_who_waits_for_a_process_that_dies_pays_nothing_and_says_what_is_open(re
     first.communicate()
     assert second.wait(20)
     assert (type(second.error), len(relay.posts)) == (UnansweredRequest, 1)
+
+
+GAVE_UP = 504, '{"error": {"message": "gateway timeout"}}'
+
+
+def test_bug_an_error_that_came_when_the_kernel_was_gone_was_told_to_nobody_and_paid_for_again(relay, here, processes):
+    relay.answer = lambda _: GAVE_UP
+    relay.gate.clear()
+    script = processes("worker")
+    wait_for(lambda: relay.posts)
+    (worker,) = psutil.Process(script.pid).children()
+    os.killpg(script.pid, signal.SIGKILL)
+    script.communicate()
+    relay.gate.set()
+    assert psutil.wait_procs([worker], timeout=60)[0]
+    with pytest.raises(UnansweredRequest, match="504"):
+        client().generate("fox")
+    assert len(relay.posts) == 1
+
+
+def test_bug_who_waited_for_another_process_whose_request_failed_paid_again_at_once(relay, here):
+    relay.answer = lambda _: GAVE_UP
+    relay.gate.clear()
+    waiting = threading.Event()
+    first = WorkerPool().start(lambda _: client().generate("fox"))
+    wait_for(lambda: relay.posts)
+    second = WorkerPool().start(lambda _: client(clock=Clock(sleep=lambda _: waiting.set())).generate("fox"))
+    assert waiting.wait(20)
+    relay.gate.set()
+    assert first.wait(20)
+    assert second.wait(20)
+    assert (str(second.error), second.error.charged) == (str(first.error), "maybe")
+    assert len(relay.posts) == 1
+    relay.answer = whole
+    assert client().generate("fox").charged == "yes"
+
+
+def test_bug_who_waited_for_another_thread_whose_request_failed_paid_again_at_once(relay, here):
+    class Second(Session):
+        @contextmanager
+        def turn(self, key):
+            with pytest.raises(EndpointError):
+                client().generate("fox")
+            yield True
+
+    relay.answer = lambda _: GAVE_UP
+    with pytest.raises(EndpointError, match="504"):
+        Client(session=Second()).generate("fox")
+    assert len(relay.posts) == 1
 
 
 @pytest.mark.parametrize("how", ["thread", "worker"])

@@ -19,8 +19,9 @@ def whole(number):
 
 
 class Relay:
-    """The endpoint; a context manager. ``answer`` words the body of the n-th POST, from 0; ``listing`` lists models.
+    """The endpoint; a context manager. ``listing`` lists models.
 
+    ``answer`` words the body of the n-th POST, from 0, or gives a status and a body.
     ``file`` says what a GET of a path with headers gives, a status and bytes, where that is not the list.
     With ``gate`` cleared, answers wait until it is set (ten seconds at most).
     """
@@ -39,7 +40,9 @@ class Relay:
                 relay.posts.append((dict(self.headers), body))
                 number = len(relay.posts) - 1
                 relay.gate.wait(10)
-                self._say(relay.answer(number), relay.content_type)
+                answer = relay.answer(number)
+                status, body = answer if isinstance(answer, tuple) else (200, answer)
+                self._say(body, relay.content_type, status)
 
             def do_GET(self):
                 relay.gets += 1

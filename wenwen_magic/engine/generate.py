@@ -157,8 +157,11 @@ class Engine:
         """
         way = self._draw_detached if self._is_detached() else self.draw_here
         with self.session.turn(None if fresh or request.count > 1 else self.same(request)) as waited:
-            if waited and (saved := self.takes.found(request).saved):  # the one before has drawn it
-                return self.completed(saved[0])
+            if waited:
+                found = self.takes.found(request)
+                if found.saved:  # the one before has drawn it
+                    return self.completed(found.saved[0])
+                self._share_failure(found.recorded)
             return way(request, fresh=fresh, given=given or Given(), progress=progress)
 
     def draw_here(
@@ -186,6 +189,8 @@ class Engine:
                     if saved := given.another(found.saved):
                         return self.takes.noted(self.completed(saved), joined=waited)
                     given.add(record_id)
+                    if waited:
+                        self._share_failure(found.recorded)
                     if found.unanswered:
                         raise outcomes.unanswered(found.unanswered)
                     if not counted:
@@ -205,6 +210,13 @@ class Engine:
         with suppress(WenwenError, OSError):  # it is paid for and saved: its note and previews can be had later
             return self.takes.noted(self.media.ready(record), found.recorded)
         return record
+
+    def _share_failure(self, recorded: Sequence[Generation]) -> None:
+        """Raise the error of a request that was waited for, where it may have cost: its equal is not sent at once."""
+        for latest in self.takes.of(recorded)[-1:]:
+            shares = self.settings.mode == "cache" and not self.is_demo
+            if shares and latest.state == "failed" and latest.charged != "no":
+                raise outcomes.error_of_record(dict(latest.error or {}))
 
     def _draw_detached(self, request: ImageRequest, *, fresh: bool, given: Given, progress: OnProgress) -> Generation:
         """Draw as :meth:`draw_here` does, in the process that outlives this one; the limits count here."""
@@ -278,6 +290,12 @@ class Engine:
         for generation in generations:
             error = outcomes.never_answered(generation)
             self.history.update(generation, state="failed", error=outcomes.as_recorded(error))
+
+    def reopen(self, record: str) -> None:
+        """Let a failed record count as never answered: nobody was told that its request may have cost."""
+        generation = self.history.find(record)
+        if generation and generation.state == "failed":
+            self.history.update(generation, state="sent")
 
     def _ask(self, record: Generation, key: Secret | None, progress: OnProgress) -> tuple[Generation, Answer]:
         """Return the record as answered, still to be written, and the answer; the raw reply is kept as it is read."""

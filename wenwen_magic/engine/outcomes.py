@@ -317,16 +317,16 @@ def record_gone(record: str) -> HistoryError:
 def unanswered(generations: Sequence[Generation]) -> UnansweredRequest:
     """Make the error for records, one at least, that an earlier process sent and may have paid for."""
     last = generations[-1]
+    moment = last.created[:16].replace("T", " ")
+    why = _("Sent at {moment}; the process that waited for the answer has ended.", moment=moment)
+    untold = error_of_record(dict(last.error)).what if last.error else ""  # it came when nobody was there
     error = UnansweredRequest(
         ngettext(
             "{count} such request was sent and has no answer.",
             "{count} such requests were sent and have no answer.",
             len(generations),
         ),
-        why=_(
-            "Sent at {moment}; the process that waited for the answer has ended.",
-            moment=last.created[:16].replace("T", " "),
-        ),
+        why=f"{why} {untold}".strip(),
         do=_("Nothing was sent now: the earlier request may have been charged. --fresh (fresh=True) sends a new one."),
         record=last.id,
     )

@@ -15,7 +15,7 @@ from wenwen_magic.engine.limits import SESSION
 from wenwen_magic.engine.outcomes import as_recorded
 from wenwen_magic.engine.processes.detached import Order, Result
 from wenwen_magic.engine.worker_pool import giving_way
-from wenwen_magic.errors import WenwenError
+from wenwen_magic.errors import HistoryError, WenwenError
 from wenwen_magic.text.i18n import _, speak
 
 _writing = threading.Lock()
@@ -37,11 +37,16 @@ def main(orders: IO[bytes], replies: IO[bytes]) -> None:
 
 
 def _draw(number: int, order: Order, replies: IO[bytes]) -> None:
-    def reply(**values: Any) -> None:
+    def told(**values: Any) -> bool:
         line = json.dumps({"order": number, **values}, default=str).encode() + b"\n"
         with _writing, suppress(OSError, ValueError):  # the kernel may be gone: the answer is saved all the same
             replies.write(line)
             replies.flush()
+            return True
+        return False
+
+    def reply(**values: Any) -> None:
+        told(**values)
 
     os.environ.update(order.environment)
     for name in os.environ.keys() - order.environment.keys():  # other orders may read the rest at the same time
@@ -61,7 +66,9 @@ def _draw(number: int, order: Order, replies: IO[bytes]) -> None:
         path = str(engine.history.path(made, ".json").relative_to(engine.history.folder))
         reply(result=Result(made.id, path, made.from_history, made.take, made.note))
     except WenwenError as error:
-        reply(error=as_recorded(error))
+        if not told(error=as_recorded(error)) and error.charged != "no":  # nobody has read it: the next run asks
+            with suppress(HistoryError):
+                engine.reopen(error.record)
     except BaseException as error:
         unexpected = WenwenError(
             _("Something unexpected failed."), why=f"{type(error).__name__}: {error}", charged="maybe"
