@@ -155,6 +155,17 @@ def test_what_was_given_up_may_be_asked_for_again(relay, here, processes):
     assert sorted(one["state"] for one in records()) == ["complete", "failed"]
 
 
+def test_bug_an_answer_that_came_while_a_person_was_asked_was_given_up(relay, here, processes):
+    killed_while_thinking(relay, processes, "thread")
+    relay.gate.set()
+    with pytest.raises(UnansweredRequest) as caught:
+        client().generate("fox")
+    history = client().history
+    history.update(history.get(caught.value.record), state="complete", charged="yes")  # by a machine that had slept
+    client().give_up(caught.value.records)
+    assert [(one["state"], one["charged"]) for one in records()] == [("complete", "yes")]
+
+
 def test_of_several_requests_none_is_sent_while_one_is_open(relay, here, processes):
     killed_while_thinking(relay, processes, "thread")
     relay.gate.set()
