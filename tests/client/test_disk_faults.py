@@ -131,6 +131,22 @@ def test_a_folder_that_is_gone_when_the_answer_comes_is_no_reason_to_say_that_no
     assert "http://127.0.0.1:9/a.png" in caught.value.do
 
 
+@pytest.mark.parametrize("taken_away", [shutil.rmtree, lambda folder: folder.rename("elsewhere")])
+def test_bug_a_folder_taken_away_while_the_endpoint_drew_took_no_picture_and_a_clip_was_paid_twice(
+    relay, here, taken_away
+):
+    answer = relay.answer
+
+    def late(number):
+        taken_away(FOLDER)
+        return answer(number)
+
+    relay.answer = late
+    assert draw().pictures[0].path.is_file()
+    assert draw().from_history
+    assert len(relay.posts) == 1
+
+
 def test_bug_a_request_counted_as_sent_where_the_folder_failed_before_it_was(relay, here, monkeypatch):
     refused = []
 

@@ -341,6 +341,7 @@ class Engine:
             return self.history.update(record, state="complete")
         # An error may quote the server of a picture.
         stem = self.history.path(record, "")
+        stem.parent.mkdir(parents=True, exist_ok=True)  # somebody may have moved the history meanwhile
         files_key = self._key_for_files(record, key)
         saved = masked(self.media.save(record, answer.sources, stem, answer.videos, files_key), key)
         pictures = tuple(replace(picture, request=record.request, record=record.id) for picture in saved.pictures)
