@@ -1,5 +1,6 @@
 """Draw from Python, one picture, several or many, and use what is saved."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
@@ -45,6 +46,18 @@ from wenwen_magic.text.i18n import _, speak
 
 _SHOWN = 16
 """Pictures on the contact sheet of a long gallery."""
+ID = re.compile(r"#?[0-9a-fA-F]{6,8}")
+"""How a generation is named where a file may be named too."""
+
+
+Prompt = str | ImageRequest | Generation
+"""What can be asked: words, a finished request, or an answer whose words are asked."""
+
+
+def _words(prompt: Any) -> Any:
+    """Return the words of an answer, as braces in a cell give them; anything else as it is."""
+    said = isinstance(prompt, Generation) and prompt.request.wants_words and prompt.has_result
+    return prompt.text if said else prompt
 
 
 class Client:
@@ -98,6 +111,9 @@ class Client:
         self.address, self.history, self._media = self._engine.address, self._engine.history, self._engine.media
         self.is_demo, self.saved_takes = self._engine.is_demo, self._engine.takes
 
+    def __repr__(self) -> str:
+        return f"<Client {self.address}>"
+
     def __copy__(self) -> "Client":
         return self
 
@@ -115,7 +131,7 @@ class Client:
 
     def generate(
         self,
-        prompt: str | ImageRequest,
+        prompt: Prompt,
         *,
         fresh: bool = False,
         take: int = 0,
@@ -128,7 +144,7 @@ class Client:
         process lives.
 
         Args:
-            prompt: the words, or a finished request.
+            prompt: the words, an answer that holds them, such as that of :meth:`improve`, or a finished request.
             fresh: draw although a take is saved.
             take: a saved take by its number, from 1; 0 for the one with a star, else the first.
             tell: is called with the endpoint's progress, in another thread.
@@ -139,9 +155,14 @@ class Client:
             WenwenError: of any kind; ``charged`` says whether it may have cost.
         """
         request = self.request(prompt, **options)
+        if "count" in options and request.count > 1:
+            raise ConfigError(
+                _("This call returns one result, not {count}.", count=request.count),
+                do=_("Nothing was sent. For several: ") + f"client.generate_many([prompt], count={request.count})",
+            )
         return self.draw([replace(request, count=1)], fresh=fresh, take=take, tell=tell)[0]
 
-    def edit(self, prompt: str, *, references: Any, **options: Unpack[EditOptions]) -> Generation:
+    def edit(self, prompt: Prompt, *, references: Any, **options: Unpack[EditOptions]) -> Generation:
         """Draw from pictures and a prompt that says what to change.
 
         Args:
@@ -154,7 +175,7 @@ class Client:
         """
         return self.generate(prompt, references=references, **options)
 
-    def describe(self, question: str, *, references: Any, **options: Unpack[EditOptions]) -> Generation:
+    def describe(self, question: Prompt, *, references: Any, **options: Unpack[EditOptions]) -> Generation:
         """Ask a question about pictures; the answer is the ``text`` of the generation.
 
         Args:
@@ -169,7 +190,7 @@ class Client:
 
     def ask(
         self,
-        question: str | ImageRequest,
+        question: Prompt,
         *,
         references: Any = None,
         json: bool = False,
@@ -188,7 +209,7 @@ class Client:
         """
         return self.generate(question, references=references, task=ASK_JSON if json else ASK, **options)
 
-    def improve(self, prompt: str, **options: Unpack[EditOptions]) -> Generation:
+    def improve(self, prompt: Prompt, **options: Unpack[EditOptions]) -> Generation:
         """Let a text model rewrite a prompt; the new prompt is the ``text`` of the generation. Draws nothing.
 
         It is a question as for :meth:`ask`: counted as one, kept, free the second time.
@@ -202,14 +223,11 @@ class Client:
             AnswerError: the model says that it will not rewrite it.
             WenwenError: as :meth:`generate`.
         """
-        if not prompt.strip():
-            raise ConfigError(_("The prompt is empty."), do=_("Write what to draw, for example: a cat, watercolour."))
-        said = self.ask(improving.with_request(prompt.strip()), **options)
-        return replace(said, text=improving.prompt_in(said.text, prompt, said.id))
+        words = self.request(prompt).prompt
+        said = self.ask(improving.with_request(words), **options)
+        return replace(said, text=improving.prompt_in(said.text, words, said.id))
 
-    def video(
-        self, prompt: str | ImageRequest, *, references: Any = None, **options: Unpack[EditOptions]
-    ) -> Generation:
+    def video(self, prompt: Prompt, *, references: Any = None, **options: Unpack[EditOptions]) -> Generation:
         """Make a clip; the files are in the ``clips`` of the generation.
 
         It costs as much as 5 to 40 pictures, and takes minutes.
@@ -268,11 +286,11 @@ class Client:
             )
         return request, button.again
 
-    def fetch(self, id: str, *, tell: OnProgress | None = None) -> Generation:
+    def fetch(self, id: str | Generation, *, tell: OnProgress | None = None) -> Generation:
         """Finish a saved generation: fetch its missing pictures, or wait for its running job, for free.
 
         Args:
-            id: of the generation, or the first digits.
+            id: of the generation, or its first digits, or the generation itself.
             tell: is called with the endpoint's progress.
 
         Raises:
@@ -290,17 +308,18 @@ class Client:
 
     # -- requests ------------------------------------------------------------------------------------------------------
 
-    def request(self, prompt: str | ImageRequest, **options: Unpack[RequestOptions]) -> ImageRequest:
+    def request(self, prompt: Prompt, **options: Unpack[RequestOptions]) -> ImageRequest:
         """Build a request from a prompt and options; what is not given comes from the settings.
 
         Raises:
             ConfigError: an option is unknown, or a value is invalid, in general or for the format.
         """
+        asked = _words(prompt)
         named = options.get("model") or self.settings.video_model
-        has_model = isinstance(prompt, ImageRequest) and prompt.wants_clip  # a picture's model makes none
+        has_model = isinstance(asked, ImageRequest) and asked.wants_clip  # a picture's model makes none
         if options.get("task") == CLIP and not (named or has_model):
             raise no_clip_model(self._engine.clip_models())
-        request = build_request.make(prompt, options, self.settings, self.reference)
+        request = build_request.make(asked, options, self.settings, self.reference)
         if request.mask and request.references:
             self._media.check_mask(request.mask, request.references[0])
         return request
@@ -324,6 +343,7 @@ class Client:
         Raises:
             ConfigError: a row is wrong, or its request is invalid.
         """
+        source = [_words(one) for one in source] if isinstance(source, list) else source
         for prompt, own in prompt_files.prompts(source, template, names or {}):
             merged: dict[str, Any] = {**options, **own}
             yield self.request(prompt, **merged)
@@ -332,12 +352,15 @@ class Client:
         """Return a picture to start from: checked, upright, without location data, and of a type that relays accept.
 
         Args:
-            value: as in :func:`wenwen_magic.media.reference.reference`.
+            value: as in :func:`wenwen_magic.media.reference.reference`; or the id of a generation.
             label: what the user called it.
 
         Raises:
             ConfigError: it cannot be used; nothing was sent.
+            HistoryError: no file and no generation is called so.
         """
+        if isinstance(value, str) and ID.fullmatch(value) and not Path(value).is_file():
+            value = self.history.get(value)
         return reference(value, label, convert=self._media.as_sendable)
 
     def to_mask(self, value: Any, label: str = "") -> tuple[Path, tuple[int, int]]:
@@ -476,7 +499,7 @@ class Client:
         """Return the prices of the pictures and clips that would be asked for, None for a picture of unknown price."""
         return self.look_through(requests, fresh=fresh, take=take).missing
 
-    def give_up(self, records: Iterable[str]) -> None:
+    def give_up(self, records: str | Iterable[str]) -> None:
         """Note that the answers to requests will not come, so that they may be sent, and paid for, again.
 
         Args:
@@ -485,7 +508,8 @@ class Client:
         Raises:
             HistoryError: the folder cannot be written, or there is no such record.
         """
-        self._engine.give_up([self.history.get(record) for record in records])
+        # What has come meanwhile, here or in another kernel, is not given up: it is there, and paid for.
+        self._engine.give_up([one for one in self._saved(records) if one.state == "sent"])
 
     def check(self, estimate: Estimate) -> None:
         """Check all that is missing of a run before its first call: the limits, and the models that nobody named.
@@ -566,24 +590,33 @@ class Client:
         still = self._media.still(stills[:_SHOWN])
         return Gallery(rows, labels=labels, blind=blind, still=still, render=gallery_bundle, differ=self.compare)
 
+    def _saved(self, ids: str | Generation | Iterable[str | Generation]) -> list[Generation]:
+        return [self.history.get(one) for one in ([ids] if isinstance(ids, (str, Generation)) else ids)]
+
     def compare(self, old: Generation, new: Generation) -> Comparison:
         """Compare two generations: the prompts marked, and the settings, seconds and price that are not the same."""
         old, new = (replace(self.ready(generation), note="") for generation in (old, new))
         return Comparison(old, new, lambda: self.gallery((old, new)).still, self.settings.currency)
 
-    def export(self, path: str | Path, ids: Iterable[str] | None = None, *, strip: bool = False) -> archive.Exported:
+    def export(
+        self,
+        path: str | Path,
+        ids: str | Generation | Iterable[str | Generation] | None = None,
+        *,
+        strip: bool = False,
+    ) -> archive.Exported:
         """Write records and pictures into a zip file to share; it holds no key, user name or machine name.
 
         Args:
             path: of the zip file.
-            ids: of the generations; None for all that hold a picture.
+            ids: of the generations, or these themselves, one or several; None for all that hold a picture.
             strip: leave the prompts out.
 
         Raises:
             ConfigError: there is nothing to export, or another file is in the way.
             HistoryError: an id is unknown, or a file cannot be read or written.
         """
-        chosen = None if ids is None else [self.history.get(one) for one in ids]
+        chosen = None if ids is None else self._saved(ids)
         return archive.export_archive(self.history, Path(path).expanduser(), chosen, strip=strip)
 
     def import_(self, path: str | Path) -> archive.Imported:

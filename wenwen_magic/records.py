@@ -47,7 +47,7 @@ class Reference:
         origin: the id of the generation it is a picture of; empty for any other picture.
     """
 
-    address: str = field(repr=False)
+    address: str = field(repr=False, compare=False)  # its digest says the same, in a record too
     digest: str
     label: str = ""
     origin: str = field(default="", compare=False)
@@ -152,6 +152,9 @@ class ImageRequest:
 
     def __repr__(self) -> str:
         return f"<ImageRequest {_beginning(self.model)} {self.orientation} {_beginning(self.prompt)!r}>"
+
+    def __hash__(self) -> int:  # a table of params has none
+        return hash((self.prompt, self.model))
 
     @cached_property
     def fingerprint(self) -> str:
@@ -290,7 +293,7 @@ class GeneratedImage:
 
 def _target(path: str | Path, mime: str, message: str) -> Path:
     """Return the path to copy a file of a type to; refuse the ending of another type with the message."""
-    target, kinds = Path(path), (*PICTURES, *VIDEOS)
+    target, kinds = Path(path).expanduser(), (*PICTURES, *VIDEOS)
     kind, ending = next((one for one in kinds if one.mime == mime), None), target.suffix.lower()
     if kind and any(ending in other.suffixes for other in kinds if other is not kind):
         raise ImageError(
@@ -439,8 +442,8 @@ class Generation:
     error: Mapping[str, Any] | None = None
     demo: bool = False
     endpoint: str = ""
-    take: int = 0
-    from_history: bool = False
+    take: int = field(default=0, compare=False)
+    from_history: bool = field(default=False, compare=False)
     price: float | None = None
     star: bool = False
     tags: tuple[str, ...] = ()
@@ -463,6 +466,9 @@ class Generation:
         request = self.request
         asked = f"{_beginning(request.model)}{demo} {size}{more} {_beginning(request.prompt)!r}"
         return f"<Generation #{self.id[:6]} {asked}>"
+
+    def __hash__(self) -> int:
+        return hash(self.id)
 
     def __str__(self) -> str:
         """Return the text where a text was wanted, so that ``print`` and ``{{...}}`` in a prompt give it."""

@@ -7,10 +7,11 @@ SCRIPT = """
 from wenwen_magic import Client
 
 client = Client(mode="replay", budget=2, styles={"oil": "oil {prompt}"})
-client.generate("a cat", model="m", orientation="square", references=["x.png"], params={"seed": 1}, count=2)
+client.generate("a cat", model="m", orientation="square", references=["x.png"], params={"seed": 1})
 client.edit("make it blue", references=["x.png"], style="oil")
 client.describe("what?", references="x.png", stream=True)
-client.generate_many(["a cat"], style="oil", concurrency=2)
+client.generate_many(["a cat"], style="oil", concurrency=2, count=2)
+client.generate(client.improve("a cat"))
 """
 WRONG = (
     'Client(base_ulr="x")',

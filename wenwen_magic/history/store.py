@@ -351,13 +351,15 @@ class History:
         takes = self.takes(generation.request.fingerprint, partial=True)
         return next((take.take for take in takes if take.id == generation.id), 0)
 
-    def get(self, id: str) -> Generation:
+    def get(self, id: str | Generation) -> Generation:
         """Return the generation whose id begins with the digits given; a leading ``#`` is ignored.
+
+        A generation itself is read again, as it is saved now.
 
         Raises:
             HistoryError: there is none, or more than one.
         """
-        start = id.strip().lstrip("#").lower()
+        start = (id.id if isinstance(id, Generation) else id).strip().lstrip("#").lower()
         rows = self._index.records(Wanted(id=start), count=2) if start else []
         if len(rows) != 1:
             number = _("Several records have") if rows else _("No record has")

@@ -10,7 +10,7 @@ from numbers import Number
 from pathlib import Path
 from typing import Any
 
-from wenwen_magic.client import Client
+from wenwen_magic.client import ID, Client
 from wenwen_magic.engine.build_request import REQUEST_OPTIONS
 from wenwen_magic.engine.prompt_rows import is_missing
 from wenwen_magic.errors import AnswerError, ConfigError
@@ -31,7 +31,6 @@ _KINDS = {
     if option.destination in _FIELDS and name.startswith("--")
 }
 """The options that may be an axis, by their long names in both languages."""
-_ID = re.compile(r"#?[0-9a-fA-F]{6,8}")
 _WHOLE_EXPRESSION = re.compile(r"\s*\{\{((?:(?!\}\}).)+)\}\}\s*", re.DOTALL)
 _PART = re.compile(r"(?:\{\{.*?\}\}|[^;；])+", re.DOTALL)
 _IN_CHINESE_QUOTES = re.compile("^[“”‘’＂＇](.*)[“”‘’＂＇]$", re.DOTALL)
@@ -173,7 +172,7 @@ class CellRequests:
             return word
         if (value := known_value(word, self.names)) is not None or word in self.names:
             return value
-        if _ID.fullmatch(word):
+        if ID.fullmatch(word):
             return self.client.history.get(word)
         if word.isidentifier():
             raise self._unknown(word, _("Name a picture: --ref fox, --ref cat.png"))
