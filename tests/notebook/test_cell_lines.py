@@ -44,6 +44,11 @@ def test_a_text_of_several_lines_is_one_request_whatever_ends_its_lines(shell, r
     assert prompts(relay) == ["a cat\n\n# and a dog"]
 
 
+def test_a_cell_may_be_quoted_in_a_question(shell, relay):
+    shell.run("%%wenwen_ask -q\nWhat does this do?\n    %%wenwen_image fox\n    a fox")
+    assert prompts(relay) == ["What does this do?\n    %%wenwen_image fox\n    a fox"]
+
+
 QUESTIONS = {
     "a line": "%wenwen_image -q what is this?",
     "a line in Chinese": "％wenwen_image　-q what is this?  ",
@@ -105,6 +110,8 @@ ABOVE = {
     "a block": "for x in 'ab':\n    print(x)\n%%wenwen_image -q\na cat",
     "an import and a comment": "import os\n\n# now\n  %%wenwen_image -q\na cat",
     "another magic": "%matplotlib inline\n%%wenwen_image -q\na cat",
+    "another cell": "%%wenwen_image -q\na dog\n\n%%wenwen_image fox -q\na cat",
+    "another cell with full-width signs": "%%wenwen_ask\nwhat?\n％％wenwen_image -q\na cat",
     "a line of ours": "%wenwen status\n%%wenwen_describe\nwhat?",
 }
 

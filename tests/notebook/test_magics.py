@@ -338,6 +338,11 @@ def test_a_prompt_on_the_first_line_that_could_be_a_name_is_told_where_it_goes(s
         (cell("", "a {{animal} in the snow"), "{{ is sent as it is: a value is written {{name}}."),
         (cell("", "画一只｛｛动物｝｝"), "｛｛ is sent as it is: a value is written {{name}}."),
         (cell("--raw", "a {{animal}"), ""),
+        (
+            "thing = 'fox'\n%wenwen_image a {thing} in the snow",
+            "{thing} is sent as it is: a value is written {{thing}}.",
+        ),
+        ("thing = 'fox'\n%wenwen_image a $thing for $5", "$thing is sent as it is: a value is written {{thing}}."),
         (cell("", "a {animal} {{'here'}}"), ""),
     ],
 )

@@ -185,6 +185,15 @@ def test_fresh_in_replay_says_that_nothing_is_drawn(shell, relay, forbid):
     assert "draws a new one" not in shell.words()
 
 
+@pytest.mark.usefixtures("relay")
+@pytest.mark.parametrize(("line", "missing"), [("", 0), ("-m gpt-4o-image,nano-banana", 1), ("--take 9", 1)])
+def test_a_dry_run_tells_what_is_not_saved(shell, forbid, capsys, line, missing):
+    shell.run(cell())
+    replayed(shell, forbid, "config")
+    shell.run(cell(f"{line} --dry-run"))
+    assert re.search(rf"offline: {missing} of \d not saved", capsys.readouterr().out)
+
+
 def test_a_picture_of_several_that_was_never_fetched_is_a_gap_that_says_so(shell, painter, forbid):
     shell.user_ns["things"] = ["a cat", "a dog [demo: missing=5]"]
     shell.run("%wenwen_image --from things")

@@ -384,9 +384,12 @@ class Cell:
 
         That is of one that looks like several: with commas, or the name of a list.
         """
-        left = None if self.options.raw else re.search("{{|｛｛", self.requests[0].prompt)
+        # As IPython's own magics and f-strings have it, it is a slip only where there is such a variable.
+        signs = () if self.options.raw else re.finditer(r"{{|｛｛|{(\w+)}|\$(\w+)", self.requests[0].prompt)
+        left = next((sign for sign in signs if not sign.lastindex or sign[sign.lastindex] in self.names), None)
         if left:
-            yield _("{braces} is sent as it is: a value is written {example}.", braces=left[0], example="{{name}}")
+            example = f"{{{{{left[1] or left[2] or 'name'}}}}}"
+            yield _("{braces} is sent as it is: a value is written {example}.", braces=left[0], example=example)
         varied = {name for name, _value in self.labels[0]} if self.labels else set()
         may_list = self.options.raw or self._wants_words
         for word in () if may_list else expressions_in(self.text.partition("\n")[2]):
@@ -424,6 +427,9 @@ class Cell:
         return "\n".join([*texts, self._cost_line()])
 
     def _cost_line(self) -> str:
+        if self.client.settings.mode == "replay":
+            missing, prompts = len(self.estimate.unsaved), self.estimate.requests
+            return _("Replay mode is offline: {missing} of {prompts} not saved.", missing=missing, prompts=prompts)
         cost, demo, words = limits.cost_of(self.estimate.missing), self.client.is_demo, self._wants_words
         paid = limits.cost_text(cost, self.client.settings.currency, words=words)
         amount = limits.things(cost, words=words) if demo else paid

@@ -32,10 +32,14 @@ def prepare(lines: list[str]) -> list[str]:
     ends in a question mark is no question to IPython.
 
     Raises:
-        ConfigError: code is above a ``%%`` magic, or a name before it; or a prompt is below a ``%`` magic.
+        ConfigError: code or another cell is above a ``%%`` magic, or a name before it; or a prompt is below a ``%``
+            magic.
     """
     first = next((number for number, line in enumerate(lines) if not _BLANK.match(line)), 0)
     if lines and (magic := _CELL.match(lines[first])):
+        for line in lines[first + 1 :]:  # two cells were pasted into one; an indented line is text
+            if line[:1] in "%％" and (second := _CELL.match(line)):
+                raise _below(second[1])
         head = f"%%{magic[1]}{lines[first][magic.end() :]}"
         text = [line[:-2] + "\n" if line.endswith("\r\n") else line for line in lines[first + 1 :]]
         return [re.sub(_SPACES, " ", head), *(text or ["\n"])]
@@ -43,11 +47,7 @@ def prepare(lines: list[str]) -> list[str]:
         return lines
     for number, line in enumerate(lines):
         if (magic := _CELL.match(line)) and _completeness("".join(lines[:number])) == "complete":
-            raise ConfigError(
-                _("%%{magic} is not at the top of its cell; nothing was run.", magic=magic[1]),
-                why=_("Only comments and empty lines may be above it."),
-                do=_("Put it into a cell of its own, or write on one line: %{magic} …", magic=magic[1]),
-            )
+            raise _below(magic[1])
     if named := _NAMED.match(lines[first]):
         raise ConfigError(
             _("Nothing stands before %%{magic}; nothing was run.", magic=named[2]),
@@ -82,6 +82,14 @@ def magic_before(before: str) -> tuple[str, str] | None:
 
 # Where a console asks whether a cell is complete, it is asked of what was typed.
 prepare.has_side_effects = True  # type: ignore[attr-defined]
+
+
+def _below(magic: str) -> ConfigError:
+    return ConfigError(
+        _("%%{magic} is not at the top of its cell; nothing was run.", magic=magic),
+        why=_("Only comments and empty lines may be above it."),
+        do=_("Put it into a cell of its own, or write on one line: %{magic} …", magic=magic),
+    )
 
 
 def _plain(magic: re.Match[str]) -> str:
