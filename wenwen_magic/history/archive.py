@@ -27,6 +27,7 @@ from wenwen_magic.history.record_json import decode, encode, from_json, is_strip
 from wenwen_magic.history.store import History
 from wenwen_magic.kinds import HEAD, JPEG, PICTURES, VIDEOS, kind_of
 from wenwen_magic.media.metadata import without_words
+from wenwen_magic.media.reference import reference
 from wenwen_magic.records import GeneratedImage, Generation, ImageRequest, Reference, Video
 from wenwen_magic.text.i18n import _
 from wenwen_magic.text.sanitize import mask_keys
@@ -129,7 +130,8 @@ def export_archive(
             _("There is no folder {name!r}.", name=path.parent.name),
             do=_("Make it, or name another place."),
         )
-    rows = [_as_handed_on(row, strip=strip) for row in (history.all() if generations is None else generations)]
+    whole = list(history.all() if generations is None else generations)
+    rows = [_as_handed_on(row, {one.id: one for one in whole} if strip else None) for row in whole]
     chosen = {row.id: row for row in rows if row.has_result}
     added: list[Generation] = []
     try:
@@ -155,15 +157,33 @@ def export_archive(
     return Exported(len(added), pictures, size, left_out, clips)
 
 
-def _as_handed_on(row: Generation, *, strip: bool) -> Generation:
-    """Return a generation with the files that go along, and redacted; perhaps no result is left of it."""
+def _as_handed_on(row: Generation, stripped_with: Mapping[str, Generation] | None) -> Generation:
+    """Return a generation with the files that go along, and redacted; perhaps no result is left of it.
+
+    Args:
+        row: the generation.
+        stripped_with: all generations of the lesson by their ids, where their words are left out; else None.
+    """
+    strip, request = stripped_with is not None, row.request
+    if stripped_with and request.references and not is_stripped(request):
+        request = replace(request, references=tuple(_without_words(one, stripped_with) for one in request.references))
     files = replace(
         row,
+        request=request,
         pictures=tuple(filter(_is_as_recorded, row.images)),
         # A video may hold words.
         videos=() if strip else tuple(map(_with_its_poster, filter(_is_as_recorded, row.kept_videos))),
     )
     return redacted(files, strip=strip)
+
+
+def _without_words(sent: Reference, rows: Mapping[str, Generation]) -> Reference:
+    """Return a reference to a picture of the lesson as whoever imports it has that: without words in its file."""
+    for picture in rows[sent.origin].images if sent.origin in rows else ():
+        with suppress(WenwenError, OSError):  # such a picture stays out of the lesson
+            if reference(data := picture.data).digest == sent.digest:
+                return replace(sent, digest=reference(without_words(data)).digest)
+    return sent
 
 
 def _add(writer: "_Writer", history: History, record: Generation, *, strip: bool) -> Generation:

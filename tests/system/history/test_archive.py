@@ -601,6 +601,22 @@ def test_a_description_is_handed_on_and_replayed(tmp_path, quick_paint, monkeypa
     assert pupil.history.get(said.id).parent == fox.id
 
 
+def test_an_edit_of_a_picture_that_lost_its_words_still_answers(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with DemoServer() as server:  # it writes the prompt into the picture
+        teacher = Client(base_url=server.address, history="teacher")
+        fox = teacher.generate("a fox")
+        night = teacher.edit("make it night", references=[fox])
+        snow = teacher.edit("make it snow", references=[night, fox])
+    teacher.export("lesson.zip", strip=True)
+    pupil = Client(mode="replay", history="pupil")
+    pupil.import_("lesson.zip")
+    seen = pupil.generate("a fox")
+    assert seen.images[0].data != fox.images[0].data
+    dark = pupil.edit("make it night", references=[seen])
+    assert (dark.id, pupil.edit("make it snow", references=[dark, seen]).id) == (night.id, snow.id)
+
+
 def test_a_description_is_words_and_stays_behind_where_words_do(tmp_path, quick_paint, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with DemoServer() as server:
