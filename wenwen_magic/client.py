@@ -40,7 +40,16 @@ from wenwen_magic.records import (
 )
 from wenwen_magic.render.comparison import Comparison
 from wenwen_magic.render.gallery import gallery_bundle
-from wenwen_magic.settings import PROJECT_FILE, Layer, Loaded, SettingsOptions, load_here, working_folder
+from wenwen_magic.settings import (
+    NOTEBOOK,
+    PROJECT_FILE,
+    TOLD,
+    Layer,
+    Loaded,
+    SettingsOptions,
+    load_here,
+    working_folder,
+)
 from wenwen_magic.text import improving
 from wenwen_magic.text.i18n import _, speak
 
@@ -64,12 +73,14 @@ class Client:
     """Draws pictures from Python, with the same history and money rules as the magics.
 
     Args:
-        api_key: the key; without it ``WENWEN_API_KEY``, the keyring and Colab's secrets are asked.
+        api_key: the key; without it the one typed in the notebook, ``WENWEN_API_KEY``, the keyring and Colab's secrets
+            are asked.
         session: shared with other clients of this process.
         settings: finished settings with their sources, in place of the keywords.
         clock: returns the time and waits.
         worker: draw in a process of its own, which goes on when this one ends; the magics do so.
         **values: any setting by its name, such as ``base_url``, ``history``, ``mode`` or ``timeout`` (seconds).
+            The rest are those of the notebook's cells, ``%config`` and ``%wenwen demo`` included.
 
     Attributes:
         settings: the values of all settings.
@@ -95,13 +106,14 @@ class Client:
     ) -> None:
         key = Secret(api_key) if isinstance(api_key, str) else api_key
         api_key = None  # no frame that may be shown keeps it as a text
-        loaded = settings or load_here(Layer(_("keyword"), values))
+        told, typed = TOLD[0]() if TOLD and not settings else ((), None)
+        loaded, key = settings or load_here(Layer(_("keyword"), values), *told), key or typed
         if settings is None and loaded.settings.lang != "auto":  # a script: no magic has chosen the language
             speak(loaded.settings.lang)
         self.settings, self.session = loaded.settings, session
         self._engine = Engine.of(
             self.settings,
-            working_folder() / Path(self.settings.history).expanduser(),
+            (NOTEBOOK[0] if NOTEBOOK else working_folder()) / Path(self.settings.history).expanduser(),
             session,
             clock or transport.Clock(),
             key=key,

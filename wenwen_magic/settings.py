@@ -303,6 +303,8 @@ def working_folder() -> Path:
 
 NOTEBOOK: list[Path] = []
 """The folder of the notebook, which a ``%cd`` does not move; empty where none is known."""
+TOLD: list[Callable[[], tuple[Sequence[Layer], Any]]] = []
+"""Gives what the magics of the notebook were told, settings and the typed key; empty in a script."""
 
 
 def project(folder: Path) -> Layer:

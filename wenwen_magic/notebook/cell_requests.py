@@ -182,7 +182,7 @@ class CellRequests:
         return word
 
     def _unknown(self, word: str, do: str) -> ConfigError:
-        names = [name for name in self.names if not name.startswith("_")]
+        names = [name for name, value in self.names.items() if not (name.startswith("_") or callable(value))]
         near = nearest(word, names) if word.isidentifier() else ""
         return ConfigError(
             _("There is no variable and no file called {word!r}.", word=word[:80]),

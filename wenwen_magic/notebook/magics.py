@@ -23,7 +23,7 @@ from traitlets.config import Configurable
 
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.notebook import cell_lines, scope
-from wenwen_magic.settings import NAMES, NOTEBOOK, Layer, Loaded, about, load, load_here, working_folder
+from wenwen_magic.settings import NAMES, NOTEBOOK, TOLD, Layer, Loaded, about, load, load_here, working_folder
 from wenwen_magic.text.i18n import N_, _, is_chinese, speak
 from wenwen_magic.text.template import interpolate, known_value
 
@@ -291,11 +291,14 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
         speak(loaded.settings.lang if loaded else "auto", prompt=prompt)
         return loaded
 
+    def told(self) -> tuple[Sequence[Layer], Any]:
+        """Return the settings that the magics were told, the strongest first, and the key that was typed."""
+        demo = {"base_url": self.state.demo.address} if self.state.demo else {}
+        own = {name: getattr(self, name) for name in NAMES}
+        return (Layer("%wenwen demo", demo), Layer("%config", own)), self.state.key
+
     def _load(self) -> Loaded:
-        return load_here(
-            Layer("%wenwen demo", {"base_url": self.state.demo.address} if self.state.demo else {}),
-            Layer("%config", {name: getattr(self, name) for name in NAMES}),
-        )
+        return load_here(*self.told()[0])
 
     @property
     def _in_terminal(self) -> bool:
@@ -360,7 +363,7 @@ def register(shell: Any) -> None:
         # After %reload_ext the demo, the typed key and the jobs go on, and the history stays where it is.
         magics.state, magics.folder = earlier.state, earlier.folder
         unregister(shell)
-    NOTEBOOK[:] = [magics.folder] if magics.folder else []
+    NOTEBOOK[:], TOLD[:] = [magics.folder] if magics.folder else [], [magics.told]
     shell.register_magics(magics)
     _keep_braces_of_aliases(shell.magics_manager)
     shell.ast_transformers.append(scope.Capture())
@@ -454,6 +457,7 @@ def unregister(shell: Any) -> None:
         if magics is not None:
             shell.events.unregister("pre_run_cell", magics.forget_shown)
             NOTEBOOK.clear()
+            TOLD.clear()
     for kind in _SHOWN_ONCE:
         shell.display_formatter.ipython_display_formatter.pop(kind, None)
     for sequence in (list, tuple):
