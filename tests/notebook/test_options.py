@@ -195,6 +195,11 @@ def test_a_space_beside_the_comma_does_not_lose_a_model(line):
     assert read(line) == Options(model=("a", "b"))
 
 
+@pytest.mark.parametrize("line", ["-m a,b, -q", "-m a, b， —q", "-m a,b, --安静"])
+def test_bug_a_comma_behind_the_last_model_took_the_next_option_for_a_model(line):
+    assert read(line) == Options(model=("a", "b"), quiet=True)
+
+
 def test_references_and_params_may_be_repeated():
     assert read("--ref a --参考 b --ref a").ref == ("a", "b", "a")
     assert read("--param a=1 --param b=x").param == (("a", 1), ("b", "x"))

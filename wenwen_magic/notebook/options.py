@@ -280,6 +280,8 @@ def _values(
 ) -> tuple[list[str], re.Match[str]]:
     """Take the rest of an option's value, and further values, from the pieces; return them and the last piece."""
     while pieces and option.listed and (folded(value).endswith(",") or _COMMA_AHEAD.match(piece.string, piece.end())):
+        if _DASHES.sub("-", pieces[0].group()).startswith("-"):  # the next option
+            break
         piece = pieces.popleft()
         value += piece.group()
     values = [value]
