@@ -328,6 +328,9 @@ class Client:
         """
         asked = _words(prompt)
         named = options.get("model") or self.settings.video_model
+        if not isinstance(named, str):
+            what, should = _("{name} is of a wrong type.", name="model"), _("It should be: {named}", named="str")
+            raise ConfigError(what, why=type(named).__name__, do=should)
         has_model = isinstance(asked, ImageRequest) and asked.wants_clip  # a picture's model makes none
         if options.get("task") == CLIP and not (named or has_model):
             raise no_clip_model(self._engine.clip_models())

@@ -42,6 +42,11 @@ def test_an_answer_is_a_prompt(client):
     assert better.text in client.improve(better).request.prompt
 
 
+def test_several_models_are_refused_where_one_is_asked(client):
+    with pytest.raises(ConfigError, match="model is of a wrong type"):
+        client.generate("a fox", model=["gpt-4o-image", "nano-banana"])
+
+
 @pytest.mark.parametrize("wrong", [None, 5, ["a fox"]])
 def test_what_is_no_prompt_is_refused_by_every_call(client, wrong):
     for call in (client.generate, client.improve, client.ask):
