@@ -523,8 +523,7 @@ class Client:
         Raises:
             HistoryError: the folder cannot be written, or there is no such record.
         """
-        # What has come meanwhile, here or in another kernel, is not given up: it is there, and paid for.
-        self._engine.give_up([one for one in self._saved(records) if one.state == "sent"])
+        self._engine.give_up(self._saved(records))
 
     def check(self, estimate: Estimate) -> None:
         """Check all that is missing of a run before its first call: the limits, and the models that nobody named.

@@ -288,7 +288,7 @@ class Engine:
     def give_up(self, generations: Sequence[Generation]) -> None:
         """Write into unanswered records that their answer will not come, so that the request may be sent again."""
         for generation in generations:
-            if generation.state != "sent":  # its answer has come while a person was asked
+            if generation.state != "sent":  # its answer has come while a person was asked, and is paid for
                 continue
             error = outcomes.never_answered(generation)
             self.history.update(generation, state="failed", error=outcomes.as_recorded(error))

@@ -535,7 +535,7 @@ class Options:
         "--seconds --秒数", N_("how long the clip should be, in seconds"), _length, magics=_VIDEO
     )
     embed: bool = _option("--embed --内嵌", N_("keep a clip of up to 2 MiB in the notebook itself"), magics=_VIDEO)
-    fresh: bool = _option("--fresh --重画", N_("draw a new version (pays)"))
+    fresh: bool = _option("--fresh --重画", N_("make a new version (pays)"))
     take: int | None = _option("--take --第几张", N_("show a saved version by its number"), _above_zero(int))
     dry_run: bool = _option("--dry-run --预览", N_("show what would be sent; sends nothing"))
     mode: str | None = _option("--mode --模式", N_("cache, live or replay"), _mode, choices=MODES)
@@ -552,12 +552,12 @@ class Options:
         "--timeout --超时", N_("timeout in seconds, until the next piece of the answer"), _above_zero(float)
     )
     stream: bool = _option("--stream --流式", N_("ask for a stream, with progress"))
-    background: bool = _option("--background --后台", N_("return at once; the picture comes when ready"))
-    no_ui: bool = _option("--no-ui --无控件", N_("no controls under the picture"))
+    background: bool = _option("--background --后台", N_("return at once; the result comes when ready"))
+    no_ui: bool = _option("--no-ui --无控件", N_("no controls under the result"))
     quiet: bool = _option("-q --quiet --安静", N_("show nothing"))
     raw: bool = _option("--raw --原样", N_("send the prompt untouched: no {{...}}"))
     budget: float | None = _option("--budget --预算", N_("what this cell may cost at most"), _above_zero(float))
-    yes: bool = _option("-y --yes --确认", N_("do not ask before many pictures, or a clip"))
+    yes: bool = _option("-y --yes --确认", N_("do not ask before many results, or a clip"))
     help: bool = _option("-h --help -? --帮助", N_("this text"))
 
 
