@@ -5,7 +5,7 @@ import re
 import signal
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from queue import Empty
 
 import psutil
@@ -91,7 +91,14 @@ class Kernel:
         """Restart as JupyterLab's button does: interrupted, asked to end, and another process in its place."""
         self.manager.restart_kernel()
         self.client.wait_for_ready(timeout=60)
+        until(self._is_heard, seconds=60)
         assert shown(self.run(LOAD)) == []
+
+    def _is_heard(self):
+        """Whether what it shows comes here: behind a restart the first messages may pass before one listens."""
+        with suppress(AssertionError):
+            self.gather(self.client.kernel_info(), seconds=1)
+            return True
 
     def end(self):
         self.client.stop_channels()
