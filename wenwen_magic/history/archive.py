@@ -178,7 +178,7 @@ def _as_handed_on(row: Generation, stripped_with: Mapping[str, Generation] | Non
 
 
 def _without_words(sent: Reference, rows: Mapping[str, Generation]) -> Reference:
-    """Return a reference to a picture of the lesson as whoever imports it has that: without words in its file."""
+    """Return a reference as it is after import of the lesson: the files of its pictures hold no words there."""
     for picture in rows[sent.origin].images if sent.origin in rows else ():
         with suppress(WenwenError, OSError):  # such a picture stays out of the lesson
             if reference(data := picture.data).digest == sent.digest:

@@ -132,8 +132,8 @@ def _pieces(text: str) -> Iterator[_Piece]:
 def _read(text: str, start: int) -> tuple[_Piece | None, int]:
     """Read the list or object that begins at a place, and tell where to go on.
 
-    Its parts are written anew as JSON has them, and ``json`` tells whether they are one. What is wrong inside gives a
-    mark of no length, but for words and pages in brackets: these give None.
+    Its parts are rewritten as JSON, and ``json`` decides whether they form a value. A value that cannot be read gives a
+    piece of no length; words and page numbers in brackets, which are no JSON, give None.
 
     Raises:
         ValueError: it is too deep.
