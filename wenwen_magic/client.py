@@ -73,8 +73,8 @@ class Client:
     """Draws pictures from Python, with the same history and money rules as the magics.
 
     Args:
-        api_key: the key; without it the one typed in the notebook, ``WENWEN_API_KEY``, the keyring and Colab's secrets
-            are asked.
+        api_key: the key; without it the one typed in the notebook, for the endpoint of its cells, ``WENWEN_API_KEY``,
+            the keyring and Colab's secrets are asked.
         session: shared with other clients of this process.
         settings: finished settings with their sources, in place of the keywords.
         clock: returns the time and waits.
@@ -107,7 +107,8 @@ class Client:
         key = Secret(api_key) if isinstance(api_key, str) else api_key
         api_key = None  # no frame that may be shown keeps it as a text
         told, typed = TOLD[0]() if TOLD and not settings else ((), None)
-        loaded, key = settings or load_here(Layer(_("keyword"), values), *told), key or typed
+        loaded = settings or load_here(Layer(_("keyword"), values), *told)
+        key = key or (None if "base_url" in values else typed)  # it was typed for the cells' endpoint
         if settings is None and loaded.settings.lang != "auto":  # a script: no magic has chosen the language
             speak(loaded.settings.lang)
         self.settings, self.session = loaded.settings, session

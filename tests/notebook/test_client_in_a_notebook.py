@@ -31,11 +31,12 @@ def test_it_keeps_to_what_config_sets_and_a_keyword_wins(shell, relay):
     assert len(relay.posts) == 2
 
 
-def test_the_typed_key_is_its_key(shell, relay, monkeypatch):
+def test_the_typed_key_is_its_key_at_the_cells_endpoint_and_goes_to_no_other(shell, relay, monkeypatch):
     monkeypatch.delenv("WENWEN_API_KEY")
     shell.magics_manager.registry["WenwenMagics"].state.key = Secret(KEY)
     Client().generate("a fox")
-    assert len(relay.posts) == 1
+    Client(base_url=os.environ["WENWEN_BASE_URL"]).generate("a dog")
+    assert [headers.get("Authorization") for headers, _body in relay.posts] == [f"Bearer {KEY}", None]
 
 
 def test_a_changed_folder_is_not_paid_for_again(shell, relay, here):
