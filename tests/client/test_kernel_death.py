@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 from support.relay import whole
-from support.scripted import answering
+from support.scripted import answering, png
 from support.shells import KEY, records
 
 from wenwen_magic import Client
@@ -225,6 +225,64 @@ def test_bug_who_waited_for_another_process_whose_request_failed_paid_again_at_o
     assert len(relay.posts) == 1
     relay.answer = whole
     assert client().generate("fox").charged == "yes"
+
+
+def test_bug_who_wanted_what_another_was_saving_fetched_it_too_and_wrote_over_its_record(relay, here):
+    going_on, waiting = threading.Event(), threading.Event()
+    fetched = []
+
+    def file(path, _):
+        if path == "/fox.png":
+            fetched.append(path)
+            going_on.wait(20)
+            return 200, png()
+        return None
+
+    relay.answer = lambda _: answering("![fox](/fox.png)")
+    relay.file = file
+    first = WorkerPool().start(lambda _: client().generate("fox"))
+    wait_for(lambda: fetched)
+    second = WorkerPool().start(lambda _: client(clock=Clock(sleep=lambda _: waiting.set())).generate("fox"))
+    assert waiting.wait(20)
+    [record] = records()
+    going_on.set()
+    assert first.wait(20)
+    assert second.wait(20)
+    assert (record["state"], len(fetched), len(relay.posts)) == ("sent", 1, 1)
+    assert first.result.id == second.result.id
+    assert second.result.images
+
+
+@pytest.mark.parametrize("lost", [("/fox.png", "/owl.png"), ("/owl.png",)], ids=["all", "one"])
+def test_bug_a_fetch_that_failed_unmade_what_another_had_saved_meanwhile(relay, here, lost):
+    gone, found = (410, b"gone"), {"/fox.png": (200, png()), "/owl.png": (200, png(colour="blue"))}
+    fetched, going_on = [], threading.Event()
+
+    def file(path, _):
+        if path not in found:
+            return None
+        fetched.append(path)
+        if len(fetched) <= 2:  # what the request itself fetches
+            return gone
+        if len(fetched) > 4:
+            return found[path]
+        going_on.wait(20)
+        return gone if path in lost else found[path]
+
+    relay.answer = lambda _: answering("![fox](/fox.png) ![owl](/owl.png)")
+    relay.file = file
+    with pytest.raises(WenwenError):
+        client().generate("fox")
+    [record] = records()
+    assert record["state"] == "answered"
+    late = WorkerPool().start(lambda _: client().fetch(record["id"]))
+    wait_for(lambda: len(fetched) == 4)
+    assert len(client().fetch(record["id"]).images) == 2
+    going_on.set()
+    assert late.wait(20)
+    [record] = records()
+    assert (record["state"], len(record["pictures"])) == ("complete", 2)
+    assert len(client().generate("fox").images) == 2
 
 
 def test_bug_who_waited_for_another_thread_whose_request_failed_paid_again_at_once(relay, here):

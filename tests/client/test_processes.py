@@ -41,9 +41,24 @@ rows = Client().generate_many([f"{sys.argv[1]} {n}" for n in range(15)], progres
 print(len(rows.images), len({row.id for row in rows}), flush=True)
 """
 
+FIRST_ANSWERS = """
+import threading
+from markdown_it.ruler import Ruler
+from wenwen_magic import Client
+compiled = Ruler.__compile__
+def slowly(ruler):
+    if "paragraph" in ruler.get_all_rules():
+        ruler.__cache__ = {}
+        threading.Event().wait(0.5)
+    compiled(ruler)
+Ruler.__compile__ = slowly
+rows = Client().generate_many([f"cat {n}" for n in range(4)], concurrency=4, progress=False)
+print(*(row.state for row in rows), flush=True)
+"""
+
 
 def child(script, *words, **more):
-    root = str(Path(__file__).parents[3])
+    root = str(Path(__file__).parents[2])
     environment = {**os.environ, "PYTHONPATH": root}
     command = [sys.executable, "-c", script, *words]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, **more)
@@ -96,6 +111,20 @@ def test_the_workers_of_a_dask_cluster_ask_and_everything_is_kept_here(here, rel
     assert sorted(prompts(relay)) == sorted(wanted)
     assert [row.id for row in again] == [row.id for row in rows]
     assert {head["Authorization"] for head, _ in relay.posts} == {f"Bearer {KEY}"}
+
+
+# -- threads -----------------------------------------------------------------------------------------------------------
+
+
+def test_bug_the_first_answers_of_a_process_were_unread_where_several_came_at_once(relay, here):
+    relay.gate.clear()
+    with child(FIRST_ANSWERS) as script:
+        try:
+            wait_for(lambda: len(relay.posts) == 4)
+            relay.gate.set()
+            assert script.communicate(timeout=60)[0].split() == ["complete"] * 4
+        finally:
+            script.kill()
 
 
 # -- interrupts --------------------------------------------------------------------------------------------------------

@@ -349,6 +349,9 @@ class Engine:
         if not record.has_result:
             raise outcomes.none_saved(record, saved.failed)
         if saved.failed:
+            latest = self.history.find(record.id)
+            if latest and latest.state == "complete":  # another kernel has got all of them meanwhile
+                return latest
             return self.history.update(record, error=outcomes.as_recorded(saved.failed[0]))
         record = self.history.update(record, state="complete")
         self.history.forget_reply(record)
@@ -368,10 +371,10 @@ class Engine:
         latest = None
         with suppress(HistoryError):
             latest = self.history.find(record.id)
-        if latest is None or latest.state == "sent":  # then the one in hand may know more
-            latest = record
-        if latest.state == "complete":  # another kernel has finished it meanwhile
+        if latest and latest.state == "complete":  # another kernel has finished it meanwhile
             return error
+        if latest is None or latest.state in {"sent", record.state}:  # then the one in hand may know more
+            latest = replace(record, star=latest.star, tags=latest.tags) if latest else record
         # What is paid and kept stays "answered": the next run reads the kept reply and asks no endpoint.
         kept = True  # where it cannot be told now, the next run looks again
         with suppress(HistoryError):
@@ -416,6 +419,7 @@ class Engine:
         if kept is None:
             raise outcomes.nothing_kept(generation)
         refuse_alone()
+        record = generation
 
         def ask(call: HttpCall) -> HttpReply:
             if self.settings.mode == "replay":
@@ -433,15 +437,14 @@ class Engine:
                 raise outcomes.not_fetched(generation)
             latest = self.history.find(generation.id) or generation  # asking may have taken long
             if not (latest.state == "complete" and is_here(latest)):
-                demo = latest.demo or kept.demo
-                latest = self.history.update(_answered(latest, answer, demo=demo, from_history=True))
-                latest = self._save(latest, answer, key)
+                record = _answered(latest, answer, demo=latest.demo or kept.demo, from_history=True)
+                latest = self._save(record, answer, key)
             with suppress(HistoryError, OSError):  # it is saved: its number and previews can be had later
                 latest = self.media.ready(replace(latest, take=self.history.take_of(latest)))
         except NotInHistory:
             raise
         except (WenwenError, OSError) as error:
-            raise self.failed(generation, error) from None
+            raise self.failed(record, error) from None
         return latest
 
     # -- calls ---------------------------------------------------------------------------------------------------------

@@ -248,9 +248,8 @@ class Takes:
         gone = generation.demo and generation.endpoint != self.origin  # a demo and its pictures end with their kernel
         if generation.state == "failed" or gone or not self.is_kept(generation):
             return False
-        if generation.state != "sent" or self.history.has_whole_reply(generation):
-            return True
-        return generation.id not in self._filled(generation)  # another request may still be writing the reply
+        # Who asked for it may still be writing the reply, wait for its job or save its pictures.
+        return generation.state != "sent" or generation.id not in self._filled(generation)
 
     def is_kept(self, generation: Generation) -> bool:
         """Tell whether the raw reply is on disk, or as much of it as holds a picture or all words that were wanted.
