@@ -205,8 +205,7 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             return None
         new = improving.prompt_in(said.text, filled, said.id)
         drawn = replace(self._cell(replace(given, raw=True), new, typed.name, here), like=typed.text)
-        if not given.quiet:
-            display(prompts_bundle(filled, new), raw=True)  # type: ignore[no-untyped-call]
+        asking.area.change(prompts_bundle(filled, new, said))
         if given.yes or not (drawn.estimate.missing or drawn.estimate.unsaved):
             return self._run_cell(drawn, here.front)
         undrawn = _("Nothing is drawn yet.") if drawn.estimate.unsaved else _("Not all is drawn yet.")

@@ -88,6 +88,12 @@ class Area:
             self.rows = list(generations)
             self.refresh()
 
+    def change(self, bundle: dict[str, Any]) -> None:
+        """Show a bundle in place of the generations, for good."""
+        with self._lock:
+            self._rendered = bundle
+            self._put(bundle)
+
     def dim(self, preview: Path | None = None) -> None:
         """Show that another picture is being drawn: what is there stays in its place, pale.
 

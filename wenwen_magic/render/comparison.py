@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple, get_args
 from wenwen_magic.records import Generation, ImageRequest
 from wenwen_magic.render import markup
 from wenwen_magic.render.generation import amount, described, generation_html, size_of
-from wenwen_magic.render.markup import Markup, cell, join, lines, stacked, table, tag
+from wenwen_magic.render.markup import Markup, cell, join, lines, small, stacked, table, tag
 from wenwen_magic.text.i18n import _
 from wenwen_magic.text.orientation import said
 from wenwen_magic.text.sanitize import mask_keys, one_line, replace_unshown
@@ -342,11 +342,12 @@ def bundle(comparison: Comparison) -> dict[str, Any]:
     return markup.bundle(html, str(comparison), comparison.still())
 
 
-def prompts_bundle(old: str, new: str) -> dict[str, Any]:
-    """Make the MIME bundle of a prompt and what it became, marked."""
+def prompts_bundle(old: str, new: str, answer: Generation) -> dict[str, Any]:
+    """Make the MIME bundle of a prompt and what an answer made of it, marked, with the answer's caption and notes."""
     marked = _cut(pieces(mask_keys(old), mask_keys(new)), around=2_000, most=20_000, count=2_000)
-    html = tag("p", diff_html(marked), style="white-space:pre-wrap")
-    return markup.bundle(html, diff_text(marked))
+    about = described(answer)
+    html = join(tag("p", diff_html(marked), style="white-space:pre-wrap"), stacked(*map(small, about)))
+    return markup.bundle(html, "\n".join((diff_text(marked), *about)))
 
 
 _LOOK = 250  # characters in the middle of two prompts whose pairs are compared
