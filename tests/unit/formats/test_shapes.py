@@ -92,7 +92,8 @@ def test_json_may_be_written_as_a_text_several_times_over(times):
 
 
 @pytest.mark.parametrize(
-    "name", ["input_image", "init_image", "mask", "reference_images", "request", "parameters", "messages", "avatar"]
+    "name",
+    ["input_image", "init_image", "mask", "reference_images", "request", "parameters", "messages", "avatar", "qr_code"],
 )
 def test_what_was_sent_along_is_no_result(name):
     echo = {"image": "https://h.example/sent.png", "url": "https://h.example/sent.png"}

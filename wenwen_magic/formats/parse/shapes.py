@@ -51,6 +51,7 @@ ECHOES = {
     *("messages", "history", "avatar", "avatarurl", "icon", "logo", "user", "author", "documentation", "webhook"),
     *("callback", "notifyhook", "inputvideo", "inputvideourl", "sourcevideo", "sourcevideourl", "originalvideo"),
     *("referencevideo", "referencevideos", "referencevideourl", "refvideo", "refvideourl", "videoprompt"),
+    *("qrcode", "qrcodes", "qrcodeurl", "qrcodeimage", "qrcodeimg", "qrurl", "payurl", "paymenturl"),  # to pay with
 }
 """Hold what was asked, or what is about the answer and not in it."""
 TEXTS = {"content", "text", "answer", "outputtext", "delta", "completion", "generatedtext", "transcript"}
