@@ -152,6 +152,21 @@ def test_the_same_prompt_twice_is_paid_once(client, relay):
     assert (len(rows), len({row.id for row in rows}), len(relay.posts)) == (9, 1, 1)
 
 
+@pytest.mark.parametrize(("status", "calls"), [(504, 1), (401, 3)])
+@pytest.mark.parametrize("concurrency", [1, 3])
+def test_bug_the_same_prompt_was_sent_again_at_once_where_its_failure_may_have_cost(
+    client, relay, concurrency, status, calls
+):
+    relay.answer = lambda _: (status, '{"error": {"message": "no"}}')
+    rows = many(client, ["a cat"] * 3, concurrency=concurrency)
+    assert len(relay.posts) == calls
+    assert {row.error["what"] for row in rows} == {rows[0].error["what"]}
+    assert len(rows) == 3
+    relay.answer = whole
+    assert many(client, ["a cat"] * 3)[2].images
+    assert len(relay.posts) == calls + 1
+
+
 def test_the_same_prompt_twice_with_two_takes_each_is_paid_twice(client, relay):
     many(client, ["a cat"] * 2, count=2)
     assert len(relay.posts) == 2

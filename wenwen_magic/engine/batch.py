@@ -321,14 +321,23 @@ def prepare_run(
     """
     rows = Rows(engine.history, engine.media.ready)
     unsaved = set(estimate.unsaved if estimate else ())
+    failed: set[bytes] = set()
 
     def work(item: tuple[int, ImageRequest]) -> None:
+        index, request = item
+        mark = _mark(request)
         try:
-            with engine.session.turn(("all of", *engine.same(item[1]))):  # equal requests wait, and find these saved
-                mark = _mark(item[1])
-                saved = () if mark in unsaved else next(_found(engine, [item[1]], options))[1].saved
+            with engine.session.turn(("all of", *engine.same(request))):  # equal requests wait, and find these saved
+                found = Found() if mark in unsaved else next(_found(engine, [request], options))[1]
                 unsaved.discard(mark)  # an equal one finds what this one draws
-                _draw_all(engine, *item, list(tasks(engine, item[1], options, saved)), rows)
+                todo = list(tasks(engine, request, options, found.saved))
+                if mark in failed and not found.saved and (error := engine.shared_failure(found.recorded)):
+                    todo = [partial(_raise, error)]
+                try:
+                    _draw_all(engine, index, request, todo, rows)
+                except WenwenError:
+                    failed.add(mark)
+                    raise
         except LimitReached as error:
             rows.refusal = error
             run.stop()  # the rest would be refused too
@@ -336,6 +345,10 @@ def prepare_run(
 
     run = BatchRun(enumerate(requests), work, total=estimate.requests if estimate else None, **how)
     return run, rows
+
+
+def _raise(error: WenwenError) -> Generation:
+    raise error
 
 
 def _draw_all(engine: Engine, index: int, request: ImageRequest, todo: Sequence[Task], rows: Rows) -> None:

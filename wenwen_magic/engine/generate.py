@@ -161,7 +161,8 @@ class Engine:
                 found = self.takes.found(request)
                 if found.saved:  # the one before has drawn it
                     return self.completed(found.saved[0])
-                self._share_failure(found.recorded)
+                if error := self.shared_failure(found.recorded):
+                    raise error
             return way(request, fresh=fresh, given=given or Given(), progress=progress)
 
     def draw_here(
@@ -189,8 +190,8 @@ class Engine:
                     if saved := given.another(found.saved):
                         return self.takes.noted(self.completed(saved), joined=waited)
                     given.add(record_id)
-                    if waited:
-                        self._share_failure(found.recorded)
+                    if waited and (error := self.shared_failure(found.recorded)):
+                        raise error
                     if found.unanswered:
                         raise outcomes.unanswered(found.unanswered)
                     if not counted:
@@ -211,12 +212,13 @@ class Engine:
             return self.takes.noted(self.media.ready(record), found.recorded)
         return record
 
-    def _share_failure(self, recorded: Sequence[Generation]) -> None:
-        """Raise the error of a request that was waited for, where it may have cost: its equal is not sent at once."""
+    def shared_failure(self, recorded: Sequence[Generation]) -> WenwenError | None:
+        """Return the error of a request that has just failed, where it may have cost: its equal is not sent at once."""
         for latest in self.takes.of(recorded)[-1:]:
             shares = self.settings.mode == "cache" and not self.is_demo
             if shares and latest.state == "failed" and latest.charged != "no":
-                raise outcomes.error_of_record(dict(latest.error or {}))
+                return outcomes.error_of_record(dict(latest.error or {}))
+        return None
 
     def _draw_detached(self, request: ImageRequest, *, fresh: bool, given: Given, progress: OnProgress) -> Generation:
         """Draw as :meth:`draw_here` does, in the process that outlives this one; the limits count here."""
