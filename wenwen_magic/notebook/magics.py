@@ -201,11 +201,11 @@ class WenwenMagics(Magics, _SettingTraits):  # type: ignore[misc]
             both = cost + cost_of(own.missing)
             if given.budget is not None and both.units > given.budget and not client.is_demo:
                 raise budget_reached(Cost(), both, given.budget, client.settings.currency, cell=True)
+        asking.area.render = lambda said: prompts_bundle(filled, improving.prompt_in(said.text), said)
         if (said := self._run_cell(asking, here.front)) is None:
             return None
         new = improving.prompt_in(said.text, filled, said.id)
         drawn = replace(self._cell(replace(given, raw=True), new, typed.name, here), like=typed.text)
-        asking.area.change(prompts_bundle(filled, new, said))
         if given.yes or not (drawn.estimate.missing or drawn.estimate.unsaved):
             return self._run_cell(drawn, here.front)
         undrawn = _("Nothing is drawn yet.") if drawn.estimate.unsaved else _("Not all is drawn yet.")

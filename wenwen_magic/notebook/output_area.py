@@ -5,6 +5,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
@@ -40,6 +41,7 @@ class Area:
         live: as given.
         rows: the generations that are shown, in the order they came; those of a gallery not among them.
         gallery: the comparison that the cell drew; above the rows.
+        render: makes the MIME bundle of a generation that is shown alone.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Area:
         self._rendered: dict[str, Any] = {"text/plain": ""}  # the gallery and the rows
         self.rows: list[Generation] = []
         self.gallery: Gallery | None = None
+        self.render: Callable[[Generation], dict[str, Any]] = partial(look.generation_bundle, asked_here=True)
 
     def status(self, line: str, preview: Path | None = None, *, plain: str = "", percent: float | None = None) -> None:
         """Show one line in place of the pictures, or under them.
@@ -88,12 +91,6 @@ class Area:
             self.rows = list(generations)
             self.refresh()
 
-    def change(self, bundle: dict[str, Any]) -> None:
-        """Show a bundle in place of the generations, for good."""
-        with self._lock:
-            self._rendered = bundle
-            self._put(bundle)
-
     def dim(self, preview: Path | None = None) -> None:
         """Show that another picture is being drawn: what is there stays in its place, pale.
 
@@ -119,7 +116,7 @@ class Area:
                 heading = _("Beside the comparison:")
                 bundles.append({"text/html": f"<p><b>{heading}</b></p>", "text/plain": heading})
             if len(self.rows) == 1:
-                bundles.append(look.generation_bundle(self.rows[0], asked_here=True))
+                bundles.append(self.render(self.rows[0]))
             else:
                 bundles.append(dict(self._gather(self.rows)._repr_mimebundle_()))
         return _joined(bundles) if bundles else {"text/plain": ""}
