@@ -56,6 +56,23 @@ rows = Client().generate_many([f"cat {n}" for n in range(4)], concurrency=4, pro
 print(*(row.state for row in rows), flush=True)
 """
 
+FIRST_ADDRESSES = """
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from mdurl import _decode, _encode
+class Slowly(dict):
+    def __setitem__(self, name, table):
+        super().__setitem__(name, table)
+        threading.Event().wait(0.5)
+_decode.decode_cache, _encode.encode_cache = Slowly(), Slowly()
+from wenwen_magic import Client
+from wenwen_magic.formats.parse.markdown import render
+rows = Client().generate_many([f"cat {n}" for n in range(4)], concurrency=4, progress=False)
+print(*(row.state for row in rows), flush=True)
+with ThreadPoolExecutor(4) as threads:
+    print(len(set(threads.map(render, ["[a cat](https://a.example/?a=b)"] * 4))), flush=True)
+"""
+
 
 def child(script, *words, **more):
     root = str(Path(__file__).parents[2])
@@ -123,6 +140,18 @@ def test_bug_the_first_answers_of_a_process_were_unread_where_several_came_at_on
             wait_for(lambda: len(relay.posts) == 4)
             relay.gate.set()
             assert script.communicate(timeout=60)[0].split() == ["complete"] * 4
+        finally:
+            script.kill()
+
+
+def test_bug_the_first_answers_with_an_address_were_unread_where_several_came_at_once(relay, here):
+    relay.answer = lambda _: answering(f"![x]({data_uri(png())}) of <https://a.example/a%20cat>")
+    relay.gate.clear()
+    with child(FIRST_ADDRESSES) as script:
+        try:
+            wait_for(lambda: len(relay.posts) == 4)
+            relay.gate.set()
+            assert script.communicate(timeout=60)[0].split() == [*["complete"] * 4, "1"]
         finally:
             script.kill()
 

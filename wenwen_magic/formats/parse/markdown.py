@@ -55,8 +55,9 @@ def _beside_chinese(tokenize: Callable[[StateInline, bool], bool]) -> Callable[[
 
 _SHOWN.inline.ruler.at("emphasis", _beside_chinese(emphasis.tokenize))
 _SHOWN.inline.ruler.at("strikethrough", _beside_chinese(strikethrough.tokenize))
-for _parser in (_PARSER, _SHOWN):  # its rules are put together at its first text, which must not come in two threads
-    _parser.render("x")
+# Rules, and tables of letters in addresses, are put together at the first text, which must not come in two threads.
+for _parser in (_PARSER, _SHOWN):
+    _parser.render("<https://a.example/%20>")
 
 _RUN = re.compile(r"[A-Za-z0-9+/_=%-]*+")
 _RUN_IN_LINES = re.compile(r"[A-Za-z0-9+/_=%\s-]*+")
