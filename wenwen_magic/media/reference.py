@@ -6,6 +6,7 @@ import io
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 from wenwen_magic.errors import ConfigError, ImageError
@@ -21,6 +22,8 @@ LONGEST_NAME = 120
 """Characters of a label that are kept."""
 _BYTES = ("|u1", "|b1")
 _PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")
+_reading = RLock()
+"""Is held while a thing in memory is read: what two threads read of one Pillow picture or open file is no picture."""
 
 
 def reference(value: Any, label: str = "", *, convert: Callable[[bytes], bytes] | None = None) -> Reference:
@@ -98,7 +101,8 @@ def _bytes_of(value: Any) -> bytes:
         return base64.b64decode(data)
     if isinstance(value, (str, Path)):
         return _read(Path(value).expanduser())
-    return _held(value) or _encoded(value)
+    with _reading:
+        return _held(value) or _encoded(value)
 
 
 def _read(path: Path) -> bytes:
@@ -154,12 +158,13 @@ def _read_open(file: Any) -> bytes:
 
 def figure_of(value: Any) -> Any:
     """Return the figure of matplotlib that a thing is, or is drawn in, such as axes; None for any other."""
-    loaded = sys.modules.get("matplotlib.figure")  # who has a figure has loaded it
+    # Who has a figure has loaded it; another thread may just be about to.
+    figure = getattr(sys.modules.get("matplotlib.figure"), "Figure", None)
     for _step in range(3):  # axes may be in a figure within a figure
-        if loaded is None or isinstance(value, (type, loaded.Figure)):
+        if figure is None or isinstance(value, (type, figure)):
             break
         value = getattr(value, "figure", None)
-    return value if loaded is not None and isinstance(value, loaded.Figure) else None
+    return value if figure is not None and isinstance(value, figure) else None
 
 
 def pictures_in(value: Any, label: str = "") -> list[tuple[Any, str]]:

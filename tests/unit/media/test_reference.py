@@ -6,6 +6,7 @@ import io
 import sys
 from dataclasses import replace
 from pathlib import Path
+from threading import Event, get_ident
 from types import ModuleType, SimpleNamespace
 
 import ipywidgets
@@ -15,6 +16,7 @@ from IPython import display
 from PIL import Image
 from support.scripted import data_uri, png
 
+from wenwen_magic.engine.worker_pool import WorkerPool
 from wenwen_magic.errors import ConfigError
 from wenwen_magic.media.reference import LARGEST, pictures_in, reference
 from wenwen_magic.records import Gallery, GeneratedImage, Generation, ImageRequest, Reference
@@ -326,6 +328,13 @@ def figures(monkeypatch):
     return Figure
 
 
+def test_bug_a_reference_was_refused_while_another_thread_loaded_matplotlib(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", ModuleType("matplotlib.figure"))
+    file = io.BytesIO(PICTURE)
+    assert pictures_in(file) == [(file, "")]
+    assert reference(file) == reference(PICTURE)
+
+
 def test_a_figure_its_axes_and_what_is_drawn_in_them_are_one_picture(figures):
     figure = figures()
     axes = SimpleNamespace(figure=figure)
@@ -390,3 +399,25 @@ def test_a_figure_is_sent_once_though_a_list_holds_it_in_several_ways(figures):
     assert pictures_in((one, np.array([line, line], dtype=object)), "both") == [(one, "both[0]")]
     assert pictures_in([line, axes, one], "all") == [(one, "all[0]"), (other, "all[1]")]
     assert pictures_in([PICTURE, PICTURE], "raw") == [(PICTURE, "raw[0]"), (PICTURE, "raw[1]")]
+
+
+def test_bug_what_two_threads_read_of_one_pillow_picture_was_no_picture():
+    begun, over = Event(), Event()
+
+    class Shared(io.BytesIO):
+        def read(self, size=-1):
+            data = super().read(size)
+            if get_ident() != own:
+                begun.set()
+                over.wait(0.5)
+            elif begun.is_set():
+                over.set()
+            return data
+
+    own = get_ident()
+    picture = Image.open(Shared(PICTURE))
+    job = WorkerPool().start(lambda _: reference(picture).digest)
+    assert begun.wait(20)
+    assert reference(picture).digest == reference(Image.open(io.BytesIO(PICTURE))).digest
+    assert job.wait(20)
+    assert job.result == reference(picture).digest
