@@ -376,7 +376,7 @@ class Engine:
         if latest and latest.state == "complete":  # another kernel has finished it meanwhile
             return error
         if latest is None or latest.state in {"sent", record.state}:  # then the one in hand may know more
-            latest = replace(record, star=latest.star, tags=latest.tags) if latest else record
+            latest = record
         # What is paid and kept stays "answered": the next run reads the kept reply and asks no endpoint.
         kept = True  # where it cannot be told now, the next run looks again
         with suppress(HistoryError):

@@ -88,6 +88,7 @@ class History:
         self.folder = folder.absolute()
         self._render, self._gather, self._now = render, gather, now
         self._cache = user_cache_path("wenwen_magic", appauthor=False)
+        self._locks: dict[int, threading.RLock] = {}
         self._index = Index(self.folder, self._cache, lambda path: decode(path.read_bytes(), path.parent, render))
 
     def when_long(self, tell: Callable[[str], None]) -> None:
@@ -150,14 +151,22 @@ class History:
         return generation
 
     def update(self, generation: Generation, **changes: Any) -> Generation:
-        """Change fields of a generation and write its record.
+        """Change fields of a generation and write its record; its star and tags stay as they are on disk by now.
 
         Raises:
             HistoryError: the folder cannot be written.
         """
-        changed = replace(generation, **changes)
-        self.write(changed)
+        with self._lock:
+            saved = self._index.record(self.path(generation, ".json"))
+            marks = {"star": saved.star, "tags": saved.tags} if saved else {}
+            changed = replace(generation, **{**marks, **changes})
+            self.write(changed)
         return changed
+
+    @property
+    def _lock(self) -> threading.RLock:
+        """Is held while a record is read and written again; in a fork the parent's stays locked."""
+        return self._locks.setdefault(os.getpid(), threading.RLock())
 
     def write(self, generation: Generation, *, new: bool = False) -> None:
         """Write a generation's record, whole.
@@ -193,7 +202,8 @@ class History:
 
     def _mark(self, generation: Generation, **marks: Any) -> Generation:
         """Write marks into a record as it is on disk now: what the caller holds may be older, or deleted since."""
-        self.update(self.find(generation.id) or self.get(generation.id), **marks)
+        with self._lock:
+            self.update(self.find(generation.id) or self.get(generation.id), **marks)
         return replace(generation, **marks)
 
     def delete(self, generation: Generation) -> None:

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import re
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path, PureWindowsPath
@@ -250,6 +251,27 @@ def test_a_mark_from_a_stale_record_keeps_the_picture_that_came_meanwhile_and_it
     assert (found.state, found.pictures, found.charged) == ("complete", came.pictures, "yes")
     assert (found.star, found.tags) == (marked.star, marked.tags or ("old",))
     assert found.star or found.tags == ("winter",)
+
+
+def test_bug_of_a_star_and_a_tag_that_came_at_once_one_was_lost(history, monkeypatch):
+    made, write = completed(history), history.write
+    starred, tagged = threading.Event(), threading.Event()
+
+    def slowly(row, **how):
+        if not starred.is_set():
+            starred.set()
+            tagged.wait(0.5)
+        write(row, **how)
+
+    monkeypatch.setattr(history, "write", slowly)
+    thread = threading.Thread(target=history.star, args=(made,))
+    thread.start()
+    assert starred.wait(20)
+    history.tag(made, ["winter"])
+    tagged.set()
+    thread.join()
+    found = fresh(history).get(made.id)
+    assert (found.star, found.tags) == (True, ("winter",))
 
 
 @pytest.mark.parametrize("mark", MARKS)
