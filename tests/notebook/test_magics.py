@@ -27,6 +27,7 @@ from support.shells import KEY, cell, prompts, records
 from support.widgets import cell_of
 
 from wenwen_magic import Gallery, Generation, WenwenError
+from wenwen_magic.engine.worker_pool import WorkerPool
 from wenwen_magic.notebook import magics
 from wenwen_magic.notebook.commands import account
 from wenwen_magic.text.i18n import is_chinese
@@ -467,6 +468,27 @@ def test_of_two_late_pictures_the_later_cells_is_in_the_variable(client):
     second.named(late, turns[1])
     assert names["cat"] is late
     first.named(early, turns[0])
+    assert names["cat"] is late
+
+
+def test_bug_the_earlier_of_two_answers_that_came_at_once_took_the_variable_of_the_later(client, monkeypatch):
+    names, put, reading, going_on = {}, {}, threading.Event(), threading.Event()
+    first, second = (replace(cell_of(client, client.request(text)), names=names, put=put) for text in ("a", "b"))
+    turns = first.turn(), second.turn()
+    early, late = client.generate("a"), client.generate("b")
+
+    def slowly(result):
+        if result is early and not reading.is_set():
+            reading.set()
+            going_on.wait(20)
+        return result
+
+    monkeypatch.setattr("wenwen_magic.notebook.cell.said_by", slowly)
+    job = WorkerPool().start(lambda _: first.named(early, turns[0]))
+    assert reading.wait(20)
+    second.named(late, turns[1])
+    going_on.set()
+    assert job.wait(20)
     assert names["cat"] is late
 
 

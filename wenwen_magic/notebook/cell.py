@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMappin
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from itertools import count, islice
+from threading import Lock
 from typing import Any
 
 from wenwen_magic.client import Client
@@ -51,6 +52,8 @@ def status_line(job: Job, now: float, request: ImageRequest, wanted: int = 1) ->
 
 
 _numbers = count()
+_naming = Lock()
+"""Is held while a variable is set: two jobs may end at once."""
 _NOTHING = object()
 
 
@@ -293,11 +296,13 @@ class Cell:
         """
         if not self.name:
             return result
-        turn, now = turn or self.turn(), self.names.get(self.name, _NOTHING)
-        number, latest, _result = self.put.get(self.name, (turn.number, _NOTHING, None))
-        if now is turn.was or (now is latest and number < turn.number):
-            self.names[self.name] = kept = said_by(result)
-            self.put[self.name] = turn.number, kept, result
+        kept = said_by(result)  # it may take long to read
+        with _naming:
+            turn, now = turn or self.turn(), self.names.get(self.name, _NOTHING)
+            number, latest, _result = self.put.get(self.name, (turn.number, _NOTHING, None))
+            if now is turn.was or (now is latest and number < turn.number):
+                self.names[self.name] = kept
+                self.put[self.name] = turn.number, kept, result
         return result
 
     def say_left_alone(self, result: Generation | Gallery) -> None:
