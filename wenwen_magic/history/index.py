@@ -13,6 +13,7 @@ import stat
 import threading
 import time
 import unicodedata
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -193,7 +194,7 @@ class Index:
         self._folder = folder
         self._decoded = lru_cache(REMEMBERED)(lambda path, _stamp: decode(path))  # the stamp is part of the key
         self._file: Path | None = place(cache, folder)
-        self._lock, self._process = threading.RLock(), os.getpid()
+        self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._opened: tuple[int, int] | None = None
         self._waiting: deque[_Question] = deque()
@@ -204,6 +205,20 @@ class Index:
         self._read_so_far = 0
         self.when_long: Callable[[], None] = lambda: None
         """Called once when many records are new to the index."""
+        anew = weakref.WeakMethod(self._begin_anew)
+
+        def begin() -> None:
+            if begin_anew := anew():
+                begin_anew()
+
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=begin)
+
+    def _begin_anew(self) -> None:
+        """Leave the parent's file and locks, in a fork: closing the file would undo what is written; the locks stay."""
+        self._inherited.append(self._connection)  # kept for good
+        self._connection, self._lock = None, threading.RLock()
+        self._waiting = deque()
 
     # -- questions: all raise HistoryError when a folder cannot be read ------------------------------------------------
 
@@ -295,10 +310,6 @@ class Index:
 
         The thread that has the lock answers all questions that wait for it: one look through the folder serves them.
         """
-        if self._process != os.getpid():  # a fork: the parent's locks stay locked, and closing its file would undo ...
-            self._inherited.append(self._connection)  # ... what it is writing, so its connection is kept for good
-            self._connection, self._lock, self._process = None, threading.RLock(), os.getpid()
-            self._waiting = deque()
         mine = _Question(query, values, quick)
         self._waiting.append(mine)
         try:

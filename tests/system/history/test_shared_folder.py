@@ -9,6 +9,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
 
 import pytest
 from support.records import agrees, file_of, forked, later, planted, saved, takes
@@ -156,6 +157,36 @@ def test_a_fork_in_the_middle_of_a_write_is_not_locked_by_it_and_does_not_undo_i
     done.set()
     busy.join()
     assert agrees(history) == 12
+
+
+@forks
+def test_bug_two_threads_that_came_first_in_a_fork_asked_the_index_at_once(folder, monkeypatch):
+    history, both, one_asks = History(folder), threading.Barrier(2), threading.Event()
+    history.count()
+    answer, asking, together = index.Index._answer, [], []
+
+    def lock():
+        made = threading.RLock()
+        with suppress(threading.BrokenBarrierError):
+            if both.wait(0.5):
+                one_asks.wait(0.5)
+        return made
+
+    def slowly(*arguments):
+        asking.append(1)
+        together.append(len(asking))
+        one_asks.set()
+        threading.Event().wait(0.3)
+        asking.pop()
+        return answer(*arguments)
+
+    def ask():
+        with ThreadPoolExecutor(2) as threads:
+            return set(threads.map(lambda _: history.count(), range(2)))
+
+    monkeypatch.setattr(index, "threading", SimpleNamespace(RLock=lock))
+    monkeypatch.setattr(index.Index, "_answer", slowly)
+    assert forked(lambda: (ask(), max(together)))() == "({12}, 1)"
 
 
 def saving(folder, name, cache, count):
