@@ -11,7 +11,7 @@ import sys
 import tracemalloc
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
-from threading import Event
+from threading import Barrier, Event
 
 import pytest
 from distributed import Client as Dask
@@ -22,7 +22,7 @@ from support.shells import KEY, prompts, records
 
 from wenwen_magic import Client
 from wenwen_magic.engine.limits import SESSION, Session
-from wenwen_magic.engine.worker_pool import WorkerPool
+from wenwen_magic.engine.worker_pool import TURNS, WorkerPool
 from wenwen_magic.errors import ConfigError
 
 SCRIPT = """
@@ -307,6 +307,39 @@ def _asked_in_a_fork(pipe):
     client = Client(session=SESSION)
     (made,) = client.draw([client.request("fox")], tell=lambda step: pipe.send(step.text))
     pipe.send((made.id, made.from_history))
+
+
+HELD = {
+    "all turns": lambda client: [TURNS.taken() for _ in range(4)],
+    "the sandbox": lambda client: [client._media.pool._slots] * 2,
+    "the account": lambda client: [client.session._lock],
+}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks here")
+@pytest.mark.parametrize("held", HELD.values(), ids=HELD)
+def test_bug_a_fork_waited_for_ever_for_what_threads_of_its_parent_held(relay, here, held):
+    client, over, ends = Client(), Event(), multiprocessing.Pipe()
+    things = held(client)
+    all_held = Barrier(len(things) + 1)
+
+    def hold(thing):
+        with thing:
+            all_held.wait(20)
+            over.wait(60)
+
+    fork = multiprocessing.get_context("fork").Process(target=lambda: ends[1].send(client.generate("fox").state))
+    with ThreadPoolExecutor(len(things)) as threads:
+        try:
+            threads.map(hold, things)
+            all_held.wait(20)
+            fork.start()
+            assert ends[0].poll(20)
+            assert ends[0].recv() == "complete"
+        finally:
+            over.set()
+            fork.kill()
+            fork.join()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks here")

@@ -1,6 +1,5 @@
 """Count what was asked for and what it costs, and keep what else the clients of one process share."""
 
-import os
 import re
 import threading
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ from wenwen_magic.engine.model_cache import ModelCache
 from wenwen_magic.engine.processes.claims import Claims
 from wenwen_magic.engine.processes.detached import Detached
 from wenwen_magic.errors import Charged, LimitReached, WenwenError
+from wenwen_magic.forks import in_forks
 from wenwen_magic.history.store import History
 from wenwen_magic.media.sandbox import SandboxPool
 from wenwen_magic.records import ImageRequest
@@ -173,6 +173,13 @@ class Session:
     _turns: WeakValueDictionary[Hashable, threading.Lock] = field(default_factory=WeakValueDictionary)
     _shared: dict[Hashable, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        in_forks(self._begin_anew)
+
+    def _begin_anew(self) -> None:
+        self._lock = threading.RLock()
+        self._turns.clear()
+
     def pool(self, megapixels: int) -> SandboxPool:
         """Return the child processes that check pictures of at most ``megapixels`` million pixels."""
         return self._one((SandboxPool, megapixels), lambda: SandboxPool(max_pixels=megapixels * 1_000_000))
@@ -248,8 +255,7 @@ class Session:
         Yields whether this one has waited.
         """
         with self._lock:
-            # In a fork the parent's locks stay locked.
-            lock = threading.Lock() if key is None else self._turns.setdefault((os.getpid(), key), threading.Lock())
+            lock = threading.Lock() if key is None else self._turns.setdefault(key, threading.Lock())
         waited = not lock.acquire(blocking=False)
         if waited:
             lock.acquire()

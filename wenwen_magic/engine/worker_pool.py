@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 from tqdm import tqdm
 
 from wenwen_magic.errors import ConfigError, WaitEnded, WenwenError
+from wenwen_magic.forks import in_forks
 from wenwen_magic.protocol import Progress
 from wenwen_magic.text.i18n import _
 
@@ -228,9 +229,14 @@ class Turns:
     """
 
     def __init__(self, most: int) -> None:
-        self._free, self._lock = most, threading.Lock()
-        self._first, self._later = deque[Any](), deque[Any]()
+        self._most = most
         self._own = threading.local()
+        self._begin_anew()
+        in_forks(self._begin_anew)
+
+    def _begin_anew(self) -> None:
+        self._free, self._lock = self._most, threading.Lock()
+        self._first, self._later = deque[Any](), deque[Any]()
         self._saves = False
 
     @contextmanager

@@ -13,7 +13,6 @@ import stat
 import threading
 import time
 import unicodedata
-import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -24,6 +23,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from wenwen_magic.errors import HistoryError, WenwenError
+from wenwen_magic.forks import in_forks
 from wenwen_magic.records import Generation
 from wenwen_magic.text.i18n import _
 from wenwen_magic.text.sanitize import replace_lone_surrogates
@@ -205,18 +205,10 @@ class Index:
         self._read_so_far = 0
         self.when_long: Callable[[], None] = lambda: None
         """Called once when many records are new to the index."""
-        anew = weakref.WeakMethod(self._begin_anew)
-
-        def begin() -> None:
-            if begin_anew := anew():
-                begin_anew()
-
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=begin)
+        in_forks(self._begin_anew)
 
     def _begin_anew(self) -> None:
-        """Leave the parent's file and locks, in a fork: closing the file would undo what is written; the locks stay."""
-        self._inherited.append(self._connection)  # kept for good
+        self._inherited.append(self._connection)  # kept for good: closing it would undo what the parent is writing
         self._connection, self._lock = None, threading.RLock()
         self._waiting = deque()
 

@@ -20,6 +20,7 @@ from typing import IO, Any
 from platformdirs import user_cache_path
 
 from wenwen_magic.errors import Charged, HistoryError
+from wenwen_magic.forks import in_forks
 from wenwen_magic.history.atomic import SPACE, settle, sync_names, write_whole
 from wenwen_magic.history.index import NO_SLUG, Index, Wanted, unreadable
 from wenwen_magic.history.record_json import decode, encode
@@ -88,8 +89,13 @@ class History:
         self.folder = folder.absolute()
         self._render, self._gather, self._now = render, gather, now
         self._cache = user_cache_path("wenwen_magic", appauthor=False)
-        self._locks: dict[int, threading.RLock] = {}
+        self._lock = threading.RLock()
+        """Is held while a record is read and written again."""
+        in_forks(self._begin_anew)
         self._index = Index(self.folder, self._cache, lambda path: decode(path.read_bytes(), path.parent, render))
+
+    def _begin_anew(self) -> None:
+        self._lock = threading.RLock()
 
     def when_long(self, tell: Callable[[str], None]) -> None:
         """Have a line shown, once, when an index of many records is made.
@@ -162,11 +168,6 @@ class History:
             changed = replace(generation, **{**marks, **changes})
             self.write(changed)
         return changed
-
-    @property
-    def _lock(self) -> threading.RLock:
-        """Is held while a record is read and written again; in a fork the parent's stays locked."""
-        return self._locks.setdefault(os.getpid(), threading.RLock())
 
     def write(self, generation: Generation, *, new: bool = False) -> None:
         """Write a generation's record, whole.

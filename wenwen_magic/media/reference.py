@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import io
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -22,8 +23,11 @@ LONGEST_NAME = 120
 """Characters of a label that are kept."""
 _BYTES = ("|u1", "|b1")
 _PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")
-_reading = RLock()
-"""Is held while a thing in memory is read: what two threads read of one Pillow picture or open file is no picture."""
+_locks: dict[int, RLock] = {}
+"""By the number of the process, as a fork's parent keeps its own: one is held while a thing in memory is read.
+
+What two threads read of one Pillow picture or open file is no picture.
+"""
 
 
 def reference(value: Any, label: str = "", *, convert: Callable[[bytes], bytes] | None = None) -> Reference:
@@ -101,7 +105,7 @@ def _bytes_of(value: Any) -> bytes:
         return base64.b64decode(data)
     if isinstance(value, (str, Path)):
         return _read(Path(value).expanduser())
-    with _reading:
+    with _locks.setdefault(os.getpid(), RLock()):
         return _held(value) or _encoded(value)
 
 

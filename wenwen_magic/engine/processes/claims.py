@@ -19,6 +19,7 @@ from functools import cache
 from pathlib import Path
 
 from wenwen_magic.engine.worker_pool import Job, WorkerPool
+from wenwen_magic.forks import in_forks
 from wenwen_magic.history.store import unwritable
 
 FOLDER = ".claims"
@@ -65,8 +66,11 @@ class Claims:
         self._folder = folder / FOLDER
         self._held: dict[str, Owner] = {}
         self._reported: set[str] = set()
-        self._lock = threading.RLock()
-        self._released = threading.Event()
+        self._begin_anew()
+        in_forks(self._begin_anew)
+
+    def _begin_anew(self) -> None:
+        self._lock, self._released = threading.RLock(), threading.Event()
 
     @contextmanager
     def held(self, name: str, record: str, run: str = "") -> Iterator[Owner | None]:

@@ -23,6 +23,7 @@ from wenwen_magic.engine.outcomes import error_of_record
 from wenwen_magic.engine.takes import Given
 from wenwen_magic.engine.worker_pool import give_way
 from wenwen_magic.errors import Charged, EndpointError, UnansweredRequest
+from wenwen_magic.forks import in_forks
 from wenwen_magic.protocol import Progress
 from wenwen_magic.records import ImageRequest
 from wenwen_magic.settings import Settings
@@ -87,9 +88,13 @@ class Detached:
         self._owner = 0
         self._numbers = count(1)
         self._replies: dict[int, queue.SimpleQueue[Mapping[str, Any]]] = {}
-        self._starting, self._writing = threading.Lock(), threading.Lock()
         self.problem = ""
         """Why there is no process; empty where there is one, or none was needed yet."""
+        self._begin_anew()
+        in_forks(self._begin_anew)
+
+    def _begin_anew(self) -> None:
+        self._starting, self._writing = threading.Lock(), threading.Lock()
 
     @property
     def pid(self) -> int:
