@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from support.records import forked
 
 from wenwen_magic.engine.processes import claims as claims_module
 from wenwen_magic.engine.processes.claims import FOLDER, Claims
@@ -131,6 +132,16 @@ def test_a_claim_is_held_and_left_where_no_thread_can_be_started(claims, tmp_pat
     with claims.held("fox", "0000000a") as other:
         assert (other, Claims(tmp_path).owner("fox").pid) == (None, os.getpid())
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks here")
+def test_bug_a_claim_of_a_fork_was_not_kept_fresh_where_its_parent_held_another(claims):
+    def is_kept_fresh():
+        with claims.held("owl", "0000000b"):
+            return any(thread.name == "wenwen-claims" for thread in threading.enumerate())
+
+    with claims.held("fox", "0000000a"):
+        assert forked(is_kept_fresh)() == "True"
 
 
 def test_a_sign_of_life_is_a_new_time_of_the_same_file(claims, tmp_path):

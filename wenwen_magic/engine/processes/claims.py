@@ -64,12 +64,12 @@ class Claims:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / FOLDER
-        self._held: dict[str, Owner] = {}
-        self._reported: set[str] = set()
         self._begin_anew()
         in_forks(self._begin_anew)
 
     def _begin_anew(self) -> None:
+        self._held: dict[str, Owner] = {}  # a fork does not hold what its parent does
+        self._reported: set[str] = set()
         self._lock, self._released = threading.RLock(), threading.Event()
 
     @contextmanager
@@ -124,7 +124,7 @@ class Claims:
     # -- one's own -----------------------------------------------------------------------------------------------------
 
     def _join(self, name: str, record: str, run: str) -> Owner | None:
-        if (mine := self._held.get(name)) and mine.pid == os.getpid():  # a fork does not hold what its parent does
+        if mine := self._held.get(name):
             if mine.run != run:
                 return mine
             self._write(name, replace(mine, records=(*mine.records, record)))
