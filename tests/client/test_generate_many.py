@@ -267,6 +267,13 @@ def test_what_was_refused_is_not_asked_again_and_fresh_asks(client, relay):
     assert len(relay.posts) == 4
 
 
+def test_bug_the_row_of_a_request_that_was_sent_before_and_never_answered_said_nothing_of_it(client, relay):
+    request = client.request("a cat")
+    begun = client.history.begin(request, prompt_sent="a cat", endpoint=client.saved_takes.origin)
+    [row] = many(client, ["a cat"])
+    assert (row.id, row.state, row.error["kind"], relay.posts) == (begun.id, "sent", "UnansweredRequest", [])
+
+
 def test_a_long_gallery_is_a_sequence_that_can_be_sliced_and_saved(client, relay):
     rows = many(client, [f"cat {number}" for number in range(7)])
     assert [row.request.prompt for row in rows[2:4]] == ["cat 2", "cat 3"]

@@ -268,7 +268,8 @@ class Rows(Sequence[Generation]):
 
     def put(self, place: Place, row: Generation) -> None:
         """Put a row at its place; where it can be read from its record, only the place of that is kept."""
-        whole = row.id and (row.error or {}).get("kind") != "NotInHistory"
+        # No record says that it is not saved, or that the one before it has no answer.
+        whole = row.id and (row.error or {}).get("kind") not in {"NotInHistory", "UnansweredRequest"}
         path = str(self._history.path(row, ".json")) if whole else ""
         self._kept[place] = (path, row.take, row.from_history, row.note) if whole else row
 
