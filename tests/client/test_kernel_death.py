@@ -1,5 +1,6 @@
 """A process that dies while the endpoint thinks: nothing is lost where a worker draws, nothing is paid again unasked."""
 
+import itertools
 import os
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from wenwen_magic.endpoint.transport import Clock
 from wenwen_magic.engine.limits import Session
 from wenwen_magic.engine.worker_pool import WorkerPool
 from wenwen_magic.errors import EndpointError, UnansweredRequest, WenwenError
+from wenwen_magic.history import atomic, store
 
 SCRIPT = """
 import sys
@@ -283,6 +285,156 @@ def test_bug_a_fetch_that_failed_unmade_what_another_had_saved_meanwhile(relay, 
     [record] = records()
     assert (record["state"], len(record["pictures"])) == ("complete", 2)
     assert len(client().generate("fox").images) == 2
+
+
+class Slow:
+    """Gives a file when it is let, and notes that it was asked for it."""
+
+    def __init__(self):
+        self.asked, self.let = threading.Event(), threading.Event()
+
+    def __call__(self, path, _):
+        if path != "/fox.png":
+            return None
+        self.asked.set()
+        self.let.wait(20)
+        return 200, png()
+
+
+def starred(history, row):
+    history.star(row)
+
+
+def tagged(history, row):
+    history.tag(row, ["winter"])
+
+
+@pytest.mark.parametrize("mark", [starred, tagged])
+def test_bug_a_mark_that_was_set_while_the_picture_was_fetched_was_lost(relay, here, mark):
+    relay.answer = lambda _: answering("![fox](/fox.png)")
+    relay.file = slow = Slow()
+    first = WorkerPool().start(lambda _: client().generate("fox"))
+    assert slow.asked.wait(20)
+    other = client()
+    [row] = other.history.recent()
+    mark(other.history, row)
+    slow.let.set()
+    assert first.wait(20)
+    [record] = records()
+    assert record["state"] == "complete"
+    assert record.get("star") or record.get("tags") == ["winter"]
+
+
+@pytest.mark.parametrize("mark", [starred, tagged])
+def test_bug_a_mark_that_was_just_being_written_unmade_what_another_had_saved(relay, here, monkeypatch, mark):
+    marking, going_on = threading.Event(), threading.Event()
+    write = store.write_whole
+
+    def slowly(path, data, **more):
+        if threading.current_thread() is not threading.main_thread() and path.suffix == ".json":
+            marking.set()
+            going_on.wait(20)
+        write(path, data, **more)
+
+    relay.answer = lambda _: answering("![fox](/fox.png)")
+    relay.file = lambda path, _: (410, b"gone") if path == "/fox.png" else None
+    with pytest.raises(WenwenError):
+        client().generate("fox")
+    relay.file = lambda path, _: (200, png()) if path == "/fox.png" else None
+    fetcher, marker = client(), client()
+    [row] = marker.history.recent()
+    monkeypatch.setattr(store, "write_whole", slowly)
+    monkeypatch.setattr(atomic, "sleep", lambda _: going_on.set() or second.wait(20), raising=False)
+    second = WorkerPool().start(lambda _: mark(marker.history, row))
+    assert marking.wait(20)
+    assert fetcher.fetch(row.id).images
+    going_on.set()
+    assert second.wait(20)
+    [record] = records()
+    assert (record["state"], len(record["pictures"])) == ("complete", 1)
+    assert record.get("star") or record.get("tags") == ["winter"]
+
+
+def test_bug_who_fetched_beside_the_request_itself_wrote_over_what_that_had_saved(relay, here):
+    answers = []
+
+    def file(path, _):
+        if path != "/fox.png":
+            return None
+        answers.append(let := threading.Event())
+        let.wait(20)
+        return 200, png()
+
+    relay.answer = lambda _: answering("![fox](/fox.png)")
+    relay.file = file
+    seconds = itertools.count()
+    first = WorkerPool().start(lambda _: client(clock=Clock(now=lambda: float(next(seconds)))).generate("fox"))
+    wait_for(lambda: len(answers) == 1)
+    other = client()
+    [row] = other.history.recent()
+    second = WorkerPool().start(lambda _: other.fetch(row.id))
+    wait_for(lambda: len(answers) == 2)
+    answers[0].set()
+    assert first.wait(20)
+    [before] = records()
+    answers[1].set()
+    assert second.wait(20)
+    assert before["state"] == "complete"
+    assert before["elapsed"] > 0
+    assert records() == [before]
+    assert second.result.elapsed == before["elapsed"]
+
+
+@pytest.mark.parametrize("when", ["before it is opened", "while it is read"])
+def test_bug_who_read_a_large_reply_that_another_had_just_used_and_deleted_failed(relay, here, monkeypatch, when):
+    relay.answer = lambda _: answering("x" * 300_000 + " ![fox](/fox.png)")
+    relay.file = lambda path, _: (410, b"gone") if path == "/fox.png" else None
+    with pytest.raises(WenwenError):
+        client().generate("fox")
+    relay.file = lambda path, _: (200, png()) if path == "/fox.png" else None
+    fetcher, other = client(), client()
+    [record] = records()
+    reply = fetcher.history.reply
+
+    def late(generation):
+        if when == "while it is read":
+            kept = reply(generation)
+            assert other.fetch(record["id"]).images
+            return kept
+        assert other.fetch(record["id"]).images
+        return reply(generation)
+
+    monkeypatch.setattr(fetcher.history, "reply", late)
+    assert len(fetcher.fetch(record["id"]).images) == 1
+    [record] = records()
+    assert (record["state"], len(relay.posts)) == ("complete", 1)
+
+
+def test_bug_a_fetch_of_nothing_forgot_the_one_picture_that_another_had_got(relay, here):
+    fetched, going_on = [], threading.Event()
+
+    def file(path, _):
+        if path not in {"/fox.png", "/owl.png"}:
+            return None
+        fetched.append(path)
+        late = len(fetched) in {3, 4}
+        found = path == "/fox.png" and len(fetched) > 4
+        if late:
+            going_on.wait(20)
+        return (200, png()) if found else (410, b"gone")
+
+    relay.answer = lambda _: answering("![fox](/fox.png) ![owl](/owl.png)")
+    relay.file = file
+    with pytest.raises(WenwenError):
+        client().generate("fox")
+    [record] = records()
+    late = WorkerPool().start(lambda _: client().fetch(record["id"]))
+    wait_for(lambda: len(fetched) == 4)
+    assert len(client().fetch(record["id"]).images) == 1
+    going_on.set()
+    assert late.wait(20)
+    [record] = records()
+    assert (record["state"], [one["problem"] for one in record["pictures"]]) == ("answered", [""])
 
 
 def test_bug_who_waited_for_another_thread_whose_request_failed_paid_again_at_once(relay, here):

@@ -330,17 +330,18 @@ class Engine:
         wait = self._backoff().wait
         return run_protocol(talk, asking(pay, ask, wait), listener, wait, key)
 
-    def _save(self, record: Generation, answer: Answer, key: Secret | None) -> Generation:
+    def _save(self, record: Generation, answer: Answer, key: Secret | None, *, first: bool = False) -> Generation:
         """Save an answered record and every picture and video of it, or its words where wanted; return the record.
 
         Until then the record of a new request says that it was sent, and the kept reply beside it what was answered.
+        With ``first``, leave a record that another kernel has completed meanwhile as it is: who asked knows more of it.
         """
         words = record.request.wants_words
         # A picture that a description mentions is not a result, and is not fetched.
         if words or not (answer.sources or answer.videos):
             if not (words and answer.text):
                 raise outcomes.no_image(answer, words=words, clip=record.request.wants_clip)
-            return self.history.update(record, state="complete")
+            return self.history.update(record, first=first, state="complete")
         # An error may quote the server of a picture.
         stem = self.history.path(record, "")
         stem.parent.mkdir(parents=True, exist_ok=True)  # somebody may have moved the history meanwhile
@@ -351,11 +352,8 @@ class Engine:
         if not record.has_result:
             raise outcomes.none_saved(record, saved.failed)
         if saved.failed:
-            latest = self.history.find(record.id)
-            if latest and latest.state == "complete":  # another kernel has got all of them meanwhile
-                return latest
             return self.history.update(record, error=outcomes.as_recorded(saved.failed[0]))
-        record = self.history.update(record, state="complete")
+        record = self.history.update(record, first=first, state="complete")
         self.history.forget_reply(record)
         return record
 
@@ -375,7 +373,8 @@ class Engine:
             latest = self.history.find(record.id)
         if latest and latest.state == "complete":  # another kernel has finished it meanwhile
             return error
-        if latest is None or latest.state in {"sent", record.state}:  # then the one in hand may know more
+        unsaved = latest and latest.state in {"sent", record.state} and not latest.has_result
+        if latest is None or unsaved:  # then the one in hand may know more
             latest = record
         # What is paid and kept stays "answered": the next run reads the kept reply and asks no endpoint.
         kept = True  # where it cannot be told now, the next run looks again
@@ -385,7 +384,7 @@ class Engine:
         error.charged = "yes" if paid else error.charged
         error.do = outcomes.with_fetch(error, record.id) if paid else error.do
         state = "answered" if paid else latest.state if kept and isinstance(error, WaitEnded) else "failed"
-        changes = {"state": state, "charged": error.charged, "error": outcomes.as_recorded(error)}
+        changes: dict[str, Any] = {"state": state, "charged": error.charged, "error": outcomes.as_recorded(error)}
         try:
             self.history.update(latest, **changes)
         except WenwenError as second:
@@ -419,9 +418,33 @@ class Engine:
         """
         kept = self.history.reply(generation) if self.takes.is_kept(generation) else None
         if kept is None:
+            if latest := self._finished(generation):
+                return self._numbered(latest)
             raise outcomes.nothing_kept(generation)
         refuse_alone()
         record = generation
+        try:
+            key = self._key_if_any()
+            answer = self._read_again(generation, kept, progress, key)
+            latest = self.history.find(generation.id) or generation  # asking may have taken long
+            if not (latest.state == "complete" and is_here(latest)):
+                record = _answered(latest, answer, demo=latest.demo or kept.demo, from_history=True)
+                latest = self._save(record, answer, key, first=latest.state != "complete")
+        except NotInHistory:
+            raise
+        except (WenwenError, OSError) as error:
+            latest = self._finished(generation)
+            if latest is None:
+                raise self.failed(record, error) from None
+        return self._numbered(latest)
+
+    def _read_again(self, generation: Generation, kept: HttpReply, progress: OnProgress, key: Secret | None) -> Answer:
+        """Return the answer that a kept reply holds, or that the endpoint gives when it is asked about the job.
+
+        Raises:
+            NotInHistory: what it names would have to be fetched, and the mode is ``replay``.
+            WenwenError: it cannot be read, or the endpoint cannot be asked.
+        """
 
         def ask(call: HttpCall) -> HttpReply:
             if self.settings.mode == "replay":
@@ -430,24 +453,25 @@ class Engine:
                 raise outcomes.job_elsewhere(generation)
             return self._sender(FORMATS[generation.request.format], self.find_key())(call)
 
-        try:
-            key = self._key_if_any()
-            answer = self._talk(generation, lambda _: kept, ask, progress, key)
-            if self.settings.mode == "replay" and not all(
-                one.address.startswith("data:") for one in (*answer.sources, *answer.videos)
-            ):
-                raise outcomes.not_fetched(generation)
-            latest = self.history.find(generation.id) or generation  # asking may have taken long
-            if not (latest.state == "complete" and is_here(latest)):
-                record = _answered(latest, answer, demo=latest.demo or kept.demo, from_history=True)
-                latest = self._save(record, answer, key)
-            with suppress(HistoryError, OSError):  # it is saved: its number and previews can be had later
-                latest = self.media.ready(replace(latest, take=self.history.take_of(latest)))
-        except NotInHistory:
-            raise
-        except (WenwenError, OSError) as error:
-            raise self.failed(record, error) from None
-        return latest
+        answer = self._talk(generation, lambda _: kept, ask, progress, key)
+        if self.settings.mode == "replay" and not all(
+            one.address.startswith("data:") for one in (*answer.sources, *answer.videos)
+        ):
+            raise outcomes.not_fetched(generation)
+        return answer
+
+    def _finished(self, generation: Generation) -> Generation | None:
+        """Return what another kernel has finished meanwhile, whose reply it may have deleted; None where none has."""
+        with suppress(HistoryError):
+            latest = self.history.find(generation.id)
+            return latest if latest and latest.state == "complete" and is_here(latest) else None
+        return None
+
+    def _numbered(self, generation: Generation) -> Generation:
+        """Return a saved generation with its number and previews, where they can be had now."""
+        with suppress(HistoryError, OSError):
+            return self.media.ready(replace(generation, take=self.history.take_of(generation)))
+        return generation
 
     # -- calls ---------------------------------------------------------------------------------------------------------
 

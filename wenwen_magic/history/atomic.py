@@ -7,10 +7,15 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from time import sleep
 from typing import IO
 
 SPACE = 4 << 20
 """Bytes that have to be free before a request is sent: a record, an answer and a usual picture."""
+_PAUSE = 0.01
+"""Seconds between two tries for a lock."""
+_TRIES = 500
+"""Tries after which the holder of a lock counts as gone; a record is written in far less time."""
 
 
 @contextmanager
@@ -51,6 +56,30 @@ def write_whole(path: Path, data: bytes, *, spare: int = 0) -> None:
         if spare:
             check_space(file, spare)
         file.write(data)
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Keep others, also other processes, from changing a file while the block runs, by a hidden file beside it.
+
+    Where none can be made, nobody is kept from it: the writing itself tells what is wrong with the folder.
+
+    Args:
+        path: of the file that is going to be read and replaced.
+    """
+    lock = path.with_name(f".{path.name}.lock")
+    with suppress(OSError):
+        for _ in range(_TRIES):
+            try:
+                lock.open("xb").close()
+                break
+            except FileExistsError:
+                sleep(_PAUSE)
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # also one whose holder is gone
+            lock.unlink()
 
 
 def settle(file: IO[bytes], path: Path) -> None:

@@ -20,8 +20,7 @@ from typing import IO, Any
 from platformdirs import user_cache_path
 
 from wenwen_magic.errors import Charged, HistoryError
-from wenwen_magic.forks import in_forks
-from wenwen_magic.history.atomic import SPACE, settle, sync_names, write_whole
+from wenwen_magic.history.atomic import SPACE, alone, settle, sync_names, write_whole
 from wenwen_magic.history.index import NO_SLUG, Index, Wanted, unreadable
 from wenwen_magic.history.record_json import decode, encode
 from wenwen_magic.protocol import HttpReply
@@ -89,13 +88,7 @@ class History:
         self.folder = folder.absolute()
         self._render, self._gather, self._now = render, gather, now
         self._cache = user_cache_path("wenwen_magic", appauthor=False)
-        self._lock = threading.RLock()
-        """Is held while a record is read and written again."""
-        in_forks(self._begin_anew)
         self._index = Index(self.folder, self._cache, lambda path: decode(path.read_bytes(), path.parent, render))
-
-    def _begin_anew(self) -> None:
-        self._lock = threading.RLock()
 
     def when_long(self, tell: Callable[[str], None]) -> None:
         """Have a line shown, once, when an index of many records is made.
@@ -156,16 +149,26 @@ class History:
             raise
         return generation
 
-    def update(self, generation: Generation, **changes: Any) -> Generation:
-        """Change fields of a generation and write its record; its star and tags stay as they are on disk by now.
+    def update(self, generation: Generation, *, first: bool = False, **changes: Any) -> Generation:
+        """Change fields of a generation and write its record; return what the record says then.
+
+        Other kernels may have written it meanwhile: their marks stay, and what they have completed stays complete.
+
+        Args:
+            generation: as it is known here.
+            first: leave a record that is complete as it is.
+            **changes: the fields, by name.
 
         Raises:
             HistoryError: the folder cannot be written.
         """
-        with self._lock:
-            saved = self._index.record(self.path(generation, ".json"))
-            marks = {"star": saved.star, "tags": saved.tags} if saved else {}
-            changed = replace(generation, **{**marks, **changes})
+        path = self.path(generation, ".json")
+        with alone(path):
+            if now := self._index.record(path):
+                generation = replace(generation, star=now.star, tags=now.tags)
+            changed = replace(generation, **changes)
+            if now and now.state == "complete" and (first or changed.state != "complete"):
+                return now
             self.write(changed)
         return changed
 
@@ -203,8 +206,8 @@ class History:
 
     def _mark(self, generation: Generation, **marks: Any) -> Generation:
         """Write marks into a record as it is on disk now: what the caller holds may be older, or deleted since."""
-        with self._lock:
-            self.update(self.find(generation.id) or self.get(generation.id), **marks)
+        with alone(self.path(generation, ".json")):
+            self.write(replace(self.find(generation.id) or self.get(generation.id), **marks))
         return replace(generation, **marks)
 
     def delete(self, generation: Generation) -> None:
