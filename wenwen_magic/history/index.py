@@ -317,7 +317,7 @@ class Index:
                     if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:  # the file is another kernel's, and in use
                         self._use_memory()
                     self._close()
-                    if self._file:
+                    if self._file and self._opened == self._identity():  # another kernel may have made a new one
                         with suppress(OSError):
                             self._file.unlink()
                 try:
@@ -330,12 +330,11 @@ class Index:
 
     def _answer(self, questions: Sequence["_Question"]) -> list[Any]:
         """Answer in the same transaction that finds the index in step, or brings it there; return the first's rows."""
-        # Between two transactions SQLite may undo what the file holds: where it was deleted under another kernel, that
-        # kernel's journal looks like a write that was broken off.
         connection, quick = self._connected(), all(question.quick for question in questions)
         with connection:
             connection.execute("BEGIN")
             changed = self._changed_days(connection)
+            self._refuse_deleted()
             if not changed:
                 return _rows(connection, questions)
         rows: list[Any] = []
@@ -345,6 +344,18 @@ class Index:
                 rows = _rows(connection, questions) if day is changed[-1] else rows
             self._looks.update(look)  # behind the end of the transaction: the index has what it holds
         return rows
+
+    def _refuse_deleted(self) -> None:
+        """Refuse a file that is deleted by now; to be called in a transaction, which keeps the file as it is.
+
+        Before one, SQLite may undo what the file holds: where it was deleted, and another kernel writes to a new one,
+        that kernel's journal looks like a write to this file that was broken off.
+
+        Raises:
+            sqlite3.DatabaseError: the file was deleted.
+        """
+        if self._opened != self._identity():
+            raise sqlite3.DatabaseError("the index was deleted")
 
     def _use_memory(self) -> None:
         self._close()
@@ -364,7 +375,9 @@ class Index:
             if self._file:
                 with suppress(OSError):
                     self._file.parent.mkdir(parents=True, exist_ok=True)
+                    self._file.touch()
             self._looks.clear()
+            self._opened = self._identity()  # before it is opened: a file that takes its place is another one
             connection = self._connection = sqlite3.connect(
                 self._file or ":memory:", timeout=WAIT, isolation_level=None, check_same_thread=False
             )
@@ -376,7 +389,6 @@ class Index:
                 connection.execute("BEGIN IMMEDIATE")
                 for statement in _SCHEMA.split(";"):
                     connection.execute(statement)
-            self._opened = self._identity()
         return self._connection
 
     def _identity(self) -> tuple[int, int] | None:
@@ -422,6 +434,7 @@ class Index:
         """
         # The right to write is taken at once: taken later, what was read may not be true any more.
         connection.execute("BEGIN IMMEDIATE")
+        self._refuse_deleted()
         settled = not day.folder or time.time_ns() - max(day.folder.st_mtime_ns, day.folder.st_ctime_ns) > SETTLED
         look = self._look_before(connection, day.name)
         folder = self._folder / day.name

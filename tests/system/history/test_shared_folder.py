@@ -285,3 +285,39 @@ def test_threads_ask_while_the_index_is_deleted_under_them(folder, monkeypatch):
         deleting.join()
     assert wrong == []
     agrees(history)
+
+
+def test_bug_a_kernel_whose_index_was_deleted_took_the_journal_of_the_new_one_for_its_own_and_missed_a_record(
+    folder, monkeypatch
+):
+    connected, half, go_on = threading.Event(), threading.Event(), threading.Event()
+    old, new = History(folder), History(folder)
+    assert agrees(old) == 12
+    connect, put = old._index._connected, new._index._put
+
+    def slowly_connected():
+        connection = connect()
+        if not connected.is_set():
+            connected.set()
+            assert half.wait(20)
+        return connection
+
+    def slowly_put(connection, path, look):
+        found = put(connection, path, look)
+        if path.parent.name == "2026-01-06":
+            half.set()
+            assert go_on.wait(20)
+        return found
+
+    monkeypatch.setattr(old._index, "_connected", slowly_connected)
+    monkeypatch.setattr(new._index, "_put", slowly_put)
+    with ThreadPoolExecutor(2) as pool:
+        asking = pool.submit(takes, old, "fox")
+        assert connected.wait(20)
+        file_of(folder).unlink()
+        making = pool.submit(takes, new, "fox")
+        assert half.wait(20)
+        found = asking.result(20)
+        go_on.set()
+        assert len(found) == len(making.result(20)) == 6
+    assert [agrees(old), agrees(new)] == [12, 12]
