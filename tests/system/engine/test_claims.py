@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 
 import psutil
@@ -244,3 +245,22 @@ def test_bug_a_claim_that_could_not_be_deleted_at_once_was_waited_for_while_its_
     with claims.held("fox", "0000000a"):
         pass
     assert (faults, claim_file(tmp_path).exists()) == ([], False)
+
+
+def test_bug_the_claim_of_another_client_of_the_process_was_deleted_by_who_just_gave_its_own_back(
+    claims, tmp_path, monkeypatch
+):
+    other, read, taken = Claims(tmp_path), claims_module._read, []
+
+    def read_late(path):
+        owner = read(path)
+        monkeypatch.setattr(claims_module, "_read", read)
+        taken.append(stack.enter_context(other.held("fox", "0000000b")))  # between the look at a file and its end
+        return owner
+
+    monkeypatch.setattr(claims_module, "_PAUSE", 0)
+    with ExitStack() as stack:
+        with claims.held("fox", "0000000a"):
+            monkeypatch.setattr(claims_module, "_read", read_late)
+        [owner] = taken
+        assert owner is not None or claim_file(tmp_path).exists()

@@ -171,10 +171,12 @@ class Claims:
             self._write(name, left)
             return
         del self._held[name]
-        _live.discard(mine.token)
         if not self._held:
             self._released.set()
-        _delete(self._folder / name, mine.token)
+        try:
+            _delete(self._folder / name, mine.token)
+        finally:  # until now no other client of this process takes it for one that was left over
+            _live.discard(mine.token)
         with suppress(OSError):
             self._folder.rmdir()
 
