@@ -228,10 +228,11 @@ class History:
         # All its files have its id behind any words, and behind that their number or nothing.
         own = re.compile(rf"(?s)[^.].*-{now.id}(-\d{{1,4}})?(\.\w+)+")
         try:
-            files = [path for path in folder.iterdir() if own.fullmatch(path.name)] if folder.is_dir() else []
-            for path in sorted(files, key=lambda path: path.suffix != ".json"):
-                path.unlink(missing_ok=True)
-                sync_names(folder)  # a record never stands for files that are gone
+            with alone(self.path(now, ".json")):  # who marks it now would write it again
+                files = [path for path in folder.iterdir() if own.fullmatch(path.name)] if folder.is_dir() else []
+                for path in sorted(files, key=lambda path: path.suffix != ".json"):
+                    path.unlink(missing_ok=True)
+                    sync_names(folder)  # a record never stands for files that are gone
         except OSError as error:
             raise unwritable(self.folder, error) from None
         if spooled := self.spooled(now):
