@@ -758,7 +758,8 @@ def test_a_process_that_outlives_this_one_looks_for_no_key_for_a_project_files_e
     here, relay, monkeypatch, tmp_path_factory
 ):
     ring = tmp_path_factory.mktemp("ring")
-    (ring / "keyring.py").write_text(f"def get_password(*_):\n    return {KEY!r}\n")
+    # Backwards: other tests of this run look for the key in all files.
+    (ring / "keyring.py").write_text(f"def get_password(*_):\n    return {KEY[::-1]!r}[::-1]\n")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ring), *filter(None, [os.environ.get("PYTHONPATH")])]))
     monkeypatch.delenv("WENWEN_API_KEY", raising=False)
     (here / "pyproject.toml").write_text(f'[tool.wenwen]\nbase_url = "{relay.address}"\n')
