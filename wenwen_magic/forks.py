@@ -1,21 +1,21 @@
-"""Begin anew in forks of this process: what other threads hold then stays held there, as only one comes along."""
+"""Renew locks in a forked process: threads of the parent may hold them, and these threads are not in the fork."""
 
 import os
 from collections.abc import Callable
 from weakref import WeakMethod
 
 
-def in_forks(begin_anew: Callable[[], None]) -> None:
-    """Call a method in every fork of this process before anything else there, as long as its object lives.
+def after_fork(renew: Callable[[], None]) -> None:
+    """Call a method in each forked process, before anything else runs there, while its object exists.
 
     Args:
-        begin_anew: a bound method.
+        renew: a bound method; only a weak reference to its object is kept.
     """
-    method = WeakMethod(begin_anew)
+    method = WeakMethod(renew)
 
-    def begin() -> None:
+    def call() -> None:
         if found := method():
             found()
 
     if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=begin)
+        os.register_at_fork(after_in_child=call)

@@ -157,29 +157,6 @@ def test_bug_the_first_answers_with_an_address_were_unread_where_several_came_at
             script.kill()
 
 
-def test_bug_a_star_and_a_tag_given_while_the_picture_came_were_lost(relay, here):
-    fetched, going_on = Event(), Event()
-
-    def file(path, _):
-        if path != "/fox.png":
-            return None
-        fetched.set()
-        going_on.wait(20)
-        return 200, png()
-
-    relay.answer, relay.file = (lambda _: answering("![fox](/fox.png)")), file
-    client = Client()
-    job = WorkerPool().start(lambda _: client.generate("fox"))
-    assert fetched.wait(20)
-    [row] = client.history.recent()
-    client.history.star(row)
-    client.history.tag(row, ["winter"])
-    going_on.set()
-    assert job.wait(20)
-    [row] = client.history.recent()
-    assert (row.state, row.star, row.tags) == ("complete", True, ("winter",))
-
-
 # -- interrupts --------------------------------------------------------------------------------------------------------
 
 

@@ -331,11 +331,11 @@ def prepare_run(
             with engine.session.turn(("all of", *engine.same(request))):  # equal requests wait, and find these saved
                 found = Found() if mark in unsaved else next(_found(engine, [request], options))[1]
                 unsaved.discard(mark)  # an equal one finds what this one draws
-                todo = list(tasks(engine, request, options, found.saved))
                 if mark in failed and not found.saved and (error := engine.shared_failure(found.recorded)):
-                    todo = [partial(_raise, error)]
+                    rows.put((index, 0), _as_row(engine, request, error))
+                    raise error
                 try:
-                    _draw_all(engine, index, request, todo, rows)
+                    _draw_all(engine, index, request, list(tasks(engine, request, options, found.saved)), rows)
                 except WenwenError:
                     failed.add(mark)
                     raise
@@ -346,10 +346,6 @@ def prepare_run(
 
     run = BatchRun(enumerate(requests), work, total=estimate.requests if estimate else None, **how)
     return run, rows
-
-
-def _raise(error: WenwenError) -> Generation:
-    raise error
 
 
 def _draw_all(engine: Engine, index: int, request: ImageRequest, todo: Sequence[Task], rows: Rows) -> None:

@@ -330,18 +330,21 @@ class Engine:
         wait = self._backoff().wait
         return run_protocol(talk, asking(pay, ask, wait), listener, wait, key)
 
-    def _save(self, record: Generation, answer: Answer, key: Secret | None, *, first: bool = False) -> Generation:
+    def _save(
+        self, record: Generation, answer: Answer, key: Secret | None, *, keep_complete: bool = False
+    ) -> Generation:
         """Save an answered record and every picture and video of it, or its words where wanted; return the record.
 
         Until then the record of a new request says that it was sent, and the kept reply beside it what was answered.
-        With ``first``, leave a record that another kernel has completed meanwhile as it is: who asked knows more of it.
+        With ``keep_complete``, a record that another kernel has completed meanwhile stays as it is: the one that sent
+        the request knows more about it.
         """
         words = record.request.wants_words
         # A picture that a description mentions is not a result, and is not fetched.
         if words or not (answer.sources or answer.videos):
             if not (words and answer.text):
                 raise outcomes.no_image(answer, words=words, clip=record.request.wants_clip)
-            return self.history.update(record, first=first, state="complete")
+            return self.history.update(record, keep_complete=keep_complete, state="complete")
         # An error may quote the server of a picture.
         stem = self.history.path(record, "")
         stem.parent.mkdir(parents=True, exist_ok=True)  # somebody may have moved the history meanwhile
@@ -353,7 +356,7 @@ class Engine:
             raise outcomes.none_saved(record, saved.failed)
         if saved.failed:
             return self.history.update(record, error=outcomes.as_recorded(saved.failed[0]))
-        record = self.history.update(record, first=first, state="complete")
+        record = self.history.update(record, keep_complete=keep_complete, state="complete")
         self.history.forget_reply(record)
         return record
 
@@ -429,7 +432,7 @@ class Engine:
             latest = self.history.find(generation.id) or generation  # asking may have taken long
             if not (latest.state == "complete" and is_here(latest)):
                 record = _answered(latest, answer, demo=latest.demo or kept.demo, from_history=True)
-                latest = self._save(record, answer, key, first=latest.state != "complete")
+                latest = self._save(record, answer, key, keep_complete=latest.state != "complete")
         except NotInHistory:
             raise
         except (WenwenError, OSError) as error:

@@ -14,7 +14,7 @@ from wenwen_magic.engine.model_cache import ModelCache
 from wenwen_magic.engine.processes.claims import Claims
 from wenwen_magic.engine.processes.detached import Detached
 from wenwen_magic.errors import Charged, LimitReached, WenwenError
-from wenwen_magic.forks import in_forks
+from wenwen_magic.forks import after_fork
 from wenwen_magic.history.store import History
 from wenwen_magic.media.sandbox import SandboxPool
 from wenwen_magic.records import ImageRequest
@@ -174,9 +174,9 @@ class Session:
     _shared: dict[Hashable, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        in_forks(self._begin_anew)
+        after_fork(self._renew)
 
-    def _begin_anew(self) -> None:
+    def _renew(self) -> None:
         self._lock = threading.RLock()
         self._turns.clear()
 

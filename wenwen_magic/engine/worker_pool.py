@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 from tqdm import tqdm
 
 from wenwen_magic.errors import ConfigError, WaitEnded, WenwenError
-from wenwen_magic.forks import in_forks
+from wenwen_magic.forks import after_fork
 from wenwen_magic.protocol import Progress
 from wenwen_magic.text.i18n import _
 
@@ -231,10 +231,10 @@ class Turns:
     def __init__(self, most: int) -> None:
         self._most = most
         self._own = threading.local()
-        self._begin_anew()
-        in_forks(self._begin_anew)
+        self._renew()
+        after_fork(self._renew)
 
-    def _begin_anew(self) -> None:
+    def _renew(self) -> None:
         self._free, self._lock = self._most, threading.Lock()
         self._first, self._later = deque[Any](), deque[Any]()
         self._saves = False

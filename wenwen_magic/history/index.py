@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from wenwen_magic.errors import HistoryError, WenwenError
-from wenwen_magic.forks import in_forks
+from wenwen_magic.forks import after_fork
 from wenwen_magic.records import Generation
 from wenwen_magic.text.i18n import _
 from wenwen_magic.text.sanitize import replace_lone_surrogates
@@ -205,9 +205,9 @@ class Index:
         self._read_so_far = 0
         self.when_long: Callable[[], None] = lambda: None
         """Called once when many records are new to the index."""
-        in_forks(self._begin_anew)
+        after_fork(self._renew)
 
-    def _begin_anew(self) -> None:
+    def _renew(self) -> None:
         self._inherited.append(self._connection)  # kept for good: closing it would undo what the parent is writing
         self._connection, self._lock = None, threading.RLock()
         self._waiting = deque()

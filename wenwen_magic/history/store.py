@@ -149,14 +149,14 @@ class History:
             raise
         return generation
 
-    def update(self, generation: Generation, *, first: bool = False, **changes: Any) -> Generation:
+    def update(self, generation: Generation, *, keep_complete: bool = False, **changes: Any) -> Generation:
         """Change fields of a generation and write its record; return what the record says then.
 
         Other kernels may have written it meanwhile: their marks stay, and what they have completed stays complete.
 
         Args:
             generation: as it is known here.
-            first: leave a record that is complete as it is.
+            keep_complete: leave a record that is complete as it is.
             **changes: the fields, by name.
 
         Raises:
@@ -167,7 +167,7 @@ class History:
             if now := self._index.record(path):
                 generation = replace(generation, star=now.star, tags=now.tags)
             changed = replace(generation, **changes)
-            if now and now.state == "complete" and (first or changed.state != "complete"):
+            if now and now.state == "complete" and (keep_complete or changed.state != "complete"):
                 return now
             self.write(changed)
         return changed

@@ -24,9 +24,9 @@ LONGEST_NAME = 120
 _BYTES = ("|u1", "|b1")
 _PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")
 _locks: dict[int, RLock] = {}
-"""By the number of the process, as a fork's parent keeps its own: one is held while a thing in memory is read.
+"""By process number, one lock that is held while an object in memory is read; a fork has a lock of its own.
 
-What two threads read of one Pillow picture or open file is no picture.
+Two threads that read one Pillow picture or one open file at a time would each get a part of it.
 """
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from wenwen_magic.errors import Charged, ImageError
-from wenwen_magic.forks import in_forks
+from wenwen_magic.forks import after_fork
 from wenwen_magic.text.i18n import N_, _
 
 _WORKER = Path(__file__).with_name("sandbox_worker.py")
@@ -200,12 +200,12 @@ class SandboxPool:
         self._memory, self._seconds = memory, seconds
         self._limits = {"max_pixels": max_pixels, "work": work}
         self._size = size
-        self._begin_anew()
-        in_forks(self._begin_anew)
+        self._renew()
+        after_fork(self._renew)
         self._idle, self._children = list[_Child | _Here](), set[_Child | _Here]()
         weakref.finalize(self, _end_all, self._children)
 
-    def _begin_anew(self) -> None:
+    def _renew(self) -> None:
         self._slots, self._lock = threading.Semaphore(self._size), threading.RLock()
 
     @property

@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 
 from wenwen_magic.engine.worker_pool import Job, WorkerPool
-from wenwen_magic.forks import in_forks
+from wenwen_magic.forks import after_fork
 from wenwen_magic.history.store import unwritable
 
 FOLDER = ".claims"
@@ -64,10 +64,10 @@ class Claims:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / FOLDER
-        self._begin_anew()
-        in_forks(self._begin_anew)
+        self._renew()
+        after_fork(self._renew)
 
-    def _begin_anew(self) -> None:
+    def _renew(self) -> None:
         self._held: dict[str, Owner] = {}  # a fork does not hold what its parent does
         self._reported: set[str] = set()
         self._lock, self._released = threading.RLock(), threading.Event()

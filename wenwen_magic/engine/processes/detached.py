@@ -23,7 +23,7 @@ from wenwen_magic.engine.outcomes import error_of_record
 from wenwen_magic.engine.takes import Given
 from wenwen_magic.engine.worker_pool import give_way
 from wenwen_magic.errors import Charged, EndpointError, UnansweredRequest
-from wenwen_magic.forks import in_forks
+from wenwen_magic.forks import after_fork
 from wenwen_magic.protocol import Progress
 from wenwen_magic.records import ImageRequest
 from wenwen_magic.settings import Settings
@@ -90,10 +90,10 @@ class Detached:
         self._replies: dict[int, queue.SimpleQueue[Mapping[str, Any]]] = {}
         self.problem = ""
         """Why there is no process; empty where there is one, or none was needed yet."""
-        self._begin_anew()
-        in_forks(self._begin_anew)
+        self._renew()
+        after_fork(self._renew)
 
-    def _begin_anew(self) -> None:
+    def _renew(self) -> None:
         self._starting, self._writing = threading.Lock(), threading.Lock()
 
     @property
